@@ -1,0 +1,31 @@
+"""What a route can ask for: the parts of the app and a database session."""
+
+from collections.abc import Iterator
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from app.db import reading, writing
+from app.web.context import AppContext
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def context_of(request: Request) -> AppContext:
+    return cast("AppContext", request.app.state.context)
+
+
+def _db(request: Request) -> Iterator[Session]:
+    """Open one transaction for the request: read-only where the method promises to change nothing."""
+    transaction = reading if request.method in SAFE else writing
+    with transaction(context_of(request).engine) as session:
+        request.state.db = session
+        yield session
+
+
+App = Annotated[AppContext, Depends(context_of)]
+
+# scope="function" commits before the response goes out, so the page that a redirect leads to always sees what was just
+# saved, and a commit that fails is still a 500 and not a promise.
+Db = Annotated[Session, Depends(_db, scope="function")]
