@@ -19,7 +19,10 @@ def context_of(request: Request) -> AppContext:
 def _db(request: Request) -> Iterator[Session]:
     """Open one transaction for the request: read-only where the method promises to change nothing."""
     transaction = reading if request.method in SAFE else writing
-    with transaction(context_of(request).engine) as session:
+    context = context_of(request)
+    with transaction(context.engine) as session:
+        session.info["line"] = context.jobs  # where `jobs.service.add` puts its jobs
+        session.info["approval_days"] = context.settings.approval_days
         request.state.db = session
         yield session
 
