@@ -1,9 +1,10 @@
 """`serve`: the web and one worker as one program for one machine.
 
-The web runs in this process; the worker is a child that is started again when it dies. Ctrl-C reaches only us (the child
-has a session of its own), and the child ends when our end of its standard input closes, even if we were killed.
+The web runs in this process; the worker is a child that is started again when it dies. Ctrl-C reaches only us (the
+child has a session of its own), and the child ends when our end of its standard input closes, even if we were killed.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+
+log = logging.getLogger("tunegate.supervisor")
 
 STOP_WITHIN = 4.5  # seconds for the worker to put its jobs back; then it is killed, which loses nothing
 

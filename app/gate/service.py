@@ -198,27 +198,16 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
         Conflict: this review is over, or this person has said the same already.
     """
     review = store.get(session, review_id)
-    _refuse_unfit(session, review, me, kind)
-    if digest is None or digest == "":
-        raise DigestMissing("Say which digest you decide about; the review page shows it.")
-    if not subject.well_formed(digest):
-        raise Invalid(
-            "A digest is 64 lower-case hexadecimal digits.", [FieldError("#/digest", "Not the form of a digest.")]
-        )
-    if kind not in {"approve", "request_changes"}:
-        raise Invalid("Decide with approve or request_changes.", [FieldError("#/kind", "approve or request_changes")])
-    if kind == "request_changes" and not comment.strip():
-        raise Invalid("Say what has to change.", [FieldError("#/comment", "Say what has to change.")])
+    if reasons := may_decide(session, review, me):
+        raise Forbidden(" ".join(reasons))
+    _refuse_malformed(kind, digest, comment)
     if review.state not in store.LIVING:
         raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")
     if digest != review.digest:
         raise Stale(f"That digest is not the one under review ({review.digest}). Open the review again.")
-    if changes := changed_since(session, review):
-        if kind == "approve":
-            named = ", ".join(path for path, _, _ in changes[:5])
-            raise Stale(
-                f"The assessment has changed since review was asked for ({named}). Its author has to ask again."
-            )
+    if kind == "approve" and (changes := changed_since(session, review)):
+        named = ", ".join(path for path, _, _ in changes[:5])
+        raise Stale(f"The assessment has changed since review was asked for ({named}). Its author has to ask again.")
     now = utcnow()
     if any(d.reviewer_id == me.id and d.kind == kind and d.voided_at is None for d in review.decisions):
         raise Conflict("You have already said so.")
@@ -246,6 +235,20 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
         {"review": review.id, "digest": review.digest},
     )
     return made
+
+
+def _refuse_malformed(kind: str, digest: object, comment: str) -> None:
+    if digest is None or digest == "":
+        raise DigestMissing("Say which digest you decide about; the review page shows it.")
+    errors = []
+    if not subject.well_formed(digest):
+        errors.append(FieldError("#/digest", "A digest is 64 lower-case hexadecimal digits."))
+    if kind not in {"approve", "request_changes"}:
+        errors.append(FieldError("#/kind", "Decide with approve or request_changes."))
+    if kind == "request_changes" and not comment.strip():
+        errors.append(FieldError("#/comment", "Say what has to change."))
+    if errors:
+        raise Invalid("The decision cannot be taken like this.", errors)
 
 
 def comment(session: Session, review_id: int, me: UserRow, text: str) -> DecisionRow:
@@ -280,12 +283,6 @@ def contributors(session: Session, assessment_id: int) -> frozenset[int]:
 def may_decide(session: Session, review: ReviewRow, me: UserRow) -> list[str]:
     """Why this person may not decide this review; an empty list means that they may."""
     return list(permission.against_deciding(person(me), contributors(session, review.assessment_id)))
-
-
-def _refuse_unfit(session: Session, review: ReviewRow, me: UserRow, kind: str) -> None:
-    if reasons := may_decide(session, review, me):
-        audit.record(session, me, "gate.denied", "assessment", review.assessment_id, {"review": review.id, "act": kind})
-        raise Forbidden(" ".join(reasons))
 
 
 def person(user: UserRow) -> Person:
@@ -323,11 +320,11 @@ def reasons_against(session: Session, assessment_id: int) -> list[str]:
     return _weigh(session, assessment_id)[0]
 
 
-def permit(session: Session, assessment_id: int, me: UserRow) -> Permit:
+def permit(session: Session, assessment_id: int) -> Permit:
     """Permission for exactly one launch. Call `use` in the same transaction.
 
     Raises:
-        GateClosed: with every reason at once. The attempt is in the audit record either way.
+        GateClosed: with every reason at once.
     """
     reasons, review, decision, text = _weigh(session, assessment_id)
     if reasons or review is None or decision is None:
