@@ -37,7 +37,8 @@ class AppContext:
     """The parts that routes need.
 
     `steps` and `evidence` are functions of concepts above the page that shows them (the dossier's state, the measured
-    values beside the questionnaire): handed in, because imports only go down. `jobs` is `jobs.engine.Client`.
+    values beside the questionnaire), and `record` is `audit.service.record` for what is below the record: handed in,
+    because imports only go down. `jobs` is `jobs.engine.Client`.
     """
 
     settings: Settings
@@ -46,5 +47,6 @@ class AppContext:
     jobs: Any
     templates: Environment
     files: Files
+    record: Callable[..., object]
     steps: Callable[[Session, Any], Sequence[Step]] = no_steps
     evidence: Callable[[Session, Any], Any] = no_evidence
