@@ -137,7 +137,7 @@ class Worker:
             engine.take_over(dead)
 
     def _say_goodbye(self) -> None:
-        """Mark this worker as gone, so that others take over at once, and end the process without waiting for threads."""
+        """Mark this worker as gone, so that others take over at once, and end without waiting for threads."""
         with writing(self.engine) as session:
             session.get_one(WorkerRow, self.name).gone_at = utcnow()
         engine.stop()

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.blobs import Blobs
+from app.errors import Refusal
 from app.settings import Settings
 from app.web.files import Files
 
@@ -32,6 +33,10 @@ def no_evidence(_session: Session, _assessment: Any) -> None:
     return None
 
 
+def no_record(_request: Any, _refusal: Refusal) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class AppContext:
     """The parts that routes need.
@@ -50,3 +55,4 @@ class AppContext:
     record: Callable[..., object]
     steps: Callable[[Session, Any], Sequence[Step]] = no_steps
     evidence: Callable[[Session, Any], Any] = no_evidence
+    on_refusal: Callable[[Any, Refusal], None] = no_record

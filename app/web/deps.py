@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from app.db import reading, writing
+from app.errors import Refusal
 from app.web.context import AppContext
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -19,9 +20,18 @@ def context_of(request: Request) -> AppContext:
 def _db(request: Request) -> Iterator[Session]:
     """Open one transaction for the request: read-only where the method promises to change nothing."""
     transaction = reading if request.method in SAFE else writing
-    with transaction(context_of(request).engine) as session:
+    context = context_of(request)
+    with transaction(context.engine) as session:
+        session.info["line"] = context.jobs  # where `jobs.service.add` puts its jobs
+        session.info["approval_days"] = context.settings.approval_days
         request.state.db = session
-        yield session
+        try:
+            yield session
+        except Refusal as refusal:
+            # What is refused leaves nothing behind but the record that it was tried, in a transaction of its own.
+            session.rollback()
+            context.on_refusal(request, refusal)
+            raise
 
 
 App = Annotated[AppContext, Depends(context_of)]

@@ -165,7 +165,7 @@ class NavItem:
 
 # Name, route, the roles that see it, and the paths that belong to it.
 NAV = (
-    ("Assessments", "assessments", EVERYONE, ("/assessments",)),
+    ("Assessments", "home", EVERYONE, ("/assessments",)),
     ("Reviews", "reviews", EVERYONE, ("/reviews",)),
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
     ("Models", "models", EVERYONE, ("/models",)),

@@ -17,7 +17,17 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from app.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Refusal
+from app.errors import (
+    Conflict,
+    DigestMissing,
+    FieldError,
+    Forbidden,
+    GateClosed,
+    Invalid,
+    NotFound,
+    Refusal,
+    Stale,
+)
 from app.web import pages
 
 log = logging.getLogger(__name__)
@@ -61,6 +71,16 @@ KINDS = {
         409,
         "The current state does not allow this",
         "Something has to happen first, or somebody else was quicker. Reload the page and read what is said there.",
+    ),
+    "stale": Kind(
+        412,
+        "What you saw is not what is there now",
+        "Somebody changed it after the page was opened. Open it again, read what changed, and decide on that.",
+    ),
+    "digest-missing": Kind(
+        428,
+        "The decision does not say what it is about",
+        "A review is decided by sending the digest of exactly what was read; the page and the API both show it.",
     ),
     "too-large": Kind(
         413,
@@ -138,6 +158,9 @@ class SeeFirst(Refusal):
 
 STATUSES: tuple[tuple[type[Refusal], int], ...] = (
     (NotFound, 404),
+    (Stale, 412),
+    (DigestMissing, 428),
+    (GateClosed, 409),
     (Conflict, 409),
     (Forbidden, 403),
     (Invalid, 422),
