@@ -1,6 +1,5 @@
 """Who asks: the one place that reads credentials, and the roles that routes can require."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,7 +14,8 @@ from app.users import service, store
 from app.users.service import Who
 from app.users.tables import Role, UserRow
 from app.web.deps import SAFE, App
-from app.web.problems import SeeFirst, SignInFirst
+from app.web.events import Listener
+from app.web.refusals import SeeFirst, SignInFirst
 
 
 def cookie_name(settings: Settings) -> str:
@@ -99,8 +99,9 @@ Launcher = Annotated[UserRow, Depends(Require(Role.AUTHOR, scope="launch"))]
 Newcomer = Annotated[UserRow, Depends(Require(Role.AUTHOR, even_with_old_password=True))]
 
 
-def _still(request: Request, app: App) -> Callable[[], bool]:
-    """Give a check for streams: whether the credential still holds, asked again while it is open."""
+def _listener(request: Request, app: App, me: Me) -> Listener:
+    """Let somebody listen to a stream: the credential is looked at again while it is open."""
+    app.hub.make_room(me.id)
     secret, token = secret_of(request, app.settings)
 
     def holds() -> bool:
@@ -111,7 +112,8 @@ def _still(request: Request, app: App) -> Callable[[], bool]:
                 return False
         return True
 
-    return holds
+    return Listener(me.id, holds)
 
 
-StillSignedIn = Annotated[Callable[[], bool], Depends(_still)]
+# For streams, in place of `Me`: `events.stream(app.hub, listener, ...)`.
+Listening = Annotated[Listener, Depends(_listener)]

@@ -20,7 +20,7 @@ from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.users import passwords, store
 from app.users.passwords import Passwords
 from app.users.tables import FailureRow, Role, SessionRow, SetupRow, TokenRow, UserRow
-from app.web.problems import SignInFirst, TooMany
+from app.web.refusals import SignInFirst, TooMany
 
 Record = Callable[[Session, UserRow | None, str, str, int | None, dict[str, Any]], object]
 

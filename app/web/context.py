@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.blobs import Blobs
 from app.errors import Refusal
 from app.settings import Settings
+from app.web.events import Hub
 from app.web.files import Files
 
 
@@ -52,6 +53,7 @@ class AppContext:
     jobs: Any
     templates: Environment
     files: Files
+    hub: Hub
     record: Callable[..., object]
     steps: Callable[[Session, Any], Sequence[Step]] = no_steps
     evidence: Callable[[Session, Any], Any] = no_evidence

@@ -29,6 +29,7 @@ from app.errors import (
     Stale,
 )
 from app.web import pages
+from app.web.refusals import SeeFirst, SignInFirst, TooMany
 
 log = logging.getLogger(__name__)
 
@@ -134,26 +135,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": KINDS[SLUGS[status]].title, "content": {JSON_TYPE: {}}}
     for status in (400, 401, 403, 404, 409, 413, 415, 422)
 }
-
-
-class TooMany(Refusal):
-    """Too many attempts; `seconds` until the next one is looked at."""
-
-    def __init__(self, detail: str, seconds: int) -> None:
-        super().__init__(detail)
-        self.seconds = seconds
-
-
-class SignInFirst(Refusal):
-    """Nobody is signed in, or no longer."""
-
-
-class SeeFirst(Refusal):
-    """Something has to be done at `url` before anything else; a browser is led there."""
-
-    def __init__(self, detail: str, url: str) -> None:
-        super().__init__(detail)
-        self.url = url
 
 
 STATUSES: tuple[tuple[type[Refusal], int], ...] = (
