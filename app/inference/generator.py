@@ -1,7 +1,7 @@
-"""What a model is to us: something that takes requests and gives answers back, in whatever order they are done.
+"""What a model is to us: it takes requests and gives answers back, in whatever order they are done.
 
-A baseline, a preflight and the judging of an adapter all talk to this interface, so a model behind an address, a
-model in a child process and a scripted one in a test are told apart only where they are made
+A baseline, a preflight and the judging of an adapter all talk to this interface, so a model behind an
+address, a model in a child process and a scripted one in a test are told apart only where they are made
 (`service.generator`).
 """
 
@@ -34,8 +34,9 @@ class Request:
 class Answer:
     """What came back for one request.
 
-    With `error` there is no answer: `text` is empty and nobody may score it as a wrong one. Without it the text is
-    what the model said, even if that is nothing. Token counts are the model's own, 0 where it did not say.
+    With `error` there is no answer: `text` is empty and nobody may score it as a wrong one. Without it the
+    text is what the model said, even if that is nothing. Token counts are the model's own, 0 where it did
+    not say.
     """
 
     id: str
@@ -53,9 +54,9 @@ class Generator(Protocol):
     def answer(self, requests: Sequence[Request], stop: Callable[[], bool]) -> Iterator[Answer]:
         """Yield each answer as it is done, in any order, exactly one for each request.
 
-        Once `stop()` is true no further request is begun and the iterator ends soon, with fewer answers. A fault of
-        one request is an answer with `error`; what makes every further request pointless (a wrong key, a model
-        that is not there) is raised as `Unusable`.
+        Once `stop()` is true no further request is begun and the iterator ends soon, with fewer answers. A
+        fault of one request is an answer with `error`; what makes every further request pointless (a wrong
+        key, a model that is not there) is raised as `Unusable`.
         """
         ...
 
@@ -64,5 +65,5 @@ class Generator(Protocol):
         ...
 
 
-class Unusable(Exception):  # noqa: N818 - named for what it says, like our refusals
+class Unusable(Exception):
     """No request can succeed any more: one sentence with the cause and what to do next."""
