@@ -1,0 +1,50 @@
+"""A use case and what its people said about it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base
+
+
+class AssessmentRow(Base):
+    """One use case.
+
+    answers: as typed (a draft may be wrong or half-done), by question key; `advice.case` reads them.
+    version: raised by every save of the questionnaire (two people, two tabs); `last_tab` is the page that saved last.
+    revision: raised by every edit of any part, data and recipe included; an approval names the one it was given for.
+    metric_set_at: when metric and target were last changed; `target_changes` counts changes after a result was seen.
+    """
+
+    __tablename__ = "assessments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    team: Mapped[str] = mapped_column(String(100), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+    answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    questions_version: Mapped[str] = mapped_column(String(64), default="")
+    version: Mapped[int] = mapped_column(default=1)
+    last_tab: Mapped[str] = mapped_column(String(40), default="")
+    revision: Mapped[int] = mapped_column(default=1)
+    metric_set_at: Mapped[datetime | None]
+    target_changes: Mapped[int] = mapped_column(default=0)
+    demo: Mapped[bool] = mapped_column(default=False)
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime] = mapped_column(index=True)
+    archived_at: Mapped[datetime | None]
+
+
+class ContributionRow(Base):
+    """Who had a hand in an assessment, and when last: none of them may approve it."""
+
+    __tablename__ = "contributions"
+    __table_args__ = (Index("ix_contributions_user", "user_id"),)
+
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    what: Mapped[str] = mapped_column(String(60))
+    at: Mapped[datetime]

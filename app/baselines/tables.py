@@ -1,0 +1,101 @@
+"""What the models answered on the frozen rows, and what that is worth."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db import Base
+
+
+class BaselineRow(Base):
+    """One measurement of a use case: one model, one metric, one frozen split, several arms.
+
+    dev_limit, test_limit: how many rows of each split are asked (a sample drawn with `seed`; 0 means all of them).
+    test_looks: one entry for every time an arm was run on the test rows, with who, when and why.
+    metric_set_at: copied from the assessment at the start, so that the order of events can be shown (gate G7).
+    concluded_at: set when the best arm's test result stands.
+    """
+
+    __tablename__ = "baselines"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), index=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
+    metric: Mapped[str] = mapped_column(String(40))
+    metric_options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    target: Mapped[float | None]
+    instructions: Mapped[str] = mapped_column(Text, default="")
+    max_tokens: Mapped[int] = mapped_column(default=256)
+    dev_limit: Mapped[int] = mapped_column(default=0)
+    test_limit: Mapped[int] = mapped_column(default=0)
+    seed: Mapped[int] = mapped_column(default=7)
+    metric_set_at: Mapped[datetime | None]
+    test_looks: Mapped[list[Any]] = mapped_column(default=list)
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    concluded_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
+    arms: Mapped[list["ArmRow"]] = relationship(lazy="raise", order_by="ArmRow.id", back_populates="baseline")
+
+
+class ArmRow(Base):
+    """One way to answer.
+
+    family: zero_shot, few_shot_random, few_shot_nearest, revised_prompt, trivial, adapter, ...; `name` tells seeds apart.
+    settings: what the prompt is made of (k, seed, instructions when they differ from the run's, training_run_id of an adapter).
+    dev, test: results of `baselines.arms` once measured: score, low, high, n, passed, errors, mean tokens, seconds.
+    """
+
+    __tablename__ = "arms"
+    __table_args__ = (UniqueConstraint("baseline_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    baseline_id: Mapped[int] = mapped_column(ForeignKey("baselines.id", ondelete="CASCADE"), index=True)
+    family: Mapped[str] = mapped_column(String(30))
+    name: Mapped[str] = mapped_column(String(60))
+    title: Mapped[str] = mapped_column(String(120))
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    dev: Mapped[dict[str, Any] | None]
+    test: Mapped[dict[str, Any] | None]
+    baseline: Mapped[BaselineRow] = relationship(lazy="raise", back_populates="arms")
+
+
+class AnswerRow(Base):
+    """One answer of one arm to one row. Unique, so a repeated job cannot ask or count twice.
+
+    status: ok or error; an error (no answer from the model) is never a wrong answer. score is 0 to 1, None for an error.
+    seconds: time the call took; shots: lines of the examples shown.
+    cause: a person's word on why it failed: behaviour, facts, instructions, reference.
+    """
+
+    __tablename__ = "answers"
+    __table_args__ = (
+        UniqueConstraint("arm_id", "split", "example_id"),
+        Index("ix_answers_arm_split_score", "arm_id", "split", "score"),
+        CheckConstraint("status in ('ok', 'error')", name="status"),
+        CheckConstraint("split in ('dev', 'test')", name="split"),
+        CheckConstraint("cause is null or cause in ('behaviour', 'facts', 'instructions', 'reference')", name="cause"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"))
+    split: Mapped[str] = mapped_column(String(8))
+    example_id: Mapped[int] = mapped_column(ForeignKey("examples.id"))
+    status: Mapped[str] = mapped_column(String(8))
+    output: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str | None] = mapped_column(Text)
+    score: Mapped[float | None]
+    finish: Mapped[str] = mapped_column(String(16), default="")
+    prompt_sha256: Mapped[str] = mapped_column(String(64), default="")
+    shots: Mapped[list[Any]] = mapped_column(default=list)
+    prompt_tokens: Mapped[int] = mapped_column(default=0)
+    completion_tokens: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    attempt: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    cause: Mapped[str | None] = mapped_column(String(16))
+    tagged_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

@@ -1,0 +1,78 @@
+"""Uploaded examples: immutable versions, their rows, and the frozen split."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base
+
+
+class DatasetRow(Base):
+    """One upload, never changed afterwards; the next upload is the next `version`.
+
+    state: checking, ready, rejected. `report` is the quality report in the shape that `datasets/quality.py` documents.
+    blob_sha256 / test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training read.
+    split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
+    human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
+    """
+
+    __tablename__ = "datasets"
+    __table_args__ = (
+        UniqueConstraint("assessment_id", "version"),
+        CheckConstraint("state in ('checking', 'ready', 'rejected')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    filename: Mapped[str] = mapped_column(String(200))
+    format: Mapped[str] = mapped_column(String(40), default="")
+    bytes: Mapped[int]
+    blob_sha256: Mapped[str] = mapped_column(String(64))
+    test_filename: Mapped[str] = mapped_column(String(200), default="")
+    test_blob_sha256: Mapped[str | None] = mapped_column(String(64))
+    seed: Mapped[int] = mapped_column(default=7)
+    human_checked: Mapped[bool | None]
+    state: Mapped[str] = mapped_column(String(16), default="checking")
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    rows_sha256: Mapped[str | None] = mapped_column(String(64))
+    split_sha256: Mapped[str | None] = mapped_column(String(64))
+    train_rows: Mapped[int] = mapped_column(default=0)
+    dev_rows: Mapped[int] = mapped_column(default=0)
+    test_rows: Mapped[int] = mapped_column(default=0)
+    usable_rows: Mapped[int] = mapped_column(default=0)
+    uploaded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    uploaded_at: Mapped[datetime]
+    frozen_at: Mapped[datetime | None]
+    frozen_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+
+class ExampleRow(Base):
+    """One line of a dataset.
+
+    status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak; `reason` is the sentence beside it.
+    split: train, dev, test, or empty when the row is not used. cluster: id of its group of near-duplicates.
+    messages: what is asked (role, content), without the answer; target: the answer wanted.
+    """
+
+    __tablename__ = "examples"
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "file", "line"),
+        Index("ix_examples_split", "dataset_id", "split"),
+        Index("ix_examples_status", "dataset_id", "status"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    file: Mapped[int] = mapped_column(default=0)  # 0 the upload, 1 the uploader's own test file
+    line: Mapped[int]
+    status: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    of_line: Mapped[int | None]
+    similarity: Mapped[float | None]
+    split: Mapped[str] = mapped_column(String(8), default="")
+    cluster: Mapped[int | None]
+    messages: Mapped[list[Any]] = mapped_column(default=list)
+    target: Mapped[str] = mapped_column(Text, default="")

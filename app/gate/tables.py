@@ -1,0 +1,69 @@
+"""Reviews: a frozen subject, and what reviewers said of exactly that."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db import Base
+
+
+class ReviewRow(Base):
+    """A request for review.
+
+    subject: the canonical JSON that was frozen when review was asked for; the page is drawn from it and nothing else.
+    digest: SHA-256 over it (`gate/subject.py`). revision: the assessment's revision it was made from.
+    state: open, approved, changes_requested, withdrawn, superseded (something changed), consumed (a job was launched).
+    """
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('open', 'approved', 'changes_requested', 'withdrawn', 'superseded', 'consumed')",
+            name="state",
+        ),
+        # One living review an assessment.
+        Index(
+            "uq_reviews_living",
+            "assessment_id",
+            unique=True,
+            sqlite_where=text("state in ('open', 'approved', 'changes_requested')"),
+            postgresql_where=text("state in ('open', 'approved', 'changes_requested')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id"), index=True)
+    revision: Mapped[int]
+    subject: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+    state: Mapped[str] = mapped_column(String(20), default="open")
+    note: Mapped[str] = mapped_column(Text, default="")
+    requested_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    requested_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    closed_because: Mapped[str] = mapped_column(String(200), default="")
+    decisions: Mapped[list["DecisionRow"]] = relationship(
+        lazy="raise", order_by="DecisionRow.id", back_populates="review"
+    )
+
+
+class DecisionRow(Base):
+    """What one reviewer decided about one digest. Never changed, apart from being voided.
+
+    kind: approve, request_changes, comment.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (CheckConstraint("kind in ('approve', 'request_changes', 'comment')", name="kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    review_id: Mapped[int] = mapped_column(ForeignKey("reviews.id"), index=True)
+    reviewer_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    digest: Mapped[str] = mapped_column(String(64))
+    comment: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    voided_at: Mapped[datetime | None]
+    review: Mapped[ReviewRow] = relationship(lazy="raise", back_populates="decisions")

@@ -1,0 +1,40 @@
+"""The models that may be asked."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base
+
+
+class ModelRow(Base):
+    """A connection to a model.
+
+    kind: bundled (comes with the app), folder (a local transformers folder), endpoint (an OpenAI-compatible server).
+    reference: what the kind needs to find it: nothing, a path, or the model's name on the server.
+    key_sealed: the API key, encrypted with the installation's key; it belongs to `base_url` and goes when that changes.
+    files: name -> sha256 of every file of a local model, as hashed when it was added or converted.
+    """
+
+    __tablename__ = "models"
+    __table_args__ = (CheckConstraint("kind in ('bundled', 'folder', 'endpoint')", name="kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    reference: Mapped[str] = mapped_column(String(500), default="")
+    base_url: Mapped[str] = mapped_column(String(500), default="")
+    key_sealed: Mapped[str | None] = mapped_column(Text)
+    key_last4: Mapped[str | None] = mapped_column(String(4))
+    context_window: Mapped[int | None]
+    files: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+    @property
+    def trainable(self) -> bool:
+        """Only weights on this machine can carry an adapter."""
+        return self.kind != "endpoint"

@@ -1,0 +1,110 @@
+"""Work that takes more than a second, the workers that do it, and what they said while doing it.
+
+DBOS keeps its own orchestration tables; everything a person sees is here.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base
+
+
+class Status(StrEnum):
+    """Where a job stands. The last four are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    REFUSED = "refused"
+    DONE = "done"
+
+    @property
+    def final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset({Status.CANCELLED, Status.FAILED, Status.REFUSED, Status.DONE})
+OPEN = frozenset(Status) - FINAL
+
+
+class JobRow(Base):
+    """One piece of background work.
+
+    kind: which body a worker runs; subject_id: the row it works on (a dataset, a baseline run, a training run).
+    attempt: raised by each claim; a write that carries an older number is refused (the fence).
+    progress: what the page shows while it runs; failure: one sentence with the cause and the next step.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(
+            "status in ('queued', 'running', 'cancelling', 'cancelled', 'failed', 'refused', 'done')",
+            name="status",
+        ),
+        Index("ix_jobs_kind_subject", "kind", "subject_id"),
+        # At most one open job for one subject and kind: a double click starts nothing twice.
+        Index(
+            "uq_jobs_open",
+            "kind",
+            "subject_id",
+            unique=True,
+            sqlite_where=text("status in ('queued', 'running', 'cancelling')"),
+            postgresql_where=text("status in ('queued', 'running', 'cancelling')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(String(200))
+    subject_id: Mapped[int]
+    assessment_id: Mapped[int | None] = mapped_column(index=True)
+    queue: Mapped[str] = mapped_column(String(20))
+    status: Mapped[Status] = mapped_column(String(16), index=True)
+    attempt: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(100))
+    progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    failure: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    cancelled_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL
+
+
+class JobEventRow(Base):
+    """Something a job said: `kind` is progress, log, status or done. The live pages replay these by id."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (Index("ix_job_events_job_id_id", "job_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    attempt: Mapped[int]
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(16))
+    body: Mapped[dict[str, Any]]
+
+
+class WorkerRow(Base):
+    """A worker process, alive while `seen_at` moves. `taken_over_by` is who inherited its jobs."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    queues: Mapped[str] = mapped_column(String(100))
+    pid: Mapped[int]
+    version: Mapped[str] = mapped_column(String(20))
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    gone_at: Mapped[datetime | None]
+    taken_over_by: Mapped[str | None] = mapped_column(String(100))

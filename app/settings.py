@@ -1,0 +1,91 @@
+"""What an operator can set, all of it by environment variables that start with `TUNEGATE_`.
+
+Nothing else in the product reads the environment, so this file is the list of settings.
+"""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of one installation.
+
+    data: folder for the database, uploaded files, models and run directories.
+    database_url: SQLAlchemy address; empty means SQLite inside `data`.
+    public_url: the address people type. An https address turns on Secure cookies and HSTS.
+    hosts: host names that requests may carry besides the one in `public_url`.
+    allowed_hosts: model servers on private addresses that may be called, as `host:port`, `host` or CIDR.
+    allow_hub: whether a model may be named by its hub name; nothing reaches a hub without it.
+    threads: CPU threads of a model child; 0 means all cores but none of the web's.
+    endpoint_concurrency: model calls in flight at once on one endpoint.
+    approval_days: days after which an approval that was not used expires.
+    hash_time, hash_memory: argon2 cost (passes, KiB). The default is OWASP's second choice, about 0.1 s.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TUNEGATE_", extra="ignore")
+
+    data: Path = Path("data")
+    assets: Path = Path("assets")
+    database_url: str = ""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    public_url: str = ""
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allow_hub: bool = False
+    threads: Annotated[int, Field(ge=0, le=512)] = 0
+    endpoint_concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    approval_days: Annotated[int, Field(ge=1, le=365)] = 14
+    upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3
+    hash_time: Annotated[int, Field(ge=1)] = 2
+    hash_memory: Annotated[int, Field(ge=8)] = 19 * 1024
+    worker_poll: Annotated[float, Field(gt=0, le=60)] = 0.5
+    worker_beat: Annotated[float, Field(gt=0, le=60)] = 5.0
+    worker_lost_after: Annotated[float, Field(gt=0, le=3600)] = 30.0
+
+    @field_validator("hosts", "allowed_hosts", mode="before")
+    @classmethod
+    def _comma_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data / 'tunegate.db').resolve()}"
+
+    @property
+    def address(self) -> str:
+        """Where people find the app, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def secure(self) -> bool:
+        return urlsplit(self.address).scheme == "https"
+
+    @property
+    def known_hosts(self) -> frozenset[str]:
+        """Host headers (without port) that we answer to."""
+        named = urlsplit(self.address).hostname or self.host
+        return frozenset({named, self.host, "localhost", "127.0.0.1", *self.hosts})
+
+    @property
+    def blobs_dir(self) -> Path:
+        return self.data / "blobs"
+
+    @property
+    def runs_dir(self) -> Path:
+        return self.data / "runs"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def key_file(self) -> Path:
+        """Secret of this installation: signs launch tokens and encrypts stored model keys. Never in the database."""
+        return self.data / "secret.key"
