@@ -32,7 +32,7 @@ class RecipeRow(Base):
 class TrainingRow(Base):
     """One approved training job. It cannot exist without the review and the digest that allowed it.
 
-    state: queued, running, evaluating, done, cancelled, failed, refused. best_step: optimizer step of the kept checkpoint.
+    state: queued, running, evaluating, done, cancelled, failed, refused. best_step: step of the kept checkpoint.
     adapter_sha256: the adapter's zip in the content store. result: the comparison, as `evaluation.comparison` gives it.
     idempotency_key: chosen by whoever launches; the same key is the same launch.
     """
