@@ -74,7 +74,7 @@ def list_jobs(
     db: Db,
     me: Me,
     after: Annotated[
-        int | None, Query(ge=1, le=2**53, description="id of the last job seen; older ones follow")
+        int | None, Query(ge=1, le=2**53, description="id of the last job seen")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     assessment_id: Annotated[int | None, Query(ge=1, le=2**53)] = None,
