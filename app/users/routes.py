@@ -42,7 +42,7 @@ def safe_next(request: Request, address: str) -> str:
     return address if ours and known else "/"
 
 
-def signed_in(request: Request, settings: Settings, secret: str, address: str) -> Response:
+def signed_in(settings: Settings, secret: str, address: str) -> Response:
     response = RedirectResponse(address, 303)
     response.set_cookie(
         cookie_name(settings),
@@ -95,7 +95,7 @@ def sign_in(request: Request, app: App, data: Annotated[SignIn, Form()]) -> Resp
         )
         answer.headers.update(waits)
         return answer
-    return signed_in(request, app.settings, secret, safe_next(request, data.next))
+    return signed_in(app.settings, secret, safe_next(request, data.next))
 
 
 @router.post("/sign-out", name="sign_out")
@@ -130,7 +130,7 @@ def set_up(request: Request, app: App, db: Db, data: Annotated[SetUp, Form()]) -
             request, "users/set_up.html", status=422, data=data, errors=by_field(refusal), detail=refusal.detail
         )
     secret = service.open_session(db, user, request.headers.get("user-agent", ""), utcnow())
-    return signed_in(request, app.settings, secret, "/")
+    return signed_in(app.settings, secret, "/")
 
 
 # ---------------------------------------------------------------------------------------------------------- account
