@@ -307,6 +307,7 @@ def _on_validation(request: Request, error: Exception) -> Response:
 
 def _on_crash(request: Request, error: Exception) -> Response:
     reference = secrets.token_hex(4)
+    request.state.me = None  # this page needs nothing that could be broken, too
     log.error("Crash %s at %s %s", reference, request.method, request.url.path, exc_info=error)
     return problem(request, 500, f"Reference {reference}. Nothing of what you sent was stored; you can try again.")
 
