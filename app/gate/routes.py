@@ -111,7 +111,6 @@ def decide_review(
     try:
         service.decide(db, review_id, me, kind, digest, comment)
     except Invalid as refusal:
-        db.rollback()
         return _review(request, review_id, db, me, errors=by_field(refusal), typed=comment, status=422)
     return see(request, "review", review_id=review_id, notice="approved" if kind == "approve" else "returned")
 
@@ -123,7 +122,6 @@ def comment_review(
     try:
         service.comment(db, review_id, me, comment)
     except Invalid as refusal:
-        db.rollback()
         return _review(request, review_id, db, me, errors=by_field(refusal), typed=comment, status=422)
     return see(request, "review", review_id=review_id, notice="saved", anchor="comments")
 
