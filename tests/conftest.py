@@ -54,7 +54,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A throw-away PostgreSQL on loopback, run by an ordinary user; gives its address."""
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if not binaries:
@@ -68,16 +68,19 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if as_user:
         shutil.chown(folder, "postgres")
     data = folder / "data"
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
     initdb = [*as_user, str(binaries[0] / "initdb"), "-A", "trust", "--no-sync", "-U", "tunegate", "-D", str(data)]
-    subprocess.run(initdb, **quiet)  # type: ignore[call-overload]  # options in a dict
+    _quietly(initdb)
     options = f"-c listen_addresses=127.0.0.1 -p {port} -c fsync=off -c unix_socket_directories={folder}"
     control = [*as_user, str(binaries[0] / "pg_ctl"), "-D", str(data)]
     start = [*control, "-w", "-l", str(folder / "log"), "-o", options, "start"]
-    subprocess.run(start, **quiet)  # type: ignore[call-overload]  # options in a dict
+    _quietly(start)
     yield f"postgresql+psycopg://tunegate@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "-m", "immediate", "stop"], **quiet)  # type: ignore[call-overload]  # options in a dict
+    _quietly([*control, "-m", "immediate", "stop"])
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _quietly(command: list[str]) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
 
 
 @pytest.fixture
