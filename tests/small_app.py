@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.audit import service as audit
 from app.audit import tables as _audit_tables  # noqa: F401 - its table has to be known
 from app.blobs import Blobs
-from app.db import Base, make_engine
+from app.db import Base, make_engine, reading
 from app.jobs import store as jobs
 from app.settings import Settings
 from app.users import api as users_api
@@ -17,7 +17,6 @@ from app.users import routes as users_routes
 from app.web import files, pages, problems
 from app.web.context import AppContext, Step
 from app.web.events import Hub
-from app.db import reading
 from app.web.security import Web
 
 STEPS = (
