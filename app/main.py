@@ -90,14 +90,8 @@ def create_app(settings: Settings) -> Web:
         if person is None or not isinstance(refusal, GateClosed | Forbidden):
             return
         with writing(engine) as session:
-            audit.record(
-                session,
-                person,
-                "gate.denied",
-                "address",
-                None,
-                {"path": request.url.path, "because": refusal.detail[:500]},
-            )
+            detail = {"path": request.url.path, "because": refusal.detail[:500]}
+            audit.record(session, person, "gate.denied", "address", None, detail)
 
     context = AppContext(
         settings=settings,
