@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.audit import routes as audit_routes
 from app.audit import service as audit
 from app.audit import tables as _audit_tables  # noqa: F401 - its table has to be known
 from app.blobs import Blobs
@@ -62,6 +63,6 @@ def small_app(settings: Settings) -> Web:
         steps=steps,
     )
     problems.install(app)
-    for router in (files.router, problems.router, users_routes.router, users_api.router):
+    for router in (files.router, problems.router, users_routes.router, users_api.router, audit_routes.router):
         app.include_router(router)
     return app
