@@ -1,0 +1,392 @@
+"""One case: what a team answered and what was measured, and the strict way in from JSON.
+
+Every field may be None, which means unknown (an answer) or not measured yet (a measurement). Two readings matter:
+
+- `owner`: null says that nobody owns it and is kept as `NOBODY`; a missing key or "unknown" is None.
+- `total: 0` in a baseline or a teacher says that nothing was run there.
+
+`parse` refuses with one sentence for each fault, all at once. It refuses what it does not know by name, so a misspelt
+key never turns into a silent "unknown". It does not refuse values that only disagree with each other across questions
+(declared 5,000, measured 720): that is what the advice is there to notice. Inside one result (passed and total, low,
+score and high, best arm and arms) a contradiction is a fault.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+NOBODY = ""  # the owner, when the answer is that there is none
+UNKNOWN = "unknown"
+LARGEST_COUNT = 10**15
+LONGEST_TEXT = 200
+
+GOALS = (
+    "facts", "format", "style", "terms", "classify", "extract", "tools", "reasoning", "efficiency", "safety", "general",
+)  # fmt: skip
+ARMS = (
+    "zero_shot", "few_shot_random", "few_shot_nearest", "revised_prompt", "schema", "rag", "oracle", "many_shot",
+    "trivial", "small_classifier", "stronger_model",
+)  # fmt: skip
+CHOICES: dict[str, tuple[str, ...]] = {
+    "fact_change": ("none", "yearly", "monthly", "weekly", "daily"),
+    "sources": ("must", "nice", "no"),
+    "access_rights": ("yes", "some", "no"),
+    "rarity": ("rare", "mixed", "common"),
+    "label_agreement": ("high", "medium", "low"),
+    "coverage": ("broad", "gaps", "skewed"),
+    "recurrence": ("once", "months", "ongoing"),
+    "prompting_tried": ("no", "met", "unclear", "short_small", "short_large"),
+    "holdout": ("split", "own_file", "no"),
+    "latency": ("tight", "normal"),
+    "data_location": ("own_servers", "approved_vendor"),
+    "definition_changes": ("monthly", "stable"),
+    "checker_helps": ("most", "partly", "no"),
+    "stakes": ("high", "normal"),
+    "language_fit": ("weak", "fine"),
+    "training_rights": ("yes", "no"),
+}
+COST_CASES = ("pass", "fail", "not_goal")
+
+
+class NotACase(Exception):
+    """The input is not a case; `faults` holds one sentence for each thing that is wrong with it."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__(" ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What people declared. None is unknown."""
+
+    goals: tuple[str, ...] | None = None
+    main_goal: str | None = None
+    fact_change: str | None = None
+    sources: str | None = None
+    access_rights: str | None = None
+    corpus_tokens: int | None = None
+    context_window: int | None = None
+    rarity: str | None = None
+    examples_declared: int | None = None
+    label_agreement: str | None = None
+    coverage: str | None = None
+    recurrence: str | None = None
+    calls_per_month: int | None = None
+    prompting_tried: str | None = None
+    metric: str | None = None
+    target: float | None = None
+    holdout: str | None = None
+    latency: str | None = None
+    data_location: str | None = None
+    owner: str | None = None
+    definition_changes: str | None = None
+    checker_helps: str | None = None
+    stakes: str | None = None
+    language_fit: str | None = None
+    training_rights: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A score on held-out rows: counted (`passed` of `total`) or graded (`score` with its interval)."""
+
+    passed: int | None = None
+    total: int | None = None
+    score: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def counted(self) -> bool:
+        return bool(self.total) and self.passed is not None
+
+    @property
+    def graded(self) -> bool:
+        return self.score is not None and self.low is not None and self.high is not None
+
+    @property
+    def there(self) -> bool:
+        return self.counted or self.graded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline(Result):
+    """What prompting reached: the arms that were run, and the best of them once on the test rows."""
+
+    arms: tuple[str, ...] = ()
+    revised: bool = False
+    best_arm: str | None = None
+    error_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureCauses:
+    """How many failed items people put down to which cause."""
+
+    behaviour: int = 0
+    facts: int = 0
+    instructions: int = 0
+    reference: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.behaviour + self.facts + self.instructions + self.reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the app measured. None is not measured yet."""
+
+    uploaded_examples: int | None = None
+    usable_examples: int | None = None
+    contradiction_rate: float | None = None
+    agreement_kappa: float | None = None
+    test_rows: int | None = None
+    test_overlap_rows: int | None = None
+    test_human_checked: bool | None = None
+    metric_set_before_baseline: bool | None = None
+    baseline: Baseline | None = None
+    teacher: Result | None = None
+    oracle_gain: float | None = None
+    rows_carry_context: bool | None = None
+    failure_causes: FailureCauses | None = None
+    winning_prompt_tokens: int | None = None
+    cost_case: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    answers: Answers = field(default_factory=Answers)
+    measured: Measured = field(default_factory=Measured)
+
+
+ANSWER_KEYS = tuple(item.name for item in fields(Answers))
+MEASURED_KEYS = tuple(item.name for item in fields(Measured))
+
+
+def parse(data: object) -> Case:
+    """Read one case.
+
+    Raises:
+        NotACase: with one sentence for each fault.
+    """
+    reader = _Reader()
+    root = reader.mapping(data, "The case", ("answers", "measured"))
+    answers = _answers(reader, reader.mapping(root.get("answers"), "answers", ANSWER_KEYS))
+    measured = _measured(reader, reader.mapping(root.get("measured"), "measured", MEASURED_KEYS))
+    if reader.faults:
+        raise NotACase(reader.faults)
+    return Case(answers, measured)
+
+
+def to_json(case: Case) -> dict[str, Any]:
+    """The same case as JSON, unknown keys left out; `parse(to_json(case)) == case`."""
+    answers = {key: value for key, value in asdict(case.answers).items() if value is not None}
+    if "goals" in answers:
+        answers["goals"] = list(answers["goals"])
+    if answers.get("owner") == NOBODY:
+        answers["owner"] = None
+    measured = {key: value for key, value in asdict(case.measured).items() if value is not None}
+    for key in ("baseline", "teacher"):
+        if key in measured:
+            measured[key] = {name: value for name, value in measured[key].items() if value is not None}
+    if "baseline" in measured:
+        measured["baseline"]["arms"] = list(measured["baseline"]["arms"])
+    return {"answers": answers, "measured": measured}
+
+
+def changed(case: Case, change: Mapping[str, Any]) -> Case:
+    """The case with some keys replaced, each in the half (`answers` or `measured`) that has a key of that name."""
+    data = to_json(case)
+    for key, value in change.items():
+        data["answers" if key in ANSWER_KEYS else "measured"][key] = value
+    return parse(data)
+
+
+def _answers(reader: "_Reader", given: Mapping[str, Any]) -> Answers:
+    values = {
+        key: _answer(reader, key, value) for key, value in given.items() if value is not None and value != UNKNOWN
+    }
+    if "owner" in given and given["owner"] is None:
+        values["owner"] = NOBODY
+    values["metric"] = values.get("metric") or None
+    goals, main = values.get("goals"), values.get("main_goal")
+    if main and not goals:
+        values["goals"] = (main,)
+    elif main and goals and main not in goals:
+        reader.faults.append(f'answers.main_goal is "{main}", which is not among answers.goals.')
+    return Answers(**values)
+
+
+def _answer(reader: "_Reader", key: str, value: Any) -> Any:
+    at = f"answers.{key}"
+    match key:
+        case "goals":
+            return reader.choices(value, at, GOALS) or None
+        case "target":
+            return reader.number(value, at, 0, 1)
+        case "corpus_tokens" | "context_window" | "examples_declared" | "calls_per_month":
+            return reader.count(value, at, least=1 if key == "context_window" else 0)
+        case "metric" | "owner":
+            return reader.text(value, at)
+        case "fact_change" if value == "hourly":
+            return "daily"
+    return reader.choice(value, at, GOALS if key == "main_goal" else CHOICES[key])
+
+
+def _measured(reader: "_Reader", given: Mapping[str, Any]) -> Measured:
+    values: dict[str, Any] = {}
+    for key in MEASURED_KEYS:
+        value = given.get(key)
+        if value is None:
+            continue
+        at = f"measured.{key}"
+        match key:
+            case "contradiction_rate":
+                values[key] = reader.number(value, at, 0, 1)
+            case "agreement_kappa" | "oracle_gain":
+                values[key] = reader.number(value, at, -1, 1)
+            case "test_human_checked" | "metric_set_before_baseline" | "rows_carry_context":
+                values[key] = reader.flag(value, at)
+            case "cost_case":
+                values[key] = reader.choice(value, at, COST_CASES)
+            case "baseline":
+                values[key] = _baseline(reader, value, at)
+            case "teacher":
+                values[key] = Result(**_result(reader, reader.mapping(value, at, _RESULT), at))
+            case "failure_causes":
+                causes = reader.mapping(value, at, tuple(item.name for item in fields(FailureCauses)))
+                counts = {name: reader.count(count, f"{at}.{name}") for name, count in causes.items()}
+                values[key] = FailureCauses(**{name: count or 0 for name, count in counts.items()})
+            case _:
+                values[key] = reader.count(value, at)
+    return Measured(**values)
+
+
+_RESULT = tuple(item.name for item in fields(Result))
+
+
+def _baseline(reader: "_Reader", value: object, at: str) -> Baseline:
+    given = reader.mapping(value, at, tuple(item.name for item in fields(Baseline)))
+    values = _result(reader, given, at)
+    if given.get("arms") is not None:
+        values["arms"] = reader.choices(given["arms"], f"{at}.arms", ARMS)
+    if given.get("revised") is not None:
+        values["revised"] = reader.flag(given["revised"], f"{at}.revised")
+    if given.get("error_rate") is not None:
+        values["error_rate"] = reader.number(given["error_rate"], f"{at}.error_rate", 0, 1)
+    if given.get("best_arm") is not None:
+        best = values["best_arm"] = reader.choice(given["best_arm"], f"{at}.best_arm", ARMS)
+        if best is not None and best not in values.get("arms", ()):
+            reader.faults.append(f'{at}.best_arm is "{best}", which is not among {at}.arms.')
+    values.setdefault("revised", False)
+    return Baseline(**values)
+
+
+def _result(reader: "_Reader", given: Mapping[str, Any], at: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in ("passed", "total"):
+        if given.get(name) is not None:
+            values[name] = reader.count(given[name], f"{at}.{name}")
+    for name in ("score", "low", "high"):
+        if given.get(name) is not None:
+            values[name] = reader.number(given[name], f"{at}.{name}", 0, 1)
+    if None not in values.values():
+        reader.faults += _contradictions(values, at)
+    return values
+
+
+def _contradictions(values: dict[str, Any], at: str) -> Iterator[str]:
+    """What is wrong inside one result; the single values are all right."""
+    counted = [name for name in ("passed", "total") if name in values]
+    graded = [name for name in ("score", "low", "high") if name in values]
+    if counted and graded:
+        yield f"{at} gives passed and total or score, low and high, not both."
+    elif len(counted) == 1:
+        yield f"{at}.passed and {at}.total go together."
+    elif len(graded) in (1, 2):
+        yield f"{at}.score, {at}.low and {at}.high go together."
+    elif counted and values["passed"] > values["total"]:
+        yield f"{at}.passed is {values['passed']}, more than {at}.total, {values['total']}."
+    elif graded and not values["low"] <= values["score"] <= values["high"]:
+        yield f"{at}.score must lie between {at}.low and {at}.high."
+
+
+class _Reader:
+    """Takes values one by one and remembers what was wrong; a faulty value reads as None."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def mapping(self, value: object, at: str, known: tuple[str, ...]) -> dict[str, Any]:
+        if value is None and at != "The case":
+            return {}
+        if not isinstance(value, dict):
+            self.faults.append(f"{at} must be an object, not {_shown(value)}.")
+            return {}
+        for key in value:
+            if key not in known:
+                prefix = "" if at == "The case" else f"{at}."
+                self.faults.append(f"There is no key {prefix}{_cut(str(key))}; known are {', '.join(known)}.")
+        return {key: item for key, item in value.items() if key in known}
+
+    def count(self, value: Any, at: str, least: int = 0) -> int | None:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or value != int(value) or not least <= value <= LARGEST_COUNT:
+            self.faults.append(f"{at} must be a whole number from {least} to {LARGEST_COUNT}, not {_shown(value)}.")
+            return None
+        return int(value)
+
+    def number(self, value: object, at: str, low: float, high: float) -> float | None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            self.faults.append(f"{at} must be a number from {low} to {high}, not {_shown(value)}.")
+            return None
+        return float(value)
+
+    def flag(self, value: object, at: str) -> bool | None:
+        if not isinstance(value, bool):
+            self.faults.append(f"{at} must be true or false, not {_shown(value)}.")
+            return None
+        return value
+
+    def choice(self, value: object, at: str, known: tuple[str, ...]) -> str | None:
+        if not isinstance(value, str) or value not in known:
+            self.faults.append(f"{at} must be one of {', '.join(known)}, not {_shown(value)}.")
+            return None
+        return value
+
+    def choices(self, value: object, at: str, known: tuple[str, ...]) -> tuple[str, ...]:
+        """A set in the vocabulary's order, so that the order in which people ticked changes nothing."""
+        if not isinstance(value, list):
+            self.faults.append(f"{at} must be a list, not {_shown(value)}.")
+            return ()
+        picked = [self.choice(item, f"An entry of {at}", known) for item in value]
+        return tuple(item for item in known if item in picked)
+
+    def text(self, value: object, at: str) -> str | None:
+        if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+            self.faults.append(f"{at} must be text of at most {LONGEST_TEXT} characters, not {_shown(value)}.")
+            return None
+        return value.strip()
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{_cut(value)}"'
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case _:
+            return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,121 @@
+"""What follows from a case before any gate or score: the needs, the main goal, and how a result stands to its target.
+
+The words of the policy, read precisely:
+
+- *Knowledge need*: `facts` is among the goals, or most tagged failures are missing facts, or the right passage
+  lifts the score by the threshold or more.
+- *Behaviour need*: a goal that examples can teach is named, and unclear instructions aren't the main cause of
+  failure.
+- *Efficiency need*: `efficiency` is among the goals.
+- *Main goal*: the one marked; if none is marked, the only one named; else unknown. An unknown main goal never
+  helps: it may be `facts` for G2 and it may be `efficiency` for G6 and G12.
+- *Cause of failure*: the commonest tag once enough failures are tagged (30), else nobody has looked yet. On a tie
+  the cause that speaks most against training counts.
+- *Efficiency path*: efficiency is the main goal, or may be and nobody said that cost isn't the reason. The baseline
+  is then the small model with its best prompt, and the teacher is the large model or the present pipeline.
+- *Standing*: SHORT, MET or UNCLEAR as G6 says. It is unknown without a result, without a target, and where more
+  calls failed than the threshold allows or nobody counted the failed ones.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+from app.advice.case import Case, Result
+from app.advice.policy import Policy
+
+Standing = Literal["met", "short", "unclear"]
+
+BEHAVIOURS = ("format", "style", "terms", "classify", "extract", "tools")
+CAUSES = ("facts", "instructions", "reference", "behaviour")  # on a tie the first counts
+EPSILON = 1e-9  # 0.8 - 0.7 is not quite 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    knowledge: bool
+    behaviour: bool
+    efficiency: bool
+    main_goal: str | None
+    cause: str | None
+    efficiency_path: bool
+    baseline: Standing | None
+    teacher: Standing | None
+
+
+def needs(case: Case, policy: Policy) -> Needs:
+    answers, measured = case.answers, case.measured
+    goals = answers.goals or ()
+    main = answers.main_goal or (goals[0] if len(goals) == 1 else None)
+    cause = _cause(case, policy)
+    gain = measured.oracle_gain
+    baseline = measured.baseline
+    trusted = (
+        baseline is not None and baseline.error_rate is not None and baseline.error_rate <= policy.limit("error_rate")
+    )
+    return Needs(
+        knowledge="facts" in goals
+        or cause == "facts"
+        or (gain is not None and gain >= policy.limit("oracle_gain") - EPSILON),
+        behaviour=any(goal in BEHAVIOURS for goal in goals) and cause != "instructions",
+        efficiency="efficiency" in goals,
+        main_goal=main,
+        cause=cause,
+        efficiency_path="efficiency" in goals
+        and (main == "efficiency" or (main is None and measured.cost_case != "not_goal")),
+        baseline=standing(baseline, answers.target, policy) if trusted else None,
+        teacher=standing(measured.teacher, answers.target, policy),
+    )
+
+
+def _cause(case: Case, policy: Policy) -> str | None:
+    causes = case.measured.failure_causes
+    if causes is None or causes.total < policy.limit("tagged_failures"):
+        return None
+    return max(CAUSES, key=lambda cause: getattr(causes, cause))
+
+
+def standing(result: Result | None, target: float | None, policy: Policy) -> Standing | None:
+    """Where a result stands to its target, with its 95 % interval."""
+    if result is None or target is None or not result.there:
+        return None
+    score, low, high = interval(result)
+    if high < target - EPSILON:
+        return "short"
+    if score >= target - EPSILON and low >= target - policy.limit("target_grace") - EPSILON:
+        return "met"
+    return "unclear"
+
+
+def interval(result: Result) -> tuple[float, float, float]:
+    """Score, low and high: Wilson's interval for a count, the measured one for a graded score."""
+    if result.passed is not None and result.total:
+        return (result.passed / result.total, *wilson(result.passed, result.total))
+    if result.score is not None and result.low is not None and result.high is not None:
+        return result.score, result.low, result.high
+    raise ValueError("There is no result to take an interval of.")
+
+
+def wilson(passed: int, total: int) -> tuple[float, float]:
+    """The 95 % interval of a rate.
+
+    The measured pages have one of their own in `evaluation`; the two packages stand side by side and may not import
+    each other, and this one has to run from a single case file.
+    """
+    z = 1.959963984540054
+    rate, weight = passed / total, z * z / total
+    middle = (rate + weight / 2) / (1 + weight)
+    half = z * sqrt(rate * (1 - rate) / total + weight / total / 4) / (1 + weight)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def rows_to_settle(result: Result, target: float, policy: Policy) -> int | None:
+    """How many test rows in all would settle an unclear result if its rate stays; None if no sensible number would."""
+    if result.passed is None or not result.total:
+        return None
+    rate = result.passed / result.total
+    for step in (10, 20, 40, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 2000, 4000):
+        total = result.total + step
+        if standing(Result(passed=round(rate * total), total=total), target, policy) != "unclear":
+            return total
+    return None

@@ -1,0 +1,204 @@
+"""Points: every factor turned into an answer of the policy's table, and the table added up.
+
+Measured values stand in for declared ones wherever both exist. Bands, read precisely: 10,000 calls is "10k-100k",
+100,000 and 1,000,000 are "100k-1M"; a corpus that fits the context window exactly still fits.
+
+Two factors have more than one source:
+
+- F08: a measured kappa decides by its cut-offs; a contradiction rate above its threshold is "low" whatever else is
+  known, because G8 then fails too; a contradiction rate within bounds says nothing about the answer people gave.
+- F12: on the efficiency path a measured teacher is "what good prompting reached" (the large model, prompted); the small
+  model's own score is G6's business. A baseline that can't be judged (no target, failed calls) counts for nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.advice.case import NOBODY, UNKNOWN, Case
+from app.advice.needs import EPSILON, Needs, Standing, interval
+from app.advice.policy import Points, Policy
+
+FACTORS = tuple(f"F{number:02}" for number in range(1, 25))
+MEASURED_ONLY = ("F13", "F17", "F21")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One factor's answer: the row of the table it selects, and the value to show."""
+
+    factor: str
+    row: str
+    shown: str
+    measured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    factor: str
+    answer: str
+    measured: bool
+    points: Points
+    because: str
+    source: str
+
+    @property
+    def known(self) -> bool:
+        return self.answer != UNKNOWN
+
+
+def reasons(case: Case, needs: Needs, policy: Policy) -> list[Reason]:
+    """Every factor with its points, F01 once for each goal, those worth nothing too."""
+    found = []
+    for reading in readings(case, needs, policy):
+        weight = policy.weight(reading.factor, reading.row)
+        found.append(
+            Reason(reading.factor, reading.shown, reading.measured, weight.points, weight.because, weight.source)
+        )
+    return found
+
+
+def total(found: list[Reason]) -> Points:
+    return sum((reason.points for reason in found), Points())
+
+
+def readings(case: Case, needs: Needs, policy: Policy) -> Iterator[Reading]:
+    """The answer to each factor, in the order of the factors."""
+    answers = case.answers
+    for goal in answers.goals or (UNKNOWN,):
+        yield Reading("F01", goal, goal)
+    yield _declared("F02", answers.fact_change)
+    yield _declared("F03", answers.sources)
+    yield _declared("F04", answers.access_rights)
+    yield _corpus(case, policy)
+    yield _declared("F06", answers.rarity)
+    yield _examples(case)
+    yield _agreement(case, policy)
+    yield _declared("F09", answers.coverage)
+    yield _declared("F10", answers.recurrence)
+    yield _volume(case)
+    yield _prompting(case, needs, policy)
+    yield Reading("F13", needs.cause or UNKNOWN, needs.cause or UNKNOWN, measured=needs.cause is not None)
+    yield _metric(case)
+    yield _declared("F15", answers.holdout)
+    yield _declared("F16", answers.latency)
+    cost = case.measured.cost_case
+    yield Reading("F17", cost or UNKNOWN, cost or UNKNOWN, measured=cost is not None)
+    yield _declared("F18", answers.data_location)
+    yield _owner(case)
+    yield _declared("F20", answers.definition_changes)
+    yield _pressure(case, policy)
+    yield _declared("F22", answers.checker_helps)
+    yield _declared("F23", answers.stakes)
+    yield _declared("F24", answers.language_fit)
+
+
+def _declared(factor: str, answer: str | None) -> Reading:
+    return Reading(factor, answer or UNKNOWN, answer or UNKNOWN)
+
+
+def context_window(case: Case, policy: Policy) -> int:
+    return case.answers.context_window or policy.count("context_window")
+
+
+def _corpus(case: Case, policy: Policy) -> Reading:
+    tokens = case.answers.corpus_tokens
+    if tokens is None:
+        return _declared("F05", None)
+    if tokens == 0:
+        row = "none"
+    elif tokens <= context_window(case, policy):
+        row = "fits"
+    elif tokens <= policy.limit("corpus_large"):
+        row = "large"
+    else:
+        row = "huge"
+    return Reading("F05", row, str(tokens))
+
+
+def examples(case: Case) -> tuple[int | None, bool]:
+    """How many usable examples there are, and whether that was measured."""
+    if case.measured.usable_examples is not None:
+        return case.measured.usable_examples, True
+    return case.answers.examples_declared, False
+
+
+def _examples(case: Case) -> Reading:
+    count, measured = examples(case)
+    if count is None:
+        return _declared("F07", None)
+    bands = ((50, "under 50"), (300, "50-299"), (1000, "300-999"), (5000, "1000-4999"))
+    row = next((name for below, name in bands if count < below), "5000 and more")
+    return Reading("F07", row, str(count), measured)
+
+
+def _agreement(case: Case, policy: Policy) -> Reading:
+    kappa, contradictions = case.measured.agreement_kappa, case.measured.contradiction_rate
+    if contradictions is not None and contradictions > policy.limit("contradiction_rate") + EPSILON:
+        return Reading("F08", "low", "low", measured=True)
+    if kappa is None:
+        return _declared("F08", case.answers.label_agreement)
+    if kappa >= policy.limit("kappa_high") - EPSILON:
+        row = "high"
+    elif kappa >= policy.limit("kappa") - EPSILON:
+        row = "medium"
+    else:
+        row = "low"
+    return Reading("F08", row, row, measured=True)
+
+
+def _volume(case: Case) -> Reading:
+    calls = case.answers.calls_per_month
+    if calls is None:
+        return _declared("F11", None)
+    if calls < 10_000:
+        row = "under 10k"
+    elif calls < 100_000:
+        row = "10k-100k"
+    elif calls <= 1_000_000:
+        row = "100k-1M"
+    else:
+        row = "over 1M"
+    return Reading("F11", row, str(calls))
+
+
+def _prompting(case: Case, needs: Needs, policy: Policy) -> Reading:
+    baseline, teacher = case.measured.baseline, case.measured.teacher
+    if needs.efficiency_path and teacher is not None and teacher.there:
+        row = _distance(needs.teacher, interval(teacher)[0], case, policy)
+        return Reading("F12", row, row, measured=row != UNKNOWN)
+    if baseline is None or not baseline.there:
+        return _declared("F12", case.answers.prompting_tried)
+    row = _distance(needs.baseline, interval(baseline)[0], case, policy)
+    return Reading("F12", row, row, measured=row != UNKNOWN)
+
+
+def _distance(standing: Standing | None, score: float, case: Case, policy: Policy) -> str:
+    target = case.answers.target
+    if standing is None or target is None:
+        return UNKNOWN
+    if standing != "short":
+        return standing
+    return "short_large" if target - score >= policy.limit("short_gap") - EPSILON else "short_small"
+
+
+def _metric(case: Case) -> Reading:
+    metric, target = case.answers.metric, case.answers.target
+    if metric is None:
+        return _declared("F14", None)
+    row = "metric only" if target is None else "set"
+    return Reading("F14", row, metric if target is None else f"{metric}, {target:g}")
+
+
+def _owner(case: Case) -> Reading:
+    owner = case.answers.owner
+    if owner is None:
+        return _declared("F19", None)
+    return Reading("F19", "nobody", "nobody") if owner == NOBODY else Reading("F19", "named", owner)
+
+
+def _pressure(case: Case, policy: Policy) -> Reading:
+    tokens = case.measured.winning_prompt_tokens
+    if tokens is None:
+        return _declared("F21", None)
+    heavy = tokens > policy.limit("prompt_tokens") or tokens > context_window(case, policy)
+    return Reading("F21", "heavy" if heavy else "fine", str(tokens), measured=True)

@@ -1,0 +1,215 @@
+"""The verdict: ordered rules over needs and gates; the first that matches decides.
+
+    1 a one-off                                            RAG with a knowledge need, else PROMPT; locked
+    2 the best arm MET the target, and it isn't the case
+      that efficiency is a goal and its cost case passes   the winning arm's family: PROMPT or RAG; locked
+    3 knowledge need alone                                 PROMPT with the whole corpus in it if that fits, isn't fresh
+                                                           daily, and everybody may see all of it; else RAG; locked
+    4 knowledge need with behaviour or efficiency need     HYBRID if all gates pass, else RAG, leaning hybrid
+    5 behaviour or efficiency need                         FINE-TUNE if all gates pass, else PROMPT: leaning fine-tune
+                                                           ("not yet") if it scores above prompting and the task's
+                                                           definition doesn't change monthly
+    6 otherwise                                            PROMPT; locked
+
+Readings: people who say that prompting meets the target are believed until it is measured (rule 2), unless facts are
+needed, since a declared answer names no winning arm. "Fits" needs a corpus (a size of 0 doesn't fit, there is none),
+and an unknown size, freshness or right of access doesn't satisfy rule 3's conditions.
+
+Scores rank and explain. They decide in one place only: whether rule 5 leans.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from app.advice import flips as flipping
+from app.advice.case import Case
+from app.advice.gates import DECLARED_BY_NATURE, Gate, blockers, gates
+from app.advice.needs import Needs, needs
+from app.advice.policy import POLICY, Points, Policy
+from app.advice.scoring import MEASURED_ONLY, Reason, context_window, reasons, total
+
+Approach = Literal["prompt", "rag", "fine_tune", "hybrid"]
+Training = Literal["ready", "locked"]
+Leaning = Literal["fine_tune", "hybrid"]
+Confidence = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What one rule said."""
+
+    rule: int
+    approach: Approach
+    training: Training = "locked"
+    leaning: Leaning | None = None
+    technique: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    approach: Approach
+    technique: str | None
+    training: Training
+    leaning: Leaning | None
+    confidence: Confidence
+    scores: Points
+    gates: list[Gate]
+    reasons: list[Reason]
+    flips: list[flipping.Flip]
+    rule: int
+    policy_version: str
+    policy_sha256: str
+
+    @property
+    def blockers(self) -> list[Gate]:
+        """The gates that keep training locked, the cheapest for the user first."""
+        return blockers(self.gates)
+
+    @property
+    def not_yet(self) -> bool:
+        return self.training == "locked" and self.leaning is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's shape, and nothing else."""
+        return {
+            "approach": self.approach,
+            "technique": self.technique,
+            "training": self.training,
+            "leaning": self.leaning,
+            "confidence": self.confidence,
+            "scores": asdict(self.scores),
+            "gates": [
+                {
+                    "id": gate.id,
+                    "state": gate.state,
+                    "measured": gate.measured,
+                    "needed": gate.needed,
+                    "change": gate.change,
+                    "meanwhile": gate.meanwhile,
+                }
+                for gate in self.gates
+            ],
+            "reasons": [asdict(reason) for reason in self.reasons],
+            "flips": [asdict(flip) for flip in self.flips],
+            "policy": {"version": self.policy_version, "sha256": self.policy_sha256},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A ruling with what it was made from: all of the advice but the flips."""
+
+    ruling: Ruling
+    needs: Needs
+    gates: list[Gate]
+    reasons: list[Reason]
+
+
+def advise(case: Case, policy: Policy = POLICY) -> Advice:
+    """The whole advice for a case; the same for the same case and policy, wherever it is asked for."""
+    judged = _judge(case, policy)
+    ruling = judged.ruling
+
+    def outcome(other: Case) -> flipping.Outcome:
+        found = _judge(other, policy).ruling
+        return flipping.Outcome(found.approach, found.training)
+
+    return Advice(
+        approach=ruling.approach,
+        technique=ruling.technique,
+        training=ruling.training,
+        leaning=ruling.leaning,
+        confidence=_confidence(judged),
+        scores=total(judged.reasons),
+        gates=judged.gates,
+        reasons=judged.reasons,
+        flips=flipping.flips(case, flipping.Outcome(ruling.approach, ruling.training), outcome, policy),
+        rule=ruling.rule,
+        policy_version=policy.version,
+        policy_sha256=policy.sha256,
+    )
+
+
+def _judge(case: Case, policy: Policy) -> _Judged:
+    found = needs(case, policy)
+    checked = gates(case, found, policy)
+    why = reasons(case, found, policy)
+    return _Judged(_rule(case, found, checked, total(why), policy), found, checked, why)
+
+
+def _rule(case: Case, need: Needs, checked: list[Gate], scores: Points, policy: Policy) -> Ruling:
+    """The ordered rules; the docstring of this file is their text."""
+    open_gates = any(gate.locks for gate in checked)
+    if case.answers.recurrence == "once":
+        ruling = Ruling(1, "rag" if need.knowledge else "prompt")
+    elif _met(case, need) and not (need.efficiency and case.measured.cost_case == "pass"):
+        ruling = Ruling(2, _family(case))
+    elif need.knowledge and not (need.behaviour or need.efficiency):
+        whole = _whole_corpus_fits(case, policy)
+        ruling = Ruling(3, "prompt" if whole else "rag", technique="whole_corpus_in_context" if whole else None)
+    elif need.knowledge:
+        ruling = Ruling(4, "rag", leaning="hybrid") if open_gates else Ruling(4, "hybrid", "ready")
+    elif not (need.behaviour or need.efficiency):
+        ruling = Ruling(6, "prompt")
+    elif not open_gates:
+        ruling = Ruling(5, "fine_tune", "ready", technique="distil" if need.efficiency_path else None)
+    else:
+        leans = scores.fine_tune > scores.prompt and case.answers.definition_changes != "monthly"
+        ruling = Ruling(5, "prompt", leaning="fine_tune" if leans else None)
+    if ruling.approach == "prompt" and ruling.technique is None:
+        return Ruling(ruling.rule, "prompt", ruling.training, ruling.leaning, _technique(case, need, ruling))
+    return ruling
+
+
+def _met(case: Case, need: Needs) -> bool:
+    baseline = case.measured.baseline
+    if baseline is not None and baseline.there:
+        return need.baseline == "met"
+    return case.answers.prompting_tried == "met" and not need.knowledge
+
+
+def _family(case: Case) -> Approach:
+    baseline = case.measured.baseline
+    return "rag" if baseline is not None and baseline.best_arm in ("rag", "oracle") else "prompt"
+
+
+def _whole_corpus_fits(case: Case, policy: Policy) -> bool:
+    answers = case.answers
+    return (
+        answers.corpus_tokens is not None
+        and 0 < answers.corpus_tokens <= context_window(case, policy)
+        and answers.fact_change in ("none", "yearly", "monthly", "weekly")
+        and answers.access_rights == "no"
+    )
+
+
+def _technique(case: Case, need: Needs, ruling: Ruling) -> str | None:
+    """The cheap move that makes the prompt do: the arm that won, batch mode, or a schema."""
+    baseline, patient = case.measured.baseline, case.answers.latency != "tight"
+    if ruling.rule == 2 and baseline is not None and baseline.best_arm in ("schema", "many_shot", "small_classifier"):
+        return baseline.best_arm
+    if need.efficiency and case.measured.cost_case == "fail":
+        return "batch_tier" if patient else "prompt_caching"
+    if ruling.rule == 1 and patient:
+        return "batch_tier"
+    if case.answers.checker_helps == "most":
+        return "schema"
+    return None
+
+
+def _confidence(judged: _Judged) -> Confidence:
+    """High if everything the verdict rests on was measured; each thing that wasn't takes one step off.
+
+    A one-off rests on G3, a met target on G6, a knowledge need on G2, the others on every gate that can be measured
+    (G3, G10 and G11 are a person's word by nature). Answers nobody knows count as well, whatever they would be worth.
+    """
+    rests = {1: ("G3",), 2: ("G6",), 3: ("G2",)}.get(judged.ruling.rule)
+    doubts = sum(
+        gate.how == "declared" or gate.state == "unknown"
+        for gate in judged.gates
+        if (gate.id in rests if rests else gate.id not in DECLARED_BY_NATURE) and gate.state != "not_applicable"
+    )
+    doubts += sum(not reason.known for reason in judged.reasons if reason.factor not in MEASURED_ONLY)
+    if doubts == 0:
+        return "high"
+    return "medium" if doubts == 1 else "low"
