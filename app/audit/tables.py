@@ -26,5 +26,5 @@ class EntryRow(Base):
     subject: Mapped[str] = mapped_column(String(40))
     subject_id: Mapped[int | None]
     detail: Mapped[dict[str, Any]]
-    previous: Mapped[str] = mapped_column(String(64))
+    previous: Mapped[str] = mapped_column(String(64), unique=True)  # no entry has two followers
     sha256: Mapped[str] = mapped_column(String(64), unique=True)

@@ -45,8 +45,8 @@ class BaselineRow(Base):
 class ArmRow(Base):
     """One way to answer.
 
-    family: zero_shot, few_shot_random, few_shot_nearest, revised_prompt, trivial, adapter, ...; `name` tells seeds apart.
-    settings: what the prompt is made of (k, seed, instructions when they differ from the run's, training_run_id of an adapter).
+    family: zero_shot, few_shot_random, few_shot_nearest, revised_prompt, trivial, adapter; `name` tells seeds apart.
+    settings: what the prompt is made of (k, seed, instructions when they differ from the run's, an adapter's run).
     dev, test: results of `baselines.arms` once measured: score, low, high, n, passed, errors, mean tokens, seconds.
     """
 
@@ -67,7 +67,7 @@ class ArmRow(Base):
 class AnswerRow(Base):
     """One answer of one arm to one row. Unique, so a repeated job cannot ask or count twice.
 
-    status: ok or error; an error (no answer from the model) is never a wrong answer. score is 0 to 1, None for an error.
+    status: ok or error; an error (no answer came) is never a wrong answer. score is 0 to 1, None for an error.
     seconds: time the call took; shots: lines of the examples shown.
     cause: a person's word on why it failed: behaviour, facts, instructions, reference.
     """

@@ -13,7 +13,8 @@ class DatasetRow(Base):
     """One upload, never changed afterwards; the next upload is the next `version`.
 
     state: checking, ready, rejected. `report` is the quality report in the shape that `datasets/quality.py` documents.
-    blob_sha256 / test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training read.
+    blob_sha256, test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training
+    read.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """
@@ -52,7 +53,7 @@ class DatasetRow(Base):
 class ExampleRow(Base):
     """One line of a dataset.
 
-    status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak; `reason` is the sentence beside it.
+    status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak; `reason` says why.
     split: train, dev, test, or empty when the row is not used. cluster: id of its group of near-duplicates.
     messages: what is asked (role, content), without the answer; target: the answer wanted.
     """

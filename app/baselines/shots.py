@@ -1,0 +1,110 @@
+"""Which rows are shown as examples.
+
+Only training rows are ever shown; dev and test rows stay unseen. Random examples are the same for every question, so
+a model can keep what it worked out about them; nearest examples are chosen for each question and stand least alike
+first, so that the most alike one is closest to the question (Liu et al. 2021, KATE). A row that is nearly the
+question itself is never shown: the answer would be copied, not worked out.
+"""
+
+import random
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from app.baselines.prompts import Shot, question
+
+NEAR = 0.8  # share of character 5-grams in common from which two questions are the same row (as in the data check)
+POOL_LIMIT = 20_000  # training rows searched for the nearest; a larger set is sampled
+TEXT_LIMIT = 4_000  # characters of a question that likeness looks at
+REACH = 4  # so many times k rows are looked through for different answers
+
+
+@lru_cache(maxsize=4096)
+def _grams(text: str) -> frozenset[str]:
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())[:TEXT_LIMIT]
+    return frozenset(folded[at : at + 5] for at in range(max(1, len(folded) - 4)))
+
+
+def near(one: str, other: str) -> bool:
+    """Whether two questions are so alike that one gives the other away (Jaccard of character 5-grams)."""
+    first, second = _grams(one), _grams(other)
+    smaller, larger = sorted((len(first), len(second)))
+    if smaller < NEAR * larger:  # they cannot reach the share any more
+        return False
+    common = len(first & second)
+    return common >= NEAR * (smaller + larger - common)
+
+
+def _varied(candidates: Iterable[Shot], k: int) -> list[Shot]:
+    """k of the candidates in their order, each new answer before a repeated one."""
+    seen: set[str] = set()
+    fresh: list[Shot] = []
+    repeated: list[Shot] = []
+    for shot in candidates:
+        label = " ".join(shot.target.casefold().split())
+        (repeated if label in seen else fresh).append(shot)
+        seen.add(label)
+        if len(fresh) == k:
+            break
+    return (fresh + repeated)[:k]
+
+
+class Random:
+    """The same k rows for every question, drawn with a seed; a stand-in where one gives the question away."""
+
+    def __init__(self, pool: Sequence[Shot], k: int, seed: int) -> None:
+        order = random.Random(seed).sample(range(len(pool)), min(len(pool), REACH * k + 20))
+        drawn = [pool[at] for at in order]
+        self._chosen = _varied(drawn[: REACH * k], k)
+        taken = {shot.id for shot in self._chosen}
+        self._spare = [shot for shot in drawn if shot.id not in taken]
+
+    def pick(self, asked: str) -> list[Shot]:
+        """The examples for one question."""
+        spare = (shot for shot in self._spare if not near(question(shot.messages), asked))
+        picked = []
+        for shot in self._chosen:
+            if not near(question(shot.messages), asked):
+                picked.append(shot)
+            elif stand_in := next(spare, None):
+                picked.append(stand_in)
+        return picked
+
+
+class Nearest:
+    """The rows most like a question: cosine of TF-IDF weighted character n-grams (scikit-learn)."""
+
+    def __init__(self, pool: Sequence[Shot], seed: int = 0) -> None:
+        import numpy as np
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        if len(pool) > POOL_LIMIT:
+            pool = random.Random(seed).sample(list(pool), POOL_LIMIT)
+        self._pool = list(pool)
+        self._vectorizer: Any = TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=200_000, dtype=np.float32
+        )
+        texts = [question(shot.messages)[:TEXT_LIMIT] for shot in self._pool]
+        # A text without letters would leave nothing to count; the blank pair gives every text at least one n-gram.
+        self._matrix = self._vectorizer.fit_transform([f" {text} ." for text in texts]) if texts else None
+
+    def alike(self, asked: str, limit: int) -> list[Shot]:
+        """Up to `limit` rows, most alike first, without those that give the question away."""
+        if self._matrix is None:
+            return []
+        likeness = (self._matrix @ self._vectorizer.transform([f" {asked[:TEXT_LIMIT]} ."]).T).toarray()[:, 0]
+        found: list[Shot] = []
+        for at in (-likeness).argsort(kind="stable"):
+            shot = self._pool[int(at)]
+            if not near(question(shot.messages), asked):
+                found.append(shot)
+                if len(found) == limit:
+                    break
+        return found
+
+    def pick(self, asked: str, k: int) -> list[Shot]:
+        """The k examples for one question, least alike first."""
+        candidates = self.alike(asked, REACH * k)
+        rank = {shot.id: place for place, shot in enumerate(candidates)}
+        return sorted(_varied(candidates, k), key=lambda shot: -rank[shot.id])

@@ -1,0 +1,231 @@
+"""How sure we can be: intervals, exact tests, and how many rows a question needs.
+
+Everything is two-sided at 95 % unless it says otherwise, and every random draw has a seed, so a number on a page is
+the same tomorrow. Scores are 0 to 1.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CONFIDENCE = 0.95
+ALPHA = 0.05
+POWER = 0.8
+DRAWS = 10_000
+DISCORDANT = 0.2  # share of rows on which two systems differ, when nothing is known yet
+_CHUNK = 2_000_000  # numbers held at once while drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much the second is better than the first, and the interval of that."""
+
+    delta: float
+    low: float
+    high: float
+
+
+def _z(confidence: float) -> float:
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
+# ------------------------------------------------------------------ one score
+
+
+def wilson(passed: float, total: int, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of a rate (Wilson 1927; Brown, Cai and DasGupta 2001 recommend it for small samples).
+
+    `passed` may be a sum of scores: for scores between 0 and 1 the variance is at most that of a rate with the same
+    mean, so the interval is then too wide rather than too narrow. Nothing measured gives 0 to 1.
+    """
+    if total <= 0:
+        return Interval(0.0, 1.0)
+    z = _z(confidence)
+    rate = passed / total
+    centre = (rate + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * math.sqrt(rate * (1 - rate) / total + z * z / (4 * total * total))
+    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+
+
+def bootstrap_mean(scores: Sequence[float], seed: int = 0, draws: int = DRAWS) -> Interval:
+    """Percentile interval of a mean score (Efron and Tibshirani 1993, chapter 13).
+
+    With fewer than two rows, or when all rows score the same, resampling sees no spread at all and would promise
+    certainty; the Wilson interval of the same mean stands in, which is never too narrow.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if values.size < 2 or np.ptp(values) == 0:
+        return wilson(float(np.sum(values)), int(values.size))
+    means = np.concatenate([drawn @ values / values.size for drawn in _resampled(values.size, seed, draws)])
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(float(low), float(high))
+
+
+def mean_interval(scores: Sequence[float], *, binary: bool, seed: int = 0) -> Interval:
+    """The interval that belongs to a metric: Wilson for right and wrong, bootstrap for graded scores."""
+    if binary:
+        return wilson(sum(scores), len(scores))
+    return bootstrap_mean(scores, seed)
+
+
+def _resampled(size: int, seed: int, draws: int) -> Iterator[NDArray[np.int64]]:
+    """How often each row is in each resample, (draws, rows), a slice at a time so that memory stays bounded."""
+    generator = np.random.default_rng(seed)
+    at_once = max(1, min(draws, _CHUNK // size))
+    for start in range(0, draws, at_once):
+        yield generator.multinomial(size, np.full(size, 1 / size), size=min(at_once, draws - start))
+
+
+# ------------------------------------------------------------------ two systems, same rows
+
+
+def mcnemar(b: int, c: int) -> float:
+    """Exact p-value from the rows only one of two systems gets right: b only the first, c only the second.
+
+    p = min(1, 2 * sum over i <= min(b, c) of C(b + c, i) / 2^(b + c)) (McNemar 1947, exact binomial form).
+    Integers all the way, so it is right for any number of rows.
+    """
+    n, fewer = b + c, min(b, c)
+    total, term = 0, 1
+    for i in range(fewer + 1):
+        total += term
+        term = term * (n - i) // (i + 1)
+    return float(min(1.0, 2 * total / (1 << n)))
+
+
+def paired_bootstrap(a: Sequence[float], b: Sequence[float], seed: int = 0, draws: int = DRAWS) -> Difference:
+    """How much b is better than a on the same rows: mean of b - a, and its percentile interval over rows.
+
+    Rows are drawn, not scores, so what the two systems share on a row cancels out. When no two rows differ in their
+    difference, resampling sees no spread; the interval is then as wide as that of a rate nobody has seen in n rows.
+    """
+    differences = np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
+    if differences.size == 0:
+        return Difference(0.0, -1.0, 1.0)
+    delta = float(differences.mean())
+    if differences.size < 2 or np.ptp(differences) == 0:
+        room = wilson(0, int(differences.size)).high
+        return Difference(delta, max(-1.0, delta - room), min(1.0, delta + room))
+    size = differences.size
+    means = np.concatenate([drawn @ differences / size for drawn in _resampled(size, seed, draws)])
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Difference(delta, float(low), float(high))
+
+
+def paired_rates(both: int, b: int, c: int, neither: int) -> Difference:
+    """Difference of two rates on the same rows, second minus first, by Newcombe's method 10.
+
+    b rows only the first gets right, c only the second. Built from two Wilson intervals and the correlation between
+    the systems, it keeps its coverage where few rows differ, or none, and where resampling is too sure of itself
+    (Newcombe 1998, Statistics in Medicine 17:2635, method 10).
+    """
+    n = both + b + c + neither
+    if n == 0:
+        return Difference(0.0, -1.0, 1.0)
+    first, second = (both + b) / n, (both + c) / n
+    one, two = wilson(both + b, n), wilson(both + c, n)
+    cross = both * neither - b * c
+    margins = (both + b) * (c + neither) * (both + c) * (b + neither)
+    if margins == 0:
+        phi = 0.0
+    else:
+        corrected = cross if cross < 0 else max(0.0, cross - n / 2)
+        phi = corrected / math.sqrt(margins)
+    down, up = _combined(second - two.low, one.high - first, phi), _combined(two.high - second, first - one.low, phi)
+    delta = second - first
+    return Difference(delta, max(-1.0, delta - down), min(1.0, delta + up))
+
+
+def _combined(one: float, other: float, phi: float) -> float:
+    """Half width from those of two correlated parts."""
+    return math.sqrt(max(0.0, one * one - 2 * phi * one * other + other * other))
+
+
+def sign_flip(a: Sequence[float], b: Sequence[float], seed: int = 0, draws: int = DRAWS) -> float:
+    """p-value of "a and b are the same" for graded scores: the paired randomisation test.
+
+    Under that belief each row's difference could as well have the other sign. The observed arrangement is counted in,
+    so p is never 0 (Edgington and Onghena 2007, section 3.2; Phipson and Smyth 2010).
+    """
+    differences = np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
+    differences = differences[differences != 0]
+    if differences.size == 0:
+        return 1.0
+    generator = np.random.default_rng(seed)
+    observed = abs(float(differences.sum())) - 1e-12
+    as_far = 0
+    at_once = max(1, min(draws, _CHUNK // differences.size))
+    for start in range(0, draws, at_once):
+        shape = (min(at_once, draws - start), differences.size)
+        signs = generator.integers(0, 2, size=shape, dtype=np.int8) * 2 - 1
+        as_far += int((np.abs(signs @ differences) >= observed).sum())
+    return (as_far + 1) / (draws + 1)
+
+
+# ------------------------------------------------------------------ how many rows
+
+
+def rows_needed(gap: float, discordant: float = DISCORDANT, alpha: float = ALPHA, power: float = POWER) -> int:
+    """Rows on which two systems must be compared to see a gap in their rates (Connor 1987, Biometrics 43:207).
+
+    n = (z_a * sqrt(p) + z_b * sqrt(p - d^2))^2 / d^2, with d the gap and p the share of rows on which they differ.
+    A gap cannot be larger than that share; then the share is taken to be the gap.
+    """
+    if not 0 < gap <= 1:
+        raise ValueError("a gap is above 0 and at most 1")
+    discordant = max(discordant, gap)
+    z_a, z_b = _z(1 - alpha), NormalDist().inv_cdf(power)
+    root = z_a * math.sqrt(discordant) + z_b * math.sqrt(max(0.0, discordant - gap * gap))
+    return math.ceil(root * root / (gap * gap))
+
+
+def smallest_gap(rows: int, discordant: float = DISCORDANT) -> float:
+    """The smallest gap between two systems that so many rows can show, the other way round than `rows_needed`."""
+    if rows <= 0 or rows_needed(1.0, discordant) > rows:
+        return 1.0
+    low, high = 0.0, 1.0
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        low, high = (low, middle) if rows_needed(middle, discordant) <= rows else (middle, high)
+    return high
+
+
+def rows_needed_graded(gap: float, spread: float, alpha: float = ALPHA, power: float = POWER) -> int:
+    """The same for graded scores: n = ((z_a + z_b) * s / d)^2, s the standard deviation of the differences."""
+    if gap <= 0:
+        raise ValueError("a gap is above 0")
+    z = _z(1 - alpha) + NormalDist().inv_cdf(power)
+    return max(2, math.ceil((z * spread / gap) ** 2))
+
+
+def rows_not_worse(margin: float, discordant: float, alpha: float = ALPHA, power: float = POWER) -> int:
+    """Rows to show that one system is worse by less than a margin, one-sided: n = (z_a + z_b)^2 * p / m^2."""
+    if margin <= 0:
+        raise ValueError("a margin is above 0")
+    z = NormalDist().inv_cdf(1 - alpha) + NormalDist().inv_cdf(power)
+    return math.ceil(z * z * discordant / (margin * margin))
+
+
+def rows_to_settle(score: float, target: float, spread: float | None = None) -> int | None:
+    """Rows after which the interval of this score would no longer hold the target, if the score stays as it is.
+
+    For a rate this is where the Wilson interval leaves the target: n > z^2 * t * (1 - t) / (t - p)^2. `spread` is the
+    standard deviation of graded scores. None when the score is on the target: no number of rows would do.
+    """
+    distance = target - score
+    if abs(distance) < 1e-9:
+        return None
+    variance = spread * spread if spread is not None else target * (1 - target)
+    return math.floor(_z(CONFIDENCE) ** 2 * variance / distance**2) + 1

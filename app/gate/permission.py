@@ -1,0 +1,115 @@
+"""Who may decide, and the token without which the trainer does not start. All pure, to be argued with in a test."""
+
+import hmac
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+TOKEN_LIFE = 3600  # seconds between a launcher starting a trainer and the trainer reading its token: ample, not eternal
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The facts about somebody that the gate looks at. `rank`: 0 author, 1 reviewer, 2 admin."""
+
+    id: int
+    rank: int
+    active: bool
+
+
+REVIEWER = 1
+
+
+def against_deciding(person: Person, contributors: AbstractSet[int]) -> Iterator[str]:
+    """Every reason why this person may not approve or send back this subject.
+
+    An administrator is no exception: who had a hand in it does not judge it.
+    """
+    if not person.active:
+        yield "This account is switched off."
+    if person.rank < REVIEWER:
+        yield "Only a reviewer decides. Ask an administrator for the role."
+    if person.id in contributors:
+        yield "You had a hand in this assessment; somebody who did not has to decide."
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An approval as it stands: of which digest, by whom, and whether it still counts."""
+
+    digest: str
+    approver: Person
+    expires_at: datetime | None
+    voided: bool
+
+
+def against_launching(
+    *,
+    digest_now: str,
+    digest_reviewed: str | None,
+    review_state: str | None,
+    approval: Approval | None,
+    contributors: AbstractSet[int],
+    blockers: list[str],
+    now: datetime,
+) -> Iterator[str]:
+    """Every reason why training may not start. Nothing said means that it may.
+
+    digest_now: of the subject as it is at this moment, built from stored content.
+    digest_reviewed: of the subject that the reviewer saw. blockers: what the criteria say against it.
+    """
+    yield from blockers
+    if review_state == "consumed":
+        yield "This approval was used for a launch already; ask for review again."
+        return
+    if review_state == "changes_requested":
+        yield "A reviewer asked for changes. They have to approve the new version first."
+        return
+    if digest_reviewed is None or approval is None or review_state != "approved":
+        yield "Nobody has approved this yet. Ask for review."
+        return
+    if approval.voided or not hmac.compare_digest(digest_now, digest_reviewed):
+        yield "Something changed after the approval. Ask for review of what it is now."
+    if not hmac.compare_digest(approval.digest, digest_reviewed):
+        yield "The approval is for something else."
+    if approval.expires_at is not None and approval.expires_at <= now:
+        yield "The approval has expired. Ask for review again."
+    for reason in against_deciding(approval.approver, contributors):
+        yield f"The approval does not count any more. {_third_person(reason)}"
+
+
+def _third_person(reason: str) -> str:
+    return (
+        reason.replace("This account", "The approver's account")
+        .replace("Only a reviewer decides. Ask an administrator for the role.", "The approver is no reviewer now.")
+        .replace("You had a hand in this assessment; somebody", "The approver had a hand in this; somebody")
+    )
+
+
+def launch_token(key: bytes, *, job_id: int, attempt: int, digest: str, expires: int) -> str:
+    """The trainer's ticket: HMAC-SHA-256 over what it may do and until when (`expires` in Unix seconds)."""
+    body = f"{job_id}.{attempt}.{digest}.{expires}"
+    return f"{body}.{_seal(key, body)}"
+
+
+def verify_token(key: bytes, token: str, *, job_id: int, attempt: int, digest: str, now: float) -> None:
+    """Accept a ticket for exactly this job, attempt and digest.
+
+    Raises:
+        ValueError: forged, for something else, or too old; the text says which.
+    """
+    body, _, seal = token.rpartition(".")
+    if not body or not hmac.compare_digest(_seal(key, body), seal):
+        raise ValueError("the launch token is not ours")
+    wanted = f"{job_id}.{attempt}.{digest}"
+    named, _, expires = body.rpartition(".")
+    if not hmac.compare_digest(named, wanted):
+        raise ValueError("the launch token is for another job, attempt or subject")
+    if now > int(expires):
+        raise ValueError("the launch token has expired")
+
+
+def _seal(key: bytes, body: str) -> str:
+    return hmac.new(key, b"launch-v1\n" + body.encode(), sha256).hexdigest()

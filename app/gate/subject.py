@@ -1,0 +1,76 @@
+"""What exactly is approved: one canonical text, and its digest.
+
+The text is JSON by the rules of RFC 8785 as far as we need them: sorted keys, no white space, NFC strings, and no
+floating point numbers at all. A float has more than one spelling, so numbers that are not whole are written as strings
+first (`exact`). Equal content therefore has one text and one digest, on every machine.
+"""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+PREFIX = b"gate-v1\n"  # says what kind of digest it is; a change of the rules above changes it
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def exact(value: Any) -> Any:
+    """A copy of `value` that `canonical` accepts: floats as their shortest decimal text, tuples as lists.
+
+    Raises:
+        ValueError: not a number (NaN, infinity), or not JSON at all.
+    """
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return unicodedata.normalize("NFC", value)
+        case float():
+            if not math.isfinite(value):
+                raise ValueError("a subject holds no NaN and no infinity")
+            return repr(value)
+        case Mapping():
+            return {exact(str(key)): exact(part) for key, part in value.items()}
+        case list() | tuple():
+            return [exact(part) for part in value]
+        case _:
+            raise ValueError(f"a subject holds no {type(value).__name__}")
+
+
+def canonical(subject: Mapping[str, Any]) -> bytes:
+    """The one text of a subject."""
+    return json.dumps(
+        exact(subject), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    ).encode()
+
+
+def digest(subject: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical text, 64 lower-case hexadecimal digits."""
+    return digest_of_text(canonical(subject))
+
+
+def digest_of_text(text: bytes) -> str:
+    """The digest of a canonical text as stored."""
+    return sha256(PREFIX + text).hexdigest()
+
+
+def well_formed(text: object) -> bool:
+    """Whether this can be a digest at all: no upper case, no white space, no other type."""
+    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What changed between two subjects: (path, value before, value after), None where there was none."""
+    return list(_walk("", exact(before), exact(after)))
+
+
+def _walk(path: str, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        found = []
+        for key in sorted({*before, *after}):
+            found += _walk(f"{path}.{key}" if path else key, before.get(key), after.get(key))
+        return found
+    return [] if before == after else [(path, before, after)]

@@ -1,0 +1,134 @@
+"""What a running job holds: its attempt, and the only doors through which it may write.
+
+Every write goes through `Claim.write`, which first checks that this attempt is still the current one. A worker that was
+asleep while another took its job over finds the door closed, whatever it had in its hands.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.blobs import Blobs
+from app.db import reading, utcnow, writing
+from app.jobs import service, store
+from app.jobs.tables import JobEventRow, Status
+from app.settings import Settings
+
+EVERY = 1.0  # seconds between two progress events of one job: what a page can usefully show
+
+
+class Cancelled(Exception):
+    """Somebody pressed cancel. Let it pass through; the worker writes it down."""
+
+
+class Fenced(Exception):
+    """A newer attempt owns this job. Stop without writing."""
+
+
+class Stopping(Exception):
+    """This worker is being stopped. Let it pass through; the job goes on elsewhere or later."""
+
+
+class Failed(Exception):
+    """The job cannot be finished; the text is one sentence with the cause and the next step, for the page."""
+
+
+class Refused(Exception):
+    """The gate said no at the last check. Nothing was done."""
+
+
+@dataclass(eq=False)
+class Claim:
+    """One attempt at one job. Safe to use from several threads."""
+
+    job_id: int
+    subject_id: int
+    attempt: int
+    engine: Engine
+    settings: Settings
+    blobs: Blobs
+    line: service.Line
+    stopping: threading.Event
+    by: int | None = None
+    assessment_id: int | None = None
+    _last: float = field(default=0.0, init=False)
+    _looked: float = field(default=0.0, init=False)
+    _cancelled: bool = field(default=False, init=False)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that commits only while this attempt owns the job.
+
+        Raises:
+            Fenced: it no longer does.
+            Cancelled: somebody asked for the job to be cancelled (nothing of the transaction is kept).
+        """
+        with writing(self.engine) as session:
+            service.bind(session, self.line)
+            self._check(session)
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        with reading(self.engine) as session:
+            yield session
+
+    def _check(self, session: Session) -> None:
+        job = store.get(session, self.job_id)
+        if job.attempt != self.attempt or job.final:
+            raise Fenced
+        if job.status == Status.CANCELLING:
+            self._cancelled = True
+            raise Cancelled
+        if self.stopping.is_set():
+            raise Stopping
+
+    def cancelled(self) -> bool:
+        """Whether to stop soon: cancelled, taken over, or the worker is stopping. Cheap enough to ask in a loop."""
+        if self._cancelled or self.stopping.is_set():
+            return True
+        if time.monotonic() - self._looked >= 0.3:
+            self._looked = time.monotonic()
+            with reading(self.engine) as session:
+                job = store.get(session, self.job_id)
+                self._cancelled = job.attempt != self.attempt or job.status != Status.RUNNING
+        return self._cancelled
+
+    def check(self) -> None:
+        """Raise what `cancelled` would be True for."""
+        if self.cancelled():
+            if self.stopping.is_set():
+                raise Stopping
+            with reading(self.engine) as session:
+                self._check(session)
+
+    def report(self, progress: dict[str, Any], *, now: bool = False) -> None:
+        """Store how far the job is; at most one event a second unless `now`.
+
+        Known keys: stage (words), done, total, unit, rate (a second), seconds_left. Others are the job's own.
+        """
+        moment = time.monotonic()
+        if not now and moment - self._last < EVERY:
+            self.check()
+            return
+        self._last = moment
+        with self.write() as session:
+            store.fenced_update(session, self.job_id, self.attempt, progress=progress)
+            session.add(self._event("progress", progress))
+
+    def log(self, line: str) -> None:
+        with self.write() as session:
+            session.add(self._event("log", {"line": line[:2000]}))
+
+    def event(self, kind: str, body: dict[str, Any]) -> None:
+        with self.write() as session:
+            session.add(self._event(kind, body))
+
+    def _event(self, kind: str, body: dict[str, Any]) -> JobEventRow:
+        return JobEventRow(job_id=self.job_id, attempt=self.attempt, at=utcnow(), kind=kind, body=body)

@@ -1,0 +1,95 @@
+"""Putting work in line and taking it out again."""
+
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from app.audit import service as audit
+from app.db import utcnow
+from app.errors import Conflict
+from app.jobs import store
+from app.jobs.tables import JobEventRow, JobRow, Status
+from app.users.tables import UserRow
+
+# Which queue a kind waits in, unless the caller knows better (a measurement on an endpoint loads no weights).
+QUEUE_OF = {
+    "check": "cpu",
+    "convert": "model",
+    "measure": "model",
+    "preflight": "model",
+    "train": "model",
+    "demo": "cpu",
+}
+
+
+class Line(Protocol):
+    """What `add` needs of the engine: `jobs.engine.Client` in the app."""
+
+    def enqueue(self, session: Session, job_id: int, queue: str) -> None: ...
+
+
+_KEY = "line"  # the web sets it without importing us: `app.web.deps`
+
+
+def bind(session: Session, line: Line) -> None:
+    """Tell a session which engine its jobs go to. Whoever opens sessions (the web's `Db`, a worker) does it once."""
+    session.info[_KEY] = line
+
+
+def add(
+    session: Session,
+    kind: str,
+    subject_id: int,
+    by: int | None,
+    *,
+    title: str,
+    assessment_id: int | None = None,
+    queue: str | None = None,
+) -> JobRow:
+    """Put a job in line, in the caller's transaction.
+
+    Raises:
+        Conflict: the same work is waiting or running already.
+    """
+    if store.find_open(session, kind, subject_id):
+        raise Conflict("This is already waiting or running.")
+    job = JobRow(
+        kind=kind,
+        title=title,
+        subject_id=subject_id,
+        assessment_id=assessment_id,
+        queue=queue or QUEUE_OF[kind],
+        status=Status.QUEUED,
+        progress={},
+        created_by=by,
+        created_at=utcnow(),
+    )
+    session.add(job)
+    session.flush()
+    line: Line = session.info[_KEY]
+    line.enqueue(session, job.id, job.queue)
+    return job
+
+
+def cancel(session: Session, job_id: int, by: UserRow) -> JobRow:
+    """Ask a job to stop; one that has not started is over at once.
+
+    Raises:
+        Conflict: it is over already.
+    """
+    job = store.get(session, job_id)
+    if job.final:
+        raise Conflict(f"This job is over: {job.status}.")
+    if job.status == Status.QUEUED:
+        job.status = Status.CANCELLED
+        job.finished_at = utcnow()
+    else:
+        job.status = Status.CANCELLING
+    job.cancelled_by = by.id
+    say(session, job, "done" if job.final else "status", {"status": job.status})
+    audit.record(session, by, "job.cancel", "job", job.id, {"kind": job.kind, "title": job.title})
+    return job
+
+
+def say(session: Session, job: JobRow, kind: str, body: dict[str, object]) -> None:
+    session.add(JobEventRow(job_id=job.id, attempt=job.attempt, at=utcnow(), kind=kind, body=body))

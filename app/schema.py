@@ -1,0 +1,93 @@
+"""Bringing a database to the schema of this version: our tables by Alembic, the engine's by its own call.
+
+The web process does not do this; `python -m app migrate` does, before web and workers start.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, make_url, text
+
+from app.jobs import engine
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def config(url: str) -> Config:
+    made = Config()
+    made.set_main_option("script_location", str(ROOT / "migrations"))
+    made.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    return made
+
+
+def head() -> str:
+    """The newest step that this version of the code knows."""
+    return ScriptDirectory.from_config(config("sqlite://")).get_current_head() or ""
+
+
+def current(url: str) -> str:
+    """The step the database is at; empty for a new one."""
+    if url.startswith("sqlite") and not Path(make_url(url).database or "").exists():
+        return ""
+    bare = create_engine(url)
+    try:
+        with bare.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() or ""
+    finally:
+        bare.dispose()
+
+
+def migrate(url: str) -> str:
+    """Upgrade to the newest schema; returns one sentence about what was done. Two at once: the second waits.
+
+    A SQLite file that holds data is copied beside itself first (`tunegate.db.before-<step>`): going back to the version
+    before is then a matter of renaming a file.
+    """
+    if url.startswith("sqlite"):
+        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+    with _alone(url):
+        before, newest = current(url), head()
+        if before != newest:
+            if before and url.startswith("sqlite"):
+                _copy(Path(make_url(url).database or ""), before)
+            command.upgrade(config(url), "head")
+        engine.migrate(url)
+    if before == newest:
+        return "The database is up to date."
+    return f"The database was {'upgraded' if before else 'created'} (schema {newest})."
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[None]:
+    """Hold the migration lock: a file beside SQLite, an advisory lock on PostgreSQL."""
+    if url.startswith("sqlite"):
+        import fcntl  # not on every platform, and only needed here
+
+        with Path(f"{make_url(url).database}.migrating").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        return
+    bare = create_engine(url)
+    try:
+        with bare.connect() as connection:
+            connection.execute(text("select pg_advisory_lock(8390)"))
+            yield
+            connection.execute(text("select pg_advisory_unlock(8390)"))
+    finally:
+        bare.dispose()
+
+
+def _copy(database: Path, step: str) -> None:
+    target = database.with_name(f"{database.name}.before-{step}")
+    target.unlink(missing_ok=True)
+    connection = sqlite3.connect(database)
+    try:
+        connection.execute("VACUUM INTO ?", (str(target),))
+    finally:
+        connection.close()

@@ -1,0 +1,90 @@
+import pytest
+
+from app.baselines import arms
+from app.baselines.arms import Arm, Tally
+
+FREE_TEXT = [f"answer {number}" for number in range(100)]
+PLAN = {arm.name: arm for arm in arms.plan(3, 5, 7, FREE_TEXT)}
+
+
+def measured(**scores: float | Tally) -> list[tuple[Arm, Tally]]:
+    names = {name.replace("__", "/"): value for name, value in scores.items()}
+    return [
+        (
+            PLAN.get(name) or Arm(name.split("/")[0], name, name),
+            value if isinstance(value, Tally) else Tally(value, 100, 0),
+        )
+        for name, value in names.items()
+    ]
+
+
+def test_a_first_run_tries_what_the_gate_asks_for_before_a_revision() -> None:
+    assert list(PLAN) == [
+        "nearest_answer",
+        "zero_shot",
+        "few_shot_random/1",
+        "few_shot_random/2",
+        "few_shot_random/3",
+        "few_shot_nearest",
+    ]
+    assert len({PLAN[f"few_shot_random/{draw}"].settings["seed"] for draw in (1, 2, 3)}) == 3
+    assert arms.missing((arm, Tally(0.5, 100, 0)) for arm in PLAN.values()) == ["revised_prompt"]
+
+
+def test_the_commonest_answer_is_an_arm_only_for_labels() -> None:
+    assert "majority_answer" not in PLAN
+    names = [arm.name for arm in arms.plan(3, 5, 7, ["yes", "no", "yes"])]
+    assert names[:3] == ["nearest_answer", "majority_answer", "zero_shot"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "label"), [([], None), (["a"], None), (["a", "a ", "b"], "a"), (FREE_TEXT, None), (["", ""], None)]
+)
+def test_majority(targets: list[str], label: str | None) -> None:
+    assert arms.majority(targets) == label
+
+
+def test_the_best_arm_has_the_highest_dev_score() -> None:
+    best = arms.best(measured(zero_shot=0.4, few_shot_nearest=0.7, few_shot_random__1=0.6))
+
+    assert best == PLAN["few_shot_nearest"]
+
+
+def test_a_tie_goes_to_the_cheaper_prompt() -> None:
+    best = arms.best(measured(few_shot_nearest=Tally(0.7, 50, 0, 900.0), zero_shot=Tally(0.7, 50, 0, 80.0)))
+
+    assert best == PLAN["zero_shot"]
+
+
+def test_free_arms_adapters_and_arms_with_errors_are_never_the_best() -> None:
+    tallies = measured(
+        nearest_answer=0.99, adapter=0.98, few_shot_nearest=Tally(0.9, 97, 3), zero_shot=Tally(0.3, 98, 2)
+    )
+
+    assert arms.best(tallies) == PLAN["zero_shot"]
+    assert arms.best(measured(nearest_answer=0.99)) is None
+
+
+def test_an_arm_with_too_many_errors_counts_as_missing() -> None:
+    tallies = measured(zero_shot=Tally(0.3, 97, 3), few_shot_nearest=Tally(0.5, 98, 2))
+
+    assert arms.missing(tallies) == ["zero_shot", "few_shot_random", "revised_prompt"]
+
+
+def test_random_examples_count_only_with_all_their_draws() -> None:
+    assert "few_shot_random" in arms.missing(measured(few_shot_random__1=0.5, few_shot_random__2=0.5))
+    assert arms.done(measured(few_shot_random__1=0.5, few_shot_random__2=0.5, few_shot_random__3=0.6)) == [
+        "few_shot_random"
+    ]
+
+
+def test_a_revision_keeps_the_examples_and_changes_the_words() -> None:
+    arm = arms.revised("Be exact.", PLAN["few_shot_nearest"], 2)
+
+    assert (arm.family, arm.name) == ("revised_prompt", "revised_prompt/2")
+    assert arm.settings == {"shots": "nearest", "k": 5, "instructions": "Be exact."}
+
+
+def test_nothing_answered_is_unknown() -> None:
+    assert not Tally(0.0, 0, 0).known
+    assert not Tally(0.0, 0, 9).known
