@@ -493,7 +493,9 @@ def _whole_file(
     if len(mine) >= CONSTANT_ROWS and different > 1:
         yield from _answers(rows, mine, labels)
     if found.contradictions:
-        text = f"{len(found.contradictions):,} rows contradict another row that asks the same. Neither is used."
+        text = (
+            f"{len(found.contradictions):,} rows ask what another row asks but are answered differently; none is used."
+        )
         yield Fault(None, "", text, "warning")
 
 

@@ -22,7 +22,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def texts(record: Record) -> Iterator[tuple[str, str]]:
     """Each text of the record with the word that names it."""
     for turn in record.messages:
-        yield "the question" if turn.role == "user" else f"a {turn.role} message", turn.content
+        yield "the question" if turn.role == "user" else f"one {turn.role} message", turn.content
     yield "the answer", record.target
 
 
