@@ -44,9 +44,7 @@ class WorkerChild:
             # A worker that dies at once would only burn the machine: wait longer each time, up to half a minute.
             pause = 0.2 if lived > self.quick else min(pause * 2, 30.0)
             self.restarts += 1
-            print(
-                f"The worker ended (status {status}); starting it again in {pause:.1f} s.", file=sys.stderr, flush=True
-            )
+            log.warning("the worker ended (status %s); starting it again in %.1f s", status, pause)
             self._stopping.wait(pause)
 
     def _spawn(self) -> "subprocess.Popen[bytes]":

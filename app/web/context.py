@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.blobs import Blobs
 from app.errors import Refusal
 from app.settings import Settings
+from app.web.events import Hub
 from app.web.files import Files
 
 
@@ -42,7 +43,8 @@ class AppContext:
     """The parts that routes need.
 
     `steps` and `evidence` are functions of concepts above the page that shows them (the dossier's state, the measured
-    values beside the questionnaire): handed in, because imports only go down. `jobs` is `jobs.engine.Client`.
+    values beside the questionnaire), and `record` is `audit.service.record` for what is below the record: handed in,
+    because imports only go down. `jobs` is `jobs.engine.Client`.
     """
 
     settings: Settings
@@ -51,6 +53,8 @@ class AppContext:
     jobs: Any
     templates: Environment
     files: Files
+    hub: Hub
+    record: Callable[..., object]
     steps: Callable[[Session, Any], Sequence[Step]] = no_steps
     evidence: Callable[[Session, Any], Any] = no_evidence
     on_refusal: Callable[[Any, Refusal], None] = no_record

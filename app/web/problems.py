@@ -29,6 +29,7 @@ from app.errors import (
     Stale,
 )
 from app.web import pages
+from app.web.refusals import SeeFirst, SignInFirst, TooMany
 
 log = logging.getLogger(__name__)
 
@@ -136,18 +137,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class TooMany(Refusal):
-    """Too many attempts; `seconds` until the next one is looked at."""
-
-    def __init__(self, detail: str, seconds: int) -> None:
-        super().__init__(detail)
-        self.seconds = seconds
-
-
-class SignInFirst(Refusal):
-    """Nobody is signed in, or no longer."""
-
-
 STATUSES: tuple[tuple[type[Refusal], int], ...] = (
     (NotFound, 404),
     (Stale, 412),
@@ -158,6 +147,7 @@ STATUSES: tuple[tuple[type[Refusal], int], ...] = (
     (Invalid, 422),
     (TooMany, 429),
     (SignInFirst, 401),
+    (SeeFirst, 403),
 )
 
 
@@ -205,8 +195,12 @@ def _to_sign_in(request: Request) -> Response:
     if request.method == "GET" and request.url.path != "/":
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         address += f"?next={quote(asked, safe='/')}"
+    return _lead(request, address)
+
+
+def _lead(request: Request, address: str) -> Response:
     if pages.wants_fragment(request):
-        # htmx would put the sign-in page into the middle of the old one.
+        # htmx would follow a redirect and put the whole page into the middle of the old one.
         return Response(status_code=401, headers={"HX-Redirect": address})
     return Response(status_code=303, headers={"Location": address})
 
@@ -266,6 +260,8 @@ def _sentence(error: Mapping[str, Any]) -> str:
 
 def _on_refusal(request: Request, error: Exception) -> Response:
     refusal = cast("Refusal", error)
+    if isinstance(refusal, SeeFirst) and not request.url.path.startswith("/api/"):
+        return _lead(request, refusal.url)
     status = status_of(refusal)
     headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else None
     return problem(request, status, refusal.detail, getattr(refusal, "errors", ()), headers)

@@ -1,0 +1,113 @@
+"""Load a local model, offline, after its files have been looked at. Only child processes import this file."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.update(
+    HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", HF_HUB_DISABLE_PROGRESS_BARS="1"
+)
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
+
+from app.inference import folders
+
+disable_progress_bar()
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+WORTH = 1.15  # bfloat16 has to be this much quicker before we give up the digits
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to run. context: tokens that prompt and answer may have together."""
+
+    model: Any
+    tokenizer: Any
+    dtype: str
+    context: int
+    manifest: folders.Manifest
+
+    @property
+    def stops(self) -> frozenset[int]:
+        """Token ids that end an answer."""
+        named = getattr(self.model.generation_config, "eos_token_id", None)
+        ids = named if isinstance(named, list) else [named]
+        return frozenset(token for token in [*ids, self.tokenizer.eos_token_id] if token is not None)
+
+    @property
+    def plain_cache(self) -> bool:
+        """Whether every layer looks at all tokens before it, so that a shared beginning may be computed once."""
+        config = self.model.config
+        kinds = getattr(config, "layer_types", None) or ["full_attention"]
+        return set(kinds) == {"full_attention"} and not getattr(config, "sliding_window", None)
+
+
+def set_up(threads: int, niceness: int = 10) -> None:
+    """Make this process a quiet neighbour: few threads, and the web before us."""
+    os.nice(niceness)
+    torch.set_num_threads(max(1, threads))
+
+
+def load(folder: Path, files: Mapping[str, str] | None, dtype: str, attention: str = "sdpa") -> Loaded:
+    """Load model and tokenizer of a folder, whose files must hash to `files` when those are given.
+
+    Raises:
+        folders.NotAModel, folders.Damaged: see there; nothing has been opened then.
+    """
+    if files:
+        manifest = folders.verify(folder, files)
+    else:
+        folders.check(folder)
+        manifest = folders.describe(folder)
+    kind = quickest_dtype() if dtype == "auto" else dtype
+    offline = {"local_files_only": True, "trust_remote_code": False}
+    tokenizer = AutoTokenizer.from_pretrained(folder, **offline)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=DTYPES[kind], attn_implementation=attention, use_safetensors=True, **offline
+    )
+    model.eval()
+    window = int(getattr(model.config, "max_position_embeddings", 0) or 0)
+    context = min(window or 2048, max(int(tokenizer.model_max_length), 1))
+    return Loaded(model, tokenizer, kind, context, manifest)
+
+
+def adapted(loaded: Loaded, folder: Path) -> Loaded:
+    """The same model with a LoRA adapter on it, in the model's own precision as in training."""
+    from peft import PeftModel
+
+    if found := list(folders.adapter_faults(folder)):
+        raise folders.NotAModel(found)
+    model = PeftModel.from_pretrained(loaded.model, folder, autocast_adapter_dtype=False, local_files_only=True)
+    model = model.to(DTYPES[loaded.dtype]).eval()
+    return Loaded(model, loaded.tokenizer, loaded.dtype, loaded.context, loaded.manifest)
+
+
+def quickest_dtype() -> str:
+    """Time one product of matrices of a small model's size in both precisions; a few milliseconds."""
+    return "bfloat16" if _seconds(torch.float32) > WORTH * _seconds(torch.bfloat16) else "float32"
+
+
+def _seconds(kind: torch.dtype) -> float:
+    left, right = torch.ones(256, 576, dtype=kind), torch.ones(576, 1536, dtype=kind)
+    with torch.inference_mode():
+        left @ right  # the first one allocates and warms up
+        best = float("inf")
+        for _ in range(5):
+            started = time.perf_counter()
+            left @ right
+            best = min(best, time.perf_counter() - started)
+    return best
+
+
+def say(**event: object) -> None:
+    """One JSON line to the parent."""
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()

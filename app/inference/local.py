@@ -1,0 +1,203 @@
+"""A model on this machine, in a process of its own, so that torch never runs where pages or jobs do."""
+
+import json
+import queue
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from app.inference import children
+from app.inference.generator import Answer, Message, Request, Unusable
+
+Dtype = Literal["auto", "float32", "bfloat16"]
+
+POLL = 0.2  # seconds between two looks at `stop`
+LOG_TAIL = 2000  # bytes
+CHUNK = 512  # requests handed over at once: enough to sort by length and to share a beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What the child loaded. digest: over all files of the model; dtype: the precision that it runs in."""
+
+    model: str
+    revision: str
+    digest: str
+    dtype: str
+    threads: int
+    context: int
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Tokens of one row; prompt and completion as the model reads them, special tokens shown."""
+
+    id: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt: str = ""
+    completion: str = ""
+    error: str | None = None
+
+
+class LocalModel:
+    """A `Generator` over `python -m app.inference.local_child`, started at once and ready when it is first asked.
+
+    files: name -> SHA-256 that the model must have; None takes what is there. dtype "auto" times both precisions and
+    takes the quicker one; whoever compares two runs gives the second one the `info().dtype` of the first.
+    Nothing is restarted: a model that died is `Unusable`, and the job decides what that means.
+    """
+
+    def __init__(
+        self,
+        model_dir: Path,
+        adapter_dir: Path | None = None,
+        threads: int | None = None,
+        dtype: Dtype = "auto",
+        *,
+        files: Mapping[str, str] | None = None,
+        log: Path | None = None,
+    ) -> None:
+        if not model_dir.is_dir():
+            raise Unusable("The model's folder is not there. Convert the bundled model again, or correct the path.")
+        self._log = log.open("w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
+        self._info: Info | None = None
+        self._inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        count = children.threads_for(threads)
+        self._process = children.start("app.inference.local_child", threads=count, log=self._log)
+        self._to, self._from = children.pipes(self._process)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._send(
+            do="load",
+            model=str(model_dir.resolve()),
+            adapter=str(adapter_dir.resolve()) if adapter_dir else None,
+            files=dict(files) if files else None,
+            threads=count,
+            dtype=dtype,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child."""
+        return self._process.pid
+
+    def info(self, stop: Callable[[], bool] = lambda: False) -> Info | None:
+        """Wait until the model is loaded; None when `stop` came first.
+
+        Raises: Unusable: it could not be loaded.
+        """
+        while self._info is None:
+            event = self._next(stop)
+            if event is None:
+                return None
+            self._info = Info(**{key: value for key, value in event.items() if key != "event"})
+        return self._info
+
+    def answer(self, requests: Sequence[Request], stop: Callable[[], bool]) -> Iterator[Answer]:
+        """Answer all requests, each as it is done; see `Generator`."""
+        if self.info(stop) is None:
+            return
+        for start in range(0, len(requests), CHUNK):
+            if stop():
+                return
+            body = [asdict(request) for request in requests[start : start + CHUNK]]
+            for event in self._ask(stop, do="answer", requests=body):
+                yield Answer(**event["answer"])
+
+    def count(
+        self, rows: Sequence[tuple[str, Sequence[Message], str]], stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Counted]:
+        """Tokens of rows (id, messages, target), in order."""
+        if self.info(stop) is None:
+            return
+        body = [{"id": i, "messages": [asdict(m) for m in messages], "target": t} for i, messages, t in rows]
+        for event in self._ask(stop, do="count", rows=body):
+            yield Counted(**event["row"])
+
+    def close(self) -> None:
+        """End the child; it has nothing to save."""
+        children.stop(self._process, grace=0.5)
+        self._reader.join()
+        self._log.close()
+
+    def _ask(self, stop: Callable[[], bool], **order: object) -> Iterator[dict[str, Any]]:
+        self._send(**order)
+        over = False
+        try:
+            while (event := self._next(stop)) is not None:
+                if event["event"] == "end":
+                    over = True
+                    return
+                yield event
+        finally:
+            if not over and self._process.poll() is None:
+                self._settle()
+
+    def _settle(self) -> None:
+        """Have the child drop what it is at, so that the next question does not get the last one's answers."""
+        self._send(do="stop")
+        deadline = time.monotonic() + 30
+        while (event := self._next(lambda: time.monotonic() > deadline)) is not None:
+            if event["event"] == "end":
+                return
+        children.stop(self._process, grace=0)
+
+    def _next(self, stop: Callable[[], bool]) -> dict[str, Any] | None:
+        while True:
+            try:
+                event = self._inbox.get(timeout=POLL)
+            except queue.Empty:
+                if stop():
+                    return None
+                continue
+            if event is None:
+                self._inbox.put(None)  # whoever asks next hears it too
+                raise Unusable(self._why())
+            if event["event"] == "failed":
+                raise Unusable(f"The model cannot be used: {event['text']}")
+            if stop() and event["event"] != "end":
+                return None
+            return event
+
+    def _send(self, **order: object) -> None:
+        try:
+            self._to.write(json.dumps(order) + "\n")
+            self._to.flush()
+        except (BrokenPipeError, ValueError):
+            raise Unusable(self._why()) from None
+
+    def _read(self) -> None:
+        try:
+            for line in self._from:
+                self._inbox.put(json.loads(line))
+        except ValueError:  # the pipe was closed under us, or a library wrote to standard output
+            pass
+        self._inbox.put(None)
+
+    def _why(self) -> str:
+        try:
+            code = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "The model's process said something that is not an answer."
+        return f"The model's process {children.reason(code)}. {self._last_words()}".strip()
+
+    def _last_words(self) -> str:
+        if self._log.closed:
+            return ""
+        size = self._log.seek(0, 2)
+        self._log.seek(max(0, size - LOG_TAIL))
+        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1][:300] if lines else ""

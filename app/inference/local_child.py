@@ -1,0 +1,249 @@
+"""The process that holds a model: `python -m app.inference.local_child`, JSON lines in and out. Started by `local.py`.
+
+In: `load` first, then any number of `answer`, `count` and `stop`. The end of standard input means that the parent is
+gone, and ends this process at once. Decoding is greedy. What all prompts begin with (the instructions and shots of a
+few-shot prompt) is computed once; rows are sorted by length, padded on the left, and leave their batch as they finish.
+Measured with five shots on a 135M model: five times the speed of one call after the other, in float32 the same text.
+"""
+
+import copy
+import json
+import os
+import queue
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.inference import folders, loading, tokens
+from app.inference.generator import Message
+
+import torch  # isort: skip  (after loading, which makes it stay offline)
+from transformers import DynamicCache  # isort: skip
+
+ROWS = 32  # in one batch: past this a CPU core is at its limit, and a wider batch only waits longer for its slowest row
+CACHE_BYTES = 1 << 30
+BATCH_TOKENS = 16384
+WORTH_SHARING = 16  # tokens
+
+
+@dataclass(slots=True)
+class Row:
+    """A request on its way: `ids` of its whole prompt, what has been said so far, how long it may get."""
+
+    id: str
+    ids: list[int]
+    room: int
+    said: list[int] = field(default_factory=list)
+
+
+def answer(
+    loaded: loading.Loaded, requests: Sequence[dict[str, Any]], stop: threading.Event
+) -> Iterator[dict[str, Any]]:
+    """Yield one answer for each request as it is done; ends early, with fewer, once `stop` is set."""
+    rows = []
+    for request in requests:
+        row, error = _row(loaded, request)
+        if row is None:
+            yield _answer(Row(str(request["id"]), [], 0), error=error)
+        else:
+            rows.append(row)
+    shared = tokens.common_prefix([row.ids for row in rows])
+    if shared < WORTH_SHARING or len(rows) < 2 or not loaded.plain_cache:
+        shared = 0
+    with torch.inference_mode():
+        prefix = _prefill(loaded, rows[0].ids[:shared]) if shared else None
+        for batch in batches(rows, _limit(loaded)):
+            if stop.is_set():
+                return
+            yield from _decode(loaded, batch, shared, prefix, stop)
+
+
+def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
+    """Cut rows into batches of like length, longest first, none with more than `limit` tokens of cache."""
+    batch: list[Row] = []
+    for row in sorted(rows, key=lambda row: (-len(row.ids), row.id)):
+        widest = max([*(len(r.ids) + r.room for r in batch), len(row.ids) + row.room])
+        if batch and (len(batch) == ROWS or widest * (len(batch) + 1) > limit):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _row(loaded: loading.Loaded, request: dict[str, Any]) -> tuple[Row | None, str]:
+    try:
+        ids = tokens.prompt_ids(loaded.tokenizer, [Message(m["role"], m["content"]) for m in request["messages"]])
+    except tokens.CannotRender as error:
+        return None, str(error)
+    if not ids:
+        return None, "The prompt is empty."
+    if len(ids) >= loaded.context:
+        return None, f"The prompt has {len(ids)} tokens, and the model reads {loaded.context} at most."
+    return Row(str(request["id"]), ids, min(int(request["max_tokens"]), loaded.context - len(ids))), ""
+
+
+def _limit(loaded: loading.Loaded) -> int:
+    """Tokens that a batch may hold: bounded by the memory for keys and values."""
+    config = loaded.model.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    each = 2 * config.num_hidden_layers * heads * size * loading.DTYPES[loaded.dtype].itemsize
+    return max(1, min(BATCH_TOKENS, int(CACHE_BYTES // each)))
+
+
+def _prefill(loaded: loading.Loaded, ids: list[int]) -> Any:
+    cache = DynamicCache(config=loaded.model.config)
+    loaded.model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return cache
+
+
+def _decode(
+    loaded: loading.Loaded, rows: list[Row], shared: int, prefix: Any, stop: threading.Event
+) -> Iterator[dict[str, Any]]:
+    started = time.monotonic()
+    cache = DynamicCache(config=loaded.model.config) if prefix is None else copy.deepcopy(prefix)
+    if prefix is not None:
+        cache.batch_repeat_interleave(len(rows))
+    width = max(len(row.ids) for row in rows) - shared
+    inputs = torch.full((len(rows), width), loaded.tokenizer.pad_token_id or 0)  # (rows, tokens)
+    seen = torch.zeros((len(rows), shared + width), dtype=torch.long)
+    seen[:, :shared] = 1
+    for number, row in enumerate(rows):
+        inputs[number, width - (len(row.ids) - shared) :] = torch.tensor(row.ids[shared:])
+        seen[number, shared + width - (len(row.ids) - shared) :] = 1
+    positions = (seen.cumsum(1) - 1)[:, shared:].clamp(min=0)  # padding sits between the shared part and the rest
+    while rows and not stop.is_set():
+        logits = loaded.model(
+            input_ids=inputs,
+            attention_mask=seen,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]  # (rows, vocabulary)
+        kept = []
+        for number, token in enumerate(logits.argmax(-1).tolist()):
+            row = rows[number]
+            if token in loaded.stops:
+                yield _done(loaded, row, "stop", started)
+                continue
+            row.said.append(token)
+            if len(row.said) >= row.room:
+                yield _done(loaded, row, "length", started)
+            else:
+                kept.append(number)
+        if len(kept) < len(rows):
+            index = torch.tensor(kept, dtype=torch.long)
+            rows, seen = [rows[number] for number in kept], seen[index]
+            if rows:
+                cache.batch_select_indices(index)
+        inputs = torch.tensor([[row.said[-1]] for row in rows])
+        seen = torch.cat([seen, torch.ones((len(rows), 1), dtype=torch.long)], 1)
+        positions = seen.sum(1, keepdim=True) - 1
+
+
+def _done(loaded: loading.Loaded, row: Row, finish: str, started: float) -> dict[str, Any]:
+    text = loaded.tokenizer.decode(row.said, skip_special_tokens=True)
+    return _answer(row, text, finish=finish, seconds=time.monotonic() - started)
+
+
+def _answer(row: Row, text: str = "", *, finish: str = "stop", seconds: float = 0, error: str = "") -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "text": text,
+        "finish": finish,
+        "prompt_tokens": len(row.ids),
+        "completion_tokens": len(row.said),
+        "seconds": seconds,
+        "error": error or None,
+    }
+
+
+def count(loaded: loading.Loaded, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the token counts of rows; with a target also those of the completion, and what is trained, decoded."""
+    for row in rows:
+        messages = [Message(m["role"], m["content"]) for m in row["messages"]]
+        try:
+            ids = tokens.training_row(loaded.tokenizer, messages, row["target"])
+        except tokens.CannotRender as error:
+            yield {"id": row["id"], "error": str(error)}
+            continue
+        yield {
+            "id": row["id"],
+            "prompt_tokens": len(ids.prompt),
+            "completion_tokens": len(ids.completion),
+            "prompt": loaded.tokenizer.decode(ids.prompt),
+            "completion": loaded.tokenizer.decode(ids.completion),
+        }
+
+
+def _listen(inbox: "queue.Queue[dict[str, Any]]", stop: threading.Event) -> None:
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message["do"] == "stop":
+            stop.set()
+            continue
+        stop.clear()
+        inbox.put(message)
+    os._exit(0)  # the parent closed our input or died: nobody waits for an answer any more
+
+
+def _open(order: dict[str, Any]) -> loading.Loaded:
+    loading.set_up(int(order["threads"]))
+    loaded = loading.load(Path(order["model"]), order.get("files"), order["dtype"])
+    if order.get("adapter"):
+        loaded = loading.adapted(loaded, Path(order["adapter"]))
+    loading.say(
+        event="ready",
+        dtype=loaded.dtype,
+        threads=torch.get_num_threads(),
+        context=loaded.context,
+        model=loaded.manifest.model,
+        revision=loaded.manifest.revision,
+        digest=loaded.manifest.digest,
+        parameters=sum(p.numel() for p in loaded.model.parameters()),
+    )
+    return loaded
+
+
+def serve() -> None:
+    """Do what comes in until the parent is gone."""
+    inbox: queue.Queue[dict[str, Any]] = queue.Queue()
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(inbox, stop), daemon=True).start()
+    loaded = _open(inbox.get())
+    while True:
+        order = inbox.get()
+        if order["do"] == "answer":
+            for one in answer(loaded, order["requests"], stop):
+                loading.say(event="answer", answer=one)
+        else:
+            for counted in count(loaded, order["rows"]):
+                loading.say(event="counted", row=counted)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        loading.say(event="end", peak_bytes=peak)
+
+
+def main() -> int:
+    """Run, and put the two failures a person can do something about into words."""
+    try:
+        serve()
+    except (folders.NotAModel, folders.Damaged) as error:
+        loading.say(event="failed", kind="model", text=str(error))
+        return 4
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        loading.say(event="failed", kind="memory", text="The model process ran out of memory.")
+        return 6
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What exactly is trained: read from the approved subject, and from nothing else.
+
+The trainer gets paths and a token beside the subject, but every setting, every hash and the prompt come from the text
+whose digest was approved. So there is no second place where a value could be slipped in.
+
+The subject's part for training has this shape (floats as text, see `gate/subject.py`):
+
+    "dataset":  {"rows_sha256": "...", "split_sha256": "...", ...}
+    "training": {"recipe": {...}, "instructions": "...",
+                 "model": {"name": "org/model", "revision": "...", "files": {"config.json": "sha256", ...}}}
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.inference.folders import digest_of
+from app.inference.generator import Message
+from app.training import recipe as recipes
+from app.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The approved facts that a training run needs.
+
+    rows_sha256: of the file with the canonical rows (one JSON object a line, with its split).
+    instructions: the winning prompt's instructions, rendered before every row. files: of the base model, name -> SHA-256.
+    """
+
+    recipe: Recipe
+    instructions: str
+    rows_sha256: str
+    split_sha256: str
+    model: str
+    revision: str
+    files: Mapping[str, str]
+
+    @property
+    def model_digest(self) -> str:
+        return digest_of(self.files)
+
+
+def from_subject(subject: Mapping[str, Any]) -> Order:
+    """Read an order.
+
+    Raises:
+        ValueError: the subject is not one for training.
+    """
+    try:
+        part, data = subject["training"], subject["dataset"]
+        return Order(
+            recipe=recipes.parse(part["recipe"]),
+            instructions=part["instructions"],
+            rows_sha256=data["rows_sha256"],
+            split_sha256=data["split_sha256"],
+            model=part["model"]["name"],
+            revision=part["model"]["revision"],
+            files=part["model"]["files"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the subject lacks {error}") from error
+
+
+def training_part(recipe: Recipe, instructions: str, model: str, revision: str, files: Mapping[str, str]) -> dict[str, Any]:
+    """The `training` part of a subject; `from_subject` reads it back."""
+    named = {"name": model, "revision": revision, "files": dict(files)}
+    return {"recipe": asdict(recipe), "instructions": instructions, "model": named}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row of the canonical file."""
+
+    id: str
+    split: str
+    messages: tuple[Message, ...]
+    target: str
+
+
+def rows(lines: Iterable[bytes]) -> Iterator[SourceRow]:
+    """Read canonical rows."""
+    for line in lines:
+        row = json.loads(line)
+        messages = tuple(Message(turn["role"], turn["content"]) for turn in row["messages"])
+        yield SourceRow(str(row["id"]), row["split"], messages, row["target"])

@@ -1,0 +1,23 @@
+"""What the trainer and whoever started it say to each other: the order's file, events, exit codes."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """How the trainer ended. Everything else is a crash."""
+
+    DONE = 0
+    NO_TOKEN = 3  # nothing was read, let alone trained
+    REFUSED = 4  # what lies on the disk is not what was approved
+    DIVERGED = 5
+    MEMORY = 6
+    STOPPED = 7  # asked to, with a checkpoint of the last step
+    BUSY = 8  # another attempt still holds the run's folder
+    DISK = 9
+    TIME = 10  # the recipe's own limit
+
+
+SPEC = "spec.json"
+ROWS = "rows.jsonl"
+ADAPTER = "adapter"
+SEALED = "run.lock"

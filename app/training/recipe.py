@@ -1,0 +1,193 @@
+"""How a model is trained: every setting with its default, its bounds and the reason for it.
+
+The defaults are for 1,000 to 20,000 rows and small instruct models. The reasons are what the form shows beside the
+field, so that a setting can be argued with. A recipe is part of what a reviewer approves; nothing here is chosen later.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from app.errors import FieldError, Invalid
+
+FEW_ROWS = 2000  # below it a smaller batch gives the short run more steps
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One way to train.
+
+    learning_rate: at the top of the schedule. warmup: share of all steps. batch_rows: rows of one optimizer step.
+    max_steps: 0 for no limit. patience: dev evaluations without a gain of `min_gain` nats before stopping, 0 for never.
+    dev_rows: how many dev rows the loss is measured on. max_row_tokens: longer rows are left out, never cut.
+    """
+
+    rank: int = 16
+    alpha: int = 32
+    targets: str = "all-linear"
+    learning_rate: float = 2e-4
+    batch_rows: int = 16
+    epochs: int = 3
+    max_steps: int = 0
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    dropout: float = 0.0
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    evals_per_epoch: int = 4
+    patience: int = 2
+    min_gain: float = 0.001
+    dev_rows: int = 100
+    max_row_tokens: int = 1024
+    precision: str = "auto"
+    seed: int = 1
+    max_minutes: int = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the form: what to call it, why the default is what it is, what is allowed."""
+
+    name: str
+    label: str
+    why: str
+    kind: Literal["whole", "number", "choice"]
+    low: float = 0
+    high: float = 0
+    choices: tuple[tuple[str, str], ...] = ()
+    term: str = ""
+    advanced: bool = True
+
+
+FIELDS = (
+    Field(
+        "epochs", "Passes over the data", "Up to 3; the best checkpoint by dev loss is kept, so a pass too many costs "
+        "time and not quality.", "whole", 1, 20, term="epochs", advanced=False,
+    ),
+    Field(
+        "learning_rate", "Learning rate", "2e-4, about ten times what training all weights would take; for a run of "
+        "fewer than 100 steps up to fifteen times is usual. Try 1e-4 and 4e-4 if it does not learn.",
+        "number", 1e-6, 1e-2, advanced=False,
+    ),
+    Field(
+        "batch_rows", "Rows in a step", "16, or 8 under 2,000 rows: LoRA learns worse from big batches, and more rank "
+        "does not cure that.", "whole", 1, 128, term="effective batch size", advanced=False,
+    ),
+    Field(
+        "rank", "Size of the adapter", "16 is ample: an adapter needs about as many numbers as the answers in the data "
+        "have tokens, and has far more at this size.", "whole", 1, 256, term="LoRA rank r", advanced=False,
+    ),
+    Field(
+        "alpha", "Weight of the adapter", "Twice the rank, the usual choice; halve it if the adapter overdoes it.",
+        "whole", 1, 512, term="LoRA alpha",
+    ),
+    Field(
+        "targets", "Which layers learn", "All linear layers: attention alone does worse even with equally many numbers.",
+        "choice", choices=(("all-linear", "All linear layers"), ("attention", "Attention only")),
+    ),
+    Field(
+        "max_steps", "At most so many steps", "0 means no limit; set one for a first short run.", "whole", 0, 1_000_000,
+        advanced=False,
+    ),
+    Field(
+        "schedule", "Course of the learning rate", "Falls along a cosine, so that the last steps only polish.",
+        "choice", choices=(("cosine", "Cosine down to zero"), ("constant", "Constant")),
+    ),
+    Field("warmup", "Share of steps to warm up", "3 to 5 %: the first gradients are large.", "number", 0, 0.5),
+    Field(
+        "dropout", "Dropout", "0; 0.05 to 0.1 if dev loss rises while training loss falls. It also turns off sharing of "
+        "the common beginning, so steps take longer.", "number", 0, 0.5,
+    ),
+    Field("weight_decay", "Weight decay", "0.01; LoRA itself holds back more than this does.", "number", 0, 1),
+    Field("clip", "Largest gradient", "1.0: one odd row must not undo a hundred others.", "number", 0.01, 100,
+          term="gradient clipping"),
+    Field(
+        "evals_per_epoch", "Dev checks in a pass", "4, each with a checkpoint; harm from too much training comes late and "
+        "is seen only here.", "whole", 1, 20,
+    ),
+    Field(
+        "patience", "Stop after so many checks without gain", "2 (0 never stops early): more passes over the same rows "
+        "teach them by heart.", "whole", 0, 20, term="early stopping",
+    ),
+    Field("min_gain", "Smallest gain that counts", "0.001 nats of dev loss.", "number", 0, 1),
+    Field(
+        "dev_rows", "Dev rows for the loss", "100 tell a trend and cost little; the task's own metric is measured on the "
+        "test rows afterwards.", "whole", 1, 2000,
+    ),
+    Field(
+        "max_row_tokens", "Longest row, in tokens", "1,024; a longer row is left out and counted, never cut: half an "
+        "answer teaches to stop halfway.", "whole", 16, 32768,
+    ),
+    Field(
+        "precision", "Precision", "The quicker of the two on this machine, timed at the start; the adapter's own numbers "
+        "are kept in 32 bits either way.", "choice",
+        choices=(("auto", "Quickest here"), ("bfloat16", "bfloat16"), ("float32", "float32")),
+    ),
+    Field("seed", "Seed", "Same seed, same run. Repeat a result you rely on with two other seeds.", "whole", 0, 2**31 - 1),
+    Field("max_minutes", "Time limit in minutes", "A job that takes far longer than estimated is ended, with its last "
+          "checkpoint kept.", "whole", 1, 10_080, advanced=False),
+)  # fmt: skip
+BY_NAME = {field.name: field for field in FIELDS}
+
+
+def defaults(train_rows: int) -> Recipe:
+    """The recipe to begin with."""
+    return Recipe(batch_rows=8 if train_rows < FEW_ROWS else 16)
+
+
+def parse(given: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
+    """A recipe from a form, a JSON body or an approved subject (where numbers are texts); the rest is from `base`.
+
+    Raises:
+        Invalid: with every field that is wrong or unknown, in the order of the form.
+    """
+    values = asdict(base or Recipe())
+    wrong = [FieldError(f"#/{name}", "There is no such setting.") for name in given if name not in BY_NAME]
+    for field in FIELDS:
+        if field.name in given:
+            try:
+                values[field.name] = _read(field, given[field.name])
+            except ValueError as error:
+                wrong.append(FieldError(f"#/{field.name}", str(error)))
+    if wrong:
+        raise Invalid("The recipe has settings that cannot be used.", wrong)
+    return Recipe(**values)
+
+
+def _read(field: Field, value: object) -> int | float | str:
+    if field.kind == "choice":
+        if value not in {key for key, _ in field.choices}:
+            raise ValueError(f"Choose one of: {', '.join(key for key, _ in field.choices)}.")
+        return str(value)
+    limits = f"A {'whole ' if field.kind == 'whole' else ''}number from {field.low:g} to {field.high:g}."
+    try:
+        number = float(str(value).strip()) if not isinstance(value, bool) else math.nan
+    except ValueError:
+        raise ValueError(limits) from None
+    if not field.low <= number <= field.high:  # false for NaN too
+        raise ValueError(limits)
+    if field.kind == "number":
+        return number
+    if number != int(number):
+        raise ValueError(limits)
+    return int(number)
+
+
+def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:
+    """What differs from the defaults: (label, default, chosen)."""
+    for field in fields(Recipe):
+        before, after = getattr(base, field.name), getattr(recipe, field.name)
+        if before != after:
+            yield BY_NAME[field.name].label, before, after
+
+
+def learning_rate(recipe: Recipe, step: int, total: int) -> float:
+    """The rate of step `step` (from 1): up in a line over the warm-up, then along the schedule."""
+    warm = max(1, round(recipe.warmup * total)) if recipe.warmup else 0
+    if step <= warm:
+        return recipe.learning_rate * step / warm
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    done = (step - warm) / max(1, total - warm)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done * total / (total + 1)))
