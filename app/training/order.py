@@ -63,7 +63,9 @@ def from_subject(subject: Mapping[str, Any]) -> Order:
         raise ValueError(f"the subject lacks {error}") from error
 
 
-def training_part(recipe: Recipe, instructions: str, model: str, revision: str, files: Mapping[str, str]) -> dict[str, Any]:
+def training_part(
+    recipe: Recipe, instructions: str, model: str, revision: str, files: Mapping[str, str]
+) -> dict[str, Any]:
     """The `training` part of a subject; `from_subject` reads it back."""
     named = {"name": model, "revision": revision, "files": dict(files)}
     return {"recipe": asdict(recipe), "instructions": instructions, "model": named}
