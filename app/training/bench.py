@@ -8,7 +8,8 @@ from typing import Any
 from app.baselines import prompts
 from app.inference import loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import lora, order as orders
+from app.training import lora
+from app.training import order as orders
 from app.training.order import Order, SourceRow
 
 
@@ -19,7 +20,9 @@ def learner(model: Path, rows: Path, order: Order, threads: int, dtype: str = ""
     """
     loading.set_up(threads)
     kind = dtype or order.recipe.precision
-    loaded = loading.load(model, order.files, kind, attention="eager")  # hashed once more: what is opened is what was seen
+    loaded = loading.load(
+        model, order.files, kind, attention="eager"
+    )  # hashed once more: what is opened is what was seen
     with rows.open("rb") as lines:
         source = list(orders.rows(lines))
     train, dropped = encoded(loaded, order, (row for row in source if row.split == "train"))

@@ -64,9 +64,7 @@ class Shelf:
         folders.discard(target)
         return self._publish(target, step, write, facts)
 
-    def _publish(
-        self, target: Path, step: int, write: Callable[[Path], None], facts: Mapping[str, Any]
-    ) -> Checkpoint:
+    def _publish(self, target: Path, step: int, write: Callable[[Path], None], facts: Mapping[str, Any]) -> Checkpoint:
         staging = self.root / "staging" / f"{self.attempt}-{secrets.token_hex(8)}"
         staging.mkdir(parents=True)
         target.parent.mkdir(parents=True, exist_ok=True)

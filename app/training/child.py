@@ -1,9 +1,9 @@
 """The trainer: `python -m app.training.child RUN_DIR`. Only a worker with a launch token gets anything out of it.
 
 RUN_DIR/spec.json names the approved subject (its canonical text), its digest, a launch token, and where rows and model
-lie. In this order: the token is checked, the digest is computed from the subject, the rows are copied into the run's own
-folder and hashed on the way, the split and every file of the model are hashed. Only then is anything opened, and what
-is opened is the copy.
+lie. In this order: the token is checked, the digest is computed from the subject, the rows (which carry the split) are
+copied into the run's own folder and hashed on the way, every file of the model is hashed. Only then is anything opened,
+and what is opened is the copy.
 
 Says what it does as JSON lines on standard output. The end of standard input means that the worker is gone: commit a
 checkpoint after the step that is being taken, and end. So do SIGTERM and the line `{"do": "cancel"}`.
@@ -25,7 +25,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.gate import permission, subject as subjects
+from app.gate import permission
+from app.gate import subject as subjects
 from app.inference import folders
 from app.settings import Settings
 from app.training import order as orders
@@ -125,9 +126,7 @@ def admit(run: Path, key: bytes, now: float) -> tuple[Spec, Order]:
     """
     try:
         spec = Spec(**json.loads((run / SPEC).read_text(encoding="utf-8")))
-        permission.verify_token(
-            key, spec.token, job_id=spec.job_id, attempt=spec.attempt, digest=spec.digest, now=now
-        )
+        permission.verify_token(key, spec.token, job_id=spec.job_id, attempt=spec.attempt, digest=spec.digest, now=now)
     except (OSError, ValueError, TypeError) as error:
         raise Ended(Exit.NO_TOKEN, f"No valid launch token: {error}.") from error
     if subjects.digest_of_text(spec.subject.encode()) != spec.digest:
@@ -323,7 +322,9 @@ def _train(run: Path, spec: Spec, order: Order, shelf: Shelf, stop: Stop) -> Che
     at = shelf.newest(lambda line: say("log", line=line))
     progress = Progress(**at.facts) if at else Progress()
     if at and shelf.of_step(progress.best_step) is None:
-        say("log", line=f"The best checkpoint so far (step {progress.best_step}) is damaged; dev loss is measured anew.")
+        say(
+            "log", line=f"The best checkpoint so far (step {progress.best_step}) is damaged; dev loss is measured anew."
+        )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
     learner, left_out = bench.learner(Path(spec.model), run / ROWS, order, spec.threads, progress.dtype)
     progress.dtype = learner.loaded.dtype
@@ -357,7 +358,9 @@ def attempt(run: Path) -> Exit:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
-        return _end(Exit.MEMORY, "The machine has too little memory for this recipe. Use shorter rows or a smaller batch.")
+        return _end(
+            Exit.MEMORY, "The machine has too little memory for this recipe. Use shorter rows or a smaller batch."
+        )
     return Exit.DONE
 
 
@@ -369,7 +372,9 @@ def _end(code: Exit, text: str) -> Exit:
 def main(argv: list[str]) -> int:
     """Train in the folder `argv[0]`; the exit code for the shell."""
     if len(argv) != 1:
-        return _end(Exit.NO_TOKEN, "Usage: python -m app.training.child RUN_DIR. A worker starts this, with a launch token.")
+        return _end(
+            Exit.NO_TOKEN, "Usage: python -m app.training.child RUN_DIR. A worker starts this, with a launch token."
+        )
     return attempt(Path(argv[0]))
 
 

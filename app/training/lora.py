@@ -16,7 +16,8 @@ from typing import Any
 
 from app.inference import loading, tokens
 from app.inference.tokens import TokenRow
-from app.training import batches, recipe as recipes
+from app.training import batches
+from app.training import recipe as recipes
 from app.training.recipe import Recipe
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -25,7 +26,9 @@ from safetensors.torch import load_file, save_file  # isort: skip
 from torch.nn import functional  # isort: skip
 from transformers import DynamicCache  # isort: skip
 
-WORTH_SHARING = 16  # tokens that prompts begin with, below which a second pass through the model costs more than it saves
+WORTH_SHARING = (
+    16  # tokens that prompts begin with, below which a second pass through the model costs more than it saves
+)
 ATTENTION_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj"]
 NO_TARGET = -100  # cross_entropy's own mark for a position that is not trained
 
@@ -54,7 +57,9 @@ class Learner:
     shared beginning is not used, since every row must draw its own.
     """
 
-    def __init__(self, loaded: loading.Loaded, recipe: Recipe, train: Sequence[TokenRow], dev: Sequence[TokenRow]) -> None:
+    def __init__(
+        self, loaded: loading.Loaded, recipe: Recipe, train: Sequence[TokenRow], dev: Sequence[TokenRow]
+    ) -> None:
         self.recipe, self.train, self.dev = recipe, train, dev
         self.loaded = loaded
         torch.manual_seed(recipe.seed)
@@ -66,7 +71,9 @@ class Learner:
             bias="none",
             task_type="CAUSAL_LM",
         )
-        self.model = get_peft_model(loaded.model, config, autocast_adapter_dtype=False).to(loading.DTYPES[loaded.dtype])
+        with loading.quiet():
+            adapted = get_peft_model(loaded.model, config, autocast_adapter_dtype=False)
+        self.model = adapted.to(loading.DTYPES[loaded.dtype])
         self.inner = self.model.get_base_model()
         self.learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}

@@ -26,7 +26,8 @@ class Order:
     """The approved facts that a training run needs.
 
     rows_sha256: of the file with the canonical rows (one JSON object a line, with its split).
-    instructions: the winning prompt's instructions, rendered before every row. files: of the base model, name -> SHA-256.
+    instructions: the winning prompt's instructions, rendered before every row.
+    files: of the base model, name -> SHA-256.
     """
 
     recipe: Recipe
@@ -63,7 +64,9 @@ def from_subject(subject: Mapping[str, Any]) -> Order:
         raise ValueError(f"the subject lacks {error}") from error
 
 
-def training_part(recipe: Recipe, instructions: str, model: str, revision: str, files: Mapping[str, str]) -> dict[str, Any]:
+def training_part(
+    recipe: Recipe, instructions: str, model: str, revision: str, files: Mapping[str, str]
+) -> dict[str, Any]:
     """The `training` part of a subject; `from_subject` reads it back."""
     named = {"name": model, "revision": revision, "files": dict(files)}
     return {"recipe": asdict(recipe), "instructions": instructions, "model": named}
