@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Run:
     model: Path
     key: bytes = b"k" * 32
     job_id: int = 7
+    life: int = 60
     recipe: Recipe = QUICK
 
     def subject(self, **changes: Any) -> dict[str, Any]:
@@ -55,7 +56,7 @@ class Run:
         """Write the spec of an attempt; `tampered` goes into the spec after it was signed."""
         text = subjects.canonical(self.subject()).decode()
         digest = subjects.digest_of_text(text.encode())
-        expires = int(time.time()) + 60
+        expires = int(time.time()) + self.life
         token = permission.launch_token(self.key, job_id=self.job_id, attempt=attempt, digest=digest, expires=expires)
         spec = {
             "job_id": self.job_id,
@@ -161,7 +162,7 @@ def run(tmp_path: Path, tiny_model: Path) -> Run:
 
 
 @pytest.fixture
-def another(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Callable[..., Run]]:
+def another(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Callable[..., Run]:
     """More runs, of other recipes."""
 
     def make(**changes: Any) -> Run:
@@ -169,7 +170,7 @@ def another(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Itera
         made.recipe = dataclasses.replace(QUICK, **changes)
         return made
 
-    yield make
+    return make
 
 
 def build(root: Path, model: Path) -> Run:

@@ -1,5 +1,6 @@
 """The trainer as a process: what lets it start, what stops it, and that stopping costs nothing."""
 
+import dataclasses
 import json
 import os
 import random
@@ -74,10 +75,11 @@ def test_a_token_is_for_one_attempt_at_one_job(run: Any, changes: dict[str, Any]
     assert not list(run.folder.glob("*.jsonl"))
 
 
-def test_an_expired_token_is_none(run: Any) -> None:
-    run.key = b"another key entirely"
-    run.order()
-    child = run.start()
+@pytest.mark.parametrize("wrong", [{"key": b"another key entirely"}, {"life": -1}], ids=["forged", "expired"])
+def test_a_token_that_is_forged_or_old_is_none(run: Any, wrong: dict[str, Any]) -> None:
+    made = dataclasses.replace(run, **wrong)
+    made.order()
+    child = made.start()
 
     assert child.wait() == Exit.NO_TOKEN
 
