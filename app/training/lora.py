@@ -121,6 +121,14 @@ class Learner:
             tokens_per_second=read / max(time.monotonic() - started, 1e-9),
         )
 
+    def rehearse(self, parts: batches.Step) -> None:
+        """Go forward and back as in a step, to time it, and learn nothing."""
+        self.model.train()
+        for part in parts:
+            self.loss_sum([self.train[row] for row in part]).backward()
+        for parameter in self.learned.values():
+            parameter.grad = None
+
     def _apply(self, number: int) -> float:
         for name, parameter in self.learned.items():
             self.masters[name].grad = None if parameter.grad is None else parameter.grad.float()
