@@ -47,3 +47,19 @@ class Invalid(Refusal):
     def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
+
+
+class Stale(Conflict):
+    """What the reader saw is no longer what is there: look again, then decide (412)."""
+
+
+class DigestMissing(Invalid):
+    """A decision did not say what it is about: send the digest that was on the screen (428)."""
+
+
+class GateClosed(Conflict):
+    """Training is locked; `reasons` are all that is in the way, in the order in which to mend them."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = tuple(reasons)

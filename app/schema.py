@@ -46,8 +46,8 @@ def current(url: str) -> str:
 def migrate(url: str) -> str:
     """Upgrade to the newest schema; returns one sentence about what was done. Two at once: the second waits.
 
-    A SQLite file that holds data is copied beside itself first (`tunegate.db.before-<step>`), because SQLite cannot undo
-    every change of a table that failed half-way.
+    A SQLite file that holds data is copied beside itself first (`tunegate.db.before-<step>`): going back to the version
+    before is then a matter of renaming a file.
     """
     if url.startswith("sqlite"):
         Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)

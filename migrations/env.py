@@ -7,10 +7,11 @@ rebuild of a parent would delete its children. They are checked afterwards inste
 from importlib import import_module
 from pathlib import Path
 
+import sqlalchemy
 from alembic import context
 from sqlalchemy import create_engine, event, text
 
-from app.db import Base
+from app.db import Base, Moment
 
 for tables in sorted((Path(__file__).resolve().parents[1] / "app").glob("*/tables.py")):
     import_module(f"app.{tables.parent.name}.tables")
@@ -22,8 +23,17 @@ ENGINE_TABLES = {
 }  # fmt: skip
 
 
-def ours(item: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
+def ours(_item: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
     return not (kind == "table" and reflected and compare_to is None and name in ENGINE_TABLES)
+
+
+def own_types(kind: str, item: object, _context: object) -> str | bool:
+    """Write our own column types by name, so that a step reads the same on both databases."""
+    if kind == "type" and isinstance(item, Moment):
+        return "app.db.Moment()"
+    if kind == "type" and isinstance(item, sqlalchemy.JSON):
+        return "app.db.Json"
+    return False
 
 
 def run() -> None:
@@ -51,6 +61,7 @@ def run() -> None:
             compare_type=True,
             transaction_per_migration=True,
             include_object=ours,
+            render_item=own_types,
         )
         with context.begin_transaction():
             context.run_migrations()

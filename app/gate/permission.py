@@ -1,7 +1,8 @@
-"""Who may decide, and the token without which the trainer does not start. All pure, so it can be argued with in a test."""
+"""Who may decide, and the token without which the trainer does not start. All pure, to be argued with in a test."""
 
 import hmac
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -21,7 +22,7 @@ class Person:
 REVIEWER = 1
 
 
-def against_deciding(person: Person, contributors: Set[int]) -> Iterator[str]:
+def against_deciding(person: Person, contributors: AbstractSet[int]) -> Iterator[str]:
     """Every reason why this person may not approve or send back this subject.
 
     An administrator is no exception: who had a hand in it does not judge it.
@@ -50,7 +51,7 @@ def against_launching(
     digest_reviewed: str | None,
     review_state: str | None,
     approval: Approval | None,
-    contributors: Set[int],
+    contributors: AbstractSet[int],
     blockers: list[str],
     now: datetime,
 ) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """What exactly is approved: one canonical text, and its digest.
 
-The text is JSON by the rules of RFC 8785 as far as we need them: sorted keys, no white space, NFC strings, and no floating
-point numbers at all. A float has more than one spelling, so numbers that are not whole are written as strings first
-(`exact`). Equal content therefore has one text and one digest, on every machine.
+The text is JSON by the rules of RFC 8785 as far as we need them: sorted keys, no white space, NFC strings, and no
+floating point numbers at all. A float has more than one spelling, so numbers that are not whole are written as strings
+first (`exact`). Equal content therefore has one text and one digest, on every machine.
 """
 
 import json

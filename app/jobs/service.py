@@ -28,7 +28,7 @@ class Line(Protocol):
     def enqueue(self, session: Session, job_id: int, queue: str) -> None: ...
 
 
-_KEY = "tunegate.line"
+_KEY = "line"  # the web sets it without importing us: `app.web.deps`
 
 
 def bind(session: Session, line: Line) -> None:

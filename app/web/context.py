@@ -1,0 +1,60 @@
+"""What the web process is made of, put together once by `main.create_app` and read by every request."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.blobs import Blobs
+from app.errors import Refusal
+from app.settings import Settings
+from app.web.events import Hub
+from app.web.files import Files
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an assessment's dossier: `slug` names it, `state` is its word, `tone` the word's colour class."""
+
+    slug: str
+    name: str
+    url: str
+    state: str = ""
+    tone: str = ""
+
+
+def no_steps(_session: Session, _assessment: Any) -> Sequence[Step]:
+    return ()
+
+
+def no_evidence(_session: Session, _assessment: Any) -> None:
+    return None
+
+
+def no_record(_request: Any, _refusal: Refusal) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class AppContext:
+    """The parts that routes need.
+
+    `steps` and `evidence` are functions of concepts above the page that shows them (the dossier's state, the measured
+    values beside the questionnaire), and `record` is `audit.service.record` for what is below the record: handed in,
+    because imports only go down. `jobs` is `jobs.engine.Client`.
+    """
+
+    settings: Settings
+    engine: Engine
+    blobs: Blobs
+    jobs: Any
+    templates: Environment
+    files: Files
+    hub: Hub
+    record: Callable[..., object]
+    steps: Callable[[Session, Any], Sequence[Step]] = no_steps
+    evidence: Callable[[Session, Any], Any] = no_evidence
+    on_refusal: Callable[[Any, Refusal], None] = no_record

@@ -1,0 +1,128 @@
+"""Live pages: one poller of the database for all open streams of this process.
+
+Events are rows, written by whatever process does the work, so a stream that breaks off, or a server that starts again,
+goes on after the last id that the browser saw. Nothing is kept here but who is listening.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from fastapi.sse import ServerSentEvent
+
+from app.web.refusals import TooMany
+
+log = logging.getLogger(__name__)
+
+RECHECK = 3.0  # seconds between two looks whether the listener is still signed in
+DONE = "done"  # the event that makes htmx close a stream; without it, it would connect again for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One thing to send: `html` replaces the inside of the listening element; `last` ends the stream after it."""
+
+    id: int
+    html: str
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who listens (the user's id), and a check whether they still may."""
+
+    person: int
+    holds: Callable[[], bool]
+
+
+class Hub:
+    """Wakes streams when `newest`, the highest event id, moves; `closing` ends them all within `every` seconds."""
+
+    def __init__(self, newest: Callable[[], int], *, every: float = 0.25, per_person: int = 12) -> None:
+        self.closing = False
+        self._newest = newest
+        self._every = every
+        self._per_person = per_person
+        self._open: Counter[int] = Counter()
+        self._event: asyncio.Event | None = None
+        self._poller: asyncio.Task[None] | None = None
+
+    @property
+    def listeners(self) -> int:
+        return self._open.total()
+
+    def make_room(self, person: int) -> None:
+        """Refuse one stream too many; a browser itself stops at six for one site.
+
+        Raises:
+            TooMany: this person has as many open as anybody gets.
+        """
+        if self._open[person] >= self._per_person:
+            raise TooMany("Too many live pages are open. Close some of them.", 10)
+
+    @contextmanager
+    def listening(self, person: int) -> Iterator[None]:
+        self._open[person] += 1
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.get_running_loop().create_task(self._poll())
+        try:
+            yield
+        finally:
+            self._open[person] -= 1
+
+    def next_change(self) -> asyncio.Event:
+        """Give the event that is set when something changes; take it before reading, so nothing falls between."""
+        if self._event is None:
+            self._event = asyncio.Event()
+        return self._event
+
+    def _wake(self) -> None:
+        event, self._event = self._event, None
+        if event is not None:
+            event.set()
+
+    async def _poll(self) -> None:
+        seen = -1
+        while self.listeners and not self.closing:
+            try:
+                newest = await asyncio.to_thread(self._newest)
+            except Exception:
+                # A database that is away for a moment must not silence every page until the next start.
+                log.exception("The newest event could not be read")
+            else:
+                if newest != seen:
+                    seen = newest
+                    self._wake()
+            await asyncio.sleep(self._every)
+        self._poller = None
+        self._wake()
+
+
+async def stream(
+    hub: Hub, listener: Listener, *, after: int, read: Callable[[int], Sequence[Sent]]
+) -> AsyncIterator[ServerSentEvent]:
+    """Send what `read(last id)` finds, as it comes, until the last one, the server's end or the listener's.
+
+    `read` runs in a thread and opens its own short session: a stream may be open for hours.
+    """
+    checked = time.monotonic()
+    with hub.listening(listener.person):
+        while not hub.closing:
+            changed = hub.next_change()
+            for sent in await asyncio.to_thread(read, after):
+                after = sent.id
+                yield ServerSentEvent(id=str(sent.id), raw_data=sent.html)
+                if sent.last:
+                    yield ServerSentEvent(event=DONE, raw_data="")
+                    return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), RECHECK)
+            if time.monotonic() - checked >= RECHECK:
+                if not await asyncio.to_thread(listener.holds):
+                    yield ServerSentEvent(event=DONE, raw_data="")
+                    return
+                checked = time.monotonic()

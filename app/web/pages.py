@@ -1,0 +1,234 @@
+"""Pages: templates, the filters that put numbers into words, and redirects.
+
+A template sees what its route hands it and the names in `_globals`; anything else is an error, not an empty space.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.routing import NoMatchFound
+
+from app.web import charts
+from app.web.context import AppContext, Step
+from app.web.files import Files
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+MINUS = "\N{MINUS SIGN}"
+EVERYONE = frozenset({"author", "reviewer", "admin"})
+NOTHING = "\N{EN DASH}"
+
+# What a redirect may say on the next page. The address carries the key, never the words, so that a link cannot make
+# our pages say something.
+NOTICES = {
+    "saved": "Saved.",
+    "created": "Created.",
+    "deleted": "Deleted.",
+    "cancelled": "Cancelled.",
+    "cancelling": "Cancel was asked for; the job stops at its next step.",
+    "started": "Started. You can leave this page; it goes on.",
+    "uploaded": "Uploaded. The check has started.",
+    "requested": "Review requested.",
+    "approved": "Approved.",
+    "returned": "Sent back with your comments.",
+    "withdrawn": "Withdrawn.",
+    "signed-out": "You are signed out.",
+    "password": "Password changed. Other sessions of this account have ended.",
+    "sessions": "All other sessions of this account have ended.",
+    "revoked": "Token revoked.",
+    "disabled": "Account disabled and signed out everywhere.",
+    "enabled": "Account enabled.",
+    "role": "Role changed. The person has to sign in again.",
+    "expired": "Your session has ended. Please sign in again.",
+}
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """0.741 -> 74.1%; no value is a dash, never 0%."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value * 100:.{digits}f}%".replace("-", MINUS)
+
+
+def points(value: float | None, digits: int = 1) -> str:
+    """A difference of two shares: 0.052 -> +5.2 points."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value * 100:+.{digits}f} points".replace("-", MINUS)
+
+
+def signed(value: float | None, digits: int = 0) -> str:
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value:+,.{digits}f}".replace("-", MINUS)
+
+
+def count(value: float | None) -> str:
+    """1412 -> 1,412."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value:,.0f}".replace("-", MINUS)
+
+
+def plural(value: int, one: str, many: str = "") -> str:
+    """1 row, 2 rows."""
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def size(value: float | None) -> str:
+    """Bytes in units of 1,000, as disks are sold."""
+    if value is None:
+        return NOTHING
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them: the two largest units, no more."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    if seconds < 1:
+        return "under 1 s"
+    rest = round(seconds)
+    parts: list[tuple[int, str]] = []
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        number, rest = divmod(rest, length)
+        if number or parts:
+            parts.append((number, unit))
+    return " ".join(f"{number} {unit}" for number, unit in parts[:2] if number)
+
+
+def moment(value: datetime | None) -> str:
+    """A time as a whole, in UTC, because the people of a team sit in different places."""
+    return NOTHING if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def ago(value: datetime | None, now: datetime | None = None) -> str:
+    if value is None:
+        return NOTHING
+    seconds = ((now or datetime.now(UTC)) - value).total_seconds()
+    if abs(seconds) < 60:
+        return "just now"
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if abs(seconds) >= length:
+            told = plural(int(abs(seconds) // length), unit)
+            return f"{told} ago" if seconds > 0 else f"in {told}"
+    return "just now"
+
+
+def make_templates(files: Files) -> Environment:
+    """Build the template environment: escaping on, undefined names are errors."""
+    # Every template is HTML or SVG, so escaping has no exception.
+    env = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FileSystemLoader(TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {
+        "percent": percent,
+        "points": points,
+        "signed": signed,
+        "count": count,
+        "plural": plural,
+        "bytes": size,
+        "duration": duration,
+        "moment": moment,
+        "ago": ago,
+    }
+    env.globals |= {
+        "static": files.url,
+        "has_static": files.has,
+        "charts": charts,
+        "query": lambda **values: "?" + urlencode({k: v for k, v in values.items() if v not in (None, "")}),
+    }
+    return env
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    name: str
+    url: str
+    current: bool
+
+
+# Name, route, the roles that see it, and the paths that belong to it.
+NAV = (
+    ("Assessments", "home", EVERYONE, ("/assessments",)),
+    ("Reviews", "reviews", EVERYONE, ("/reviews",)),
+    ("Jobs", "jobs", EVERYONE, ("/jobs",)),
+    ("Models", "models", EVERYONE, ("/models",)),
+    ("Users", "users", frozenset({"admin"}), ("/users",)),
+    ("Audit", "audit", frozenset({"reviewer", "admin"}), ("/audit",)),
+)
+
+
+def navigation(request: Request, role: str) -> list[NavItem]:
+    """List what this role can open; a concept that is not part of the app is left out."""
+    path, items = request.url.path, []
+    for name, route, roles, below in NAV:
+        try:
+            url = url_for(request, route)
+        except NoMatchFound:
+            continue
+        if role in roles:
+            current = path == url or any(path == one or path.startswith(one + "/") for one in below)
+            items.append(NavItem(name, url, current))
+    return items
+
+
+def url_for(request: Request, name: str, /, **params: Any) -> str:
+    """Say a route's path. Never a whole address: the Host header is the client's, and a path needs no host."""
+    return str(request.app.url_path_for(name, **params))
+
+
+def render(request: Request, template: str, **values: Any) -> str:
+    context: AppContext = request.app.state.context
+
+    def steps(assessment: Any) -> Sequence[Step]:
+        return context.steps(request.state.db, assessment)
+
+    me = getattr(request.state, "me", None)
+    names = {
+        "request": request,
+        "url_for": lambda name, **params: url_for(request, name, **params),
+        "me": me,
+        "nav": navigation(request, str(me.role)) if me else [],
+        "theme": theme_of(request),
+        "notice": NOTICES.get(request.query_params.get("notice", "")),
+        "steps": steps,
+    }
+    return context.templates.get_template(template).render(names | values)
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    return HTMLResponse(render(request, template, **values), status)
+
+
+def see(request: Request, name: str, /, *, notice: str = "", anchor: str = "", **params: Any) -> RedirectResponse:
+    """Send the reader to a page after an action; `notice` is a key of `NOTICES`, shown there once."""
+    url = url_for(request, name, **params)
+    if notice:
+        url += f"?notice={notice}"
+    return RedirectResponse(url + (f"#{anchor}" if anchor else ""), 303)
+
+
+def theme_of(request: Request) -> str:
+    chosen = request.cookies.get("theme", "")
+    return chosen if chosen in {"light", "dark"} else ""
+
+
+def wants_fragment(request: Request) -> bool:
+    """Say whether htmx asks, which puts a part of a page in place of another."""
+    return request.headers.get("hx-request") == "true"

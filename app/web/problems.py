@@ -1,0 +1,331 @@
+"""Every way of saying no, in two shapes: a page for a browser, RFC 9457 problem details for a program.
+
+Refusals, wrong input, unknown addresses and crashes all come through here, so no default body of a framework leaks out.
+"""
+
+import json
+import logging
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException as AnyHTTPException
+
+from app.errors import (
+    Conflict,
+    DigestMissing,
+    FieldError,
+    Forbidden,
+    GateClosed,
+    Invalid,
+    NotFound,
+    Refusal,
+    Stale,
+)
+from app.web import pages
+from app.web.refusals import SeeFirst, SignInFirst, TooMany
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of problem: `advice` tells the reader of its page what usually helps."""
+
+    status: int
+    title: str
+    advice: str
+
+
+KINDS = {
+    "bad-request": Kind(
+        400,
+        "The request could not be read",
+        "The body was not the JSON or the form that this address takes, or a header was malformed. The API "
+        "description at /openapi.json says what each address takes.",
+    ),
+    "sign-in": Kind(
+        401,
+        "Sign in first",
+        "Programs send an API token as `Authorization: Bearer tg_...`; a token is made on the account page. It may "
+        "have expired, been revoked, or its account may have been disabled.",
+    ),
+    "forbidden": Kind(
+        403,
+        "Not allowed for this account",
+        "The role of the account or the scope of the token does not include this. An admin can change a role; a new "
+        "token can carry another scope. Requests that a browser sends from another site are refused, too.",
+    ),
+    "not-found": Kind(
+        404,
+        "There is no such thing",
+        "It never existed, or it has been deleted. Start again from the list it should be in.",
+    ),
+    "method": Kind(405, "This address does not do that", "The `Allow` header names the methods that it takes."),
+    "conflict": Kind(
+        409,
+        "The current state does not allow this",
+        "Something has to happen first, or somebody else was quicker. Reload the page and read what is said there.",
+    ),
+    "stale": Kind(
+        412,
+        "What you saw is not what is there now",
+        "Somebody changed it after the page was opened. Open it again, read what changed, and decide on that.",
+    ),
+    "digest-missing": Kind(
+        428,
+        "The decision does not say what it is about",
+        "A review is decided by sending the digest of exactly what was read; the page and the API both show it.",
+    ),
+    "gate-closed": Kind(
+        409,
+        "Training is locked",
+        "Not every criterion passes, or nobody has approved exactly what is there now. The dossier lists each "
+        "criterion with what was found, what is needed and what would change it. There is no way around it, by design.",
+    ),
+    "too-large": Kind(
+        413,
+        "Too much data in one request",
+        "Uploads of data have a larger limit than other forms. Split the file, or ask the operator for more.",
+    ),
+    "media-type": Kind(
+        415, "This type of content is not read here", "Send JSON with `Content-Type: application/json`."
+    ),
+    "invalid": Kind(
+        422,
+        "Some of what was sent cannot be used",
+        "Each wrong field is named with what is expected instead. Nothing has been stored.",
+    ),
+    "too-many": Kind(
+        429,
+        "Too many attempts",
+        "Wait for the time that is said, then try again. The `Retry-After` header has it in seconds.",
+    ),
+    "crash": Kind(
+        500,
+        "Something broke on our side",
+        "Nothing was stored. The operator finds what happened in the log, under the reference number that was shown.",
+    ),
+    "unavailable": Kind(503, "Not available right now", "Try again in a moment."),
+}
+JSON_TYPE = "application/problem+json"
+
+
+class ProblemError(BaseModel):
+    """One wrong field."""
+
+    pointer: str = Field(examples=["#/rank"])
+    detail: str
+
+
+class Problem(BaseModel):
+    """A refusal as RFC 9457 writes it; `errors` is there when fields are wrong."""
+
+    type: str = Field(examples=["/problems/conflict"])
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ProblemError] | None = None
+
+
+# The first that fits counts, so a subclass stands before its parent.
+SLUG_OF: tuple[tuple[type[Refusal], str], ...] = (
+    (NotFound, "not-found"),
+    (Stale, "stale"),
+    (DigestMissing, "digest-missing"),
+    (GateClosed, "gate-closed"),
+    (Conflict, "conflict"),
+    (SeeFirst, "forbidden"),
+    (Forbidden, "forbidden"),
+    (Invalid, "invalid"),
+    (TooMany, "too-many"),
+    (SignInFirst, "sign-in"),
+)
+
+
+def slug_of(refusal: Refusal) -> str:
+    """Name the problem; a refusal of another class is one of storage or space, which says: not now."""
+    return next((slug for kind, slug in SLUG_OF if isinstance(refusal, kind)), "unavailable")
+
+
+def slug_for(status: int) -> str:
+    """Name a problem of which only the status is known."""
+    known = next((slug for slug, kind in KINDS.items() if kind.status == status), "")
+    return known or ("bad-request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "unavailable")
+
+
+# For routers of the API: `APIRouter(prefix="/api/v1/...", responses=REFUSALS)`, so that the description tells it all.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": KINDS[slug_for(status)].title, "content": {JSON_TYPE: {}}}
+    for status in (400, 401, 403, 404, 409, 413, 415, 422)
+}
+
+
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+    slug: str = "",
+) -> Response:
+    """Answer with a problem in the shape that whoever asks can read."""
+    slug = slug or slug_for(status)
+    if request.url.path.startswith("/api/"):
+        response = _document(request, slug, status, detail, errors)
+    elif status == HTTPStatus.UNAUTHORIZED:
+        response = _to_sign_in(request)
+    else:
+        response = _page(request, slug, status, detail, errors)
+    response.headers.update(headers or {})
+    return response
+
+
+def _document(request: Request, slug: str, status: int, detail: str, errors: Sequence[FieldError]) -> Response:
+    body: dict[str, Any] = {
+        "type": f"/problems/{slug}",
+        "title": KINDS[slug].title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+    }
+    if errors:
+        body["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in errors]
+    headers = {"WWW-Authenticate": 'Bearer realm="tunegate"'} if status == HTTPStatus.UNAUTHORIZED else {}
+    return Response(json.dumps(body), status, headers, JSON_TYPE)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Lead a reader to the sign-in page and back to where they were; after an action, to the start."""
+    address = "/sign-in"
+    if request.method == "GET" and request.url.path != "/":
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        address += f"?next={quote(asked, safe='/')}"
+    return _lead(request, address)
+
+
+def _lead(request: Request, address: str) -> Response:
+    if pages.wants_fragment(request):
+        # htmx would follow a redirect and put the whole page into the middle of the old one.
+        return Response(status_code=401, headers={"HX-Redirect": address})
+    return Response(status_code=303, headers={"Location": address})
+
+
+def _page(request: Request, slug: str, status: int, detail: str, errors: Sequence[FieldError]) -> Response:
+    template = "problems/_note.html" if pages.wants_fragment(request) else "problems/problem.html"
+    response = pages.page(
+        request, template, status=status, slug=slug, title=KINDS[slug].title, detail=detail, errors=errors
+    )
+    if pages.wants_fragment(request):
+        # Say it in the page's own place for notes, whatever the request wanted to replace.
+        response.headers.update({"HX-Retarget": "#note", "HX-Reswap": "innerHTML"})
+    return response
+
+
+# Pydantic's error types in words for people; anything else falls back to its own sentence.
+WORDS = {
+    "missing": "This is needed.",
+    "string_too_short": "Use at least {min_length} characters.",
+    "string_too_long": "Use at most {max_length} characters.",
+    "too_short": "At least {min_length} are needed.",
+    "too_long": "At most {max_length} are possible.",
+    "greater_than": "Use a number above {gt}.",
+    "greater_than_equal": "Use {ge} or more.",
+    "less_than": "Use a number below {lt}.",
+    "less_than_equal": "Use {le} or less.",
+    "int_parsing": "Use a whole number.",
+    "int_type": "Use a whole number.",
+    "int_from_float": "Use a whole number.",
+    "float_parsing": "Use a number.",
+    "float_type": "Use a number.",
+    "finite_number": "Use a number.",
+    "bool_parsing": "Use true or false.",
+    "string_type": "Use text.",
+    "literal_error": "Use one of: {expected}.",
+    "enum": "Use one of: {expected}.",
+    "extra_forbidden": "There is no such field here.",
+    "json_invalid": "This is not JSON.",
+    "string_pattern_mismatch": "This does not have the expected form.",
+}
+
+
+def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
+    """Put pydantic's errors into words; the place becomes a JSON pointer without `body`, `query` and the like."""
+    return [FieldError(_pointer(error["loc"]), _sentence(error)) for error in errors]
+
+
+def _pointer(place: Sequence[int | str]) -> str:
+    inside = place[1:] if place and place[0] in {"body", "query", "path", "header", "cookie"} else place
+    return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in inside)
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    words = WORDS.get(error["type"])
+    return words.format_map(error.get("ctx", {})) if words else f"{error['msg'].rstrip('.')}."
+
+
+def _on_refusal(request: Request, error: Exception) -> Response:
+    refusal = cast("Refusal", error)
+    if isinstance(refusal, SeeFirst) and not request.url.path.startswith("/api/"):
+        return _lead(request, refusal.url)
+    slug = slug_of(refusal)
+    headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else None
+    errors = getattr(refusal, "errors", ())
+    return problem(request, KINDS[slug].status, refusal.detail, errors, headers, slug)
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    """Answer what FastAPI and Starlette refuse themselves: unknown addresses, methods, unreadable bodies."""
+    raised = cast("AnyHTTPException", error)
+    status = raised.status_code
+    slug = slug_for(status)
+    if raised.detail == "There was an error parsing the body":
+        detail = "The body could not be read."
+    elif raised.detail in {HTTPStatus(status).phrase, "Content Too Large", ""}:
+        detail = KINDS[slug].advice if status != HTTPStatus.NOT_FOUND else "There is nothing at this address."
+    else:
+        detail = str(raised.detail)
+    return problem(request, status, detail, headers=raised.headers)
+
+
+def _on_validation(request: Request, error: Exception) -> Response:
+    errors = cast("RequestValidationError", error).errors()
+    if any(one["loc"] and one["loc"][0] == "path" for one in errors):
+        # An address with a word where a number belongs is an address that does not exist.
+        return problem(request, 404, "There is nothing at this address.")
+    if any(one["type"] == "json_invalid" for one in errors):
+        return problem(request, 400, "The body is not JSON.")
+    return problem(request, 422, "Some fields cannot be used as they are.", field_errors(errors))
+
+
+def _on_crash(request: Request, error: Exception) -> Response:
+    reference = secrets.token_hex(4)
+    request.state.me = None  # this page needs nothing that could be broken, too
+    log.error("Crash %s at %s %s", reference, request.method, request.url.path, exc_info=error)
+    return problem(request, 500, f"Reference {reference}. Nothing of what you sent was stored; you can try again.")
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(Refusal, _on_refusal)
+    app.add_exception_handler(AnyHTTPException, _on_http)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(Exception, _on_crash)
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/problems/{slug}", name="problem")
+def show_kind(request: Request, slug: str) -> Response:
+    """Explain a type of problem: the address in `type` leads here."""
+    if slug not in KINDS:
+        raise NotFound("There is no such problem.")
+    return pages.page(request, "problems/kind.html", kind=KINDS[slug], slug=slug)

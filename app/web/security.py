@@ -1,0 +1,141 @@
+"""The outermost layer: which requests are looked at, and which headers every answer carries.
+
+Why pure ASGI: Starlette's base class for middleware puts itself between a stream and its reader. Why outermost, around
+even the layer that answers crashes: a header that is missing on the 500 page is missing where it is needed most.
+"""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.settings import Settings
+from app.web import problems
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
+
+# Scripts and styles only from here, no plugin, no frame; a form can only be sent to us.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'none'; "
+    "object-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Not `no-referrer`: with that, Chromium sends `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+TWO_YEARS = "max-age=63072000; includeSubDomains"
+
+
+class Guard:
+    """Refuse unknown hosts and requests that another site made a browser send; mark every answer."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, owner: FastAPI) -> None:
+        self._app = app
+        self._settings = settings
+        self._owner = owner  # whose templates an error page is drawn with
+        self._origin = origin_of(settings.address)
+        self._headers = HEADERS | ({"Strict-Transport-Security": TWO_YEARS} if settings.secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        if refused := self._refuse(scope):
+            status, detail = refused
+            scope["app"] = self._owner
+            await problems.problem(Request(scope), status, detail)(scope, receive, marked)
+            return
+        await self._app(scope, receive, marked)
+
+    def _refuse(self, scope: Scope) -> tuple[int, str] | None:
+        headers = Headers(scope=scope)
+        if not known_host(headers.getlist("host"), self._settings.known_hosts):
+            return 400, "This server does not answer to that host name. The setting TUNEGATE_PUBLIC_URL names it."
+        if scope["method"] not in SAFE and not self._own(headers):
+            return 403, "This request came from another site. Open the page here and try again."
+        return None
+
+    def _own(self, headers: Headers) -> bool:
+        """Say whether an unsafe request comes from our own pages, or from no browser at all.
+
+        Browsers say `Sec-Fetch-Site` themselves and scripts cannot forge it; on plain http with a host name Chromium
+        leaves it out, but not `Origin`. A cookie without either cannot be trusted. Several values of one header are
+        somebody trying something.
+        """
+        origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
+        if len(origins) > 1 or len(sites) > 1:
+            return False
+        if origins and origins[0] == self._origin:
+            return True
+        if sites:
+            return sites[0] in {"same-origin", "none"} and (not origins or _same_host(origins[0], headers))
+        if origins:
+            return _same_host(origins[0], headers)
+        return "cookie" not in headers
+
+
+def origin_of(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _same_host(origin: str, headers: Headers) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and parts.netloc == headers.get("host")
+
+
+def known_host(hosts: list[str], known: frozenset[str]) -> bool:
+    """Say whether the one Host header names us.
+
+    Any IP address is accepted: a site cannot make a browser send one that leads to us under the site's own name,
+    which is what this check is against (DNS rebinding).
+    """
+    if len(hosts) != 1 or not set(hosts[0]).isdisjoint("/\\@?# \t,"):
+        return False
+    try:
+        parts = urlsplit(f"//{hosts[0]}")
+        name, _port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return name is not None and (name in known or _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+class Web(FastAPI):
+    """A FastAPI app inside the guard. FastAPI's own documentation pages are off: they load scripts from elsewhere."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(docs_url=None, redoc_url=None, max_body_size=BODY_LIMIT, **options)
+        self._settings = settings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Guard(super().build_middleware_stack(), self._settings, self)

@@ -1,0 +1,32 @@
+/* The little that HTML and htmx do not do. Every page works without it. */
+"use strict";
+// Autosave: the server judges only the field that was touched last.
+addEventListener("input", (event) => {
+  const touched = event.target.form?.elements.touched;
+  if (touched && event.target !== touched) touched.value = event.target.name;
+}, true);
+// A form that came back with faults: go to the list of them.
+document.querySelector("[data-focus]")?.focus();
+// Uploads: say how far it is. Without this the browser shows it in its own way.
+addEventListener("submit", (event) => {
+  const form = event.target, bar = form.querySelector("progress[data-upload]");
+  if (!bar || event.defaultPrevented) return;
+  event.preventDefault();
+  const request = new XMLHttpRequest();
+  request.open("POST", form.action);
+  bar.hidden = false;
+  request.upload.onprogress = (sent) => { if (sent.lengthComputable) bar.value = sent.loaded / sent.total; };
+  request.onload = () => {
+    if (request.status < 300 && request.responseURL !== form.action) return location.assign(request.responseURL);
+    document.open(); document.write(request.responseText); document.close();
+  };
+  request.onerror = () => { bar.hidden = true; document.getElementById("note").textContent = "The upload broke off. Please try again."; };
+  request.send(new FormData(form, event.submitter));
+});
+// A menu closes when the reader goes elsewhere.
+addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+});
