@@ -6,7 +6,7 @@ again, its digest is compared with the one a reviewer approved, and every criter
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -74,13 +74,14 @@ def build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]
             "training": advised.training,
             "leaning": advised.leaning,
             "confidence": advised.confidence,
-            "scores": advised.to_json()["scores"],
-            "gates": advised.to_json()["gates"],
+            "technique": advised.technique,
+            "scores": asdict(advised.scores),
+            "gates": [asdict(gate) for gate in advised.gates],
         },
         "evidence": evidence(session, assessment),
         "dataset": _dataset_part(dataset) if dataset else None,
         "baseline": _baseline_part(session, baseline) if baseline else None,
-        "recipe": _recipe_part(session, assessment.id),
+        "training": _training_part(session, assessment.id, baseline),
     }
 
 
@@ -128,11 +129,17 @@ def model_part(session: Session, model_id: int) -> dict[str, Any]:
             "files": row.files}  # fmt: skip
 
 
-def _recipe_part(session: Session, assessment_id: int) -> dict[str, Any] | None:
-    row = store.recipe(session, assessment_id)
-    if row is None:
+def _training_part(session: Session, assessment_id: int, baseline: BaselineRow | None) -> dict[str, Any] | None:
+    """What the trainer reads, and nothing else reaches it (`training/order.py`)."""
+    recipe = store.recipe(session, assessment_id)
+    if recipe is None or baseline is None:
         return None
-    return {"model": model_part(session, row.model_id), "settings": row.settings}
+    model = model_store.get(session, recipe.model_id)
+    return {
+        "recipe": recipe.settings,
+        "instructions": baselines.winning_instructions(baseline),
+        "model": {"id": model.id, "name": model.public_name, "revision": model.revision, "files": model.files},
+    }
 
 
 # ---------------------------------------------------------------- review

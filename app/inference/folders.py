@@ -38,7 +38,7 @@ ATTENTION_VALUES = frozenset({None, True, False, "eager", "sdpa"})
 # An adapter may say nothing that makes peft load a second file or code of its own.
 ADAPTER_EMPTY = frozenset(
     {
-        "auto_mapping", "megatron_config", "megatron_core", "loftq_config", "eva_config", "corda_config",
+        "auto_mapping", "megatron_config", "loftq_config", "eva_config", "corda_config",
         "lora_ga_config", "layer_replication", "trainable_token_indices", "modules_to_save",
     }
 )  # fmt: skip

@@ -4,7 +4,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,9 +87,18 @@ def adapted(loaded: Loaded, folder: Path) -> Loaded:
 
     if found := list(folders.adapter_faults(folder)):
         raise folders.NotAModel(found)
-    model = PeftModel.from_pretrained(loaded.model, folder, autocast_adapter_dtype=False, local_files_only=True)
+    with quiet():
+        model = PeftModel.from_pretrained(loaded.model, folder, autocast_adapter_dtype=False, local_files_only=True)
     model = model.to(DTYPES[loaded.dtype]).eval()
     return Loaded(model, loaded.tokenizer, loaded.dtype, loaded.context, loaded.manifest)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let peft call what transformers is about to rename; both are pinned."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def quickest_dtype() -> str:

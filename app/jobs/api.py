@@ -73,9 +73,7 @@ class Events(BaseModel):
 def list_jobs(
     db: Db,
     me: Me,
-    after: Annotated[
-        int | None, Query(ge=1, le=2**53, description="id of the last job seen")
-    ] = None,
+    after: Annotated[int | None, Query(ge=1, le=2**53, description="id of the last job seen")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     assessment_id: Annotated[int | None, Query(ge=1, le=2**53)] = None,
 ) -> Jobs:

@@ -1,9 +1,9 @@
 """The trainer: `python -m app.training.child RUN_DIR`. Only a worker with a launch token gets anything out of it.
 
 RUN_DIR/spec.json names the approved subject (its canonical text), its digest, a launch token, and where rows and model
-lie. In this order: the token is checked, the digest is computed from the subject, the rows are copied into the run's own
-folder and hashed on the way, the split and every file of the model are hashed. Only then is anything opened, and what
-is opened is the copy.
+lie. In this order: the token is checked, the digest is computed from the subject, the rows (which carry the split) are
+copied into the run's own folder and hashed on the way, every file of the model is hashed. Only then is anything opened,
+and what is opened is the copy.
 
 Says what it does as JSON lines on standard output. The end of standard input means that the worker is gone: commit a
 checkpoint after the step that is being taken, and end. So do SIGTERM and the line `{"do": "cancel"}`.

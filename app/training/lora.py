@@ -71,7 +71,9 @@ class Learner:
             bias="none",
             task_type="CAUSAL_LM",
         )
-        self.model = get_peft_model(loaded.model, config, autocast_adapter_dtype=False).to(loading.DTYPES[loaded.dtype])
+        with loading.quiet():
+            adapted = get_peft_model(loaded.model, config, autocast_adapter_dtype=False)
+        self.model = adapted.to(loading.DTYPES[loaded.dtype])
         self.inner = self.model.get_base_model()
         self.learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
         self.masters = {name: p.detach().float().clone() for name, p in self.learned.items()}
@@ -118,6 +120,14 @@ class Learner:
             gradient=gradient,
             tokens_per_second=read / max(time.monotonic() - started, 1e-9),
         )
+
+    def rehearse(self, parts: batches.Step) -> None:
+        """Go forward and back as in a step, to time it, and learn nothing."""
+        self.model.train()
+        for part in parts:
+            self.loss_sum([self.train[row] for row in part]).backward()
+        for parameter in self.learned.values():
+            parameter.grad = None
 
     def _apply(self, number: int) -> float:
         for name, parameter in self.learned.items():

@@ -26,7 +26,8 @@ class Order:
     """The approved facts that a training run needs.
 
     rows_sha256: of the file with the canonical rows (one JSON object a line, with its split).
-    instructions: the winning prompt's instructions, rendered before every row. files: of the base model, name -> SHA-256.
+    instructions: the winning prompt's instructions, rendered before every row.
+    files: of the base model, name -> SHA-256.
     """
 
     recipe: Recipe

@@ -83,7 +83,7 @@ FIELDS = (
         "whole", 1, 512, term="LoRA alpha",
     ),
     Field(
-        "targets", "Which layers learn", "All linear layers: attention alone does worse even with equally many numbers.",
+        "targets", "Which layers learn", "All linear layers: attention alone does worse, even with as many numbers.",
         "choice", choices=(("all-linear", "All linear layers"), ("attention", "Attention only")),
     ),
     Field(
@@ -96,15 +96,15 @@ FIELDS = (
     ),
     Field("warmup", "Share of steps to warm up", "3 to 5 %: the first gradients are large.", "number", 0, 0.5),
     Field(
-        "dropout", "Dropout", "0; 0.05 to 0.1 if dev loss rises while training loss falls. It also turns off sharing of "
+        "dropout", "Dropout", "0; 0.05 to 0.1 if dev loss rises while training loss falls. It also ends the sharing of "
         "the common beginning, so steps take longer.", "number", 0, 0.5,
     ),
     Field("weight_decay", "Weight decay", "0.01; LoRA itself holds back more than this does.", "number", 0, 1),
     Field("clip", "Largest gradient", "1.0: one odd row must not undo a hundred others.", "number", 0.01, 100,
           term="gradient clipping"),
     Field(
-        "evals_per_epoch", "Dev checks in a pass", "4, each with a checkpoint; harm from too much training comes late and "
-        "is seen only here.", "whole", 1, 20,
+        "evals_per_epoch", "Dev checks in a pass", "4, each with a checkpoint; harm from too much training comes late, "
+        "and shows only here.", "whole", 1, 20,
     ),
     Field(
         "patience", "Stop after so many checks without gain", "2 (0 never stops early): more passes over the same rows "
@@ -112,21 +112,21 @@ FIELDS = (
     ),
     Field("min_gain", "Smallest gain that counts", "0.001 nats of dev loss.", "number", 0, 1),
     Field(
-        "dev_rows", "Dev rows for the loss", "100 tell a trend and cost little; the task's own metric is measured on the "
-        "test rows afterwards.", "whole", 1, 2000,
+        "dev_rows", "Dev rows for the loss", "100 tell a trend and cost little; the task's own metric is measured on "
+        "the test rows afterwards.", "whole", 1, 2000,
     ),
     Field(
         "max_row_tokens", "Longest row, in tokens", "1,024; a longer row is left out and counted, never cut: half an "
         "answer teaches to stop halfway.", "whole", 16, 32768,
     ),
     Field(
-        "precision", "Precision", "The quicker of the two on this machine, timed at the start; the adapter's own numbers "
-        "are kept in 32 bits either way.", "choice",
+        "precision", "Precision", "The quicker of the two on this machine, timed at the start; the adapter's own "
+        "numbers are kept in 32 bits either way.", "choice",
         choices=(("auto", "Quickest here"), ("bfloat16", "bfloat16"), ("float32", "float32")),
     ),
-    Field("seed", "Seed", "Same seed, same run. Repeat a result you rely on with two other seeds.", "whole", 0, 2**31 - 1),
-    Field("max_minutes", "Time limit in minutes", "A job that takes far longer than estimated is ended, with its last "
-          "checkpoint kept.", "whole", 1, 10_080, advanced=False),
+    Field("seed", "Seed", "Same seed, same run. Repeat what you rely on with two other seeds.", "whole", 0, 2**31 - 1),
+    Field("max_minutes", "Time limit in minutes", "A job that takes far longer than estimated is ended; its last "
+          "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
 )  # fmt: skip
 BY_NAME = {field.name: field for field in FIELDS}
 

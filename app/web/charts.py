@@ -195,7 +195,7 @@ class Strip:
     arm: Arm
     at: float | None
     start: float | None
-    width: float | None
+    end: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +246,8 @@ def intervals(
     strips = []
     for arm in arms:
         start, end = at(arm.low), at(arm.high)
-        width = round(max(end - start, 0.0), 2) if start is not None and end is not None else None
-        strips.append(Strip(arm, at(arm.value), start if width is not None else None, width))
+        whole = start is not None and end is not None
+        strips.append(Strip(arm, at(arm.value), start if whole else None, end if whole else None))
     ticks = [Tick(round(100 * _share(mark, low, high), 2), _tick_text(mark, difference)) for mark in marks]
     place = at(target)
     goal = None if place is None else Tick(place, share_text(target, difference))
@@ -271,6 +271,7 @@ class Part:
     removed: bool = False
     note: str = ""
     url: str = ""
+    tone: str = "accent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +287,7 @@ class BarChart:
     title: str
     bars: Sequence[Bar]
     unit: str
+    signed: bool = False
 
     @property
     def label(self) -> str:
@@ -306,12 +308,12 @@ def waterfall(title: str, parts: Sequence[Part], *, unit: str = "rows") -> BarCh
             left = max(left - value, 0.0)
             start, tone = left, "bad"
         else:
-            start, left, tone = 0.0, value, "accent"
+            start, left, tone = 0.0, value, part.tone
         drawn.append(Bar(part, *_extent(start, value, top), tone))
     return BarChart(title, drawn, unit)
 
 
-def bars(title: str, parts: Sequence[Part], *, unit: str = "", tone: str = "accent") -> BarChart:
+def bars(title: str, parts: Sequence[Part], *, unit: str = "") -> BarChart:
     """Draw plain bars; the longest fills the width. Once a value is below 0, all start in the middle."""
     values = [part.value for part in parts if math.isfinite(part.value)]
     most = max((abs(value) for value in values), default=0.0)
@@ -323,8 +325,8 @@ def bars(title: str, parts: Sequence[Part], *, unit: str = "", tone: str = "acce
         if below:
             width = round(width / 2, 2)
             start = 50.0 if value >= 0 else round(50.0 - width, 2)
-        drawn.append(Bar(part, start, width, tone))
-    return BarChart(title, drawn, unit)
+        drawn.append(Bar(part, start, width, part.tone))
+    return BarChart(title, drawn, unit, signed=below)
 
 
 def _extent(start: float, value: float, top: float) -> Point:

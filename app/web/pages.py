@@ -121,7 +121,7 @@ def ago(value: datetime | None, now: datetime | None = None) -> str:
         return "just now"
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if abs(seconds) >= length:
-            told = plural(int(abs(seconds) // length), unit)
+            told = plural(int(abs(seconds) / length + (0 if seconds > 0 else 0.5)), unit)
             return f"{told} ago" if seconds > 0 else f"in {told}"
     return "just now"
 

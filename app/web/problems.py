@@ -83,6 +83,12 @@ KINDS = {
         "The decision does not say what it is about",
         "A review is decided by sending the digest of exactly what was read; the page and the API both show it.",
     ),
+    "gate-closed": Kind(
+        409,
+        "Training is locked",
+        "Not every criterion passes, or nobody has approved exactly what is there now. The dossier lists each "
+        "criterion with what was found, what is needed and what would change it. There is no way around it, by design.",
+    ),
     "too-large": Kind(
         413,
         "Too much data in one request",
@@ -108,7 +114,6 @@ KINDS = {
     ),
     "unavailable": Kind(503, "Not available right now", "Try again in a moment."),
 }
-SLUGS = {kind.status: slug for slug, kind in KINDS.items()}
 JSON_TYPE = "application/problem+json"
 
 
@@ -130,30 +135,37 @@ class Problem(BaseModel):
     errors: list[ProblemError] | None = None
 
 
-# For routers of the API: `APIRouter(prefix="/api/v1/...", responses=REFUSALS)`, so that the description tells it all.
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": KINDS[SLUGS[status]].title, "content": {JSON_TYPE: {}}}
-    for status in (400, 401, 403, 404, 409, 413, 415, 422)
-}
-
-
-STATUSES: tuple[tuple[type[Refusal], int], ...] = (
-    (NotFound, 404),
-    (Stale, 412),
-    (DigestMissing, 428),
-    (GateClosed, 409),
-    (Conflict, 409),
-    (Forbidden, 403),
-    (Invalid, 422),
-    (TooMany, 429),
-    (SignInFirst, 401),
-    (SeeFirst, 403),
+# The first that fits counts, so a subclass stands before its parent.
+SLUG_OF: tuple[tuple[type[Refusal], str], ...] = (
+    (NotFound, "not-found"),
+    (Stale, "stale"),
+    (DigestMissing, "digest-missing"),
+    (GateClosed, "gate-closed"),
+    (Conflict, "conflict"),
+    (SeeFirst, "forbidden"),
+    (Forbidden, "forbidden"),
+    (Invalid, "invalid"),
+    (TooMany, "too-many"),
+    (SignInFirst, "sign-in"),
 )
 
 
-def status_of(refusal: Refusal) -> int:
-    """A refusal of another class is one of storage or space, which says: not now."""
-    return next((status for kind, status in STATUSES if isinstance(refusal, kind)), 503)
+def slug_of(refusal: Refusal) -> str:
+    """Name the problem; a refusal of another class is one of storage or space, which says: not now."""
+    return next((slug for kind, slug in SLUG_OF if isinstance(refusal, kind)), "unavailable")
+
+
+def slug_for(status: int) -> str:
+    """Name a problem of which only the status is known."""
+    known = next((slug for slug, kind in KINDS.items() if kind.status == status), "")
+    return known or ("bad-request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "unavailable")
+
+
+# For routers of the API: `APIRouter(prefix="/api/v1/...", responses=REFUSALS)`, so that the description tells it all.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": KINDS[slug_for(status)].title, "content": {JSON_TYPE: {}}}
+    for status in (400, 401, 403, 404, 409, 413, 415, 422)
+}
 
 
 def problem(
@@ -162,9 +174,10 @@ def problem(
     detail: str,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
+    slug: str = "",
 ) -> Response:
     """Answer with a problem in the shape that whoever asks can read."""
-    slug = SLUGS.get(status, "bad-request" if status < 500 else "unavailable")
+    slug = slug or slug_for(status)
     if request.url.path.startswith("/api/"):
         response = _document(request, slug, status, detail, errors)
     elif status == HTTPStatus.UNAUTHORIZED:
@@ -262,16 +275,17 @@ def _on_refusal(request: Request, error: Exception) -> Response:
     refusal = cast("Refusal", error)
     if isinstance(refusal, SeeFirst) and not request.url.path.startswith("/api/"):
         return _lead(request, refusal.url)
-    status = status_of(refusal)
+    slug = slug_of(refusal)
     headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else None
-    return problem(request, status, refusal.detail, getattr(refusal, "errors", ()), headers)
+    errors = getattr(refusal, "errors", ())
+    return problem(request, KINDS[slug].status, refusal.detail, errors, headers, slug)
 
 
 def _on_http(request: Request, error: Exception) -> Response:
     """Answer what FastAPI and Starlette refuse themselves: unknown addresses, methods, unreadable bodies."""
     raised = cast("AnyHTTPException", error)
     status = raised.status_code
-    slug = SLUGS.get(status, "bad-request" if status < 500 else "unavailable")
+    slug = slug_for(status)
     if raised.detail == "There was an error parsing the body":
         detail = "The body could not be read."
     elif raised.detail in {HTTPStatus(status).phrase, "Content Too Large", ""}:
@@ -293,6 +307,7 @@ def _on_validation(request: Request, error: Exception) -> Response:
 
 def _on_crash(request: Request, error: Exception) -> Response:
     reference = secrets.token_hex(4)
+    request.state.me = None  # this page needs nothing that could be broken, too
     log.error("Crash %s at %s %s", reference, request.method, request.url.path, exc_info=error)
     return problem(request, 500, f"Reference {reference}. Nothing of what you sent was stored; you can try again.")
 

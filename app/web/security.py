@@ -13,8 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import Settings
-from app.web import files, problems
-from app.web.context import AppContext
+from app.web import problems
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
@@ -132,17 +131,11 @@ def _is_address(name: str) -> bool:
 
 
 class Web(FastAPI):
-    """A FastAPI app inside the guard, with our problems and files; `main` adds the concepts' routers.
+    """A FastAPI app inside the guard. FastAPI's own documentation pages are off: they load scripts from elsewhere."""
 
-    FastAPI's own documentation pages are off: they load scripts from elsewhere.
-    """
-
-    def __init__(self, context: AppContext, **options: Any) -> None:
+    def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(docs_url=None, redoc_url=None, max_body_size=BODY_LIMIT, **options)
-        self.state.context = context
-        problems.install(self)
-        self.include_router(problems.router)
-        self.include_router(files.router)
+        self._settings = settings
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Guard(super().build_middleware_stack(), self.state.context.settings, self)
+        return Guard(super().build_middleware_stack(), self._settings, self)

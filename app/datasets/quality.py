@@ -1,0 +1,583 @@
+"""What an upload is worth: which rows can be used, and why the others can't.
+
+`check` takes the bytes through reading, duplicates, contradictions, leaks and the split, and gives back one status a
+row and one report. The report (stored as JSON, shown on the page, written by `check-data`) has these keys:
+
+verdict: accept, warn, reject. format, layout, encoding: what was detected; samples: the first three rows.
+records: rows that could be read. bad_lines: lines of the upload that something is said about, 1-based, rising.
+messages: {line, field, text, level, file} with level error, warning, note; file 0 the upload, 1 the own test file.
+message_counts: how many of each level there were; `messages` holds the first of them.
+waterfall: [{step, label, count, dropped, status}] from uploaded to usable, each row of the upload in one place.
+duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, answer, of_answer}];
+leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
+task: labels, json or text; labels: [{label, rows}]; lengths: {median, p95, longest} in characters.
+split: {train, dev, test, usable, own_test}. contradiction_rate: see `contradiction_rate`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, BinaryIO
+
+import orjson
+
+from app.datasets import duplicates, remarks, splitting
+from app.datasets.duplicates import Groups, Twin
+from app.datasets.formats import Fault, Record
+from app.datasets.reading import Reading, read
+from app.datasets.rows import Rows
+from app.datasets.splitting import Split
+
+SHOWN = 500  # messages, pairs and lines kept in the report; the rows themselves are all in the table
+SAMPLES = 3
+
+LABEL_LENGTH = 60  # characters; a label is a name, not a sentence
+LABEL_REPEATS = 4  # rows for each different answer, from which on answers count as labels
+CONSTANT_ROWS = 10
+LOPSIDED = 0.95  # share of the commonest label from which on a model can score by always saying it
+RARE_LABEL = 20  # rows of a label below which it is named as not covered (decision-rules G1)
+SAME_ANSWER = 0.5  # two answers in prose that share less of their 5-grams contradict each other
+FEW_GROUPS = 20
+
+
+class Status(StrEnum):
+    """Where a row ends. The order is the order of the waterfall."""
+
+    FAULT = "fault"
+    EMPTY = "empty"
+    TOO_LONG = "too_long"
+    DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    CONTRADICTION = "contradiction"
+    LEAK = "leak"
+    USABLE = "usable"
+
+
+# (name of the step, words on the page, status of the rows that end here)
+STEPS = (
+    ("valid", "could be read", Status.FAULT),
+    ("not_empty", "with question and answer", Status.EMPTY),
+    ("within_length", "within the length", Status.TOO_LONG),
+    ("unique", "ask something different", Status.DUPLICATE),
+    ("near_unique", "and not nearly the same", Status.NEAR_DUPLICATE),
+    ("consistent", "without contradictions", Status.CONTRADICTION),
+    ("not_in_test", "not in the test file", Status.LEAK),
+)
+
+
+@dataclass(slots=True)
+class Refused:
+    """A line that gave no record."""
+
+    file: int
+    line: int
+    status: Status
+    text: str
+
+
+@dataclass(slots=True)
+class Check:
+    """The outcome, by position in `rows`.
+
+    status; twin: the row that a status speaks of and how alike it is; group: oldest row of the near-duplicates;
+    split: of the usable rows. refused: lines without a record, the first of them. report: see the module.
+    """
+
+    rows: Rows
+    status: list[Status]
+    twin: dict[int, tuple[int, float]]
+    group: list[int]
+    split: dict[int, Split]
+    refused: list[Refused]
+    report: dict[str, Any]
+
+    def reason(self, index: int) -> str:
+        """The sentence beside a row that is not used."""
+        status = self.status[index]
+        if status is Status.TOO_LONG:
+            return f"{self.rows.lengths[index]:,} characters; rows over {remarks.LONGEST_RECORD:,} would be cut."
+        if index not in self.twin:
+            return ""
+        other, similarity = self.twin[index]
+        where = f"line {self.rows.lines[other]}"
+        if self.rows.files[other] != self.rows.files[index]:
+            where += " of the test file" if self.rows.files[other] else " of the upload"
+        return {
+            Status.DUPLICATE: f"Asks the same as {where}.",
+            Status.NEAR_DUPLICATE: f"Nearly the same as {where} ({100 * similarity:.0f} % alike).",
+            Status.CONTRADICTION: f"Asks the same as {where} but is answered differently.",
+            Status.LEAK: f"Stands in the test set too: {where}.",
+        }.get(status, "")
+
+
+@dataclass(slots=True)
+class Notes:
+    """Messages as they come, with a bound on how many are kept."""
+
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    lines: set[int] = field(default_factory=set)
+    refused: list[Refused] = field(default_factory=list)
+    refused_counts: Counter[tuple[int, Status]] = field(default_factory=Counter)
+
+    def add(self, fault: Fault, file: int) -> None:
+        self.counts[fault.level] += 1
+        if fault.line is not None and fault.level != "note" and len(self.lines) < 100_000 and file == 0:
+            self.lines.add(fault.line)
+        # Words about the file as a whole are never crowded out by words about lines.
+        if fault.line is None or len(self.kept) < SHOWN:
+            entry = {"line": fault.line, "field": fault.field, "text": fault.text, "level": fault.level, "file": file}
+            self.kept.append(entry)
+
+    def refuse(self, fault: Fault, file: int) -> None:
+        status = Status.EMPTY if fault.kind == "empty" else Status.FAULT
+        self.refused_counts[file, status] += 1
+        if fault.line is not None and len(self.refused) < 100 * SHOWN:
+            self.refused.append(Refused(file, fault.line, status, fault.text))
+
+
+Tick = Callable[[str, int, int], None]
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Tell nobody how far it is."""
+
+
+def check(
+    upload: BinaryIO,
+    rows: Rows,
+    *,
+    seed: int,
+    own_test: BinaryIO | None = None,
+    kept: Mapping[int, Split] | None = None,
+    tick: Tick = silent,
+) -> Check:
+    """Go through an upload (and the uploader's own test file) from bytes to report.
+
+    rows: an empty working file. kept: the split of the version before, by key of input. tick: told the stage in
+    words, with rows done and in all (0 where that is not known yet); may raise to stop.
+    """
+    notes = Notes()
+    readings = [_gather(upload, rows, 0, notes, tick)]
+    if own_test is not None:
+        readings.append(_gather(own_test, rows, 1, notes, tick))
+    task = _task(rows)
+    tick("Comparing rows", 0, 0)
+    groups = duplicates.find(
+        rows, rows.keys, labels=task == "labels", tick=lambda done, total: tick("Comparing rows", done, total)
+    )
+    found = _Judge(rows, groups, task).judge()
+    tick("Drawing the split", 0, 0)
+    split = _split(rows, groups, found.status, seed, kept or {}, own_test=own_test is not None)
+    outcome = Check(rows, found.status, found.twin, groups.oldest, split, notes.refused, {})
+    outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
+    return outcome
+
+
+# ---------------------------------------------------------------------- reading
+def _gather(stream: BinaryIO, rows: Rows, file: int, notes: Notes, tick: Tick) -> Reading:
+    reading = read(stream)
+    hidden: list[int] = []
+    last: int | None = None
+    stage = "Reading the test file" if file else "Reading the file"
+    for item in reading:
+        if isinstance(item, Record):
+            rows.add(item, file)
+            last = item.line
+            for remark in remarks.remarks(item, table=reading.layout == "CSV"):
+                notes.add(remark, file)
+            if remarks.hidden(item):
+                hidden.append(item.line)
+        else:
+            notes.add(item, file)
+            if item.level == "error" and item.line != last:
+                notes.refuse(item, file)
+        if len(rows) % 1000 == 0:
+            tick(stage, len(rows), 0)
+    if hidden:
+        lines = ", ".join(str(line) for line in hidden[:8]) + (" and more" if len(hidden) > 8 else "")
+        text = f"Signs that a reader cannot see, or that turn the writing direction, stand in line {lines}."
+        notes.add(Fault(None, "", text, "warning"), file)
+    return reading
+
+
+def _task(rows: Rows) -> str:
+    """labels, json or text, by what the answers look like. Labels repeat and are short; that is no fault of theirs."""
+    if not len(rows):
+        return "text"
+    different = len(set(rows.answers))
+    short = sum(count for size, count in rows.answer_lengths.items() if size <= LABEL_LENGTH)
+    if different * LABEL_REPEATS <= len(rows) and short > len(rows) / 2:
+        return "labels"
+    sample = range(0, len(rows), max(1, len(rows) // 50))
+    if all(isinstance(_json(rows[index].target), dict | list) for index in sample):
+        return "json"
+    return "text"
+
+
+def _json(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+# ---------------------------------------------------------------------- judging
+class _Judge:
+    """Gives each row its status."""
+
+    def __init__(self, rows: Rows, groups: Groups, task: str) -> None:
+        self.rows = rows
+        self.groups = groups
+        self.task = task
+        self.status = [Status.USABLE] * len(rows)
+        self.twin: dict[int, tuple[int, float]] = {}
+        self.contradictions: list[Twin] = []
+        self.leaks: list[Twin] = []
+        self.repeats: list[Twin] = []
+        self.contradicted_groups: set[int] = set()
+        self.repeated_groups = 0
+
+    def judge(self) -> "_Judge":
+        for index, size in enumerate(self.rows.lengths):
+            if size > remarks.LONGEST_RECORD:
+                self.status[index] = Status.TOO_LONG
+        members: defaultdict[int, list[int]] = defaultdict(list)
+        for index, oldest in enumerate(self.groups.oldest):
+            if self.status[index] is Status.USABLE:
+                members[oldest].append(index)
+        likeness = self._likeness()
+        for oldest, group in members.items():
+            if len(group) > 1:
+                self._group(oldest, group, likeness)
+        for clash in self.groups.clashes:
+            self._clash(clash)
+        return self
+
+    def _likeness(self) -> dict[int, float]:
+        """For each joined row how alike it was to the one it was joined by; enough for a page."""
+        found: dict[int, float] = {}
+        for twin in self.groups.near:
+            for end in (twin.earlier, twin.later):
+                found[end] = max(found.get(end, 0.0), twin.similarity)
+        return found
+
+    def _group(self, oldest: int, group: list[int], likeness: dict[int, float]) -> None:
+        """Judge rows that ask (nearly) the same: leaks first, then contradictions, then all but one are repeats."""
+        tests = [index for index in group if self.rows.files[index]]
+        mine = [index for index in group if not self.rows.files[index]]
+        if tests and mine:
+            for index in mine:
+                same = next((test for test in tests if self.rows.keys[test] == self.rows.keys[index]), tests[0])
+                alike = 1.0 if self.rows.keys[same] == self.rows.keys[index] else likeness.get(index, 1.0)
+                self._set(index, Status.LEAK, same, alike)
+            for test in tests:
+                same = next((index for index in mine if self.rows.keys[test] == self.rows.keys[index]), mine[0])
+                alike = 1.0 if self.rows.keys[same] == self.rows.keys[test] else likeness.get(test, 1.0)
+                self.leaks.append(Twin(same, test, alike))
+        for part in (tests, [] if tests else mine):
+            if len(part) > 1:
+                self.repeated_groups += 1
+                self._repeats(oldest, part, likeness)
+
+    def _repeats(self, oldest: int, group: list[int], likeness: dict[int, float]) -> None:
+        by_input: defaultdict[int, list[int]] = defaultdict(list)
+        for index in group:
+            by_input[self.groups.first[index]].append(index)
+        against = [pair for same in by_input.values() for pair in self._against(same)]
+        if against:
+            self.contradicted_groups.add(oldest)
+            self.contradictions += [Twin(one, other, 1.0) for one, other in against]
+            one = against[0][0]
+            for index in group:
+                other = next((a for a, b in against if b == index), None)
+                other = next((b for a, b in against if a == index), one) if other is None else other
+                self._set(index, Status.CONTRADICTION, other, 1.0)
+            return
+        # The longest says the most; of equals the oldest stays.
+        keep = max(group, key=lambda index: (self.rows.lengths[index], -index))
+        for first, same in by_input.items():
+            for index in same:
+                if index == keep:
+                    continue
+                if self.groups.first[keep] == first:
+                    self._set(index, Status.DUPLICATE, keep, 1.0)
+                else:
+                    # One row stands for its input; the others repeat it word for word.
+                    exact = index != same[0]
+                    status = Status.DUPLICATE if exact else Status.NEAR_DUPLICATE
+                    self._set(index, status, same[0] if exact else keep, 1.0 if exact else likeness.get(first, 1.0))
+
+    def _against(self, same: list[int]) -> list[tuple[int, int]]:
+        """Pairs of rows with one input whose answers can't both be right: each against the first of its kind."""
+        seen: dict[int, int] = {}
+        pairs = []
+        for index in same:
+            answer = self.rows.answers[index]
+            if answer in seen:
+                continue
+            other = next((one for one in seen.values() if self._differ(one, index)), None)
+            seen[answer] = index
+            if other is not None:
+                pairs.append((other, index))
+            if len(seen) > 50:
+                break
+        return pairs
+
+    def _differ(self, one: int, other: int) -> bool:
+        first, second = self.rows[one].target, self.rows[other].target
+        if self.task == "labels":
+            return True
+        if self.task == "json":
+            a, b = _json(first), _json(second)
+            return a is None or b is None or a != b
+        if duplicates.letters(first) == duplicates.letters(second) != "":
+            return False
+        if not duplicates.same_numbers(first, second):
+            return True
+        return duplicates.jaccard(first, second) < SAME_ANSWER
+
+    def _clash(self, clash: Twin) -> None:
+        """Two nearly equal questions with different labels, each the first of its input."""
+        if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
+            return
+        if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
+            return
+        for end, other in ((clash.earlier, clash.later), (clash.later, clash.earlier)):
+            if self.status[end] is Status.USABLE:
+                self._set(end, Status.CONTRADICTION, other, clash.similarity)
+        self.contradictions.append(clash)
+        self.contradicted_groups.add(self.groups.oldest[clash.earlier])
+        self.repeated_groups += 1
+
+    def _set(self, index: int, status: Status, other: int, similarity: float) -> None:
+        self.status[index] = status
+        self.twin[index] = (other, similarity)
+
+
+def contradiction_rate(contradicted: int, repeated: int) -> float:
+    """The share of repeated questions whose answers contradict each other.
+
+    Where fewer than 20 questions are repeated the share is taken of 20: one slip among two says nothing about the rest,
+    and the rows themselves are taken out anyway.
+    """
+    return contradicted / max(repeated, FEW_GROUPS)
+
+
+# ---------------------------------------------------------------------- splitting
+def _split(
+    rows: Rows, groups: Groups, status: list[Status], seed: int, kept: Mapping[int, Split], *, own_test: bool
+) -> dict[int, Split]:
+    before: dict[int, Split] = {}
+    if kept:
+        rank = {"test": 2, "dev": 1, "train": 0}
+        for index, oldest in enumerate(groups.oldest):
+            split = kept.get(rows.keys[index])
+            key = rows.keys[oldest]
+            if split is not None and (key not in before or rank[split] > rank[before[key]]):
+                before[key] = split
+    usable = [index for index, one in enumerate(status) if one is Status.USABLE]
+    mine = [index for index in usable if not rows.files[index]]
+    keys = [rows.keys[groups.oldest[index]] for index in mine]
+    found = dict(zip(mine, splitting.assign(keys, seed, before, own_test=own_test), strict=True))
+    found.update((index, "test") for index in usable if rows.files[index])
+    return found
+
+
+# ---------------------------------------------------------------------- the report
+def _report(
+    outcome: Check, readings: list[Reading], notes: Notes, found: _Judge, task: str, *, own_test: bool
+) -> dict[str, Any]:
+    rows = outcome.rows
+    counts = Counter(outcome.split.values())
+    labels = _labels(rows) if task == "labels" else []
+    unreadable = any(entry["line"] is None and entry["level"] == "error" for entry in notes.kept)
+    if not unreadable:
+        for fault in _whole_file(outcome, found, labels, counts, own_test=own_test):
+            notes.add(fault, 0)
+    lines = set(notes.lines)
+    lines.update(rows.lines[twin.later] for twin in found.contradictions if not rows.files[twin.later])
+    test_lines = sorted({rows.lines[twin.later] for twin in found.leaks})
+    notes.kept.sort(key=lambda entry: (entry["line"] is not None, entry["file"], entry["line"] or 0))
+    repeats = Counter(outcome.status)
+    return {
+        "verdict": "reject"
+        if notes.counts["error"] or found.leaks
+        else "warn"
+        if notes.counts["warning"]
+        else "accept",
+        "format": readings[0].shape.name if readings[0].shape else "unknown",
+        "format_title": readings[0].shape.title if readings[0].shape else "Unknown",
+        "format_about": readings[0].shape.about if readings[0].shape else "",
+        "layout": readings[0].layout,
+        "encoding": readings[0].encoding,
+        "samples": _samples(rows),
+        "records": sum(1 for file in rows.files if not file),
+        "test_records": sum(1 for file in rows.files if file),
+        "bad_lines": sorted(lines)[: 2 * SHOWN],
+        "test_bad_lines": test_lines[: 2 * SHOWN],
+        "messages": notes.kept,
+        "message_counts": dict(notes.counts),
+        "waterfall": waterfall(rows, outcome.status, notes.refused_counts, counts, own_test=own_test),
+        "duplicates": _pairs(outcome, Status.DUPLICATE),
+        "near_duplicates": _pairs(outcome, Status.NEAR_DUPLICATE),
+        "contradictions": [_contradiction(rows, twin) for twin in found.contradictions[:SHOWN]],
+        "leaks": [
+            {"line": rows.lines[t.later], "of_line": rows.lines[t.earlier], "similarity": t.similarity}
+            for t in sorted(found.leaks, key=lambda t: t.later)[:SHOWN]
+        ],
+        "counts": {
+            **{status.value: repeats[status] for status in Status},
+            "contradictions": len(found.contradictions),
+            "leaks": len(found.leaks),
+            "groups": len(found.contradicted_groups),
+            "repeated_groups": found.repeated_groups,
+        },
+        "contradiction_rate": contradiction_rate(len(found.contradicted_groups), found.repeated_groups),
+        "task": task,
+        "labels": [{"label": label, "rows": count} for label, count in labels[:100]],
+        "lengths": _lengths(rows),
+        "split": {
+            "train": counts["train"],
+            "dev": counts["dev"],
+            "test": counts["test"],
+            "usable": counts["train"] + counts["dev"],
+            "own_test": own_test,
+        },
+    }
+
+
+def waterfall(
+    rows: Rows,
+    status: list[Status],
+    refused: Mapping[tuple[int, Status], int],
+    split: Mapping[Split, int],
+    *,
+    own_test: bool,
+) -> list[dict[str, Any]]:
+    """From the lines of the upload down to the usable rows. A test file of its own is not counted in."""
+    ends = Counter(one for one, file in zip(status, rows.files, strict=True) if not file)
+    ends.update({one: count for (file, one), count in refused.items() if not file})
+    left = ends.total()
+    steps = [{"step": "uploaded", "label": "rows uploaded", "count": left, "dropped": 0, "status": ""}]
+    for name, label, end in STEPS:
+        if end is Status.LEAK and not own_test:
+            continue
+        left -= ends[end]
+        steps.append({"step": name, "label": label, "count": left, "dropped": ends[end], "status": end.value})
+    test = 0 if own_test else split.get("test", 0)
+    label = "usable: to train on and to choose by" if own_test else "usable: besides the test rows"
+    steps.append({"step": "usable", "label": label, "count": left - test, "dropped": test, "status": "usable"})
+    return steps
+
+
+def _whole_file(
+    outcome: Check, found: _Judge, labels: list[tuple[str, int]], split: Mapping[Split, int], *, own_test: bool
+) -> Iterable[Fault]:
+    """What is to be said about the rows as a whole."""
+    rows = outcome.rows
+    mine = [index for index, file in enumerate(rows.files) if not file]
+    different = len({rows.keys[index] for index in mine})
+    if len(mine) == 1:
+        yield Fault(None, "", "There is one record only; it cannot be split into rows to learn from and rows to test.")
+    elif mine and different == 1:
+        yield Fault(None, "", f"All {len(mine):,} records ask the same.")
+    if not mine:
+        yield Fault(None, "", "No record could be read.")
+    if own_test and not split.get("test"):
+        yield Fault(None, "", "The test file has no usable row.")
+    if found.leaks:
+        text = f"{len(found.leaks):,} rows of the test file stand in the upload too; they are not used for training."
+        yield Fault(None, "", text)
+    if len(mine) >= CONSTANT_ROWS and different > 1:
+        yield from _answers(rows, mine, labels)
+    if found.contradictions:
+        text = (
+            f"{len(found.contradictions):,} rows ask what another row asks but are answered differently; none is used."
+        )
+        yield Fault(None, "", text, "warning")
+
+
+def _answers(rows: Rows, mine: list[int], labels: list[tuple[str, int]]) -> Iterable[Fault]:
+    echoes = sum(1 for index in mine if rows.answers[index] == rows.keys[index])
+    if 10 * echoes >= len(mine):
+        yield Fault(None, "", f"In {echoes:,} rows the answer repeats the question word for word.", "warning")
+    if len({rows.answers[index] for index in mine}) == 1:
+        yield Fault(None, "", "Every row has the same answer; there is nothing to learn.", "warning")
+        return
+    if not labels:
+        return
+    total = sum(count for _, count in labels)
+    label, most = labels[0]
+    if most >= LOPSIDED * total:
+        text = f"{most:,} of {total:,} answers are {label[:60]!r}; always saying that would score {most / total:.0%}."
+        yield Fault(None, "", text, "warning")
+    rare = [name for name, count in labels if count < RARE_LABEL]
+    if rare:
+        names = ", ".join(repr(name[:40]) for name in rare[:5]) + (" and others" if len(rare) > 5 else "")
+        text = f"{len(rare)} labels have fewer than {RARE_LABEL} rows and are not covered: {names}."
+        yield Fault(None, "", text, "note")
+
+
+def _labels(rows: Rows) -> list[tuple[str, int]]:
+    first: dict[int, int] = {}
+    counts: Counter[int] = Counter()
+    for index, answer in enumerate(rows.answers):
+        first.setdefault(answer, index)
+        counts[answer] += 1
+    return [(rows[first[answer]].target[:200], count) for answer, count in counts.most_common(1000)]
+
+
+def _lengths(rows: Rows) -> dict[str, int]:
+    sizes = sorted(rows.lengths)
+    if not sizes:
+        return {"median": 0, "p95": 0, "longest": 0}
+    return {"median": sizes[len(sizes) // 2], "p95": sizes[int(len(sizes) * 0.95)], "longest": sizes[-1]}
+
+
+def _samples(rows: Rows) -> list[dict[str, Any]]:
+    return [
+        {
+            "line": record.line,
+            "messages": [{"role": turn.role, "content": turn.content[:600]} for turn in record.messages[-4:]],
+            "target": record.target[:600],
+        }
+        for record in (rows[index] for index in range(min(SAMPLES, len(rows))))
+    ]
+
+
+def _pairs(outcome: Check, status: Status) -> list[dict[str, Any]]:
+    rows = outcome.rows
+    found: list[dict[str, Any]] = []
+    for index, one in enumerate(outcome.status):
+        if one is status and len(found) < SHOWN:
+            other, similarity = outcome.twin[index]
+            found.append(
+                {
+                    "line": rows.lines[index],
+                    "of_line": rows.lines[other],
+                    "similarity": similarity,
+                    "text": _excerpt(rows, index),
+                    "of_text": _excerpt(rows, other),
+                    "file": rows.files[index],
+                }
+            )
+    return found
+
+
+def _contradiction(rows: Rows, twin: Twin) -> dict[str, Any]:
+    return {
+        "line": rows.lines[twin.later],
+        "of_line": rows.lines[twin.earlier],
+        "text": _excerpt(rows, twin.later),
+        "answer": rows[twin.later].target[:200],
+        "of_answer": rows[twin.earlier].target[:200],
+        "similarity": twin.similarity,
+        "file": rows.files[twin.later],
+    }
+
+
+def _excerpt(rows: Rows, index: int) -> str:
+    asked, _ = rows.pair(index)
+    return asked if len(asked) <= 200 else asked[:199] + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,0 +1,61 @@
+"""What is odd about one readable record. None of it refuses the record; all of it should be seen by a person."""
+
+import re
+from collections.abc import Iterator
+
+from app.datasets import personal_data
+from app.datasets.formats import Fault, Record
+
+# Characters of question and answer together. About 6,000 tokens: over the context that small models are trained with.
+LONGEST_RECORD = 24_000
+
+_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_HIDDEN = re.compile("[\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_MARKS = re.compile("[\u0300-\u036f]{9,}")
+_TEMPLATE = re.compile(
+    r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|system|user|assistant|end)\|>"
+    r"|</?s>(?!\w)|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def texts(record: Record) -> Iterator[tuple[str, str]]:
+    """Each text of the record with the word that names it."""
+    for turn in record.messages:
+        yield "the question" if turn.role == "user" else f"one {turn.role} message", turn.content
+    yield "the answer", record.target
+
+
+def length(record: Record) -> int:
+    """Characters of everything asked and answered."""
+    return len(record.target) + sum(len(turn.content) for turn in record.messages)
+
+
+def remarks(record: Record, *, table: bool = False) -> Iterator[Fault]:
+    """Warnings about the record's content. `table`: it came from a spreadsheet, where a cell may be a formula."""
+    if (size := length(record)) > LONGEST_RECORD:
+        text = f"The record is {size:,} characters long; over {LONGEST_RECORD:,} it would be cut, so it is left out."
+        yield Fault(record.line, "", text, "warning")
+    seen: set[str] = set()
+    for where, text in texts(record):
+        for words in _of(text, table=table):
+            if words not in seen:
+                seen.add(words)
+                yield Fault(record.line, "", f"{where[0].upper()}{where[1:]} {words}.", "warning")
+
+
+def _of(text: str, *, table: bool) -> Iterator[str]:
+    if _CONTROL.search(text):
+        yield "holds control characters"
+    if _TEMPLATE.search(text):
+        yield "holds control tokens of a chat template, which would end or start a turn in training"
+    found = list(personal_data.kinds(text))
+    if found:
+        yield f"seems to hold personal data or a secret ({', '.join(found)})"
+    if table and text.startswith(FORMULA):
+        yield "begins like a spreadsheet formula; it is kept as text here"
+
+
+def hidden(record: Record) -> bool:
+    """Whether signs are in it that a reader can't see or that turn the writing direction."""
+    return any(_HIDDEN.search(text) or _MARKS.search(text) for _, text in texts(record))

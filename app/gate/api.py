@@ -1,0 +1,152 @@
+"""The REST side of the gate: advice as it stands, reviews, decisions, and what stands against training."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.assessments import store as assessment_store
+from app.gate import service, store
+from app.gate.tables import DecisionRow, ReviewRow
+from app.users.deps import Me, Reviewer
+from app.web.deps import Db
+from app.web.pages import url_for
+from app.web.problems import REFUSALS, Problem
+
+ABOUT_DIGESTS: dict[int | str, dict[str, Any]] = {
+    412: {"model": Problem, "description": "The digest is not the one under review, or it has changed since"},
+    428: {"model": Problem, "description": "No digest was sent"},
+}
+router = APIRouter(prefix="/api/v1", tags=["reviews"], responses=REFUSALS)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+
+
+class Decision(BaseModel):
+    id: int
+    reviewer_id: int
+    kind: Literal["approve", "request_changes", "comment"]
+    digest: str
+    comment: str
+    at: datetime
+    expires_at: datetime | None
+    voided_at: datetime | None
+
+    @staticmethod
+    def of(row: DecisionRow) -> "Decision":
+        return Decision.model_validate(row, from_attributes=True)
+
+
+class Review(BaseModel):
+    """A frozen subject under review. `subject` is exactly what `digest` is the digest of (gate-v1, see the README)."""
+
+    id: int
+    object: str = "review"
+    assessment_id: int
+    revision: int
+    state: str
+    digest: str
+    note: str
+    requested_by: int
+    requested_at: datetime
+    closed_at: datetime | None
+    closed_because: str
+    decisions: list[Decision]
+    subject: dict[str, Any]
+
+    @staticmethod
+    def of(row: ReviewRow) -> "Review":
+        return Review(
+            id=row.id,
+            assessment_id=row.assessment_id,
+            revision=row.revision,
+            state=row.state,
+            digest=row.digest,
+            note=row.note,
+            requested_by=row.requested_by,
+            requested_at=row.requested_at,
+            closed_at=row.closed_at,
+            closed_because=row.closed_because,
+            decisions=[Decision.of(decision) for decision in row.decisions],
+            subject=json.loads(row.subject),
+        )
+
+
+class Reviews(BaseModel):
+    data: list[Review]
+    has_more: bool
+
+
+class Ask(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field("", max_length=4000)
+
+
+class Decide(BaseModel):
+    """A decision about exactly one digest. `digest` is required; leaving it out is answered with 428."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["approve", "request_changes"]
+    digest: str | None = Field(None, max_length=200)
+    comment: str = Field("", max_length=4000)
+
+
+class Standing(BaseModel):
+    """The advice as it stands, and everything that stands against a launch; an empty list means that one may happen."""
+
+    advice: dict[str, Any]
+    reasons_against: list[str]
+
+
+@router.get("/assessments/{assessment_id}/advice", name="api_standing")
+def get_standing(assessment_id: Id, db: Db, me: Me) -> Standing:
+    assessment = assessment_store.get(db, assessment_id)
+    return Standing(
+        advice=service.judge(db, assessment).to_json(), reasons_against=service.reasons_against(db, assessment_id)
+    )
+
+
+@router.get("/assessments/{assessment_id}/subject", name="api_subject")
+def get_subject(assessment_id: Id, db: Db, me: Me) -> dict[str, Any]:
+    """What would be put up for review now: the subject and nothing else."""
+    return service.build_subject(db, assessment_store.get(db, assessment_id))
+
+
+@router.get("/reviews", name="api_reviews")
+def list_reviews(
+    db: Db,
+    me: Me,
+    state: Literal["open", "approved", "changes_requested", "withdrawn", "superseded", "consumed"] = "open",
+    after: Annotated[int | None, Query(ge=1, le=2**53, description="id of the last review seen")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Reviews:
+    found = store.queue(db, (state,), limit + 1, after)
+    return Reviews(data=[Review.of(row) for row in found[:limit]], has_more=len(found) > limit)
+
+
+@router.post("/assessments/{assessment_id}/reviews", name="api_request_review", status_code=201)
+def request_review(request: Request, response: Response, assessment_id: Id, asked: Ask, db: Db, me: Me) -> Review:
+    review = service.request_review(db, assessment_id, me, asked.note)
+    response.headers["Location"] = url_for(request, "api_review", review_id=review.id)
+    return Review.of(store.get(db, review.id))
+
+
+@router.get("/reviews/{review_id}", name="api_review")
+def get_review(review_id: Id, db: Db, me: Me) -> Review:
+    return Review.of(store.get(db, review_id))
+
+
+@router.post("/reviews/{review_id}/decisions", name="api_decide", status_code=201, responses=ABOUT_DIGESTS)
+def decide(review_id: Id, decision: Decide, db: Db, me: Reviewer) -> Decision:
+    """Approve or send back exactly the digest given. Never one's own work; an administrator is no exception."""
+    return Decision.of(service.decide(db, review_id, me, decision.kind, decision.digest, decision.comment))
+
+
+@router.post("/reviews/{review_id}/withdraw", name="api_withdraw")
+def withdraw(review_id: Id, db: Db, me: Me) -> Review:
+    service.withdraw(db, review_id, me)
+    return Review.of(store.get(db, review_id))

@@ -1,0 +1,160 @@
+"""Pages for the verdict, asking for review, the review queue, and the frozen subject that a reviewer decides on."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Path, Query, Request, Response
+
+from app.assessments import store as assessment_store
+from app.db import utcnow
+from app.errors import Invalid
+from app.gate import service, store, subject
+from app.users import store as user_store
+from app.users.deps import Me, Reviewer
+from app.web.deps import Db
+from app.web.forms import by_field
+from app.web.pages import page, see
+
+router = APIRouter(include_in_schema=False)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+QUEUE = 50
+
+
+@router.get("/assessments/{assessment_id}/verdict", name="verdict")
+def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    assessment = assessment_store.get(db, assessment_id)
+    advised = service.judge(db, assessment)
+    return page(
+        request,
+        "gate/verdict.html",
+        assessment=assessment,
+        step="verdict",
+        advice=advised,
+        reasons_against=service.reasons_against(db, assessment_id),
+        review=store.living(db, assessment_id),
+    )
+
+
+@router.get("/assessments/{assessment_id}/review", name="review_step")
+def show_review_step(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    return _review_step(request, assessment_id, db, errors={}, detail="", status=200)
+
+
+@router.post("/assessments/{assessment_id}/review", name="request_review")
+def request_review(
+    request: Request, assessment_id: Id, db: Db, me: Me, note: Annotated[str, Form(max_length=4000)] = ""
+) -> Response:
+    review = service.request_review(db, assessment_id, me, note)
+    return see(request, "review", review_id=review.id, notice="requested")
+
+
+def _review_step(
+    request: Request, assessment_id: int, db: Db, *, errors: dict[str, str], detail: str, status: int
+) -> Response:
+    assessment = assessment_store.get(db, assessment_id)
+    reviews = store.of_assessment(db, assessment_id)
+    living = next((review for review in reviews if review.state in store.LIVING), None)
+    return page(
+        request,
+        "gate/review_step.html",
+        status=status,
+        assessment=assessment,
+        step="review",
+        reviews=reviews,
+        living=living,
+        changes=service.changed_since(db, living) if living else [],
+        advice=service.judge(db, assessment),
+        people={person.id: person.name for person in user_store.everyone(db)},
+        contributors=service.contributors(db, assessment_id),
+        errors=errors,
+        detail=detail,
+        now=utcnow(),
+    )
+
+
+@router.get("/reviews", name="reviews")
+def show_reviews(
+    request: Request, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
+) -> Response:
+    waiting = store.queue(db, ("open",), QUEUE)
+    decided = store.queue(
+        db, ("approved", "changes_requested", "consumed", "superseded", "withdrawn"), QUEUE + 1, before
+    )
+    shown = [*waiting, *decided[:QUEUE]]
+    return page(
+        request,
+        "gate/reviews.html",
+        waiting=waiting,
+        decided=decided[:QUEUE],
+        next_before=decided[QUEUE - 1].id if len(decided) > QUEUE else None,
+        titles=assessment_store.titles(db, {review.assessment_id for review in shown}),
+        mine={review.id for review in waiting if not service.may_decide(db, review, me)},
+        people={person.id: person.name for person in user_store.everyone(db)},
+    )
+
+
+@router.get("/reviews/{review_id}", name="review")
+def show_review(request: Request, review_id: Id, db: Db, me: Me) -> Response:
+    return _review(request, review_id, db, me, errors={}, typed="", status=200)
+
+
+@router.post("/reviews/{review_id}/decide", name="decide_review")
+def decide_review(
+    request: Request,
+    review_id: Id,
+    db: Db,
+    me: Reviewer,
+    kind: Annotated[str, Form(max_length=40)],
+    digest: Annotated[str, Form(max_length=200)] = "",
+    comment: Annotated[str, Form(max_length=4000)] = "",
+) -> Response:
+    try:
+        service.decide(db, review_id, me, kind, digest, comment)
+    except Invalid as refusal:
+        return _review(request, review_id, db, me, errors=by_field(refusal), typed=comment, status=422)
+    return see(request, "review", review_id=review_id, notice="approved" if kind == "approve" else "returned")
+
+
+@router.post("/reviews/{review_id}/comment", name="comment_review")
+def comment_review(
+    request: Request, review_id: Id, db: Db, me: Me, comment: Annotated[str, Form(max_length=4000)] = ""
+) -> Response:
+    try:
+        service.comment(db, review_id, me, comment)
+    except Invalid as refusal:
+        return _review(request, review_id, db, me, errors=by_field(refusal), typed=comment, status=422)
+    return see(request, "review", review_id=review_id, notice="saved", anchor="comments")
+
+
+@router.post("/reviews/{review_id}/withdraw", name="withdraw_review")
+def withdraw_review(request: Request, review_id: Id, db: Db, me: Me) -> Response:
+    review = service.withdraw(db, review_id, me)
+    return see(request, "review_step", assessment_id=review.assessment_id, notice="withdrawn")
+
+
+def _review(
+    request: Request, review_id: int, db: Db, me: Any, *, errors: dict[str, str], typed: str, status: int
+) -> Response:
+    """Draw the page from the frozen text alone; what is different by now is shown beside it, never mixed into it."""
+    review = store.get(db, review_id)
+    frozen = service.subject_of(review)
+    before = store.decided_before(db, review)
+    living = review.state in store.LIVING
+    return page(
+        request,
+        "gate/review.html",
+        status=status,
+        review=review,
+        frozen=frozen,
+        title=assessment_store.get(db, review.assessment_id).title,
+        against=service.may_decide(db, review, me),
+        changes=service.changed_since(db, review) if living else [],
+        before=before,
+        differences=subject.differences(service.subject_of(before), frozen) if before else [],
+        people={person.id: person.name for person in user_store.everyone(db)},
+        contributors=service.contributors(db, review.assessment_id),
+        living=living,
+        errors=errors,
+        typed=typed,
+        now=utcnow(),
+    )

@@ -1,0 +1,151 @@
+"""The REST side of model connections."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from app.db import reading
+from app.inference import service, store
+from app.inference.deps import WithBundled
+from app.inference.tables import ModelRow
+from app.jobs.api import Job
+from app.users.deps import Admin, Me
+from app.web.deps import App, Db
+from app.web.problems import REFUSALS
+
+router = APIRouter(prefix="/api/v1/models", tags=["models"], responses=REFUSALS, dependencies=[WithBundled])
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+
+
+class Model(BaseModel):
+    """A model that may be asked. The key is never given out; `key_last4` tells which one is stored."""
+
+    id: int
+    object: str = "model"
+    name: str
+    kind: str
+    state: str
+    base_url: str
+    model: str
+    key_set: bool
+    key_last4: str | None
+    context_window: int | None
+    trainable: bool
+    files: dict[str, str]
+    created_at: datetime
+    retired_at: datetime | None
+
+    @staticmethod
+    def of(session: Session, row: ModelRow) -> "Model":
+        return Model(
+            id=row.id,
+            name=row.name,
+            kind=row.kind,
+            state=service.state(session, row)[0],
+            base_url=row.base_url,
+            model=row.reference,
+            key_set=row.key_sealed is not None,
+            key_last4=row.key_last4,
+            context_window=row.context_window,
+            trainable=row.trainable,
+            files=row.files,
+            created_at=row.created_at,
+            retired_at=row.retired_at,
+        )
+
+
+class Models(BaseModel):
+    data: list[Model]
+
+
+class NewEndpoint(BaseModel):
+    """An OpenAI-compatible server. `model` is the name that the server knows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=service.NAME_LENGTH)
+    base_url: str = Field(max_length=service.PATH_LENGTH)
+    model: str = Field(max_length=service.PATH_LENGTH)
+    key: str = Field(default="", max_length=service.KEY_LENGTH)
+    context_window: int | None = None
+
+
+class NewFolder(BaseModel):
+    """A folder on the server with a transformers model."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=service.NAME_LENGTH)
+    path: str = Field(max_length=service.PATH_LENGTH)
+
+
+class EndpointChange(BaseModel):
+    """What is left out stays. Changing `base_url` in any part drops the stored key, unless `key` comes with it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(default=None, max_length=service.NAME_LENGTH)
+    base_url: str | None = Field(default=None, max_length=service.PATH_LENGTH)
+    model: str | None = Field(default=None, max_length=service.PATH_LENGTH)
+    key: str | None = Field(default=None, max_length=service.KEY_LENGTH)
+    context_window: int | None = None
+
+
+class Tested(BaseModel):
+    """What came of asking for one word."""
+
+    fine: bool
+    text: str
+    error: str | None
+    seconds: float
+
+
+@router.get("", name="api_models")
+def list_models(db: Db, me: Me) -> Models:
+    return Models(data=[Model.of(db, row) for row in store.everything(db)])
+
+
+@router.post("/endpoints", name="api_add_endpoint", status_code=201)
+def add_endpoint(body: NewEndpoint, app: App, db: Db, me: Admin) -> Model:
+    row = service.add_endpoint(db, app.settings, by=me, **body.model_dump())
+    return Model.of(db, row)
+
+
+@router.post("/folders", name="api_add_folder", status_code=201)
+def add_folder(body: NewFolder, db: Db, me: Admin) -> Model:
+    return Model.of(db, service.add_folder(db, by=me, **body.model_dump()))
+
+
+@router.get("/{model_id}", name="api_model")
+def show_model(model_id: Id, db: Db, me: Me) -> Model:
+    return Model.of(db, store.get(db, model_id))
+
+
+@router.patch("/{model_id}", name="api_change_model")
+def change_model(model_id: Id, body: EndpointChange, app: App, db: Db, me: Admin) -> Model:
+    row = service.change_endpoint(db, app.settings, model_id, by=me, **body.model_dump())
+    return Model.of(db, row)
+
+
+@router.post("/{model_id}/test", name="api_test_model")
+def test_model(model_id: Id, app: App, me: Me) -> Tested:
+    """Ask a server for one word; takes up to twenty seconds."""
+    with reading(app.engine) as session:
+        model = store.get(session, model_id)
+    answer = service.try_out(app.settings, model)
+    return Tested(fine=answer.error is None, text=answer.text[:300], error=answer.error, seconds=answer.seconds)
+
+
+@router.post("/{model_id}/prepare", name="api_prepare_model", status_code=202)
+def prepare_model(model_id: Id, db: Db, me: Me) -> Job:
+    return Job.of(service.prepare(db, model_id, me))
+
+
+@router.delete("/{model_id}", name="api_retire_model")
+def retire_model(model_id: Id, db: Db, me: Admin) -> Model:
+    """Take a model out of the lists; what was measured with it stays."""
+    return Model.of(db, service.retire(db, model_id, me))

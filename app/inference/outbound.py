@@ -1,0 +1,366 @@
+"""The one HTTP client for addresses that people typed in.
+
+Whoever may add a model server could otherwise make this server call anything it can reach: its own services, the
+cloud's metadata address, the printer. So an address is read once and rebuilt from its parts, a name is resolved
+once, every address it stands for is checked, and the connection goes to an address that was checked (a second look-up
+could answer differently: DNS rebinding). Redirects are not followed, proxies in the environment are not used, and a
+call has a deadline and a size for the whole of it: timeouts of HTTP clients are per read, and a server that drips a
+byte a second would hold a thread for ever.
+
+Private addresses are open only to model servers that the operator has listed (TUNEGATE_ALLOWED_HOSTS).
+"""
+
+import ipaddress
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpcore2
+import httpx2
+
+from app.errors import FieldError, Invalid
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], list[str]]
+
+SLICE = 0.2  # seconds between looks at the deadline and at "stop" while a server is silent
+CONNECT_SECONDS = 10.0
+KEEP_SECONDS = 15.0  # a connection idle for longer is not used again, so its address is checked anew
+# Given away for special purposes, and not known as such to every Python version we run on (IANA registries).
+SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")))
+NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses written as IPv6 ones (RFC 6052)
+
+URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)"
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>(?:/[A-Za-z0-9._~!$'()*+,;=:-]*)*)",
+    re.IGNORECASE,
+)
+NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
+
+
+class Ended(Exception):
+    """We ended this call ourselves; the subclass says why."""
+
+
+class NotAllowed(Ended):
+    """This address may not be called; the text says which and why."""
+
+
+class TooLong(Ended):
+    """The answer did not end within the call's deadline."""
+
+
+class TooLarge(Ended):
+    """The answer has more bytes than a call may have."""
+
+
+class Encoded(Ended):
+    """The answer is compressed although that was not asked for; it is not unpacked (it may grow without end)."""
+
+
+class Stopped(Ended):
+    """The caller no longer wants the answer."""
+
+
+# ------------------------------------------------------------------ addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server's address in parts; `str()` puts it together again, and nothing else is ever dialled."""
+
+    scheme: str
+    host: str  # lower case; an IPv6 address without brackets
+    port: int
+    path: str
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = {"http": 80, "https": 443}[self.scheme]
+        return f"{self.scheme}://{host}{'' if self.port == usual else f':{self.port}'}{self.path}"
+
+
+def read(url: str) -> Address:
+    """Take an address apart, strictly: what two programs could read differently is refused.
+
+    Raises:
+        Invalid: it is not a plain http(s) address; the sentence says what is wrong.
+    """
+    found = URL.fullmatch(url.strip(" "))
+    if not found:
+        raise _wrong(
+            "Write it like https://models.example.org/v1: http or https, a host name, no user name, no question "
+            "mark, no blanks. A name with other letters has to be in its xn-- form."
+        )
+    host = found["host"].lower()
+    port = int(found["port"] or {"http": 80, "https": 443}[found["scheme"].lower()])
+    if port > 65535:
+        raise _wrong("A port number is at most 65535.")
+    if host.startswith("["):
+        try:
+            host = str(ipaddress.IPv6Address(host[1:-1]))
+        except ValueError:
+            raise _wrong("This is not an IPv6 address.") from None
+    elif NUMERIC.fullmatch(host.split(".")[-1]):
+        # Many resolvers read 127.1, 0x7f000001 or 017700000001 as an address; only the usual form is taken.
+        try:
+            host = str(ipaddress.IPv4Address(host))
+        except ValueError:
+            raise _wrong("Write an IPv4 address as four numbers, like 192.0.2.10.") from None
+    elif ".." in host or len(host) > 253 or any(len(label) > 63 for label in host.split(".")):
+        raise _wrong("This is not a host name.")
+    path = found["path"].rstrip("/")
+    if any(part in (".", "..") for part in path.split("/")):
+        raise _wrong("The path may not hold . or .. parts.")
+    return Address(found["scheme"].lower(), host, port, path)
+
+
+def _wrong(detail: str) -> Invalid:
+    return Invalid("The address of the model server cannot be used.", [FieldError("#/base_url", detail)])
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """All addresses of a name, in the system's order."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What may be called: public addresses, and what the operator listed.
+
+    names: (host, port), port None for any. networks: CIDR ranges.
+    """
+
+    names: frozenset[tuple[str, int | None]]
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+    @classmethod
+    def read(cls, entries: Iterable[str]) -> Self:
+        """Entries are `host`, `host:port` or a CIDR range.
+
+        Raises:
+            ValueError: an entry is none of these. A wrong list is an operator's mistake and stops the start.
+        """
+        names: set[tuple[str, int | None]] = set()
+        networks = []
+        for entry in (entry.strip().lower() for entry in entries):
+            if "/" in entry:
+                networks.append(ipaddress.ip_network(entry))
+                continue
+            try:
+                names.add((str(ipaddress.ip_address(entry.strip("[]"))), None))
+                continue
+            except ValueError:
+                pass
+            host, colon, port = entry.rpartition(":")
+            if not colon:
+                host, port = entry, ""
+            elif not port.isdigit():
+                raise ValueError(f"{entry!r} in TUNEGATE_ALLOWED_HOSTS is not a host, host:port or CIDR range")
+            names.add((host.strip("[]"), int(port) if port else None))
+        return cls(frozenset(names), tuple(networks))
+
+    def listed(self, host: str, port: int) -> bool:
+        return (host, port) in self.names or (host, None) in self.names
+
+    def permits(self, host: str, port: int, address: str) -> bool:
+        """Whether this address, which `host` stands for, may be connected to."""
+        if self.listed(host, port):
+            return True
+        try:
+            found = _plain(ipaddress.ip_address(address))
+        except ValueError:  # a zone id, or nothing we know
+            return False
+        if any(found in network for network in self.networks):
+            return True
+        if any(found in network for network in SPECIAL):
+            return False
+        return found.is_global and not (
+            found.is_multicast or found.is_reserved or found.is_unspecified or found.is_loopback or found.is_link_local
+        )
+
+
+def _plain(address: IpAddress) -> IpAddress:
+    """The IPv4 address inside an IPv6 one that only wraps it; Teredo becomes the unspecified address: never allowed."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address.teredo:
+        return ipaddress.IPv4Address(0)
+    if wrapped := address.ipv4_mapped or address.sixtofour:
+        return wrapped
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if int(address) >> 32 == 0 and int(address) > 1:  # ::a.b.c.d, given up long ago but still understood
+        return ipaddress.IPv4Address(int(address))
+    return address
+
+
+# ------------------------------------------------------------------ the client
+
+
+class _Call(threading.local):
+    """The deadline of the call that this thread is in, on the monotonic clock."""
+
+    until: float = 0.0
+
+
+class _Stream(httpcore2.NetworkStream):
+    """A connection that looks up from waiting: for the deadline, and for somebody who pressed cancel."""
+
+    def __init__(self, inner: httpcore2.NetworkStream, call: _Call, stopping: Callable[[], bool]) -> None:
+        self._inner = inner
+        self._call = call
+        self._stopping = stopping
+
+    def _left(self) -> float:
+        if self._stopping():
+            raise Stopped
+        left = self._call.until - time.monotonic()
+        if left <= 0:
+            raise TooLong
+        return left
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        while True:
+            try:
+                return self._inner.read(max_bytes, min(SLICE, self._left()))
+            except httpcore2.ReadTimeout:
+                continue
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._left())
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        secured = self._inner.start_tls(ssl_context, server_hostname, min(CONNECT_SECONDS, self._left()))
+        return _Stream(secured, self._call, self._stopping)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _Backend(httpcore2.NetworkBackend):
+    """Turns a name into a connection to an address that was checked."""
+
+    def __init__(self, policy: Policy, resolver: Resolver, call: _Call, stopping: Callable[[], bool]) -> None:
+        self._policy = policy
+        self._resolver = resolver
+        self._call = call
+        self._stopping = stopping
+        self._sockets = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore2.NetworkStream:
+        addresses = self.checked(host, port)
+        failure: Exception = httpcore2.ConnectError("The name stands for no address.")
+        for address in addresses[:3]:
+            left = self._call.until - time.monotonic()
+            if left <= 0:
+                raise TooLong
+            try:
+                inner = self._sockets.connect_tcp(address, port, timeout=min(CONNECT_SECONDS, left))
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Stream(inner, self._call, self._stopping)
+        raise failure
+
+    def checked(self, host: str, port: int) -> list[str]:
+        """What the name stands for, if all of it may be called: one bad address spoils the name."""
+        try:
+            addresses = self._resolver(host, port)
+        except OSError as error:
+            raise httpcore2.ConnectError(f"The name {host} cannot be resolved.") from error
+        for address in addresses:
+            if not self._policy.permits(host, port, address):
+                raise NotAllowed(
+                    f"{host}:{port} stands for {address}, which is not a public address. If it is your own model "
+                    f"server, the operator can list it: TUNEGATE_ALLOWED_HOSTS={host}:{port}."
+                )
+        return addresses
+
+
+class Transport(httpx2.BaseTransport):
+    """Sends a request under the policy and reads the whole answer, within a deadline and a size.
+
+    total_seconds: for one call from the first byte out to the last byte in. stopping: asked a few times a second
+    from the calling threads, so it has to be quick.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        total_seconds: float,
+        max_bytes: int,
+        connections: int,
+        stopping: Callable[[], bool] = lambda: False,
+        resolver: Resolver = resolve,
+    ) -> None:
+        self._call = _Call()
+        self._total_seconds = total_seconds
+        self._max_bytes = max_bytes
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=KEEP_SECONDS,
+            network_backend=_Backend(policy, resolver, self._call, stopping),
+        )
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._call.until = time.monotonic() + self._total_seconds
+        request.headers["accept-encoding"] = "identity"
+        request.read()
+        sent = httpcore2.Request(
+            method=request.method,
+            url=httpcore2.URL(
+                scheme=request.url.raw_scheme,
+                host=request.url.raw_host,
+                port=request.url.port,
+                target=request.url.raw_path,
+            ),
+            headers=request.headers.raw,
+            content=request.content,
+            extensions={"timeout": {"pool": self._total_seconds}},
+        )
+        try:
+            received = self._pool.handle_request(sent)
+            try:
+                body = self._whole(received)
+            finally:
+                received.close()
+        except httpcore2.PoolTimeout as error:
+            raise TooLong from error
+        except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
+            raise httpx2.TransportError(str(error) or type(error).__name__) from error
+        return httpx2.Response(received.status, headers=received.headers, stream=httpx2.ByteStream(body))
+
+    def _whole(self, received: httpcore2.Response) -> bytes:
+        headers = {name.lower(): value for name, value in received.headers}
+        if headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
+            raise Encoded
+        body = bytearray()
+        for part in received.iter_stream():
+            body += part
+            if len(body) > self._max_bytes:
+                raise TooLarge
+        return bytes(body)
+
+    def close(self) -> None:
+        self._pool.close()

@@ -1,0 +1,185 @@
+"""Pages for model connections."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy.orm import Session
+
+from app.db import reading
+from app.errors import Invalid
+from app.inference import service, store
+from app.inference.deps import WithBundled
+from app.jobs import store as job_store
+from app.users.deps import Admin, Me
+from app.web.deps import App, Db
+from app.web.forms import by_field
+from app.web.pages import page, see
+
+router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
+
+Text = Annotated[str, Form(max_length=5000)]
+
+
+@router.get("/models", name="models")
+def show_models(request: Request, db: Db, me: Me) -> Response:
+    return _models(request, db)
+
+
+@router.post("/models/endpoints", name="add_endpoint")
+def add_endpoint(
+    request: Request,
+    app: App,
+    db: Db,
+    me: Admin,
+    name: Text = "",
+    base_url: Text = "",
+    model: Text = "",
+    key: Text = "",
+    context_window: Text = "",
+) -> Response:
+    typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window}
+    try:
+        window = _number(context_window)
+        row = service.add_endpoint(
+            db, app.settings, by=me, name=name, base_url=base_url, model=model, key=key, context_window=window
+        )
+    except Invalid as refusal:
+        return _models(request, db, status=422, adding="endpoint", typed=typed, refusal=refusal)
+    return see(request, "model", model_id=row.id, notice="created")
+
+
+@router.post("/models/folders", name="add_folder")
+def add_folder(request: Request, db: Db, me: Admin, name: Text = "", path: Text = "") -> Response:
+    try:
+        row = service.add_folder(db, by=me, name=name, path=path)
+    except Invalid as refusal:
+        typed = {"name": name, "path": path}
+        return _models(request, db, status=422, adding="folder", typed=typed, refusal=refusal)
+    return see(request, "model", model_id=row.id, notice="started")
+
+
+@router.get("/models/{model_id}", name="model")
+def show_model(request: Request, model_id: int, db: Db, me: Me) -> Response:
+    return _model(request, db, model_id)
+
+
+@router.post("/models/{model_id}", name="change_model")
+def change_model(
+    request: Request,
+    model_id: int,
+    app: App,
+    db: Db,
+    me: Admin,
+    name: Text = "",
+    base_url: Text = "",
+    model: Text = "",
+    key: Text = "",
+    context_window: Text = "",
+) -> Response:
+    try:
+        service.change_endpoint(
+            db,
+            app.settings,
+            model_id,
+            by=me,
+            name=name,
+            base_url=base_url,
+            model=model,
+            key=key or None,  # an empty field keeps the key; there is a button to take it away
+            context_window=_number(context_window),
+        )
+    except Invalid as refusal:
+        typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window}
+        return _model(request, db, model_id, status=422, typed=typed, refusal=refusal)
+    return see(request, "model", model_id=model_id, notice="saved")
+
+
+@router.post("/models/{model_id}/drop-key", name="drop_model_key")
+def drop_model_key(request: Request, model_id: int, app: App, db: Db, me: Admin) -> Response:
+    service.change_endpoint(db, app.settings, model_id, by=me, key="")
+    return see(request, "model", model_id=model_id, notice="saved")
+
+
+@router.post("/models/{model_id}/test", name="test_model")
+def test_model(request: Request, model_id: int, app: App, me: Me) -> Response:
+    """Ask the server for one word. No transaction is open meanwhile: it may take twenty seconds."""
+    with reading(app.engine) as session:
+        model = store.get(session, model_id)
+    answer = service.try_out(app.settings, model)
+    with reading(app.engine) as session:
+        return _model(request, session, model_id, answer=answer)
+
+
+@router.post("/models/{model_id}/prepare", name="prepare_model")
+def prepare_model(request: Request, model_id: int, db: Db, me: Me) -> Response:
+    service.prepare(db, model_id, me)
+    return see(request, "model", model_id=model_id, notice="started")
+
+
+@router.post("/models/{model_id}/retire", name="retire_model")
+def retire_model(request: Request, model_id: int, db: Db, me: Admin) -> Response:
+    service.retire(db, model_id, me)
+    return see(request, "models", notice="saved")
+
+
+def _number(text: str) -> int | None:
+    """A number of tokens as typed; 0 stands for what is no number, which the service refuses."""
+    if not text.strip():
+        return None
+    return int(text) if text.strip().isdecimal() else 0
+
+
+def _models(
+    request: Request,
+    db: Session,
+    *,
+    status: int = 200,
+    adding: str = "",
+    typed: dict[str, str] | None = None,
+    refusal: Invalid | None = None,
+) -> Response:
+    models = [(model, service.state(db, model)[0]) for model in store.everything(db)]
+    faults: dict[str, Any] = by_field(refusal) if refusal else {}
+    return page(
+        request,
+        "inference/models.html",
+        status=status,
+        models=models,
+        adding=adding,
+        typed=typed or {},
+        errors=faults,
+        detail=refusal.detail if refusal else "",
+    )
+
+
+def _model(
+    request: Request,
+    db: Session,
+    model_id: int,
+    *,
+    status: int = 200,
+    typed: dict[str, str] | None = None,
+    refusal: Invalid | None = None,
+    answer: Any = None,
+) -> Response:
+    model = store.get(db, model_id)
+    state, job = service.state(db, model)
+    kept = {
+        "name": model.name,
+        "base_url": model.base_url,
+        "model": model.reference,
+        "context_window": model.context_window,
+    }
+    return page(
+        request,
+        "inference/model.html",
+        status=status,
+        model=model,
+        state=state,
+        job=job,
+        ahead=job_store.ahead(db, job) if job and not job.final else 0,
+        typed=typed or kept,
+        errors=by_field(refusal) if refusal else {},
+        detail=refusal.detail if refusal else "",
+        answer=answer,
+    )

@@ -1,0 +1,37 @@
+"""Queries on model connections."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.inference.tables import ModelRow
+
+
+def get(session: Session, model_id: int) -> ModelRow:
+    model = session.get(ModelRow, model_id)
+    if model is None:
+        raise NotFound("There is no such model.")
+    return model
+
+
+def find_named(session: Session, name: str) -> ModelRow | None:
+    return session.scalar(select(ModelRow).where(ModelRow.name == name))
+
+
+def bundled(session: Session) -> ModelRow | None:
+    """The model that comes with the app."""
+    return session.scalar(select(ModelRow).where(ModelRow.kind == "bundled").order_by(ModelRow.id).limit(1))
+
+
+def everything(session: Session) -> Sequence[ModelRow]:
+    """All connections, the bundled one first, retired ones last."""
+    return session.scalars(
+        select(ModelRow).order_by(ModelRow.retired_at.is_not(None), ModelRow.kind != "bundled", ModelRow.id)
+    ).all()
+
+
+def usable(session: Session) -> Sequence[ModelRow]:
+    """Connections that a new measurement or training may name."""
+    return [model for model in everything(session) if model.retired_at is None]

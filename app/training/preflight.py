@@ -1,0 +1,91 @@
+"""What a training run will take, said before it starts: rows, tokens, steps, minutes and memory. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.training import batches
+from app.training.recipe import Recipe
+
+START_UP = 15.0  # seconds to load the model and hash the files
+LONGEST = 5  # rows listed
+
+
+@dataclass(frozen=True, slots=True)
+class RowSize:
+    """Tokens of one row, with the stop token."""
+
+    id: str
+    prompt: int
+    completion: int
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.completion
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """All rows that were looked at. context: what the model reads at most."""
+
+    train: Sequence[RowSize]
+    dev: Sequence[RowSize]
+    context: int
+
+    def fitting(self, recipe: Recipe) -> list[RowSize]:
+        limit = min(recipe.max_row_tokens, self.context)
+        return [row for row in self.train if row.total <= limit]
+
+
+def counts(sizes: Sequence[RowSize]) -> dict[str, int]:
+    """Rows and tokens, and how many of these are trained."""
+    trained = sum(row.completion for row in sizes)
+    return {"rows": len(sizes), "tokens": sum(row.total for row in sizes), "trained_tokens": trained}
+
+
+def report(recipe: Recipe, sizes: Sizes) -> dict[str, Any]:
+    """What follows from recipe and row lengths alone."""
+    fitting = sizes.fitting(recipe)
+    an_epoch = batches.steps_per_epoch(len(fitting), recipe.batch_rows)
+    steps = min(an_epoch * recipe.epochs, recipe.max_steps or an_epoch * recipe.epochs)
+    longest = sorted(sizes.train, key=lambda row: -row.total)[:LONGEST]
+    return {
+        "train": counts(fitting),
+        "dev_rows": min(recipe.dev_rows, len(sizes.dev)),
+        "left_out": len(sizes.train) - len(fitting),
+        "untrained": [row.id for row in fitting if row.completion <= 1],
+        "steps": steps,
+        "steps_per_epoch": an_epoch,
+        "longest": [{"id": row.id, "prompt": row.prompt, "completion": row.completion} for row in longest],
+    }
+
+
+def seconds(recipe: Recipe, found: Mapping[str, Any], tokens_per_second: float, dev_seconds: float) -> float:
+    """Estimated duration of the run, without an early stop and without the scoring of the adapter."""
+    if not found["steps_per_epoch"]:
+        return 0.0
+    read = found["train"]["tokens"] * found["steps"] / found["steps_per_epoch"]
+    checks = 1 + recipe.evals_per_epoch * found["steps"] / found["steps_per_epoch"]
+    return float(START_UP + read / max(tokens_per_second, 1e-9) + checks * dev_seconds)
+
+
+def blockers(recipe: Recipe, found: Mapping[str, Any], available: int) -> Iterator[str]:
+    """Every reason why this run should not start. available: bytes of free memory on this machine."""
+    if not found["train"]["rows"]:
+        yield "No training row is short enough for the recipe's longest row."
+    if found["untrained"]:
+        rows = ", ".join(found["untrained"][:5])
+        yield f"{len(found['untrained'])} rows have nothing to learn after the prompt (rows {rows})."
+    if not found["dev_rows"]:
+        yield "There is no dev row to measure the loss on."
+    needed = sum(found.get("memory", {}).values())
+    if available and needed > available:
+        yield (
+            f"The run needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free. Shorten the "
+            "longest row, or train a smaller model."
+        )
+    if found.get("seconds", 0) > recipe.max_minutes * 60:
+        yield (
+            f"It would take about {found['seconds'] / 60:.0f} minutes, and the recipe allows {recipe.max_minutes}. "
+            "Raise the limit, or take fewer passes."
+        )

@@ -1,0 +1,116 @@
+"""Repeats are found, look-alikes are left alone."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.datasets import duplicates, reading
+from app.datasets.formats import Record
+from app.datasets.rows import question
+
+
+class Pairs(list[tuple[str, str]]):
+    def pair(self, index: int) -> tuple[str, str]:
+        return self[index]
+
+
+def find(pairs: Sequence[tuple[str, str]], *, labels: bool = False) -> duplicates.Groups:
+    texts = Pairs(pairs)
+    return duplicates.find(texts, [duplicates.key(asked) for asked, _ in texts], labels=labels)
+
+
+def load(path: Path) -> list[tuple[str, str]]:
+    with path.open("rb") as stream:
+        return [(question(item), item.target) for item in reading.read(stream) if isinstance(item, Record)]
+
+
+def groups(found: duplicates.Groups) -> int:
+    return len(set(found.oldest))
+
+
+def test_near_duplicates_are_found_with_precision_and_recall_of_97_percent(shared: Path) -> None:
+    folder = shared / "phpdoc"
+    truth = [json.loads(line) for line in (folder / "neardup_1500.truth.jsonl").read_text().splitlines()]
+    origin = [entry["near_duplicate_of_line"] or entry["line"] for entry in truth]
+
+    found = find(load(folder / "neardup_1500.jsonl"))
+
+    def pairs(counts: Counter[object]) -> int:
+        return sum(n * (n - 1) // 2 for n in counts.values())
+
+    both = pairs(Counter(zip(found.oldest, origin, strict=True)))
+    assert both / pairs(Counter(found.oldest)) >= 0.97
+    assert both / pairs(Counter(origin)) >= 0.97
+    assert 895 <= groups(found) <= 915
+
+
+def test_signatures_that_only_look_alike_stay_apart(shared: Path) -> None:
+    rows = load(shared / "phpdoc" / "phpdoc.jsonl")
+
+    found = find(rows)
+
+    assert len(rows) - groups(found) <= 20  # of 3,224; what goes are pairs whose doc blocks differ in a word
+
+
+def test_questions_of_one_intent_stay_apart(shared: Path) -> None:
+    rows = load(shared / "intent_banking77" / "train.jsonl")
+
+    found = find(rows, labels=True)
+
+    assert len(rows) - groups(found) <= 150  # of 9,999: "track the card you sent (to) me"
+    assert {rows[t.earlier][1] == rows[t.later][1] for t in found.near} == {True}
+    assert {rows[t.earlier][1] == rows[t.later][1] for t in found.clashes} == {False}
+
+
+@pytest.mark.parametrize(
+    "name", ["text2sql/wikisql_train.jsonl", "chat/openai_messages.jsonl", "slots_snips/train.jsonl"]
+)
+def test_a_shared_template_makes_no_duplicates(shared: Path, name: str) -> None:
+    rows = load(shared / name)
+
+    assert len(rows) - groups(find(rows)) <= 0.01 * len(rows)
+
+
+def test_case_width_and_space_do_not_count() -> None:
+    found = find([("Re\uff53et  my\u00a0PIN", "a"), ("reset my pin", "a"), ("Block my card", "b")])
+
+    assert found.first == [0, 0, 2]
+
+
+def test_rows_with_other_numbers_and_other_answers_are_other_rows() -> None:
+    text = "A farmer has {} apples and gives three of them to each of the children in the village. How many children?"
+    rows = [(text.format(n), f"The answer is {n // 3}.") for n in range(30, 60, 3)]
+
+    assert groups(find(rows)) == len(rows)
+
+
+def test_punctuation_alone_makes_no_new_row() -> None:
+    rows = [("Is it so?", "Yes."), ("Is it so", "Yes"), ("Was it so?", "No.")]
+
+    assert find(rows).oldest == [0, 0, 2]
+
+
+def test_a_long_chain_of_copies_is_one_group() -> None:
+    text = "The quick brown fox jumps over the lazy dog and runs into the forest behind the old mill at the river."
+    rows = [(text.replace(" ", "  ", n), f"answer to it {'!' * n}") for n in range(50)] + [("Another one", "b")]
+
+    assert groups(find(rows)) == 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=40), st.text(max_size=40)), max_size=25), st.booleans())
+def test_grouping_is_a_function_of_the_rows(rows: list[tuple[str, str]], labels: bool) -> None:
+    one, other = find(rows, labels=labels), find(rows, labels=labels)
+
+    assert (one.oldest, one.first) == (other.oldest, other.first)
+    assert all(old <= first <= index for index, (old, first) in enumerate(zip(one.oldest, one.first, strict=True)))
+    assert all(one.oldest[old] == old for old in one.oldest)
+    for a, b in pairwise(range(len(rows))):
+        if duplicates.normal(rows[a][0]) == duplicates.normal(rows[b][0]):
+            assert one.oldest[a] == one.oldest[b]

@@ -1,0 +1,228 @@
+"""Statuses, waterfall and report."""
+
+import io
+import json
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.datasets import personal_data
+from app.datasets.quality import STEPS, Check, Status, check, contradiction_rate
+from app.datasets.rows import Rows
+
+Pairs = list[tuple[str, str]]
+
+
+def jsonl(pairs: Pairs) -> io.BytesIO:
+    return io.BytesIO(b"".join(json.dumps({"prompt": p, "completion": c}).encode() + b"\n" for p, c in pairs))
+
+
+def judge(pairs: Pairs, test: Pairs | None = None, **options: Any) -> Check:
+    with TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows:
+        return check(jsonl(pairs), rows, seed=7, own_test=jsonl(test) if test is not None else None, **options)
+
+
+def questions(number: int) -> Pairs:
+    words = [
+        "river",
+        "stone",
+        "cloud",
+        "engine",
+        "paper",
+        "violin",
+        "market",
+        "garden",
+        "window",
+        "castle",
+        "ocean",
+        "letter",
+    ]
+    return [
+        (
+            f"Tell me about the {words[n % 12]} of {words[(n // 12) % 12]} and {words[(5 * n + 3) % 12]} #{n}",
+            f"It is {n}.",
+        )
+        for n in range(number)
+    ]
+
+
+def counts(outcome: Check) -> dict[str, int]:
+    return {step["step"]: step["count"] for step in outcome.report["waterfall"]}
+
+
+TEXT = st.text(st.sampled_from("ab \n1."), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=30), st.none() | st.lists(st.tuples(TEXT, TEXT), max_size=8))
+def test_every_row_ends_in_one_place_and_the_counts_add_up(pairs: Pairs, test: Pairs | None) -> None:
+    outcome = judge(pairs, test)
+    steps = outcome.report["waterfall"]
+
+    assert steps[0]["count"] == len(pairs)
+    for before, after in pairwise(steps):
+        assert after["count"] == before["count"] - after["dropped"]
+        assert after["dropped"] >= 0
+    assert steps[-1]["count"] == outcome.report["split"]["usable"]
+    usable = {index for index, status in enumerate(outcome.status) if status is Status.USABLE}
+    assert set(outcome.split) == usable
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=30))
+def test_no_group_of_near_duplicates_straddles_a_split(pairs: Pairs) -> None:
+    outcome = judge(pairs)
+
+    sides: dict[int, set[str]] = {}
+    for index, split in outcome.split.items():
+        sides.setdefault(outcome.group[index], set()).add(split)
+    assert all(len(side) == 1 for side in sides.values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=30))
+def test_the_same_bytes_give_the_same_report(pairs: Pairs) -> None:
+    assert judge(pairs).report == judge(pairs).report
+
+
+def test_the_waterfall_says_what_went_where() -> None:
+    good = questions(40)
+    pairs = [*good, good[0], (good[1][0].upper(), good[1][1]), ("", "x"), ("same", "left"), ("same", "right of it")]
+
+    outcome = judge([*pairs, ("long", "word " * 6000)])
+
+    assert counts(outcome) == {
+        "uploaded": 46,
+        "valid": 46,
+        "not_empty": 45,
+        "within_length": 44,
+        "unique": 42,
+        "near_unique": 42,
+        "consistent": 40,
+        "usable": 28,
+    }
+    assert outcome.report["split"] == {"train": 22, "dev": 6, "test": 12, "usable": 28, "own_test": False}
+    assert outcome.reason(40) == "Asks the same as line 1."
+
+
+@pytest.mark.parametrize(
+    ("name", "unique", "usable"),
+    [
+        ("phpdoc/phpdoc.jsonl", (3200, 3224), (2560, 2580)),
+        ("phpdoc/neardup_1500.jsonl", (890, 915), (690, 715)),
+        ("phpdoc/small_300.jsonl", (300, 300), (210, 210)),
+        ("intent_banking77/train.jsonl", (9850, 9999), (7880, 8000)),
+    ],
+)
+def test_the_shared_sets_have_the_rows_their_readme_says(
+    shared: Path, tmp_path: Path, name: str, unique: tuple[int, int], usable: tuple[int, int]
+) -> None:
+    with Rows(tmp_path / "rows") as rows, (shared / name).open("rb") as file:
+        found = counts(check(file, rows, seed=7))
+
+    assert unique[0] <= found["near_unique"] <= unique[1]
+    assert usable[0] <= found["usable"] <= usable[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["phpdoc/phpdoc.jsonl", "phpdoc/sample.jsonl", "intent_banking77/train.jsonl", "slots_snips/train.jsonl"],
+)
+def test_clean_sets_raise_no_alarm(shared: Path, tmp_path: Path, name: str) -> None:
+    with Rows(tmp_path / "rows") as rows, (shared / name).open("rb") as file:
+        report = check(file, rows, seed=7).report
+
+    # Two doc blocks of the first hold mail addresses, and the third has known label noise.
+    said = [m["text"] for m in report["messages"] if m["level"] != "note"]
+    assert [t for t in said if "e-mail address" not in t and "answered differently" not in t] == []
+    assert len(said) <= 2
+    assert report["contradiction_rate"] <= 0.05
+
+
+def test_a_reworded_answer_is_no_contradiction() -> None:
+    outcome = judge(
+        [
+            *questions(12),
+            ("What is it?", "It returns the number of open doors."),
+            ("What is it?", "Gets the number of open doors."),
+        ]
+    )
+
+    assert outcome.report["counts"]["contradictions"] == 0
+    assert outcome.report["counts"]["duplicate"] == 1
+
+
+def test_labels_contradict_where_prose_would_only_be_reworded() -> None:
+    labels = [(f"{q} {n}", "refund_asked" if n % 2 else "refund_given") for n, (q, _) in enumerate(questions(40))]
+
+    outcome = judge([*labels, ("Where is my money?", "refund_asked"), ("where is my  money?", "refund_given")])
+
+    assert outcome.report["task"] == "labels"
+    assert [(c["line"], c["of_line"]) for c in outcome.report["contradictions"]] == [(42, 41)]
+    assert Counter(outcome.status)[Status.CONTRADICTION] == 2
+
+
+def test_json_answers_are_compared_as_values() -> None:
+    rows = [(q, json.dumps({"n": n})) for n, (q, _) in enumerate(questions(20))]
+
+    outcome = judge([*rows, (rows[0][0], '{ "n":0 }'), (rows[1][0], '{"n": 2}')])
+
+    assert outcome.report["task"] == "json"
+    assert [(c["line"], c["of_line"]) for c in outcome.report["contradictions"]] == [(22, 2)]
+
+
+def test_training_rows_that_stand_in_the_own_test_file_are_taken_out() -> None:
+    rows = questions(30)
+
+    outcome = judge(rows, [(rows[3][0].upper(), rows[3][1]), ("Something else entirely?", "yes")])
+
+    assert outcome.report["verdict"] == "reject"
+    assert [(leak["line"], leak["of_line"]) for leak in outcome.report["leaks"]] == [(1, 4)]
+    assert outcome.status[3] is Status.LEAK
+    assert outcome.report["split"]["test"] == 2
+
+
+def test_what_was_test_stays_test_when_rows_are_appended() -> None:
+    rows = questions(60)
+    first = judge(rows)
+    kept = {first.rows.keys[index]: split for index, split in first.split.items()}
+
+    second = judge([*questions(90)[60:], *rows], kept=kept)
+
+    places = {second.rows.keys[index]: split for index, split in second.split.items()}
+    assert {key: places[key] for key in kept} == kept
+
+
+def test_one_slip_among_two_repeats_is_no_rate_of_one_half() -> None:
+    assert contradiction_rate(1, 2) == 0.05
+    assert contradiction_rate(30, 100) == 0.3
+    assert contradiction_rate(0, 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("write to jane.doe@example.com", ["e-mail address"]),
+        ("call +1 202 555 0143 now", ["phone number"]),
+        ("card 4111 1111 1111 1111", ["card number"]),
+        ("order 4111 1111 1111 1112", []),
+        ("SSN 078-05-1120", ["social security number"]),
+        ("IBAN GB82 WEST 1234 5698 7654 32", ["bank account number"]),
+        ("IBAN GB82 WEST 1234 5698 7654 33", []),
+        ("version 1.22.333.4444, 2024-01-15 10:22:33", []),
+        ("-----BEGIN RSA PRIVATE KEY-----", ["key or token"]),
+        ("@param int $a, 192.168.178.255", []),
+    ],
+)
+def test_identifiers_are_told_from_other_numbers(text: str, kinds: list[str]) -> None:
+    assert list(personal_data.kinds(text)) == kinds
+
+
+def test_every_status_but_usable_has_its_step() -> None:
+    assert {end for _, _, end in STEPS} == set(Status) - {Status.USABLE}

@@ -1,0 +1,277 @@
+"""Makes people and things for tests: a usual one, then what differs.
+
+`make.ready()` is an assessment that the gate likes; each test names only what matters to it.
+"""
+
+from hashlib import sha256
+from typing import Any
+
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.assessments.tables import AssessmentRow, ContributionRow
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.blobs import Blobs
+from app.datasets.tables import DatasetRow, ExampleRow
+from app.db import utcnow, writing
+from app.gate.tables import RecipeRow
+from app.inference.tables import ModelRow
+from app.settings import Settings
+from app.users import service as users
+from app.users.passwords import Passwords
+from app.users.tables import Role, UserRow
+
+PASSWORD = "a long enough phrase"
+
+# The founding text's positive example: comments in the in-house style.
+ANSWERS: dict[str, Any] = {
+    "goals": ["style", "format"],
+    "main_goal": "style",
+    "fact_change": "none",
+    "sources": "no",
+    "access_rights": "no",
+    "corpus_tokens": 0,
+    "rarity": "common",
+    "examples_declared": 1500,
+    "label_agreement": "high",
+    "coverage": "broad",
+    "recurrence": "ongoing",
+    "calls_per_month": 300_000,
+    "prompting_tried": "no",
+    "metric": "exact_match",
+    "target": 0.9,
+    "holdout": "split",
+    "latency": "normal",
+    "data_location": "own_servers",
+    "owner": "Docs platform team",
+    "definition_changes": "stable",
+    "checker_helps": "no",
+    "stakes": "normal",
+    "language_fit": "fine",
+    "training_rights": "yes",
+}
+
+
+def sign_in(client: TestClient, engine: Engine, user: UserRow) -> None:
+    """Give a client a session, as the sign-in page would."""
+    with writing(engine) as session:
+        secret = users.open_session(session, user, "test", utcnow())
+    client.cookies.set("tunegate", secret)
+    client.headers["origin"] = str(client.base_url).rstrip("/")
+
+
+class Make:
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.blobs = Blobs(settings.blobs_dir)
+        self._number = 0
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    # -------------------------------------------------------- people
+
+    def user(self, role: Role = Role.AUTHOR, name: str = "", **different: Any) -> UserRow:
+        number = self._next()
+        keeper = Passwords(self.settings)
+        with writing(self.engine) as session:
+            user = UserRow(
+                name=name or f"{role.value.title()} {number}",
+                email=different.pop("email", f"{role.value}{number}@example.org"),
+                role=role,
+                password_hash=keeper.hash(different.pop("password", PASSWORD)),
+                created_at=utcnow(),
+                **different,
+            )
+            session.add(user)
+        return user
+
+    def author(self, name: str = "") -> UserRow:
+        return self.user(Role.AUTHOR, name)
+
+    def reviewer(self, name: str = "") -> UserRow:
+        return self.user(Role.REVIEWER, name)
+
+    def admin(self, name: str = "") -> UserRow:
+        return self.user(Role.ADMIN, name)
+
+    # -------------------------------------------------------- things
+
+    def assessment(self, by: UserRow | None = None, **different: Any) -> AssessmentRow:
+        by = by or self.author()
+        now = utcnow()
+        with writing(self.engine) as session:
+            row = AssessmentRow(
+                title=different.pop("title", "Code comments in our house style"),
+                answers={**ANSWERS, **different.pop("answers", {})},
+                metric_set_at=different.pop("metric_set_at", now),
+                created_by=by.id,
+                created_at=now,
+                updated_at=now,
+                **different,
+            )
+            session.add(row)
+            session.flush()
+            session.add(ContributionRow(assessment_id=row.id, user_id=by.id, what="created", at=now))
+        return row
+
+    def model(self, **different: Any) -> ModelRow:
+        with writing(self.engine) as session:
+            row = ModelRow(
+                name=different.pop("name", f"Model {self._next()}"),
+                kind=different.pop("kind", "folder"),
+                files=different.pop("files", {"config.json": "0" * 64}),
+                created_at=utcnow(),
+                **different,
+            )
+            session.add(row)
+        return row
+
+    def dataset(
+        self,
+        assessment: AssessmentRow,
+        by: UserRow,
+        *,
+        train: int = 1050,
+        dev: int = 100,
+        test: int = 220,
+        **different: Any,
+    ) -> DatasetRow:
+        """A checked and frozen dataset with that many rows in each split."""
+        lines = []
+        with writing(self.engine) as session:
+            row = DatasetRow(
+                assessment_id=assessment.id,
+                version=different.pop("version", 1),
+                filename="pairs.jsonl",
+                format="prompt_completion",
+                bytes=1000,
+                blob_sha256="0" * 64,
+                state=different.pop("state", "ready"),
+                human_checked=different.pop("human_checked", True),
+                train_rows=train,
+                dev_rows=dev,
+                test_rows=test,
+                usable_rows=train + dev,
+                report={"uploaded": train + dev + test, "contradiction_rate": 0.0},
+                uploaded_by=by.id,
+                uploaded_at=utcnow(),
+                frozen_at=different.pop("frozen_at", utcnow()),
+                **different,
+            )
+            session.add(row)
+            session.flush()
+            number = 0
+            for split, rows in (("train", train), ("dev", dev), ("test", test)):
+                for _ in range(rows):
+                    number += 1
+                    session.add(
+                        ExampleRow(
+                            dataset_id=row.id,
+                            line=number,
+                            status="usable",
+                            split=split,
+                            messages=[{"role": "user", "content": f"Comment function number {number}"}],
+                            target=f"/** Does {number}. */",
+                        )
+                    )
+                    lines.append(f"{number} {split}")
+            row.rows_sha256 = self.blobs.put_bytes("\n".join(lines).encode()).sha256
+            row.split_sha256 = sha256("\n".join(lines).encode()).hexdigest()
+        return row
+
+    def baseline(
+        self,
+        assessment: AssessmentRow,
+        dataset: DatasetRow,
+        model: ModelRow,
+        by: UserRow,
+        *,
+        passed: int = 150,
+        **different: Any,
+    ) -> BaselineRow:
+        """A concluded run: four arms on dev, the nearest examples best and once on test with `passed` right answers."""
+        total = dataset.test_rows
+        score = passed / total
+        with writing(self.engine) as session:
+            row = BaselineRow(
+                assessment_id=assessment.id,
+                dataset_id=dataset.id,
+                model_id=model.id,
+                metric="exact_match",
+                target=0.9,
+                instructions="Write the comment.",
+                metric_set_at=assessment.metric_set_at,
+                test_looks=[{"arm": "few_shot_nearest", "at": utcnow().isoformat(), "why": "best on dev"}],
+                created_by=by.id,
+                created_at=utcnow(),
+                concluded_at=utcnow(),
+                **different,
+            )
+            session.add(row)
+            session.flush()
+            for family, name in (
+                ("zero_shot", "zero_shot"),
+                ("few_shot_random", "few_shot_random/1"),
+                ("few_shot_nearest", "few_shot_nearest"),
+                ("revised_prompt", "revised_prompt/1"),
+            ):
+                best = family == "few_shot_nearest"
+                tally = {"score": 0.7 if best else 0.5, "low": 0.4, "high": 0.8, "n": 100, "errors": 0}
+                arm = ArmRow(
+                    baseline_id=row.id,
+                    family=family,
+                    name=name,
+                    title=name,
+                    settings={},
+                    dev=tally,
+                    test={**tally, "score": score, "n": total, "passed": passed} if best else None,
+                )
+                session.add(arm)
+                session.flush()
+                if best:
+                    self._answers(session, arm, dataset, passed)
+        return row
+
+    @staticmethod
+    def _answers(session: Session, arm: ArmRow, dataset: DatasetRow, passed: int) -> None:
+        rows = session.query(ExampleRow).filter_by(dataset_id=dataset.id, split="test").order_by(ExampleRow.id).all()
+        for index, example in enumerate(rows):
+            right = index < passed
+            session.add(
+                AnswerRow(
+                    arm_id=arm.id,
+                    split="test",
+                    example_id=example.id,
+                    status="ok",
+                    output=example.target if right else "?",
+                    score=1.0 if right else 0.0,
+                    created_at=utcnow(),
+                    cause=None if right or index >= passed + 40 else "behaviour",
+                )
+            )
+
+    def recipe(self, assessment: AssessmentRow, model: ModelRow, by: UserRow, **settings: Any) -> RecipeRow:
+        with writing(self.engine) as session:
+            row = RecipeRow(
+                assessment_id=assessment.id,
+                model_id=model.id,
+                settings={"rank": 16, "alpha": 32, **settings},
+                updated_by=by.id,
+                updated_at=utcnow(),
+            )
+            session.add(row)
+        return row
+
+    def ready(self, by: UserRow | None = None, **different: Any) -> AssessmentRow:
+        """An assessment in which every criterion passes and a recipe is there: only the review is missing."""
+        by = by or self.author()
+        assessment = self.assessment(by, **different)
+        dataset = self.dataset(assessment, by)
+        model = self.model()
+        self.baseline(assessment, dataset, model, by)
+        self.recipe(assessment, model, by)
+        return assessment

@@ -1,0 +1,150 @@
+"""A model in a child process: same text as the plain way, errors in words, and nothing left running."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.inference.generator import Message, Request, Unusable
+from app.inference.local import LocalModel
+from tests import tiny
+
+pytestmark = pytest.mark.torch
+
+TOLD = Message("system", "Answer in the house's own style, which is short, friendly and without any promise at all.")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.make(tmp_path_factory.mktemp("model"))
+
+
+def ask(count: int, told: Message | None = TOLD, room: int = 12) -> list[Request]:
+    lead = (told,) if told else ()
+    return [Request(f"row {n}", (*lead, Message("user", tiny.text(n) * (n + 1))), room) for n in range(count)]
+
+
+def never() -> bool:
+    return False
+
+
+def naive(model: Path, requests: list[Request]) -> dict[str, str]:
+    """One after the other through the library's own generate."""
+    import torch
+
+    from app.inference import loading, tokens
+
+    loaded = loading.load(model, None, "float32")
+    texts = {}
+    for request in requests:
+        ids = torch.tensor([tokens.prompt_ids(loaded.tokenizer, request.messages)])
+        said = loaded.model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=request.max_tokens,
+            do_sample=False,
+            pad_token_id=loaded.tokenizer.pad_token_id,
+        )
+        texts[request.id] = loaded.tokenizer.decode(said[0, ids.shape[1] :], skip_special_tokens=True)
+    return texts
+
+
+@pytest.mark.parametrize("told", [TOLD, None], ids=["shared beginning", "nothing shared"])
+def test_batches_say_what_one_call_after_the_other_says(model: Path, told: Message | None) -> None:
+    import threading
+    from dataclasses import asdict
+
+    from app.inference import loading, local_child
+
+    requests = ask(9, told)
+    loaded = loading.load(model, None, "float32")
+    answers = local_child.answer(loaded, [asdict(request) for request in requests], threading.Event())
+
+    assert {answer["id"]: answer["text"] for answer in answers} == naive(model, requests)
+
+
+def test_a_child_answers_counts_and_ends(model: Path) -> None:
+    """All in one child, since starting one costs seconds."""
+    child = LocalModel(model, threads=1, dtype="float32")
+    requests = [*ask(5), Request("long", (Message("user", "alpha " * 600),), 8), Request("one", ask(1)[0].messages, 1)]
+    answers = {answer.id: answer for answer in child.answer(requests, never)}
+    info = child.info()
+    counted = list(child.count([("r", (TOLD, Message("user", "alpha beta")), "beta")]))
+    stopped = list(child.answer(ask(200, room=400), lambda: True))
+    asked: list[Any] = []
+    for answer in child.answer(ask(60, room=300), lambda: len(asked) > 2):
+        asked.append(answer)  # noqa: PERF402  the stop looks at what has come so far
+    after = list(child.answer(ask(2), never))
+
+    assert answers.keys() == {request.id for request in requests}
+    assert "tokens, and the model reads 512 at most" in (answers["long"].error or "")
+    assert answers["long"].text == ""
+    assert (answers["one"].finish, answers["one"].completion_tokens) == ("length", 1)
+    assert answers["row 0"].error is None
+    assert answers["row 0"].prompt_tokens > 10
+    assert info is not None
+    assert (info.dtype, info.threads, info.context) == ("float32", 1, 512)
+    assert counted[0].completion == "beta<|im_end|>"
+    assert counted[0].prompt.endswith("<|im_start|>assistant\n")
+    assert stopped == []
+    assert 2 < len(asked) < 60
+    assert {answer.id for answer in after} == {"row 0", "row 1"}
+    pid = child.pid
+    child.close()
+    child.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_killed_child_is_an_error_in_words(model: Path) -> None:
+    with LocalModel(model, threads=1, dtype="float32") as child:
+        child.info()
+        os.kill(child.pid, signal.SIGKILL)
+
+        with pytest.raises(Unusable, match="was killed, most likely because the machine ran out of memory"):
+            list(child.answer(ask(1), never))
+
+
+def test_a_changed_model_is_refused_before_it_is_opened(model: Path) -> None:
+    from app.inference import folders
+
+    files = folders.hashes(model) | {"config.json": "0" * 64}
+    with LocalModel(model, threads=1, files=files) as child, pytest.raises(Unusable, match=r"config\.json"):
+        list(child.answer(ask(1), never))
+
+
+def test_a_missing_model_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match="folder is not there"):
+        LocalModel(tmp_path / "none")
+
+
+def test_the_child_ends_when_its_parent_is_killed(model: Path, tmp_path: Path) -> None:
+    """The parent is killed with -9 while the child loads; nothing of it may be left."""
+    report = tmp_path / "pid"
+    parent = os.fork()
+    if parent == 0:
+        child = LocalModel(model, threads=1)
+        report.write_text(str(child.pid), encoding="utf-8")
+        time.sleep(60)
+        os._exit(0)
+    while not report.exists() or not report.read_text(encoding="utf-8"):
+        time.sleep(0.05)
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and _runs(int(report.read_text(encoding="utf-8"))):
+        time.sleep(0.1)
+    assert not _runs(int(report.read_text(encoding="utf-8")))
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and not a zombie that its new parent has yet to reap."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

@@ -1,0 +1,216 @@
+import socket
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import Invalid
+from app.inference import outbound
+from app.inference.outbound import Address, Policy
+from tests.inference.model_server import ModelServer, serving
+
+NOTHING = Policy.read([])
+
+ODD = [
+    "",
+    "models.example.org",
+    "//models.example.org",
+    "ftp://models.example.org",
+    "file:///etc/passwd",
+    "http://",
+    "http:///v1",
+    "http://user@models.example.org",
+    "http://user:pass@models.example.org",
+    "http://models.example.org@127.0.0.1",
+    "http://127.0.0.1#@models.example.org",
+    "http://models.example.org#@127.0.0.1",
+    "http://models.example.org?x=1",
+    "http://models.example.org/v1?x",
+    "http://models.example.org\\@127.0.0.1",
+    "http:\\\\models.example.org",
+    "http://models.example.org\t/v1",
+    "http://models.example.org\n/v1",
+    "http://models.example.org\r\nHost: x",
+    "http://models.example.org/v1\x00",
+    "http://mod els.example.org",
+    "http://models.example.org:0",
+    "http://models.example.org:65536",
+    "http://models.example.org:099999",
+    "http://models.example.org:80:80",
+    "http://models.example.org:",
+    "http://models.example.org:http",
+    "http://models。example。org",
+    "http://mödels.example.org",
+    "http://ⓔxample.org",
+    "http://models..example.org",
+    "http://.example.org",
+    "http://-example.org",
+    "http://example.org.",
+    "http://2130706433",
+    "http://0x7f000001",
+    "http://0x7f.0.0.1",
+    "http://017700000001",
+    "http://0177.0.0.1",
+    "http://127.1",
+    "http://127.0.1",
+    "http://127.0.0.01",
+    "http://256.0.0.1",
+    "http://1.2.3.4.5",
+    "http://example.123",
+    "http://example.0x1f",
+    "http://[::1",
+    "http://::1",
+    "http://[::1%25eth0]",
+    "http://[fe80::1%eth0]",
+    "http://[::ffff:127.0.0.1.5]",
+    "http://[gggg::]",
+    "http://[]",
+    "http://models.example.org/../admin",
+    "http://models.example.org/./v1",
+    "http://models.example.org/%2e%2e/admin",
+    "http://models.example.org/v1 ",
+    "http://models.example.org/<script>",
+    "javascript:alert(1)",
+    "gopher://127.0.0.1:6379/_x",
+    "http://" + "a" * 64 + ".org",
+    "http://" + "a." * 140 + "org",
+]
+
+
+@pytest.mark.parametrize("url", [url for url in ODD if url.strip(" ") == url])
+def test_an_odd_address_is_refused(url: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        outbound.read(url)
+
+    assert refused.value.errors[0].pointer == "#/base_url"
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "written"),
+    [
+        (
+            "https://Models.Example.org/v1/",
+            Address("https", "models.example.org", 443, "/v1"),
+            "https://models.example.org/v1",
+        ),
+        ("HTTP://a.b:8000", Address("http", "a.b", 8000, ""), "http://a.b:8000"),
+        (" http://localhost:80/v1 ", Address("http", "localhost", 80, "/v1"), "http://localhost/v1"),
+        ("http://[0:0:0:0:0:0:0:1]:9/v1", Address("http", "::1", 9, "/v1"), "http://[::1]:9/v1"),
+        ("http://192.0.2.10/v1", Address("http", "192.0.2.10", 80, "/v1"), "http://192.0.2.10/v1"),
+    ],
+)
+def test_an_address_is_rebuilt_from_its_parts(url: str, address: Address, written: str) -> None:
+    assert outbound.read(url) == address
+    assert str(address) == written
+    assert outbound.read(written) == address
+
+
+@given(st.text(alphabet="htps:/[]@#?\\.%0127fx-ae\t\n", max_size=40))
+def test_what_is_accepted_is_what_the_client_dials(url: str) -> None:
+    try:
+        address = outbound.read("http://" + url)
+    except Invalid:
+        return
+    dialled = httpx2.URL(str(address))
+
+    assert (dialled.host, dialled.port or 80) == (address.host, address.port)
+
+
+# fmt: off
+PRIVATE = [
+    "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",  # noqa: S104 - an address to refuse
+    "100.64.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "198.18.0.1", "192.0.0.8", "192.0.2.1",
+    "::", "::1", "fe80::1", "fc00::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+    "::127.0.0.1", "::10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1", "2002:7f00:1::", "2002:a00:1::",
+    "2001::1", "2001:0:7f00:1::", "2001:db8::1", "fe80::1%eth0", "fec0::1",
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("address", [*PRIVATE, "not an address"])
+def test_only_public_addresses_may_be_called(address: str) -> None:
+    assert not NOTHING.permits("models.example.org", 443, address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_public_addresses_may_be_called(address: str) -> None:
+    assert NOTHING.permits("models.example.org", 443, address)
+
+
+@pytest.mark.parametrize(
+    ("entry", "host", "port", "address", "permitted"),
+    [
+        ("localhost:8000", "localhost", 8000, "127.0.0.1", True),
+        ("localhost:8000", "localhost", 8001, "127.0.0.1", False),
+        ("localhost:8000", "elsewhere", 8000, "127.0.0.1", False),
+        ("gpu-box", "gpu-box", 1234, "10.0.0.4", True),
+        ("GPU-Box:80", "gpu-box", 80, "10.0.0.4", True),
+        ("10.0.0.0/24", "anything", 80, "10.0.0.4", True),
+        ("10.0.0.0/24", "anything", 80, "10.0.1.4", False),
+        ("10.0.0.0/24", "anything", 80, "::ffff:10.0.0.4", True),
+        ("127.0.0.1", "127.0.0.1", 80, "127.0.0.1", True),
+        ("[::1]:9", "::1", 9, "::1", True),
+        ("[::1]:9", "::1", 8, "::1", False),
+        ("::1", "::1", 8, "::1", True),
+    ],
+)
+def test_the_operator_can_list_private_servers(entry: str, host: str, port: int, address: str, permitted: bool) -> None:
+    assert Policy.read([entry]).permits(host, port, address) is permitted
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.0/99", "host:port", "10.0.0.1/8"])
+def test_a_wrong_list_stops_the_start(entry: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Policy.read([entry])
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with serving(lambda _: "x") as started:
+        yield started
+
+
+def call(policy: Policy, url: str, resolver: outbound.Resolver) -> None:
+    transport = outbound.Transport(policy, total_seconds=2, max_bytes=1000, connections=2, resolver=resolver)
+    with httpx2.Client(transport=transport, trust_env=False) as client:
+        client.get(url)
+
+
+def test_a_name_is_resolved_once_and_the_checked_address_is_dialled(server: ModelServer) -> None:
+    looked_up: list[str] = []
+
+    def rebinding(host: str, _port: int) -> list[str]:
+        looked_up.append(host)
+        return ["127.0.0.1"] if len(looked_up) == 1 else ["10.0.0.1"]
+
+    call(Policy.read(["127.0.0.1/32"]), f"http://models.example.org:{server.port}/v1", rebinding)
+
+    assert looked_up == ["models.example.org"]
+    assert server.calls[0].headers["Host"] == f"models.example.org:{server.port}"
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["8.8.8.8", "127.0.0.1"], ["::ffff:127.0.0.1"]])
+def test_one_private_address_spoils_a_name(server: ModelServer, addresses: list[str]) -> None:
+    with pytest.raises(outbound.NotAllowed):
+        call(NOTHING, f"http://models.example.org:{server.port}/v1", lambda *_: addresses)
+
+    assert server.calls == []
+
+
+def test_an_address_written_as_a_number_is_checked_too(server: ModelServer) -> None:
+    with pytest.raises(outbound.NotAllowed):
+        call(NOTHING, f"http://127.0.0.1:{server.port}/v1", outbound.resolve)
+
+    assert server.calls == []
+
+
+def test_a_name_that_means_nothing_is_a_failed_connection() -> None:
+    def unknown(_host: str, _port: int) -> list[str]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    with pytest.raises(httpx2.TransportError, match="cannot be resolved"):
+        call(NOTHING, "http://models.example.org/v1", unknown)
+    with pytest.raises(httpx2.TransportError, match="no address"):
+        call(NOTHING, "http://models.example.org/v1", lambda *_: [])

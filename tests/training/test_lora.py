@@ -1,0 +1,155 @@
+"""What the training loop claims: the shortcuts change nothing, and only the answer is learned."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.inference.generator import Message
+from app.inference.tokens import TokenRow
+from app.training.recipe import Recipe
+from tests import tiny
+
+pytestmark = pytest.mark.torch
+
+RECIPE = Recipe(rank=4, alpha=8, learning_rate=1e-2, batch_rows=4, epochs=3, precision="float32")
+TOLD = "Say the first word of the question twice, and nothing else."
+
+
+def rows(loaded: Any, count: int, told: str = TOLD) -> list[TokenRow]:
+    from app.inference import tokens
+
+    made = []
+    for row in tiny.rows(count, 0):
+        asked: Any = row["messages"]
+        turns = [Message("system", told), Message("user", asked[0]["content"])]
+        made.append(tokens.training_row(loaded.tokenizer, turns, str(row["target"])))
+    return made
+
+
+def learner(model: Path, recipe: Recipe = RECIPE, count: int = 12) -> Any:
+    from app.inference import loading
+    from app.training import lora
+
+    loaded = loading.load(model, None, "float32", attention="eager")
+    made = rows(loaded, count)
+    return lora.Learner(loaded, recipe, made, made[:4])
+
+
+def gradients(made: Any, batch: Sequence[TokenRow]) -> tuple[float, dict[str, Any]]:
+    made.model.train()
+    loss = made.loss_sum(batch)
+    loss.backward()
+    found = {name: p.grad.clone() for name, p in made.learned.items()}
+    for p in made.learned.values():
+        p.grad = None
+    return float(loss.detach()), found
+
+
+def test_sharing_the_beginning_changes_neither_loss_nor_gradients(tiny_model: Path) -> None:
+    import torch
+
+    made = learner(tiny_model)
+    list(made.run(0))[:2]  # B is no longer zero, so that A has gradients too
+    shared = made.shared
+    assert shared >= 16
+    with_it = gradients(made, made.train[:6])
+    made.shared = 0
+    without = gradients(made, made.train[:6])
+
+    assert with_it[0] == pytest.approx(without[0], rel=1e-5)
+    for name, gradient in with_it[1].items():
+        torch.testing.assert_close(gradient, without[1][name], rtol=1e-3, atol=1e-5)
+
+
+def test_a_batch_of_one_is_trained_without_sharing(tiny_model: Path) -> None:
+    made = learner(tiny_model, replace(RECIPE, batch_rows=1, max_steps=2))
+
+    assert [step.step for step in made.run(0)] == [1, 2]
+
+
+def test_only_the_completion_and_its_stop_token_are_trained(tiny_model: Path) -> None:
+    """Although padding is the stop token in this model."""
+    from app.training import lora
+
+    made = learner(tiny_model)
+    batch = made.train[:5]
+    for shared in (0, made.shared):
+        inputs, labels = lora.padded(batch, shared, made.loaded.tokenizer.pad_token_id)
+        for number, row in enumerate(batch):
+            trained = labels[number][labels[number] != lora.NO_TARGET].tolist()
+            assert trained == row.completion
+            assert trained[-1] == made.loaded.tokenizer.eos_token_id
+            assert trained.count(made.loaded.tokenizer.eos_token_id) == 1
+            first = int((labels[number] != lora.NO_TARGET).nonzero()[0])
+            assert inputs[number, : first + 1].tolist() == row.prompt[shared:]
+
+
+def test_the_loss_falls_and_the_base_stays_as_it_is(tiny_model: Path) -> None:
+    import torch
+
+    made = learner(tiny_model, replace(RECIPE, epochs=10))
+    frozen = {name: p for name, p in made.model.named_parameters() if not p.requires_grad}
+    before = {name: p.clone() for name, p in frozen.items()}
+    steps = list(made.run(0))
+
+    assert steps[-1].loss < steps[0].loss - 0.2
+    assert all(p.grad is None for p in frozen.values())
+    assert all(torch.equal(p, before[name]) for name, p in frozen.items())
+
+
+def test_a_saved_adapter_loads_to_the_same_loss(tiny_model: Path, tmp_path: Path) -> None:
+    from app.inference import folders, loading
+
+    made = learner(tiny_model)
+    list(made.run(0))
+    loss = sum(part for part, _ in made.dev_losses())
+    made.save(tmp_path)
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    made.export(folder, tmp_path / "masters.safetensors", "someone/tiny", None)
+
+    assert not list(folders.adapter_faults(folder))
+    again = loading.adapted(loading.load(tiny_model, None, "float32", attention="eager"), folder)
+    made.model, made.inner = again.model, again.model.get_base_model()
+    assert sum(part for part, _ in made.dev_losses()) == pytest.approx(loss, rel=1e-6)
+    merged = again.model.merge_and_unload()
+    made.model, made.inner = merged, merged
+    assert sum(part for part, _ in made.dev_losses()) == pytest.approx(loss, rel=1e-4)
+
+
+def test_bfloat16_learns_with_masters_in_32_bits(tiny_model: Path) -> None:
+    import torch
+
+    from app.inference import loading
+    from app.training import lora
+
+    loaded = loading.load(tiny_model, None, "bfloat16", attention="eager")
+    made = lora.Learner(loaded, replace(RECIPE, epochs=10), rows(loaded, 12), rows(loaded, 4))
+    steps = list(made.run(0))
+
+    assert steps[-1].loss < steps[0].loss - 0.2
+    assert {p.dtype for p in made.learned.values()} == {torch.bfloat16}
+    assert {p.dtype for p in made.masters.values()} == {torch.float32}
+
+
+def test_an_adapter_with_values_that_are_no_numbers_is_not_handed_out(tiny_model: Path, tmp_path: Path) -> None:
+    from app.training import lora
+
+    made = learner(tiny_model)
+    next(iter(made.masters.values()))[0, 0] = float("inf")
+    made.save(tmp_path)
+
+    with pytest.raises(lora.Diverged, match="not numbers"):
+        made.export(tmp_path, tmp_path / "masters.safetensors", "someone/tiny", None)
+    assert not (tmp_path / "adapter_model.safetensors").exists()
+
+
+def test_attention_only_learns_fewer_layers(tiny_model: Path) -> None:
+    everything = learner(tiny_model)
+    attention = learner(tiny_model, replace(RECIPE, targets="attention"))
+
+    assert {name.split(".")[-4] for name in attention.learned} <= {"q_proj", "k_proj", "v_proj", "o_proj", "self_attn"}
+    assert attention.adapter_parameters < everything.adapter_parameters

@@ -1,0 +1,71 @@
+"""What a run will take: counted where it can be, measured where it must be, and refused before it costs anything."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.training import preflight
+from app.training.preflight import RowSize, Sizes
+from app.training.recipe import Recipe
+
+RECIPE = Recipe(batch_rows=4, epochs=3, max_row_tokens=100)
+
+
+def sizes(*totals: int, dev: int = 5) -> Sizes:
+    rows = [RowSize(str(number), total - 10, 10) for number, total in enumerate(totals)]
+    return Sizes(rows, [RowSize("d", 20, 10)] * dev, context=512)
+
+
+def test_steps_and_tokens_follow_from_the_rows_that_fit() -> None:
+    found = preflight.report(RECIPE, sizes(*[50] * 9, 101))
+
+    assert found["train"] == {"rows": 9, "tokens": 450, "trained_tokens": 90}
+    assert (found["left_out"], found["steps_per_epoch"], found["steps"]) == (1, 3, 9)
+    assert found["longest"][0] == {"id": "9", "prompt": 91, "completion": 10}
+
+
+def test_a_limit_of_steps_shortens_the_estimate() -> None:
+    short = dataclasses.replace(RECIPE, max_steps=3)
+    whole = preflight.report(RECIPE, sizes(*[50] * 12))
+    cut = preflight.report(short, sizes(*[50] * 12))
+
+    assert preflight.seconds(RECIPE, whole, 100, 2) == pytest.approx(15 + 18 + 13 * 2)
+    assert preflight.seconds(short, cut, 100, 2) == pytest.approx(15 + 6 + 5 * 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "extra", "reason"),
+    [
+        (sizes(200, 300), {}, "No training row is short enough"),
+        (Sizes([RowSize("4", 20, 1)], [RowSize("d", 9, 2)], 512), {}, "nothing to learn after the prompt (rows 4)"),
+        (sizes(50, dev=0), {}, "no dev row"),
+        (sizes(50), {"memory": {"weights": 9_000_000_000}}, "needs about 9.0 GB of memory and 8.0 GB are free"),
+        (sizes(50), {"seconds": 15_000.0}, "about 250 minutes, and the recipe allows 240"),
+    ],
+)
+def test_a_run_that_cannot_work_is_refused_with_its_numbers(given: Sizes, extra: dict[str, Any], reason: str) -> None:
+    found = preflight.report(RECIPE, given) | extra
+
+    assert reason in " ".join(preflight.blockers(RECIPE, found, 8_000_000_000))
+
+
+def test_a_run_that_fits_has_no_blockers() -> None:
+    assert not list(preflight.blockers(RECIPE, preflight.report(RECIPE, sizes(50, 60)), 8_000_000_000))
+
+
+@pytest.mark.torch
+def test_the_probe_measures_and_learns_nothing(run: Any) -> None:
+    from app.training import order as orders
+    from app.training import probe
+
+    before = {path.name: path.read_bytes() for path in Path(run.model).iterdir()}
+    found = probe.probe(orders.from_subject(run.subject()), run.model, run.rows, 1)
+
+    assert found["train"]["rows"] == 24
+    assert found["samples"][0]["completion"].endswith("<|im_end|>")
+    assert found["samples"][0]["prompt"].startswith("<|im_start|>system\nSay the first word twice.")
+    assert found["tokens_per_second"] > 0
+    assert set(found["memory"]) == {"weights", "adapter", "activations", "logits"}
+    assert before == {path.name: path.read_bytes() for path in Path(run.model).iterdir()}
