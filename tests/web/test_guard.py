@@ -134,7 +134,7 @@ def test_a_host_that_is_not(people: People, host: str) -> None:
     assert host not in answer.text or len(host) < 4
 
 
-def test_a_name_that_the_operator_set_is_ours(tmp_path: object) -> None:
+def test_a_name_that_the_operator_set_is_ours() -> None:
     assert known_host(["tunegate.example:8443"], frozenset({"tunegate.example"}))
     assert not known_host(["tunegate.example", "evil.example"], frozenset({"tunegate.example"}))
     assert not known_host([], frozenset({"tunegate.example"}))
@@ -208,7 +208,7 @@ def test_streams_pass_through(app: Web, people: People) -> None:
     assert people.anonymous().get("/echo").headers["cache-control"] == "private, max-age=5"
 
 
-def test_https_is_remembered_for_two_years(tmp_path: object, people: People) -> None:
+def test_https_is_remembered_for_two_years(people: People) -> None:
     secure = People(small_app(cheap(people.context.settings.data / "tls", public_url="https://tunegate.example")))
 
     answer = secure.anonymous(Host="tunegate.example").get("/problems/conflict")
