@@ -78,14 +78,7 @@ def card(facts: CardFacts) -> str:
         *([_row(facts.adapter)] if facts.adapter else []),
         "",
         facts.compared.words if facts.compared else "The adapter could not be compared.",
-        *(
-            [
-                f"Compared with: {facts.compared_with}. {facts.compared.test}, p = {facts.compared.p:.3g}; "
-                f"{len(facts.compared.fixed)} rows fixed, {len(facts.compared.broken)} broken.",
-            ]
-            if facts.compared
-            else []
-        ),
+        *([_compared_line(facts.compared_with, facts.compared)] if facts.compared else []),
         "",
         "The intervals cover the test rows, not other training seeds. Nothing was measured outside this task.",
         "",
@@ -98,19 +91,19 @@ def card(facts: CardFacts) -> str:
         "```",
         "",
         "```",
-        f"vllm serve {facts.base_model} --enable-lora --max-lora-rank {rank} --lora-modules adapter=PATH_OF_THIS_FOLDER",
+        f"vllm serve {facts.base_model} --enable-lora --max-lora-rank {rank} --lora-modules adapter=THIS_FOLDER",
         "```",
         "",
-        "llama.cpp: `convert_lora_to_gguf.py PATH_OF_THIS_FOLDER`; Ollama: `FROM` the base, `ADAPTER` this folder.",
+        "llama.cpp: `convert_lora_to_gguf.py THIS_FOLDER`; Ollama: `FROM` the base, `ADAPTER` this folder.",
         "",
         "## How it was made",
         "",
-        f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on the answers only, training run "
-        f"{facts.training_id}, {facts.made_on}.",
+        f"{facts.train_rows:,} training rows (`{facts.data_sha256}`), loss on the answers only.",
+        f"Training run {facts.training_id}, {facts.made_on}.",
         "",
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in facts.recipe.items()),
         "",
-        "`evaluation.json` has every arm, `decision.json` the approval, `training.json` the run, `SHA256SUMS` the hashes.",
+        "`evaluation.json` has every arm, `decision.json` the approval, `training.json` the run.",
         "",
     ]
     return "\n".join(lines)
@@ -119,6 +112,8 @@ def card(facts: CardFacts) -> str:
 def _model_index(facts: CardFacts) -> list[str]:
     if facts.adapter is None:
         return []
+    name = facts.metric.replace("_", " ")
+    interval = f"{facts.adapter.low:.4f} to {facts.adapter.high:.4f}"
     return [
         "model-index:",
         f"- name: {json.dumps(facts.name)}",
@@ -131,9 +126,15 @@ def _model_index(facts: CardFacts) -> list[str]:
         "    metrics:",
         f"    - type: {facts.metric}",
         f"      value: {facts.adapter.score:.4f}",
-        f"      name: {facts.metric.replace('_', ' ')} (n={facts.adapter.rows}, 95 % interval "
-        f"{facts.adapter.low:.4f} to {facts.adapter.high:.4f})",
+        f"      name: {name} (n={facts.adapter.rows}, 95 % interval {interval})",
     ]
+
+
+def _compared_line(other: str, compared: Comparison) -> str:
+    return (
+        f"Compared with: {other}. {compared.test}, p = {compared.p:.3g}; "
+        f"{len(compared.fixed)} rows fixed, {len(compared.broken)} broken."
+    )
 
 
 def _row(arm: ArmFacts) -> str:
