@@ -162,7 +162,7 @@ class Tally:
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:
         """From what `tallied` made."""
-        return cls(found["score"], found["n"], found["errors"], found["mean_prompt_tokens"])
+        return cls(found["score"], found["n"], found["errors"], found.get("mean_prompt_tokens", 0.0))
 
     @property
     def error_rate(self) -> float:

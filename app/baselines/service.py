@@ -301,7 +301,7 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
         Invalid: there are no new instructions.
     """
     baseline = _open(session, baseline_id)
-    best = best_arm(baseline)
+    best = store.leading(baseline)
     if best is None or baseline.concluded_at is None:
         raise Conflict("Let the first run finish: a revision starts from the arm that did best.")
     text = instructions.strip()
@@ -316,7 +316,7 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
             [FieldError("#/instructions", "These instructions have been tried already. Change them first.")],
         )
     number = 1 + sum(arm.family == "revised_prompt" for arm in baseline.arms)
-    new = arms.revised(text, _value(best), number)
+    new = arms.revised(text, store.value(best), number)
     row = ArmRow(family=new.family, name=new.name, title=new.title, settings={**new.settings, **_dtype(baseline)})
     baseline.arms.append(row)
     baseline.concluded_at = None
@@ -420,10 +420,6 @@ def instructions_of(baseline: BaselineRow, arm: ArmRow) -> str:
     return str(arm.settings.get("instructions", baseline.instructions))
 
 
-def _value(arm: ArmRow) -> Arm:
-    return Arm(arm.family, arm.name, arm.title, arm.settings)
-
-
 def _dtype(baseline: BaselineRow) -> dict[str, Any]:
     """The precision of a local model, once it is known: every arm of a run uses the same."""
     return next(({"dtype": arm.settings["dtype"]} for arm in baseline.arms if "dtype" in arm.settings), {})
@@ -437,34 +433,15 @@ def _has_errors(arm: ArmRow) -> bool:
     return bool(_errors(arm.dev) or _errors(arm.test))
 
 
-def tallies(baseline: BaselineRow) -> list[tuple[Arm, Tally]]:
-    """Dev results of every arm that has been measured."""
-    return [(_value(arm), Tally.of(arm.dev)) for arm in baseline.arms if arm.dev is not None]
-
-
-def best_arm(baseline: BaselineRow) -> ArmRow | None:
-    """The arm with the best dev result; see `arms.best`."""
-    best = arms.best(tallies(baseline))
-    return next((arm for arm in baseline.arms if best and arm.name == best.name), None)
-
-
-def winning_arm(baseline: BaselineRow) -> ArmRow | None:
-    """The best arm, once its test result stands and may be used."""
-    best = best_arm(baseline)
-    if baseline.concluded_at is None or best is None or best.test is None or not Tally.of(best.test).known:
-        return None
-    return best
-
-
 def winning_instructions(baseline: BaselineRow) -> str:
     """What training rows and the adapter are asked with: those of the winning arm, the run's own until there is one."""
-    best = winning_arm(baseline)
+    best = store.best(baseline)
     return instructions_of(baseline, best) if best else baseline.instructions
 
 
 def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     """How many failed rows people put down to which cause; a row counts once, by the word about the best arm first."""
-    best = best_arm(baseline)
+    best = store.leading(baseline)
     asked = [arm for arm in baseline.arms if arm.family not in ("trivial", "adapter")]
     word: dict[int, str] = {}
     for answer in sorted(
@@ -478,13 +455,13 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     """What the measurement says in the words of the case file (decision rules, section 7); empty before the first."""
     baseline = store.current(session, assessment_id)
     dataset = dataset_store.current(session, assessment_id)
-    if baseline is None or dataset is None or baseline.dataset_id != dataset.id or not tallies(baseline):
+    if baseline is None or dataset is None or baseline.dataset_id != dataset.id or not store.tallies(baseline):
         return {}
     assessment = assessment_store.get(session, assessment_id)
-    tried = arms.done(tallies(baseline))
+    tried = arms.done(store.tallies(baseline))
     found: dict[str, Any] = {"metric_set_before_baseline": _set_before(assessment, baseline)}
     part: dict[str, Any] = {"arms": tried, "revised": "revised_prompt" in tried}
-    if best := winning_arm(baseline):
+    if best := store.best(baseline):
         test = best.test or {}
         part["best_arm"] = best.family
         part["error_rate"] = Tally.of(test).error_rate
@@ -492,7 +469,7 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
             part |= {"passed": test["passed"], "total": test["n"]}
         else:
             part |= {"score": test["score"], "low": test["low"], "high": test["high"]}
-        found["winning_prompt_tokens"] = round(test["mean_prompt_tokens"])
+        found["winning_prompt_tokens"] = round(test.get("mean_prompt_tokens", 0))
     found["baseline"] = part
     counted = failure_causes(session, baseline)
     if any(counted.values()):
@@ -526,7 +503,7 @@ class Outlook:
 
 def outlook(baseline: BaselineRow, test_rows: int) -> Outlook:
     draws = [arm.dev["score"] for arm in baseline.arms if arm.family == "few_shot_random" and arm.dev]
-    best = winning_arm(baseline)
+    best = store.best(baseline)
     to_settle = None
     rows = test_rows
     if best and best.test and baseline.target is not None:

@@ -9,6 +9,8 @@ from sqlalchemy import CursorResult, Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, selectinload
 
+from app.baselines import arms
+from app.baselines.arms import Arm, Tally
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.errors import NotFound
 
@@ -52,6 +54,30 @@ def arm(session: Session, arm_id: int) -> ArmRow:
     if found is None:
         raise NotFound("There is no such arm.")
     return found
+
+
+def value(row: ArmRow) -> Arm:
+    """An arm as the pure rules know it."""
+    return Arm(row.family, row.name, row.title, row.settings)
+
+
+def tallies(baseline: BaselineRow) -> list[tuple[Arm, Tally]]:
+    """Dev results of every arm that has been measured."""
+    return [(value(row), Tally.of(row.dev)) for row in baseline.arms if row.dev is not None]
+
+
+def leading(baseline: BaselineRow) -> ArmRow | None:
+    """The arm with the best dev result; see `arms.best`."""
+    first = arms.best(tallies(baseline))
+    return next((row for row in baseline.arms if first and row.name == first.name), None)
+
+
+def best(baseline: BaselineRow) -> ArmRow | None:
+    """The best arm, once its test result stands and may be used: what an adapter has to beat."""
+    first = leading(baseline)
+    if baseline.concluded_at is None or first is None or first.test is None or not Tally.of(first.test).known:
+        return None
+    return first
 
 
 # ---------------------------------------------------------------- answers
