@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
-from app.inference import bundled
 
 
 class ModelRow(Base):
@@ -34,15 +33,6 @@ class ModelRow(Base):
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
-
-    @property
-    def public_name(self) -> str:
-        """What an adapter may say that it belongs to: never a path or an address."""
-        return bundled.MODEL if self.kind == "bundled" else self.reference if self.kind == "endpoint" else self.name
-
-    @property
-    def revision(self) -> str:
-        return bundled.REVISION if self.kind == "bundled" else ""
 
     @property
     def trainable(self) -> bool:

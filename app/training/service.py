@@ -19,6 +19,7 @@ from app.gate import service as gate
 from app.gate import store as gate_store
 from app.gate import subject
 from app.gate.tables import RecipeRow
+from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.jobs import service as jobs
@@ -126,7 +127,7 @@ def plan(session: Session, assessment_id: int) -> Plan:
         raise Conflict(f"{model.name} is not prepared yet. Open Models and press Prepare.")
     baseline = baseline_store.current(session, assessment_id)
     told = baselines.winning_instructions(baseline) if baseline else ""
-    part = orders.training_part(recipe, told, model.public_name, model.revision, model.files)
+    part = orders.training_part(recipe, told, *models.public_name(model), model.files)
     digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
     return Plan(row, recipe, dataset, model, part, digest)
 
