@@ -1,7 +1,6 @@
 """What a worker does for a preflight and for a training run. torch is only in the processes that it starts."""
 
 import json
-import os
 import tempfile
 import time
 import zipfile
@@ -27,7 +26,6 @@ from app.inference.generator import Unusable
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.training import preflight as preflights
-from app.training import recipe as recipes
 from app.training import service, store
 from app.training.checkpoints import Corrupt, Shelf
 from app.training.launchers import Launcher, Local, Process, Running, last_words
@@ -37,9 +35,13 @@ from app.training.tables import TrainingRow
 FLUSH = 1.0  # seconds between two writes of metrics
 STALLED = 1800.0  # seconds without a word from the trainer
 CRASHES = 3  # in a row without a new checkpoint between them
-CAUSES = {
-    Exit.DIVERGED: "diverged", Exit.MEMORY: "memory", Exit.DISK: "disk", Exit.TIME: "time", Exit.BUSY: "busy",
-}  # fmt: skip
+CAUSES: Mapping[int, str] = {
+    Exit.DIVERGED: "diverged",
+    Exit.MEMORY: "memory",
+    Exit.DISK: "disk",
+    Exit.TIME: "time",
+    Exit.BUSY: "busy",
+}
 
 
 # ---------------------------------------------------------------- preflight
@@ -165,8 +167,8 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
         claim.check()  # it was asked to stop: that is what is said, not how it ended
         if code in {Exit.NO_TOKEN, Exit.REFUSED}:
             raise Refused(seen.text)
-        if code in CAUSES.values() or code in CAUSES:
-            _note(claim, cause=CAUSES[Exit(code)])
+        if cause := CAUSES.get(code):
+            _note(claim, cause=cause)
             raise Failed(seen.text)
         crashes = 1 if seen.checkpoint > stored else crashes + 1
         stored = max(stored, seen.checkpoint)
@@ -174,9 +176,7 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
         claim.log(f"{why} {last_words(run / 'trainer.log')}".strip())
         if crashes >= CRASHES:
             _note(claim, cause="crash")
-            raise Failed(
-                f"{why} It was started {CRASHES} times without getting further. {last_words(run / 'trainer.log')}"
-            )
+            raise Failed(f"{why} It was started {CRASHES} times without getting further; its log has the details.")
 
 
 def _order(claim: Claim) -> dict[str, Any]:
@@ -274,8 +274,8 @@ def _flush(claim: Claim, seen: Seen, attempt: int) -> None:
     if steps:
         claim.report(_progress(seen, steps[-1]), now=True)
     elif events[-1]["event"] == "started":
-        claim.report({"stage": "Measuring where the model starts", "done": events[-1]["step"], "total": events[-1]["of"],
-                      "unit": "steps"}, now=True)  # fmt: skip
+        progress = {"done": events[-1]["step"], "total": events[-1]["of"], "unit": "steps"}
+        claim.report({"stage": "Measuring where the model starts", **progress}, now=True)
 
 
 def _store(session: Session, training_id: int, attempt: int, event: Mapping[str, Any]) -> None:
@@ -291,27 +291,30 @@ def _store(session: Session, training_id: int, attempt: int, event: Mapping[str,
 
 
 def _line(event: Mapping[str, Any]) -> str:
-    """What goes into the log that people read."""
-    match event["event"]:
-        case "started":
-            begun = f"from the checkpoint of step {event['step']}" if event["step"] else "from the start"
-            return (
-                f"Attempt {event['attempt']} begins {begun}: {event['train_rows']} rows, {event['of']} steps, "
-                f"{event['dtype']}, {event['shared_tokens']} tokens shared by all prompts"
-                + (f", {event['left_out']} rows left out for their length" if event["left_out"] else "")
-                + "."
-            )
-        case "dev":
-            return f"Step {event['step']}: dev loss {event['loss']:.4f} (best {event['best_loss']:.4f} at {event['best_step']})."
-        case "checkpoint":
-            return f"Step {event['step']}: checkpoint stored."
-        case "log":
-            return str(event["line"])
-        case "ended":
-            return str(event["text"])
-        case "done":
-            return f"Training is done; the adapter of step {event['best_step']} is kept."
-    return ""
+    """What goes into the log that people read; steps are in the chart."""
+    match event:
+        case {"event": "started"}:
+            line = _started(event)
+        case {"event": "dev", "step": step, "loss": loss, "best_loss": best, "best_step": at}:
+            line = f"Step {step}: dev loss {loss:.4f} (best {best:.4f} at {at})."
+        case {"event": "checkpoint", "step": step}:
+            line = f"Step {step}: checkpoint stored."
+        case {"event": "log", "line": line} | {"event": "ended", "text": line}:
+            pass
+        case {"event": "done", "best_step": step}:
+            line = f"Training is done; the adapter of step {step} is kept."
+        case _:
+            line = ""
+    return str(line)
+
+
+def _started(event: Mapping[str, Any]) -> str:
+    begun = f"from the checkpoint of step {event['step']}" if event["step"] else "from the start"
+    left_out = f", {event['left_out']} rows left out for their length" if event["left_out"] else ""
+    return (
+        f"Attempt {event['attempt']} begins {begun}: {event['train_rows']} rows, {event['of']} steps, "
+        f"{event['dtype']}, {event['shared_tokens']} tokens shared by all prompts{left_out}."
+    )
 
 
 def _progress(seen: Seen, step: Mapping[str, Any]) -> dict[str, Any]:
@@ -401,7 +404,7 @@ def _note(claim: Claim, **facts: Any) -> None:
 
 
 def _close(claim: Claim, state: str) -> None:
-    """Give the run its last state, if this attempt still owns the job. Not through the claim: a cancelled one is shut."""
+    """Give the run its last state if this attempt still owns the job; the door of a cancelled claim is shut."""
     with writing(claim.engine) as session:
         if job_store.get(session, claim.job_id).attempt == claim.attempt:
             store.close(session, claim.subject_id, state)

@@ -256,3 +256,21 @@ def note(session: Session, training_id: int, **facts: Any) -> TrainingRow:
     row = store.get(session, training_id)
     row.training_facts = {**row.training_facts, **facts}
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class Prospects:
+    """What the page of the step says before a launch. missing: why there can be no preflight, or empty."""
+
+    checked: bool
+    missing: str
+    reasons: Sequence[str]
+
+
+def prospects(session: Session, assessment_id: int) -> Prospects:
+    """Where a launch stands."""
+    try:
+        checked, missing = plan(session, assessment_id).checked, ""
+    except Conflict as conflict:
+        checked, missing = False, conflict.detail
+    return Prospects(checked, missing, reasons_against(session, assessment_id))
