@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from app.errors import Invalid, Refusal
 
@@ -138,3 +138,6 @@ class Blobs:
         except Damaged:
             return False
         return digest.hexdigest() == sha256
+
+    def damaged(self, sha256: str) -> NoReturn:
+        raise Damaged(f"A stored file was changed on the disk ({sha256[:12]}...). Tell the operator; nothing was sent.")

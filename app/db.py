@@ -96,5 +96,5 @@ def writing(engine: Engine) -> Iterator[Session]:
 def reading(engine: Engine) -> Iterator[Session]:
     """A consistent view for reading; a write in it is an error of the database."""
     with Session(engine.execution_options(postgresql_readonly=True), expire_on_commit=False) as session:
+        # Closing gives the connection back and undoes nothing in memory: what was read stays readable afterwards.
         yield session
-        session.rollback()

@@ -28,6 +28,7 @@ from app.settings import Settings
 
 log = logging.getLogger("tunegate.worker")
 
+Body = Callable[[Claim], None]
 VERSION = "0.1"
 # Kind of job -> where its body is. Named as text and imported at the first job, so that the worker is up in a moment.
 BODIES = {
@@ -41,10 +42,13 @@ BODIES = {
 
 
 class Worker:
-    """One worker of one installation. `slot` keeps several on one host apart."""
+    """One worker of one installation. `slot` keeps several on one host apart; `bodies` finds a kind's work."""
 
-    def __init__(self, settings: Settings, slot: str, queues: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, slot: str, queues: Sequence[str], bodies: Callable[[str], Body] | None = None
+    ) -> None:
         self.settings = settings
+        self.body = bodies or body
         self.name = f"{socket.gethostname()}:{slot}"
         self.queues = tuple(queues)
         self.engine: Engine = make_engine(settings.url)
@@ -183,7 +187,7 @@ class Worker:
     def _run(self, kind: str, claim: Claim) -> None:
         status, failure = Status.DONE, None
         try:
-            body(kind)(claim)
+            self.body(kind)(claim)
         except claims.Fenced:
             log.warning("job %s attempt %s was taken over; its result is dropped", claim.job_id, claim.attempt)
             return
@@ -224,9 +228,9 @@ class Worker:
                 service.say(session, store.get(session, claim.job_id), "status", {"status": Status.QUEUED})
 
 
-def body(kind: str) -> Callable[[Claim], None]:
+def body(kind: str) -> Body:
     module, _, name = BODIES[kind].partition(":")
-    function: Callable[[Claim], None] = getattr(import_module(module), name)
+    function: Body = getattr(import_module(module), name)
     return function
 
 

@@ -6,6 +6,7 @@ The database is a copy of one that the real migrations made, so that every test 
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -48,8 +49,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite database; tests get copies."""
     path = tmp_path_factory.mktemp("template") / "tunegate.db"
     schema.migrate(f"sqlite:///{path}")
-    with make_engine(f"sqlite:///{path}").connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
     return path
 
 

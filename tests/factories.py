@@ -76,7 +76,7 @@ class Make:
 
     def user(self, role: Role = Role.AUTHOR, name: str = "", **different: Any) -> UserRow:
         number = self._next()
-        keeper = Passwords(self.settings)
+        keeper = Passwords(self.settings.hash_time, self.settings.hash_memory)
         with writing(self.engine) as session:
             user = UserRow(
                 name=name or f"{role.value.title()} {number}",

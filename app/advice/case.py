@@ -11,7 +11,6 @@ key never turns into a silent "unknown". It does not refuse values that only dis
 score and high, best arm and arms) a contradiction is a fault.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -333,8 +332,8 @@ class _Reader:
         return {key: item for key, item in value.items() if key in known}
 
     def count(self, value: Any, at: str, least: int = 0) -> int | None:
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or value != int(value) or not least <= value <= LARGEST_COUNT:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not least <= value <= LARGEST_COUNT or value != int(value):
             self.faults.append(f"{at} must be a whole number from {least} to {LARGEST_COUNT}, not {_shown(value)}.")
             return None
         return int(value)

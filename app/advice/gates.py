@@ -694,8 +694,9 @@ _GATES: dict[str, tuple[str, Callable[[Case, Needs, Policy], _Finding], Line]] =
         "The failures are behaviour",
         _failures_are_behaviour,
         lambda _case, _needs, policy: (
-            f"{policy.count('tagged_failures')} tagged failures: at least {policy.limit('behaviour_share') * 100:.0f} % "
-            f"wrong form or label, at most {policy.limit('facts_share') * 100:.0f} % missing facts, "
+            f"{policy.count('tagged_failures')} tagged failures: "
+            f"at least {policy.limit('behaviour_share') * 100:.0f} % wrong form or label, "
+            f"at most {policy.limit('facts_share') * 100:.0f} % missing facts, "
             f"{policy.limit('instructions_share') * 100:.0f} % unclear instructions, "
             f"{policy.limit('reference_share') * 100:.0f} % wrong references."
         ),

@@ -51,7 +51,7 @@ def _data(dataset: DatasetRow | None) -> tuple[str, str]:
     return f"{dataset.usable_rows:,} usable", "pass" if dataset.frozen_at else ""
 
 
-def _review(session: Session, assessment: AssessmentRow, review: ReviewRow | None) -> tuple[str, str]:
+def _review(assessment: AssessmentRow, review: ReviewRow | None) -> tuple[str, str]:
     if review is None or review.state in {"withdrawn", "superseded"}:
         return "", ""
     if review.state == "consumed":

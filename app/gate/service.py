@@ -30,6 +30,7 @@ from app.errors import Conflict, DigestMissing, FieldError, Forbidden, GateClose
 from app.gate import permission, store, subject
 from app.gate.permission import Approval, Person
 from app.gate.tables import DecisionRow, ReviewRow
+from app.inference import service as models
 from app.inference import store as model_store
 from app.users.tables import Role, UserRow
 
@@ -135,10 +136,11 @@ def _training_part(session: Session, assessment_id: int, baseline: BaselineRow |
     if recipe is None or baseline is None:
         return None
     model = model_store.get(session, recipe.model_id)
+    name, revision = models.public_name(model)
     return {
         "recipe": recipe.settings,
         "instructions": baselines.winning_instructions(baseline),
-        "model": {"id": model.id, "name": model.public_name, "revision": model.revision, "files": model.files},
+        "model": {"id": model.id, "name": name, "revision": revision, "files": model.files},
     }
 
 

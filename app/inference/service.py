@@ -29,6 +29,7 @@ from app.users.tables import Role, UserRow
 BUNDLED_NAME = "SmolLM2-135M-Instruct (embedded)"
 BUNDLED_FOLDER = "smollm2-135m-instruct"
 BUNDLED_CONTEXT = 8192
+BUNDLED_PUBLIC = "HuggingFaceTB/SmolLM2-135M-Instruct"
 NAME_LENGTH, PATH_LENGTH, KEY_LENGTH = 100, 500, 4000
 
 State = Literal["ready", "not prepared", "preparing", "failed", "retired"]
@@ -67,6 +68,12 @@ def bundled(session: Session) -> ModelRow:
 def folder(settings: Settings, model: ModelRow) -> Path:
     """Where the weights of a local model are, or will be once it is prepared."""
     return settings.models_dir / BUNDLED_FOLDER if model.kind == "bundled" else Path(model.reference)
+
+
+def public_name(model: ModelRow) -> tuple[str, str]:
+    """What to call a local model outside this machine, and which state of it: never a path."""
+    revision = f"files-{folders.digest_of(model.files)[:12]}" if model.files else ""
+    return (BUNDLED_PUBLIC if model.kind == "bundled" else model.name), revision
 
 
 def state(session: Session, model: ModelRow) -> tuple[State, JobRow | None]:

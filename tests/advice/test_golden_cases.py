@@ -1,10 +1,10 @@
 """The twelve golden cases: exact scores, exact failed gates, exact verdict."""
 
 import pytest
-from golden import GOLDEN, Golden, case
 
 from app.advice.case import parse
 from app.advice.verdict import advise
+from tests.advice.golden import GOLDEN, Golden, case
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: f"{golden.number}-{golden.title}")

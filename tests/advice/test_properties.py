@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from golden import GOLDEN, case
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -10,8 +9,11 @@ from app.advice.case import ARMS, CHOICES, COST_CASES, GOALS, changed, parse, to
 from app.advice.gates import ORDER
 from app.advice.policy import Points
 from app.advice.verdict import advise
+from tests.advice.golden import GOLDEN, case
 
 Json = dict[str, Any]
+
+quick = settings(max_examples=40, deadline=None)  # a shared machine has slow moments
 
 
 def _maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -96,6 +98,7 @@ def cases(draw: st.DrawFn) -> Json:
     return usual
 
 
+@quick
 @given(cases())
 def test_the_scores_are_the_sum_of_the_reasons(data: Json) -> None:
     advice = advise(parse(data))
@@ -105,6 +108,7 @@ def test_the_scores_are_the_sum_of_the_reasons(data: Json) -> None:
     assert all(reason.because and reason.source for reason in advice.reasons)
 
 
+@quick
 @given(cases())
 def test_ready_means_that_no_gate_locks_and_locked_means_that_one_does(data: Json) -> None:
     advice = advise(parse(data))
@@ -114,6 +118,7 @@ def test_ready_means_that_no_gate_locks_and_locked_means_that_one_does(data: Jso
     assert not (advice.training == "ready" and advice.leaning)
 
 
+@quick
 @given(cases())
 def test_every_gate_has_its_four_lines(data: Json) -> None:
     advice = advise(parse(data))
@@ -126,6 +131,7 @@ def test_every_gate_has_its_four_lines(data: Json) -> None:
     ]
 
 
+@quick
 @given(cases(), st.integers(1, 10**9))
 @example(next(golden.data for golden in GOLDEN if golden.number == 5), 10**9)
 def test_more_usable_rows_never_lock_what_was_ready(data: Json, more: int) -> None:
@@ -137,6 +143,7 @@ def test_more_usable_rows_never_lock_what_was_ready(data: Json, more: int) -> No
         assert advise(after).training == "ready"
 
 
+@quick
 @given(cases())
 def test_wanting_facts_never_unlocks(data: Json) -> None:
     """Property (b)."""
@@ -147,6 +154,7 @@ def test_wanting_facts_never_unlocks(data: Json) -> None:
         assert advise(after).training == "locked"
 
 
+@quick
 @given(cases(), st.booleans())
 def test_a_met_target_locks(data: Json, efficiency: bool) -> None:
     """Property (c): unless efficiency is the goal, and even then the small model's own success locks."""
@@ -165,6 +173,7 @@ def test_a_met_target_locks(data: Json, efficiency: bool) -> None:
     assert advise(parse(data)).training == "locked"
 
 
+@quick
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_of_answers_does_not_matter(data: Json, random: Any) -> None:
     """Property (d)."""
@@ -177,6 +186,7 @@ def test_the_order_of_answers_does_not_matter(data: Json, random: Any) -> None:
     assert advise(parse(shuffled)) == advise(parse(data))
 
 
+@quick
 @given(cases(), st.integers(0, 9000))
 def test_a_measured_count_beats_a_declared_one(data: Json, declared: int) -> None:
     """Property (e)."""
@@ -188,7 +198,7 @@ def test_a_measured_count_beats_a_declared_one(data: Json, declared: int) -> Non
     assert advise(boasting).training == "locked"
 
 
-@settings(max_examples=200)
+@settings(max_examples=150, deadline=None)
 @given(cases())
 @example({})
 @example({"answers": {"goals": ["reasoning"]}})
@@ -205,6 +215,7 @@ def test_every_locked_case_shows_a_way_to_ready_that_works(data: Json) -> None:
     assert advise(changed(before, ways[0].change)).training == "ready"
 
 
+@quick
 @given(cases())
 def test_a_flip_gives_what_it_promises(data: Json) -> None:
     before = parse(data)
@@ -217,6 +228,7 @@ def test_a_flip_gives_what_it_promises(data: Json) -> None:
         assert flip.text
 
 
+@quick
 @given(cases())
 def test_no_part_of_a_way_to_ready_can_be_left_out(data: Json) -> None:
     before = parse(data)
@@ -230,6 +242,7 @@ def test_no_part_of_a_way_to_ready_can_be_left_out(data: Json) -> None:
         assert advise(changed(before, rest)).training == "locked"
 
 
+@quick
 @given(cases())
 def test_a_case_survives_its_own_json(data: Json) -> None:
     read = parse(data)

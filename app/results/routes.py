@@ -1,0 +1,89 @@
+"""The result page and the adapter's download."""
+
+from collections.abc import Iterator
+from typing import IO, Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from app.assessments import store as assessment_store
+from app.evaluation import metrics
+from app.results import service
+from app.training import store as trainings
+from app.users.deps import Me
+from app.web import charts
+from app.web.deps import App, Db
+from app.web.pages import page
+
+router = APIRouter(include_in_schema=False)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+PAGE = 10
+
+
+@router.get("/assessments/{assessment_id}/result", name="result")
+def show_result(
+    request: Request,
+    assessment_id: Id,
+    db: Db,
+    me: Me,
+    which: Annotated[Literal["fixed", "broken"], Query()] = "fixed",
+    first: Annotated[int, Query(ge=0, le=2**31)] = 0,
+) -> Response:
+    assessment = assessment_store.get(db, assessment_id)
+    training = trainings.latest(db, assessment_id)
+    found = service.outcome(db, training.id) if training else None
+    return page(
+        request,
+        "results/result.html",
+        assessment=assessment,
+        step="result",
+        training=training,
+        found=found,
+        metric=metrics.get(found.baseline.metric) if found else None,
+        chart=_chart(found) if found else None,
+        difference=_difference(found) if found else None,
+        examples=service.changed(db, found, which, first, PAGE) if found else (),
+        which=which,
+        first=first,
+        size=PAGE,
+    )
+
+
+def _chart(found: service.Outcome) -> charts.IntervalChart:
+    tested = [arm for arm in found.baseline.arms if arm.test and arm.test.get("score") is not None]
+    drawn = [
+        charts.Arm(
+            arm.title,
+            arm.test["score"] if arm.test else None,
+            arm.test["low"] if arm.test else None,
+            arm.test["high"] if arm.test else None,
+            tone="tune" if arm.family == "adapter" else "prompt",
+        )
+        for arm in tested
+    ]
+    return charts.intervals("Score on the test rows", drawn, target=found.baseline.target)
+
+
+def _difference(found: service.Outcome) -> charts.IntervalChart | None:
+    if found.compared is None:
+        return None
+    arm = charts.Arm("Adapter minus best prompt", found.compared.delta, found.compared.low, found.compared.high, "tune")
+    return charts.intervals("Difference on the same rows", [arm], difference=True)
+
+
+@router.get("/trainings/{training_id}/adapter.zip", name="adapter_zip")
+def download_adapter(training_id: Id, app: App, db: Db, me: Me) -> Response:
+    return send(service.bundle(db, app.blobs, training_id), training_id)
+
+
+def send(bundle: IO[bytes], training_id: int) -> StreamingResponse:
+    """Stream a file as a download, closing it at the end."""
+
+    def pieces() -> Iterator[bytes]:
+        with bundle:
+            while piece := bundle.read(1 << 18):
+                yield piece
+
+    headers = {"Content-Disposition": f'attachment; filename="adapter-{training_id}.zip"'}
+    return StreamingResponse(pieces(), media_type="application/zip", headers=headers)

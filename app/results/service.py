@@ -1,0 +1,178 @@
+"""The result: the adapter against the best arm on the same rows, and everything that travels with it."""
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from sqlalchemy.orm import Session
+
+from app.assessments import store as assessment_store
+from app.baselines import store as baseline_store
+from app.baselines.tables import ArmRow, BaselineRow
+from app.blobs import Blobs
+from app.errors import NotFound
+from app.evaluation import metrics
+from app.evaluation.comparison import Comparison, Pair, compare
+from app.gate import service as gate
+from app.gate import store as reviews
+from app.inference import service as models
+from app.inference import store as model_store
+from app.results import card, store
+from app.results.card import ArmFacts, CardFacts
+from app.training import store as trainings
+from app.training.tables import TrainingRow
+
+LARGEST_IN_MEMORY = 8 * 1024 * 1024  # bytes of a bundle; a larger one waits on the disk while it is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out. compared: None until both arms have answered the same rows.
+
+    left_out: rows that one of the two could not answer; they are no evidence either way.
+    """
+
+    training: TrainingRow
+    baseline: BaselineRow
+    best: ArmRow | None
+    adapter: ArmRow | None
+    compared: Comparison | None
+    left_out: int
+
+    @property
+    def reaches_target(self) -> bool | None:
+        """Whether the adapter's score is at the target or above; None when either is unknown."""
+        if self.baseline.target is None or not self.adapter or not self.adapter.test:
+            return None
+        return float(self.adapter.test["score"]) >= self.baseline.target
+
+
+def outcome(session: Session, training_id: int) -> Outcome:
+    """Pair the adapter with the best prompt arm of its own baseline run, row by row."""
+    training = trainings.get(session, training_id)
+    baseline = baseline_store.get(session, training.baseline_id)
+    adapter = next((arm for arm in baseline.arms if arm.id == training.arm_id), None)
+    best = baseline_store.best(baseline)
+    if adapter is None or best is None or not adapter.test:
+        return Outcome(training, baseline, best, adapter, None, 0)
+    paired = store.pairs(session, best.id, adapter.id)
+    judged = [
+        Pair(pair.example_id, pair.before, pair.after)
+        for pair in paired
+        if pair.before is not None and pair.after is not None
+    ]
+    compared = compare(judged, binary=metrics.get(baseline.metric).binary) if judged else None
+    return Outcome(training, baseline, best, adapter, compared, len(paired) - len(judged))
+
+
+def changed(session: Session, found: Outcome, which: str, first: int, number: int) -> Sequence[store.Example]:
+    """A page of the rows that the adapter fixed or broke, both answers side by side."""
+    if found.compared is None or found.best is None or found.adapter is None:
+        return ()
+    ids = found.compared.fixed if which == "fixed" else found.compared.broken
+    return store.examples(session, found.best.id, found.adapter.id, ids[first : first + number])
+
+
+def facts(session: Session, found: Outcome) -> CardFacts:
+    training, baseline = found.training, found.baseline
+    subject = gate.subject_of(reviews.get(session, training.review_id))
+    model = model_store.get(session, training.model_id)
+    name, revision = models.public_name(model)
+    arms = [_arm(arm) for arm in baseline.arms if arm.family != "adapter" and arm.test]
+    return CardFacts(
+        name=assessment_store.get(session, training.assessment_id).title,
+        base_model=name,
+        revision=revision,
+        metric=baseline.metric,
+        target=baseline.target,
+        instructions=subject["training"]["instructions"],
+        arms=[arm for arm in arms if arm],
+        adapter=_arm(found.adapter),
+        compared_with=found.best.title if found.best else "",
+        compared=found.compared,
+        recipe=training.recipe,
+        train_rows=subject["dataset"]["rows"]["train"],
+        data_sha256=subject["dataset"]["rows_sha256"],
+        digest=training.digest,
+        training_id=training.id,
+        made_on=(training.finished_at or training.launched_at).date().isoformat(),
+    )
+
+
+def _arm(arm: ArmRow | None) -> ArmFacts | None:
+    if arm is None or not arm.test or arm.test.get("score") is None:
+        return None
+    test = arm.test
+    return ArmFacts(arm.name, arm.title, test["score"], test["low"], test["high"], test["n"], test["errors"])
+
+
+def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:
+    """The adapter as a zip in PEFT layout with card, measurements, decision and hashes; read it from the start.
+
+    Raises:
+        NotFound: there is no adapter (yet).
+        Damaged: the stored adapter is not the one that was stored.
+    """
+    found = outcome(session, training_id)
+    training = found.training
+    if training.adapter_sha256 is None:
+        raise NotFound("There is no adapter yet.")
+    if not blobs.intact(training.adapter_sha256):
+        blobs.damaged(training.adapter_sha256)
+    told = facts(session, found)
+    review = reviews.get(session, training.review_id)
+    added: dict[str, bytes] = {
+        "README.md": card.card(told).encode(),
+        "evaluation.json": _json(card.evaluation(told)),
+        "decision.json": _json(_decision(review)),
+        "training.json": _json({"recipe": training.recipe, "facts": training.training_facts}),
+        "subject.json": review.subject.encode(),
+    }
+    out: IO[bytes] = SpooledTemporaryFile(LARGEST_IN_MEMORY)  # noqa: SIM115 - whoever sends it closes it
+    hashes = {}
+    with (
+        blobs.open(training.adapter_sha256) as stored,
+        zipfile.ZipFile(stored) as made,
+        zipfile.ZipFile(out, "w") as zipped,
+    ):
+        for name in sorted({*made.namelist()} - {*added, "SHA256SUMS"}):
+            hashes[name] = _copy(made, zipped, name)
+        for name, content in added.items():
+            zipped.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+            hashes[name] = sha256(content).hexdigest()
+        zipped.writestr(zipfile.ZipInfo("SHA256SUMS"), card.sums(hashes))
+    out.seek(0)
+    return out
+
+
+def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, name: str) -> str:
+    """Copy one file, a piece at a time; weights hardly compress, so they are stored as they are."""
+    digest = sha256()
+    with source.open(name) as one, target.open(zipfile.ZipInfo(name), "w", force_zip64=True) as other:
+        while piece := one.read(1 << 20):
+            digest.update(piece)
+            other.write(piece)
+    return digest.hexdigest()
+
+
+def _decision(review: Any) -> dict[str, Any]:
+    subject = gate.subject_of(review)
+    return {
+        "digest": review.digest,
+        "review": review.id,
+        "verdict": subject["verdict"],
+        "policy": subject["policy"],
+        "approvals": [
+            {"reviewer": decision.reviewer_id, "at": decision.at.isoformat(), "digest": decision.digest}
+            for decision in review.decisions
+            if decision.kind == "approve" and decision.voided_at is None
+        ],
+    }
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,252 @@
+"""Jobs in real worker processes, on SQLite and PostgreSQL: what is killed goes on, what is cancelled stops."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app.db import make_engine, reading, writing
+from app.jobs import engine as job_engine
+from app.jobs import service, store
+from app.jobs.tables import JobRow, Status, WorkerRow
+from app.settings import Settings
+from app.users.tables import UserRow
+from tests.conftest import ROOT, environment, until
+from tests.factories import Make
+
+pytestmark = pytest.mark.worker
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+class Yard:
+    """One installation with jobs in it, and a count on the disk."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.engine: Engine = make_engine(settings.url)
+        self.line = job_engine.Client(settings.url)
+        self.file = folder / "count"
+        self.user: UserRow = Make(self.engine, settings).author()
+
+    def add(self, kind: str = "check", subject: int = 1) -> int:
+        with writing(self.engine) as session:
+            service.bind(session, self.line)
+            return service.add(session, kind, subject, self.user.id, title="Count", queue="cpu").id
+
+    def job(self, job_id: int) -> JobRow:
+        with reading(self.engine) as session:
+            return store.get(session, job_id)
+
+    def cancel(self, job_id: int) -> None:
+        with writing(self.engine) as session:
+            service.cancel(session, job_id, self.user)
+
+    def counted(self) -> list[int]:
+        return [int(number) for number in self.file.read_text().split()] if self.file.exists() else []
+
+    def log(self, job_id: int) -> list[str]:
+        with reading(self.engine) as session:
+            return [event.body["line"] for event in store.log_lines(session, job_id)]
+
+
+@pytest.fixture
+def yard(either: Settings, tmp_path: Path) -> Iterator[Yard]:
+    made = Yard(either, tmp_path)
+    yield made
+    made.line.close()
+    made.engine.dispose()
+
+
+@pytest.fixture
+def counting(yard: Yard) -> Iterator[Start]:
+    """`counting("a", 40)` starts a worker named a that counts to 40."""
+    started = []
+
+    def start(slot: str = "a", target: int = 30) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, str(ROOT / "tests/jobs/counting.py"), slot, str(target), str(yard.file)]
+        process = subprocess.Popen(command, env=environment(yard.settings), cwd=ROOT, start_new_session=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def test_a_job_runs_to_its_end_and_says_how_far_it_is(yard: Yard, counting: Start) -> None:
+    job_id = yard.add()
+    counting(target=20)
+
+    until(lambda: yard.job(job_id).final)
+
+    job = yard.job(job_id)
+    assert (job.status, job.attempt, yard.counted()) == (Status.DONE, 1, list(range(20)))
+    assert job.progress["total"] == 20
+    assert yard.log(job_id) == ["counted to 20"]
+
+
+def test_a_killed_worker_goes_on_when_it_starts_again(yard: Yard, counting: Start) -> None:
+    job_id = yard.add()
+    first = counting(target=40)
+    until(lambda: len(yard.counted()) >= 10)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+
+    counting(target=40)
+    until(lambda: yard.job(job_id).final)
+
+    assert yard.counted() == list(range(40)), "nothing lost, nothing twice"
+    assert (yard.job(job_id).status, yard.job(job_id).attempt) == (Status.DONE, 2)
+
+
+def test_another_worker_inherits_the_jobs_of_a_killed_one(yard: Yard, counting: Start) -> None:
+    job_id = yard.add()
+    first = counting("a", 60)
+    until(lambda: len(yard.counted()) >= 10)
+    counting("b", 60)
+    until(lambda: _alive(yard) == 2)
+    first.send_signal(signal.SIGKILL)
+
+    until(lambda: yard.job(job_id).final)
+
+    assert yard.counted() == list(range(60))
+    assert (yard.job(job_id).status, str(yard.job(job_id).worker).split(":")[-1]) == (Status.DONE, "b")
+
+
+def test_a_worker_that_slept_finds_the_door_closed(yard: Yard, counting: Start) -> None:
+    job_id = yard.add()
+    first = counting("a", 60)
+    until(lambda: len(yard.counted()) >= 5)
+    counting("b", 60)
+    until(lambda: _alive(yard) == 2)
+    first.send_signal(signal.SIGSTOP)
+
+    until(lambda: yard.job(job_id).attempt == 2)
+    first.send_signal(signal.SIGCONT)
+    until(lambda: yard.job(job_id).final)
+
+    assert (yard.job(job_id).status, yard.job(job_id).attempt) == (Status.DONE, 2)
+    assert set(yard.counted()) == set(range(60))
+    assert len(yard.log(job_id)) == 1, "the sleeper wrote nothing after it woke"
+
+
+def test_a_stopped_worker_puts_its_job_back_without_failing_it(yard: Yard, counting: Start) -> None:
+    job_id = yard.add()
+    first = counting(target=60)
+    until(lambda: len(yard.counted()) >= 5)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(8) == 0
+    assert yard.job(job_id).status == Status.QUEUED
+
+    counting(target=60)
+    until(lambda: yard.job(job_id).final)
+
+    assert (yard.job(job_id).status, yard.counted()) == (Status.DONE, list(range(60)))
+
+
+def test_cancel_stops_a_running_job_and_a_waiting_one_never_starts(yard: Yard, counting: Start) -> None:
+    waiting = yard.add(subject=2)
+    yard.cancel(waiting)
+    job_id = yard.add()
+    counting(target=1000)
+    until(lambda: len(yard.counted()) >= 5)
+
+    yard.cancel(job_id)
+    until(lambda: yard.job(job_id).final, 5)
+
+    assert yard.job(job_id).status == Status.CANCELLED
+    assert (yard.job(waiting).status, yard.job(waiting).attempt) == (Status.CANCELLED, 0)
+
+
+def test_a_failure_says_its_cause_and_a_crash_keeps_its_secrets(yard: Yard, counting: Start) -> None:
+    failing, crashing = yard.add("preflight"), yard.add("convert")
+    counting()
+
+    until(lambda: yard.job(failing).final and yard.job(crashing).final)
+
+    assert (yard.job(failing).status, yard.job(failing).failure) == (Status.FAILED, "The sky is not blue. Paint it.")
+    assert yard.job(crashing).status == Status.FAILED
+    assert "secret" not in str(yard.job(crashing).failure)
+
+
+def test_a_second_worker_of_the_same_name_is_refused(yard: Yard, counting: Start) -> None:
+    counting("a")
+    until(lambda: _alive(yard) == 1)
+
+    assert counting("a").wait(20) == 2
+
+
+def test_a_job_and_its_cause_are_kept_together_or_not_at_all(yard: Yard, counting: Start) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _add_and_fail(yard)
+    counting()
+    last = yard.add(subject=8)
+    until(lambda: yard.job(last).final)
+
+    with reading(yard.engine) as session:
+        assert store.latest(session, "check", 7) is None
+
+
+def _add_and_fail(yard: Yard) -> None:
+    with writing(yard.engine) as session:
+        service.bind(session, yard.line)
+        service.add(session, "check", 7, None, title="Count", queue="cpu")
+        raise ZeroDivisionError
+
+
+def test_the_same_work_is_never_in_line_twice(yard: Yard) -> None:
+    yard.add()
+    with pytest.raises(service.Conflict):
+        yard.add()
+
+
+def test_the_database_refuses_a_training_job_without_an_approved_run(yard: Yard) -> None:
+    with pytest.raises(DBAPIError, match="needs its approved run"):
+        yard.add("train", 99)
+
+
+def test_the_fence_holds_for_every_write(yard: Yard) -> None:
+    job_id = yard.add()
+    with writing(yard.engine) as session:
+        assert store.claim(session, job_id, "one", service.utcnow()) == 1
+    with writing(yard.engine) as session:
+        assert store.claim(session, job_id, "two", service.utcnow()) == 2
+        assert not store.fenced_update(session, job_id, 1, progress={"done": 1})
+        assert store.fenced_update(session, job_id, 2, progress={"done": 2})
+    assert yard.job(job_id).progress == {"done": 2}
+
+
+def _alive(yard: Yard) -> int:
+    with reading(yard.engine) as session:
+        return len(
+            [worker for worker in store.workers(session) if isinstance(worker, WorkerRow) and _lives(worker.pid)]
+        )
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_read_only_session_cannot_write(yard: Yard) -> None:
+    with reading(yard.engine) as session, pytest.raises(DBAPIError):
+        _write(session)
+
+
+def _write(session: Session) -> None:
+    session.execute(
+        text("insert into workers (id, queues, pid, version, started_at, seen_at) values ('x','',1,'','','')")
+    )
