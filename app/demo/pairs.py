@@ -63,13 +63,24 @@ class Pair:
 
 def build(packages: Sequence[str] = PACKAGES) -> list[Pair]:
     """All rows, in the same order for the same installed packages; a package that is missing adds none."""
-    return different(pair for package in packages for pair in _of_package(package))
+    return different(pair for package in packages for pair in of_package(package))
 
 
 def jsonl(pairs: Iterable[Pair]) -> Iterator[bytes]:
     """The rows as the upload takes them, one line each."""
     for pair in pairs:
         yield orjson.dumps({"prompt": pair.prompt, "completion": pair.completion}) + b"\n"
+
+
+def of_package(package: str) -> Iterator[Pair]:
+    """The rows of one installed package, read from its source files."""
+    spec = importlib.util.find_spec(package)
+    for root in (spec.submodule_search_locations or ()) if spec else ():
+        for path in sorted(Path(root).rglob("*.py")):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if "Args:\n" in text:  # parsing is the slow part, and most files have none
+                module = ".".join(path.relative_to(Path(root).parent).with_suffix("").parts)
+                yield from of_source(text, module)
 
 
 def of_source(text: str, module: str) -> Iterator[Pair]:
@@ -124,16 +135,6 @@ def different(pairs: Iterable[Pair]) -> list[Pair]:
         kept.append(pair)
         sizes.append(len(grams))
     return kept
-
-
-def _of_package(package: str) -> Iterator[Pair]:
-    spec = importlib.util.find_spec(package)
-    for root in (spec.submodule_search_locations or ()) if spec else ():
-        for path in sorted(Path(root).rglob("*.py")):
-            text = path.read_text(encoding="utf-8", errors="replace")
-            if "Args:\n" in text:  # parsing is the slow part, and most files have none
-                module = ".".join(path.relative_to(Path(root).parent).with_suffix("").parts)
-                yield from of_source(text, module)
 
 
 def _functions(tree: ast.AST, owner: str = "") -> Iterator[tuple[str, _Function]]:

@@ -80,7 +80,7 @@ def scale({signature}:
         ("values) -> int", "        values: The values.\n        factor: The factor."),  # one invented
         ("values, factor) -> int", "        factor: The factor.\n        values: The values."),  # another order
         ("values, *rest) -> int", "        values: The values."),  # who knows what is in the rest
-        ("values) -> int", "        values: The values.\n      and a line out of place"),
+        ("values) -> int", "        - values: The values."),  # not an entry
         ("values) -> int", "        values:"),  # no meaning
         ("values) -> int", "        values: The values as in >>> scale([1])"),
     ],
