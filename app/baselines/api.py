@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.baselines import service, store
@@ -129,7 +128,7 @@ class Baseline(BaseModel):
     job: Job | None
 
     @staticmethod
-    def of(session: Session, row: BaselineRow) -> "Baseline":
+    def of(session: Db, row: BaselineRow) -> "Baseline":
         best, job = store.best(row), service.last_job(session, row)
         return Baseline(
             id=row.id,
@@ -319,7 +318,7 @@ def export_csv(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
     return exported(app, store.get(db, baseline_id), "csv")
 
 
-def _arm(session: Session, baseline_id: int, arm_id: int) -> ArmRow:
+def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:
     arm = store.arm(session, arm_id)
     if arm.baseline_id != baseline_id:
         raise NotFound("There is no such arm.")

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from sqlalchemy.orm import Session
 
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
@@ -214,7 +213,7 @@ def _order(typed: dict[str, str]) -> Order:
     return order
 
 
-def _at_once(app: App, db: Session, order: Order) -> int:
+def _at_once(app: App, db: Db, order: Order) -> int:
     """Calls in flight at once with this model; a local one answers one after the other as far as time goes."""
     model = next((row for row in model_store.usable(db) if row.id == order.model_id), None)
     return app.settings.endpoint_concurrency if model and model.kind == "endpoint" else 1
@@ -241,7 +240,7 @@ def _typed(baseline: BaselineRow | None) -> dict[str, str]:
 def _measure(
     request: Request,
     app: App,
-    db: Session,
+    db: Db,
     assessment_id: int,
     *,
     status: int = 200,
@@ -281,7 +280,7 @@ def _measure(
     )
 
 
-def _results(request: Request, db: Session, baseline: BaselineRow) -> dict[str, Any]:
+def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
     job = service.last_job(db, baseline)
     leading = store.leading(baseline)
     urls = {arm.id: url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id) for arm in baseline.arms}
