@@ -5,8 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -27,9 +25,9 @@ def test_neither_web_nor_worker_loads_torch(module: str) -> None:
 
 
 @pytest.fixture
-def address(settings: Settings) -> Iterator[tuple[Settings, str]]:
+def address(settings: Settings) -> tuple[Settings, str]:
     port = free_port()
-    yield settings.model_copy(update={"port": port}), f"http://127.0.0.1:{port}"
+    return settings.model_copy(update={"port": port}), f"http://127.0.0.1:{port}"
 
 
 def start(settings: Settings, command: str) -> "subprocess.Popen[str]":
@@ -46,9 +44,8 @@ def start(settings: Settings, command: str) -> "subprocess.Popen[str]":
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=1) as answer:
-            return bool(answer.status == 200)
-    except OSError:
+        return httpx.get(url, timeout=1).status_code == 200
+    except httpx.TransportError:
         return False
 
 
