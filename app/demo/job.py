@@ -179,7 +179,7 @@ def _tag(walk: Walk) -> None:
     """Put failures down to behaviour: the check compares nothing but headings and names, so no other cause is seen."""
     with walk.as_author() as (session, author):
         baseline = baseline_store.current(session, walk.assessment_id)
-        best = baselines.best_arm(baseline) if baseline else None
+        best = baseline_store.leading(baseline) if baseline else None
         if baseline is None or best is None:
             raise Failed("No way of asking could be measured. The measure page says why.")
         if sum(baselines.failure_causes(session, baseline).values()) >= FAILURES_NEEDED:

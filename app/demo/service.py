@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.db import utcnow
