@@ -4,6 +4,7 @@
 row and one report. The report (stored as JSON, shown on the page, written by `check-data`) has these keys:
 
 verdict: accept, warn, reject. format, layout, encoding: what was detected; samples: the first three rows.
+line_word: what a number counts: line, row (CSV) or record (JSON array).
 records: rows that could be read. bad_lines: lines of the upload that something is said about, 1-based, rising.
 messages: {line, field, text, level, file} with level error, warning, note; file 0 the upload, 1 the own test file.
 message_counts: how many of each level there were; `messages` holds the first of them.
@@ -12,6 +13,8 @@ duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{li
 leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
 task: labels, json or text; labels: [{label, rows}]; lengths: {median, p95, longest} in characters.
 split: {train, dev, test, usable, own_test}. contradiction_rate: see `contradiction_rate`.
+uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
+can_be_used: whether each split has a row; an upload that can't is rejected and replaces nothing.
 """
 
 from collections import Counter, defaultdict
@@ -401,6 +404,7 @@ def _report(
     test_lines = sorted({rows.lines[twin.later] for twin in found.leaks})
     notes.kept.sort(key=lambda entry: (entry["line"] is not None, entry["file"], entry["line"] or 0))
     repeats = Counter(outcome.status)
+    steps = waterfall(rows, outcome.status, notes.refused_counts, counts, own_test=own_test)
     return {
         "verdict": "reject"
         if notes.counts["error"] or found.leaks
@@ -411,15 +415,17 @@ def _report(
         "format_title": readings[0].shape.title if readings[0].shape else "Unknown",
         "format_about": readings[0].shape.about if readings[0].shape else "",
         "layout": readings[0].layout,
+        "line_word": {"CSV": "row", "JSON array": "record"}.get(readings[0].layout, "line"),
         "encoding": readings[0].encoding,
         "samples": _samples(rows),
+        "uploaded": steps[0]["count"],
         "records": sum(1 for file in rows.files if not file),
         "test_records": sum(1 for file in rows.files if file),
         "bad_lines": sorted(lines)[: 2 * SHOWN],
         "test_bad_lines": test_lines[: 2 * SHOWN],
         "messages": notes.kept,
         "message_counts": dict(notes.counts),
-        "waterfall": waterfall(rows, outcome.status, notes.refused_counts, counts, own_test=own_test),
+        "waterfall": steps,
         "duplicates": _pairs(outcome, Status.DUPLICATE),
         "near_duplicates": _pairs(outcome, Status.NEAR_DUPLICATE),
         "contradictions": [_contradiction(rows, twin) for twin in found.contradictions[:SHOWN]],
@@ -445,7 +451,15 @@ def _report(
             "usable": counts["train"] + counts["dev"],
             "own_test": own_test,
         },
+        "test_overlap_rows": _overlap(outcome),
+        "can_be_used": counts["train"] > 0 and counts["dev"] > 0 and counts["test"] > 0,
     }
+
+
+def _overlap(outcome: Check) -> int:
+    """Test rows of whose group another row is trained on or chosen by; counted from the outcome, not from the plan."""
+    learning = {outcome.group[index] for index, split in outcome.split.items() if split != "test"}
+    return sum(1 for index, split in outcome.split.items() if split == "test" and outcome.group[index] in learning)
 
 
 def waterfall(

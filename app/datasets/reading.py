@@ -4,8 +4,9 @@ Everything here is written against files that nobody wrote in good faith: memory
 accepted, nothing is kept of a line that is too long, and whatever can't be read becomes a sentence with the line it
 stands on. What a file is, is seen from its bytes; its name is never looked at.
 
-Line numbers are 1-based and physical for JSON (LF, CRLF and lone CR end a line; U+2028 and its like stand inside
-strings and do not). For CSV the number is the spreadsheet's row, the header being row 1, because cells may hold lines.
+Line numbers are 1-based and physical for JSON lines (LF, CRLF and lone CR end a line; U+2028 and its like stand inside
+strings and do not). In CSV the number is the spreadsheet's row, the header being row 1, because cells may hold lines;
+in a JSON array, which may stand on one line as a whole, it is the element's place.
 """
 
 import codecs
@@ -308,28 +309,26 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+("?)|[\[\]{},]', re.DOTALL)
 
 
 def _elements(chunks: Iterable[bytes], longest: int) -> Iterator[tuple[int, bytes | None]]:
-    """The elements of one JSON array with the line each begins on. One that is too long ends the reading."""
-    line, buffer, opened = 1, b"", False
+    """The elements of one JSON array with their places. One that is too long ends the reading."""
+    number, buffer, opened = 1, b"", False
     for chunk in chunks:
         buffer += chunk
         at = 0
         if not opened and (bracket := buffer.find(b"[")) >= 0:
-            opened, at, line = True, bracket + 1, 1 + buffer[:bracket].count(b"\n")
+            opened, at = True, bracket + 1
         while (end := _element_end(buffer, at)) is not None:
-            piece = buffer[at:end]
-            blank = len(piece) - len(piece.lstrip())
-            yield line + piece[:blank].count(b"\n"), piece
-            line += piece.count(b"\n")
+            yield number, buffer[at:end]
+            number += 1
             at = end + 1
             if buffer[end : end + 1] == b"]":
                 if rest := buffer[at : at + 80].strip():
-                    yield line, rest
+                    yield number, rest
                 return
         buffer = buffer[at:]
         if len(buffer) > longest:
-            yield line, None
+            yield number, None
             return
-    yield line, buffer if buffer.strip() else b"["
+    yield number, buffer if buffer.strip() else b"["
 
 
 def _element_end(buffer: bytes, at: int) -> int | None:

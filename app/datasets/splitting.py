@@ -90,5 +90,9 @@ def manifest_lines(seed: int, entries: Iterable[Entry]) -> Iterable[bytes]:
     """The manifest as JSON lines: which content is in which split. Its hash is what gets frozen."""
     yield (json.dumps({"seed": seed, "version": 1}, sort_keys=True) + "\n").encode()
     for entry in entries:
-        line = {"content": entry.content, "line": entry.line, "split": entry.split}
-        yield (json.dumps(line, sort_keys=True) + "\n").encode()
+        yield manifest_line(entry)
+
+
+def manifest_line(entry: Entry) -> bytes:
+    line = {"content": entry.content, "line": entry.line, "split": entry.split}
+    return (json.dumps(line, sort_keys=True) + "\n").encode()

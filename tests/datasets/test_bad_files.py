@@ -38,7 +38,7 @@ DECIDED = {
 
 
 def test_the_list_is_there(shared: Path) -> None:
-    assert (shared / "bad_files" / "expected.json").is_file()
+    assert (shared / "data" / "bad_files" / "expected.json").is_file()
     assert len(CASES) == 83
     assert set(DECIDED) == {case["file"] for case in CASES if case["verdict"] == "either"}
 

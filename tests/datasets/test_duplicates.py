@@ -35,7 +35,7 @@ def groups(found: duplicates.Groups) -> int:
 
 
 def test_near_duplicates_are_found_with_precision_and_recall_of_97_percent(shared: Path) -> None:
-    folder = shared / "phpdoc"
+    folder = shared / "data" / "phpdoc"
     truth = [json.loads(line) for line in (folder / "neardup_1500.truth.jsonl").read_text().splitlines()]
     origin = [entry["near_duplicate_of_line"] or entry["line"] for entry in truth]
 
@@ -51,7 +51,7 @@ def test_near_duplicates_are_found_with_precision_and_recall_of_97_percent(share
 
 
 def test_signatures_that_only_look_alike_stay_apart(shared: Path) -> None:
-    rows = load(shared / "phpdoc" / "phpdoc.jsonl")
+    rows = load(shared / "data" / "phpdoc" / "phpdoc.jsonl")
 
     found = find(rows)
 
@@ -59,7 +59,7 @@ def test_signatures_that_only_look_alike_stay_apart(shared: Path) -> None:
 
 
 def test_questions_of_one_intent_stay_apart(shared: Path) -> None:
-    rows = load(shared / "intent_banking77" / "train.jsonl")
+    rows = load(shared / "data" / "intent_banking77" / "train.jsonl")
 
     found = find(rows, labels=True)
 
@@ -72,7 +72,7 @@ def test_questions_of_one_intent_stay_apart(shared: Path) -> None:
     "name", ["text2sql/wikisql_train.jsonl", "chat/openai_messages.jsonl", "slots_snips/train.jsonl"]
 )
 def test_a_shared_template_makes_no_duplicates(shared: Path, name: str) -> None:
-    rows = load(shared / name)
+    rows = load(shared / "data" / name)
 
     assert len(rows) - groups(find(rows)) <= 0.01 * len(rows)
 

@@ -123,7 +123,7 @@ def test_the_waterfall_says_what_went_where() -> None:
 def test_the_shared_sets_have_the_rows_their_readme_says(
     shared: Path, tmp_path: Path, name: str, unique: tuple[int, int], usable: tuple[int, int]
 ) -> None:
-    with Rows(tmp_path / "rows") as rows, (shared / name).open("rb") as file:
+    with Rows(tmp_path / "rows") as rows, (shared / "data" / name).open("rb") as file:
         found = counts(check(file, rows, seed=7))
 
     assert unique[0] <= found["near_unique"] <= unique[1]
@@ -135,7 +135,7 @@ def test_the_shared_sets_have_the_rows_their_readme_says(
     ["phpdoc/phpdoc.jsonl", "phpdoc/sample.jsonl", "intent_banking77/train.jsonl", "slots_snips/train.jsonl"],
 )
 def test_clean_sets_raise_no_alarm(shared: Path, tmp_path: Path, name: str) -> None:
-    with Rows(tmp_path / "rows") as rows, (shared / name).open("rb") as file:
+    with Rows(tmp_path / "rows") as rows, (shared / "data" / name).open("rb") as file:
         report = check(file, rows, seed=7).report
 
     # Two doc blocks of the first hold mail addresses, and the third has known label noise.

@@ -61,8 +61,7 @@ def test_an_array_gives_the_same_elements_however_it_comes(rows: list[tuple[str,
     pieces = list(reading._elements((data[i : i + size] for i in range(0, len(data), size)), 1 << 20))
 
     assert [json.loads(raw or b"0") for _, raw in pieces] == value
-    assert [line for line, _ in pieces] == sorted(line for line, _ in pieces)
-    assert data.split(b"\n")[pieces[-1][0] - 1].strip() == b"{"
+    assert [number for number, _ in pieces] == list(range(1, len(rows) + 1))
 
 
 def test_line_numbers_are_physical_lines() -> None:
@@ -74,13 +73,13 @@ def test_line_numbers_are_physical_lines() -> None:
     assert [f.line for f in found if isinstance(f, Fault)] == [5]
 
 
-def test_elements_of_an_array_carry_the_line_they_begin_on() -> None:
+def test_elements_of_an_array_carry_their_place() -> None:
     data = b"[\n  " + pair("a", "b") + b",\n\n  " + pair("c", "d") + b",\n 7\n]\n"
 
     found = read(data)
 
-    assert [line for line, _, _ in records(found)] == [2, 4]
-    assert [(f.line, f.level) for f in found if isinstance(f, Fault)] == [(5, "error")]
+    assert [line for line, _, _ in records(found)] == [1, 2]
+    assert [(f.line, f.level) for f in found if isinstance(f, Fault)] == [(3, "error")]
 
 
 def test_a_line_that_is_too_long_is_named_and_not_kept() -> None:
@@ -169,7 +168,7 @@ def test_every_shape_becomes_the_same_record(record: dict[str, Any]) -> None:
 def test_the_three_shapes_of_one_set_give_the_same_records(shared: Any) -> None:
     sets = []
     for name in ("openai_messages.jsonl", "alpaca.jsonl", "alpaca_array.json", "sharegpt.jsonl"):
-        with (shared / "chat" / name).open("rb") as stream:
+        with (shared / "data" / "chat" / name).open("rb") as stream:
             sets.append([r.target for r in reading.read(stream) if isinstance(r, Record)])
 
     assert len(sets[0]) == 1000

@@ -1,0 +1,223 @@
+"""The REST side of datasets: raw bytes in, report and rows out."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from app.assessments import store as assessment_store
+from app.blobs import Blob
+from app.datasets import deps, service, store
+from app.datasets.tables import DatasetRow
+from app.errors import Conflict
+from app.users.deps import Author, Me
+from app.users.tables import UserRow
+from app.web.context import AppContext
+from app.web.deps import App, Db
+from app.web.problems import REFUSALS
+
+router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class Dataset(BaseModel):
+    """One uploaded version. `state`: checking, ready, rejected; `report` is there once the check has ended."""
+
+    id: int
+    object: str = "dataset"
+    assessment_id: int
+    version: int
+    filename: str
+    test_filename: str
+    bytes: int
+    sha256: str
+    state: str
+    format: str
+    rows: dict[str, int]
+    human_checked: bool | None
+    rows_sha256: str | None
+    split_sha256: str | None
+    seed: int
+    uploaded_at: datetime
+    frozen_at: datetime | None
+    job_id: int | None = None
+    report: dict[str, Any] | None = None
+
+    @staticmethod
+    def of(row: DatasetRow, *, job_id: int | None = None, report: bool = False) -> "Dataset":
+        return Dataset(
+            id=row.id,
+            assessment_id=row.assessment_id,
+            version=row.version,
+            filename=row.filename,
+            test_filename=row.test_filename,
+            bytes=row.bytes,
+            sha256=row.blob_sha256,
+            state=row.state,
+            format=row.format,
+            rows={"train": row.train_rows, "dev": row.dev_rows, "test": row.test_rows, "usable": row.usable_rows},
+            human_checked=row.human_checked,
+            rows_sha256=row.rows_sha256,
+            split_sha256=row.split_sha256,
+            seed=row.seed,
+            uploaded_at=row.uploaded_at,
+            frozen_at=row.frozen_at,
+            job_id=job_id,
+            report=row.report if report and row.state != "checking" else None,
+        )
+
+
+class Datasets(BaseModel):
+    data: list[Dataset]
+
+
+class Row(BaseModel):
+    """One line of the upload. `status` says why it is not used; `file` is 1 for the team's own test file."""
+
+    id: int
+    file: int
+    line: int
+    status: str
+    reason: str
+    of_line: int | None
+    similarity: float | None
+    split: str
+    messages: list[dict[str, str]]
+    target: str
+
+
+class Rows(BaseModel):
+    data: list[Row]
+    has_more: bool
+
+
+class Change(BaseModel):
+    human_checked: bool = Field(description="every test answer was written or checked by a person")
+
+
+@router.put("/assessments/{assessment_id}/dataset", status_code=201, openapi_extra=BODY, max_body_size=deps.ANY_SIZE)
+async def put_dataset(
+    request: Request, response: Response, assessment_id: Id, app: App, me: Author, filename: Filename = "upload"
+) -> Dataset:
+    """Upload examples as the raw body; each upload is a new version, and its check starts by itself."""
+    await run_in_threadpool(deps.must_exist, app, assessment_id)
+    blob = await deps.receive(request, app)
+    return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename)
+
+
+@router.put(
+    "/assessments/{assessment_id}/dataset/test", status_code=201, openapi_extra=BODY, max_body_size=deps.ANY_SIZE
+)
+async def put_test(
+    request: Request, response: Response, assessment_id: Id, app: App, me: Author, filename: Filename = "test"
+) -> Dataset:
+    """Upload your own test rows as the raw body: a new version with the examples that are there."""
+    await run_in_threadpool(deps.must_exist, app, assessment_id)
+    blob = await deps.receive(request, app)
+    return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename, test=True)
+
+
+def _uploaded(
+    app: AppContext,
+    response: Response,
+    assessment_id: int,
+    me: UserRow,
+    blob: Blob,
+    filename: str,
+    *,
+    test: bool = False,
+) -> Dataset:
+    with deps.transaction(app) as session:
+        upload = service.add_test if test else service.upload
+        row = upload(session, assessment_id, me, blob, filename)
+        job = service.job_of(session, row)
+        answer = Dataset.of(row, job_id=job.id if job else None)
+    response.headers["Location"] = f"/api/v1/datasets/{answer.id}"
+    return answer
+
+
+@router.get("/assessments/{assessment_id}/datasets")
+def list_datasets(assessment_id: Id, db: Db, me: Me) -> Datasets:
+    """All versions, newest first, without their reports."""
+    assessment_store.get(db, assessment_id)
+    return Datasets(data=[Dataset.of(row) for row in store.versions(db, assessment_id)])
+
+
+@router.get("/datasets/{dataset_id}")
+def get_dataset(dataset_id: Id, db: Db, me: Me) -> Dataset:
+    """One version with its quality report."""
+    row = store.get(db, dataset_id)
+    job = service.job_of(db, row)
+    return Dataset.of(row, job_id=job.id if job else None, report=True)
+
+
+@router.get("/datasets/{dataset_id}/rows")
+def list_rows(
+    dataset_id: Id,
+    db: Db,
+    me: Me,
+    status: Annotated[str, Query(max_length=20)] = "",
+    split: Annotated[str, Query(max_length=8)] = "",
+    after: Annotated[int, Query(ge=0, le=2**53, description="id of the last row seen")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> Rows:
+    """Rows in the order of the upload, narrowed by status and split."""
+    store.get(db, dataset_id)
+    found = store.listed(db, dataset_id, status=status, split=split, after=after, limit=limit + 1)
+    return Rows(
+        data=[
+            Row(
+                id=row.id,
+                file=row.file,
+                line=row.line,
+                status=row.status,
+                reason=row.reason,
+                of_line=row.of_line,
+                similarity=row.similarity,
+                split=row.split,
+                messages=row.messages,
+                target=row.target,
+            )
+            for row in found[:limit]
+        ],
+        has_more=len(found) > limit,
+    )
+
+
+@router.get("/datasets/{dataset_id}/export", response_class=StreamingResponse)
+def export_rows(dataset_id: Id, app: App, db: Db, me: Me) -> StreamingResponse:
+    """The used rows as JSON lines, exactly as measuring and training read them."""
+    row = store.get(db, dataset_id)
+    if row.rows_sha256 is None:
+        raise Conflict("This version has not been checked yet.")
+    return deps.download(app, row.rows_sha256, f"dataset-{row.id}-rows.jsonl")
+
+
+@router.post("/datasets/{dataset_id}/freeze")
+def freeze_dataset(dataset_id: Id, db: Db, me: Author) -> Dataset:
+    """Freeze the split, once and for good."""
+    return Dataset.of(service.freeze(db, dataset_id, me))
+
+
+@router.post("/datasets/{dataset_id}/check", status_code=202)
+def check_dataset(dataset_id: Id, db: Db, me: Author) -> Dataset:
+    """Run a check that was cancelled or failed once more."""
+    job = service.check_again(db, dataset_id, me)
+    return Dataset.of(store.get(db, dataset_id), job_id=job.id)
+
+
+@router.patch("/datasets/{dataset_id}")
+def change_dataset(dataset_id: Id, change: Change, db: Db, me: Author) -> Dataset:
+    """Give your word on who wrote or checked the test answers."""
+    return Dataset.of(service.vouch(db, dataset_id, me, human_checked=change.human_checked))

@@ -1,0 +1,83 @@
+"""What uploads need of a request: its bytes, and a transaction that begins only after the last of them came.
+
+A write transaction keeps every other writer waiting, so a route that takes an upload must not have one open while a
+slow line trickles; that is why the upload routes don't ask for `Db`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import anyio.from_thread
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from app.assessments import store as assessment_store
+from app.blobs import CHUNK, Blob
+from app.db import reading, writing
+from app.errors import Invalid
+from app.jobs import service as jobs
+from app.web.context import AppContext
+
+ANY_SIZE = 1 << 50  # the framework's limit is switched off here; `settings.upload_limit` counts bytes as they come
+
+T = TypeVar("T")
+
+
+def must_exist(app: AppContext, assessment_id: int) -> None:
+    """Say 404 before a gigabyte was sent, not after."""
+    with reading(app.engine) as session:
+        assessment_store.get(session, assessment_id)
+
+
+@contextmanager
+def transaction(app: AppContext) -> Iterator[Any]:
+    """A write transaction whose jobs go to the app's engine; what it yields is a session."""
+    with writing(app.engine) as session:
+        jobs.bind(session, app.jobs)
+        yield session
+
+
+async def receive(request: Request, app: AppContext) -> Blob:
+    """Store the request's raw body as it arrives."""
+    return await with_chunks(request, lambda chunks: app.blobs.put(chunks, app.settings.upload_limit))
+
+
+async def with_chunks(request: Request, use: Callable[[Iterator[bytes]], T]) -> T:
+    """Run `use` in a thread with the body's chunks: the event loop receives, the thread parses and writes.
+
+    Raises:
+        Invalid: the client went away.
+    """
+    stream = request.stream()
+
+    async def following() -> bytes | None:
+        try:
+            return await anext(stream, None)
+        except ClientDisconnect as gone:
+            text = "The upload broke off before the end of the file. Nothing was kept; please upload again."
+            raise Invalid(text) from gone
+
+    def chunks() -> Iterator[bytes]:
+        while (chunk := anyio.from_thread.run(following)) is not None:
+            if chunk:
+                yield chunk
+
+    return await run_in_threadpool(use, chunks())
+
+
+def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:
+    """A stored file as an attachment, never shown on our pages' address."""
+
+    def chunks() -> Iterator[bytes]:
+        with app.blobs.open(sha256) as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    return StreamingResponse(chunks(), media_type="application/jsonl", headers=headers)

@@ -1,0 +1,165 @@
+"""What people do with data: upload it, freeze its split, vouch for it; and what the gates read of it."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.audit import service as audit
+from app.blobs import Blob
+from app.datasets import store
+from app.datasets.tables import DatasetRow
+from app.datasets.uploads import display_name
+from app.db import utcnow
+from app.errors import Conflict, FieldError, Invalid
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.tables import JobRow
+from app.users.tables import UserRow
+
+
+def upload(
+    session: Session,
+    assessment_id: int,
+    by: UserRow,
+    file: Blob,
+    filename: str,
+    *,
+    test: Blob | None = None,
+    test_filename: str = "",
+    human_checked: bool | None = None,
+) -> DatasetRow:
+    """Take stored files as the next version and put its check in line, both or neither.
+
+    human_checked: the uploader's word on the test rows; None when nothing was said, which a later version inherits.
+
+    Raises:
+        NotFound: there is no such assessment.
+        Invalid: the file is empty.
+    """
+    assessment = assessment_store.get(session, assessment_id)
+    if not file.size:
+        raise Invalid("The file is empty.", [FieldError("#/file", "Choose a file with examples; this one is empty.")])
+    last = store.newest(session, assessment_id)
+    row = DatasetRow(
+        assessment_id=assessment_id,
+        version=last.version + 1 if last else 1,
+        filename=display_name(filename),
+        bytes=file.size,
+        blob_sha256=file.sha256,
+        test_filename=display_name(test_filename) if test else "",
+        test_blob_sha256=test.sha256 if test else None,
+        human_checked=human_checked if human_checked is not None or last is None else last.human_checked,
+        uploaded_by=by.id,
+        uploaded_at=utcnow(),
+    )
+    session.add(row)
+    session.flush()
+    assessments.contribute(session, assessment, by, f"data, version {row.version}")
+    detail = {"assessment": assessment_id, "version": row.version, "file": row.filename, "sha256": row.blob_sha256}
+    audit.record(session, by, "dataset.upload", "dataset", row.id, detail)
+    _check(session, row, by)
+    return row
+
+
+def add_test(session: Session, assessment_id: int, by: UserRow, test: Blob, filename: str) -> DatasetRow:
+    """Take a test file of the team's own for the examples that are there: a new version of both.
+
+    Raises:
+        Conflict: no examples were uploaded yet.
+    """
+    assessment_store.get(session, assessment_id)
+    last = store.current(session, assessment_id)
+    if last is None or last.state == "rejected":
+        raise Conflict("Upload the examples first, then the test file.")
+    file = Blob(last.blob_sha256, last.bytes)
+    return upload(session, assessment_id, by, file, last.filename, test=test, test_filename=filename)
+
+
+def check_again(session: Session, dataset_id: int, by: UserRow) -> JobRow:
+    """Run a check that was cancelled or failed once more.
+
+    Raises:
+        Conflict: it is done, or under way.
+    """
+    row = store.get(session, dataset_id)
+    if row.state != "checking":
+        raise Conflict("This version has been checked; its rows do not change any more.")
+    return _check(session, row, by)
+
+
+def _check(session: Session, row: DatasetRow, by: UserRow) -> JobRow:
+    title = f"Check {row.filename}"[:200]
+    return jobs.add(session, "check", row.id, by.id, assessment_id=row.assessment_id, title=title)
+
+
+def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
+    """Fix which rows judge, for good: measuring starts from here, and nothing unfreezes a split.
+
+    Raises:
+        Conflict: it is not checked, replaced by a newer version, frozen already, or has no rows in a split.
+    """
+    row = store.get(session, dataset_id)
+    assessment = assessment_store.get(session, row.assessment_id)
+    latest = store.current(session, row.assessment_id)
+    against = []
+    if row.state != "ready":
+        against.append("The check of this version has not ended with usable rows.")
+    elif not (row.train_rows and row.dev_rows and row.test_rows):
+        against.append("Each of train, dev and test needs at least one row; upload more examples.")
+    if latest is not None and latest.id != row.id:
+        against.append(f"Version {latest.version} has replaced this one.")
+    if row.frozen_at:
+        against.append("The split is frozen already.")
+    if against:
+        raise Conflict(" ".join(against))
+    row.frozen_at = utcnow()
+    row.frozen_by = by.id
+    assessments.contribute(session, assessment, by, f"split of data version {row.version}")
+    detail = {
+        "assessment": row.assessment_id,
+        "version": row.version,
+        "rows_sha256": row.rows_sha256,
+        "split_sha256": row.split_sha256,
+    }
+    audit.record(session, by, "dataset.freeze", "dataset", row.id, detail)
+    return row
+
+
+def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool) -> DatasetRow:
+    """Record the word of a person on who wrote or checked the answers of the test rows."""
+    row = store.get(session, dataset_id)
+    if row.human_checked != human_checked:
+        assessment = assessment_store.get(session, row.assessment_id)
+        row.human_checked = human_checked
+        assessments.contribute(session, assessment, by, f"word on test rows of data version {row.version}")
+        detail = {"assessment": row.assessment_id, "version": row.version, "human_checked": human_checked}
+        audit.record(session, by, "dataset.vouch", "dataset", row.id, detail)
+    return row
+
+
+def job_of(session: Session, row: DatasetRow) -> JobRow | None:
+    """The last check of this version."""
+    return job_store.latest(session, "check", row.id)
+
+
+def measured(session: Session, assessment_id: int) -> dict[str, Any]:
+    """What the gates may know of the data (decision-rules 7); a key that is absent was not measured.
+
+    The test rows count only once they are frozen: until then they are a proposal.
+    """
+    row = store.current(session, assessment_id)
+    if row is None or row.state != "ready":
+        return {}
+    found: dict[str, Any] = {
+        "uploaded_examples": row.report["uploaded"],
+        "usable_examples": row.usable_rows,
+        "contradiction_rate": row.report["contradiction_rate"],
+    }
+    if row.frozen_at:
+        found["test_rows"] = row.test_rows
+        found["test_overlap_rows"] = row.report.get("test_overlap_rows", 0)
+    if row.human_checked is not None:
+        found["test_human_checked"] = row.human_checked
+    return found

@@ -1,0 +1,281 @@
+"""Uploading: by form and by API, whole and broken, with honest and hostile names."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
+
+from app.assessments.tables import AssessmentRow
+from app.audit.tables import EntryRow
+from app.blobs import Blobs
+from app.datasets import store, uploads
+from app.datasets.uploads import display_name
+from app.db import reading
+from app.errors import Invalid
+from app.jobs.tables import JobRow
+from app.users.tables import UserRow
+from tests.factories import Make
+
+People = Callable[[UserRow], TestClient]
+
+GOOD = b'{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": "d"}\n'
+
+
+@pytest.fixture
+def me(make: Make) -> UserRow:
+    return make.author()
+
+
+@pytest.fixture
+def client(people: People, me: UserRow) -> TestClient:
+    return people(me)
+
+
+@pytest.fixture
+def assessment(make: Make, me: UserRow) -> AssessmentRow:
+    return make.assessment(me)
+
+
+def test_an_upload_by_form_is_stored_recorded_and_put_in_line(
+    client: TestClient, assessment: AssessmentRow, session: Session, blobs: Blobs, me: UserRow
+) -> None:
+    answer = client.post(
+        f"/assessments/{assessment.id}/data",
+        files={"file": ("pairs.jsonl", GOOD), "test": ("", b"")},
+        data={"human_checked": "on"},
+    )
+
+    assert answer.status_code == 303
+    row = store.newest(session, assessment.id)
+    assert row is not None
+    assert (row.filename, row.version, row.state, row.human_checked) == ("pairs.jsonl", 1, "checking", True)
+    assert blobs.path(row.blob_sha256).read_bytes() == GOOD
+    assert row.test_blob_sha256 is None
+    assert [(job.kind, job.subject_id) for job in session.query(JobRow)] == [("check", row.id)]
+    assert [entry.act for entry in session.query(EntryRow)] == ["dataset.upload"]
+    assert session.get_one(AssessmentRow, assessment.id).revision == assessment.revision + 1
+
+
+def test_the_page_after_an_upload_shows_the_check(client: TestClient, assessment: AssessmentRow) -> None:
+    client.post(f"/assessments/{assessment.id}/data", files={"file": ("pairs.jsonl", GOOD)})
+
+    page = client.get(f"/assessments/{assessment.id}/data")
+
+    assert page.status_code == 200
+    assert "Check pairs.jsonl" in page.text
+    assert "hx-sse:connect" in page.text
+
+
+def test_an_upload_by_api_says_where_it_is(client: TestClient, assessment: AssessmentRow) -> None:
+    answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset?filename=p.jsonl", content=GOOD)
+
+    assert answer.status_code == 201
+    where = client.get(answer.headers["location"]).json()
+    assert (where["filename"], where["version"], where["state"], where["report"]) == ("p.jsonl", 1, "checking", None)
+    assert where["job_id"] == answer.json()["job_id"] is not None
+
+
+def test_each_upload_is_a_version_of_its_own(client: TestClient, assessment: AssessmentRow) -> None:
+    address = f"/api/v1/assessments/{assessment.id}/dataset"
+    client.put(address, content=GOOD)
+
+    second = client.put(address, content=GOOD + GOOD).json()
+
+    listed = client.get(f"{address}s").json()["data"]
+    assert [row["version"] for row in listed] == [2, 1]
+    assert second["version"] == 2
+    assert listed[0]["sha256"] != listed[1]["sha256"]
+
+
+def test_a_test_file_makes_a_version_with_the_same_examples(client: TestClient, assessment: AssessmentRow) -> None:
+    address = f"/api/v1/assessments/{assessment.id}/dataset"
+    assert client.put(f"{address}/test", content=GOOD).status_code == 409
+    first = client.put(address, content=GOOD).json()
+
+    second = client.put(f"{address}/test?filename=mine.jsonl", content=b'{"prompt": "x", "completion": "y"}').json()
+
+    assert (second["version"], second["sha256"], second["test_filename"]) == (2, first["sha256"], "mine.jsonl")
+
+
+@pytest.mark.parametrize("files", [{}, {"file": ("", b"")}, {"file": ("a.jsonl", b"")}, {"other": ("a.jsonl", GOOD)}])
+def test_a_form_without_examples_comes_back_with_a_word(
+    client: TestClient, assessment: AssessmentRow, files: dict[str, tuple[str, bytes]]
+) -> None:
+    answer = client.post(f"/assessments/{assessment.id}/data", files=files or {"x": ("", b"")})
+
+    assert answer.status_code == 422
+    assert "Choose a file with examples" in answer.text
+
+
+def test_nobody_uploads_to_what_is_not_there(client: TestClient, session: Session) -> None:
+    assert client.put("/api/v1/assessments/999/dataset", content=GOOD).status_code == 404
+    assert client.post("/assessments/999/data", files={"file": ("a", GOOD)}).status_code == 404
+    assert session.query(JobRow).count() == 0
+
+
+def test_a_stranger_uploads_nothing(web: TestClient, assessment: AssessmentRow, session: Session) -> None:
+    api = web.put(f"/api/v1/assessments/{assessment.id}/dataset", content=GOOD)
+    form = web.post(f"/assessments/{assessment.id}/data", files={"file": ("a", GOOD)})
+
+    assert api.status_code == 401
+    assert form.status_code in (302, 303, 401)
+    assert store.newest(session, assessment.id) is None
+
+
+def test_a_file_over_the_limit_is_refused_and_not_kept(
+    client: TestClient, assessment: AssessmentRow, blobs: Blobs, web: TestClient
+) -> None:
+    limit = web.app.state.context.settings.upload_limit  # type: ignore[attr-defined]  # the app under the client
+    assert limit > 4096
+    piece = b"x" * 65536
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(50):
+            yield piece
+
+    object.__setattr__(web.app.state.context.settings, "upload_limit", 1 << 20)  # type: ignore[attr-defined]
+    answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", content=endless())
+
+    assert answer.status_code in (413, 422)
+    assert [path for path in blobs.root.rglob("*") if path.is_file()] == []
+
+
+def hostile() -> list[str]:
+    listed = Path(__file__).parents[3] / "shared" / "data" / "bad_files" / "expected.json"
+    names: list[str] = json.loads(listed.read_text(encoding="utf-8"))["upload_names"] if listed.is_file() else []
+    return [
+        *names,
+        "C:\\boot.ini",
+        "\\\\host\\share\\x",
+        "a\r\nX-Evil: 1",
+        "",
+        "..",
+        "x" * 5000,
+        "\N{RIGHT-TO-LEFT OVERRIDE}",
+    ]
+
+
+@pytest.mark.parametrize("name", hostile())
+def test_a_name_is_only_ever_shown(client: TestClient, assessment: AssessmentRow, blobs: Blobs, name: str) -> None:
+    answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", params={"filename": name}, content=GOOD)
+
+    if len(name) > 2000:
+        assert answer.status_code == 422
+        return
+    shown = answer.json()["filename"]
+    assert 0 < len(shown) <= uploads.LONGEST_NAME
+    assert shown.isprintable()
+    stored = [path.name for path in blobs.root.rglob("*") if path.is_file()]
+    assert stored == [answer.json()["sha256"]]
+    page = client.get(f"/assessments/{assessment.id}/data")
+    assert "<img src=x" not in page.text
+
+
+@pytest.mark.parametrize("name", hostile())
+def test_a_name_in_a_form_harms_nobody(client: TestClient, assessment: AssessmentRow, name: str) -> None:
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"').encode("utf-8", "surrogatepass")[:7000]
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="'
+        + quoted
+        + b'"\r\n\r\n'
+        + GOOD
+        + b"\r\n--x--\r\n"
+    )
+
+    answer = client.post(
+        f"/assessments/{assessment.id}/data", content=body, headers={"content-type": "multipart/form-data; boundary=x"}
+    )
+
+    assert answer.status_code in (303, 422)
+
+
+@given(st.text(max_size=300))
+def test_a_shown_name_cannot_turn_or_hide_text(name: str) -> None:
+    shown = display_name(name)
+
+    assert 0 < len(shown) <= 200
+    assert not set(shown) & set("\u202e\u2066\u200b\n\r\x00\x1b\u2028")
+
+
+# ---------------------------------------------------------------------- the form parser
+def form(*parts: tuple[str, str | None, bytes], boundary: bytes = b"line") -> bytes:
+    out = b""
+    for name, filename, value in parts:
+        out += b"--" + boundary + b'\r\nContent-Disposition: form-data; name="' + name.encode() + b'"'
+        if filename is not None:
+            out += b'; filename="' + filename.encode() + b'"'
+        out += b"\r\n\r\n" + value + b"\r\n"
+    return out + b"--" + boundary + b"--\r\n"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["file", "test"]), st.binary(max_size=200)), max_size=5), st.integers(1, 60))
+def test_a_form_gives_the_same_parts_however_it_comes(files: list[tuple[str, bytes]], size: int) -> None:
+    body = form(*((name, "x", value) for name, value in files if b"--line" not in value))
+
+    found = [
+        (part.name, b"".join(part.body))
+        for part in uploads.parts((body[i : i + size] for i in range(0, len(body), size)), b"line")
+    ]
+
+    assert found == [(name, value) for name, value in files if b"--line" not in value]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no form at all",
+        form(("file", "x", b"abc"))[:-12],
+        b"--line\r\n" + b"X: y\r\n" * 200,
+        form(*[("f", None, b"x")] * 30),
+        b"\r\n" * 100_000,
+    ],
+)
+def test_what_is_no_form_is_refused(body: bytes) -> None:
+    with pytest.raises(Invalid):
+        for part in uploads.parts(iter([body]), b"line"):
+            part.text()
+
+
+def test_a_small_field_may_not_be_large() -> None:
+    with pytest.raises(Invalid):
+        for part in uploads.parts(iter([form(("human_checked", None, b"x" * 10_000))]), b"line"):
+            part.text()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "",
+        "text/plain",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=" + "x" * 2000,
+    ],
+)
+def test_a_form_without_a_boundary_is_refused(client: TestClient, assessment: AssessmentRow, kind: str) -> None:
+    answer = client.post(f"/assessments/{assessment.id}/data", content=GOOD, headers={"content-type": kind})
+
+    assert answer.status_code == 422
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(
+    client: TestClient, assessment: AssessmentRow, blobs: Blobs, web: TestClient
+) -> None:
+    body = form(("file", "x.jsonl", GOOD * 1000))[:-30]
+
+    answer = client.post(
+        f"/assessments/{assessment.id}/data",
+        content=body,
+        headers={"content-type": "multipart/form-data; boundary=line"},
+    )
+
+    assert answer.status_code == 422
+    assert [path for path in blobs.root.rglob("*") if path.is_file()] == []
+    with reading(web.app.state.context.engine) as session:  # type: ignore[attr-defined]  # the app under the client
+        assert store.newest(session, assessment.id) is None
