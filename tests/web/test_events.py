@@ -15,6 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import delete
 
 from app.db import reading, utcnow, writing
+from app.errors import NotFound
 from app.jobs import store as jobs
 from app.jobs.tables import JobEventRow
 from app.users.deps import Listening
@@ -203,6 +204,17 @@ def in_a_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run in a thread of its own: Playwright keeps a loop in ours for as long as its browser lives."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result(5)
+
+
+def test_what_is_not_there_is_an_end() -> None:
+    def read(_after: int) -> list[Sent]:
+        raise NotFound("There is no such job.")
+
+    async def listening() -> list[str | None]:
+        stream = events.stream(Hub(lambda: 0), Listener(1, lambda: True), after=0, read=read)
+        return [event.event async for event in stream]
+
+    assert in_a_loop(listening()) == ["done"]
 
 
 def test_one_person_gets_so_many_streams(people: People) -> None:
