@@ -133,5 +133,4 @@ def test_every_answer_is_marked(app: Web, people: People) -> None:
         assert "strict-transport-security" not in answer.headers
         kept = answer.headers["cache-control"]
         streamed = answer.headers.get("content-type", "").startswith("text/event-stream")
-        public = answer.url.path.startswith("/static/")
-        assert kept == ("no-cache" if streamed or (public and "1/1" in answer.url.path) else "no-store"), answer.url
+        assert kept == ("no-cache" if streamed else "no-store"), answer.url
