@@ -140,11 +140,7 @@ def test_g07_the_author_approves(scene: Scene) -> None:
 
 
 def test_g08_g09_a_reviewer_who_had_a_hand_in_it(scene: Scene) -> None:
-    client = scene.people(scene.reviewer)
-    edited = client.patch(
-        f"/api/v1/assessments/{scene.id}", json={"answers": {"owner": "Somebody else"}}, headers={"If-Match": '"1"'}
-    )
-    assert edited.status_code == 200, edited.text
+    _edit(scene, "owner", "Somebody else", by=scene.reviewer)
     review = scene.ask()
 
     refused(scene, scene.decide(review), 403, "had a hand in this")
@@ -197,14 +193,14 @@ def test_g16_g17_an_edit_after_the_approval_and_an_edit_back(scene: Scene) -> No
     _edit(scene, "owner", "Another team")
     refused(scene, scene.launch(), 409, "Something changed after the approval")
 
-    _edit(scene, "owner", "Docs platform team", version=2)
+    _edit(scene, "owner", "Docs platform team")
     refused(scene, scene.launch(key="two"), 409, "Something changed after the approval")
 
 
-def _edit(scene: Scene, key: str, value: object, version: int = 1) -> None:
-    answer = scene.people(scene.author).patch(
-        f"/api/v1/assessments/{scene.id}", json={"answers": {key: value}}, headers={"If-Match": f'"{version}"'}
-    )
+def _edit(scene: Scene, key: str, value: object, by: UserRow | None = None) -> None:
+    client, path = scene.people(by or scene.author), f"/api/v1/assessments/{scene.id}"
+    etag = client.get(path).headers["etag"]
+    answer = client.patch(path, json={"answers": {key: value}}, headers={"If-Match": etag})
     assert answer.status_code == 200, answer.text
 
 
@@ -217,7 +213,7 @@ def _edit(scene: Scene, key: str, value: object, version: int = 1) -> None:
         (BaselineRow, {"target": 0.95}),
         (BaselineRow, {"instructions": "Other words"}),
         (AnswerRow, {"output": "forged"}),
-        (RecipeRow, {"settings": {"rank": 16, "alpha": 32, "epochs": 100}}),
+        (RecipeRow, {"settings": {"rank": 16, "alpha": 32, "epochs": 20}}),
         (AssessmentRow, {"answers": {}}),
         (AssessmentRow, {"revision": 7}),
     ],
@@ -285,7 +281,7 @@ def _add_job(scene: Scene, line: Client) -> None:
 
 def test_g40_a_run_put_into_the_database_by_hand(scene: Scene) -> None:
     review = scene.ask()
-    with pytest.raises(Exception, match="no living approval|FOREIGN KEY"):
+    with pytest.raises(Exception, match=r"no living approval|FOREIGN KEY"):
         _add_run(scene, review)
 
 
