@@ -216,6 +216,8 @@ class Make:
             for family, name in (
                 ("zero_shot", "zero_shot"),
                 ("few_shot_random", "few_shot_random/1"),
+                ("few_shot_random", "few_shot_random/2"),
+                ("few_shot_random", "few_shot_random/3"),
                 ("few_shot_nearest", "few_shot_nearest"),
                 ("revised_prompt", "revised_prompt/1"),
             ):

@@ -1,24 +1,37 @@
-"""An app of only web, users and audit on a fresh database: enough for tests of the frame, and ready in milliseconds."""
+"""An app of only web, users and record on a fresh database: enough for tests of the frame, ready in milliseconds.
 
-from collections.abc import Sequence
+Fixtures for `tests/web` and `tests/users`; their conftest files import them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from app.audit import routes as audit_routes
 from app.audit import service as audit
-from app.audit import tables as _audit_tables  # noqa: F401 - its table has to be known
 from app.blobs import Blobs
-from app.db import Base, make_engine, reading
+from app.db import Base, make_engine, reading, utcnow, writing
 from app.jobs import store as jobs
 from app.settings import Settings
 from app.users import api as users_api
 from app.users import routes as users_routes
+from app.users import service
+from app.users.deps import cookie_name
+from app.users.passwords import with_cost
+from app.users.tables import Role, UserRow
 from app.web import files, pages, problems
 from app.web.context import AppContext, Step
 from app.web.events import Hub
 from app.web.security import Web
+
+BASE = "http://127.0.0.1:8000"
+PASSWORD = "four green wet stones"
 
 STEPS = (
     Step("describe", "Describe", "/assessments/1", "24 of 24"),
@@ -30,11 +43,8 @@ STEPS = (
 
 def cheap(folder: Path, **more: Any) -> Settings:
     """Settings for a test: a database of its own, and passwords that cost nothing."""
-    return Settings(data=folder, assets=assets(), hash_time=1, hash_memory=8, **more)
-
-
-def assets() -> Path:
-    return Settings().assets
+    usual: dict[str, Any] = {"data": folder, "hash_time": 1, "hash_memory": 8}
+    return Settings(**(usual | more))
 
 
 def small_app(settings: Settings) -> Web:
@@ -66,3 +76,74 @@ def small_app(settings: Settings) -> Web:
     for router in (files.router, problems.router, users_routes.router, users_api.router, audit_routes.router):
         app.include_router(router)
     return app
+
+
+@dataclass
+class People:
+    """Users of an app, and clients that act for them."""
+
+    app: Web
+
+    def __post_init__(self) -> None:
+        self._numbers = count(1)
+        self.context: AppContext = self.app.state.context
+
+    def add(self, role: str = "author", **different: Any) -> UserRow:
+        number = next(self._numbers)
+        usual = {
+            "name": f"{role.title()} {number}",
+            "email": f"{role}{number}@example.org",
+            "role": Role(role),
+            "password_hash": with_cost(1, 8).hash(different.pop("password", PASSWORD)),
+            "created_at": utcnow(),
+        }
+        with writing(self.context.engine) as session:
+            user = UserRow(**(usual | different))
+            session.add(user)
+        return user
+
+    def anonymous(self, **headers: str) -> TestClient:
+        """A browser with no cookie, on one of our own pages."""
+        return TestClient(
+            self.app,
+            base_url=BASE,
+            headers={"Origin": BASE, "Sec-Fetch-Site": "same-origin"} | headers,
+            follow_redirects=False,
+            raise_server_exceptions=False,
+        )
+
+    def browser(self, user: UserRow | str = "author") -> TestClient:
+        """A browser in which somebody is signed in; a word makes a new person of that role."""
+        person = self.add(user) if isinstance(user, str) else user
+        client = self.anonymous()
+        with writing(self.context.engine) as session:
+            secret = service.open_session(session, person, "test", utcnow())
+        client.cookies.set(cookie_name(self.context.settings), secret)
+        return client
+
+    def program(self, user: UserRow | str = "author", scope: str = "launch", days: int | None = 30) -> TestClient:
+        """A program with an API token: no cookie, no Origin."""
+        person = self.add(user) if isinstance(user, str) else user
+        with writing(self.context.engine) as session:
+            _, secret = service.add_token(
+                session, service.Who(person), name="test", scope=scope, days=days, now=utcnow(), record=audit.record
+            )
+        return TestClient(
+            self.app,
+            base_url=BASE,
+            headers={"Authorization": f"Bearer {secret}"},
+            follow_redirects=False,
+            raise_server_exceptions=False,
+        )
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Web]:
+    made = small_app(cheap(tmp_path))
+    yield made
+    made.state.context.engine.dispose()
+
+
+@pytest.fixture
+def people(app: Web) -> People:
+    return People(app)

@@ -11,14 +11,17 @@ key never turns into a silent "unknown". It does not refuse values that only dis
 score and high, best arm and arms) a contradiction is a fault.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 NOBODY = ""  # the owner, when the answer is that there is none
 UNKNOWN = "unknown"
 LARGEST_COUNT = 10**15
 LONGEST_TEXT = 200
+LARGEST_FILE = 1_000_000  # bytes; a case is a few thousand
 
 GOALS = (
     "facts", "format", "style", "terms", "classify", "extract", "tools", "reasoning", "efficiency", "safety", "general",
@@ -178,6 +181,55 @@ def parse(data: object) -> Case:
     if reader.faults:
         raise NotACase(reader.faults)
     return Case(answers, measured)
+
+
+def load(path: Path) -> object:
+    """The JSON in a file, stricter than `json` alone: no NaN, no Infinity, no key twice.
+
+    Raises:
+        NotACase: the file can't be read, or is no JSON.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise NotACase([f"{path} can't be read: {error.strerror}."]) from error
+    if len(raw) > LARGEST_FILE:
+        raise NotACase([f"{path} is larger than {LARGEST_FILE:,} bytes; a case file is a few thousand."])
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotACase([f"{path} is not UTF-8 text: byte {error.start + 1} is wrong."]) from error
+    return loads(text, str(path))
+
+
+def loads(text: str, name: str) -> object:
+    """The JSON in a text; `name` says in messages where it came from.
+
+    Raises:
+        NotACase: it is no JSON.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats)
+    except json.JSONDecodeError as error:
+        raise NotACase([f"{name} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."]) from error
+    except RecursionError as error:
+        raise NotACase([f"{name} is nested too deeply."]) from error
+    except ValueError as error:
+        raise NotACase([f"{name} is not a case: {error}."]) from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f'the key "{twice}" stands there twice')
+    return found
 
 
 def to_json(case: Case) -> dict[str, Any]:
@@ -365,8 +417,8 @@ class _Reader:
         return tuple(item for item in known if item in picked)
 
     def text(self, value: object, at: str) -> str | None:
-        if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-            self.faults.append(f"{at} must be text of at most {LONGEST_TEXT} characters, not {_shown(value)}.")
+        if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
+            self.faults.append(f"{at} must be one line of at most {LONGEST_TEXT} characters, not {_shown(value)}.")
             return None
         return value.strip()
 

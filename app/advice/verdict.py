@@ -19,6 +19,7 @@ Scores rank and explain. They decide in one place only: whether rule 5 leans.
 """
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from app.advice import flips as flipping
@@ -45,8 +46,12 @@ class Ruling:
     technique: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Advice:
+    """What to do, why, and what stands against training; `flips` are worked out when they are asked for."""
+
+    case: Case
+    policy: Policy
     approach: Approach
     technique: str | None
     training: Training
@@ -55,10 +60,25 @@ class Advice:
     scores: Points
     gates: list[Gate]
     reasons: list[Reason]
-    flips: list[flipping.Flip]
     rule: int
-    policy_version: str
-    policy_sha256: str
+
+    @property
+    def policy_version(self) -> str:
+        return self.policy.version
+
+    @property
+    def policy_sha256(self) -> str:
+        return self.policy.sha256
+
+    @cached_property
+    def flips(self) -> list[flipping.Flip]:
+        """The smallest changes that would change approach or training: some fifty cases more, so not on every page."""
+
+        def outcome(other: Case) -> flipping.Outcome:
+            found = _judge(other, self.policy).ruling
+            return flipping.Outcome(found.approach, found.training)
+
+        return flipping.flips(self.case, flipping.Outcome(self.approach, self.training), outcome, self.policy)
 
     @property
     def blockers(self) -> list[Gate]:
@@ -109,12 +129,9 @@ def advise(case: Case, policy: Policy = POLICY) -> Advice:
     """The whole advice for a case; the same for the same case and policy, wherever it is asked for."""
     judged = _judge(case, policy)
     ruling = judged.ruling
-
-    def outcome(other: Case) -> flipping.Outcome:
-        found = _judge(other, policy).ruling
-        return flipping.Outcome(found.approach, found.training)
-
     return Advice(
+        case=case,
+        policy=policy,
         approach=ruling.approach,
         technique=ruling.technique,
         training=ruling.training,
@@ -123,10 +140,7 @@ def advise(case: Case, policy: Policy = POLICY) -> Advice:
         scores=total(judged.reasons),
         gates=judged.gates,
         reasons=judged.reasons,
-        flips=flipping.flips(case, flipping.Outcome(ruling.approach, ruling.training), outcome, policy),
         rule=ruling.rule,
-        policy_version=policy.version,
-        policy_sha256=policy.sha256,
     )
 
 

@@ -4,10 +4,14 @@ An arm is chosen on the dev rows and then looked at once on the test rows: picki
 is reported on would flatter it (decision rules, 4.5).
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from statistics import fmean, pstdev
+from typing import Any, Self
+
+from app.evaluation import statistics
 
 SEEDS = 3  # draws of random examples: their spread shows how much the choice of examples matters
 ERROR_LIMIT = 0.02  # above this share of rows without an answer, an arm says nothing about prompting
@@ -20,18 +24,16 @@ TITLES: Mapping[str, str] = {
     "few_shot_random": "Random examples",
     "few_shot_nearest": "Nearest examples",
     "revised_prompt": "Revised instructions",
-    "nearest_answer": "Nearest row's answer, no model",
-    "majority_answer": "Commonest answer, no model",
+    "trivial": "No model",
     "adapter": "Adapter",
 }
 TERMS: Mapping[str, str] = {
-    "zero_shot": "zero-shot: the model gets the instructions and the question",
-    "few_shot_random": "few-shot: finished examples stand before the question, the same for every question",
-    "few_shot_nearest": "few-shot with retrieval of examples: those most like the question stand before it",
-    "revised_prompt": "the instructions after a look at the failures, with the examples of the best arm so far",
-    "nearest_answer": "the answer of the most similar training row, copied: what doing nothing clever reaches",
-    "majority_answer": "always the same answer: the commonest one in the training rows",
-    "adapter": "the tuned model (LoRA adapter) with the instructions of the best arm and no examples",
+    "zero_shot": "Zero-shot: the model gets the instructions and the question, nothing else.",
+    "few_shot_random": "Few-shot: finished examples stand before the question, the same for every question.",
+    "few_shot_nearest": "Few-shot with retrieved examples: those most like the question stand before it.",
+    "revised_prompt": "New instructions after a look at the failures, with the examples of the best arm so far.",
+    "trivial": "What doing nothing clever reaches: an answer is copied from the training rows.",
+    "adapter": "The tuned model (a LoRA adapter) with the instructions of the best arm and no examples.",
 }
 
 
@@ -47,13 +49,13 @@ class Arm:
     @property
     def free(self) -> bool:
         """No model is asked."""
-        return self.family in ("nearest_answer", "majority_answer")
+        return self.family == "trivial"
 
 
 def plan(k_random: int, k_nearest: int, seed: int, targets: Sequence[str]) -> tuple[Arm, ...]:
     """The arms of a first run. `targets` are the training rows' answers; they decide which free arms make sense."""
     arms = [
-        Arm("nearest_answer", "nearest_answer", TITLES["nearest_answer"]),
+        Arm("trivial", "nearest_answer", "Nearest row's answer, no model"),
         Arm("zero_shot", "zero_shot", TITLES["zero_shot"]),
         *(
             Arm(
@@ -72,7 +74,7 @@ def plan(k_random: int, k_nearest: int, seed: int, targets: Sequence[str]) -> tu
         ),
     ]
     if label := majority(targets):
-        arms.insert(1, Arm("majority_answer", "majority_answer", TITLES["majority_answer"], {"label": label}))
+        arms.insert(1, Arm("trivial", "majority_answer", "Commonest answer, no model", {"label": label}))
     return tuple(arms)
 
 
@@ -95,6 +97,56 @@ def majority(targets: Sequence[str]) -> str | None:
     return answer if answer and times > 1 and times >= COMMON_LABEL * len(targets) else None
 
 
+def sample(ids: Sequence[int], limit: int, seed: int) -> list[int]:
+    """The rows that are asked: all, or `limit` of them in an order that only the seed and the ids decide.
+
+    A longer sample with the same seed holds the shorter one, so raising the limit asks new rows only.
+    """
+    if limit <= 0 or limit >= len(ids):
+        return list(ids)
+    order = sorted(ids, key=lambda row: hashlib.sha256(f"{seed}/{row}".encode()).digest())
+    chosen = set(order[:limit])
+    return [row for row in ids if row in chosen]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What counts of one answer: score None is an error; cut says that it hit the length limit."""
+
+    score: float | None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    cut: bool = False
+
+
+def tallied(answers: Sequence[Scored], *, binary: bool, seed: int) -> dict[str, Any]:
+    """What an arm came to on one split, in the shape its row keeps: score with its 95 % interval, counts, means."""
+    given = [answer for answer in answers if answer.score is not None]
+    scores = [answer.score for answer in given if answer.score is not None]
+    interval = statistics.mean_interval(scores, binary=binary, seed=seed)
+    found: dict[str, Any] = {
+        "score": _mean(scores),
+        "low": interval.low,
+        "high": interval.high,
+        "n": len(given),
+        "errors": len(answers) - len(given),
+        "cut": sum(answer.cut for answer in given),
+        "mean_prompt_tokens": _mean([answer.prompt_tokens for answer in given]),
+        "mean_completion_tokens": _mean([answer.completion_tokens for answer in given]),
+        "mean_seconds": _mean([answer.seconds for answer in given]),
+    }
+    if binary:
+        found["passed"] = round(sum(scores))
+    else:
+        found["spread"] = pstdev(scores) if len(scores) > 1 else 0.0
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(values) if values else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What an arm came to on one split, as its row in the database keeps it.
@@ -106,6 +158,11 @@ class Tally:
     n: int
     errors: int
     mean_prompt_tokens: float = 0.0
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """From what `tallied` made."""
+        return cls(found["score"], found["n"], found["errors"], found.get("mean_prompt_tokens", 0.0))
 
     @property
     def error_rate(self) -> float:

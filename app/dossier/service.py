@@ -33,9 +33,7 @@ def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
         Step("data", "Data", f"{base}/data", *_data(dataset)),
         Step("measure", "Measure", f"{base}/measure", f"{len(measured)} arms" if measured else "", ""),
         Step("verdict", "Verdict", f"{base}/verdict", *verdict),
-        Step(
-            "review", "Review", f"{base}/review", *_review(session, assessment, reviews.latest(session, assessment.id))
-        ),
+        Step("review", "Review", f"{base}/review", *_review(assessment, reviews.latest(session, assessment.id))),
         Step("train", "Train", f"{base}/train", *_train(advice.training, training)),
         Step("result", "Result", f"{base}/result", *_result(training)),
     )

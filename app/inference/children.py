@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -18,11 +19,14 @@ def threads_for(wanted: int | None) -> int:
     return min(wanted, cores) if wanted else max(1, cores - 1)
 
 
-def start(module: str, *arguments: str, threads: int, log: IO[bytes]) -> subprocess.Popen[str]:
+def start(
+    module: str, *arguments: str, threads: int, log: IO[bytes], settings: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     """Run `python -m MODULE`, JSON lines in and out, everything else it says into `log`.
 
     It leads a process group of its own, so that stopping takes whatever it started along. Our end of its standard
     input is its lifeline: when we die, however suddenly, the system closes it and the child ends by itself.
+    settings: environment variables that differ from ours.
     OpenMP sleeps while it waits: two processes that spin for the same core stand still together.
     """
     environment = os.environ | {
@@ -32,6 +36,7 @@ def start(module: str, *arguments: str, threads: int, log: IO[bytes]) -> subproc
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        **(settings or {}),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
     }
     return subprocess.Popen(  # noqa: S603  our own module, arguments as a list, no shell

@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from app.results import card, service
-from app.results.routes import send
+from app.results.deps import send
 from app.users.deps import Me
 from app.web.deps import App, Db
 from app.web.problems import REFUSALS

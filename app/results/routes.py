@@ -1,14 +1,13 @@
 """The result page and the adapter's download."""
 
-from collections.abc import Iterator
-from typing import IO, Annotated, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
 from app.assessments import store as assessment_store
 from app.evaluation import metrics
 from app.results import service
+from app.results.deps import send
 from app.training import store as trainings
 from app.users.deps import Me
 from app.web import charts
@@ -75,15 +74,3 @@ def _difference(found: service.Outcome) -> charts.IntervalChart | None:
 @router.get("/trainings/{training_id}/adapter.zip", name="adapter_zip")
 def download_adapter(training_id: Id, app: App, db: Db, me: Me) -> Response:
     return send(service.bundle(db, app.blobs, training_id), training_id)
-
-
-def send(bundle: IO[bytes], training_id: int) -> StreamingResponse:
-    """Stream a file as a download, closing it at the end."""
-
-    def pieces() -> Iterator[bytes]:
-        with bundle:
-            while piece := bundle.read(1 << 18):
-                yield piece
-
-    headers = {"Content-Disposition": f'attachment; filename="adapter-{training_id}.zip"'}
-    return StreamingResponse(pieces(), media_type="application/zip", headers=headers)

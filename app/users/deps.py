@@ -53,7 +53,6 @@ def _who(request: Request, app: App) -> Who:
     secret, token = secret_of(request, app.settings)
     with reading(app.engine) as session:
         who, due = identify(session, secret, token)
-        session.expunge_all()  # the end of the transaction would empty the rows that are still in it
     if due and request.method in SAFE:
         _notice(app.engine, who)
     request.state.me = who.user

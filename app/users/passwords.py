@@ -27,10 +27,11 @@ def faults(password: str, *about: str) -> Iterator[str]:
     plain = password.casefold()
     if len(set(plain)) < 5:
         yield "Use more than a few different characters."
+    left = plain
     for worn in (*WORN, *(part for text in about for part in _parts(text))):
-        if worn in plain and len(plain) - len(worn) * plain.count(worn) < 6:
-            yield "This is too easy to guess; add words that have nothing to do with you or with this site."
-            return
+        left = left.replace(worn, "")
+    if left != plain and len(left) < 6:
+        yield "This is too easy to guess; add words that have nothing to do with you or with this site."
 
 
 def _parts(text: str) -> list[str]:

@@ -139,16 +139,14 @@ def sign_in(
         user = store.find(session, account)
     right = keeper.verify(password, user.password_hash if user and user.active else None)
     with writing(engine) as session:
-        if user is None or not right:
-            if user is not None:
-                record(session, None, "user.sign_in_failed", "user", user.id, {"from": network})
-            session.commit()
-            raise Invalid("The e-mail address or the password is wrong.")
-        store.forgive(session, account, network)
-        store.forget_old(session, now, now - WINDOW)
-        secret = open_session(session, user, user_agent, now)
-        record(session, user, "user.sign_in", "user", user.id, {"from": network})
-    return secret
+        if user is not None and right:
+            store.forgive(session, account, network)
+            store.forget_old(session, now, now - WINDOW)
+            record(session, user, "user.sign_in", "user", user.id, {"from": network})
+            return open_session(session, user, user_agent, now)
+        if user is not None:
+            record(session, None, "user.sign_in_failed", "user", user.id, {"from": network})
+    raise Invalid("The e-mail address or the password is wrong.")
 
 
 def _wait(session: Session, account: str, network: str, now: datetime) -> int:

@@ -1,7 +1,7 @@
 import pytest
 
 from app.baselines import arms
-from app.baselines.arms import Arm, Tally
+from app.baselines.arms import Arm, Scored, Tally
 
 FREE_TEXT = [f"answer {number}" for number in range(100)]
 PLAN = {arm.name: arm for arm in arms.plan(3, 5, 7, FREE_TEXT)}
@@ -11,7 +11,7 @@ def measured(**scores: float | Tally) -> list[tuple[Arm, Tally]]:
     names = {name.replace("__", "/"): value for name, value in scores.items()}
     return [
         (
-            PLAN.get(name) or Arm(name.split("/")[0], name, name),
+            PLAN.get(name) or Arm(name.split("/", maxsplit=1)[0], name, name),
             value if isinstance(value, Tally) else Tally(value, 100, 0),
         )
         for name, value in names.items()
@@ -88,3 +88,31 @@ def test_a_revision_keeps_the_examples_and_changes_the_words() -> None:
 def test_nothing_answered_is_unknown() -> None:
     assert not Tally(0.0, 0, 0).known
     assert not Tally(0.0, 0, 9).known
+
+
+def test_a_sample_is_the_same_every_time_and_grows_without_changing() -> None:
+    ids = list(range(100, 200))
+
+    assert arms.sample(ids, 0, 7) == arms.sample(ids, 500, 7) == ids
+    assert arms.sample(ids, 10, 7) == arms.sample(ids, 10, 7)
+    assert arms.sample(ids, 10, 7) != arms.sample(ids, 10, 8)
+    assert set(arms.sample(ids, 10, 7)) < set(arms.sample(ids, 30, 7))
+
+
+def test_a_result_counts_errors_apart_and_never_as_wrong() -> None:
+    answers = [Scored(1.0, 100, 10, 0.5), Scored(0.0, 200, 20, 1.5, cut=True), Scored(None)]
+
+    found = arms.tallied(answers, binary=True, seed=1)
+
+    assert (found["score"], found["n"], found["errors"], found["passed"], found["cut"]) == (0.5, 2, 1, 1, 1)
+    assert (found["mean_prompt_tokens"], found["mean_seconds"]) == (150, 1)
+    assert found["low"] < 0.5 < found["high"]
+    assert not Tally.of(found).known
+
+
+def test_a_graded_result_keeps_its_spread() -> None:
+    found = arms.tallied([Scored(0.2), Scored(0.6)], binary=False, seed=1)
+
+    assert found["spread"] == pytest.approx(0.2)
+    assert "passed" not in found
+    assert arms.tallied([], binary=True, seed=1)["score"] == 0

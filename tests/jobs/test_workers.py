@@ -12,7 +12,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.db import make_engine, reading, writing
+from app.db import make_engine, reading, utcnow, writing
+from app.errors import Conflict
 from app.jobs import engine as job_engine
 from app.jobs import service, store
 from app.jobs.tables import JobRow, Status, WorkerRow
@@ -206,7 +207,7 @@ def _add_and_fail(yard: Yard) -> None:
 
 def test_the_same_work_is_never_in_line_twice(yard: Yard) -> None:
     yard.add()
-    with pytest.raises(service.Conflict):
+    with pytest.raises(Conflict):
         yard.add()
 
 
@@ -218,9 +219,9 @@ def test_the_database_refuses_a_training_job_without_an_approved_run(yard: Yard)
 def test_the_fence_holds_for_every_write(yard: Yard) -> None:
     job_id = yard.add()
     with writing(yard.engine) as session:
-        assert store.claim(session, job_id, "one", service.utcnow()) == 1
+        assert store.claim(session, job_id, "one", utcnow()) == 1
     with writing(yard.engine) as session:
-        assert store.claim(session, job_id, "two", service.utcnow()) == 2
+        assert store.claim(session, job_id, "two", utcnow()) == 2
         assert not store.fenced_update(session, job_id, 1, progress={"done": 1})
         assert store.fenced_update(session, job_id, 2, progress={"done": 2})
     assert yard.job(job_id).progress == {"done": 2}

@@ -5,20 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from app.__main__ import main
 from app.advice.case import parse
-from app.advice.files import advise_file
 from app.advice.verdict import advise
 from tests.advice.golden import case
 
 
-def test_a_case_file_gives_the_advice_of_the_contract(tmp_path: Path) -> None:
+def test_a_case_file_gives_the_advice_of_the_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "case.json"
     path.write_text(json.dumps(case()))
 
-    text = advise_file(path)
+    assert main(["advise", str(path)]) == 0
 
-    assert isinstance(text, str)
-    given = json.loads(text)
+    given = json.loads(capsys.readouterr().out)
     assert given == json.loads(json.dumps(advise(parse(case())).to_json()))
     assert list(given) == [
         "approach", "technique", "training", "leaning", "confidence", "scores", "gates", "reasons", "flips", "policy",
@@ -44,25 +43,35 @@ def test_a_case_file_gives_the_advice_of_the_contract(tmp_path: Path) -> None:
         (b"7", "The case must be an object, not 7."),
     ],
 )
-def test_what_is_no_case_is_refused_in_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
+def test_what_is_no_case_is_refused_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, sentence: str
+) -> None:
     path = tmp_path / "case.json"
     path.write_bytes(content)
 
-    found = advise_file(path)
+    assert main(["advise", str(path)]) == 1
 
-    assert isinstance(found, list)
-    assert len(found) == 1
-    assert sentence in found[0]
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert sentence in said.err
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    found = advise_file(tmp_path / "none.json")
+def test_every_fault_is_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "case.json"
+    path.write_text('{"answers": {"target": 2, "gaols": []}}')
 
-    assert found == [f"{tmp_path / 'none.json'} can't be read: No such file or directory."]
+    assert main(["advise", str(path)]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["advise", str(tmp_path / "none.json")]) == 1
+    assert capsys.readouterr().err == f"{tmp_path / 'none.json'} can't be read: No such file or directory.\n"
 
 
 def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "case.json"
     path.write_bytes(b"\xef\xbb\xbf{}")
 
-    assert isinstance(advise_file(path), str)
+    assert main(["advise", str(path)]) == 0

@@ -1,0 +1,54 @@
+"""Why an answer fails: the words for it, and a first guess to start from.
+
+The guess looks at texts only and asks no model; a person decides. It is shown as a suggestion and counts for nothing
+until somebody has pressed it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.evaluation import metrics
+
+CAUSES: dict[str, tuple[str, str]] = {
+    "behaviour": ("Wrong form or behaviour", "Form, tone, label, order; it knew enough and did it wrong."),
+    "facts": ("Missing fact", "It could not know: something is missing from the question and the instructions."),
+    "instructions": ("Unclear instruction", "Our instructions leave this open; a person could have done the same."),
+    "reference": ("Wrong reference", "The wanted answer is itself wrong or only one of several right ones."),
+}
+
+FACT = re.compile(r"\d[\d.,:/-]*\d|\d|\b[A-Z][\w-]*[A-Z\d][\w-]*\b")  # numbers, dates, codes such as AB-12 or HTTPError
+ENOUGH = 30  # tagged failures that gate G9 asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A cause and the sentence that says why it looks like that."""
+
+    cause: str
+    because: str
+
+
+def guess(asked: str, target: str, output: str, *, finish: str, metric: str) -> Guess | None:
+    """What the texts suggest; None when they suggest nothing."""
+    return next(_signs(asked, target, output, finish, metric), None)
+
+
+def _signs(asked: str, target: str, output: str, finish: str, metric: str) -> Iterator[Guess]:
+    """Everything that speaks for a cause, the plainest sign first."""
+    if not target.strip():
+        yield Guess("reference", "The wanted answer is empty.")
+    if finish == "length":
+        yield Guess("behaviour", "The answer was cut at the length limit.")
+    if not output.strip():
+        yield Guess("behaviour", "The answer is empty.")
+    if metric in ("json_valid", "json_match") and not metrics.score("json_valid", output, target, {}):
+        yield Guess("behaviour", "The answer is not JSON.")
+    if metric != "normalised_match" and metrics.score("normalised_match", output, target, {}):
+        yield Guess("behaviour", "Only capitals, blanks or punctuation differ.")
+    known = set(FACT.findall(asked)) | set(FACT.findall(output))
+    if missing := [fact for fact in dict.fromkeys(FACT.findall(target)) if fact not in known]:
+        named = ", ".join(missing[:3])
+        yield Guess("facts", f"The wanted answer has {named}, which the question does not.")
+    if metrics.score("rouge_l", output, target, {}) >= 0.5:
+        yield Guess("behaviour", "It says much of what was wanted, in another form.")

@@ -1,0 +1,369 @@
+"""The measuring itself: ask every arm what it has not answered yet, and write each answer down as it comes.
+
+Nothing is kept in memory that a kill could lose: rows with an answer are never asked again, so an attempt that goes
+on after a crash repeats at most the calls that were in flight. The test rows are asked by one arm only, the one that
+did best on the dev rows, after all arms are through.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.baselines import arms, prompts, service, shots, store
+from app.baselines.arms import Scored
+from app.baselines.prompts import Shot
+from app.baselines.tables import ArmRow, BaselineRow
+from app.datasets import store as dataset_store
+from app.datasets.store import Example
+from app.db import utcnow
+from app.evaluation import metrics
+from app.inference import job as inference_job
+from app.inference import service as inference
+from app.inference import store as model_store
+from app.inference.endpoint import Endpoint
+from app.inference.generator import Answer, Generator, Request, Unusable
+from app.inference.local import Dtype, LocalModel
+from app.jobs.claims import Claim, Failed
+
+FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
+FLUSH_ROWS = 32
+HOPELESS = 20  # rows from the start of an arm that all failed: nobody needs the same error 400 times
+RATE_OVER = 60.0  # seconds that the shown rate looks back
+
+
+def measure(claim: Claim) -> None:
+    """Bring a measurement to its end: all arms on dev, the best one on test, the result written down."""
+    with claim.read() as session:
+        baseline = store.get(session, claim.subject_id)
+        model = model_store.get(session, baseline.model_id)
+        sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
+    if model.kind != "endpoint" and not model.files:
+        inference_job.prepare(claim, model.id)
+    meter = _Meter(claim, total=_left(baseline, sizes))
+    with _model(claim, baseline) as generator:
+        for arm in baseline.arms:
+            if arm.family != "adapter" and arm.dev is None:
+                answer_arm(claim, arm.id, "dev", generator, meter=meter)
+        for arm, why in _for_test(claim):
+            answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
+    with claim.write() as session:
+        store.get(session, claim.subject_id).concluded_at = utcnow()
+
+
+def answer_arm(
+    claim: Claim,
+    arm_id: int,
+    split: str,
+    generator: Generator | None,
+    *,
+    meter: "_Meter | None" = None,
+    why: str = "",
+) -> dict[str, Any]:
+    """Have one arm answer the rows of a split that it has not answered, score them, and store the result.
+
+    Training calls this for the adapter's arm: same rows, same rendering, same metric. A look at the test rows is
+    written down before the first of them is asked. Returns the result as the arm's row keeps it.
+
+    Raises:
+        Failed: the model cannot be used, or the first rows all failed.
+        Cancelled, Fenced, Stopping: pass them on.
+    """
+    with claim.read() as session:
+        arm = store.arm(session, arm_id)
+        baseline = arm.baseline
+        examples = _sample(session, baseline, split)
+        shown = arm.family == "trivial" or "shots" in arm.settings
+        pool = _pool(session, baseline) if shown else []
+        done = store.answered(session, arm_id, split)
+    if split == "test" and arm.family != "trivial":
+        _note_look(claim, arm, why or ("adapter" if arm.family == "adapter" else "best on dev"))
+    waiting = [example for example in examples if example.id not in done]
+    meter = meter or _Meter(claim, total=len(waiting))
+    meter.begin(f"{arm.title}: {len(examples):,} {split} rows")
+    if arm.family == "trivial":
+        _put_free(claim, arm, split, waiting, pool)
+    elif waiting:
+        _ask(claim, arm, split, waiting, pool, generator, meter)
+    claim.check()
+    return _conclude(claim, arm_id, split, len(examples), generator)
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _sample(session: Session, baseline: BaselineRow, split: str) -> list[Example]:
+    """The rows of a split that this measurement asks, the same ones every time."""
+    rows = dataset_store.rows(session, baseline.dataset_id, split)
+    limit = baseline.dev_limit if split == "dev" else baseline.test_limit
+    chosen = set(arms.sample([row.id for row in rows], limit, baseline.seed))
+    return [row for row in rows if row.id in chosen]
+
+
+def _pool(session: Session, baseline: BaselineRow) -> list[Shot]:
+    """The training rows, the only ones that may be shown as examples."""
+    return [
+        Shot(row.id, row.line, tuple(row.messages), row.target)
+        for row in dataset_store.rows(session, baseline.dataset_id, "train")
+    ]
+
+
+def _left(baseline: BaselineRow, sizes: Mapping[str, int]) -> int:
+    """Answers still to come at most, for the progress bar."""
+    asked = [arm for arm in baseline.arms if arm.family not in ("trivial", "adapter")]
+    return sum(sizes["dev"] for arm in asked if arm.dev is None) + sizes["test"]
+
+
+def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
+    """Arms that look at the test rows now: the best one, and those without a model, which choose nothing.
+
+    Raises:
+        Failed: no arm counts, because each had too many errors.
+    """
+    with claim.read() as session:
+        baseline = store.get(session, claim.subject_id)
+    best = store.leading(baseline)
+    if best is None:
+        raise Failed(
+            f"No arm can be judged: each one had errors on more than {arms.ERROR_LIMIT:.0%} of its rows. "
+            "Look at the errors, mend the cause, and press Go on."
+        )
+    revised = best.family == "revised_prompt"
+    found = [(best, "best on dev after a revision" if revised else "best on dev")] if best.test is None else []
+    return found + [(arm, "") for arm in baseline.arms if arm.family == "trivial" and arm.test is None]
+
+
+def _note_look(claim: Claim, arm: ArmRow, why: str) -> None:
+    """Log a look at the test rows, once for each arm: from the third on they are no longer quite unseen."""
+    with claim.write() as session:
+        baseline = store.get(session, arm.baseline_id)
+        if all(look["arm"] != arm.name for look in baseline.test_looks):
+            look = {"arm": arm.name, "title": arm.title, "at": utcnow().isoformat(), "by": claim.by, "why": why}
+            baseline.test_looks = [*baseline.test_looks, look]
+
+
+# ---------------------------------------------------------------- asking
+
+
+@contextmanager
+def _model(claim: Claim, baseline: BaselineRow) -> Iterator[Generator]:
+    """The run's model, in the precision that its first answers were given in."""
+    dtype: Dtype = next((arm.settings["dtype"] for arm in baseline.arms if "dtype" in arm.settings), "auto")
+    with claim.read() as session:
+        model = model_store.get(session, baseline.model_id)
+    claim.report({"stage": f"Starting {model.name}"}, now=True)
+    try:
+        generator = inference.generator(claim.settings, model, dtype=dtype)
+        try:
+            if isinstance(generator, LocalModel) and dtype == "auto" and (info := generator.info(claim.cancelled)):
+                _keep_dtype(claim, info.dtype)
+            yield generator
+        finally:
+            generator.close()
+    except Unusable as error:
+        claim.check()
+        raise Failed(str(error)) from error
+
+
+def _keep_dtype(claim: Claim, dtype: str) -> None:
+    """Write down the precision, so that a later attempt, a revision and the adapter are asked in the same."""
+    with claim.write() as session:
+        for arm in store.get(session, claim.subject_id).arms:
+            arm.settings = {**arm.settings, "dtype": dtype}
+
+
+def _picker(arm: ArmRow, pool: Sequence[Shot]) -> "_Picker":
+    settings = arm.settings
+    match settings.get("shots"):
+        case "random":
+            return _Picker(random=shots.Random(pool, int(settings["k"]), int(settings["seed"])))
+        case "nearest":
+            return _Picker(nearest=shots.Nearest(pool), k=int(settings["k"]))
+        case _:
+            return _Picker()
+
+
+@dataclass(frozen=True, slots=True)
+class _Picker:
+    """Chooses the examples that stand before a question."""
+
+    random: shots.Random | None = None
+    nearest: shots.Nearest | None = None
+    k: int = 0
+
+    def pick(self, asked: str) -> list[Shot]:
+        if self.random:
+            return self.random.pick(asked)
+        return self.nearest.pick(asked, self.k) if self.nearest else []
+
+
+def _ask(
+    claim: Claim,
+    arm: ArmRow,
+    split: str,
+    waiting: Sequence[Example],
+    pool: Sequence[Shot],
+    generator: Generator | None,
+    meter: "_Meter",
+) -> None:
+    """Ask for every waiting row and store what comes, errors too."""
+    if generator is None:
+        raise ValueError("only an arm without a model needs no generator")
+    picker = _picker(arm, pool)
+    instructions = service.instructions_of(arm.baseline, arm)
+    by_id = {str(example.id): example for example in waiting}
+    shown: dict[str, list[Shot]] = {}
+    requests = []
+    for name, example in by_id.items():
+        claim.check()
+        shown[name] = picker.pick(prompts.question(example.messages))
+        messages = prompts.render(instructions, shown[name], example.messages)
+        requests.append(Request(name, messages, arm.baseline.max_tokens))
+    asked = {request.id: request for request in requests}
+    outbox = _Outbox(claim)
+    failed = 0
+    with closing(_iterated(generator.answer(requests, claim.cancelled))) as answers:
+        for number, answer in enumerate(answers, start=1):
+            outbox.put(_answer(claim, arm, split, by_id[answer.id], asked[answer.id], shown[answer.id], answer))
+            meter.count()
+            failed += answer.error is not None
+            if failed == number == HOPELESS:
+                outbox.flush()
+                raise Failed(f"The first {HOPELESS} rows all failed. The last one: {answer.error}")
+    outbox.flush()
+
+
+def _iterated(answers: Iterator[Answer]) -> Any:
+    """Generators can be closed; the interface only promises an iterator."""
+    return (answer for answer in answers)
+
+
+def _answer(
+    claim: Claim,
+    arm: ArmRow,
+    split: str,
+    example: Example,
+    request: Request,
+    shown: Sequence[Shot],
+    answer: Answer,
+) -> dict[str, Any]:
+    baseline = arm.baseline
+    score = None
+    if answer.error is None:
+        score = metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
+    return {
+        "arm_id": arm.id,
+        "split": split,
+        "example_id": example.id,
+        "status": "error" if answer.error else "ok",
+        "output": answer.text,
+        "error": answer.error,
+        "score": score,
+        "finish": answer.finish,
+        "prompt_sha256": prompts.sha256(request.messages),
+        "shots": [shot.line for shot in shown],
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "seconds": answer.seconds,
+        "attempt": claim.attempt,
+        "created_at": utcnow(),
+    }
+
+
+def _put_free(claim: Claim, arm: ArmRow, split: str, waiting: Sequence[Example], pool: Sequence[Shot]) -> None:
+    """Answer without a model: copy the most similar row's answer, or give the commonest one."""
+    label = arm.settings.get("label")
+    nearest = None if label is not None else shots.Nearest(pool)
+    outbox = _Outbox(claim)
+    for example in waiting:
+        alike = nearest.alike(prompts.question(example.messages), 1) if nearest else []
+        text = str(label) if label is not None else alike[0].target if alike else ""
+        request = Request(str(example.id), (), 0)
+        outbox.put(_answer(claim, arm, split, example, request, alike, Answer(request.id, text, "stop", 0, 0, 0.0)))
+    outbox.flush()
+
+
+@dataclass
+class _Outbox:
+    """Answers on their way to the database: a few at a time, never for long."""
+
+    claim: Claim
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
+
+    def put(self, answer: dict[str, Any]) -> None:
+        self.waiting.append(answer)
+        if len(self.waiting) >= FLUSH_ROWS or time.monotonic() - self.since >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.waiting:
+            with self.claim.write() as session:
+                store.put(session, self.waiting)
+            self.waiting = []
+        self.since = time.monotonic()
+
+
+@dataclass
+class _Meter:
+    """Counts answers and says how fast they come; the rate looks back a minute, so that it follows what happens."""
+
+    claim: Claim
+    total: int
+    done: int = 0
+    stage: str = ""
+    moments: deque[float] = field(default_factory=deque)
+
+    def begin(self, stage: str) -> None:
+        self.stage = stage
+        self.moments.clear()
+        self.tell(now=True)
+
+    def count(self) -> None:
+        self.done += 1
+        self.moments.append(time.monotonic())
+        while self.moments and self.moments[-1] - self.moments[0] > RATE_OVER:
+            self.moments.popleft()
+        self.tell()
+
+    def tell(self, *, now: bool = False) -> None:
+        said: dict[str, Any] = {
+            "stage": self.stage,
+            "done": self.done,
+            "total": max(self.total, self.done),
+            "unit": "answers",
+        }
+        span = self.moments[-1] - self.moments[0] if len(self.moments) > 4 else 0.0
+        if span > 0:
+            rate = (len(self.moments) - 1) / span
+            said |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}
+        self.claim.report(said, now=now)
+
+
+# ---------------------------------------------------------------- the result
+
+
+def _conclude(claim: Claim, arm_id: int, split: str, expected: int, generator: Generator | None) -> dict[str, Any]:
+    """Sum up an arm's answers on a split, once all of its rows have one."""
+    with claim.write() as session:
+        arm = store.arm(session, arm_id)
+        rows = store.answers(session, arm_id, split)
+        if len(rows) < expected:
+            raise Failed(f"{expected - len(rows)} rows of {arm.title} have no answer. Press Go on to ask them again.")
+        scored = [
+            Scored(row.score, row.prompt_tokens, row.completion_tokens, row.seconds, row.finish == "length")
+            for row in rows
+        ]
+        found = arms.tallied(scored, binary=metrics.get(arm.baseline.metric).binary, seed=arm.baseline.seed)
+        found["at"] = utcnow().isoformat()
+        if isinstance(generator, Endpoint) and generator.reported:
+            found["reported"] = sorted(generator.reported)
+        if split == "dev":
+            arm.dev = found
+        else:
+            arm.test = found
+        return found

@@ -1,0 +1,623 @@
+"""Measuring what prompting reaches: start, go on, revise, tag, and what all of it says.
+
+The order of events is part of the result: metric and target first (gate G7), then a frozen split, then the arms on
+the dev rows, then the best of them on the test rows, and every look at the test rows is written down.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
+from app.audit import service as audit
+from app.baselines import arms, causes, exports, prompts, store
+from app.baselines.arms import Arm, Tally
+from app.baselines.prompts import Shot
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.datasets import store as dataset_store
+from app.datasets.store import Example
+from app.datasets.tables import DatasetRow
+from app.db import utcnow
+from app.errors import Conflict, FieldError, Invalid
+from app.evaluation import metrics, statistics
+from app.inference import store as model_store
+from app.inference.generator import Message
+from app.inference.tables import ModelRow
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.tables import JobRow
+from app.users.tables import UserRow
+
+INSTRUCTIONS_LIMIT = 20_000
+ROWS_LEAST = 20  # a smaller sample says nothing
+SHOTS_MOST = 20
+TOKENS_MOST = 4096
+CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a measurement is asked to be; see `BaselineRow`. dev_rows, test_rows: 0 asks all of them.
+
+    consent: the word of whoever starts it that the rows may be sent to the model server.
+    price_in, price_out: per million tokens, for the estimate only.
+    """
+
+    model_id: int
+    instructions: str
+    k_random: int = 3
+    k_nearest: int = 5
+    max_tokens: int = 256
+    dev_rows: int = 0
+    test_rows: int = 0
+    metric_options: Mapping[str, Any] = field(default_factory=dict)
+    consent: bool = False
+    price_in: float | None = None
+    price_out: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will ask for, before it starts.
+
+    seconds: None until this model has been asked anything. cost: None without prices.
+    """
+
+    calls: int
+    dev_rows: int
+    test_rows: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float | None
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An order that can be carried out."""
+
+    assessment: AssessmentRow
+    dataset: DatasetRow
+    model: ModelRow
+    metric: str
+    metric_options: dict[str, Any]
+    target: float
+    arms: tuple[Arm, ...]
+    estimate: Estimate
+
+
+# ---------------------------------------------------------------- before the start
+
+
+def hindrances(session: Session, assessment: AssessmentRow) -> list[str]:
+    """Everything that has to be done elsewhere before a measurement can start, in the order to do it."""
+    found = []
+    if assessment.archived_at is not None:
+        found.append("This assessment was put away. Take it out again first.")
+    answers = assessments.answers(assessment)
+    if answers.get("metric") not in metrics.METRICS or not isinstance(answers.get("target"), int | float):
+        found.append(
+            "Choose the metric and the target in the questionnaire first. Set before the first result, "
+            "they cannot be bent to fit it."
+        )
+    dataset = dataset_store.current(session, assessment.id)
+    if dataset is None:
+        found.append("Upload examples first: there is nothing to measure on.")
+    elif dataset.frozen_at is None:
+        found.append("Freeze the split first: the test rows have to stand before anything is tried on them.")
+    return found
+
+
+def plan(session: Session, assessment_id: int, order: Order, *, concurrency: int = 1) -> Plan:
+    """Check an order and say what it will cost.
+
+    Raises:
+        Conflict: something has to be done elsewhere first; all of it is said.
+        Invalid: the order itself cannot be used; all faults at once.
+    """
+    assessment = assessment_store.get(session, assessment_id)
+    if missing := hindrances(session, assessment):
+        raise Conflict(" ".join(missing))
+    answers = assessments.answers(assessment)
+    dataset = dataset_store.current(session, assessment_id)
+    if dataset is None:  # said by `hindrances`
+        raise Conflict("Upload examples first.")
+    metric, target = str(answers["metric"]), float(answers["target"])
+    faults = list(_faults(order))
+    options: dict[str, Any] = {}
+    try:
+        options = metrics.checked(metric, order.metric_options)
+    except Invalid as refusal:
+        faults += refusal.errors
+    model = _usable(session, order, faults)
+    examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
+    if "pattern" in options:
+        covered = metrics.pattern_coverage(options["pattern"], [example.target for example in examples["dev"]])
+        if not covered:
+            faults.append(
+                FieldError("#/metric_options/pattern", "It finds nothing in any wanted answer of the dev rows.")
+            )
+    if faults or model is None:
+        raise Invalid("The measurement cannot start like this.", faults)
+    planned = arms.plan(order.k_random, order.k_nearest, dataset.seed, [row.target for row in examples["train"]])
+    costs = _estimate(session, order, planned, examples, concurrency)
+    return Plan(assessment, dataset, model, metric, options, target, planned, costs)
+
+
+def _faults(order: Order) -> list[FieldError]:
+    found = []
+    if not order.instructions.strip():
+        found.append(FieldError("#/instructions", "Write what the model should do; every arm starts with it."))
+    if len(order.instructions) > INSTRUCTIONS_LIMIT:
+        found.append(FieldError("#/instructions", f"At most {INSTRUCTIONS_LIMIT:,} characters are possible."))
+    for name, value, most in (
+        ("k_random", order.k_random, SHOTS_MOST),
+        ("k_nearest", order.k_nearest, SHOTS_MOST),
+        ("max_tokens", order.max_tokens, TOKENS_MOST),
+    ):
+        if not 1 <= value <= most:
+            found.append(FieldError(f"#/{name}", f"Use a number from 1 to {most:,}."))
+    for name, value in (("dev_rows", order.dev_rows), ("test_rows", order.test_rows)):
+        if value != 0 and value < ROWS_LEAST:
+            found.append(FieldError(f"#/{name}", f"Ask at least {ROWS_LEAST} rows, or 0 for all of them."))
+    for name, price in (("price_in", order.price_in), ("price_out", order.price_out)):
+        if price is not None and not 0 <= price <= 1e6:
+            found.append(FieldError(f"#/{name}", "Use a price per million tokens, or leave it empty."))
+    return found
+
+
+def _usable(session: Session, order: Order, faults: list[FieldError]) -> ModelRow | None:
+    model = next((row for row in model_store.usable(session) if row.id == order.model_id), None)
+    if model is None:
+        faults.append(FieldError("#/model_id", "Choose one of the models."))
+    elif model.kind == "endpoint" and not order.consent:
+        faults.append(
+            FieldError("#/consent", f"The rows will be sent to {model.base_url}. Say that they may leave this server.")
+        )
+    return model
+
+
+def estimate(session: Session, assessment_id: int, order: Order, *, concurrency: int = 1) -> Estimate | None:
+    """Calls, tokens, time and money of an order, right or not; None while there is nothing to measure on."""
+    dataset = dataset_store.current(session, assessment_id)
+    if dataset is None:
+        return None
+    examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
+    planned = arms.plan(order.k_random, order.k_nearest, dataset.seed, [row.target for row in examples["train"]])
+    return _estimate(session, order, planned, examples, concurrency)
+
+
+def _estimate(
+    session: Session, order: Order, planned: Sequence[Arm], examples: Mapping[str, Sequence[Any]], concurrency: int
+) -> Estimate:
+    """Calls, tokens, time and money, from the texts and from how long this model took so far."""
+    dev = min(len(examples["dev"]), order.dev_rows or len(examples["dev"]))
+    test = min(len(examples["test"]), order.test_rows or len(examples["test"]))
+    asked = [arm for arm in planned if not arm.free]
+    calls = len(asked) * dev + test
+    shots = [int(arm.settings.get("k", 0)) for arm in asked]
+    rows = list(examples["dev"]) or list(examples["train"])
+    question = _mean([sum(len(turn.content) for turn in row.messages) for row in rows])
+    answer = _mean([len(row.target) for row in rows])
+    per_call = [len(order.instructions) + question + k * (question + answer) for k in shots]
+    prompt = (sum(per_call) * dev + max(per_call) * test) / CHARACTERS_PER_TOKEN
+    completion = calls * min(float(order.max_tokens), max(1.0, answer / CHARACTERS_PER_TOKEN))
+    pace = store.mean_seconds(session, order.model_id)
+    cost = None
+    if order.price_in is not None and order.price_out is not None:
+        cost = (prompt * order.price_in + completion * order.price_out) / 1e6
+    return Estimate(
+        calls=calls,
+        dev_rows=dev,
+        test_rows=test,
+        prompt_tokens=round(prompt),
+        completion_tokens=round(completion),
+        seconds=calls * pace / concurrency if pace is not None else None,
+        cost=cost,
+    )
+
+
+def _mean(values: Sequence[int]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+# ---------------------------------------------------------------- the buttons
+
+
+def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) -> BaselineRow:
+    """Start a measurement; one that stood before is put aside, not deleted.
+
+    Raises:
+        Conflict: something has to be done elsewhere first, or a measurement is running.
+        Invalid: the order cannot be used.
+    """
+    planned = plan(session, assessment_id, order)
+    before = store.current(session, assessment_id)
+    if before is not None:
+        _need_rest(session, before)
+        before.archived_at = utcnow()
+    now = utcnow()
+    baseline = BaselineRow(
+        assessment_id=assessment_id,
+        dataset_id=planned.dataset.id,
+        model_id=planned.model.id,
+        metric=planned.metric,
+        metric_options=planned.metric_options,
+        target=planned.target,
+        instructions=order.instructions.strip(),
+        max_tokens=order.max_tokens,
+        dev_limit=order.dev_rows,
+        test_limit=order.test_rows,
+        seed=planned.dataset.seed,
+        metric_set_at=planned.assessment.metric_set_at,
+        test_looks=[],
+        created_by=by.id,
+        created_at=now,
+        arms=[
+            ArmRow(family=arm.family, name=arm.name, title=arm.title, settings=dict(arm.settings))
+            for arm in planned.arms
+        ],
+    )
+    session.add(baseline)
+    session.flush()
+    _run(session, baseline, planned.model, by)
+    assessments.contribute(session, planned.assessment, by, "measure")
+    audit.record(
+        session,
+        by,
+        "baseline.start",
+        "baseline",
+        baseline.id,
+        {
+            "assessment": assessment_id,
+            "model": planned.model.name,
+            "sent_to": planned.model.base_url or None,
+            "calls": planned.estimate.calls,
+            "metric": planned.metric,
+            "target": planned.target,
+        },
+    )
+    return baseline
+
+
+def go_on(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
+    """Ask again what has no answer: after a cancel, a failure, or errors. Answers that came are kept.
+
+    Raises:
+        Conflict: it is running, it was put aside, or nothing is left to ask.
+    """
+    baseline = _open(session, baseline_id)
+    incomplete = [arm for arm in baseline.arms if arm.family != "adapter" and _has_errors(arm)]
+    if baseline.concluded_at is not None and not incomplete:
+        raise Conflict("Everything has been asked and answered.")
+    store.forget_errors(session, [arm.id for arm in baseline.arms if arm.family != "adapter"])
+    for arm in incomplete:
+        arm.dev = arm.dev if not _errors(arm.dev) else None
+        arm.test = arm.test if not _errors(arm.test) else None
+    baseline.concluded_at = None
+    _run(session, baseline, model_store.get(session, baseline.model_id), by)
+    _note(session, baseline, by, "baseline.go_on", {"arms_with_errors": len(incomplete)})
+    return baseline
+
+
+def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow) -> ArmRow:
+    """Try new instructions with the examples of the best arm so far: one round of revision (gate G5).
+
+    Raises:
+        Conflict: the first run has to be over, with at least one arm that counts.
+        Invalid: there are no new instructions.
+    """
+    baseline = _open(session, baseline_id)
+    best = store.leading(baseline)
+    if best is None or baseline.concluded_at is None:
+        raise Conflict("Let the first run finish: a revision starts from the arm that did best.")
+    text = instructions.strip()
+    if not text or len(text) > INSTRUCTIONS_LIMIT:
+        raise Invalid(
+            "The revision cannot start like this.",
+            [FieldError("#/instructions", f"Write instructions of 1 to {INSTRUCTIONS_LIMIT:,} characters.")],
+        )
+    if text in {instructions_of(baseline, arm) for arm in baseline.arms if arm.family != "adapter"}:
+        raise Invalid(
+            "The revision cannot start like this.",
+            [FieldError("#/instructions", "These instructions have been tried already. Change them first.")],
+        )
+    number = 1 + sum(arm.family == "revised_prompt" for arm in baseline.arms)
+    new = arms.revised(text, store.value(best), number)
+    row = ArmRow(family=new.family, name=new.name, title=new.title, settings={**new.settings, **_dtype(baseline)})
+    baseline.arms.append(row)
+    baseline.concluded_at = None
+    session.flush()
+    _run(session, baseline, model_store.get(session, baseline.model_id), by)
+    _note(session, baseline, by, "baseline.revise", {"arm": row.name})
+    return row
+
+
+def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) -> int:
+    """Write down why answers failed; an empty cause takes the word back. Returns how many changed.
+
+    Raises:
+        Conflict: an answer is of another arm, or did not fail.
+        Invalid: a cause is none of the four.
+    """
+    arm = store.arm(session, arm_id)
+    unknown = sorted({cause for cause in tags.values() if cause and cause not in causes.CAUSES})
+    if unknown:
+        known = ", ".join(causes.CAUSES)
+        raise Invalid("These causes cannot be stored.", [FieldError("#/causes", f"Use one of: {known}.")])
+    changed = 0
+    for answer_id, cause in tags.items():
+        answer = store.answer(session, answer_id)
+        if answer.arm_id != arm_id or answer.score is None or answer.score >= passing(arm.baseline):
+            raise Conflict("Only failed answers of this arm can be given a cause. Look at the page again.")
+        if (answer.cause or "") != cause:
+            answer.cause, answer.tagged_by = cause or None, by.id
+            changed += 1
+    if changed:
+        _note(session, arm.baseline, by, "baseline.tag", {"arm": arm.name, "answers": changed})
+    return changed
+
+
+def add_adapter_arm(session: Session, baseline_id: int, *, training_id: int, title: str, instructions: str) -> ArmRow:
+    """An arm for a trained adapter: no examples, the winning instructions, the same rows. Again gives the same arm."""
+    baseline = store.get(session, baseline_id)
+    name = f"adapter/{training_id}"
+    if found := next((arm for arm in baseline.arms if arm.name == name), None):
+        return found
+    settings = {"instructions": instructions, "training": training_id, **_dtype(baseline)}
+    arm = ArmRow(family="adapter", name=name, title=title, settings=settings)
+    baseline.arms.append(arm)
+    session.flush()
+    return arm
+
+
+def _open(session: Session, baseline_id: int) -> BaselineRow:
+    baseline = store.get(session, baseline_id)
+    if baseline.archived_at is not None:
+        raise Conflict("This measurement was put aside for a newer one.")
+    _need_rest(session, baseline)
+    return baseline
+
+
+def _need_rest(session: Session, baseline: BaselineRow) -> None:
+    if running(session, baseline):
+        raise Conflict("A measurement is waiting or running. Cancel it, or wait until it is over.")
+
+
+def _run(session: Session, baseline: BaselineRow, model: ModelRow, by: UserRow) -> None:
+    job = jobs.add(
+        session,
+        "measure",
+        baseline.id,
+        by.id,
+        assessment_id=baseline.assessment_id,
+        title=f"Measure with {model.name}",
+        # A server's answers load no weights here, so they need not wait behind a training.
+        queue="cpu" if model.kind == "endpoint" else None,
+    )
+    baseline.job_id = job.id
+
+
+def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: dict[str, Any]) -> None:
+    assessment = assessment_store.get(session, baseline.assessment_id)
+    assessments.contribute(session, assessment, by, "measure")
+    audit.record(session, by, act, "baseline", baseline.id, {"assessment": baseline.assessment_id, **detail})
+
+
+# ---------------------------------------------------------------- what it says
+
+
+def running(session: Session, baseline: BaselineRow) -> JobRow | None:
+    return job_store.find_open(session, "measure", baseline.id)
+
+
+def last_job(session: Session, baseline: BaselineRow) -> JobRow | None:
+    return job_store.latest(session, "measure", baseline.id)
+
+
+def passing(baseline: BaselineRow) -> float:
+    """The score from which one answer counts as right: all of it for right and wrong, the target for graded ones."""
+    if metrics.get(baseline.metric).binary or baseline.target is None:
+        return 1.0
+    return baseline.target
+
+
+def instructions_of(baseline: BaselineRow, arm: ArmRow) -> str:
+    """The instructions an arm is asked with: its own, or the run's."""
+    return str(arm.settings.get("instructions", baseline.instructions))
+
+
+def _dtype(baseline: BaselineRow) -> dict[str, Any]:
+    """The precision of a local model, once it is known: every arm of a run uses the same."""
+    return next(({"dtype": arm.settings["dtype"]} for arm in baseline.arms if "dtype" in arm.settings), {})
+
+
+def _errors(found: Mapping[str, Any] | None) -> int:
+    return int(found["errors"]) if found else 0
+
+
+def _has_errors(arm: ArmRow) -> bool:
+    return bool(_errors(arm.dev) or _errors(arm.test))
+
+
+def winning_instructions(baseline: BaselineRow) -> str:
+    """What training rows and the adapter are asked with: those of the winning arm, the run's own until there is one."""
+    best = store.best(baseline)
+    return instructions_of(baseline, best) if best else baseline.instructions
+
+
+def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
+    """How many failed rows people put down to which cause; a row counts once, by the word about the best arm first."""
+    best = store.leading(baseline)
+    asked = [arm for arm in baseline.arms if arm.family not in ("trivial", "adapter")]
+    word: dict[int, str] = {}
+    for answer in sorted(
+        store.tagged(session, [arm.id for arm in asked]), key=lambda a: bool(best and a.arm_id == best.id)
+    ):
+        word[answer.example_id] = str(answer.cause)
+    return {cause: sum(said == cause for said in word.values()) for cause in causes.CAUSES}
+
+
+def measured(session: Session, assessment_id: int) -> dict[str, Any]:
+    """What the measurement says in the words of the case file (decision rules, section 7); empty before the first."""
+    baseline = store.current(session, assessment_id)
+    dataset = dataset_store.current(session, assessment_id)
+    if baseline is None or dataset is None or baseline.dataset_id != dataset.id or not store.tallies(baseline):
+        return {}
+    assessment = assessment_store.get(session, assessment_id)
+    tried = arms.done(store.tallies(baseline))
+    found: dict[str, Any] = {"metric_set_before_baseline": _set_before(assessment, baseline)}
+    part: dict[str, Any] = {"arms": tried, "revised": "revised_prompt" in tried}
+    if best := store.best(baseline):
+        test = best.test or {}
+        part["best_arm"] = best.family
+        part["error_rate"] = Tally.of(test).error_rate
+        if "passed" in test:
+            part |= {"passed": test["passed"], "total": test["n"]}
+        else:
+            part |= {"score": test["score"], "low": test["low"], "high": test["high"]}
+        found["winning_prompt_tokens"] = round(test.get("mean_prompt_tokens", 0))
+    found["baseline"] = part
+    counted = failure_causes(session, baseline)
+    if any(counted.values()):
+        found["failure_causes"] = counted
+    return found
+
+
+def _set_before(assessment: AssessmentRow, baseline: BaselineRow) -> bool:
+    """Whether metric and target stood before the first result. One later change is allowed, and is shown (gate G7)."""
+    if baseline.metric_set_at is None or baseline.metric_set_at > baseline.created_at:
+        return False
+    if assessments.answers(assessment).get("metric") != baseline.metric:
+        return False
+    return assessment.metric_set_at == baseline.metric_set_at or assessment.target_changes <= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the rows can and cannot tell.
+
+    smallest_gap: between two arms on the test rows. to_settle: test rows after which the interval would leave the
+    target if the score stays; None when it has left it, or never would. spread: points between the draws of random
+    examples.
+    """
+
+    test_rows: int
+    smallest_gap: float
+    to_settle: int | None
+    spread: float | None
+
+
+def outlook(baseline: BaselineRow, test_rows: int) -> Outlook:
+    draws = [arm.dev["score"] for arm in baseline.arms if arm.family == "few_shot_random" and arm.dev]
+    best = store.best(baseline)
+    to_settle = None
+    rows = test_rows
+    if best and best.test and baseline.target is not None:
+        rows = best.test["n"]
+        if best.test["low"] <= baseline.target <= best.test["high"]:
+            needed = statistics.rows_to_settle(best.test["score"], baseline.target, best.test.get("spread"))
+            to_settle = needed if needed and needed > rows else None
+    return Outlook(
+        test_rows=rows,
+        smallest_gap=statistics.smallest_gap(rows),
+        to_settle=to_settle,
+        spread=max(draws) - min(draws) if len(draws) == arms.SEEDS else None,
+    )
+
+
+# ---------------------------------------------------------------- single answers
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An answer beside what was asked, for reading. compared_*: what the metric really compares."""
+
+    answer: AnswerRow
+    line: int
+    question: str
+    target: str
+    compared_target: str
+    compared_output: str
+    right: bool | None
+    guess: causes.Guess | None
+
+
+def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerRow) -> Shown:
+    """Put an answer together with its row."""
+    example = examples[answer.example_id]
+    metric = metrics.get(baseline.metric)
+    asked = prompts.question(example.messages)
+    right = None if answer.score is None else answer.score >= passing(baseline)
+    guess = None
+    if right is False:
+        guess = causes.guess(asked, example.target, answer.output, finish=answer.finish, metric=baseline.metric)
+    return Shown(
+        answer=answer,
+        line=example.line,
+        question=asked,
+        target=example.target,
+        compared_target=metric.view(example.target, baseline.metric_options),
+        compared_output=metric.view(answer.output, baseline.metric_options),
+        right=right,
+        guess=guess,
+    )
+
+
+def examples_of(session: Session, baseline: BaselineRow, split: str) -> dict[int, Example]:
+    return {row.id: row for row in dataset_store.rows(session, baseline.dataset_id, split)}
+
+
+def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, Shown, tuple[Message, ...], bool]:
+    """The prompt of an answer, rendered again, and whether it is letter by letter the one that was asked."""
+    answer = store.answer(session, answer_id)
+    arm = store.arm(session, answer.arm_id)
+    baseline = arm.baseline
+    examples = examples_of(session, baseline, answer.split)
+    by_line = (
+        {row.line: row for row in dataset_store.rows(session, baseline.dataset_id, "train")} if answer.shots else {}
+    )
+    shots = [Shot(row.id, row.line, tuple(row.messages), row.target) for row in map(by_line.__getitem__, answer.shots)]
+    rendered = prompts.render(instructions_of(baseline, arm), shots, examples[answer.example_id].messages)
+    same = prompts.sha256(rendered) == answer.prompt_sha256
+    return answer, arm, shown(baseline, examples, answer), rendered, same
+
+
+def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Line]:
+    """Every answer of a measurement, arm by arm."""
+    baseline = store.get(session, baseline_id)
+    for split in ("dev", "test"):
+        examples = examples_of(session, baseline, split)
+        for arm in baseline.arms:
+            for answer in store.answers(session, arm.id, split):
+                one = shown(baseline, examples, answer)
+                yield exports.Line(
+                    baseline=baseline.id,
+                    arm=arm.name,
+                    split=split,
+                    example_id=answer.example_id,
+                    line=one.line,
+                    question=one.question,
+                    target=one.target,
+                    output=answer.output,
+                    compared_target=one.compared_target,
+                    compared_output=one.compared_output,
+                    metric=baseline.metric,
+                    score=answer.score,
+                    correct=one.right,
+                    status=answer.status,
+                    error=answer.error,
+                    finish=answer.finish,
+                    cause=answer.cause,
+                    prompt_sha256=answer.prompt_sha256,
+                    shots=tuple(answer.shots),
+                    prompt_tokens=answer.prompt_tokens,
+                    completion_tokens=answer.completion_tokens,
+                    latency_ms=round(1000 * answer.seconds),
+                    attempt=answer.attempt,
+                    created_at=answer.created_at.isoformat(),
+                )

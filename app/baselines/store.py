@@ -1,0 +1,203 @@
+"""Queries on measurements, their arms and the answers."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import orjson
+from sqlalchemy import CursorResult, Select, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, selectinload
+
+from app.baselines import arms
+from app.baselines.arms import Arm, Tally
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.errors import NotFound
+
+
+def get(session: Session, baseline_id: int) -> BaselineRow:
+    """A measurement with its arms."""
+    found = session.scalar(
+        select(BaselineRow).where(BaselineRow.id == baseline_id).options(selectinload(BaselineRow.arms))
+    )
+    if found is None:
+        raise NotFound("There is no such measurement.")
+    return found
+
+
+def current(session: Session, assessment_id: int) -> BaselineRow | None:
+    """The newest measurement of an assessment that was not put aside, with its arms."""
+    return session.scalar(
+        select(BaselineRow)
+        .where(BaselineRow.assessment_id == assessment_id, BaselineRow.archived_at.is_(None))
+        .order_by(BaselineRow.id.desc())
+        .limit(1)
+        .options(selectinload(BaselineRow.arms))
+    )
+
+
+def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]:
+    """All measurements, the newest first, those put aside included."""
+    return session.scalars(
+        select(BaselineRow)
+        .where(BaselineRow.assessment_id == assessment_id)
+        .order_by(BaselineRow.id.desc())
+        .options(selectinload(BaselineRow.arms))
+    ).all()
+
+
+def arm(session: Session, arm_id: int) -> ArmRow:
+    """An arm with its measurement and that one's other arms."""
+    found = session.scalar(
+        select(ArmRow).where(ArmRow.id == arm_id).options(selectinload(ArmRow.baseline).selectinload(BaselineRow.arms))
+    )
+    if found is None:
+        raise NotFound("There is no such arm.")
+    return found
+
+
+def value(row: ArmRow) -> Arm:
+    """An arm as the pure rules know it."""
+    return Arm(row.family, row.name, row.title, row.settings)
+
+
+def tallies(baseline: BaselineRow) -> list[tuple[Arm, Tally]]:
+    """Dev results of every arm that has been measured."""
+    return [(value(row), Tally.of(row.dev)) for row in baseline.arms if row.dev is not None]
+
+
+def leading(baseline: BaselineRow) -> ArmRow | None:
+    """The arm with the best dev result; see `arms.best`."""
+    first = arms.best(tallies(baseline))
+    return next((row for row in baseline.arms if first and row.name == first.name), None)
+
+
+def best(baseline: BaselineRow) -> ArmRow | None:
+    """The best arm, once its test result stands and may be used: what an adapter has to beat."""
+    first = leading(baseline)
+    if baseline.concluded_at is None or first is None or first.test is None or not Tally.of(first.test).known:
+        return None
+    return first
+
+
+# ---------------------------------------------------------------- answers
+
+
+def answered(session: Session, arm_id: int, split: str) -> set[int]:
+    """Ids of the rows that have an answer or an error already: they are not asked again."""
+    return set(
+        session.scalars(select(AnswerRow.example_id).where(AnswerRow.arm_id == arm_id, AnswerRow.split == split))
+    )
+
+
+def put(session: Session, answers: Sequence[dict[str, Any]]) -> None:
+    """Store answers; a row that has one keeps it, so a repeated attempt can neither count nor change anything."""
+    if not answers:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(AnswerRow).on_conflict_do_nothing(index_elements=["arm_id", "split", "example_id"])
+    session.execute(statement, list(answers))
+
+
+def answers(session: Session, arm_id: int, split: str) -> Sequence[AnswerRow]:
+    """All answers of an arm on one split, by row."""
+    return session.scalars(
+        select(AnswerRow).where(AnswerRow.arm_id == arm_id, AnswerRow.split == split).order_by(AnswerRow.example_id)
+    ).all()
+
+
+def answer(session: Session, answer_id: int) -> AnswerRow:
+    found = session.get(AnswerRow, answer_id)
+    if found is None:
+        raise NotFound("There is no such answer.")
+    return found
+
+
+def _shown(arm_id: int, split: str, show: str, passing: float) -> Select[AnswerRow]:
+    query = select(AnswerRow).where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
+    match show:
+        case "right":
+            return query.where(AnswerRow.score >= passing)
+        case "wrong":
+            return query.where(AnswerRow.score < passing)
+        case "error":
+            return query.where(AnswerRow.status == "error")
+        case "tagged":
+            return query.where(AnswerRow.cause.is_not(None))
+        case "untagged":
+            return query.where(AnswerRow.score < passing, AnswerRow.cause.is_(None))
+        case _:
+            return query
+
+
+def page_of_answers(
+    session: Session, arm_id: int, split: str, *, show: str, passing: float, after: int, limit: int
+) -> Sequence[AnswerRow]:
+    """Answers by row id above `after`; `passing` is the score from which an answer counts as right."""
+    query = _shown(arm_id, split, show, passing).where(AnswerRow.example_id > after)
+    return session.scalars(query.order_by(AnswerRow.example_id).limit(limit)).all()
+
+
+def numbered_page(
+    session: Session, arm_id: int, split: str, *, show: str, passing: float, number: int, size: int
+) -> Sequence[AnswerRow]:
+    query = _shown(arm_id, split, show, passing).order_by(AnswerRow.example_id)
+    return session.scalars(query.offset((number - 1) * size).limit(size)).all()
+
+
+def counted(session: Session, arm_id: int, split: str, passing: float) -> dict[str, int]:
+    """How many answers each filter would show."""
+    shows = ("all", "right", "wrong", "error", "tagged", "untagged")
+    return {
+        show: session.scalar(select(func.count()).select_from(_shown(arm_id, split, show, passing).subquery())) or 0
+        for show in shows
+    }
+
+
+def forget_errors(session: Session, arm_ids: Iterable[int]) -> int:
+    """Delete errors, so that their rows are asked again; returns how many."""
+    gone = session.execute(delete(AnswerRow).where(AnswerRow.arm_id.in_(list(arm_ids)), AnswerRow.status == "error"))
+    return cast("CursorResult[Any]", gone).rowcount
+
+
+def tagged(session: Session, arm_ids: Iterable[int]) -> Sequence[AnswerRow]:
+    """Answers that a person gave a cause, latest last."""
+    return session.scalars(
+        select(AnswerRow)
+        .where(AnswerRow.arm_id.in_(list(arm_ids)), AnswerRow.cause.is_not(None))
+        .order_by(AnswerRow.id)
+    ).all()
+
+
+def answers_sha256(session: Session, baseline_id: int) -> str:
+    """Hash over every answer that the verdict rests on: all arms but adapters, in a fixed order."""
+    digest = hashlib.sha256()
+    rows = session.execute(
+        select(
+            ArmRow.name,
+            AnswerRow.split,
+            AnswerRow.example_id,
+            AnswerRow.status,
+            AnswerRow.output,
+            AnswerRow.score,
+            AnswerRow.prompt_sha256,
+            AnswerRow.cause,
+        )
+        .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
+        .where(ArmRow.baseline_id == baseline_id, ArmRow.family != "adapter")
+        .order_by(ArmRow.name, AnswerRow.split, AnswerRow.example_id)
+        .execution_options(yield_per=1000)
+    )
+    for row in rows:
+        digest.update(orjson.dumps([*row]) + b"\n")
+    return digest.hexdigest()
+
+
+def mean_seconds(session: Session, model_id: int) -> float | None:
+    """Seconds per answer on this model so far, over all that was measured; None when it has never been asked."""
+    return session.scalar(
+        select(func.avg(AnswerRow.seconds))
+        .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
+        .join(BaselineRow, BaselineRow.id == ArmRow.baseline_id)
+        .where(BaselineRow.model_id == model_id, ArmRow.family != "trivial", AnswerRow.status == "ok")
+    )

@@ -1,0 +1,18 @@
+"""The button of an empty home page."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.demo import service
+from app.users import passwords
+from app.users.deps import Admin
+from app.web.deps import App, Db
+from app.web.pages import see
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post("/demo", name="start_demo")
+def start_demo(request: Request, app: App, db: Db, me: Admin) -> Response:
+    """Start the worked example and show its job; a second click shows the same one."""
+    _, job = service.begin(db, passwords.with_cost(app.settings.hash_time, app.settings.hash_memory), me)
+    return see(request, "job", job_id=job.id)

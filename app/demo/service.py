@@ -1,0 +1,79 @@
+"""Beginning the worked example: its two accounts, its assessment with all answers, and the job that does the rest."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.assessments import service as assessments
+from app.assessments.tables import AssessmentRow
+from app.audit import service as audit
+from app.db import utcnow
+from app.demo import example
+from app.errors import Forbidden, NotFound
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.tables import JobRow, Status
+from app.users import service as users
+from app.users import store as user_store
+from app.users.passwords import Passwords
+from app.users.tables import Role, UserRow
+
+KIND = "demo"
+
+
+def find(session: Session) -> AssessmentRow | None:
+    """The worked example that is there; one that was archived does not count."""
+    return session.scalar(
+        select(AssessmentRow)
+        .where(AssessmentRow.demo, AssessmentRow.archived_at.is_(None))
+        .order_by(AssessmentRow.id.desc())
+        .limit(1)
+    )
+
+
+def begin(session: Session, keeper: Passwords, by: UserRow) -> tuple[AssessmentRow, JobRow]:
+    """Start the worked example, or open the one that is there and go on with it where it stopped.
+
+    Raises:
+        Forbidden: only an admin may, because it adds two accounts.
+    """
+    if by.id not in {admin.id for admin in user_store.active_admins(session)}:  # locked: two clicks at once are one
+        raise Forbidden("Only an admin can start the worked example, because it adds two accounts.")
+    assessment = find(session) or _assessment(session, _people(session, keeper, by))
+    last = job_store.latest(session, KIND, assessment.id)
+    if last is None or (last.final and last.status != Status.DONE):
+        last = jobs.add(session, KIND, assessment.id, by.id, assessment_id=assessment.id, title="The worked example")
+        audit.record(session, by, "demo.begin", "assessment", assessment.id, {"job": last.id})
+    return assessment, last
+
+
+def author(session: Session) -> UserRow:
+    return _known(session, example.AUTHOR[1])
+
+
+def reviewer(session: Session) -> UserRow:
+    return _known(session, example.REVIEWER[1])
+
+
+def _known(session: Session, email: str) -> UserRow:
+    user = user_store.find(session, email)
+    if user is None:
+        raise NotFound("The accounts of the worked example are not there. Start it from the home page.")
+    return user
+
+
+def _assessment(session: Session, author: UserRow) -> AssessmentRow:
+    details = assessments.Details(example.TITLE, example.TEAM, example.NOTE)
+    row = assessments.create(session, details, author, given=example.ANSWERS)
+    row.demo = True
+    return row
+
+
+def _people(session: Session, keeper: Passwords, by: UserRow) -> UserRow:
+    """Make the two accounts and return the author. Their passwords are thrown away: nobody signs in with them."""
+    for (name, email), role in ((example.REVIEWER, Role.REVIEWER), (example.AUTHOR, Role.AUTHOR)):
+        if user_store.find(session, email) is None:
+            users.add_user(
+                session, keeper, name=name, email=email, role=role, password="",
+                by=by, now=utcnow(), record=audit.record,
+            )  # fmt: skip
+    return author(session)

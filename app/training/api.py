@@ -1,0 +1,246 @@
+"""The REST side of training. Runs have the shape of OpenAI's fine-tuning jobs where that says the same."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from app.jobs.api import Job
+from app.training import service, store
+from app.training.recipe import FIELDS
+from app.training.tables import CheckpointRow, MetricRow, TrainingRow
+from app.users.deps import Launcher, Me
+from app.web.deps import Db
+from app.web.pages import url_for
+from app.web.problems import REFUSALS
+
+router = APIRouter(prefix="/api/v1", tags=["training"], responses=REFUSALS)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+
+
+class Setting(BaseModel):
+    """One setting of the recipe: the default and its reason, and what is allowed."""
+
+    name: str
+    label: str
+    why: str
+    kind: str
+    default: int | float | str
+    low: float | None
+    high: float | None
+    choices: list[str]
+
+
+class Recipe(BaseModel):
+    """The recipe of an assessment. `id` is null while it is only the default."""
+
+    id: int | None
+    object: str = "recipe"
+    assessment_id: int
+    model_id: int | None
+    settings: dict[str, Any]
+    preflight: dict[str, Any] | None
+    preflight_current: bool
+    reasons_against: list[str]
+    fields: list[Setting]
+
+
+class RecipeChange(BaseModel):
+    """What to change; settings that are left out stay as they are. Unknown settings are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model_id: int = Field(ge=1, le=2**53)
+    settings: dict[str, int | float | str] = Field(default_factory=dict)
+
+
+class Training(BaseModel):
+    """One approved training run. `best_step` is that of the adapter which is kept."""
+
+    id: int
+    object: str = "training"
+    assessment_id: int
+    status: str
+    review_id: int
+    digest: str
+    baseline_id: int
+    model_id: int
+    job_id: int | None
+    hyperparameters: dict[str, Any]
+    facts: dict[str, Any]
+    best_step: int | None
+    adapter_sha256: str | None
+    adapter_bytes: int | None
+    resumable: bool
+    launched_by: int
+    created_at: datetime
+    finished_at: datetime | None
+
+    @staticmethod
+    def of(session: Session, row: TrainingRow) -> "Training":
+        state, _ = service.standing(session, row)
+        return Training(
+            id=row.id,
+            assessment_id=row.assessment_id,
+            status=state,
+            review_id=row.review_id,
+            digest=row.digest,
+            baseline_id=row.baseline_id,
+            model_id=row.model_id,
+            job_id=row.job_id,
+            hyperparameters=row.recipe,
+            facts=row.training_facts,
+            best_step=row.best_step,
+            adapter_sha256=row.adapter_sha256,
+            adapter_bytes=row.adapter_bytes,
+            resumable=service.resumable(row, state),
+            launched_by=row.launched_by,
+            created_at=row.launched_at,
+            finished_at=row.finished_at,
+        )
+
+
+class Trainings(BaseModel):
+    data: list[Training]
+    has_more: bool
+
+
+class Metric(BaseModel):
+    step: int
+    attempt: int
+    loss: float | None
+    learning_rate: float | None
+    tokens_per_second: float | None
+    at: datetime
+
+    @staticmethod
+    def of(row: MetricRow) -> "Metric":
+        return Metric.model_validate(row, from_attributes=True)
+
+
+class Metrics(BaseModel):
+    """Loss in nats a trained token: of each step's rows before the step, and on the dev rows."""
+
+    steps: list[Metric]
+    dev: list[Metric]
+
+
+class Checkpoint(BaseModel):
+    step: int
+    attempt: int
+    manifest_sha256: str
+    dev_loss: float | None
+    created_at: datetime
+
+    @staticmethod
+    def of(row: CheckpointRow) -> "Checkpoint":
+        return Checkpoint.model_validate(row, from_attributes=True)
+
+
+class Checkpoints(BaseModel):
+    data: list[Checkpoint]
+
+
+@router.get("/assessments/{assessment_id}/recipe", name="api_recipe")
+def get_recipe(assessment_id: Id, db: Db, me: Me) -> Recipe:
+    return _recipe(db, assessment_id)
+
+
+@router.put("/assessments/{assessment_id}/recipe", name="api_save_recipe")
+def save_recipe(assessment_id: Id, change: RecipeChange, db: Db, me: Me) -> Recipe:
+    """Store the recipe. A change makes an open approval void."""
+    service.save_recipe(db, assessment_id, me, change.model_id, change.settings)
+    return _recipe(db, assessment_id)
+
+
+@router.post("/assessments/{assessment_id}/preflight", name="api_start_preflight", status_code=202)
+def start_preflight(assessment_id: Id, db: Db, me: Me) -> Job:
+    """Count, show and time what would be trained; the recipe holds the report when the job is done."""
+    return Job.of(service.start_preflight(db, assessment_id, me))
+
+
+@router.post("/assessments/{assessment_id}/trainings", name="api_launch", status_code=201)
+def launch(
+    request: Request,
+    response: Response,
+    assessment_id: Id,
+    db: Db,
+    me: Launcher,
+    idempotency_key: Annotated[str, Header(max_length=200)] = "",
+) -> Training:
+    """Use the approval for one training run. There is no body: everything that is trained is in what was approved.
+
+    The header `Idempotency-Key` is required; the same key again answers 200 with the same run.
+    """
+    row, new = service.launch(db, assessment_id, me, idempotency_key)
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = url_for(request, "api_training", training_id=row.id)
+    return Training.of(db, row)
+
+
+@router.get("/trainings", name="api_trainings")
+def list_trainings(
+    db: Db,
+    me: Me,
+    after: Annotated[int | None, Query(ge=1, le=2**53, description="id of the last run seen")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Trainings:
+    found = store.newest(db, after, limit + 1)
+    return Trainings(data=[Training.of(db, row) for row in found[:limit]], has_more=len(found) > limit)
+
+
+@router.get("/trainings/{training_id}", name="api_training")
+def get_training(training_id: Id, db: Db, me: Me) -> Training:
+    return Training.of(db, store.get(db, training_id))
+
+
+@router.get("/trainings/{training_id}/metrics", name="api_training_metrics")
+def get_metrics(training_id: Id, db: Db, me: Me) -> Metrics:
+    store.get(db, training_id)
+    return Metrics(
+        steps=[Metric.of(row) for row in store.metrics(db, training_id, "step")],
+        dev=[Metric.of(row) for row in store.metrics(db, training_id, "dev")],
+    )
+
+
+@router.get("/trainings/{training_id}/checkpoints", name="api_training_checkpoints")
+def get_checkpoints(training_id: Id, db: Db, me: Me) -> Checkpoints:
+    store.get(db, training_id)
+    return Checkpoints(data=[Checkpoint.of(row) for row in store.checkpoints(db, training_id)])
+
+
+@router.post("/trainings/{training_id}/resume", name="api_resume_training")
+def resume(training_id: Id, db: Db, me: Launcher) -> Training:
+    """Go on with a run that something outside of it ended, from its last checkpoint. Not one that was cancelled."""
+    return Training.of(db, service.resume(db, training_id, me))
+
+
+def _recipe(session: Session, assessment_id: int) -> Recipe:
+    row, recipe = service.recipe_of(session, assessment_id)
+    found = service.prospects(session, assessment_id)
+    default = service.default_recipe(session, assessment_id)
+    return Recipe(
+        id=row.id if row else None,
+        assessment_id=assessment_id,
+        model_id=row.model_id if row else None,
+        settings={field.name: getattr(recipe, field.name) for field in FIELDS},
+        preflight=row.preflight if row else None,
+        preflight_current=found.checked,
+        reasons_against=list(found.reasons),
+        fields=[
+            Setting(
+                name=field.name,
+                label=field.label,
+                why=field.why,
+                kind=field.kind,
+                default=getattr(default, field.name),
+                low=None if field.kind == "choice" else field.low,
+                high=None if field.kind == "choice" else field.high,
+                choices=[key for key, _ in field.choices],
+            )
+            for field in FIELDS
+        ],
+    )

@@ -1,0 +1,416 @@
+"""What a worker does for a preflight and for a training run. torch is only in the processes that it starts."""
+
+import json
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import secret
+from app.baselines import job as baseline_job
+from app.baselines import service as baselines
+from app.db import writing
+from app.errors import Conflict, GateClosed
+from app.gate import permission
+from app.gate import service as gate
+from app.gate import store as gate_store
+from app.gate.tables import RecipeRow
+from app.inference import children
+from app.inference import service as inference
+from app.inference import store as model_store
+from app.inference.generator import Unusable
+from app.jobs import store as job_store
+from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
+from app.training import order as orders
+from app.training import preflight as preflights
+from app.training import service, store
+from app.training.checkpoints import Corrupt, Shelf
+from app.training.launchers import Launcher, Local, Process, Running, last_words
+from app.training.protocol import ADAPTER, Exit
+from app.training.tables import TrainingRow
+
+FLUSH = 1.0  # seconds between two writes of metrics
+STALLED = 1800.0  # seconds without a word from the trainer
+CRASHES = 3  # in a row without a new checkpoint between them
+CAUSES: Mapping[int, str] = {
+    Exit.DIVERGED: "diverged",
+    Exit.MEMORY: "memory",
+    Exit.DISK: "disk",
+    Exit.TIME: "time",
+    Exit.BUSY: "busy",
+}
+
+
+# ---------------------------------------------------------------- preflight
+
+
+def preflight(claim: Claim) -> None:
+    """Count, show and time what the recipe of this job would train."""
+    with claim.read() as session:
+        row = session.get_one(RecipeRow, claim.subject_id)
+        try:
+            plan = service.plan(session, row.assessment_id)
+        except Conflict as missing:
+            raise Failed(missing.detail) from missing
+    threads = children.threads_for(claim.settings.threads or None)
+    order = {
+        "subject": {
+            "training": plan.part,
+            "dataset": {"rows_sha256": plan.dataset.rows_sha256, "split_sha256": plan.dataset.split_sha256},
+        },
+        "model": str(inference.folder(claim.settings, plan.model).resolve()),
+        "rows": str(claim.blobs.path(str(plan.dataset.rows_sha256)).resolve()),
+        "threads": threads,
+    }
+    found = _probe(claim, order, threads)
+    found["available"] = _free_memory()
+    found["blockers"] = list(preflights.blockers(plan.recipe, found, found["available"]))
+    with claim.write() as session:
+        stored = session.get_one(RecipeRow, claim.subject_id)
+        stored.preflight, stored.preflight_of = found, plan.digest
+
+
+def _probe(claim: Claim, order: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "probe.log"
+        process = Process("app.training.probe", threads=threads, log=log)
+        try:
+            process.send(json.dumps(dict(order)))
+            found: dict[str, Any] | None = None
+            while process.code is None:
+                event = process.next() or {}
+                if event.get("event") == "stage":
+                    claim.report({"stage": event["text"]}, now=True)
+                elif event.get("event") == "failed":
+                    raise Failed(str(event["text"]))
+                elif event.get("event") == "report":
+                    found = event["report"]
+                claim.check()
+            if found is None:
+                raise Failed(f"The preflight's process {children.reason(process.code)}. {last_words(log)}".strip())
+            return found
+        finally:
+            process.close()
+
+
+def _free_memory() -> int:
+    """Bytes that this machine can still give out; 0 where it does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+
+
+# ---------------------------------------------------------------- training
+
+
+def train(claim: Claim) -> None:
+    """Train, keep the best adapter, and have it answer the test rows that the arms answered."""
+    work(claim, Local(claim.settings.data))
+
+
+def work(
+    claim: Claim, launcher: Launcher, conclude: Callable[[Session, TrainingRow], None] = lambda _session, _row: None
+) -> None:
+    """The whole run. `conclude` comes last, in the transaction that closes it: the comparison is made above us.
+
+    Every way out of here gives the run a state of its own; the job's is written by the worker.
+    """
+    try:
+        _work(claim, launcher, conclude)
+    except Cancelled:
+        _close(claim, "cancelled")
+        raise
+    except (Fenced, Stopping):
+        raise  # somebody else goes on
+    except Refused:
+        _close(claim, "refused")
+        raise
+    except Exception:
+        _close(claim, "failed")
+        raise
+
+
+def _work(claim: Claim, launcher: Launcher, conclude: Callable[[Session, TrainingRow], None]) -> None:
+    with claim.read() as session:
+        state = store.get(session, claim.subject_id).state
+    if state == "done":
+        return
+    run = claim.settings.runs_dir / f"training-{claim.subject_id}"
+    if state != "evaluating":
+        _until_done(claim, launcher, run)
+    _judge(claim, run)
+    with claim.write() as session:
+        row = store.get(session, claim.subject_id)
+        conclude(session, row)
+        store.close(session, row.id, "done")
+
+
+def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
+    """Start the trainer until it is done. One that crashes starts again from its last checkpoint, a few times."""
+    crashes, stored = 0, -1
+    while True:
+        spec = _order(claim)
+        running = launcher.start(run, spec)
+        try:
+            seen = _supervise(claim, running, int(spec["attempt"]))
+        finally:
+            running.close()
+        code = running.code if running.code is not None else 1
+        if code == Exit.DONE and seen.done:
+            _keep(claim, run, spec, seen.done)
+            return
+        claim.check()  # it was asked to stop: that is what is said, not how it ended
+        if code in {Exit.NO_TOKEN, Exit.REFUSED}:
+            raise Refused(seen.text)
+        if cause := CAUSES.get(code):
+            _note(claim, cause=cause)
+            raise Failed(seen.text)
+        crashes = 1 if seen.checkpoint > stored else crashes + 1
+        stored = max(stored, seen.checkpoint)
+        why = f"The trainer {children.reason(code)}."
+        claim.log(f"{why} {last_words(run / 'trainer.log')}".strip())
+        if crashes >= CRASHES:
+            _note(claim, cause="crash")
+            raise Failed(f"{why} It was started {CRASHES} times without getting further; its log has the details.")
+
+
+def _order(claim: Claim) -> dict[str, Any]:
+    """Look at the approval once more, count the attempt, and write the trainer's order with its token.
+
+    Raises: Refused: the approval no longer allows this.
+    """
+    with claim.write() as session:
+        row = store.get(session, claim.subject_id)
+        started = bool(store.metrics(session, row.id, "step"))
+        try:
+            subject = gate.recheck(session, row.review_id, row.decision_id, row.digest, started=started)
+        except GateClosed as closed:
+            raise Refused(closed.detail) from closed
+        attempt = service.begin(session, row.id)
+        text = gate_store.get(session, row.review_id).subject
+        model = model_store.get(session, row.model_id)
+        digest = row.digest
+    expires = int(time.time()) + permission.TOKEN_LIFE
+    key = secret.key(claim.settings)
+    return {
+        "job_id": claim.job_id,
+        "attempt": attempt,
+        "token": permission.launch_token(key, job_id=claim.job_id, attempt=attempt, digest=digest, expires=expires),
+        "digest": digest,
+        "subject": text,
+        "rows": str(claim.blobs.path(subject["dataset"]["rows_sha256"]).resolve()),
+        "model": str(inference.folder(claim.settings, model).resolve()),
+        "threads": children.threads_for(claim.settings.threads or None),
+    }
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one start of the trainer said. waiting: events that are not in the database yet."""
+
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    done: dict[str, Any] | None = None
+    text: str = "The trainer ended without a word."
+    checkpoint: int = -1
+    first: tuple[int, float] | None = None
+
+
+def _supervise(claim: Claim, running: Running, attempt: int) -> Seen:
+    """Pass on what the trainer says until it ends; ask it to stop when somebody asked us to."""
+    seen = Seen()
+    asked = False
+    flushed = heard = time.monotonic()
+    while running.code is None:
+        event = running.next()
+        now = time.monotonic()
+        if event is not None:
+            heard = now
+            _hear(seen, event, now)
+        elif now - heard > STALLED:
+            _note(claim, cause="crash")
+            raise Failed(f"The trainer said nothing for {STALLED / 60:.0f} minutes and was ended. Resume the run.")
+        if not asked and claim.cancelled():
+            asked = True
+            running.cancel()
+        if not asked and now - flushed >= FLUSH:
+            _flush(claim, seen, attempt)
+            flushed = now
+    if not asked:
+        _flush(claim, seen, attempt)
+    return seen
+
+
+def _hear(seen: Seen, event: dict[str, Any], now: float) -> None:
+    seen.waiting.append(event)
+    match event["event"]:
+        case "step":
+            seen.first = seen.first or (event["step"] - 1, now)
+        case "checkpoint":
+            seen.checkpoint = event["step"]
+        case "done":
+            seen.done = event
+        case "ended":
+            seen.text = event["text"]
+
+
+def _flush(claim: Claim, seen: Seen, attempt: int) -> None:
+    """Write what was heard in one fenced transaction, then say how far it is."""
+    events, seen.waiting = seen.waiting, []
+    if not events:
+        claim.check()
+        return
+    with claim.write() as session:
+        for event in events:
+            _store(session, claim.subject_id, attempt, event)
+    for event in events:
+        if line := _line(event):
+            claim.log(line)
+    steps = [event for event in events if event["event"] == "step"]
+    if steps:
+        claim.report(_progress(seen, steps[-1]), now=True)
+    elif events[-1]["event"] == "started":
+        progress = {"done": events[-1]["step"], "total": events[-1]["of"], "unit": "steps"}
+        claim.report({"stage": "Measuring where the model starts", **progress}, now=True)
+
+
+def _store(session: Session, training_id: int, attempt: int, event: Mapping[str, Any]) -> None:
+    match event["event"]:
+        case "started":
+            store.forget_after(session, training_id, event["step"])
+            facts = {key: value for key, value in event.items() if key not in {"event", "step", "of", "attempt"}}
+            service.note(session, training_id, steps=event["of"], **facts)
+        case "step" | "dev" as kind:
+            store.put_metric(session, training_id, attempt, kind, event)
+        case "checkpoint":
+            store.put_checkpoint(session, training_id, attempt, event)
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    """What goes into the log that people read; steps are in the chart."""
+    match event:
+        case {"event": "started"}:
+            line = _started(event)
+        case {"event": "dev", "step": step, "loss": loss, "best_loss": best, "best_step": at}:
+            line = f"Step {step}: dev loss {loss:.4f} (best {best:.4f} at {at})."
+        case {"event": "checkpoint", "step": step}:
+            line = f"Step {step}: checkpoint stored."
+        case {"event": "log", "line": line} | {"event": "ended", "text": line}:
+            pass
+        case {"event": "done", "best_step": step}:
+            line = f"Training is done; the adapter of step {step} is kept."
+        case _:
+            line = ""
+    return str(line)
+
+
+def _started(event: Mapping[str, Any]) -> str:
+    begun = f"from the checkpoint of step {event['step']}" if event["step"] else "from the start"
+    left_out = f", {event['left_out']} rows left out for their length" if event["left_out"] else ""
+    return (
+        f"Attempt {event['attempt']} begins {begun}: {event['train_rows']} rows, {event['of']} steps, "
+        f"{event['dtype']}, {event['shared_tokens']} tokens shared by all prompts{left_out}."
+    )
+
+
+def _progress(seen: Seen, step: Mapping[str, Any]) -> dict[str, Any]:
+    progress = {
+        "stage": f"Training: loss {step['loss']:.3f}",
+        "done": step["step"],
+        "total": step["of"],
+        "unit": "steps",
+        "loss": step["loss"],
+        "tokens_per_second": step["tokens_per_second"],
+    }
+    if seen.first:
+        begun, at = seen.first
+        rate = (step["step"] - begun) / max(time.monotonic() - at, 1e-9)
+        progress |= {"rate": rate, "seconds_left": (step["of"] - step["step"]) / max(rate, 1e-9)}
+    return progress
+
+
+# ---------------------------------------------------------------- the adapter
+
+
+def _keep(claim: Claim, run: Path, spec: Mapping[str, Any], done: Mapping[str, Any]) -> None:
+    """Verify the adapter that the trainer stored, put it into the content store as a zip, and note what it is."""
+    adapter = _adapter(claim, run, str(spec["digest"]))
+    with tempfile.TemporaryDirectory() as folder:
+        packed = Path(folder) / "adapter.zip"
+        pack(adapter, packed, {"digest": spec["digest"], "training": done["facts"]})
+        with packed.open("rb") as file:
+            blob = claim.blobs.put(iter(lambda: file.read(1 << 20), b""))
+    with claim.write() as session:
+        row = service.note(session, claim.subject_id, **{k: v for k, v in done["facts"].items() if k != "step"})
+        row.best_step = done["best_step"]
+        row.adapter_sha256, row.adapter_bytes = blob.sha256, blob.size
+        row.state = "evaluating"
+
+
+def _adapter(claim: Claim, run: Path, digest: str) -> Path:
+    """The run's adapter folder, every byte of it as the trainer sealed it."""
+    try:
+        return Shelf(run, secret.key(claim.settings), digest, 0).read(run / ADAPTER).folder
+    except Corrupt as damage:
+        raise Failed(f"The stored adapter cannot be used: {damage}. Resume the run to make it again.") from damage
+
+
+def pack(adapter: Path, target: Path, training: Mapping[str, Any]) -> None:
+    """Zip an adapter in PEFT's layout, the same bytes for the same adapter, with what it was made from beside it."""
+    files = {path.name: path.read_bytes() for path in _files(adapter)}
+    files["training.json"] = (json.dumps(dict(training), indent=1, sort_keys=True) + "\n").encode()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name)  # 1980 for everybody: a zip that is made again is the same
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, files[name], zipfile.ZIP_STORED)
+
+
+def _files(adapter: Path) -> Iterator[Path]:
+    yield from (adapter / name for name in ("adapter_config.json", "adapter_model.safetensors"))
+
+
+def _judge(claim: Claim, run: Path) -> None:
+    """Have the adapter answer the test rows as one more arm, on the base's own precision."""
+    with claim.write() as session:
+        row = store.get(session, claim.subject_id)
+        model = model_store.get(session, row.model_id)
+        told = orders.from_subject(gate.subject_of(gate_store.get(session, row.review_id))).instructions
+        title = f"Adapter of run {row.id}"
+        arm = baselines.add_adapter_arm(session, row.baseline_id, training_id=row.id, title=title, instructions=told)
+        row.arm_id = arm_id = arm.id
+        # The precision of the arms when they ran on this model too: a comparison is made in one of them.
+        dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")
+        digest = row.digest
+    claim.log("The adapter answers the test rows.")
+    claim.report({"stage": "Scoring the adapter on the test rows"}, now=True)
+    try:
+        generator = inference.generator(claim.settings, model, _adapter(claim, run, digest), dtype=dtype)
+        try:
+            baseline_job.answer_arm(claim, arm_id, "test", generator)
+        finally:
+            generator.close()
+    except Unusable as error:
+        _note(claim, cause="scoring")
+        raise Failed(f"The adapter is stored, but could not be scored: {error}") from error
+
+
+# ---------------------------------------------------------------- state
+
+
+def _note(claim: Claim, **facts: Any) -> None:
+    with claim.write() as session:
+        service.note(session, claim.subject_id, **facts)
+
+
+def _close(claim: Claim, state: str) -> None:
+    """Give the run its last state if this attempt still owns the job; the door of a cancelled claim is shut."""
+    with writing(claim.engine) as session:
+        if job_store.get(session, claim.job_id).attempt == claim.attempt:
+            store.close(session, claim.subject_id, state)

@@ -1,0 +1,186 @@
+"""Pages for training: the recipe with its preflight and the launch, and one run with its live loss."""
+
+import secrets
+from collections.abc import AsyncIterable, Mapping
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Header, Path, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy.orm import Session
+
+from app.assessments import store as assessment_store
+from app.db import reading
+from app.errors import Invalid
+from app.jobs import store as job_store
+from app.training import recipe as recipes
+from app.training import service, store
+from app.training.tables import TrainingRow
+from app.users import store as user_store
+from app.users.deps import Launcher, Listening, Me
+from app.web import charts, events
+from app.web.deps import App, Db
+from app.web.events import Sent
+from app.web.forms import by_field
+from app.web.pages import page, render, see
+
+router = APIRouter(include_in_schema=False)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+
+
+async def _typed(request: Request) -> dict[str, str]:
+    """The fields of a form whose names are data (`recipe.FIELDS`), not parameters."""
+    return {name: str(value)[:200] for name, value in (await request.form()).items()}
+
+
+Typed = Annotated[dict[str, str], Depends(_typed)]
+
+
+@router.get("/assessments/{assessment_id}/train", name="train")
+def show_train(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    return _step(request, assessment_id, db)
+
+
+@router.post("/assessments/{assessment_id}/recipe", name="save_recipe")
+def save_recipe(request: Request, assessment_id: Id, form: Typed, db: Db, me: Me) -> Response:
+    settings = {name: value for name, value in form.items() if name != "model_id"}
+    try:
+        service.save_recipe(db, assessment_id, me, _number(form.get("model_id", "")), settings)
+    except Invalid as refusal:
+        return _step(request, assessment_id, db, typed=form, errors=by_field(refusal), status=422)
+    return see(request, "train", assessment_id=assessment_id, notice="saved")
+
+
+@router.post("/assessments/{assessment_id}/preflight", name="start_preflight")
+def start_preflight(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    service.start_preflight(db, assessment_id, me)
+    return see(request, "train", assessment_id=assessment_id, notice="started", anchor="preflight")
+
+
+@router.post("/assessments/{assessment_id}/launch", name="launch_training")
+def launch_training(
+    request: Request,
+    assessment_id: Id,
+    db: Db,
+    me: Launcher,
+    idempotency_key: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    row, _ = service.launch(db, assessment_id, me, idempotency_key)
+    return see(request, "training", training_id=row.id, notice="started")
+
+
+@router.get("/trainings/{training_id}", name="training")
+def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response:
+    row = store.get(db, training_id)
+    state, job = service.standing(db, row)
+    by = user_store.get(db, row.launched_by)
+    return page(
+        request,
+        "training/run.html",
+        assessment=assessment_store.get(db, row.assessment_id),
+        step="train",
+        run=row,
+        state=state,
+        job=job,
+        ahead=job_store.ahead(db, job) if job else 0,
+        chart=loss_chart(db, row),
+        checkpoints=store.checkpoints(db, training_id),
+        log=job_store.log_lines(db, job.id) if job else (),
+        resumable=service.resumable(row, state),
+        changed=list(recipes.changed(recipes.parse(row.recipe), recipes.Recipe())),
+        by=by,
+    )
+
+
+@router.post("/trainings/{training_id}/resume", name="resume_training")
+def resume_training(request: Request, training_id: Id, db: Db, me: Launcher) -> Response:
+    service.resume(db, training_id, me)
+    return see(request, "training", training_id=training_id, notice="started")
+
+
+@router.get("/trainings/{training_id}/events", name="training_events", response_class=EventSourceResponse)
+async def training_events(
+    request: Request,
+    training_id: Id,
+    app: App,
+    listener: Listening,
+    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
+) -> AsyncIterable[ServerSentEvent]:
+    """Send the loss chart anew whenever the run's job has said something, and end with the job."""
+
+    def read(after: int) -> list[Sent]:
+        with reading(app.engine) as session:
+            row = store.get(session, training_id)
+            _, job = service.standing(session, row)
+            if job is None:
+                return [Sent(after, "", last=True)]
+            said = job_store.events_after(session, job.id, after)
+            if not said and not job.final:
+                return []
+            html = render(request, "training/_loss.html", chart=loss_chart(session, row))
+            return [Sent(said[-1].id if said else after, html, last=job.final)]
+
+    async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
+        yield sent
+
+
+def loss_chart(session: Session, row: TrainingRow) -> charts.LineChart:
+    """Loss of the steps, smoothed and as it is, and on the dev rows."""
+    steps = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "step") if m.loss is not None]
+    dev = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "dev") if m.loss is not None]
+    series = [
+        charts.Series("training rows, running mean", smoothed(steps), "tune"),
+        charts.Series("dev rows", dev, "good"),
+    ]
+    return charts.lines("Loss", series, x_title="step", y_title="nats a trained token")
+
+
+def smoothed(points: list[tuple[float, float]], weight: float = 0.9) -> list[tuple[float, float]]:
+    """An exponential mean that starts at the first value's own level: single steps jump about too much to be read."""
+    drawn, mean, total = [], 0.0, 0.0
+    for step, value in points:
+        mean, total = weight * mean + (1 - weight) * value, weight * total + (1 - weight)
+        drawn.append((step, mean / total))
+    return drawn
+
+
+def _step(
+    request: Request,
+    assessment_id: int,
+    db: Session,
+    *,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    assessment = assessment_store.get(db, assessment_id)
+    row, recipe = service.recipe_of(db, assessment_id)
+    found = service.prospects(db, assessment_id)
+    runs = store.of_assessment(db, assessment_id)
+    job = job_store.get(db, row.preflight_job_id) if row and row.preflight_job_id else None
+    return page(
+        request,
+        "training/train.html",
+        status=status,
+        assessment=assessment,
+        step="train",
+        recipe=row,
+        values={**asdict(recipe), **(typed or {})},
+        defaults=service.default_recipe(db, assessment_id),
+        fields=recipes.FIELDS,
+        models=service.trainable(db),
+        errors=errors or {},
+        preflight=row.preflight if row else None,
+        checked=found.checked,
+        missing=found.missing,
+        reasons=found.reasons,
+        job=job,
+        ahead=job_store.ahead(db, job) if job else 0,
+        runs=[(run, service.standing(db, run)[0]) for run in runs],
+        key=secrets.token_urlsafe(16),
+    )
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None

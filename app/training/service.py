@@ -1,0 +1,276 @@
+"""The recipe, its preflight, launching, resuming, and what a page says about a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.audit import service as audit
+from app.baselines import service as baselines
+from app.baselines import store as baseline_store
+from app.datasets import store as dataset_store
+from app.datasets.tables import DatasetRow
+from app.db import utcnow
+from app.errors import Conflict, FieldError, GateClosed, Invalid
+from app.gate import service as gate
+from app.gate import store as gate_store
+from app.gate import subject
+from app.gate.tables import RecipeRow
+from app.inference import service as models
+from app.inference import store as model_store
+from app.inference.tables import ModelRow
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.tables import JobRow
+from app.training import order as orders
+from app.training import recipe as recipes
+from app.training import store
+from app.training.recipe import Recipe
+from app.training.tables import TrainingRow
+from app.users.tables import UserRow
+
+OVER = frozenset({"done", "cancelled", "failed", "refused"})
+RESUMABLE = frozenset(
+    {"crash", "memory", "disk", "time", "busy", "scoring"}
+)  # nothing about what was approved is wrong
+KEY_LENGTH = 80
+
+
+# ---------------------------------------------------------------- the recipe
+
+
+def default_recipe(session: Session, assessment_id: int) -> Recipe:
+    """The recipe to begin with, for the data that is there."""
+    dataset = dataset_store.current(session, assessment_id)
+    return recipes.defaults(dataset.train_rows if dataset else 0)
+
+
+def recipe_of(session: Session, assessment_id: int) -> tuple[RecipeRow | None, Recipe]:
+    """The stored recipe, or the defaults while there is none."""
+    row = gate_store.recipe(session, assessment_id)
+    return row, recipes.parse(row.settings) if row else default_recipe(session, assessment_id)
+
+
+def trainable(session: Session) -> Sequence[ModelRow]:
+    """Models that can carry an adapter: those on this machine."""
+    return [model for model in model_store.usable(session) if model.trainable]
+
+
+def save_recipe(
+    session: Session, assessment_id: int, me: UserRow, model_id: int | None, given: Mapping[str, Any]
+) -> RecipeRow:
+    """Store the recipe. What changes makes an open approval void, and whoever changed it a contributor.
+
+    Raises:
+        NotFound: there is no such assessment.
+        Invalid: a setting or the model cannot be used.
+    """
+    assessment = assessment_store.get(session, assessment_id)
+    row, before = recipe_of(session, assessment_id)
+    errors: list[FieldError] = []
+    made = before
+    try:
+        made = recipes.parse(given, before)
+    except Invalid as refusal:
+        errors += refusal.errors
+    model = next((model for model in trainable(session) if model.id == model_id), None)
+    if model is None:
+        errors.insert(0, FieldError("#/model_id", "Choose a model on this machine."))
+    if errors or model is None:
+        raise Invalid("The recipe has settings that cannot be used.", errors)
+    settings = asdict(made)
+    if row is not None and row.settings == settings and row.model_id == model.id:
+        return row
+    if row is None:
+        row = RecipeRow(assessment_id=assessment_id)
+        session.add(row)
+    row.model_id, row.settings, row.updated_by, row.updated_at = model.id, settings, me.id, utcnow()
+    session.flush()
+    assessments.contribute(session, assessment, me, "recipe")
+    audit.record(session, me, "recipe.save", "assessment", assessment_id, {"model": model.id, "settings": settings})
+    return row
+
+
+# ---------------------------------------------------------------- what would be trained
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the stored recipe would train, as it stands. digest: what a preflight is valid for."""
+
+    row: RecipeRow
+    recipe: Recipe
+    dataset: DatasetRow
+    model: ModelRow
+    part: Mapping[str, Any]
+    digest: str
+
+    @property
+    def checked(self) -> bool:
+        """Whether the last preflight was of exactly this."""
+        return self.row.preflight is not None and self.row.preflight_of == self.digest
+
+
+def plan(session: Session, assessment_id: int) -> Plan:
+    """Raises: Conflict: a part of what training needs is missing; the text says which."""
+    row, recipe = recipe_of(session, assessment_id)
+    dataset = dataset_store.current(session, assessment_id)
+    if row is None:
+        raise Conflict("Save a recipe first.")
+    if dataset is None or not dataset.rows_sha256 or not dataset.split_sha256:
+        raise Conflict("Upload data and freeze its split first: a preflight counts the rows that would be trained.")
+    model = model_store.get(session, row.model_id)
+    if not model.files:
+        raise Conflict(f"{model.name} is not prepared yet. Open Models and press Prepare.")
+    baseline = baseline_store.current(session, assessment_id)
+    told = baselines.winning_instructions(baseline) if baseline else ""
+    part = orders.training_part(recipe, told, *models.public_name(model), model.files)
+    digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
+    return Plan(row, recipe, dataset, model, part, digest)
+
+
+def start_preflight(session: Session, assessment_id: int, me: UserRow) -> JobRow:
+    """Have a worker count, show and time what would be trained.
+
+    Raises:
+        Conflict: something is missing, or a preflight is running.
+    """
+    made = plan(session, assessment_id)
+    title = "Preflight: rows, tokens, time and memory"
+    job = jobs.add(session, "preflight", made.row.id, me.id, assessment_id=assessment_id, title=title)
+    made.row.preflight_job_id = job.id
+    return job
+
+
+def reasons_against(session: Session, assessment_id: int) -> list[str]:
+    """Everything that stands between this assessment and a launch: the gate's reasons, then the preflight's."""
+    reasons = gate.reasons_against(session, assessment_id)
+    try:
+        made = plan(session, assessment_id)
+    except Conflict as missing:
+        return [*reasons, missing.detail]
+    if not made.checked:
+        return [*reasons, "Run the preflight for this recipe, data and prompt first."]
+    return [*reasons, *(made.row.preflight or {}).get("blockers", [])]
+
+
+# ---------------------------------------------------------------- launching
+
+
+def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple[TrainingRow, bool]:
+    """Use the approval for one training job: run, use of the approval and job, all or nothing.
+
+    key: chosen by the caller. The same key again gives back the same run; True says that it was made now.
+
+    Raises:
+        Invalid: no key.
+        GateClosed: with every reason.
+    """
+    assessment = assessment_store.get(session, assessment_id)
+    if not key.strip() or len(key) > KEY_LENGTH:
+        errors = [FieldError("#/idempotency_key", f"Send a key of at most {KEY_LENGTH} characters.")]
+        raise Invalid("A launch needs a key, so that asking twice starts one job.", errors)
+    if (before := store.with_key(session, assessment_id, key)) is not None:
+        return before, False
+    if reasons := reasons_against(session, assessment_id):
+        raise GateClosed(reasons)
+    granted = gate.permit(session, assessment_id)
+    row = TrainingRow(
+        assessment_id=assessment_id,
+        review_id=granted.review.id,
+        decision_id=granted.decision.id,
+        digest=granted.digest,
+        baseline_id=int(granted.subject["baseline"]["id"]),
+        model_id=int(granted.subject["training"]["model"]["id"]),
+        recipe=dict(granted.subject["training"]["recipe"]),
+        state="queued",
+        idempotency_key=key,
+        training_facts={},
+        launched_by=me.id,
+        launched_at=utcnow(),
+    )
+    session.add(row)
+    session.flush()
+    gate.use(session, granted)
+    _enqueue(session, row, me, f"Train an adapter for {assessment.title}")
+    detail = {"training": row.id, "digest": row.digest, "review": row.review_id}
+    audit.record(session, me, "training.launch", "assessment", assessment_id, detail)
+    return row, True
+
+
+def _enqueue(session: Session, row: TrainingRow, me: UserRow, title: str) -> None:
+    job = jobs.add(session, "train", row.id, me.id, assessment_id=row.assessment_id, title=title[:200])
+    row.job_id = job.id
+
+
+def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
+    """Go on with a run that something outside of it ended: same approval, same digest, last checkpoint.
+
+    Raises:
+        Conflict: it is running, is done, was cancelled or refused, or diverged. These need a new approval.
+    """
+    row = store.get(session, training_id)
+    state, _ = standing(session, row)
+    if state == "done":
+        raise Conflict("This run is finished.")
+    if state not in OVER:
+        raise Conflict("This run is going on already.")
+    if not resumable(row, state):
+        raise Conflict("This run cannot go on. Ask for review and launch again; what was learned stays readable.")
+    row.state, row.finished_at = "queued", None
+    _enqueue(session, row, me, "Train an adapter: resumed")
+    audit.record(session, me, "training.resume", "assessment", row.assessment_id, {"training": row.id})
+    return row
+
+
+def resumable(row: TrainingRow, state: str) -> bool:
+    """Whether what ended a run has nothing to do with what was approved."""
+    return state == "failed" and row.training_facts.get("cause", "crash") in RESUMABLE
+
+
+def standing(session: Session, row: TrainingRow) -> tuple[str, JobRow | None]:
+    """The state to show, and the job. A job that ended before it could tell the run speaks for it."""
+    job = job_store.get(session, row.job_id) if row.job_id else None
+    if job is not None and job.final and row.state not in OVER:
+        return str(job.status), job
+    return row.state, job
+
+
+# ---------------------------------------------------------------- what the worker writes
+
+
+def begin(session: Session, training_id: int) -> int:
+    """Count another start of the trainer and return its number: it names checkpoints and is in the launch token."""
+    row = store.get(session, training_id)
+    attempt = int(row.training_facts.get("attempts", 0)) + 1
+    row.training_facts = {**row.training_facts, "attempts": attempt}
+    row.state = "running"
+    return attempt
+
+
+def note(session: Session, training_id: int, **facts: Any) -> TrainingRow:
+    """Add to what is known about a run."""
+    row = store.get(session, training_id)
+    row.training_facts = {**row.training_facts, **facts}
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Prospects:
+    """What the page of the step says before a launch. missing: why there can be no preflight, or empty."""
+
+    checked: bool
+    missing: str
+    reasons: Sequence[str]
+
+
+def prospects(session: Session, assessment_id: int) -> Prospects:
+    """Where a launch stands."""
+    try:
+        checked, missing = plan(session, assessment_id).checked, ""
+    except Conflict as conflict:
+        checked, missing = False, conflict.detail
+    return Prospects(checked, missing, reasons_against(session, assessment_id))

@@ -1,0 +1,116 @@
+"""Queries on training runs, their metrics and checkpoints."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from app.db import utcnow
+from app.errors import NotFound
+from app.training.tables import CheckpointRow, MetricRow, TrainingRow
+
+
+def get(session: Session, training_id: int) -> TrainingRow:
+    row = session.get(TrainingRow, training_id)
+    if row is None:
+        raise NotFound("There is no such training run.")
+    return row
+
+
+def latest(session: Session, assessment_id: int) -> TrainingRow | None:
+    """The newest run of an assessment."""
+    return session.scalar(
+        select(TrainingRow).where(TrainingRow.assessment_id == assessment_id).order_by(TrainingRow.id.desc()).limit(1)
+    )
+
+
+def of_assessment(session: Session, assessment_id: int) -> Sequence[TrainingRow]:
+    """All runs of an assessment, newest first."""
+    return session.scalars(
+        select(TrainingRow).where(TrainingRow.assessment_id == assessment_id).order_by(TrainingRow.id.desc())
+    ).all()
+
+
+def newest(session: Session, before: int | None, limit: int) -> Sequence[TrainingRow]:
+    """Runs of all assessments from the newest back, below id `before`."""
+    query = select(TrainingRow).order_by(TrainingRow.id.desc()).limit(limit)
+    return session.scalars(query if before is None else query.where(TrainingRow.id < before)).all()
+
+
+def with_key(session: Session, assessment_id: int, key: str) -> TrainingRow | None:
+    """The run that was launched with this idempotency key."""
+    return session.scalar(
+        select(TrainingRow).where(TrainingRow.assessment_id == assessment_id, TrainingRow.idempotency_key == key)
+    )
+
+
+def metrics(session: Session, training_id: int, kind: str) -> Sequence[MetricRow]:
+    """Measurements of one kind (step, dev) in the order of the steps."""
+    return session.scalars(
+        select(MetricRow).where(MetricRow.training_id == training_id, MetricRow.kind == kind).order_by(MetricRow.step)
+    ).all()
+
+
+def checkpoints(session: Session, training_id: int) -> Sequence[CheckpointRow]:
+    """Committed checkpoints, newest first."""
+    return session.scalars(
+        select(CheckpointRow).where(CheckpointRow.training_id == training_id).order_by(CheckpointRow.step.desc())
+    ).all()
+
+
+def forget_after(session: Session, training_id: int, step: int) -> None:
+    """Drop what was measured and stored after a step, because a new attempt goes on from there."""
+    session.execute(
+        delete(MetricRow).where(MetricRow.training_id == training_id, MetricRow.kind == "step", MetricRow.step > step)
+    )
+    for table in (MetricRow, CheckpointRow):
+        session.execute(delete(table).where(table.training_id == training_id, table.step > step))
+
+
+def put_metric(session: Session, training_id: int, attempt: int, kind: str, event: Mapping[str, Any]) -> None:
+    """Write one measurement; the same step again takes the place of the first."""
+    session.execute(
+        delete(MetricRow).where(
+            MetricRow.training_id == training_id, MetricRow.kind == kind, MetricRow.step == event["step"]
+        )
+    )
+    session.add(
+        MetricRow(
+            training_id=training_id,
+            kind=kind,
+            step=event["step"],
+            attempt=attempt,
+            loss=event["loss"],
+            learning_rate=event.get("learning_rate"),
+            tokens_per_second=event.get("tokens_per_second"),
+            at=utcnow(),
+        )
+    )
+
+
+def put_checkpoint(session: Session, training_id: int, attempt: int, event: Mapping[str, Any]) -> None:
+    """Write down a committed checkpoint; a later commit of the same step takes its place."""
+    session.execute(
+        delete(CheckpointRow).where(CheckpointRow.training_id == training_id, CheckpointRow.step == event["step"])
+    )
+    session.add(
+        CheckpointRow(
+            training_id=training_id,
+            step=event["step"],
+            attempt=attempt,
+            folder=event["folder"],
+            manifest_sha256=event["manifest_sha256"],
+            dev_loss=event["dev_loss"],
+            created_at=utcnow(),
+        )
+    )
+
+
+def close(session: Session, training_id: int, state: str) -> None:
+    """Give a run that is not over its last state."""
+    session.execute(
+        update(TrainingRow)
+        .where(TrainingRow.id == training_id, TrainingRow.state.in_(("queued", "running", "evaluating")))
+        .values(state=state, finished_at=utcnow())
+    )

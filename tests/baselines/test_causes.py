@@ -1,0 +1,35 @@
+import pytest
+
+from app.baselines import causes
+
+
+@pytest.mark.parametrize(
+    ("asked", "target", "output", "cause"),
+    [
+        ("How long is it?", "", "long", "reference"),
+        ("How long is it?", "Refund", "refund.", "behaviour"),
+        ("How long is it?", "30 days", "two weeks", "facts"),
+        ("Is it 30 days?", "30 days", "two weeks", None),
+        ("Write it.", "The order was sent to the wrong house", "Sent the order to the wrong house", "behaviour"),
+        ("Write it.", "a", "", "behaviour"),
+        ("Write it.", "alpha", "omega", None),
+    ],
+)
+def test_a_guess_starts_from_the_texts(asked: str, target: str, output: str, cause: str | None) -> None:
+    guess = causes.guess(asked, target, output, finish="stop", metric="exact_match")
+
+    assert (guess.cause if guess else None) == cause
+
+
+def test_an_answer_cut_short_is_about_behaviour() -> None:
+    guess = causes.guess("q", "30 days", "it is", finish="length", metric="exact_match")
+
+    assert guess is not None
+    assert "length limit" in guess.because
+
+
+def test_no_json_is_about_behaviour() -> None:
+    guess = causes.guess("q", '{"a": 30}', "a = 30", finish="stop", metric="json_match")
+
+    assert guess is not None
+    assert guess.because == "The answer is not JSON."

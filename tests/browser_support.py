@@ -1,0 +1,98 @@
+"""Real servers and real Chromium for tests.
+
+`serving` runs an app under uvicorn on a free loopback port; `quiet_page` fails its test on anything in the console (a
+slip against the content policy shows there); `axe` fails on what people with assistive technology would meet.
+"""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from fastapi import FastAPI
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Server(uvicorn.Server):
+    """Ends live streams before it waits for connections, as the real one does."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.config.app.state.context.hub.closing = True
+        super().handle_exit(sig, frame)
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve on a free port of the loopback; gives the address."""
+    server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=3))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert server.started, "the server did not start"
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.handle_exit(15, None)
+        thread.join(10)
+        assert not thread.is_alive(), "the server did not stop"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield started
+        started.close()
+
+
+@contextmanager
+def quiet_page(chromium: Browser, base: str, **options: Any) -> Iterator[Page]:
+    """A page of its own context; at the end, whatever the console said besides refused requests fails the test."""
+    context = chromium.new_context(base_url=base, **({"viewport": {"width": 1280, "height": 900}} | options))
+    opened = context.new_page()
+    opened.set_default_timeout(5000)
+    noise: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        # That a page was answered with 404 or 422 is for the test to say.
+        if message.type in {"error", "warning"} and "status of 4" not in message.text:
+            noise.append(message.text)
+
+    opened.on("console", heard)
+    opened.on("pageerror", lambda error: noise.append(str(error)))
+    yield opened
+    context.close()
+    assert noise == []
+
+
+def axe(page: Page) -> None:
+    """Fail on everything axe finds."""
+    found = Axe().run(page, options={"runOnly": RULES})
+    assert [(one["id"], one["nodes"][0]["target"]) for one in found.response["violations"]] == []
+
+
+def fits(page: Page) -> None:
+    """Fail when the page has to be pushed sideways to be read."""
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= page.evaluate("innerWidth"), f"{page.url} is {wide} px wide"

@@ -1,0 +1,71 @@
+"""The content store: names are promises about bytes."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.blobs import Blobs, Damaged
+from app.errors import Invalid
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    return Blobs(tmp_path / "blobs")
+
+
+def test_the_same_bytes_are_stored_once(blobs: Blobs) -> None:
+    one, two = blobs.put([b"ab", b"c"]), blobs.put_bytes(b"abc")
+
+    assert one == two
+    assert blobs.open(one.sha256).read() == b"abc"
+    assert not list((blobs.root / "staging").iterdir())
+
+
+def test_nothing_is_left_of_an_upload_that_is_too_large(blobs: Blobs) -> None:
+    with pytest.raises(Invalid, match="larger than"):
+        blobs.put([b"x" * 600_000, b"x" * 600_000], limit=1 << 20)
+
+    assert [path for path in blobs.root.rglob("*") if path.is_file()] == []
+
+
+def test_nothing_is_left_of_an_upload_that_breaks_off(blobs: Blobs) -> None:
+    def broken() -> "list[bytes]":
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        blobs.put(chunk for chunk in [b"a"] if broken())
+
+    assert [path for path in blobs.root.rglob("*") if path.is_file()] == []
+
+
+@given(st.text(max_size=80))
+def test_no_text_is_a_path(name: str) -> None:
+    if len(name) == 64 and set(name) <= set("0123456789abcdef"):
+        return
+    with pytest.raises(ValueError, match="not a content name"):
+        Blobs(Path("/nowhere")).path(name)
+
+
+def test_changed_bytes_are_found_out_before_they_are_used(blobs: Blobs, tmp_path: Path) -> None:
+    blob = blobs.put_bytes(b"the rows")
+    path = blobs.path(blob.sha256)
+    path.chmod(0o640)
+    path.write_bytes(b"the rowz")
+
+    with pytest.raises(Damaged, match="changed"):
+        blobs.copy_verified(blob.sha256, tmp_path / "copy")
+    assert not blobs.intact(blob.sha256)
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_link_in_the_store_is_not_followed(blobs: Blobs, tmp_path: Path) -> None:
+    blob = blobs.put_bytes(b"the rows")
+    path = blobs.path(blob.sha256)
+    path.unlink()
+    (tmp_path / "elsewhere").write_bytes(b"the rows")
+    path.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(Damaged):
+        blobs.open(blob.sha256)
