@@ -57,6 +57,12 @@ class RecipeChange(BaseModel):
     settings: dict[str, int | float | str] = Field(default_factory=dict)
 
 
+class Nothing(BaseModel):
+    """A launch takes no settings: any field is refused, so that nobody believes it was heard."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Training(BaseModel):
     """One approved training run. `best_step` is that of the adapter which is kept."""
 
@@ -170,8 +176,9 @@ def launch(
     db: Db,
     me: Launcher,
     idempotency_key: Annotated[str, Header(max_length=200)] = "",
+    nothing: Nothing | None = None,
 ) -> Training:
-    """Use the approval for one training run. There is no body: everything that is trained is in what was approved.
+    """Use the approval for one training run. The body is empty: everything that is trained is in what was approved.
 
     The header `Idempotency-Key` is required; the same key again answers 200 with the same run.
     """
