@@ -88,7 +88,7 @@ def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response
         checkpoints=store.checkpoints(db, training_id),
         log=job_store.log_lines(db, job.id) if job else (),
         resumable=service.resumable(row, state),
-        changed=list(recipes.changed(recipes.parse(row.recipe), recipes.Recipe())),
+        changed=list(recipes.changed(recipes.parse(row.recipe), service.default_recipe(db, row.assessment_id))),
         by=by,
     )
 
