@@ -57,8 +57,8 @@ INSTRUCTIONS = (
     "You write docstrings for Python functions in our house style. You get a signature and reply with the text of its "
     "docstring only: no code, no quotes.\n"
     'First one sentence that says what the function does. Then an empty line and the line "Args:". Under it one line '
-    "for each parameter in the signature, in the same order, without self: four spaces, the name, a colon, one sentence "
-    "that says what it means. No types, and no parameter that is not in the signature.\n"
+    "for each parameter in the signature, in the same order, without self: four spaces, the name, a colon, one "
+    "sentence that says what it means. No types, and no parameter that is not in the signature.\n"
     'If the signature returns something other than None: an empty line, the line "Returns:", and under it four spaces '
     "and one sentence that says what comes back. Then stop."
 )

@@ -29,6 +29,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed
 from app.jobs.tables import JobRow, Status
+from app.results import service as results
 from app.training import service as trainings
 from app.training import store as training_store
 from app.users.tables import UserRow
@@ -178,15 +179,14 @@ def _tag(walk: Walk) -> None:
     """Put failures down to behaviour: the check compares nothing but headings and names, so no other cause is seen."""
     with walk.as_author() as (session, author):
         baseline = baseline_store.current(session, walk.assessment_id)
-        best = baselines.best_arm(baseline) if baseline else None
+        best = baseline_store.leading(baseline) if baseline else None
         if baseline is None or best is None:
             raise Failed("No way of asking could be measured. The measure page says why.")
         if sum(baselines.failure_causes(session, baseline).values()) >= FAILURES_NEEDED:
             return
-        failed = [
+        failed = [  # of the dev rows only: the test rows are for counting, not for reading
             answer
-            for split in ("dev", "test")
-            for answer in baseline_store.answers(session, best.id, split)
+            for answer in baseline_store.answers(session, best.id, "dev")
             if answer.score is not None and answer.score < baselines.passing(baseline)
         ]
         baselines.tag(session, best.id, {answer.id: "behaviour" for answer in failed}, by=author)
@@ -250,9 +250,10 @@ def _train(walk: Walk) -> None:
 def _conclude(walk: Walk) -> None:
     with walk.claim.read() as session:
         row = training_store.latest(session, walk.assessment_id)
-    if row is None or row.result is None:
+        compared = results.outcome(session, row.id).compared if row else None
+    if compared is None:
         raise Conflict("The training ended without a comparison. The train page says why.")
-    walk.say({"stage": str(row.result.get("words", ""))})
+    walk.say({"stage": f"{compared.verdict}. {compared.words}"})
 
 
 STEPS: Sequence[tuple[str, Callable[[Walk], None]]] = (

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.db import utcnow
@@ -35,7 +36,9 @@ def begin(session: Session, keeper: Passwords, by: UserRow) -> tuple[AssessmentR
     Raises:
         Forbidden: only an admin may, because it adds two accounts.
     """
-    assessment = find(session) or _assessment(session, *_people(session, keeper, by))
+    if by.id not in {admin.id for admin in user_store.active_admins(session)}:  # locked: two clicks at once are one
+        raise Forbidden("Only an admin can start the worked example, because it adds two accounts.")
+    assessment = find(session) or _assessment(session, _people(session, keeper, by))
     last = job_store.latest(session, KIND, assessment.id)
     if last is None or (last.final and last.status != Status.DONE):
         last = jobs.add(session, KIND, assessment.id, by.id, assessment_id=assessment.id, title="The worked example")
@@ -58,20 +61,19 @@ def _known(session: Session, email: str) -> UserRow:
     return user
 
 
-def _people(session: Session, keeper: Passwords, by: UserRow) -> tuple[UserRow, UserRow]:
-    """The two accounts. Their passwords are made and thrown away: nobody signs in with them.
+def _assessment(session: Session, author: UserRow) -> AssessmentRow:
+    details = assessments.Details(example.TITLE, example.TEAM, example.NOTE)
+    row = assessments.create(session, details, author, given=example.ANSWERS)
+    row.demo = True
+    return row
 
-    All admins are locked first, so that two clicks at once do not make two of each.
-    """
-    if by.id not in {admin.id for admin in user_store.active_admins(session)}:
-        raise Forbidden("Only an admin can start the worked example, because it adds two accounts.")
-    made = []
-    for (name, email), role in ((example.AUTHOR, Role.AUTHOR), (example.REVIEWER, Role.REVIEWER)):
-        user = user_store.find(session, email)
-        if user is None:
-            user, _ = users.add_user(
+
+def _people(session: Session, keeper: Passwords, by: UserRow) -> UserRow:
+    """Make the two accounts and return the author. Their passwords are thrown away: nobody signs in with them."""
+    for (name, email), role in ((example.REVIEWER, Role.REVIEWER), (example.AUTHOR, Role.AUTHOR)):
+        if user_store.find(session, email) is None:
+            users.add_user(
                 session, keeper, name=name, email=email, role=role, password="",
                 by=by, now=utcnow(), record=audit.record,
             )  # fmt: skip
-        made.append(user)
-    return made[0], made[1]
+    return author(session)
