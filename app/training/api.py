@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Session
 
 from app.jobs.api import Job
 from app.training import service, store
@@ -86,7 +85,7 @@ class Training(BaseModel):
     finished_at: datetime | None
 
     @staticmethod
-    def of(session: Session, row: TrainingRow) -> "Training":
+    def of(session: Db, row: TrainingRow) -> "Training":
         state, _ = service.standing(session, row)
         return Training(
             id=row.id,
@@ -225,7 +224,7 @@ def resume(training_id: Id, db: Db, me: Launcher) -> Training:
     return Training.of(db, service.resume(db, training_id, me))
 
 
-def _recipe(session: Session, assessment_id: int) -> Recipe:
+def _recipe(session: Db, assessment_id: int) -> Recipe:
     row, recipe = service.recipe_of(session, assessment_id)
     found = service.prospects(session, assessment_id)
     default = service.default_recipe(session, assessment_id)
