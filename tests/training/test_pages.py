@@ -179,9 +179,7 @@ def test_a_launch_takes_no_settings(people: People, author: UserRow, ready: int,
     assert answer.status_code == 422
 
 
-@pytest.mark.parametrize(
-    "wild", [{"trust_remote_code": 1}, {"output_dir": "x"}, {"rank": 0}, {"precision": "int4"}]
-)
+@pytest.mark.parametrize("wild", [{"trust_remote_code": 1}, {"output_dir": "x"}, {"rank": 0}, {"precision": "int4"}])
 def test_unknown_and_wild_settings_are_refused(
     people: People, author: UserRow, ready: int, wild: dict[str, Any]
 ) -> None:
