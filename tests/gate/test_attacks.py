@@ -16,6 +16,7 @@ from app.audit.tables import EntryRow
 from app.baselines.tables import AnswerRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
+from app.errors import GateClosed
 from app.gate import service as gate
 from app.gate.tables import DecisionRow, RecipeRow, ReviewRow
 from app.jobs import service as jobs
@@ -409,7 +410,7 @@ def test_a_stranger_cannot_withdraw(scene: Scene) -> None:
 
 def test_the_service_itself_is_no_way_around(scene: Scene) -> None:
     """G62: calling the function behind the button, with nothing of the web around it."""
-    with writing(scene.engine) as session, pytest.raises(gate.GateClosed):
+    with writing(scene.engine) as session, pytest.raises(GateClosed):
         gate.permit(session, scene.id)
 
 
@@ -423,5 +424,5 @@ def test_the_last_look_compares_again(scene: Scene) -> None:
 
     scene.change(DatasetRow, rows_sha256="f" * 64)
 
-    with reading(scene.engine) as session, pytest.raises(gate.GateClosed, match="Something changed between"):
+    with reading(scene.engine) as session, pytest.raises(GateClosed, match="Something changed between"):
         gate.recheck(session, review["id"], decision.id, review["digest"], started=False)
