@@ -156,7 +156,8 @@ def _grams(text: str) -> Hashes:
     fresh = np.empty(size, dtype=bool)
     fresh[0] = True
     np.not_equal(hashes[1:], hashes[:-1], out=fresh[1:])
-    return hashes[fresh]
+    found: Hashes = hashes[fresh]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
