@@ -36,7 +36,7 @@ BODIES = {
     "convert": "app.inference.job:convert",
     "measure": "app.baselines.job:measure",
     "preflight": "app.training.job:preflight",
-    "train": "app.training.job:train",
+    "train": "app.results.job:train",
     "demo": "app.demo.job:demo",
 }
 

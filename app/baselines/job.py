@@ -27,7 +27,7 @@ from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
-from app.inference.local import LocalModel
+from app.inference.local import Dtype, LocalModel
 from app.jobs.claims import Claim, Failed
 
 FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
@@ -77,7 +77,8 @@ def answer_arm(
         arm = store.arm(session, arm_id)
         baseline = arm.baseline
         examples = _sample(session, baseline, split)
-        pool = _pool(session, baseline)
+        shown = arm.family == "trivial" or "shots" in arm.settings
+        pool = _pool(session, baseline) if shown else []
         done = store.answered(session, arm_id, split)
     if split == "test" and arm.family != "trivial":
         _note_look(claim, arm, why or ("adapter" if arm.family == "adapter" else "best on dev"))
@@ -151,7 +152,7 @@ def _note_look(claim: Claim, arm: ArmRow, why: str) -> None:
 @contextmanager
 def _model(claim: Claim, baseline: BaselineRow) -> Iterator[Generator]:
     """The run's model, in the precision that its first answers were given in."""
-    dtype = next((arm.settings["dtype"] for arm in baseline.arms if "dtype" in arm.settings), "auto")
+    dtype: Dtype = next((arm.settings["dtype"] for arm in baseline.arms if "dtype" in arm.settings), "auto")
     with claim.read() as session:
         model = model_store.get(session, baseline.model_id)
     claim.report({"stage": f"Starting {model.name}"}, now=True)

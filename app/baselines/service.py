@@ -4,7 +4,7 @@ The order of events is part of the result: metric and target first (gate G7), th
 the dev rows, then the best of them on the test rows, and every look at the test rows is written down.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +14,18 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
-from app.baselines import arms, causes, store
+from app.baselines import arms, causes, exports, prompts, store
 from app.baselines.arms import Arm, Tally
-from app.baselines.tables import ArmRow, BaselineRow
+from app.baselines.prompts import Shot
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets import store as dataset_store
+from app.datasets.store import Example
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics, statistics
 from app.inference import store as model_store
+from app.inference.generator import Message
 from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
@@ -93,6 +96,8 @@ class Plan:
 def hindrances(session: Session, assessment: AssessmentRow) -> list[str]:
     """Everything that has to be done elsewhere before a measurement can start, in the order to do it."""
     found = []
+    if assessment.archived_at is not None:
+        found.append("This assessment was put away. Take it out again first.")
     answers = assessments.answers(assessment)
     if answers.get("metric") not in metrics.METRICS or not isinstance(answers.get("target"), int | float):
         found.append(
@@ -138,9 +143,9 @@ def plan(session: Session, assessment_id: int, order: Order, *, concurrency: int
             )
     if faults or model is None:
         raise Invalid("The measurement cannot start like this.", faults)
-    planned = arms.plan(order.k_random, order.k_nearest, _seed(dataset), [row.target for row in examples["train"]])
-    estimate = _estimate(session, order, planned, examples, concurrency)
-    return Plan(assessment, dataset, model, metric, options, target, planned, estimate)
+    planned = arms.plan(order.k_random, order.k_nearest, dataset.seed, [row.target for row in examples["train"]])
+    costs = _estimate(session, order, planned, examples, concurrency)
+    return Plan(assessment, dataset, model, metric, options, target, planned, costs)
 
 
 def _faults(order: Order) -> list[FieldError]:
@@ -176,8 +181,14 @@ def _usable(session: Session, order: Order, faults: list[FieldError]) -> ModelRo
     return model
 
 
-def _seed(dataset: DatasetRow) -> int:
-    return dataset.seed
+def estimate(session: Session, assessment_id: int, order: Order, *, concurrency: int = 1) -> Estimate | None:
+    """Calls, tokens, time and money of an order, right or not; None while there is nothing to measure on."""
+    dataset = dataset_store.current(session, assessment_id)
+    if dataset is None:
+        return None
+    examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
+    planned = arms.plan(order.k_random, order.k_nearest, dataset.seed, [row.target for row in examples["train"]])
+    return _estimate(session, order, planned, examples, concurrency)
 
 
 def _estimate(
@@ -241,7 +252,7 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
         max_tokens=order.max_tokens,
         dev_limit=order.dev_rows,
         test_limit=order.test_rows,
-        seed=_seed(planned.dataset),
+        seed=planned.dataset.seed,
         metric_set_at=planned.assessment.metric_set_at,
         test_looks=[],
         created_by=by.id,
@@ -517,3 +528,96 @@ def outlook(baseline: BaselineRow, test_rows: int) -> Outlook:
         to_settle=to_settle,
         spread=max(draws) - min(draws) if len(draws) == arms.SEEDS else None,
     )
+
+
+# ---------------------------------------------------------------- single answers
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An answer beside what was asked, for reading. compared_*: what the metric really compares."""
+
+    answer: AnswerRow
+    line: int
+    question: str
+    target: str
+    compared_target: str
+    compared_output: str
+    right: bool | None
+    guess: causes.Guess | None
+
+
+def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerRow) -> Shown:
+    """Put an answer together with its row."""
+    example = examples[answer.example_id]
+    metric = metrics.get(baseline.metric)
+    asked = prompts.question(example.messages)
+    right = None if answer.score is None else answer.score >= passing(baseline)
+    guess = None
+    if right is False:
+        guess = causes.guess(asked, example.target, answer.output, finish=answer.finish, metric=baseline.metric)
+    return Shown(
+        answer=answer,
+        line=example.line,
+        question=asked,
+        target=example.target,
+        compared_target=metric.view(example.target, baseline.metric_options),
+        compared_output=metric.view(answer.output, baseline.metric_options),
+        right=right,
+        guess=guess,
+    )
+
+
+def examples_of(session: Session, baseline: BaselineRow, split: str) -> dict[int, Example]:
+    return {row.id: row for row in dataset_store.rows(session, baseline.dataset_id, split)}
+
+
+def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, Shown, tuple[Message, ...], bool]:
+    """The prompt of an answer, rendered again, and whether it is letter by letter the one that was asked."""
+    answer = store.answer(session, answer_id)
+    arm = store.arm(session, answer.arm_id)
+    baseline = arm.baseline
+    examples = examples_of(session, baseline, answer.split)
+    by_line = (
+        {row.line: row for row in dataset_store.rows(session, baseline.dataset_id, "train")} if answer.shots else {}
+    )
+    shots = [Shot(row.id, row.line, tuple(row.messages), row.target) for row in map(by_line.__getitem__, answer.shots)]
+    rendered = prompts.render(instructions_of(baseline, arm), shots, examples[answer.example_id].messages)
+    same = prompts.sha256(rendered) == answer.prompt_sha256
+    return answer, arm, shown(baseline, examples, answer), rendered, same
+
+
+def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Line]:
+    """Every answer of a measurement, arm by arm."""
+    baseline = store.get(session, baseline_id)
+    for split in ("dev", "test"):
+        examples = examples_of(session, baseline, split)
+        for arm in baseline.arms:
+            for answer in store.answers(session, arm.id, split):
+                one = shown(baseline, examples, answer)
+                yield exports.Line(
+                    baseline=baseline.id,
+                    arm=arm.name,
+                    split=split,
+                    example_id=answer.example_id,
+                    line=one.line,
+                    question=one.question,
+                    target=one.target,
+                    output=answer.output,
+                    compared_target=one.compared_target,
+                    compared_output=one.compared_output,
+                    metric=baseline.metric,
+                    score=answer.score,
+                    correct=one.right,
+                    status=answer.status,
+                    error=answer.error,
+                    finish=answer.finish,
+                    cause=answer.cause,
+                    prompt_sha256=answer.prompt_sha256,
+                    shots=tuple(answer.shots),
+                    prompt_tokens=answer.prompt_tokens,
+                    completion_tokens=answer.completion_tokens,
+                    latency_ms=round(1000 * answer.seconds),
+                    attempt=answer.attempt,
+                    created_at=answer.created_at.isoformat(),
+                )

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Session
 
 from app.db import reading
 from app.inference import service, store
@@ -40,7 +39,7 @@ class Model(BaseModel):
     retired_at: datetime | None
 
     @staticmethod
-    def of(session: Session, row: ModelRow) -> "Model":
+    def of(session: Db, row: ModelRow) -> "Model":
         return Model(
             id=row.id,
             name=row.name,

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
-from sqlalchemy.orm import Session
 
 from app.db import reading
 from app.errors import Invalid
@@ -131,7 +130,7 @@ def _number(text: str) -> int | None:
 
 def _models(
     request: Request,
-    db: Session,
+    db: Db,
     *,
     status: int = 200,
     adding: str = "",
@@ -154,7 +153,7 @@ def _models(
 
 def _model(
     request: Request,
-    db: Session,
+    db: Db,
     model_id: int,
     *,
     status: int = 200,

@@ -69,6 +69,30 @@ def outcome(session: Session, training_id: int) -> Outcome:
     return Outcome(training, baseline, best, adapter, compared, len(paired) - len(judged))
 
 
+def summary(found: Outcome) -> dict[str, Any] | None:
+    """The comparison in short, for lists and for the record; None when there was nothing to compare."""
+    compared = found.compared
+    if compared is None:
+        return None
+    return {
+        "verdict": compared.verdict,
+        "words": compared.words,
+        "rows": compared.rows,
+        "left_out": found.left_out,
+        "before": compared.before,
+        "after": compared.after,
+        "delta": compared.delta,
+        "low": compared.low,
+        "high": compared.high,
+        "p": compared.p,
+        "test": compared.test,
+        "fixed": len(compared.fixed),
+        "broken": len(compared.broken),
+        "compared_with": found.best.name if found.best else "",
+        "reaches_target": found.reaches_target,
+    }
+
+
 def changed(session: Session, found: Outcome, which: str, first: int, number: int) -> Sequence[store.Example]:
     """A page of the rows that the adapter fixed or broke, both answers side by side."""
     if found.compared is None or found.best is None or found.adapter is None:

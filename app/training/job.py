@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app import secret
-from app.baselines import job as baselines
+from app.baselines import job as baseline_job
+from app.baselines import service as baselines
 from app.db import writing
 from app.errors import Conflict, GateClosed
 from app.gate import permission
@@ -25,6 +26,7 @@ from app.inference import store as model_store
 from app.inference.generator import Unusable
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
+from app.training import order as orders
 from app.training import preflight as preflights
 from app.training import service, store
 from app.training.checkpoints import Corrupt, Shelf
@@ -379,15 +381,19 @@ def _judge(claim: Claim, run: Path) -> None:
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
-        if row.arm_id is None:
-            row.arm_id = baselines.adapter_arm(session, row.baseline_id, row.id)
-        arm_id, digest, dtype = row.arm_id, row.digest, row.training_facts.get("dtype", "auto")
+        told = orders.from_subject(gate.subject_of(gate_store.get(session, row.review_id))).instructions
+        title = f"Adapter of run {row.id}"
+        arm = baselines.add_adapter_arm(session, row.baseline_id, training_id=row.id, title=title, instructions=told)
+        row.arm_id = arm_id = arm.id
+        # The precision of the arms when they ran on this model too: a comparison is made in one of them.
+        dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")
+        digest = row.digest
     claim.log("The adapter answers the test rows.")
     claim.report({"stage": "Scoring the adapter on the test rows"}, now=True)
     try:
         generator = inference.generator(claim.settings, model, _adapter(claim, run, digest), dtype=dtype)
         try:
-            baselines.answer_arm(claim, arm_id, generator)
+            baseline_job.answer_arm(claim, arm_id, "test", generator)
         finally:
             generator.close()
     except Unusable as error:

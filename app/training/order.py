@@ -74,9 +74,9 @@ def training_part(
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One row of the canonical file."""
+    """One row of the canonical file. line: where it stood in the upload."""
 
-    id: str
+    line: int
     split: str
     messages: tuple[Message, ...]
     target: str
@@ -87,4 +87,4 @@ def rows(lines: Iterable[bytes]) -> Iterator[SourceRow]:
     for line in lines:
         row = json.loads(line)
         messages = tuple(Message(turn["role"], turn["content"]) for turn in row["messages"])
-        yield SourceRow(str(row["id"]), row["split"], messages, row["target"])
+        yield SourceRow(int(row["line"]), row["split"], messages, row["target"])

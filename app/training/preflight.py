@@ -13,7 +13,7 @@ LONGEST = 5  # rows listed
 
 @dataclass(frozen=True, slots=True)
 class RowSize:
-    """Tokens of one row, with the stop token."""
+    """Tokens of one row, with the stop token. id: its line in the upload."""
 
     id: str
     prompt: int
@@ -75,7 +75,7 @@ def blockers(recipe: Recipe, found: Mapping[str, Any], available: int) -> Iterat
         yield "No training row is short enough for the recipe's longest row."
     if found["untrained"]:
         rows = ", ".join(found["untrained"][:5])
-        yield f"{len(found['untrained'])} rows have nothing to learn after the prompt (rows {rows})."
+        yield f"{len(found['untrained'])} rows have nothing to learn after the prompt (lines {rows})."
     if not found["dev_rows"]:
         yield "There is no dev row to measure the loss on."
     needed = sum(found.get("memory", {}).values())

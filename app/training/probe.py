@@ -39,12 +39,12 @@ def probe(order: Order, model: Path, source: Path, threads: int) -> dict[str, An
     limit = min(order.recipe.max_row_tokens, loaded.context)
     for row in rows:
         ids = bench.row(loaded, order, row)
-        sized[row.split].append(RowSize(row.id, len(ids.prompt), len(ids.completion)))
+        sized[row.split].append(RowSize(str(row.line), len(ids.prompt), len(ids.completion)))
         if ids.length <= limit:
             fitting[row.split].append(ids)
         if row.split == "train" and len(shown) < SHOWN:
             decode = loaded.tokenizer.decode
-            shown.append({"id": row.id, "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
+            shown.append({"id": str(row.line), "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
     found = preflight.report(order.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
     found |= {"samples": shown, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
     if fitting["train"] and fitting["dev"]:

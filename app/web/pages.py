@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from starlette.routing import NoMatchFound
 
 from app.web import charts
@@ -193,7 +193,7 @@ def url_for(request: Request, name: str, /, **params: Any) -> str:
     return str(request.app.url_path_for(name, **params))
 
 
-def render(request: Request, template: str, **values: Any) -> str:
+def render(request: Request, template: str | Template, **values: Any) -> str:
     context: AppContext = request.app.state.context
 
     def steps(assessment: Any) -> Sequence[Step]:
@@ -212,7 +212,7 @@ def render(request: Request, template: str, **values: Any) -> str:
     return context.templates.get_template(template).render(names | values)
 
 
-def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def page(request: Request, template: str | Template, *, status: int = 200, **values: Any) -> HTMLResponse:
     return HTMLResponse(render(request, template, **values), status)
 
 

@@ -1,0 +1,308 @@
+"""The REST side: assessments with their answers, and advice for any case file without storing anything."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Header, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from app.advice import case, verdict
+from app.assessments import service, store
+from app.assessments.service import Details
+from app.assessments.store import Wanted
+from app.assessments.tables import AssessmentRow
+from app.errors import FieldError, Invalid, Stale
+from app.users.deps import Me
+from app.web.context import AppContext
+from app.web.deps import App, Db
+from app.web.problems import REFUSALS
+
+router = APIRouter(prefix="/api/v1", responses=REFUSALS)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+Text = Annotated[str, Field(max_length=service.LONGEST_NOTE, pattern=r"^[^\x00]*$")]
+
+
+def _codes(values: tuple[str, ...], *more: str) -> Any:
+    """A field that takes the codes of the case file, `unknown` and null."""
+    literal: Any = Literal
+    return (literal[(*values, *more, "unknown")] | None, None)
+
+
+def _count(least: int = 0) -> Any:
+    bounded = Annotated[int, Field(ge=least, le=case.LARGEST_COUNT)]
+    return (bounded | Literal["unknown"] | None, None)
+
+
+_goals: Any = Literal
+_line = Annotated[str, Field(max_length=case.LONGEST_TEXT, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_FIELDS: dict[str, Any] = {
+    "goals": (list[_goals[case.GOALS]] | Literal["unknown"] | None, None),
+    "main_goal": _codes(case.GOALS),
+    "corpus_tokens": _count(),
+    "context_window": _count(1),
+    "examples_declared": _count(),
+    "calls_per_month": _count(),
+    "metric": (_line | None, None),
+    "target": (Annotated[float, Field(ge=0, le=1)] | Literal["unknown"] | None, None),
+    "owner": (_line | None, None),
+    **{key: _codes(values, *(("hourly",) if key == "fact_change" else ())) for key, values in case.CHOICES.items()},
+}
+Answers: type[BaseModel] = create_model(
+    "Answers",
+    __doc__="What people declared. `unknown`, null and a missing key are the same, but for `owner`: null is nobody.",
+    __config__=ConfigDict(extra="forbid", strict=True),
+    **_FIELDS,
+)
+
+
+class NewAssessment(BaseModel):
+    """An assessment to begin."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Annotated[str, Field(min_length=1, max_length=service.LONGEST_TITLE, pattern=r"^[^\x00]*$")]
+    team: Annotated[str, Field(max_length=service.LONGEST_TEAM, pattern=r"^[^\x00]*$")] = ""
+    note: Text = ""
+    answers: Answers = Answers()
+
+
+class AssessmentChange(BaseModel):
+    """What to change; what is left out stays. Among the answers null takes one back; for `owner` it says nobody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Annotated[str | None, Field(min_length=1, max_length=service.LONGEST_TITLE, pattern=r"^[^\x00]*$")] = None
+    team: Annotated[str | None, Field(max_length=service.LONGEST_TEAM, pattern=r"^[^\x00]*$")] = None
+    note: Annotated[str | None, Field(max_length=service.LONGEST_NOTE, pattern=r"^[^\x00]*$")] = None
+    answers: Answers | None = None
+
+
+class Assessment(BaseModel):
+    """One use case. `answers` are those that can be read; `answered` counts "I don't know" as an answer."""
+
+    id: int
+    object: str = "assessment"
+    title: str
+    team: str
+    note: str
+    answers: dict[str, Any]
+    answered: int
+    asked: int
+    version: int
+    revision: int
+    created_by: int
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+
+    @staticmethod
+    def of(row: AssessmentRow) -> "Assessment":
+        answered, asked = service.progress(row)
+        return Assessment(
+            id=row.id,
+            title=row.title,
+            team=row.team,
+            note=row.note,
+            answers=service.answers(row),
+            answered=answered,
+            asked=asked,
+            version=row.version,
+            revision=row.revision,
+            created_by=row.created_by,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            archived_at=row.archived_at,
+        )
+
+
+class Assessments(BaseModel):
+    data: list[Assessment]
+    has_more: bool
+
+
+class Case(BaseModel):
+    """A case file, as `python -m app advise` reads it. Every key may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answers: Answers | None = None
+    measured: Annotated[
+        dict[str, Any] | None, Field(description=f"Measured values: {', '.join(case.MEASURED_KEYS)}.")
+    ] = None
+
+
+class Points(BaseModel):
+    prompt: int
+    rag: int
+    fine_tune: int
+
+
+class Criterion(BaseModel):
+    """One of the twelve criteria for training."""
+
+    id: str
+    state: Literal["pass", "fail", "unknown", "not_applicable"]
+    measured: str
+    needed: str
+    change: str
+    meanwhile: str
+
+
+class Reason(BaseModel):
+    factor: str
+    answer: str
+    measured: bool
+    points: Points
+    because: str
+    source: str
+
+
+class Flip(BaseModel):
+    """A change that leads to another approach or unlocks or locks training."""
+
+    change: dict[str, Any]
+    approach: str
+    training: str
+    text: str
+
+
+class PolicyVersion(BaseModel):
+    version: str
+    sha256: str
+
+
+class Advice(BaseModel):
+    """What to do now, whether training is unlocked, and why."""
+
+    approach: Literal["prompt", "rag", "fine_tune", "hybrid"]
+    technique: str | None
+    training: Literal["ready", "locked"]
+    leaning: Literal["fine_tune", "hybrid"] | None
+    confidence: Literal["high", "medium", "low"]
+    scores: Points
+    gates: list[Criterion]
+    reasons: list[Reason]
+    flips: list[Flip]
+    policy: PolicyVersion
+
+
+@router.get("/assessments", tags=["assessments"])
+def list_assessments(
+    db: Db,
+    me: Me,
+    q: Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$", description="Words in the title or the team.")] = "",
+    archived: bool = False,
+    before: Annotated[int | None, Query(ge=1, le=2**53, description="The last id of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Assessments:
+    """From the newest back."""
+    rows = store.before(db, Wanted(q, archived=archived), before, limit + 1)
+    return Assessments(data=[Assessment.of(row) for row in rows[:limit]], has_more=len(rows) > limit)
+
+
+@router.post("/assessments", tags=["assessments"], status_code=201)
+def create_assessment(response: Response, db: Db, me: Me, data: NewAssessment) -> Assessment:
+    answers = _given(data.answers)
+    _coherent(answers)
+    row = service.create(db, Details(data.title, data.team, data.note), me, given=answers)
+    response.headers["Location"] = f"/api/v1/assessments/{row.id}"
+    response.headers["ETag"] = _etag(row)
+    return Assessment.of(row)
+
+
+@router.get("/assessments/{assessment_id}", tags=["assessments"])
+def show_assessment(response: Response, assessment_id: Id, db: Db, me: Me) -> Assessment:
+    row = store.get(db, assessment_id)
+    response.headers["ETag"] = _etag(row)
+    return Assessment.of(row)
+
+
+@router.patch(
+    "/assessments/{assessment_id}",
+    tags=["assessments"],
+    responses={412: {"description": "It was changed since; read it again (`If-Match`)."}},
+)
+def change_assessment(
+    response: Response,
+    assessment_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    data: AssessmentChange,
+    if_match: Annotated[str | None, Header(max_length=200)] = None,
+) -> Assessment:
+    row = store.changing(db, assessment_id)
+    if if_match is not None and if_match not in ("*", _etag(row)):
+        raise Stale("The assessment was changed since you read it. Read it again, then change it.")
+    named = {key: value for key in ("title", "team", "note") if (value := getattr(data, key)) is not None}
+    if named:
+        now = {"title": row.title, "team": row.team, "note": row.note}
+        row = service.rename(db, assessment_id, Details(**(now | named)), me)
+    if answers := _given(data.answers):
+        row = service.patch(db, assessment_id, answers, me, has_results=_has_results(app, db, row))
+    response.headers["ETag"] = _etag(row)
+    return Assessment.of(row)
+
+
+@router.post("/assessments/{assessment_id}/copy", tags=["assessments"], status_code=201)
+def copy_assessment(response: Response, assessment_id: Id, db: Db, me: Me) -> Assessment:
+    """The same answers, and nothing measured."""
+    row = service.copy(db, assessment_id, me)
+    response.headers["Location"] = f"/api/v1/assessments/{row.id}"
+    response.headers["ETag"] = _etag(row)
+    return Assessment.of(row)
+
+
+@router.post("/assessments/{assessment_id}/archive", tags=["assessments"])
+def archive_assessment(assessment_id: Id, db: Db, me: Me) -> Assessment:
+    """Take it off the list; it can't be changed while it is there."""
+    return Assessment.of(service.archive(db, assessment_id, me))
+
+
+@router.post("/assessments/{assessment_id}/restore", tags=["assessments"])
+def restore_assessment(assessment_id: Id, db: Db, me: Me) -> Assessment:
+    return Assessment.of(service.restore(db, assessment_id, me))
+
+
+@router.post("/advice", tags=["advice"])
+def advise(me: Me, data: Annotated[Case, Body()]) -> Advice:
+    """Advice for a case file: the same function as the pages and the command line. Nothing is stored."""
+    given: dict[str, Any] = {"answers": _given(data.answers), "measured": data.measured or {}}
+    try:
+        return Advice.model_validate(verdict.advise(case.parse(given)).to_json())
+    except case.NotACase as refusal:
+        raise Invalid("This is not a case.", [_error(fault) for fault in refusal.faults]) from refusal
+
+
+def _given(answers: BaseModel | None) -> dict[str, Any]:
+    return answers.model_dump(exclude_unset=True) if answers else {}
+
+
+def _coherent(answers: Mapping[str, Any]) -> None:
+    """Refuse answers that contradict each other.
+
+    Raises:
+        Invalid: with every fault.
+    """
+    try:
+        case.parse({"answers": dict(answers)})
+    except case.NotACase as refusal:
+        raise Invalid("Some answers can't be used.", [_error(fault) for fault in refusal.faults]) from refusal
+
+
+def _error(fault: str) -> FieldError:
+    """A fault names its key first (`answers.target must be ...`); the pointer says the same for programs."""
+    first = fault.split(" ", 1)[0]
+    return FieldError("#/" + first.replace(".", "/") if "." in first else "#", fault)
+
+
+def _etag(row: AssessmentRow) -> str:
+    state = f"{row.id} {row.version} {row.revision} {row.updated_at.isoformat()} {row.archived_at}"
+    return f'"{sha256(state.encode()).hexdigest()[:20]}"'
+
+
+def _has_results(app: AppContext, db: Db, row: AssessmentRow) -> bool:
+    return bool((app.evidence(db, row) or {}).get("baseline"))

@@ -1,0 +1,355 @@
+"""Pages: the list, beginning an assessment, and the questionnaire, one address a section.
+
+The same form and address serve with and without JavaScript. A browser without it gets redirects and whole pages; htmx,
+which sends the form after each pause in typing, gets small pieces for places outside the form's fields, so that nothing
+a person is typing in is ever replaced.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Path, Query, Request, Response
+from pydantic import BaseModel
+from starlette.routing import NoMatchFound
+
+from app.advice.questions import ASKED, SECTIONS, Section
+from app.advice.questions import section as find_section
+from app.advice.verdict import Advice
+from app.assessments import service, store, typed
+from app.assessments.deps import Sent
+from app.assessments.service import Clash, Details, Page
+from app.assessments.store import Wanted
+from app.assessments.tables import AssessmentRow
+from app.errors import Invalid, NotFound
+from app.users import store as user_store
+from app.users.deps import Me
+from app.web.context import AppContext
+from app.web.deps import App, Db
+from app.web.forms import by_field
+from app.web.pages import page, see, url_for, wants_fragment
+
+router = APIRouter(include_in_schema=False)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+Slug = Annotated[str, Path(max_length=40)]
+State = Literal["", "mine", "ready", "not_yet", "archived"]
+PAGE = 20
+LOOKED_AT = 300
+"""How many of the newest assessments are judged to find those in a state that no column holds."""
+
+
+# ------------------------------------------------------------------ the list
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One assessment in the list."""
+
+    row: AssessmentRow
+    advice: Advice
+    answered: int
+    asked: int
+
+
+@router.get("/", name="home")
+def show_home(
+    request: Request,
+    app: App,
+    db: Db,
+    me: Me,
+    q: Annotated[str, Query(max_length=100)] = "",
+    state: State = "",
+    page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
+) -> Response:
+    wanted = Wanted(q, me.id if state == "mine" else None, archived=state == "archived")
+    judged = state in ("ready", "not_yet")
+    rows, total = store.page(db, wanted, 1 if judged else page_number, LOOKED_AT if judged else PAGE)
+    lines = [_line(app, db, row) for row in rows]
+    if judged:
+        lines = [
+            line for line in lines if (line.advice.training == "ready" if state == "ready" else line.advice.not_yet)
+        ]
+        total = len(lines)
+        lines = lines[(page_number - 1) * PAGE : page_number * PAGE]
+    return page(
+        request,
+        "assessments/home.html",
+        lines=lines,
+        total=total,
+        number=page_number,
+        pages=max(1, -(-total // PAGE)),
+        q=q,
+        state=state,
+        anything=bool(lines) or store.anything(db),
+        names=user_store.names(db, sorted({line.row.created_by for line in lines})),
+        demo_url=_url_if_any(request, "start_demo"),
+    )
+
+
+def _line(app: AppContext, db: Db, row: AssessmentRow) -> Line:
+    return Line(row, service.advise(row, app.evidence(db, row)), *service.progress(row))
+
+
+def _url_if_any(request: Request, name: str) -> str:
+    """The address of a route that an app may lack: the worked example is put together above us."""
+    try:
+        return url_for(request, name)
+    except NoMatchFound:
+        return ""
+
+
+# ------------------------------------------------------------------ beginning, naming, putting away
+
+
+class Naming(BaseModel):
+    """Lengths are judged by the service, so that the answer stands beside the field."""
+
+    title: str = ""
+    team: str = ""
+    note: str = ""
+
+    def details(self) -> Details:
+        return Details(self.title, self.team, self.note)
+
+
+@router.get("/assessments/new", name="new_assessment")
+def show_new(request: Request, db: Db, me: Me) -> Response:
+    return page(request, "assessments/new.html", given=Naming(), errors={}, detail="")
+
+
+@router.post("/assessments", name="create_assessment")
+def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) -> Response:
+    try:
+        row = service.create(db, data.details(), me)
+    except Invalid as refusal:
+        errors = by_field(refusal)
+        return page(request, "assessments/new.html", status=422, given=data, errors=errors, detail=refusal.detail)
+    return see(request, "section", assessment_id=row.id, section=SECTIONS[0].slug)
+
+
+@router.get("/assessments/{assessment_id}/describe", name="describe")
+def show_overview(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    row = store.get(db, assessment_id)
+    given = Naming(title=row.title, team=row.team, note=row.note)
+    return _overview(request, row, given, {}, "", 200)
+
+
+def _overview(
+    request: Request, row: AssessmentRow, given: Naming, errors: dict[str, str], detail: str, status: int
+) -> Response:
+    return page(
+        request,
+        "assessments/overview.html",
+        status=status,
+        assessment=row,
+        step="describe",
+        sections=service.sections(row),
+        missing=typed.missing(row.answers),
+        faults=typed.faults(row.answers, ASKED.values()),
+        given=given,
+        errors=errors,
+        detail=detail,
+    )
+
+
+@router.post("/assessments/{assessment_id}/details", name="rename_assessment")
+def rename(request: Request, assessment_id: Id, db: Db, me: Me, data: Annotated[Naming, Form()]) -> Response:
+    try:
+        service.rename(db, assessment_id, data.details(), me)
+    except Invalid as refusal:
+        return _overview(request, store.get(db, assessment_id), data, by_field(refusal), refusal.detail, 422)
+    return see(request, "describe", assessment_id=assessment_id, notice="saved")
+
+
+@router.post("/assessments/{assessment_id}/copy", name="copy_assessment")
+def copy(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    row = service.copy(db, assessment_id, me)
+    return see(request, "describe", assessment_id=row.id, notice="created")
+
+
+@router.post("/assessments/{assessment_id}/archive", name="archive_assessment")
+def archive(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    service.archive(db, assessment_id, me)
+    return see(request, "home", notice="saved")
+
+
+@router.post("/assessments/{assessment_id}/restore", name="restore_assessment")
+def restore(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    service.restore(db, assessment_id, me)
+    return see(request, "describe", assessment_id=assessment_id, notice="saved")
+
+
+# ------------------------------------------------------------------ the questionnaire
+
+
+@router.get("/assessments/{assessment_id}/describe/{section}", name="section")
+def show_section(request: Request, assessment_id: Id, section: Slug, app: App, db: Db, me: Me) -> Response:
+    row = store.get(db, assessment_id)
+    shown = _section(section)
+    wrong = typed.faults(row.answers, shown.asked)
+    return _section_page(request, app, db, row, shown, values=row.answers, errors=wrong)
+
+
+@router.post("/assessments/{assessment_id}/describe/{section}", name="save_section")
+def save_section(request: Request, assessment_id: Id, section: Slug, sent: Sent, app: App, db: Db, me: Me) -> Response:
+    """Keep the answers as typed: by htmx after each pause, or by a button that also says where to go."""
+    shown, draft = _section(section), wants_fragment(request)
+    row = store.get(db, assessment_id)
+    measured = app.evidence(db, row) or {}
+    touched = str(sent.get("touched", "")) if draft else ""
+    given = typed.read_section(shown, sent, row.answers, touched)
+    source = Page(_whole(sent.get("version")), str(sent.get("tab", ""))[:40], draft)
+    results = bool(measured.get("baseline"))
+    try:
+        row = service.save_section(db, assessment_id, shown, given, source, me, has_results=results)
+    except Clash as clash:
+        return _clash(request, app, db, clash, shown, draft)
+    if draft:
+        return _pieces(request, row, shown, given, measured, touched, results)
+    wrong = typed.faults({**row.answers, **given}, shown.asked)
+    if wrong and sent.get("go") != "back":
+        return _section_page(request, app, db, row, shown, values=row.answers, errors=wrong, status=422)
+    slug = _neighbour(shown, str(sent.get("go", "")))
+    if slug is None:
+        return see(request, "describe", assessment_id=assessment_id, notice="saved")
+    return see(request, "section", assessment_id=assessment_id, section=slug)
+
+
+def _section(slug: str) -> Section:
+    found = find_section(slug)
+    if found is None:
+        raise NotFound("The questionnaire has no such section.")
+    return found
+
+
+def _whole(value: object) -> int:
+    """The version in a form; one that is no number is an old one, which costs nothing but a look."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+def _neighbour(section: Section, go: str) -> str | None:
+    """Where a button leads: a section, or None for the overview."""
+    at = SECTIONS.index(section)
+    if go == "stay":
+        return section.slug
+    target = at - 1 if go == "back" else at + 1
+    return SECTIONS[target].slug if 0 <= target < len(SECTIONS) else None
+
+
+def _section_page(
+    request: Request,
+    app: AppContext,
+    db: Db,
+    row: AssessmentRow,
+    section: Section,
+    *,
+    values: Mapping[str, Any],
+    errors: dict[str, str],
+    status: int = 200,
+    theirs: list[dict[str, str]] | None = None,
+) -> Response:
+    measured = app.evidence(db, row) or {}
+    at = SECTIONS.index(section)
+    return page(
+        request,
+        "assessments/section.html",
+        status=status,
+        assessment=row,
+        step="describe",
+        section=section,
+        number=at + 1,
+        sections=service.sections(row),
+        values=values,
+        errors=errors,
+        show_summary=status == 422,
+        theirs=theirs or [],
+        tab=secrets.token_urlsafe(8),
+        first=at == 0,
+        last=at == len(SECTIONS) - 1,
+        advice=service.advise(row, measured),
+        has_results=bool(measured.get("baseline")),
+        informed=_informed(measured),
+    )
+
+
+def _informed(measured: Mapping[str, Any]) -> dict[str, str]:
+    """What was measured, in words, for the questions that measurements answer or replace."""
+    said: dict[str, str] = {}
+    if measured.get("usable_examples") is not None:
+        said["examples_declared"] = f"{measured['usable_examples']:,} usable examples"
+    causes = measured.get("failure_causes")
+    if causes:
+        said["failure_causes"] = ", ".join(f"{count} {name}" for name, count in causes.items())
+    if measured.get("winning_prompt_tokens") is not None:
+        said["winning_prompt_tokens"] = f"{measured['winning_prompt_tokens']:,} tokens"
+    cost = {"pass": "It pays", "fail": "It does not pay"}.get(str(measured.get("cost_case")))
+    if cost:
+        said["cost_case"] = cost
+    baseline = measured.get("baseline") or {}
+    if baseline.get("total"):
+        said["prompting_tried"] = f"{baseline['passed']:,} of {baseline['total']:,} test rows"
+    elif baseline.get("score") is not None:
+        said["prompting_tried"] = f"{baseline['score'] * 100:.1f} % on the test rows"
+    if measured.get("test_rows") is not None:
+        said["holdout"] = f"{measured['test_rows']:,} test rows are set aside"
+    return said
+
+
+def _pieces(
+    request: Request,
+    row: AssessmentRow,
+    section: Section,
+    given: Mapping[str, Any],
+    measured: Mapping[str, Any],
+    touched: str,
+    has_results: bool,
+) -> Response:
+    """What an autosave gives back: the advice, the state of saving, and what is wrong with the field touched last."""
+    key = touched.removesuffix("-option")
+    question = ASKED.get(key) if key in {one.key for one in section.asked} else None
+    held = has_results and key in service.MEASURED_AGAINST and given.get(key) != row.answers.get(key)
+    return page(
+        request,
+        "assessments/_saved.html",
+        assessment=row,
+        section=section,
+        sections=service.sections(row),
+        advice=service.advise(row, measured),
+        question=question,
+        option_touched=touched.endswith("-option"),
+        error=typed.fault(question, {**row.answers, **given}) if question else "",
+        held=held,
+        values=row.answers,
+    )
+
+
+def _clash(request: Request, app: AppContext, db: Db, clash: Clash, section: Section, draft: bool) -> Response:
+    """Somebody else was quicker: show what both wrote, keep this person's in the form, and let them decide."""
+    row = clash.theirs
+    if draft:
+        return page(request, "assessments/_clash.html", status=409, detail=clash.detail)
+    values = {key: value for key, value in row.answers.items() if key not in {one.key for one in section.asked}}
+    values |= clash.mine
+    return _section_page(
+        request,
+        app,
+        db,
+        row,
+        section,
+        values=values,
+        errors=typed.faults(values, section.asked),
+        status=409,
+        theirs=[
+            {
+                "key": question.key,
+                "label": question.label,
+                "theirs": typed.words(question, row.answers),
+                "mine": typed.words(question, clash.mine),
+            }
+            for question in section.asked
+            if row.answers.get(question.key, ...) != clash.mine.get(question.key, ...)
+        ],
+    )

@@ -1,0 +1,310 @@
+"""What people do with an assessment: begin it, answer, rename, copy, put away.
+
+Two people, two tabs: every page of the questionnaire carries the `version` it was made from and a random `tab`. A save
+is refused only if the version has moved on *and* another page moved it: a page's own autosave, on its way while "Save"
+is pressed, raises the version too and is no conflict.
+
+A target changed after a result was seen is counted, since it may be changed once. An autosave therefore leaves metric
+and target alone once there is a result: half-typed numbers would use the one change up.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.advice import case, verdict
+from app.advice.policy import POLICY
+from app.advice.questions import ASKED, SECTIONS, Section
+from app.assessments import store, typed
+from app.assessments.tables import AssessmentRow, ContributionRow
+from app.audit import service as audit
+from app.db import utcnow
+from app.errors import Conflict, FieldError, Invalid
+from app.users.tables import UserRow
+
+LONGEST_TITLE = 200
+LONGEST_TEAM = 100
+LONGEST_NOTE = 4000
+MEASURED_AGAINST = ("metric", "target")
+ONE_SITTING = timedelta(minutes=15)
+"""Saves of one section by one person within this time are one entry of the record, not one for each pause in typing."""
+
+
+class Clash(Conflict):
+    """Somebody else saved since the page was opened; `theirs` is what is stored, `mine` what was sent."""
+
+    def __init__(self, row: AssessmentRow, mine: Mapping[str, Any]) -> None:
+        super().__init__("Somebody else saved this section since you opened it. Look at both and save again.")
+        self.theirs = row
+        self.mine = mine
+
+
+# ------------------------------------------------------------------ reading
+
+
+def answers(assessment: AssessmentRow) -> dict[str, Any]:
+    """The answers that can be read, as the case file has them; half-done drafts are left out."""
+    return typed.readable(assessment.answers)
+
+
+def progress(assessment: AssessmentRow) -> tuple[int, int]:
+    """How many questions are answered, and how many there are. "I don't know" is an answer."""
+    return typed.progress(assessment.answers, ASKED.values())
+
+
+def advise(assessment: AssessmentRow, measured: Mapping[str, Any] | None) -> verdict.Advice:
+    """The advice as it stands; `measured` comes from the concepts above (`AppContext.evidence`)."""
+    return verdict.advise(case.parse({"answers": answers(assessment), "measured": dict(measured or {})}))
+
+
+# ------------------------------------------------------------------ beginning and naming
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What an assessment is called."""
+
+    title: str
+    team: str = ""
+    note: str = ""
+
+    def checked(self) -> "Details":
+        """The same, trimmed.
+
+        Raises:
+            Invalid: the title is missing, or something is too long.
+        """
+        title, team, note = typed.one_line(self.title), typed.one_line(self.team), typed.lines(self.note)
+        errors = []
+        if not title:
+            errors.append(FieldError("#/title", "Give it a name, for example what the model should do."))
+        for name, value, most in (
+            ("title", title, LONGEST_TITLE),
+            ("team", team, LONGEST_TEAM),
+            ("note", note, LONGEST_NOTE),
+        ):
+            if len(value) > most:
+                errors.append(FieldError(f"#/{name}", f"At most {most:,} characters; these are {len(value):,}."))
+        if errors:
+            raise Invalid("Please look at the name again.", errors)
+        return Details(title, team, note)
+
+
+def create(session: Session, details: Details, me: UserRow, *, given: Mapping[str, Any] | None = None) -> AssessmentRow:
+    """Begin an assessment. `given` are answers to start with, as the case file has them.
+
+    Raises:
+        Invalid: the details or the answers can't be used.
+    """
+    details, now = details.checked(), utcnow()
+    row = AssessmentRow(
+        title=details.title,
+        team=details.team,
+        note=details.note,
+        answers=_checked(given or {}),
+        questions_version=POLICY.sha256,
+        created_by=me.id,
+        created_at=now,
+        updated_at=now,
+    )
+    _note_target(row, {}, has_results=False)
+    session.add(row)
+    session.flush()
+    session.add(ContributionRow(assessment_id=row.id, user_id=me.id, what="created", at=now))
+    audit.record(session, me, "assessment.create", "assessment", row.id, {"title": row.title})
+    return row
+
+
+def rename(session: Session, assessment_id: int, details: Details, me: UserRow) -> AssessmentRow:
+    """Change title, team and note. A reviewer approves content, so a name doesn't void an approval."""
+    details = details.checked()
+    row = _open(session, assessment_id)
+    if (row.title, row.team, row.note) != (details.title, details.team, details.note):
+        before = row.title
+        row.title, row.team, row.note = details.title, details.team, details.note
+        row.updated_at = utcnow()
+        audit.record(session, me, "assessment.rename", "assessment", row.id, {"from": before, "to": row.title})
+    return row
+
+
+def copy(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
+    """A new assessment with the same answers and nothing measured."""
+    row = store.get(session, assessment_id)
+    title = f"Copy of {row.title}"[:LONGEST_TITLE]
+    return create(session, Details(title, row.team, row.note), me, given=answers(row))
+
+
+def archive(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
+    """Put it away: it leaves the list and can't be changed until it is taken out again."""
+    row = store.changing(session, assessment_id)
+    if row.archived_at is None:
+        row.archived_at = utcnow()
+        audit.record(session, me, "assessment.archive", "assessment", row.id, {})
+    return row
+
+
+def restore(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
+    row = store.changing(session, assessment_id)
+    if row.archived_at is not None:
+        row.archived_at = None
+        audit.record(session, me, "assessment.restore", "assessment", row.id, {})
+    return row
+
+
+# ------------------------------------------------------------------ answering
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page that a save came from. `draft` is an autosave."""
+
+    version: int
+    tab: str
+    draft: bool = False
+
+
+def save_section(
+    session: Session,
+    assessment_id: int,
+    section: Section,
+    given: Mapping[str, Any],
+    page: Page,
+    me: UserRow,
+    *,
+    has_results: bool,
+) -> AssessmentRow:
+    """Keep a section's answers as typed; what can't be read yet is kept as well.
+
+    Raises:
+        Clash: somebody else saved since the page was opened.
+        Conflict: the assessment is archived.
+    """
+    row = _open(session, assessment_id)
+    if row.version != page.version and row.last_tab != page.tab:
+        raise Clash(row, given)
+    before = row.version
+    keys = {question.key for question in section.asked}
+    if page.draft and has_results:
+        keys -= set(MEASURED_AGAINST)
+    kept = {key: value for key, value in row.answers.items() if key not in keys}
+    new = kept | {key: value for key, value in given.items() if key in keys}
+    _replace(session, row, new, me, what=f"answers: {section.slug}", has_results=has_results)
+    if row.version != before:
+        row.last_tab = page.tab
+    return row
+
+
+def patch(
+    session: Session,
+    assessment_id: int,
+    given: Mapping[str, Any],
+    me: UserRow,
+    *,
+    has_results: bool,
+) -> AssessmentRow:
+    """Replace some answers, as the case file has them; null takes one back (for the owner: nobody).
+
+    Raises:
+        Invalid: an answer can't be used; then none is kept.
+    """
+    row = _open(session, assessment_id)
+    new = {key: value for key, value in row.answers.items() if key not in given} | _checked(given)
+    if "main_goal" in new and typed.fault(ASKED["main_goal"], new):
+        raise Invalid(
+            "The answers contradict each other.",
+            [FieldError("#/answers/main_goal", "The main goal has to be one of the goals.")],
+        )
+    _replace(session, row, new, me, what="answers", has_results=has_results)
+    return row
+
+
+def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers as the case file has them, each looked at for itself.
+
+    Raises:
+        Invalid: with every fault.
+    """
+    errors: list[FieldError] = []
+    checked: dict[str, Any] = {}
+    for key, value in given.items():
+        try:
+            read = case.to_json(case.parse({"answers": {key: value}}))["answers"]
+        except case.NotACase as refusal:
+            errors += [FieldError(f"#/answers/{key}", fault) for fault in refusal.faults]
+        else:
+            checked |= {key: read[key]} if key in read else {key: value} if value == case.UNKNOWN else {}
+    if errors:
+        raise Invalid("Some answers can't be used.", errors)
+    return checked
+
+
+def _replace(
+    session: Session, row: AssessmentRow, new: dict[str, Any], me: UserRow, *, what: str, has_results: bool
+) -> None:
+    """Store new answers and everything that follows from a change; nothing at all happens if there is none."""
+    old = row.answers
+    if new == old:
+        return
+    row.answers = new
+    row.version += 1
+    row.last_tab = ""
+    row.questions_version = POLICY.sha256
+    _note_target(row, old, has_results=has_results)
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
+    measured = {key: [old.get(key), new.get(key)] for key in changed if key in MEASURED_AGAINST}
+    last = store.contribution(session, row.id, me.id)
+    same_sitting = last is not None and last.what == what and utcnow() - last.at < ONE_SITTING
+    if measured or not same_sitting:
+        detail = {"what": what, "changed": changed, **measured}
+        audit.record(session, me, "assessment.answers", "assessment", row.id, detail)
+    contribute(session, row, me, what)
+
+
+def _note_target(row: AssessmentRow, old: Mapping[str, Any], *, has_results: bool) -> None:
+    """When metric and target were set, which G7 asks for; and how often they were changed after a result was seen."""
+    before = {key: typed.readable(old).get(key) for key in MEASURED_AGAINST}
+    after = {key: answers(row).get(key) for key in MEASURED_AGAINST}
+    if before == after:
+        return
+    settled = all(value not in (None, case.UNKNOWN) for value in after.values())
+    row.metric_set_at = utcnow() if settled else None
+    if has_results:
+        row.target_changes = (row.target_changes or 0) + 1
+
+
+def _open(session: Session, assessment_id: int) -> AssessmentRow:
+    row = store.changing(session, assessment_id)
+    if row.archived_at is not None:
+        raise Conflict("This assessment is archived. Take it out of the archive to change it.")
+    return row
+
+
+# ------------------------------------------------------------------ four eyes
+
+
+def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what: str) -> None:
+    """Note that somebody had a hand in it, and start a new revision: who contributed can't approve, and an approval
+    holds for the revision it was given for. Every edit of any part comes through here."""
+    now = utcnow()
+    done = store.contribution(session, assessment.id, user.id)
+    if done is None:
+        session.add(ContributionRow(assessment_id=assessment.id, user_id=user.id, what=what[:60], at=now))
+    else:
+        done.what, done.at = what[:60], now
+    session.flush()
+    session.execute(
+        update(AssessmentRow)
+        .where(AssessmentRow.id == assessment.id)
+        .values(revision=AssessmentRow.revision + 1, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(assessment, ["revision", "updated_at"])
+
+
+def sections(assessment: AssessmentRow) -> list[tuple[Section, int, int]]:
+    """Each section with how many of its questions are answered."""
+    return [(section, *typed.progress(assessment.answers, section.asked)) for section in SECTIONS]

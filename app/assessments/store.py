@@ -1,0 +1,96 @@
+"""Queries on assessments and on who had a hand in them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.assessments.tables import AssessmentRow, ContributionRow
+from app.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which assessments a list shows. `whose` is a user's id, or None for everybody's."""
+
+    text: str = ""
+    whose: int | None = None
+    archived: bool = False
+
+
+def get(session: Session, assessment_id: int) -> AssessmentRow:
+    row = session.get(AssessmentRow, assessment_id)
+    if row is None:
+        raise NotFound("There is no such assessment.")
+    return row
+
+
+def changing(session: Session, assessment_id: int) -> AssessmentRow:
+    """The same row, locked until the end of the transaction: two saves at once come one after the other."""
+    row = session.scalar(
+        select(AssessmentRow)
+        .where(AssessmentRow.id == assessment_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise NotFound("There is no such assessment.")
+    return row
+
+
+def titles(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """Titles by id, for lists that name the assessment of something."""
+    query = select(AssessmentRow.id, AssessmentRow.title).where(AssessmentRow.id.in_(sorted(ids)))
+    return {row.id: row.title for row in session.execute(query)}
+
+
+def page(session: Session, wanted: Wanted, number: int, size: int) -> tuple[Sequence[AssessmentRow], int]:
+    """One page of a list, last changed first, and how many there are in all."""
+    conditions = _conditions(wanted)
+    total = session.scalar(select(func.count()).select_from(AssessmentRow).where(*conditions)) or 0
+    order = (AssessmentRow.updated_at.desc(), AssessmentRow.id.desc())
+    query = select(AssessmentRow).where(*conditions).order_by(*order)
+    return session.scalars(query.limit(size).offset((number - 1) * size)).all(), total
+
+
+def before(session: Session, wanted: Wanted, assessment_id: int | None, limit: int) -> Sequence[AssessmentRow]:
+    """For programs: from the newest back, below that id."""
+    query = select(AssessmentRow).where(*_conditions(wanted)).order_by(AssessmentRow.id.desc()).limit(limit)
+    if assessment_id is not None:
+        query = query.where(AssessmentRow.id < assessment_id)
+    return session.scalars(query).all()
+
+
+def anything(session: Session) -> bool:
+    """Whether there is an assessment at all; without one the list explains itself."""
+    return session.scalar(select(AssessmentRow.id).limit(1)) is not None
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    archived = AssessmentRow.archived_at
+    found: list[ColumnElement[bool]] = [archived.is_not(None) if wanted.archived else archived.is_(None)]
+    if wanted.whose is not None:
+        mine = select(ContributionRow.assessment_id).where(ContributionRow.user_id == wanted.whose)
+        found.append(AssessmentRow.id.in_(mine))
+    for word in wanted.text.split():
+        pattern = f"%{_escaped(word)}%"
+        columns = (AssessmentRow.title, AssessmentRow.team)
+        found.append(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
+    return found
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+# ------------------------------------------------------------------ contributions
+
+
+def contributor_ids(session: Session, assessment_id: int) -> Sequence[int]:
+    """Everybody who ever had a hand in it: none of them may approve it."""
+    return session.scalars(select(ContributionRow.user_id).where(ContributionRow.assessment_id == assessment_id)).all()
+
+
+def contribution(session: Session, assessment_id: int, user_id: int) -> ContributionRow | None:
+    return session.get(ContributionRow, (assessment_id, user_id))

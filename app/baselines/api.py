@@ -1,0 +1,325 @@
+"""The REST side of measuring."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.assessments import store as assessment_store
+from app.baselines import service, store
+from app.baselines.deps import exported
+from app.baselines.service import Order, Shown
+from app.baselines.tables import ArmRow, BaselineRow
+from app.errors import NotFound
+from app.inference.deps import WithBundled
+from app.jobs.api import Job
+from app.users.deps import Author, Launcher, Me
+from app.web.deps import App, Db
+from app.web.problems import REFUSALS
+
+router = APIRouter(prefix="/api/v1", tags=["measuring"], responses=REFUSALS, dependencies=[WithBundled])
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+Split = Literal["dev", "test"]
+Show = Literal["all", "right", "wrong", "error", "tagged", "untagged"]
+
+
+class NewBaseline(BaseModel):
+    """What to measure. Metric and target come from the questionnaire, where they were set before.
+
+    `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `consent`: the rows may be sent to the model server.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    model_id: int = Field(ge=1, le=2**53)
+    instructions: str = Field(max_length=service.INSTRUCTIONS_LIMIT)
+    k_random: int = 3
+    k_nearest: int = 5
+    max_tokens: int = 256
+    dev_rows: int = Field(default=0, ge=0, le=10**9)
+    test_rows: int = Field(default=0, ge=0, le=10**9)
+    metric_options: dict[str, str | bool] = Field(default_factory=dict)
+    consent: bool = False
+    price_in: float | None = None
+    price_out: float | None = None
+
+    def order(self) -> Order:
+        return Order(**self.model_dump())
+
+
+class Revision(BaseModel):
+    """New instructions for one more arm, with the examples of the best arm so far."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instructions: str = Field(max_length=service.INSTRUCTIONS_LIMIT)
+
+
+class Cause(BaseModel):
+    """Why one answer failed; an empty cause takes the word back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer_id: int = Field(ge=1, le=2**53)
+    cause: Literal["", "behaviour", "facts", "instructions", "reference"]
+
+
+class Causes(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    causes: list[Cause] = Field(max_length=1000)
+
+
+class Changed(BaseModel):
+    changed: int
+
+
+class Arm(BaseModel):
+    """One way to answer. `dev`, `test`: score with its interval, counts and means, once measured."""
+
+    id: int
+    object: str = "arm"
+    family: str
+    name: str
+    title: str
+    settings: dict[str, Any]
+    dev: dict[str, Any] | None
+    test: dict[str, Any] | None
+
+    @staticmethod
+    def of(row: ArmRow) -> "Arm":
+        return Arm(
+            id=row.id,
+            family=row.family,
+            name=row.name,
+            title=row.title,
+            settings=row.settings,
+            dev=row.dev,
+            test=row.test,
+        )
+
+
+class Baseline(BaseModel):
+    """A measurement with its arms. `best_arm` is set once its test result stands; `measured` is what the gates read."""
+
+    id: int
+    object: str = "baseline"
+    assessment_id: int
+    dataset_id: int
+    model_id: int
+    metric: str
+    metric_options: dict[str, Any]
+    target: float | None
+    instructions: str
+    max_tokens: int
+    dev_rows: int
+    test_rows: int
+    seed: int
+    metric_set_at: datetime | None
+    created_at: datetime
+    concluded_at: datetime | None
+    archived_at: datetime | None
+    test_looks: list[Any]
+    arms: list[Arm]
+    best_arm: str | None
+    failure_causes: dict[str, int]
+    job: Job | None
+
+    @staticmethod
+    def of(session: Db, row: BaselineRow) -> "Baseline":
+        best, job = store.best(row), service.last_job(session, row)
+        return Baseline(
+            id=row.id,
+            assessment_id=row.assessment_id,
+            dataset_id=row.dataset_id,
+            model_id=row.model_id,
+            metric=row.metric,
+            metric_options=row.metric_options,
+            target=row.target,
+            instructions=row.instructions,
+            max_tokens=row.max_tokens,
+            dev_rows=row.dev_limit,
+            test_rows=row.test_limit,
+            seed=row.seed,
+            metric_set_at=row.metric_set_at,
+            created_at=row.created_at,
+            concluded_at=row.concluded_at,
+            archived_at=row.archived_at,
+            test_looks=row.test_looks,
+            arms=[Arm.of(arm) for arm in row.arms],
+            best_arm=best.name if best else None,
+            failure_causes=service.failure_causes(session, row),
+            job=Job.of(job) if job else None,
+        )
+
+
+class Baselines(BaseModel):
+    data: list[Baseline]
+
+
+class Estimated(BaseModel):
+    """An estimate, nothing measured. `seconds`: null until this model has been asked anything."""
+
+    calls: int
+    dev_rows: int
+    test_rows: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float | None
+    cost: float | None
+
+
+class AnswerOf(BaseModel):
+    """One answer beside its row. `score` is null for an error, which is never a wrong answer."""
+
+    id: int
+    object: str = "answer"
+    example_id: int
+    line: int
+    question: str
+    target: str
+    output: str
+    compared_target: str
+    compared_output: str
+    score: float | None
+    correct: bool | None
+    status: str
+    error: str | None
+    finish: str
+    cause: str | None
+    suggested_cause: str | None
+    prompt_sha256: str
+    shots: list[int]
+    prompt_tokens: int
+    completion_tokens: int
+    latency_ms: int
+    attempt: int
+    created_at: datetime
+
+    @staticmethod
+    def of(shown: Shown) -> "AnswerOf":
+        row = shown.answer
+        return AnswerOf(
+            id=row.id,
+            example_id=row.example_id,
+            line=shown.line,
+            question=shown.question,
+            target=shown.target,
+            output=row.output,
+            compared_target=shown.compared_target,
+            compared_output=shown.compared_output,
+            score=row.score,
+            correct=shown.right,
+            status=row.status,
+            error=row.error,
+            finish=row.finish,
+            cause=row.cause,
+            suggested_cause=shown.guess.cause if shown.guess else None,
+            prompt_sha256=row.prompt_sha256,
+            shots=row.shots,
+            prompt_tokens=row.prompt_tokens,
+            completion_tokens=row.completion_tokens,
+            latency_ms=round(1000 * row.seconds),
+            attempt=row.attempt,
+            created_at=row.created_at,
+        )
+
+
+class Answers(BaseModel):
+    """A page of answers; ask again with `after` set to the last `example_id` while `has_more`."""
+
+    data: list[AnswerOf]
+    has_more: bool
+
+
+@router.get("/assessments/{assessment_id}/baselines", name="api_baselines")
+def list_baselines(assessment_id: Id, db: Db, me: Me) -> Baselines:
+    """All measurements of an assessment, the newest first."""
+    assessment_store.get(db, assessment_id)
+    return Baselines(data=[Baseline.of(db, row) for row in store.of_assessment(db, assessment_id)])
+
+
+@router.post("/assessments/{assessment_id}/baselines", name="api_start_baseline", status_code=201)
+def start_baseline(assessment_id: Id, body: NewBaseline, db: Db, me: Launcher) -> Baseline:
+    """Start a measurement; its job is in the answer."""
+    return Baseline.of(db, service.start(db, assessment_id, body.order(), by=me))
+
+
+@router.post("/assessments/{assessment_id}/baselines/estimate", name="api_estimate_baseline")
+def estimate_baseline(assessment_id: Id, body: NewBaseline, db: Db, me: Author) -> Estimated:
+    """What a measurement would ask for; starts nothing."""
+    costs = service.plan(db, assessment_id, body.order()).estimate
+    return Estimated(
+        calls=costs.calls,
+        dev_rows=costs.dev_rows,
+        test_rows=costs.test_rows,
+        prompt_tokens=costs.prompt_tokens,
+        completion_tokens=costs.completion_tokens,
+        seconds=costs.seconds,
+        cost=costs.cost,
+    )
+
+
+@router.get("/baselines/{baseline_id}", name="api_baseline")
+def show_baseline(baseline_id: Id, db: Db, me: Me) -> Baseline:
+    return Baseline.of(db, store.get(db, baseline_id))
+
+
+@router.post("/baselines/{baseline_id}/go-on", name="api_go_on_baseline", status_code=202)
+def go_on(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
+    """Ask again what has no answer, after a cancel, a failure or errors."""
+    return Baseline.of(db, service.go_on(db, baseline_id, by=me))
+
+
+@router.post("/baselines/{baseline_id}/revisions", name="api_revise_baseline", status_code=202)
+def revise(baseline_id: Id, body: Revision, db: Db, me: Launcher) -> Arm:
+    return Arm.of(service.revise(db, baseline_id, body.instructions, by=me))
+
+
+@router.get("/baselines/{baseline_id}/arms/{arm_id}/answers", name="api_answers")
+def list_answers(
+    baseline_id: Id,
+    arm_id: Id,
+    db: Db,
+    me: Me,
+    split: Split = "dev",
+    show: Show = "all",
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Answers:
+    arm = _arm(db, baseline_id, arm_id)
+    found = store.page_of_answers(
+        db, arm_id, split, show=show, passing=service.passing(arm.baseline), after=after, limit=limit + 1
+    )
+    examples = service.examples_of(db, arm.baseline, split)
+    data = [AnswerOf.of(service.shown(arm.baseline, examples, answer)) for answer in found[:limit]]
+    return Answers(data=data, has_more=len(found) > limit)
+
+
+@router.put("/baselines/{baseline_id}/arms/{arm_id}/causes", name="api_tag_answers")
+def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -> Changed:
+    """Say why answers failed; gate G9 asks for this many: see `failure_causes` of the measurement."""
+    _arm(db, baseline_id, arm_id)
+    tags = {one.answer_id: one.cause for one in body.causes}
+    return Changed(changed=service.tag(db, arm_id, tags, by=me))
+
+
+@router.get("/baselines/{baseline_id}/answers.jsonl", name="api_export_jsonl", response_class=Response)
+def export_jsonl(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
+    """Every answer as JSON lines."""
+    return exported(app, store.get(db, baseline_id), "jsonl")
+
+
+@router.get("/baselines/{baseline_id}/answers.csv", name="api_export_csv", response_class=Response)
+def export_csv(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
+    """Every answer as CSV; cells that a spreadsheet would run as a formula are marked as text."""
+    return exported(app, store.get(db, baseline_id), "csv")
+
+
+def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:
+    arm = store.arm(session, arm_id)
+    if arm.baseline_id != baseline_id:
+        raise NotFound("There is no such arm.")
+    return arm

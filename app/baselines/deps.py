@@ -1,0 +1,33 @@
+"""What the routes of measuring share: forms with fields of many names, and downloads of all answers."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from app.baselines import exports, service
+from app.baselines.tables import BaselineRow
+from app.db import reading
+from app.web.context import AppContext
+
+
+async def _typed(request: Request) -> dict[str, str]:
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+# Every text field of a form. For forms whose fields depend on the metric or on the rows shown.
+Typed = Annotated[dict[str, str], Depends(_typed)]
+
+
+def exported(app: AppContext, baseline: BaselineRow, kind: str) -> Response:
+    """A download of all answers; the stream has a session of its own, because the request's ends before it."""
+
+    def lines() -> Iterator[bytes]:
+        with reading(app.engine) as session:
+            found = service.export_lines(session, baseline.id)
+            yield from exports.as_csv(found) if kind == "csv" else exports.jsonl(found)
+
+    media = "text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson"
+    name = f'attachment; filename="measurement-{baseline.id}.{kind}"'
+    return StreamingResponse(lines(), media_type=media, headers={"Content-Disposition": name})

@@ -1,0 +1,81 @@
+"""Answers as files: JSON lines for programs, CSV for people and their spreadsheets.
+
+A spreadsheet runs a cell that begins like a formula. Answers are a stranger's text, so such cells get an apostrophe
+in front, which spreadsheets take as "this is text" (OWASP, CSV injection).
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One answer with what it was asked and how it was judged."""
+
+    baseline: int
+    arm: str
+    split: str
+    example_id: int
+    line: int
+    question: str
+    target: str
+    output: str
+    compared_target: str
+    compared_output: str
+    metric: str
+    score: float | None
+    correct: bool | None
+    status: str
+    error: str | None
+    finish: str
+    cause: str | None
+    prompt_sha256: str
+    shots: tuple[int, ...]
+    prompt_tokens: int
+    completion_tokens: int
+    latency_ms: int
+    attempt: int
+    created_at: str
+
+
+COLUMNS = tuple(Line.__dataclass_fields__)
+
+
+def jsonl(lines: Iterable[Line]) -> Iterator[bytes]:
+    for line in lines:
+        yield orjson.dumps(asdict(line)) + b"\n"
+
+
+def as_csv(lines: Iterable[Line]) -> Iterator[bytes]:
+    """With a byte order mark, so that spreadsheets read it as UTF-8."""
+    yield "\ufeff".encode() + _row(COLUMNS)
+    for line in lines:
+        yield _row([_cell(value) for value in _values(asdict(line))])
+
+
+def _values(line: Mapping[str, Any]) -> list[Any]:
+    return [line[name] for name in COLUMNS]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return " ".join(str(part) for part in value)
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _row(cells: Iterable[str]) -> bytes:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerow(cells)
+    return buffer.getvalue().encode()

@@ -1,0 +1,268 @@
+"""The measuring job, run right here against a real model server on loopback."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from app.baselines import job, service, store
+from app.db import reading, writing
+from app.inference.scripted import Scripted
+from app.jobs import engine as job_engine
+from app.jobs import service as jobs
+from app.jobs.claims import Cancelled, Claim, Failed, Stopping
+from app.settings import Settings
+from tests.baselines.helpers import Case, a_case, baseline_of, claim_of, clever, finish_job, number_of, started, target
+from tests.factories import Make
+from tests.inference.model_server import ModelServer, Raw, last_user, serving
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with serving(clever) as started_server:
+        yield started_server
+
+
+@pytest.fixture
+def case(make: Make, engine: Engine, server: ModelServer) -> Case:
+    return a_case(make, engine, server)
+
+
+@pytest.fixture
+def claim(case: Case, engine: Engine, settings: Settings, line: job_engine.Client) -> Claim:
+    return claim_of(engine, settings, line, started(engine, line, case).id)
+
+
+def test_all_arms_are_asked_on_dev_and_the_best_once_on_test(claim: Claim, server: ModelServer, engine: Engine) -> None:
+    job.measure(claim)
+
+    baseline = baseline_of(engine, claim.subject_id)
+    assert baseline.concluded_at is not None
+    scores = {arm.name: arm.dev["score"] for arm in baseline.arms if arm.dev}
+    assert set(scores) == {arm.name for arm in baseline.arms}
+    assert scores["zero_shot"] < scores["few_shot_nearest"]
+    assert scores["nearest_answer"] == 0
+    best = store.best(baseline)
+    assert best is not None
+    assert best.family.startswith("few_shot")
+    assert best.test is not None
+    assert best.test["n"] == 40
+    assert best.test["passed"] == round(40 * best.test["score"])
+    assert best.test["low"] < best.test["score"] < best.test["high"]
+    assert [arm.family for arm in baseline.arms if arm.test] == ["trivial", best.family]
+    assert [look["why"] for look in baseline.test_looks] == ["best on dev"]
+    assert len(server.calls) == 5 * 30 + 40
+
+
+def test_every_call_is_rendered_alike_and_only_training_rows_are_shown(claim: Claim, server: ModelServer) -> None:
+    job.measure(claim)
+
+    train = set(range(1, 41))
+    for call in server.calls:
+        turns = call.body["messages"]
+        assert turns[0] == {"role": "system", "content": "Give the label."}
+        shown = [number_of(turn["content"]) for turn in turns[1:-1] if turn["role"] == "user"]
+        assert set(shown) <= train
+        assert number_of(turns[-1]["content"]) not in train
+        assert len(shown) in (0, 3, 5)
+        assert call.body["max_tokens"] == 256
+
+
+def test_the_wanted_answer_of_an_asked_row_never_leaves(claim: Claim, server: ModelServer) -> None:
+    job.measure(claim)
+
+    for call in server.calls:
+        assert target(number_of(last_user(call.body))) not in str(call.body)
+
+
+def test_what_is_answered_is_not_asked_again(claim: Claim, server: ModelServer, engine: Engine) -> None:
+    def stops_after_40(body: dict[str, Any]) -> str:
+        if len(server.calls) >= 40:
+            claim.stopping.set()
+        return clever(body)
+
+    server.reply = stops_after_40
+    with pytest.raises(Stopping):
+        job.measure(claim)
+    stored = _stored(engine, claim.subject_id)
+    first = list(server.asked)
+    assert 40 < stored["dev"] <= 80
+    claim.stopping.clear()
+
+    server.reply = clever
+    job.measure(claim)
+
+    assert len(server.calls) - len(first) <= 5 * 30 + 40 - (
+        stored["dev"] - 30
+    )  # 30 dev rows of the arm without a model
+    assert len(server.calls) <= 5 * 30 + 40 + claim.settings.endpoint_concurrency + job.FLUSH_ROWS
+    assert _stored(engine, claim.subject_id) == {"dev": 6 * 30, "test": 2 * 40}
+
+
+def test_cancel_ends_within_two_seconds_and_keeps_what_came(
+    case: Case, claim: Claim, server: ModelServer, engine: Engine
+) -> None:
+    server.delay = 0.2
+    threading.Timer(1.0, _press_cancel, (engine, claim, case)).start()
+    started_at = time.monotonic()
+
+    with pytest.raises(Cancelled):
+        job.measure(claim)
+
+    assert time.monotonic() - started_at < 3
+    assert _stored(engine, claim.subject_id)["dev"] > 30
+    assert baseline_of(engine, claim.subject_id).concluded_at is None
+
+
+def test_errors_are_kept_apart_and_the_arm_counts_for_nothing(
+    case: Case, claim: Claim, server: ModelServer, engine: Engine
+) -> None:
+    def spoilt(body: dict[str, Any]) -> str | Raw:
+        examples = sum(turn["role"] == "assistant" for turn in body["messages"])
+        return Raw(b"<html>") if examples == 5 and number_of(last_user(body)) % 10 == 0 else clever(body)
+
+    server.reply = spoilt
+    job.measure(claim)
+
+    baseline = baseline_of(engine, claim.subject_id)
+    nearest = next(arm for arm in baseline.arms if arm.name == "few_shot_nearest")
+    assert nearest.dev is not None
+    assert (nearest.dev["n"], nearest.dev["errors"]) == (27, 3)
+    best = store.best(baseline)
+    assert best is not None
+    assert best.family == "few_shot_random"
+    with reading(engine) as session:
+        assert "few_shot_nearest" not in service.measured(session, case.assessment.id)["baseline"]["arms"]
+
+
+def test_going_on_asks_the_errors_again_and_nothing_else(
+    case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, line: job_engine.Client
+) -> None:
+    server.reply = lambda body: Raw(b"") if number_of(last_user(body)) == 41 else clever(body)
+    with pytest.raises(Failed, match="No arm can be judged"):
+        job.measure(claim)
+    finish_job(engine, claim)
+    server.reply, server.calls = clever, []
+
+    with writing(engine) as session:
+        jobs.bind(session, line)
+        service.go_on(session, claim.subject_id, by=case.author)
+    job.measure(claim_of(engine, settings, line, claim.subject_id))
+
+    dev_calls = Counter(number_of(asked) for asked in server.asked)
+    assert dev_calls[41] == 5
+    assert set(dev_calls) <= {41} | set(range(71, 111)), "only the errors, and the test rows if another arm leads now"
+    assert all(arm.dev and arm.dev["errors"] == 0 for arm in baseline_of(engine, claim.subject_id).arms)
+
+
+def test_a_server_that_only_fails_ends_the_run_with_its_cause(claim: Claim, server: ModelServer) -> None:
+    server.reply = lambda _: Raw(b'{"error": {"message": "quota used up"}}', status=400)
+
+    with pytest.raises(Failed, match=r"first 20 rows all failed.*quota used up"):
+        job.measure(claim)
+
+    assert len(server.calls) <= job.HOPELESS + claim.settings.endpoint_concurrency
+
+
+def test_a_wrong_key_ends_the_run_at_once(claim: Claim, server: ModelServer) -> None:
+    server.reply = lambda _: Raw(status=401)
+
+    with pytest.raises(Failed, match="does not accept the key"):
+        job.measure(claim)
+
+    assert len(server.calls) <= claim.settings.endpoint_concurrency
+
+
+def test_a_revision_is_one_more_arm_and_a_further_look_only_if_it_leads(
+    case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, line: job_engine.Client
+) -> None:
+    job.measure(claim)
+    finish_job(engine, claim)
+    server.calls = []
+    server.reply = lambda body: target(number_of(last_user(body)))
+
+    with writing(engine) as session:
+        jobs.bind(session, line)
+        arm = service.revise(session, claim.subject_id, "Give the label as in the examples.", by=case.author)
+    job.measure(claim_of(engine, settings, line, claim.subject_id))
+
+    baseline = baseline_of(engine, claim.subject_id)
+    assert arm.name == "revised_prompt/1"
+    assert len(server.calls) == 30 + 40, "only the new arm on dev, and once on test"
+    assert {call.body["messages"][0]["content"] for call in server.calls} == {"Give the label as in the examples."}
+    assert [look["why"] for look in baseline.test_looks] == ["best on dev", "best on dev after a revision"]
+    with reading(engine) as session:
+        said = service.measured(session, case.assessment.id)
+    assert said["baseline"]["revised"] is True
+    assert said["baseline"]["best_arm"] == "revised_prompt"
+    assert (said["baseline"]["passed"], said["baseline"]["total"]) == (40, 40)
+
+
+def test_a_worse_revision_is_no_further_look(
+    case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, line: job_engine.Client
+) -> None:
+    job.measure(claim)
+    finish_job(engine, claim)
+    server.reply = lambda _: "nonsense"
+
+    with writing(engine) as session:
+        jobs.bind(session, line)
+        service.revise(session, claim.subject_id, "Say nonsense.", by=case.author)
+    job.measure(claim_of(engine, settings, line, claim.subject_id))
+
+    baseline = baseline_of(engine, claim.subject_id)
+    assert len(baseline.test_looks) == 1
+    assert baseline.concluded_at is not None
+
+
+def test_an_adapter_answers_the_same_test_rows_with_the_same_instructions(claim: Claim, engine: Engine) -> None:
+    job.measure(claim)
+    with writing(engine) as session:
+        baseline = store.get(session, claim.subject_id)
+        told = service.winning_instructions(baseline)
+        arm = service.add_adapter_arm(session, baseline.id, training_id=7, title="Adapter", instructions=told)
+        assert service.add_adapter_arm(session, baseline.id, training_id=7, title="", instructions="").id == arm.id
+    tuned = Scripted(lambda request: target(number_of(request.messages[-1].content)))
+
+    found = job.answer_arm(claim, arm.id, "test", tuned)
+
+    assert (found["passed"], found["n"]) == (40, 40)
+    assert all(request.messages[0].content == "Give the label." for request in tuned.asked)
+    assert all(len(request.messages) == 2 for request in tuned.asked)
+    with reading(engine) as session:
+        best = store.best(store.get(session, claim.subject_id))
+        assert best is not None
+        ours = {answer.example_id for answer in store.answers(session, arm.id, "test")}
+        theirs = {answer.example_id for answer in store.answers(session, best.id, "test")}
+    assert ours == theirs
+    assert baseline_of(engine, claim.subject_id).test_looks[-1]["why"] == "adapter"
+
+
+def test_a_sample_asks_the_same_rows_of_every_arm(
+    case: Case, engine: Engine, settings: Settings, line: job_engine.Client, server: ModelServer
+) -> None:
+    claim = claim_of(engine, settings, line, started(engine, line, case, dev_rows=20, test_rows=25).id)
+
+    job.measure(claim)
+
+    asked = Counter(number_of(asked) for asked in server.asked if number_of(asked) <= 70)
+    assert len(asked) == 20
+    assert set(asked.values()) == {5}
+    assert len(server.calls) == 5 * 20 + 25
+
+
+def _stored(engine: Engine, baseline_id: int) -> dict[str, int]:
+    with reading(engine) as session:
+        baseline = store.get(session, baseline_id)
+        return {
+            split: sum(len(store.answers(session, arm.id, split)) for arm in baseline.arms) for split in ("dev", "test")
+        }
+
+
+def _press_cancel(engine: Engine, claim: Claim, case: Case) -> None:
+    with writing(engine) as session:
+        jobs.cancel(session, claim.job_id, case.author)

@@ -1,0 +1,345 @@
+"""The check as a job, from stored bytes to a version that can be frozen; and what it leaves when it is stopped."""
+
+import json
+import threading
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from app.assessments.tables import AssessmentRow
+from app.blobs import Blobs
+from app.datasets import job, service, store
+from app.datasets.tables import DatasetRow, ExampleRow
+from app.db import make_engine, reading, utcnow, writing
+from app.errors import Conflict
+from app.jobs import engine as job_engine
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.claims import Cancelled, Claim, Stopping
+from app.jobs.tables import Status
+from app.settings import Settings
+from app.users.tables import UserRow
+from tests.conftest import Process, until
+from tests.factories import Make
+
+Upload = Callable[..., DatasetRow]
+
+
+def pairs(number: int, start: int = 0) -> bytes:
+    kinds = ["river", "stone", "cloud", "engine", "paper", "violin", "market", "garden", "window", "castle"]
+    lines = [
+        {
+            "prompt": f"Describe the {kinds[n % 10]} {sha256(str(n).encode()).hexdigest()[:24]}",
+            "completion": f"It is {n}.",
+        }
+        for n in range(start, start + number)
+    ]
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+@pytest.fixture
+def me(make: Make) -> UserRow:
+    return make.author()
+
+
+@pytest.fixture
+def assessment(make: Make, me: UserRow) -> AssessmentRow:
+    return make.assessment(me)
+
+
+@pytest.fixture
+def upload(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: AssessmentRow, me: UserRow) -> Upload:
+    """`upload(data, test=...)` stores and enqueues; nothing is checked yet."""
+
+    def put(data: bytes, test: bytes | None = None, *, checked: bool | None = None) -> DatasetRow:
+        with writing(engine) as session:
+            jobs.bind(session, line)
+            own = None if test is None else blobs.put_bytes(test)
+            return service.upload(
+                session, assessment.id, me, blobs.put_bytes(data), "x.jsonl", test=own, human_checked=checked
+            )
+
+    return put
+
+
+@pytest.fixture
+def claimed(engine: Engine, settings: Settings, line: job_engine.Client, blobs: Blobs) -> Callable[[DatasetRow], Claim]:
+    """A worker's claim on the check of this version, each time with the next attempt."""
+
+    def claim(row: DatasetRow) -> Claim:
+        with writing(engine) as session:
+            found = job_store.latest(session, "check", row.id)
+            assert found is not None
+            attempt = job_store.claim(session, found.id, "test", utcnow())
+            assert attempt is not None
+            return Claim(found.id, row.id, attempt, engine, settings, blobs, line, threading.Event())
+
+    return claim
+
+
+@pytest.fixture
+def checked(engine: Engine, upload: Upload, claimed: Callable[[DatasetRow], Claim]) -> Upload:
+    """`checked(data)` uploads and runs the check here and now."""
+
+    def run(data: bytes, test: bytes | None = None, *, checked: bool | None = None) -> DatasetRow:
+        row = upload(data, test, checked=checked)
+        claim = claimed(row)
+        job.check(claim)
+        with writing(engine) as session:
+            job_store.get(session, claim.job_id).status = Status.DONE
+            return store.get(session, row.id)
+
+    return run
+
+
+def test_a_check_makes_rows_report_and_hashes(checked: Upload, engine: Engine, blobs: Blobs) -> None:
+    row = checked(pairs(100) + b"broken\n" + pairs(1))
+
+    assert (row.state, row.format) == ("ready", "prompt_completion")
+    assert (row.train_rows, row.dev_rows, row.test_rows, row.usable_rows) == (55, 15, 30, 70)
+    with reading(engine) as session:
+        counts = store.counts(session, row.id)
+        examples = {split: store.rows(session, row.id, split) for split in ("train", "dev", "test")}
+        fault = store.listed(session, row.id, status="fault")[0]
+    assert counts == {
+        ("usable", "train"): 55,
+        ("usable", "dev"): 15,
+        ("usable", "test"): 30,
+        ("duplicate", ""): 1,
+        ("fault", ""): 1,
+    }
+    assert (fault.line, fault.reason[:20]) == (101, "The line is not JSON")
+    assert row.rows_sha256
+    kept = [json.loads(line) for line in blobs.path(row.rows_sha256).read_text().splitlines()]
+    assert [(line["id"], line["line"], line["split"]) for line in kept] == sorted(
+        (one.id, one.line, split) for split, found in examples.items() for one in found
+    )
+    assert kept[0]["messages"] == [{"role": "user", "content": json.loads(pairs(1))["prompt"]}]
+    assert kept[0]["target"] == "It is 0."
+    assert row.split_sha256
+    manifest = blobs.path(row.split_sha256).read_text().splitlines()
+    assert len(manifest) == 101
+    assert json.loads(manifest[0]) == {"seed": 7, "version": 1}
+
+
+def test_the_same_bytes_get_the_same_split(checked: Upload) -> None:
+    one, other = checked(pairs(60)), checked(pairs(60))
+
+    assert one.split_sha256 == other.split_sha256
+
+
+def test_appended_rows_move_no_test_row(checked: Upload, engine: Engine) -> None:
+    first = checked(pairs(60))
+    second = checked(pairs(40, start=60) + pairs(60))
+
+    with reading(engine) as session:
+        before = {one.target for one in store.rows(session, first.id, "test")}
+        after = {one.target for one in store.rows(session, second.id, "test")}
+    assert before <= after
+    assert second.test_rows == 30
+
+
+def test_an_upload_without_usable_rows_replaces_nothing(checked: Upload, engine: Engine) -> None:
+    good = checked(pairs(60))
+    bad = checked(b"not json\n" * 5)
+
+    assert bad.state == "rejected"
+    with reading(engine) as session:
+        current = store.current(session, good.assessment_id)
+        assert current is not None
+        assert current.id == good.id
+        assert store.counts(session, bad.id) == {("fault", ""): 5}
+
+
+def test_a_killed_check_is_done_again_without_a_trace(
+    upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings
+) -> None:
+    row = upload(pairs(2500))
+    first = claimed(row)
+    first.stopping.set()
+    with pytest.raises(Stopping):
+        job.check(first)
+    with writing(engine) as session:  # what an attempt that died between two batches leaves
+        store.add_rows(session, [{"dataset_id": row.id, "line": n, "status": "usable"} for n in range(1, 500)])
+    (settings.data / "checks" / str(row.id)).mkdir(parents=True)
+    (settings.data / "checks" / str(row.id) / "rows").write_bytes(b"half")
+
+    job.check(claimed(row))
+
+    with reading(engine) as session:
+        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 2500
+        assert store.get(session, row.id).state == "ready"
+    assert list((settings.data / "checks").iterdir()) == []
+
+
+def test_a_check_that_is_done_does_nothing_more(
+    checked: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine
+) -> None:
+    row = checked(pairs(60))
+    with writing(engine) as session:
+        found = job_store.latest(session, "check", row.id)
+        assert found is not None
+        found.status = Status.RUNNING
+
+    job.check(claimed(row))
+
+    with reading(engine) as session:
+        assert store.get(session, row.id).rows_sha256 == row.rows_sha256
+
+
+def test_a_cancelled_check_can_be_started_again(
+    upload: Upload,
+    claimed: Callable[[DatasetRow], Claim],
+    engine: Engine,
+    line: job_engine.Client,
+    me: UserRow,
+) -> None:
+    row = upload(pairs(60))
+    claim = claimed(row)
+    with writing(engine) as session:
+        jobs.cancel(session, claim.job_id, me)
+    with pytest.raises(Cancelled):
+        job.check(claim)
+    with writing(engine) as session:
+        job_store.get(session, claim.job_id).status = Status.CANCELLED
+
+    with writing(engine) as session:
+        jobs.bind(session, line)
+        again = service.check_again(session, row.id, me)
+        assert (again.kind, again.subject_id, again.status) == ("check", row.id, "queued")
+        with pytest.raises(Conflict):
+            service.check_again(session, row.id, me)
+
+
+def test_own_test_rows_judge_and_are_not_counted_as_usable(checked: Upload, engine: Engine) -> None:
+    row = checked(pairs(50), test=pairs(20, start=45))
+
+    with reading(engine) as session:
+        measured = service.measured(session, row.assessment_id)
+        tests = store.listed(session, row.id, split="test")
+    assert measured == {"uploaded_examples": 50, "usable_examples": 45, "contradiction_rate": 0.0}
+    assert {one.file for one in tests} == {1}
+    assert row.test_rows == 20
+
+
+def test_a_split_is_frozen_once_and_counts_from_then(
+    checked: Upload, engine: Engine, me: UserRow, assessment: AssessmentRow
+) -> None:
+    row = checked(pairs(60), checked=True)
+    with writing(engine) as session:
+        before = service.measured(session, assessment.id)
+
+        service.freeze(session, row.id, me)
+
+        assert "test_rows" not in before
+        assert service.measured(session, assessment.id) == before | {"test_rows": 18, "test_overlap_rows": 0}
+        assert before["test_human_checked"] is True
+        with pytest.raises(Conflict, match="frozen already"):
+            service.freeze(session, row.id, me)
+
+
+def test_only_the_current_checked_version_is_frozen(
+    checked: Upload, upload: Upload, engine: Engine, me: UserRow
+) -> None:
+    old = checked(pairs(60))
+    waiting = upload(pairs(61))
+
+    with writing(engine) as session:
+        with pytest.raises(Conflict, match="Version 2 has replaced"):
+            service.freeze(session, old.id, me)
+        with pytest.raises(Conflict, match="has not ended"):
+            service.freeze(session, waiting.id, me)
+
+
+def test_nothing_is_measured_before_the_check_has_ended(
+    upload: Upload, engine: Engine, assessment: AssessmentRow
+) -> None:
+    with reading(engine) as session:
+        assert service.measured(session, assessment.id) == {}
+    upload(pairs(60))
+    with reading(engine) as session:
+        assert service.measured(session, assessment.id) == {}
+
+
+@pytest.mark.worker
+def test_kill_minus_9_loses_nothing(
+    upload: Upload, engine: Engine, settings: Settings, worker: Callable[..., Process]
+) -> None:
+    row = upload(pairs(8_000))
+    first = worker(settings)
+    found = until_running(engine, row)
+    until(lambda: progress(engine, found).get("stage", "").startswith(("Comparing", "Writing")), 60)
+    first.kill()
+
+    worker(settings)
+
+    until(lambda: state(engine, row) == "ready", 90)
+    with reading(engine) as session:
+        done = job_store.get(session, found)
+        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 8_000
+        assert store.get(session, row.id).usable_rows == 6_400
+    assert done.attempt == 2
+
+
+def until_running(engine: Engine, row: DatasetRow) -> int:
+    found: list[int] = []
+
+    def running() -> bool:
+        with reading(engine) as session:
+            one = job_store.latest(session, "check", row.id)
+            assert one is not None
+            found[:] = [one.id]
+            return one.status == Status.RUNNING
+
+    until(running, 60)
+    return found[0]
+
+
+def progress(engine: Engine, job_id: int) -> dict[str, str]:
+    with reading(engine) as session:
+        return dict(job_store.get(session, job_id).progress)
+
+
+def state(engine: Engine, row: DatasetRow) -> str:
+    with reading(engine) as session:
+        return store.get(session, row.id).state
+
+
+def test_a_check_works_on_either_database(either: Settings, make: Make) -> None:
+    engine = make_engine(either.url)
+    line = job_engine.Client(either.url)
+    blobs = Blobs(either.blobs_dir)
+    maker = Make(engine, either)
+    me = maker.author()
+    assessment = maker.assessment(me)
+    with writing(engine) as session:
+        jobs.bind(session, line)
+        row = service.upload(session, assessment.id, me, blobs.put_bytes(pairs(30)), "x.jsonl")
+    with writing(engine) as session:
+        found = job_store.latest(session, "check", row.id)
+        assert found is not None
+        attempt = job_store.claim(session, found.id, "test", utcnow())
+        assert attempt is not None
+        claim = Claim(found.id, row.id, attempt, engine, either, blobs, line, threading.Event())
+
+    job.check(claim)
+
+    with reading(engine) as session:
+        assert store.get(session, row.id).usable_rows == 21
+        assert len(store.rows(session, row.id, "test")) == 9
+    line.close()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", ["cr_only.jsonl", "json_array.jsonl", "semicolons.csv", "phpdoc"])
+def test_real_files_go_all_the_way(checked: Upload, shared: Path, name: str) -> None:
+    folder = shared / "data"
+    path = folder / "phpdoc" / "small_300.jsonl" if name == "phpdoc" else folder / "bad_files" / "files" / name
+
+    row = checked(path.read_bytes())
+
+    assert row.state == "ready"
+    assert row.usable_rows + row.test_rows == (300 if name == "phpdoc" else 20)
