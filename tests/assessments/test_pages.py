@@ -120,13 +120,20 @@ def test_beginning_leads_to_the_first_question(browser: TestClient) -> None:
 
 
 def test_a_name_is_asked_for_with_what_was_typed_still_there(browser: TestClient) -> None:
-    page = browser.post("/assessments", data={"title": " ", "team": "Docs", "note": "Kept"})
+    page = browser.post("/assessments", data={"title": " ", "team": "Docs", "about": "Kept"})
 
     assert page.status_code == 422
     assert "<title>Error: " in page.text
     assert "Give it a name" in page.text
     assert 'value="Docs"' in page.text
     assert "Kept" in page.text
+
+
+def test_what_is_too_long_is_said_beside_its_field(browser: TestClient) -> None:
+    page = browser.post("/assessments", data={"title": "Fine", "about": "x" * 4001})
+
+    assert page.status_code == 422
+    assert re.search(r'id="about-error"[^>]*>At most 4,000 characters', page.text)
 
 
 def test_an_assessment_is_renamed(browser: TestClient, make: Make) -> None:
@@ -393,3 +400,14 @@ def test_measured_values_stand_beside_the_questions(browser: TestClient, make: M
     page = browser.get(f"/assessments/{row.id}/describe/examples").text
 
     assert "usable examples. This counts, whatever is answered here." in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/assessments/new", "/assessments/{id}/describe", "/assessments/{id}/describe/goal"]
+)
+def test_no_two_things_on_a_page_have_the_same_id(browser: TestClient, make: Make, path: str) -> None:
+    row = make.assessment()
+
+    ids = re.findall(r'\sid="([^"]+)"', browser.get(path.format(id=row.id)).text)
+
+    assert sorted(ids) == sorted(set(ids))
