@@ -36,6 +36,7 @@ INSTRUCTIONS_LIMIT = 20_000
 ROWS_LEAST = 20  # a smaller sample says nothing
 SHOTS_MOST = 20
 TOKENS_MOST = 4096
+BUNDLED_READS, BUNDLED_WRITES = 500.0, 30.0  # tokens a second on one ordinary core, until it has been timed here
 CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
 
 
@@ -64,7 +65,8 @@ class Order:
 class Estimate:
     """What a run will ask for, before it starts.
 
-    seconds: None until this model has been asked anything. cost: None without prices.
+    seconds: from how long this model took so far; a rough guess for the embedded model before its first answer,
+    None for others. cost: None without prices.
     """
 
     calls: int
@@ -73,6 +75,7 @@ class Estimate:
     prompt_tokens: int
     completion_tokens: int
     seconds: float | None
+    rough: bool
     cost: float | None
 
 
@@ -207,6 +210,9 @@ def _estimate(
     prompt = (sum(per_call) * dev + max(per_call) * test) / CHARACTERS_PER_TOKEN
     completion = calls * min(float(order.max_tokens), max(1.0, answer / CHARACTERS_PER_TOKEN))
     pace = store.mean_seconds(session, order.model_id)
+    seconds = calls * pace / concurrency if pace is not None else None
+    if seconds is None and (row := model_store.bundled(session)) and row.id == order.model_id:
+        seconds = prompt / BUNDLED_READS + completion / BUNDLED_WRITES
     cost = None
     if order.price_in is not None and order.price_out is not None:
         cost = (prompt * order.price_in + completion * order.price_out) / 1e6
@@ -216,7 +222,8 @@ def _estimate(
         test_rows=test,
         prompt_tokens=round(prompt),
         completion_tokens=round(completion),
-        seconds=calls * pace / concurrency if pace is not None else None,
+        seconds=seconds,
+        rough=pace is None,
         cost=cost,
     )
 
