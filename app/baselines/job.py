@@ -360,6 +360,8 @@ def _conclude(claim: Claim, arm_id: int, split: str, expected: int, generator: G
         ]
         found = arms.tallied(scored, binary=metrics.get(arm.baseline.metric).binary, seed=arm.baseline.seed)
         found["at"] = utcnow().isoformat()
+        if arm.family != "trivial":
+            found["pace"] = arms.pace([(row.attempt, row.created_at.timestamp(), row.seconds) for row in rows])
         if isinstance(generator, Endpoint) and generator.reported:
             found["reported"] = sorted(generator.reported)
         if split == "dev":
