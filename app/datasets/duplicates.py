@@ -37,6 +37,7 @@ GRAM = 5
 BANDS, BAND = 25, 4
 _SLOTS = 1 << 22  # counters for how many rows share a gram; grams that fall on one counter look a little more common
 _BATCH = 2048
+_CACHED = 256  # rows whose grams are kept for the next comparison; the longest have 24,000
 _NEIGHBOURS = 6  # representatives of a band's bucket that a row is compared with
 _REMEMBERED = 1 << 20  # refused pairs kept, so that the next band does not ask again
 
@@ -151,7 +152,12 @@ def _grams(text: str) -> Hashes:
     hashes ^= hashes >> np.uint64(31)
     hashes *= _MIX
     hashes ^= hashes >> np.uint64(29)
-    return np.unique(hashes)
+    hashes.sort()
+    fresh = np.empty(size, dtype=bool)
+    fresh[0] = True
+    np.not_equal(hashes[1:], hashes[:-1], out=fresh[1:])
+    found: Hashes = hashes[fresh]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +322,7 @@ class _Search:
         asked, answered = self._both(index)
         row = _Row(asked, answered, float(self._weight(asked).sum()), float(self._weight(answered).sum()))
         self.cache[index] = row
-        if len(self.cache) > _BATCH:
+        if len(self.cache) > _CACHED:
             self.cache.popitem(last=False)
         return row
 

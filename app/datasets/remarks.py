@@ -47,7 +47,7 @@ def remarks(record: Record, *, table: bool = False) -> Iterator[Fault]:
 def _of(text: str, *, table: bool) -> Iterator[str]:
     if _CONTROL.search(text):
         yield "holds control characters"
-    if _TEMPLATE.search(text):
+    if ("<" in text or "[" in text) and _TEMPLATE.search(text):
         yield "holds control tokens of a chat template, which would end or start a turn in training"
     found = list(personal_data.kinds(text))
     if found:
@@ -58,4 +58,6 @@ def _of(text: str, *, table: bool) -> Iterator[str]:
 
 def hidden(record: Record) -> bool:
     """Whether signs are in it that a reader can't see or that turn the writing direction."""
-    return any(_HIDDEN.search(text) or _MARKS.search(text) for _, text in texts(record))
+    return any(
+        not text.isascii() and (_HIDDEN.search(text) or _MARKS.search(text)) is not None for _, text in texts(record)
+    )

@@ -5,6 +5,7 @@ even the layer that answers crashes: a header that is missing on the 500 page is
 """
 
 import ipaddress
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,7 +65,25 @@ class Guard:
             scope["app"] = self._owner
             await problems.problem(Request(scope), status, detail)(scope, receive, marked)
             return
-        await self._app(scope, receive, marked)
+        await self._app(scope, receive, self._instead_of_bare(scope, receive, marked))
+
+    def _instead_of_bare(self, scope: Scope, receive: Receive, send: Send) -> Send:
+        """Put our problem in place of the two words with which Starlette itself refuses a body that is too large."""
+        replaced = False
+
+        async def sender(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start":
+                kind = Headers(raw=message["headers"]).get("content-type", "")
+                replaced = message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and kind.startswith("text/plain")
+                if replaced:
+                    scope["app"] = self._owner
+                    detail = "The request is larger than what this address takes."
+                    await problems.problem(Request(scope), 413, detail)(scope, receive, send)
+            if not replaced:
+                await send(message)
+
+        return sender
 
     def _refuse(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)

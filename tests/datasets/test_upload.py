@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow
@@ -18,8 +19,10 @@ from app.datasets.uploads import display_name
 from app.db import reading
 from app.errors import Invalid
 from app.jobs.tables import JobRow
+from app.main import create_app
+from app.settings import Settings
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.factories import Make, sign_in
 
 People = Callable[[UserRow], TestClient]
 
@@ -128,18 +131,16 @@ def test_a_stranger_uploads_nothing(web: TestClient, assessment: AssessmentRow, 
 
 
 def test_a_file_over_the_limit_is_refused_and_not_kept(
-    client: TestClient, assessment: AssessmentRow, blobs: Blobs, web: TestClient
+    settings: Settings, engine: Engine, me: UserRow, assessment: AssessmentRow, blobs: Blobs
 ) -> None:
-    limit = web.app.state.context.settings.upload_limit  # type: ignore[attr-defined]  # the app under the client
-    assert limit > 4096
-    piece = b"x" * 65536
-
     def endless() -> Iterator[bytes]:
         for _ in range(50):
-            yield piece
+            yield b"x" * 65536
 
-    object.__setattr__(web.app.state.context.settings, "upload_limit", 1 << 20)  # type: ignore[attr-defined]
-    answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", content=endless())
+    small = create_app(settings.model_copy(update={"upload_limit": 1 << 20}))
+    with TestClient(small, base_url="http://127.0.0.1:1", follow_redirects=False) as client:
+        sign_in(client, engine, me)
+        answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", content=endless())
 
     assert answer.status_code in (413, 422)
     assert [path for path in blobs.root.rglob("*") if path.is_file()] == []
@@ -213,6 +214,10 @@ def form(*parts: tuple[str, str | None, bytes], boundary: bytes = b"line") -> by
     return out + b"--" + boundary + b"--\r\n"
 
 
+def texts(body: bytes) -> list[str]:
+    return [part.text() for part in uploads.parts(iter([body]), b"line")]
+
+
 @given(st.lists(st.tuples(st.sampled_from(["file", "test"]), st.binary(max_size=200)), max_size=5), st.integers(1, 60))
 def test_a_form_gives_the_same_parts_however_it_comes(files: list[tuple[str, bytes]], size: int) -> None:
     body = form(*((name, "x", value) for name, value in files if b"--line" not in value))
@@ -238,14 +243,12 @@ def test_a_form_gives_the_same_parts_however_it_comes(files: list[tuple[str, byt
 )
 def test_what_is_no_form_is_refused(body: bytes) -> None:
     with pytest.raises(Invalid):
-        for part in uploads.parts(iter([body]), b"line"):
-            part.text()
+        texts(body)
 
 
 def test_a_small_field_may_not_be_large() -> None:
     with pytest.raises(Invalid):
-        for part in uploads.parts(iter([form(("human_checked", None, b"x" * 10_000))]), b"line"):
-            part.text()
+        texts(form(("human_checked", None, b"x" * 10_000)))
 
 
 @pytest.mark.parametrize(
