@@ -33,7 +33,7 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= raw * 0.999)
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
-    return [round(number * step, 12) for number in range(first, last + 1)]
+    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
 
 
 def thin(points: Sequence[Point], limit: int = THIN) -> list[Point]:

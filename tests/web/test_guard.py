@@ -131,9 +131,15 @@ def test_addresses_in_pages_never_come_from_the_host_header(people: People) -> N
 
 
 def test_too_much_is_refused_before_it_is_read(people: People) -> None:
-    answer = people.browser("admin").post("/api/v1/tokens", json={"name": "x" * 3_000_000})
+    client = people.browser("admin")
 
-    assert answer.status_code == 413
+    answer = client.post("/api/v1/tokens", json={"name": "x" * 3_000_000})
+    page = client.post("/users", data={"name": "x" * 3_000_000})
+
+    assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
+    assert page.status_code == 413
+    assert "<h1>Too much data in one request</h1>" in page.text
+    assert "content-security-policy" in page.headers
 
 
 def test_streams_pass_through(app: Web, people: People) -> None:

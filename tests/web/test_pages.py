@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi import Request, Response
 from jinja2 import UndefinedError
+from starlette.routing import NoMatchFound
 
 from app.users.deps import Me
 from app.web import pages
@@ -133,3 +134,30 @@ def test_the_steps_of_an_assessment_are_links_with_a_word(app: Web, people: Peop
     assert 'href="/assessments/1/data" aria-current="page"' in text
     assert "Comments &lt;b&gt;" in text
     assert 'class="fail">locked' in text
+
+
+def test_an_address_is_a_path_with_its_values_quoted(app: Web, people: People) -> None:
+    seen: list[str] = []
+
+    @app.get("/files/{folder}/{name}", name="file")
+    def file(request: Request, folder: str, name: str, me: Me) -> Response:
+        seen.append(pages.url_for(request, "file", folder="a/b", name="../c?d#e"))
+        with pytest.raises(NoMatchFound):
+            pages.url_for(request, "file", folder="a")
+        return Response()
+
+    people.browser().get("/files/x/y")
+
+    assert seen == ["/files/a%2Fb/..%2Fc%3Fd%23e"]
+
+
+def test_imported_macros_know_addresses(app: Web, people: People) -> None:
+    env = app.state.context.templates
+    macros = env.from_string('{% macro link() %}{{ url_for("account") }}{% endmacro %}')
+    template = env.from_string("{% from macros import link %}{{ link() }}")
+
+    @app.get("/macro")
+    def macro(request: Request, me: Me) -> Response:
+        return page(request, template, macros=macros)
+
+    assert people.browser().get("/macro").text == "/account"
