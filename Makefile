@@ -33,7 +33,7 @@ test: $(VENV)/.dev assets/.done .system  ## everything that a CPU can run
 check: $(VENV)/.dev  ## style, types, imports, schema
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/djlint --check --quiet templates 2>/dev/null || $(BIN)/djlint --lint templates
+	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

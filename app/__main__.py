@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="what is there, what is missing, and what to type")
 
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("tunegate").setLevel(logging.INFO)
+    logging.getLogger("dbos").setLevel(logging.WARNING)
     return COMMANDS[given.command](given, Settings())
 
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -31,18 +30,12 @@ FLAGS = [
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-class Server(uvicorn.Server):
-    """Ends live streams before it waits for connections, as the real one does."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.config.app.state.context.hub.closing = True
-        super().handle_exit(sig, frame)
-
-
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve on a free port of the loopback; gives the address."""
-    server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=3))
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=3)
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
@@ -52,7 +45,8 @@ def serving(app: FastAPI) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
-        server.handle_exit(15, None)
+        app.state.context.hub.closing = True  # live streams end first, as in the real server
+        server.should_exit = True
         thread.join(10)
         assert not thread.is_alive(), "the server did not stop"
 

@@ -3,6 +3,7 @@
 Fixtures for `tests/web` and `tests/users`; their conftest files import them.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -18,6 +19,7 @@ from app.audit import service as audit
 from app.blobs import Blobs
 from app.db import Base, make_engine, reading, utcnow, writing
 from app.jobs import store as jobs
+from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.users import api as users_api
 from app.users import routes as users_routes
@@ -30,6 +32,7 @@ from app.web.context import AppContext, Step
 from app.web.events import Hub
 from app.web.security import Web
 
+ROOT = Path(__file__).resolve().parents[1]
 BASE = "http://127.0.0.1:8000"
 PASSWORD = "four green wet stones"
 
@@ -43,8 +46,14 @@ STEPS = (
 
 def cheap(folder: Path, **more: Any) -> Settings:
     """Settings for a test: a database of its own, and passwords that cost nothing."""
-    usual: dict[str, Any] = {"data": folder, "hash_time": 1, "hash_memory": 8}
+    assets = Path(os.environ.get("TUNEGATE_ASSETS", ROOT / "assets"))
+    usual: dict[str, Any] = {"data": folder, "assets": assets, "hash_time": 1, "hash_memory": 8}
     return Settings(**(usual | more))
+
+
+def running() -> JobRow:
+    """A job that says things while it runs, with the id 1."""
+    return JobRow(id=1, kind="check", title="x", subject_id=1, queue="cpu", status=Status.RUNNING, created_at=utcnow())
 
 
 def small_app(settings: Settings) -> Web:

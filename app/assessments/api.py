@@ -53,7 +53,7 @@ _FIELDS: dict[str, Any] = {
 Answers: type[BaseModel] = create_model(
     "Answers",
     __doc__="What people declared. `unknown`, null and a missing key are the same, but for `owner`: null is nobody.",
-    __config__=ConfigDict(extra="forbid"),
+    __config__=ConfigDict(extra="forbid", strict=True),
     **_FIELDS,
 )
 

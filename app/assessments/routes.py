@@ -104,14 +104,21 @@ def _url_if_any(request: Request, name: str) -> str:
 
 
 class Naming(BaseModel):
-    """Lengths are judged by the service, so that the answer stands beside the field."""
+    """Lengths are judged by the service, so that the answer stands beside the field.
+
+    `about` is the note: every page has a place of that name for notices already.
+    """
 
     title: str = ""
     team: str = ""
-    note: str = ""
+    about: str = ""
 
     def details(self) -> Details:
-        return Details(self.title, self.team, self.note)
+        return Details(self.title, self.team, self.about)
+
+    @staticmethod
+    def faults(refusal: Invalid) -> dict[str, str]:
+        return {"about" if name == "note" else name: text for name, text in by_field(refusal).items()}
 
 
 @router.get("/assessments/new", name="new_assessment")
@@ -124,7 +131,7 @@ def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) ->
     try:
         row = service.create(db, data.details(), me)
     except Invalid as refusal:
-        errors = by_field(refusal)
+        errors = Naming.faults(refusal)
         return page(request, "assessments/new.html", status=422, given=data, errors=errors, detail=refusal.detail)
     return see(request, "section", assessment_id=row.id, section=SECTIONS[0].slug)
 
@@ -132,7 +139,7 @@ def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) ->
 @router.get("/assessments/{assessment_id}/describe", name="describe")
 def show_overview(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     row = store.get(db, assessment_id)
-    given = Naming(title=row.title, team=row.team, note=row.note)
+    given = Naming(title=row.title, team=row.team, about=row.note)
     return _overview(request, row, given, {}, "", 200)
 
 
@@ -159,7 +166,7 @@ def rename(request: Request, assessment_id: Id, db: Db, me: Me, data: Annotated[
     try:
         service.rename(db, assessment_id, data.details(), me)
     except Invalid as refusal:
-        return _overview(request, store.get(db, assessment_id), data, by_field(refusal), refusal.detail, 422)
+        return _overview(request, store.get(db, assessment_id), data, Naming.faults(refusal), refusal.detail, 422)
     return see(request, "describe", assessment_id=assessment_id, notice="saved")
 
 

@@ -160,7 +160,7 @@ class Baselines(BaseModel):
 
 
 class Estimated(BaseModel):
-    """An estimate, nothing measured. `seconds`: null until this model has been asked anything."""
+    """An estimate. `seconds`: null for a model that was never asked; `rough`: not from its own pace."""
 
     calls: int
     dev_rows: int
@@ -168,6 +168,7 @@ class Estimated(BaseModel):
     prompt_tokens: int
     completion_tokens: int
     seconds: float | None
+    rough: bool
     cost: float | None
 
 
@@ -258,6 +259,7 @@ def estimate_baseline(assessment_id: Id, body: NewBaseline, db: Db, me: Author) 
         prompt_tokens=costs.prompt_tokens,
         completion_tokens=costs.completion_tokens,
         seconds=costs.seconds,
+        rough=costs.rough,
         cost=costs.cost,
     )
 

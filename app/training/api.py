@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Session
 
 from app.jobs.api import Job
 from app.training import service, store
@@ -57,6 +56,12 @@ class RecipeChange(BaseModel):
     settings: dict[str, int | float | str] = Field(default_factory=dict)
 
 
+class Nothing(BaseModel):
+    """A launch takes no settings: any field is refused, so that nobody believes it was heard."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Training(BaseModel):
     """One approved training run. `best_step` is that of the adapter which is kept."""
 
@@ -80,7 +85,7 @@ class Training(BaseModel):
     finished_at: datetime | None
 
     @staticmethod
-    def of(session: Session, row: TrainingRow) -> "Training":
+    def of(session: Db, row: TrainingRow) -> "Training":
         state, _ = service.standing(session, row)
         return Training(
             id=row.id,
@@ -170,8 +175,9 @@ def launch(
     db: Db,
     me: Launcher,
     idempotency_key: Annotated[str, Header(max_length=200)] = "",
+    nothing: Nothing | None = None,
 ) -> Training:
-    """Use the approval for one training run. There is no body: everything that is trained is in what was approved.
+    """Use the approval for one training run. The body is empty: everything that is trained is in what was approved.
 
     The header `Idempotency-Key` is required; the same key again answers 200 with the same run.
     """
@@ -218,7 +224,7 @@ def resume(training_id: Id, db: Db, me: Launcher) -> Training:
     return Training.of(db, service.resume(db, training_id, me))
 
 
-def _recipe(session: Session, assessment_id: int) -> Recipe:
+def _recipe(session: Db, assessment_id: int) -> Recipe:
     row, recipe = service.recipe_of(session, assessment_id)
     found = service.prospects(session, assessment_id)
     default = service.default_recipe(session, assessment_id)

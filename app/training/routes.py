@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Header, Path, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.db import reading
@@ -88,7 +87,7 @@ def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response
         checkpoints=store.checkpoints(db, training_id),
         log=job_store.log_lines(db, job.id) if job else (),
         resumable=service.resumable(row, state),
-        changed=list(recipes.changed(recipes.parse(row.recipe), recipes.Recipe())),
+        changed=list(recipes.changed(recipes.parse(row.recipe), service.default_recipe(db, row.assessment_id))),
         by=by,
     )
 
@@ -125,7 +124,7 @@ async def training_events(
         yield sent
 
 
-def loss_chart(session: Session, row: TrainingRow) -> charts.LineChart:
+def loss_chart(session: Db, row: TrainingRow) -> charts.LineChart:
     """Loss of the steps, smoothed and as it is, and on the dev rows."""
     steps = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "step") if m.loss is not None]
     dev = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "dev") if m.loss is not None]
@@ -148,7 +147,7 @@ def smoothed(points: list[tuple[float, float]], weight: float = 0.9) -> list[tup
 def _step(
     request: Request,
     assessment_id: int,
-    db: Session,
+    db: Db,
     *,
     typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 Point = tuple[float, float]
 
 BOX = 1000.0  # the line plot's own coordinates, both ways
+HUGE = 1e100  # beyond it, differences and factors of values are no numbers any more
 THIN = 400  # points of a line that are drawn; more cannot be seen
 
 
@@ -32,7 +33,7 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= raw * 0.999)
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
-    return [round(number * step, 12) for number in range(first, last + 1)]
+    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
 
 
 def thin(points: Sequence[Point], limit: int = THIN) -> list[Point]:
@@ -49,8 +50,13 @@ def thin(points: Sequence[Point], limit: int = THIN) -> list[Point]:
     return kept
 
 
+def drawable(value: float | None) -> bool:
+    """Whether a value can be drawn: a number, and not one that only a diverged computation reaches."""
+    return value is not None and math.isfinite(value) and abs(value) < HUGE
+
+
 def finite(points: Iterable[Point]) -> list[Point]:
-    return [point for point in points if math.isfinite(point[0]) and math.isfinite(point[1])]
+    return [point for point in points if drawable(point[0]) and drawable(point[1])]
 
 
 def short(value: float) -> str:
@@ -116,7 +122,7 @@ def lines(
     """Draw lines over a common axis. `log` spreads a loss that falls by orders of magnitude; 0 and less drop out."""
     clean = [finite(one.points) for one in series]
     if log:
-        clean = [[point for point in points if point[1] > 0] for points in clean]
+        clean = [[point for point in points if point[1] > 1 / HUGE] for points in clean]
     every = [point for points in clean for point in points]
     if not every:
         drawn = [Line(one.name, one.tone, one.dashed, "", (), None, (), len(one.points)) for one in series]
@@ -230,8 +236,8 @@ def intervals(
 ) -> IntervalChart:
     """Draw values with intervals above each other. A difference is drawn around 0, a score from 0 to 1."""
     if difference:
-        reach = [abs(end) for arm in arms for end in (arm.value, arm.low, arm.high) if end is not None]
-        edge = nice_ticks(0.0, max([*filter(math.isfinite, reach), 0.01]), 3)[-1]
+        ends = [end for arm in arms for end in (arm.value, arm.low, arm.high) if end is not None and drawable(end)]
+        edge = nice_ticks(0.0, max([abs(end) for end in ends] + [0.01]), 3)[-1]
         low, high = -edge, edge
         marks = [-edge, -edge / 2, 0.0, edge / 2, edge]
     else:
@@ -239,7 +245,7 @@ def intervals(
         marks = [0.0, 0.25, 0.5, 0.75, 1.0]
 
     def at(value: float | None) -> float | None:
-        if value is None or not math.isfinite(value):
+        if value is None or not drawable(value):
             return None
         return round(100 * min(max(_share(value, low, high), 0.0), 1.0), 2)
 
@@ -299,11 +305,11 @@ class BarChart:
 
 def waterfall(title: str, parts: Sequence[Part], *, unit: str = "rows") -> BarChart:
     """Draw what is left after each check: a removed part hangs where the one before it ended."""
-    top = max((part.value for part in parts if not part.removed), default=0.0)
+    top = max((part.value for part in parts if not part.removed and drawable(part.value)), default=0.0)
     left = 0.0
     drawn = []
     for part in parts:
-        value = max(part.value, 0.0) if math.isfinite(part.value) else 0.0
+        value = min(max(part.value, 0.0), top) if drawable(part.value) else 0.0
         if part.removed:
             left = max(left - value, 0.0)
             start, tone = left, "bad"
@@ -315,12 +321,12 @@ def waterfall(title: str, parts: Sequence[Part], *, unit: str = "rows") -> BarCh
 
 def bars(title: str, parts: Sequence[Part], *, unit: str = "") -> BarChart:
     """Draw plain bars; the longest fills the width. Once a value is below 0, all start in the middle."""
-    values = [part.value for part in parts if math.isfinite(part.value)]
+    values = [part.value for part in parts if drawable(part.value)]
     most = max((abs(value) for value in values), default=0.0)
     below = any(value < 0 for value in values)
     drawn = []
     for part in parts:
-        value = part.value if math.isfinite(part.value) else 0.0
+        value = part.value if drawable(part.value) else 0.0
         start, width = _extent(0.0, abs(value), most)
         if below:
             width = round(width / 2, 2)
@@ -333,5 +339,5 @@ def _extent(start: float, value: float, top: float) -> Point:
     """Place a bar in percent; one that is there but tiny stays visible."""
     if not top:
         return 0.0, 0.0
-    width = round(100 * value / top, 2)
-    return round(100 * start / top, 2), max(width, 0.4) if value else 0.0
+    width = round(100 * (value / top), 2)
+    return round(100 * (start / top), 2), max(width, 0.4) if value else 0.0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from fastapi.sse import ServerSentEvent
 
+from app.errors import Refusal
 from app.web.refusals import TooMany
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,13 @@ async def stream(
     with hub.listening(listener.person):
         while not hub.closing:
             changed = hub.next_change()
-            for sent in await asyncio.to_thread(read, after):
+            try:
+                news = await asyncio.to_thread(read, after)
+            except Refusal:
+                # What was listened to is not there, or no longer: that is an end as well.
+                yield ServerSentEvent(event=DONE, raw_data="")
+                return
+            for sent in news:
                 after = sent.id
                 yield ServerSentEvent(id=str(sent.id), raw_data=sent.html)
                 if sent.last:

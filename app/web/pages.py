@@ -4,18 +4,22 @@ A template sees what its route hands it and the names in `_globals`; anything el
 """
 
 import math
+import re
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from fastapi.routing import iter_route_contexts
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from starlette.routing import NoMatchFound
 
+from app.db import reading
 from app.web import charts
 from app.web.context import AppContext, Step
 from app.web.files import Files
@@ -126,6 +130,10 @@ def ago(value: datetime | None, now: datetime | None = None) -> str:
     return "just now"
 
 
+# The request of the page being drawn, for `url_for`: imported macros see the globals, but not the page's own names.
+_asked: ContextVar[Request] = ContextVar("asked")
+
+
 def make_templates(files: Files) -> Environment:
     """Build the template environment: escaping on, undefined names are errors."""
     # Every template is HTML or SVG, so escaping has no exception.
@@ -148,6 +156,7 @@ def make_templates(files: Files) -> Environment:
         "ago": ago,
     }
     env.globals |= {
+        "url_for": lambda name, **params: url_for(_asked.get(), name, **params),
         "static": files.url,
         "has_static": files.has,
         "charts": charts,
@@ -189,30 +198,58 @@ def navigation(request: Request, role: str) -> list[NavItem]:
 
 
 def url_for(request: Request, name: str, /, **params: Any) -> str:
-    """Say a route's path. Never a whole address: the Host header is the client's, and a path needs no host."""
-    return str(request.app.url_path_for(name, **params))
+    """Say a route's path. Never a whole address: the Host header is the client's, and a path needs no host.
+
+    Starlette looks through all routes for every address, 0.5 ms of a page for each link; so they are listed once.
+
+    Raises:
+        NoMatchFound: no route has this name with these parameters.
+    """
+    state, wanted = request.app.state, (name, frozenset(params))
+    table: dict[tuple[str, frozenset[str]], str] = getattr(state, "addresses", {})
+    if wanted not in table:
+        table = state.addresses = _addresses(request.app)
+    if wanted not in table:
+        raise NoMatchFound(name, params)
+    return table[wanted].format_map({key: quote(str(value), safe="") for key, value in params.items()})
 
 
-def render(request: Request, template: str, **values: Any) -> str:
+def _addresses(app: FastAPI) -> dict[tuple[str, frozenset[str]], str]:
+    """Every route's path by its name and its parameters; the first of a name counts, as in routing."""
+    table: dict[tuple[str, frozenset[str]], str] = {}
+    for route in iter_route_contexts(app.routes):
+        if route.name and route.path_format:
+            table.setdefault((route.name, frozenset(re.findall(r"{(\w+)}", route.path_format))), route.path_format)
+    return table
+
+
+def render(request: Request, template: str | Template, **values: Any) -> str:
     context: AppContext = request.app.state.context
 
     def steps(assessment: Any) -> Sequence[Step]:
-        return context.steps(request.state.db, assessment)
+        opened = getattr(request.state, "db", None)
+        if opened is not None:
+            return context.steps(opened, assessment)
+        with reading(context.engine) as session:  # the route needed none of its own
+            return context.steps(session, assessment)
 
     me = getattr(request.state, "me", None)
     names = {
         "request": request,
-        "url_for": lambda name, **params: url_for(request, name, **params),
         "me": me,
         "nav": navigation(request, str(me.role)) if me else [],
         "theme": theme_of(request),
         "notice": NOTICES.get(request.query_params.get("notice", "")),
         "steps": steps,
     }
-    return context.templates.get_template(template).render(names | values)
+    asked = _asked.set(request)
+    try:
+        return context.templates.get_template(template).render(names | values)
+    finally:
+        _asked.reset(asked)
 
 
-def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def page(request: Request, template: str | Template, *, status: int = 200, **values: Any) -> HTMLResponse:
     return HTMLResponse(render(request, template, **values), status)
 
 

@@ -5,6 +5,7 @@ even the layer that answers crashes: a header that is missing on the 500 page is
 """
 
 import ipaddress
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from app.settings import Settings
 from app.web import problems
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LONGEST_ID = 18  # digits; a longer number is no id of anything, and more than a database takes for one
 BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
 
 # Scripts and styles only from here, no plugin, no frame; a form can only be sent to us.
@@ -64,7 +66,25 @@ class Guard:
             scope["app"] = self._owner
             await problems.problem(Request(scope), status, detail)(scope, receive, marked)
             return
-        await self._app(scope, receive, marked)
+        await self._app(scope, receive, self._instead_of_bare(scope, receive, marked))
+
+    def _instead_of_bare(self, scope: Scope, receive: Receive, send: Send) -> Send:
+        """Put our problem in place of the two words with which Starlette itself refuses a body that is too large."""
+        replaced = False
+
+        async def sender(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start":
+                kind = Headers(raw=message["headers"]).get("content-type", "")
+                replaced = message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and kind.startswith("text/plain")
+                if replaced:
+                    scope["app"] = self._owner
+                    detail = "The request is larger than what this address takes."
+                    await problems.problem(Request(scope), 413, detail)(scope, receive, send)
+            if not replaced:
+                await send(message)
+
+        return sender
 
     def _refuse(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
@@ -72,6 +92,8 @@ class Guard:
             return 400, "This server does not answer to that host name. The setting TUNEGATE_PUBLIC_URL names it."
         if scope["method"] not in SAFE and not self._own(headers):
             return 403, "This request came from another site. Open the page here and try again."
+        if any(part.isdigit() and len(part) > LONGEST_ID for part in scope["path"].split("/")):
+            return 404, "There is nothing at this address."
         return None
 
     def _own(self, headers: Headers) -> bool:

@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.advice.case import NOBODY, NotACase, parse
+from app.advice.case import ANSWER_KEYS, MEASURED_KEYS, NOBODY, NotACase, parse
+from app.advice.verdict import advise
 from tests.advice.golden import USUAL, case
 
 
@@ -106,3 +109,37 @@ def test_a_main_goal_alone_is_a_goal() -> None:
 
 def test_values_that_disagree_across_questions_are_not_faults() -> None:
     parse(case({"examples_declared": 5000, "recurrence": "once"}, {"usable_examples": 9000, "uploaded_examples": 10}))
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["unknown", "style"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+KEYS = st.sampled_from([*ANSWER_KEYS, *MEASURED_KEYS, "arms", "passed", "total", "score", "low", "high", "behaviour"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    JSON
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "answers": st.dictionaries(KEYS, JSON, max_size=5),
+            "measured": st.dictionaries(KEYS, JSON | st.dictionaries(KEYS, JSON, max_size=5), max_size=5),
+        },
+    )
+)
+def test_anything_is_a_case_or_is_refused(data: Any) -> None:
+    found = []
+    try:
+        advise(parse(data))
+    except NotACase as refusal:
+        found = refusal.faults or ["a refusal without a reason"]
+
+    assert all(fault.endswith((".", "…")) for fault in found)

@@ -16,6 +16,7 @@ from app.audit.tables import EntryRow
 from app.baselines.tables import AnswerRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
+from app.errors import GateClosed
 from app.gate import service as gate
 from app.gate.tables import DecisionRow, RecipeRow, ReviewRow
 from app.jobs import service as jobs
@@ -140,11 +141,7 @@ def test_g07_the_author_approves(scene: Scene) -> None:
 
 
 def test_g08_g09_a_reviewer_who_had_a_hand_in_it(scene: Scene) -> None:
-    client = scene.people(scene.reviewer)
-    edited = client.patch(
-        f"/api/v1/assessments/{scene.id}", json={"answers": {"owner": "Somebody else"}}, headers={"If-Match": '"1"'}
-    )
-    assert edited.status_code == 200, edited.text
+    _edit(scene, "owner", "Somebody else", by=scene.reviewer)
     review = scene.ask()
 
     refused(scene, scene.decide(review), 403, "had a hand in this")
@@ -197,14 +194,14 @@ def test_g16_g17_an_edit_after_the_approval_and_an_edit_back(scene: Scene) -> No
     _edit(scene, "owner", "Another team")
     refused(scene, scene.launch(), 409, "Something changed after the approval")
 
-    _edit(scene, "owner", "Docs platform team", version=2)
+    _edit(scene, "owner", "Docs platform team")
     refused(scene, scene.launch(key="two"), 409, "Something changed after the approval")
 
 
-def _edit(scene: Scene, key: str, value: object, version: int = 1) -> None:
-    answer = scene.people(scene.author).patch(
-        f"/api/v1/assessments/{scene.id}", json={"answers": {key: value}}, headers={"If-Match": f'"{version}"'}
-    )
+def _edit(scene: Scene, key: str, value: object, by: UserRow | None = None) -> None:
+    client, path = scene.people(by or scene.author), f"/api/v1/assessments/{scene.id}"
+    etag = client.get(path).headers["etag"]
+    answer = client.patch(path, json={"answers": {key: value}}, headers={"If-Match": etag})
     assert answer.status_code == 200, answer.text
 
 
@@ -217,7 +214,7 @@ def _edit(scene: Scene, key: str, value: object, version: int = 1) -> None:
         (BaselineRow, {"target": 0.95}),
         (BaselineRow, {"instructions": "Other words"}),
         (AnswerRow, {"output": "forged"}),
-        (RecipeRow, {"settings": {"rank": 16, "alpha": 32, "epochs": 100}}),
+        (RecipeRow, {"settings": {"rank": 16, "alpha": 32, "epochs": 20}}),
         (AssessmentRow, {"answers": {}}),
         (AssessmentRow, {"revision": 7}),
     ],
@@ -285,7 +282,7 @@ def _add_job(scene: Scene, line: Client) -> None:
 
 def test_g40_a_run_put_into_the_database_by_hand(scene: Scene) -> None:
     review = scene.ask()
-    with pytest.raises(Exception, match="no living approval|FOREIGN KEY"):
+    with pytest.raises(Exception, match=r"no living approval|FOREIGN KEY"):
         _add_run(scene, review)
 
 
@@ -413,7 +410,7 @@ def test_a_stranger_cannot_withdraw(scene: Scene) -> None:
 
 def test_the_service_itself_is_no_way_around(scene: Scene) -> None:
     """G62: calling the function behind the button, with nothing of the web around it."""
-    with writing(scene.engine) as session, pytest.raises(gate.GateClosed):
+    with writing(scene.engine) as session, pytest.raises(GateClosed):
         gate.permit(session, scene.id)
 
 
@@ -427,5 +424,5 @@ def test_the_last_look_compares_again(scene: Scene) -> None:
 
     scene.change(DatasetRow, rows_sha256="f" * 64)
 
-    with reading(scene.engine) as session, pytest.raises(gate.GateClosed, match="Something changed between"):
+    with reading(scene.engine) as session, pytest.raises(GateClosed, match="Something changed between"):
         gate.recheck(session, review["id"], decision.id, review["digest"], started=False)

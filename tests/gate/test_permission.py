@@ -86,11 +86,13 @@ KEY = b"k" * 32
 
 
 def ticket(**different: Any) -> str:
-    return permission.launch_token(KEY, **({"job_id": 5, "attempt": 1, "digest": DIGEST, "expires": 1000} | different))
+    usual_: dict[str, Any] = {"job_id": 5, "attempt": 1, "digest": DIGEST, "expires": 1000}
+    return permission.launch_token(KEY, **(usual_ | different))
 
 
 def check(token: str, **different: Any) -> None:
-    permission.verify_token(KEY, token, **({"job_id": 5, "attempt": 1, "digest": DIGEST, "now": 999.0} | different))
+    usual_: dict[str, Any] = {"job_id": 5, "attempt": 1, "digest": DIGEST, "now": 999.0}
+    permission.verify_token(KEY, token, **(usual_ | different))
 
 
 def test_a_ticket_admits_to_exactly_what_it_is_for() -> None:

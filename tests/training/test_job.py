@@ -1,0 +1,314 @@
+"""A run as a whole: recipe, preflight, review, launch, training by a real trainer, and the adapter as one more arm."""
+
+import io
+import json
+import os
+import signal
+import threading
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
+from app.baselines import store as baseline_store
+from app.datasets import store as dataset_store
+from app.datasets.tables import DatasetRow
+from app.db import reading, writing
+from app.errors import Conflict, GateClosed
+from app.gate import service as gate
+from app.gate import store as gate_store
+from app.inference import folders
+from app.jobs import engine as job_engine
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.claims import Cancelled, Claim, Failed, Refused, Stopping
+from app.jobs.tables import JobRow, Status
+from app.training import job, service, store
+from app.training.launchers import Local, Process
+from app.training.tables import TrainingRow
+from app.users.tables import UserRow
+from tests.factories import Make
+
+pytestmark = pytest.mark.torch
+
+SETTINGS = {
+    "max_steps": 6,
+    "batch_rows": 4,
+    "dev_rows": 4,
+    "rank": 4,
+    "alpha": 8,
+    "precision": "float32",
+    "patience": 0,
+}
+
+
+@dataclass
+class Story:
+    """An assessment that can be trained once it is approved: real rows in the content store, a tiny real model."""
+
+    make: Make
+    engine: Engine
+    line: job_engine.Client
+    author: UserRow
+    reviewer: UserRow
+    assessment: AssessmentRow
+
+    def write(self) -> Any:
+        return writing(self.engine)
+
+    def claim(self, job_row: JobRow, attempt: int = 1) -> Claim:
+        """What a worker would hold."""
+        with self.write() as session:
+            stored = job_store.get(session, job_row.id)
+            stored.status, stored.attempt = Status.RUNNING, attempt
+        return Claim(
+            job_id=job_row.id,
+            subject_id=job_row.subject_id,
+            attempt=attempt,
+            engine=self.engine,
+            settings=self.make.settings,
+            blobs=self.make.blobs,
+            line=self.line,
+            stopping=threading.Event(),
+        )
+
+    def call(self, function: Any, *arguments: Any) -> Any:
+        with self.write() as session:
+            jobs.bind(session, self.line)
+            return function(session, self.assessment.id, *arguments)
+
+    def preflight(self) -> None:
+        job.preflight(self.claim(self.call(service.start_preflight, self.author)))
+
+    def approve(self) -> None:
+        review = self.call(gate.request_review, self.author)
+        with self.write() as session:
+            gate.decide(session, review.id, self.reviewer, "approve", review.digest)
+
+    def launch(self, key: str = "one") -> TrainingRow:
+        row: TrainingRow = self.call(service.launch, self.author, key)[0]
+        return row
+
+    def train_job(self, row: TrainingRow) -> JobRow:
+        with reading(self.engine) as session:
+            return job_store.get(session, int(store.get(session, row.id).job_id or 0))
+
+    def run(self, row: TrainingRow) -> TrainingRow:
+        with reading(self.engine) as session:
+            return store.get(session, row.id)
+
+
+@pytest.fixture
+def story(make: Make, engine: Engine, line: job_engine.Client, tiny_model: Path) -> Story:
+    author, reviewer = make.author(), make.reviewer()
+    assessment = make.assessment(author)
+    dataset = make.dataset(assessment, author)
+    _store_rows(make, engine, dataset)
+    model = make.model(kind="folder", reference=str(tiny_model), files=folders.hashes(tiny_model))
+    make.baseline(assessment, dataset, model, author, max_tokens=4)
+    made = Story(make, engine, line, author, reviewer, assessment)
+    made.call(service.save_recipe, author, model.id, SETTINGS)
+    return made
+
+
+@pytest.fixture
+def approved(story: Story) -> Story:
+    """Approved, with the preflight's result written down instead of measured: that takes seconds."""
+    with story.write() as session:
+        planned = service.plan(session, story.assessment.id)
+        planned.row.preflight, planned.row.preflight_of = {"blockers": []}, planned.digest
+    story.approve()
+    return story
+
+
+def _store_rows(make: Make, engine: Engine, dataset: DatasetRow) -> None:
+    """The canonical rows as the check writes them."""
+    lines = []
+    with writing(engine) as session:
+        for split in ("train", "dev", "test"):
+            for row in dataset_store.rows(session, dataset.id, split):
+                messages = [{"role": turn.role, "content": turn.content} for turn in row.messages]
+                value = {"id": row.id, "line": row.line, "split": split, "messages": messages, "target": row.target}
+                lines.append(json.dumps(value))
+        stored = dataset_store.get(session, dataset.id)
+        stored.rows_sha256 = make.blobs.put_bytes("\n".join(lines).encode()).sha256
+
+
+def test_from_the_recipe_to_a_scored_adapter(story: Story) -> None:
+    with pytest.raises(GateClosed) as closed:
+        story.launch()
+    assert "Run the preflight for this recipe, data and prompt first." in closed.value.reasons
+    assert "Nobody has approved this yet. Ask for review." in closed.value.reasons
+
+    story.preflight()
+    story.approve()
+    row = story.launch()
+    job.train(story.claim(story.train_job(row)))
+
+    with reading(story.engine) as session:
+        run = store.get(session, row.id)
+        found = gate_store.recipe(session, story.assessment.id)
+        steps, dev = store.metrics(session, run.id, "step"), store.metrics(session, run.id, "dev")
+        arm = baseline_store.arm(session, int(run.arm_id or 0))
+        log = [event.body["line"] for event in job_store.log_lines(session, int(run.job_id or 0))]
+        checkpoints = store.checkpoints(session, run.id)
+    assert found is not None
+    assert found.preflight is not None
+    assert found.preflight["train"]["rows"] == 1050
+    assert found.preflight["blockers"] == []
+    assert (run.state, run.training_facts["attempts"]) == ("done", 1)
+    assert [one.step for one in steps] == [1, 2, 3, 4, 5, 6]
+    assert {one.step for one in dev} == {0, 6}
+    assert checkpoints[0].step == 6
+    assert arm.family == "adapter"
+    assert arm.test is not None
+    assert arm.test["n"] == 220
+    assert any("begins from the start" in line for line in log)
+    with story.make.blobs.open(str(run.adapter_sha256)) as packed, zipfile.ZipFile(io.BytesIO(packed.read())) as files:
+        assert files.namelist() == ["adapter_config.json", "adapter_model.safetensors", "training.json"]
+        assert json.loads(files.read("training.json"))["digest"] == run.digest
+
+
+def test_the_same_key_is_the_same_launch_and_the_approval_is_used_up(approved: Story) -> None:
+    first = approved.launch("a")
+
+    assert approved.launch("a").id == first.id
+    with pytest.raises(GateClosed, match="used for a launch already"):
+        approved.launch("b")
+
+
+def test_changing_the_recipe_voids_the_approval(approved: Story) -> None:
+    with reading(approved.engine) as session:
+        model_id = gate_store.recipe(session, approved.assessment.id).model_id  # type: ignore[union-attr]  # it is there
+    approved.call(service.save_recipe, approved.author, model_id, {"epochs": 9})
+
+    with pytest.raises(GateClosed) as closed:
+        approved.launch()
+    assert any("changed after the approval" in reason for reason in closed.value.reasons)
+
+
+def test_whoever_sets_the_recipe_may_not_approve_it(story: Story) -> None:
+    with reading(story.engine) as session:
+        model_id = gate_store.recipe(session, story.assessment.id).model_id  # type: ignore[union-attr]  # it is there
+    story.call(service.save_recipe, story.reviewer, model_id, {"epochs": 2})
+
+    with reading(story.engine) as session:
+        assert story.reviewer.id in gate.contributors(session, story.assessment.id)
+
+
+def test_an_edit_between_launch_and_start_is_refused(approved: Story) -> None:
+    row = approved.launch()
+    with approved.write() as session:
+        assessment = assessment_store.get(session, approved.assessment.id)
+        assessments.contribute(session, assessment, approved.author, "answers")
+
+    with pytest.raises(Refused):
+        job.train(approved.claim(approved.train_job(row)))
+    assert approved.run(row).state == "refused"
+    assert not (approved.make.settings.runs_dir / f"training-{row.id}").exists()
+
+
+def test_rows_changed_on_the_disk_after_the_launch_are_refused(approved: Story) -> None:
+    row = approved.launch()
+    with reading(approved.engine) as session:
+        dataset = dataset_store.current(session, approved.assessment.id)
+    assert dataset is not None
+    blob = approved.make.blobs.path(str(dataset.rows_sha256))
+    blob.chmod(0o600)
+    blob.write_bytes(blob.read_bytes().replace(b"Does 1.", b"Does 9."))
+
+    with pytest.raises(Refused, match="changed after they were approved"):
+        job.train(approved.claim(approved.train_job(row)))
+    assert approved.run(row).state == "refused"
+
+
+class Killing(Local):
+    """Kills its first trainer -9 once it has taken a step, as a machine short of memory would."""
+
+    def __init__(self, data: Path, times: int, *, after: str = "step") -> None:
+        super().__init__(data)
+        self.left, self.after = times, after
+
+    def start(self, run: Path, spec: Mapping[str, Any]) -> Process:
+        process = super().start(run, spec)
+        if self.left:
+            self.left -= 1
+            threading.Thread(target=self._kill, args=(process,)).start()
+        return process
+
+    def _kill(self, process: Process) -> None:
+        if self.after == "step":
+            time.sleep(0.1)
+            while not any(f'"{self.after}"' in json.dumps(e) for e in list(process._events.queue) if e):
+                if process.process.poll() is not None:
+                    return
+                time.sleep(0.01)
+        os.kill(process.process.pid, signal.SIGKILL)
+
+
+def test_a_trainer_that_keeps_dying_is_given_up_and_can_be_resumed(approved: Story) -> None:
+    row = approved.launch()
+
+    with pytest.raises(Failed, match="was killed, most likely because the machine ran out of memory"):
+        job.work(approved.claim(approved.train_job(row)), Killing(approved.make.settings.data, 9, after="start"))
+    assert approved.run(row).state == "failed"
+    with approved.write() as session:
+        jobs.bind(session, approved.line)
+        stored = job_store.get(session, approved.train_job(row).id)
+        stored.status = Status.FAILED
+        service.resume(session, row.id, approved.author)
+    job.train(approved.claim(approved.train_job(row)))
+
+    assert approved.run(row).state == "done"
+    assert approved.run(row).training_facts["attempts"] == 4
+
+
+def test_cancelled_is_over_for_good(approved: Story) -> None:
+    row = approved.launch()
+    claim = approved.claim(approved.train_job(row))
+
+    def cancel() -> None:
+        with approved.write() as session:
+            job_store.get(session, claim.job_id).status = Status.CANCELLING
+
+    timer = threading.Timer(0.5, cancel)
+    timer.start()
+    with pytest.raises(Cancelled):
+        job.train(claim)
+    timer.join()
+
+    assert approved.run(row).state == "cancelled"
+    with approved.write() as session, pytest.raises(Conflict, match="cannot go on"):
+        service.resume(session, row.id, approved.author)
+
+
+def test_a_worker_that_stops_leaves_the_run_to_the_next(approved: Story) -> None:
+    row = approved.launch()
+    claim = approved.claim(approved.train_job(row))
+    timer = threading.Timer(3.0, claim.stopping.set)
+    timer.start()
+    with pytest.raises(Stopping):
+        job.train(claim)
+    timer.join()
+    assert approved.run(row).state == "running"
+
+    job.train(approved.claim(approved.train_job(row), attempt=2))
+
+    assert approved.run(row).state == "done"
+
+
+def test_a_zip_of_the_same_adapter_is_the_same_file(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"1")
+    job.pack(tmp_path, tmp_path / "a.zip", {"x": 1})
+    job.pack(tmp_path, tmp_path / "b.zip", {"x": 1})
+
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()

@@ -1,0 +1,166 @@
+"""Charts as geometry: nothing drawn outside, nothing that is not a number, no spike lost."""
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.web import charts
+from app.web.charts import Arm, Part, Series
+
+finite = st.floats(-1e9, 1e9, allow_nan=False)
+anything = st.floats(allow_nan=True, allow_infinity=True)
+points = st.lists(st.tuples(finite, finite), max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 1, [0, 0.25, 0.5, 0.75, 1]),
+        (0, 10, [0, 2.5, 5, 7.5, 10]),
+        (0.31, 2.9, [0, 1, 2, 3]),
+        (-6, 17, [-10, 0, 10, 20]),
+        (5, 5, [4.5, 4.75, 5, 5.25, 5.5]),
+        (0, 0, [-0.5, -0.25, 0, 0.25, 0.5]),
+    ],
+)
+def test_ticks_are_round_numbers(low: float, high: float, ticks: list[float]) -> None:
+    assert charts.nice_ticks(low, high) == pytest.approx(ticks)
+
+
+@given(finite, finite)
+def test_ticks_span_the_values_and_are_few(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    ticks = charts.nice_ticks(low, high)
+
+    slack = 1e-6 * max(abs(low), abs(high), 1e-9)
+    assert ticks[0] <= low + slack
+    assert ticks[-1] >= high - slack
+    assert 2 <= len(ticks) <= 8
+
+
+@given(st.lists(st.tuples(finite, finite), min_size=1, max_size=2000), st.integers(2, 50))
+def test_thinning_keeps_the_extremes(given_points: list[charts.Point], limit: int) -> None:
+    kept = charts.thin(given_points, limit)
+
+    assert len(kept) <= max(limit, 2)
+    heights = [height for _, height in given_points]
+    assert {max(heights), min(heights)} <= {height for _, height in kept}
+
+
+@given(st.lists(st.lists(st.tuples(anything, anything), max_size=30), max_size=3), st.booleans())
+def test_lines_stay_inside_whatever_comes(several: list[list[charts.Point]], log: bool) -> None:
+    chart = charts.lines("Loss", [Series(str(n), one) for n, one in enumerate(several)], log=log)
+
+    for line in chart.lines:
+        numbers = [float(number) for number in re.findall(r"-?[\d.]+(?:e[-+]?\d+)?", line.path)]
+        assert all(-0.1 <= number <= charts.BOX + 0.1 for number in numbers)
+        assert "nan" not in line.path
+        assert "inf" not in line.path
+    assert all(-0.1 <= tick.at <= 100.1 for tick in (*chart.x_ticks, *chart.y_ticks))
+    assert sum(map(len, several)) == chart.dropped + sum(
+        len([p for p in one if all(map(charts.drawable, p)) and (p[1] > 1 / charts.HUGE or not log)]) for one in several
+    )
+
+
+def test_a_diverged_loss_is_said_and_the_rest_drawn() -> None:
+    chart = charts.lines("Loss", [Series("train", [(1, 2.0), (2, 1.5), (3, math.nan), (4, math.inf)])])
+
+    assert (chart.dropped, chart.empty) == (2, False)
+    assert chart.label == "Loss: last values train 1.5"
+
+
+def test_nothing_yet_is_no_chart() -> None:
+    chart = charts.lines("Loss", [Series("train", [])])
+
+    assert chart.empty
+    assert chart.label == "Loss: no values yet"
+
+
+def test_a_long_line_is_small() -> None:
+    chart = charts.lines("Loss", [Series("train", [(n, math.sin(n)) for n in range(20_000)])])
+
+    assert len(chart.lines[0].points) <= charts.THIN
+    assert len(chart.lines[0].path) < 6000
+
+
+def test_a_log_axis_gives_each_factor_the_same_height() -> None:
+    chart = charts.lines("Loss", [Series("train", [(0, 10.0), (1, 1.0), (2, 0.1)])], log=True)
+
+    heights = [tick.at for tick in chart.y_ticks if tick.text in {"10", "1", "0.1"}]
+    assert heights == pytest.approx([100, 50, 0])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (1500, "1,500"), (0.25, "0.25"), (-3.0, "\N{MINUS SIGN}3"), (2e-5, "2e-05"), (1.0, "1"), (12.5, "12.5")],
+)
+def test_numbers_are_short(value: float, text: str) -> None:
+    assert charts.short(value) == text
+
+
+# -------------------------------------------------------------------------------------------------------- intervals
+
+
+def test_arms_lie_where_their_values_are() -> None:
+    chart = charts.intervals("Arms", [Arm("zero-shot", 0.3, 0.25, 0.36), Arm("later", None)], target=0.9)
+
+    first, later = chart.strips
+    assert (first.at, first.start, first.end) == (30, 25, 36)
+    assert (later.at, later.start, later.end) == (None, None, None)
+    assert chart.target == charts.Tick(90, "90.0%")
+    assert chart.label == "Arms: 1 values, highest zero-shot with 30.0%; target 90.0%"
+
+
+def test_differences_lie_around_nothing() -> None:
+    chart = charts.intervals("Difference", [Arm("adapter", 0.05, -0.01, 0.11)], difference=True)
+
+    assert chart.zero == 50
+    assert chart.strips[0].at is not None
+    assert chart.strips[0].at > 50 > (chart.strips[0].start or 100)
+    assert charts.share_text(-0.01, difference=True) == "\N{MINUS SIGN}1.0"
+
+
+@given(anything, anything, anything, st.booleans())
+def test_no_interval_leaves_its_strip(value: float, low: float, high: float, difference: bool) -> None:
+    chart = charts.intervals("Arms", [Arm("one", value, low, high)], target=value, difference=difference)
+
+    for place in (chart.strips[0].at, chart.strips[0].start, chart.strips[0].end, chart.zero):
+        assert place is None or 0 <= place <= 100
+    assert chart.label
+
+
+# ------------------------------------------------------------------------------------------------------------- bars
+
+
+def test_what_is_taken_away_hangs_where_the_last_one_ended() -> None:
+    parts = [
+        Part("Read", 1000),
+        Part("Faults", 100, removed=True),
+        Part("Twins", 400, removed=True),
+        Part("Usable", 500),
+    ]
+
+    placed = [(bar.start, bar.width) for bar in charts.waterfall("Rows", parts).bars]
+
+    assert placed == [(0, 100), (90, 10), (50, 40), (0, 50)]
+
+
+def test_values_below_nothing_grow_to_the_left() -> None:
+    chart = charts.bars("Scores", [Part("tune", 17), Part("rag", -17), Part("none", 0)])
+
+    assert [(bar.start, bar.width) for bar in chart.bars] == [(50, 50), (0, 50), (50, 0)]
+    assert chart.signed
+
+
+@given(st.lists(st.tuples(anything, st.booleans()), max_size=8))
+def test_no_bar_leaves_its_place(values: list[tuple[float, bool]]) -> None:
+    parts = [Part(str(n), value, removed) for n, (value, removed) in enumerate(values)]
+
+    for chart in (charts.bars("x", parts), charts.waterfall("x", [p for p in parts if not p.removed])):
+        for bar in chart.bars:
+            assert bar.start >= 0
+            assert bar.width >= 0
+            assert bar.start + bar.width <= 100.5
