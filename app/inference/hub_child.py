@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     _say("fetch", f"Fetching {name} from the hub.")
     try:
         fetch(name, Path(target))
-    except Exception as error:  # whatever the library raises has to become a sentence
+    except Exception as error:  # noqa: BLE001 - whatever the library raises has to become a sentence
         _say(
             "failed",
             f"{name} could not be fetched from the hub: {type(error).__name__}. Check the name and the network.",
