@@ -266,7 +266,7 @@ def _numbers(case: Case, policy: Policy) -> Iterator[dict[str, Any]]:
         yield {"test_human_checked": True}
     if measured.contradiction_rate is not None:
         limit = policy.limit("contradiction_rate")
-        yield {"contradiction_rate": limit + 0.01 if measured.contradiction_rate <= limit else limit}
+        yield {"contradiction_rate": round(limit + 0.01, 4) if measured.contradiction_rate <= limit else limit}
     if measured.oracle_gain is not None:
         limit = policy.limit("oracle_gain")
         yield {"oracle_gain": limit if measured.oracle_gain < limit else round(limit - 0.01, 4)}

@@ -143,6 +143,20 @@ def tallied(answers: Sequence[Scored], *, binary: bool, seed: int) -> dict[str, 
     return found
 
 
+def pace(moments: Sequence[tuple[int, float, float]]) -> float | None:
+    """Seconds from one answer to the next; moments are (attempt, when it came, how long it took), times in seconds.
+
+    Attempts are counted apart, so a pause between a crash and the next attempt is nobody's time. The time an answer
+    took itself does not do: several are under way at once.
+    """
+    spans, number = 0.0, 0
+    for attempt in {moment[0] for moment in moments}:
+        mine = [moment for moment in moments if moment[0] == attempt]
+        spans += max(came for _, came, _ in mine) - min(came - took for _, came, took in mine)
+        number += len(mine)
+    return spans / number if number and spans > 0 else None
+
+
 def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
 

@@ -6,7 +6,6 @@ did best on the dev rows, after all arms are through.
 """
 
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -33,7 +32,6 @@ from app.jobs.claims import Claim, Failed
 FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
 FLUSH_ROWS = 32
 HOPELESS = 20  # rows from the start of an arm that all failed: nobody needs the same error 400 times
-RATE_OVER = 60.0  # seconds that the shown rate looks back
 
 
 def measure(claim: Claim) -> None:
@@ -310,24 +308,28 @@ class _Outbox:
 
 @dataclass
 class _Meter:
-    """Counts answers and says how fast they come; the rate looks back a minute, so that it follows what happens."""
+    """Counts answers and says how fast they come.
+
+    The rate is that of the whole arm so far: answers that come in batches, and the wait for the first of them, count
+    as what they are.
+    """
 
     claim: Claim
     total: int
     done: int = 0
     stage: str = ""
-    moments: deque[float] = field(default_factory=deque)
+    in_stage: int = 0
+    since: float = 0.0
 
     def begin(self, stage: str) -> None:
         self.stage = stage
-        self.moments.clear()
+        self.in_stage = 0
+        self.since = time.monotonic()
         self.tell(now=True)
 
     def count(self) -> None:
         self.done += 1
-        self.moments.append(time.monotonic())
-        while self.moments and self.moments[-1] - self.moments[0] > RATE_OVER:
-            self.moments.popleft()
+        self.in_stage += 1
         self.tell()
 
     def tell(self, *, now: bool = False) -> None:
@@ -337,9 +339,8 @@ class _Meter:
             "total": max(self.total, self.done),
             "unit": "answers",
         }
-        span = self.moments[-1] - self.moments[0] if len(self.moments) > 4 else 0.0
-        if span > 0:
-            rate = (len(self.moments) - 1) / span
+        if self.in_stage >= 4:
+            rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
             said |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}
         self.claim.report(said, now=now)
 
@@ -360,6 +361,8 @@ def _conclude(claim: Claim, arm_id: int, split: str, expected: int, generator: G
         ]
         found = arms.tallied(scored, binary=metrics.get(arm.baseline.metric).binary, seed=arm.baseline.seed)
         found["at"] = utcnow().isoformat()
+        if arm.family != "trivial":
+            found["pace"] = arms.pace([(row.attempt, row.created_at.timestamp(), row.seconds) for row in rows])
         if isinstance(generator, Endpoint) and generator.reported:
             found["reported"] = sorted(generator.reported)
         if split == "dev":

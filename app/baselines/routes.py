@@ -56,7 +56,7 @@ def estimate_measure(request: Request, assessment_id: int, app: App, me: Me, typ
         except Invalid as refusal:
             return _measure(request, app, db, assessment_id, status=422, typed=typed, refusal=refusal)
         if wants_fragment(request):
-            estimate = service.estimate(db, assessment_id, order, concurrency=_at_once(app, db, order))
+            estimate = service.estimate(db, assessment_id, order)
             return Response(render(request, "baselines/_estimate.html", estimate=estimate), media_type="text/html")
         return _measure(request, app, db, assessment_id, typed=typed)
 
@@ -213,12 +213,6 @@ def _order(typed: dict[str, str]) -> Order:
     return order
 
 
-def _at_once(app: App, db: Db, order: Order) -> int:
-    """Calls in flight at once with this model; a local one answers one after the other as far as time goes."""
-    model = next((row for row in model_store.usable(db) if row.id == order.model_id), None)
-    return app.settings.endpoint_concurrency if model and model.kind == "endpoint" else 1
-
-
 def _typed(baseline: BaselineRow | None) -> dict[str, str]:
     """What the form begins with: the last measurement's settings, or the usual ones."""
     if baseline is None:
@@ -255,7 +249,7 @@ def _measure(
     given.setdefault("model_id", str(usable[0].id) if usable else "0")
     try:
         order = _order(given)
-        estimate = service.estimate(db, assessment_id, order, concurrency=_at_once(app, db, order))
+        estimate = service.estimate(db, assessment_id, order)
     except Invalid:
         estimate = None
     dataset = dataset_store.current(db, assessment_id)

@@ -36,6 +36,7 @@ INSTRUCTIONS_LIMIT = 20_000
 ROWS_LEAST = 20  # a smaller sample says nothing
 SHOTS_MOST = 20
 TOKENS_MOST = 4096
+PATTERN_COVERAGE = 0.9  # least share of wanted answers in which a pattern has to find anything
 BUNDLED_READS, BUNDLED_WRITES = 500.0, 30.0  # tokens a second on one ordinary core, until it has been timed here
 CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
 
@@ -115,7 +116,7 @@ def hindrances(session: Session, assessment: AssessmentRow) -> list[str]:
     return found
 
 
-def plan(session: Session, assessment_id: int, order: Order, *, concurrency: int = 1) -> Plan:
+def plan(session: Session, assessment_id: int, order: Order) -> Plan:
     """Check an order and say what it will cost.
 
     Raises:
@@ -139,15 +140,11 @@ def plan(session: Session, assessment_id: int, order: Order, *, concurrency: int
     model = _usable(session, order, faults)
     examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
     if "pattern" in options:
-        covered = metrics.pattern_coverage(options["pattern"], [example.target for example in examples["dev"]])
-        if not covered:
-            faults.append(
-                FieldError("#/metric_options/pattern", "It finds nothing in any wanted answer of the dev rows.")
-            )
+        faults += _pattern_faults(options["pattern"], [example.target for example in examples["dev"]])
     if faults or model is None:
         raise Invalid("The measurement cannot start like this.", faults)
     planned = arms.plan(order.k_random, order.k_nearest, dataset.seed, [row.target for row in examples["train"]])
-    costs = _estimate(session, order, planned, examples, concurrency)
+    costs = _estimate(session, order, planned, examples)
     return Plan(assessment, dataset, model, metric, options, target, planned, costs)
 
 
@@ -173,6 +170,21 @@ def _faults(order: Order) -> list[FieldError]:
     return found
 
 
+def _pattern_faults(pattern: str, targets: Sequence[str]) -> list[FieldError]:
+    """Where an expression finds nothing in the wanted answer, any text without a finding would count as right."""
+    covered = metrics.pattern_coverage(pattern, targets)
+    if covered >= PATTERN_COVERAGE:
+        return []
+    return [
+        FieldError(
+            "#/metric_options/pattern",
+            f"It finds something in only {covered:.0%} of the wanted dev answers. In the others any answer without a "
+            f"finding would count as right. Make it match in at least {PATTERN_COVERAGE:.0%}, for example by adding "
+            "what every answer has to begin with.",
+        )
+    ]
+
+
 def _usable(session: Session, order: Order, faults: list[FieldError]) -> ModelRow | None:
     model = next((row for row in model_store.usable(session) if row.id == order.model_id), None)
     if model is None:
@@ -184,18 +196,18 @@ def _usable(session: Session, order: Order, faults: list[FieldError]) -> ModelRo
     return model
 
 
-def estimate(session: Session, assessment_id: int, order: Order, *, concurrency: int = 1) -> Estimate | None:
+def estimate(session: Session, assessment_id: int, order: Order) -> Estimate | None:
     """Calls, tokens, time and money of an order, right or not; None while there is nothing to measure on."""
     dataset = dataset_store.current(session, assessment_id)
     if dataset is None:
         return None
     examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
     planned = arms.plan(order.k_random, order.k_nearest, dataset.seed, [row.target for row in examples["train"]])
-    return _estimate(session, order, planned, examples, concurrency)
+    return _estimate(session, order, planned, examples)
 
 
 def _estimate(
-    session: Session, order: Order, planned: Sequence[Arm], examples: Mapping[str, Sequence[Any]], concurrency: int
+    session: Session, order: Order, planned: Sequence[Arm], examples: Mapping[str, Sequence[Any]]
 ) -> Estimate:
     """Calls, tokens, time and money, from the texts and from how long this model took so far."""
     dev = min(len(examples["dev"]), order.dev_rows or len(examples["dev"]))
@@ -209,8 +221,8 @@ def _estimate(
     per_call = [len(order.instructions) + question + k * (question + answer) for k in shots]
     prompt = (sum(per_call) * dev + max(per_call) * test) / CHARACTERS_PER_TOKEN
     completion = calls * min(float(order.max_tokens), max(1.0, answer / CHARACTERS_PER_TOKEN))
-    pace = store.mean_seconds(session, order.model_id)
-    seconds = calls * pace / concurrency if pace is not None else None
+    pace = store.pace(session, order.model_id)
+    seconds = calls * pace if pace is not None else None
     if seconds is None and (row := model_store.bundled(session)) and row.id == order.model_id:
         seconds = prompt / BUNDLED_READS + completion / BUNDLED_WRITES
     cost = None

@@ -193,11 +193,18 @@ def answers_sha256(session: Session, baseline_id: int) -> str:
     return digest.hexdigest()
 
 
-def mean_seconds(session: Session, model_id: int) -> float | None:
-    """Seconds per answer on this model so far, over all that was measured; None when it has never been asked."""
-    return session.scalar(
-        select(func.avg(AnswerRow.seconds))
-        .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
-        .join(BaselineRow, BaselineRow.id == ArmRow.baseline_id)
-        .where(BaselineRow.model_id == model_id, ArmRow.family != "trivial", AnswerRow.status == "ok")
-    )
+def pace(session: Session, model_id: int) -> float | None:
+    """Seconds from one answer to the next on this model, in what was measured last; None when it was never asked."""
+    found = [
+        value
+        for row in session.scalars(
+            select(ArmRow)
+            .join(BaselineRow, BaselineRow.id == ArmRow.baseline_id)
+            .where(BaselineRow.model_id == model_id, ArmRow.family != "trivial")
+            .order_by(ArmRow.id.desc())
+            .limit(6)
+        )
+        for result in (row.dev, row.test)
+        if result and (value := result.get("pace"))
+    ]
+    return sum(found) / len(found) if found else None

@@ -14,7 +14,7 @@ How: the grams are thinned by one fixed draw a gram, with its weight as the chan
 estimates the weighted similarity (rensa: 15 microseconds a row of 100 grams; datasketch took 197). 25 bands of 4 give
 candidates, and the weighted Jaccard itself decides each. Groups are joined by union-find. Cost grows about linearly
 with rows: each row is compared with at most a handful of its band neighbours. Memory: 100 bytes a row for the bands,
-48 MiB for the weights.
+at most 48 MiB for the weights.
 """
 
 import re
@@ -35,7 +35,8 @@ ASKED_ALIKE = 0.6  # of the questions alone, when the answers speak too
 
 GRAM = 5
 BANDS, BAND = 25, 4
-_SLOTS = 1 << 22  # counters for how many rows share a gram; grams that fall on one counter look a little more common
+# Counters for how many rows share a gram, by the number of rows; grams on one counter look a little more common.
+_SLOTS_A_ROW, _LEAST_SLOTS, _MOST_SLOTS = 512, 1 << 16, 1 << 22
 _BATCH = 2048
 _CACHED = 256  # rows whose grams are kept for the next comparison; the longest have 24,000
 _NEIGHBOURS = 6  # representatives of a band's bucket that a row is compared with
@@ -181,6 +182,8 @@ class _Search:
         self.parent: dict[int, int] = {}
         self.refused: set[int] = set()
         self.cache: OrderedDict[int, _Row] = OrderedDict()
+        wanted = min(max(len(unique) * _SLOTS_A_ROW, _LEAST_SLOTS), _MOST_SLOTS)
+        self.mask = np.uint64((1 << (wanted - 1).bit_length()) - 1)  # one less than a power of two
         self.weights = np.ones(1, dtype=np.float32)
         self.near: list[Twin] = []
         self.clashes: list[Twin] = []
@@ -212,11 +215,10 @@ class _Search:
         return mine, _grams(normal(answered)) ^ _ANSWER_SIDE
 
     def _weigh(self) -> npt.NDArray[np.float32]:
-        counts = np.zeros(_SLOTS, dtype=np.uint32)
-        mask = np.uint64(_SLOTS - 1)
+        counts = np.zeros(int(self.mask) + 1, dtype=np.uint32)
         for done, index in enumerate(self.unique):
             for hashes in self._both(index):
-                counts[hashes & mask] += 1
+                counts[hashes & self.mask] += 1
             if done % _BATCH == 0:
                 self.tick(done, self.work)
         rows = len(self.unique)
@@ -225,7 +227,7 @@ class _Search:
         return found
 
     def _weight(self, hashes: Hashes) -> npt.NDArray[np.float32]:
-        found: npt.NDArray[np.float32] = self.weights[hashes & np.uint64(_SLOTS - 1)]
+        found: npt.NDArray[np.float32] = self.weights[hashes & self.mask]
         return found
 
     def _thinned(self, hashes: Hashes) -> Hashes:

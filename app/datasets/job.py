@@ -22,6 +22,7 @@ from app.datasets.splitting import Entry, Split
 from app.jobs.claims import Claim
 
 BATCH = 1000
+SHOWN = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 CHUNK = 1 << 20
 
 
@@ -50,7 +51,7 @@ def _check(claim: Claim, folder: Path) -> None:
         upload = stack.enter_context(claim.blobs.open(file))
         own_test = stack.enter_context(claim.blobs.open(test)) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
-        found = quality.check(upload, rows, seed=seed, own_test=own_test, kept=kept, tick=progress.tick)
+        found = quality.check(upload, rows, seed=seed, own_test=own_test, kept=kept, tick=progress.tick, shown=SHOWN)
         _keep(claim, found, folder, progress, seed)
 
 

@@ -32,7 +32,7 @@ from app.datasets.reading import Reading, read
 from app.datasets.rows import Rows
 from app.datasets.splitting import Split
 
-SHOWN = 500  # messages, pairs and lines kept in the report; the rows themselves are all in the table
+SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
 
 LABEL_LENGTH = 60  # characters; a label is a name, not a sentence
@@ -118,6 +118,7 @@ class Check:
 class Notes:
     """Messages as they come, with a bound on how many are kept."""
 
+    shown: int
     kept: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lines: set[int] = field(default_factory=set)
@@ -129,7 +130,7 @@ class Notes:
         if fault.line is not None and fault.level != "note" and len(self.lines) < 100_000 and file == 0:
             self.lines.add(fault.line)
         # Words about the file as a whole are never crowded out by words about lines.
-        if fault.line is None or len(self.kept) < SHOWN:
+        if fault.line is None or len(self.kept) < self.shown:
             entry = {"line": fault.line, "field": fault.field, "text": fault.text, "level": fault.level, "file": file}
             self.kept.append(entry)
 
@@ -155,13 +156,15 @@ def check(
     own_test: BinaryIO | None = None,
     kept: Mapping[int, Split] | None = None,
     tick: Tick = silent,
+    shown: int = SHOWN,
 ) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
     rows: an empty working file. kept: the split of the version before, by key of input. tick: told the stage in
-    words, with rows done and in all (0 where that is not known yet); may raise to stop.
+    words, with rows done and in all (0 where that is not known yet); may raise to stop. shown: how many messages and
+    pairs of each kind the report holds.
     """
-    notes = Notes()
+    notes = Notes(shown)
     readings = [_gather(upload, rows, 0, notes, tick)]
     if own_test is not None:
         readings.append(_gather(own_test, rows, 1, notes, tick))
@@ -426,12 +429,18 @@ def _report(
         "messages": notes.kept,
         "message_counts": dict(notes.counts),
         "waterfall": steps,
-        "duplicates": _pairs(outcome, Status.DUPLICATE),
-        "near_duplicates": _pairs(outcome, Status.NEAR_DUPLICATE),
-        "contradictions": [_contradiction(rows, twin) for twin in found.contradictions[:SHOWN]],
+        "duplicates": _pairs(outcome, Status.DUPLICATE, notes.shown),
+        "near_duplicates": _pairs(outcome, Status.NEAR_DUPLICATE, notes.shown),
+        "contradictions": [_contradiction(rows, twin) for twin in found.contradictions[: notes.shown]],
         "leaks": [
-            {"line": rows.lines[t.later], "of_line": rows.lines[t.earlier], "similarity": t.similarity}
-            for t in sorted(found.leaks, key=lambda t: t.later)[:SHOWN]
+            {
+                "line": rows.lines[t.later],
+                "of_line": rows.lines[t.earlier],
+                "similarity": t.similarity,
+                "text": _excerpt(rows, t.later),
+                "of_text": _excerpt(rows, t.earlier),
+            }
+            for t in sorted(found.leaks, key=lambda t: t.later)[: notes.shown]
         ],
         "counts": {
             **{status.value: repeats[status] for status in Status},
@@ -561,11 +570,11 @@ def _samples(rows: Rows) -> list[dict[str, Any]]:
     ]
 
 
-def _pairs(outcome: Check, status: Status) -> list[dict[str, Any]]:
+def _pairs(outcome: Check, status: Status, shown: int) -> list[dict[str, Any]]:
     rows = outcome.rows
     found: list[dict[str, Any]] = []
     for index, one in enumerate(outcome.status):
-        if one is status and len(found) < SHOWN:
+        if one is status and len(found) < shown:
             other, similarity = outcome.twin[index]
             found.append(
                 {
@@ -574,6 +583,8 @@ def _pairs(outcome: Check, status: Status) -> list[dict[str, Any]]:
                     "similarity": similarity,
                     "text": _excerpt(rows, index),
                     "of_text": _excerpt(rows, other),
+                    "answer": rows[index].target[:200],
+                    "of_answer": rows[other].target[:200],
                     "file": rows.files[index],
                 }
             )

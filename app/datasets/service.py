@@ -32,7 +32,8 @@ def upload(
 ) -> DatasetRow:
     """Take stored files as the next version and put its check in line, both or neither.
 
-    human_checked: the uploader's word on the test rows; None when nothing was said, which a later version inherits.
+    human_checked: the uploader's word on the test rows, None when nothing was said. It is not taken over from the
+    version before: that word was about other rows.
 
     Raises:
         NotFound: there is no such assessment.
@@ -50,7 +51,7 @@ def upload(
         blob_sha256=file.sha256,
         test_filename=display_name(test_filename) if test else "",
         test_blob_sha256=test.sha256 if test else None,
-        human_checked=human_checked if human_checked is not None or last is None else last.human_checked,
+        human_checked=human_checked,
         uploaded_by=by.id,
         uploaded_at=utcnow(),
     )

@@ -40,11 +40,12 @@ FAILURES_NEEDED = 30  # gate G9
 
 @dataclass
 class Walk:
-    """One attempt at the way through. `words` name the step that is being done."""
+    """One attempt at the way through. `words` name the step that is being done; rows come from `packages`."""
 
     claim: Claim
     number: int = 0
     words: str = ""
+    packages: Sequence[str] = pairs.PACKAGES
 
     @property
     def assessment_id(self) -> int:
@@ -122,7 +123,7 @@ def _upload(walk: Walk) -> None:
     if there is not None:
         return
     found: list[pairs.Pair] = []
-    for package in pairs.PACKAGES:
+    for package in walk.packages:
         walk.say({"stage": f"reading {package}", "done": len(found), "unit": "docstrings"})
         found += pairs.of_package(package)
     walk.say({"stage": "leaving out what asks nearly the same"})

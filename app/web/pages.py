@@ -19,6 +19,7 @@ from fastapi.routing import iter_route_contexts
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from starlette.routing import NoMatchFound
 
+from app.db import reading
 from app.web import charts
 from app.web.context import AppContext, Step
 from app.web.files import Files
@@ -226,7 +227,11 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
     context: AppContext = request.app.state.context
 
     def steps(assessment: Any) -> Sequence[Step]:
-        return context.steps(request.state.db, assessment)
+        opened = getattr(request.state, "db", None)
+        if opened is not None:
+            return context.steps(opened, assessment)
+        with reading(context.engine) as session:  # the route needed none of its own
+            return context.steps(session, assessment)
 
     me = getattr(request.state, "me", None)
     names = {

@@ -17,6 +17,7 @@ from app.settings import Settings
 from app.web import problems
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LONGEST_ID = 18  # digits; a longer number is no id of anything, and more than a database takes for one
 BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
 
 # Scripts and styles only from here, no plugin, no frame; a form can only be sent to us.
@@ -91,6 +92,8 @@ class Guard:
             return 400, "This server does not answer to that host name. The setting TUNEGATE_PUBLIC_URL names it."
         if scope["method"] not in SAFE and not self._own(headers):
             return 403, "This request came from another site. Open the page here and try again."
+        if any(part.isdigit() and len(part) > LONGEST_ID for part in scope["path"].split("/")):
+            return 404, "There is nothing at this address."
         return None
 
     def _own(self, headers: Headers) -> bool:

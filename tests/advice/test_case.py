@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.advice.case import NOBODY, NotACase, parse
+from app.advice.case import ANSWER_KEYS, MEASURED_KEYS, NOBODY, NotACase, parse
+from app.advice.verdict import advise
 from tests.advice.golden import USUAL, case
 
 
@@ -50,7 +53,6 @@ def faults(data: object) -> list[str]:
         ({"measured": {"failure_causes": {"luck": 3}}}, "There is no key measured.failure_causes.luck;"),
         ({"measured": {"failure_causes": {"facts": -3}}}, "measured.failure_causes.facts must be a whole number"),
         ({"measured": {"baseline": {"arms": ["two_shot"]}}}, "An entry of measured.baseline.arms must be one of"),
-        ({"measured": {"baseline": {"arms": ["rag"], "best_arm": "schema"}}}, "not among measured.baseline.arms."),
         ({"measured": {"baseline": {"passed": 5, "total": 4}}}, "measured.baseline.passed is 5, more than"),
         (
             {"measured": {"baseline": {"passed": 5}}},
@@ -106,3 +108,44 @@ def test_a_main_goal_alone_is_a_goal() -> None:
 
 def test_values_that_disagree_across_questions_are_not_faults() -> None:
     parse(case({"examples_declared": 5000, "recurrence": "once"}, {"usable_examples": 9000, "uploaded_examples": 10}))
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["unknown", "style"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+KEYS = st.sampled_from([*ANSWER_KEYS, *MEASURED_KEYS, "arms", "passed", "total", "score", "low", "high", "behaviour"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    JSON
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "answers": st.dictionaries(KEYS, JSON, max_size=5),
+            "measured": st.dictionaries(KEYS, JSON | st.dictionaries(KEYS, JSON, max_size=5), max_size=5),
+        },
+    )
+)
+def test_anything_is_a_case_or_is_refused(data: Any) -> None:
+    found = []
+    try:
+        advise(parse(data))
+    except NotACase as refusal:
+        found = refusal.faults or ["a refusal without a reason"]
+
+    assert all(fault.endswith((".", "…")) for fault in found)
+
+
+def test_the_best_arm_was_run() -> None:
+    baseline = parse({"measured": {"baseline": {"arms": ["rag"], "best_arm": "schema"}}}).measured.baseline
+
+    assert baseline is not None
+    assert baseline.arms == ("rag", "schema")

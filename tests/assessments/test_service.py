@@ -13,8 +13,9 @@ from app.assessments.service import Clash, Details, Page
 from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.audit.tables import EntryRow
-from app.db import utcnow, writing
+from app.db import make_engine, reading, utcnow, writing
 from app.errors import Conflict, Invalid, NotFound
+from app.settings import Settings
 from app.users.tables import UserRow
 from tests.factories import Make
 
@@ -243,3 +244,18 @@ def test_contributions_of_two_sessions_both_count(engine: Engine, make: Make) ->
         made = session.get(ContributionRow, (row.id, me.id))
         assert made is not None
         assert made.what == "data, version 2"
+
+
+def test_saving_and_finding_on_both_databases(either: Settings) -> None:
+    engine = make_engine(either.url)
+    make = Make(engine, either)
+    row, me = make.assessment(title="50% café"), make.author()
+    with writing(engine) as session:
+        save(session, row, "upkeep", {"owner": "Équipe", "stakes": "high"}, me)
+        service.copy(session, row.id, me)
+    with reading(engine) as session:
+        found, total = store.page(session, Wanted("50% CAFÉ" if "postgresql" in either.url else "50%", me.id), 1, 20)
+        assert total == 2
+        assert {one.answers["owner"] for one in found} == {"Équipe"}
+        assert [one.id for one in store.before(session, Wanted(), found[0].id, 5)] == [row.id]
+    engine.dispose()

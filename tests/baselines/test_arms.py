@@ -116,3 +116,10 @@ def test_a_graded_result_keeps_its_spread() -> None:
     assert found["spread"] == pytest.approx(0.2)
     assert "passed" not in found
     assert arms.tallied([], binary=True, seed=1)["score"] == 0
+
+
+def test_pace_counts_attempts_apart_and_answers_that_overlap_together() -> None:
+    moments = [(1, 10.0, 5.0), (1, 11.0, 5.0), (1, 12.0, 5.0), (1, 13.0, 5.0), (2, 500.0, 2.0), (2, 502.0, 2.0)]
+
+    assert arms.pace(moments) == pytest.approx((8 + 4) / 6)
+    assert arms.pace([]) is None

@@ -119,6 +119,29 @@ def test_a_form_that_cannot_be_used_comes_back_as_it_was(
         assert store.current(session, case.assessment.id) is None
 
 
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("", "Fill in"),
+        ("(", "not a regular expression"),
+        ("label-[1-4]$", "any answer without a finding would count as right"),
+        (r"label-\d+", ""),
+    ],
+)
+def test_a_pattern_has_to_find_something_in_what_is_wanted(
+    page: TestClient, case: Case, engine: Engine, pattern: str, reason: str
+) -> None:
+    with writing(engine) as session:
+        assessment = session.get_one(AssessmentRow, case.assessment.id)
+        assessment.answers = {**assessment.answers, "metric": "pattern"}
+
+    form = {**FORM, "model_id": str(case.model.id), "option_pattern": pattern}
+    answered = page.post(url(case), data=form)
+
+    assert answered.status_code == (422 if reason else 303)
+    assert reason in answered.text
+
+
 def test_nothing_starts_before_the_target_is_set_and_the_split_is_frozen(
     page: TestClient, case: Case, engine: Engine
 ) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app import schema
+from app.advice.questions import SECTIONS
 from app.db import make_engine, utcnow, writing
 from app.settings import Settings
 from app.users import service as users
@@ -102,7 +103,7 @@ def an_app(folder: Path) -> Iterator[list[Page]]:
         yield [
             Page("home", port, "/", cookie),
             Page("dossier", port, dossier, cookie),
-            Page("questionnaire", port, f"{dossier}/describe/task", cookie),
+            Page("questionnaire", port, f"{dossier}/describe/{SECTIONS[0].slug}", cookie),
         ]
     finally:
         process.stop()

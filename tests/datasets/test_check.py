@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -23,76 +22,10 @@ from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.conftest import Process, until
+from tests.datasets.examples import pairs
 from tests.factories import Make
 
 Upload = Callable[..., DatasetRow]
-
-
-def pairs(number: int, start: int = 0) -> bytes:
-    kinds = ["river", "stone", "cloud", "engine", "paper", "violin", "market", "garden", "window", "castle"]
-    lines = [
-        {
-            "prompt": f"Describe the {kinds[n % 10]} {sha256(str(n).encode()).hexdigest()[:24]}",
-            "completion": f"It is {n}.",
-        }
-        for n in range(start, start + number)
-    ]
-    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-
-
-@pytest.fixture
-def me(make: Make) -> UserRow:
-    return make.author()
-
-
-@pytest.fixture
-def assessment(make: Make, me: UserRow) -> AssessmentRow:
-    return make.assessment(me)
-
-
-@pytest.fixture
-def upload(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: AssessmentRow, me: UserRow) -> Upload:
-    """`upload(data, test=...)` stores and enqueues; nothing is checked yet."""
-
-    def put(data: bytes, test: bytes | None = None, *, checked: bool | None = None) -> DatasetRow:
-        with writing(engine) as session:
-            jobs.bind(session, line)
-            own = None if test is None else blobs.put_bytes(test)
-            return service.upload(
-                session, assessment.id, me, blobs.put_bytes(data), "x.jsonl", test=own, human_checked=checked
-            )
-
-    return put
-
-
-@pytest.fixture
-def claimed(engine: Engine, settings: Settings, line: job_engine.Client, blobs: Blobs) -> Callable[[DatasetRow], Claim]:
-    """A worker's claim on the check of this version, each time with the next attempt."""
-
-    def claim(row: DatasetRow) -> Claim:
-        with writing(engine) as session:
-            found = job_store.latest(session, "check", row.id)
-            assert found is not None
-            attempt = job_store.claim(session, found.id, "test", utcnow())
-            assert attempt is not None
-            return Claim(found.id, row.id, attempt, engine, settings, blobs, line, threading.Event())
-
-    return claim
-
-
-@pytest.fixture
-def checked(engine: Engine, upload: Upload, claimed: Callable[[DatasetRow], Claim]) -> Upload:
-    """`checked(data)` uploads and runs the check here and now."""
-
-    def run(data: bytes, test: bytes | None = None, *, checked: bool | None = None) -> DatasetRow:
-        row = upload(data, test, checked=checked)
-        claim = claimed(row)
-        job.check(claim)
-        with writing(engine) as session:
-            job_store.get(session, claim.job_id).status = Status.DONE
-            return store.get(session, row.id)
-
-    return run
 
 
 def test_a_check_makes_rows_report_and_hashes(checked: Upload, engine: Engine, blobs: Blobs) -> None:

@@ -22,7 +22,7 @@ from app.jobs.tables import JobRow
 from app.main import create_app
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.factories import Make, sign_in
+from tests.factories import sign_in
 
 People = Callable[[UserRow], TestClient]
 
@@ -30,18 +30,8 @@ GOOD = b'{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": "d"}\
 
 
 @pytest.fixture
-def me(make: Make) -> UserRow:
-    return make.author()
-
-
-@pytest.fixture
 def client(people: People, me: UserRow) -> TestClient:
     return people(me)
-
-
-@pytest.fixture
-def assessment(make: Make, me: UserRow) -> AssessmentRow:
-    return make.assessment(me)
 
 
 def test_an_upload_by_form_is_stored_recorded_and_put_in_line(

@@ -189,7 +189,7 @@ def test_the_embedded_model_stays(admin: TestClient, engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["HuggingFaceTB/SmolLM2-135M", "models/x", "../etc", "/etc", "/nowhere/at/all", "", "/tmp/\x00"]
+    "path", ["HuggingFaceTB/SmolLM2-135M", "models/x", "../etc", "/etc", "/nowhere/at/all", "", "/srv/\x00"]
 )
 def test_a_path_that_is_no_model_folder_is_refused(admin: TestClient, path: str) -> None:
     answered = admin.post("/models/folders", data={"name": "Folder", "path": path})

@@ -1,0 +1,78 @@
+"""Uploads that are really checked, without a worker process: the job's body is called here and now."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine
+
+from app.assessments.tables import AssessmentRow
+from app.blobs import Blobs
+from app.datasets import job, service, store
+from app.datasets.tables import DatasetRow
+from app.db import utcnow, writing
+from app.jobs import engine as job_engine
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.claims import Claim
+from app.jobs.tables import Status
+from app.settings import Settings
+from app.users.tables import UserRow
+from tests.factories import Make
+
+Upload = Callable[..., DatasetRow]
+
+
+@pytest.fixture
+def me(make: Make) -> UserRow:
+    return make.author()
+
+
+@pytest.fixture
+def assessment(make: Make, me: UserRow) -> AssessmentRow:
+    return make.assessment(me)
+
+
+@pytest.fixture
+def upload(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: AssessmentRow, me: UserRow) -> Upload:
+    """`upload(data, test=...)` stores and enqueues; nothing is checked yet."""
+
+    def put(data: bytes, test: bytes | None = None, *, checked: bool | None = None) -> DatasetRow:
+        with writing(engine) as session:
+            jobs.bind(session, line)
+            own = None if test is None else blobs.put_bytes(test)
+            return service.upload(
+                session, assessment.id, me, blobs.put_bytes(data), "x.jsonl", test=own, human_checked=checked
+            )
+
+    return put
+
+
+@pytest.fixture
+def claimed(engine: Engine, settings: Settings, line: job_engine.Client, blobs: Blobs) -> Callable[[DatasetRow], Claim]:
+    """A worker's claim on the check of this version, each time with the next attempt."""
+
+    def claim(row: DatasetRow) -> Claim:
+        with writing(engine) as session:
+            found = job_store.latest(session, "check", row.id)
+            assert found is not None
+            attempt = job_store.claim(session, found.id, "test", utcnow())
+            assert attempt is not None
+            return Claim(found.id, row.id, attempt, engine, settings, blobs, line, threading.Event())
+
+    return claim
+
+
+@pytest.fixture
+def checked(engine: Engine, upload: Upload, claimed: Callable[[DatasetRow], Claim]) -> Upload:
+    """`checked(data)` uploads and runs the check here and now."""
+
+    def run(data: bytes, test: bytes | None = None, *, checked: bool | None = None) -> DatasetRow:
+        row = upload(data, test, checked=checked)
+        claim = claimed(row)
+        job.check(claim)
+        with writing(engine) as session:
+            job_store.get(session, claim.job_id).status = Status.DONE
+            return store.get(session, row.id)
+
+    return run

@@ -1,0 +1,212 @@
+"""What people see of their data and do with it: report, rows, freeze, word on the test rows, versions."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, select
+
+from app.assessments.tables import AssessmentRow, ContributionRow
+from app.audit.tables import EntryRow
+from app.datasets import store
+from app.datasets.tables import DatasetRow
+from app.db import reading
+from app.users.tables import UserRow
+from tests.datasets.examples import pairs
+from tests.factories import Make
+
+Upload = Callable[..., DatasetRow]
+
+
+@pytest.fixture
+def client(people: Callable[[UserRow], TestClient], me: UserRow) -> TestClient:
+    return people(me)
+
+
+def text(client: TestClient, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return " ".join(answer.text.split())
+
+
+def test_before_the_first_upload_the_page_says_what_is_wanted(client: TestClient, assessment: AssessmentRow) -> None:
+    page = text(client, f"/assessments/{assessment.id}/data")
+
+    assert "Upload examples" in page
+    assert 'enctype="multipart/form-data"' in page
+
+
+def test_the_report_says_how_many_are_missing(client: TestClient, checked: Upload, assessment: AssessmentRow) -> None:
+    checked(pairs(100) + b"broken\n")
+
+    page = text(client, f"/assessments/{assessment.id}/data")
+
+    assert "70 usable examples besides the test set; training needs 1,000." in page
+    assert "About 930 more" in page or "about 930 more" in page
+    assert "The line is not JSON" in page
+
+
+def test_uploaded_text_is_shown_as_text(client: TestClient, checked: Upload, assessment: AssessmentRow) -> None:
+    nasty = [
+        {
+            "prompt": f"<script>alert({n})</script> {{{{7*7}}}} {n * 7919}",
+            "completion": f"<img src=x onerror=alert({n})>",
+        }
+        for n in range(20)
+    ]
+    row = checked(b"\n".join(json.dumps(one).encode() for one in nasty))
+
+    for address in (f"/assessments/{assessment.id}/data", f"/datasets/{row.id}/rows"):
+        page = text(client, address)
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "{{7*7}}" in page
+
+
+def test_rows_are_paged_and_narrowed(client: TestClient, checked: Upload) -> None:
+    row = checked(pairs(80) + pairs(3))
+
+    everything = text(client, f"/datasets/{row.id}/rows")
+    repeats = text(client, f"/datasets/{row.id}/rows?status=duplicate")
+    last = text(client, f"/datasets/{row.id}/rows?split=train&page=2")
+
+    assert "83 rows" in everything
+    assert "1 of 4" in everything
+    assert "3 rows" in repeats
+    assert "Asks the same as line 1." in repeats
+    assert "44 rows" in last
+    assert "2 of 2" in last
+
+
+def test_freezing_is_one_way_and_recorded(
+    client: TestClient, checked: Upload, assessment: AssessmentRow, engine: Engine, me: UserRow
+) -> None:
+    row = checked(pairs(60))
+
+    first = client.post(f"/datasets/{row.id}/freeze")
+    second = client.post(f"/datasets/{row.id}/freeze")
+
+    assert (first.status_code, second.status_code) == (303, 409)
+    page = text(client, f"/assessments/{assessment.id}/data")
+    assert "Frozen" in page
+    assert "Freeze the split" not in page
+    with reading(engine) as session:
+        assert store.get(session, row.id).frozen_by == me.id
+        acts = session.scalars(select(EntryRow.act)).all()
+    assert acts.count("dataset.freeze") == 1
+
+
+def test_the_word_on_test_rows_is_recorded_and_can_be_taken_back(
+    client: TestClient, checked: Upload, engine: Engine, assessment: AssessmentRow
+) -> None:
+    row = checked(pairs(60))
+
+    client.post(f"/datasets/{row.id}/vouch", data={"human_checked": "true"})
+    with reading(engine) as session:
+        assert store.get(session, row.id).human_checked is True
+    client.post(f"/datasets/{row.id}/vouch", data={})
+
+    with reading(engine) as session:
+        assert store.get(session, row.id).human_checked is False
+        acts = session.scalars(select(EntryRow.act)).all()
+        revision = session.get_one(AssessmentRow, assessment.id).revision
+    assert acts.count("dataset.vouch") == 2
+    assert revision == assessment.revision + 3
+
+
+def test_who_touches_the_data_is_a_contributor(
+    people: Callable[[UserRow], TestClient], make: Make, checked: Upload, engine: Engine, assessment: AssessmentRow
+) -> None:
+    other = make.reviewer()
+    row = checked(pairs(60))
+
+    people(other).post(f"/datasets/{row.id}/freeze")
+
+    with reading(engine) as session:
+        assert session.get(ContributionRow, (assessment.id, other.id)) is not None
+
+
+@pytest.mark.parametrize("address", ["", "/rows", "/export"])
+def test_a_stranger_sees_no_data(web: TestClient, checked: Upload, address: str) -> None:
+    row = checked(pairs(20))
+
+    assert web.get(f"/datasets/{row.id}{address}").status_code in (302, 303, 401)
+    assert web.get(f"/api/v1/datasets/{row.id}{address}").status_code == 401
+    assert web.post(f"/datasets/{row.id}/freeze").status_code in (302, 303, 401, 403)
+
+
+def test_an_older_version_stays_readable(client: TestClient, checked: Upload) -> None:
+    old = checked(pairs(60))
+    new = checked(pairs(90))
+
+    page = text(client, f"/datasets/{old.id}")
+
+    assert "This is an older version." in page
+    assert f'href="/datasets/{new.id}"' in page
+    assert "42 usable" in page
+
+
+def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, checked: Upload) -> None:
+    good = checked(pairs(60))
+    checked(b"nonsense\n")
+
+    page = text(client, f"/assessments/{good.assessment_id}/data")
+
+    assert "could not be used and replaces nothing" in page
+    assert "Version 1" in page
+
+
+def test_the_api_gives_report_rows_and_export(client: TestClient, checked: Upload) -> None:
+    row = checked(pairs(60) + pairs(2))
+
+    found = client.get(f"/api/v1/datasets/{row.id}").json()
+    first = client.get(f"/api/v1/datasets/{row.id}/rows?limit=40").json()
+    rest = client.get(f"/api/v1/datasets/{row.id}/rows?limit=40&after={first['data'][-1]['id']}").json()
+    export = client.get(f"/api/v1/datasets/{row.id}/export")
+
+    assert found["rows"] == {"train": 33, "dev": 9, "test": 18, "usable": 42}
+    assert found["report"]["verdict"] == "accept"
+    assert (len(first["data"]), first["has_more"], len(rest["data"]), rest["has_more"]) == (40, True, 22, False)
+    assert {one["status"] for one in rest["data"]} == {"usable", "duplicate"}
+    assert export.headers["content-disposition"].startswith("attachment")
+    assert len(export.text.splitlines()) == 60
+
+
+def test_the_api_freezes_vouches_and_says_what_stands_against_it(client: TestClient, checked: Upload) -> None:
+    row = checked(pairs(60))
+
+    frozen = client.post(f"/api/v1/datasets/{row.id}/freeze").json()
+    again = client.post(f"/api/v1/datasets/{row.id}/freeze")
+    word = client.patch(f"/api/v1/datasets/{row.id}", json={"human_checked": True}).json()
+
+    assert frozen["frozen_at"]
+    assert (again.status_code, again.json()["detail"]) == (409, "The split is frozen already.")
+    assert word["human_checked"] is True
+    assert client.post(f"/api/v1/datasets/{row.id}/check").status_code == 409
+    assert client.get("/api/v1/datasets/999999").status_code == 404
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_no_bad_file_breaks_a_page(
+    client: TestClient, checked: Upload, assessment: AssessmentRow, shared: Path, part: int
+) -> None:
+    files = sorted((shared / "data" / "bad_files" / "files").iterdir())[part::4]
+    for file in files:
+        data = file.read_bytes()
+        answer = client.post(f"/assessments/{assessment.id}/data", files={"file": (file.name, data)})
+        assert answer.status_code == (303 if data else 422)
+        row = checked(data or b" ")
+
+        for address in (f"/assessments/{assessment.id}/data", f"/datasets/{row.id}/rows", f"/api/v1/datasets/{row.id}"):
+            assert client.get(address).status_code == 200
+    assert len(files) in (20, 21)
+
+
+def test_a_version_with_a_report_of_long_ago_can_still_be_opened(client: TestClient, make: Make, me: UserRow) -> None:
+    assessment = make.ready(me)
+
+    page = text(client, f"/assessments/{assessment.id}/data")
+
+    assert "1,150 usable examples" in page

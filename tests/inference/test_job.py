@@ -1,0 +1,148 @@
+"""Preparing local models: what is hashed, and what is refused."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.blobs import Blobs
+from app.db import reading, writing
+from app.errors import Conflict, Invalid
+from app.inference import folders, job, service, store
+from app.inference.generator import Unusable
+from app.inference.tables import ModelRow
+from app.jobs import engine as job_engine
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.claims import Claim, Failed
+from app.jobs.tables import Status
+from app.settings import Settings
+from tests.factories import Make
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with the files of a model; nothing here loads them."""
+    made = tmp_path / "tiny"
+    made.mkdir()
+    (made / "config.json").write_text('{"max_position_embeddings": 512}')
+    (made / "tokenizer.json").write_text("{}")
+    (made / "model.safetensors").write_bytes(b"weights")
+    return made
+
+
+def claim_of(engine: Engine, settings: Settings, line: job_engine.Client, model_id: int) -> Claim:
+    with writing(engine) as session:
+        row = job_store.latest(session, "convert", model_id)
+        assert row is not None
+        attempt = job_store.claim(session, row.id, "test", row.created_at)
+        assert attempt is not None
+        return Claim(
+            job_id=row.id,
+            subject_id=model_id,
+            attempt=attempt,
+            engine=engine,
+            settings=settings,
+            blobs=Blobs(settings.blobs_dir),
+            line=line,
+            stopping=threading.Event(),
+        )
+
+
+def over(engine: Engine, claim: Claim) -> None:
+    with writing(engine) as session:
+        job_store.get(session, claim.job_id).status = Status.DONE
+
+
+def added(engine: Engine, line: job_engine.Client, make: Make, place: Path) -> ModelRow:
+    admin = make.admin()
+    with writing(engine) as session:
+        jobs.bind(session, line)
+        return service.add_folder(session, by=admin, name="Tiny", path=str(place))
+
+
+def test_a_folder_is_hashed_before_it_can_be_used(
+    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path
+) -> None:
+    row = added(engine, line, make, place)
+    with pytest.raises(Unusable, match="not been prepared"):
+        service.generator(settings, row)
+
+    job.convert(claim_of(engine, settings, line, row.id))
+
+    with reading(engine) as session:
+        ready = store.get(session, row.id)
+    assert ready.files == folders.hashes(place)
+    assert ready.context_window == 512
+    assert service.folder(settings, ready) == place
+
+
+def test_files_that_changed_since_are_refused(
+    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path
+) -> None:
+    row = added(engine, line, make, place)
+    claim = claim_of(engine, settings, line, row.id)
+    job.convert(claim)
+    over(engine, claim)
+    (place / "model.safetensors").write_bytes(b"others!")
+
+    author = make.author()
+    with writing(engine) as session:
+        jobs.bind(session, line)
+        service.prepare(session, row.id, author)
+    with pytest.raises(Failed, match="not those that were recorded"):
+        job.convert(claim_of(engine, settings, line, row.id))
+
+    with reading(engine) as session:
+        assert store.get(session, row.id).files["model.safetensors"] != folders.sha256(place / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("modeling.py", "print(1)", "modeling.py is not a file that we load"),
+        ("pytorch_model.bin", "x", "pytorch_model.bin is not a file that we load"),
+        ("generation_config.json", '{"custom_generate": "x/y"}', "asks for code"),
+    ],
+)
+def test_a_folder_with_code_is_refused_at_the_form(
+    engine: Engine, line: job_engine.Client, make: Make, place: Path, name: str, content: str, reason: str
+) -> None:
+    (place / name).write_text(content)
+
+    with pytest.raises(Invalid) as refused:
+        added(engine, line, make, place)
+
+    assert reason in refused.value.errors[0].detail
+
+
+def test_a_link_is_no_folder(engine: Engine, line: job_engine.Client, make: Make, place: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(place)
+
+    with pytest.raises(Invalid, match="not added"):
+        added(engine, line, make, link)
+
+
+def test_the_bundled_model_without_its_file_says_what_to_install(
+    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, tmp_path: Path
+) -> None:
+    author = make.author()
+    with writing(engine) as session:
+        jobs.bind(session, line)
+        row = service.bundled(session)
+        service.prepare(session, row.id, author)
+    nowhere = settings.model_copy(update={"assets": tmp_path / "nothing"})
+
+    with pytest.raises(Failed, match="install the package"):
+        job.convert(claim_of(engine, nowhere, line, row.id))
+
+
+def test_a_server_needs_no_preparation(session: Session, make: Make) -> None:
+    row = make.model(kind="endpoint", base_url="https://models.example.org/v1", reference="m", files={})
+    author = make.author()
+
+    with pytest.raises(Conflict, match="test it instead"):
+        service.prepare(session, row.id, author)

@@ -1,0 +1,87 @@
+"""Whatever is sent to whatever address, nothing breaks: it is used or refused."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.main import create_app
+from app.settings import Settings
+from app.web.security import Web
+from tests.factories import Make
+from tests.route_table import routes
+from tests.small_app import People
+
+IDS = ("1", "0", "-1", "9223372036854775807", "9223372036854775808", "9" * 40, "x", "%00", "..%2f1", "\u0661")
+ODD: tuple[Any, ...] = (
+    "",
+    "x" * 5000,
+    "a\x00b",
+    -1,
+    2**70,
+    1.5,
+    None,
+    [],
+    {"a": {"b": [1]}},
+    ["x"],
+    True,
+    "NaN",
+)
+QUERIES = ("?page=-1", "?page=99999999999999999999", "?q=%00", "?before=x", "?state=%F0%9F%98%80&split=zzz", "?limit=0")
+FORMS: tuple[dict[str, str], ...] = ({}, {"name": "a\x00b", "title": "\x00", "answers": "["}, {"text": "x" * 100_000})
+# They would end the sessions of the one who asks, or last for ever.
+LEFT_OUT = re.compile(r"/events$|/sign-out|/sessions/end|/users/\{user_id\}/(disable|role|reset-password)")
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Web]:
+    made = create_app(settings)
+    yield made
+    made.state.context.jobs.close()
+    made.state.context.engine.dispose()
+
+
+def fields_of(app: Web, method: str, path: str) -> list[str]:
+    """The names of the fields that an address of the API takes."""
+    described = app.openapi()
+    operation = described["paths"].get(path, {}).get(method.lower(), {})
+    content = operation.get("requestBody", {}).get("content", {})
+    name = json.dumps(content).partition("#/components/schemas/")[2].partition('"')[0]
+    return list(described["components"]["schemas"].get(name, {}).get("properties", {}))
+
+
+def requests_to(app: Web, method: str, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Addresses and bodies to try: odd ids, odd queries, odd fields."""
+    for gap in IDS if "{" in path else ("",):
+        yield gap, {}
+    if method == "GET":
+        yield from (("1" + query, {}) for query in QUERIES)
+    elif path.startswith("/api/"):
+        typed = {"Content-Type": "application/json"}
+        fields = fields_of(app, method, path)
+        for body in (*ODD[:9], *({name: odd} for name in fields for odd in ODD)):
+            yield "1", {"content": json.dumps(body), "headers": typed}
+    else:
+        yield from (("1", {"data": form}) for form in FORMS)
+
+
+def test_nothing_that_is_sent_breaks_anything(app: Web, people: People, make: Make) -> None:
+    admin = make.admin()
+    make.assessment(admin)
+    browser, program = people.browser(admin), people.program(admin)
+    broken: set[tuple[str, str, str]] = set()
+
+    for method, route in routes(app):
+        path = route.path or ""
+        if LEFT_OUT.search(path):
+            continue
+        client = program if path.startswith("/api/") else browser
+        for gap, request in requests_to(app, method, path):
+            number, _, query = gap.partition("?")
+            address = re.sub(r"{[^}]*}", number, path) + ("?" + query if query else "")
+            if client.request(method, address, **request).status_code >= 500:
+                broken.add((method, address[:60], str(request)[:60]))
+
+    assert broken == set()
