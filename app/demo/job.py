@@ -101,6 +101,7 @@ def demo(claim: Claim) -> None:
     for number, (words, step) in enumerate(STEPS, start=1):
         walk.number, walk.words = number, words
         walk.say()
+        claim.log(f"Step {number} of {len(STEPS)}: {words}.")
         step(walk)
 
 
@@ -252,8 +253,11 @@ def _conclude(walk: Walk) -> None:
     with walk.claim.read() as session:
         row = training_store.latest(session, walk.assessment_id)
         compared = results.outcome(session, row.id).compared if row else None
+        lines = list(service.summary(session, walk.assessment_id))
     if compared is None:
         raise Conflict("The training ended without a comparison. The train page says why.")
+    for line in lines:
+        walk.claim.log(line)
     walk.say({"stage": f"{compared.verdict}. {compared.words}"})
 
 

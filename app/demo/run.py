@@ -21,8 +21,6 @@ import httpx
 
 from app import schema
 from app.audit import service as audit
-from app.baselines import store as baseline_store
-from app.datasets import store as dataset_store
 from app.db import make_engine, reading, utcnow, writing
 from app.demo import service
 from app.errors import Refusal
@@ -30,9 +28,7 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow, Status
-from app.results import service as results
 from app.settings import Settings
-from app.training import store as training_store
 from app.users import passwords
 from app.users import service as users
 from app.users import store as user_store
@@ -61,7 +57,7 @@ def main(settings: Settings) -> int:
                 assessment, job = service.begin(session, keeper, admin)
             job = _watch(engine, job.id)
             with reading(engine) as session:
-                for text in summary(session, assessment.id):
+                for text in service.summary(session, assessment.id):
                     print(text)
             if job.status != Status.DONE:
                 print(f"The worked example was not finished ({job.status}). {job.failure or ''}")
@@ -215,35 +211,3 @@ def _watch(engine: Any, job_id: int) -> JobRow:
             screen.end()
             return job
         time.sleep(POLL)
-
-
-# ---------------------------------------------------------------- what was measured
-
-
-def summary(session: Any, assessment_id: int) -> Iterator[str]:
-    """What was measured, in plain lines, whatever it is."""
-    dataset = dataset_store.current(session, assessment_id)
-    baseline = baseline_store.current(session, assessment_id)
-    training = training_store.latest(session, assessment_id)
-    yield ""
-    if dataset is not None:
-        yield (
-            f"Data: {dataset.usable_rows:,} usable examples besides {dataset.test_rows:,} test rows "
-            f"({dataset.train_rows:,} train, {dataset.dev_rows:,} dev)."
-        )
-    if baseline is not None:
-        yield f"Share of answers with exactly the right form (target {baseline.target or 0:.0%}):"
-        for arm in baseline.arms:
-            yield f"  {arm.title:<36} dev {_tally(arm.dev):<26} test {_tally(arm.test)}"
-    compared = results.outcome(session, training.id).compared if training is not None else None
-    if compared is not None:
-        yield f"Result: {compared.verdict}. {compared.words}"
-    for job in reversed(job_store.newest(session, None, 50, assessment_id=assessment_id)):
-        if job.started_at and job.finished_at:
-            yield f"  {(job.finished_at - job.started_at).total_seconds() / 60:5.1f} min  {job.title} ({job.status})"
-
-
-def _tally(found: dict[str, Any] | None) -> str:
-    if not found:
-        return "-"
-    return f"{found['score']:.1%} ({found['low']:.1%} to {found['high']:.1%}), n={found['n']}"

@@ -1,4 +1,7 @@
-"""Beginning the worked example: its two accounts, its assessment with all answers, and the job that does the rest."""
+"""The worked example: beginning it (two accounts, an assessment with all answers, a job) and saying what came out."""
+
+from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -6,12 +9,16 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
+from app.baselines import store as baseline_store
+from app.datasets import store as dataset_store
 from app.db import utcnow
 from app.demo import example
 from app.errors import Forbidden, NotFound
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow, Status
+from app.results import service as results
+from app.training import store as training_store
 from app.users import service as users
 from app.users import store as user_store
 from app.users.passwords import Passwords
@@ -77,3 +84,34 @@ def _people(session: Session, keeper: Passwords, by: UserRow) -> UserRow:
                 by=by, now=utcnow(), record=audit.record,
             )  # fmt: skip
     return author(session)
+
+
+# ---------------------------------------------------------------- what was measured
+
+
+def summary(session: Session, assessment_id: int) -> Iterator[str]:
+    """What was measured, in plain lines, whatever it is."""
+    dataset = dataset_store.current(session, assessment_id)
+    baseline = baseline_store.current(session, assessment_id)
+    training = training_store.latest(session, assessment_id)
+    if dataset is not None:
+        yield (
+            f"Data: {dataset.usable_rows:,} usable examples besides {dataset.test_rows:,} test rows "
+            f"({dataset.train_rows:,} train, {dataset.dev_rows:,} dev)."
+        )
+    if baseline is not None:
+        yield f"Share of answers with exactly the right form (target {baseline.target or 0:.0%}):"
+        for arm in baseline.arms:
+            yield f"  {arm.title:<36} dev {_tally(arm.dev):<26} test {_tally(arm.test)}"
+    compared = results.outcome(session, training.id).compared if training is not None else None
+    if compared is not None:
+        yield f"Result: {compared.verdict}. {compared.words}"
+    for job in reversed(job_store.newest(session, None, 50, assessment_id=assessment_id)):
+        if job.started_at and job.finished_at:
+            yield f"  {(job.finished_at - job.started_at).total_seconds() / 60:5.1f} min  {job.title} ({job.status})"
+
+
+def _tally(found: dict[str, Any] | None) -> str:
+    if not found:
+        return "-"
+    return f"{found['score']:.1%} ({found['low']:.1%} to {found['high']:.1%}), n={found['n']}"

@@ -5,7 +5,7 @@ import io
 from sqlalchemy import Engine
 
 from app.db import reading
-from app.demo import run
+from app.demo import run, service
 from tests.factories import Make
 
 
@@ -45,7 +45,7 @@ def test_the_summary_says_what_was_measured(make: Make, engine: Engine) -> None:
     assessment = make.ready()
 
     with reading(engine) as session:
-        text = "\n".join(run.summary(session, assessment.id))
+        text = "\n".join(service.summary(session, assessment.id))
 
     assert "1,150 usable examples besides 220 test rows (1,050 train, 100 dev)" in text
     assert "target 90%" in text
