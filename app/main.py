@@ -13,6 +13,7 @@ from fastapi import Request
 from app import schema
 from app.assessments import api as assessments_api
 from app.assessments import routes as assessments_routes
+from app.audit import api as audit_api
 from app.audit import routes as audit_routes
 from app.audit import service as audit
 from app.baselines import api as baselines_api
@@ -74,6 +75,7 @@ ROUTERS = (
     jobs_routes.router,
     jobs_api.router,
     audit_routes.router,
+    audit_api.router,
 )
 
 
@@ -156,6 +158,7 @@ def run(settings: Settings) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=3,
     )
     server = _Server(config, app.state.context.hub)

@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
+from app.audit import api as audit_api
 from app.audit import routes as audit_routes
 from app.audit import service as audit
 from app.blobs import Blobs
@@ -82,7 +83,14 @@ def small_app(settings: Settings) -> Web:
         steps=steps,
     )
     problems.install(app)
-    for router in (files.router, problems.router, users_routes.router, users_api.router, audit_routes.router):
+    for router in (
+        files.router,
+        problems.router,
+        users_routes.router,
+        users_api.router,
+        audit_routes.router,
+        audit_api.router,
+    ):
         app.include_router(router)
     return app
 

@@ -8,7 +8,7 @@ Every field may be None, which means unknown (an answer) or not measured yet (a 
 `parse` refuses with one sentence for each fault, all at once. It refuses what it does not know by name, so a misspelt
 key never turns into a silent "unknown". It does not refuse values that only disagree with each other across questions
 (declared 5,000, measured 720): that is what the advice is there to notice. Inside one result (passed and total, low,
-score and high, best arm and arms) a contradiction is a fault.
+score and high) a contradiction is a fault. The best arm was run, whether or not it is listed among the arms.
 """
 
 import json
@@ -331,7 +331,7 @@ def _baseline(reader: "_Reader", value: object, at: str) -> Baseline:
     if given.get("best_arm") is not None:
         best = values["best_arm"] = reader.choice(given["best_arm"], f"{at}.best_arm", ARMS)
         if best is not None and best not in values.get("arms", ()):
-            reader.faults.append(f'{at}.best_arm is "{best}", which is not among {at}.arms.')
+            values["arms"] = (*values.get("arms", ()), best)
     values.setdefault("revised", False)
     return Baseline(**values)
 

@@ -11,8 +11,9 @@ The words of the policy, read precisely:
   helps: it may be `facts` for G2 and it may be `efficiency` for G6 and G12.
 - *Cause of failure*: the commonest tag once enough failures are tagged (30), else nobody has looked yet. On a tie
   the cause that speaks most against training counts.
-- *Efficiency path*: efficiency is the main goal, or may be and nobody said that cost isn't the reason. The baseline
-  is then the small model with its best prompt, and the teacher is the large model or the present pipeline.
+- *Efficiency path*: efficiency is the main goal, or may be and nobody said that cost isn't the reason; or it is one of
+  several goals, its cost case passes and the large model meets the target. The baseline is then the small model with
+  its best prompt, and the teacher is the large model or the present pipeline.
 - *Standing*: SHORT, MET or UNCLEAR as G6 says. It is unknown without a result, without a target, and where more
   calls failed than the threshold allows or nobody counted the failed ones.
 """
@@ -50,6 +51,7 @@ def needs(case: Case, policy: Policy) -> Needs:
     cause = _cause(case, policy)
     gain = measured.oracle_gain
     baseline = measured.baseline
+    teacher = standing(measured.teacher, answers.target, policy)
     trusted = (
         baseline is not None and baseline.error_rate is not None and baseline.error_rate <= policy.limit("error_rate")
     )
@@ -62,9 +64,13 @@ def needs(case: Case, policy: Policy) -> Needs:
         main_goal=main,
         cause=cause,
         efficiency_path="efficiency" in goals
-        and (main == "efficiency" or (main is None and measured.cost_case != "not_goal")),
+        and (
+            main == "efficiency"
+            or (main is None and measured.cost_case != "not_goal")
+            or (measured.cost_case == "pass" and teacher == "met")
+        ),
         baseline=standing(baseline, answers.target, policy) if trusted else None,
-        teacher=standing(measured.teacher, answers.target, policy),
+        teacher=teacher,
     )
 
 

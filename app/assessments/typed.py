@@ -110,6 +110,8 @@ def shown(question: Question, answer: Any) -> str:
         return ""
     if question.kind == "percent" and isinstance(answer, float | int) and not isinstance(answer, bool):
         return f"{answer * 100:g}"
+    if question.kind == "count" and isinstance(answer, int):
+        return f"{answer:,}"
     return str(answer)
 
 

@@ -65,8 +65,8 @@ INSTRUCTIONS = (
 
 # After a look at the failures of the first round: invented and repeated parameters, `Returns:` in the wrong places.
 REVISED = (
-    "You write docstrings for Python functions in our house style, exactly like the examples. You get a signature and "
-    "reply with the text of its docstring only.\n"
+    "You write docstrings for Python functions in our house style. You get a signature and reply with the text of its "
+    "docstring only.\n"
     'First one sentence that says what the function does. Then an empty line and the line "Args:". Copy the parameter '
     "names from the signature one after the other, from left to right, each exactly once, without self: four spaces, "
     "the name, a colon, one short sentence. Stop when the signature has no more parameters, and write none that is not "
@@ -78,7 +78,7 @@ REVISED = (
 K_RANDOM, K_NEAREST = 3, 5
 MAX_TOKENS = 112  # the longest reference has 101
 # Samples of the frozen splits, so that the example ends in 25 minutes on two cores; the gate asks for 200 test rows.
-DEV_ROWS, TEST_ROWS = 100, 210
+DEV_ROWS, TEST_ROWS = 100, 200
 
 RECIPE: dict[str, Any] = {
     "epochs": 1,

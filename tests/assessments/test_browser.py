@@ -52,18 +52,19 @@ def answers(engine: Engine, row: AssessmentRow) -> dict[str, Any]:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_page_reads_well(chromium: Browser, make: Make, me: UserRow, address: str, view: dict[str, Any]) -> None:
+    """Every page fits and axe finds nothing; where only colours or widths differ, axe looks at two pages."""
     with quiet_page(chromium, address, **view) as page:
         sign_in(page, me)
         fits(page)
         axe(page)
         make.ready(team="Docs")
         row = make.assessment(title="A title that goes on and on " * 6, answers={"target": "most"})
-        paths = ["/", "/assessments/new", f"/assessments/{row.id}/describe"]
-        paths += [f"/assessments/{row.id}/describe/{slug}" for slug in ("goal", "examples", "success", "upkeep")]
-        for path in paths:
+        describe = f"/assessments/{row.id}/describe"
+        for path in ("/", "/assessments/new", describe, *(f"{describe}/{slug}" for slug in ("goal", "use", "success"))):
             page.goto(path)
             fits(page)
-            axe(page)
+            if view == {"color_scheme": "light"} or path in ("/", f"{describe}/success"):
+                axe(page)
 
 
 def test_answers_are_saved_while_they_are_given(

@@ -59,6 +59,11 @@ def test_an_empty_list_says_what_this_is_for(browser: TestClient) -> None:
     assert "Begin an assessment" in page.text
 
 
+def test_an_admin_can_start_the_worked_example(people: People, browser: TestClient, make: Make) -> None:
+    assert 'action="/demo"' in people(make.admin()).get("/").text
+    assert 'action="/demo"' not in browser.get("/").text
+
+
 def test_the_list_shows_the_advice_and_how_far_each_is(browser: TestClient, make: Make) -> None:
     make.assessment(title="Ticket routing", team="Support")
     make.ready()

@@ -83,7 +83,7 @@ def test_nothing_i_do_not_know_and_nobody_are_three_answers() -> None:
 @pytest.mark.parametrize(
     ("before", "touched", "text", "expected"),
     [
-        ({"calls_per_month": 1500}, "", "1500", "unknown"),  # the option is new
+        ({"calls_per_month": 1500}, "", "1,500", "unknown"),  # the option is new
         ({"calls_per_month": "unknown"}, "", "1500", 1500),  # the text is new
         ({"calls_per_month": 1500}, "calls_per_month", "1500", 1500),
         ({"calls_per_month": "unknown"}, "calls_per_month-option", "1500", "unknown"),
@@ -139,7 +139,7 @@ def test_whatever_is_sent_makes_a_case(slug: str, fields: dict[str, list[str]]) 
         ("goals", {"goals": ["style", "facts"]}, "Sound like us, Know facts it does not know"),
         ("target", {"target": 0.875}, "87.5 %"),
         ("target", {"target": "most"}, "most"),
-        ("calls_per_month", {"calls_per_month": 1500}, "1500 calls"),
+        ("calls_per_month", {"calls_per_month": 1500}, "1,500 calls"),
         ("owner", {"owner": None}, "Nobody yet"),
         ("owner", {}, "not answered"),
         ("recurrence", {"recurrence": "unknown"}, "I don't know"),

@@ -180,7 +180,7 @@ def _report_measurement(server: ModelServer, seen: dict[Any, Any], after: dict[A
 # ---------------------------------------------------------------- a training
 
 
-def train(folder: Path, model_folder: Path, *, crash: bool) -> list[float]:
+def train(folder: Path, model_folder: Path, *, crash: bool) -> dict[int, float]:
     """Train once; returns the loss of every step."""
     with a_place(folder) as place:
         author, reviewer = place.make.author(), place.make.reviewer()
@@ -207,7 +207,7 @@ def train(folder: Path, model_folder: Path, *, crash: bool) -> list[float]:
         place.work(row.job_id, half_way if crash else None)
         steps = _steps(place.engine, row.id)
         _report_training(place.engine, row.id, seen, steps)
-        return [loss for _, loss in sorted(steps.items())]
+        return steps
 
 
 def _store_rows(place: Place, dataset: DatasetRow) -> None:
@@ -236,11 +236,14 @@ def _steps(engine: Engine, training_id: int) -> dict[int, float]:
 def _report_training(engine: Engine, training_id: int, seen: list[int], after: dict[int, float]) -> None:
     with reading(engine) as session:
         rows = training_store.metrics(session, training_id, "step")
-    print(f"  steps planned {STEPS}, recorded {len(rows)}, each once: {sorted(after) == list(range(1, STEPS + 1))}")
+        adapter = training_store.get(session, training_id).best_step
+    print(f"  steps planned {STEPS}, last step {max(after)}, recorded {len(rows)}, best step {adapter}")
     if seen:
         later = min(row.step for row in rows if row.attempt > 1)
-        print(f"  last step seen before the kill {max(seen)}; the second attempt began with step {later}")
-        print(f"  lost steps: {len(set(seen) - set(after))}; repeated steps: at most {max(0, max(seen) - later + 1)}")
+        print(f"  last step recorded before the kill {max(seen)}; the second attempt began with step {later}")
+        print(f"  recorded steps that are gone: {len({*seen} - {*after})}")
+        print(f"  repeated steps: {max(0, max(seen) - later + 1)}")
+        print(f"  steps that were done and whose loss nobody wrote down: {sorted({*range(1, STEPS + 1)} - {*after})}")
 
 
 def main() -> None:
@@ -255,7 +258,8 @@ def main() -> None:
         for crash in (False, True):
             print(f"A training, {'kill -9 of the worker a third of the way' if crash else 'in peace'}:", flush=True)
             losses[crash] = train(where / f"train-{crash}", model, crash=crash)
-        largest = max((abs(a - b) for a, b in zip(losses[False], losses[True], strict=True)), default=0.0)
+        both = losses[False].keys() & losses[True].keys()
+        largest = max(abs(losses[False][step] - losses[True][step]) for step in both)
         print(f"  largest difference of a step's loss to the training in peace: {largest:.2e}")
 
 
