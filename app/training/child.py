@@ -32,7 +32,7 @@ from app.settings import Settings
 from app.training import order as orders
 from app.training.checkpoints import Checkpoint, Corrupt, Shelf
 from app.training.order import Order
-from app.training.protocol import ADAPTER, ROWS, SEALED, SPEC, Exit
+from app.training.protocol import ADAPTER, JOURNAL, ROWS, SEALED, SPEC, Exit
 
 PATIENCE = 30.0  # seconds to wait for an attempt before us that is still writing its last checkpoint
 EVERY = 60.0  # seconds between checkpoints, besides those at dev checks: what a crash can cost
@@ -190,7 +190,7 @@ class Run:
                 break
             step = next(steps)
             self.now.step = step.step
-            say("step", **asdict(step))
+            self._tell("step", **asdict(step))
             if time.monotonic() - self.since >= EVERY and step.step not in self.marks:
                 self.commit()  # at a mark the dev check comes first, and one commit holds both
         return self._export()
@@ -223,7 +223,14 @@ class Run:
             now.best_loss, now.best_step, now.without_gain = loss, now.step, 0
         else:
             now.without_gain += 1
-        say("dev", step=now.step, of=self.learner.total, loss=loss, best_step=now.best_step, best_loss=now.best_loss)
+        found = {"loss": loss, "best_step": now.best_step, "best_loss": now.best_loss}
+        self._tell("dev", step=now.step, of=self.learner.total, **found)
+
+    def _tell(self, event: str, **body: object) -> None:
+        """Say a measurement and keep it: a worker that was killed did not hear the steps before our last checkpoint."""
+        say(event, **body)
+        with (self.shelf.root / JOURNAL).open("a", encoding="utf-8") as journal:
+            journal.write(json.dumps({"event": event, **body}) + "\n")
 
     def _enough(self) -> bool:
         patience = self.order.recipe.patience

@@ -31,7 +31,7 @@ from app.training import preflight as preflights
 from app.training import service, store
 from app.training.checkpoints import Corrupt, Shelf
 from app.training.launchers import Launcher, Local, Process, Running, last_words
-from app.training.protocol import ADAPTER, Exit
+from app.training.protocol import ADAPTER, JOURNAL, Exit
 from app.training.tables import TrainingRow
 
 FLUSH = 1.0  # seconds between two writes of metrics
@@ -159,7 +159,7 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
         spec = _order(claim)
         running = launcher.start(run, spec)
         try:
-            seen = _supervise(claim, running, int(spec["attempt"]))
+            seen = _supervise(claim, running, int(spec["attempt"]), run)
         finally:
             running.close()
         code = running.code if running.code is not None else 1
@@ -222,7 +222,7 @@ class Seen:
     first: tuple[int, float] | None = None
 
 
-def _supervise(claim: Claim, running: Running, attempt: int) -> Seen:
+def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> Seen:
     """Pass on what the trainer says until it ends; ask it to stop when somebody asked us to."""
     seen = Seen()
     asked = False
@@ -240,10 +240,10 @@ def _supervise(claim: Claim, running: Running, attempt: int) -> Seen:
             asked = True
             running.cancel()
         if not asked and now - flushed >= FLUSH:
-            _flush(claim, seen, attempt)
+            _flush(claim, seen, attempt, run)
             flushed = now
     if not asked:
-        _flush(claim, seen, attempt)
+        _flush(claim, seen, attempt, run)
     return seen
 
 
@@ -260,7 +260,7 @@ def _hear(seen: Seen, event: dict[str, Any], now: float) -> None:
             seen.text = event["text"]
 
 
-def _flush(claim: Claim, seen: Seen, attempt: int) -> None:
+def _flush(claim: Claim, seen: Seen, attempt: int, run: Path) -> None:
     """Write what was heard in one fenced transaction, then say how far it is."""
     events, seen.waiting = seen.waiting, []
     if not events:
@@ -269,6 +269,8 @@ def _flush(claim: Claim, seen: Seen, attempt: int) -> None:
     with claim.write() as session:
         for event in events:
             _store(session, claim.subject_id, attempt, event)
+            if event["event"] == "started" and event["step"]:
+                _catch_up(session, claim.subject_id, attempt, event["step"], run)
     for event in events:
         if line := _line(event):
             claim.log(line)
@@ -290,6 +292,31 @@ def _store(session: Session, training_id: int, attempt: int, event: Mapping[str,
             store.put_metric(session, training_id, attempt, kind, event)
         case "checkpoint":
             store.put_checkpoint(session, training_id, attempt, event)
+
+
+def _catch_up(session: Session, training_id: int, attempt: int, step: int, run: Path) -> None:
+    """Write down what an attempt before us measured and no worker was alive to hear, up to the step we go on from."""
+    known = {(kind, metric.step) for kind in ("step", "dev") for metric in store.metrics(session, training_id, kind)}
+    for event in journal(run / JOURNAL):
+        kind, number = event["event"], event["step"]
+        if number <= step and (kind, number) not in known:
+            store.put_metric(session, training_id, max(1, attempt - 1), kind, event)
+
+
+def journal(path: Path) -> list[dict[str, Any]]:
+    """The trainer's own list of measurements, the last one of each step; a line that a kill cut off is left out."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        found[event["event"], event["step"]] = event
+    return list(found.values())
 
 
 def _line(event: Mapping[str, Any]) -> str:
@@ -347,6 +374,7 @@ def _keep(claim: Claim, run: Path, spec: Mapping[str, Any], done: Mapping[str, A
         with packed.open("rb") as file:
             blob = claim.blobs.put(iter(lambda: file.read(1 << 20), b""))
     with claim.write() as session:
+        _catch_up(session, claim.subject_id, int(spec["attempt"]), done["facts"]["step"], run)
         row = service.note(session, claim.subject_id, **{k: v for k, v in done["facts"].items() if k != "step"})
         row.best_step = done["best_step"]
         row.adapter_sha256, row.adapter_bytes = blob.sha256, blob.size

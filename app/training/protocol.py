@@ -19,5 +19,6 @@ class Exit(IntEnum):
 
 SPEC = "spec.json"
 ROWS = "rows.jsonl"
+JOURNAL = "metrics.jsonl"  # steps and dev checks of all attempts, for whoever was not there to hear them
 ADAPTER = "adapter"
 SEALED = "run.lock"

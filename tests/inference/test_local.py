@@ -11,6 +11,7 @@ import pytest
 from app.inference.generator import Message, Request, Unusable
 from app.inference.local import LocalModel
 from tests import tiny
+from tests.processes import runs
 
 pytestmark = pytest.mark.torch
 
@@ -136,15 +137,6 @@ def test_the_child_ends_when_its_parent_is_killed(model: Path, tmp_path: Path) -
     os.waitpid(parent, 0)
 
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and _runs(int(report.read_text(encoding="utf-8"))):
+    while time.monotonic() < deadline and runs(int(report.read_text(encoding="utf-8"))):
         time.sleep(0.1)
-    assert not _runs(int(report.read_text(encoding="utf-8")))
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process is there and not a zombie that its new parent has yet to reap."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+    assert not runs(int(report.read_text(encoding="utf-8")))

@@ -88,6 +88,19 @@ class Story:
     def preflight(self) -> None:
         job.preflight(self.claim(self.call(service.start_preflight, self.author)))
 
+    def recipe(self, **settings: Any) -> None:
+        """Change the recipe."""
+        with reading(self.engine) as session:
+            row, _ = service.recipe_of(session, self.assessment.id)
+        assert row is not None
+        self.call(service.save_recipe, self.author, row.model_id, settings)
+
+    def check(self) -> None:
+        """Write a preflight's result down instead of measuring it: that takes seconds."""
+        with self.write() as session:
+            planned = service.plan(session, self.assessment.id)
+            planned.row.preflight, planned.row.preflight_of = {"blockers": []}, planned.digest
+
     def approve(self) -> None:
         review = self.call(gate.request_review, self.author)
         with self.write() as session:
@@ -121,10 +134,7 @@ def story(make: Make, engine: Engine, line: job_engine.Client, tiny_model: Path)
 
 @pytest.fixture
 def approved(story: Story) -> Story:
-    """Approved, with the preflight's result written down instead of measured: that takes seconds."""
-    with story.write() as session:
-        planned = service.plan(session, story.assessment.id)
-        planned.row.preflight, planned.row.preflight_of = {"blockers": []}, planned.digest
+    story.check()
     story.approve()
     return story
 
@@ -186,9 +196,7 @@ def test_the_same_key_is_the_same_launch_and_the_approval_is_used_up(approved: S
 
 
 def test_changing_the_recipe_voids_the_approval(approved: Story) -> None:
-    with reading(approved.engine) as session:
-        model_id = gate_store.recipe(session, approved.assessment.id).model_id  # type: ignore[union-attr]  # it is there
-    approved.call(service.save_recipe, approved.author, model_id, {"epochs": 9})
+    approved.recipe(epochs=9)
 
     with pytest.raises(GateClosed) as closed:
         approved.launch()
@@ -196,9 +204,8 @@ def test_changing_the_recipe_voids_the_approval(approved: Story) -> None:
 
 
 def test_whoever_sets_the_recipe_may_not_approve_it(story: Story) -> None:
-    with reading(story.engine) as session:
-        model_id = gate_store.recipe(session, story.assessment.id).model_id  # type: ignore[union-attr]  # it is there
-    story.call(service.save_recipe, story.reviewer, model_id, {"epochs": 2})
+    story.author = story.reviewer
+    story.recipe(epochs=2)
 
     with reading(story.engine) as session:
         assert story.reviewer.id in gate.contributors(session, story.assessment.id)
@@ -312,3 +319,11 @@ def test_a_zip_of_the_same_adapter_is_the_same_file(tmp_path: Path) -> None:
     job.pack(tmp_path, tmp_path / "b.zip", {"x": 1})
 
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_a_line_that_a_kill_cut_off_is_left_out_of_the_journal(tmp_path: Path) -> None:
+    lines = ['{"event": "step", "step": 1, "loss": 2}', '{"event": "step", "step": 1, "loss": 3}', '{"event": "st']
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
+
+    assert job.journal(tmp_path / "metrics.jsonl") == [{"event": "step", "step": 1, "loss": 3}]
+    assert job.journal(tmp_path / "none") == []

@@ -248,3 +248,18 @@ def test_a_run_that_is_not_there_is_not_found(people: People, author: UserRow) -
     assert {client.get(f"/api/v1/trainings/99{path}").status_code for path in paths} == {404}
     assert client.get("/trainings/99").status_code == 404
     assert client.get("/api/v1/trainings").json() == {"data": [], "has_more": False}
+
+
+def test_the_live_stream_draws_the_loss_and_ends_with_the_job(
+    people: People, author: UserRow, ready: int, engine: Engine, line: job_engine.Client, make: Make
+) -> None:
+    row = launched(engine, line, make, author, ready)
+    client = people(author)
+    client.post(f"/jobs/{row.job_id}/cancel")
+    with writing(engine) as session:
+        store.put_metric(session, row.id, 1, "dev", {"step": 1, "loss": 0.5})
+    stream = client.get(f"/trainings/{row.id}/events")
+
+    assert stream.status_code == 200
+    assert "<svg" in stream.text
+    assert "event: done" in stream.text

@@ -1,0 +1,12 @@
+"""Looking at processes that are not our children."""
+
+from pathlib import Path
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and not a zombie that its new parent has yet to reap."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

@@ -1,0 +1,123 @@
+"""What happens around the steps, with a learner that only counts: limits, dev checks, checkpoints. No torch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from app.training.checkpoints import Shelf
+from app.training.child import Ended, Progress, Run, Stop
+from app.training.order import Order
+from app.training.protocol import Exit
+from app.training.recipe import Recipe
+
+
+@dataclass
+class Taken:
+    step: int
+    of: int
+    loss: float = 1.0
+
+
+@dataclass
+class Counting:
+    """A learner whose dev losses are given."""
+
+    losses: list[float]
+    total: int = 8
+    steps_an_epoch: int = 4
+    shared: int = 0
+    adapter_parameters: int = 1
+    train: tuple[int, ...] = (1,)
+    dev: tuple[int, ...] = (1,)
+    taken: list[int] = field(default_factory=list)
+
+    def run(self, done: int) -> Iterator[Taken]:
+        for step in range(done + 1, self.total + 1):
+            self.taken.append(step)
+            yield Taken(step, self.total)
+
+    def dev_losses(self) -> Iterator[tuple[float, int]]:
+        yield self.losses.pop(0), 1
+
+    def save(self, folder: Path) -> None:
+        (folder / "masters.safetensors").write_bytes(str(self.taken).encode())
+
+    def export(self, folder: Path, masters: Path, model: str, revision: str | None) -> None:
+        (folder / "adapter_model.safetensors").write_bytes(masters.read_bytes())
+
+
+def made(
+    root: Path, learner: Counting, recipe: Recipe, *, progress: Progress | None = None, stop: Stop | None = None
+) -> Run:
+    order = Order(recipe, "", "", "", "someone/tiny", "", {})
+    return Run(learner, Shelf(root, b"key", "0" * 64, 1), order, stop or Stop(), progress or Progress())
+
+
+RECIPE = Recipe(epochs=2, evals_per_epoch=2, patience=2, min_gain=0.01)
+
+
+def test_the_checkpoint_with_the_least_dev_loss_is_handed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learner = Counting([5.0, 3.0, 2.0, 2.5, 2.2])
+    kept = made(tmp_path, learner, replace(RECIPE, patience=0)).train()
+
+    assert kept.step == 4
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").read_text() == "[1, 2, 3, 4]"
+    assert learner.taken == list(range(1, 9))
+    assert capsys.readouterr().out.count('"event": "dev"') == 5
+
+
+def test_two_checks_without_gain_end_the_run(tmp_path: Path) -> None:
+    learner = Counting([5.0, 3.0, 2.995, 3.1])
+    kept = made(tmp_path, learner, RECIPE).train()
+
+    assert learner.taken == [1, 2, 3, 4, 5, 6]
+    assert kept.step == 2  # 0.005 is less than what counts as a gain
+
+
+def test_a_model_that_only_gets_worse_stays_as_it_was(tmp_path: Path) -> None:
+    kept = made(tmp_path, Counting([1.0, 2.0, 3.0]), RECIPE).train()
+
+    assert kept.step == 0
+
+
+def test_the_time_limit_counts_all_attempts(tmp_path: Path) -> None:
+    before = Progress(step=3, evaluated=2, seconds=3600.0)
+    run = made(tmp_path, Counting([]), replace(RECIPE, max_minutes=60), progress=before)
+    with pytest.raises(Ended) as ended:
+        run.train()
+
+    assert ended.value.code == Exit.TIME
+
+
+def test_a_stop_in_the_middle_of_a_dev_check_measures_it_again_later(tmp_path: Path) -> None:
+    stop = Stop()
+    learner = Counting([5.0])
+
+    class Interrupted(Counting):
+        def dev_losses(self) -> Iterator[tuple[float, int]]:
+            stop.ask("SIGTERM")
+            yield 1.0, 1
+
+    with pytest.raises(Ended) as ended:
+        made(tmp_path, Interrupted([], taken=learner.taken), RECIPE, stop=stop, progress=Progress(step=2)).train()
+
+    assert ended.value.code == Exit.STOPPED
+    newest = Shelf(tmp_path, b"key", "0" * 64, 2).newest(print)
+    assert newest is None  # nothing new since the checkpoint that it came from
+
+
+def test_a_full_disk_is_said_and_leaves_no_half_checkpoint(tmp_path: Path) -> None:
+    class Full(Counting):
+        def save(self, folder: Path) -> None:
+            (folder / "masters.safetensors").write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        made(tmp_path, Full([5.0]), RECIPE).train()
+
+    assert not list((tmp_path / "staging").iterdir())
+    assert not list((tmp_path / "checkpoints").iterdir())

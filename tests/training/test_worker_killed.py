@@ -1,0 +1,66 @@
+"""The worker is killed -9 in the middle of training: the trainer ends with it, and the next worker goes on."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from app.db import reading
+from app.jobs import store as job_store
+from app.training import store
+from tests.conftest import Process, until
+from tests.processes import runs
+from tests.training.test_job import Story, story  # noqa: F401  a fixture
+
+pytestmark = [pytest.mark.torch, pytest.mark.worker]
+
+
+def test_killed_with_its_worker_a_run_goes_on_where_it_was(
+    story: Story,  # noqa: F811  the fixture above
+    worker: Callable[..., Process],
+    engine: Engine,
+) -> None:
+    story.recipe(max_steps=240, evals_per_epoch=20)
+    story.check()
+    story.approve()
+    row = story.launch()
+
+    def steps() -> int:
+        with reading(engine) as session:
+            return len(store.metrics(session, row.id, "step"))
+
+    first = worker(story.make.settings, slot="a")
+    until(lambda: steps() >= 30, 120)
+    trainers = _trainers(row.id)
+    os.kill(first.popen.pid, signal.SIGKILL)
+    until(lambda: not any(runs(pid) for pid in trainers), 60)
+    worker(story.make.settings, slot="b")
+    until(lambda: story.run(row).state == "done", 200)
+
+    with reading(engine) as session:
+        numbers = [metric.step for metric in store.metrics(session, row.id, "step")]
+        attempts = {metric.attempt for metric in store.metrics(session, row.id, "step")}
+        log = [event.body["line"] for event in job_store.log_lines(session, int(row.job_id or 0))]
+    assert trainers
+    assert numbers == list(range(1, 241))
+    assert attempts == {1, 2}
+    assert any("Attempt 2 begins from the checkpoint of step" in line for line in log)
+    assert story.run(row).training_facts["attempts"] == 2
+
+
+def _trainers(training_id: int) -> list[int]:
+    """Process ids of this run's trainer."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command: Any = (entry / "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            if b"app.training.child" in command and f"training-{training_id}".encode() in command:
+                found.append(int(entry.name))
+    return found
