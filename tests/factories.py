@@ -223,7 +223,9 @@ class Make:
                 target=0.9,
                 instructions="Write the comment.",
                 metric_set_at=assessment.metric_set_at,
-                test_looks=[{"arm": "few_shot_nearest", "title": "Nearest", "at": utcnow().isoformat(), "why": "best on dev"}],
+                test_looks=[
+                    {"arm": "few_shot_nearest", "title": "Nearest", "at": utcnow().isoformat(), "why": "best on dev"}
+                ],
                 created_by=by.id,
                 created_at=utcnow(),
                 concluded_at=utcnow(),
