@@ -97,9 +97,13 @@ def _app(settings: Settings, engine: Any) -> Iterator[list["subprocess.Popen[byt
         commands.append(["web"])
     elif not worker:
         commands.append(["worker", "--slot", "demo"])
+    # Nobody is using the web that we start, so the model may have the core that is usually left to it.
+    threads = settings.threads or len(os.sched_getaffinity(0))
     started = [
         subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "app", *command], start_new_session=True
+            [sys.executable, "-m", "app", *command],
+            start_new_session=True,
+            env={**os.environ, "TUNEGATE_THREADS": str(threads)},
         )
         for command in commands
     ]
