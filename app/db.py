@@ -96,5 +96,6 @@ def writing(engine: Engine) -> Iterator[Session]:
 def reading(engine: Engine) -> Iterator[Session]:
     """A consistent view for reading; a write in it is an error of the database."""
     with Session(engine.execution_options(postgresql_readonly=True), expire_on_commit=False) as session:
+        session.info["worked_out"] = {}  # nothing can change in here, so what was worked out once holds to the end
         # Closing gives the connection back and undoes nothing in memory: what was read stays readable afterwards.
         yield session

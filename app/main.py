@@ -22,6 +22,7 @@ from app.blobs import Blobs
 from app.datasets import api as datasets_api
 from app.datasets import routes as datasets_routes
 from app.db import make_engine, reading, utcnow, writing
+from app.demo import api as demo_api
 from app.demo import routes as demo_routes
 from app.dossier import routes as dossier_routes
 from app.dossier import service as dossier
@@ -72,6 +73,7 @@ ROUTERS = (
     results_api.router,
     dossier_routes.router,
     demo_routes.router,
+    demo_api.router,
     jobs_routes.router,
     jobs_api.router,
     audit_routes.router,
@@ -158,6 +160,7 @@ def run(settings: Settings) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=3,
     )
     server = _Server(config, app.state.context.hub)

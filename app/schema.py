@@ -6,6 +6,7 @@ The web process does not do this; `python -m app migrate` does, before web and w
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def load_tables() -> None:
+    """Import every concept's tables, so that the references between them can be followed."""
+    for tables in sorted((ROOT / "app").glob("*/tables.py")):
+        import_module(f"app.{tables.parent.name}.tables")
 
 
 def config(url: str) -> "Config":

@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     database_url: SQLAlchemy address; empty means SQLite inside `data`.
     public_url: the address people type. An https address turns on Secure cookies and HSTS.
     hosts: host names that requests may carry besides the one in `public_url`.
+    trusted_proxies: addresses (comma list) whose X-Forwarded-For is believed; sign-in is limited by the address behind.
     allowed_hosts: model servers on private addresses that may be called, as `host:port`, `host` or CIDR.
     allow_hub: whether a model may be named by its hub name; nothing reaches a hub without it.
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     public_url: str = ""
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: str = "127.0.0.1"
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     allow_hub: bool = False
     threads: Annotated[int, Field(ge=0, le=512)] = 0

@@ -18,6 +18,7 @@ from types import FrameType
 
 from sqlalchemy import Engine
 
+from app import schema
 from app.blobs import Blobs, Damaged, NoSpace
 from app.db import make_engine, utcnow, writing
 from app.errors import Refusal
@@ -47,6 +48,7 @@ class Worker:
     def __init__(
         self, settings: Settings, slot: str, queues: Sequence[str], bodies: Callable[[str], Body] | None = None
     ) -> None:
+        schema.load_tables()
         self.settings = settings
         self.body = bodies or body
         self.name = f"{socket.gethostname()}:{slot}"

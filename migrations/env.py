@@ -4,17 +4,14 @@ An engine of its own, without our pragmas: SQLite rebuilds a table to change it,
 rebuild of a parent would delete its children. They are checked afterwards instead.
 """
 
-from importlib import import_module
-from pathlib import Path
-
 import sqlalchemy
 from alembic import context
 from sqlalchemy import create_engine, event, text
 
 from app.db import Base, Moment
+from app.schema import load_tables
 
-for tables in sorted((Path(__file__).resolve().parents[1] / "app").glob("*/tables.py")):
-    import_module(f"app.{tables.parent.name}.tables")
+load_tables()
 
 # DBOS keeps these in the same SQLite file and looks after them itself.
 ENGINE_TABLES = {

@@ -3,7 +3,12 @@
 `make.ready()` is an assessment that the gate likes; each test names only what matters to it.
 """
 
+import io
+import json
+import tempfile
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -13,6 +18,8 @@ from sqlalchemy.orm import Session
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
+from app.datasets import quality
+from app.datasets.rows import Rows
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import utcnow, writing
 from app.gate.tables import RecipeRow
@@ -51,6 +58,17 @@ ANSWERS: dict[str, Any] = {
     "language_fit": "fine",
     "training_rights": "yes",
 }
+
+
+@cache
+def _report() -> dict[str, Any]:
+    """A real quality report, of a small file, for pages that show one."""
+    rows = [
+        json.dumps({"prompt": f"Comment {sha256(str(number).encode()).hexdigest()}", "completion": f"/** {number} */"})
+        for number in range(40)
+    ]
+    with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as working:
+        return dict(quality.check(io.BytesIO("\n".join(rows).encode()), working, seed=7).report)
 
 
 def sign_in(client: TestClient, engine: Engine, user: UserRow) -> None:
@@ -156,7 +174,7 @@ class Make:
                 dev_rows=dev,
                 test_rows=test,
                 usable_rows=train + dev,
-                report={"uploaded": train + dev + test, "contradiction_rate": 0.0},
+                report={**_report(), "uploaded": train + dev + test, "contradiction_rate": 0.0},
                 uploaded_by=by.id,
                 uploaded_at=utcnow(),
                 frozen_at=different.pop("frozen_at", utcnow()),
@@ -205,7 +223,9 @@ class Make:
                 target=0.9,
                 instructions="Write the comment.",
                 metric_set_at=assessment.metric_set_at,
-                test_looks=[{"arm": "few_shot_nearest", "at": utcnow().isoformat(), "why": "best on dev"}],
+                test_looks=[
+                    {"arm": "few_shot_nearest", "title": "Nearest", "at": utcnow().isoformat(), "why": "best on dev"}
+                ],
                 created_by=by.id,
                 created_at=utcnow(),
                 concluded_at=utcnow(),
@@ -213,14 +233,16 @@ class Make:
             )
             session.add(row)
             session.flush()
-            for family, name in (
-                ("zero_shot", "zero_shot"),
-                ("few_shot_random", "few_shot_random/1"),
-                ("few_shot_random", "few_shot_random/2"),
-                ("few_shot_random", "few_shot_random/3"),
-                ("few_shot_nearest", "few_shot_nearest"),
-                ("revised_prompt", "revised_prompt/1"),
-            ):
+            random: list[tuple[str, str, dict[str, Any]]] = [
+                ("few_shot_random", f"few_shot_random/{draw}", {"shots": "random", "k": 3, "seed": draw})
+                for draw in (1, 2, 3)
+            ]
+            for family, name, settings in [
+                ("zero_shot", "zero_shot", {}),
+                *random,
+                ("few_shot_nearest", "few_shot_nearest", {"shots": "nearest", "k": 5}),
+                ("revised_prompt", "revised_prompt/1", {"shots": "nearest", "k": 5, "instructions": "In one line."}),
+            ]:
                 best = family == "few_shot_nearest"
                 tally = {"score": 0.7 if best else 0.5, "low": 0.4, "high": 0.8, "n": 100, "errors": 0}
                 arm = ArmRow(
@@ -228,7 +250,7 @@ class Make:
                     family=family,
                     name=name,
                     title=name,
-                    settings={},
+                    settings=settings,
                     dev=tally,
                     test={**tally, "score": score, "n": total, "passed": passed} if best else None,
                 )

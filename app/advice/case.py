@@ -20,6 +20,7 @@ from typing import Any
 NOBODY = ""  # the owner, when the answer is that there is none
 UNKNOWN = "unknown"
 LARGEST_COUNT = 10**15
+ROUNDING = 1e-9  # a mean of equal scores may come out a hair beside them
 LONGEST_TEXT = 200
 LARGEST_FILE = 1_000_000  # bytes; a case is a few thousand
 
@@ -361,7 +362,7 @@ def _contradictions(values: dict[str, Any], at: str) -> Iterator[str]:
         yield f"{at}.score, {at}.low and {at}.high go together."
     elif counted and values["passed"] > values["total"]:
         yield f"{at}.passed is {values['passed']}, more than {at}.total, {values['total']}."
-    elif graded and not values["low"] <= values["score"] <= values["high"]:
+    elif graded and not values["low"] - ROUNDING <= values["score"] <= values["high"] + ROUNDING:
         yield f"{at}.score must lie between {at}.low and {at}.high."
 
 
@@ -390,11 +391,12 @@ class _Reader:
             return None
         return int(value)
 
-    def number(self, value: object, at: str, low: float, high: float) -> float | None:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    def number(self, value: Any, at: str, low: float, high: float) -> float | None:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not low - ROUNDING <= value <= high + ROUNDING:
             self.faults.append(f"{at} must be a number from {low} to {high}, not {_shown(value)}.")
             return None
-        return float(value)
+        return min(max(float(value), low), high)
 
     def flag(self, value: object, at: str) -> bool | None:
         if not isinstance(value, bool):

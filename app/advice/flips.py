@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.advice.case import CHOICES, Baseline, Case, Result, changed, to_json
+from app.advice.gates import arms_needed
 from app.advice.needs import BEHAVIOURS, needs, rows_to_settle, standing
 from app.advice.policy import Policy
 from app.advice.scoring import context_window
@@ -180,11 +181,7 @@ def _rows_right(case: Case, policy: Policy) -> dict[str, Any]:
 def _baseline_right(case: Case, policy: Policy) -> dict[str, Any]:
     """The baseline with every arm it may lack, few failed calls, and a best score just short of the target."""
     old, target = case.measured.baseline or Baseline(), case.answers.target or DEFAULT_TARGET
-    lacking = ["zero_shot", "few_shot_random", "few_shot_nearest"]
-    if case.answers.checker_helps == "most":
-        lacking.append("schema")
-    if needs(case, policy).knowledge:
-        lacking += ["rag", "oracle"]
+    lacking = arms_needed(case, needs(case, policy))
     least = policy.count("test_rows")
     arms = [*old.arms, *(arm for arm in lacking if arm not in old.arms)]
     score: dict[str, Any] = {"passed": old.passed, "total": old.total} if old.counted else {}

@@ -13,8 +13,9 @@ Readings of the points that the rules leave open:
 - *G3* compares the calls of the next six months with ten times the examples, counted up to the floor of G1. Without
   that cap, adding rows would lock what was ready, and throwing rows away would unlock it.
 - *G4* asks for the floor; the number that a certain gap needs is in the text of G6, where that gap is known.
-- *G5* fails as long as no baseline was run, whatever people say they tried. A schema arm is asked for where people
-  say that a checker would prevent most failures; retrieval and oracle arms where there is a knowledge need.
+- *G5* fails as long as no baseline was run, whatever people say they tried. A schema arm is asked for where the main
+  goal is a fixed shape or fields and people say that a checker would prevent most failures; retrieval and oracle arms
+  where there is a knowledge need.
 - *G6* fails when prompting MET the target and when it is UNCLEAR. On the efficiency path it passes if the small
   model is SHORT and the teacher MET.
 - *G7* fails once a baseline was run while metric or target were missing; before any run, setting both is enough.
@@ -40,6 +41,9 @@ How = Literal["measured", "declared"]
 
 ORDER = ("G7", "G5", "G6", "G3", "G2", "G9", "G8", "G4", "G1", "G10", "G11", "G12")
 """Cheapest for the user first: the order in which messages are shown."""
+
+SHAPED = ("format", "extract")
+"""Main goals whose answers a schema can hold. A query language or a label set has no schema that says it all."""
 
 DECLARED_BY_NATURE = ("G3", "G10", "G11")
 """Nothing but a person's word can settle these, so they say nothing about how well a verdict is founded."""
@@ -310,7 +314,7 @@ def _checked(checked: bool | None) -> str:
 def arms_needed(case: Case, needs: Needs) -> list[str]:
     """The arms that a fair try of prompting has, here."""
     arms = ["zero_shot", "few_shot_random", "few_shot_nearest"]
-    if case.answers.checker_helps == "most":
+    if case.answers.checker_helps == "most" and case.answers.main_goal in SHAPED:
         arms.append("schema")
     if needs.knowledge:
         arms += ["rag", "oracle"]

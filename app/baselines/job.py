@@ -6,7 +6,7 @@ did best on the dev rows, after all arms are through.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,10 +39,9 @@ def measure(claim: Claim) -> None:
     with claim.read() as session:
         baseline = store.get(session, claim.subject_id)
         model = model_store.get(session, baseline.model_id)
-        sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
+        meter = _meter(claim, session, baseline)
     if model.kind != "endpoint" and not model.files:
         inference_job.prepare(claim, model.id)
-    meter = _Meter(claim, total=_left(baseline, sizes))
     with _model(claim, baseline) as generator:
         for arm in baseline.arms:
             if arm.family != "adapter" and arm.dev is None:
@@ -110,10 +109,15 @@ def _pool(session: Session, baseline: BaselineRow) -> list[Shot]:
     ]
 
 
-def _left(baseline: BaselineRow, sizes: Mapping[str, int]) -> int:
-    """Answers still to come at most, for the progress bar."""
-    asked = [arm for arm in baseline.arms if arm.family not in ("trivial", "adapter")]
-    return sum(sizes["dev"] for arm in asked if arm.dev is None) + sizes["test"]
+def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> "_Meter":
+    """Count what this run asks: the arms without a dev result, and one arm on test.
+
+    What an attempt before this one got answers for is done already.
+    """
+    sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
+    waiting = [arm for arm in baseline.arms if arm.family not in ("trivial", "adapter") and arm.dev is None]
+    done = sum(len(store.answered(session, arm.id, "dev")) for arm in waiting)
+    return _Meter(claim, total=len(waiting) * sizes["dev"] + sizes["test"], done=done)
 
 
 def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
-from app.baselines import causes, service, store, views
+from app.baselines import arms, causes, service, store, views
 from app.baselines.deps import Typed, exported
 from app.baselines.service import Order
 from app.baselines.tables import BaselineRow
@@ -117,6 +117,7 @@ def show_arm(
         step="measure",
         baseline=baseline,
         arm=arm,
+        term=arms.TERMS.get(arm.family, ""),
         metric=metrics.get(baseline.metric),
         instructions=service.instructions_of(baseline, arm),
         split=chosen,
@@ -293,6 +294,8 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
         "rows": views.rows(baseline.arms, leading),
         "best": store.best(baseline),
         "leading": leading,
+        "free_lead": views.free_lead(baseline.arms, leading),
+        "reported": views.reported(baseline.arms),
         "outlook": service.outlook(baseline, min(tested, dataset.test_rows)),
         "failing": store.counted(db, leading.id, "dev", service.passing(baseline)) if leading else None,
         "tagged": service.failure_causes(db, baseline),

@@ -40,6 +40,22 @@ def rows(shown: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
     ]
 
 
+def reported(shown: Sequence[ArmRow]) -> list[str]:
+    """Names that the server gave for the model that answered; more than one means that it changed under the run."""
+    return sorted(
+        {name for arm in shown for found in (arm.dev, arm.test) if found for name in found.get("reported", [])}
+    )
+
+
+def free_lead(shown: Sequence[ArmRow], leading: ArmRow | None) -> ArmRow | None:
+    """The arm without a model that does better on the dev rows than the best prompt, if one does."""
+    free = [arm for arm in shown if arm.family == "trivial" and arm.dev]
+    if leading is None or leading.dev is None or not free:
+        return None
+    first = max(free, key=lambda arm: arm.dev["score"] if arm.dev else 0.0)
+    return first if first.dev and first.dev["score"] > leading.dev["score"] else None
+
+
 def chart(
     title: str, shown: Sequence[ArmRow], split: str, target: float | None, url: Mapping[int, str]
 ) -> charts.IntervalChart | None:

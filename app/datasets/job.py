@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 
-from app.assessments import tables as _assessments  # noqa: F401 - a worker has to know where our foreign key leads
 from app.datasets import duplicates, quality, splitting, store
 from app.datasets.quality import Check, Status
 from app.datasets.reading import from_canonical

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from app.demo import service
+from app.demo.deps import Starter
 from app.users import passwords
-from app.users.deps import Admin
 from app.web.deps import App, Db
 from app.web.pages import see
 
@@ -12,7 +12,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/demo", name="start_demo")
-def start_demo(request: Request, app: App, db: Db, me: Admin) -> Response:
+def start_demo(request: Request, app: App, db: Db, me: Starter) -> Response:
     """Start the worked example and show its job; a second click shows the same one."""
     _, job = service.begin(db, passwords.with_cost(app.settings.hash_time, app.settings.hash_memory), me)
     return see(request, "job", job_id=job.id)

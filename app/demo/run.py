@@ -5,6 +5,7 @@ goes on. Everything happens in the app's own database by the app's own jobs; sto
 `make run` started nor the job, and calling it again goes on watching.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -44,13 +45,15 @@ BAR = 30  # characters
 
 def main(settings: Settings) -> int:
     """Run or watch the worked example. Returns 0 when it was finished, 2 when it could not be."""
+    for chatty in ("dbos", "httpx", "httpx2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     print(schema.migrate(settings.url), flush=True)
     engine = make_engine(settings.url)
     line = job_engine.Client(settings.url)
     try:
+        if first := _first_admin(settings, engine):
+            print(first, flush=True)
         with _app(settings, engine) as ours:
-            if first := _first_admin(settings, engine):
-                print(first, flush=True)
             with writing(engine) as session:
                 jobs.bind(session, line)
                 admin = user_store.active_admins(session)[0]

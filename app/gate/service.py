@@ -5,10 +5,10 @@ again, its digest is compared with the one a reviewer approved, and every criter
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -34,6 +34,8 @@ from app.inference import service as models
 from app.inference import store as model_store
 from app.users.tables import Role, UserRow
 
+T = TypeVar("T")
+
 SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
 
 
@@ -42,17 +44,32 @@ SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
 
 def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
     """Everything measured so far, by the names of the case file. Measured values override declared ones."""
-    return {
-        **datasets.measured(session, assessment.id),
-        **baselines.measured(session, assessment.id),
-    }
+    return _once(session, ("evidence", assessment.id), lambda: _evidence(session, assessment.id))
+
+
+def _evidence(session: Session, assessment_id: int) -> dict[str, Any]:
+    return {**datasets.measured(session, assessment_id), **baselines.measured(session, assessment_id)}
 
 
 def judge(session: Session, assessment: AssessmentRow) -> Advice:
     """The advice for an assessment as it stands, from the same function that `advise` runs on a file."""
-    return verdict.advise(
-        case.parse({"answers": assessments.answers(assessment), "measured": evidence(session, assessment)})
-    )
+
+    def work_out() -> Advice:
+        given = {"answers": assessments.answers(assessment), "measured": evidence(session, assessment)}
+        return verdict.advise(case.parse(given))
+
+    return _once(session, ("advice", assessment.id), work_out)
+
+
+def _once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T:
+    """Work something out once in a reading transaction, where nothing changes; every time in one that may write."""
+    kept: dict[tuple[str, int], Any] | None = session.info.get("worked_out")
+    if kept is None:
+        return work_out()
+    if key not in kept:
+        kept[key] = work_out()
+    found: T = kept[key]
+    return found
 
 
 # ---------------------------------------------------------------- the subject
@@ -60,6 +77,10 @@ def judge(session: Session, assessment: AssessmentRow) -> Advice:
 
 def build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
     """Everything that a reviewer approves, from stored content as it is now. Titles and comments are not part of it."""
+    return _once(session, ("subject", assessment.id), lambda: _build_subject(session, assessment))
+
+
+def _build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
     advised = judge(session, assessment)
     dataset = dataset_store.current(session, assessment.id)
     baseline = baseline_store.current(session, assessment.id)

@@ -74,7 +74,7 @@ class NewEndpoint(BaseModel):
 
 
 class NewFolder(BaseModel):
-    """A folder on the server with a transformers model."""
+    """A folder on the server with a transformers model, or a hub's name where the operator allows the hub."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -115,8 +115,8 @@ def add_endpoint(body: NewEndpoint, app: App, db: Db, me: Admin) -> Model:
 
 
 @router.post("/folders", name="api_add_folder", status_code=201)
-def add_folder(body: NewFolder, db: Db, me: Admin) -> Model:
-    return Model.of(db, service.add_folder(db, by=me, **body.model_dump()))
+def add_folder(body: NewFolder, app: App, db: Db, me: Admin) -> Model:
+    return Model.of(db, service.add_folder(db, app.settings, by=me, **body.model_dump()))
 
 
 @router.get("/{model_id}", name="api_model")

@@ -33,7 +33,14 @@ def prepare(claim: Claim, model_id: int) -> None:
         model = store.get(session, model_id)
     place = service.folder(claim.settings, model)
     if model.kind == "bundled":
-        _convert(claim, claim.settings.assets / GGUF_FOLDER, place)
+        _child(
+            claim, "app.inference.convert", str((claim.settings.assets / GGUF_FOLDER).resolve()), str(place.resolve())
+        )
+    elif name := service.hub_name(claim.settings, model):
+        if not claim.settings.allow_hub:
+            raise Failed("Models are not fetched from a hub here; the operator can allow it with TUNEGATE_ALLOW_HUB.")
+        if not place.exists():
+            _child(claim, "app.inference.hub_child", name, str(place.resolve()))
     claim.report({"stage": "Checking the model's files"}, now=True)
     try:
         folders.check(place)
@@ -52,13 +59,11 @@ def prepare(claim: Claim, model_id: int) -> None:
         row.context_window = context or row.context_window
 
 
-def _convert(claim: Claim, source: Path, target: Path) -> None:
-    """Run `inference.convert` and pass on what it says."""
-    said = {"text": "The bundled model could not be converted; the worker's log has the details."}
+def _child(claim: Claim, module: str, *arguments: str) -> None:
+    """Run a child that makes a folder, and pass on what it says."""
+    said = {"text": "The model could not be prepared; the worker's log has the details."}
     with tempfile.TemporaryFile() as log:
-        process = children.start(
-            "app.inference.convert", str(source.resolve()), str(target.resolve()), threads=1, log=log
-        )
+        process = children.start(module, *arguments, threads=1, log=log)
         try:
             with _ended_by(claim, process):
                 for event in _events(process):

@@ -20,8 +20,8 @@ Text = Annotated[str, Form(max_length=5000)]
 
 
 @router.get("/models", name="models")
-def show_models(request: Request, db: Db, me: Me) -> Response:
-    return _models(request, db)
+def show_models(request: Request, app: App, db: Db, me: Me) -> Response:
+    return _models(request, app, db)
 
 
 @router.post("/models/endpoints", name="add_endpoint")
@@ -43,17 +43,17 @@ def add_endpoint(
             db, app.settings, by=me, name=name, base_url=base_url, model=model, key=key, context_window=window
         )
     except Invalid as refusal:
-        return _models(request, db, status=422, adding="endpoint", typed=typed, refusal=refusal)
+        return _models(request, app, db, status=422, adding="endpoint", typed=typed, refusal=refusal)
     return see(request, "model", model_id=row.id, notice="created")
 
 
 @router.post("/models/folders", name="add_folder")
-def add_folder(request: Request, db: Db, me: Admin, name: Text = "", path: Text = "") -> Response:
+def add_folder(request: Request, app: App, db: Db, me: Admin, name: Text = "", path: Text = "") -> Response:
     try:
-        row = service.add_folder(db, by=me, name=name, path=path)
+        row = service.add_folder(db, app.settings, by=me, name=name, path=path)
     except Invalid as refusal:
         typed = {"name": name, "path": path}
-        return _models(request, db, status=422, adding="folder", typed=typed, refusal=refusal)
+        return _models(request, app, db, status=422, adding="folder", typed=typed, refusal=refusal)
     return see(request, "model", model_id=row.id, notice="started")
 
 
@@ -130,6 +130,7 @@ def _number(text: str) -> int | None:
 
 def _models(
     request: Request,
+    app: App,
     db: Db,
     *,
     status: int = 200,
@@ -144,6 +145,7 @@ def _models(
         "inference/models.html",
         status=status,
         models=models,
+        hub=app.settings.allow_hub,
         adding=adding,
         typed=typed or {},
         errors=faults,

@@ -4,6 +4,7 @@ A stored key belongs to the address it was typed in for. Changing any part of th
 point a connection somewhere else and have the key sent there.
 """
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,8 @@ BUNDLED_NAME = "SmolLM2-135M-Instruct (embedded)"
 BUNDLED_FOLDER = "smollm2-135m-instruct"
 BUNDLED_CONTEXT = 8192
 BUNDLED_PUBLIC = "HuggingFaceTB/SmolLM2-135M-Instruct"
+HUB_FOLDER = "hub"
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 NAME_LENGTH, PATH_LENGTH, KEY_LENGTH = 100, 500, 4000
 
 State = Literal["ready", "not prepared", "preparing", "failed", "retired"]
@@ -68,6 +71,13 @@ def bundled(session: Session) -> ModelRow:
 def folder(settings: Settings, model: ModelRow) -> Path:
     """Where the weights of a local model are, or will be once it is prepared."""
     return settings.models_dir / BUNDLED_FOLDER if model.kind == "bundled" else Path(model.reference)
+
+
+def hub_name(settings: Settings, model: ModelRow) -> str | None:
+    """The hub's name of a model that was asked for by it; None for a folder of the operator's own."""
+    place = Path(model.reference)
+    hub = settings.models_dir.resolve() / HUB_FOLDER
+    return place.name.replace("--", "/", 1) if model.kind == "folder" and place.parent == hub else None
 
 
 def public_name(model: ModelRow) -> tuple[str, str]:
@@ -180,21 +190,28 @@ def change_endpoint(
     return row
 
 
-def add_folder(session: Session, *, by: UserRow, name: str, path: str) -> ModelRow:
+def add_folder(session: Session, settings: Settings, *, by: UserRow, name: str, path: str) -> ModelRow:
     """Add a folder on this machine that holds a transformers model; a job hashes it before it can be used.
+
+    Where the operator allows the hub, `path` may be a hub's name (team/model); the job fetches its files first.
 
     Raises:
         Forbidden: only an admin adds models.
         Invalid: it is not a path to a folder that we load; every reason is said.
     """
     _admins_only(by)
-    faults = [*_name_faults(session, name), *_path_faults(path.strip())]
+    path = path.strip()
+    faults = _name_faults(session, name)
+    if settings.allow_hub and HUB_NAME.fullmatch(path) and "--" not in path:
+        path = str(settings.models_dir.resolve() / HUB_FOLDER / path.replace("/", "--"))
+    else:
+        faults += _path_faults(path)
     if faults:
         raise Invalid("The model folder was not added.", faults)
     row = ModelRow(
         name=name.strip(),
         kind="folder",
-        reference=str(Path(path.strip())),
+        reference=str(Path(path)),
         base_url="",
         files={},
         created_by=by.id,
@@ -359,7 +376,7 @@ def _address(base_url: str, faults: list[FieldError]) -> str | None:
 def _path_faults(path: str) -> list[FieldError]:
     if not path.startswith("/"):
         hub = "/" in path and not path.startswith((".", "~"))
-        hint = "Models are not fetched from a hub: download the folder yourself, then enter its path." if hub else ""
+        hint = "Names of a hub are off here: download the folder yourself, then enter its path." if hub else ""
         return [FieldError("#/path", f"Enter the whole path of a folder on this machine, from /. {hint}".strip())]
     if len(path) > PATH_LENGTH or not path.isprintable():
         return [FieldError("#/path", f"Enter a path of at most {PATH_LENGTH} characters.")]

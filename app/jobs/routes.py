@@ -59,11 +59,9 @@ async def job_events(
     job_id: int,
     app: App,
     listener: Listening,
-    page: Annotated[str, Query(max_length=300)] = "",
     last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
-    """Send the job's state as a fragment whenever it says something; the last one makes the page fetch itself anew."""
-    back = page if page.startswith("/") and not page.startswith("//") else ""
+    """Send the job's state as a fragment whenever it says something; the last one makes the page load itself anew."""
 
     def read(after: int) -> list[Sent]:
         with reading(app.engine) as session:
@@ -71,7 +69,7 @@ async def job_events(
             said = store.events_after(session, job_id, after)
             if not said and not job.final:
                 return []
-            html = render(request, "jobs/_state.html", job=job, ahead=store.ahead(session, job), back=back)
+            html = render(request, "jobs/_state.html", job=job, ahead=store.ahead(session, job), live=True)
             return [Sent(said[-1].id if said else after, html, last=job.final)]
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):

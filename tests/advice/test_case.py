@@ -149,3 +149,11 @@ def test_the_best_arm_was_run() -> None:
 
     assert baseline is not None
     assert baseline.arms == ("rag", "schema")
+
+
+def test_a_hair_of_rounding_is_no_fault() -> None:
+    third, above = 1 / 3, 1 / 3 + 1e-16
+    graded = parse({"measured": {"teacher": {"score": third, "low": above, "high": 1 + 1e-12}}}).measured.teacher
+
+    assert graded is not None
+    assert graded.high == 1

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -101,6 +102,24 @@ def test_a_long_chain_of_copies_is_one_group() -> None:
     rows = [(text.replace(" ", "  ", n), f"answer to it {'!' * n}") for n in range(50)] + [("Another one", "b")]
 
     assert groups(find(rows)) == 2
+
+
+@pytest.mark.parametrize("originals", [1, 3, 40])
+def test_light_edits_of_a_few_rows_are_a_few_rows(originals: int) -> None:
+    random = Random(3)
+    words = [
+        f"{a}{b}" for a in ("quick", "brown", "lazy", "old", "grey") for b in ("fox", "dog", "mill", "road", "sea")
+    ]
+    rows = [(random.choices(words, k=28), " ".join(random.choices(words, k=28))) for _ in range(originals)]
+
+    def edited(text: list[str]) -> str:
+        text = [*text]
+        text[random.randrange(len(text))] = random.choice(words)
+        return " ".join(text)
+
+    edits = [(edited(asked), answer) for asked, answer in (rows[n % originals] for n in range(500))]
+
+    assert groups(find(edits)) <= originals + 3
 
 
 @settings(max_examples=40, deadline=None)

@@ -119,6 +119,17 @@ def test_the_button_leads_to_the_job_and_a_second_click_to_the_same(
     assert people(make.author()).post("/demo").status_code == 403
 
 
+def test_a_program_gets_the_job_and_the_same_one_again(make: Make, people: Callable[[UserRow], TestClient]) -> None:
+    admin = people(make.admin())
+
+    first = admin.post("/api/v1/demo")
+
+    assert first.status_code == 202
+    assert first.json()["kind"] == "demo"
+    assert admin.post("/api/v1/demo").json()["id"] == first.json()["id"]
+    assert people(make.reviewer()).post("/api/v1/demo").status_code == 403
+
+
 # ---------------------------------------------------------------- what it is given
 
 

@@ -1,6 +1,11 @@
 """Preparing local models: what is hashed, and what is refused."""
 
+import hashlib
+import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -56,17 +61,17 @@ def over(engine: Engine, claim: Claim) -> None:
         job_store.get(session, claim.job_id).status = Status.DONE
 
 
-def added(engine: Engine, line: job_engine.Client, make: Make, place: Path) -> ModelRow:
+def added(engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path | str) -> ModelRow:
     admin = make.admin()
     with writing(engine) as session:
         jobs.bind(session, line)
-        return service.add_folder(session, by=admin, name="Tiny", path=str(place))
+        return service.add_folder(session, settings, by=admin, name="Tiny", path=str(place))
 
 
 def test_a_folder_is_hashed_before_it_can_be_used(
     engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path
 ) -> None:
-    row = added(engine, line, make, place)
+    row = added(engine, settings, line, make, place)
     with pytest.raises(Unusable, match="not been prepared"):
         service.generator(settings, row)
 
@@ -82,7 +87,7 @@ def test_a_folder_is_hashed_before_it_can_be_used(
 def test_files_that_changed_since_are_refused(
     engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path
 ) -> None:
-    row = added(engine, line, make, place)
+    row = added(engine, settings, line, make, place)
     claim = claim_of(engine, settings, line, row.id)
     job.convert(claim)
     over(engine, claim)
@@ -108,22 +113,31 @@ def test_files_that_changed_since_are_refused(
     ],
 )
 def test_a_folder_with_code_is_refused_at_the_form(
-    engine: Engine, line: job_engine.Client, make: Make, place: Path, name: str, content: str, reason: str
+    engine: Engine,
+    settings: Settings,
+    line: job_engine.Client,
+    make: Make,
+    place: Path,
+    name: str,
+    content: str,
+    reason: str,
 ) -> None:
     (place / name).write_text(content)
 
     with pytest.raises(Invalid) as refused:
-        added(engine, line, make, place)
+        added(engine, settings, line, make, place)
 
     assert reason in refused.value.errors[0].detail
 
 
-def test_a_link_is_no_folder(engine: Engine, line: job_engine.Client, make: Make, place: Path, tmp_path: Path) -> None:
+def test_a_link_is_no_folder(
+    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path, tmp_path: Path
+) -> None:
     link = tmp_path / "link"
     link.symlink_to(place)
 
     with pytest.raises(Invalid, match="not added"):
-        added(engine, line, make, link)
+        added(engine, settings, line, make, link)
 
 
 def test_the_bundled_model_without_its_file_says_what_to_install(
@@ -138,6 +152,84 @@ def test_the_bundled_model_without_its_file_says_what_to_install(
 
     with pytest.raises(Failed, match="install the package"):
         job.convert(claim_of(engine, nowhere, line, row.id))
+
+
+def test_a_hub_name_is_fetched_only_where_the_operator_allows_it(
+    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Invalid):
+        added(engine, settings, line, make, "team/model")
+    allowed = settings.model_copy(update={"allow_hub": True})
+    row = added(engine, allowed, line, make, "team/model")
+    assert service.hub_name(allowed, row) == "team/model"
+
+    with pytest.raises(Failed, match="TUNEGATE_ALLOW_HUB"):
+        job.convert(claim_of(engine, settings, line, row.id))
+    with hub({"config.json": b"{}", "tokenizer.json": b"{}", "model.safetensors": b"weights", "x.py": b"1"}) as url:
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        monkeypatch.setenv("HF_HOME", str(settings.data / "hub-cache"))
+        job.convert(claim_of(engine, allowed, line, row.id))
+
+    with reading(engine) as session:
+        assert sorted(store.get(session, row.id).files) == ["config.json", "model.safetensors", "tokenizer.json"]
+
+
+def test_a_hub_that_is_not_there_is_said_in_a_sentence(
+    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = settings.model_copy(update={"allow_hub": True})
+    row = added(engine, allowed, line, make, "team/model")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HOME", str(settings.data / "hub-cache"))
+
+    with pytest.raises(Failed, match="could not be fetched from the hub"):
+        job.convert(claim_of(engine, allowed, line, row.id))
+
+
+@contextmanager
+def hub(files: dict[str, bytes]) -> Iterator[str]:
+    """As much of a hub, on loopback, as fetching a folder needs."""
+    commit = "a" * 40
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            path = self.path.split("?")[0]
+            if path.startswith("/api/models/team/model"):
+                if "/tree/" in path:
+                    listed = [
+                        {"type": "file", "path": name, "size": len(text), "oid": "b" * 40}
+                        for name, text in files.items()
+                    ]
+                    return self.send(json.dumps(listed).encode())
+                siblings = [{"rfilename": name} for name in files]
+                return self.send(json.dumps({"id": "team/model", "sha": commit, "siblings": siblings}).encode())
+            name = path.rpartition("/")[2]
+            return self.send(files[name]) if name in files else self.send(b"", 404)
+
+        def send(self, body: bytes, status: int = 200) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Type", "application/json")
+            self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+            self.send_header("X-Repo-Commit", commit)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_server_needs_no_preparation(session: Session, make: Make) -> None:

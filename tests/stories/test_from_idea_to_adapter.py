@@ -149,8 +149,8 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
     standing = good(team.ada.get(f"{base}/advice"))
     assert standing["advice"]["training"] == "ready", [g for g in standing["advice"]["gates"] if g["state"] != "pass"]
     assert standing["reasons_against"] == ["Nobody has approved this yet. Ask for review."]
-    launch = {"headers": {"Idempotency-Key": "first"}}
-    assert team.ada.post(f"{base}/trainings", **launch).status_code == 409
+    key = {"Idempotency-Key": "first"}
+    assert team.ada.post(f"{base}/trainings", headers=key).status_code == 409
 
     # Review: somebody else approves exactly this.
     review = good(team.ada.post(f"{base}/reviews", json={"note": "please"}))
@@ -159,7 +159,7 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
     good(team.rob.post(f"/api/v1/reviews/{review['id']}/decisions", json=decision))
 
     # Train and judge.
-    training = good(team.ada.post(f"{base}/trainings", **launch))
+    training = good(team.ada.post(f"{base}/trainings", headers=key))
     team.done(training["job_id"], 240)
     training = team.get(f"/trainings/{training['id']}")
     losses = [step["loss"] for step in team.get(f"/trainings/{training['id']}/metrics")["steps"]]

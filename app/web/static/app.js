@@ -23,6 +23,9 @@ addEventListener("submit", (event) => {
   request.onerror = () => { bar.hidden = true; document.getElementById("note").textContent = "The upload broke off. Please try again."; };
   request.send(new FormData(form, event.submitter));
 });
+// A job is over: the page around it has more to show now.
+new MutationObserver(() => { if (document.querySelector("[data-reload]")) location.reload(); })
+  .observe(document.body, { childList: true, subtree: true });
 // A menu closes when the reader goes elsewhere.
 addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
