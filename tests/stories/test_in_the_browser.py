@@ -1,6 +1,6 @@
 """The founding text's example taken through the browser, as `make run` serves it: every click is one a person makes.
 
-Two files that must stay locked run always (they need no model). The whole way on the bundled model takes about a quarter
+"""The founding text's example taken through the browser, as `make run` serves it: every click is a person's.
 of an hour, so it is marked slow; its pictures go to the ignored folder `shots`.
 """
 
