@@ -1,6 +1,6 @@
-"""The founding text's example taken through the browser, as `make run` serves it: every click is one a person makes.
+"""The founding text's example, taken through the browser as `make run` serves it: every click is a person's.
 
-"""The founding text's example taken through the browser, as `make run` serves it: every click is a person's.
+Two files that must stay locked always run (they need no model). The whole way on the bundled model takes a quarter
 of an hour, so it is marked slow; its pictures go to the ignored folder `shots`.
 """
 
@@ -49,7 +49,7 @@ class Walk:
     def shot(self, what: str) -> None:
         SHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{self.name}-{what}.png", full_page=True)
-        print(f"{time.monotonic() - self.began:7.1f} s  {what}", file=sys.stderr)  # noqa: T201 - the slow walk tells where it is
+        print(f"{time.monotonic() - self.began:7.1f} s  {what}", file=sys.stderr)  # noqa: T201 - it is slow
 
     def wait(self, seconds: float) -> None:
         """Until no job of this page is waiting or running, by the page's own live updates."""
