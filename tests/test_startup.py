@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-import httpx
+import httpx2
 import pytest
 
 from app.settings import Settings
@@ -44,8 +44,8 @@ def start(settings: Settings, command: str) -> "subprocess.Popen[str]":
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1).status_code == 200
-    except httpx.TransportError:
+        return httpx2.get(url, timeout=1).status_code == 200
+    except httpx2.TransportError:
         return False
 
 
@@ -58,7 +58,7 @@ def test_the_web_is_ready_soon_and_stops_within_five_seconds(address: tuple[Sett
     until(lambda: answers(f"{url}/health/live"), 15)
     ready = time.monotonic() - began
 
-    with httpx.Client(base_url=url) as client:
+    with httpx2.Client(base_url=url) as client:
         code = process.stdout.readline().split("set-up code: ")[1].strip() if process.stdout else ""
         done = client.post("/setup", data={"code": code, "name": "Ada", "email": "ada@example.org",
                                            "password": "a long enough phrase"}, headers={"origin": url})  # fmt: skip

@@ -316,6 +316,7 @@ SECTIONS = (
                     Choice("normalised_match", "The same, ignoring case, spaces and punctuation"),
                     Choice("pattern", "The parts that count are the same", "Found by a pattern you write"),
                     Choice("json_valid", "The answer has valid structure"),
+                    Choice("json_match", "The answer has the same fields and values", "For JSON"),
                     Choice("chrf", "It is close to the ideal text, by letters", "For wording and translation"),
                     Choice("rouge_l", "It is close to the ideal text, by words", "For summaries"),
                 ),

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TextIO
 
-import httpx
+import httpx2
 
 from app import schema
 from app.audit import service as audit
@@ -123,8 +123,8 @@ def _app(settings: Settings, engine: Any) -> Iterator[list["subprocess.Popen[byt
 
 def _web_answers(settings: Settings) -> bool:
     try:
-        return httpx.get(f"http://{settings.host}:{settings.port}/health/live", timeout=2).is_success
-    except httpx.HTTPError:
+        return httpx2.get(f"http://{settings.host}:{settings.port}/health/live", timeout=2).is_success
+    except httpx2.HTTPError:
         return False
 
 

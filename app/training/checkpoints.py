@@ -131,7 +131,13 @@ class Shelf:
         keep = list(self._folders())
         for folder in keep[:-KEEP]:
             if best is None or not folder.name.startswith(f"step-{best:08d}-"):
-                folders.discard(folder)
+                self._remove(folder)
+
+    def _remove(self, folder: Path) -> None:
+        """Move it out of sight first, so that a kill in between leaves no half checkpoint on the shelf."""
+        gone = self.root / "staging" / f"{self.attempt}-{secrets.token_hex(8)}"
+        folder.rename(gone)
+        folders.discard(gone)
 
     def sweep(self) -> None:
         """Remove what a killed attempt left half-written. Only for whoever holds the lock of the run."""

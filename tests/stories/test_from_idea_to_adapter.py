@@ -64,7 +64,8 @@ class Team:
         return found
 
     def job(self, number: int) -> dict[str, Any]:
-        return self.get(f"/jobs/{number}")
+        found: dict[str, Any] = self.get(f"/jobs/{number}")
+        return found
 
     def open_job(self, assessment: int) -> int:
         jobs = self.get(f"/jobs?assessment_id={assessment}")["data"]

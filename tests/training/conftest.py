@@ -145,6 +145,11 @@ class Child:
             assert part, self.said
             self.said += part
 
+    def lines(self, count: int) -> None:
+        """Read until it has said so many lines, or has ended."""
+        while self.said.count(b"\n") < count and (part := os.read(self.pipe, 256)):
+            self.said += part
+
     def hang_up(self) -> None:
         """What the system does when the worker dies."""
         if self.lifeline >= 0:

@@ -1,0 +1,265 @@
+"""The founding text's example, taken through the browser as `make run` serves it: every click is a person's.
+
+Two files that must stay locked always run (they need no model). The whole way on the bundled model takes a quarter
+of an hour, so it is marked slow; its pictures go to the ignored folder `shots`.
+"""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.settings import Settings
+from tests.browser_support import chromium  # noqa: F401 - a fixture
+from tests.conftest import ROOT, Process, free_port
+
+pytestmark = [pytest.mark.browser, pytest.mark.worker]
+
+PASSWORD = "a long enough phrase"
+SHOTS = ROOT / "shots"
+
+# What a person ticks, section by section, for "generate code comments in our internal style guide".
+ANSWERS: tuple[tuple[str, str], ...] = (
+    ("goals", "style"), ("goals", "format"), ("main_goal", "style"), ("checker_helps", "no"), ("language_fit", "fine"),
+    ("fact_change", "none"), ("sources", "no"), ("access_rights", "no"), ("corpus_tokens", "0"), ("rarity", "common"),
+    ("examples_declared", "3224"), ("label_agreement", "high"), ("coverage", "broad"), ("holdout", "split"),
+    ("recurrence", "ongoing"), ("calls_per_month", "300000"), ("latency", "normal"), ("data_location", "own_servers"),
+    ("metric", "rouge_l"), ("target", "80"), ("prompting_tried", "no"),
+    ("definition_changes", "stable"), ("training_rights", "yes"), ("stakes", "normal"), ("owner", "Docs platform team"),
+)  # fmt: skip
+
+
+class Walk:
+    """One installation and the person at its browser."""
+
+    def __init__(self, page: Page, address: str, name: str) -> None:
+        self.page, self.address, self.name = page, address, name
+        self.began = time.monotonic()
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def shot(self, what: str) -> None:
+        SHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{self.name}-{what}.png", full_page=True)
+        print(f"{time.monotonic() - self.began:7.1f} s  {what}", file=sys.stderr)  # noqa: T201 - it is slow
+
+    def wait(self, seconds: float) -> None:
+        """Until no job of this page is waiting or running, by the page's own live updates."""
+        expect(self.page.locator("section.job form")).to_have_count(0, timeout=seconds * 1000)
+
+    def set_up(self, code: str) -> None:
+        self.open("/setup")
+        for field, text in (("Set-up code", code), ("Your name", "Amy"), ("E-mail address", "amy@example.org")):
+            self.page.get_by_label(field).fill(text)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.press("Make the account")
+
+    def add_person(self, name: str, role: str) -> None:
+        self.open("/users")
+        form = self.page.locator("form", has=self.page.get_by_role("button", name="Add", exact=True))
+        form.get_by_label("Name").fill(name)
+        form.get_by_label("E-mail address").fill(f"{name.lower()}@example.org")
+        form.get_by_label("Role").select_option(role)
+        form.get_by_label("First password").fill(PASSWORD)
+        self.press("Add")
+
+    def become(self, name: str, *, first: bool = False) -> None:
+        self.page.context.clear_cookies()
+        self.open("/sign-in")
+        self.page.get_by_label("E-mail address").fill(f"{name.lower()}@example.org")
+        self.page.get_by_label("Password").fill(PASSWORD if first else f"{PASSWORD} of {name}")
+        self.press("Sign in")
+        if first:
+            self.page.get_by_label("Password you have now").fill(PASSWORD)
+            self.page.get_by_label("New password", exact=True).fill(f"{PASSWORD} of {name}")
+            self.page.get_by_label("New password, again").fill(f"{PASSWORD} of {name}")
+            self.press("Change password")
+
+    def describe(self, title: str) -> str:
+        """Answer the questionnaire section by section; returns the assessment's path."""
+        self.open("/assessments/new")
+        self.page.get_by_label("What should the model do?").fill(title)
+        self.press("Begin")
+        found = re.search(r"/assessments/\d+", self.page.url)
+        assert found
+        for _section in range(6):
+            for key, value in ANSWERS:
+                self._answer(key, value)
+            self.page.locator("button[name=go][value=next]").click()
+        return found[0]
+
+    def _answer(self, key: str, value: str) -> None:
+        choice = self.page.locator(f'input[name="{key}"][value="{value}"]')
+        line = self.page.locator(f'input[name="{key}"][type="text"]')
+        if choice.count():
+            choice.check()
+        elif line.count():
+            line.fill(value)
+
+    def upload(self, base: str, file: Path) -> None:
+        self.open(f"{base}/data")
+        self.page.get_by_label("File with examples").set_input_files(file)
+        self.page.get_by_label("A person wrote or checked").check()
+        self.press("Upload")
+        self.page.wait_for_url(re.compile(r"/data|/datasets/"))
+        self.wait(120)
+
+
+@pytest.fixture
+def walk(
+    settings: Settings,
+    chromium: Browser,  # noqa: F811 - the fixture
+    request: pytest.FixtureRequest,
+) -> Iterator[Walk]:
+    """A running installation, with Ada (author) and Rob (reviewer) added by Amy (administrator); Ada is signed in."""
+    port = free_port()
+    process = Process(settings.model_copy(update={"port": port, "threads": 2}), "serve")
+    assert process.popen.stdout
+    line = process.popen.stdout.readline().decode()
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    made = Walk(context.new_page(), f"http://127.0.0.1:{port}", re.sub(r"\W+", "-", request.node.name).strip("-"))
+    made.page.set_default_timeout(15_000)
+    _wait_for(made)
+    made.set_up(line.split("set-up code: ")[1].strip())
+    for name, role in (("Ada", "author"), ("Rob", "reviewer")):
+        made.add_person(name, role)
+    made.become("Rob", first=True)
+    made.become("Ada", first=True)
+    yield made
+    context.close()
+    process.stop()
+
+
+def _wait_for(walk: Walk) -> None:
+    for _ in range(100):
+        try:
+            walk.open("/health/live")
+        except Exception:  # noqa: BLE001 - the browser's own error for "nobody listens yet"
+            time.sleep(0.2)
+        else:
+            return
+    raise AssertionError("the server did not come up")
+
+
+@pytest.mark.parametrize(
+    ("file", "usable", "missing"), [("small_300.jsonl", 210, "790"), ("neardup_1500.jsonl", 707, "293")]
+)
+def test_too_few_examples_stay_locked_and_the_page_says_how_many_are_missing(
+    walk: Walk, shared: Path, file: str, usable: int, missing: str
+) -> None:
+    base = walk.describe("Code comments in our house style")
+
+    walk.upload(base, shared / "data" / "phpdoc" / file)
+
+    expect(walk.page.get_by_text(f"{usable} usable examples")).to_be_visible()
+    walk.shot("data")
+    walk.open(f"{base}/verdict")
+    gate = walk.page.locator("#G1")
+    expect(gate).to_contain_text("fail")
+    expect(gate).to_contain_text(f"{usable}")
+    expect(gate).to_contain_text(missing)
+    walk.shot("verdict")
+    walk.open(f"{base}/train")
+    expect(walk.page.get_by_role("button", name="Launch the training")).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_the_founding_example_from_idea_to_adapter(walk: Walk, shared: Path) -> None:  # noqa: PLR0915 - one walk
+    page = walk.page
+    base = walk.describe("PHPDoc in our house style")
+    walk.open(f"{base}/verdict")
+    expect(page.get_by_text("leaning towards fine-tune")).to_be_visible()
+    walk.shot("01-advice")
+
+    walk.upload(base, shared / "data" / "phpdoc" / "phpdoc.jsonl")
+    walk.shot("02-data")
+    walk.press("Freeze the split")
+    walk.shot("03-frozen")
+
+    walk.open(f"{base}/measure")
+    page.get_by_label("Instructions").fill(
+        "Write the PHPDoc block for the signature, in our house style: a summary in the third person with a full stop, "
+        "an empty line before tags, @param only where it adds something, @return and @throws where they apply. "
+        "Answer with the block only, from /** to */."
+    )
+    page.get_by_label("Dev rows to ask").fill("30")
+    page.get_by_label("Test rows to ask").fill("40")
+    page.get_by_label("Longest answer, in tokens").fill("110")
+    walk.press("Start measuring")
+    walk.shot("04-measuring")
+    walk.wait(900)
+    walk.shot("05-measured")
+
+    page.get_by_role("link", name="Read failures and say why").click()
+    _tag_failures(walk)
+    walk.shot("06-failures")
+    walk.open(f"{base}/measure")
+    page.get_by_label("New instructions").fill(
+        "Continue exactly in the style of the examples: a PHPDoc block from /** to */, one summary sentence in the "
+        "third person that ends in a full stop, then an empty * line before any tag."
+    )
+    walk.press("Try this revision")
+    walk.wait(600)
+    walk.shot("07-revised")
+
+    walk.open(f"{base}/train")
+    page.get_by_label("Passes over the data").fill("1")
+    page.get_by_label("Learning rate").fill("0.0005")
+    page.get_by_label("Rows in a step").fill("8")
+    page.get_by_label("At most so many steps").fill("60")
+    walk.press("Save the recipe")
+    walk.press("Run the preflight")
+    walk.wait(300)
+    walk.shot("08-preflight")
+    walk.open(f"{base}/verdict")
+    walk.shot("09-verdict")
+    expect(page.get_by_text("Every criterion passes.")).to_be_visible()
+
+    walk.open(f"{base}/review")
+    walk.press("Ask for review")
+    review = page.url
+    expect(page.get_by_role("button", name="Approve exactly this")).to_have_count(0)
+    walk.become("Rob")
+    page.goto(review)
+    walk.shot("10-review")
+    walk.press("Approve exactly this")
+    walk.become("Ada")
+    walk.open(f"{base}/train")
+    walk.shot("11-launch")
+    walk.press("Launch the training")
+    page.wait_for_timeout(20_000)
+    walk.shot("12-training")
+    _until_judged(walk, base)
+    walk.shot("13-result")
+    expect(page.get_by_role("link", name="Download the adapter")).to_be_visible()
+
+
+def _tag_failures(walk: Walk) -> None:
+    """Put down at least 30 failures, page by page, to wrong form: that is what they are here."""
+    page = walk.page
+    for _ in range(6):
+        boxes = page.locator('select[name^="cause"]')
+        for index in range(boxes.count()):
+            boxes.nth(index).select_option("behaviour")
+        walk.press("Save the causes on this page")
+        following = page.get_by_role("link", name=re.compile("^(Next|Later|Older)"))
+        if not following.count():
+            return
+        following.first.click()
+
+
+def _until_judged(walk: Walk, base: str) -> None:
+    for _ in range(180):
+        walk.open(f"{base}/result")
+        if walk.page.get_by_role("link", name="Download the adapter").count():
+            return
+        walk.page.wait_for_timeout(5000)
+    raise AssertionError("the run was not judged in time")
