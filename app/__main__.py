@@ -4,6 +4,7 @@ Exit status: 0 fine, 1 bad input, 2 could not run, 3 the gate said no.
 """
 
 import argparse
+import gc
 import json
 import logging
 import sys
@@ -49,6 +50,7 @@ def _web(_given: argparse.Namespace, settings: Settings) -> int:
 
 
 def _web_with(settings: Settings, around: Callable[[Callable[[], None]], None]) -> int:
+    gc.disable()  # nothing of a start is garbage, and looking for some takes a fifth of it; `web.run` switches it on
     from app import main as web
 
     if sentence := web.not_ready(settings):

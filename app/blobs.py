@@ -1,5 +1,6 @@
 """The content store: files are named by the SHA-256 of what they hold, so a name is a promise about the bytes."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -12,6 +13,7 @@ from typing import BinaryIO, NoReturn
 from app.errors import Invalid, Refusal
 
 CHUNK = 1 << 20
+DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 class Damaged(Refusal):
@@ -68,7 +70,9 @@ class Blobs:
             blob = Blob(digest.hexdigest(), size)
             self._settle(target, blob)
         except OSError as error:
-            raise NoSpace(f"The file could not be stored: {error.strerror or error}.") from error
+            if error.errno not in DISK_TROUBLE:  # whoever sends the bytes may have gone away; that is not ours to name
+                raise
+            raise NoSpace(f"The file could not be stored: {error.strerror}. Tell the operator.") from error
         finally:
             target.unlink(missing_ok=True)
         return blob

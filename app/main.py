@@ -1,5 +1,6 @@
 """The web process, put together: settings, database, content store, templates, routes. Nothing imports this."""
 
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -167,6 +168,8 @@ def run(settings: Settings) -> None:
     # uvicorn raises the signal again once it has stopped, for whoever started it; here nobody is left to hear it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: None)
+    gc.freeze()  # what the start made stays for good
+    gc.enable()
     server.run()
 
 

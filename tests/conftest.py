@@ -25,7 +25,11 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.browser_support import chromium
 from tests.factories import Make, sign_in
+
+# One browser for the whole run: Playwright can be started once in a process.
+__all__ = ["chromium"]
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -19,7 +19,8 @@ def test_the_same_bytes_are_stored_once(blobs: Blobs) -> None:
     one, two = blobs.put([b"ab", b"c"]), blobs.put_bytes(b"abc")
 
     assert one == two
-    assert blobs.open(one.sha256).read() == b"abc"
+    with blobs.open(one.sha256) as stored:
+        assert stored.read() == b"abc"
     assert not list((blobs.root / "staging").iterdir())
 
 

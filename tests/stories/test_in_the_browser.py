@@ -14,7 +14,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.settings import Settings
-from tests.browser_support import chromium  # noqa: F401 - a fixture
 from tests.conftest import ROOT, Process, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
@@ -114,11 +113,7 @@ class Walk:
 
 
 @pytest.fixture
-def walk(
-    settings: Settings,
-    chromium: Browser,  # noqa: F811 - the fixture
-    request: pytest.FixtureRequest,
-) -> Iterator[Walk]:
+def walk(settings: Settings, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Walk]:
     """A running installation, with Ada (author) and Rob (reviewer) added by Amy (administrator); Ada is signed in."""
     port = free_port()
     process = Process(settings.model_copy(update={"port": port, "threads": 2}), "serve")

@@ -1,6 +1,5 @@
-"""The small app, its people, and Chromium."""
+"""The small app and its people."""
 
-from tests.browser_support import chromium
 from tests.small_app import app, people
 
-__all__ = ["app", "chromium", "people"]
+__all__ = ["app", "people"]
