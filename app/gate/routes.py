@@ -42,9 +42,9 @@ def show_review_step(request: Request, assessment_id: Id, db: Db, me: Me) -> Res
 
 @router.post("/assessments/{assessment_id}/review", name="request_review")
 def request_review(
-    request: Request, assessment_id: Id, db: Db, me: Me, note: Annotated[str, Form(max_length=4000)] = ""
+    request: Request, assessment_id: Id, db: Db, me: Me, about: Annotated[str, Form(max_length=4000)] = ""
 ) -> Response:
-    review = service.request_review(db, assessment_id, me, note)
+    review = service.request_review(db, assessment_id, me, about)
     return see(request, "review", review_id=review.id, notice="requested")
 
 

@@ -219,6 +219,7 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, shared: Path) -> 
     expect(page.get_by_text("Every criterion passes.")).to_be_visible()
 
     walk.open(f"{base}/review")
+    page.get_by_label("What should the reviewer look at?").fill("The target, please.")
     walk.press("Ask for review")
     review = page.url
     expect(page.get_by_role("button", name="Approve exactly this")).to_have_count(0)
