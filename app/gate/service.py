@@ -377,7 +377,9 @@ def _weigh(session: Session, assessment_id: int) -> tuple[list[str], ReviewRow |
     )
     now_text = subject.canonical(build_subject(session, assessment))
     blockers = (
-        [] if advised.training == "ready" else [f"{gate.id} {gate.title}: {gate.measured}" for gate in advised.blockers]
+        []
+        if advised.training == "ready"
+        else [f"{gate.id} {gate.title}: {gate.measured} Needed: {gate.needed}" for gate in advised.blockers]
     )
     if advised.training != "ready" and not blockers:
         blockers = [f"The advice is {advised.approach.replace('_', ' ')}; training is not what this case needs."]
