@@ -14,6 +14,8 @@ from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session
 
+from app.db import STUCK
+
 APPLICATION = "tunegate"
 VERSION = "1"  # of the workflow below; raise it only if old waiting jobs could not be run by new code
 WORKFLOW = "run_job"
@@ -24,7 +26,7 @@ QUEUES = {"cpu": 4, "model": 1}
 def _own_engine(url: str) -> Engine:
     """DBOS expects the driver's own IMMEDIATE mode on SQLite; our engine begins transactions itself."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True)
+        return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True, connect_args=STUCK)
     engine = create_engine(url, pool_size=5, max_overflow=10)
 
     @event.listens_for(engine, "connect")
