@@ -47,6 +47,7 @@ COMPUTED = {
     "F21": ("heavy", "fine"),
 }
 UNKNOWN = "unknown"
+RULES = ("1", "2", "3", "4", "5", "6")  # of verdict.py, in its order
 
 # What gates.py says by name, and the numbers it fills in beside the thresholds. `needed` is a name as well.
 SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -231,6 +232,17 @@ class Factor:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """One of the ordered rules of the verdict, in words; `id` is its place."""
+
+    id: str
+    when: str
+    then: str
+    because: str
+    sources: tuple[Source, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Policy:
     """One version of the rule set. Two are the same if their `sha256` is."""
@@ -239,6 +251,7 @@ class Policy:
     weights: tuple[Weight, ...]
     thresholds: tuple[Threshold, ...]
     gates: Mapping[str, GateRule]
+    verdict: Mapping[str, Ordered]
     factors: Mapping[str, Factor]
     sources: Mapping[str, Source]
 
@@ -259,6 +272,9 @@ class Policy:
                 "gates": [
                     [one.id, one.title, one.founding, one.why, one.meanwhile, dict(one.sayings), _keys(one.sources)]
                     for one in self.gates.values()
+                ],
+                "verdict": [
+                    [one.id, one.when, one.then, one.because, _keys(one.sources)] for one in self.verdict.values()
                 ],
                 "factors": [[one.id, one.title, one.known, one.why] for one in self.factors.values()],
                 "sources": [[one.key, one.title, one.year, one.mark, one.link] for one in self.sources.values()],
@@ -475,15 +491,15 @@ def load(text: str) -> Policy:
     except tomllib.TOMLDecodeError as error:
         raise FaultyPolicy([f"The policy is not TOML: {error}."]) from error
     reader = _Reader()
-    root = reader.table(data, "The policy", ("version", "sources", "thresholds", "gates", "factors"))
+    root = reader.table(data, "The policy", ("version", "sources", "thresholds", "gates", "verdict", "factors"))
     reader.sources = _named(reader, root, "sources", _source)
     thresholds = _named(reader, root, "thresholds", _threshold)
     gates = _named(reader, root, "gates", _gate)
+    verdict = _named(reader, root, "verdict", _ordered)
     factors = _named(reader, root, "factors", _factor)
     weights = tuple(_weights(reader, root.get("factors", {})))
-    made = Policy(
-        reader.text(root, "version", "The policy"), weights, tuple(thresholds.values()), gates, factors, reader.sources
-    )
+    version = reader.text(root, "version", "The policy")
+    made = Policy(version, weights, tuple(thresholds.values()), gates, verdict, factors, reader.sources)
     if not reader.faults:
         reader.faults += _incomplete(made)
     if reader.faults:
@@ -557,6 +573,13 @@ def _gate(reader: _Reader, name: str, given: object) -> GateRule:
     )
 
 
+def _ordered(reader: _Reader, name: str, given: object) -> Ordered:
+    where = f"The verdict's rule {name}"
+    table = reader.table(given, where, ("when", "then", "because", "sources"))
+    said = (reader.text(table, key, where) for key in ("when", "then", "because"))
+    return Ordered(name, *said, reader.cited(table, where))
+
+
 def _factor(reader: _Reader, name: str, given: object) -> Factor:
     where = f"The factor {name}"
     table = reader.table(given, where, ("title", "known", "why", "answers"))
@@ -621,6 +644,8 @@ def _incomplete(policy: Policy) -> Iterator[str]:
         if factor in _asked() and answer != UNKNOWN:
             yield f'{factor} has a row for "{answer}", which nobody can answer.'
     yield from (f"{one.factor} {one.answer} has no label." for one in policy.weights if not one.label)
+    if tuple(policy.verdict) != RULES:
+        yield f"The verdict has the rules {', '.join(RULES)}, in this order, and no others."
     yield from _misspoken(policy)
     yield from (said for _, said in _contradictions({one.name: one.value for one in policy.thresholds}))
 

@@ -48,6 +48,7 @@ def test_every_source_is_used() -> None:
     cited = [rule.sources for rule in POLICY.weights]
     cited += [rule.sources for rule in POLICY.thresholds]
     cited += [rule.sources for rule in POLICY.gates.values()]
+    cited += [rule.sources for rule in POLICY.verdict.values()]
 
     assert {source.key for sources in cited for source in sources} == set(POLICY.sources)
 
@@ -135,6 +136,7 @@ def test_a_unit_is_one_we_can_put_into_words() -> None:
     [
         ("[gates.G12", "[gates.G13", ["The gate G12 has no table.", "There is no gate G13."]),
         ("[factors.F24", "[factors.F25", ["The factor F24 is asked for and has no table."]),
+        ("[verdict.6]", "[verdict.7]", ["The verdict has the rules 1, 2, 3, 4, 5, 6, in this order, and no others."]),
     ],
 )
 def test_the_questionnaire_and_the_gates_say_what_has_to_be_there(old: str, new: str, said: list[str]) -> None:
@@ -154,7 +156,7 @@ def test_all_faults_are_said_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["version = ", "", "version = '1'\nsources = 3\nthresholds = []\ngates = 1\nfactors = 2"]
+    "text", ["version = ", "", "version = '1'\nsources = 3\nthresholds = []\ngates = 1\nverdict = 0\nfactors = 2"]
 )
 def test_what_is_no_policy_is_refused(text: str) -> None:
     with pytest.raises(FaultyPolicy):
