@@ -89,7 +89,8 @@ def show_home(
 
 
 def _line(app: AppContext, db: Db, row: AssessmentRow) -> Line:
-    return Line(row, service.advise(row, app.evidence(db, row)), *service.progress(row))
+    advice = service.advise(row, app.evidence(db, row), service.policy_of(db, row))
+    return Line(row, advice, *service.progress(row))
 
 
 def _url_if_any(request: Request, name: str) -> str:
@@ -214,7 +215,8 @@ def save_section(request: Request, assessment_id: Id, section: Slug, sent: Sent,
     except Clash as clash:
         return _clash(request, app, db, clash, shown, draft)
     if draft:
-        return _pieces(request, row, shown, given, measured, touched, results)
+        advice = service.advise(row, measured, service.policy_of(db, row))
+        return _pieces(request, row, shown, given, advice, touched, results)
     wrong = typed.faults({**row.answers, **given}, shown.asked)
     if wrong and sent.get("go") != "back":
         return _section_page(request, app, db, row, shown, values=row.answers, errors=wrong, status=422)
@@ -276,7 +278,7 @@ def _section_page(
         tab=secrets.token_urlsafe(8),
         first=at == 0,
         last=at == len(SECTIONS) - 1,
-        advice=service.advise(row, measured),
+        advice=service.advise(row, measured, service.policy_of(db, row)),
         has_results=bool(measured.get("baseline")),
         informed=_informed(measured),
     )
@@ -310,7 +312,7 @@ def _pieces(
     row: AssessmentRow,
     section: Section,
     given: Mapping[str, Any],
-    measured: Mapping[str, Any],
+    advice: Advice,
     touched: str,
     has_results: bool,
 ) -> Response:
@@ -324,7 +326,7 @@ def _pieces(
         assessment=row,
         section=section,
         sections=service.sections(row),
-        advice=service.advise(row, measured),
+        advice=advice,
         question=question,
         option_touched=touched.endswith("-option"),
         error=typed.fault(question, {**row.answers, **given}) if question else "",

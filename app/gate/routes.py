@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 
+from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.db import utcnow
 from app.errors import Invalid
@@ -30,9 +31,16 @@ def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
         assessment=assessment,
         step="verdict",
         advice=advised,
+        today=service.judge_today(db, assessment),
         reasons_against=service.reasons_against(db, assessment_id),
         review=store.living(db, assessment_id),
     )
+
+
+@router.post("/assessments/{assessment_id}/policy", name="judge_by_today")
+def judge_by_today(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    assessments.take_todays_policy(db, assessment_id, me)
+    return see(request, "verdict", assessment_id=assessment_id, notice="judged-today")
 
 
 @router.get("/assessments/{assessment_id}/review", name="review_step")

@@ -33,6 +33,8 @@ NOTHING = "\N{EN DASH}"
 # our pages say something.
 NOTICES = {
     "saved": "Saved.",
+    "published": "Published. Assessments that begin from now on are judged by it.",
+    "judged-today": "This assessment is judged by today's policy from now on.",
     "created": "Created.",
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
@@ -177,6 +179,7 @@ NAV = (
     ("Assessments", "home", EVERYONE, ("/assessments",)),
     ("Reviews", "reviews", EVERYONE, ("/reviews",)),
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
+    ("Policy", "policy", EVERYONE, ("/policy",)),
     ("Models", "models", EVERYONE, ("/models",)),
     ("Users", "users", frozenset({"admin"}), ("/users",)),
     ("Audit", "audit", frozenset({"reviewer", "admin"}), ("/audit",)),
