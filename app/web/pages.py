@@ -34,6 +34,7 @@ NOTHING = "\N{EN DASH}"
 NOTICES = {
     "saved": "Saved.",
     "created": "Created.",
+    "begun": "The usual answers of this situation are filled in. Look through them and change what is different here.",
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
     "cancelling": "Cancel was asked for; the job stops at its next step.",
