@@ -48,6 +48,7 @@ NOTICES = {
     "password": "Password changed. Other sessions of this account have ended.",
     "sessions": "All other sessions of this account have ended.",
     "revoked": "Token revoked.",
+    "link-ended": "The link is ended; it opens nothing any more.",
     "disabled": "Account disabled and signed out everywhere.",
     "enabled": "Account enabled.",
     "role": "Role changed. The person has to sign in again.",
