@@ -12,6 +12,7 @@ from typing import Any
 
 from app.datasets import personal_data, quality
 from app.datasets.quality import Check
+from app.datasets.reading import Upload
 from app.datasets.rows import Rows
 
 SEED = 7  # of the split; the same as an upload gets, so that the counts agree
@@ -31,8 +32,8 @@ def examine(file: Path, test: Path | None = None) -> dict[str, Any]:
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="check-data-")))
-        upload = stack.enter_context(file.open("rb"))
-        own_test = stack.enter_context(test.open("rb")) if test else None
+        upload = Upload(stack.enter_context(file.open("rb")), file.name)
+        own_test = Upload(stack.enter_context(test.open("rb")), test.name) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
         found = quality.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING)
         return _outcome(found)
