@@ -116,12 +116,12 @@ def gates(case: Case, needs: Needs, policy: Policy) -> list[Gate]:
 
 def locked(case: Case, needs: Needs, policy: Policy) -> bool:
     """Whether any gate locks, without the four lines: what a search over many cases asks."""
-    return any(_GATES[gate][1](case, needs, policy).state in ("fail", "unknown") for gate in ORDER)
+    return any(_GATES[gate][0](case, needs, policy).state in ("fail", "unknown") for gate in ORDER)
 
 
 def locking(case: Case, needs: Needs, policy: Policy) -> frozenset[str]:
     """The gates that lock, without the four lines."""
-    return frozenset(gate for gate in ORDER if _GATES[gate][1](case, needs, policy).state in ("fail", "unknown"))
+    return frozenset(gate for gate in ORDER if _GATES[gate][0](case, needs, policy).state in ("fail", "unknown"))
 
 
 def blockers(found: list[Gate]) -> list[Gate]:
@@ -233,8 +233,7 @@ def _not_knowledge(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "unknown",
             "measured",
             "Nobody named facts, but your answers hold names, numbers or dates that are not in their inputs.",
-            "Run the arm that gets the right passage, or tag "
-            f"{policy.count('tagged_failures')} failures: either shows whether facts are missing.",
+            policy.say("G2", "unsaid"),
         )
     if "facts" not in goals and (answers.fact_change == "none" or corpus(case)[0] == 0):
         return _Finding("pass", "declared", "The task needs no outside facts.")
@@ -386,7 +385,7 @@ def _short_of_target(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "fail",
             "measured",
             f"{found}{score_text(case.measured.arms[needs.without_model])}; target {percent(target)}.",
-            "The target rises above what works without a language model.",
+            policy.say("G6", "without_model"),
         )
     if needs.baseline is None or baseline is None or target is None:
         return _Finding(
