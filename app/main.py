@@ -119,6 +119,7 @@ def create_app(settings: Settings) -> Web:
         record=audit.record,
         steps=dossier.steps,
         evidence=gate.evidence,
+        effects=gate.effects,
         on_refusal=on_refusal,
     )
 

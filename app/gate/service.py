@@ -38,6 +38,7 @@ from app.users.tables import Role, UserRow
 
 T = TypeVar("T")
 
+LOOKED_AT = 200  # of the newest assessments, when a policy is tried out on them; some 2 ms each
 SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
 
 
@@ -68,6 +69,30 @@ def judge_today(session: Session, assessment: AssessmentRow) -> Advice:
     if assessment.policy_id == policies.todays_id(session):
         return judge(session, assessment)
     return _judge(session, assessment, policies.today(session))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What another policy makes of one assessment."""
+
+    assessment: AssessmentRow
+    before: Advice
+    after: Advice
+
+    @property
+    def other(self) -> bool:
+        """Whether it is other advice: what to do now, whether training is unlocked, or what it leans towards."""
+        return _outcome(self.before) != _outcome(self.after)
+
+
+def effects(session: Session, policy: Policy) -> list[Effect]:
+    """What the newest assessments would be told under another policy, beside what they are told under their own."""
+    rows = assessment_store.before(session, assessment_store.Wanted(), None, LOOKED_AT)
+    return [Effect(row, judge(session, row), _judge(session, row, policy)) for row in rows]
+
+
+def _outcome(advised: Advice) -> tuple[str | None, ...]:
+    return advised.approach, advised.training, advised.leaning, advised.technique
 
 
 def _judge(session: Session, assessment: AssessmentRow, policy: Policy) -> Advice:

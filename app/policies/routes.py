@@ -16,7 +16,8 @@ from app.policies.service import BUILT_IN
 from app.policies.tables import PolicyRow
 from app.users import store as user_store
 from app.users.deps import Admin, Me
-from app.web.deps import Db
+from app.web.context import AppContext
+from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see
 
@@ -95,13 +96,13 @@ def _sections(policy: Policy) -> list[tuple[str, list[Factor]]]:
 
 
 @router.post("/policy/preview", name="preview_policy")
-def preview(request: Request, sent: Sent, db: Db, me: Admin) -> Response:
+def preview(request: Request, sent: Sent, app: App, db: Db, me: Admin) -> Response:
     """Show what would be different, or the form again with what is wrong."""
-    return _preview(request, db, sent, go_back=sent.get("go") == "back")
+    return _preview(request, app, db, sent, go_back=sent.get("go") == "back")
 
 
 @router.post("/policy", name="publish_policy")
-def publish(request: Request, sent: Sent, db: Db, me: Admin) -> Response:
+def publish(request: Request, sent: Sent, app: App, db: Db, me: Admin) -> Response:
     numbers, faults = changes.read_form(sent, service.today(db))
     if faults:
         return _form(request, db, sent, by_field(faults), "", 422)
@@ -110,7 +111,7 @@ def publish(request: Request, sent: Sent, db: Db, me: Admin) -> Response:
     except Invalid as refusal:
         errors = by_field(refusal)
         if set(errors) == {"reason"}:
-            return _preview(request, db, sent, errors=errors)
+            return _preview(request, app, db, sent, errors=errors)
         return _form(request, db, sent, errors, refusal.detail, 422)
     except Stale as refusal:
         return _form(request, db, sent, {}, refusal.detail, 412)
@@ -120,7 +121,13 @@ def publish(request: Request, sent: Sent, db: Db, me: Admin) -> Response:
 
 
 def _preview(
-    request: Request, db: Db, sent: Mapping[str, Any], errors: dict[str, str] | None = None, *, go_back: bool = False
+    request: Request,
+    app: AppContext,
+    db: Db,
+    sent: Mapping[str, Any],
+    errors: dict[str, str] | None = None,
+    *,
+    go_back: bool = False,
 ) -> Response:
     today = service.today(db)
     numbers, faults = changes.read_form(sent, today)
@@ -142,6 +149,7 @@ def _preview(
         after=after,
         based_on=number,
         changes=found,
+        effects=app.effects(db, after) or (),
         kept={name: value for name, value in then.items() if value != now[name]},
         reason=str(sent.get("reason", "")),
         errors=errors or {},
