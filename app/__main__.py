@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("setup-code", help="print a new one-time code that makes the first administrator")
     advise = commands.add_parser("advise", help="advice for one case file, as JSON")
     advise.add_argument("case", type=Path, metavar="CASE.json")
+    advise.add_argument("--more", action="store_true", help="also contradictions, disagreements and robustness")
     commands.add_parser("demo", help="the worked example, from packages on this machine to a judged adapter")
     commands.add_parser("doctor", help="what is there, what is missing, and what to type")
 
@@ -89,7 +90,7 @@ def _advise(given: argparse.Namespace, _settings: Settings) -> int:
     except case.NotACase as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 1
-    print(json.dumps(advice.to_json(), ensure_ascii=False, indent=2))
+    print(json.dumps(advice.to_json() | ({"more": advice.more()} if given.more else {}), ensure_ascii=False, indent=2))
     return 0
 
 

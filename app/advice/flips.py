@@ -200,9 +200,8 @@ _TAKEN_BACK = ("calls_per_month", "contradiction_rate", "agreement_kappa", "orac
 
 def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     """Everything a gate can ask for, what is hardest to change in real life first, since that is taken back first."""
-    answers, measured = case.answers, case.measured
+    answers, measured, target = case.answers, case.measured, _target_right(case, policy)
     change = _use_right(case, policy)
-    target: float = change.get("target", answers.target)
     change |= _rows_right(case, policy)
     gain = measured.oracle_gain
     if "facts" in change.get("goals", answers.goals or ()) or (

@@ -47,7 +47,7 @@ def _without_model(case: Case, needs: Needs, policy: Policy) -> Iterator[Alterna
                 arm,
                 "No language model",
                 f"{_sentence(ARM_NAMES[arm])} reaches {score_text(result)}; the target is {target * 100:g} %. "
-                "It answers in a millisecond and costs next to nothing a call.",
+                + _FREE[arm],
                 measured=True,
             )
     rows, _ = examples(case)
@@ -63,6 +63,12 @@ def _without_model(case: Case, needs: Needs, policy: Policy) -> Iterator[Alterna
             "Measure one beside the prompts before a large model is trained.",
             measured=False,
         )
+
+
+_FREE = {
+    "trivial": "Either the job needs no language model, or the metric can't tell a good answer from a copied one.",
+    "small_classifier": "It answers in milliseconds, on any machine, and costs next to nothing a call.",
+}
 
 
 def _shorter(case: Case, policy: Policy) -> Iterator[Alternative]:
