@@ -59,7 +59,7 @@ def _without_model(case: Case, needs: Needs, policy: Policy) -> Iterator[Alterna
         yield Alternative(
             "small_classifier",
             "A small classifier",
-            f"Sorting into known categories with {rows:,} examples is what a small classifier can learn in seconds. "
+            f"Sorting into known categories with {rows:,} examples is what a small classifier can learn. "
             "Measure one beside the prompts before a large model is trained.",
             measured=False,
         )
@@ -115,7 +115,7 @@ def _schema(case: Case, needs: Needs) -> Iterator[Alternative]:
             "schema",
             "A schema",
             "A checker would catch most wrong answers, you said. A model that can only write what a schema allows "
-            "doesn't make them in the first place; it costs an hour to set up.",
+            "doesn't make them in the first place.",
             measured=False,
         )
     elif held is not None and held >= SHAPED and signals is not None and signals.output_kind == "json":

@@ -533,7 +533,7 @@ def _told_cost(value: str, case: Case) -> Told:
     }[value]
     if value == "not_goal":
         return words, "a new answer", 0.5
-    return words, "minutes" if now in (None, "not_goal") else "weeks", 0.5
+    return words, "weeks" if (now, value) == ("fail", "pass") else "minutes", 0.5
 
 
 def _told_teacher(value: Change, case: Case) -> Told:
