@@ -178,6 +178,7 @@ NAV = (
     ("Reviews", "reviews", EVERYONE, ("/reviews",)),
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
     ("Models", "models", EVERYONE, ("/models",)),
+    ("Prices", "prices", EVERYONE, ("/prices",)),
     ("Users", "users", frozenset({"admin"}), ("/users",)),
     ("Audit", "audit", frozenset({"reviewer", "admin"}), ("/audit",)),
 )
