@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.advice.economics import Comparison, Move
 from app.assessments import store as assessment_store
 from app.economics import assumptions, service, store, views
-from app.economics.study import Figure, Lack, Line
+from app.economics.study import Figure, Lack, Line, Once
 from app.economics.tables import PriceRow
 from app.users.deps import Author, Me
 from app.web.deps import Db
@@ -143,6 +143,7 @@ class Assumed(BaseModel):
     passages: Finite | None = None
     passage_tokens: Finite | None = None
     index_month: Finite | None = None
+    once_calls: Finite | None = None
     doubt: Finite | None = None
 
     def given(self) -> dict[str, Any]:
@@ -173,7 +174,7 @@ class Costs(BaseModel):
 
     `case` is what gate G12 is told: pass, fail, or None while it cannot be known. `compared_with` is the cheapest way
     that meets the target; where `sound` is false none does, and the best so far stands in. In `comparison`,
-    `break_even` None means: never at these prices.
+    `break_even` None means: never at these prices. `prompt_share`: of what a call costs, 0 to 1.
     """
 
     object: str = "costs"
@@ -189,6 +190,8 @@ class Costs(BaseModel):
     comparison: Comparison | None
     moves: list[Move]
     figures: list[Figure]
+    once: Once | None
+    prompt_share: float | None
     lacks: list[Lack]
     unsaid: list[str]
     prices_used: list[NewPrice]
@@ -211,6 +214,8 @@ class Costs(BaseModel):
             comparison=found.comparison,
             moves=list(found.moves),
             figures=list(found.figures),
+            once=found.once,
+            prompt_share=found.prompt_share,
             lacks=list(found.lacks),
             unsaid=list(found.unsaid),
             prices_used=[NewPrice.model_validate(price, from_attributes=True) for price in found.used],

@@ -15,7 +15,7 @@ from app.advice.economics import Failure
 from app.errors import FieldError, Invalid
 
 OWN = "own"  # in place of a price's name: the model runs on the team's machines
-KINDS = 6  # kinds of failure that the form has room for
+KINDS = 5  # kinds of failure that the form has room for
 LONGEST = 100
 NUMBER = re.compile(r"-?(\d+|\d{1,3}([, ]\d{3})+)(\.\d*)?(e[+-]?\d{1,3})?|-?\.\d+", re.IGNORECASE)
 
@@ -43,6 +43,7 @@ class Assumptions:
     base_billions, teraflops, epochs, runs: for the machine hours of training.
     now_cost: money for one call of what is in use today, if something is; now_name: what it is.
     passages, passage_tokens, index_month: looking passages up, if that is compared.
+    once_calls: all calls of a job that runs only once.
     doubt: how far off all of this may be, 0 to 1. success, kinds: what answers are worth (the target's helper).
     """
 
@@ -71,6 +72,7 @@ class Assumptions:
     passages: float | None = None
     passage_tokens: float | None = None
     index_month: float | None = None
+    once_calls: float | None = None
     doubt: float | None = None
     success: float | None = None
     kinds: tuple[Kind, ...] = ()
@@ -140,6 +142,8 @@ GROUPS: tuple[tuple[str, str, tuple[Asked, ...]], ...] = (
         (
             Asked("now_cost", "What one call costs with what you use today", "Only if it meets the target.",
                   "", 0, 1e6),
+            Asked("once_calls", "All its calls, if the job runs only once", "Shows both bills side by side.", "calls",
+                  1, 1e10, whole=True),
             Asked("passages", "Passages looked up for each call", "Draws a line for looking facts up.", "passages", 1,
                   1000),
             Asked("passage_tokens", "Tokens in a passage", "", "tokens", 1, 100_000),

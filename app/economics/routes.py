@@ -182,8 +182,9 @@ def _costs(
         units=prices.UNITS,
         today=service.today(),
         money=views.money,
+        amount=assumptions.plain,
         calls=views.calls,
-        months=views.months,
+        paid_back=views.paid_back,
         limit=views.limit(),
     )
 
@@ -228,5 +229,6 @@ def _target(request: Request, assessment_id: int, db: Db, typed: dict[str, str],
         errors=by_field(refusal) if refusal else {},
         detail=str(refusal) if refusal else "",
         kinds=range(1, assumptions.KINDS + 1),
+        has_results=service.has_results(db, assessment_id),
         money=views.money,
     )

@@ -155,9 +155,14 @@ def use_target(session: Session, assessment_id: int, given: Mapping[str, object]
     worth = assumptions.read_worth(given)
     new = replace(said(session, assessment_id), success=worth.success, kinds=worth.kinds)
     _keep(session, assessment, new, by, "target")
-    results = bool(baselines.measured(session, assessment_id).get("baseline"))
+    results = has_results(session, assessment_id)
     assessments.patch(session, assessment_id, {"target": round(worth.target, 3)}, by, has_results=results)
     return worth
+
+
+def has_results(session: Session, assessment_id: int) -> bool:
+    """Whether a result was seen, so that a change of the target counts."""
+    return bool(baselines.measured(session, assessment_id).get("baseline"))
 
 
 def _open(session: Session, assessment_id: int) -> AssessmentRow:

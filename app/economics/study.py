@@ -120,8 +120,24 @@ class Lack:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """Both bills of a job that runs only once (gate G3): by prompt, in the batch tier where there is one; by training.
+
+    training: making it and one month of running it. Both are shown even where training is the cheaper one.
+    """
+
+    calls: float
+    prompt: float
+    batch: bool
+    training: float
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
-    """What came of it. instead: the way that a trained model is compared with; sound: it meets the target."""
+    """What came of it. instead: the way that a trained model is compared with; sound: it meets the target.
+
+    prompt_share: what the prompt makes up of a call's cost, 0 to 1, for that way; None without prices by token.
+    """
 
     currency: str
     calls: float | None
@@ -136,6 +152,8 @@ class Study:
     lacks: Sequence[Lack]
     used: Sequence[Price]
     old: Sequence[Price]
+    once: Once | None = None
+    prompt_share: float | None = None
     trained_measured: bool = False
     unsaid: Sequence[str] = ()
 
@@ -173,6 +191,7 @@ def work_out(given: Given) -> Study:
     if instead and instead.way and trained and trained.way:
         doubt = economics.DOUBT if given.said.doubt is None else given.said.doubt
         comparison = economics.compare(instead.way, trained.way, once=once, calls=given.calls, doubt=doubt)
+    bills = book.once(instead, trained, once)
     used = book.used()
     return Study(
         currency=book.currency,
@@ -188,6 +207,8 @@ def work_out(given: Given) -> Study:
         lacks=[*book.lacks(lines, trained, sound=sound)],
         used=used,
         old=[price for price in used if price.old(given.today)],
+        once=bills,
+        prompt_share=book.prompt_share(instead),
         trained_measured=any(arm.family == "adapter" for arm in given.arms),
         unsaid=[name for name in SAID_ONCE if getattr(given.said, name) is None] + ["person"] * (book.wage() is None),
     )
@@ -414,25 +435,50 @@ class _Book:
             note = f"{said.upkeep_hours or 0:g} hours of people, and {said.other_month or 0:g} besides"
             yield Figure("Looking after it", hosting.upkeep, "a month", "estimated", note, money=True)
 
-    # ---------------------------------------------------------------- cheaper moves
+    # ---------------------------------------------------------------- the prompt that it would replace
+
+    def paid(self, instead: Line | None) -> tuple[Measured, Tokens, Rates] | None:
+        """A measured way that is paid for by the token, with its prices."""
+        arm = next((arm for arm in self.given.arms if instead and arm.key == instead.key), None)
+        if arm is None or instead is None or instead.tokens is None or (instead.way and instead.way.hosting):
+            return None
+        rates = self.rates_for(arm)
+        return (arm, instead.tokens, rates) if rates else None
+
+    def prompt_share(self, instead: Line | None) -> float | None:
+        paid = self.paid(instead)
+        if paid is None:
+            return None
+        _, tokens, rates = paid
+        whole = economics.call_cost(tokens, rates)
+        return economics.call_cost(Tokens(tokens.input, 0.0), rates) / whole if whole > 0 else None
+
+    def once(self, instead: Line | None, trained: Line | None, making: float) -> Once | None:
+        calls = self.said.once_calls
+        if calls is None or instead is None or instead.way is None or trained is None or trained.way is None:
+            return None
+        paid = self.paid(instead)
+        batch = paid is not None and paid[2].batch is not None and not self.given.waits
+        bill = instead.way.month(calls)
+        if paid is not None and batch:
+            bill = calls * economics.call_cost(paid[1], paid[2], batch=True)
+        return Once(calls, bill, batch, making + trained.way.month(calls))
 
     def moves(self, instead: Line | None) -> list[Move]:
         """What to try first, for the prompt that a trained model would replace; nothing without prices by token."""
-        arm = next((arm for arm in self.given.arms if instead and arm.key == instead.key), None)
-        if arm is None or arm.tokens_in is None or self.given.calls is None:
+        paid = self.paid(instead)
+        if paid is None or self.given.calls is None:
             return []
-        rates = self.rates_for(arm)
-        if rates is None or (instead and instead.way and instead.way.hosting):
-            return []
+        arm, tokens, rates = paid
         plain = next((one for one in self.given.arms if one.family == "zero_shot" and one.model == arm.model), None)
         same = arm.instructions / CHARACTERS_PER_TOKEN
-        shown = max(0.0, arm.tokens_in - (plain.tokens_in or 0.0)) if plain else 0.0
+        shown = max(0.0, tokens.input - (plain.tokens_in or 0.0)) if plain else 0.0
         if arm.shots and not arm.nearest:
             same += shown
         prompt = Prompt(
-            tokens=Tokens(arm.tokens_in, arm.tokens_out),
+            tokens=tokens,
             rates=rates,
-            same=min(same, arm.tokens_in),
+            same=min(same, tokens.input),
             shots=arm.shots if arm.nearest else 0,
             shot_tokens=shown / arm.shots if arm.shots else 0.0,
             waits=self.given.waits,

@@ -23,9 +23,9 @@ def money(value: float | None, currency: str = "") -> str:
     if size == 0 or size >= 100:
         text = f"{value:,.0f}"
     elif size >= 1:
-        text = f"{value:,.2f}"
+        text = f"{value:,.2f}".removesuffix(".00")
     else:
-        text = f"{value:.{2 - math.floor(math.log10(size))}f}" if size > 1e-12 else "0"
+        text = f"{value:.{2 - math.floor(math.log10(size))}f}".rstrip("0").rstrip(".") if size > 1e-12 else "0"
     text = "0" if text == "-0" else text.replace("-", "\N{MINUS SIGN}")
     return f"{text} {currency}".rstrip()
 
@@ -43,10 +43,11 @@ def calls(value: float | None) -> str:
     return f"{float(f'{value:.3g}'):,.0f}"
 
 
-def months(value: float | None) -> str:
+def paid_back(value: float | None) -> str:
+    """When making it is paid for, as the end of a sentence: after 3.2 months."""
     if value is None:
         return "never"
-    return "at once" if value == 0 else "under 0.1 months" if value < 0.1 else f"{value:,.1f} months"
+    return "at once" if value == 0 else "within days" if value < 0.5 else f"after {value:,.1f} months"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ def answer(study: Study) -> Answer:
         why = study.lacks[0].text if study.lacks else ""
         return Answer("Not known yet whether a trained model would pay.", "", why)
     against = _against(study, study.instead)
+    if not study.sound:
+        return Answer("Not known yet: no measured way meets the target, so there is nothing to save on.", "", against)
     if found.break_even is None:
         return Answer("Never at these prices: a trained model costs more at every volume.", "bad", against)
     if found.calls is None:
@@ -81,7 +84,7 @@ def answer(study: Study) -> Answer:
 
 def _against(study: Study, instead: Line) -> str:
     if not study.sound:
-        return f"Compared with “{instead.name}”, the best so far. It misses the target, so this proves nothing."
+        return f"Below it is compared with “{instead.name}”, the best so far, to show the order of magnitude."
     if instead.key == "now":
         return f"Compared with “{instead.name}”, which costs the least of all that meet the target."
     return f"Compared with “{instead.name}”, the cheapest measured way that meets the target."
@@ -91,12 +94,11 @@ def _saving(study: Study, found: Comparison, against: str) -> Answer:
     """The answer where a trained model costs less at the volume that is expected."""
     saved = f"about {money(found.saved, study.currency)} less a month at {calls(found.calls)} calls"
     if not found.pays:
-        text = f"It does not pay in time: {saved}, but making it is paid back only after {months(found.months)}."
+        text = f"It does not pay in time: {saved}, but making it is paid back only {paid_back(found.months)}."
         return Answer(text, "bad", against)
     if study.unsaid:
         return Answer(f"It may pay: {saved}. Not everything is said yet.", "", against)
-    back = "nothing has to be paid back" if not found.months else f"making it is paid back after {months(found.months)}"
-    return Answer(f"It pays: {saved}, and {back}.", "ready" if study.sound else "", against)
+    return Answer(f"It pays: {saved}, and making it is paid back {paid_back(found.months)}.", "ready", against)
 
 
 def short_line(study: Study) -> str:
@@ -122,10 +124,10 @@ def _span(study: Study) -> tuple[int, int]:
 
 
 def drawn(study: Study) -> list[Line]:
-    """The lines that the chart has room for: what the trained model is compared with, the cheapest others, itself."""
+    """The lines that the chart has room for: what the trained model is compared with, the best others, itself."""
     priced = [line for line in study.lines if line.way is not None and (line.tokens or line.key == "now")]
-    first = [line for line in priced if study.instead and line.key == study.instead.key]
-    kept = [*first, *(line for line in priced if line not in first)][:LINES]
+    instead = study.instead.key if study.instead else ""
+    kept = sorted(priced, key=lambda line: (line.key != instead, not line.meets, -(line.score or 0.0)))[:LINES]
     trained = [study.trained] if study.trained and study.trained.way else []
     return [*kept, *trained]
 

@@ -140,8 +140,9 @@ class LineChart:
     @property
     def label(self) -> str:
         """The chart in one sentence, for who cannot see it."""
-        told = [f"{line.name} {short(line.last)}" for line in self.lines if line.last is not None]
-        said = "no values yet" if not told else "last values " + ", ".join(told)
+        known = [line for line in self.lines if line.last is not None]
+        told = ", ".join(f"{line.name} {short(line.last or 0.0)}" if self.numbers else line.name for line in known)
+        said = f"{'last values ' if self.numbers else ''}{told}" if told else "no values yet"
         return "; ".join([f"{self.title}: {said}", *(mark.name for mark in self.marks)])
 
     @property
