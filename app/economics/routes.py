@@ -56,8 +56,10 @@ def import_prices(request: Request, sent: Sent, db: Db, me: Author) -> Response:
 
 
 def _file(sent: FormData) -> bytes:
-    uploaded = sent.get("file")
-    raw = uploaded.file.read(LARGEST_FILE + 1) if isinstance(uploaded, UploadFile) else b""
+    uploaded, raw = sent.get("file"), b""
+    if isinstance(uploaded, UploadFile):
+        with uploaded.file as file:  # nobody closes it for a form that is read as a whole
+            raw = file.read(LARGEST_FILE + 1)
     return raw or str(sent.get("text", "")).encode()
 
 
