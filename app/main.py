@@ -27,6 +27,8 @@ from app.demo import api as demo_api
 from app.demo import routes as demo_routes
 from app.dossier import routes as dossier_routes
 from app.dossier import service as dossier
+from app.economics import api as economics_api
+from app.economics import routes as economics_routes
 from app.errors import Forbidden, GateClosed, Refusal
 from app.gate import api as gate_api
 from app.gate import routes as gate_routes
@@ -72,6 +74,8 @@ ROUTERS = (
     inference_api.router,
     baselines_routes.router,
     baselines_api.router,
+    economics_routes.router,
+    economics_api.router,
     gate_routes.router,
     gate_api.router,
     sharing_routes.router,

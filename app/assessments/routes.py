@@ -233,6 +233,8 @@ def save_section(request: Request, assessment_id: Id, section: Slug, sent: Sent,
         advice = service.advise(row, measured, service.policy_of(db, row))
         return _pieces(request, row, shown, given, advice, touched, results)
     wrong = typed.faults({**row.answers, **given}, shown.asked)
+    if sent.get("go") == "target":  # a page of the costs above, which gives a number for this very question
+        return see(request, "target_help", assessment_id=assessment_id)
     if wrong and sent.get("go") != "back":
         return _section_page(request, app, db, row, shown, values=row.answers, errors=wrong, status=422)
     slug = _neighbour(shown, str(sent.get("go", "")))

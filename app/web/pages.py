@@ -183,6 +183,7 @@ NAV = (
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
     ("Policy", "policy", EVERYONE, ("/policy",)),
     ("Models", "models", EVERYONE, ("/models",)),
+    ("Prices", "prices", EVERYONE, ("/prices",)),
     ("Users", "users", frozenset({"admin"}), ("/users",)),
     ("Audit", "audit", frozenset({"reviewer", "admin"}), ("/audit",)),
 )
