@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from pydantic import BaseModel
-from starlette.routing import NoMatchFound
 
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.advice.questions import section as find_section
@@ -29,7 +28,7 @@ from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
-from app.web.pages import page, see, url_for, wants_fragment
+from app.web.pages import page, see, url_if_any, wants_fragment
 
 router = APIRouter(include_in_schema=False)
 
@@ -85,20 +84,12 @@ def show_home(
         state=state,
         anything=bool(lines) or store.anything(db),
         names=user_store.names(db, sorted({line.row.created_by for line in lines})),
-        demo_url=_url_if_any(request, "start_demo"),
+        demo_url=url_if_any(request, "start_demo"),
     )
 
 
 def _line(app: AppContext, db: Db, row: AssessmentRow) -> Line:
     return Line(row, service.advise(row, app.evidence(db, row)), *service.progress(row))
-
-
-def _url_if_any(request: Request, name: str) -> str:
-    """The address of a route that an app may lack: the worked example is put together above us."""
-    try:
-        return url_for(request, name)
-    except NoMatchFound:
-        return ""
 
 
 # ------------------------------------------------------------------ beginning, naming, putting away
@@ -135,7 +126,6 @@ def _new(request: Request, given: Naming, errors: dict[str, str], detail: str, s
         status=status,
         given=given,
         points=STARTING_POINTS,
-        questions=len(ASKED),
         errors=errors,
         detail=detail,
     )
