@@ -13,7 +13,7 @@ score and high) a contradiction is a fault. The best arm was run, whether or not
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -293,12 +293,30 @@ def changed(case: Case, change: Mapping[str, Any]) -> Case:
     """The case with some keys replaced, each in the half (`answers` or `measured`) that has a key of that name.
 
     The size of the reference text stands in both: it is changed where it counts, in what was measured if anything was.
+    Only what changes is read anew, since a search tries hundreds of changes.
+
+    Raises:
+        NotACase: what comes out is no case.
     """
-    data = to_json(case)
-    for key, value in change.items():
-        declared = key in ANSWER_KEYS and key not in data["measured"]
-        data["answers" if declared else "measured"][key] = value
-    return parse(data)
+    reader = _Reader()
+    said = {key: value for key, value in change.items() if key in ANSWER_KEYS and _kept_as_answer(case, key)}
+    found = {key: value for key, value in change.items() if key not in said}
+    answers, measured = case.answers, case.measured
+    if said:
+        if "goals" in said or "main_goal" in said:
+            said = {"goals": list(answers.goals or ()), "main_goal": answers.main_goal} | said
+        read = _answers(reader, said)
+        answers = replace(answers, **{key: getattr(read, key) for key in said})
+    if found:
+        parsed = _measured(reader, reader.mapping(found, "measured", MEASURED_KEYS))
+        measured = replace(measured, **{key: getattr(parsed, key) for key in found if key in MEASURED_KEYS})
+    if reader.faults:
+        raise NotACase(reader.faults)
+    return Case(answers, measured)
+
+
+def _kept_as_answer(case: Case, key: str) -> bool:
+    return key not in MEASURED_KEYS or getattr(case.measured, key) is None
 
 
 def _answers(reader: "_Reader", given: Mapping[str, Any]) -> Answers:

@@ -42,7 +42,7 @@ def _counts(case: Case) -> Iterator[Disagreement]:
     answers, measured = case.answers, case.measured
     said, usable, uploaded = answers.examples_declared, measured.usable_examples, measured.uploaded_examples
     if said is not None and usable is not None and _far(said, usable, SAME_COUNT):
-        of = f" of the {uploaded:,} rows uploaded" if uploaded is not None else ""
+        of = f" of the {uploaded:,} rows uploaded" if uploaded is not None and uploaded >= usable else ""
         yield Disagreement(
             "F07", "examples_declared", f"{said:,}", f"{usable:,}",
             f"You said {said:,} examples; {usable:,}{of} are usable, test rows not counted.",
@@ -101,19 +101,8 @@ def _about_facts(case: Case, needs: Needs, policy: Policy) -> Iterator[Disagreem
             "F01", "goals", "facts missing", f"{gain * 100:+.1f} points with the right passage",
             f"Facts are among your goals; giving the right passage changes the score by {gain * 100:.1f} points only.",
         )  # fmt: skip
-    if facts_in_rows(case, needs):
+    if needs.facts_unsaid:
         yield _facts_unsaid(case)
-
-
-def facts_in_rows(case: Case, needs: Needs) -> bool:
-    """Whether the rows look as if answering takes facts, while nobody said so and nothing has settled it.
-
-    What settles it: the arm that gets the right passage, or enough tagged failures (decision rules, G2).
-    """
-    signals, answers = case.measured.signals, case.answers
-    if signals is None or signals.knowledge != "likely" or "facts" in (answers.goals or ()):
-        return False
-    return case.measured.oracle_gain is None and needs.cause is None
 
 
 def _facts_unsaid(case: Case) -> Disagreement:

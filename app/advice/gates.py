@@ -10,15 +10,16 @@ Readings of the points that the rules leave open:
   (someone who says "534 examples" need not upload them to learn that they are too few), but it passes only G2, G3,
   G8, G10 and G11, where nothing else is to be had. It never passes G1, G4, G5, G6 or G9.
 - *G2* passes without a measurement only where no outside facts are asked for: `facts` isn't a goal and the facts it
-  needs never change or there is no reference text. Daily facts fail whatever else is said.
+  needs never change or there is no reference text, and where the rows don't look as if it took facts to answer them.
+  Daily facts fail whatever else is said.
 - *G3* compares the calls of the next six months with ten times the examples, counted up to the floor of G1. Without
   that cap, adding rows would lock what was ready, and throwing rows away would unlock it.
 - *G4* asks for the floor; the number that a certain gap needs is in the text of G6, where that gap is known.
 - *G5* fails as long as no baseline was run, whatever people say they tried. A schema arm is asked for where the main
   goal is a fixed shape or fields and people say that a checker would prevent most failures; retrieval and oracle arms
   where there is a knowledge need.
-- *G6* fails when prompting MET the target and when it is UNCLEAR. On the efficiency path it passes if the small
-  model is SHORT and the teacher MET.
+- *G6* fails when prompting MET the target, or an arm that asks no language model did, and when it is UNCLEAR. On the
+  efficiency path it passes if the small model is SHORT and the teacher MET.
 - *G7* fails once a baseline was run while metric or target were missing; before any run, setting both is enough.
 - *G8* takes a declared "low" seriously until a kappa was measured: contradicting twins are only one half of the
   question.
@@ -35,7 +36,7 @@ from typing import Literal
 from app.advice.case import NOBODY, Case, Result
 from app.advice.needs import CAUSES, EPSILON, Needs, interval, rows_to_settle
 from app.advice.policy import Policy
-from app.advice.scoring import examples
+from app.advice.scoring import corpus, examples
 
 State = Literal["pass", "fail", "unknown", "not_applicable"]
 How = Literal["measured", "declared"]
@@ -111,6 +112,16 @@ def gates(case: Case, needs: Needs, policy: Policy) -> list[Gate]:
             )
         )
     return found
+
+
+def locked(case: Case, needs: Needs, policy: Policy) -> bool:
+    """Whether any gate locks, without the four lines: what a search over many cases asks."""
+    return any(_GATES[gate][0](case, needs, policy).state in ("fail", "unknown") for gate in ORDER)
+
+
+def locking(case: Case, needs: Needs, policy: Policy) -> frozenset[str]:
+    """The gates that lock, without the four lines."""
+    return frozenset(gate for gate in ORDER if _GATES[gate][0](case, needs, policy).state in ("fail", "unknown"))
 
 
 def blockers(found: list[Gate]) -> list[Gate]:
@@ -217,7 +228,14 @@ def _not_knowledge(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "Most tagged failures are missing facts.",
             policy.say("G2", "causes"),
         )
-    if "facts" not in goals and (answers.fact_change == "none" or answers.corpus_tokens == 0):
+    if needs.facts_unsaid:
+        return _Finding(
+            "unknown",
+            "measured",
+            "Nobody named facts, but your answers hold names, numbers or dates that are not in their inputs.",
+            policy.say("G2", "unsaid"),
+        )
+    if "facts" not in goals and (answers.fact_change == "none" or corpus(case)[0] == 0):
         return _Finding("pass", "declared", "The task needs no outside facts.")
     return _Finding(
         "unknown",
@@ -361,6 +379,14 @@ def _listed(arms: list[str]) -> str:
 
 def _short_of_target(case: Case, needs: Needs, policy: Policy) -> _Finding:
     baseline, target = case.measured.baseline, case.answers.target
+    if needs.without_model is not None and case.measured.arms is not None and target is not None:
+        found = f"No language model needed: {ARM_NAMES[needs.without_model]} reaches "
+        return _Finding(
+            "fail",
+            "measured",
+            f"{found}{score_text(case.measured.arms[needs.without_model])}; target {percent(target)}.",
+            policy.say("G6", "without_model"),
+        )
     if needs.baseline is None or baseline is None or target is None:
         return _Finding(
             "unknown",

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 
 from app.advice.case import ArmResult, Case
 from app.advice.gates import ARM_NAMES, score_text
-from app.advice.needs import Needs, interval, standing
+from app.advice.needs import NO_MODEL, Needs, standing
 from app.advice.policy import Policy
 from app.advice.scoring import examples
-
-NO_MODEL = ("trivial", "small_classifier")
-"""Arms without a language model."""
 
 FEW_ANSWERS = 100  # different answers; up to here a classifier can have a class for each
 CLASSIFIER_ROWS = 200  # BUC 2406.08660 [V; 200-500 figure S]: labels from which a small classifier is worth a try
@@ -162,10 +159,3 @@ def _cache(case: Case, policy: Policy) -> Iterator[Alternative]:
 
 def _sentence(words: str) -> str:
     return words[0].upper() + words[1:]
-
-
-def met_without_model(case: Case, policy: Policy) -> str | None:
-    """The arm without a language model that meets the target, if one does: the one with the higher score."""
-    arms = {arm: result for arm, result in (case.measured.arms or {}).items() if arm in NO_MODEL and result.there}
-    met = [arm for arm, result in arms.items() if standing(result, case.answers.target, policy) == "met"]
-    return max(met, key=lambda arm: interval(arms[arm])[0], default=None)

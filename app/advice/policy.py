@@ -53,7 +53,7 @@ RULES = ("1", "2", "3", "4", "5", "6")  # of verdict.py, in its order
 SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "G1": {"needed": (), "short": ("missing",), "unfinished": ("missing",), "declared": ("missing",), "nothing": ()},
     "G2": dict.fromkeys(
-        ("needed", "daily", "main_goal", "no_goal", "no_main_goal", "gap", "causes", "not_measured"), ()
+        ("needed", "daily", "main_goal", "no_goal", "no_main_goal", "gap", "causes", "unsaid", "not_measured"), ()
     ),
     "G3": {
         "needed": ("calls",),
@@ -86,6 +86,7 @@ SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "needed_cheaper": (),
         "not_measured": (),
         "met": (),
+        "without_model": (),
         "unclear": (),
         "unclear_by": ("rows",),
         "no_teacher": (),

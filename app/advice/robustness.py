@@ -8,7 +8,7 @@ so most of what can tip a verdict is a value that lies close to a threshold.
 The draws are seeded, so the same case under the same policy always gets the same number.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
@@ -37,6 +37,9 @@ class Robustness:
     text: str
 
 
+Verdict = tuple[str, str, str | None]  # approach, training, leaning
+
+
 @dataclass(frozen=True, slots=True)
 class Sketch:
     """What one policy's thresholds make of a case, short of adding up points.
@@ -46,8 +49,17 @@ class Sketch:
     """
 
     rows: tuple[tuple[str, str], ...]
-    trailing: tuple[str, str, str | None]
-    leading: tuple[str, str, str | None]
+    trailing: Verdict
+    leading: Verdict
+
+    @property
+    def torn(self) -> bool:
+        """Whether points decide anything at all."""
+        return self.trailing != self.leading
+
+    def verdict(self, lead: int) -> Verdict:
+        """What it comes to when training scores `lead` points more than prompting."""
+        return self.leading if lead > 0 else self.trailing
 
 
 TOGETHER = ("usable_examples", "calls_per_example", "months_ahead")
@@ -58,30 +70,35 @@ def robustness(sketch: Callable[[Policy], Sketch], policy: Policy) -> Robustness
     """How many of the draws keep the verdict that the policy itself gives."""
     base = sketch(policy)
     margin = sum(_lead(policy, row) for row in base.rows)
-    now = base.leading if margin > 0 else base.trailing
+    now = base.verdict(margin)
     alive = _alive(base, sketch, policy)
-    cache: dict[tuple[int, ...], Sketch] = {}
+    cache = {(0,) * len(alive): base}
     kept = weights_kept = thresholds_kept = 0
-    tips: set[str] = set()
     for steps, shifts in _draws(tuple(sorted(one.name for one in policy.thresholds)), tuple(sorted(_table(policy)))):
         moved = tuple(steps[name] for name in alive)
         if moved not in cache:
-            cache[moved] = sketch(_moved(policy, dict(zip(alive, moved, strict=True)))) if any(moved) else base
+            cache[moved] = sketch(_moved(policy, dict(zip(alive, moved, strict=True))))
         other = cache[moved]
-        shifted = sum(shifts.get(row, 0) for row in base.rows)
-        weights_kept += now == (base.leading if margin + shifted > 0 else base.trailing)
-        own = sum(_lead(policy, row) for row in other.rows) if other.trailing != other.leading else 0
-        thresholds_kept += now == (other.leading if own > 0 else other.trailing)
-        shifted = sum(shifts.get(row, 0) for row in other.rows) if other.trailing != other.leading else 0
-        kept += now == (other.leading if own + shifted > 0 else other.trailing)
-    for name in alive:
-        for step in (-1, 1):
-            other = sketch(_moved(policy, {name: step}))
-            if now not in (other.leading, other.trailing):
-                tips.add(name)
+        lead = sum(_lead(policy, row) for row in other.rows) if other.torn else 0
+        thresholds_kept += now == other.verdict(lead)
+        kept += now == other.verdict(lead + _shift(other, shifts))
+        weights_kept += now == base.verdict(margin + _shift(base, shifts))
+    tips = [
+        name
+        for name in alive
+        if any(now not in (other.leading, other.trailing) for other in _neighbours(name, sketch, policy))
+    ]
     share = kept / DRAWS
     word: Word = "very stable" if share >= VERY_STABLE else "stable" if share >= STABLE else "fragile"
-    return Robustness(share, DRAWS, word, weights_kept / DRAWS, thresholds_kept / DRAWS, _text(share, sorted(tips)))
+    return Robustness(share, DRAWS, word, weights_kept / DRAWS, thresholds_kept / DRAWS, _text(share, tips, policy))
+
+
+def _shift(sketch: Sketch, shifts: dict[tuple[str, str], int]) -> int:
+    return sum(shifts.get(row, 0) for row in sketch.rows) if sketch.torn else 0
+
+
+def _neighbours(name: str, sketch: Callable[[Policy], Sketch], policy: Policy) -> Iterator[Sketch]:
+    return (sketch(_moved(policy, {name: step})) for step in (-1, 1))
 
 
 def _lead(policy: Policy, row: tuple[str, str]) -> int:
@@ -97,7 +114,7 @@ def _table(policy: Policy) -> list[tuple[str, str]]:
 def _alive(base: Sketch, sketch: Callable[[Policy], Sketch], policy: Policy) -> list[str]:
     """The thresholds that can move anything for this case; the others need no second look in any draw."""
     names = [one.name for one in policy.thresholds]
-    alive = {name for name in names for step in (-1, 1) if sketch(_moved(policy, {name: step})) != base}
+    alive = {name for name in names if any(other != base for other in _neighbours(name, sketch, policy))}
     for floor, calls, months in ((1, 1, -1), (-1, -1, 1)):
         if sketch(_moved(policy, dict(zip(TOGETHER, (floor, calls, months), strict=True)))) != base:
             alive |= set(TOGETHER)
@@ -105,7 +122,14 @@ def _alive(base: Sketch, sketch: Callable[[Policy], Sketch], policy: Policy) -> 
 
 
 def _moved(policy: Policy, steps: dict[str, int]) -> Policy:
-    return replace(policy, thresholds=tuple(_shifted(one, steps.get(one.name, 0)) for one in policy.thresholds))
+    return _variant(policy, tuple(sorted((name, step) for name, step in steps.items() if step)))
+
+
+@lru_cache(maxsize=512)
+def _variant(policy: Policy, steps: tuple[tuple[str, int], ...]) -> Policy:
+    """Kept, since every case is held against the same variants of one policy first."""
+    by_name = dict(steps)
+    return replace(policy, thresholds=tuple(_shifted(one, by_name.get(one.name, 0)) for one in policy.thresholds))
 
 
 def _shifted(threshold: Threshold, step: int) -> Threshold:
@@ -113,8 +137,8 @@ def _shifted(threshold: Threshold, step: int) -> Threshold:
     if not step:
         return threshold
     value = threshold.value * (1 + step * BAND)
-    if threshold.value > 1 and float(threshold.value).is_integer():
-        value = max(1, min(round(value), threshold.value - 1) if step < 0 else max(round(value), threshold.value + 1))
+    if threshold.whole:
+        value = max(1, threshold.value + step * max(1, round(threshold.value * BAND)))
     return replace(threshold, value=value)
 
 
@@ -135,11 +159,10 @@ def _draws(names: tuple[str, ...], rows: tuple[tuple[str, str], ...]) -> list[Dr
     ]
 
 
-def _text(share: float, tips: list[str]) -> str:
+def _text(share: float, tips: list[str], policy: Policy) -> str:
     text = (
-        f"{share * 100:.0f} % of {DRAWS} slightly different policies (every weight up to a point, every threshold "
-        "up to a tenth away) come to the same verdict."
+        f"{share * 100:.0f} % of {DRAWS} slightly different policies (every weight up to a point, every threshold up "
+        "to a tenth away) come to the same verdict."
     )
-    if tips:
-        text += f" It turns on the threshold for {' and for '.join(name.replace('_', ' ') for name in tips)}."
-    return text
+    titles = [one.title or one.name for one in policy.thresholds if one.name in tips]
+    return f"{text} It turns on: {'; '.join(titles)}." if titles else text

@@ -3,6 +3,7 @@
     1 a one-off                                            RAG with a knowledge need, else PROMPT; locked
     2 the best arm MET the target, and it isn't the case
       that efficiency is a goal and its cost case passes   the winning arm's family: PROMPT or RAG; locked
+      or an arm without a language model MET it            PROMPT in name only: that arm (none of these); locked
     3 knowledge need alone                                 PROMPT with the whole corpus in it if that fits, isn't fresh
                                                            daily, and everybody may see all of it; else RAG; locked
     4 knowledge need with behaviour or efficiency need     HYBRID if all gates pass, else RAG, leaning hybrid
@@ -28,7 +29,7 @@ from app.advice import flips as flipping
 from app.advice import instead as elsewhere
 from app.advice import robustness as stability
 from app.advice.case import Case
-from app.advice.gates import DECLARED_BY_NATURE, Gate, blockers, gates
+from app.advice.gates import DECLARED_BY_NATURE, Gate, blockers, gates, locked
 from app.advice.needs import Needs, needs
 from app.advice.policy import POLICY, Points, Policy
 from app.advice.scoring import MEASURED_ONLY, Reason, context_window, corpus, readings, reasons, total
@@ -187,35 +188,39 @@ def _judge(case: Case, policy: Policy) -> _Judged:
     checked = gates(case, found, policy)
     why = reasons(case, found, policy)
     points = total(why)
-    locked = any(gate.locks for gate in checked)
-    return _Judged(
-        _rule(case, found, policy, locked=locked, leads=points.fine_tune > points.prompt), found, checked, why
-    )
+    shut = any(gate.locks for gate in checked)
+    ruling = _rule(case, found, policy, shut=shut, leads=points.fine_tune > points.prompt)
+    return _Judged(ruling, found, checked, why)
 
 
 def _sketch(case: Case, policy: Policy) -> stability.Sketch:
     """The verdict before any points are added up: both ways it can go."""
     found = needs(case, policy)
-    locked = any(gate.locks for gate in gates(case, found, policy))
-    ends = [_rule(case, found, policy, locked=locked, leads=leads) for leads in (False, True)]
+    shut = locked(case, found, policy)
+    ends = [_rule(case, found, policy, shut=shut, leads=leads) for leads in (False, True)]
     trailing, leading = ((end.approach, end.training, end.leaning) for end in ends)
     return stability.Sketch(tuple((one.factor, one.row) for one in readings(case, found, policy)), trailing, leading)
 
 
-def _rule(case: Case, need: Needs, policy: Policy, *, locked: bool, leads: bool) -> Ruling:
-    """The ordered rules; the docstring of this file is their text. leads: training scores above prompting."""
+def _rule(case: Case, need: Needs, policy: Policy, *, shut: bool, leads: bool) -> Ruling:
+    """The ordered rules; the docstring of this file is their text.
+
+    shut: some gate locks. leads: training scores above prompting.
+    """
     if case.answers.recurrence == "once":
         ruling = Ruling(1, "rag" if need.knowledge else "prompt")
+    elif need.without_model is not None:
+        ruling = Ruling(2, "prompt", technique=need.without_model)
     elif _met(case, need) and not (need.efficiency and case.measured.cost_case == "pass"):
         ruling = Ruling(2, _family(case))
     elif need.knowledge and not (need.behaviour or need.efficiency):
         whole = _whole_corpus_fits(case, policy)
         ruling = Ruling(3, "prompt" if whole else "rag", technique="whole_corpus_in_context" if whole else None)
     elif need.knowledge:
-        ruling = Ruling(4, "rag", leaning="hybrid") if locked else Ruling(4, "hybrid", "ready")
+        ruling = Ruling(4, "rag", leaning="hybrid") if shut else Ruling(4, "hybrid", "ready")
     elif not (need.behaviour or need.efficiency):
         ruling = Ruling(6, "prompt")
-    elif not locked:
+    elif not shut:
         ruling = Ruling(5, "fine_tune", "ready", technique="distil" if need.efficiency_path else None)
     else:
         leans = leads and case.answers.definition_changes != "monthly"
