@@ -5,10 +5,10 @@ the page; everything else is the app as it runs.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, Page, expect
 
@@ -33,6 +33,7 @@ HEADS = {
     18: "Use a prompt with well-chosen examples; do not train.",
     21: "Not yet: more test rows first.",
 }
+WITH_EVERYTHING = 18  # contradictions, open criteria of both kinds: where only colours or widths differ, axe looks here
 VIEWS = [
     pytest.param({"color_scheme": "light"}, id="light"),
     pytest.param({"color_scheme": "dark"}, id="dark"),
@@ -48,7 +49,7 @@ def me(make: Make) -> UserRow:
 
 @pytest.fixture
 def address(web: TestClient, make: Make, me: UserRow) -> Iterator[str]:
-    app: Any = web.app
+    app = cast("FastAPI", web.app)
     for number in HEADS:
         make.assessment(me, title=BY_NUMBER[number].title.capitalize(), team="Docs platform")
 
@@ -79,7 +80,8 @@ def test_five_golden_cases_read_well(chromium: Browser, me: UserRow, address: st
             for folded in page.locator("details.rest, #reasons > details").all():
                 folded.evaluate("one => one.open = true")
             fits(page)
-            axe(page)
+            if view == {"color_scheme": "light"} or number == WITH_EVERYTHING:
+                axe(page)
 
 
 def test_it_prints_without_the_frame(chromium: Browser, me: UserRow, address: str) -> None:
