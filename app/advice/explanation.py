@@ -142,7 +142,9 @@ def _training(advice: Advice) -> str:
     if advice.training == "ready":
         return "Every criterion passes. Training needs the approval of somebody who had no hand in this."
     count = len(advice.blockers)
-    return f"Training is locked: {count} of {len(advice.gates)} criteria {'is' if count == 1 else 'are'} open."
+    leaning = {"fine_tune": ", leaning towards fine-tune", "hybrid": ", leaning towards fine-tune on looked-up text"}
+    locked = f"Training is locked{leaning.get(advice.leaning or '', '')}"
+    return f"{locked}: {count} of {len(advice.gates)} criteria {'is' if count == 1 else 'are'} open."
 
 
 # ------------------------------------------------------------------ why

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from pydantic import BaseModel
 
+from app.advice import explanation
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.advice.questions import section as find_section
 from app.advice.starting_points import STARTING_POINTS
@@ -264,6 +265,7 @@ def _section_page(
     theirs: list[dict[str, str]] | None = None,
 ) -> Response:
     measured = app.evidence(db, row) or {}
+    advice = service.advise(row, measured)
     at = SECTIONS.index(section)
     return page(
         request,
@@ -281,7 +283,8 @@ def _section_page(
         tab=secrets.token_urlsafe(8),
         first=at == 0,
         last=at == len(SECTIONS) - 1,
-        advice=service.advise(row, measured),
+        advice=advice,
+        said=explanation.sentence(advice),
         has_results=bool(measured.get("baseline")),
         informed=_informed(measured),
     )
@@ -322,6 +325,7 @@ def _pieces(
     """What an autosave gives back: the advice, the state of saving, and what is wrong with the field touched last."""
     key = touched.removesuffix("-option")
     question = ASKED.get(key) if key in {one.key for one in section.asked} else None
+    advice = service.advise(row, measured)
     held = has_results and key in service.MEASURED_AGAINST and given.get(key) != row.answers.get(key)
     return page(
         request,
@@ -329,7 +333,8 @@ def _pieces(
         assessment=row,
         section=section,
         sections=service.sections(row),
-        advice=service.advise(row, measured),
+        advice=advice,
+        said=explanation.sentence(advice),
         question=question,
         option_touched=touched.endswith("-option"),
         error=typed.fault(question, {**row.answers, **given}) if question else "",
