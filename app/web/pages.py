@@ -220,6 +220,14 @@ def url_for(request: Request, name: str, /, **params: Any) -> str:
     return table[wanted].format_map({key: quote(str(value), safe="") for key, value in params.items()})
 
 
+def url_if_any(request: Request, name: str, /, **params: Any) -> str:
+    """The same for a route that an app may lack, or that is put together above the caller: empty without it."""
+    try:
+        return url_for(request, name, **params)
+    except NoMatchFound:
+        return ""
+
+
 def _addresses(app: FastAPI) -> dict[tuple[str, frozenset[str]], str]:
     """Every route's path by its name and its parameters; the first of a name counts, as in routing."""
     table: dict[tuple[str, frozenset[str]], str] = {}
