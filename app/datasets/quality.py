@@ -15,6 +15,7 @@ leaks: [{line, of_line, similarity}], line in the test file, of_line in the uplo
 task: labels, json or text; labels: [{label, rows}]; lengths: {median, p95, longest} in characters.
 split: {train, dev, test, usable, own_test}. contradiction_rate: see `contradiction_rate`.
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
+signals: what the examples say about the job; see `signals.measure`.
 can_be_used: whether each split has a row; an upload that can't is rejected and replaces nothing.
 """
 
@@ -26,7 +27,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from app.datasets import duplicates, remarks, splitting
+from app.datasets import duplicates, remarks, signals, splitting
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
 from app.datasets.reading import Reading, Upload, read
@@ -179,6 +180,8 @@ def check(
     split = _split(rows, groups, found.status, seed, kept or {}, own_test=own_test is not None)
     outcome = Check(rows, found.status, found.twin, groups.oldest, split, notes.refused, {})
     outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
+    tick("Reading the answers", 0, 0)
+    outcome.report["signals"] = signals.measure(rows, rows.lines, rows.answers)
     return outcome
 
 
