@@ -39,6 +39,8 @@ from app.jobs import api as jobs_api
 from app.jobs import engine as job_engine
 from app.jobs import routes as jobs_routes
 from app.jobs import store as job_store
+from app.policies import api as policies_api
+from app.policies import routes as policies_routes
 from app.results import api as results_api
 from app.results import routes as results_routes
 from app.settings import Settings
@@ -62,6 +64,8 @@ ROUTERS = (
     problems.router,
     users_routes.router,
     users_api.router,
+    policies_routes.router,
+    policies_api.router,
     assessments_routes.router,
     assessments_api.router,
     datasets_routes.router,
@@ -119,6 +123,7 @@ def create_app(settings: Settings) -> Web:
         record=audit.record,
         steps=dossier.steps,
         evidence=gate.evidence,
+        effects=gate.effects,
         on_refusal=on_refusal,
     )
 
