@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from app.advice.policy import POLICY
+from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
 from app.datasets import deps, exporting, preview, service, store, uploads
@@ -55,6 +55,7 @@ def _data(
     job = service.job_of(db, dataset) if dataset else None
     current = store.current(db, assessment_id)
     report = dataset.report if dataset and dataset.state != "checking" else {}
+    policy = assessments.policy_of(db, assessment)
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
     return page(
         request,
@@ -70,8 +71,8 @@ def _data(
         ahead=jobs.ahead(db, job) if job else 0,
         versions=store.versions(db, assessment_id),
         names=user_store.names(db, people),
-        needed=POLICY.count("usable_examples"),
-        needed_test=POLICY.count("test_rows"),
+        needed=policy.count("usable_examples"),
+        needed_test=policy.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
         limit=app.settings.upload_limit,
         shown=PAIRS,
