@@ -25,7 +25,7 @@ class Tick:
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round numbers that span the values: steps of 1, 2, 2.5, 5 and their tens. Takes finite numbers only."""
-    if low == high:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):  # a difference that the numbers themselves can hardly hold
         margin = abs(low) * 0.1 or 0.5
         low, high = low - margin, high + margin
     raw = (high - low) / max(wanted - 1, 1)
