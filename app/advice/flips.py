@@ -224,6 +224,8 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     change["teacher"] = _met(policy, target)
     if answers.training_rights != "yes":
         change["training_rights"] = "yes"
+    if measured.identifiers_decided is False:
+        change["identifiers_decided"] = True
     if not answers.owner:
         change["owner"] = moves.SOMEBODY
     if measured.arms and (arms := _arms_right(case, target, policy)):

@@ -217,6 +217,8 @@ def _switches(case: Case) -> Iterator[Axis]:
         now = getattr(measured, key)
         for value in (True, False) if now is None else (not now,):
             yield _single({key: value})
+    if measured.identifiers_decided is False:
+        yield _single({"identifiers_decided": True})
     for cost in COST_CASES:
         if cost != measured.cost_case:
             yield _single({"cost_case": cost})
@@ -617,6 +619,9 @@ _TOLD: dict[str, Callable[[Any, Case], Told]] = {
     "rows_carry_context": _told_switch(
         {True: "every training row carried the looked-up text", False: "training rows lacked the looked-up text"},
         "days",
+    ),
+    "identifiers_decided": _told_switch(
+        {True: "somebody decided about the personal data that was found", False: "personal data was found"}, "minutes"
     ),
     "cost_case": _told_cost,
     "teacher": _told_teacher,
