@@ -60,6 +60,7 @@ class Measured:
 class Given:
     """Everything that a study is made of. calls: a month, as declared. waits: an answer must come within half a second.
 
+    payback: months within which making it has to be paid back.
     usable, floor, test_lacks: usable examples as far as known, how many the first criterion asks for, and how many test
     rows are still missing. dev_rows, test_rows: rows on which a trained model is judged.
     """
@@ -71,6 +72,7 @@ class Given:
     calls: float | None = None
     target: float | None = None
     waits: bool = False
+    payback: float = economics.PAYBACK_MONTHS
     usable: int | None = None
     floor: int = 1000
     test_lacks: int = 0
@@ -152,6 +154,7 @@ class Study:
     lacks: Sequence[Lack]
     used: Sequence[Price]
     old: Sequence[Price]
+    limit: float = economics.PAYBACK_MONTHS
     once: Once | None = None
     prompt_share: float | None = None
     trained_measured: bool = False
@@ -190,7 +193,9 @@ def work_out(given: Given) -> Study:
     comparison = None
     if instead and instead.way and trained and trained.way:
         doubt = economics.DOUBT if given.said.doubt is None else given.said.doubt
-        comparison = economics.compare(instead.way, trained.way, once=once, calls=given.calls, doubt=doubt)
+        comparison = economics.compare(
+            instead.way, trained.way, once=once, calls=given.calls, doubt=doubt, limit=given.payback
+        )
     bills = book.once(instead, trained, once)
     used = book.used()
     return Study(
@@ -207,6 +212,7 @@ def work_out(given: Given) -> Study:
         lacks=[*book.lacks(lines, trained, sound=sound)],
         used=used,
         old=[price for price in used if price.old(given.today)],
+        limit=given.payback,
         once=bills,
         prompt_share=book.prompt_share(instead),
         trained_measured=any(arm.family == "adapter" for arm in given.arms),

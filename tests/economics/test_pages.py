@@ -173,7 +173,8 @@ def test_saved_figures_come_to_a_case_that_the_gate_reads(
         assessment = session.get_one(AssessmentRow, row.id)
         assert gate.evidence(session, assessment)["cost_case"] == "pass"
         g12 = next(one for one in gate.judge(session, assessment).gates if one.id == "G12")
-        assert g12.state == "pass"
+        assert (g12.state, g12.how) == ("pass", "estimated")
+        assert "less a month than with" in g12.measured
         assert assessment.revision == 2
     assert acts(engine)[-1] == "economics.costs"
 
@@ -189,7 +190,7 @@ def test_a_volume_below_the_break_even_fails_the_case(
 
     assert "It does not pay: a trained model costs less only from about" in shown
     with reading(engine) as session:
-        assert service.measured(session, row.id) == {"cost_case": "fail"}
+        assert service.measured(session, row.id)["cost_case"] == "fail"
 
 
 def test_cost_decides_nothing_where_it_is_no_goal(
@@ -214,7 +215,7 @@ def test_a_price_that_rises_is_news_for_the_case(page: TestClient, make: Make, e
     page.post("/prices/import", data={"text": CSV.replace("1.5", "150")})
 
     with reading(engine) as session:
-        assert service.measured(session, row.id) == {"cost_case": "fail"}
+        assert service.measured(session, row.id)["cost_case"] == "fail"
 
 
 def test_the_cheapest_model_that_was_measured_counts_also_from_an_earlier_measurement(
