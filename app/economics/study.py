@@ -398,7 +398,7 @@ class _Book:
         said, wage = self.said, self.wage() or 0.0
         rows, how = self.rows_to_write()
         data = economics.people_cost(rows, said.minutes_row or 0.0, wage)
-        note = f"{rows:,.0f} rows ({how}) of {said.minutes_row or 0:g} minutes"
+        note = f"{rows:,.0f} rows ({how}), {_told(said.minutes_row, 'minutes each')}"
         yield Figure("Writing and checking examples", data, "once", "estimated", note, money=True)
         hours, machine = self.machine_run(), self.hour("machine_hour", said.machine) or 0.0
         runs = said.runs or 8
@@ -412,7 +412,7 @@ class _Book:
         asked = self.given.dev_rows + self.given.test_rows
         calls = asked * (instead.per_call or 0.0) if instead else 0.0
         review = (said.review_hours or 0.0) * wage
-        note = f"{asked:,} rows asked again, {said.review_hours or 0:g} hours of people"
+        note = f"{asked:,} rows asked again, {_told(said.review_hours, 'hours of people')}"
         yield Figure("Judging the result", calls + review, "once", "estimated", note, money=True)
 
     def making(self, instead: Line | None) -> tuple[float, list[Figure]]:
@@ -429,16 +429,19 @@ class _Book:
 
     def running(self, retraining: float) -> Iterator[Figure]:
         said = self.said
-        note = f"{said.retrains_year or 0:g} times a year"
+        note = _told(said.retrains_year, "times a year")
         yield Figure("Making it anew", retraining, "a month", "estimated", note, money=True)
         if said.tuned_rates:
-            yield Figure("Looking after it", self._looking_after(), "a month", "estimated", money=True)
+            note = _told(said.upkeep_hours, "hours of people")
+            yield Figure("Looking after it", self._looking_after(), "a month", "estimated", note, money=True)
         elif (hosting := self.hosting(None)) is not None:
             number = hosting.needed(self.given.calls or 0.0)
             note = f"{number} x {hosting.hours:g} hours at {hosting.hour:g}"
             value = number * hosting.hour * hosting.hours
             yield Figure("Machines", value, "a month", "estimated", note, money=True)
-            note = f"{said.upkeep_hours or 0:g} hours of people, and {said.other_month or 0:g} besides"
+            note = _told(said.upkeep_hours, "hours of people")
+            if said.other_month:
+                note += f", and {said.other_month:g} besides"
             yield Figure("Looking after it", hosting.upkeep, "a month", "estimated", note, money=True)
 
     # ---------------------------------------------------------------- the prompt that it would replace
@@ -536,3 +539,7 @@ class _Book:
             yield Lack(
                 f"Not said, so counted as nothing, which flatters training: {'; '.join(unsaid)}.", "upkeep_hours"
             )
+
+
+def _told(value: float | None, unit: str) -> str:
+    return f"{unit}: not said" if value is None else f"{value:g} {unit}"
