@@ -114,7 +114,9 @@ def wild() -> list[tuple[Case, dict[str, str]]]:
     for _ in range(CASES):
         given = parse(random_case(random))
         need = needs.needs(given, POLICY)
-        found.append((given, {name: str(judge(given, need, POLICY).state) for name, (judge, _) in gates._GATES.items()}))
+        found.append(
+            (given, {name: str(judge(given, need, POLICY).state) for name, (judge, _) in gates._GATES.items()})
+        )
     return found
 
 
