@@ -229,20 +229,40 @@ def _number(value: object) -> float | None:
 
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
-    """What the costs say to gate G12 and factor F17, in the words of the case file; empty before anybody said anything.
+    """What costs say to gate G12 and factor F17, and the larger model to gate G6, in the words of the case file.
 
-    `not_goal` where cost is not among the goals: then the sums are shown, and decide nothing.
+    Empty before anybody said anything. `not_goal` where cost is not among the goals: then the sums are shown, and
+    decide nothing.
     """
-    if store.find_costs(session, assessment_id) is None:
-        return {}
     assessment = assessment_store.get(session, assessment_id)
     goals = assessments.answers(assessment).get("goals")
-    if not isinstance(goals, list):
-        return {}
-    if "efficiency" not in goals:
+    aimed_at = isinstance(goals, list) and "efficiency" in goals
+    found: dict[str, Any] = _teacher(session, assessment) if aimed_at else {}
+    if not isinstance(goals, list) or store.find_costs(session, assessment_id) is None:
+        return found
+    if not aimed_at:
         return {"cost_case": "not_goal"}
-    found = of(session, assessment)
-    return {"cost_case": found.case, "cost_basis": words.basis(found)} if found.case else {}
+    costs = of(session, assessment)
+    return found | ({"cost_case": costs.case, "cost_basis": words.basis(costs)} if costs.case else {})
+
+
+def _teacher(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
+    """The best result of another model on the same rows, if it beats the one measured last: whose work a small model
+    would take over (gate G6 where cost is the goal)."""
+    found = [
+        (baseline.model_id, arm.test)
+        for baseline in _comparable(session, assessment)
+        if (arm := baseline_store.best(baseline)) is not None and arm.test is not None
+    ]
+    if not found:
+        return {}
+    model, last = found[0]
+    best = max((result for _, result in found), key=lambda result: float(result["score"]))
+    if best["score"] <= last["score"] or all(result is not best for other, result in found if other != model):
+        return {}
+    if "passed" in best:
+        return {"teacher": {"passed": best["passed"], "total": best["n"]}}
+    return {"teacher": {name: best[name] for name in ("score", "low", "high")}}
 
 
 def models(session: Session, assessment: AssessmentRow) -> Sequence[ModelRow]:

@@ -522,7 +522,8 @@ class _Book:
         elif not sound:
             yield Lack(
                 "No measured way meets the target yet. The comparison is with the best so far, so it shows an order of "
-                "magnitude and proves nothing: measure a stronger model, or say what you use today.",
+                "magnitude and proves nothing: measure a stronger model on the same rows (and the one to train last), "
+                "or say what you use today.",
                 "measure",
             )
         for lack in dict.fromkeys(line.lacks for line in [*lines, *([trained] if trained else [])] if line.lacks):
