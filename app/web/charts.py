@@ -237,7 +237,7 @@ def _drawn(mark: Mark, across: Callable[[float], float]) -> DrawnMark:
 def _log_ticks(low: float, high: float) -> list[float]:
     """Decades as exponents, with 2 and 5 between them where there are few; more decades than fit are thinned."""
     decades = range(math.floor(low) - 1, math.ceil(high) + 2)
-    if high - low > 3:
+    if high - low > 2.01:
         every = 1 + int((high - low) // 7)
         found = [float(decade) for decade in decades if decade % every == 0]
         return [mark for mark in found if low - every < mark < high + every]
