@@ -115,6 +115,7 @@ def create_app(settings: Settings) -> Web:
         record=audit.record,
         steps=dossier.steps,
         evidence=gate.evidence,
+        read_ahead=gate.read_ahead,
         on_refusal=on_refusal,
     )
 

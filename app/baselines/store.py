@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 from app.baselines import arms
 from app.baselines.arms import Arm, Tally
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.db import know, once
 from app.errors import NotFound
 
 
@@ -27,13 +28,31 @@ def get(session: Session, baseline_id: int) -> BaselineRow:
 
 def current(session: Session, assessment_id: int) -> BaselineRow | None:
     """The newest measurement of an assessment that was not put aside, with its arms."""
-    return session.scalar(
-        select(BaselineRow)
-        .where(BaselineRow.assessment_id == assessment_id, BaselineRow.archived_at.is_(None))
-        .order_by(BaselineRow.id.desc())
-        .limit(1)
-        .options(selectinload(BaselineRow.arms))
+    return once(
+        session,
+        ("baseline", assessment_id),
+        lambda: session.scalar(
+            select(BaselineRow)
+            .where(BaselineRow.assessment_id == assessment_id, BaselineRow.archived_at.is_(None))
+            .order_by(BaselineRow.id.desc())
+            .limit(1)
+            .options(selectinload(BaselineRow.arms))
+        ),
     )
+
+
+def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
+    """Find the current measurement of many assessments at once, for a page that will ask for each (`db.know`)."""
+    newest = (
+        select(func.max(BaselineRow.id))
+        .where(BaselineRow.assessment_id.in_(assessment_ids), BaselineRow.archived_at.is_(None))
+        .group_by(BaselineRow.assessment_id)
+    )
+    rows = session.scalars(
+        select(BaselineRow).where(BaselineRow.id.in_(newest)).options(selectinload(BaselineRow.arms))
+    )
+    found = {row.assessment_id: row for row in rows}
+    know(session, {("baseline", one): found.get(one) for one in assessment_ids})
 
 
 def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]:

@@ -5,7 +5,7 @@ again, its digest is compared with the one a reviewer approved, and every criter
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -49,6 +49,13 @@ def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
 
 def _evidence(session: Session, assessment_id: int) -> dict[str, Any]:
     return {**datasets.measured(session, assessment_id), **baselines.measured(session, assessment_id)}
+
+
+def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
+    """Read what `evidence` looks at for many assessments in a few queries; a list of them asks for each one next."""
+    ids = [assessment.id for assessment in assessments]
+    dataset_store.read_ahead(session, ids)
+    baseline_store.read_ahead(session, ids)
 
 
 def judge(session: Session, assessment: AssessmentRow) -> Advice:

@@ -30,6 +30,10 @@ def no_steps(_session: Session, _assessment: Any) -> Sequence[Step]:
     return ()
 
 
+def nothing_ahead(_session: Session, _assessments: Sequence[Any]) -> None:
+    return None
+
+
 def no_evidence(_session: Session, _assessment: Any) -> None:
     return None
 
@@ -43,7 +47,7 @@ class AppContext:
     """The parts that routes need.
 
     `steps` and `evidence` are functions of concepts above the page that shows them (the dossier's state, the measured
-    values beside the questionnaire), and `record` is `audit.service.record` for what is below the record: handed in,
+    values beside the questionnaire, and the same read ahead for a list), and `record` is `audit.service.record` for what is below the record: handed in,
     because imports only go down. `jobs` is `jobs.engine.Client`.
     """
 
@@ -57,4 +61,5 @@ class AppContext:
     record: Callable[..., object]
     steps: Callable[[Session, Any], Sequence[Step]] = no_steps
     evidence: Callable[[Session, Any], Any] = no_evidence
+    read_ahead: Callable[[Session, Sequence[Any]], None] = nothing_ahead
     on_refusal: Callable[[Any, Refusal], None] = no_record
