@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
@@ -53,6 +54,8 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     )
     found = {row.assessment_id: row for row in rows}
     know(session, {("baseline", one): found.get(one) for one in assessment_ids})
+    tags = _tagged(session, [row.id for row in found.values()])
+    know(session, {("tagged", row.id): tags.get(row.id, []) for row in found.values()})
 
 
 def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]:
@@ -179,13 +182,31 @@ def forget_errors(session: Session, arm_ids: Iterable[int]) -> int:
     return cast("CursorResult[Any]", gone).rowcount
 
 
-def tagged(session: Session, arm_ids: Iterable[int]) -> Sequence[AnswerRow]:
-    """Answers that a person gave a cause, latest last."""
-    return session.scalars(
-        select(AnswerRow)
-        .where(AnswerRow.arm_id.in_(list(arm_ids)), AnswerRow.cause.is_not(None))
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A cause that a person gave a failed answer."""
+
+    arm_id: int
+    example_id: int
+    cause: str
+
+
+def tagged(session: Session, baseline_id: int) -> Sequence[Tag]:
+    """Every cause that people gave in a measurement, latest answer last."""
+    return once(session, ("tagged", baseline_id), lambda: _tagged(session, [baseline_id]).get(baseline_id, []))
+
+
+def _tagged(session: Session, baseline_ids: Iterable[int]) -> dict[int, list[Tag]]:
+    rows = session.execute(
+        select(ArmRow.baseline_id, AnswerRow.arm_id, AnswerRow.example_id, AnswerRow.cause)
+        .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
+        .where(ArmRow.baseline_id.in_(list(baseline_ids)), AnswerRow.cause.is_not(None))
         .order_by(AnswerRow.id)
-    ).all()
+    )
+    found: dict[int, list[Tag]] = {}
+    for baseline_id, arm_id, example_id, cause in rows:
+        found.setdefault(baseline_id, []).append(Tag(arm_id, example_id, str(cause)))
+    return found
 
 
 def answers_sha256(session: Session, baseline_id: int) -> str:
