@@ -91,7 +91,8 @@ def show_home(
 
 
 def _line(app: AppContext, db: Db, row: AssessmentRow) -> Line:
-    return Line(row, service.advise(row, app.evidence(db, row)), *service.progress(row))
+    advice = service.advise(row, app.evidence(db, row), service.policy_of(db, row))
+    return Line(row, advice, *service.progress(row))
 
 
 # ------------------------------------------------------------------ beginning, naming, putting away
@@ -221,8 +222,11 @@ def save_section(request: Request, assessment_id: Id, section: Slug, sent: Sent,
     except Clash as clash:
         return _clash(request, app, db, clash, shown, draft)
     if draft:
-        return _pieces(request, row, shown, given, measured, touched, results)
+        advice = service.advise(row, measured, service.policy_of(db, row))
+        return _pieces(request, row, shown, given, advice, touched, results)
     wrong = typed.faults({**row.answers, **given}, shown.asked)
+    if sent.get("go") == "target":  # a page of the costs above, which gives a number for this very question
+        return see(request, "target_help", assessment_id=assessment_id)
     if wrong and sent.get("go") != "back":
         return _section_page(request, app, db, row, shown, values=row.answers, errors=wrong, status=422)
     slug = _neighbour(shown, str(sent.get("go", "")))
@@ -266,7 +270,7 @@ def _section_page(
     theirs: list[dict[str, str]] | None = None,
 ) -> Response:
     measured = app.evidence(db, row) or {}
-    advice = service.advise(row, measured)
+    advice = service.advise(row, measured, service.policy_of(db, row))
     at = SECTIONS.index(section)
     return page(
         request,
@@ -319,14 +323,13 @@ def _pieces(
     row: AssessmentRow,
     section: Section,
     given: Mapping[str, Any],
-    measured: Mapping[str, Any],
+    advice: Advice,
     touched: str,
     has_results: bool,
 ) -> Response:
     """What an autosave gives back: the advice, the state of saving, and what is wrong with the field touched last."""
     key = touched.removesuffix("-option")
     question = ASKED.get(key) if key in {one.key for one in section.asked} else None
-    advice = service.advise(row, measured)
     held = has_results and key in service.MEASURED_AGAINST and given.get(key) != row.answers.get(key)
     return page(
         request,

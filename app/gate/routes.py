@@ -7,9 +7,12 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 from app.advice import explanation
 from app.advice.questions import SECTIONS
 from app.advice.verdict import Advice
+from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import utcnow
+from app.economics import service as economics
+from app.economics import views as economy
 from app.errors import Invalid
 from app.gate import service, store, subject
 from app.gate.tables import ReviewRow
@@ -28,26 +31,44 @@ QUEUE = 50
 @router.get("/assessments/{assessment_id}/verdict", name="verdict")
 def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
-    return verdict_page(request, assessment, service.judge(db, assessment), store.living(db, assessment_id))
+    advised, today = service.judge(db, assessment), service.judge_today(db, assessment)
+    worth = economy.answer(economics.of(db, assessment))
+    return verdict_page(request, assessment, advised, today=today, worth=worth, review=store.living(db, assessment_id))
 
 
-def verdict_page(request: Request, assessment: AssessmentRow, advised: Advice, review: ReviewRow | None) -> Response:
+def verdict_page(
+    request: Request,
+    assessment: AssessmentRow,
+    advised: Advice,
+    *,
+    today: Advice,
+    worth: economy.Answer,
+    review: ReviewRow | None,
+) -> Response:
     return page(
         request,
         "gate/verdict.html",
         assessment=assessment,
         step="verdict",
         advice=advised,
+        today=today,
         said=explanation.sentence(advised),
         why=explanation.reasons(advised),
         sure=explanation.confidence(advised),
         links=_where(request, assessment.id),
         ask=_questions(request, assessment.id),
         review_url=url_for(request, "review_step", assessment_id=assessment.id),
-        costs=url_if_any(request, "costs", assessment_id=assessment.id),
+        worth=worth,
+        costs=url_for(request, "costs", assessment_id=assessment.id),
         share=url_if_any(request, "shares", assessment_id=assessment.id),
         review=review,
     )
+
+
+@router.post("/assessments/{assessment_id}/policy", name="judge_by_today")
+def judge_by_today(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    assessments.take_todays_policy(db, assessment_id, me)
+    return see(request, "verdict", assessment_id=assessment_id, notice="judged-today")
 
 
 def _where(request: Request, assessment_id: int) -> dict[str, str]:

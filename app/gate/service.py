@@ -5,15 +5,16 @@ again, its digest is compared with the one a reviewer approved, and every criter
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.advice import case, policy, verdict
+from app.advice import case, verdict
+from app.advice.policy import Policy
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
@@ -25,17 +26,19 @@ from app.baselines.tables import BaselineRow
 from app.datasets import service as datasets
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
-from app.db import utcnow
+from app.db import once, utcnow
+from app.economics import service as economics
+from app.economics import store as cost_store
 from app.errors import Conflict, DigestMissing, FieldError, Forbidden, GateClosed, Invalid, Stale
 from app.gate import permission, store, subject
 from app.gate.permission import Approval, Person
 from app.gate.tables import DecisionRow, ReviewRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.policies import service as policies
 from app.users.tables import Role, UserRow
 
-T = TypeVar("T")
-
+LOOKED_AT = 200  # of the newest assessments, when a policy is tried out on them; some 2 ms each
 SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
 
 
@@ -44,11 +47,15 @@ SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
 
 def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
     """Everything measured so far, by the names of the case file. Measured values override declared ones."""
-    return _once(session, ("evidence", assessment.id), lambda: _evidence(session, assessment.id))
+    return once(session, ("evidence", assessment.id), lambda: _evidence(session, assessment.id))
 
 
 def _evidence(session: Session, assessment_id: int) -> dict[str, Any]:
-    return {**datasets.measured(session, assessment_id), **baselines.measured(session, assessment_id)}
+    return {
+        **datasets.measured(session, assessment_id),
+        **baselines.measured(session, assessment_id),
+        **economics.measured(session, assessment_id),
+    }
 
 
 def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
@@ -56,27 +63,54 @@ def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
     ids = [assessment.id for assessment in assessments]
     dataset_store.read_ahead(session, ids)
     baseline_store.read_ahead(session, ids)
+    cost_store.read_ahead(session, ids)
 
 
 def judge(session: Session, assessment: AssessmentRow) -> Advice:
-    """The advice for an assessment as it stands, from the same function that `advise` runs on a file."""
+    """The advice for an assessment as it stands, from the same function that `advise` runs on a file, by the policy
+    that the assessment began with."""
+    return once(
+        session,
+        ("advice", assessment.id),
+        lambda: _judge(session, assessment, assessments.policy_of(session, assessment)),
+    )
 
-    def work_out() -> Advice:
-        given = {"answers": assessments.answers(assessment), "measured": evidence(session, assessment)}
-        return verdict.advise(case.parse(given))
 
-    return _once(session, ("advice", assessment.id), work_out)
+def judge_today(session: Session, assessment: AssessmentRow) -> Advice:
+    """What the advice would be under the newest policy; the same as `judge` where that is the assessment's own."""
+    if assessment.policy_id == policies.todays_id(session):
+        return judge(session, assessment)
+    return _judge(session, assessment, policies.today(session))
 
 
-def _once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T:
-    """Work something out once in a reading transaction, where nothing changes; every time in one that may write."""
-    kept: dict[tuple[str, int], Any] | None = session.info.get("worked_out")
-    if kept is None:
-        return work_out()
-    if key not in kept:
-        kept[key] = work_out()
-    found: T = kept[key]
-    return found
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What another policy makes of one assessment."""
+
+    assessment: AssessmentRow
+    before: Advice
+    after: Advice
+
+    @property
+    def other(self) -> bool:
+        """Whether it is other advice: what to do now, whether training is unlocked, or what it leans towards."""
+        return _outcome(self.before) != _outcome(self.after)
+
+
+def effects(session: Session, policy: Policy) -> list[Effect]:
+    """What the newest assessments would be told under another policy, beside what they are told under their own."""
+    rows = assessment_store.before(session, assessment_store.Wanted(), None, LOOKED_AT)
+    read_ahead(session, rows)
+    return [Effect(row, judge(session, row), _judge(session, row, policy)) for row in rows]
+
+
+def _outcome(advised: Advice) -> tuple[str | None, ...]:
+    return advised.approach, advised.training, advised.leaning, advised.technique
+
+
+def _judge(session: Session, assessment: AssessmentRow, policy: Policy) -> Advice:
+    given = {"answers": assessments.answers(assessment), "measured": evidence(session, assessment)}
+    return verdict.advise(case.parse(given), policy)
 
 
 # ---------------------------------------------------------------- the subject
@@ -84,7 +118,7 @@ def _once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> 
 
 def build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
     """Everything that a reviewer approves, from stored content as it is now. Titles and comments are not part of it."""
-    return _once(session, ("subject", assessment.id), lambda: _build_subject(session, assessment))
+    return once(session, ("subject", assessment.id), lambda: _build_subject(session, assessment))
 
 
 def _build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
@@ -97,7 +131,7 @@ def _build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any
         "revision": assessment.revision,
         "answers": assessments.answers(assessment),
         "questions": assessment.questions_version,
-        "policy": {"version": policy.POLICY.version, "sha256": policy.POLICY.sha256},
+        "policy": {"version": advised.policy_version, "sha256": advised.policy_sha256},
         "verdict": {
             "approach": advised.approach,
             "training": advised.training,

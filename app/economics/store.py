@@ -1,0 +1,37 @@
+"""Queries on prices and on what was declared about costs."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import know, once
+from app.economics.tables import CostRow, PriceRow
+from app.errors import NotFound
+
+
+def prices(session: Session) -> Sequence[PriceRow]:
+    """All prices, by name and unit."""
+    return session.scalars(select(PriceRow).order_by(PriceRow.name, PriceRow.unit)).all()
+
+
+def price(session: Session, price_id: int) -> PriceRow:
+    found = session.get(PriceRow, price_id)
+    if found is None:
+        raise NotFound("There is no such price.")
+    return found
+
+
+def find_price(session: Session, name: str, unit: str) -> PriceRow | None:
+    return session.scalar(select(PriceRow).where(PriceRow.name == name, PriceRow.unit == unit))
+
+
+def find_costs(session: Session, assessment_id: int) -> CostRow | None:
+    return once(session, ("costs", assessment_id), lambda: session.get(CostRow, assessment_id))
+
+
+def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
+    """Find what was said about the costs of many assessments in one query, for a page that will ask for each."""
+    rows = session.scalars(select(CostRow).where(CostRow.assessment_id.in_(assessment_ids)))
+    found = {row.assessment_id: row for row in rows}
+    know(session, {("costs", one): found.get(one) for one in assessment_ids})
