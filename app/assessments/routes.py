@@ -67,6 +67,7 @@ def show_home(
     wanted = Wanted(q, me.id if state == "mine" else None, archived=state == "archived")
     judged = state in ("ready", "not_yet")
     rows, total = store.page(db, wanted, 1 if judged else page_number, LOOKED_AT if judged else PAGE)
+    app.read_ahead(db, rows)
     lines = [_line(app, db, row) for row in rows]
     if judged:
         lines = [
