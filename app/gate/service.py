@@ -26,6 +26,7 @@ from app.datasets import service as datasets
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
+from app.documents import service as documents
 from app.errors import Conflict, DigestMissing, FieldError, Forbidden, GateClosed, Invalid, Stale
 from app.gate import permission, store, subject
 from app.gate.permission import Approval, Person
@@ -48,7 +49,11 @@ def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
 
 
 def _evidence(session: Session, assessment_id: int) -> dict[str, Any]:
-    return {**datasets.measured(session, assessment_id), **baselines.measured(session, assessment_id)}
+    return {
+        **datasets.measured(session, assessment_id),
+        **documents.measured(session, assessment_id),
+        **baselines.measured(session, assessment_id),
+    }
 
 
 def judge(session: Session, assessment: AssessmentRow) -> Advice:
