@@ -567,6 +567,14 @@ def _no_trainable_goal(text: str) -> _Finding:
 
 def _rights(case: Case, needs: Needs, policy: Policy) -> _Finding:
     match case.answers.training_rights:
+        case "yes" if case.measured.identifiers_decided is False:
+            return _Finding(
+                "fail",
+                "measured",
+                "You may train on these rows, you said; some hold personal data or secrets, and nobody has decided"
+                " about them.",
+                "Mask them, leave those rows out, or say why they may stay. Minutes.",
+            )
         case "yes":
             return _Finding("pass", "declared", "You may train on these rows, you said.")
         case "no":

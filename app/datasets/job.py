@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from app.datasets import duplicates, quality, splitting, store
+from app.datasets import duplicates, personal_data, quality, splitting, store
 from app.datasets.quality import Check, Status
 from app.datasets.reading import from_canonical
 from app.datasets.rows import Rows, question
@@ -44,20 +44,30 @@ def _check(claim: Claim, folder: Path) -> None:
         earlier = store.before(session, row)
         seed, file, test = row.seed, row.blob_sha256, row.test_blob_sha256
         kept_in = earlier.rows_sha256 if earlier else None
-    kept = _splits(claim, kept_in) if kept_in else {}
+        decided = {kind: decision["action"] for kind, decision in row.decisions.items()}
+    kept = _splits(claim, kept_in, decided) if kept_in else {}
     progress = _Progress(claim)
     with ExitStack() as stack:
         upload = stack.enter_context(claim.blobs.open(file))
         own_test = stack.enter_context(claim.blobs.open(test)) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
-        found = quality.check(upload, rows, seed=seed, own_test=own_test, kept=kept, tick=progress.tick, shown=SHOWN)
+        found = quality.check(
+            upload, rows, seed=seed, own_test=own_test, kept=kept, decided=decided, tick=progress.tick, shown=SHOWN
+        )
         _keep(claim, found, folder, progress, seed)
 
 
-def _splits(claim: Claim, rows_sha256: str) -> dict[int, Split]:
-    """Where the rows of an earlier version were, by the key of what they ask."""
+def _splits(claim: Claim, rows_sha256: str, decided: dict[str, str]) -> dict[int, Split]:
+    """Where the rows of an earlier version were, by the key of what they ask, as it was and as it is masked now."""
+    masked = frozenset(kind for kind, action in decided.items() if action == "mask")
+    found: dict[int, Split] = {}
     with claim.blobs.open(rows_sha256) as lines:
-        return {duplicates.key(question(from_canonical(line))): orjson.loads(line)["split"] for line in lines}
+        for line in lines:
+            record, split = from_canonical(line), orjson.loads(line)["split"]
+            found[duplicates.key(question(record))] = split
+            if masked:
+                found[duplicates.key(question(personal_data.masked(record, masked)))] = split
+    return found
 
 
 class _Progress:

@@ -49,16 +49,20 @@ def _data(
     dataset: DatasetRow | None,
     *,
     refusal: Invalid | None = None,
+    refused: Invalid | None = None,
 ) -> Response:
+    """The page. refusal: of the upload form; refused: of a decision further down."""
     assessment = assessment_store.get(db, assessment_id)
     job = service.job_of(db, dataset) if dataset else None
     current = store.current(db, assessment_id)
     report = dataset.report if dataset and dataset.state != "checking" else {}
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
+    people += [one["by"] for one in dataset.decisions.values()] if dataset else []
     return page(
         request,
         "datasets/data.html",
-        status=422 if refusal else 200,
+        status=422 if refusal or refused else 200,
+        refused=by_field(refused) if refused else {},
         assessment=assessment,
         step="data",
         dataset=dataset,
@@ -170,6 +174,17 @@ def vouch_dataset(
 ) -> Response:
     row = service.vouch(db, dataset_id, me, human_checked=human_checked)
     return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="split")
+
+
+@router.post("/datasets/{dataset_id}/decide", name="decide_dataset")
+def decide_dataset(request: Request, dataset_id: Id, sent: deps.Sent, app: App, db: Db, me: Author) -> Response:
+    choices = {name.removeprefix("kind-"): value for name, value in sent.items() if name.startswith("kind-") and value}
+    try:
+        row = service.decide(db, dataset_id, me, choices, sent.get("reason", ""))
+    except Invalid as refusal:
+        row = store.get(db, dataset_id)
+        return _data(request, app, db, row.assessment_id, row, refused=refusal)
+    return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="personal")
 
 
 @router.get("/datasets/{dataset_id}/rows", name="dataset_rows")

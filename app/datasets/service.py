@@ -1,5 +1,6 @@
 """What people do with data: upload it, freeze its split, vouch for it; and what the gates read of it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -8,7 +9,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob
-from app.datasets import store
+from app.datasets import personal_data, store
 from app.datasets.tables import DatasetRow
 from app.datasets.uploads import display_name
 from app.db import utcnow
@@ -29,11 +30,13 @@ def upload(
     test: Blob | None = None,
     test_filename: str = "",
     human_checked: bool | None = None,
+    decisions: Mapping[str, Any] | None = None,
 ) -> DatasetRow:
     """Take stored files as the next version and put its check in line, both or neither.
 
-    human_checked: the uploader's word on the test rows, None when nothing was said. It is not taken over from the
-    version before: that word was about other rows.
+    decisions: about personal data; None takes over from the version before what holds for any rows (mask, leave out),
+    but no word on particular rows (keep). human_checked: the uploader's word on the test rows, None when nothing was
+    said. It is not taken over from the version before: that word was about other rows.
 
     Raises:
         NotFound: there is no such assessment.
@@ -43,6 +46,9 @@ def upload(
     if not file.size:
         raise Invalid("The file is empty.", [FieldError("#/file", "Choose a file with examples; this one is empty.")])
     last = store.newest(session, assessment_id)
+    if decisions is None:
+        before = last.decisions if last else {}
+        decisions = {kind: one for kind, one in before.items() if one["action"] != "attest"}
     row = DatasetRow(
         assessment_id=assessment_id,
         version=last.version + 1 if last else 1,
@@ -52,6 +58,7 @@ def upload(
         test_filename=display_name(test_filename) if test else "",
         test_blob_sha256=test.sha256 if test else None,
         human_checked=human_checked,
+        decisions=dict(decisions),
         uploaded_by=by.id,
         uploaded_at=utcnow(),
     )
@@ -140,6 +147,84 @@ def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool
     return row
 
 
+def decide(session: Session, dataset_id: int, by: UserRow, choices: Mapping[str, str], reason: str = "") -> DatasetRow:
+    """Decide what becomes of each kind of personal data that was found: mask, exclude, or attest.
+
+    Rows are never changed in place. Masking and leaving out make a new version of the same file, in which old test rows
+    stay test rows; keeping the rows as they are is noted on the version itself. `reason` says why they may be kept.
+
+    Raises:
+        Conflict: another version counts, or it has not been checked.
+        Invalid: a kind that was not found, an unknown action, or no reason for keeping.
+    """
+    row = store.get(session, dataset_id)
+    current = store.current(session, row.assessment_id)
+    if row.state == "checking":
+        raise Conflict("The check of this version has not ended.")
+    if current is None or current.id != row.id:
+        raise Conflict("Another version counts now; decide there.")
+    new = _decisions(row, by, choices, " ".join(reason.split()))
+    if not new:
+        raise Invalid("Nothing was decided.", [FieldError("#/decisions", "Choose what to do with at least one kind.")])
+    decisions = {**row.decisions, **new}
+    changed = {kind for kind, one in new.items() if one["action"] != "attest" or _acted_on(row, kind)}
+    detail = {
+        "assessment": row.assessment_id,
+        "version": row.version,
+        "decisions": {kind: one["action"] for kind, one in new.items()},
+    }
+    audit.record(session, by, "dataset.decide", "dataset", row.id, detail)
+    if changed:
+        return _once_more(session, row, by, decisions=decisions)
+    row.decisions = decisions
+    assessment = assessment_store.get(session, row.assessment_id)
+    assessments.contribute(session, assessment, by, f"decision on personal data of data version {row.version}")
+    return row
+
+
+def _decisions(row: DatasetRow, by: UserRow, choices: Mapping[str, str], reason: str) -> dict[str, Any]:
+    found = [one["kind"] for one in row.report.get("identifiers", {}).get("kinds", ())]
+    wrong = []
+    for kind, action in choices.items():
+        if kind not in found:
+            wrong.append(FieldError("#/decisions", f"No {kind[:60]} was found in this version."))
+        elif action not in personal_data.ACTIONS:
+            wrong.append(FieldError("#/decisions", f"A decision is mask, exclude or attest, not {action[:60]}."))
+    if "attest" in choices.values() and not reason:
+        wrong.append(FieldError("#/reason", "Say why these rows may be trained on as they are."))
+    if len(reason) > 500:
+        wrong.append(FieldError("#/reason", "Keep it within 500 characters."))
+    if wrong:
+        raise Invalid("This can't be decided like that.", wrong)
+    at = utcnow().isoformat(timespec="seconds")
+    return {
+        kind: {"action": action, "reason": reason if action == "attest" else "", "by": by.id, "at": at}
+        for kind, action in choices.items()
+        if row.decisions.get(kind, {}).get("action") != action
+    }
+
+
+def _acted_on(row: DatasetRow, kind: str) -> bool:
+    """Whether the rows of this version were masked or left out for this kind."""
+    return bool(row.decisions.get(kind, {}).get("action") in ("mask", "exclude"))
+
+
+def _once_more(session: Session, row: DatasetRow, by: UserRow, *, decisions: Mapping[str, Any]) -> DatasetRow:
+    """The same files as the next version, checked anew. The word on the test rows holds on: they are the same rows."""
+    test = Blob(row.test_blob_sha256, 0) if row.test_blob_sha256 else None
+    return upload(
+        session,
+        row.assessment_id,
+        by,
+        Blob(row.blob_sha256, row.bytes),
+        row.filename,
+        test=test,
+        test_filename=row.test_filename,
+        human_checked=row.human_checked,
+        decisions=decisions,
+    )
+
+
 def job_of(session: Session, row: DatasetRow) -> JobRow | None:
     """The last check of this version."""
     return job_store.latest(session, "check", row.id)
@@ -158,6 +243,8 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
         "usable_examples": row.usable_rows,
         "contradiction_rate": row.report["contradiction_rate"],
     }
+    if (identifiers := row.report.get("identifiers")) is not None:
+        found["identifiers_decided"] = not personal_data.undecided(identifiers, row.decisions)
     if row.frozen_at:
         found["test_rows"] = row.test_rows
         found["test_overlap_rows"] = row.report.get("test_overlap_rows", 0)
