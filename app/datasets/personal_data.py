@@ -313,16 +313,7 @@ class Scan:
 
 def shielded(report: Any, decided: Mapping[str, str]) -> Any:
     """A report in which no excerpt shows a value, except of kinds that somebody decided to keep."""
-    hidden = frozenset(kind for kind in KINDS if decided.get(kind) != "attest")
-
-    def shield(value: Any) -> Any:
-        if isinstance(value, str):
-            return mask(value, hidden)
-        if isinstance(value, list):
-            return [shield(one) for one in value]
-        return {key: shield(one) for key, one in value.items()} if isinstance(value, dict) else value
-
-    return shield(report)
+    return _everywhere(report, frozenset(kind for kind in KINDS if decided.get(kind) != "attest"))
 
 
 def undecided(found: Mapping[str, Any] | None, decided: Mapping[str, Any]) -> list[str]:
@@ -333,7 +324,17 @@ def undecided(found: Mapping[str, Any] | None, decided: Mapping[str, Any]) -> li
 def masked(record: Record, only: frozenset[str]) -> Record:
     """The record with the values of these kinds replaced, wherever they stand."""
     messages = tuple(replace(turn, content=mask(turn.content, only)) for turn in record.messages)
-    return replace(record, messages=messages, target=mask(record.target, only))
+    source = None if record.source is None else _everywhere(record.source, only)
+    return replace(record, messages=messages, target=mask(record.target, only), source=source)
+
+
+def _everywhere(value: Any, only: frozenset[str]) -> Any:
+    """The value with every text in it masked."""
+    if isinstance(value, str):
+        return mask(value, only)
+    if isinstance(value, list):
+        return [_everywhere(one, only) for one in value]
+    return {key: _everywhere(one, only) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def _texts(record: Record) -> Iterator[tuple[str, str]]:

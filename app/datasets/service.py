@@ -31,12 +31,14 @@ def upload(
     test_filename: str = "",
     human_checked: bool | None = None,
     decisions: Mapping[str, Any] | None = None,
+    read_as: Mapping[str, Any] | None = None,
 ) -> DatasetRow:
     """Take stored files as the next version and put its check in line, both or neither.
 
     decisions: about personal data; None takes over from the version before what holds for any rows (mask, leave out),
-    but no word on particular rows (keep). human_checked: the uploader's word on the test rows, None when nothing was
-    said. It is not taken over from the version before: that word was about other rows.
+    but no word on particular rows (keep). read_as: what a person chose about reading the file.
+    human_checked: the uploader's word on the test rows, None when nothing was said. It is not taken over from the
+    version before: that word was about other rows.
 
     Raises:
         NotFound: there is no such assessment.
@@ -59,6 +61,7 @@ def upload(
         test_blob_sha256=test.sha256 if test else None,
         human_checked=human_checked,
         decisions=dict(decisions),
+        read_as=dict(read_as or {}),
         uploaded_by=by.id,
         uploaded_at=utcnow(),
     )
@@ -222,6 +225,7 @@ def _once_more(session: Session, row: DatasetRow, by: UserRow, *, decisions: Map
         test_filename=row.test_filename,
         human_checked=row.human_checked,
         decisions=decisions,
+        read_as=row.read_as,
     )
 
 
@@ -243,6 +247,8 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
         "usable_examples": row.usable_rows,
         "contradiction_rate": row.report["contradiction_rate"],
     }
+    if signals := row.report.get("signals"):
+        found["signals"] = {key: value for key, value in signals.items() if key != "evidence"}
     if (identifiers := row.report.get("identifiers")) is not None:
         found["identifiers_decided"] = not personal_data.undecided(identifiers, row.decisions)
     if row.frozen_at:

@@ -153,7 +153,13 @@ def test_own_test_rows_judge_and_are_not_counted_as_usable(checked: Upload, engi
     with reading(engine) as session:
         measured = service.measured(session, row.assessment_id)
         tests = store.listed(session, row.id, split="test")
-    assert measured == {"uploaded_examples": 50, "usable_examples": 45, "contradiction_rate": 0.0}
+    assert measured.pop("signals")["rows"] == 70
+    assert measured == {
+        "uploaded_examples": 50,
+        "usable_examples": 45,
+        "contradiction_rate": 0.0,
+        "identifiers_decided": True,
+    }
     assert {one.file for one in tests} == {1}
     assert row.test_rows == 20
 
