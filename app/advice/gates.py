@@ -592,7 +592,7 @@ def _rights(case: Case, needs: Needs, policy: Policy) -> _Finding:
                 "measured",
                 "You may train on these rows, you said; some hold personal data or secrets, and nobody has decided"
                 " about them.",
-                "Mask them, leave those rows out, or say why they may stay. Minutes.",
+                policy.say("G10", "undecided"),
             )
         case "yes":
             return _Finding("pass", "declared", "You may train on these rows, you said.")

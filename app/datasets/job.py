@@ -4,6 +4,7 @@ It can be killed at any point. The working file is made anew by the next attempt
 removed first, and the version is `ready` only in the transaction that also names the hashes.
 """
 
+import random
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from app.datasets import duplicates, personal_data, quality, splitting, store
+from app.datasets import duplicates, learnability, personal_data, quality, splitting, store
 from app.datasets.formats import read_as
 from app.datasets.quality import Check, Status
 from app.datasets.reading import Upload, from_canonical
@@ -56,7 +57,23 @@ def _check(claim: Claim, folder: Path) -> None:
         found = quality.check(
             upload, rows, seed=seed, own_test=own_test, kept=kept, decided=decided, tick=progress.tick, shown=SHOWN
         )
+        progress.tick("Trying what can be learnt without a language model", 0, 0)
+        found.report["learnability"] = _learnability(found, seed)
         _keep(claim, found, folder, progress, seed)
+
+
+def _learnability(found: Check, seed: int) -> dict[str, Any]:
+    """Tried on the rows that may be learnt from; test rows are not looked at."""
+    mine = [index for index, split in found.split.items() if split != "test"]
+    if len(mine) > learnability.ROWS:
+        mine = random.Random(seed).sample(mine, learnability.ROWS)
+    counts = found.report["counts"]
+    return learnability.measure(
+        [found.rows.pair(index) for index in mine],
+        labels=found.report["task"] == "labels",
+        seed=seed,
+        repeats=(counts["repeated_groups"], counts["groups"]),
+    )
 
 
 def _splits(claim: Claim, rows_sha256: str, decided: dict[str, str]) -> dict[int, Split]:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from app.advice.policy import POLICY
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, service, store, uploads
+from app.datasets import deps, learnability, service, store, uploads
 from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.errors import Conflict, FieldError, Invalid
@@ -56,6 +56,8 @@ def _data(
     job = service.job_of(db, dataset) if dataset else None
     current = store.current(db, assessment_id)
     report = dataset.report if dataset and dataset.state != "checking" else {}
+    stated = assessment.answers.get("target")
+    target = float(stated) if isinstance(stated, int | float) else None
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
     people += [one["by"] for one in dataset.decisions.values()] if dataset else []
     return page(
@@ -76,6 +78,8 @@ def _data(
         needed=POLICY.count("usable_examples"),
         needed_test=POLICY.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
+        outlook=learnability.outlook(report.get("learnability"), target),
+        target=target,
         limit=app.settings.upload_limit,
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
