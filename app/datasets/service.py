@@ -247,6 +247,8 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
         "usable_examples": row.usable_rows,
         "contradiction_rate": row.report["contradiction_rate"],
     }
+    if (tried := _classifier(session, row)) is not None:
+        found["arms"] = {"small_classifier": tried}
     if signals := row.report.get("signals"):
         found["signals"] = {key: value for key, value in signals.items() if key != "evidence"}
     if (identifiers := row.report.get("identifiers")) is not None:
@@ -257,3 +259,16 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     if row.human_checked is not None:
         found["test_human_checked"] = row.human_checked
     return found
+
+
+def _classifier(session: Session, row: DatasetRow) -> dict[str, int] | None:
+    """What a small classifier reached on rows it was not shown, where the metric asks for the label word for word."""
+    baseline = (row.report.get("learnability") or {}).get("baseline")
+    if not baseline or baseline["metric"] != "accuracy":
+        return None
+    if assessment_store.get(session, row.assessment_id).answers.get("metric") not in (
+        "exact_match",
+        "normalised_match",
+    ):
+        return None
+    return {"passed": round(baseline["score"] * baseline["rows"]), "total": baseline["rows"]}
