@@ -104,6 +104,12 @@ class Rows(BaseModel):
     has_more: bool
 
 
+class Plan(BaseModel):
+    by: Literal["random", "time", "column"] = Field(
+        description="at random; the newest rows judge; or as the file's own column says"
+    )
+
+
 class Decisions(BaseModel):
     """What becomes of each kind of personal data that the report names."""
 
@@ -236,5 +242,13 @@ def change_dataset(dataset_id: Id, change: Change, db: Db, me: Author) -> Datase
 def decide_dataset(dataset_id: Id, body: Decisions, db: Db, me: Author) -> Dataset:
     """Decide on personal data. Masking and leaving out make a new version; the answer is the version that counts."""
     row = service.decide(db, dataset_id, me, body.decisions, body.reason)
+    job = service.job_of(db, row)
+    return Dataset.of(row, job_id=job.id if job else None)
+
+
+@router.post("/datasets/{dataset_id}/split")
+def split_dataset(dataset_id: Id, plan: Plan, db: Db, me: Author) -> Dataset:
+    """Split the rows in another way; the answer is the new version."""
+    row = service.split_by(db, dataset_id, me, plan.by)
     job = service.job_of(db, row)
     return Dataset.of(row, job_id=job.id if job else None)

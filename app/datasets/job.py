@@ -43,19 +43,30 @@ def _check(claim: Claim, folder: Path) -> None:
         row = store.get(session, claim.subject_id)
         if row.state != "checking":
             return
-        earlier = store.before(session, row)
+        plan, fresh = row.split_plan.get("by", ""), row.split_plan.get("fresh", False)
+        earlier = store.before(session, row, frozen=fresh)
         seed, file, test = row.seed, row.blob_sha256, row.test_blob_sha256
         how, name, test_name = read_as(row.read_as), row.filename, row.test_filename
         kept_in = earlier.rows_sha256 if earlier else None
         decided = {kind: decision["action"] for kind, decision in row.decisions.items()}
     kept = _splits(claim, kept_in, decided) if kept_in else {}
+    if fresh:  # somebody chose another way to split: only rows that may have judged already keep their place
+        kept = {key: split for key, split in kept.items() if split == "test"}
     progress = _Progress(claim)
     with ExitStack() as stack:
         upload = Upload(stack.enter_context(claim.blobs.open(file)), name, how)
         own_test = Upload(stack.enter_context(claim.blobs.open(test)), test_name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
         found = quality.check(
-            upload, rows, seed=seed, own_test=own_test, kept=kept, decided=decided, tick=progress.tick, shown=SHOWN
+            upload,
+            rows,
+            seed=seed,
+            own_test=own_test,
+            kept=kept,
+            decided=decided,
+            plan=plan,
+            tick=progress.tick,
+            shown=SHOWN,
         )
         progress.tick("Trying what can be learnt without a language model", 0, 0)
         found.report["learnability"] = _learnability(found, seed)

@@ -13,7 +13,8 @@ waterfall: [{step, label, count, dropped, status}] from uploaded to usable, each
 duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, answer, of_answer}];
 leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
 task: labels, json or text; labels: [{label, rows}]; lengths: {median, p95, longest} in characters.
-split: {train, dev, test, usable, own_test}. contradiction_rate: see `contradiction_rate`.
+split: {train, dev, test, usable, own_test, by, groups, group_overlap, times, column}; see `splitting.Drawn`.
+needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`.
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
 identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
 signals: what the examples say about the job; see `signals.measure`.
@@ -33,7 +34,7 @@ from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
 from app.datasets.reading import Reading, Upload, read
 from app.datasets.rows import Rows
-from app.datasets.splitting import Split
+from app.datasets.splitting import Drawn, Split
 
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
@@ -164,13 +165,14 @@ def check(
     own_test: BinaryIO | Upload | None = None,
     kept: Mapping[int, Split] | None = None,
     decided: Mapping[str, str] | None = None,
+    plan: str = "",
     tick: Tick = silent,
     shown: int = SHOWN,
 ) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
     rows: an empty working file. kept: the split of the version before, by key of input. decided: what is done with
-    each kind of personal data (mask, exclude, attest). tick: told the stage in
+    each kind of personal data (mask, exclude, attest). plan: how to split (`splitting.PLANS`). tick: told the stage in
     words, with rows done and in all (0 where that is not known yet); may raise to stop. shown: how many messages and
     pairs of each kind the report holds.
     """
@@ -186,10 +188,12 @@ def check(
     )
     found = _Judge(rows, groups, task).judge()
     tick("Drawing the split", 0, 0)
-    split = _split(rows, groups, found.status, seed, kept or {}, own_test=own_test is not None)
-    outcome = Check(rows, found.status, found.twin, groups.oldest, split, notes.refused, {})
+    drawn = _split(rows, groups, found.status, seed, plan, kept or {}, own_test=own_test is not None)
+    outcome = Check(rows, found.status, found.twin, groups.oldest, drawn.split, notes.refused, {})
     outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
     tick("Reading the answers", 0, 0)
+    outcome.report["split"].update(drawn.report())
+    outcome.report["needs_rows"] = splitting.needs_rows(outcome.report["split"]["test"])
     if scan.any:
         outcome.report = personal_data.shielded(outcome.report, scan.decided)
     outcome.report["identifiers"] = scan.report()
@@ -397,22 +401,20 @@ def contradiction_rate(contradicted: int, repeated: int) -> float:
 
 # ---------------------------------------------------------------------- splitting
 def _split(
-    rows: Rows, groups: Groups, status: list[Status], seed: int, kept: Mapping[int, Split], *, own_test: bool
-) -> dict[int, Split]:
-    before: dict[int, Split] = {}
-    if kept:
-        rank = {"test": 2, "dev": 1, "train": 0}
-        for index, oldest in enumerate(groups.oldest):
-            split = kept.get(rows.keys[index])
-            key = rows.keys[oldest]
-            if split is not None and (key not in before or rank[split] > rank[before[key]]):
-                before[key] = split
+    rows: Rows, groups: Groups, status: list[Status], seed: int, plan: str, kept: Mapping[int, Split], *, own_test: bool
+) -> Drawn:
     usable = [index for index, one in enumerate(status) if one is Status.USABLE]
-    mine = [index for index in usable if not rows.files[index]]
-    keys = [rows.keys[groups.oldest[index]] for index in mine]
-    found = dict(zip(mine, splitting.assign(keys, seed, before, own_test=own_test), strict=True))
-    found.update((index, "test") for index in usable if rows.files[index])
-    return found
+    return splitting.draw(
+        usable,
+        groups.oldest,
+        rows.keys,
+        rows.files,
+        splitting.told(rows),
+        seed=seed,
+        plan=plan,
+        kept=kept,
+        own_test=own_test,
+    )
 
 
 # ---------------------------------------------------------------------- the report

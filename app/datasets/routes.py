@@ -180,6 +180,14 @@ def vouch_dataset(
     return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="split")
 
 
+@router.post("/datasets/{dataset_id}/split", name="split_dataset")
+def split_dataset(
+    request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[str, Form(max_length=20)]
+) -> Response:
+    row = service.split_by(db, dataset_id, me, by)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
 @router.post("/datasets/{dataset_id}/decide", name="decide_dataset")
 def decide_dataset(request: Request, dataset_id: Id, sent: deps.Sent, app: App, db: Db, me: Author) -> Response:
     choices = {name.removeprefix("kind-"): value for name, value in sent.items() if name.startswith("kind-") and value}

@@ -9,7 +9,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob
-from app.datasets import personal_data, store
+from app.datasets import personal_data, splitting, store
 from app.datasets.tables import DatasetRow
 from app.datasets.uploads import display_name
 from app.db import utcnow
@@ -32,11 +32,13 @@ def upload(
     human_checked: bool | None = None,
     decisions: Mapping[str, Any] | None = None,
     read_as: Mapping[str, Any] | None = None,
+    split_plan: Mapping[str, Any] | None = None,
 ) -> DatasetRow:
     """Take stored files as the next version and put its check in line, both or neither.
 
     decisions: about personal data; None takes over from the version before what holds for any rows (mask, leave out),
     but no word on particular rows (keep). read_as: what a person chose about reading the file.
+    split_plan: None goes on with the way the version before was split.
     human_checked: the uploader's word on the test rows, None when nothing was said. It is not taken over from the
     version before: that word was about other rows.
 
@@ -51,6 +53,8 @@ def upload(
     if decisions is None:
         before = last.decisions if last else {}
         decisions = {kind: one for kind, one in before.items() if one["action"] != "attest"}
+    if split_plan is None:
+        split_plan = {"by": last.split_plan["by"]} if last and last.split_plan.get("by") else {}
     row = DatasetRow(
         assessment_id=assessment_id,
         version=last.version + 1 if last else 1,
@@ -62,6 +66,7 @@ def upload(
         human_checked=human_checked,
         decisions=dict(decisions),
         read_as=dict(read_as or {}),
+        split_plan=dict(split_plan),
         uploaded_by=by.id,
         uploaded_at=utcnow(),
     )
@@ -212,7 +217,42 @@ def _acted_on(row: DatasetRow, kind: str) -> bool:
     return bool(row.decisions.get(kind, {}).get("action") in ("mask", "exclude"))
 
 
-def _once_more(session: Session, row: DatasetRow, by: UserRow, *, decisions: Mapping[str, Any]) -> DatasetRow:
+def split_by(session: Session, dataset_id: int, by: UserRow, plan: str) -> DatasetRow:
+    """Split the rows in another way: a new version of the same file, because a drawn split is never changed.
+
+    Test rows of a version that was frozen stay test rows: somebody may have seen how prompts do on them.
+
+    Raises:
+        Conflict: another version counts, it has not been checked, its test rows came as a file, or it is split so.
+        Invalid: there is no such way, or no column that says where rows belong.
+    """
+    row = store.get(session, dataset_id)
+    current = store.current(session, row.assessment_id)
+    if row.state == "checking":
+        raise Conflict("The check of this version has not ended.")
+    if current is None or current.id != row.id:
+        raise Conflict("Another version counts now; change its split.")
+    if row.test_blob_sha256:
+        raise Conflict("The test rows are a file of your own; upload another one to change them.")
+    said = row.report.get("split", {})
+    if plan not in splitting.PLANS or (plan == "column" and not said.get("column")):
+        text = "Rows are split at random, by time, or by a column that names train and test."
+        raise Invalid("The rows can't be split like that.", [FieldError("#/by", text)])
+    if said.get("by") == plan:
+        raise Conflict("The rows are split like that already.")
+    detail = {"assessment": row.assessment_id, "version": row.version, "by": plan}
+    audit.record(session, by, "dataset.split", "dataset", row.id, detail)
+    return _once_more(session, row, by, decisions=row.decisions, split_plan={"by": plan, "fresh": True})
+
+
+def _once_more(
+    session: Session,
+    row: DatasetRow,
+    by: UserRow,
+    *,
+    decisions: Mapping[str, Any],
+    split_plan: Mapping[str, Any] | None = None,
+) -> DatasetRow:
     """The same files as the next version, checked anew. The word on the test rows holds on: they are the same rows."""
     test = Blob(row.test_blob_sha256, 0) if row.test_blob_sha256 else None
     return upload(
@@ -226,6 +266,7 @@ def _once_more(session: Session, row: DatasetRow, by: UserRow, *, decisions: Map
         human_checked=row.human_checked,
         decisions=decisions,
         read_as=row.read_as,
+        split_plan=split_plan,
     )
 
 

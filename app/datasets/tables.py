@@ -17,7 +17,7 @@ class DatasetRow(Base):
     read.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
     decisions: what was decided about personal data, {kind: {action, reason, by, at}}; split_plan: how the rows are
-    split, {by, column}, empty for at random.
+    split, {by, fresh}, empty for what the file suggests; fresh: places of versions never frozen do not count.
     read_as: how a person wants the file read, empty where that is guessed (`formats.ReadAs`).
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """
