@@ -91,6 +91,19 @@ def example(session: Session, dataset_id: int, example_id: int) -> ExampleRow:
     return row
 
 
+def by_ids(session: Session, ids: Iterable[int]) -> dict[int, ExampleRow]:
+    """Rows of any version by their ids."""
+    found = session.scalars(select(ExampleRow).where(ExampleRow.id.in_(list(ids))))
+    return {row.id: row for row in found}
+
+
+def version(session: Session, assessment_id: int, number: int) -> DatasetRow | None:
+    """One upload of an assessment by its number."""
+    return session.scalar(
+        select(DatasetRow).where(DatasetRow.assessment_id == assessment_id, DatasetRow.version == number)
+    )
+
+
 def listed(
     session: Session, dataset_id: int, *, status: str = "", split: str = "", after: int = 0, limit: int = 50
 ) -> Sequence[ExampleRow]:
