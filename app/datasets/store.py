@@ -74,18 +74,16 @@ def versions(session: Session, assessment_id: int) -> Sequence[DatasetRow]:
     ).all()
 
 
-def before(session: Session, row: DatasetRow) -> DatasetRow | None:
-    """The last usable version before this one."""
-    return session.scalar(
-        select(DatasetRow)
-        .where(
-            DatasetRow.assessment_id == row.assessment_id,
-            DatasetRow.version < row.version,
-            DatasetRow.state == "ready",
-        )
-        .order_by(DatasetRow.version.desc())
-        .limit(1)
+def before(session: Session, row: DatasetRow, *, frozen: bool = False) -> DatasetRow | None:
+    """The last usable version before this one; `frozen` looks only among those whose split was frozen."""
+    query = select(DatasetRow).where(
+        DatasetRow.assessment_id == row.assessment_id,
+        DatasetRow.version < row.version,
+        DatasetRow.state == "ready",
     )
+    if frozen:
+        query = query.where(DatasetRow.frozen_at.is_not(None))
+    return session.scalar(query.order_by(DatasetRow.version.desc()).limit(1))
 
 
 def rows(session: Session, dataset_id: int, split: str) -> list[Example]:
@@ -106,6 +104,19 @@ def example(session: Session, dataset_id: int, example_id: int) -> ExampleRow:
     if row is None or row.dataset_id != dataset_id:
         raise NotFound("There is no such row.")
     return row
+
+
+def by_ids(session: Session, ids: Iterable[int]) -> dict[int, ExampleRow]:
+    """Rows of any version by their ids."""
+    found = session.scalars(select(ExampleRow).where(ExampleRow.id.in_(list(ids))))
+    return {row.id: row for row in found}
+
+
+def version(session: Session, assessment_id: int, number: int) -> DatasetRow | None:
+    """One upload of an assessment by its number."""
+    return session.scalar(
+        select(DatasetRow).where(DatasetRow.assessment_id == assessment_id, DatasetRow.version == number)
+    )
 
 
 def listed(
