@@ -174,7 +174,7 @@ class NavItem:
 
 # Name, route, the roles that see it, and the paths that belong to it.
 NAV = (
-    ("Assessments", "home", EVERYONE, ("/assessments",)),
+    ("Assessments", "home", EVERYONE, ("/assessments", "/datasets")),
     ("Reviews", "reviews", EVERYONE, ("/reviews",)),
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
     ("Models", "models", EVERYONE, ("/models",)),
