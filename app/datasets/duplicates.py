@@ -15,22 +15,32 @@ edits of one row, the weights would take that row for a template.
 How: the grams are thinned by one fixed draw a gram, with its weight as the chance to stay, so that plain MinHash
 estimates the weighted similarity (rensa: 15 microseconds a row of 100 grams; datasketch took 197). 25 bands of 4 give
 candidates, and the weighted Jaccard itself decides each. Groups are joined by union-find. Cost grows about linearly
-with rows: each row is compared with at most a handful of its band neighbours. Memory: 100 bytes a row for the bands,
-at most 48 MiB for the weights.
+with rows: the weights come from at most 100,000 rows, each row is signed once and compared with at most a handful of
+its band neighbours, first by 64 bytes of both signatures and only then, if these agree enough, by their texts: where
+every row is made from one template, most neighbours are no twins. Memory: about 120 bytes a row, at most 48 MiB for the
+weights and 32 MiB for texts under comparison; the bands are on disk.
+
+Grams are made for many rows in one go: the number of the row stands in the upper bits of each hash, so that one sort
+puts every row's grams in order and beside their repeats. That takes a fifth of the time of one row after the other.
 """
 
 import re
+import tempfile
+import time
 import unicodedata
 import zlib
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Protocol
+from typing import IO, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
+
+from app.datasets.desk import Desk
 
 ALIKE = 0.8
 ASKED_ALIKE = 0.6  # of the questions alone, when the answers speak too
@@ -39,18 +49,28 @@ GRAM = 5
 BANDS, BAND = 25, 4
 # Counters for how many rows share a gram, by the number of rows; grams on one counter look a little more common.
 _SLOTS_A_ROW, _LEAST_SLOTS, _MOST_SLOTS = 512, 1 << 16, 1 << 22
-_BATCH = 2048
-_CACHED = 256  # rows whose grams are kept for the next comparison; the longest have 24,000
+_WEIGHED = 100_000  # rows that the weights are taken from; more would only cost time
+_TEXT_BITS = 10
+_BATCH, _BATCH_SIGNS = 1 << _TEXT_BITS, 1 << 17  # rows and characters made into grams at once: they fit the cache
+_SAVED_EVERY = 5.0  # seconds of work that a kill may cost
+_SKETCH = 64  # MinHash values of which a byte is kept, to turn away pairs that can't be twins
+# Of 64 agreements a pair that reaches 0.8 shows fewer than 33 (and then is missed) once in 100,000, thinning included.
+_SKETCH_ALIKE = 33
+_CACHED_GRAMS = 1 << 21  # grams of rows that are kept for the next comparison, of 8 bytes each; at most so many rows:
+_CACHED = 1 << 14
 _NEIGHBOURS = 6  # representatives of a band's bucket that a row is compared with
-_REMEMBERED = 1 << 20  # refused pairs kept, so that the next band does not ask again
+_REMEMBERED = 1 << 19  # refused pairs kept, so that the next band does not ask again
 
 _NUMBER = re.compile(r"\d+")
 _NOT_ALNUM = re.compile(r"[\W_]+")
 _POWERS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, GRAM + 1)], dtype=np.uint64)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
-_ANSWER_SIDE = np.uint64(0x5851F42D4C957F2D)
+_MIXER = np.array([pow(0xC2B2AE3D27D4EB4F, n, 1 << 64) | 1 for n in range(1, BAND + 1)], dtype=np.uint64)
+_HASH = np.uint64((1 << (64 - _TEXT_BITS)) - 1)
+_ANSWER_SIDE = np.uint64(0x5851F42D4C957F2D) & _HASH
 
 Hashes = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
 
 
 class Texts(Protocol):
@@ -80,8 +100,8 @@ class Groups:
     clashes: near-same questions with different labels; filled only where answers are labels.
     """
 
-    first: list[int]
-    oldest: list[int]
+    first: Sequence[int]
+    oldest: Sequence[int]
     near: list[Twin] = field(default_factory=list)
     clashes: list[Twin] = field(default_factory=list)
 
@@ -108,7 +128,7 @@ def same_numbers(one: str, other: str) -> bool:
 def jaccard(one: str, other: str) -> float:
     """Plain similarity of two texts, 0 to 1."""
     a, b = _grams(normal(one)), _grams(normal(other))
-    shared = len(np.intersect1d(a, b, assume_unique=True))
+    shared = len(_common(a, b))
     return shared / (len(a) + len(b) - shared)
 
 
@@ -122,109 +142,230 @@ def find(
     *,
     labels: bool,
     tick: Callable[[int, int], None] = silent,
+    desk: Desk | None = None,
 ) -> Groups:
     """Group the rows.
 
     keys: `key` of each row's input. labels: whether the answers are labels. tick: called with work done and in all.
+    desk: where to leave what was worked out, and to look for what a killed attempt left.
     """
     first = _firsts(keys)
-    unique = [index for index, before in enumerate(first) if index == before]
-    search = _Search(texts, unique, labels=labels, tick=tick)
-    groups = Groups(first, [])
-    groups.near, groups.clashes = search.run()
-    groups.oldest = [search.root(index) for index in first]
-    return groups
+    unique = np.flatnonzero(first == np.arange(len(first)))
+    with desk.open("bands") if desk else tempfile.TemporaryFile() as file:
+        search = _Search(texts, unique, _Bands(file, len(unique)), labels=labels, tick=tick, desk=desk)
+        search.run()
+    oldest = np.arange(len(first))
+    oldest[unique] = unique[search.roots()]
+    return Groups(array("q", first.tobytes()), array("q", oldest[first].tobytes()), search.near, search.clashes)
 
 
-def _firsts(keys: Sequence[int]) -> list[int]:
+def _firsts(keys: Sequence[int]) -> Places:
+    """For each key the place where it stands first."""
     if not keys:
-        return []
+        return np.zeros(0, dtype=np.int64)
     _, index, inverse = np.unique(np.asarray(keys, dtype=np.uint64), return_index=True, return_inverse=True)
-    found: list[int] = index[inverse].tolist()
+    found: Places = index[inverse].astype(np.int64)
     return found
 
 
-def _grams(text: str) -> Hashes:
+def _grams(normal_text: str) -> Hashes:
     """Sorted hashes of the text's 5-grams; its ends count as characters."""
-    points = np.frombuffer(f"\x02{text}\x03".ljust(GRAM, "\x03").encode("utf-32-le", "replace"), dtype=np.uint32)
-    wide = points.astype(np.uint64)
+    return _grams_of([normal_text])[0]
+
+
+def _grams_of(normal_texts: Sequence[str]) -> tuple[Hashes, Places]:
+    """The 5-grams of many texts, those of each sorted and without repeats; and where each text's begin, and the end.
+
+    A hash has 54 bits: among the 1,000 grams of a row two different ones share one with a chance of 3 in 100 billion.
+    """
+    padded = [f"\x02{text}\x03".ljust(GRAM, "\x03") for text in normal_texts]
+    sizes = np.fromiter(map(len, padded), np.int64, len(padded))
+    wide = np.frombuffer("".join(padded).encode("utf-32-le", "replace"), dtype=np.uint32).astype(np.uint64)
     size = len(wide) - GRAM + 1
     hashes = wide[:size] * _POWERS[0]
     for step in range(1, GRAM):
-        hashes = hashes + wide[step : step + size] * _POWERS[step]
+        hashes += wide[step : step + size] * _POWERS[step]
     hashes ^= hashes >> np.uint64(31)
     hashes *= _MIX
     hashes ^= hashes >> np.uint64(29)
+    hashes >>= np.uint64(_TEXT_BITS)
+    numbers = np.arange(len(padded), dtype=np.uint64) << np.uint64(64 - _TEXT_BITS)
+    hashes |= np.repeat(numbers, sizes)[:size]
+    whole = np.ones(size, dtype=bool)
+    ends = np.cumsum(sizes)[:-1]
+    for step in range(1, GRAM):
+        whole[ends - step] = False  # reaches over the end of its text
+    hashes = hashes[whole]
     hashes.sort()
-    fresh = np.empty(size, dtype=bool)
-    fresh[0] = True
+    fresh = np.ones(len(hashes), dtype=bool)
     np.not_equal(hashes[1:], hashes[:-1], out=fresh[1:])
-    found: Hashes = hashes[fresh]
-    return found
+    hashes = hashes[fresh]
+    starts = np.append(np.searchsorted(hashes, numbers), len(hashes))
+    return hashes & _HASH, starts
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     """A row as it is compared. asked, answered: gram hashes, with the sums of their weights."""
 
+    asked_text: str
+    answer_text: str
+    asked_letters: str
+    answer_letters: str
     asked: Hashes
     answered: Hashes
     asked_weight: float
     answered_weight: float
 
 
-class _Search:
-    """One search over the rows at the positions `unique`."""
+class _Bands:
+    """The band values of all rows, on disk: signing writes a stretch of every band, comparing reads one band whole."""
 
-    def __init__(self, texts: Texts, unique: list[int], *, labels: bool, tick: Callable[[int, int], None]) -> None:
+    def __init__(self, file: IO[bytes], rows: int) -> None:
+        self.file = file
+        self.rows = rows
+
+    def put(self, start: int, values: npt.NDArray[np.uint32], sketches: npt.NDArray[np.uint8]) -> None:
+        """values: (rows of the stretch, bands); sketches: (rows of the stretch, 64)"""
+        for number, band in enumerate(values.T):
+            self.file.seek(4 * (number * self.rows + start))
+            self.file.write(band.tobytes())
+        self.file.seek(4 * (BANDS + 2) * self.rows + _SKETCH * start)
+        self.file.write(sketches.tobytes())
+
+    def sketches(self) -> npt.NDArray[np.uint8]:
+        self.file.seek(4 * (BANDS + 2) * self.rows)
+        return np.frombuffer(self.file.read(_SKETCH * self.rows), dtype=np.uint8).reshape(self.rows, _SKETCH)
+
+    def band(self, number: int) -> npt.NDArray[np.uint32]:
+        self.file.seek(4 * number * self.rows)
+        return np.frombuffer(self.file.read(4 * self.rows), dtype=np.uint32)
+
+    def sync(self) -> None:
+        self.file.flush()
+
+
+class _Search:
+    """One search over the rows at the positions `unique`. Inside, a row goes by its place in `unique`."""
+
+    def __init__(
+        self,
+        texts: Texts,
+        unique: Places,
+        bands: _Bands,
+        *,
+        labels: bool,
+        tick: Callable[[int, int], None],
+        desk: Desk | None,
+    ) -> None:
         self.texts = texts
         self.unique = unique
+        self.bands = bands
         self.labels = labels
         self.tick = tick
-        self.parent: dict[int, int] = {}
+        self.desk = desk
+        self.parent = array("q", range(len(unique)))
         self.refused: set[int] = set()
         self.cache: OrderedDict[int, _Row] = OrderedDict()
-        wanted = min(max(len(unique) * _SLOTS_A_ROW, _LEAST_SLOTS), _MOST_SLOTS)
+        self.cached_grams = 0
+        self.sketches = np.zeros((0, _SKETCH), dtype=np.uint8)
+        weighed = min(len(unique), _WEIGHED)
+        wanted = min(max(weighed * _SLOTS_A_ROW, _LEAST_SLOTS), _MOST_SLOTS)
         self.mask = np.uint64((1 << (wanted - 1).bit_length()) - 1)  # one less than a power of two
         self.weights = np.ones(1, dtype=np.float32)
         self.near: list[Twin] = []
         self.clashes: list[Twin] = []
-        # Counting, signing and one pass for each band; a band is far cheaper than the passes over the text.
-        self.work = 2 * len(unique) + max(1, len(unique) // 10) * BANDS
+        # Weighing, signing and one pass for each band; a band is far cheaper than the passes over the text.
+        self.band_work = max(1, len(unique) // 10)
+        self.weighed = weighed
+        self.work = weighed + len(unique) + self.band_work * (BANDS + 2)
 
-    def run(self) -> tuple[list[Twin], list[Twin]]:
-        if len(self.unique) > 1:
-            self.weights = self._weigh()
-            bands = self._sign()
-            for number in range(BANDS + 2):
-                self._compare(bands[:, number])
-                self.tick(2 * len(self.unique) + number * max(1, len(self.unique) // 10), self.work)
-        return self.near, self.clashes
+    def run(self) -> None:
+        """Fill `near`, `clashes` and the groups."""
+        if len(self.unique) < 2:
+            return
+        kept = self.desk.kept("weights") if self.desk else None
+        self.weights = kept["weights"] if kept else self._weigh()
+        if self.desk and not kept:
+            self.desk.keep("weights", weights=self.weights)
+        self._sign()
+        self.sketches = self.bands.sketches()
+        saved = time.monotonic()
+        begin = self._resume()
+        for number in range(begin, BANDS + 2):
+            self._compare(self.bands.band(number), exact=number >= BANDS)
+            self.tick(self.weighed + len(self.unique) + (number + 1) * self.band_work, self.work)
+            if self.desk and time.monotonic() - saved > _SAVED_EVERY:
+                self._save(number + 1)
+                saved = time.monotonic()
 
-    def root(self, index: int) -> int:
+    def root(self, place: int) -> int:
         """The oldest row of the group."""
-        while (up := self.parent.get(index, index)) != index:
-            self.parent[index] = self.parent.get(up, up)
-            index = up
-        return index
+        parent = self.parent
+        while (up := parent[place]) != place:
+            parent[place] = parent[up]
+            place = up
+        return place
+
+    def roots(self) -> Places:
+        """The oldest row of each row's group."""
+        return np.fromiter((self.root(place) for place in range(len(self.parent))), np.int64, len(self.parent))
+
+    # -------------------------------------------------------------- what a killed attempt left
+    def _save(self, bands_done: int) -> None:
+        assert self.desk is not None
+        pairs = {
+            name: np.array([(t.earlier, t.later, t.similarity) for t in twins], dtype=np.float64).reshape(-1, 3)
+            for name, twins in (("near", self.near), ("clashes", self.clashes))
+        }
+        self.desk.keep("compared", parent=np.asarray(self.parent), done=np.array(bands_done), **pairs)
+
+    def _resume(self) -> int:
+        """The first band that has not been compared yet."""
+        kept = self.desk.kept("compared") if self.desk else None
+        if kept is None:
+            return 0
+        self.parent = array("q", kept["parent"].tobytes())
+        for name, twins in (("near", self.near), ("clashes", self.clashes)):
+            twins += [Twin(int(one), int(other), float(alike)) for one, other, alike in kept[name]]
+        return int(kept["done"])
 
     # -------------------------------------------------------------- passes over the text
-    def _both(self, index: int) -> tuple[Hashes, Hashes]:
-        asked, answered = self.texts.pair(index)
-        mine = _grams(normal(asked))
+    def _batches(self, places: Sequence[int]) -> Iterator[tuple[int, list[tuple[str, str]]]]:
+        """Rows to be made into grams together, as normal texts, with the number of the first."""
+        batch: list[tuple[str, str]] = []
+        size, start = 0, 0
+        for number, place in enumerate(places):
+            asked, answered = self.texts.pair(int(self.unique[place]))
+            pair = normal(asked), normal(answered)
+            batch.append(pair)
+            size += len(pair[0]) + len(pair[1])
+            if len(batch) == _BATCH or size > _BATCH_SIGNS:
+                yield start, batch
+                batch, size, start = [], 0, number + 1
+        if batch:
+            yield start, batch
+
+    def _both(self, batch: Sequence[tuple[str, str]]) -> tuple[Hashes, Places]:
+        """Grams of questions and answers together, marked by side; labels say nothing about their question."""
+        asked, starts = _grams_of([asked for asked, _ in batch])
         if self.labels:
-            return mine, mine[:0]
-        return mine, _grams(normal(answered)) ^ _ANSWER_SIDE
+            return asked, starts
+        answered, answer_starts = _grams_of([answered for _, answered in batch])
+        order = np.argsort(
+            np.concatenate((_owners(starts), _owners(answer_starts))), kind="stable"
+        )  # each question's grams, then its answer's
+        return np.concatenate((asked, answered ^ _ANSWER_SIDE))[order], starts + answer_starts
 
     def _weigh(self) -> npt.NDArray[np.float32]:
         counts = np.zeros(int(self.mask) + 1, dtype=np.uint32)
-        for done, index in enumerate(self.unique):
-            for hashes in self._both(index):
-                counts[hashes & self.mask] += 1
-            if done % _BATCH == 0:
-                self.tick(done, self.work)
-        rows = len(self.unique)
-        shared = np.maximum(counts, 1).astype(np.float32)
+        places = np.linspace(0, len(self.unique) - 1, self.weighed).astype(np.int64)
+        for start, batch in self._batches(places.tolist()):
+            hashes, _ = self._both(batch)
+            np.add.at(counts, hashes & self.mask, 1)
+            self.tick(start, self.work)
+        shared = np.clip(counts, 1, self.weighed).astype(np.float32)
+        rows = self.weighed
         found: npt.NDArray[np.float32] = (np.log((rows + 1) / shared) / np.log(rows + 1)).astype(np.float32)
         return found
 
@@ -232,52 +373,70 @@ class _Search:
         found: npt.NDArray[np.float32] = self.weights[hashes & self.mask]
         return found
 
-    def _thinned(self, hashes: Hashes) -> Hashes:
-        """The grams that a fixed draw, the same for every row, leaves: each with its weight as the chance."""
+    def _sign(self) -> None:
+        begin = (self.desk.noted("signed") or 0) if self.desk else 0
+        saved = time.monotonic()
+        for start, batch in self._batches(range(begin, len(self.unique))):
+            place = begin + start
+            self.bands.put(place, *self._signatures(batch))
+            self.tick(self.weighed + place, self.work)
+            if self.desk and time.monotonic() - saved > _SAVED_EVERY:
+                self.bands.sync()
+                self.desk.note("signed", place + len(batch))
+                saved = time.monotonic()
+        if self.desk:
+            self.bands.sync()
+            self.desk.note("signed", len(self.unique))
+
+    def _signatures(self, batch: Sequence[tuple[str, str]]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+        """(rows, bands): 25 of MinHash and two of exact texts; (rows, 64): a byte of 64 MinHash values."""
+        hashes, starts = self._both(batch)
+        tokens, offsets = self._thinned(hashes, starts)
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(tokens, offsets, num_perm=BANDS * BAND, seed=7)
+        plain = np.array(matrix.to_rows(), dtype=np.uint64)
+        digests = plain.reshape(len(batch), BANDS, BAND)
+        values = np.empty((len(batch), BANDS + 2), dtype=np.uint32)
+        values[:, :BANDS] = ((digests * _MIXER).sum(axis=2, dtype=np.uint64) * _MIX) >> np.uint64(32)
+        values[:, BANDS:] = [self._exact(*pair) for pair in batch]
+        return values, ((plain[:, :_SKETCH] * _MIX) >> np.uint64(56)).astype(np.uint8)
+
+    def _thinned(self, hashes: Hashes, starts: Places) -> tuple[Hashes, Hashes]:
+        """The grams that a fixed draw, the same for every row, leaves: each with its weight as the chance.
+
+        A row of which nothing would be left keeps all. Second: where each row's begin, and the end.
+        """
         draw = ((hashes * _POWERS[0]) >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
-        left = hashes[draw < self._weight(hashes)]
-        return left if len(left) else hashes
+        stays = draw < self._weight(hashes)
+        left = np.add.reduceat(stays, starts[:-1], dtype=np.int64)
+        owners = _owners(starts)
+        stays |= (left == 0)[owners]
+        offsets = np.zeros(len(starts), dtype=np.uint64)
+        offsets[1:] = np.cumsum(np.where(left == 0, np.diff(starts), left))
+        return hashes[stays], offsets
 
-    def _sign(self) -> npt.NDArray[np.uint32]:
-        bands = np.empty((len(self.unique), BANDS + 2), dtype=np.uint32)
-        mixer = np.array([pow(0xC2B2AE3D27D4EB4F, n, 1 << 64) | 1 for n in range(1, BAND + 1)], dtype=np.uint64)
-        for start in range(0, len(self.unique), _BATCH):
-            batch = self.unique[start : start + _BATCH]
-            tokens = [self._thinned(np.concatenate(self._both(index))) for index in batch]
-            offsets = np.zeros(len(batch) + 1, dtype=np.uint64)
-            offsets[1:] = np.cumsum([len(one) for one in tokens])
-            matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-                np.concatenate(tokens), offsets, num_perm=BANDS * BAND, seed=7
-            )
-            digests = np.array(matrix.to_rows(), dtype=np.uint64).reshape(len(batch), BANDS, BAND)
-            mixed = (digests * mixer).sum(axis=2, dtype=np.uint64)
-            bands[start : start + len(batch), :BANDS] = (mixed * _MIX) >> np.uint64(32)
-            bands[start : start + len(batch), BANDS:] = [self._exact(index) for index in batch]
-            self.tick(len(self.unique) + start, self.work)
-        return bands
-
-    def _exact(self, index: int) -> tuple[int, int]:
+    def _exact(self, asked: str, answered: str) -> tuple[int, int]:
         """Two bands more: rows that punctuation alone sets apart, and rows with the same answer in prose."""
-        asked, answered = self.texts.pair(index)
         if self.labels:
-            plain = _checksum(letters(asked))
-            return plain, _checksum(normal(asked))
-        return _checksum(f"{letters(asked)}\0{letters(answered)}"), _checksum(normal(answered))
+            return _checksum(_NOT_ALNUM.sub("", asked)), _checksum(asked)
+        plain = f"{_NOT_ALNUM.sub('', asked)}\0{_NOT_ALNUM.sub('', answered)}"
+        return _checksum(plain), _checksum(answered)
 
     # -------------------------------------------------------------- candidates and the decision
-    def _compare(self, band: npt.NDArray[np.uint32]) -> None:
+    def _compare(self, band: npt.NDArray[np.uint32], *, exact: bool) -> None:
+        """Compare rows with the same band value; where that means the same text, no sketch has to agree."""
         for bucket in _buckets(band):
             speakers: list[int] = []
-            for position in bucket:
-                index = self.unique[position]
-                if not any(self._joined(one, index) for one in speakers):
-                    speakers = [*speakers[-_NEIGHBOURS + 1 :], index]
+            for place in bucket:
+                if not any(self._joined(one, place, exact=exact) for one in speakers):
+                    speakers = [*speakers[-_NEIGHBOURS + 1 :], place]
 
-    def _joined(self, earlier: int, later: int) -> bool:
+    def _joined(self, earlier: int, later: int, *, exact: bool) -> bool:
         """Whether the two are in one group now."""
         one, other = self.root(earlier), self.root(later)
         if one == other:
             return True
+        if not exact and np.count_nonzero(self.sketches[earlier] == self.sketches[later]) < _SKETCH_ALIKE:
+            return False
         pair = (earlier << 32) | later
         if pair in self.refused:
             return False
@@ -286,58 +445,90 @@ class _Search:
             if len(self.refused) < _REMEMBERED:
                 self.refused.add(pair)
             return False
-        self.near.append(Twin(earlier, later, round(similarity, 4)))
+        self.near.append(self._twin(earlier, later, similarity))
         self.parent[max(one, other)] = min(one, other)
         return True
+
+    def _twin(self, earlier: int, later: int, similarity: float) -> Twin:
+        return Twin(int(self.unique[earlier]), int(self.unique[later]), round(similarity, 4))
 
     def _alike(self, earlier: int, later: int) -> float | None:
         """How alike two near-duplicates are, or None if they are none."""
         a, b = self._row(earlier), self._row(later)
-        asked = self._shared(a.asked, b.asked)
+        shared = _common(a.asked, b.asked)
+        asked = self._sum(shared)
         asked_all = a.asked_weight + b.asked_weight - asked
-        asked_alike = asked / asked_all if asked_all > 0 else 1.0
-        if self.labels:
-            similarity, enough = asked_alike, asked_alike >= ALIKE
-        else:
-            answered = self._shared(a.answered, b.answered)
+        similarity = asked_alike = asked / asked_all if asked_all > 0 else 1.0
+        if not self.labels and asked_alike >= ASKED_ALIKE:
+            answered = self._sum(_common(a.answered, b.answered))
             all_weight = asked_all + a.answered_weight + b.answered_weight - answered
             similarity = (asked + answered) / all_weight if all_weight > 0 else 1.0
-            enough = similarity >= ALIKE and asked_alike >= ASKED_ALIKE
-        (first_asked, first_answer), (second_asked, second_answer) = self.texts.pair(earlier), self.texts.pair(later)
-        same_answer = normal(first_answer) == normal(second_answer)
-        numbers = same_numbers(first_asked, second_asked)
-        if not enough:
+        same_answer = a.answer_text == b.answer_text
+        if similarity < ALIKE or asked_alike < ASKED_ALIKE:
             # Nothing but punctuation differs, on both sides; or the answer is one and the questions are plainly alike.
-            punctuation = letters(first_asked) == letters(second_asked) != "" and (
-                self.labels or letters(first_answer) == letters(second_answer)
-            )
-            plain = len(np.intersect1d(a.asked, b.asked, assume_unique=True))
-            plain_alike = plain / (len(a.asked) + len(b.asked) - plain)
-            if not punctuation and (self.labels or not same_answer or not numbers or plain_alike < ALIKE):
+            plain_alike = len(shared) / (len(a.asked) + len(b.asked) - len(shared))
+            same = not self.labels and same_answer and plain_alike >= ALIKE and _same_numbers(a, b)
+            if not same and not self._punctuation(a, b):
                 return None
             similarity = max(similarity, plain_alike, ALIKE)
         if same_answer:
-            return float(similarity)
-        if not numbers:
+            return similarity
+        if not _same_numbers(a, b):
             return None
         if self.labels:
-            self.clashes.append(Twin(earlier, later, round(float(similarity), 4)))
+            self.clashes.append(self._twin(earlier, later, similarity))
             return None
-        return float(similarity)
+        return similarity
 
-    def _shared(self, one: Hashes, other: Hashes) -> float:
-        return float(self._weight(np.intersect1d(one, other, assume_unique=True)).sum())
+    def _punctuation(self, a: _Row, b: _Row) -> bool:
+        """Whether nothing but punctuation sets the two apart."""
+        if a.asked_letters != b.asked_letters or not a.asked_letters:
+            return False
+        return self.labels or a.answer_letters == b.answer_letters
 
-    def _row(self, index: int) -> _Row:
-        if index in self.cache:
-            self.cache.move_to_end(index)
-            return self.cache[index]
-        asked, answered = self._both(index)
-        row = _Row(asked, answered, float(self._weight(asked).sum()), float(self._weight(answered).sum()))
-        self.cache[index] = row
-        if len(self.cache) > _CACHED:
-            self.cache.popitem(last=False)
+    def _sum(self, hashes: Hashes) -> float:
+        return float(np.add.reduce(self.weights[hashes & self.mask]))
+
+    def _row(self, place: int) -> _Row:
+        if place in self.cache:
+            self.cache.move_to_end(place)
+            return self.cache[place]
+        asked_text, answer_text = (normal(text) for text in self.texts.pair(int(self.unique[place])))
+        asked = _grams(asked_text)
+        answered = asked[:0] if self.labels else _grams(answer_text) ^ _ANSWER_SIDE
+        row = _Row(
+            asked_text,
+            answer_text,
+            _NOT_ALNUM.sub("", asked_text),
+            _NOT_ALNUM.sub("", answer_text),
+            asked,
+            answered,
+            self._sum(asked),
+            self._sum(answered),
+        )
+        self.cache[place] = row
+        self.cached_grams += len(asked) + len(answered)
+        while len(self.cache) > 2 and (len(self.cache) > _CACHED or self.cached_grams > _CACHED_GRAMS):
+            _, gone = self.cache.popitem(last=False)
+            self.cached_grams -= len(gone.asked) + len(gone.answered)
         return row
+
+
+def _common(one: Hashes, other: Hashes) -> Hashes:
+    """What stands in both; neither repeats itself."""
+    both = np.concatenate((one, other))
+    both.sort()
+    found: Hashes = both[1:][both[1:] == both[:-1]]
+    return found
+
+
+def _same_numbers(a: _Row, b: _Row) -> bool:
+    return same_numbers(a.asked_text, b.asked_text)
+
+
+def _owners(starts: Places) -> Places:
+    """For each gram the number of its text."""
+    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
 
 
 def _checksum(text: str) -> int:

@@ -14,8 +14,9 @@ from typing import Any
 import orjson
 
 from app.datasets import duplicates, quality, splitting, store
+from app.datasets.formats import read_as
 from app.datasets.quality import Check, Status
-from app.datasets.reading import from_canonical
+from app.datasets.reading import Upload, from_canonical
 from app.datasets.rows import Rows, question
 from app.datasets.splitting import Entry, Split
 from app.jobs.claims import Claim
@@ -43,12 +44,13 @@ def _check(claim: Claim, folder: Path) -> None:
             return
         earlier = store.before(session, row)
         seed, file, test = row.seed, row.blob_sha256, row.test_blob_sha256
+        how, name, test_name = read_as(row.read_as), row.filename, row.test_filename
         kept_in = earlier.rows_sha256 if earlier else None
     kept = _splits(claim, kept_in) if kept_in else {}
     progress = _Progress(claim)
     with ExitStack() as stack:
-        upload = stack.enter_context(claim.blobs.open(file))
-        own_test = stack.enter_context(claim.blobs.open(test)) if test else None
+        upload = Upload(stack.enter_context(claim.blobs.open(file)), name, how)
+        own_test = Upload(stack.enter_context(claim.blobs.open(test)), test_name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
         found = quality.check(upload, rows, seed=seed, own_test=own_test, kept=kept, tick=progress.tick, shown=SHOWN)
         _keep(claim, found, folder, progress, seed)

@@ -4,7 +4,8 @@
 row and one report. The report (stored as JSON, shown on the page, written by `check-data`) has these keys:
 
 verdict: accept, warn, reject. format, layout, encoding: what was detected; samples: the first three rows.
-line_word: what a number counts: line, row (CSV) or record (JSON array).
+line_word: what a number counts: line, row (CSV, Parquet) or record (JSON array).
+columns: [{name, samples}] that the file has; read_as: what a person chose about reading it, empty where it was guessed.
 records: rows that could be read. bad_lines: lines of the upload that something is said about, 1-based, rising.
 messages: {line, field, text, level, file} with level error, warning, note; file 0 the upload, 1 the own test file.
 message_counts: how many of each level there were; `messages` holds the first of them.
@@ -14,6 +15,7 @@ leaks: [{line, of_line, similarity}], line in the test file, of_line in the uplo
 task: labels, json or text; labels: [{label, rows}]; lengths: {median, p95, longest} in characters.
 split: {train, dev, test, usable, own_test}. contradiction_rate: see `contradiction_rate`.
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
+signals: what the examples say about the job; see `signals.measure`.
 can_be_used: whether each split has a row; an upload that can't is rejected and replaces nothing.
 """
 
@@ -25,10 +27,10 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from app.datasets import duplicates, remarks, splitting
+from app.datasets import duplicates, remarks, signals, splitting
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
-from app.datasets.reading import Reading, read
+from app.datasets.reading import Reading, Upload, read
 from app.datasets.rows import Rows
 from app.datasets.splitting import Split
 
@@ -149,11 +151,11 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def check(
-    upload: BinaryIO,
+    upload: BinaryIO | Upload,
     rows: Rows,
     *,
     seed: int,
-    own_test: BinaryIO | None = None,
+    own_test: BinaryIO | Upload | None = None,
     kept: Mapping[int, Split] | None = None,
     tick: Tick = silent,
     shown: int = SHOWN,
@@ -178,11 +180,13 @@ def check(
     split = _split(rows, groups, found.status, seed, kept or {}, own_test=own_test is not None)
     outcome = Check(rows, found.status, found.twin, groups.oldest, split, notes.refused, {})
     outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
+    tick("Reading the answers", 0, 0)
+    outcome.report["signals"] = signals.measure(rows, rows.lines, rows.answers)
     return outcome
 
 
 # ---------------------------------------------------------------------- reading
-def _gather(stream: BinaryIO, rows: Rows, file: int, notes: Notes, tick: Tick) -> Reading:
+def _gather(stream: BinaryIO | Upload, rows: Rows, file: int, notes: Notes, tick: Tick) -> Reading:
     reading = read(stream)
     hidden: list[int] = []
     last: int | None = None
@@ -418,7 +422,9 @@ def _report(
         "format_title": readings[0].shape.title if readings[0].shape else "Unknown",
         "format_about": readings[0].shape.about if readings[0].shape else "",
         "layout": readings[0].layout,
-        "line_word": {"CSV": "row", "JSON array": "record"}.get(readings[0].layout, "line"),
+        "line_word": readings[0].line_word,
+        "columns": [{"name": name, "samples": held} for name, held in readings[0].columns.items()],
+        "read_as": readings[0].how.to_json(),
         "encoding": readings[0].encoding,
         "samples": _samples(rows),
         "uploaded": steps[0]["count"],

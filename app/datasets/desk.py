@@ -1,0 +1,83 @@
+"""Where a check lays down what it has worked out, so that a killed one goes on instead of beginning again.
+
+A folder on disk that belongs to one piece of work, named by what goes into it (the hashes of the uploaded bytes, the
+seed, ...). Found with another name it is emptied: what lies there was worked out from something else. Every note appears
+whole or not at all, so a kill at any moment leaves either the old one or the new one.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+ABOUT = "about"
+
+
+class Desk:
+    """The folder of one check. `about` says what the work is about; `begun` whether an earlier attempt left something."""
+
+    def __init__(self, folder: Path, about: object) -> None:
+        self.folder = folder
+        wanted = orjson.dumps(about, option=orjson.OPT_SORT_KEYS)
+        self.begun = (folder / ABOUT).exists() and (folder / ABOUT).read_bytes() == wanted
+        if not self.begun:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            self._write(ABOUT, lambda file: file.write(wanted))
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def open(self, name: str) -> BinaryIO:
+        """A file to write and read at any place; what an earlier attempt wrote is still in it."""
+        path = self.path(name)
+        return path.open("r+b" if path.exists() else "w+b")
+
+    def note(self, name: str, value: object) -> None:
+        """Lay down something small, as JSON."""
+        self._write(name, lambda file: file.write(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)))
+
+    def noted(self, name: str) -> Any | None:
+        """What was noted under this name, None if nothing was."""
+        try:
+            return orjson.loads(self.path(name).read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            return None
+
+    def keep(self, name: str, **arrays: npt.NDArray[Any]) -> None:
+        """Lay down arrays that belong together."""
+        self._write(name, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+    def kept(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """The arrays laid down under this name, None if there are none."""
+        try:
+            with np.load(self.path(name), allow_pickle=False) as found:
+                return {key: found[key] for key in found.files}
+        except (OSError, ValueError, EOFError):
+            return None
+
+    def once(self, name: str, work: Callable[[], Any]) -> Any:
+        """The result of `work`, a JSON value, from an earlier attempt if one got that far."""
+        found = self.noted(name)
+        if found is None:
+            found = work()
+            self.note(name, found)
+        return found
+
+    def clear(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
+        """Written beside, synced, renamed: a reader sees the whole or the one before."""
+        path = self.path(name)
+        beside = path.with_name(f"{name}.new")
+        with beside.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
