@@ -167,7 +167,9 @@ def _about_knowledge(advice: Advice) -> Iterator[str]:
         yield f"{causes.facts} of {causes.total} failures read are missing facts"
     if gain is not None and gain >= advice.policy.limit("oracle_gain"):
         yield f"the right passage lifts the score by {gain * 100:.0f} points"
-    change = {"daily": "every day", "weekly": "every week", "monthly": "every month"}.get(case.answers.fact_change or "")
+    change = {"daily": "every day", "weekly": "every week", "monthly": "every month"}.get(
+        case.answers.fact_change or ""
+    )
     if change:
         yield f"the facts change {change}, and what a model has learnt cannot be edited"
     if case.answers.sources == "must":
@@ -198,8 +200,10 @@ def _about_prompting(advice: Advice, need: Needs) -> Iterator[str]:
         if settles and baseline.total:
             yield f"about {settles - baseline.total} more test rows would settle it"
         return
-    yield f"{reached} of the {target * 100:g} % you need" if need.baseline == "short" else (
-        f"{reached}; the target is {target * 100:g} %"
+    yield (
+        f"{reached} of the {target * 100:g} % you need"
+        if need.baseline == "short"
+        else (f"{reached}; the target is {target * 100:g} %")
     )
     if need.baseline == "met":
         yield "training would cost money and improve nothing that you asked for"
@@ -384,4 +388,3 @@ class Todo:
 def todos(advice: Advice) -> list[Todo]:
     """What is open, the cheapest for the user first."""
     return [Todo(gate, *WHERE[gate.id]) for gate in advice.blockers]
-

@@ -5,10 +5,13 @@ missing; nothing is guessed. `quality.py` documents the keys. `rows` is the addr
 number leads to the rows it counts.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+
+from rapidfuzz.distance import LCSseq
 
 from app.web import charts
 
@@ -18,6 +21,7 @@ Report = Mapping[str, Any]
 DROPPED = {
     "fault": "could not be read",
     "empty": "have no question or no answer",
+    "private": "hold personal data that was left out",
     "too_long": "are too long",
     "duplicate": "repeat another row",
     "near_duplicate": "nearly repeat another row",
@@ -28,6 +32,7 @@ LABELS = 6  # labels at either end that the chart shows
 RARE = 20  # rows below which a label is named as not covered (quality.RARE_LABEL, decision-rules G1)
 SIZES = 8  # cluster sizes that get a bar of their own; the larger ones share one
 NAME = 34  # characters of a label beside its bar
+COMPARED = 5000  # words of a text that are compared one by one with its twin's
 
 # Words for kinds of remarks and of personal data; a kind that is not here is shown as it is, without underscores.
 KINDS = {
@@ -408,3 +413,40 @@ def remark_words(report: Report, remark: str) -> str:
 def said_of(report: Report, line: int, file: int) -> list[Mapping[str, Any]]:
     """The messages about one line."""
     return [said for said in report.get("messages") or () if said["line"] == line and (said.get("file") or 0) == file]
+
+
+# ---------------------------------------------------------------------- two rows beside each other
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a text; `changed`: the other text does not have it there."""
+
+    text: str
+    changed: bool
+
+
+def differences(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
+    """Both texts in pieces, word by word: what differs between near-duplicates is easily missed by the eye.
+
+    Texts of more than `COMPARED` words come back whole and unmarked.
+    """
+    left, right = (re.findall(r"\w+|\s+|[^\w\s]", text) for text in (one, other))
+    if max(len(left), len(right)) > COMPARED:
+        return [Piece(one, changed=False)], [Piece(other, changed=False)]
+    first: list[Piece] = []
+    second: list[Piece] = []
+    for step in LCSseq.opcodes(left, right):
+        same = step.tag == "equal"
+        for pieces, words in (
+            (first, left[step.src_start : step.src_end]),
+            (second, right[step.dest_start : step.dest_end]),
+        ):
+            if words:
+                pieces.append(Piece("".join(words), changed=not same))
+    return first, second
+
+
+def asked(messages: Sequence[Mapping[str, str]]) -> str:
+    """All that is asked as one text; with one message, just that."""
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n".join(f"{turn['role']}: {turn['content']}" for turn in messages)

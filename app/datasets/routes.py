@@ -217,7 +217,8 @@ def show_rows(
     counted = overview.lines_of(dataset.report, remark) if remark else None
     lines = None if not remark else counted[1] if counted else []
     only = store.Only(status, split, file, label or None, cluster, lines)
-    total = _total(db, dataset, only)
+    statuses = _statuses(db, dataset)
+    total = _total(db, dataset, only, statuses)
     pages = max(1, -(-total // ROWS))
     return page(
         request,
@@ -231,8 +232,7 @@ def show_rows(
         remark_words=overview.remark_words(dataset.report, remark) if remark else "",
         counted=counted[0] if counted else 0,
         line=line,
-        statuses=store.by_status(db, dataset_id),
-        splits=store.by_split(db, dataset_id),
+        statuses=statuses,
         words=overview.DROPPED,
         total=total,
         most=MOST,
@@ -241,17 +241,24 @@ def show_rows(
     )
 
 
-def _total(db: Any, dataset: DatasetRow, only: store.Only) -> int:
-    """How many rows there are of a kind: exact where an index knows, no more than `MOST` where one has to look."""
+def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
+    """How many rows of each status there are: from the report where it knows, from the table where there are few."""
+    counts = dataset.report.get("counts", {})
+    refused = [status for status in overview.DROPPED if not counts.get(status)]
+    known = {status: counts[status] for status in overview.DROPPED if counts.get(status)}
+    usable = dataset.train_rows + dataset.dev_rows + dataset.test_rows
+    return known | store.by_status(db, dataset.id, refused) | {"usable": usable}
+
+
+def _total(db: Any, dataset: DatasetRow, only: store.Only, statuses: dict[str, int]) -> int:
+    """How many rows there are of a kind: exact where it is known, no more than `MOST` where one has to look."""
     if only == store.Only(only.status):
-        counts = store.by_status(db, dataset.id)
-        return counts.get(only.status, 0) if only.status else sum(counts.values())
+        return statuses.get(only.status, 0) if only.status else sum(statuses.values())
     if only == store.Only(split=only.split):
-        counts = store.by_split(db, dataset.id)
-        wanted = ("train", "dev") if only.split == "train-dev" else (only.split,)
-        return sum(counts.get(one, 0) for one in wanted)
-    if only == store.Only(file="upload") and not dataset.test_filename:
-        return sum(store.by_status(db, dataset.id).values())
+        splits = {"train": dataset.train_rows, "dev": dataset.dev_rows, "test": dataset.test_rows}
+        return splits.get(only.split, splits["train"] + splits["dev"] if only.split == "train-dev" else 0)
+    if only == store.Only(file="upload"):
+        return int(dataset.report.get("uploaded", 0))
     return store.number_of(db, dataset.id, only, most=MOST)
 
 
@@ -280,7 +287,14 @@ def show_row(
         step="data",
         dataset=dataset,
         row=row,
-        group=group,
+        group=[
+            (
+                other,
+                overview.differences(overview.asked(row.messages), overview.asked(other.messages)),
+                overview.differences(row.target, other.target),
+            )
+            for other in group
+        ],
         most=ALIKE,
         said=overview.said_of(dataset.report, row.line, row.file),
         words=overview.DROPPED,
@@ -336,7 +350,7 @@ def show_clusters(
     """Groups of rows that are the same or nearly so, the largest first."""
     dataset = store.get(db, dataset_id)
     # One more than is shown says whether there is a next page.
-    found = store.clusters(
+    found = store.groups(
         db, dataset_id, size=size, least=least, skip=(number - 1) * CLUSTERS, limit=CLUSTERS + 1, shown=ALIKE
     )
     return page(
@@ -345,7 +359,7 @@ def show_clusters(
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        clusters=found[:CLUSTERS],
+        groups=found[:CLUSTERS],
         more=len(found) > CLUSTERS,
         chart=overview.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
         size=size,

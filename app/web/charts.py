@@ -411,7 +411,7 @@ def histogram(
             start=round(number * width + width * 0.06, 2),
             width=round(width * 0.88, 2),
             height=max(round(100 * one.value / top, 2), 1.0) if one.value > 0 else 0.0,
-            over=limit is not None and one.low >= limit,
+            over=limit is not None and one.low >= limit and one.high > limit,
         )
         for number, one in enumerate(bins)
     ]
@@ -433,6 +433,6 @@ def histogram(
 def _in_bins(bins: Sequence[Bin], value: float) -> float | None:
     """Where a value lies, counted in bins from the left; None beyond their ends."""
     for number, one in enumerate(bins):
-        if one.low <= value < one.high:
-            return number + (value - one.low) / (one.high - one.low)
+        if one.low <= value <= one.high:
+            return number + (value - one.low) / ((one.high - one.low) or 1.0)
     return None
