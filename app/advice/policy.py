@@ -577,8 +577,8 @@ def _gate(reader: _Reader, name: str, given: object) -> GateRule:
 def _ordered(reader: _Reader, name: str, given: object) -> Ordered:
     where = f"The verdict's rule {name}"
     table = reader.table(given, where, ("when", "then", "because", "sources"))
-    said = (reader.text(table, key, where) for key in ("when", "then", "because"))
-    return Ordered(name, *said, reader.cited(table, where))
+    when, then, because = (reader.text(table, key, where) for key in ("when", "then", "because"))
+    return Ordered(name, when, then, because, reader.cited(table, where))
 
 
 def _factor(reader: _Reader, name: str, given: object) -> Factor:

@@ -20,7 +20,7 @@ can_be_used: whether each split has a row; an upload that can't is rejected and 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, BinaryIO
@@ -92,7 +92,7 @@ class Check:
     rows: Rows
     status: list[Status]
     twin: dict[int, tuple[int, float]]
-    group: list[int]
+    group: Sequence[int]
     split: dict[int, Split]
     refused: list[Refused]
     report: dict[str, Any]
