@@ -26,6 +26,8 @@ from app.web.pages import page, see, url_for
 router = APIRouter(include_in_schema=False)
 
 Id = Annotated[int, Path(ge=1, le=2**53)]
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none, not even to look for it
+Word = Annotated[str, Query(max_length=40, pattern=NO_NUL)]
 ROWS = 25  # rows on one page of the browser
 PAIRS = 5  # pairs of each kind on the report; the rows behind the number are a link away
 MOST = 10_001  # rows that are counted where no index counts them; beyond it the page says "more than 10,000"
@@ -201,13 +203,13 @@ def show_rows(
     dataset_id: Id,
     db: Db,
     me: Me,
-    status: Annotated[str, Query(max_length=20)] = "",
-    split: Annotated[str, Query(max_length=12)] = "",
-    file: Annotated[str, Query(max_length=8)] = "",
-    label: Annotated[str | None, Query(max_length=1000)] = None,
-    remark: Annotated[str, Query(max_length=40)] = "",
-    cluster: Annotated[int | None, Query(ge=0, le=2**53)] = None,
-    line: Annotated[str, Query(max_length=20)] = "",
+    status: Word = "",
+    split: Word = "",
+    file: Word = "",
+    label: Annotated[str | None, Query(max_length=1000, pattern=NO_NUL)] = None,
+    remark: Word = "",
+    cluster: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
+    line: Word = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
     """The rows behind any number of the report."""
@@ -270,10 +272,10 @@ def row_url(request: Request, dataset_id: int, line: int, file: int = 0) -> str:
 def show_row(
     request: Request,
     dataset_id: Id,
-    line: Annotated[int, Path(ge=1, le=2**53)],
+    line: Annotated[int, Path(ge=1, lt=2**31)],
     db: Db,
     me: Me,
-    file: Annotated[str, Query(max_length=8)] = "",
+    file: Word = "",
 ) -> Response:
     """One row in full, with its twin beside it and everything that was said about it."""
     dataset = store.get(db, dataset_id)
@@ -309,8 +311,8 @@ def show_labels(
     dataset_id: Id,
     db: Db,
     me: Me,
-    order: Annotated[str, Query(max_length=8)] = "",
-    q: Annotated[str, Query(max_length=100)] = "",
+    order: Word = "",
+    q: Annotated[str, Query(max_length=100, pattern=NO_NUL)] = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
     """Every label with its rows in each part: what is rare, what is missing from one of them, what is written twice."""
