@@ -131,6 +131,7 @@ def todos(report: Report, rows: str, *, usable: int, needed: int, test: int, nee
         *_leaks(report, rows),
         *_identifiers(report),
         *_contradictions(report, rows),
+        *_unlearnable(report),
         *_too_long(report),
         *_remarks(report),
         *_rare(report, rows),
@@ -175,6 +176,12 @@ def _contradictions(report: Report, rows: str) -> Iterator[Todo]:
     if number := report.get("counts", {}).get("contradiction", 0):
         text = f"{_rows(number)} ask the same and are answered differently, so none is used."
         yield Todo("correct", "unknown", text, rows_url(rows, status="contradiction"), "Compare")
+
+
+def _unlearnable(report: Report) -> Iterator[Todo]:
+    if (report.get("learnability") or {}).get("verdict") == "unlearnable":
+        text = "No link was found between what is asked and what is answered."
+        yield Todo("look", "fail", text, "#learnability", "What was tried")
 
 
 def _too_long(report: Report) -> Iterator[Todo]:
