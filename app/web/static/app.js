@@ -7,6 +7,11 @@ addEventListener("input", (event) => {
 }, true);
 // A form that came back with faults: go to the list of them.
 document.querySelector("[data-focus]")?.focus();
+// Printing is the browser's, so its button is there only where it can do something.
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
 // A job is over: the page around it has more to show now.
 new MutationObserver(() => { if (document.querySelector("[data-reload]")) location.reload(); })
   .observe(document.body, { childList: true, subtree: true });
