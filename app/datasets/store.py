@@ -93,18 +93,6 @@ def example(session: Session, dataset_id: int, example_id: int) -> ExampleRow:
     return row
 
 
-def listed(
-    session: Session, dataset_id: int, *, status: str = "", split: str = "", after: int = 0, limit: int = 50
-) -> Sequence[ExampleRow]:
-    """Rows after the id `after`, in the order of the upload; `status` and `split` narrow them where they are given."""
-    query = select(ExampleRow).where(ExampleRow.dataset_id == dataset_id, ExampleRow.id > after)
-    if status:
-        query = query.where(ExampleRow.status == status)
-    if split:
-        query = query.where(ExampleRow.split == split)
-    return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
-
-
 @dataclass(frozen=True, slots=True)
 class Only:
     """Which rows are asked for; what is empty narrows nothing.
@@ -138,6 +126,12 @@ def _narrowed(query: Select[Any], dataset_id: int, only: Only) -> Select[Any]:
     if only.lines is not None:
         query = query.where(ExampleRow.file == 0, ExampleRow.line.in_(only.lines))
     return query
+
+
+def listed(session: Session, dataset_id: int, only: Only, *, after: int = 0, limit: int = 50) -> Sequence[ExampleRow]:
+    """Rows after the id `after`, in the order of the upload: what a program asks for again and again."""
+    query = _narrowed(select(ExampleRow), dataset_id, only).where(ExampleRow.id > after)
+    return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
 
 
 def page_of(session: Session, dataset_id: int, only: Only, *, skip: int, limit: int) -> Sequence[ExampleRow]:
