@@ -40,7 +40,7 @@ ALPACA = Shape(
 SHAREGPT = Shape(
     "sharegpt", "Conversations", "The last answer of gpt is the answer wanted; everything before it is asked."
 )
-COLUMNS = Shape("columns", "Columns of your choice", "The columns were chosen by a person.")
+COLUMNS = Shape("columns", "Columns of your choice", "One column is asked, another is the answer wanted.")
 PAIRS = {
     ("question", "answer"): Shape(
         "question_answer", "Question and answer", "The question is asked, the answer is wanted."

@@ -414,6 +414,7 @@ def _reading(
         step="data",
         dataset=row,
         how=how,
+        saved=how == read_as(row.read_as),
         seen=seen,
         shapes=[("", "guess for each record"), *((shape.name, shape.title) for shape in SHAPES.values())],
         columns=[("", "none"), *((name, name) for name in sorted(names, key=str.casefold))],
