@@ -586,6 +586,14 @@ def _no_trainable_goal(text: str, policy: Policy) -> _Finding:
 
 def _rights(case: Case, needs: Needs, policy: Policy) -> _Finding:
     match case.answers.training_rights:
+        case "yes" if case.measured.identifiers_decided is False:
+            return _Finding(
+                "fail",
+                "measured",
+                "You may train on these rows, you said; some hold personal data or secrets, and nobody has decided"
+                " about them.",
+                policy.say("G10", "undecided"),
+            )
         case "yes":
             return _Finding("pass", "declared", "You may train on these rows, you said.")
         case "no":

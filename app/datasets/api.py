@@ -1,7 +1,7 @@
 """The REST side of datasets: raw bytes in, report and rows out."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -48,6 +48,7 @@ class Dataset(BaseModel):
     read_as: dict[str, Any]
     rows: dict[str, int]
     human_checked: bool | None
+    decisions: dict[str, dict[str, Any]]
     rows_sha256: str | None
     split_sha256: str | None
     seed: int
@@ -71,6 +72,7 @@ class Dataset(BaseModel):
             read_as=row.read_as,
             rows={"train": row.train_rows, "dev": row.dev_rows, "test": row.test_rows, "usable": row.usable_rows},
             human_checked=row.human_checked,
+            decisions=row.decisions,
             rows_sha256=row.rows_sha256,
             split_sha256=row.split_sha256,
             seed=row.seed,
@@ -107,6 +109,19 @@ class Row(BaseModel):
 class Rows(BaseModel):
     data: list[Row]
     has_more: bool
+
+
+class Plan(BaseModel):
+    by: Literal["random", "time", "column"] = Field(
+        description="at random; the newest rows judge; or as the file's own column says"
+    )
+
+
+class Decisions(BaseModel):
+    """What becomes of each kind of personal data that the report names."""
+
+    decisions: dict[Annotated[str, Field(max_length=60)], Literal["mask", "exclude", "attest"]] = Field(max_length=20)
+    reason: str = Field(default="", max_length=500, description="why rows may be kept as they are; needed for attest")
 
 
 class Reading(BaseModel):
@@ -263,3 +278,19 @@ def check_dataset(dataset_id: Id, db: Db, me: Author) -> Dataset:
 def change_dataset(dataset_id: Id, change: Change, db: Db, me: Author) -> Dataset:
     """Give your word on who wrote or checked the test answers."""
     return Dataset.of(service.vouch(db, dataset_id, me, human_checked=change.human_checked))
+
+
+@router.post("/datasets/{dataset_id}/decisions")
+def decide_dataset(dataset_id: Id, body: Decisions, db: Db, me: Author) -> Dataset:
+    """Decide on personal data. Masking and leaving out make a new version; the answer is the version that counts."""
+    row = service.decide(db, dataset_id, me, body.decisions, body.reason)
+    job = service.job_of(db, row)
+    return Dataset.of(row, job_id=job.id if job else None)
+
+
+@router.post("/datasets/{dataset_id}/split")
+def split_dataset(dataset_id: Id, plan: Plan, db: Db, me: Author) -> Dataset:
+    """Split the rows in another way; the answer is the new version."""
+    row = service.split_by(db, dataset_id, me, plan.by)
+    job = service.job_of(db, row)
+    return Dataset.of(row, job_id=job.id if job else None)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from app.advice.policy import POLICY
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, overview, preview, service, store, uploads
+from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads
 from app.datasets.formats import GUESS, SHAPES, ReadAs, read_as
 from app.datasets.tables import DatasetRow
 from app.db import reading
@@ -59,16 +59,22 @@ def _data(
     *,
     refusal: Invalid | None = None,
     pasted: str = "",
+    refused: Invalid | None = None,
 ) -> Response:
+    """The page. refusal: of the upload form; refused: of a decision further down."""
     assessment = assessment_store.get(db, assessment_id)
     job = service.job_of(db, dataset) if dataset else None
     current = store.current(db, assessment_id)
     report = dataset.report if dataset and dataset.state != "checking" else {}
+    stated = assessment.answers.get("target")
+    target = float(stated) if isinstance(stated, int | float) else None
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
+    people += [one["by"] for one in dataset.decisions.values()] if dataset else []
     return page(
         request,
         "datasets/data.html",
-        status=422 if refusal else 200,
+        status=422 if refusal or refused else 200,
+        refused=by_field(refused) if refused else {},
         assessment=assessment,
         step="data",
         dataset=dataset,
@@ -82,6 +88,8 @@ def _data(
         needed=POLICY.count("usable_examples"),
         needed_test=POLICY.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
+        outlook=learnability.outlook(report.get("learnability"), target),
+        target=target,
         limit=app.settings.upload_limit,
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
@@ -99,6 +107,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> dict
         "todos": overview.todos(
             report,
             rows,
+            decided=dataset.decisions,
             usable=dataset.usable_rows,
             needed=POLICY.count("usable_examples"),
             test=dataset.test_rows,
@@ -196,6 +205,25 @@ def vouch_dataset(
 ) -> Response:
     row = service.vouch(db, dataset_id, me, human_checked=human_checked)
     return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="split")
+
+
+@router.post("/datasets/{dataset_id}/split", name="split_dataset")
+def split_dataset(
+    request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[str, Form(max_length=20)]
+) -> Response:
+    row = service.split_by(db, dataset_id, me, by)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
+@router.post("/datasets/{dataset_id}/decide", name="decide_dataset")
+def decide_dataset(request: Request, dataset_id: Id, sent: deps.Sent, app: App, db: Db, me: Author) -> Response:
+    choices = {name.removeprefix("kind-"): value for name, value in sent.items() if name.startswith("kind-") and value}
+    try:
+        row = service.decide(db, dataset_id, me, choices, sent.get("reason", ""))
+    except Invalid as refusal:
+        row = store.get(db, dataset_id)
+        return _data(request, app, db, row.assessment_id, row, refused=refusal)
+    return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="personal")
 
 
 @router.get("/datasets/{dataset_id}/rows", name="dataset_rows")

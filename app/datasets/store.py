@@ -59,18 +59,16 @@ def versions(session: Session, assessment_id: int) -> Sequence[DatasetRow]:
     ).all()
 
 
-def before(session: Session, row: DatasetRow) -> DatasetRow | None:
-    """The last usable version before this one."""
-    return session.scalar(
-        select(DatasetRow)
-        .where(
-            DatasetRow.assessment_id == row.assessment_id,
-            DatasetRow.version < row.version,
-            DatasetRow.state == "ready",
-        )
-        .order_by(DatasetRow.version.desc())
-        .limit(1)
+def before(session: Session, row: DatasetRow, *, frozen: bool = False) -> DatasetRow | None:
+    """The last usable version before this one; `frozen` looks only among those whose split was frozen."""
+    query = select(DatasetRow).where(
+        DatasetRow.assessment_id == row.assessment_id,
+        DatasetRow.version < row.version,
+        DatasetRow.state == "ready",
     )
+    if frozen:
+        query = query.where(DatasetRow.frozen_at.is_not(None))
+    return session.scalar(query.order_by(DatasetRow.version.desc()).limit(1))
 
 
 def rows(session: Session, dataset_id: int, split: str) -> list[Example]:
