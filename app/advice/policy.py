@@ -110,7 +110,7 @@ SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         (),
     ),
-    "G10": dict.fromkeys(("needed", "forbidden", "unsaid"), ()),
+    "G10": dict.fromkeys(("needed", "forbidden", "undecided", "unsaid"), ()),
     "G11": dict.fromkeys(("needed", "unsaid", "nobody"), ()),
     "G12": dict.fromkeys(("needed", "not_the_goal", "fail", "nothing"), ()),
 }
