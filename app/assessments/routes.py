@@ -307,7 +307,7 @@ def _informed(measured: Mapping[str, Any]) -> dict[str, str]:
         said["winning_prompt_tokens"] = f"{measured['winning_prompt_tokens']:,} tokens"
     cost = {"pass": "It pays", "fail": "It does not pay"}.get(str(measured.get("cost_case")))
     if cost:
-        said["cost_case"] = cost
+        said["cost_case"] = f"{cost}. {measured.get('cost_basis', '')}".strip()
     baseline = measured.get("baseline") or {}
     if baseline.get("total"):
         said["prompting_tried"] = f"{baseline['passed']:,} of {baseline['total']:,} test rows"

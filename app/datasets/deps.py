@@ -6,10 +6,10 @@ slow line trickles; that is why the upload routes don't ask for `Db`.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import anyio.from_thread
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -25,6 +25,14 @@ from app.web.context import AppContext
 ANY_SIZE = 1 << 50  # the framework's limit is switched off here; `settings.upload_limit` counts bytes as they come
 
 T = TypeVar("T")
+
+
+async def _sent(request: Request) -> dict[str, str]:
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+Sent = Annotated[dict[str, str], Depends(_sent)]
+"""The fields of a small form whose names are not known beforehand."""
 
 
 def must_exist(app: AppContext, assessment_id: int) -> None:
@@ -85,7 +93,7 @@ def export(app: AppContext, dataset_id: int, rows_sha256: str | None, form: expo
         with app.blobs.open(rows_sha256) as rows:
             yield from exporting.lines(form, rows, part)
 
-    return _attachment(lines(), name)
+    return attachment(lines(), name)
 
 
 def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:
@@ -96,10 +104,11 @@ def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:
             while chunk := file.read(CHUNK):
                 yield chunk
 
-    return _attachment(chunks(), name)
+    return attachment(chunks(), name)
 
 
-def _attachment(chunks: Iterator[bytes], name: str) -> StreamingResponse:
+def attachment(chunks: Iterator[bytes], name: str) -> StreamingResponse:
+    """Bytes to be saved, never shown on our pages' address."""
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Security-Policy": "sandbox; default-src 'none'",

@@ -27,6 +27,7 @@ from app.datasets import service as datasets
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import once, utcnow
+from app.documents import service as documents
 from app.economics import service as economics
 from app.economics import store as cost_store
 from app.errors import Conflict, DigestMissing, FieldError, Forbidden, GateClosed, Invalid, Stale
@@ -53,6 +54,7 @@ def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
 def _evidence(session: Session, assessment_id: int) -> dict[str, Any]:
     return {
         **datasets.measured(session, assessment_id),
+        **documents.measured(session, assessment_id),
         **baselines.measured(session, assessment_id),
         **economics.measured(session, assessment_id),
     }
