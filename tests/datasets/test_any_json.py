@@ -4,7 +4,7 @@ import io
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.datasets import reading
@@ -48,6 +48,7 @@ def outcome(value: Any, how: ReadAs) -> list[Record | Fault]:
 
 
 @settings(max_examples=400, deadline=None)
+@example({"expectations": None, "__expected": None}, ReadAs())
 @given(
     st.one_of(RECORDS, st.fixed_dictionaries({"messages": TURNS}, optional={"tools": VALUES})),
     st.sampled_from([ReadAs(), *(ReadAs(name, "vars.name", "answer", "system", "id", "type") for name in SHAPES)]),
