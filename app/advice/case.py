@@ -186,6 +186,8 @@ class Measured:
     failure_causes: FailureCauses | None = None
     winning_prompt_tokens: int | None = None
     cost_case: str | None = None
+    identifiers_decided: bool | None = None
+    cost_basis: str | None = None
     corpus_tokens: int | None = None
     arms: dict[str, ArmResult] | None = None
     signals: Signals | None = None
@@ -362,10 +364,12 @@ def _measured(reader: "_Reader", given: Mapping[str, Any]) -> Measured:
                 values[key] = reader.number(value, at, 0, 1)
             case "agreement_kappa" | "oracle_gain":
                 values[key] = reader.number(value, at, -1, 1)
-            case "test_human_checked" | "metric_set_before_baseline" | "rows_carry_context":
+            case "test_human_checked" | "metric_set_before_baseline" | "rows_carry_context" | "identifiers_decided":
                 values[key] = reader.flag(value, at)
             case "cost_case":
                 values[key] = reader.choice(value, at, COST_CASES)
+            case "cost_basis":
+                values[key] = reader.text(value, at)
             case _:
                 values[key] = _PARTS[key](reader, value, at) if key in _PARTS else reader.count(value, at)
     return Measured(**values)

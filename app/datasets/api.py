@@ -1,7 +1,7 @@
 """The REST side of datasets: raw bytes in, report and rows out."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -13,6 +13,7 @@ from app.blobs import Blob
 from app.datasets import deps, exporting, service, store
 from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
+from app.errors import NotFound
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
@@ -22,6 +23,7 @@ from app.web.problems import REFUSALS
 router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
 
 Id = Annotated[int, Path(ge=1, le=2**53)]
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none, not even to look for it
 Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
 BODY = {
     "requestBody": {
@@ -47,6 +49,7 @@ class Dataset(BaseModel):
     read_as: dict[str, Any]
     rows: dict[str, int]
     human_checked: bool | None
+    decisions: dict[str, dict[str, Any]]
     rows_sha256: str | None
     split_sha256: str | None
     seed: int
@@ -70,6 +73,7 @@ class Dataset(BaseModel):
             read_as=row.read_as,
             rows={"train": row.train_rows, "dev": row.dev_rows, "test": row.test_rows, "usable": row.usable_rows},
             human_checked=row.human_checked,
+            decisions=row.decisions,
             rows_sha256=row.rows_sha256,
             split_sha256=row.split_sha256,
             seed=row.seed,
@@ -85,7 +89,10 @@ class Datasets(BaseModel):
 
 
 class Row(BaseModel):
-    """One line of the upload. `status` says why it is not used; `file` is 1 for the team's own test file."""
+    """One line of the upload. `status` says why it is not used; `file` is 1 for the team's own test file.
+
+    cluster: number of its group of like rows, where it has one.
+    """
 
     id: int
     file: int
@@ -94,6 +101,7 @@ class Row(BaseModel):
     reason: str
     of_line: int | None
     similarity: float | None
+    cluster: int | None
     split: str
     messages: list[dict[str, str]]
     target: str
@@ -102,6 +110,38 @@ class Row(BaseModel):
 class Rows(BaseModel):
     data: list[Row]
     has_more: bool
+
+
+class Changed(BaseModel):
+    """A row that asks the same in both versions and is answered differently."""
+
+    line: int
+    of_line: int
+    target: str
+    of_target: str
+
+
+class Changes(BaseModel):
+    """The difference of the used rows to the version before. The lists hold the first of each kind; `counts` all."""
+
+    since: int
+    counts: dict[str, int]
+    added: list[int]
+    removed: list[int]
+    changed: list[Changed]
+
+
+class Plan(BaseModel):
+    by: Literal["random", "time", "column"] = Field(
+        description="at random; the newest rows judge; or as the file's own column says"
+    )
+
+
+class Decisions(BaseModel):
+    """What becomes of each kind of personal data that the report names."""
+
+    decisions: dict[Annotated[str, Field(max_length=60)], Literal["mask", "exclude", "attest"]] = Field(max_length=20)
+    reason: str = Field(default="", max_length=500, description="why rows may be kept as they are; needed for attest")
 
 
 class Reading(BaseModel):
@@ -181,14 +221,18 @@ def list_rows(
     dataset_id: Id,
     db: Db,
     me: Me,
-    status: Annotated[str, Query(max_length=20)] = "",
-    split: Annotated[str, Query(max_length=8)] = "",
+    status: Annotated[str, Query(max_length=20, pattern=NO_NUL)] = "",
+    split: Annotated[str, Query(max_length=12, pattern=NO_NUL, description="train, dev, test, or train-dev")] = "",
+    file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",
+    label: Annotated[str | None, Query(max_length=1000, pattern=NO_NUL, description="the answer, exactly")] = None,
+    cluster: Annotated[int | None, Query(ge=0, lt=2**31, description="one group of like rows")] = None,
     after: Annotated[int, Query(ge=0, le=2**53, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
-    """Rows in the order of the upload, narrowed by status and split."""
+    """Rows in the order of the upload, narrowed by whatever is given."""
     store.get(db, dataset_id)
-    found = store.listed(db, dataset_id, status=status, split=split, after=after, limit=limit + 1)
+    only = store.Only(status, split, file, label, cluster)
+    found = store.listed(db, dataset_id, only, after=after, limit=limit + 1)
     return Rows(
         data=[
             Row(
@@ -199,6 +243,7 @@ def list_rows(
                 reason=row.reason,
                 of_line=row.of_line,
                 similarity=row.similarity,
+                cluster=row.cluster,
                 split=row.split,
                 messages=row.messages,
                 target=row.target,
@@ -253,3 +298,37 @@ def check_dataset(dataset_id: Id, db: Db, me: Author) -> Dataset:
 def change_dataset(dataset_id: Id, change: Change, db: Db, me: Author) -> Dataset:
     """Give your word on who wrote or checked the test answers."""
     return Dataset.of(service.vouch(db, dataset_id, me, human_checked=change.human_checked))
+
+
+@router.post("/datasets/{dataset_id}/decisions")
+def decide_dataset(dataset_id: Id, body: Decisions, db: Db, me: Author) -> Dataset:
+    """Decide on personal data. Masking and leaving out make a new version; the answer is the version that counts."""
+    row = service.decide(db, dataset_id, me, body.decisions, body.reason)
+    job = service.job_of(db, row)
+    return Dataset.of(row, job_id=job.id if job else None)
+
+
+@router.post("/datasets/{dataset_id}/split")
+def split_dataset(dataset_id: Id, plan: Plan, db: Db, me: Author) -> Dataset:
+    """Split the rows in another way; the answer is the new version."""
+    row = service.split_by(db, dataset_id, me, plan.by)
+    job = service.job_of(db, row)
+    return Dataset.of(row, job_id=job.id if job else None)
+
+
+@router.get("/datasets/{dataset_id}/changes")
+def list_changes(dataset_id: Id, db: Db, me: Me) -> Changes:
+    """What changed since the version before: lines added (here) and removed (there), and answers that changed."""
+    found = service.changes(db, store.get(db, dataset_id))
+    if found is None:
+        raise NotFound("There is no earlier version to compare with.")
+    return Changes(
+        since=found.before.version,
+        counts=dict(found.counts),
+        added=[row.line for row in found.added],
+        removed=[row.line for row in found.removed],
+        changed=[
+            Changed(line=new.line, of_line=old.line, target=new.target, of_target=old.target)
+            for new, old in found.changed
+        ],
+    )

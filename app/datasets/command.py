@@ -71,7 +71,7 @@ def _identifiers(rows: Rows) -> Iterator[dict[str, Any]]:
     """Each kind of personal data or secret once a row, never its value."""
     for index, record in enumerate(rows):
         texts = (*(turn.content for turn in record.messages), record.target)
-        for kind in sorted({kind for text in texts for kind in personal_data.kinds(text)}):
+        for kind in sorted({found.kind for text in texts for found in personal_data.find(text)}):
             yield {"line": record.line, "kind": kind, "file": rows.files[index]}
 
 

@@ -6,10 +6,10 @@ slow line trickles; that is why the upload routes don't ask for `Db`.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import anyio.from_thread
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -25,6 +25,14 @@ from app.web.context import AppContext
 ANY_SIZE = 1 << 50  # the framework's limit is switched off here; `settings.upload_limit` counts bytes as they come
 
 T = TypeVar("T")
+
+
+async def _sent(request: Request) -> dict[str, str]:
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+Sent = Annotated[dict[str, str], Depends(_sent)]
+"""The fields of a small form whose names are not known beforehand."""
 
 
 def must_exist(app: AppContext, assessment_id: int) -> None:

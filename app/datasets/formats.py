@@ -134,6 +134,7 @@ class ReadAs:
 
 
 GUESS = ReadAs()
+TIMES = ("time", "timestamp", "date", "created_at", "created")  # columns that say when a row came up
 
 
 def read_as(stored: Mapping[str, Any]) -> ReadAs:
@@ -174,7 +175,7 @@ def stranger(record: Mapping[str, Any]) -> Unfit:
 
 def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     """The keys that `convert` reads; all others are kept out."""
-    marks = {how.group or "group", how.part or "split"}
+    marks = {how.group or "group", how.part or "split", *TIMES}
     if shape is COLUMNS:
         return frozenset({how.question, how.answer, how.system, *marks})
     own = {
@@ -194,14 +195,14 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     Raises:
         Unfit: a value is missing, blank or of the wrong kind.
     """
-    group, part = _group(record, how), _part(record, how)
+    group, part, time = _group(record, how), _part(record, how), _time(record)
     if (pair := _PAIR_OF.get(shape.name)) and _two_texts(record, *pair):
         messages = (*_system(record), Message("user", _text(record[pair[0]], pair[0])))
-        return Record(line, messages, _unblanked(shape, _text(record[pair[1]], pair[1])), group, part), ""
+        return Record(line, messages, _unblanked(shape, _text(record[pair[1]], pair[1])), group, part, None, time), ""
     turns, definitions, at = _turns(shape, record, how)
     found = conversations.asked(turns, definitions, at)
     text = "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
-    return Record(line, found.messages, found.target, group, part, found.source), text if found.cut else ""
+    return Record(line, found.messages, found.target, group, part, found.source, time), text if found.cut else ""
 
 
 def _two_texts(record: Mapping[str, Any], first: str, second: str) -> bool:
@@ -333,6 +334,11 @@ def _group(record: Mapping[str, Any], how: ReadAs) -> str:
     if isinstance(value, str):
         return value.strip()[:200].replace("\0", "")
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def _time(record: Mapping[str, Any]) -> str:
+    value = next((record[name] for name in TIMES if name in record), None)
+    return str(value)[:40] if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
 def _part(record: Mapping[str, Any], how: ReadAs) -> Part | None:

@@ -4,6 +4,7 @@ It can be killed at any point. The working file is made anew by the next attempt
 removed first, and the version is `ready` only in the transaction that also names the hashes.
 """
 
+import random
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from app.datasets import duplicates, quality, splitting, store
+from app.datasets import duplicates, learnability, personal_data, quality, splitting, store, versions
 from app.datasets.formats import read_as
 from app.datasets.quality import Check, Status
 from app.datasets.reading import Upload, from_canonical
@@ -42,24 +43,61 @@ def _check(claim: Claim, folder: Path) -> None:
         row = store.get(session, claim.subject_id)
         if row.state != "checking":
             return
-        earlier = store.before(session, row)
+        plan, fresh = row.split_plan.get("by", ""), row.split_plan.get("fresh", False)
+        earlier = store.before(session, row, frozen=fresh)
         seed, file, test = row.seed, row.blob_sha256, row.test_blob_sha256
         how, name, test_name = read_as(row.read_as), row.filename, row.test_filename
         kept_in = earlier.rows_sha256 if earlier else None
-    kept = _splits(claim, kept_in) if kept_in else {}
+        decided = {kind: decision["action"] for kind, decision in row.decisions.items()}
+    kept = _splits(claim, kept_in, decided) if kept_in else {}
+    if fresh:  # somebody chose another way to split: only rows that may have judged already keep their place
+        kept = {key: split for key, split in kept.items() if split == "test"}
     progress = _Progress(claim)
     with ExitStack() as stack:
         upload = Upload(stack.enter_context(claim.blobs.open(file)), name, how)
         own_test = Upload(stack.enter_context(claim.blobs.open(test)), test_name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
-        found = quality.check(upload, rows, seed=seed, own_test=own_test, kept=kept, tick=progress.tick, shown=SHOWN)
+        found = quality.check(
+            upload,
+            rows,
+            seed=seed,
+            own_test=own_test,
+            kept=kept,
+            decided=decided,
+            plan=plan,
+            tick=progress.tick,
+            shown=SHOWN,
+        )
+        progress.tick("Trying what can be learnt without a language model", 0, 0)
+        found.report["learnability"] = _learnability(found, seed)
         _keep(claim, found, folder, progress, seed)
 
 
-def _splits(claim: Claim, rows_sha256: str) -> dict[int, Split]:
-    """Where the rows of an earlier version were, by the key of what they ask."""
+def _learnability(found: Check, seed: int) -> dict[str, Any]:
+    """Tried on the rows that may be learnt from; test rows are not looked at."""
+    mine = [index for index, split in found.split.items() if split != "test"]
+    if len(mine) > learnability.ROWS:
+        mine = random.Random(seed).sample(mine, learnability.ROWS)
+    counts = found.report["counts"]
+    return learnability.measure(
+        [found.rows.pair(index) for index in mine],
+        labels=found.report["task"] == "labels",
+        seed=seed,
+        repeats=(counts["repeated_groups"], counts["groups"]),
+    )
+
+
+def _splits(claim: Claim, rows_sha256: str, decided: dict[str, str]) -> dict[int, Split]:
+    """Where the rows of an earlier version were, by the key of what they ask, as it was and as it is masked now."""
+    masked = frozenset(kind for kind, action in decided.items() if action == "mask")
+    found: dict[int, Split] = {}
     with claim.blobs.open(rows_sha256) as lines:
-        return {duplicates.key(question(from_canonical(line))): orjson.loads(line)["split"] for line in lines}
+        for line in lines:
+            record, split = from_canonical(line), orjson.loads(line)["split"]
+            found[duplicates.key(question(record))] = split
+            if masked:
+                found[duplicates.key(question(personal_data.masked(record, masked)))] = split
+    return found
 
 
 class _Progress:
@@ -104,6 +142,7 @@ def _keep(claim: Claim, found: Check, folder: Path, progress: _Progress, seed: i
             progress.tick("Writing the rows", done, total)
     rows_blob = claim.blobs.put(_chunks(folder / "used"))
     split_blob = claim.blobs.put(_chunks(folder / "manifest"))
+    found.report["changes"] = _changes(claim, folder / "used", progress)
     split = found.report["split"]
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
@@ -113,6 +152,18 @@ def _keep(claim: Claim, found: Check, folder: Path, progress: _Progress, seed: i
         row.train_rows, row.dev_rows, row.test_rows = split["train"], split["dev"], split["test"]
         row.usable_rows = split["usable"]
         row.state = "ready" if found.report["can_be_used"] else "rejected"
+
+
+def _changes(claim: Claim, used: Path, progress: _Progress) -> dict[str, Any] | None:
+    """What changed since the last version that could be used; None where this is the first."""
+    with claim.read() as session:
+        earlier = store.before(session, store.get(session, claim.subject_id))
+        since, before = (earlier.version, earlier.rows_sha256) if earlier else (0, None)
+    if before is None:
+        return None
+    progress.tick("Comparing with the version before", 0, 0)
+    with claim.blobs.open(before) as old, used.open("rb") as new:
+        return versions.compare(old, new, since)
 
 
 def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:

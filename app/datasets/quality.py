@@ -13,8 +13,11 @@ waterfall: [{step, label, count, dropped, status}] from uploaded to usable, each
 duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, answer, of_answer}];
 leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
 task: labels, json or text; labels: [{label, rows}]; lengths: {median, p95, longest} in characters.
-split: {train, dev, test, usable, own_test}. contradiction_rate: see `contradiction_rate`.
+split: {train, dev, test, usable, own_test, by, groups, group_overlap, times, column}; see `splitting.Drawn`.
+needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`.
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
+identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
+learnability, changes: added by the job; see `learnability.measure` and `versions.compare`.
 signals: what the examples say about the job; see `signals.measure`.
 can_be_used: whether each split has a row; an upload that can't is rejected and replaces nothing.
 """
@@ -27,12 +30,12 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from app.datasets import duplicates, remarks, signals, splitting
+from app.datasets import duplicates, personal_data, remarks, signals, splitting
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
 from app.datasets.reading import Reading, Upload, read
 from app.datasets.rows import Rows
-from app.datasets.splitting import Split
+from app.datasets.splitting import Drawn, Split
 
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
@@ -51,6 +54,7 @@ class Status(StrEnum):
 
     FAULT = "fault"
     EMPTY = "empty"
+    PRIVATE = "private"
     TOO_LONG = "too_long"
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
@@ -63,6 +67,7 @@ class Status(StrEnum):
 STEPS = (
     ("valid", "could be read", Status.FAULT),
     ("not_empty", "with question and answer", Status.EMPTY),
+    ("not_private", "without personal data that you left out", Status.PRIVATE),
     ("within_length", "within the length", Status.TOO_LONG),
     ("unique", "ask something different", Status.DUPLICATE),
     ("near_unique", "and not nearly the same", Status.NEAR_DUPLICATE),
@@ -137,10 +142,13 @@ class Notes:
             self.kept.append(entry)
 
     def refuse(self, fault: Fault, file: int) -> None:
-        status = Status.EMPTY if fault.kind == "empty" else Status.FAULT
+        self.leave_out(fault.line, file, Status.EMPTY if fault.kind == "empty" else Status.FAULT, fault.text)
+
+    def leave_out(self, line: int | None, file: int, status: Status, text: str) -> None:
+        """Count a line that gave no row; nothing of what it says is kept."""
         self.refused_counts[file, status] += 1
-        if fault.line is not None and len(self.refused) < 100 * SHOWN:
-            self.refused.append(Refused(file, fault.line, status, fault.text))
+        if line is not None and len(self.refused) < 100 * SHOWN:
+            self.refused.append(Refused(file, line, status, text))
 
 
 Tick = Callable[[str, int, int], None]
@@ -157,19 +165,23 @@ def check(
     seed: int,
     own_test: BinaryIO | Upload | None = None,
     kept: Mapping[int, Split] | None = None,
+    decided: Mapping[str, str] | None = None,
+    plan: str = "",
     tick: Tick = silent,
     shown: int = SHOWN,
 ) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
-    rows: an empty working file. kept: the split of the version before, by key of input. tick: told the stage in
+    rows: an empty working file. kept: the split of the version before, by key of input. decided: what is done with
+    each kind of personal data (mask, exclude, attest). plan: how to split (`splitting.PLANS`). tick: told the stage in
     words, with rows done and in all (0 where that is not known yet); may raise to stop. shown: how many messages and
     pairs of each kind the report holds.
     """
     notes = Notes(shown)
-    readings = [_gather(upload, rows, 0, notes, tick)]
+    scan = personal_data.Scan(decided or {})
+    readings = [_gather(upload, rows, 0, notes, scan, tick)]
     if own_test is not None:
-        readings.append(_gather(own_test, rows, 1, notes, tick))
+        readings.append(_gather(own_test, rows, 1, notes, scan, tick))
     task = _task(rows)
     tick("Comparing rows", 0, 0)
     groups = duplicates.find(
@@ -177,27 +189,40 @@ def check(
     )
     found = _Judge(rows, groups, task).judge()
     tick("Drawing the split", 0, 0)
-    split = _split(rows, groups, found.status, seed, kept or {}, own_test=own_test is not None)
-    outcome = Check(rows, found.status, found.twin, groups.oldest, split, notes.refused, {})
+    drawn = _split(rows, groups, found.status, seed, plan, kept or {}, own_test=own_test is not None)
+    outcome = Check(rows, found.status, found.twin, groups.oldest, drawn.split, notes.refused, {})
     outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
     tick("Reading the answers", 0, 0)
+    outcome.report["split"].update(drawn.report())
+    outcome.report["needs_rows"] = splitting.needs_rows(outcome.report["split"]["test"])
+    if scan.any:
+        outcome.report = personal_data.shielded(outcome.report, scan.decided)
+    outcome.report["identifiers"] = scan.report()
     outcome.report["signals"] = signals.measure(rows, rows.lines, rows.answers)
     return outcome
 
 
 # ---------------------------------------------------------------------- reading
-def _gather(stream: BinaryIO | Upload, rows: Rows, file: int, notes: Notes, tick: Tick) -> Reading:
+def _gather(
+    stream: BinaryIO | Upload, rows: Rows, file: int, notes: Notes, scan: personal_data.Scan, tick: Tick
+) -> Reading:
     reading = read(stream)
     hidden: list[int] = []
     last: int | None = None
     stage = "Reading the test file" if file else "Reading the file"
     for item in reading:
         if isinstance(item, Record):
-            rows.add(item, file)
             last = item.line
-            for remark in remarks.remarks(item, table=reading.layout == "CSV"):
+            kept, said = scan.see(item, file)
+            for text in said:
+                notes.add(Fault(item.line, "", text, "warning"), file)
+            if kept is None:
+                notes.leave_out(item.line, file, Status.PRIVATE, "Holds personal data or a secret; you left it out.")
+                continue
+            rows.add(kept, file)
+            for remark in remarks.remarks(kept, table=reading.layout == "CSV"):
                 notes.add(remark, file)
-            if remarks.hidden(item):
+            if remarks.hidden(kept):
                 hidden.append(item.line)
         else:
             notes.add(item, file)
@@ -377,22 +402,20 @@ def contradiction_rate(contradicted: int, repeated: int) -> float:
 
 # ---------------------------------------------------------------------- splitting
 def _split(
-    rows: Rows, groups: Groups, status: list[Status], seed: int, kept: Mapping[int, Split], *, own_test: bool
-) -> dict[int, Split]:
-    before: dict[int, Split] = {}
-    if kept:
-        rank = {"test": 2, "dev": 1, "train": 0}
-        for index, oldest in enumerate(groups.oldest):
-            split = kept.get(rows.keys[index])
-            key = rows.keys[oldest]
-            if split is not None and (key not in before or rank[split] > rank[before[key]]):
-                before[key] = split
+    rows: Rows, groups: Groups, status: list[Status], seed: int, plan: str, kept: Mapping[int, Split], *, own_test: bool
+) -> Drawn:
     usable = [index for index, one in enumerate(status) if one is Status.USABLE]
-    mine = [index for index in usable if not rows.files[index]]
-    keys = [rows.keys[groups.oldest[index]] for index in mine]
-    found = dict(zip(mine, splitting.assign(keys, seed, before, own_test=own_test), strict=True))
-    found.update((index, "test") for index in usable if rows.files[index])
-    return found
+    return splitting.draw(
+        usable,
+        groups.oldest,
+        rows.keys,
+        rows.files,
+        splitting.told(rows),
+        seed=seed,
+        plan=plan,
+        kept=kept,
+        own_test=own_test,
+    )
 
 
 # ---------------------------------------------------------------------- the report
@@ -491,7 +514,7 @@ def waterfall(
     left = ends.total()
     steps = [{"step": "uploaded", "label": "rows uploaded", "count": left, "dropped": 0, "status": ""}]
     for name, label, end in STEPS:
-        if end is Status.LEAK and not own_test:
+        if (end is Status.LEAK and not own_test) or (end is Status.PRIVATE and not ends[end]):
             continue
         left -= ends[end]
         steps.append({"step": name, "label": label, "count": left, "dropped": ends[end], "status": end.value})

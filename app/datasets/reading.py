@@ -387,13 +387,15 @@ def canonical(record: Record) -> bytes:
         value["part"] = record.part
     if record.source is not None:
         value["source"] = record.source
+    if record.time:
+        value["time"] = record.time
     return orjson.dumps(value)
 
 
 def from_canonical(raw: bytes) -> Record:
     value = orjson.loads(raw)
     turns = tuple(Message(turn["role"], turn["content"]) for turn in value["messages"])
-    more = value.get("group", ""), value.get("part"), value.get("source")
+    more = value.get("group", ""), value.get("part"), value.get("source"), value.get("time", "")
     return Record(value["line"], turns, value["target"], *more)
 
 

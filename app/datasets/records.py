@@ -20,8 +20,9 @@ class Record:
     """One usable line: `messages` is what is asked, `target` the answer that is trained on and compared with.
 
     group: what the uploader says belongs together (a customer, a document); rows of one group stay on one side of the
-    split. part: where the uploader wants the row, None where nothing was said. source: the conversation in OpenAI's
-    form (messages, tools) where turns of text can't hold all of it; the export gives it back.
+    split. time: when it came up, as the uploader writes it. part: where the uploader wants the row, None where nothing
+    was said. source: the conversation in OpenAI's form (messages, tools) where turns of text can't hold all of it; the
+    export gives it back.
     """
 
     line: int
@@ -30,6 +31,7 @@ class Record:
     group: str = ""
     part: Part | None = None
     source: dict[str, Any] | None = None
+    time: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from app.datasets import personal_data
 from app.datasets.formats import Fault, Record
 
 # Characters of question and answer together. About 6,000 tokens: over the context that small models are trained with.
@@ -49,9 +48,6 @@ def _of(text: str, *, table: bool) -> Iterator[str]:
         yield "holds control characters"
     if ("<" in text or "[" in text) and _TEMPLATE.search(text):
         yield "holds control tokens of a chat template, which would end or start a turn in training"
-    found = list(personal_data.kinds(text))
-    if found:
-        yield f"seems to hold personal data or a secret ({', '.join(found)})"
     if table and text.startswith(FORMULA):
         yield "begins like a spreadsheet formula; it is kept as text here"
 

@@ -1,6 +1,7 @@
 """What people do with data: upload it, freeze its split, vouch for it; and what the gates read of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,9 +10,9 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob
-from app.datasets import store
+from app.datasets import personal_data, splitting, store
 from app.datasets.formats import COLUMNS, GUESS, SHAPES, ReadAs, read_as
-from app.datasets.tables import DatasetRow
+from app.datasets.tables import DatasetRow, ExampleRow
 from app.datasets.uploads import display_name
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
@@ -32,10 +33,14 @@ def upload(
     test_filename: str = "",
     human_checked: bool | None = None,
     how: ReadAs = GUESS,
+    decisions: Mapping[str, Any] | None = None,
+    split_plan: Mapping[str, Any] | None = None,
 ) -> DatasetRow:
     """Take stored files as the next version and put its check in line, both or neither.
 
     how: how the file is to be read, where a person has said so.
+    decisions: about personal data; None takes over from the version before what holds for any rows (mask, leave out),
+    but no word on particular rows (keep). split_plan: None goes on with the way the version before was split.
     human_checked: the uploader's word on the test rows, None when nothing was said. It is not taken over from the
     version before: that word was about other rows.
 
@@ -47,6 +52,11 @@ def upload(
     if not file.size:
         raise Invalid("The file is empty.", [FieldError("#/file", "Choose a file with examples; this one is empty.")])
     last = store.newest(session, assessment_id)
+    if decisions is None:
+        before = last.decisions if last else {}
+        decisions = {kind: one for kind, one in before.items() if one["action"] != "attest"}
+    if split_plan is None:
+        split_plan = {"by": last.split_plan["by"]} if last and last.split_plan.get("by") else {}
     row = DatasetRow(
         assessment_id=assessment_id,
         version=last.version + 1 if last else 1,
@@ -57,6 +67,8 @@ def upload(
         test_blob_sha256=test.sha256 if test else None,
         read_as=how.to_json(),
         human_checked=human_checked,
+        decisions=dict(decisions),
+        split_plan=dict(split_plan),
         uploaded_by=by.id,
         uploaded_at=utcnow(),
     )
@@ -180,9 +192,153 @@ def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool
     return row
 
 
+def decide(session: Session, dataset_id: int, by: UserRow, choices: Mapping[str, str], reason: str = "") -> DatasetRow:
+    """Decide what becomes of each kind of personal data that was found: mask, exclude, or attest.
+
+    Rows are never changed in place. Masking and leaving out make a new version of the same file, in which old test rows
+    stay test rows; keeping the rows as they are is noted on the version itself. `reason` says why they may be kept.
+
+    Raises:
+        Conflict: another version counts, or it has not been checked.
+        Invalid: a kind that was not found, an unknown action, or no reason for keeping.
+    """
+    row = store.get(session, dataset_id)
+    current = store.current(session, row.assessment_id)
+    if row.state == "checking":
+        raise Conflict("The check of this version has not ended.")
+    if current is None or current.id != row.id:
+        raise Conflict("Another version counts now; decide there.")
+    new = _decisions(row, by, choices, " ".join(reason.split()))
+    if not new:
+        raise Invalid("Nothing was decided.", [FieldError("#/decisions", "Choose what to do with at least one kind.")])
+    decisions = {**row.decisions, **new}
+    changed = {kind for kind, one in new.items() if one["action"] != "attest" or _acted_on(row, kind)}
+    detail = {
+        "assessment": row.assessment_id,
+        "version": row.version,
+        "decisions": {kind: one["action"] for kind, one in new.items()},
+    }
+    audit.record(session, by, "dataset.decide", "dataset", row.id, detail)
+    if changed:
+        return _once_more(session, row, by, decisions=decisions)
+    row.decisions = decisions
+    assessment = assessment_store.get(session, row.assessment_id)
+    assessments.contribute(session, assessment, by, f"decision on personal data of data version {row.version}")
+    return row
+
+
+def _decisions(row: DatasetRow, by: UserRow, choices: Mapping[str, str], reason: str) -> dict[str, Any]:
+    found = [one["kind"] for one in row.report.get("identifiers", {}).get("kinds", ())]
+    wrong = []
+    for kind, action in choices.items():
+        if kind not in found:
+            wrong.append(FieldError("#/decisions", f"No {kind[:60]} was found in this version."))
+        elif action not in personal_data.ACTIONS:
+            wrong.append(FieldError("#/decisions", f"A decision is mask, exclude or attest, not {action[:60]}."))
+    if "attest" in choices.values() and not reason:
+        wrong.append(FieldError("#/reason", "Say why these rows may be trained on as they are."))
+    if len(reason) > 500:
+        wrong.append(FieldError("#/reason", "Keep it within 500 characters."))
+    if wrong:
+        raise Invalid("This can't be decided like that.", wrong)
+    at = utcnow().isoformat(timespec="seconds")
+    return {
+        kind: {"action": action, "reason": reason if action == "attest" else "", "by": by.id, "at": at}
+        for kind, action in choices.items()
+        if row.decisions.get(kind, {}).get("action") != action
+    }
+
+
+def _acted_on(row: DatasetRow, kind: str) -> bool:
+    """Whether the rows of this version were masked or left out for this kind."""
+    return bool(row.decisions.get(kind, {}).get("action") in ("mask", "exclude"))
+
+
+def split_by(session: Session, dataset_id: int, by: UserRow, plan: str) -> DatasetRow:
+    """Split the rows in another way: a new version of the same file, because a drawn split is never changed.
+
+    Test rows of a version that was frozen stay test rows: somebody may have seen how prompts do on them.
+
+    Raises:
+        Conflict: another version counts, it has not been checked, its test rows came as a file, or it is split so.
+        Invalid: there is no such way, or no column that says where rows belong.
+    """
+    row = store.get(session, dataset_id)
+    current = store.current(session, row.assessment_id)
+    if row.state == "checking":
+        raise Conflict("The check of this version has not ended.")
+    if current is None or current.id != row.id:
+        raise Conflict("Another version counts now; change its split.")
+    if row.test_blob_sha256:
+        raise Conflict("The test rows are a file of your own; upload another one to change them.")
+    said = row.report.get("split", {})
+    if plan not in splitting.PLANS or (plan == "column" and not said.get("column")):
+        text = "Rows are split at random, by time, or by a column that names train and test."
+        raise Invalid("The rows can't be split like that.", [FieldError("#/by", text)])
+    if said.get("by") == plan:
+        raise Conflict("The rows are split like that already.")
+    detail = {"assessment": row.assessment_id, "version": row.version, "by": plan}
+    audit.record(session, by, "dataset.split", "dataset", row.id, detail)
+    return _once_more(session, row, by, decisions=row.decisions, split_plan={"by": plan, "fresh": True})
+
+
+def _once_more(
+    session: Session,
+    row: DatasetRow,
+    by: UserRow,
+    *,
+    decisions: Mapping[str, Any],
+    split_plan: Mapping[str, Any] | None = None,
+) -> DatasetRow:
+    """The same files as the next version, checked anew. The word on the test rows holds on: they are the same rows."""
+    test = Blob(row.test_blob_sha256, 0) if row.test_blob_sha256 else None
+    return upload(
+        session,
+        row.assessment_id,
+        by,
+        Blob(row.blob_sha256, row.bytes),
+        row.filename,
+        test=test,
+        test_filename=row.test_filename,
+        human_checked=row.human_checked,
+        decisions=decisions,
+        how=read_as(row.read_as),
+        split_plan=split_plan,
+    )
+
+
 def job_of(session: Session, row: DatasetRow) -> JobRow | None:
     """The last check of this version."""
     return job_store.latest(session, "check", row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The rows behind the difference to an earlier version. counts: all of them; the lists hold the first."""
+
+    before: DatasetRow
+    counts: Mapping[str, int]
+    added: Sequence[ExampleRow]
+    removed: Sequence[ExampleRow]
+    changed: Sequence[tuple[ExampleRow, ExampleRow]]
+
+
+def changes(session: Session, row: DatasetRow) -> Changes | None:
+    """What changed since the version before, None where there is none to compare with."""
+    found = row.report.get("changes")
+    before = store.version(session, row.assessment_id, found["since"]) if found else None
+    if not found or before is None:
+        return None
+    listed = found["rows"]
+    ids = {*listed["added"], *listed["removed"], *(one for pair in listed["changed"] for one in pair)}
+    rows = store.by_ids(session, ids)
+    return Changes(
+        before,
+        {name: found[name] for name in ("added", "removed", "changed", "moved", "same")},
+        [rows[one] for one in listed["added"] if one in rows],
+        [rows[one] for one in listed["removed"] if one in rows],
+        [(rows[new], rows[old]) for new, old in listed["changed"] if new in rows and old in rows],
+    )
 
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
@@ -198,9 +354,28 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
         "usable_examples": row.usable_rows,
         "contradiction_rate": row.report["contradiction_rate"],
     }
+    if (tried := _classifier(session, row)) is not None:
+        found["arms"] = {"small_classifier": tried}
+    if signals := row.report.get("signals"):
+        found["signals"] = {key: value for key, value in signals.items() if key != "evidence"}
+    if (identifiers := row.report.get("identifiers")) is not None:
+        found["identifiers_decided"] = not personal_data.undecided(identifiers, row.decisions)
     if row.frozen_at:
         found["test_rows"] = row.test_rows
         found["test_overlap_rows"] = row.report.get("test_overlap_rows", 0)
     if row.human_checked is not None:
         found["test_human_checked"] = row.human_checked
     return found
+
+
+def _classifier(session: Session, row: DatasetRow) -> dict[str, int] | None:
+    """What a small classifier reached on rows it was not shown, where the metric asks for the label word for word."""
+    baseline = (row.report.get("learnability") or {}).get("baseline")
+    if not baseline or baseline["metric"] != "accuracy":
+        return None
+    if assessment_store.get(session, row.assessment_id).answers.get("metric") not in (
+        "exact_match",
+        "normalised_match",
+    ):
+        return None
+    return {"passed": round(baseline["score"] * baseline["rows"]), "total": baseline["rows"]}

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session, defer
 
 from app.datasets.formats import Message
 from app.datasets.tables import DatasetRow, ExampleRow
+from app.db import know, once
 from app.errors import NotFound
 
 
@@ -34,12 +35,26 @@ def current(session: Session, assessment_id: int) -> DatasetRow | None:
 
     A rejected upload replaces nothing; it is current only while nothing else was ever uploaded.
     """
-    return session.scalar(
-        select(DatasetRow)
-        .where(DatasetRow.assessment_id == assessment_id)
-        .order_by(DatasetRow.state == "rejected", DatasetRow.version.desc())
-        .limit(1)
+    return once(
+        session,
+        ("dataset", assessment_id),
+        lambda: session.scalar(
+            select(DatasetRow)
+            .where(DatasetRow.assessment_id == assessment_id)
+            .order_by(DatasetRow.state == "rejected", DatasetRow.version.desc())
+            .limit(1)
+        ),
     )
+
+
+def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
+    """Find the current version of many assessments in one query, for a page that will ask for each (`db.know`)."""
+    order = (DatasetRow.state == "rejected", DatasetRow.version.desc())
+    place = func.row_number().over(partition_by=DatasetRow.assessment_id, order_by=order).label("place")
+    ranked = select(DatasetRow.id, place).where(DatasetRow.assessment_id.in_(assessment_ids)).subquery()
+    rows = session.scalars(select(DatasetRow).join(ranked, ranked.c.id == DatasetRow.id).where(ranked.c.place == 1))
+    found = {row.assessment_id: row for row in rows}
+    know(session, {("dataset", one): found.get(one) for one in assessment_ids})
 
 
 def newest(session: Session, assessment_id: int) -> DatasetRow | None:
@@ -59,18 +74,16 @@ def versions(session: Session, assessment_id: int) -> Sequence[DatasetRow]:
     ).all()
 
 
-def before(session: Session, row: DatasetRow) -> DatasetRow | None:
-    """The last usable version before this one."""
-    return session.scalar(
-        select(DatasetRow)
-        .where(
-            DatasetRow.assessment_id == row.assessment_id,
-            DatasetRow.version < row.version,
-            DatasetRow.state == "ready",
-        )
-        .order_by(DatasetRow.version.desc())
-        .limit(1)
+def before(session: Session, row: DatasetRow, *, frozen: bool = False) -> DatasetRow | None:
+    """The last usable version before this one; `frozen` looks only among those whose split was frozen."""
+    query = select(DatasetRow).where(
+        DatasetRow.assessment_id == row.assessment_id,
+        DatasetRow.version < row.version,
+        DatasetRow.state == "ready",
     )
+    if frozen:
+        query = query.where(DatasetRow.frozen_at.is_not(None))
+    return session.scalar(query.order_by(DatasetRow.version.desc()).limit(1))
 
 
 def rows(session: Session, dataset_id: int, split: str) -> list[Example]:
@@ -93,28 +106,160 @@ def example(session: Session, dataset_id: int, example_id: int) -> ExampleRow:
     return row
 
 
-def listed(
-    session: Session, dataset_id: int, *, status: str = "", split: str = "", after: int = 0, limit: int = 50
-) -> Sequence[ExampleRow]:
-    """Rows after the id `after`, in the order of the upload; `status` and `split` narrow them where they are given."""
-    query = select(ExampleRow).where(ExampleRow.dataset_id == dataset_id, ExampleRow.id > after)
-    if status:
-        query = query.where(ExampleRow.status == status)
-    if split:
-        query = query.where(ExampleRow.split == split)
+def by_ids(session: Session, ids: Iterable[int]) -> dict[int, ExampleRow]:
+    """Rows of any version by their ids."""
+    found = session.scalars(select(ExampleRow).where(ExampleRow.id.in_(list(ids))))
+    return {row.id: row for row in found}
+
+
+def version(session: Session, assessment_id: int, number: int) -> DatasetRow | None:
+    """One upload of an assessment by its number."""
+    return session.scalar(
+        select(DatasetRow).where(DatasetRow.assessment_id == assessment_id, DatasetRow.version == number)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Which rows are asked for; what is empty narrows nothing.
+
+    split: train, dev, test, or train-dev for all that is not kept aside. file: upload or test, for the team's own test
+    file. label: the answer, exactly. lines: of the upload.
+    """
+
+    status: str = ""
+    split: str = ""
+    file: str = ""
+    label: str | None = None
+    cluster: int | None = None
+    lines: Sequence[int] | None = None
+
+
+def _narrowed(query: Select[Any], dataset_id: int, only: Only) -> Select[Any]:
+    query = query.where(ExampleRow.dataset_id == dataset_id)
+    if only.status:
+        query = query.where(ExampleRow.status == only.status)
+    if only.split == "train-dev":
+        query = query.where(ExampleRow.split.in_(("train", "dev")))
+    elif only.split:
+        query = query.where(ExampleRow.split == only.split)
+    if only.file:
+        query = query.where(ExampleRow.file == (1 if only.file == "test" else 0))
+    if only.label is not None:
+        query = query.where(ExampleRow.target == only.label)
+    if only.cluster is not None:
+        query = query.where(ExampleRow.cluster == only.cluster)
+    if only.lines is not None:
+        query = query.where(ExampleRow.file == 0, ExampleRow.line.in_(only.lines))
+    return query
+
+
+def listed(session: Session, dataset_id: int, only: Only, *, after: int = 0, limit: int = 50) -> Sequence[ExampleRow]:
+    """Rows after the id `after`, in the order of the upload: what a program asks for again and again."""
+    query = _narrowed(select(ExampleRow), dataset_id, only).where(ExampleRow.id > after)
     return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
 
 
-def page_of(
-    session: Session, dataset_id: int, *, status: str, split: str, skip: int, limit: int
-) -> Sequence[ExampleRow]:
-    """A page by number, for people; programs follow ids with `listed`."""
-    query = select(ExampleRow).where(ExampleRow.dataset_id == dataset_id)
-    if status:
-        query = query.where(ExampleRow.status == status)
-    if split:
-        query = query.where(ExampleRow.split == split)
-    return session.scalars(query.order_by(ExampleRow.file, ExampleRow.line).offset(skip).limit(limit)).all()
+def page_of(session: Session, dataset_id: int, only: Only, *, skip: int, limit: int) -> Sequence[ExampleRow]:
+    """A page by number, for people; programs follow ids with `listed`.
+
+    Rows of one status, split or cluster come in the order of their ids, which is that of the upload: the index holds
+    them so, and a page far into a million rows costs no sorting.
+    """
+    query = _narrowed(select(ExampleRow), dataset_id, only)
+    kind = only.status or (only.split and only.split != "train-dev") or only.cluster is not None
+    query = query.order_by(ExampleRow.id) if kind else query.order_by(ExampleRow.file, ExampleRow.line)
+    return session.scalars(query.offset(skip).limit(limit)).all()
+
+
+def number_of(session: Session, dataset_id: int, only: Only, *, most: int) -> int:
+    """How many rows there are of this kind; `most` where there are that many or more."""
+    some = _narrowed(select(ExampleRow.id), dataset_id, only).limit(most).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def by_status(session: Session, dataset_id: int, among: Sequence[str]) -> dict[str, int]:
+    """How many rows of these statuses there are; the index counts them, about 4 million a second."""
+    query = (
+        select(ExampleRow.status, func.count())
+        .where(ExampleRow.dataset_id == dataset_id, ExampleRow.status.in_(among))
+        .group_by(ExampleRow.status)
+    )
+    return {row.status: row[1] for row in session.execute(query)}
+
+
+def at_line(session: Session, dataset_id: int, file: int, line: int) -> ExampleRow:
+    """The row of one line; a line that was refused has one too."""
+    query = select(ExampleRow).where(
+        ExampleRow.dataset_id == dataset_id, ExampleRow.file == file, ExampleRow.line == line
+    )
+    row = session.scalar(query)
+    if row is None:
+        raise NotFound("There is no row with this number.")
+    return row
+
+
+def beside(session: Session, row: ExampleRow) -> tuple[int | None, int | None]:
+    """The lines of the rows before and after this one, in the same file."""
+    same = (ExampleRow.dataset_id == row.dataset_id, ExampleRow.file == row.file)
+    return (
+        session.scalar(select(func.max(ExampleRow.line)).where(*same, ExampleRow.line < row.line)),
+        session.scalar(select(func.min(ExampleRow.line)).where(*same, ExampleRow.line > row.line)),
+    )
+
+
+def alike(session: Session, row: ExampleRow, limit: int) -> Sequence[ExampleRow]:
+    """The other rows of its group, in the order of the upload."""
+    if row.cluster is None:
+        return ()
+    query = select(ExampleRow).where(
+        ExampleRow.dataset_id == row.dataset_id, ExampleRow.cluster == row.cluster, ExampleRow.id != row.id
+    )
+    return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
+
+
+def label_counts(session: Session, dataset_id: int) -> list[tuple[str, str, int]]:
+    """Answer, split (empty where the row is not used) and number of rows, for sets whose answers are labels."""
+    query = (
+        select(ExampleRow.target, ExampleRow.split, func.count())
+        .where(ExampleRow.dataset_id == dataset_id, ExampleRow.status.not_in(("fault", "empty")))
+        .group_by(ExampleRow.target, ExampleRow.split)
+    )
+    return [(target, split, number) for target, split, number in session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that are the same or nearly so: the cluster's number, how many they are, the first of them."""
+
+    number: int
+    size: int
+    rows: Sequence[ExampleRow]
+
+
+def groups(
+    session: Session, dataset_id: int, *, size: int | None, least: int, skip: int, limit: int, shown: int
+) -> list[Group]:
+    """Clusters of at least two rows, the largest first; `shown` rows of each come along."""
+    of = func.count()
+    query = (
+        select(ExampleRow.cluster, of)
+        .where(ExampleRow.dataset_id == dataset_id, ExampleRow.cluster.is_not(None))
+        .group_by(ExampleRow.cluster)
+        .having(of >= max(least, 2) if size is None else of == size)
+        .order_by(of.desc(), ExampleRow.cluster)
+        .offset(skip)
+        .limit(limit)
+    )
+    return [
+        Group(number or 0, count, _members(session, dataset_id, number or 0, shown))
+        for number, count in session.execute(query).all()
+    ]
+
+
+def _members(session: Session, dataset_id: int, cluster: int, limit: int) -> Sequence[ExampleRow]:
+    query = select(ExampleRow).where(ExampleRow.dataset_id == dataset_id, ExampleRow.cluster == cluster)
+    return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
 
 
 def counts(session: Session, dataset_id: int) -> dict[tuple[str, str], int]:

@@ -16,6 +16,8 @@ class DatasetRow(Base):
     blob_sha256, test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training
     read.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
+    decisions: what was decided about personal data, {kind: {action, reason, by, at}}; split_plan: how the rows are
+    split, {by, fresh}, empty for what the file suggests; fresh: places of versions never frozen do not count.
     read_as: how a person wants the file read, empty where that is guessed (`formats.ReadAs`).
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """
@@ -38,6 +40,8 @@ class DatasetRow(Base):
     read_as: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     seed: Mapped[int] = mapped_column(default=7)
     human_checked: Mapped[bool | None]
+    decisions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    split_plan: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     state: Mapped[str] = mapped_column(String(16), default="checking")
     report: Mapped[dict[str, Any]] = mapped_column(default=dict)
     rows_sha256: Mapped[str | None] = mapped_column(String(64))

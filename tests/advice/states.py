@@ -33,6 +33,9 @@ STATES: tuple[tuple[str, Json, Json, str], ...] = (
     ("G2", {"fact_change": "monthly", "corpus_tokens": 5000}, {"oracle_gain": None}, "unknown"),
     ("G2", {"fact_change": "none"}, {"oracle_gain": None}, "pass"),
     ("G2", {}, {"oracle_gain": None, "failure_causes": FACTS}, "fail"),
+    ("G10", {}, {"identifiers_decided": True}, "pass"),
+    ("G10", {}, {"identifiers_decided": False}, "fail"),
+    ("G10", {"training_rights": None}, {"identifiers_decided": True}, "unknown"),
     ("G3", {"recurrence": "once"}, {}, "fail"),
     ("G3", {"recurrence": None}, {}, "unknown"),
     ("G3", {"calls_per_month": None}, {}, "unknown"),
@@ -158,4 +161,8 @@ STATES: tuple[tuple[str, Json, Json, str], ...] = (
     ),
     ("G9", {}, {"failure_causes": {"behaviour": 30, "instructions": 10}}, "pass"),
     ("G9", {}, {"failure_causes": {"behaviour": 36, "reference": 4}}, "pass"),
+    ("G10", {}, {"identifiers_decided": True}, "pass"),
+    ("G10", {}, {"identifiers_decided": False}, "fail"),
+    ("G10", {"training_rights": None}, {"identifiers_decided": True}, "unknown"),
+    ("G10", {"training_rights": "no"}, {"identifiers_decided": True}, "fail"),
 )

@@ -36,7 +36,7 @@ def test_a_check_makes_rows_report_and_hashes(checked: Upload, engine: Engine, b
     with reading(engine) as session:
         counts = store.counts(session, row.id)
         examples = {split: store.rows(session, row.id, split) for split in ("train", "dev", "test")}
-        fault = store.listed(session, row.id, status="fault")[0]
+        fault = store.listed(session, row.id, store.Only(status="fault"))[0]
     assert counts == {
         ("usable", "train"): 55,
         ("usable", "dev"): 15,
@@ -152,10 +152,37 @@ def test_own_test_rows_judge_and_are_not_counted_as_usable(checked: Upload, engi
 
     with reading(engine) as session:
         measured = service.measured(session, row.assessment_id)
-        tests = store.listed(session, row.id, split="test")
-    assert measured == {"uploaded_examples": 50, "usable_examples": 45, "contradiction_rate": 0.0}
+        tests = store.listed(session, row.id, store.Only(split="test"))
+    assert measured.pop("signals")["rows"] == 70
+    assert measured == {
+        "uploaded_examples": 50,
+        "usable_examples": 45,
+        "contradiction_rate": 0.0,
+        "identifiers_decided": True,
+    }
     assert {one.file for one in tests} == {1}
     assert row.test_rows == 20
+
+
+def test_a_small_classifier_counts_where_labels_are_asked_for_word_for_word(
+    checked: Upload, engine: Engine, shared: Path, assessment: AssessmentRow
+) -> None:
+    lines = (shared / "data" / "intent_banking77" / "train.jsonl").read_bytes().splitlines(keepends=True)[:700]
+    row = checked(b"".join(lines))
+
+    with writing(engine) as session:
+        found = service.measured(session, assessment.id)
+        asked = session.get_one(AssessmentRow, assessment.id)
+        assert asked.answers["metric"] == "exact_match"
+        asked.answers = {**asked.answers, "metric": "chrf"}
+        session.flush()
+        without = service.measured(session, assessment.id)
+
+    tried = row.report["learnability"]
+    assert tried["verdict"] == "learnable"
+    assert "arms" not in without
+    assert found["arms"]["small_classifier"]["total"] == tried["baseline"]["rows"]
+    assert found["arms"]["small_classifier"]["passed"] == round(tried["baseline"]["score"] * tried["baseline"]["rows"])
 
 
 def test_a_split_is_frozen_once_and_counts_from_then(

@@ -1,12 +1,14 @@
 """The split: sizes, stability, hashes."""
 
 from collections import Counter
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.datasets import splitting
-from app.datasets.splitting import Entry, assign, sizes
+from app.datasets.splitting import Entry, Told, assign, sizes
 
 KEYS = st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=400)
 
@@ -64,3 +66,145 @@ def test_the_manifest_names_content_and_changes_with_it() -> None:
     assert b"".join(splitting.manifest_lines(7, [Entry(3, "test", one)])) == (
         b'{"seed": 7, "version": 1}\n{"content": "' + one.encode() + b'", "line": 3, "split": "test"}\n'
     )
+
+
+# ---------------------------------------------------------------------- groups, times, columns
+def drawn(rows: int, **given: Any) -> splitting.Drawn:
+    """Split so many rows that all ask something else."""
+    said = Told(given.pop("groups", {}), given.pop("parts", {}), given.pop("times", {}))
+    files = given.pop("files", [0] * rows)
+    oldest = given.pop("oldest", list(range(rows)))
+    usable = given.pop("usable", range(rows))
+    return splitting.draw(usable, oldest, [1000 + n for n in range(rows)], files, said, seed=7, **given)
+
+
+GROUPED = st.integers(10, 300).flatmap(
+    lambda rows: st.tuples(
+        st.just(rows), st.dictionaries(st.integers(0, rows - 1), st.sampled_from([f"g{n}" for n in range(12)]))
+    )
+)
+
+
+@given(GROUPED, st.sampled_from(["", "time", "random"]))
+def test_a_group_is_never_on_two_sides(grouped: tuple[int, dict[int, str]], plan: str) -> None:
+    rows, groups = grouped
+
+    found = drawn(rows, groups=groups, plan=plan)
+
+    assert set(found.split) == set(range(rows))
+    for name in set(groups.values()):
+        assert len({found.split[index] for index, one in groups.items() if one == name}) == 1
+
+
+@given(GROUPED, GROUPED)
+def test_appended_groups_move_no_old_test_row(
+    old: tuple[int, dict[int, str]], more: tuple[int, dict[int, str]]
+) -> None:
+    rows, groups = old
+    before = drawn(rows, groups=groups).split
+    kept = {1000 + index: split for index, split in before.items()}
+    joined = groups | {rows + index: name for index, name in more[1].items()}
+
+    after = drawn(rows + more[0], groups=joined, kept=kept).split
+
+    assert all(after[index] == "test" for index, split in before.items() if split == "test")
+
+
+def test_groups_that_share_a_near_duplicate_stay_together() -> None:
+    oldest = list(range(100))
+    oldest[50] = 0
+    groups = {0: "a", 1: "a", 50: "b", 51: "b"}
+
+    split = drawn(100, oldest=oldest, groups=groups).split
+
+    assert len({split[index] for index in (0, 1, 50, 51)}) == 1
+
+
+def test_large_groups_leave_rows_for_every_part() -> None:
+    for number in (3, 4, 7):
+        found = drawn(600, groups={index: f"g{index % number}" for index in range(600)})
+
+        assert set(found.split.values()) == {"train", "dev", "test"}
+        assert found.by == "group"
+
+
+def test_by_time_the_newest_judge_and_the_next_newest_choose() -> None:
+    times = {index: float((index * 7919) % 1000) for index in range(1000)}
+
+    found = drawn(1000, times=times, plan="time")
+
+    parts = {
+        name: [times[index] for index, split in found.split.items() if split == name]
+        for name in ("train", "dev", "test")
+    }
+    assert max(parts["train"]) < min(parts["dev"]) <= max(parts["dev"]) < min(parts["test"])
+    assert (len(parts["test"]), len(parts["dev"])) == (200, 100)
+
+
+def test_without_times_the_end_of_the_file_is_newest() -> None:
+    found = drawn(1000, plan="time")
+
+    assert {index for index, split in found.split.items() if split == "test"} == set(range(800, 1000))
+
+
+def test_a_column_is_followed_and_what_it_leaves_open_is_ours() -> None:
+    parts: dict[int, splitting.Split] = dict.fromkeys(range(40), "test")
+    parts |= dict.fromkeys(range(40, 200), "train")
+
+    found = drawn(300, parts=parts)
+
+    assert found.by == "column"
+    assert {index for index, split in found.split.items() if split == "test"} == set(range(40))
+    assert 0 < sum(1 for split in found.split.values() if split == "dev") < 60
+
+
+def test_a_column_without_test_rows_is_no_plan() -> None:
+    found = drawn(300, parts=dict.fromkeys(range(300), "train"), plan="column")
+
+    assert found.by == "random"
+    assert "test" in found.split.values()
+
+
+def test_the_strictest_word_of_a_group_counts() -> None:
+    oldest = list(range(200))
+    oldest[1] = 0
+    parts: dict[int, splitting.Split] = dict.fromkeys(range(150, 200), "test")
+    parts |= {0: "train", 1: "test"}
+
+    found = drawn(200, oldest=oldest, parts=parts, usable=[0, *range(2, 200)])
+
+    assert found.split[0] == "test"
+
+
+def test_groups_that_stand_in_the_own_test_file_are_counted() -> None:
+    files = [0] * 80 + [1] * 20
+
+    found = drawn(100, files=files, groups={3: "a", 4: "a", 90: "a"}, own_test=True)
+
+    assert (found.by, found.group_overlap) == ("own_file", 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
+        ("2024-05-01", 1714521600.0),
+        ("2024-05-01T00:00:00Z", 1714521600.0),
+        ("2024-05-01 02:00:00+02:00", 1714521600.0),
+        ("1714521600", 1714521600.0),
+        ("1714521600000", 1714521600.0),
+        ("2024", None),
+        ("yesterday", None),
+        ("9" * 400, None),
+        ("", None),
+    ],
+)
+def test_times_in_many_forms(text: str, when: float | None) -> None:
+    assert splitting.moment(text) == when
+
+
+def test_how_many_rows_a_gap_takes() -> None:
+    found = splitting.needs_rows(200)
+
+    assert found["gap"] == pytest.approx(0.09, abs=0.005)
+    assert [one["rows"] for one in found["table"]] == [1742, 626, 243, 155, 68]
+    assert splitting.needs_rows(0)["gap"] is None

@@ -1,0 +1,258 @@
+"""Whether these examples can teach anything at all, and how far a model without language gets. No LLM is asked.
+
+Labels: TF-IDF of words and signs with logistic regression, cross-validated, against always saying the commonest label.
+Anything else: the answer of the nearest other question, against the answer of a question drawn at random; how alike two
+answers are is the cosine of their TF-IDF. If the better of the two guesses is no better, questions and answers have no
+visible link: labels drawn at random, pairs that slipped by a line, or facts that no other row holds.
+
+The curve shows what the last doubling of the rows was worth (decision-rules 4.3). The ceiling comes from pairs of
+questions that are nearly the same: where people give such pairs different labels, no model can be right on both. With
+independent slips two labels of one question agree in (1 - e)^2 of the pairs, so the best score to hope for is the root
+of the agreement. Only pairs at least `CLOSE` alike count: looser neighbours differ for good reasons, and taking them
+would call a task hopeless that is only hard for counted words.
+
+Test rows are not looked at. At most `ROWS` rows and `SECONDS` are spent; scikit-learn is loaded only here.
+"""
+
+import random
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log2, sqrt
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+ROWS = 2000
+SECONDS = 20.0
+LEAST = 50  # rows below which nothing is said
+LONGEST = 2000  # characters of a question or an answer that are looked at
+FOLDS, CURVE_FOLDS = 4, 2  # parts held out in turn; with how many of them the curve is drawn
+SHARES = (0.25, 0.5, 1.0)
+FEATURES = 20_000  # n-grams of texts; a classifier needs fewer and is as many times faster
+LABEL_FEATURES = 6000
+CLOSE = 0.8  # cosine of two questions that ask nearly the same
+PAIRS = 30  # of them, below which there is no ceiling
+MARGIN = 0.03  # by which a classifier has to beat the commonest label
+LINK = 0.02  # by which the nearest answer has to beat a random one
+MOST_AHEAD = 4  # times the rows that a curve is followed (decision-rules 4.3)
+
+Verdict = Literal["learnable", "unlearnable", "too_few"]
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the result says about a target: `reached` by the small classifier; `rows` needed where the curve tells."""
+
+    reached: bool
+    above_ceiling: bool
+    rows: int | None
+
+
+def measure(
+    pairs: Sequence[tuple[str, str]],
+    *,
+    labels: bool,
+    seed: int,
+    repeats: tuple[int, int] = (0, 0),
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """How learnable the rows are, as it is stored in the report.
+
+    pairs: question and answer of each row that may be learnt from. repeats: how many questions stand there more than
+    once, and how many of those are answered in ways that contradict each other.
+    """
+    until = clock() + SECONDS
+    chosen = list(pairs)
+    if len(chosen) > ROWS:
+        chosen = random.Random(seed).sample(chosen, ROWS)
+    if len(chosen) < LEAST:
+        return {
+            "verdict": "too_few",
+            "text": f"With fewer than {LEAST} rows nothing can be said about how learnable they are.",
+            "rows": len(chosen),
+            "baseline": None,
+            "trivial": None,
+            "ceiling": None,
+            "ceiling_pairs": 0,
+            "curve": [],
+        }
+    asked = [f" {question[:LONGEST]} ." for question, _ in chosen]
+    answers = [answer[:LONGEST] for _, answer in chosen]
+    trial = _Labels(asked, answers) if labels else _Texts(asked, answers, seed)
+    scores, curve = _curve(trial, len(chosen), seed, lambda: clock() < until)
+    ceiling, pairs_seen = trial.ceiling(repeats) if isinstance(trial, _Labels) else (None, 0)
+    low, high = _interval(scores, counted=labels)
+    trivial = trial.trivial()
+    linked = high >= trivial + (MARGIN if labels else 0) and float(scores.mean()) >= trivial + (0 if labels else LINK)
+    found = {
+        "verdict": "learnable" if linked else "unlearnable",
+        "rows": len(chosen),
+        "baseline": {
+            "name": trial.name,
+            "metric": trial.metric,
+            "score": round(float(scores.mean()), 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+            "rows": len(scores),
+        },
+        "trivial": {"name": trial.guess, "score": round(trivial, 4)},
+        "ceiling": ceiling,
+        "ceiling_pairs": pairs_seen,
+        "curve": curve,
+    }
+    return {**found, "per_doubling": per_doubling(curve), "text": _text(found, labels=labels)}
+
+
+def per_doubling(curve: Sequence[Mapping[str, Any]]) -> float | None:
+    """What doubling the rows added, by a line through the curve over the logarithm of the rows."""
+    if len(curve) < 2:
+        return None
+    slope, _ = np.polyfit([log2(one["rows"]) for one in curve], [one["score"] for one in curve], 1)
+    return round(float(slope), 4)
+
+
+def outlook(found: Mapping[str, Any] | None, target: float | None) -> Outlook | None:
+    """What the result says about a target, None where it says nothing."""
+    if not found or target is None or not found["baseline"] or found["baseline"]["metric"] != "accuracy":
+        return None
+    score, slope, rows = found["baseline"]["score"], found.get("per_doubling"), found["curve"][-1]["rows"]
+    ceiling = found["ceiling"]
+    needed = None
+    if score < target and slope and slope > 0:
+        times = 2 ** min((target - score) / slope, 60.0)
+        needed = round(rows * times) if times <= MOST_AHEAD else None
+    return Outlook(score >= target, ceiling is not None and ceiling < target, needed)
+
+
+def _curve(
+    trial: "_Labels | _Texts", rows: int, seed: int, more: Callable[[], bool]
+) -> tuple[Scores, list[dict[str, Any]]]:
+    """Scores of the held-out rows with all others to learn from, and means with a part of them."""
+    order = list(range(rows))
+    random.Random(seed + 1).shuffle(order)
+    held = [order[fold::FOLDS] for fold in range(FOLDS)]
+    scores: list[Scores] = []
+    means: dict[float, list[float]] = {share: [] for share in SHARES}
+    sizes: dict[float, int] = {}
+    for number, test in enumerate(held):
+        out = set(test)
+        learn = [row for row in order if row not in out]
+        for share in SHARES if number < CURVE_FOLDS else SHARES[-1:]:
+            part = learn[: max(2, round(share * len(learn)))]
+            found = trial.score(part, test)
+            means[share].append(float(found.mean()))
+            sizes[share] = len(part)
+            if share == 1:
+                scores.append(found)
+        if not more():
+            break
+    curve = [
+        {"share": share, "rows": sizes[share], "score": round(float(np.mean(means[share][:CURVE_FOLDS])), 4)}
+        for share in SHARES
+    ]
+    return np.concatenate(scores), curve
+
+
+def _interval(scores: Scores, *, counted: bool) -> tuple[float, float]:
+    """95 %: Wilson's for counted answers, the normal one for likenesses."""
+    count, mean = len(scores), float(scores.mean())
+    if not counted:
+        half = 1.96 * float(scores.std()) / sqrt(count)
+        return mean - half, mean + half
+    z = 1.96
+    middle = (mean + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * sqrt(mean * (1 - mean) / count + z * z / (4 * count * count))
+    return middle - half, middle + half
+
+
+def _features(texts: Sequence[str], most: int = FEATURES) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, max_features=most, dtype=np.float32
+    )
+    return vectorizer.fit_transform(texts)
+
+
+class _Labels:
+    """Tries to say the label."""
+
+    name, metric, guess = "TF-IDF with logistic regression", "accuracy", "always the commonest label"
+
+    def __init__(self, asked: Sequence[str], answers: Sequence[str]) -> None:
+        self.matrix = _features(asked, LABEL_FEATURES)
+        different = {label: number for number, label in enumerate(sorted({" ".join(one.split()) for one in answers}))}
+        self.labels = np.array([different[" ".join(one.split())] for one in answers])
+
+    def score(self, learn: Sequence[int], test: Sequence[int]) -> Scores:
+        from sklearn.linear_model import LogisticRegression
+
+        if len(set(self.labels[learn].tolist())) < 2:
+            return np.asarray(self.labels[test] == self.labels[learn[0]], dtype=np.float64)
+        # Strong weights suit short texts. A tenth of the usual tolerance costs a point of accuracy and saves half the
+        # time; where the steps run out first, the model is as good as it is.
+        model = LogisticRegression(C=20, max_iter=100, tol=1e-3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(self.matrix[learn], self.labels[learn])
+        return np.asarray(model.predict(self.matrix[test]) == self.labels[test], dtype=np.float64)
+
+    def trivial(self) -> float:
+        return Counter(self.labels.tolist()).most_common(1)[0][1] / len(self.labels)
+
+    def ceiling(self, repeats: tuple[int, int]) -> tuple[float | None, int]:
+        """The best score that the labels' own agreement allows, and how many pairs tell it."""
+        agree, seen = repeats[0] - repeats[1], repeats[0]
+        likeness = (self.matrix @ self.matrix.T).tocoo()
+        for one, other, how in zip(likeness.row, likeness.col, likeness.data, strict=True):
+            if one < other and how >= CLOSE:
+                seen += 1
+                agree += int(self.labels[one] == self.labels[other])
+        return (round(sqrt(agree / seen), 4) if seen >= PAIRS else None), seen
+
+
+class _Texts:
+    """Takes the answer of the nearest question."""
+
+    name, metric, guess = "the nearest question's answer", "likeness", "the answer of any question"
+
+    def __init__(self, asked: Sequence[str], answers: Sequence[str], seed: int) -> None:
+        self.asked = _features(asked)
+        self.answers = _features([f" {answer} ." for answer in answers])
+        self.order = np.random.default_rng(seed).permutation(len(answers))
+
+    def score(self, learn: Sequence[int], test: Sequence[int]) -> Scores:
+        nearest = np.asarray((self.asked[test] @ self.asked[learn].T).toarray().argmax(axis=1))
+        return self._alike(np.asarray(test), np.asarray(learn)[nearest])
+
+    def trivial(self) -> float:
+        return float(self._alike(self.order, np.roll(self.order, 1)).mean())
+
+    def _alike(self, one: Any, other: Any) -> Scores:
+        return np.asarray(self.answers[one].multiply(self.answers[other]).sum(axis=1), dtype=np.float64).ravel()
+
+
+def _text(found: Mapping[str, Any], *, labels: bool) -> str:
+    score, trivial = found["baseline"]["score"], found["trivial"]["score"]
+    if labels:
+        said = (
+            f"A small classifier that only counts words and signs gives the right label to {100 * score:.0f}% of the"
+            f" rows it was not shown; always saying the commonest label would give it to {100 * trivial:.0f}%."
+        )
+        if found["verdict"] == "unlearnable":
+            return f"{said} That is no better: the labels look random, or the text does not hold what decides them."
+        return said
+    if found["verdict"] == "unlearnable":
+        return (
+            "Similar questions have answers no more alike than any two questions have. What the answers say does not"
+            " follow from the other rows: pairs that slipped, or facts that each row alone holds."
+        )
+    return (
+        f"The answer of the most similar other question is {100 * score:.0f}% like the right one; a random answer is"
+        f" {100 * trivial:.0f}% like it. So the rows have something in common that can be learnt."
+    )

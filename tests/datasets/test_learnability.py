@@ -1,0 +1,142 @@
+"""What can be learnt without a language model: true pairs from shuffled ones, labels from noise, within its time."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from app.datasets import learnability
+from app.datasets.formats import Record
+from app.datasets.reading import read
+from app.datasets.rows import question
+
+Pairs = list[tuple[str, str]]
+
+
+def load(path: Path, rows: int = 600) -> Pairs:
+    with path.open("rb") as file:
+        pairs = [(question(item), item.target) for item in read(file) if isinstance(item, Record)]
+    return random.Random(1).sample(pairs, min(rows, len(pairs)))
+
+
+def shuffled(pairs: Pairs) -> Pairs:
+    answers = [answer for _, answer in pairs]
+    random.Random(2).shuffle(answers)
+    return [(asked, answer) for (asked, _), answer in zip(pairs, answers, strict=True)]
+
+
+def twelve(pairs: Pairs) -> Pairs:
+    """The rows of the twelve commonest labels: quick to learn."""
+    labels = sorted({answer for _, answer in pairs}, key=lambda label: -sum(1 for _, one in pairs if one == label))
+    return [pair for pair in pairs if pair[1] in labels[:12]]
+
+
+SETS = [
+    "phpdoc/phpdoc.jsonl",
+    "slots_snips/train.jsonl",
+    "text2sql/advising_train.jsonl",
+    "summarise_peps/summaries.jsonl",
+]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_true_pairs_are_learnable_and_shuffled_ones_are_not(shared: Path, name: str) -> None:
+    pairs = load(shared / "data" / name)
+
+    true, false = (learnability.measure(one, labels=False, seed=7) for one in (pairs, shuffled(pairs)))
+
+    assert (true["verdict"], false["verdict"]) == ("learnable", "unlearnable")
+    assert true["baseline"]["low"] > true["trivial"]["score"]
+    assert "slipped" in false["text"]
+
+
+def test_random_labels_are_called_unlearnable(shared: Path) -> None:
+    pairs = twelve(load(shared / "data" / "intent_banking77" / "train.jsonl", 4000))
+
+    true, false = (learnability.measure(one, labels=True, seed=7) for one in (pairs, shuffled(pairs)))
+
+    assert true["verdict"] == "learnable"
+    assert true["baseline"]["score"] > 0.85
+    assert false["verdict"] == "unlearnable"
+    assert "random" in false["text"]
+
+
+def test_the_curve_rises_and_says_what_a_doubling_is_worth(shared: Path) -> None:
+    found = learnability.measure(load(shared / "data" / "phpdoc" / "phpdoc.jsonl", 1200), labels=False, seed=7)
+
+    assert [one["share"] for one in found["curve"]] == [0.25, 0.5, 1.0]
+    assert [one["rows"] for one in found["curve"]] == [225, 450, 900]
+    scores = [one["score"] for one in found["curve"]]
+    assert scores == sorted(scores)
+    assert found["per_doubling"] == pytest.approx((scores[2] - scores[0]) / 2, abs=0.01)
+
+
+def noisy(slips: float) -> Pairs:
+    """Two wordings of each of 300 questions, each labelled by itself; a slip draws one of the other labels."""
+    draw = random.Random(5)
+    words = [f"{a} {b}" for a in ("red", "blue", "green", "old", "new", "tall") for b in "abcdefghijklmnopqrstuvwxyz"]
+    pairs = []
+    for number in range(300):
+        topic = number % 6
+        shelf = "xyzuvw"[topic] * 6
+        asked = f"please sort item {words[number % len(words)]} number {number * 7919} into shelf kind {shelf}"
+        for end in ("", " now"):
+            label = (topic + draw.randint(1, 5)) % 6 if draw.random() < slips else topic
+            pairs.append((asked + end, f"shelf_{label}"))
+    return pairs
+
+
+@pytest.mark.parametrize("slips", [0.0, 0.1, 0.25])
+def test_the_ceiling_is_what_the_labels_agree_on(slips: float) -> None:
+    found = learnability.measure(noisy(slips), labels=True, seed=7)
+
+    assert found["ceiling_pairs"] >= 300
+    assert found["ceiling"] == pytest.approx(1 - slips, abs=0.06)
+
+
+def test_repeats_found_by_the_check_count_towards_the_ceiling() -> None:
+    pairs = [(f"{n} {'cold' if n % 2 else 'warm'}", "ab"[n % 2]) for n in range(80)]
+
+    few = learnability.measure(pairs, labels=True, seed=7, repeats=(0, 0))
+    many = learnability.measure(pairs, labels=True, seed=7, repeats=(1000, 190))
+
+    assert many["ceiling_pairs"] == few["ceiling_pairs"] + 1000
+    assert many["ceiling"] == pytest.approx(0.9, abs=0.06)
+
+
+def test_few_rows_say_nothing() -> None:
+    found = learnability.measure([("a", "b")] * 49, labels=False, seed=7)
+
+    assert (found["verdict"], found["baseline"], found["curve"]) == ("too_few", None, [])
+    assert learnability.outlook(found, 0.9) is None
+
+
+def test_it_stops_in_time(shared: Path) -> None:
+    seconds = iter(range(0, 1000, 15))
+
+    found = learnability.measure(
+        load(shared / "data" / "phpdoc" / "small_300.jsonl"), labels=False, seed=7, clock=lambda: next(seconds)
+    )
+
+    assert found["baseline"]["rows"] == 150  # two of four parts
+    assert len(found["curve"]) == 3
+
+
+def test_odd_rows_upset_nothing() -> None:
+    for labels in (True, False):
+        found = learnability.measure([("", "x")] * 60, labels=labels, seed=7)
+        assert found["verdict"] == "unlearnable" if labels else found["baseline"] is not None
+
+
+@pytest.mark.parametrize(("target", "reached", "rows"), [(0.75, True, None), (0.85, False, 2000), (0.99, False, None)])
+def test_what_it_says_about_a_target(target: float, reached: bool, rows: int | None) -> None:
+    found = {
+        "baseline": {"metric": "accuracy", "score": 0.8},
+        "curve": [{"rows": 250, "score": 0.7}, {"rows": 500, "score": 0.75}, {"rows": 1000, "score": 0.8}],
+        "per_doubling": 0.05,
+        "ceiling": 0.95,
+    }
+
+    said = learnability.outlook(found, target)
+
+    assert said == learnability.Outlook(reached, target > 0.95, rows)
