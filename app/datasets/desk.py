@@ -1,8 +1,8 @@
 """Where a check lays down what it has worked out, so that a killed one goes on instead of beginning again.
 
-A folder on disk that belongs to one piece of work, named by what goes into it (the hashes of the uploaded bytes, the
-seed, ...). Found with another name it is emptied: what lies there was worked out from something else. Every note appears
-whole or not at all, so a kill at any moment leaves either the old one or the new one.
+A folder on disk that belongs to one piece of work and says what went into it (the hashes of the uploaded bytes, the
+seed, ...). If it says something else it is emptied: what lies there was worked out from something else. Every note
+appears whole or not at all, so a kill at any moment leaves either the old one or the new one.
 """
 
 import os
@@ -19,7 +19,7 @@ ABOUT = "about"
 
 
 class Desk:
-    """The folder of one check. `about` says what the work is about; `begun` whether an earlier attempt left something."""
+    """The folder of one check. about: what the work is about. begun: whether an earlier attempt left something."""
 
     def __init__(self, folder: Path, about: object) -> None:
         self.folder = folder

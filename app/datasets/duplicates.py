@@ -296,7 +296,7 @@ class _Search:
             self._compare(self.bands.band(number), exact=number >= BANDS)
             self.tick(self.weighed + len(self.unique) + (number + 1) * self.band_work, self.work)
             if self.desk and time.monotonic() - saved > _SAVED_EVERY:
-                self._save(number + 1)
+                self._save(self.desk, number + 1)
                 saved = time.monotonic()
 
     def root(self, place: int) -> int:
@@ -312,13 +312,12 @@ class _Search:
         return np.fromiter((self.root(place) for place in range(len(self.parent))), np.int64, len(self.parent))
 
     # -------------------------------------------------------------- what a killed attempt left
-    def _save(self, bands_done: int) -> None:
-        assert self.desk is not None
+    def _save(self, desk: Desk, bands_done: int) -> None:
         pairs = {
             name: np.array([(t.earlier, t.later, t.similarity) for t in twins], dtype=np.float64).reshape(-1, 3)
             for name, twins in (("near", self.near), ("clashes", self.clashes))
         }
-        self.desk.keep("compared", parent=np.asarray(self.parent), done=np.array(bands_done), **pairs)
+        desk.keep("compared", parent=np.asarray(self.parent), done=np.array(bands_done), **pairs)
 
     def _resume(self) -> int:
         """The first band that has not been compared yet."""
