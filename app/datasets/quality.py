@@ -22,7 +22,6 @@ can_be_used: whether each split has a row; an upload that can't is rejected and 
 """
 
 import itertools
-import time
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +43,6 @@ from app.datasets.splitting import Split
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
 LABELS = 500  # labels listed in a report
-SAVED_EVERY = 5.0  # seconds of reading that a kill may cost
 
 LABEL_LENGTH = 60  # characters; a label is a name, not a sentence
 LABEL_REPEATS = 4  # rows for each different answer, from which on answers count as labels
@@ -253,7 +251,6 @@ class _Gathering:
         self.items = 0  # of the present file
         self.hidden: list[int] = []
         self.last: int | None = None
-        self.saved = time.monotonic()
 
     def run(self, files: Sequence[BinaryIO]) -> list[Facts]:
         before = self.desk.noted("reading") if self.desk else None
@@ -273,9 +270,9 @@ class _Gathering:
             self._take(item, file, table=reading.layout == "CSV")
             self.items += 1
             if self.items % 1000 == 0:
-                self.tick(stage, len(self.rows), 0)
-                if self.desk and time.monotonic() - self.saved > SAVED_EVERY:
+                if self.desk and self.desk.due():
                     self._save()
+                self.tick(stage, len(self.rows), 0)
         if self.hidden:
             lines = ", ".join(str(line) for line in self.hidden[:8]) + (" and more" if len(self.hidden) > 8 else "")
             text = f"Signs that a reader cannot see, or that turn the writing direction, stand in line {lines}."
@@ -310,7 +307,6 @@ class _Gathering:
             "last": self.last,
         }
         self.desk.note("reading", state)
-        self.saved = time.monotonic()
 
 
 def _task(rows: Rows) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import case, delete, func, insert, select
 from sqlalchemy.orm import Session, defer
 
 from app.datasets.formats import Message
-from app.datasets.tables import DatasetRow, ExampleRow
+from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
 from app.errors import NotFound
 
 
@@ -136,3 +136,72 @@ def add_rows(session: Session, values: Iterable[dict[str, Any]]) -> list[int]:
     """Insert rows and say their ids, in the same order."""
     statement = insert(ExampleRow).returning(ExampleRow.id, sort_by_parameter_order=True)
     return list(session.scalars(statement, list(values)))
+
+
+def row_ids(session: Session, dataset_id: int) -> list[int]:
+    """The ids of all rows, in the order in which they were written."""
+    return list(
+        session.scalars(select(ExampleRow.id).where(ExampleRow.dataset_id == dataset_id).order_by(ExampleRow.id))
+    )
+
+
+def being_checked(session: Session) -> Sequence[int]:
+    """Datasets whose check has not ended."""
+    return session.scalars(select(DatasetRow.id).where(DatasetRow.state == "checking")).all()
+
+
+# ---------------------------------------------------------------------- clusters
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Rows that ask (nearly) the same. number: of the group; used: how many of its rows are used."""
+
+    number: int
+    rows: int
+    used: int
+
+
+def clusters(session: Session, dataset_id: int, *, after: int = -1, size: int = 0, limit: int = 20) -> list[Cluster]:
+    """Clusters of two rows or more, in the order of the file, those after the number `after`.
+
+    size: only clusters of so many rows; 0 for all.
+    """
+    used = func.sum(case((ExampleRow.status == "usable", 1), else_=0))
+    query = (
+        select(ExampleRow.cluster, func.count(), used)
+        .where(ExampleRow.dataset_id == dataset_id, ExampleRow.cluster > after)
+        .group_by(ExampleRow.cluster)
+        .order_by(ExampleRow.cluster)
+        .limit(limit)
+    )
+    if size:
+        query = query.having(func.count() == size)
+    return [Cluster(number or 0, rows, kept) for number, rows, kept in session.execute(query)]
+
+
+def cluster_rows(session: Session, dataset_id: int, cluster: int, limit: int = 50) -> Sequence[ExampleRow]:
+    """The first rows of a cluster, its oldest first."""
+    return session.scalars(
+        select(ExampleRow)
+        .where(ExampleRow.dataset_id == dataset_id, ExampleRow.cluster == cluster)
+        .order_by(ExampleRow.id)
+        .limit(limit)
+    ).all()
+
+
+def cluster_size(session: Session, dataset_id: int, cluster: int) -> int:
+    query = select(func.count()).where(ExampleRow.dataset_id == dataset_id, ExampleRow.cluster == cluster)
+    return session.scalar(query) or 0
+
+
+def kept_clusters(session: Session, assessment_id: int) -> Sequence[KeptClusterRow]:
+    """The decisions that count now, newest first."""
+    return session.scalars(
+        select(KeptClusterRow)
+        .where(KeptClusterRow.assessment_id == assessment_id, KeptClusterRow.withdrawn_at.is_(None))
+        .order_by(KeptClusterRow.id.desc())
+    ).all()
+
+
+def kept_keys(session: Session, assessment_id: int) -> set[int]:
+    """The keys of the clusters whose repeats are used."""
+    return {int(row.key, 16) for row in kept_clusters(session, assessment_id)}

@@ -15,6 +15,7 @@ class DatasetRow(Base):
     state: checking, ready, rejected. `report` is the quality report in the shape that `datasets/quality.py` documents.
     blob_sha256, test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training
     read.
+    lengths_model_id: the model whose tokens the report counts, None for the bundled one.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """
@@ -35,6 +36,7 @@ class DatasetRow(Base):
     test_filename: Mapped[str] = mapped_column(String(200), default="")
     test_blob_sha256: Mapped[str | None] = mapped_column(String(64))
     seed: Mapped[int] = mapped_column(default=7)
+    lengths_model_id: Mapped[int | None]
     human_checked: Mapped[bool | None]
     state: Mapped[str] = mapped_column(String(16), default="checking")
     report: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -54,7 +56,8 @@ class ExampleRow(Base):
     """One line of a dataset.
 
     status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak; `reason` says why.
-    split: train, dev, test, or empty when the row is not used. cluster: id of its group of near-duplicates.
+    split: train, dev, test, or empty when the row is not used. cluster: number of its group of
+    near-duplicates, None when it is alone. marks: what is doubtful about its content, see `content.Mark`.
     messages: what is asked (role, content), without the answer; target: the answer wanted.
     """
 
@@ -63,6 +66,7 @@ class ExampleRow(Base):
         UniqueConstraint("dataset_id", "file", "line"),
         Index("ix_examples_split", "dataset_id", "split"),
         Index("ix_examples_status", "dataset_id", "status"),
+        Index("ix_examples_cluster", "dataset_id", "cluster"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -75,5 +79,27 @@ class ExampleRow(Base):
     similarity: Mapped[float | None]
     split: Mapped[str] = mapped_column(String(8), default="")
     cluster: Mapped[int | None]
+    marks: Mapped[int] = mapped_column(default=0, server_default="0")
     messages: Mapped[list[Any]] = mapped_column(default=list)
     target: Mapped[str] = mapped_column(Text, default="")
+
+
+class KeptClusterRow(Base):
+    """A person's word that rows which look alike are different rows, to be used all of them.
+
+    key: of what the cluster's oldest row asks (`duplicates.key`, as 16 hex digits), so that the word holds for the next
+    upload too. rows: how many the cluster had. While `withdrawn_at` is None it counts.
+    """
+
+    __tablename__ = "kept_clusters"
+    __table_args__ = (Index("ix_kept_clusters_assessment_id", "assessment_id", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"))
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(16))
+    rows: Mapped[int]
+    decided_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    decided_at: Mapped[datetime]
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    withdrawn_at: Mapped[datetime | None]
