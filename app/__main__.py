@@ -29,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("setup-code", help="print a new one-time code that makes the first administrator")
     advise = commands.add_parser("advise", help="advice for one case file, as JSON")
     advise.add_argument("case", type=Path, metavar="CASE.json")
+    check = commands.add_parser("check-data", help="what a file of examples is worth, without uploading it")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("--test", type=Path, metavar="FILE", help="rows of your own that judge: leaks into them count")
+    check.add_argument("--json", action="store_true", help="one JSON object instead of words")
     commands.add_parser("demo", help="the worked example, from packages on this machine to a judged adapter")
     commands.add_parser("doctor", help="what is there, what is missing, and what to type")
 
@@ -93,6 +97,18 @@ def _advise(given: argparse.Namespace, _settings: Settings) -> int:
     return 0
 
 
+def _check_data(given: argparse.Namespace, _settings: Settings) -> int:
+    from app.datasets import command
+
+    try:
+        outcome = command.examine(given.file, given.test)
+    except OSError as error:
+        print(f"{error.filename} can't be read: {error.strerror}.", file=sys.stderr)
+        return 1
+    print(json.dumps(outcome, ensure_ascii=True) if given.json else "\n".join(command.words(outcome)))
+    return 1 if outcome["verdict"] == "reject" else 0
+
+
 def _demo(_given: argparse.Namespace, settings: Settings) -> int:
     from app.demo import run
 
@@ -115,6 +131,7 @@ COMMANDS = {
     "migrate": _migrate,
     "setup-code": _setup_code,
     "advise": _advise,
+    "check-data": _check_data,
     "demo": _demo,
     "doctor": _doctor,
 }

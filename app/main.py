@@ -40,6 +40,8 @@ from app.jobs import store as job_store
 from app.results import api as results_api
 from app.results import routes as results_routes
 from app.settings import Settings
+from app.sharing import api as sharing_api
+from app.sharing import routes as sharing_routes
 from app.training import api as training_api
 from app.training import routes as training_routes
 from app.users import api as users_api
@@ -68,6 +70,8 @@ ROUTERS = (
     baselines_api.router,
     gate_routes.router,
     gate_api.router,
+    sharing_routes.router,
+    sharing_api.router,
     training_routes.router,
     training_api.router,
     results_routes.router,

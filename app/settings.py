@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
     endpoint_concurrency: model calls in flight at once on one endpoint.
     approval_days: days after which an approval that was not used expires.
+    share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
     hash_time, hash_memory: argon2 cost (passes, KiB). The default is OWASP's second choice, about 0.1 s.
     """
 
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=0, le=512)] = 0
     endpoint_concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     approval_days: Annotated[int, Field(ge=1, le=365)] = 14
+    share_days: Annotated[int, Field(ge=0, le=365)] = 90
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3
     hash_time: Annotated[int, Field(ge=1)] = 2
     hash_memory: Annotated[int, Field(ge=8)] = 19 * 1024

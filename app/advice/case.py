@@ -12,8 +12,8 @@ score and high) a contradiction is a fault. The best arm was run, whether or not
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "training_rights": ("yes", "no"),
 }
 COST_CASES = ("pass", "fail", "not_goal")
+OUTPUT_KINDS = ("label", "json", "sql", "code", "prose", "mixed")
+KNOWLEDGE = ("likely", "unclear", "unlikely")
 
 
 class NotACase(Exception):
@@ -139,6 +141,33 @@ class FailureCauses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmResult(Result):
+    """One arm beside the best one, for comparison; `prompt_tokens` is what one call of it takes on average."""
+
+    prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What the rows themselves show before any model was asked; shares are 0 to 1, None where nobody looked.
+
+    output_kind: label, json, sql, code, prose or mixed. novelty: share of rows whose answer holds names, numbers or
+    dates that its input doesn't. cites: share of rows whose answer names a source. schema_share: share of answers
+    that a schema would hold. knowledge: whether answering takes facts that aren't in the input.
+    """
+
+    rows: int | None = None
+    output_kind: str | None = None
+    distinct_answers: int | None = None
+    distinct_share: float | None = None
+    novelty: float | None = None
+    cites: float | None = None
+    schema_share: float | None = None
+    knowledge: str | None = None
+    goals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What the app measured. None is not measured yet."""
 
@@ -157,6 +186,9 @@ class Measured:
     failure_causes: FailureCauses | None = None
     winning_prompt_tokens: int | None = None
     cost_case: str | None = None
+    corpus_tokens: int | None = None
+    arms: dict[str, ArmResult] | None = None
+    signals: Signals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,20 +273,50 @@ def to_json(case: Case) -> dict[str, Any]:
     if answers.get("owner") == NOBODY:
         answers["owner"] = None
     measured = {key: value for key, value in asdict(case.measured).items() if value is not None}
-    for key in ("baseline", "teacher"):
+    for key in ("baseline", "teacher", "signals"):
         if key in measured:
-            measured[key] = {name: value for name, value in measured[key].items() if value is not None}
+            measured[key] = _known(measured[key])
     if "baseline" in measured:
         measured["baseline"]["arms"] = list(measured["baseline"]["arms"])
+    if "signals" in measured:
+        measured["signals"]["goals"] = list(measured["signals"]["goals"])
+    if "arms" in measured:
+        measured["arms"] = {arm: _known(result) for arm, result in measured["arms"].items()}
     return {"answers": answers, "measured": measured}
 
 
+def _known(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def changed(case: Case, change: Mapping[str, Any]) -> Case:
-    """The case with some keys replaced, each in the half (`answers` or `measured`) that has a key of that name."""
-    data = to_json(case)
-    for key, value in change.items():
-        data["answers" if key in ANSWER_KEYS else "measured"][key] = value
-    return parse(data)
+    """The case with some keys replaced, each in the half (`answers` or `measured`) that has a key of that name.
+
+    The size of the reference text stands in both: it is changed where it counts, in what was measured if anything was.
+    Only what changes is read anew, since a search tries hundreds of changes.
+
+    Raises:
+        NotACase: what comes out is no case.
+    """
+    reader = _Reader()
+    said = {key: value for key, value in change.items() if key in ANSWER_KEYS and _kept_as_answer(case, key)}
+    found = {key: value for key, value in change.items() if key not in said}
+    answers, measured = case.answers, case.measured
+    if said:
+        if "goals" in said or "main_goal" in said:
+            said = {"goals": list(answers.goals or ()), "main_goal": answers.main_goal} | said
+        read = _answers(reader, said)
+        answers = replace(answers, **{key: getattr(read, key) for key in said})
+    if found:
+        parsed = _measured(reader, reader.mapping(found, "measured", MEASURED_KEYS))
+        measured = replace(measured, **{key: getattr(parsed, key) for key in found if key in MEASURED_KEYS})
+    if reader.faults:
+        raise NotACase(reader.faults)
+    return Case(answers, measured)
+
+
+def _kept_as_answer(case: Case, key: str) -> bool:
+    return key not in MEASURED_KEYS or getattr(case.measured, key) is None
 
 
 def _answers(reader: "_Reader", given: Mapping[str, Any]) -> Answers:
@@ -304,20 +366,56 @@ def _measured(reader: "_Reader", given: Mapping[str, Any]) -> Measured:
                 values[key] = reader.flag(value, at)
             case "cost_case":
                 values[key] = reader.choice(value, at, COST_CASES)
-            case "baseline":
-                values[key] = _baseline(reader, value, at)
-            case "teacher":
-                values[key] = Result(**_result(reader, reader.mapping(value, at, _RESULT), at))
-            case "failure_causes":
-                causes = reader.mapping(value, at, tuple(item.name for item in fields(FailureCauses)))
-                counts = {name: reader.count(count, f"{at}.{name}") for name, count in causes.items()}
-                values[key] = FailureCauses(**{name: count or 0 for name, count in counts.items()})
             case _:
-                values[key] = reader.count(value, at)
+                values[key] = _PARTS[key](reader, value, at) if key in _PARTS else reader.count(value, at)
     return Measured(**values)
 
 
+def _teacher(reader: "_Reader", value: object, at: str) -> Result:
+    return Result(**_result(reader, reader.mapping(value, at, _RESULT), at))
+
+
+def _failure_causes(reader: "_Reader", value: object, at: str) -> FailureCauses:
+    causes = reader.mapping(value, at, tuple(item.name for item in fields(FailureCauses)))
+    counts = {name: reader.count(count, f"{at}.{name}") for name, count in causes.items()}
+    return FailureCauses(**{name: count or 0 for name, count in counts.items()})
+
+
 _RESULT = tuple(item.name for item in fields(Result))
+_ARM_RESULT = tuple(item.name for item in fields(ArmResult))
+
+
+def _arms(reader: "_Reader", value: object, at: str) -> dict[str, ArmResult]:
+    found = {}
+    for arm, result in reader.mapping(value, at, ARMS).items():
+        given = reader.mapping(result, f"{at}.{arm}", _ARM_RESULT)
+        values = _result(reader, given, f"{at}.{arm}")
+        if given.get("prompt_tokens") is not None:
+            values["prompt_tokens"] = reader.count(given["prompt_tokens"], f"{at}.{arm}.prompt_tokens")
+        found[arm] = ArmResult(**values)
+    return {arm: found[arm] for arm in ARMS if arm in found}
+
+
+def _signals(reader: "_Reader", value: object, at: str) -> Signals:
+    """The sums that the advice rests on. Whatever else a check wrote down beside them is for pages, and is let be."""
+    written = tuple(value) if isinstance(value, dict) else ()
+    known = tuple(item.name for item in fields(Signals))
+    values: dict[str, Any] = {}
+    for key, item in reader.mapping(value, at, (*known, *written)).items():
+        if item is None or key not in known:
+            continue
+        match key:
+            case "rows" | "distinct_answers":
+                values[key] = reader.count(item, f"{at}.{key}")
+            case "output_kind":
+                values[key] = reader.choice(item, f"{at}.{key}", OUTPUT_KINDS)
+            case "knowledge":
+                values[key] = reader.choice(item, f"{at}.{key}", KNOWLEDGE)
+            case "goals":
+                values[key] = reader.choices(item, f"{at}.{key}", GOALS)
+            case _:
+                values[key] = reader.number(item, f"{at}.{key}", 0, 1)
+    return Signals(**values)
 
 
 def _baseline(reader: "_Reader", value: object, at: str) -> Baseline:
@@ -335,6 +433,15 @@ def _baseline(reader: "_Reader", value: object, at: str) -> Baseline:
             values["arms"] = (*values.get("arms", ()), best)
     values.setdefault("revised", False)
     return Baseline(**values)
+
+
+_PARTS: dict[str, Callable[["_Reader", object, str], object]] = {
+    "baseline": _baseline,
+    "teacher": _teacher,
+    "failure_causes": _failure_causes,
+    "arms": _arms,
+    "signals": _signals,
+}
 
 
 def _result(reader: "_Reader", given: Mapping[str, Any], at: str) -> dict[str, Any]:

@@ -10,9 +10,9 @@ for as long as the case stays ready. What is left is needed, each part of it.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from app.advice.case import CHOICES, Baseline, Case, Result, changed, to_json
+from app.advice.case import ANSWER_KEYS, CHOICES, Baseline, Case, Result, changed, to_json
 from app.advice.gates import arms_needed
 from app.advice.needs import BEHAVIOURS, needs, rows_to_settle, standing
 from app.advice.policy import Policy
@@ -23,6 +23,10 @@ DEFAULT_TARGET = 0.9
 SOMEBODY = "a named owner"
 
 
+Effort = Literal["a new answer", "minutes", "days", "weeks"]
+EFFORTS: tuple[Effort, ...] = ("a new answer", "minutes", "days", "weeks")
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     approach: str
@@ -31,10 +35,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
+    """steps: how many things have to change. effort: what the dearest of them takes."""
+
     change: dict[str, Any]
     approach: str
     training: str
     text: str
+    steps: int
+    effort: Effort
 
 
 def flips(case: Case, now: Outcome, judge: Callable[[Case], Outcome], policy: Policy) -> list[Flip]:
@@ -64,7 +72,9 @@ def _spread(found: list[Flip]) -> list[Flip]:
 
 
 def _flip(change: dict[str, Any], case: Case, now: Outcome, then: Outcome) -> Flip:
-    return Flip(change, then.approach, then.training, f"If {_joined(change, case)}: {_end(now, then)}.")
+    effort: Effort = "a new answer" if all(key in ANSWER_KEYS for key in change) else "days"
+    text = f"If {_joined(change, case)}: {_end(now, then)}."
+    return Flip(change, then.approach, then.training, text, len(change), effort)
 
 
 def _end(now: Outcome, then: Outcome) -> str:

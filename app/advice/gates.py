@@ -1,7 +1,8 @@
 """G1 to G12: what has to be shown before training is unlocked.
 
 Each gate is one function from a case to a `Gate` with four lines: what we measured, what is needed, what would
-change it, what to do meanwhile. A gate that can't be judged is `unknown`, and unknown locks like a failure.
+change it, what to do meanwhile. A gate that can't be judged is `unknown`, and unknown locks like a failure. What was
+measured is put into words here; titles, conditions and what to do are sentences of `policy.toml` (`Policy.say`).
 
 Readings of the points that the rules leave open:
 
@@ -9,15 +10,16 @@ Readings of the points that the rules leave open:
   (someone who says "534 examples" need not upload them to learn that they are too few), but it passes only G2, G3,
   G8, G10 and G11, where nothing else is to be had. It never passes G1, G4, G5, G6 or G9.
 - *G2* passes without a measurement only where no outside facts are asked for: `facts` isn't a goal and the facts it
-  needs never change or there is no reference text. Daily facts fail whatever else is said.
+  needs never change or there is no reference text, and where the rows don't look as if it took facts to answer them.
+  Daily facts fail whatever else is said.
 - *G3* compares the calls of the next six months with ten times the examples, counted up to the floor of G1. Without
   that cap, adding rows would lock what was ready, and throwing rows away would unlock it.
 - *G4* asks for the floor; the number that a certain gap needs is in the text of G6, where that gap is known.
 - *G5* fails as long as no baseline was run, whatever people say they tried. A schema arm is asked for where the main
   goal is a fixed shape or fields and people say that a checker would prevent most failures; retrieval and oracle arms
   where there is a knowledge need.
-- *G6* fails when prompting MET the target and when it is UNCLEAR. On the efficiency path it passes if the small
-  model is SHORT and the teacher MET.
+- *G6* fails when prompting MET the target, or an arm that asks no language model did, and when it is UNCLEAR. On the
+  efficiency path it passes if the small model is SHORT and the teacher MET.
 - *G7* fails once a baseline was run while metric or target were missing; before any run, setting both is enough.
 - *G8* takes a declared "low" seriously until a kappa was measured: contradicting twins are only one half of the
   question.
@@ -34,7 +36,7 @@ from typing import Literal
 from app.advice.case import NOBODY, Case, Result
 from app.advice.needs import CAUSES, EPSILON, Needs, interval, rows_to_settle
 from app.advice.policy import Policy
-from app.advice.scoring import examples
+from app.advice.scoring import corpus, examples
 
 State = Literal["pass", "fail", "unknown", "not_applicable"]
 How = Literal["measured", "declared"]
@@ -63,6 +65,9 @@ ARM_NAMES = {
 }
 
 
+NOTHING = "Nothing; this criterion is met."
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     id: str
@@ -86,27 +91,37 @@ class _Finding:
     state: State
     how: How
     measured: str
-    change: str = "Nothing; this criterion is met."
+    change: str = NOTHING
 
 
 def gates(case: Case, needs: Needs, policy: Policy) -> list[Gate]:
     """All twelve, G1 first."""
     found = []
-    for gate, (title, judge, needed) in _GATES.items():
+    for gate, (judge, needed) in _GATES.items():
         finding = judge(case, needs, policy)
         found.append(
             Gate(
                 gate,
-                title,
+                policy.gates[gate].title,
                 finding.state,
                 finding.how,
                 finding.measured,
-                needed(case, needs, policy),
+                needed(gate, case, needs, policy),
                 finding.change,
-                _meanwhile(gate, finding, case, needs),
+                _meanwhile(gate, finding, case, policy),
             )
         )
     return found
+
+
+def locked(case: Case, needs: Needs, policy: Policy) -> bool:
+    """Whether any gate locks, without the four lines: what a search over many cases asks."""
+    return any(_GATES[gate][0](case, needs, policy).state in ("fail", "unknown") for gate in ORDER)
+
+
+def locking(case: Case, needs: Needs, policy: Policy) -> frozenset[str]:
+    """The gates that lock, without the four lines."""
+    return frozenset(gate for gate in ORDER if _GATES[gate][0](case, needs, policy).state in ("fail", "unknown"))
 
 
 def blockers(found: list[Gate]) -> list[Gate]:
@@ -140,27 +155,25 @@ def _enough_examples(case: Case, needs: Needs, policy: Policy) -> _Finding:
         text = f"{usable:,} usable examples{came}, test rows not counted."
         if usable >= floor:
             return _Finding("pass", "measured", text)
-        return _Finding(
-            "fail", "measured", text, f"About {floor - usable:,} more examples that differ from those you have."
-        )
+        return _Finding("fail", "measured", text, policy.say("G1", "short", missing=f"{floor - usable:,}"))
     if uploaded is not None and uploaded < floor:
         return _Finding(
             "fail",
             "measured",
             f"{uploaded:,} rows uploaded, checks not finished.",
-            f"At least {floor - uploaded:,} more examples.",
+            policy.say("G1", "unfinished", missing=f"{floor - uploaded:,}"),
         )
     if declared is not None and declared < floor:
         return _Finding(
             "fail",
             "declared",
             f"You said {declared:,}; nothing is checked yet.",
-            f"About {floor - declared:,} more different examples, then upload them.",
+            policy.say("G1", "declared", missing=f"{floor - declared:,}"),
         )
     said = (
         "Nothing is uploaded or checked yet." if declared is None else f"You said {declared:,}; only an upload counts."
     )
-    return _Finding("unknown", "declared", said, "Upload the examples; the check counts the usable ones.")
+    return _Finding("unknown", "declared", said, policy.say("G1", "nothing"))
 
 
 # ------------------------------------------------------------------ G2: not knowledge
@@ -174,25 +187,28 @@ def _not_knowledge(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "fail",
             "declared",
             "The facts it needs change daily.",
-            "Facts that change daily have to be looked up; a training can't follow them.",
+            policy.say("G2", "daily"),
         )
     if needs.main_goal == "facts":
         return _Finding(
             "fail",
             "declared",
             "The main goal is to know facts.",
-            "A behaviour becomes the main goal once looking up works, and the training rows carry the looked-up text.",
+            policy.say("G2", "main_goal"),
         )
     if not goals:
         return _Finding(
             "unknown",
             "declared",
             "Nobody said yet what should get better.",
-            "Say what should get better, and mark the main goal.",
+            policy.say("G2", "no_goal"),
         )
     if needs.main_goal is None and "facts" in goals:
         return _Finding(
-            "unknown", "declared", "Facts are among the goals, and no main goal is marked.", "Mark the main goal."
+            "unknown",
+            "declared",
+            "Facts are among the goals, and no main goal is marked.",
+            policy.say("G2", "no_main_goal"),
         )
     if gain is not None and gain < policy.limit("oracle_gain") - EPSILON and needs.cause != "facts":
         return _Finding("pass", "measured", f"Giving the right passage lifts the score by {gain * 100:.1f} points.")
@@ -203,22 +219,29 @@ def _not_knowledge(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "fail",
             "measured",
             f"Giving the right passage lifts the score by {gain * 100:.1f} points: information is missing.",
-            "Build the training rows with the looked-up text in them, or close the gap by retrieval alone.",
+            policy.say("G2", "gap"),
         )
     if needs.cause == "facts":
         return _Finding(
             "fail",
             "measured",
             "Most tagged failures are missing facts.",
-            "Look facts up first; when failures turn into wrong form, train on rows with the looked-up text in them.",
+            policy.say("G2", "causes"),
         )
-    if "facts" not in goals and (answers.fact_change == "none" or answers.corpus_tokens == 0):
+    if needs.facts_unsaid:
+        return _Finding(
+            "unknown",
+            "measured",
+            "Nobody named facts, but your answers hold names, numbers or dates that are not in their inputs.",
+            policy.say("G2", "unsaid"),
+        )
+    if "facts" not in goals and (answers.fact_change == "none" or corpus(case)[0] == 0):
         return _Finding("pass", "declared", "The task needs no outside facts.")
     return _Finding(
         "unknown",
         "declared",
         "Not measured: how much better it gets when the right passage is given.",
-        "Run the arm that gets the right passage, or say that no outside facts are needed.",
+        policy.say("G2", "not_measured"),
     )
 
 
@@ -240,25 +263,23 @@ def _not_one_off(case: Case, needs: Needs, policy: Policy) -> _Finding:
                 "fail",
                 "declared",
                 f"You said it runs once, but also {calls:,} calls a month.",
-                "One of the two answers must be wrong; if the job goes on, say so.",
+                policy.say("G3", "contradiction"),
             )
-        return _Finding(
-            "fail", "declared", "The job runs once.", "The same job comes again, or becomes a lasting service."
-        )
+        return _Finding("fail", "declared", "The job runs once.", policy.say("G3", "once"))
     if calls is None:
         return _Finding(
             "unknown",
             "declared",
             "Nobody said how many calls a month to expect.",
-            "Give a rough number of calls a month.",
+            policy.say("G3", "no_calls"),
         )
     text = f"{calls:,} calls a month, {calls * months:,} in {months} months."
     least = calls_needed(case, policy)
     if calls * months < least:
-        return _Finding("fail", "declared", text, f"At least {-(-least // months):,} calls a month.")
+        return _Finding("fail", "declared", text, policy.say("G3", "few_calls", calls=f"{-(-least // months):,}"))
     if recurrence is None:
         return _Finding(
-            "unknown", "declared", f"{text} Nobody said whether the job goes on.", "Say whether the job keeps running."
+            "unknown", "declared", f"{text} Nobody said whether the job goes on.", policy.say("G3", "unsaid")
         )
     return _Finding("pass", "declared", text)
 
@@ -275,30 +296,28 @@ def _held_out(case: Case, needs: Needs, policy: Policy) -> _Finding:
                 "fail",
                 "declared",
                 "No part of the data may be kept aside.",
-                f"Keep at least {floor:,} rows aside that no prompt and no training sees.",
+                policy.say("G4", "not_kept"),
             )
         return _Finding(
             "unknown",
             "declared",
             "No test rows are frozen yet.",
-            f"Upload data; at least {floor:,} rows are set aside and frozen.",
+            policy.say("G4", "not_frozen"),
         )
     faults = []
     if rows < floor:
-        faults.append(f"Add {floor - rows:,} test rows.")
+        faults.append(policy.say("G4", "few", missing=f"{floor - rows:,}"))
     if overlap:
-        faults.append(f"Remove the {overlap:,} test rows that also occur, or nearly, in the other parts.")
+        faults.append(policy.say("G4", "overlap", rows=f"{overlap:,}"))
     if checked is False:
-        faults.append("Have a person check the answer of every test row; made-up rows may train, never test.")
+        faults.append(policy.say("G4", "unchecked"))
     overlapping = "overlap not looked for" if overlap is None else f"{overlap:,} overlapping"
     text = f"{rows:,} test rows, {overlapping}, {_checked(checked)}."
     if faults:
         return _Finding("fail", "measured", text, " ".join(faults))
     if overlap is None or checked is None:
-        missing = ["run the overlap check"] * (overlap is None) + ["say that people checked the test answers"] * (
-            checked is None
-        )
-        return _Finding("unknown", "measured", text, f"To do: {' and '.join(missing)}.")
+        missing = ["overlap_unknown"] * (overlap is None) + ["checked_unknown"] * (checked is None)
+        return _Finding("unknown", "measured", text, " ".join(policy.say("G4", saying) for saying in missing))
     return _Finding("pass", "measured", text)
 
 
@@ -328,25 +347,25 @@ def _prompting_tried(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "fail",
             "measured",
             "No arm has been run here yet.",
-            f"Run these on your rows: {_listed(arms_needed(case, needs))}.",
+            policy.say("G5", "nothing", arms=_listed(arms_needed(case, needs))),
         )
     missing = [arm for arm in arms_needed(case, needs) if arm not in baseline.arms]
     text = f"{len(baseline.arms)} arms run, {'one round' if baseline.revised else 'no round'} of revised instructions."
     todo = []
     if missing:
-        todo.append(f"Run: {_listed(missing)}.")
+        todo.append(policy.say("G5", "missing", arms=_listed(missing)))
     if not baseline.revised:
-        todo.append("Read the failures, revise the instructions once, and run them again.")
+        todo.append(policy.say("G5", "revise"))
     if todo:
         return _Finding("fail", "measured", text, " ".join(todo))
     if baseline.error_rate is None:
-        return _Finding("unknown", "measured", f"{text} Failed calls were not counted.", "Count the failed calls.")
+        return _Finding("unknown", "measured", f"{text} Failed calls were not counted.", policy.say("G5", "uncounted"))
     if baseline.error_rate > policy.limit("error_rate"):
         return _Finding(
             "unknown",
             "measured",
             f"{text} {percent(baseline.error_rate)} of the calls failed.",
-            f"Repeat the failed calls until at most {percent(policy.limit('error_rate'))} fail.",
+            policy.say("G5", "errors"),
         )
     return _Finding("pass", "measured", text)
 
@@ -360,47 +379,50 @@ def _listed(arms: list[str]) -> str:
 
 def _short_of_target(case: Case, needs: Needs, policy: Policy) -> _Finding:
     baseline, target = case.measured.baseline, case.answers.target
+    if needs.without_model is not None and case.measured.arms is not None and target is not None:
+        found = f"No language model needed: {ARM_NAMES[needs.without_model]} reaches "
+        return _Finding(
+            "fail",
+            "measured",
+            f"{found}{score_text(case.measured.arms[needs.without_model])}; target {percent(target)}.",
+            policy.say("G6", "without_model"),
+        )
     if needs.baseline is None or baseline is None or target is None:
         return _Finding(
             "unknown",
             "measured",
             _why_no_standing(case, policy),
-            "Set the target, then run the arms; the best one is run once on the test rows.",
+            policy.say("G6", "not_measured"),
         )
     text = f"Best arm: {score_text(baseline)}; target {percent(target)}."
     if needs.baseline == "met":
-        change = "The target rises, or cost becomes the goal: then measure the small model you would train."
-        return _Finding("fail", "measured", f"{text} Prompting meets it.", change)
+        return _Finding("fail", "measured", f"{text} Prompting meets it.", policy.say("G6", "met"))
     if needs.baseline == "unclear":
         total = rows_to_settle(baseline, target, policy)
         more = (
-            "Add test rows"
+            policy.say("G6", "unclear")
             if total is None or not baseline.total
-            else f"Add about {total - baseline.total:,} test rows"
+            else policy.say("G6", "unclear_by", rows=f"{total - baseline.total:,}")
         )
-        return _Finding(
-            "fail", "measured", f"{text} The target lies inside what the score could really be.", f"{more} to know."
-        )
+        return _Finding("fail", "measured", f"{text} The target lies inside what the score could really be.", more)
     if needs.efficiency_path:
-        return _teacher(case, needs, text)
+        return _teacher(case, needs, policy, text)
     return _Finding("pass", "measured", f"{text} Prompting stays short of it.")
 
 
-def _teacher(case: Case, needs: Needs, text: str) -> _Finding:
+def _teacher(case: Case, needs: Needs, policy: Policy, text: str) -> _Finding:
     teacher = case.measured.teacher
     if needs.teacher is None or teacher is None:
         return _Finding(
             "unknown",
             "measured",
             f"{text} The large model (teacher) was not measured.",
-            "Run the large model, or what you use today, on the same test rows.",
+            policy.say("G6", "no_teacher"),
         )
     text = f"{text} Teacher: {score_text(teacher)}."
     if needs.teacher == "met":
         return _Finding("pass", "measured", text)
-    return _Finding(
-        "fail", "measured", text, "Find a teacher that meets the target; what no model reaches can't be distilled."
-    )
+    return _Finding("fail", "measured", text, policy.say("G6", "teacher_short"))
 
 
 def _why_no_standing(case: Case, policy: Policy) -> str:
@@ -426,23 +448,23 @@ def _target_first(case: Case, needs: Needs, policy: Policy) -> _Finding:
                 "fail",
                 "measured",
                 f"{text} Prompting was measured all the same.",
-                "Set both, then measure again; the change is logged and shown.",
+                policy.say("G7", "unset_after"),
             )
-        return _Finding("unknown", "declared", text, "Pick the metric and the number that is good enough.")
+        return _Finding("unknown", "declared", text, policy.say("G7", "unset"))
     text = f"{metric}, target {percent(target)}"
     if first is False:
         return _Finding(
             "fail",
             "measured",
             f"{text}, set after the results were known.",
-            "Measure on fresh test rows, with the target set before.",
+            policy.say("G7", "late"),
         )
     if first is None and ran:
         return _Finding(
             "unknown",
             "measured",
             f"{text}; not known whether before or after the results.",
-            "The app notes the time when it measures; measure here.",
+            policy.say("G7", "order_unknown"),
         )
     return _Finding("pass", "measured" if first else "declared", f"{text}, set before any result.")
 
@@ -464,7 +486,7 @@ def _labels_agree(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "fail",
             "measured",
             text,
-            "Merge labels that overlap, write down the tie-break, and relabel the contradicting rows.",
+            policy.say("G8", "contradictions"),
         )
     if kappa is not None:
         if kappa < policy.limit("kappa") - EPSILON:
@@ -472,7 +494,7 @@ def _labels_agree(case: Case, needs: Needs, policy: Policy) -> _Finding:
                 "fail",
                 "measured",
                 text,
-                "Merge labels that overlap, write down the tie-break, and have two people label 50 rows again.",
+                policy.say("G8", "kappa"),
             )
         return _Finding("pass", "measured", text)
     if said == "low":
@@ -480,10 +502,10 @@ def _labels_agree(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "fail",
             "declared",
             f"{text} You said that experts would disagree.",
-            "Have two people label the same 50 rows; if they agree, the measurement counts.",
+            policy.say("G8", "declared_low"),
         )
     if how == "declared" and said is None:
-        return _Finding("unknown", "declared", text, "Upload the data, or have two people label the same 50 rows.")
+        return _Finding("unknown", "declared", text, policy.say("G8", "nothing"))
     return _Finding("pass", how, text if parts else f"{text} You said that experts would mostly agree.")
 
 
@@ -493,21 +515,25 @@ def _labels_agree(case: Case, needs: Needs, policy: Policy) -> _Finding:
 def _failures_are_behaviour(case: Case, needs: Needs, policy: Policy) -> _Finding:
     causes, least = case.measured.failure_causes, policy.count("tagged_failures")
     if causes is None or causes.total < least:
-        return _too_few_tagged(case, needs, f"{causes.total if causes else 0:,} failures tagged.", least)
+        return _too_few_tagged(case, needs, policy, f"{causes.total if causes else 0:,} failures tagged.")
     shares = {name: getattr(causes, name) / causes.total for name in CAUSES}
     named = ", ".join(f"{_CAUSE_NAMES[name]} {share * 100:.0f} %" for name, share in shares.items())
     text = f"{causes.total:,} failures tagged: {named}."
-    todo = [change for cause, change in _FIRST.items() if shares[cause] > policy.limit(f"{cause}_share") + EPSILON]
+    todo = [
+        policy.say("G9", cause)
+        for cause in ("facts", "instructions", "reference")
+        if shares[cause] > policy.limit(f"{cause}_share") + EPSILON
+    ]
     if shares["behaviour"] < policy.limit("behaviour_share") - EPSILON:
-        todo.append("Training helps once at least half of the failures are wrong form, tone or label.")
+        todo.append(policy.say("G9", "behaviour"))
     if todo:
         return _Finding("fail", "measured", text, " ".join(todo))
     if not case.answers.goals:
         return _Finding(
-            "unknown", "measured", f"{text} Nobody said yet what should get better.", "Say what should get better."
+            "unknown", "measured", f"{text} Nobody said yet what should get better.", policy.say("G9", "no_goal")
         )
     if not needs.efficiency and not needs.behaviour:
-        return _no_trainable_goal(text)
+        return _no_trainable_goal(text, policy)
     return _Finding("pass", "measured", text)
 
 
@@ -517,48 +543,41 @@ _CAUSE_NAMES = {
     "instructions": "unclear instructions",
     "reference": "wrong reference",
 }
-_FIRST = {
-    "facts": "Supply the missing facts first.",
-    "instructions": "Rewrite the instructions first.",
-    "reference": "Repair the wrong reference answers first.",
-}
 
 
-def _too_few_tagged(case: Case, needs: Needs, text: str, least: int) -> _Finding:
+def _too_few_tagged(case: Case, needs: Needs, policy: Policy, text: str) -> _Finding:
     if needs.baseline == "met":
         return _Finding(
             "not_applicable",
             "measured",
             "Prompting meets the target, so there are few failures to explain.",
-            "Nothing while the target is met.",
+            policy.say("G9", "met"),
         )
     if not case.answers.goals:
         return _Finding(
             "unknown",
             "declared",
             f"{text} Nobody said yet what should get better.",
-            f"Say what should get better, then tag {least} failures.",
+            policy.say("G9", "no_goal_untagged"),
         )
     if not needs.efficiency and not needs.behaviour:
-        return _no_trainable_goal(text)
+        return _no_trainable_goal(text, policy)
     if needs.efficiency_path:
         return _Finding(
             "not_applicable",
             "measured",
             "The aim is to copy what a large model can already do.",
-            "Nothing on this path.",
+            policy.say("G9", "copying"),
         )
-    return _Finding(
-        "unknown", "measured", text, f"Read {least} failures of the best arm and say for each what is wrong."
-    )
+    return _Finding("unknown", "measured", text, policy.say("G9", "few"))
 
 
-def _no_trainable_goal(text: str) -> _Finding:
+def _no_trainable_goal(text: str, policy: Policy) -> _Finding:
     return _Finding(
         "fail",
         "declared",
         f"{text} None of the goals is something that examples teach.",
-        "A goal like a fixed shape, a style or labels is added, because the failures call for it.",
+        policy.say("G9", "untrainable"),
     )
 
 
@@ -574,13 +593,13 @@ def _rights(case: Case, needs: Needs, policy: Policy) -> _Finding:
                 "fail",
                 "declared",
                 "These rows may not be used for training, you said.",
-                "Get the right to train on them, or use rows that you may.",
+                policy.say("G10", "forbidden"),
             )
     return _Finding(
         "unknown",
         "declared",
         "Nobody said whether the rows may be used for training.",
-        "Ask whoever owns the data, and answer the question.",
+        policy.say("G10", "unsaid"),
     )
 
 
@@ -591,12 +610,10 @@ def _owned(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "unknown",
             "declared",
             "Nobody said who would own the model.",
-            "Name the person or team that re-tests and re-trains. Two minutes.",
+            policy.say("G11", "unsaid"),
         )
     if owner == NOBODY:
-        return _Finding(
-            "fail", "declared", "Nobody is named to re-test and re-train.", "Name a person or a team. Two minutes."
-        )
+        return _Finding("fail", "declared", "Nobody is named to re-test and re-train.", policy.say("G11", "nobody"))
     return _Finding("pass", "declared", f"{owner} re-tests and re-trains.")
 
 
@@ -610,134 +627,64 @@ def _worth_it(case: Case, needs: Needs, policy: Policy) -> _Finding:
             "not_applicable",
             "measured" if cost else "declared",
             f"{shown}; this binds only when cost is the main goal.",
-            "Nothing while cost is not the main goal.",
+            policy.say("G12", "not_the_goal"),
         )
     if cost == "fail":
         return _Finding(
             "fail",
             "measured",
             "The computed saving is smaller than what the model costs.",
-            "More calls a month, a dearer model to replace, or a cheaper one to serve.",
+            policy.say("G12", "fail"),
         )
     return _Finding(
         "unknown",
         "declared",
         "Cost or speed is the main goal, and no cost case was computed.",
-        "Give prices and token counts; the saving is computed from them.",
+        policy.say("G12", "nothing"),
     )
 
 
 # ------------------------------------------------------------------ the other two lines
 
-Line = Callable[[Case, Needs, Policy], str]
+Line = Callable[[str, Case, Needs, Policy], str]
 
 
-def _says(text: str) -> Line:
-    return lambda _case, _needs, _policy: text
+def _condition(gate: str, case: Case, needs: Needs, policy: Policy) -> str:
+    return policy.say(gate, "needed")
 
 
-_GATES: dict[str, tuple[str, Callable[[Case, Needs, Policy], _Finding], Line]] = {
-    "G1": (
-        "Enough usable examples",
-        _enough_examples,
-        lambda _case, _needs, policy: (
-            f"{policy.count('usable_examples'):,} usable examples besides the test rows, counted in the uploaded file."
-        ),
-    ),
-    "G2": (
-        "The goal is not to add knowledge",
-        _not_knowledge,
-        lambda _case, _needs, policy: (
-            f"The main goal is not to know facts, and the right passage lifts the score by less than "
-            f"{policy.limit('oracle_gain') * 100:.0f} points or every training row carries looked-up text."
-        ),
-    ),
-    "G3": (
-        "Not a one-off",
-        _not_one_off,
-        lambda case, _needs, policy: (
-            f"A job that goes on, with at least {calls_needed(case, policy):,} calls "
-            f"in the next {policy.count('months_ahead')} months."
-        ),
-    ),
-    "G4": (
-        "Held-out test set",
-        _held_out,
-        lambda _case, _needs, policy: (
-            f"At least {policy.count('test_rows'):,} test rows, frozen, none of them in the other parts, "
-            "every answer checked by a person."
-        ),
-    ),
-    "G5": (
-        "Prompting tried first",
-        _prompting_tried,
-        lambda case, needs, policy: (
-            f"Run here: {_listed(arms_needed(case, needs))}; one revision of the instructions; "
-            f"at most {percent(policy.limit('error_rate'))} failed calls."
-        ),
-    ),
-    "G6": (
-        "Prompting is short of the target",
-        _short_of_target,
-        lambda _case, needs, _policy: (
-            "The small model with its best prompt stays below the target, interval and all, and the large one meets it."
-            if needs.efficiency_path
-            else "The best arm stays below the target, and so does its whole 95 % interval."
-        ),
-    ),
-    "G7": ("Metric and target set first", _target_first, _says("A metric and a number, set before the first result.")),
-    "G8": (
-        "The labels agree",
-        _labels_agree,
-        lambda _case, _needs, policy: (
-            f"At most {percent(policy.limit('contradiction_rate'))} contradicting rows, and kappa of at least "
-            f"{policy.limit('kappa'):g} where two people labelled the same rows."
-        ),
-    ),
-    "G9": (
-        "The failures are behaviour",
-        _failures_are_behaviour,
-        lambda _case, _needs, policy: (
-            f"{policy.count('tagged_failures')} tagged failures: "
-            f"at least {policy.limit('behaviour_share') * 100:.0f} % wrong form or label, "
-            f"at most {policy.limit('facts_share') * 100:.0f} % missing facts, "
-            f"{policy.limit('instructions_share') * 100:.0f} % unclear instructions, "
-            f"{policy.limit('reference_share') * 100:.0f} % wrong references."
-        ),
-    ),
-    "G10": ("Rights and privacy", _rights, _says("The right to train on these rows.")),
-    "G11": (
-        "Somebody owns it",
-        _owned,
-        _says("A named person or team that re-tests when the base model or the rules change."),
-    ),
-    "G12": (
-        "Worth it",
-        _worth_it,
-        _says("A computed saving larger than hosting and upkeep, when cost or speed is the main goal."),
-    ),
-}
+def _calls(gate: str, case: Case, needs: Needs, policy: Policy) -> str:
+    return policy.say(gate, "needed", calls=f"{calls_needed(case, policy):,}")
 
-_MEANWHILE = {
-    "G1": "Collect examples of the inputs that fail most.",
-    "G2": "Give the model the text it needs with each question.",
-    "G3": "Use the best prompt, in the cheaper batch mode if nobody waits for the answer.",
-    "G4": "Read results as hints; nothing proved on few rows holds.",
-    "G5": "Running the arms costs minutes and no training; do it next.",
-    "G6": "Use the best arm as it is.",
-    "G7": "Agree on the number with whoever pays for a wrong answer.",
-    "G8": "Write down how to decide the hard cases.",
-    "G9": "Read failures; twenty minutes of reading settle more than another run.",
-    "G10": "Work on rows that you may use, or stay with prompting.",
-    "G11": "Prompting needs no owner of a model.",
-    "G12": "Shorten the prompt, cache it, use batch mode or a smaller model.",
+
+def _arms(gate: str, case: Case, needs: Needs, policy: Policy) -> str:
+    return policy.say(gate, "needed", arms=_listed(arms_needed(case, needs)))
+
+
+def _below(gate: str, case: Case, needs: Needs, policy: Policy) -> str:
+    return policy.say(gate, "needed_cheaper" if needs.efficiency_path else "needed")
+
+
+_GATES: dict[str, tuple[Callable[[Case, Needs, Policy], _Finding], Line]] = {
+    "G1": (_enough_examples, _condition),
+    "G2": (_not_knowledge, _condition),
+    "G3": (_not_one_off, _calls),
+    "G4": (_held_out, _condition),
+    "G5": (_prompting_tried, _arms),
+    "G6": (_short_of_target, _below),
+    "G7": (_target_first, _condition),
+    "G8": (_labels_agree, _condition),
+    "G9": (_failures_are_behaviour, _condition),
+    "G10": (_rights, _condition),
+    "G11": (_owned, _condition),
+    "G12": (_worth_it, _condition),
 }
 
 
-def _meanwhile(gate: str, finding: _Finding, case: Case, needs: Needs) -> str:
+def _meanwhile(gate: str, finding: _Finding, case: Case, policy: Policy) -> str:
     if finding.state in ("pass", "not_applicable"):
         return "Nothing to do here."
-    baseline = case.measured.baseline
+    said, baseline = policy.gates[gate].meanwhile, case.measured.baseline
     if baseline is not None and baseline.there and baseline.best_arm and gate not in ("G5", "G7"):
-        return f"{_MEANWHILE[gate]} Best so far: {ARM_NAMES[baseline.best_arm]}, {percent(interval(baseline)[0])}."
-    return _MEANWHILE[gate]
+        return f"{said} Best so far: {ARM_NAMES[baseline.best_arm]}, {percent(interval(baseline)[0])}."
+    return said

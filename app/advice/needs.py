@@ -16,6 +16,10 @@ The words of the policy, read precisely:
   its best prompt, and the teacher is the large model or the present pipeline.
 - *Standing*: SHORT, MET or UNCLEAR as G6 says. It is unknown without a result, without a target, and where more
   calls failed than the threshold allows or nobody counted the failed ones.
+- *Facts unsaid*: the rows look as if answering takes facts that aren't in the input, nobody named facts as a goal, and
+  neither the arm that gets the right passage nor enough tagged failures have settled it.
+- *Without a model*: an arm that asks no language model (a rule, a small classifier) and meets the target. A language
+  model that reaches it too has nothing to add, and training one even less.
 """
 
 from dataclasses import dataclass
@@ -29,6 +33,7 @@ Standing = Literal["met", "short", "unclear"]
 
 BEHAVIOURS = ("format", "style", "terms", "classify", "extract", "tools")
 CAUSES = ("facts", "instructions", "reference", "behaviour")  # on a tie the first counts
+NO_MODEL = ("trivial", "small_classifier")  # arms that ask no language model
 EPSILON = 1e-9  # 0.8 - 0.7 is not quite 0.1
 
 
@@ -42,6 +47,8 @@ class Needs:
     efficiency_path: bool
     baseline: Standing | None
     teacher: Standing | None
+    facts_unsaid: bool
+    without_model: str | None
 
 
 def needs(case: Case, policy: Policy) -> Needs:
@@ -71,7 +78,25 @@ def needs(case: Case, policy: Policy) -> Needs:
         ),
         baseline=standing(baseline, answers.target, policy) if trusted else None,
         teacher=teacher,
+        facts_unsaid=_facts_unsaid(case, cause),
+        without_model=_without_model(case, policy),
     )
+
+
+def _facts_unsaid(case: Case, cause: str | None) -> bool:
+    signals = case.measured.signals
+    if signals is None or signals.knowledge != "likely" or "facts" in (case.answers.goals or ()):
+        return False
+    return case.measured.oracle_gain is None and cause is None
+
+
+def _without_model(case: Case, policy: Policy) -> str | None:
+    """The one with the highest score, if one meets the target."""
+    arms = case.measured.arms
+    if not arms:
+        return None
+    met = [arm for arm in NO_MODEL if standing(arms.get(arm), case.answers.target, policy) == "met"]
+    return max(met, key=lambda arm: interval(arms[arm])[0], default=None)
 
 
 def _cause(case: Case, policy: Policy) -> str | None:

@@ -1,16 +1,130 @@
-"""The policy: every weight and every threshold, each with its reason and its source.
+"""The policy as values: `policy.toml`, read once, checked from end to end, and looked up by name.
 
-Read top to bottom, this file is what a reviewer argues about. Weights rank and explain; thresholds are what the gates
-in `gates.py` hold values against. A change here changes `Policy.sha256`, and every piece of advice carries it.
+The file is what people argue about; nothing in here is a number or a reason. `POLICY` is the built-in policy. A team's
+own one is the built-in with other numbers (`Policy.with_numbers`): texts, reasons and sources stay, thresholds move
+between their bounds, and a weight may change its size but not its direction, because the direction is what its sources
+speak for.
 
-Marks in a source: [V] read in the primary text, [S] read in a secondary one, [J] our judgement, which no source fixes.
-All weights are [J] in size; the source speaks for their direction.
+What can be wrong with the file is said all at once, a sentence for each fault, when the module is imported: a policy
+that can't be trusted must not get as far as the first page.
 """
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from app.advice.questions import ASKED, FACTORS
+
+T = TypeVar("T")
+
+FILE = Path(__file__).with_name("policy.toml")
+LARGEST_POINTS = 3
+MARKS = {
+    "V": "read in the source itself",
+    "S": "read in a text that reports it",
+    "M": "from memory, not checked",
+    "J": "our own judgement",
+}
+UNITS = ("rows", "calls", "months", "tokens", "failures", "times", "share", "points", "kappa")
+KNOWN = ("declared", "measured", "declared, then measured")
+APPROACHES = ("prompt", "rag", "fine_tune")
+
+# The rows of factors whose answers are computed from a number or a measurement, so that no question lists them.
+COMPUTED = {
+    "F05": ("none", "fits", "large", "huge"),
+    "F07": ("under 50", "50-299", "300-999", "1000-4999", "5000 and more"),
+    "F11": ("under 10k", "10k-100k", "100k-1M", "over 1M"),
+    "F13": ("facts", "behaviour", "instructions", "reference"),
+    "F14": ("set", "metric only"),
+    "F17": ("pass", "fail", "not_goal"),
+    "F19": ("named", "nobody"),
+    "F21": ("heavy", "fine"),
+}
+UNKNOWN = "unknown"
+RULES = ("1", "2", "3", "4", "5", "6")  # of verdict.py, in its order
+
+# What gates.py says by name, and the numbers it fills in beside the thresholds. `needed` is a name as well.
+SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
+    "G1": {"needed": (), "short": ("missing",), "unfinished": ("missing",), "declared": ("missing",), "nothing": ()},
+    "G2": dict.fromkeys(
+        ("needed", "daily", "main_goal", "no_goal", "no_main_goal", "gap", "causes", "unsaid", "not_measured"), ()
+    ),
+    "G3": {
+        "needed": ("calls",),
+        "contradiction": (),
+        "once": (),
+        "no_calls": (),
+        "few_calls": ("calls",),
+        "unsaid": (),
+    },
+    "G4": {
+        "needed": (),
+        "not_kept": (),
+        "not_frozen": (),
+        "few": ("missing",),
+        "overlap": ("rows",),
+        "unchecked": (),
+        "overlap_unknown": (),
+        "checked_unknown": (),
+    },
+    "G5": {
+        "needed": ("arms",),
+        "nothing": ("arms",),
+        "missing": ("arms",),
+        "revise": (),
+        "uncounted": (),
+        "errors": (),
+    },
+    "G6": {
+        "needed": (),
+        "needed_cheaper": (),
+        "not_measured": (),
+        "met": (),
+        "without_model": (),
+        "unclear": (),
+        "unclear_by": ("rows",),
+        "no_teacher": (),
+        "teacher_short": (),
+    },
+    "G7": dict.fromkeys(("needed", "unset", "unset_after", "late", "order_unknown"), ()),
+    "G8": dict.fromkeys(("needed", "contradictions", "kappa", "declared_low", "nothing"), ()),
+    "G9": dict.fromkeys(
+        (
+            "needed",
+            "facts",
+            "instructions",
+            "reference",
+            "behaviour",
+            "no_goal",
+            "no_goal_untagged",
+            "met",
+            "copying",
+            "few",
+            "untrainable",
+        ),
+        (),
+    ),
+    "G10": dict.fromkeys(("needed", "forbidden", "unsaid"), ()),
+    "G11": dict.fromkeys(("needed", "unsaid", "nobody"), ()),
+    "G12": dict.fromkeys(("needed", "not_the_goal", "fail", "nothing"), ()),
+}
+
+
+class FaultyPolicy(Exception):
+    """The policy can't be used; `faults` holds a sentence for each thing that is wrong with it."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(" ".join(faults))
+        self.faults = tuple(faults)
+
+
+# ------------------------------------------------------------------ values
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +138,24 @@ class Points:
     def __add__(self, other: "Points") -> "Points":
         return Points(self.prompt + other.prompt, self.rag + other.rag, self.fine_tune + other.fine_tune)
 
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.prompt, self.rag, self.fine_tune))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a rule comes from. `mark` is a key of `MARKS`; an empty `link` means that no address is sure."""
+
+    key: str
+    title: str
+    year: int
+    mark: str
+    link: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.title} [J]" if self.mark == "J" else f"{self.title} ({self.year}) [{self.mark}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Weight:
@@ -34,25 +166,95 @@ class Weight:
     points: Points
     because: str
     source: str
+    sources: tuple[Source, ...] = ()
+    label: str = ""
+
+    @property
+    def bounds(self) -> tuple[tuple[int, int], ...]:
+        """The least and the most for each approach: the direction stays, and where there is none, one point is room."""
+        return tuple(
+            (0, LARGEST_POINTS) if points > 0 else (-LARGEST_POINTS, 0) if points < 0 else (-1, 1)
+            for points in self.points
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A number that a gate or a band is held against."""
+    """A number that a gate or a band is held against, `low` and `high` included. `unit` is one of `UNITS`."""
 
     name: str
     value: float
     because: str
     source: str
+    sources: tuple[Source, ...] = ()
+    title: str = ""
+    unit: str = "times"
+    low: float = 0
+    high: float = 0
+
+    @property
+    def text(self) -> str:
+        """The value as a sentence has it: 1,000; 5 %; 10 (points); 0.6."""
+        return shown(self.value, self.unit)
+
+    @property
+    def whole(self) -> bool:
+        return self.unit not in ("share", "points", "kappa")
 
 
-@dataclass(frozen=True)
+def shown(value: float, unit: str) -> str:
+    if unit == "kappa":
+        return f"{value:g}"
+    if unit in ("share", "points"):
+        return f"{value * 100:g}" + (" %" if unit == "share" else "")
+    return f"{value:,.0f}"
+
+
+@dataclass(frozen=True, slots=True)
+class GateRule:
+    """A gate in words: its condition (`needed` among the sayings), its reason, and what to do while it is shut."""
+
+    id: str
+    title: str
+    founding: bool
+    why: str
+    meanwhile: str
+    sayings: Mapping[str, str]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What is asked or measured. `known` says which of the two."""
+
+    id: str
+    title: str
+    known: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """One of the ordered rules of the verdict, in words; `id` is its place."""
+
+    id: str
+    when: str
+    then: str
+    because: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Policy:
-    """One version of the rule set."""
+    """One version of the rule set. Two are the same if their `sha256` is."""
 
     version: str
     weights: tuple[Weight, ...]
     thresholds: tuple[Threshold, ...]
+    gates: Mapping[str, GateRule]
+    verdict: Mapping[str, Ordered]
+    factors: Mapping[str, Factor]
+    sources: Mapping[str, Source]
 
     @cached_property
     def sha256(self) -> str:
@@ -60,14 +262,31 @@ class Policy:
         text = json.dumps(
             {
                 "version": self.version,
-                "weights": [asdict(weight) for weight in self.weights],
-                "thresholds": [asdict(threshold) for threshold in self.thresholds],
+                "weights": [
+                    [one.factor, one.answer, list(one.points), one.label, one.because, _keys(one.sources)]
+                    for one in self.weights
+                ],
+                "thresholds": [
+                    [one.name, one.value, one.unit, one.title, one.because, _keys(one.sources)]
+                    for one in self.thresholds
+                ],
+                "gates": [
+                    [one.id, one.title, one.founding, one.why, one.meanwhile, dict(one.sayings), _keys(one.sources)]
+                    for one in self.gates.values()
+                ],
+                "verdict": [
+                    [one.id, one.when, one.then, one.because, _keys(one.sources)] for one in self.verdict.values()
+                ],
+                "factors": [[one.id, one.title, one.known, one.why] for one in self.factors.values()],
+                "sources": [[one.key, one.title, one.year, one.mark, one.link] for one in self.sources.values()],
             },
             sort_keys=True,
             separators=(",", ":"),
             ensure_ascii=False,
         )
         return hashlib.sha256(text.encode()).hexdigest()
+
+    # ---------------------------------------------------- numbers
 
     @cached_property
     def _limits(self) -> dict[str, float]:
@@ -87,422 +306,381 @@ class Policy:
         """The row for this answer; `unknown` is worth nothing unless the table has a row for it (F08 has)."""
         return self._weights.get((factor, answer)) or Weight(factor, answer, Points(), UNKNOWN_BECAUSE, JUDGED)
 
+    def answers(self, factor: str) -> tuple[Weight, ...]:
+        """Every row of one factor, in the order of the file."""
+        return tuple(weight for weight in self.weights if weight.factor == factor)
+
+    def numbers(self) -> dict[str, Any]:
+        """Every number by name, as JSON: what a published policy keeps."""
+        return {
+            "thresholds": {threshold.name: threshold.value for threshold in self.thresholds},
+            "weights": {f"{weight.factor}.{weight.answer}": list(weight.points) for weight in self.weights},
+        }
+
+    def with_numbers(self, version: str, numbers: Mapping[str, Any]) -> "Policy":
+        """The same rules with other numbers; a name that isn't given keeps its number here.
+
+        Raises:
+            FaultyPolicy: a number is out of bounds, numbers contradict each other, or a name isn't known.
+        """
+        if faults := list(self.faults_of(numbers)):
+            raise FaultyPolicy([sentence for _, sentence in faults])
+        limits, points = numbers.get("thresholds", {}), numbers.get("weights", {})
+        return replace(
+            self,
+            version=version,
+            thresholds=tuple(replace(one, value=limits.get(one.name, one.value)) for one in self.thresholds),
+            weights=tuple(
+                replace(one, points=Points(*points[name])) if (name := f"{one.factor}.{one.answer}") in points else one
+                for one in self.weights
+            ),
+        )
+
+    def faults_of(self, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What is wrong with other numbers for this policy: the name (`kappa`, `F01.facts`) and a sentence."""
+        limits, points = numbers.get("thresholds", {}), numbers.get("weights", {})
+        known = {threshold.name: threshold for threshold in self.thresholds}
+        rows = {f"{weight.factor}.{weight.answer}": weight for weight in self.weights}
+        for name in numbers.keys() - {"thresholds", "weights"}:
+            yield name, f'A policy has thresholds and weights, and no "{name}".'
+        for name, value in limits.items():
+            if name not in known:
+                yield name, f'There is no threshold "{name}".'
+            elif sentence := _out_of_bounds(known[name], value):
+                yield name, sentence
+        for name, given in points.items():
+            if name not in rows:
+                yield name, f'There is no answer "{name}" to weigh.'
+            elif sentence := _misweighed(rows[name], given):
+                yield name, sentence
+        now = {
+            name: one.value if _out_of_bounds(one, value := limits.get(name, one.value)) else value
+            for name, one in known.items()
+        }
+        yield from _contradictions(now)
+
+    # ---------------------------------------------------- words
+
+    @cached_property
+    def _said(self) -> dict[tuple[str, str], str]:
+        """Every saying with this policy's thresholds filled in; what the gate fills in stays in braces."""
+        texts = _Kept({threshold.name: threshold.text for threshold in self.thresholds})
+        return {
+            (gate.id, name): saying.format_map(texts)
+            for gate in self.gates.values()
+            for name, saying in gate.sayings.items()
+        }
+
+    def say(self, gate: str, name: str, **numbers: object) -> str:
+        """One of a gate's sentences, with the gate's own numbers filled in."""
+        saying = self._said[gate, name]
+        return saying.format_map(numbers) if numbers else saying
+
+
+class _Kept(dict[str, str]):
+    """Leaves a name that it doesn't know in its braces."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+def _keys(sources: Sequence[Source]) -> list[str]:
+    return [source.key for source in sources]
+
 
 JUDGED = "Our judgement [J]"
 UNKNOWN_BECAUSE = "Not known yet, so it counts for nothing; an answer would make the advice surer."
 
 
-def _w(factor: str, answer: str, points: tuple[int, int, int], because: str, source: str) -> Weight:
-    return Weight(factor, answer, Points(*points), because, source)
+# ------------------------------------------------------------------ bounds
 
 
-THRESHOLDS = (
-    Threshold(
-        "usable_examples",
-        1000,
-        "With fewer different examples a tuned model tends to memorise them. Our floor, not a law.",
-        "Founding text; LIMA 2305.11206 [S]; OpenAI, Optimizing LLM accuracy [V]",
-    ),
-    Threshold(
-        "test_rows",
-        200,
-        "Below it a result can't tell 80 % from 87 %.",
-        "Connor 1987 sample-size formula [V]",
-    ),
-    Threshold(
-        "target_grace",
-        0.02,
-        "A score at the target whose interval reaches 2 points below still counts as meeting it.",
-        JUDGED,
-    ),
-    Threshold(
-        "error_rate",
-        0.02,
-        "With more failed calls than this, a low score may be the connection's fault and not the prompt's.",
-        JUDGED,
-    ),
-    Threshold(
-        "calls_per_example",
-        10,
-        "A tuned model has to be used ten times for each example it took to make it worth keeping.",
-        JUDGED,
-    ),
-    Threshold("months_ahead", 6, "How far ahead a volume can be said with any confidence.", JUDGED),
-    Threshold(
-        "oracle_gain",
-        0.10,
-        "If the right passage lifts the score this much, the model lacks information, not manners.",
-        "OpenAI, Optimizing LLM accuracy [V]; size of the gap [J]",
-    ),
-    Threshold(
-        "contradiction_rate",
-        0.05,
-        "More rows than this that disagree with their twins teach the model to guess.",
-        "Label-error studies 2410.18889 [V]; cut-off [J]",
-    ),
-    Threshold("kappa", 0.6, "Agreement beyond chance that is usually called substantial.", "Convention; [J]"),
-    Threshold("kappa_high", 0.8, "Agreement beyond chance that is usually called near-perfect.", "Convention; [J]"),
-    Threshold("tagged_failures", 30, "Fewer than this and the shares are noise.", JUDGED),
-    Threshold("behaviour_share", 0.50, "At least half of the failures must be what training can change.", JUDGED),
-    Threshold("facts_share", 0.25, "More missing facts than this call for documents first.", JUDGED),
-    Threshold(
-        "instructions_share", 0.25, "More unclear instructions than this call for a better prompt first.", JUDGED
-    ),
-    Threshold("reference_share", 0.10, "More wrong reference answers than this call for label repair first.", JUDGED),
-    Threshold("short_gap", 0.10, "From here on, prompting is far from its target.", JUDGED),
-    Threshold(
-        "context_window",
-        200_000,
-        "Reference text up to about this many tokens (500 pages) can simply be put in front of the model.",
-        "Anthropic, contextual retrieval [S]",
-    ),
-    Threshold("corpus_large", 3_000_000, "'A few million' tokens end here.", JUDGED),
-    Threshold(
-        "prompt_tokens",
-        4000,
-        "A longer prompt on every call is what training can take away.",
-        "Azure, when to use fine-tuning [V]; MSICL 2404.11018 [V]; size [J]",
-    ),
-)
+def _out_of_bounds(threshold: Threshold, value: object) -> str:
+    """Why this value can't be the threshold's; empty if it can."""
+    name, unit = threshold.title, threshold.unit
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN alone
+        return f"{name} has to be a number."
+    if threshold.whole and value != int(value):
+        return f"{name} has to be a whole number."
+    if not threshold.low <= value <= threshold.high:
+        return f"{name} has to be between {shown(threshold.low, unit)} and {shown(threshold.high, unit)}."
+    return ""
 
-_OVA = "OVA 2312.05934 [V]; fine-tuning for new facts 2411.05059 [V]"
-_STYLE = "OpenAI, Azure, Google and Meta tuning guides [V]"
-_SIZES = "OpenAI, Azure, Google, Together, Predibase size advice [V]; LIMA [S]; [J]"
-_AWS = "AWS Prescriptive Guidance, RAG and fine-tuning [V]"
-_FIRST = "OpenAI and Anthropic: evals and prompt first [V]; Azure readiness list [V]"
-_WHY = "OpenAI, Optimizing LLM accuracy [V]; Huyen, AI Engineering ch. 7 [S]"
-_COST = "Azure, fine-tuning considerations [V]; Distil Labs 2026 [V, vendor]"
 
-WEIGHTS = (
-    # F01 what should get better
-    _w("F01", "facts", (0, 3, -3), "Looking things up teaches facts; training mostly makes a model sound surer.", _OVA),
-    _w(
-        "F01",
-        "format",
-        (1, -1, 2),
-        "A fixed shape is behaviour: a prompt often gets it, training gets it for good.",
-        _STYLE,
-    ),
-    _w("F01", "style", (1, -1, 2), "Tone and voice are behaviour, which examples teach better than rules.", _STYLE),
-    _w(
-        "F01",
-        "terms",
-        (0, 1, 2),
-        "House vocabulary can be learnt; a glossary in the prompt is the cheap first try.",
-        _STYLE,
-    ),
-    _w("F01", "classify", (1, 0, 2), "Sorting into categories improves with labelled examples.", "BUC 2406.08660 [V]"),
-    _w(
-        "F01",
-        "extract",
-        (1, 0, 1),
-        "Pulling out fields gains from many examples, in the prompt or in training.",
-        "SambaNova many-shot guide [V, vendor]",
-    ),
-    _w(
-        "F01",
-        "tools",
-        (1, 0, 2),
-        "An own query language or tool set is syntax, which training can hold instead of the prompt.",
-        "Azure, when to use fine-tuning [V]; Distil Labs [V, vendor]",
-    ),
-    _w("F01", "reasoning", (2, 0, -1), "Try a stronger model first: small training sets seldom add reasoning.", JUDGED),
-    _w(
-        "F01",
-        "efficiency",
-        (0, -1, 3),
-        "A small trained model can stand in for a large prompted one.",
-        "DSS 2305.02301 [V]; Distil Labs [V, vendor]",
-    ),
-    _w(
-        "F01",
-        "safety",
-        (1, 0, 0),
-        "Guard outside the model: training tends to weaken its guardrails.",
-        "QI 2310.03693 [V]",
-    ),
-    _w(
-        "F01",
-        "general",
-        (2, 0, -2),
-        "Nothing specific to teach; plain instructions are often enough.",
-        "OpenAI, Optimizing LLM accuracy [V]",
-    ),
-    # F02 freshness
-    _w(
-        "F02",
-        "daily",
-        (0, 3, -3),
-        "Facts that change daily can't be kept in weights; an index takes a new document in minutes.",
-        _AWS,
-    ),
-    _w("F02", "weekly", (0, 2, -2), "Facts that change weekly outrun any training rhythm.", _AWS),
-    _w("F02", "monthly", (0, 2, -2), "Facts that change monthly would need a new training each time.", _AWS),
-    _w("F02", "yearly", (0, 1, 0), "Facts that change yearly are still easier to replace in an index.", _AWS),
-    _w(
-        "F02",
-        "none",
-        (0, -1, 1),
-        "No outside facts are needed, so there is nothing to look up.",
-        "Azure Foundry fine-tuning overview [V]",
-    ),
-    # F03 sources
-    _w("F03", "must", (0, 3, -2), "Only looked-up passages can be cited; a trained model names no source.", _AWS),
-    _w("F03", "nice", (0, 1, 0), "Looked-up passages can be cited.", _AWS),
-    _w("F03", "no", (0, 0, 0), "No citation is needed.", _AWS),
-    # F04 rights and erasure
-    _w(
-        "F04",
-        "yes",
-        (0, 3, -3),
-        "What is in the weights can be neither filtered per person nor erased; an index can.",
-        "Erasure notes citing EDPB Opinion 28/2024 [S]",
-    ),
-    _w(
-        "F04",
-        "some",
-        (0, 1, -1),
-        "A part of it must stay filterable or erasable.",
-        "Erasure notes citing EDPB Opinion 28/2024 [S]",
-    ),
-    _w("F04", "no", (0, 0, 0), "Everybody may see everything.", JUDGED),
-    # F05 reference material
-    _w("F05", "none", (0, -2, 0), "There is no reference text to look anything up in.", JUDGED),
-    _w(
-        "F05",
-        "fits",
-        (2, 0, 0),
-        "All of the reference text fits in front of the model.",
-        "Anthropic, contextual retrieval [S]; SELF-ROUTE 2407.16833 [V]",
-    ),
-    _w(
-        "F05",
-        "large",
-        (0, 2, 0),
-        "Too much text for one prompt, a good size for an index.",
-        "SELF-ROUTE 2407.16833 [V]",
-    ),
-    _w("F05", "huge", (-2, 3, 0), "Far too much text for a prompt.", "SELF-ROUTE 2407.16833 [V]"),
-    # F06 long tail
-    _w("F06", "rare", (0, 2, -2), "Rare facts are where looking up beats training by most.", "SOU 2403.01432 [V]"),
-    _w("F06", "mixed", (0, 1, -1), "Some of the questions are about rare things.", "SOU 2403.01432 [V]"),
-    _w("F06", "common", (0, 0, 0), "The questions are about well-known things.", "SOU 2403.01432 [V]"),
-    # F07 usable examples
-    _w("F07", "under 50", (2, 0, -3), "That many examples fit in a prompt and are too few to train on.", _SIZES),
-    _w("F07", "50-299", (1, 0, -2), "Enough to choose good examples for a prompt from, too few to train on.", _SIZES),
-    _w("F07", "300-999", (0, 0, -1), "A pilot's worth: measure how the score grows, do not train for use.", _SIZES),
-    _w("F07", "1000-4999", (0, 0, 2), "Enough different examples to learn a behaviour.", _SIZES),
-    _w("F07", "5000 and more", (0, 0, 3), "Plenty of different examples.", _SIZES),
-    # F08 agreement
-    _w("F08", "high", (0, 0, 1), "The labels agree, so there is one behaviour to learn.", "OpenAI tuning guide [V]"),
-    _w("F08", "medium", (0, 0, 0), "The labels agree well enough.", "OpenAI tuning guide [V]"),
-    _w(
-        "F08",
-        "low",
-        (0, 0, -3),
-        "A model doesn't beat the people who wrote its data, and these disagree.",
-        "OpenAI tuning guide [V]; label noise 2604.12469 [S]",
-    ),
-    _w(
-        "F08",
-        "unknown",
-        (0, 0, -1),
-        "Nobody has looked whether the labels agree; that is a risk of its own.",
-        "OpenAI tuning guide [V]",
-    ),
-    # F09 coverage
-    _w("F09", "broad", (0, 0, 1), "The examples look like what will come in.", "OpenAI, Optimizing LLM accuracy [V]"),
-    _w(
-        "F09", "gaps", (0, 0, -1), "What is not in the examples won't be learnt.", "OpenAI, Optimizing LLM accuracy [V]"
-    ),
-    _w(
-        "F09",
-        "skewed",
-        (0, 0, -2),
-        "A skewed or made-up set teaches its own skew.",
-        "OpenAI tuning guide, refusal balance [V]",
-    ),
-    # F10 recurrence
-    _w(
-        "F10",
-        "once",
-        (3, 0, -3),
-        "A job that runs once doesn't repay a model.",
-        "Founding text; Azure, fine-tuning considerations [V]",
-    ),
-    _w(
-        "F10",
-        "months",
-        (1, 0, -1),
-        "A few months hardly repay a model and its upkeep.",
-        "Azure, fine-tuning considerations [V]",
-    ),
-    _w("F10", "ongoing", (0, 0, 1), "A lasting job can repay a model.", "Azure, fine-tuning considerations [V]"),
-    # F11 volume
-    _w(
-        "F11",
-        "under 10k",
-        (2, 0, -2),
-        "At this volume a longer prompt costs next to nothing.",
-        "Cost formulas, section 4.6 [J]",
-    ),
-    _w("F11", "10k-100k", (0, 0, 0), "At this volume cost speaks for neither.", "Cost formulas, section 4.6 [J]"),
-    _w("F11", "100k-1M", (0, 0, 1), "At this volume shorter prompts begin to pay.", "Cost formulas, section 4.6 [J]"),
-    _w(
-        "F11",
-        "over 1M",
-        (-1, 0, 2),
-        "At this volume every token in the prompt is paid for a million times.",
-        "Cost formulas, section 4.6 [J]",
-    ),
-    # F12 prompting
-    _w("F12", "no", (2, 0, -2), "Prompting hasn't been tried, and it is the cheapest thing to try.", _FIRST),
-    _w("F12", "met", (3, 0, -3), "Good prompting already reaches the target.", _FIRST),
-    _w("F12", "unclear", (1, 0, -1), "It isn't clear yet whether prompting reaches the target.", _FIRST),
-    _w("F12", "short_small", (0, 0, 1), "Good prompting stays a little short of the target.", _FIRST),
-    _w("F12", "short_large", (-1, 0, 2), "Good prompting stays far from the target.", _FIRST),
-    # F13 failure causes
-    _w(
-        "F13",
-        "facts",
-        (0, 3, -2),
-        "Most failures are missing facts, which retrieval supplies and training doesn't.",
-        _WHY,
-    ),
-    _w("F13", "behaviour", (0, -1, 2), "Most failures are wrong form, tone or label: what examples can teach.", _WHY),
-    _w("F13", "instructions", (2, 0, -1), "Most failures come from unclear instructions: rewrite them first.", _WHY),
-    _w("F13", "reference", (0, 0, -2), "Most 'failures' are wrong reference answers: repair the labels first.", _WHY),
-    # F14, F15 work through their gates only
-    _w(
-        "F14",
-        "set",
-        (0, 0, 0),
-        "Metric and target are set; gate G7 looks at when.",
-        "OpenAI, Optimizing LLM accuracy [V]",
-    ),
-    _w(
-        "F14",
-        "metric only",
-        (0, 0, 0),
-        "A metric without a number can't be met or missed.",
-        "OpenAI, Optimizing LLM accuracy [V]",
-    ),
-    _w(
-        "F15",
-        "split",
-        (0, 0, 0),
-        "A part of the data is kept aside; gate G4 looks at it.",
-        "Practitioner report of a vanished gain [V]",
-    ),
-    _w(
-        "F15",
-        "own_file",
-        (0, 0, 0),
-        "An own test file is brought along; gate G4 looks at it.",
-        "Practitioner report of a vanished gain [V]",
-    ),
-    _w(
-        "F15",
-        "no",
-        (0, 0, 0),
-        "Without rows kept aside nothing can be proved; gate G4 stays shut.",
-        "Practitioner report of a vanished gain [V]",
-    ),
-    # F16 latency
-    _w(
-        "F16",
-        "tight",
-        (0, -1, 2),
-        "A short prompt on a small model is what answers fastest.",
-        "Azure, Google tuning guides [V]; AWS Nova [S]",
-    ),
-    _w("F16", "normal", (0, 0, 0), "Ordinary speed is enough.", "Azure, Google tuning guides [V]"),
-    # F17 cost case
-    _w("F17", "pass", (0, 0, 2), "The computed saving is larger than what the model costs to make and keep.", _COST),
-    _w("F17", "fail", (1, 0, -2), "The computed saving doesn't pay for the model.", _COST),
-    _w("F17", "not_goal", (0, 0, 0), "Cost is not the reason.", _COST),
-    # F18 data location
-    _w(
-        "F18",
-        "own_servers",
-        (0, 0, 1),
-        "Own servers mean open weights, which can be trained; they can be prompted just as well.",
-        JUDGED,
-    ),
-    _w("F18", "approved_vendor", (0, 0, 0), "An approved vendor may see the text.", JUDGED),
-    # F19 owner
-    _w(
-        "F19",
-        "named",
-        (0, 0, 1),
-        "Somebody will re-test and re-train it.",
-        "Founding text; Azure, fine-tuning considerations [V]",
-    ),
-    _w(
-        "F19",
-        "nobody",
-        (1, 0, -2),
-        "A model that nobody owns is stuck with its base model.",
-        "Founding text; OpenAI retirements, notice of 7 May 2026 [V]",
-    ),
-    # F20 stability
-    _w(
-        "F20",
-        "monthly",
-        (2, 1, -2),
-        "A prompt follows changing rules in minutes, a trained model in weeks.",
-        "Anthropic, prompt engineering overview [V]",
-    ),
-    _w(
-        "F20",
-        "stable",
-        (0, 0, 1),
-        "The task holds still long enough to be learnt.",
-        "Anthropic, prompt engineering overview [V]",
-    ),
-    # F21 prompt pressure
-    _w(
-        "F21",
-        "heavy",
-        (-1, 0, 2),
-        "The winning prompt is long and is paid for on every call.",
-        "Azure, when to use fine-tuning [V]; MSICL 2404.11018 [V]",
-    ),
-    _w("F21", "fine", (0, 0, 0), "The winning prompt has a moderate length.", "MSICL 2404.11018 [V]"),
-    # F22 checker
-    _w(
-        "F22",
-        "most",
-        (2, 0, -1),
-        "A schema or a rule would prevent most of the failures, at once and for nothing.",
-        "Structured-output reports [S]",
-    ),
-    _w(
-        "F22",
-        "partly",
-        (1, 0, 0),
-        "A schema or a rule would prevent some of the failures.",
-        "Structured-output reports [S]",
-    ),
-    _w("F22", "no", (0, 0, 1), "No checker would prevent these failures.", "Structured-output reports [S]"),
-    # F23 stakes
-    _w(
-        "F23",
-        "high",
-        (0, 1, -1),
-        "High stakes want answers that can be traced; training can weaken guardrails.",
-        "QI 2310.03693 [V]; notes on the EU AI Act [S]",
-    ),
-    _w("F23", "normal", (0, 0, 0), "Ordinary stakes.", "QI 2310.03693 [V]"),
-    # F24 language
-    _w(
-        "F24",
-        "weak",
-        (-1, 0, 1),
-        "The model has seen little of this language or field; examples help more than words.",
-        "Google tuning guide [V]; OpenAI's Icelandic case [V]",
-    ),
-    _w("F24", "fine", (0, 0, 0), "The model knows this language and field.", "Google tuning guide [V]"),
-)
+def _misweighed(weight: Weight, given: object) -> str:
+    """Why these points can't be the answer's; empty if they can."""
+    name = f"{weight.factor} {weight.label or weight.answer}"
+    if (
+        not isinstance(given, list | tuple)
+        or len(given) != len(APPROACHES)
+        or any(isinstance(points, bool) or not isinstance(points, int) for points in given)
+    ):
+        return f"{name} needs three whole numbers: prompt, RAG, fine-tune."
+    for approach, points, (low, high) in zip(APPROACHES, given, weight.bounds, strict=True):
+        if not low <= points <= high:
+            said = {"prompt": "prompt", "rag": "RAG", "fine_tune": "fine-tune"}[approach]
+            return f"{name}: the points for {said} have to be between {low:+} and {high:+}."
+    return ""
 
-POLICY = Policy(version="1", weights=WEIGHTS, thresholds=THRESHOLDS)
+
+def _contradictions(limits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Numbers that are fine one by one and make no sense together."""
+    if limits["kappa"] > limits["kappa_high"]:
+        yield "kappa", "Agreement that counts as high can't be lower than the least asked for."
+    if limits["context_window"] > limits["corpus_large"]:
+        yield "corpus_large", "'A few million' tokens can't end below what a model reads at once."
+
+
+# ------------------------------------------------------------------ the file
+
+
+class _Reader:
+    """Reads tables strictly and notes every fault; what can't be read gets a harmless value in the meantime."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.sources: dict[str, Source] = {}
+
+    def table(self, given: object, where: str, keys: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:
+        if not isinstance(given, dict):
+            self.faults.append(f"{where} has to be a table.")
+            return {}
+        self.faults += [f'{where} has no "{key}".' for key in keys if key not in given]
+        self.faults += [f'{where}: "{key}" is not known there.' for key in given if key not in (*keys, *optional)]
+        return given
+
+    def text(self, table: Mapping[str, Any], key: str, where: str) -> str:
+        value = table.get(key, "-")
+        if not isinstance(value, str) or not value.strip():
+            self.faults.append(f'{where}: "{key}" has to be a text.')
+            return "-"
+        return value
+
+    def number(self, table: Mapping[str, Any], key: str, where: str) -> float:
+        value = table.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.faults.append(f'{where}: "{key}" has to be a number.')
+            return 0
+        return value
+
+    def one_of(self, table: Mapping[str, Any], key: str, allowed: Sequence[str], where: str) -> str:
+        value = table.get(key, allowed[0])
+        if value not in allowed:
+            self.faults.append(f'{where}: "{key}" has to be one of {", ".join(allowed)}.')
+            return allowed[0]
+        return str(value)
+
+    def cited(self, table: Mapping[str, Any], where: str) -> tuple[Source, ...]:
+        keys = table.get("sources")
+        if not isinstance(keys, list) or not keys:
+            self.faults.append(f"{where} names no source.")
+            return ()
+        self.faults += [
+            f'{where} names a source "{key}" that is not listed.' for key in keys if key not in self.sources
+        ]
+        return tuple(self.sources[key] for key in keys if key in self.sources)
+
+
+def load(text: str) -> Policy:
+    """Read a policy file.
+
+    Raises:
+        FaultyPolicy: with a sentence for each fault.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FaultyPolicy([f"The policy is not TOML: {error}."]) from error
+    reader = _Reader()
+    root = reader.table(data, "The policy", ("version", "sources", "thresholds", "gates", "verdict", "factors"))
+    reader.sources = _named(reader, root, "sources", _source)
+    thresholds = _named(reader, root, "thresholds", _threshold)
+    gates = _named(reader, root, "gates", _gate)
+    verdict = _named(reader, root, "verdict", _ordered)
+    factors = _named(reader, root, "factors", _factor)
+    weights = tuple(_weights(reader, root.get("factors", {})))
+    version = reader.text(root, "version", "The policy")
+    made = Policy(version, weights, tuple(thresholds.values()), gates, verdict, factors, reader.sources)
+    if not reader.faults:
+        reader.faults += _incomplete(made)
+    if reader.faults:
+        raise FaultyPolicy(reader.faults)
+    return made
+
+
+def _named(reader: _Reader, root: Mapping[str, Any], name: str, read: Callable[[_Reader, str, Any], T]) -> dict[str, T]:
+    tables = root.get(name, {})
+    if not isinstance(tables, dict):
+        reader.faults.append(f'"{name}" has to hold tables.')
+        return {}
+    return {key: read(reader, key, table) for key, table in tables.items()}
+
+
+def _source(reader: _Reader, key: str, given: object) -> Source:
+    where = f"The source {key}"
+    table = reader.table(given, where, ("title", "year", "mark"), ("link",))
+    link = reader.text(table, "link", where) if "link" in table else ""
+    if link and not re.fullmatch(r"https://[^\s\"<>]+", link):
+        reader.faults.append(f'{where}: "link" has to begin with https://.')
+    year = int(reader.number(table, "year", where))
+    if not 1900 <= year <= 2100:
+        reader.faults.append(f'{where}: "year" has to be a year.')
+    return Source(
+        key, reader.text(table, "title", where), year, reader.one_of(table, "mark", tuple(MARKS), where), link
+    )
+
+
+def _threshold(reader: _Reader, name: str, given: object) -> Threshold:
+    where = f"The threshold {name}"
+    table = reader.table(given, where, ("title", "value", "low", "high", "unit", "because", "sources"))
+    sources = reader.cited(table, where)
+    made = Threshold(
+        name,
+        reader.number(table, "value", where),
+        reader.text(table, "because", where),
+        "; ".join(source.text for source in sources),
+        sources,
+        reader.text(table, "title", where),
+        reader.one_of(table, "unit", UNITS, where),
+        reader.number(table, "low", where),
+        reader.number(table, "high", where),
+    )
+    if made.low >= made.high:
+        reader.faults.append(f"{where} has bounds that leave no room.")
+    elif sentence := _out_of_bounds(made, made.value):
+        reader.faults.append(f"{where}: {sentence}")
+    return made
+
+
+def _gate(reader: _Reader, name: str, given: object) -> GateRule:
+    where = f"The gate {name}"
+    keys = ("title", "founding", "why", "needed", "meanwhile", "sources", "change")
+    table = reader.table(given, where, keys, ("needed_cheaper",))
+    changes = table.get("change", {})
+    if not isinstance(changes, dict):
+        reader.faults.append(f'{where}: "change" has to be a table.')
+        changes = {}
+    needed = {key: reader.text(table, key, where) for key in ("needed", "needed_cheaper") if key in table}
+    if not isinstance(table.get("founding"), bool):
+        reader.faults.append(f'{where}: "founding" has to be true or false.')
+    return GateRule(
+        name,
+        reader.text(table, "title", where),
+        table.get("founding") is True,
+        reader.text(table, "why", where),
+        reader.text(table, "meanwhile", where),
+        needed | {key: reader.text(changes, key, f"{where}, change") for key in changes},
+        reader.cited(table, where),
+    )
+
+
+def _ordered(reader: _Reader, name: str, given: object) -> Ordered:
+    where = f"The verdict's rule {name}"
+    table = reader.table(given, where, ("when", "then", "because", "sources"))
+    when, then, because = (reader.text(table, key, where) for key in ("when", "then", "because"))
+    return Ordered(name, when, then, because, reader.cited(table, where))
+
+
+def _factor(reader: _Reader, name: str, given: object) -> Factor:
+    where = f"The factor {name}"
+    table = reader.table(given, where, ("title", "known", "why", "answers"))
+    return Factor(
+        name,
+        reader.text(table, "title", where),
+        reader.one_of(table, "known", KNOWN, where),
+        reader.text(table, "why", where),
+    )
+
+
+def _weights(reader: _Reader, factors: object) -> Iterator[Weight]:
+    for factor, table in factors.items() if isinstance(factors, dict) else ():
+        answers = table.get("answers", {}) if isinstance(table, dict) else {}
+        for answer, given in answers.items() if isinstance(answers, dict) else ():
+            yield _weight(reader, factor, answer, given)
+
+
+def _weight(reader: _Reader, factor: str, answer: str, given: object) -> Weight:
+    where = f"{factor} {answer}"
+    table = reader.table(given, where, ("points", "because", "sources"), ("label",))
+    points = reader.table(table.get("points"), f"{where}: points", APPROACHES)
+    worth = [points.get(approach, 0) for approach in APPROACHES]
+    if any(isinstance(one, bool) or not isinstance(one, int) or abs(one) > LARGEST_POINTS for one in worth):
+        reader.faults.append(f"{where}: points have to be whole numbers from -{LARGEST_POINTS} to +{LARGEST_POINTS}.")
+        worth = [0, 0, 0]
+    sources = reader.cited(table, where)
+    label = reader.text(table, "label", where) if "label" in table else _choice_label(factor, answer)
+    return Weight(
+        factor,
+        answer,
+        Points(*worth),
+        reader.text(table, "because", where),
+        "; ".join(source.text for source in sources),
+        sources,
+        label,
+    )
+
+
+def _choice_label(factor: str, answer: str) -> str:
+    """The words that the questionnaire has for an answer; a row that no question offers needs a label of its own."""
+    labels = (
+        choice.label
+        for question in ASKED.values()
+        if question.factor == factor
+        for choice in question.choices
+        if choice.value == answer
+    )
+    return next(labels, "")
+
+
+def _incomplete(policy: Policy) -> Iterator[str]:
+    """What the file lacks or has too much of, beside what the questionnaire and the gates ask for."""
+    for factor in sorted(_asked() - policy.factors.keys()):
+        yield f"The factor {factor} is asked for and has no table."
+    for factor in sorted(policy.factors.keys() - _asked()):
+        yield f"The factor {factor} has a table and no question."
+    rows = {(weight.factor, weight.answer) for weight in policy.weights}
+    for factor, answer in sorted(_answerable() - rows):
+        yield f'{factor} has no row for the answer "{answer}".'
+    for factor, answer in sorted(rows - _answerable()):
+        if factor in _asked() and answer != UNKNOWN:
+            yield f'{factor} has a row for "{answer}", which nobody can answer.'
+    yield from (f"{one.factor} {one.answer} has no label." for one in policy.weights if not one.label)
+    if tuple(policy.verdict) != RULES:
+        yield f"The verdict has the rules {', '.join(RULES)}, in this order, and no others."
+    yield from _misspoken(policy)
+    yield from (said for _, said in _contradictions({one.name: one.value for one in policy.thresholds}))
+
+
+def _asked() -> set[str]:
+    """The factors of the questionnaire; G10 is asked there too, for its gate alone."""
+    return set(FACTORS) - {"G10"}
+
+
+def _answerable() -> set[tuple[str, str]]:
+    """Every answer that the questionnaire offers or that is computed."""
+    found = {(factor, answer) for factor, answers in COMPUTED.items() for answer in answers}
+    for question in ASKED.values():
+        if question.factor in _asked() - COMPUTED.keys():
+            found |= {(question.factor, choice.value) for choice in question.choices}
+    return found
+
+
+def _misspoken(policy: Policy) -> Iterator[str]:
+    """Gates and sentences that are missing or superfluous, and names in braces that nothing fills in."""
+    limits = {threshold.name for threshold in policy.thresholds}
+    for gate in SAYINGS.keys() - policy.gates.keys():
+        yield f"The gate {gate} has no table."
+    for gate in policy.gates.keys() - SAYINGS.keys():
+        yield f"There is no gate {gate}."
+    for name in SAYINGS.keys() & policy.gates.keys():
+        sayings = policy.gates[name].sayings
+        for saying in SAYINGS[name].keys() - sayings.keys():
+            yield f'The gate {name} has no sentence for "{saying}".'
+        for saying in sayings.keys() - SAYINGS[name].keys():
+            yield f'The gate {name} has a sentence for "{saying}", which it never says.'
+        for saying in SAYINGS[name].keys() & sayings.keys():
+            unknown = set(re.findall(r"{(.*?)}", sayings[saying])) - limits - set(SAYINGS[name][saying])
+            yield from (f"The gate {name}, {saying}: nothing fills in {{{one}}}." for one in sorted(unknown))
+
+
+POLICY = load(FILE.read_text(encoding="utf-8"))

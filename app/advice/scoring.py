@@ -79,7 +79,7 @@ def readings(case: Case, needs: Needs, policy: Policy) -> Iterator[Reading]:
     yield _prompting(case, needs, policy)
     yield Reading("F13", needs.cause or UNKNOWN, needs.cause or UNKNOWN, measured=needs.cause is not None)
     yield _metric(case)
-    yield _declared("F15", answers.holdout)
+    yield _held_out(case)
     yield _declared("F16", answers.latency)
     cost = case.measured.cost_case
     yield Reading("F17", cost or UNKNOWN, cost or UNKNOWN, measured=cost is not None)
@@ -100,8 +100,15 @@ def context_window(case: Case, policy: Policy) -> int:
     return case.answers.context_window or policy.count("context_window")
 
 
+def corpus(case: Case) -> tuple[int | None, bool]:
+    """How many tokens of reference text there are, and whether that was measured."""
+    if case.measured.corpus_tokens is not None:
+        return case.measured.corpus_tokens, True
+    return case.answers.corpus_tokens, False
+
+
 def _corpus(case: Case, policy: Policy) -> Reading:
-    tokens = case.answers.corpus_tokens
+    tokens, measured = corpus(case)
     if tokens is None:
         return _declared("F05", None)
     if tokens == 0:
@@ -112,7 +119,7 @@ def _corpus(case: Case, policy: Policy) -> Reading:
         row = "large"
     else:
         row = "huge"
-    return Reading("F05", row, str(tokens))
+    return Reading("F05", row, str(tokens), measured)
 
 
 def examples(case: Case) -> tuple[int | None, bool]:
@@ -131,19 +138,21 @@ def _examples(case: Case) -> Reading:
     return Reading("F07", row, str(count), measured)
 
 
-def _agreement(case: Case, policy: Policy) -> Reading:
+def labels_agree(case: Case, policy: Policy) -> tuple[str | None, bool]:
+    """How well the labels agree (high, medium, low), and whether that was measured."""
     kappa, contradictions = case.measured.agreement_kappa, case.measured.contradiction_rate
     if contradictions is not None and contradictions > policy.limit("contradiction_rate") + EPSILON:
-        return Reading("F08", "low", "low", measured=True)
+        return "low", True
     if kappa is None:
-        return _declared("F08", case.answers.label_agreement)
+        return case.answers.label_agreement, False
     if kappa >= policy.limit("kappa_high") - EPSILON:
-        row = "high"
-    elif kappa >= policy.limit("kappa") - EPSILON:
-        row = "medium"
-    else:
-        row = "low"
-    return Reading("F08", row, row, measured=True)
+        return "high", True
+    return ("medium" if kappa >= policy.limit("kappa") - EPSILON else "low"), True
+
+
+def _agreement(case: Case, policy: Policy) -> Reading:
+    row, measured = labels_agree(case, policy)
+    return Reading("F08", row or UNKNOWN, row or UNKNOWN, measured)
 
 
 def _volume(case: Case) -> Reading:
@@ -187,6 +196,14 @@ def _metric(case: Case) -> Reading:
         return _declared("F14", None)
     row = "metric only" if target is None else "set"
     return Reading("F14", row, metric if target is None else f"{metric}, {target:g}")
+
+
+def _held_out(case: Case) -> Reading:
+    """Test rows that are there are a fact, whatever was said before about keeping some aside."""
+    rows, said = case.measured.test_rows, case.answers.holdout
+    if not rows:
+        return _declared("F15", said)
+    return Reading("F15", "own_file" if said == "own_file" else "split", f"{rows} test rows", measured=True)
 
 
 def _owner(case: Case) -> Reading:

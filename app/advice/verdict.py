@@ -3,6 +3,7 @@
     1 a one-off                                            RAG with a knowledge need, else PROMPT; locked
     2 the best arm MET the target, and it isn't the case
       that efficiency is a goal and its cost case passes   the winning arm's family: PROMPT or RAG; locked
+      or an arm without a language model MET it            PROMPT in name only: that arm (none of these); locked
     3 knowledge need alone                                 PROMPT with the whole corpus in it if that fits, isn't fresh
                                                            daily, and everybody may see all of it; else RAG; locked
     4 knowledge need with behaviour or efficiency need     HYBRID if all gates pass, else RAG, leaning hybrid
@@ -18,16 +19,20 @@ and an unknown size, freshness or right of access doesn't satisfy rule 3's condi
 Scores rank and explain. They decide in one place only: whether rule 5 leans.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from app.advice import contradictions as contradicting
+from app.advice import disagreements as disagreeing
 from app.advice import flips as flipping
+from app.advice import instead as elsewhere
+from app.advice import robustness as stability
 from app.advice.case import Case
-from app.advice.gates import DECLARED_BY_NATURE, Gate, blockers, gates
+from app.advice.gates import DECLARED_BY_NATURE, Gate, blockers, gates, locked
 from app.advice.needs import Needs, needs
 from app.advice.policy import POLICY, Points, Policy
-from app.advice.scoring import MEASURED_ONLY, Reason, context_window, reasons, total
+from app.advice.scoring import MEASURED_ONLY, Reason, context_window, corpus, readings, reasons, total
 
 Approach = Literal["prompt", "rag", "fine_tune", "hybrid"]
 Training = Literal["ready", "locked"]
@@ -48,7 +53,7 @@ class Ruling:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do, why, and what stands against training; `flips` are worked out when they are asked for."""
+    """What to do, why, and what stands against training; what takes longer is worked out when it is asked for."""
 
     case: Case
     policy: Policy
@@ -80,6 +85,26 @@ class Advice:
 
         return flipping.flips(self.case, flipping.Outcome(self.approach, self.training), outcome, self.policy)
 
+    @cached_property
+    def disagreements(self) -> list[disagreeing.Disagreement]:
+        """Where a measurement says something else than people did."""
+        return disagreeing.disagreements(self.case, needs(self.case, self.policy), self.policy)
+
+    @cached_property
+    def contradictions(self) -> list[contradicting.Contradiction]:
+        """Answers that can't all be right."""
+        return contradicting.contradictions(self.case, self.policy)
+
+    @cached_property
+    def robustness(self) -> stability.Robustness:
+        """How many slightly different policies come to the same verdict: some hundred more looks at the case."""
+        return stability.robustness(lambda policy: _sketch(self.case, policy), self.policy)
+
+    @cached_property
+    def instead(self) -> list[elsewhere.Alternative]:
+        """What may do the job without a larger prompt, an index or a training: none of these."""
+        return elsewhere.alternatives(self.case, needs(self.case, self.policy), self.policy)
+
     @property
     def blockers(self) -> list[Gate]:
         """The gates that keep training locked, the cheapest for the user first."""
@@ -110,8 +135,22 @@ class Advice:
                 for gate in self.gates
             ],
             "reasons": [asdict(reason) for reason in self.reasons],
-            "flips": [asdict(flip) for flip in self.flips],
+            "flips": [
+                {"change": flip.change, "approach": flip.approach, "training": flip.training, "text": flip.text}
+                for flip in self.flips
+            ],
             "policy": {"version": self.policy_version, "sha256": self.policy_sha256},
+        }
+
+    def more(self) -> dict[str, Any]:
+        """What stands beside the contract's shape, on pages and in the REST API."""
+        return {
+            "rule": self.rule,
+            "contradictions": [asdict(one) | {"keys": list(one.keys)} for one in self.contradictions],
+            "disagreements": [asdict(one) for one in self.disagreements],
+            "robustness": asdict(self.robustness),
+            "instead": [asdict(one) for one in self.instead],
+            "flips": [{"steps": flip.steps, "effort": flip.effort} for flip in self.flips],
         }
 
 
@@ -148,30 +187,46 @@ def _judge(case: Case, policy: Policy) -> _Judged:
     found = needs(case, policy)
     checked = gates(case, found, policy)
     why = reasons(case, found, policy)
-    return _Judged(_rule(case, found, checked, total(why), policy), found, checked, why)
+    points = total(why)
+    shut = any(gate.locks for gate in checked)
+    ruling = _rule(case, found, policy, shut=shut, leads=points.fine_tune > points.prompt)
+    return _Judged(ruling, found, checked, why)
 
 
-def _rule(case: Case, need: Needs, checked: list[Gate], scores: Points, policy: Policy) -> Ruling:
-    """The ordered rules; the docstring of this file is their text."""
-    open_gates = any(gate.locks for gate in checked)
+def _sketch(case: Case, policy: Policy) -> stability.Sketch:
+    """The verdict before any points are added up: both ways it can go."""
+    found = needs(case, policy)
+    shut = locked(case, found, policy)
+    ends = [_rule(case, found, policy, shut=shut, leads=leads) for leads in (False, True)]
+    trailing, leading = ((end.approach, end.training, end.leaning) for end in ends)
+    return stability.Sketch(tuple((one.factor, one.row) for one in readings(case, found, policy)), trailing, leading)
+
+
+def _rule(case: Case, need: Needs, policy: Policy, *, shut: bool, leads: bool) -> Ruling:
+    """The ordered rules; the docstring of this file is their text.
+
+    shut: some gate locks. leads: training scores above prompting.
+    """
     if case.answers.recurrence == "once":
         ruling = Ruling(1, "rag" if need.knowledge else "prompt")
+    elif need.without_model is not None:
+        ruling = Ruling(2, "prompt", technique=need.without_model)
     elif _met(case, need) and not (need.efficiency and case.measured.cost_case == "pass"):
         ruling = Ruling(2, _family(case))
     elif need.knowledge and not (need.behaviour or need.efficiency):
         whole = _whole_corpus_fits(case, policy)
         ruling = Ruling(3, "prompt" if whole else "rag", technique="whole_corpus_in_context" if whole else None)
     elif need.knowledge:
-        ruling = Ruling(4, "rag", leaning="hybrid") if open_gates else Ruling(4, "hybrid", "ready")
+        ruling = Ruling(4, "rag", leaning="hybrid") if shut else Ruling(4, "hybrid", "ready")
     elif not (need.behaviour or need.efficiency):
         ruling = Ruling(6, "prompt")
-    elif not open_gates:
+    elif not shut:
         ruling = Ruling(5, "fine_tune", "ready", technique="distil" if need.efficiency_path else None)
     else:
-        leans = scores.fine_tune > scores.prompt and case.answers.definition_changes != "monthly"
+        leans = leads and case.answers.definition_changes != "monthly"
         ruling = Ruling(5, "prompt", leaning="fine_tune" if leans else None)
     if ruling.approach == "prompt" and ruling.technique is None:
-        return Ruling(ruling.rule, "prompt", ruling.training, ruling.leaning, _technique(case, need, ruling))
+        return replace(ruling, technique=_technique(case, need, ruling))
     return ruling
 
 
@@ -189,9 +244,10 @@ def _family(case: Case) -> Approach:
 
 def _whole_corpus_fits(case: Case, policy: Policy) -> bool:
     answers = case.answers
+    tokens, _ = corpus(case)
     return (
-        answers.corpus_tokens is not None
-        and 0 < answers.corpus_tokens <= context_window(case, policy)
+        tokens is not None
+        and 0 < tokens <= context_window(case, policy)
         and answers.fact_change in ("none", "yearly", "monthly", "weekly")
         and answers.access_rights == "no"
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from app.advice import case, verdict
+from app.advice import case, starting_points, verdict
 from app.assessments import service, store
 from app.assessments.service import Details
 from app.assessments.store import Wanted
@@ -67,6 +67,9 @@ class NewAssessment(BaseModel):
     team: Annotated[str, Field(max_length=service.LONGEST_TEAM, pattern=r"^[^\x00]*$")] = ""
     note: Text = ""
     answers: Answers = Answers()
+    starting_point: Annotated[
+        str, Field(max_length=40, description="A slug of `/starting-points`: its answers stand in for those not given.")
+    ] = ""
 
 
 class AssessmentChange(BaseModel):
@@ -189,6 +192,32 @@ class Advice(BaseModel):
     policy: PolicyVersion
 
 
+class StartingPoint(BaseModel):
+    """A named situation with the answers that usually come with it."""
+
+    slug: str
+    title: str
+    assumes: str
+    answers: dict[str, Any]
+
+
+class StartingPoints(BaseModel):
+    data: list[StartingPoint]
+
+
+@router.get("/starting-points", tags=["assessments"])
+def list_starting_points(me: Me) -> StartingPoints:
+    """Situations that an assessment can begin with (`starting_point`)."""
+    return StartingPoints(
+        data=[
+            StartingPoint(
+                slug=point.slug, title=point.title, assumes=point.assumes, answers=starting_points.given(point)
+            )
+            for point in starting_points.STARTING_POINTS
+        ]
+    )
+
+
 @router.get("/assessments", tags=["assessments"])
 def list_assessments(
     db: Db,
@@ -207,7 +236,8 @@ def list_assessments(
 def create_assessment(response: Response, db: Db, me: Me, data: NewAssessment) -> Assessment:
     answers = _given(data.answers)
     _coherent(answers)
-    row = service.create(db, Details(data.title, data.team, data.note), me, given=answers)
+    details = Details(data.title, data.team, data.note)
+    row = service.create(db, details, me, given=answers, starting_point=data.starting_point)
     response.headers["Location"] = f"/api/v1/assessments/{row.id}"
     response.headers["ETag"] = _etag(row)
     return Assessment.of(row)

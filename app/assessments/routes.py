@@ -16,6 +16,7 @@ from starlette.routing import NoMatchFound
 
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.advice.questions import section as find_section
+from app.advice.starting_points import STARTING_POINTS
 from app.advice.verdict import Advice
 from app.assessments import service, store, typed
 from app.assessments.deps import Sent
@@ -112,6 +113,7 @@ class Naming(BaseModel):
     title: str = ""
     team: str = ""
     about: str = ""
+    starting_point: str = ""
 
     def details(self) -> Details:
         return Details(self.title, self.team, self.about)
@@ -122,18 +124,31 @@ class Naming(BaseModel):
 
 
 @router.get("/assessments/new", name="new_assessment")
-def show_new(request: Request, db: Db, me: Me) -> Response:
-    return page(request, "assessments/new.html", given=Naming(), errors={}, detail="")
+def show_new(request: Request, db: Db, me: Me, start: Annotated[str, Query(max_length=40)] = "") -> Response:
+    return _new(request, Naming(starting_point=start), {}, "", 200)
+
+
+def _new(request: Request, given: Naming, errors: dict[str, str], detail: str, status: int) -> Response:
+    return page(
+        request,
+        "assessments/new.html",
+        status=status,
+        given=given,
+        points=STARTING_POINTS,
+        questions=len(ASKED),
+        errors=errors,
+        detail=detail,
+    )
 
 
 @router.post("/assessments", name="create_assessment")
 def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) -> Response:
     try:
-        row = service.create(db, data.details(), me)
+        row = service.create(db, data.details(), me, starting_point=data.starting_point)
     except Invalid as refusal:
-        errors = Naming.faults(refusal)
-        return page(request, "assessments/new.html", status=422, given=data, errors=errors, detail=refusal.detail)
-    return see(request, "section", assessment_id=row.id, section=SECTIONS[0].slug)
+        return _new(request, data, Naming.faults(refusal), refusal.detail, 422)
+    notice = "begun" if data.starting_point else ""
+    return see(request, "section", assessment_id=row.id, section=SECTIONS[0].slug, notice=notice)
 
 
 @router.get("/assessments/{assessment_id}/describe", name="describe")

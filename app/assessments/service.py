@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.advice import case, verdict
+from app.advice import case, starting_points, verdict
 from app.advice.policy import POLICY
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.assessments import store, typed
@@ -94,12 +94,25 @@ class Details:
         return Details(title, team, note)
 
 
-def create(session: Session, details: Details, me: UserRow, *, given: Mapping[str, Any] | None = None) -> AssessmentRow:
+def create(
+    session: Session,
+    details: Details,
+    me: UserRow,
+    *,
+    given: Mapping[str, Any] | None = None,
+    starting_point: str = "",
+) -> AssessmentRow:
     """Begin an assessment. `given` are answers to start with, as the case file has them.
 
+    A starting point gives its answers where `given` says nothing, and its name where there is no title.
+
     Raises:
-        Invalid: the details or the answers can't be used.
+        Invalid: the details or the answers can't be used, or there is no such starting point.
     """
+    if starting_point:
+        point = _starting_point(starting_point)
+        details = Details(details.title.strip() or point.title, details.team, details.note)
+        given = _begun_with(starting_points.given(point), given or {})
     details, now = details.checked(), utcnow()
     row = AssessmentRow(
         title=details.title,
@@ -115,8 +128,26 @@ def create(session: Session, details: Details, me: UserRow, *, given: Mapping[st
     session.add(row)
     session.flush()
     session.add(ContributionRow(assessment_id=row.id, user_id=me.id, what="created", at=now))
-    audit.record(session, me, "assessment.create", "assessment", row.id, {"title": row.title})
+    detail = {"title": row.title} | ({"starting_point": starting_point} if starting_point else {})
+    audit.record(session, me, "assessment.create", "assessment", row.id, detail)
     return row
+
+
+def _begun_with(usual: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The usual answers with a person's own over them; own goals take the usual main goal with them."""
+    if "goals" in given:
+        usual.pop("main_goal", None)
+    return usual | dict(given)
+
+
+def _starting_point(slug: str) -> starting_points.StartingPoint:
+    point = starting_points.BY_SLUG.get(slug)
+    if point is None:
+        raise Invalid(
+            "There is no such starting point.",
+            [FieldError("#/starting_point", "Pick one of the situations in the list.")],
+        )
+    return point
 
 
 def rename(session: Session, assessment_id: int, details: Details, me: UserRow) -> AssessmentRow:

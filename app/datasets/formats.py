@@ -1,51 +1,20 @@
 """The shapes an uploaded record may have, and how each becomes the one shape we work with.
 
 A record is a conversation up to the answer (`messages`) and the answer wanted (`target`). Which shape a record has is
-seen from its keys alone; a file is named after the shape of its first record. Shapes of others that we know but can't
-use (preference pairs, plain passages) are called by their name, so that the person knows what to change.
+seen from its keys alone; a file is named after the shape of its first record. Where the guess is wrong, or there is
+none, people say how the file is to be read (`ReadAs`). Shapes of others that we know but can't use as they are
+(preference pairs, plain passages) are called by their name, so that the person knows what to choose or to change.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-Level = Literal["error", "warning", "note"]
+from app.datasets import conversations
+from app.datasets.conversations import Turn
+from app.datasets.records import Fault, Level, Message, Part, Record, Unfit, kind_of, storable
 
-ROLES = ("system", "developer", "user", "assistant", "tool")
-_ROLE_WORDS = "system, developer, user, assistant or tool"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn. `role` is one of ROLES."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One usable line: `messages` is what is asked, `target` the answer that is trained on and compared with."""
-
-    line: int
-    messages: tuple[Message, ...]
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something to say about a line, or about the whole file (`line` is None).
-
-    field: the key it is about, empty when it is the line as a whole. level: an error refuses the line unless the
-    record is yielded too; a warning never does. kind: `empty` sets blank values apart from values that are wrong.
-    """
-
-    line: int | None
-    field: str
-    text: str
-    level: Level = "error"
-    kind: Literal["fault", "empty", "shape"] = "fault"
+__all__ = ["SHAPES", "Fault", "Level", "Message", "ReadAs", "Record", "Shape", "Unfit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,45 +40,91 @@ ALPACA = Shape(
 SHAREGPT = Shape(
     "sharegpt", "Conversations", "The last answer of gpt is the answer wanted; everything before it is asked."
 )
+COLUMNS = Shape("columns", "Columns of your choice", "The columns were chosen by a person.")
 PAIRS = {
     ("question", "answer"): Shape(
         "question_answer", "Question and answer", "The question is asked, the answer is wanted."
     ),
     ("query", "response"): Shape("query_response", "Query and response", "The query is asked, the response is wanted."),
     ("input", "output"): Shape("input_output", "Input and output", "The input is asked, the output is wanted."),
+    ("input", "expectedOutput"): Shape(
+        "input_expected", "Input and expected output", "The input is asked, the expected output is wanted."
+    ),
     ("instruction", "response"): Shape(
         "instruction_response", "Instruction and response", "The instruction is asked, the response is wanted."
     ),
     ("text", "label"): Shape("text_label", "Text and label", "The text is asked, the label is the answer wanted."),
 }
-SHAPES = {shape.name: shape for shape in (PROMPT, CHAT, ALPACA, SHAREGPT, *PAIRS.values())}
+# In the order in which a file is tried for them.
+SHAPES = {shape.name: shape for shape in (CHAT, PROMPT, ALPACA, SHAREGPT, *PAIRS.values(), COLUMNS)}
+_PAIR_OF = {shape.name: pair for pair, shape in PAIRS.items()} | {"prompt_completion": ("prompt", "completion")}
 
 # Shapes we can name but not use, by the keys that give them away.
+_CHOOSE = "choose the columns that hold the question and the answer wanted"
 _FOREIGN = (
-    ({"chosen", "rejected"}, "holds preference pairs (chosen, rejected); give one answer as completion instead"),
-    ({"preferred_output"}, "holds preference pairs; give one answer as completion instead"),
-    ({"vars"}, "is a promptfoo test case; put the question in prompt and the expected answer in completion"),
+    (
+        {"chosen", "rejected"},
+        "holds preference pairs (chosen, rejected); to learn from the better ones choose chosen as the answer column",
+    ),
+    ({"preferred_output"}, "holds preference pairs; choose input and preferred_output as the columns"),
+    ({"vars"}, f"is a promptfoo test case; {_CHOOSE} (such as vars.question)"),
+    ({"inputs", "expectations"}, f"is an MLflow test case; {_CHOOSE} (such as inputs.question)"),
     ({"text"}, "is plain text without an answer; upload it as a document for retrieval, not as examples"),
 )
-_SPEAKERS = {
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "assistant": "assistant",
-    "system": "system",
-    "observation": "tool",
-    "tool": "tool",
+_PARTS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "dev": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "val": "dev",
+    "eval": "dev",
+    "test": "test",
+    "testing": "test",
+    "heldout": "test",
+    "holdout": "test",
 }
 
 
-class Unfit(Exception):
-    """This record can't be used; `field` is the key at fault."""
+@dataclass(frozen=True, slots=True)
+class ReadAs:
+    """How a person wants a file to be read; what is empty is guessed.
 
-    def __init__(self, field: str, text: str, kind: Literal["fault", "empty"] = "fault") -> None:
-        super().__init__(text)
-        self.field = field
-        self.text = text
-        self.kind: Literal["fault", "empty"] = kind
+    shape: a name of SHAPES; with `columns`, question and answer name the columns that hold them, system one with a
+    system text. group, part: the columns of those names, unless others are chosen. A key inside an object is named
+    with a dot: `vars.question`. header: whether the first row of a table names its columns; without, they are called
+    "column 1" and so on.
+    """
+
+    shape: str = ""
+    question: str = ""
+    answer: str = ""
+    system: str = ""
+    group: str = ""
+    part: str = ""
+    header: bool = True
+
+    @property
+    def guessed(self) -> bool:
+        return self == ReadAs()
+
+    def in_lower_case(self) -> "ReadAs":
+        """The same with its columns in lower case, which is how the first row of a table is read."""
+        names = {name: getattr(self, name).casefold() for name in ("question", "answer", "system", "group", "part")}
+        return replace(self, **names)
+
+    def to_json(self) -> dict[str, Any]:
+        """What differs from a guess; an empty object is a guess."""
+        names = ("shape", "question", "answer", "system", "group", "part", "header")
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(GUESS, name)}
+
+
+GUESS = ReadAs()
+
+
+def read_as(stored: Mapping[str, Any]) -> ReadAs:
+    """What `to_json` wrote."""
+    return ReadAs(**stored)
 
 
 def tidy_keys(record: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -151,159 +166,163 @@ def stranger(record: Mapping[str, Any]) -> Unfit:
     return Unfit("", f"The record has neither prompt and completion nor messages; its keys are {seen}.")
 
 
-def used_keys(shape: Shape) -> frozenset[str]:
+def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     """The keys that `convert` reads; all others are kept out."""
-    if shape is CHAT:
-        return frozenset({"messages"})
-    if shape is SHAREGPT:
-        return frozenset({"conversations", "system"})
-    if shape is ALPACA:
-        return frozenset({"instruction", "input", "output", "system"})
-    if shape is PROMPT:
-        return frozenset({"prompt", "completion", "system"})
-    return frozenset(next(pair for pair, known in PAIRS.items() if known is shape)) | {"system"}
+    marks = {how.group or "group", how.part or "split"}
+    if shape is COLUMNS:
+        return frozenset({how.question, how.answer, how.system, *marks})
+    own = {
+        "chat": {"messages", "tools", "parallel_tool_calls"},
+        "sharegpt": {"conversations", "system", "tools"},
+        "alpaca": {"instruction", "input", "output", "system", "history"},
+        "prompt_completion": {"prompt", "completion", "system", "tools"},
+    }
+    return frozenset(own.get(shape.name) or {*_PAIR_OF[shape.name], "system"}) | marks
 
 
-def convert(shape: Shape, record: Mapping[str, Any], line: int) -> Record:
-    """The record in our own shape.
+def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GUESS) -> tuple[Record, str]:
+    """The record in our own shape, and a sentence about what was left out of it, or none.
 
     Raises:
         Unfit: a value is missing, blank or of the wrong kind.
     """
-    if shape is CHAT:
-        return _conversation(_chat(record["messages"], "messages"), line, "messages")
-    if shape is SHAREGPT:
-        turns = _sharegpt(record["conversations"])
-        return _conversation((*_system(record, turns), *turns), line, "conversations")
-    if shape is PROMPT and isinstance(record["prompt"], list):
-        return _conversation((*_chat(record["prompt"], "prompt"), *_answer(record["completion"])), line, "completion")
-    if shape is ALPACA:
-        asked = _text(record, "instruction")
-        extra = record.get("input") or ""
-        if not isinstance(extra, str):
-            raise Unfit("input", f"input has to be text, not {_kind(extra)}.")
-        asked, target = f"{asked}\n{extra}" if extra.strip() else asked, _text(record, "output")
-    else:
-        first, second = ("prompt", "completion") if shape is PROMPT else _pair_of(shape)
-        asked, target = _text(record, first), _text(record, second)
-    return Record(line, (*_system(record, ()), Message("user", asked)), target)
+    group, part = _group(record, how), _part(record, how)
+    if (pair := _PAIR_OF.get(shape.name)) and _two_texts(record, *pair):
+        messages = (*_system(record), Message("user", _text(record[pair[0]], pair[0])))
+        return Record(line, messages, _unblanked(shape, _text(record[pair[1]], pair[1])), group, part), ""
+    turns, definitions, at = _turns(shape, record, how)
+    found = conversations.asked(turns, definitions, at)
+    text = "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
+    return Record(line, found.messages, found.target, group, part, found.source), text if found.cut else ""
 
 
-def _pair_of(shape: Shape) -> tuple[str, str]:
-    return next(pair for pair, known in PAIRS.items() if known is shape)
+def _two_texts(record: Mapping[str, Any], first: str, second: str) -> bool:
+    """Whether this is a plain pair; nearly all records are, and need none of the care that conversations do."""
+    if not isinstance(record.get(first), str) or not isinstance(record.get(second), str) or record.get("tools"):
+        return False
+    return record.get("label") is not False
 
 
-def _system(record: Mapping[str, Any], turns: Sequence[Message]) -> tuple[Message, ...]:
+def _system(record: Mapping[str, Any]) -> tuple[Message, ...]:
     text = record.get("system")
+    return (Message("system", storable(text, "system")),) if isinstance(text, str) and text.strip() else ()
+
+
+def _unblanked(shape: Shape, target: str) -> str:
+    """Old guides had people begin each completion with one blank; it is no part of the answer."""
+    return target[1:] if shape is PROMPT and target[0] == " " and target[1] != " " else target
+
+
+def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[Turn], list[dict[str, Any]], str]:
+    """The conversation of a record, its tools, and the key that faults of the conversation are about."""
+    if shape is CHAT:
+        return conversations.chat(record["messages"], "messages"), conversations.tools(record.get("tools")), "messages"
+    if shape is SHAREGPT:
+        turns = conversations.sharegpt(record["conversations"])
+        return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), "conversations"
+    if shape is ALPACA:
+        return _alpaca(record), [], "output"
+    if shape is COLUMNS:
+        asked = _value(record, how.question)
+        turns = [*_asked(asked, how.question), *_answered(_value(record, how.answer), how.answer)]
+        return _with_system(record, turns, how.system) if how.system else turns, [], how.answer
+    first, second = _PAIR_OF[shape.name]
+    if shape is PROMPT and record.get("label") is False:
+        text = "The record marks its answer as unwanted (label is false); only wanted answers can be learned from."
+        raise Unfit("label", text)
+    turns = [*_asked(record.get(first), first), *_answered(record.get(second), second)]
+    return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), second
+
+
+def _alpaca(record: Mapping[str, Any]) -> list[Turn]:
+    asked = _text(record.get("instruction"), "instruction")
+    extra = record.get("input") or ""
+    if not isinstance(extra, str):
+        raise Unfit("input", f"input has to be text, not {kind_of(extra)}.")
+    if extra.strip():
+        asked = f"{asked}\n{storable(extra, 'input')}"
+    turns = [*_history(record.get("history")), _turn("user", asked)]
+    turns.append(_turn("assistant", _text(record.get("output"), "output")))
+    return _with_system(record, turns, "system")
+
+
+def _history(given: object) -> Iterator[Turn]:
+    """Earlier exchanges: a list of [question, answer] pairs."""
+    if not given:
+        return
+    if not isinstance(given, list):
+        raise Unfit("history", f"history has to be a list of question and answer pairs, not {kind_of(given)}.")
+    for number, pair in enumerate(given):
+        at = f"history[{number}]"
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(one, str) for one in pair):
+            raise Unfit(at, f"{at} has to be a pair of texts, a question and its answer.")
+        yield _turn("user", storable(pair[0], at))
+        yield _turn("assistant", storable(pair[1], at))
+
+
+def _asked(value: object, at: str) -> list[Turn]:
+    """A question as text, as a list of messages, or as an object that holds such a list."""
+    if isinstance(value, dict) and "messages" in value:
+        value = value["messages"]
+    if isinstance(value, list):
+        return conversations.chat(value, at)
+    return [_turn("user", _text(value, at))]
+
+
+def _answered(value: object, at: str) -> list[Turn]:
+    if isinstance(value, dict) and value.get("role") == "assistant":
+        value = [value]
+    if isinstance(value, list) and value and all(isinstance(one, dict) and "role" in one for one in value):
+        return conversations.chat(value, at)
+    return [_turn("assistant", _text(value, at))]
+
+
+def _with_system(record: Mapping[str, Any], turns: list[Turn], at: str) -> list[Turn]:
+    text = _value(record, at)
     if isinstance(text, str) and text.strip() and not any(turn.role == "system" for turn in turns):
-        return (Message("system", _storable(text, "system")),)
-    return ()
+        return [_turn("system", storable(text, at)), *turns]
+    return turns
 
 
-def _text(record: Mapping[str, Any], field: str) -> str:
-    value = record.get(field)
+def _turn(role: str, text: str) -> Turn:
+    return Turn(role, text, raw={"role": role, "content": text})
+
+
+def _text(value: object, at: str) -> str:
     if not isinstance(value, str):
-        raise Unfit(field, f"{field} has to be text in quotes, not {_kind(value)}.")
+        raise Unfit(at, f"{at} has to be text in quotes, not {kind_of(value)}.")
     if not value.strip():
-        raise Unfit(field, f"{field} is empty.", "empty")
-    return _storable(value, field)
+        raise Unfit(at, f"{at} is empty.", "empty")
+    return storable(value, at)
 
 
-def _storable(text: str, field: str) -> str:
-    """Refuse what a database or an encoder will choke on later; better here, with a line number."""
-    if "\0" in text:
-        raise Unfit(field, f"{field} holds a NUL character (U+0000), which no text field can store.")
-    return text
+# ---------------------------------------------------------------------- columns
+def _value(record: Mapping[str, Any], name: str) -> Any:
+    """What a key holds; `a.b` is the key b of the object under a, unless a key is really called so."""
+    if name in record or "." not in name:
+        return record.get(name)
+    value: Any = record
+    for step in name.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
-def _chat(messages: object, field: str) -> tuple[Message, ...]:
-    if not isinstance(messages, list):
-        raise Unfit(field, f"{field} has to be a list of messages, not {_kind(messages)}.")
-    if not messages:
-        raise Unfit(field, f"{field} is an empty list.", "empty")
-    return tuple(_message(message, f"{field}[{number}]") for number, message in enumerate(messages))
-
-
-def _message(message: object, field: str) -> Message:
-    if not isinstance(message, dict):
-        raise Unfit(field, f"{field} has to be an object with role and content, not {_kind(message)}.")
-    role = message.get("role")
-    if role not in ROLES:
-        raise Unfit(f"{field}.role", f"{field}.role is {_short(role)}; it has to be {_ROLE_WORDS}.")
-    if message.get("tool_calls") or message.get("function_call"):
-        raise Unfit(f"{field}.tool_calls", f"{field} calls a tool; conversations with tool calls cannot be used yet.")
-    content = message.get("content")
-    if isinstance(content, list) and content and all(_text_part(part) for part in content):
-        content = "".join(part["text"] for part in content)
-    if not isinstance(content, str):
-        raise Unfit(f"{field}.content", f"{field}.content has to be text, not {_kind(content)}.")
-    return Message(str(role), _storable(content, f"{field}.content"))
-
-
-def _text_part(part: object) -> bool:
-    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
-
-
-def _answer(completion: object) -> tuple[Message, ...]:
-    if isinstance(completion, str):
-        return (Message("assistant", _storable(completion, "completion")),)
-    return _chat(completion, "completion")
-
-
-def _sharegpt(turns: object) -> tuple[Message, ...]:
-    if not isinstance(turns, list):
-        raise Unfit("conversations", f"conversations has to be a list of turns, not {_kind(turns)}.")
-    found = []
-    for number, turn in enumerate(turns):
-        field = f"conversations[{number}]"
-        if not isinstance(turn, dict):
-            raise Unfit(field, f"{field} has to be an object with from and value, not {_kind(turn)}.")
-        speaker = turn.get("from")
-        if speaker == "function_call":
-            raise Unfit(f"{field}.from", f"{field} calls a tool; conversations with tool calls cannot be used yet.")
-        role = _SPEAKERS.get(speaker) if isinstance(speaker, str) else None
-        if role is None:
-            raise Unfit(f"{field}.from", f"{field}.from is {_short(speaker)}; it has to be human, gpt, system or tool.")
-        if not isinstance(turn.get("value"), str):
-            raise Unfit(f"{field}.value", f"{field}.value has to be text, not {_kind(turn.get('value'))}.")
-        found.append(Message(role, _storable(turn["value"], f"{field}.value")))
-    return tuple(found)
-
-
-def _conversation(turns: tuple[Message, ...], line: int, field: str) -> Record:
-    if not any(turn.role == "assistant" for turn in turns):
-        raise Unfit(field, "The conversation has no assistant message, so there is no answer to learn or compare with.")
-    *asked, last = turns
-    if last.role != "assistant":
-        raise Unfit(field, f"The conversation ends with the {last.role}; the last message has to be the answer wanted.")
-    if not last.content.strip():
-        raise Unfit(field, "The last answer is empty.", "empty")
-    if not any(turn.role == "user" and turn.content.strip() for turn in asked):
-        raise Unfit(field, "Nothing is asked before the last answer: there is no user message with text.", "empty")
-    return Record(line, tuple(asked), last.content)
-
-
-def order_remark(record: Record) -> str:
-    """A sentence when the turns come in an order that some chat templates refuse, else empty."""
-    spoken = [turn.role for turn in record.messages if turn.role in ("user", "assistant")] + ["assistant"]
-    if spoken[0] == "assistant":
-        return "The assistant speaks first; some models' chat templates refuse that."
-    if any(one == next_one for one, next_one in pairwise(spoken)):
-        return "Two messages of the same speaker follow each other; some models' chat templates refuse that."
-    return ""
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int | float):
-        return "a number"
+def _group(record: Mapping[str, Any], how: ReadAs) -> str:
+    value = _value(record, how.group or "group")
     if isinstance(value, str):
-        return "text"
-    return "a list" if isinstance(value, list) else "an object"
+        return value.strip()[:200].replace("\0", "")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def _short(value: object) -> str:
-    return repr(value[:40]) if isinstance(value, str) else _kind(value)
+def _part(record: Mapping[str, Any], how: ReadAs) -> Part | None:
+    value = _value(record, how.part or "split")
+    return _PARTS.get(value.strip().casefold().replace("-", "").replace("_", "")) if isinstance(value, str) else None
+
+
+def columns(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The columns that a person may choose, objects opened one level deep."""
+    for key, value in record.items():
+        yield key, value
+        if isinstance(value, dict):
+            for inner, held in value.items():
+                yield f"{key}.{inner}", held

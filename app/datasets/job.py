@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ import orjson
 
 from app.datasets import duplicates, lengths, quality, splitting, store
 from app.datasets.desk import Desk
-from app.datasets.formats import Message, Record
+from app.datasets.formats import Message, ReadAs, Record, read_as
 from app.datasets.quality import Check, Status
-from app.datasets.reading import from_canonical
+from app.datasets.reading import Upload, from_canonical
 from app.datasets.rows import Rows, question
 from app.datasets.splitting import Entry, Split
 from app.inference import service as inference
@@ -37,17 +37,25 @@ DESK = 1  # raise it when what lies on a desk changes its meaning: an older desk
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What goes into a check. keep: keys of the clusters whose repeats are used; model_id: whose tokens are counted."""
+    """What goes into a check.
+
+    file, test: hashes of the uploaded bytes, read as `how` says. kept_in: hash of the rows of the version before. keep:
+    keys of the clusters whose repeats are used. model_id: whose tokens are counted.
+    """
 
     file: str
+    name: str
     test: str | None
+    test_name: str
+    how: ReadAs
     seed: int
     kept_in: str | None
     keep: tuple[int, ...]
     model_id: int | None
 
     def about(self) -> list[Any]:
-        return [DESK, self.file, self.test, self.seed, self.kept_in, self.keep, self.model_id]
+        """All of it as JSON: what lies on a desk holds only for the same."""
+        return [DESK, asdict(self) | {"how": self.how.to_json()}]
 
 
 def check(claim: Claim) -> None:
@@ -59,7 +67,10 @@ def check(claim: Claim) -> None:
         earlier = store.before(session, row)
         order = Order(
             file=row.blob_sha256,
+            name=row.filename,
             test=row.test_blob_sha256,
+            test_name=row.test_filename,
+            how=read_as(row.read_as),
             seed=row.seed,
             kept_in=earlier.rows_sha256 if earlier else None,
             keep=tuple(sorted(store.kept_keys(session, row.assessment_id))),
@@ -111,8 +122,10 @@ def _check(claim: Claim, order: Order, desk: Desk) -> None:
     progress = _Progress(claim)
     state = desk.noted("reading")
     with ExitStack() as stack:
-        upload = stack.enter_context(claim.blobs.open(order.file))
-        own_test = stack.enter_context(claim.blobs.open(order.test)) if order.test else None
+        upload = Upload(stack.enter_context(claim.blobs.open(order.file)), order.name, order.how)
+        own_test = None
+        if order.test:
+            own_test = Upload(stack.enter_context(claim.blobs.open(order.test)), order.test_name, order.how)
         rows = stack.enter_context(Rows(desk.path("rows"), state["rows"] if state else None))
         found = quality.check(
             upload,

@@ -4,7 +4,8 @@
 row and one report. The report (stored as JSON, shown on the page, written by `check-data`) has these keys:
 
 verdict: accept, warn, reject. format, layout, encoding: what was detected; samples: the first three rows.
-line_word: what a number counts: line, row (CSV) or record (JSON array).
+line_word: what a number counts: line, row (CSV, Parquet) or record (JSON array).
+columns: [{name, samples}] that the file has; read_as: what a person chose about reading it, empty where it was guessed.
 records: rows that could be read. bad_lines: lines of the upload that something is said about, 1-based, rising.
 messages: {line, field, text, level, file} with level error, warning, note; file 0 the upload, 1 the own test file.
 message_counts: how many of each level there were; `messages` holds the first of them.
@@ -18,6 +19,7 @@ clusters: {count, rows, sizes: [{size, clusters, rows}], kept}: groups of rows t
 more; kept: how many a person undid, whose rows are used all the same.
 split: {train, dev, test, usable, own_test}. contradiction_rate: see `contradiction_rate`.
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
+signals: what the examples say about the job; see `signals.measure`.
 can_be_used: whether each split has a row; an upload that can't is rejected and replaces nothing.
 """
 
@@ -25,18 +27,18 @@ import itertools
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
 
-from app.datasets import content, duplicates, languages, lengths, remarks, splitting
+from app.datasets import content, duplicates, languages, lengths, remarks, signals, splitting
 from app.datasets.desk import Desk
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
-from app.datasets.reading import Reading, read
+from app.datasets.reading import Reading, Upload, read
 from app.datasets.rows import Rows
 from app.datasets.splitting import Split
 
@@ -174,29 +176,30 @@ def silent(stage: str, done: int, total: int) -> None:
     """Tell nobody how far it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What reading a file told about it, in words that a report can hold."""
+Facts = dict[str, Any]
 
-    format: str
-    format_title: str
-    format_about: str
-    layout: str
-    encoding: str
 
-    @staticmethod
-    def of(reading: Reading) -> "Facts":
-        shape = reading.shape
-        names = (shape.name, shape.title, shape.about) if shape else ("unknown", "Unknown", "")
-        return Facts(*names, reading.layout, reading.encoding)
+def facts_of(reading: Reading) -> Facts:
+    """What reading a file told about it: the part of the report that a later attempt can't make without reading."""
+    shape = reading.shape
+    return {
+        "format": shape.name if shape else "unknown",
+        "format_title": shape.title if shape else "Unknown",
+        "format_about": shape.about if shape else "",
+        "layout": reading.layout,
+        "line_word": reading.line_word,
+        "columns": [{"name": name, "samples": held} for name, held in reading.columns.items()],
+        "read_as": reading.how.to_json(),
+        "encoding": reading.encoding,
+    }
 
 
 def check(
-    upload: BinaryIO,
+    upload: BinaryIO | Upload,
     rows: Rows,
     *,
     seed: int,
-    own_test: BinaryIO | None = None,
+    own_test: BinaryIO | Upload | None = None,
     kept: Mapping[int, Split] | None = None,
     keep: Collection[int] = (),
     tick: Tick = silent,
@@ -231,6 +234,8 @@ def check(
     sizes = _sizes(rows, found.status, tokens, tick, desk)
     outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
     outcome.report["lengths"] = sizes
+    tick("Reading the answers", 0, 0)
+    outcome.report["signals"] = signals.measure(rows, rows.lines, rows.answers)
     return outcome
 
 
@@ -252,18 +257,18 @@ class _Gathering:
         self.hidden: list[int] = []
         self.last: int | None = None
 
-    def run(self, files: Sequence[BinaryIO]) -> list[Facts]:
+    def run(self, files: Sequence[BinaryIO | Upload]) -> list[Facts]:
         before = self.desk.noted("reading") if self.desk else None
         if before:
             self.notes.take_up(before["notes"])
-            self.done = [Facts(**facts) for facts in before["done"]]
+            self.done = before["done"]
             self.items, self.hidden, self.last = before["items"], before["hidden"], before["last"]
         for number, stream in enumerate(files):
             if number >= len(self.done):
                 self._read(stream, number)
         return self.done
 
-    def _read(self, stream: BinaryIO, file: int) -> None:
+    def _read(self, stream: BinaryIO | Upload, file: int) -> None:
         reading = read(stream)
         stage = "Reading the test file" if file else "Reading the file"
         for item in itertools.islice(reading, self.items, None):
@@ -277,7 +282,7 @@ class _Gathering:
             lines = ", ".join(str(line) for line in self.hidden[:8]) + (" and more" if len(self.hidden) > 8 else "")
             text = f"Signs that a reader cannot see, or that turn the writing direction, stand in line {lines}."
             self.notes.add(Fault(None, "", text, "warning"), file)
-        self.done.append(Facts.of(reading))
+        self.done.append(facts_of(reading))
         self.items, self.hidden, self.last = 0, [], None
         self._save()
 
@@ -301,7 +306,7 @@ class _Gathering:
         state = {
             "rows": self.rows.save(),
             "notes": self.notes.laid_down(),
-            "done": [asdict(facts) for facts in self.done],
+            "done": self.done,
             "items": self.items,
             "hidden": self.hidden,
             "last": self.last,
@@ -534,8 +539,7 @@ def _report(
         else "warn"
         if notes.counts["warning"]
         else "accept",
-        **asdict(readings[0]),
-        "line_word": {"CSV": "row", "JSON array": "record"}.get(readings[0].layout, "line"),
+        **readings[0],
         "samples": _samples(rows),
         "uploaded": steps[0]["count"],
         "records": sum(1 for file in rows.files if not file),

@@ -2,48 +2,58 @@
 
 Everything here is written against files that nobody wrote in good faith: memory is bounded by the longest line that is
 accepted, nothing is kept of a line that is too long, and whatever can't be read becomes a sentence with the line it
-stands on. What a file is, is seen from its bytes; its name is never looked at.
+stands on. What a file is, is seen from its bytes. Its name is looked at for one thing: packed bytes are unpacked only
+when the name says so (.gz), because under another name they are more often a download that went wrong.
 
 Line numbers are 1-based and physical for JSON lines (LF, CRLF and lone CR end a line; U+2028 and its like stand inside
 strings and do not). In CSV the number is the spreadsheet's row, the header being row 1, because cells may hold lines;
-in a JSON array, which may stand on one line as a whole, it is the element's place.
+in a JSON array, which may stand on one line as a whole, it is the element's place, and in Parquet the row's.
 """
 
 import codecs
 import csv
+import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import orjson
 
+from app.datasets import parquet, unpacking
+from app.datasets.conversations import KNOWN_KEYS, order_remark
 from app.datasets.formats import (
+    COLUMNS,
+    GUESS,
+    SHAPES,
     Fault,
     Message,
+    ReadAs,
     Record,
     Shape,
     Unfit,
+    columns,
     convert,
-    order_remark,
     shape_of,
     stranger,
     tidy_keys,
     used_keys,
 )
+from app.datasets.records import kind_of
+from app.datasets.unpacking import Packed, Source
 
 CHUNK = 1 << 18
 LONGEST_LINE = 4 << 20  # bytes; the longest honest record is a long document, a few hundred KiB
 
 _MAGIC = (
-    (b"\x1f\x8b", "gzip data; unpack it and upload the .jsonl or .csv inside"),
+    (b"\x1f\x8b", "gzip data under another name; call it .gz, or unpack it first"),
     (b"PK\x03\x04", "a zip archive; unpack it and upload the .jsonl or .csv inside"),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"\x89PNG", "a picture (PNG)"),
     (b"\xff\xd8\xff", "a picture (JPEG)"),
     (b"GIF8", "a picture (GIF)"),
     (b"%PDF", "a PDF document; examples have to be text with a question and an answer each"),
-    (b"PAR1", "a Parquet file; save it as JSONL or CSV"),
     (b"BZh", "bzip2 data; unpack it and upload the file inside"),
     (b"\xfd7zXZ", "xz data; unpack it and upload the file inside"),
     (b"7z\xbc\xaf", "a 7z archive; unpack it and upload the file inside"),
@@ -70,29 +80,65 @@ _SYNTAX = (
 )
 
 
+LINE_WORDS = {"CSV": "row", "Parquet": "row", "JSON array": "record"}  # what a number counts, else it is a line
+SEEN_COLUMNS, SEEN_RECORDS, SEEN_VALUES = 40, 200, 3  # of what the page offers to choose from
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A stored file with what was said about it: its name as uploaded, and how a person wants it read."""
+
+    stream: BinaryIO
+    name: str = ""
+    how: ReadAs = GUESS
+
+
 class Reading:
     """An upload being read: iterate for its records and faults, in the order of the file.
 
     shape, layout, encoding, delimiter and unused are known once the first record has come; `lines` counts the records
-    tried (blank lines do not count). A warning about a record follows the record; a fault of level error about a line
-    whose record was still yielded says that the line differs from the rest.
+    tried (blank lines do not count); `columns` are the keys of the first records with a few of their values, for
+    people who have to say how the file is to be read. A warning about a record follows the record; a fault of level
+    error about a line whose record was still yielded says that the line differs from the rest.
     """
 
-    def __init__(self, stream: BinaryIO, longest_line: int = LONGEST_LINE) -> None:
-        self._stream = stream
+    def __init__(self, upload: "BinaryIO | Upload", longest_line: int = LONGEST_LINE) -> None:
+        given = upload if isinstance(upload, Upload) else Upload(upload)
+        self._stream: Source = given.stream
+        self._name = given.name
         self._longest = longest_line
+        self.how = given.how
         self.shape: Shape | None = None
-        self.layout = ""  # "JSON lines", "JSON array" or "CSV"
+        self.layout = ""  # "JSON lines", "JSON array", "CSV" or "Parquet"
         self.encoding = "utf-8"
         self.delimiter = ""
         self.lines = 0
         self.unused: Counter[str] = Counter()
+        self.columns: dict[str, list[str]] = {}
+        self.tool_rows = 0
+        self._looked_at = 0
         self._tidied = False
 
+    @property
+    def line_word(self) -> str:
+        return LINE_WORDS.get(self.layout, "line")
+
     def __iter__(self) -> Iterator[Record | Fault]:
-        head = self._stream.read(CHUNK)
+        try:
+            head = self._stream.read(CHUNK)
+            if head[:2] == unpacking.GZIP and self._name.casefold().endswith((".gz", ".gzip")):
+                self._stream = unpacking.Unpacked(self._stream, head)
+                head = self._stream.read(CHUNK)
+            yield from self._contents(head)
+        except Packed as refusal:
+            yield Fault(None, "", str(refusal))
+
+    def _contents(self, head: bytes) -> Iterator[Record | Fault]:
         if not head.strip():
             yield Fault(None, "", "The file is empty.")
+            return
+        if head.startswith(parquet.MAGIC):
+            yield from self._parquet(head)
             return
         what = next((words for magic, words in _MAGIC if head.startswith(magic)), "")
         if what:
@@ -103,6 +149,13 @@ class Reading:
             yield Fault(None, "", "The file looks like UTF-16 without a byte-order mark. Save it as UTF-8.")
             return
         yield from self._records(self._chunks(head[len(bom) :]))
+
+    def _parquet(self, head: bytes) -> Iterator[Record | Fault]:
+        self.layout = "Parquet"
+        try:
+            yield from self._judged(_lines(parquet.lines(self._stream, head), self._longest))
+        except parquet.Unreadable as refusal:
+            yield Fault(None, "", str(refusal))
 
     def _chunks(self, head: bytes) -> Iterator[bytes]:
         """The rest of the stream as UTF-8. Halves of pairs are kept, so that their line can be named later."""
@@ -142,8 +195,8 @@ class Reading:
         elif start[:1] == b"{" or _is_json(line):
             self.layout = "JSON lines"
             yield from self._judged(_lines(whole, self._longest))
-        elif (delimiter := _delimiter(line)) or b"," in line:
-            self.layout, self.delimiter = "CSV", delimiter or ","
+        elif delimiter := _delimiter(line):
+            self.layout, self.delimiter = "CSV", delimiter
             yield from self._table(whole)
         else:
             self.layout = "JSON lines"
@@ -179,14 +232,13 @@ class Reading:
 
     def _fitted(self, value: dict[str, Any], number: int) -> Iterator[Record | Fault]:
         """The record in our shape, with what is odd about it; or why it has none."""
-        shape = shape_of(value)
-        if shape is None and (tidy := tidy_keys(value)) is not None and (shape := shape_of(tidy)) is not None:
-            value = tidy
-            self._tidied = True
+        if self._looked_at < SEEN_RECORDS:
+            self._look(value)
+        shape, value = self._shape(value)
         try:
             if shape is None:
                 raise stranger(value)
-            record = convert(shape, value, number)
+            record, left_out = convert(shape, value, number, self.how)
         except Unfit as unfit:
             yield Fault(number, unfit.field, unfit.text, kind=unfit.kind)
             return
@@ -197,14 +249,53 @@ class Reading:
             # A converted file of mixed origin is more often an accident than a wish: read it, but say so loudly.
             text = f"The record is {shape.title.lower()}, but the file began with {self.shape.title.lower()}."
             yield Fault(number, "", text, kind="shape")
-        if len(value) > len(used := used_keys(shape)) or not used.issuperset(value):
-            for key in list(value)[:50]:
-                if key not in used and (key in self.unused or len(self.unused) < 50):
-                    self.unused[key] += 1
-        if remark := order_remark(record):
-            yield Fault(number, shape.name if shape.name == "conversations" else "messages", remark, "warning")
+        if len(value) > len(used := used_keys(shape, self.how)) or not used.issuperset(value):
+            self._not_used(key for key in list(value)[:50] if key not in used)
+        if record.source is not None:
+            self.tool_rows += _uses_tools(record.source)
+            self._not_used(
+                f"messages.{key}" for turn in record.source["messages"] for key in turn if key not in KNOWN_KEYS
+            )
+        at = shape.name if shape.name == "conversations" else "messages"
+        if remark := order_remark(record.messages):
+            yield Fault(number, at, remark, "warning")
+        if left_out:
+            yield Fault(number, at, left_out, "warning")
+
+    def _shape(self, value: dict[str, Any]) -> tuple[Shape | None, dict[str, Any]]:
+        """The shape that was chosen or is seen, and the record with the keys that fit it."""
+        if self.how.shape:
+            chosen = SHAPES[self.how.shape]
+            return (chosen if chosen is COLUMNS or _has(chosen, value) else None), value
+        shape = shape_of(value)
+        if shape is None and (tidy := tidy_keys(value)) is not None and (shape := shape_of(tidy)) is not None:
+            self._tidied = True
+            return shape, tidy
+        return shape, value
+
+    def _look(self, value: Mapping[str, Any]) -> None:
+        """Remember the columns, and a few short samples of what is in them."""
+        self._looked_at += 1
+        for name, held in columns(value):
+            if len(name) > 200 or (name not in self.columns and len(self.columns) >= SEEN_COLUMNS):
+                continue
+            samples = self.columns.setdefault(name, [])
+            if len(samples) < SEEN_VALUES and (text := _sample(held)) and text not in samples:
+                samples.append(text)
+
+    def _not_used(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name in self.unused or len(self.unused) < 50:
+                self.unused[name] += 1
 
     def _closing(self) -> Iterator[Fault]:
+        if self.tool_rows:
+            text = (
+                f"Tools are called or defined in {self.tool_rows:,} records. A call is written as JSON text and a "
+                "tool's result as a user's message, so that any model can be measured on them; a server's own way of "
+                "calling tools is not measured."
+            )
+            yield Fault(None, "tool_calls", text, "warning")
         if self._tidied:
             yield Fault(None, "", "Key names were read without their spaces and capitals.", "warning")
         if self.unused:
@@ -215,18 +306,25 @@ class Reading:
     # ------------------------------------------------------------------ CSV
     def _table(self, chunks: Iterator[bytes]) -> Iterator[Record | Fault]:
         csv.field_size_limit(LONGEST_LINE)
+        self.how = self.how.in_lower_case()
         texts = _text_lines(chunks, self._longest)
         rows = csv.reader(texts, delimiter=self.delimiter, strict=True)
         row_number = 1
         try:
-            header = [name.strip().casefold() for name in next((row for row in rows if any(row)), [])]
+            first = next((row for row in rows if any(row)), [])
+            if self.how.header:
+                header = [name.strip().casefold() for name in first]
+            else:
+                header, row_number = [f"column {number}" for number in range(1, len(first) + 1)], 0
+                rows = itertools.chain([first], rows)  # type: ignore[assignment]  # a reader is an iterator of rows
             twice = [name for name, count in Counter(header).items() if count > 1 and name]
             if twice:
                 yield Fault(None, twice[0][:80], f"The column {twice[0][:80]!r} stands twice in the first row.")
                 return
-            if shape_of(header) is None:
-                text = "The first row names no columns that we know. Begin with a row such as: prompt,completion"
-                yield Fault(None, "", text)
+            if fault := self._unknown_header(header):
+                for cells in itertools.islice(rows, SEEN_VALUES):
+                    self._look(dict(zip(header, cells, strict=False)))
+                yield fault
                 return
             for cells in rows:
                 row_number += 1
@@ -248,27 +346,44 @@ class Reading:
             )
         yield from self._closing()
 
+    def _unknown_header(self, header: list[str]) -> Fault | None:
+        """What is missing from the first row, or None."""
+        if self.how.shape == COLUMNS.name:
+            missing = [name for name in (self.how.question, self.how.answer) if name not in header]
+            return Fault(None, missing[0][:80], f"There is no column {missing[0][:80]!r}.") if missing else None
+        if shape_of(header) is not None:
+            return None
+        text = "The first row names no columns that we know. Begin with a row such as: prompt,completion"
+        return Fault(None, "", f"{text}; or choose below which column holds what.")
 
-def read(stream: BinaryIO, longest_line: int = LONGEST_LINE) -> Reading:
+
+def read(upload: BinaryIO | Upload, longest_line: int = LONGEST_LINE) -> Reading:
     """Read an upload. Nothing is read before the first step of the iteration."""
-    return Reading(stream, longest_line)
+    return Reading(upload, longest_line)
 
 
 def canonical(record: Record) -> bytes:
     """A record as one line of our own JSON, without split or id: what the working file holds."""
-    return orjson.dumps(
-        {
-            "line": record.line,
-            "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
-            "target": record.target,
-        }
-    )
+    value: dict[str, Any] = {
+        "line": record.line,
+        "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
+        "target": record.target,
+    }
+    # Most rows have none of these.
+    if record.group:
+        value["group"] = record.group
+    if record.part:
+        value["part"] = record.part
+    if record.source is not None:
+        value["source"] = record.source
+    return orjson.dumps(value)
 
 
 def from_canonical(raw: bytes) -> Record:
     value = orjson.loads(raw)
     turns = tuple(Message(turn["role"], turn["content"]) for turn in value["messages"])
-    return Record(value["line"], turns, value["target"])
+    more = value.get("group", ""), value.get("part"), value.get("source")
+    return Record(value["line"], turns, value["target"], *more)
 
 
 # ---------------------------------------------------------------------- cutting bytes
@@ -449,13 +564,35 @@ def _every_other_is_nul(head: bytes) -> bool:
 
 
 def _delimiter(line: bytes) -> str:
-    """The sign that parts the first row into columns of which we know a pair, or empty."""
+    """The sign that parts the first row into columns: one that gives a pair we know, or else the commonest."""
     first = line.decode("utf-8", "replace")
-    for sign in (",", ";", "\t", "|"):
+    signs = (",", ";", "\t", "|")
+    for sign in signs:
         names = [name.strip().strip('"').casefold() for name in first.split(sign)]
         if len(names) > 1 and shape_of(names) is not None:
             return sign
-    return ""
+    best = max(signs, key=first.count)
+    return best if best in first else ""
+
+
+def _has(shape: Shape, value: Mapping[str, Any]) -> bool:
+    """Whether a record has what a chosen shape asks for; a prompt pair fits a chat no better than a guess would say."""
+    return shape_of([key for key in value if key in used_keys(shape)]) is shape
+
+
+def _uses_tools(source: Mapping[str, Any]) -> bool:
+    """Whether tools are defined or called in a conversation."""
+    calls = {"tool_calls", "function_call", "tool_call_id"}
+    return "tools" in source or any(not calls.isdisjoint(turn) for turn in source["messages"])
+
+
+def _sample(value: object) -> str:
+    """A short look at a value."""
+    if value is None:
+        return ""
+    if isinstance(value, list | dict):
+        return f"{kind_of(value)} of {len(value):,}"
+    return " ".join(str(value)[:400].split())[:80]
 
 
 def _csv_words(message: str) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -17,6 +17,7 @@ class DatasetRow(Base):
     read.
     lengths_model_id: the model whose tokens the report counts, None for the bundled one.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
+    read_as: how a person wants the file read, empty where that is guessed (`formats.ReadAs`).
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """
 
@@ -35,6 +36,7 @@ class DatasetRow(Base):
     blob_sha256: Mapped[str] = mapped_column(String(64))
     test_filename: Mapped[str] = mapped_column(String(200), default="")
     test_blob_sha256: Mapped[str | None] = mapped_column(String(64))
+    read_as: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     seed: Mapped[int] = mapped_column(default=7)
     lengths_model_id: Mapped[int | None]
     human_checked: Mapped[bool | None]
@@ -103,3 +105,48 @@ class KeptClusterRow(Base):
     decided_at: Mapped[datetime]
     withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     withdrawn_at: Mapped[datetime | None]
+
+
+class DocumentFileRow(Base):
+    """A file of documents as it was uploaded: one document, or a zip of many.
+
+    state: reading, ready, refused; `reason` says why it was refused. blob_sha256: the bytes as uploaded. removed_at:
+    from when it is no part of the corpus any more; what was measured with it stays readable.
+    """
+
+    __tablename__ = "document_files"
+    __table_args__ = (CheckConstraint("state in ('reading', 'ready', 'refused')", name="state"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), index=True)
+    filename: Mapped[str] = mapped_column(String(200))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    blob_sha256: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16), default="reading")
+    reason: Mapped[str] = mapped_column(Text, default="")
+    uploaded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    uploaded_at: Mapped[datetime]
+    removed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    removed_at: Mapped[datetime | None]
+
+
+class DocumentRow(Base):
+    """One document, in the order of its file.
+
+    kind: text, markdown, html, pdf. text_sha256: its text in the content store, None where it could not be read;
+    `reason` then says why. tokens: estimated, see `documents.tokens`.
+    """
+
+    __tablename__ = "documents"
+    __table_args__ = (UniqueConstraint("file_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file_id: Mapped[int] = mapped_column(ForeignKey("document_files.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    name: Mapped[str] = mapped_column(String(200))
+    title: Mapped[str] = mapped_column(String(200), default="")
+    kind: Mapped[str] = mapped_column(String(16), default="")
+    characters: Mapped[int] = mapped_column(default=0)
+    tokens: Mapped[int] = mapped_column(default=0)
+    text_sha256: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text, default="")

@@ -34,6 +34,7 @@ NOTHING = "\N{EN DASH}"
 NOTICES = {
     "saved": "Saved.",
     "created": "Created.",
+    "begun": "The usual answers of this situation are filled in. Look through them and change what is different here.",
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
     "cancelling": "Cancel was asked for; the job stops at its next step.",
@@ -47,6 +48,7 @@ NOTICES = {
     "password": "Password changed. Other sessions of this account have ended.",
     "sessions": "All other sessions of this account have ended.",
     "revoked": "Token revoked.",
+    "link-ended": "The link is ended; it opens nothing any more.",
     "disabled": "Account disabled and signed out everywhere.",
     "enabled": "Account enabled.",
     "role": "Role changed. The person has to sign in again.",

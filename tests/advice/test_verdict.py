@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.advice.case import parse
-from app.advice.policy import POLICY, Points, Policy
+from app.advice.policy import POLICY, Points
 from app.advice.verdict import Advice, advise
 from tests.advice.golden import FACTS, KNOWLEDGE_ARMS, USUAL, case
 
@@ -183,13 +183,7 @@ def test_points_follow_the_table_and_measurements(
 
 
 def test_the_policy_can_be_another_one() -> None:
-    strict = tuple(
-        type(threshold)(threshold.name, 2000, threshold.because, threshold.source)
-        if threshold.name == "usable_examples"
-        else threshold
-        for threshold in POLICY.thresholds
-    )
-    policy = Policy("strict", POLICY.weights, strict)
+    policy = POLICY.with_numbers("strict", {"thresholds": {"usable_examples": 2000}})
 
     advice = advise(parse(case()), policy)
 

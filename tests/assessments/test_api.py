@@ -157,3 +157,19 @@ def test_strangers_get_nothing(web: TestClient) -> None:
     assert web.get(API).status_code == 401
     assert web.post(API, json={"title": "x"}).status_code == 401
     assert web.post("/api/v1/advice", json={}).status_code == 401
+
+
+def test_a_program_begins_from_a_situation_and_its_own_answers_win(client: TestClient) -> None:
+    points = client.get("/api/v1/starting-points").json()["data"]
+    slug = next(point["slug"] for point in points if point["answers"]["goals"] == ["facts"])
+
+    made = client.post(
+        "/api/v1/assessments", json={"title": "Rules", "starting_point": slug, "answers": {"sources": "no"}}
+    )
+
+    assert made.status_code == 201
+    assert made.json()["answers"]["fact_change"] == "daily"
+    assert made.json()["answers"]["sources"] == "no"
+    refused = client.post("/api/v1/assessments", json={"title": "Rules", "starting_point": "anything"})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "#/starting_point"

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from app.advice.questions import SECTIONS
+from app.advice.starting_points import STARTING_POINTS
 from app.assessments.tables import AssessmentRow
+from app.audit.tables import EntryRow
 from app.db import reading
 from app.users.tables import UserRow
 from tests.factories import Make
@@ -416,3 +419,35 @@ def test_no_two_things_on_a_page_have_the_same_id(browser: TestClient, make: Mak
     ids = re.findall(r'\sid="([^"]+)"', browser.get(path.format(id=row.id)).text)
 
     assert sorted(ids) == sorted(set(ids))
+
+
+# ------------------------------------------------------------------ starting points
+
+
+def test_every_starting_point_says_what_it_assumes(browser: TestClient) -> None:
+    page = browser.get("/assessments/new?start=route-tickets").text
+
+    assert page.count("Assumes: ") == len(STARTING_POINTS)
+    assert re.search(r'value="route-tickets" checked', page)
+
+
+def test_a_situation_to_start_from_fills_in_its_answers_and_its_name(browser: TestClient, make: Make) -> None:
+    answer = browser.post("/assessments", data={"title": "", "starting_point": "policy-questions"})
+
+    assert answer.headers["location"] == "/assessments/1/describe/goal?notice=begun"
+    with reading(make.engine) as session:
+        row = session.get_one(AssessmentRow, 1)
+        assert row.title == "Answer questions about rules that change"
+        assert row.answers["fact_change"] == "daily"
+        assert "target" not in row.answers
+        entry = session.scalars(select(EntryRow).where(EntryRow.act == "assessment.create")).one()
+        assert entry.detail["starting_point"] == "policy-questions"
+    assert "filled in" in browser.get(answer.headers["location"]).text
+
+
+def test_an_unknown_starting_point_is_refused_beside_the_list(browser: TestClient) -> None:
+    answer = browser.post("/assessments", data={"title": "Mine", "starting_point": "anything"})
+
+    assert answer.status_code == 422
+    assert 'href="#starting_point"' in answer.text
+    assert 'value="Mine"' in answer.text

@@ -1,0 +1,292 @@
+"""Conversations as people upload them (OpenAI's messages, ShareGPT's turns) in the form that is measured and trained.
+
+Measuring and training know three speakers, system, user and assistant, and text. What does not fit is written as text,
+the same way for every model, and the report says so:
+
+- a `developer` message is a system message;
+- the definitions of `tools` stand in the system message, one JSON object a line, below the words of CALLING;
+- an assistant's tool call is the JSON that CALLING asks for, `{"name": ..., "arguments": {...}}`, or a list of them;
+- a tool's result is a user's message that names the tool. Results that follow each other are one message.
+
+So a model is asked for its calls in words, and a row that ends with one is scored like any JSON answer. A server's own
+interface for tools is not used: it differs between servers, and many small models' templates have none. `source` keeps
+the conversation in OpenAI's form, so that nothing is lost for an export.
+
+An assistant message of `weight` 0 is asked along and never learned. The answer wanted is the last one that is not;
+what comes after that is left out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import orjson
+
+from app.datasets.records import Message, Unfit, kind_of, short, storable
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_ROLE_WORDS = "system, developer, user, assistant or tool"
+_SPEAKERS = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "system": "system",
+    "observation": "tool",
+    "tool": "tool",
+    "function_call": "assistant",
+}
+KNOWN_KEYS = frozenset(
+    {"role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal", "from", "value"}
+)
+
+CALLING = (
+    "You can call the tools below. To call one, answer with nothing but JSON: "
+    '{"name": "...", "arguments": {...}}. To call several at once, answer with a list of such objects.'
+)
+
+
+@dataclass(slots=True)
+class Turn:
+    """One message as it was uploaded. calls: what it calls, as {"name", "arguments"}; of: the tool whose result it is.
+
+    raw: the message in OpenAI's form. plain: whether role and text say all of it. trained: an answer to learn from.
+    """
+
+    role: str
+    text: str
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    of: str = ""
+    raw: dict[str, Any] = field(default_factory=dict)
+    plain: bool = True
+    trained: bool = True
+
+
+# ---------------------------------------------------------------------- OpenAI's messages
+def chat(messages: object, at: str) -> list[Turn]:
+    """The turns of a `messages` list; `at` is its key, for what is said about it."""
+    if not isinstance(messages, list):
+        raise Unfit(at, f"{at} has to be a list of messages, not {kind_of(messages)}.")
+    if not messages:
+        raise Unfit(at, f"{at} is an empty list.", "empty")
+    names: dict[str, str] = {}
+    return [_message(message, f"{at}[{number}]", names) for number, message in enumerate(messages)]
+
+
+def _message(message: object, at: str, names: dict[str, str]) -> Turn:
+    if not isinstance(message, dict):
+        raise Unfit(at, f"{at} has to be an object with role and content, not {kind_of(message)}.")
+    role = message.get("role")
+    if role not in ROLES:
+        raise Unfit(f"{at}.role", f"{at}.role is {short(role)}; it has to be {_ROLE_WORDS}.")
+    calls = _calls(message, at, names) if role == "assistant" else []
+    content = message.get("content")
+    if isinstance(content, list) and content and all(_text_part(part) for part in content):
+        content = "".join(part["text"] for part in content)
+    if content is None and calls:
+        content = ""
+    if not isinstance(content, str):
+        raise Unfit(f"{at}.content", f"{at}.content has to be text, not {kind_of(content)}.")
+    text = storable(content, f"{at}.content")
+    if role in ("tool", "function"):
+        of = message.get("name") or names.get(str(message.get("tool_call_id")), "")
+        return Turn("tool", text, of=str(of)[:200], raw=_without_none(message), plain=False)
+    trained = True
+    if role == "assistant" and message.get("weight") is not None:
+        if message["weight"] not in (0, 1) or isinstance(message["weight"], bool):
+            raise Unfit(f"{at}.weight", f"{at}.weight is {short(message['weight'])}; it has to be 0 or 1.")
+        trained = bool(message["weight"])
+    plain = not calls and role != "developer" and set(message) <= {"role", "content"}
+    speaker = "system" if role == "developer" else str(role)
+    return Turn(speaker, text, calls, raw=_without_none(message), plain=plain, trained=trained)
+
+
+def _text_part(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+
+
+def _without_none(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message as it was, without keys that a table had to fill with nothing."""
+    return {key: value for key, value in message.items() if value is not None or key == "content"}
+
+
+def _calls(message: Mapping[str, Any], at: str, names: dict[str, str]) -> list[dict[str, Any]]:
+    """What an assistant message calls; `names` learns which call has which id."""
+    given = message.get("tool_calls")
+    if not given:
+        single = message.get("function_call")
+        return [_call(single, f"{at}.function_call")] if isinstance(single, dict) else []
+    where = f"{at}.tool_calls"
+    if not isinstance(given, list):
+        raise Unfit(where, f"{where} has to be a list of tool calls, not {kind_of(given)}.")
+    calls = []
+    for one in given:
+        function = one.get("function", one) if isinstance(one, dict) else one
+        calls.append(_call(function, where))
+        if isinstance(one, dict) and isinstance(one.get("id"), str):
+            names[one["id"]] = calls[-1]["name"]
+    return calls
+
+
+def _call(function: object, at: str) -> dict[str, Any]:
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"].strip():
+        raise Unfit(at, f"{at} holds a tool call without a function name.")
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            arguments = orjson.loads(arguments) if arguments.strip() else {}
+        except orjson.JSONDecodeError:
+            text = f"{at} calls {short(function['name'])} with arguments that are not JSON."
+            raise Unfit(at, text) from None
+    return {"name": function["name"], "arguments": {} if arguments is None else arguments}
+
+
+# ---------------------------------------------------------------------- ShareGPT's turns
+def sharegpt(turns: object, at: str = "conversations") -> list[Turn]:
+    """The turns of a `conversations` list. A `function_call` that is not JSON stays the text it is."""
+    if not isinstance(turns, list):
+        raise Unfit(at, f"{at} has to be a list of turns, not {kind_of(turns)}.")
+    if not turns:
+        raise Unfit(at, f"{at} is an empty list.", "empty")
+    found: list[Turn] = []
+    ids, last = 0, ""
+    for number, turn in enumerate(turns):
+        one = _spoken(turn, f"{at}[{number}]")
+        for call in one.calls:
+            ids, last = ids + 1, call["name"]
+            function = {"name": call["name"], "arguments": _json(call["arguments"])}
+            one.raw["tool_calls"] = [{"id": f"call_{ids}", "type": "function", "function": function}]
+        if one.role == "tool":
+            one.of = last
+            one.raw["tool_call_id"] = f"call_{ids}"
+        found.append(one)
+    return found
+
+
+def _spoken(turn: object, at: str) -> Turn:
+    if not isinstance(turn, dict):
+        raise Unfit(at, f"{at} has to be an object with from and value, not {kind_of(turn)}.")
+    speaker = turn.get("from")
+    role = _SPEAKERS.get(speaker) if isinstance(speaker, str) else None
+    if role is None:
+        raise Unfit(f"{at}.from", f"{at}.from is {short(speaker)}; it has to be human, gpt, system or tool.")
+    value = turn.get("value")
+    if not isinstance(value, str):
+        raise Unfit(f"{at}.value", f"{at}.value has to be text, not {kind_of(value)}.")
+    text = storable(value, f"{at}.value")
+    if speaker == "function_call":
+        try:
+            calls = [_call(orjson.loads(text), at)]
+        except (orjson.JSONDecodeError, Unfit):
+            return Turn(role, text, raw={"role": role, "content": text})
+        return Turn(role, "", calls, raw={"role": role, "content": None}, plain=False)
+    return Turn(role, text, raw={"role": role, "content": text}, plain=role != "tool")
+
+
+# ---------------------------------------------------------------------- tools
+def tools(given: object) -> list[dict[str, Any]]:
+    """The tool definitions of a record, in OpenAI's form: a list, or (ShareGPT) that list as JSON text."""
+    if isinstance(given, str):
+        try:
+            given = orjson.loads(given) if given.strip() else []
+        except orjson.JSONDecodeError:
+            raise Unfit("tools", "tools is text that is not JSON.") from None
+    if given is None:
+        return []
+    if not isinstance(given, list) or not all(isinstance(tool, dict) for tool in given):
+        raise Unfit("tools", f"tools has to be a list of tool definitions, not {kind_of(given)}.")
+    return [tool if "function" in tool else {"type": "function", "function": tool} for tool in given]
+
+
+def explained(definitions: Sequence[Mapping[str, Any]]) -> str:
+    """The words that tell a model which tools there are; empty where there are none."""
+    if not definitions:
+        return ""
+    lines = [_json(tool["function"]) for tool in definitions]
+    return storable("\n".join((CALLING, "", *lines)), "tools")
+
+
+# ---------------------------------------------------------------------- into text
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A conversation in our form. source: see `Record`. cut: turns after the answer wanted were left out."""
+
+    messages: tuple[Message, ...]
+    target: str
+    source: dict[str, Any] | None
+    cut: bool = False
+
+
+def asked(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], at: str) -> Asked:
+    """What is asked and the answer wanted.
+
+    Raises:
+        Unfit: there is no answer, or nothing is asked before it.
+    """
+    if not any(turn.role == "assistant" for turn in turns):
+        raise Unfit(at, "The conversation has no assistant message, so there is no answer to learn or compare with.")
+    if turns[-1].role != "assistant":
+        text = f"The conversation ends with the {turns[-1].role}; the last message has to be the answer wanted."
+        raise Unfit(at, text)
+    last = next((n for n in range(len(turns) - 1, -1, -1) if turns[n].role == "assistant" and turns[n].trained), None)
+    if last is None:
+        raise Unfit(at, "Every answer has weight 0, so there is none to learn or compare with.")
+    target = _said(turns[last])
+    if not target.strip():
+        raise Unfit(at, "The last answer is empty.", "empty")
+    before = turns[:last]
+    if not any(turn.role in ("user", "tool") and turn.text.strip() for turn in before):
+        raise Unfit(at, "Nothing is asked before the last answer: there is no user message with text.", "empty")
+    told = explained(definitions)
+    source: dict[str, Any] | None = None
+    if definitions or not all(turn.plain for turn in turns):
+        source = {"messages": [turn.raw for turn in turns]}
+        if definitions:
+            source["tools"] = list(definitions)
+    return Asked(tuple(_merged(before, told)), target, source, cut=last < len(turns) - 1)
+
+
+def _merged(turns: Iterable[Turn], told: str) -> Iterator[Message]:
+    """The turns as messages: the tools explained in the first system message, tool results gathered."""
+    results: list[str] = []
+    for turn in turns:
+        if turn.role == "tool":
+            results.append(f"Result of {turn.of or 'the tool'}:\n{turn.text}")
+            continue
+        if told:
+            if turn.role == "system":
+                yield Message("system", f"{turn.text.rstrip()}\n\n{told}" if turn.text.strip() else told)
+                told = ""
+                continue
+            yield Message("system", told)
+            told = ""
+        if results:
+            yield Message("user", "\n\n".join(results))
+            results = []
+        yield Message(turn.role, _said(turn))
+    if told:
+        yield Message("system", told)
+    if results:
+        yield Message("user", "\n\n".join(results))
+
+
+def _said(turn: Turn) -> str:
+    if not turn.calls:
+        return turn.text
+    calls = _json(turn.calls[0] if len(turn.calls) == 1 else turn.calls)
+    return storable(f"{turn.text.rstrip()}\n{calls}" if turn.text.strip() else calls, "tool_calls")
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def order_remark(messages: Sequence[Message]) -> str:
+    """A sentence when the turns come in an order that some chat templates refuse, else empty."""
+    spoken = [turn.role for turn in messages if turn.role in ("user", "assistant")] + ["assistant"]
+    if spoken[0] == "assistant":
+        return "The assistant speaks first; some models' chat templates refuse that."
+    if any(one == next_one for one, next_one in pairwise(spoken)):
+        return "Two messages of the same speaker follow each other; some models' chat templates refuse that."
+    return ""

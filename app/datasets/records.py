@@ -1,0 +1,81 @@
+"""The values that reading hands on: a record, one of its turns, and a fault with the line it stands on."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Level = Literal["error", "warning", "note"]
+Part = Literal["train", "dev", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn: `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One usable line: `messages` is what is asked, `target` the answer that is trained on and compared with.
+
+    group: what the uploader says belongs together (a customer, a document); rows of one group stay on one side of the
+    split. part: where the uploader wants the row, None where nothing was said. source: the conversation in OpenAI's
+    form (messages, tools) where turns of text can't hold all of it; the export gives it back.
+    """
+
+    line: int
+    messages: tuple[Message, ...]
+    target: str
+    group: str = ""
+    part: Part | None = None
+    source: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something to say about a line, or about the whole file (`line` is None).
+
+    field: the key it is about, empty when it is the line as a whole. level: an error refuses the line unless the
+    record is yielded too; a warning never does. kind: `empty` sets blank values apart from values that are wrong.
+    """
+
+    line: int | None
+    field: str
+    text: str
+    level: Level = "error"
+    kind: Literal["fault", "empty", "shape"] = "fault"
+
+
+class Unfit(Exception):
+    """This record can't be used; `field` is the key at fault."""
+
+    def __init__(self, field: str, text: str, kind: Literal["fault", "empty"] = "fault") -> None:
+        super().__init__(text)
+        self.field = field
+        self.text = text
+        self.kind: Literal["fault", "empty"] = kind
+
+
+def storable(text: str, field: str) -> str:
+    """Refuse what a database or an encoder will choke on later; better here, with a line number."""
+    if "\0" in text:
+        raise Unfit(field, f"{field} holds a NUL character (U+0000), which no text field can store.")
+    return text
+
+
+def kind_of(value: object) -> str:
+    """What a JSON value is, in a person's words."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def short(value: object) -> str:
+    return repr(value[:40]) if isinstance(value, str) else kind_of(value)

@@ -1,0 +1,85 @@
+"""gzip, unpacked as it is read and never further than it is worth.
+
+A megabyte of gzip can hold a gigabyte. So at most one chunk is in memory, and unpacking ends where the content grows
+out of all proportion to what was uploaded: honest text packs 3 to 20 times, and 100 times is what nobody means.
+"""
+
+import zlib
+from typing import Protocol
+
+GZIP = b"\x1f\x8b"
+RATIO = 100  # bytes out for a byte in, from which on it is a bomb
+FREE = 16 << 20  # bytes that may always come out: small repetitive files are honest
+MOST = 8 << 30  # bytes, whatever was uploaded
+_CHUNK = 1 << 18
+
+
+class Source(Protocol):
+    """All that reading needs of a file."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Packed(Exception):
+    """The packed data can't be used; the text says why, for the page."""
+
+
+class Unpacked:
+    """The content of a gzip stream, read like a file. Several members one after the other are one content."""
+
+    def __init__(self, stream: Source, head: bytes) -> None:
+        self._stream = stream
+        self._waiting = head
+        self._taken = len(head)
+        self._given = 0
+        self._member = self._new()
+
+    @staticmethod
+    def _new() -> "zlib._Decompress":
+        return zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    def read(self, size: int, /) -> bytes:
+        """`size` bytes, fewer only at the end.
+
+        Raises:
+            Packed: the data is damaged, cut off, or unpacks to too much.
+        """
+        found = bytearray()
+        while len(found) < size and (more := self._some(size - len(found))):
+            found += more
+        return bytes(found)
+
+    def _some(self, size: int) -> bytes:
+        while True:
+            if self._member.eof:
+                if not self._following():
+                    return b""
+                self._member = self._new()
+            if not self._waiting:
+                self._waiting = self._stream.read(_CHUNK)
+                self._taken += len(self._waiting)
+                if not self._waiting:
+                    raise Packed("The gzip data is cut off; it was not uploaded or saved completely.")
+            try:
+                found = self._member.decompress(self._waiting, size)
+            except zlib.error as error:
+                raise Packed("The gzip data is damaged.") from error
+            self._waiting = self._member.unconsumed_tail or self._member.unused_data
+            self._given += len(found)
+            if self._given > MOST or (self._given > FREE and self._given > RATIO * self._taken):
+                raise Packed(f"The gzip data unpacks to over {RATIO} times its size; it was not read any further.")
+            if found:
+                return found
+
+    def _following(self) -> bool:
+        """Whether another member follows; zeros behind the last one are padding."""
+        while True:
+            self._waiting = self._waiting.lstrip(b"\0")
+            if self._waiting:
+                if not self._waiting.startswith(GZIP[: len(self._waiting)]):
+                    raise Packed("Something that is not gzip follows the gzip data.")
+                return True
+            self._waiting = self._stream.read(_CHUNK)
+            self._taken += len(self._waiting)
+            if not self._waiting:
+                return False

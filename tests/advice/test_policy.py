@@ -1,0 +1,225 @@
+"""The policy file: what stands in it, what it is refused for, and what a team may change about it."""
+
+import ast
+import inspect
+import re
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.advice import gates
+from app.advice.case import parse
+from app.advice.policy import FILE, MARKS, POLICY, SAYINGS, FaultyPolicy, Points, load
+from app.advice.verdict import advise
+from tests.advice.golden import case
+
+TEXT = FILE.read_text(encoding="utf-8")
+
+
+def faults(old: str, new: str) -> list[str]:
+    """What the policy is refused for after one edit of its text."""
+    assert old in TEXT
+    with pytest.raises(FaultyPolicy) as refused:
+        load(TEXT.replace(old, new, 1))
+    return list(refused.value.faults)
+
+
+# ------------------------------------------------------------------ what stands in it
+
+
+def test_every_rule_says_why_and_names_its_sources() -> None:
+    assert all(rule.because and rule.sources and rule.source for rule in POLICY.weights)
+    assert all(rule.because and rule.sources and rule.source for rule in POLICY.thresholds)
+    assert all(gate.why and gate.sources for gate in POLICY.gates.values())
+    assert all(factor.why for factor in POLICY.factors.values())
+
+
+def test_a_source_has_a_year_a_mark_and_no_uncertain_link() -> None:
+    for source in POLICY.sources.values():
+        assert source.mark in MARKS
+        assert 1900 < source.year <= 2026
+        assert source.link == "" or source.link.startswith("https://")
+        assert "arxiv" not in source.link or re.fullmatch(r"https://arxiv\.org/abs/\d{4}\.\d{5}", source.link)
+
+
+def test_every_source_is_used() -> None:
+    cited = [rule.sources for rule in POLICY.weights]
+    cited += [rule.sources for rule in POLICY.thresholds]
+    cited += [rule.sources for rule in POLICY.gates.values()]
+    cited += [rule.sources for rule in POLICY.verdict.values()]
+
+    assert {source.key for sources in cited for source in sources} == set(POLICY.sources)
+
+
+def test_six_gates_are_founding_ones() -> None:
+    assert [gate.id for gate in POLICY.gates.values() if gate.founding] == ["G1", "G2", "G3", "G4", "G5", "G6"]
+
+
+def test_gates_say_exactly_what_the_file_has_sentences_for() -> None:
+    """By the source code: every name given to `say` there, and nothing else, is among the sayings."""
+    said = set()
+    for node in ast.walk(ast.parse(inspect.getsource(gates))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "say":
+            gate, name = node.args
+            if isinstance(gate, ast.Constant) and isinstance(name, ast.Constant):
+                said.add((gate.value, name.value))
+    said |= {("G9", cause) for cause in ("facts", "instructions", "reference")}
+    said |= {("G4", name) for name in ("overlap_unknown", "checked_unknown")}
+    said |= {(gate, "needed") for gate in SAYINGS} | {("G6", "needed_cheaper")}
+
+    assert said == {(gate, name) for gate, names in SAYINGS.items() for name in names}
+
+
+def test_no_sentence_keeps_a_brace() -> None:
+    numbers = {"missing": "7", "rows": "7", "calls": "7", "arms": "this"}
+    for gate, names in SAYINGS.items():
+        for name, needs in names.items():
+            said = POLICY.say(gate, name, **{key: numbers[key] for key in needs})
+            assert not set("{}") & set(said), (gate, name)
+
+
+def test_a_policy_is_read_in_no_time() -> None:
+    began = time.perf_counter()
+    load(TEXT)
+
+    assert time.perf_counter() - began < 0.5  # 20 ms on a quiet machine
+
+
+# ------------------------------------------------------------------ what it is refused for
+
+
+BOUNDS = "The threshold usable_examples: Usable examples, test rows not counted has to be"
+WHOLE = "F01 facts: points have to be whole numbers from -3 to +3."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('version = "2"', "version = 2", 'The policy: "version" has to be a text.'),
+        ('sources = ["OVA", "FTB"]', 'sources = ["OVO"]', 'F01 facts names a source "OVO" that is not listed.'),
+        ('sources = ["OVA", "FTB"]', "sources = []", "F01 facts names no source."),
+        ("answers.nice]", "answers.maybe]", 'F03 has no row for the answer "nice".'),
+        ("answers.nice]\n", 'answers.x]\nlabel = "X"\n', 'F03 has a row for "x", which nobody can answer.'),
+        ("rag = 3, fine_tune = -3", "rag = 4, fine_tune = -3", WHOLE),
+        ("rag = 3, fine_tune = -3", "rag = 1.5, fine_tune = -3", WHOLE),
+        ("value = 1000", "value = 100", f"{BOUNDS} between 500 and 20,000."),
+        ("value = 1000", "value = 1000.5", f"{BOUNDS} a whole number."),
+        ("value = 1000", "value = true", 'The threshold usable_examples: "value" has to be a number.'),
+        ("low = 500", "low = 30000", "The threshold usable_examples has bounds that leave no room."),
+        ("value = 0.6\n", "value = 0.85\n", "Agreement that counts as high can't be lower than the least asked for."),
+        ('mark = "V"', 'mark = "X"', 'The source OAI-ACC: "mark" has to be one of V, S, M, J.'),
+        ('link = "https://arxiv', 'link = "http://arxiv', 'The source OVA: "link" has to begin with https://.'),
+        ("year = 1927", "year = 27", 'The source WILSON: "year" has to be a year.'),
+        ("{missing} more examples", "{lack} more examples", "The gate G1, short: nothing fills in {lack}."),
+        ("once = ", "twice = ", 'The gate G3 has no sentence for "once".'),
+        ("once = ", "twice = ", 'The gate G3 has a sentence for "twice", which it never says.'),
+        ("founding = true", 'founding = "yes"', 'The gate G1: "founding" has to be true or false.'),
+        ('label = "I don\'t know"\n', "", "F08 unknown has no label."),
+        ('why = "Training changes', 'reason = "Training changes', 'The gate G9 has no "why".'),
+        ('why = "Training changes', 'reason = "Training changes', 'The gate G9: "reason" is not known there.'),
+    ],
+)
+def test_a_fault_is_a_sentence(old: str, new: str, said: str) -> None:
+    assert said in faults(old, new)
+
+
+def test_a_unit_is_one_we_can_put_into_words() -> None:
+    said = faults('unit = "kappa"', 'unit = "cups"')[0]
+
+    assert said.startswith('The threshold kappa: "unit" has to be one of rows, calls,')
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[gates.G12", "[gates.G13", ["The gate G12 has no table.", "There is no gate G13."]),
+        ("[factors.F24", "[factors.F25", ["The factor F24 is asked for and has no table."]),
+        ("[verdict.6]", "[verdict.7]", ["The verdict has the rules 1, 2, 3, 4, 5, 6, in this order, and no others."]),
+    ],
+)
+def test_the_questionnaire_and_the_gates_say_what_has_to_be_there(old: str, new: str, said: list[str]) -> None:
+    with pytest.raises(FaultyPolicy) as refused:
+        load(re.sub(r"(?m)^(\[factors.F25.answers.*)", r'\1\nlabel = "-"', TEXT.replace(old, new)))
+
+    assert set(said) <= set(refused.value.faults)
+
+
+def test_all_faults_are_said_at_once() -> None:
+    text = TEXT.replace('mark = "V"', 'mark = "X"', 1).replace("low = 500", "low = 30000", 1)
+
+    with pytest.raises(FaultyPolicy) as refused:
+        load(text)
+
+    assert len(refused.value.faults) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["version = ", "", "version = '1'\nsources = 3\nthresholds = []\ngates = 1\nverdict = 0\nfactors = 2"]
+)
+def test_what_is_no_policy_is_refused(text: str) -> None:
+    with pytest.raises(FaultyPolicy):
+        load(text)
+
+
+# ------------------------------------------------------------------ what a team may change
+
+
+def test_other_numbers_make_another_policy_with_the_same_rules() -> None:
+    other = POLICY.with_numbers("2.1", {"thresholds": {"usable_examples": 2000}, "weights": {"F01.style": [0, -2, 3]}})
+
+    assert other.count("usable_examples") == 2000
+    assert other.weight("F01", "style").points == Points(0, -2, 3)
+    assert other.weight("F01", "style").sources == POLICY.weight("F01", "style").sources
+    assert other.say("G1", "needed").startswith("2,000 usable examples")
+    assert POLICY.say("G1", "needed").startswith("1,000 usable examples")
+    assert other.sha256 != POLICY.sha256
+
+
+def test_its_own_numbers_change_nothing_but_the_version() -> None:
+    same = POLICY.with_numbers(POLICY.version, POLICY.numbers())
+
+    assert same.sha256 == POLICY.sha256
+    assert replace(same, version="x").sha256 != POLICY.sha256
+
+
+def test_another_policy_gives_other_advice() -> None:
+    strict = POLICY.with_numbers("strict", {"thresholds": {"usable_examples": 2000}})
+
+    assert advise(parse(case())).training == "ready"
+    assert advise(parse(case()), strict).training == "locked"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "name"),
+    [
+        ({"thresholds": {"usable_examples": 499}}, "usable_examples"),
+        ({"thresholds": {"usable_examples": 20_001}}, "usable_examples"),
+        ({"thresholds": {"usable_examples": 1000.5}}, "usable_examples"),
+        ({"thresholds": {"kappa": float("nan")}}, "kappa"),
+        ({"thresholds": {"kappa": "0.6"}}, "kappa"),
+        ({"thresholds": {"kappa": 0.9}}, "kappa"),
+        ({"thresholds": {"luck": 1}}, "luck"),
+        ({"weights": {"F01.facts": [0, -1, -3]}}, "F01.facts"),
+        ({"weights": {"F01.facts": [0, 4, -3]}}, "F01.facts"),
+        ({"weights": {"F01.facts": [2, 3, -3]}}, "F01.facts"),
+        ({"weights": {"F01.facts": [0, 3]}}, "F01.facts"),
+        ({"weights": {"F01.facts": [0, 3.0, -3]}}, "F01.facts"),
+        ({"weights": {"F01.luck": [0, 3, -3]}}, "F01.luck"),
+        ({"gates": {}}, "gates"),
+    ],
+)
+def test_a_number_out_of_bounds_is_refused_by_name(numbers: dict[str, Any], name: str) -> None:
+    assert [found for found, _ in POLICY.faults_of(numbers)] == [name]
+    with pytest.raises(FaultyPolicy):
+        POLICY.with_numbers("x", numbers)
+
+
+def test_a_weight_may_be_weakened_and_not_turned_around() -> None:
+    assert not list(POLICY.faults_of({"weights": {"F01.facts": [1, 0, 0]}}))
+    assert POLICY.weight("F01", "facts").bounds == ((-1, 1), (0, 3), (-3, 0))
+
+
+def test_every_bound_holds_its_own_default() -> None:
+    assert not list(POLICY.faults_of(POLICY.numbers()))

@@ -1,0 +1,275 @@
+"""Every shape that people bring: what is asked, what is wanted, what is said about the rest."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.datasets import reading
+from app.datasets.formats import Fault, ReadAs, Record
+from app.datasets.reading import Upload, canonical, from_canonical
+
+CHAT = Path("data") / "chat"
+
+
+def read(*values: dict[str, Any], how: ReadAs | None = None) -> list[Record | Fault]:
+    data = b"\n".join(json.dumps(value).encode() for value in values)
+    return list(reading.read(Upload(io.BytesIO(data), how=how or ReadAs())))
+
+
+def one(value: dict[str, Any], how: ReadAs | None = None) -> Record:
+    found = read(value, how=how)
+    assert isinstance(found[0], Record), found
+    return found[0]
+
+
+def fault(value: dict[str, Any], how: ReadAs | None = None) -> Fault:
+    found = read(value, how=how)
+    assert isinstance(found[0], Fault), found
+    return found[0]
+
+
+def turns(record: Record) -> list[tuple[str, str]]:
+    return [(turn.role, turn.content) for turn in record.messages]
+
+
+def records(path: Path) -> list[Record]:
+    with path.open("rb") as stream:
+        return [item for item in reading.read(Upload(stream, path.name)) if isinstance(item, Record)]
+
+
+WEATHER = {"name": "weather", "arguments": '{"city": "Oslo"}'}
+CALL = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "call_1", "type": "function", "function": WEATHER}],
+}
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+ASK = {"role": "user", "content": "Will it rain?"}
+
+
+# ---------------------------------------------------------------------- tools
+def test_a_tool_call_that_is_wanted_is_asked_for_in_words_and_wanted_as_json() -> None:
+    record = one({"messages": [ASK, CALL], "tools": [TOOL]})
+
+    (system, told), asked = turns(record)
+    assert system == "system"
+    assert '{"name": "...", "arguments": {...}}' in told
+    assert '"name":"weather"' in told
+    assert asked == ("user", "Will it rain?")
+    assert json.loads(record.target) == {"name": "weather", "arguments": {"city": "Oslo"}}
+
+
+def test_the_tools_stand_below_the_systems_own_words() -> None:
+    record = one({"messages": [{"role": "developer", "content": "Be brief."}, ASK, CALL], "tools": [TOOL]})
+
+    assert record.messages[0].role == "system"
+    assert record.messages[0].content.startswith("Be brief.\n\nYou can call the tools below.")
+
+
+def test_results_of_tools_are_told_by_the_user_with_the_tools_name() -> None:
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "dry"}
+    record = one({"messages": [ASK, CALL, result, result, {"role": "assistant", "content": "No."}]})
+
+    assert turns(record)[1:] == [
+        ("assistant", '{"name":"weather","arguments":{"city":"Oslo"}}'),
+        ("user", "Result of weather:\ndry\n\nResult of weather:\ndry"),
+    ]
+    assert record.target == "No."
+
+
+def test_the_report_says_that_tools_are_measured_as_text() -> None:
+    said = [item for item in read({"messages": [ASK, CALL], "tools": [TOOL]}) if isinstance(item, Fault)]
+
+    assert [(one.line, one.level) for one in said] == [(None, "warning")]
+    assert "1 records" in said[0].text
+    assert "a server's own way of calling tools is not measured" in said[0].text
+
+
+def test_openai_and_sharegpt_tell_the_same_tool_conversations(shared: Path) -> None:
+    openai = records(shared / CHAT / "openai_tools.jsonl")
+    sharegpt = records(shared / CHAT / "sharegpt_multiturn_tools.jsonl")
+
+    known = {(record.messages, record.target) for record in sharegpt}
+    assert (len(openai), len(sharegpt)) == (120, 300)
+    assert all((record.messages, record.target) in known for record in openai)
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"),
+    [
+        ([{}], "without a function name"),
+        ([{"function": {"name": "x", "arguments": "{not json"}}], "arguments that are not JSON"),
+        ("call it", "has to be a list of tool calls"),
+    ],
+)
+def test_a_broken_tool_call_is_named(calls: object, words: str) -> None:
+    said = fault({"messages": [ASK, {"role": "assistant", "tool_calls": calls}]})
+
+    assert (said.field, said.level) == ("messages[1].tool_calls", "error")
+    assert words in said.text
+
+
+def test_a_call_that_is_not_json_stays_what_was_written() -> None:
+    record = one({"conversations": [{"from": "human", "value": "Go"}, {"from": "function_call", "value": "go(1)"}]})
+
+    assert record.target == "go(1)"
+
+
+# ---------------------------------------------------------------------- weights
+def weighted(*weights: int) -> dict[str, Any]:
+    messages: list[dict[str, Any]] = []
+    for number, weight in enumerate(weights):
+        messages += [{"role": "user", "content": f"q{number}"}]
+        messages += [{"role": "assistant", "content": f"a{number}", "weight": weight}]
+    return {"messages": messages}
+
+
+def test_the_answer_wanted_is_the_last_one_that_has_weight() -> None:
+    found = read(weighted(1, 1, 0))
+
+    record = found[0]
+    assert isinstance(record, Record)
+    assert (turns(record), record.target) == ([("user", "q0"), ("assistant", "a0"), ("user", "q1")], "a1")
+    assert [item.text for item in found if isinstance(item, Fault)] == [
+        "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
+    ]
+
+
+def test_without_any_weight_there_is_nothing_to_learn() -> None:
+    assert "weight 0" in fault(weighted(0, 0)).text
+    assert fault(weighted(1, 3)).field == "messages[3].weight"
+
+
+# ---------------------------------------------------------------------- the other shapes
+def test_alpacas_history_is_asked_before_the_question() -> None:
+    record = one({"instruction": "And then?", "input": "", "output": "Home.", "system": "Be brief.",
+                  "history": [["Where first?", "To the shop."]]})  # fmt: skip
+
+    assert turns(record) == [
+        ("system", "Be brief."),
+        ("user", "Where first?"),
+        ("assistant", "To the shop."),
+        ("user", "And then?"),
+    ]
+    assert "pair of texts" in fault({"instruction": "a", "output": "b", "history": [["x"]]}).text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"prompt": "ask", "completion": [{"role": "assistant", "content": "answer"}]},
+        {"prompt": [{"role": "user", "content": "ask"}], "completion": "answer"},
+        {"prompt": "ask", "completion": " answer"},
+        {"input": "ask", "expectedOutput": "answer"},
+        {"prompt": "ask", "completion": "answer", "label": True},
+    ],
+)
+def test_lists_blanks_and_names_of_others_make_no_difference(value: dict[str, Any]) -> None:
+    record = one(value)
+
+    assert (turns(record), record.target) == ([("user", "ask")], "answer")
+
+
+def test_an_answer_marked_as_unwanted_is_not_learned() -> None:
+    assert fault({"prompt": "ask", "completion": "rude", "label": False}).field == "label"
+
+
+def test_preference_pairs_can_be_used_when_a_person_says_so() -> None:
+    value = {"prompt": "ask", "chosen": "good", "rejected": "bad"}
+
+    assert "choose chosen as the answer column" in fault(value).text
+    assert one(value, ReadAs("columns", "prompt", "chosen")).target == "good"
+
+
+def test_openais_preferences_and_test_cases_of_others_too() -> None:
+    openai = {"input": {"messages": [ASK]}, "preferred_output": [{"role": "assistant", "content": "No."}],
+              "non_preferred_output": [{"role": "assistant", "content": "Maybe."}]}  # fmt: skip
+    promptfoo = {"vars": {"question": "Will it rain?"}, "expected": "No."}
+
+    first = one(openai, ReadAs("columns", "input", "preferred_output"))
+    second = one(promptfoo, ReadAs("columns", "vars.question", "expected"))
+
+    assert turns(first) == turns(second) == [("user", "Will it rain?")]
+    assert first.target == second.target == "No."
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [
+        ("train", "train"),
+        ("Validation", "dev"),
+        ("dev", "dev"),
+        ("TEST", "test"),
+        ("held-out", "test"),
+        ("x", None),
+        (3, None),
+    ],
+)
+def test_split_and_group_are_carried_along(word: object, part: str | None) -> None:
+    record = one({"prompt": "ask", "completion": "answer", "split": word, "group": 17})
+
+    assert (record.part, record.group) == (part, "17")
+    assert from_canonical(canonical(record)) == record
+
+
+def test_other_columns_may_hold_split_and_group() -> None:
+    record = one(
+        {"prompt": "a", "completion": "b", "fold": "test", "customer": " x "}, ReadAs(part="fold", group="customer")
+    )
+
+    assert (record.part, record.group) == ("test", "x")
+
+
+def test_keys_that_are_not_used_are_named() -> None:
+    value = {
+        "messages": [{"role": "user", "content": "x", "mood": "sad"}, {"role": "assistant", "content": "y"}],
+        "id": 7,
+    }
+
+    (said,) = (item for item in read(value) if isinstance(item, Fault))
+
+    assert (said.level, said.text) == ("note", "Keys that are not used: 'id', 'messages.mood'.")
+
+
+# ---------------------------------------------------------------------- tables
+def table(text: str, how: ReadAs | None = None) -> tuple[reading.Reading, list[Record | Fault]]:
+    found = reading.read(Upload(io.BytesIO(text.encode()), "x.csv", how or ReadAs()))
+    return found, list(found)
+
+
+def test_an_unknown_first_row_offers_its_columns() -> None:
+    found, items = table("Frage;Antwort\nwarum?;darum\nwie?;so\n")
+
+    (said,) = items
+    assert isinstance(said, Fault)
+    assert "names no columns that we know" in said.text
+    assert found.columns == {"frage": ["warum?", "wie?"], "antwort": ["darum", "so"]}
+
+
+def test_chosen_columns_are_read() -> None:
+    _, items = table("Frage;Antwort\nwarum?;darum\n", ReadAs("columns", "Frage", "Antwort"))
+
+    assert [(item.messages[0].content, item.target, item.line) for item in items if isinstance(item, Record)] == [
+        ("warum?", "darum", 2)
+    ]
+
+
+def test_a_table_without_a_first_row_can_be_read_by_place() -> None:
+    how = ReadAs("columns", "column 1", "column 2", header=False)
+
+    _, items = table('"a, b",c\nd,e\n', how)
+
+    assert [(item.messages[0].content, item.target, item.line) for item in items if isinstance(item, Record)] == [
+        ("a, b", "c", 1),
+        ("d", "e", 2),
+    ]
+
+
+def test_a_chosen_column_that_is_not_there_is_named() -> None:
+    _, (said,) = table("a,b\n1,2\n", ReadAs("columns", "a", "nowhere"))
+
+    assert isinstance(said, Fault)
+    assert said.text == "There is no column 'nowhere'."
