@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("setup-code", help="print a new one-time code that makes the first administrator")
     advise = commands.add_parser("advise", help="advice for one case file, as JSON")
     advise.add_argument("case", type=Path, metavar="CASE.json")
+    advise.add_argument("--more", action="store_true", help="also contradictions, disagreements and robustness")
     check = commands.add_parser("check-data", help="what a file of examples is worth, without uploading it")
     check.add_argument("file", type=Path, metavar="FILE")
     check.add_argument("--test", type=Path, metavar="FILE", help="rows of your own that judge: leaks into them count")
@@ -93,7 +94,7 @@ def _advise(given: argparse.Namespace, _settings: Settings) -> int:
     except case.NotACase as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 1
-    print(json.dumps(advice.to_json(), ensure_ascii=False, indent=2))
+    print(json.dumps(advice.to_json() | ({"more": advice.more()} if given.more else {}), ensure_ascii=False, indent=2))
     return 0
 
 

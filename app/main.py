@@ -27,6 +27,8 @@ from app.demo import api as demo_api
 from app.demo import routes as demo_routes
 from app.dossier import routes as dossier_routes
 from app.dossier import service as dossier
+from app.economics import api as economics_api
+from app.economics import routes as economics_routes
 from app.errors import Forbidden, GateClosed, Refusal
 from app.gate import api as gate_api
 from app.gate import routes as gate_routes
@@ -37,6 +39,8 @@ from app.jobs import api as jobs_api
 from app.jobs import engine as job_engine
 from app.jobs import routes as jobs_routes
 from app.jobs import store as job_store
+from app.policies import api as policies_api
+from app.policies import routes as policies_routes
 from app.results import api as results_api
 from app.results import routes as results_routes
 from app.settings import Settings
@@ -60,6 +64,8 @@ ROUTERS = (
     problems.router,
     users_routes.router,
     users_api.router,
+    policies_routes.router,
+    policies_api.router,
     assessments_routes.router,
     assessments_api.router,
     datasets_routes.router,
@@ -68,6 +74,8 @@ ROUTERS = (
     inference_api.router,
     baselines_routes.router,
     baselines_api.router,
+    economics_routes.router,
+    economics_api.router,
     gate_routes.router,
     gate_api.router,
     sharing_routes.router,
@@ -115,6 +123,7 @@ def create_app(settings: Settings) -> Web:
         record=audit.record,
         steps=dossier.steps,
         evidence=gate.evidence,
+        effects=gate.effects,
         on_refusal=on_refusal,
     )
 

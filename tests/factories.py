@@ -21,7 +21,7 @@ from app.blobs import Blobs
 from app.datasets import quality
 from app.datasets.rows import Rows
 from app.datasets.tables import DatasetRow, ExampleRow
-from app.db import utcnow, writing
+from app.db import reading, utcnow, writing
 from app.gate.tables import RecipeRow
 from app.inference.tables import ModelRow
 from app.settings import Settings
@@ -115,6 +115,11 @@ class Make:
 
     def admin(self, name: str = "") -> UserRow:
         return self.user(Role.ADMIN, name)
+
+    def creator(self, row: AssessmentRow) -> UserRow:
+        """Who began it."""
+        with reading(self.engine) as session:
+            return session.get_one(UserRow, row.created_by)
 
     # -------------------------------------------------------- things
 

@@ -1,30 +1,33 @@
-"""What would change the verdict: changes to the case, each tried out before it is shown.
+"""What would change the verdict: changes to the case, each tried out on the real function before it is shown.
 
-First the shortest way to ready found for a locked case, then single changes that lead to another approach or lock what
-was ready. Every flip keeps its promise by construction: the changed case is judged by the same function, and what came
-out is what the flip says. A `change` holds whole values by key, to be put into the half of the case that has the key.
+Three searches, all over `judge`:
 
-The way to ready is found from the far end: put everything right that a gate can ask for, then take single changes back
-for as long as the case stays ready. What is left is needed, each part of it.
+- *Single changes*: along every axis (`moves`) in ever larger steps until the outcome is another one, then by bisection
+  back to the smallest step that gives it. For each end that is reached the smallest change of each kind counts.
+- *Ways to ready*, where training is locked and no single change unlocks it: put everything right that a gate can ask
+  for, then take things back, what is hardest in real life first, for as long as the case stays ready. What is left is
+  needed, each part of it; its numbers are then taken back to the smallest that do.
+- *Pairs*, for an approach that no single change leads to: two of the changes that can decide by themselves.
+
+Every flip keeps its promise by construction: the changed case was judged by the same function, and what came out is
+what the flip says. A `change` holds whole values by key, to be put into the half of the case that has the key.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
 
-from app.advice.case import ANSWER_KEYS, CHOICES, Baseline, Case, Result, changed, to_json
-from app.advice.gates import arms_needed
-from app.advice.needs import BEHAVIOURS, needs, rows_to_settle, standing
+from app.advice import moves
+from app.advice.case import Baseline, Case, NotACase, Result, changed
+from app.advice.moves import EFFORTS, Axis, Change, Effort, told
+from app.advice.needs import BEHAVIOURS, NO_MODEL, Needs, needs, rows_to_settle, standing
 from app.advice.policy import Policy
-from app.advice.scoring import context_window
+from app.advice.scoring import context_window, corpus
 
 MOST = 10
+EACH_END = 4  # flips that lead to the same end; more of them say nothing new
 DEFAULT_TARGET = 0.9
-SOMEBODY = "a named owner"
-
-
-Effort = Literal["a new answer", "minutes", "days", "weeks"]
-EFFORTS: tuple[Effort, ...] = ("a new answer", "minutes", "days", "weeks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """steps: how many things have to change. effort: what the dearest of them takes."""
+    """steps: how many things have to be otherwise. effort: what the dearest of them takes."""
 
     change: dict[str, Any]
     approach: str
@@ -43,85 +46,162 @@ class Flip:
     text: str
     steps: int
     effort: Effort
+    size: float
 
 
-def flips(case: Case, now: Outcome, judge: Callable[[Case], Outcome], policy: Policy) -> list[Flip]:
-    """At most `MOST`, the way to ready first, then by approach so that different ends come before similar ones."""
-    found: list[Flip] = []
-    if now.training == "locked":
+Judge = Callable[[Case], Outcome]
+
+
+def flips(case: Case, now: Outcome, judge: Judge, policy: Policy) -> list[Flip]:
+    """At most `MOST`: every end that was found, then the cheapest; in the order of what they take."""
+    need = needs(case, policy)
+    found = [_flip(change, case, now, then) for change, then in _singles(case, need, now, judge, policy)]
+    ready = [flip for flip in found if flip.training == "ready"]
+    if now.training == "locked" and not ready:
         way = way_to_ready(case, judge, policy)
-        if way:
-            found.append(_flip(way, case, now, judge(changed(case, way))))
-    for change in _singles(case, policy):
-        outcome = judge(changed(case, change))
-        if outcome != now and all(flip.change != change for flip in found):
-            found.append(_flip(change, case, now, outcome))
-    return _spread(found)[:MOST]
+        found += [_flip(way, case, now, judge(changed(case, way)))] if way else []
+    reached = {flip.approach for flip in found}
+    found += [_flip(change, case, now, then) for change, then in _pairs(case, now, reached, judge, policy)]
+    return _chosen(found)
 
 
-def _spread(found: list[Flip]) -> list[Flip]:
-    """One flip for each end first, then the rest, both in the order of the questions."""
-    seen: set[tuple[str, str]] = set()
-    first: list[Flip] = []
-    rest: list[Flip] = []
-    for flip in found:
-        end = (flip.approach, flip.training)
-        (rest if end in seen else first).append(flip)
-        seen.add(end)
-    return first + rest
+def _chosen(found: Iterable[Flip]) -> list[Flip]:
+    """The cheapest few of each end, so that different ends are seen side by side."""
+    ends: dict[tuple[str, str], list[Flip]] = {}
+    for flip in sorted(found, key=_cost):
+        ends.setdefault((flip.approach, flip.training), []).append(flip)
+    each = max(EACH_END, MOST // max(1, len(ends)))
+    ranked = [(place, flip) for there in ends.values() for place, flip in enumerate(_mixed(there)[:each])]
+    ranked.sort(key=lambda pair: (pair[0] > 0, _cost(pair[1])))
+    return sorted((flip for _, flip in ranked[:MOST]), key=_cost)
 
 
-def _flip(change: dict[str, Any], case: Case, now: Outcome, then: Outcome) -> Flip:
-    effort: Effort = "a new answer" if all(key in ANSWER_KEYS for key in change) else "days"
-    text = f"If {_joined(change, case)}: {_end(now, then)}."
-    return Flip(change, then.approach, then.training, text, len(change), effort)
+def _mixed(there: list[Flip]) -> list[Flip]:
+    """The cheapest of each effort in turn, so that answers don't hide what a measurement would change."""
+    turns: list[tuple[int, Flip]] = []
+    for effort in EFFORTS:
+        turns += enumerate(flip for flip in there if flip.effort == effort)
+    return [flip for _, flip in sorted(turns, key=lambda pair: (pair[0], _cost(pair[1])))]
+
+
+def _cost(flip: Flip) -> tuple[int, int, float]:
+    return EFFORTS.index(flip.effort), flip.steps, flip.size
+
+
+def _flip(change: Change, case: Case, now: Outcome, then: Outcome) -> Flip:
+    parts = told(change, case)
+    words = [part.words for part in parts]
+    clause = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return Flip(
+        change,
+        then.approach,
+        then.training,
+        f"If {clause}: {_end(now, then)}.",
+        len(parts),
+        max((part.effort for part in parts), key=EFFORTS.index),
+        sum(part.size for part in parts),
+    )
 
 
 def _end(now: Outcome, then: Outcome) -> str:
     if then.training == "ready":
-        return "training is unlocked" + (", with looked-up text in every row" * (then.approach == "hybrid"))
-    move = "look things up" if then.approach == "rag" else "use a prompt"
-    return f"{move}; training {'locks again' if now.training == 'ready' else 'stays locked'}"
+        kind = ", with looked-up text in every row" if then.approach == "hybrid" else ""
+        return f"training would be unlocked{kind}"
+    move = "to look things up" if then.approach == "rag" else "a prompt"
+    return f"the advice would be {move}; training {'would lock' if now.training == 'ready' else 'stays locked'}"
 
 
-# ------------------------------------------------------------------ the way to ready
+# ------------------------------------------------------------------ single changes
 
 
-def way_to_ready(case: Case, judge: Callable[[Case], Outcome], policy: Policy) -> dict[str, Any]:
-    """A smallest set of changes that unlocks training, in the sense that none of them can be left out."""
+def _singles(case: Case, need: Needs, now: Outcome, judge: Judge, policy: Policy) -> Iterator[tuple[Change, Outcome]]:
+    """For each key and end the smallest change found."""
+    best: dict[tuple[tuple[str, ...], Outcome], tuple[float, Change]] = {}
+    for axis in moves.axes(case, need, policy):
+        for change, then in _along(axis, case, now, judge):
+            size = sum(part.size for part in told(change, case))
+            kind = (tuple(sorted(change)), then)
+            if kind not in best or size < best[kind][0]:
+                best[kind] = (size, change)
+    yield from ((change, then) for (_, then), (_, change) in best.items())
+
+
+def _along(axis: Axis, case: Case, now: Outcome, judge: Judge) -> Iterator[tuple[Change, Outcome]]:
+    """Each other outcome on the way, at the first step that has it."""
+
+    def at(step: int) -> Outcome:
+        return judge(changed(case, axis.at(step)))
+
+    if axis.last < axis.first:
+        return
+    before = now if axis.first else at(0)
+    if axis.straight and at(axis.last) == before:
+        return
+    seen, place, step = {now, before}, 0, 1
+    while place < axis.last:
+        step = min(step, axis.last)
+        then = at(step)
+        if then not in seen:
+            low, high = place, step
+            while high - low > 1:
+                middle = (low + high) // 2
+                if at(middle) == then:
+                    high = middle
+                else:
+                    low = middle
+            yield axis.at(high), then
+            seen.add(then)
+        place, step = step, step * 2
+
+
+# ------------------------------------------------------------------ ways to ready
+
+
+def way_to_ready(case: Case, judge: Judge, policy: Policy) -> Change:
+    """Empty if there is none."""
+
+    def ready(change: Change) -> bool:
+        try:
+            return judge(changed(case, change)).training == "ready"
+        except NotACase:  # a main goal has to stay among the goals
+            return False
+
     change = _everything_right(case, policy)
-    if judge(changed(case, change)).training != "ready":
+    if not ready(change):
         return {}
     for key in list(change):
         without = {name: value for name, value in change.items() if name != key}
-        if _consistent(case, without) and judge(changed(case, without)).training == "ready":
+        if ready(without):
             change = without
+    return _smallest(case, change, ready, policy)
+
+
+def _smallest(case: Case, change: Change, ready: Callable[[Change], bool], policy: Policy) -> Change:
+    """The same way with its counts and shares taken back as far as they go."""
+    need = needs(case, policy)
+    for axis in moves.axes(case, need, policy):
+        keys = axis.at(axis.last).keys() if axis.last >= axis.first else ()
+        key = next(iter(keys), None)
+        if len(keys) != 1 or key not in _TAKEN_BACK or key not in change:
+            continue
+        if not ready(change | axis.at(axis.last)) or ready(change | axis.at(axis.first)):
+            continue
+        low, high = axis.first, axis.last
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if ready(change | axis.at(middle)) else (middle, high)
+        change = change | axis.at(high)
     return change
 
 
-def _consistent(case: Case, change: dict[str, Any]) -> bool:
-    """A main goal has to stay among the goals."""
-    main = change.get("main_goal", case.answers.main_goal)
-    goals = change.get("goals", case.answers.goals)
-    return not main or not goals or main in goals
+_TAKEN_BACK = ("calls_per_month", "contradiction_rate", "agreement_kappa", "oracle_gain", "failure_causes", "teacher")
+"""The others stand at their threshold already."""
 
 
 def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     """Everything a gate can ask for, what is hardest to change in real life first, since that is taken back first."""
-    answers, measured = case.answers, case.measured
-    change: dict[str, Any] = {}
-    if answers.recurrence in (None, "once"):
-        change["recurrence"] = "ongoing"
-    change |= _goals_right(case)
-    if answers.fact_change == "daily":
-        change["fact_change"] = "weekly"
-    target = _target_right(case, policy)
-    if target != answers.target:
-        change["target"] = target
-    if answers.metric is None:
-        change["metric"] = "exact_match"
-    if measured.metric_set_before_baseline is not True:
-        change["metric_set_before_baseline"] = True
+    answers, measured, target = case.answers, case.measured, _target_right(case, policy)
+    change = _use_right(case, policy)
     change |= _rows_right(case, policy)
     gain = measured.oracle_gain
     if "facts" in change.get("goals", answers.goals or ()) or (
@@ -137,10 +217,32 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     if answers.training_rights != "yes":
         change["training_rights"] = "yes"
     if not answers.owner:
-        change["owner"] = SOMEBODY
+        change["owner"] = moves.SOMEBODY
+    if measured.arms and (arms := _arms_right(case, target, policy)):
+        change["arms"] = arms
     baseline = change["baseline"] = _baseline_right(changed(case, change), policy)
-    if "test_rows" in change:
-        change["test_rows"] = max(change["test_rows"], baseline.get("total", 0))
+    rows = max(change.get("test_rows", measured.test_rows or 0), baseline.get("total", 0))
+    if rows != measured.test_rows:
+        change["test_rows"] = rows
+    return change
+
+
+def _use_right(case: Case, policy: Policy) -> Change:
+    """What it is for, and what is good enough."""
+    answers = case.answers
+    change: Change = {}
+    if answers.recurrence in (None, "once"):
+        change["recurrence"] = "ongoing"
+    change |= _goals_right(case)
+    if answers.fact_change == "daily":
+        change["fact_change"] = "weekly"
+    target = _target_right(case, policy)
+    if target != answers.target:
+        change["target"] = target
+    if answers.metric is None:
+        change["metric"] = "exact_match"
+    if case.measured.metric_set_before_baseline is not True:
+        change["metric_set_before_baseline"] = True
     return change
 
 
@@ -153,6 +255,18 @@ def _target_right(case: Case, policy: Policy) -> float:
         higher = (step / 100 for step in range(1, 101) if step / 100 > target)
         return next((step for step in higher if standing(baseline, step, policy) == "short"), target)
     return target
+
+
+def _arms_right(case: Case, target: float, policy: Policy) -> Change:
+    """Arms without a language model, just short of the target where they meet it; empty if none does."""
+    found: Change = {}
+    for arm, result in (case.measured.arms or {}).items():
+        found[arm] = {name: value for name, value in asdict(result).items() if value is not None}
+        if arm in NO_MODEL and standing(result, target, policy) == "met":
+            least = _short(policy, max(result.total or 0, policy.count("test_rows")), target)
+            found[arm] = least or {"passed": 0, "total": policy.count("test_rows")}
+    lowered = {arm for arm in found if arm in NO_MODEL and "passed" in found[arm]}
+    return found if any(standing((case.measured.arms or {})[arm], target, policy) == "met" for arm in lowered) else {}
 
 
 def _goals_right(case: Case) -> dict[str, Any]:
@@ -188,19 +302,14 @@ def _rows_right(case: Case, policy: Policy) -> dict[str, Any]:
     return change
 
 
-def _baseline_right(case: Case, policy: Policy) -> dict[str, Any]:
+def _baseline_right(case: Case, policy: Policy) -> Change:
     """The baseline with every arm it may lack, few failed calls, and a best score just short of the target."""
     old, target = case.measured.baseline or Baseline(), case.answers.target or DEFAULT_TARGET
-    lacking = arms_needed(case, needs(case, policy))
-    least = policy.count("test_rows")
-    arms = [*old.arms, *(arm for arm in lacking if arm not in old.arms)]
-    score: dict[str, Any] = {"passed": old.passed, "total": old.total} if old.counted else {}
-    if old.graded:
-        score = {"score": old.score, "low": old.low, "high": old.high}
+    other = moves.tried(case, needs(case, policy), policy)
     if standing(old, target, policy) != "short":
-        score = _more_rows(old, target, policy) or _short(policy, max(old.total or 0, least), target) or {}
-    rate = old.error_rate if old.error_rate is not None and old.error_rate <= policy.limit("error_rate") else 0.0
-    return {"arms": arms, "revised": True, "best_arm": old.best_arm or arms[0], "error_rate": rate, **score}
+        least = max(old.total or 0, policy.count("test_rows"))
+        other |= _more_rows(old, target, policy) or _short(policy, least, target) or {}
+    return moves.baseline_json(old, {"best_arm": other["arms"][0]} | other if old.best_arm is None else other)
 
 
 def _more_rows(old: Baseline, target: float, policy: Policy) -> dict[str, Any] | None:
@@ -236,147 +345,47 @@ def _last(total: int, holds: Callable[[int], bool]) -> dict[str, Any] | None:
     return {"passed": low, "total": total}
 
 
-# ------------------------------------------------------------------ single changes
+# ------------------------------------------------------------------ pairs
+
+DECIDE = ("fact_change", "access_rights", "goals", "prompting_tried")
+"""Answers that choose an approach together with another one."""
 
 
-def _singles(case: Case, policy: Policy) -> Iterator[dict[str, Any]]:
-    """Each key moved to the next value at which anything could tip, measurements first."""
-    answers = case.answers
-    yield from _numbers(case, policy)
-    yield from _baselines(case, policy)
-    for key in ("recurrence", "fact_change", "access_rights", "definition_changes", "training_rights"):
-        for value in CHOICES[key]:
-            if value != getattr(answers, key):
-                yield {key: value}
-    goals = list(answers.goals or ())
-    for goal in ("facts", "style", "efficiency"):
-        if goal not in goals:
-            yield {"goals": [*goals, goal]}
-        elif len(goals) > 1 and goal != answers.main_goal:
-            yield {"goals": [other for other in goals if other != goal]}
-    for goal in goals:
-        if goal != answers.main_goal and len(goals) > 1:
-            yield {"main_goal": goal}
-    yield {"owner": None} if answers.owner else {"owner": SOMEBODY}
+def _pairs(
+    case: Case, now: Outcome, reached: set[str], judge: Judge, policy: Policy
+) -> Iterator[tuple[Change, Outcome]]:
+    """Two changes to an approach that no single one leads to: the pair that moves least."""
+    wanted = {"prompt", "rag"} - reached - {now.approach}
+    best: dict[str, tuple[float, Change, Outcome]] = {}
+    for one, other in combinations(_deciding(case, policy) if wanted else (), 2):
+        if one.keys() & other.keys():
+            continue
+        then = judge(changed(case, one | other))
+        if then.approach in wanted:
+            size = sum(part.size for part in told(one | other, case))
+            if then.approach not in best or size < best[then.approach][0]:
+                best[then.approach] = (size, one | other, then)
+    yield from ((change, then) for _, change, then in best.values())
 
 
-def _numbers(case: Case, policy: Policy) -> Iterator[dict[str, Any]]:
-    answers, measured = case.answers, case.measured
-    floor, test = policy.count("usable_examples"), policy.count("test_rows")
-    if measured.usable_examples is not None:
-        yield {"usable_examples": floor - 1 if measured.usable_examples >= floor else floor}
-    if measured.test_rows is not None:
-        yield {"test_rows": test - 1 if measured.test_rows >= test else test}
-    if measured.test_overlap_rows:
-        yield {"test_overlap_rows": 0}
-    if measured.test_human_checked is False:
-        yield {"test_human_checked": True}
-    if measured.contradiction_rate is not None:
-        limit = policy.limit("contradiction_rate")
-        yield {"contradiction_rate": round(limit + 0.01, 4) if measured.contradiction_rate <= limit else limit}
-    if measured.oracle_gain is not None:
-        limit = policy.limit("oracle_gain")
-        yield {"oracle_gain": limit if measured.oracle_gain < limit else round(limit - 0.01, 4)}
-    if measured.rows_carry_context is not None:
-        yield {"rows_carry_context": not measured.rows_carry_context}
-    if answers.corpus_tokens:
-        window = context_window(case, policy)
-        yield {"corpus_tokens": window if answers.corpus_tokens > window else window + 1}
-    if measured.cost_case in ("pass", "fail"):
-        yield {"cost_case": "fail" if measured.cost_case == "pass" else "pass"}
-
-
-def _baselines(case: Case, policy: Policy) -> Iterator[dict[str, Any]]:
-    """The best score at the two ends of its open range, and the target beyond its interval."""
-    baseline, target = case.measured.baseline, case.answers.target
-    if baseline is None or not baseline.there or target is None:
-        return
-    old = to_json(case)["measured"]["baseline"]
-    now = standing(baseline, target, policy)
-    if baseline.total:
-        total = baseline.total
-        if now != "short" and (short := _short(policy, total, target)):
-            yield {"baseline": {**old, **short}}
-        if now != "met":
-            below = _last(total, lambda passed: standing(Result(passed=passed, total=total), target, policy) != "met")
-            if below and below["passed"] < total:
-                yield {"baseline": {**old, "passed": below["passed"] + 1, "total": total}}
-    for wanted in ("short", "met"):
-        if now != wanted:
-            steps = range(1, 101) if wanted == "short" else range(100, 0, -1)
-            moved = next((step / 100 for step in steps if standing(baseline, step / 100, policy) == wanted), None)
-            if moved is not None and (moved > target) == (wanted == "short"):
-                yield {"target": moved}
-
-
-# ------------------------------------------------------------------ words
-
-
-def _joined(change: dict[str, Any], case: Case) -> str:
-    parts = [_words(key, value, case) for key, value in change.items()]
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-_CHOICES: dict[tuple[str, str | int | None], str] = {
-    ("recurrence", "once"): "the job runs once",
-    ("recurrence", "months"): "the job runs for some months",
-    ("recurrence", "ongoing"): "the job keeps running",
-    ("fact_change", "none"): "no outside facts are needed",
-    ("access_rights", "yes"): "people have different rights to the information",
-    ("access_rights", "some"): "parts of the information are restricted",
-    ("access_rights", "no"): "everybody may see all of it",
-    ("definition_changes", "monthly"): "the rules of the task change monthly",
-    ("definition_changes", "stable"): "the rules of the task are stable",
-    ("training_rights", "yes"): "the rows may be used for training",
-    ("training_rights", "no"): "the rows may not be used for training",
-    ("cost_case", "pass"): "the cost case shows a saving",
-    ("cost_case", "fail"): "the cost case shows no saving",
-    ("rows_carry_context", True): "every training row carries the looked-up text",
-    ("rows_carry_context", False): "training rows lack the looked-up text",
-    ("test_human_checked", True): "people check every test answer",
-    ("metric_set_before_baseline", True): "the target is set before the results",
-    ("test_overlap_rows", 0): "no test row occurs elsewhere",
-    ("owner", None): "nobody owns it",
-    ("owner", SOMEBODY): "somebody is named as owner",
-}
-_SENTENCES: dict[str, Callable[[Any], str]] = {
-    "goals": lambda goals: f"the goals are {', '.join(goals)}",
-    "main_goal": lambda goal: f"the main goal is {goal}",
-    "fact_change": lambda often: f"the facts change {often}",
-    "metric": lambda metric: f"the metric is {metric.replace('_', ' ')}",
-    "target": lambda target: f"the target is {target * 100:g} %",
-    "calls_per_month": lambda calls: f"{calls:,} calls come in a month",
-    "corpus_tokens": lambda tokens: f"the reference text has {tokens:,} tokens",
-    "usable_examples": lambda rows: f"there are {rows:,} usable examples",
-    "test_rows": lambda rows: f"there are {rows:,} test rows",
-    "contradiction_rate": lambda rate: f"{rate * 100:g} % of similar rows contradict each other",
-    "agreement_kappa": lambda kappa: f"two people agree with kappa {kappa:g}",
-    "oracle_gain": lambda gain: f"the right passage lifts the score by {gain * 100:g} points",
-    "failure_causes": lambda causes: f"{causes['behaviour']} tagged failures are wrong form or label",
-    "teacher": lambda teacher: f"the large model reaches {teacher['passed'] / teacher['total'] * 100:.1f} %",
-}
-
-
-def _words(key: str, value: Any, case: Case) -> str:
-    if key == "baseline":
-        return _baseline_words(value, case.measured.baseline)
-    if key in _SENTENCES and (key, value if not isinstance(value, list | dict) else None) not in _CHOICES:
-        return _SENTENCES[key](value)
-    return _CHOICES[key, value]
-
-
-def _baseline_words(new: dict[str, Any], old: Baseline | None) -> str:
-    """Only what differs from the baseline there is."""
-    parts = []
-    added = [arm for arm in new["arms"] if old is None or arm not in old.arms]
-    if added:
-        parts.append("every arm is run")
-    if old is None or not old.revised:
-        parts.append("the instructions are revised once")
-    if old is not None and old.error_rate != new["error_rate"]:
-        parts.append("the failed calls are repeated")
-    score = new["passed"] / new["total"] if new.get("total") else new["score"]
-    if old is None or (old.passed, old.total, old.score) != (new.get("passed"), new.get("total"), new.get("score")):
-        rows = f" on {new['total']:,} rows" if new.get("total") and (old is None or old.total != new["total"]) else ""
-        parts.append(f"the best arm reaches {score * 100:.1f} %{rows}")
-    return " and ".join(parts)
+def _deciding(case: Case, policy: Policy) -> Iterator[Change]:
+    need = needs(case, policy)
+    for axis in moves.axes(case, need, policy):
+        if axis.last >= axis.first and set(axis.at(axis.last)) <= set(DECIDE):
+            yield from (axis.at(step) for step in range(axis.first, axis.last + 1))
+    tokens, _ = corpus(case)
+    window = context_window(case, policy)
+    if tokens is None or tokens > window or tokens == 0:
+        yield {"corpus_tokens": window}
+    if case.measured.oracle_gain is not None:
+        yield {
+            "oracle_gain": 0.0
+            if case.measured.oracle_gain >= policy.limit("oracle_gain")
+            else policy.limit("oracle_gain")
+        }
+    causes = case.measured.failure_causes
+    if causes is not None and need.cause is not None:
+        yield {"failure_causes": {"behaviour" if need.cause != "behaviour" else "facts": causes.total}}
+    target = _target_right(case, policy)
+    if target != case.answers.target:
+        yield {"target": target}

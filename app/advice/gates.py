@@ -380,7 +380,7 @@ def _listed(arms: list[str]) -> str:
 def _short_of_target(case: Case, needs: Needs, policy: Policy) -> _Finding:
     baseline, target = case.measured.baseline, case.answers.target
     if needs.without_model is not None and case.measured.arms is not None and target is not None:
-        found = f"No language model needed: {ARM_NAMES[needs.without_model]} reaches "
+        found = f"No language model is needed: {ARM_NAMES[needs.without_model]} reaches "
         return _Finding(
             "fail",
             "measured",

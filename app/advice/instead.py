@@ -47,7 +47,7 @@ def _without_model(case: Case, needs: Needs, policy: Policy) -> Iterator[Alterna
                 arm,
                 "No language model",
                 f"{_sentence(ARM_NAMES[arm])} reaches {score_text(result)}; the target is {target * 100:g} %. "
-                "It answers in a millisecond and costs next to nothing a call.",
+                + _FREE[arm],
                 measured=True,
             )
     rows, _ = examples(case)
@@ -59,10 +59,16 @@ def _without_model(case: Case, needs: Needs, policy: Policy) -> Iterator[Alterna
         yield Alternative(
             "small_classifier",
             "A small classifier",
-            f"Sorting into known categories with {rows:,} examples is what a small classifier can learn in seconds. "
+            f"Sorting into known categories with {rows:,} examples is what a small classifier can learn. "
             "Measure one beside the prompts before a large model is trained.",
             measured=False,
         )
+
+
+_FREE = {
+    "trivial": "Either the job needs no language model, or the metric can't tell a good answer from a copied one.",
+    "small_classifier": "It answers in milliseconds, on any machine, and costs next to nothing a call.",
+}
 
 
 def _shorter(case: Case, policy: Policy) -> Iterator[Alternative]:
@@ -109,7 +115,7 @@ def _schema(case: Case, needs: Needs) -> Iterator[Alternative]:
             "schema",
             "A schema",
             "A checker would catch most wrong answers, you said. A model that can only write what a schema allows "
-            "doesn't make them in the first place; it costs an hour to set up.",
+            "doesn't make them in the first place.",
             measured=False,
         )
     elif held is not None and held >= SHAPED and signals is not None and signals.output_kind == "json":

@@ -116,6 +116,9 @@ SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
+IN_GENERAL = {"missing": "N", "rows": "N", "calls": "N", "arms": "the arms that fit the case"}
+
+
 class FaultyPolicy(Exception):
     """The policy can't be used; `faults` holds a sentence for each thing that is wrong with it."""
 
@@ -151,10 +154,21 @@ class Source:
     year: int
     mark: str
     link: str = ""
+    nickname: str = ""
 
     @property
     def text(self) -> str:
         return f"{self.title} [J]" if self.mark == "J" else f"{self.title} ({self.year}) [{self.mark}]"
+
+    @property
+    def short(self) -> str:
+        """For a place with little room: the authors and the year, since titles begin with them."""
+        name = self.nickname or self.title.split(",")[0]
+        return name if self.mark == "J" else f"{name} {self.year}"
+
+    @property
+    def how_read(self) -> str:
+        return MARKS[self.mark]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +214,15 @@ class Threshold:
     @property
     def whole(self) -> bool:
         return self.unit not in ("share", "points", "kappa")
+
+    @property
+    def bounds_text(self) -> str:
+        """What may be published: `500 to 20,000`, `3 to 30 points`."""
+        return f"{shown(self.low, self.unit)} to {shown(self.high, self.unit)}"
+
+    def tidy(self, value: float) -> float:
+        """The same number, written in one way only, since a hash is taken of it: a count has no fraction."""
+        return int(value) if self.whole else float(value)
 
 
 def shown(value: float, unit: str) -> str:
@@ -278,7 +301,9 @@ class Policy:
                     [one.id, one.when, one.then, one.because, _keys(one.sources)] for one in self.verdict.values()
                 ],
                 "factors": [[one.id, one.title, one.known, one.why] for one in self.factors.values()],
-                "sources": [[one.key, one.title, one.year, one.mark, one.link] for one in self.sources.values()],
+                "sources": [
+                    [one.key, one.title, one.year, one.mark, one.link, one.nickname] for one in self.sources.values()
+                ],
             },
             sort_keys=True,
             separators=(",", ":"),
@@ -306,6 +331,14 @@ class Policy:
         """The row for this answer; `unknown` is worth nothing unless the table has a row for it (F08 has)."""
         return self._weights.get((factor, answer)) or Weight(factor, answer, Points(), UNKNOWN_BECAUSE, JUDGED)
 
+    @cached_property
+    def _cited(self) -> dict[str, tuple[Source, ...]]:
+        return {weight.source: weight.sources for weight in self.weights}
+
+    def cited(self, source: str) -> tuple[Source, ...]:
+        """The sources behind a reason's line, for pages that link them."""
+        return self._cited.get(source, ())
+
     def answers(self, factor: str) -> tuple[Weight, ...]:
         """Every row of one factor, in the order of the file."""
         return tuple(weight for weight in self.weights if weight.factor == factor)
@@ -325,11 +358,18 @@ class Policy:
         """
         if faults := list(self.faults_of(numbers)):
             raise FaultyPolicy([sentence for _, sentence in faults])
+        return self.restored(version, numbers)
+
+    def restored(self, version: str, numbers: Mapping[str, Any]) -> "Policy":
+        """The same, of numbers that were checked when they were kept.
+
+        Bounds may have moved since, and what was allowed then holds; a name that is no longer there is left out.
+        """
         limits, points = numbers.get("thresholds", {}), numbers.get("weights", {})
         return replace(
             self,
             version=version,
-            thresholds=tuple(replace(one, value=limits.get(one.name, one.value)) for one in self.thresholds),
+            thresholds=tuple(replace(one, value=one.tidy(limits.get(one.name, one.value))) for one in self.thresholds),
             weights=tuple(
                 replace(one, points=Points(*points[name])) if (name := f"{one.factor}.{one.answer}") in points else one
                 for one in self.weights
@@ -376,6 +416,10 @@ class Policy:
         saying = self._said[gate, name]
         return saying.format_map(numbers) if numbers else saying
 
+    def in_general(self, gate: str, name: str) -> str:
+        """The same sentence without a case: N stands for what depends on one."""
+        return self._said[gate, name].format_map(IN_GENERAL)
+
 
 class _Kept(dict[str, str]):
     """Leaves a name that it doesn't know in its braces."""
@@ -400,10 +444,10 @@ def _out_of_bounds(threshold: Threshold, value: object) -> str:
     name, unit = threshold.title, threshold.unit
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN alone
         return f"{name} has to be a number."
-    if threshold.whole and value != int(value):
-        return f"{name} has to be a whole number."
     if not threshold.low <= value <= threshold.high:
         return f"{name} has to be between {shown(threshold.low, unit)} and {shown(threshold.high, unit)}."
+    if threshold.whole and value != int(value):
+        return f"{name} has to be a whole number."
     return ""
 
 
@@ -518,16 +562,16 @@ def _named(reader: _Reader, root: Mapping[str, Any], name: str, read: Callable[[
 
 def _source(reader: _Reader, key: str, given: object) -> Source:
     where = f"The source {key}"
-    table = reader.table(given, where, ("title", "year", "mark"), ("link",))
+    table = reader.table(given, where, ("title", "year", "mark"), ("link", "short"))
     link = reader.text(table, "link", where) if "link" in table else ""
     if link and not re.fullmatch(r"https://[^\s\"<>]+", link):
         reader.faults.append(f'{where}: "link" has to begin with https://.')
     year = int(reader.number(table, "year", where))
     if not 1900 <= year <= 2100:
         reader.faults.append(f'{where}: "year" has to be a year.')
-    return Source(
-        key, reader.text(table, "title", where), year, reader.one_of(table, "mark", tuple(MARKS), where), link
-    )
+    nickname = reader.text(table, "short", where) if "short" in table else ""
+    mark = reader.one_of(table, "mark", tuple(MARKS), where)
+    return Source(key, reader.text(table, "title", where), year, mark, link, nickname)
 
 
 def _threshold(reader: _Reader, name: str, given: object) -> Threshold:
@@ -549,7 +593,8 @@ def _threshold(reader: _Reader, name: str, given: object) -> Threshold:
         reader.faults.append(f"{where} has bounds that leave no room.")
     elif sentence := _out_of_bounds(made, made.value):
         reader.faults.append(f"{where}: {sentence}")
-    return made
+        return made
+    return replace(made, value=made.tidy(made.value))
 
 
 def _gate(reader: _Reader, name: str, given: object) -> GateRule:

@@ -68,29 +68,42 @@ TOGETHER = ("usable_examples", "calls_per_example", "months_ahead")
 
 def robustness(sketch: Callable[[Policy], Sketch], policy: Policy) -> Robustness:
     """How many of the draws keep the verdict that the policy itself gives."""
+    found = kept(sketch, policy)
+    share, by_weights, by_thresholds = (sum(column) / DRAWS for column in zip(*found, strict=True))
+    word: Word = "very stable" if share >= VERY_STABLE else "stable" if share >= STABLE else "fragile"
+    return Robustness(share, DRAWS, word, by_weights, by_thresholds, _text(share, _tips(sketch, policy), policy))
+
+
+def kept(sketch: Callable[[Policy], Sketch], policy: Policy) -> list[tuple[bool, bool, bool]]:
+    """For each draw whether the verdict stays: with everything moved, with the weights alone, the thresholds alone."""
     base = sketch(policy)
     margin = sum(_lead(policy, row) for row in base.rows)
     now = base.verdict(margin)
     alive = _alive(base, sketch, policy)
     cache = {(0,) * len(alive): base}
-    kept = weights_kept = thresholds_kept = 0
+    found = []
     for steps, shifts in _draws(tuple(sorted(one.name for one in policy.thresholds)), tuple(sorted(_table(policy)))):
         moved = tuple(steps[name] for name in alive)
         if moved not in cache:
             cache[moved] = sketch(_moved(policy, dict(zip(alive, moved, strict=True))))
         other = cache[moved]
         lead = sum(_lead(policy, row) for row in other.rows) if other.torn else 0
-        thresholds_kept += now == other.verdict(lead)
-        kept += now == other.verdict(lead + _shift(other, shifts))
-        weights_kept += now == base.verdict(margin + _shift(base, shifts))
-    tips = [
-        name
-        for name in alive
-        if any(now not in (other.leading, other.trailing) for other in _neighbours(name, sketch, policy))
+        everything = other.verdict(lead + _shift(other, shifts))
+        found.append(
+            (now == everything, now == base.verdict(margin + _shift(base, shifts)), now == other.verdict(lead))
+        )
+    return found
+
+
+def _tips(sketch: Callable[[Policy], Sketch], policy: Policy) -> list[str]:
+    """The thresholds of which one step is enough."""
+    base = sketch(policy)
+    now = base.verdict(sum(_lead(policy, row) for row in base.rows))
+    return [
+        one.name
+        for one in policy.thresholds
+        if any(now not in (other.leading, other.trailing) for other in _neighbours(one.name, sketch, policy))
     ]
-    share = kept / DRAWS
-    word: Word = "very stable" if share >= VERY_STABLE else "stable" if share >= STABLE else "fragile"
-    return Robustness(share, DRAWS, word, weights_kept / DRAWS, thresholds_kept / DRAWS, _text(share, tips, policy))
 
 
 def _shift(sketch: Sketch, shifts: dict[tuple[str, str], int]) -> int:

@@ -77,10 +77,12 @@ class Advice:
 
     @cached_property
     def flips(self) -> list[flipping.Flip]:
-        """The smallest changes that would change approach or training: some fifty cases more, so not on every page."""
+        """The smallest changes that would change approach or training: some hundred looks at the case more."""
 
         def outcome(other: Case) -> flipping.Outcome:
-            found = _judge(other, self.policy).ruling
+            need = needs(other, self.policy)
+            shut = locked(other, need, self.policy)
+            found = _rule(other, need, self.policy, shut=shut, leads=False)
             return flipping.Outcome(found.approach, found.training)
 
         return flipping.flips(self.case, flipping.Outcome(self.approach, self.training), outcome, self.policy)

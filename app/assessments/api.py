@@ -177,8 +177,63 @@ class PolicyVersion(BaseModel):
     sha256: str
 
 
+class Contradiction(BaseModel):
+    """Answers that can't all be right; `keys` are the questions."""
+
+    keys: list[str]
+    text: str
+
+
+class Disagreement(BaseModel):
+    """What was declared, and what a measurement says instead."""
+
+    factor: str
+    key: str
+    declared: str
+    measured: str
+    text: str
+
+
+class Robustness(BaseModel):
+    """The share of slightly different policies that come to the same verdict."""
+
+    share: float
+    draws: int
+    word: Literal["very stable", "stable", "fragile"]
+    by_weights: float
+    by_thresholds: float
+    text: str
+
+
+class Alternative(BaseModel):
+    """None of the approaches: what may do the job instead."""
+
+    technique: str
+    title: str
+    text: str
+    measured: bool
+
+
+class FlipCost(BaseModel):
+    """Beside each of the flips, in their order: how many things have to change, and what the dearest takes."""
+
+    steps: int
+    effort: Literal["a new answer", "minutes", "days", "weeks"]
+
+
+class More(BaseModel):
+    """What pages show beside the advice."""
+
+    rule: int
+    contradictions: list[Contradiction]
+    disagreements: list[Disagreement]
+    robustness: Robustness
+    instead: list[Alternative]
+    flips: list[FlipCost]
+
+
 class Advice(BaseModel):
-    """What to do now, whether training is unlocked, and why."""
+    """What to do now, whether training is unlocked, and why. `more` is there if it was asked for."""
 
     approach: Literal["prompt", "rag", "fine_tune", "hybrid"]
     technique: str | None
@@ -190,6 +245,7 @@ class Advice(BaseModel):
     reasons: list[Reason]
     flips: list[Flip]
     policy: PolicyVersion
+    more: More | None = None
 
 
 class StartingPoint(BaseModel):
@@ -297,12 +353,19 @@ def restore_assessment(assessment_id: Id, db: Db, me: Me) -> Assessment:
     return Assessment.of(service.restore(db, assessment_id, me))
 
 
-@router.post("/advice", tags=["advice"])
-def advise(me: Me, data: Annotated[Case, Body()]) -> Advice:
+@router.post("/advice", tags=["advice"], response_model_exclude_unset=True)
+def advise(
+    me: Me,
+    data: Annotated[Case, Body()],
+    more: Annotated[
+        bool, Query(description="Also contradictions, disagreements, robustness, and what would do instead.")
+    ] = False,
+) -> Advice:
     """Advice for a case file: the same function as the pages and the command line. Nothing is stored."""
     given: dict[str, Any] = {"answers": _given(data.answers), "measured": data.measured or {}}
     try:
-        return Advice.model_validate(verdict.advise(case.parse(given)).to_json())
+        found = verdict.advise(case.parse(given))
+        return Advice.model_validate(found.to_json() | ({"more": found.more()} if more else {}))
     except case.NotACase as refusal:
         raise Invalid("This is not a case.", [_error(fault) for fault in refusal.faults]) from refusal
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from pydantic import BaseModel
-from starlette.routing import NoMatchFound
 
+from app.advice import explanation
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.advice.questions import section as find_section
 from app.advice.starting_points import STARTING_POINTS
@@ -29,7 +29,7 @@ from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
-from app.web.pages import page, see, url_for, wants_fragment
+from app.web.pages import page, see, url_if_any, wants_fragment
 
 router = APIRouter(include_in_schema=False)
 
@@ -85,20 +85,13 @@ def show_home(
         state=state,
         anything=bool(lines) or store.anything(db),
         names=user_store.names(db, sorted({line.row.created_by for line in lines})),
-        demo_url=_url_if_any(request, "start_demo"),
+        demo_url=url_if_any(request, "start_demo"),
     )
 
 
 def _line(app: AppContext, db: Db, row: AssessmentRow) -> Line:
-    return Line(row, service.advise(row, app.evidence(db, row)), *service.progress(row))
-
-
-def _url_if_any(request: Request, name: str) -> str:
-    """The address of a route that an app may lack: the worked example is put together above us."""
-    try:
-        return url_for(request, name)
-    except NoMatchFound:
-        return ""
+    advice = service.advise(row, app.evidence(db, row), service.policy_of(db, row))
+    return Line(row, advice, *service.progress(row))
 
 
 # ------------------------------------------------------------------ beginning, naming, putting away
@@ -135,7 +128,6 @@ def _new(request: Request, given: Naming, errors: dict[str, str], detail: str, s
         status=status,
         given=given,
         points=STARTING_POINTS,
-        questions=len(ASKED),
         errors=errors,
         detail=detail,
     )
@@ -229,8 +221,11 @@ def save_section(request: Request, assessment_id: Id, section: Slug, sent: Sent,
     except Clash as clash:
         return _clash(request, app, db, clash, shown, draft)
     if draft:
-        return _pieces(request, row, shown, given, measured, touched, results)
+        advice = service.advise(row, measured, service.policy_of(db, row))
+        return _pieces(request, row, shown, given, advice, touched, results)
     wrong = typed.faults({**row.answers, **given}, shown.asked)
+    if sent.get("go") == "target":  # a page of the costs above, which gives a number for this very question
+        return see(request, "target_help", assessment_id=assessment_id)
     if wrong and sent.get("go") != "back":
         return _section_page(request, app, db, row, shown, values=row.answers, errors=wrong, status=422)
     slug = _neighbour(shown, str(sent.get("go", "")))
@@ -274,6 +269,7 @@ def _section_page(
     theirs: list[dict[str, str]] | None = None,
 ) -> Response:
     measured = app.evidence(db, row) or {}
+    advice = service.advise(row, measured, service.policy_of(db, row))
     at = SECTIONS.index(section)
     return page(
         request,
@@ -291,7 +287,8 @@ def _section_page(
         tab=secrets.token_urlsafe(8),
         first=at == 0,
         last=at == len(SECTIONS) - 1,
-        advice=service.advise(row, measured),
+        advice=advice,
+        said=explanation.sentence(advice),
         has_results=bool(measured.get("baseline")),
         informed=_informed(measured),
     )
@@ -325,7 +322,7 @@ def _pieces(
     row: AssessmentRow,
     section: Section,
     given: Mapping[str, Any],
-    measured: Mapping[str, Any],
+    advice: Advice,
     touched: str,
     has_results: bool,
 ) -> Response:
@@ -339,7 +336,8 @@ def _pieces(
         assessment=row,
         section=section,
         sections=service.sections(row),
-        advice=service.advise(row, measured),
+        advice=advice,
+        said=explanation.sentence(advice),
         question=question,
         option_touched=touched.endswith("-option"),
         error=typed.fault(question, {**row.answers, **given}) if question else "",

@@ -17,13 +17,14 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.advice import case, starting_points, verdict
-from app.advice.policy import POLICY
+from app.advice.policy import POLICY, Policy
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.assessments import store, typed
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.audit import service as audit
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
+from app.policies import service as policies
 from app.users.tables import UserRow
 
 LONGEST_TITLE = 200
@@ -56,9 +57,14 @@ def progress(assessment: AssessmentRow) -> tuple[int, int]:
     return typed.progress(assessment.answers, ASKED.values())
 
 
-def advise(assessment: AssessmentRow, measured: Mapping[str, Any] | None) -> verdict.Advice:
+def policy_of(session: Session, assessment: AssessmentRow) -> Policy:
+    """The policy that it began with, or was moved to since."""
+    return policies.of(session, assessment.policy_id)
+
+
+def advise(assessment: AssessmentRow, measured: Mapping[str, Any] | None, policy: Policy) -> verdict.Advice:
     """The advice as it stands; `measured` comes from the concepts above (`AppContext.evidence`)."""
-    return verdict.advise(case.parse({"answers": answers(assessment), "measured": dict(measured or {})}))
+    return verdict.advise(case.parse({"answers": answers(assessment), "measured": dict(measured or {})}), policy)
 
 
 # ------------------------------------------------------------------ beginning and naming
@@ -120,6 +126,7 @@ def create(
         note=details.note,
         answers=_checked(given or {}),
         questions_version=POLICY.sha256,
+        policy_id=policies.todays_id(session),
         created_by=me.id,
         created_at=now,
         updated_at=now,
@@ -183,6 +190,23 @@ def restore(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
     if row.archived_at is not None:
         row.archived_at = None
         audit.record(session, me, "assessment.restore", "assessment", row.id, {})
+    return row
+
+
+def take_todays_policy(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
+    """Judge it by the newest policy from now on. This is an edit like any other: an approval is void after it.
+
+    Raises:
+        Conflict: it is judged by the newest one already, or the assessment is archived.
+    """
+    row = _open(session, assessment_id)
+    before, today = policy_of(session, row), policies.todays_id(session)
+    if row.policy_id == today:
+        raise Conflict(f"This assessment is judged by today's policy, {before.version}, already.")
+    row.policy_id = today
+    detail = {"from": before.version, "to": policy_of(session, row).version}
+    audit.record(session, me, "assessment.policy", "assessment", row.id, detail)
+    contribute(session, row, me, "policy")
     return row
 
 

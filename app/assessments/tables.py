@@ -15,6 +15,7 @@ class AssessmentRow(Base):
     answers: as typed (a draft may be wrong or half-done), by question key; `advice.case` reads them.
     version: raised by every save of the questionnaire (two people, two tabs); `last_tab` is the page that saved last.
     revision: raised by every edit of any part, data and recipe included; an approval names the one it was given for.
+    policy_id: the published policy it is judged by; None is the built-in one.
     metric_set_at: when metric and target were last changed; `target_changes` counts changes after a result was seen.
     """
 
@@ -26,6 +27,7 @@ class AssessmentRow(Base):
     note: Mapped[str] = mapped_column(Text, default="")
     answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     questions_version: Mapped[str] = mapped_column(String(64), default="")
+    policy_id: Mapped[int | None] = mapped_column(ForeignKey("policies.id"))
     version: Mapped[int] = mapped_column(default=1)
     last_tab: Mapped[str] = mapped_column(String(40), default="")
     revision: Mapped[int] = mapped_column(default=1)

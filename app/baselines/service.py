@@ -501,10 +501,35 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
             part |= {"score": test["score"], "low": test["low"], "high": test["high"]}
         found["winning_prompt_tokens"] = round(test.get("mean_prompt_tokens", 0))
     found["baseline"] = part
+    if compared := _compared(baseline):
+        found["arms"] = compared
     counted = failure_causes(session, baseline)
     if any(counted.values()):
         found["failure_causes"] = counted
     return found
+
+
+def _compared(baseline: BaselineRow) -> dict[str, Any]:
+    """Every kind of arm with its result on the dev rows, for what would do instead; its best one where it has several.
+
+    On the dev rows, since only the best arm is looked at on the test rows; the advice says on how many.
+    """
+    best: dict[str, dict[str, Any]] = {}
+    for arm in baseline.arms:
+        if arm.dev is None or arm.family == "adapter" or not Tally.of(arm.dev).known:
+            continue
+        if arm.family not in best or arm.dev["score"] > best[arm.family]["score"]:
+            best[arm.family] = arm.dev
+    return {family: _result(found) for family, found in best.items()}
+
+
+def _result(found: Mapping[str, Any]) -> dict[str, Any]:
+    score = (
+        {"passed": found["passed"], "total": found["n"]}
+        if "passed" in found
+        else {name: found[name] for name in ("score", "low", "high")}
+    )
+    return score | {"prompt_tokens": round(found.get("mean_prompt_tokens", 0))}
 
 
 def _set_before(assessment: AssessmentRow, baseline: BaselineRow) -> bool:

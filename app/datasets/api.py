@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, service, store
+from app.datasets import deps, exporting, service, store
+from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
-from app.errors import Conflict
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
@@ -44,6 +44,7 @@ class Dataset(BaseModel):
     sha256: str
     state: str
     format: str
+    read_as: dict[str, Any]
     rows: dict[str, int]
     human_checked: bool | None
     rows_sha256: str | None
@@ -66,6 +67,7 @@ class Dataset(BaseModel):
             sha256=row.blob_sha256,
             state=row.state,
             format=row.format,
+            read_as=row.read_as,
             rows={"train": row.train_rows, "dev": row.dev_rows, "test": row.test_rows, "usable": row.usable_rows},
             human_checked=row.human_checked,
             rows_sha256=row.rows_sha256,
@@ -100,6 +102,18 @@ class Row(BaseModel):
 class Rows(BaseModel):
     data: list[Row]
     has_more: bool
+
+
+class Reading(BaseModel):
+    """How a file is to be read. With the shape `columns`, question and answer name its columns."""
+
+    shape: str = Field("", max_length=40, description="empty is a guess for each record")
+    question: str = Field("", max_length=200, description="such as question, or vars.question inside an object")
+    answer: str = Field("", max_length=200)
+    system: str = Field("", max_length=200)
+    group: str = Field("", max_length=200, description="rows of one group stay on one side of the split")
+    part: str = Field("", max_length=200, description="the column that says train, validation or test")
+    header: bool = Field(default=True, description="whether the first row of a table names its columns")
 
 
 class Change(BaseModel):
@@ -196,12 +210,30 @@ def list_rows(
 
 
 @router.get("/datasets/{dataset_id}/export", response_class=StreamingResponse)
-def export_rows(dataset_id: Id, app: App, db: Db, me: Me) -> StreamingResponse:
-    """The used rows as JSON lines, exactly as measuring and training read them."""
+def export_rows(
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    form: exporting.Form = "rows",
+    split: Annotated[str, Query(pattern="^(train|dev|test)?$")] = "",
+) -> Response:
+    """The used rows as JSON lines.
+
+    form: `rows` exactly as measuring and training read them, `chat` in OpenAI's form (with tools and weights where they
+    came so), `pairs` as prompt and completion. Each can be uploaded again and gives the same rows.
+    """
     row = store.get(db, dataset_id)
-    if row.rows_sha256 is None:
-        raise Conflict("This version has not been checked yet.")
-    return deps.download(app, row.rows_sha256, f"dataset-{row.id}-rows.jsonl")
+    return deps.export(app, row.id, row.rows_sha256, form, split)
+
+
+@router.post("/datasets/{dataset_id}/reading", status_code=201)
+def reread_dataset(dataset_id: Id, how: Reading, response: Response, db: Db, me: Author) -> Dataset:
+    """Read the stored file in another way: a new version with a check of its own."""
+    row = service.reread(db, dataset_id, me, ReadAs(**how.model_dump()))
+    job = service.job_of(db, row)
+    response.headers["Location"] = f"/api/v1/datasets/{row.id}"
+    return Dataset.of(row, job_id=job.id if job else None)
 
 
 @router.post("/datasets/{dataset_id}/freeze")

@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import anyio.from_thread
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from app.assessments import store as assessment_store
 from app.blobs import CHUNK, Blob
+from app.datasets import exporting
 from app.db import reading, writing
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.jobs import service as jobs
 from app.web.context import AppContext
 
@@ -68,6 +69,25 @@ async def with_chunks(request: Request, use: Callable[[Iterator[bytes]], T]) -> 
     return await run_in_threadpool(use, chunks())
 
 
+def export(app: AppContext, dataset_id: int, rows_sha256: str | None, form: exporting.Form, part: str) -> Response:
+    """The used rows of a version in a form, as an attachment.
+
+    Raises:
+        Conflict: there are none yet.
+    """
+    if rows_sha256 is None:
+        raise Conflict("This version has not been checked yet.")
+    name = f"dataset-{dataset_id}-{form}{f'-{part}' if part else ''}.jsonl"
+    if form == "rows" and not part:
+        return download(app, rows_sha256, name)  # byte for byte what its hash names
+
+    def lines() -> Iterator[bytes]:
+        with app.blobs.open(rows_sha256) as rows:
+            yield from exporting.lines(form, rows, part)
+
+    return _attachment(lines(), name)
+
+
 def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:
     """A stored file as an attachment, never shown on our pages' address."""
 
@@ -76,8 +96,12 @@ def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:
             while chunk := file.read(CHUNK):
                 yield chunk
 
+    return _attachment(chunks(), name)
+
+
+def _attachment(chunks: Iterator[bytes], name: str) -> StreamingResponse:
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
-    return StreamingResponse(chunks(), media_type="application/jsonl", headers=headers)
+    return StreamingResponse(chunks, media_type="application/jsonl", headers=headers)

@@ -14,7 +14,7 @@ from app.datasets import conversations
 from app.datasets.conversations import Turn
 from app.datasets.records import Fault, Level, Message, Part, Record, Unfit, kind_of, storable
 
-__all__ = ["SHAPES", "Fault", "Level", "Message", "ReadAs", "Record", "Shape", "Unfit"]
+__all__ = ["COLUMNS", "GUESS", "SHAPES", "Fault", "Level", "Message", "ReadAs", "Record", "Shape", "Unfit"]
 
 
 @dataclass(frozen=True, slots=True)

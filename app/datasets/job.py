@@ -218,8 +218,8 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
         for batch, ids in _written(claim, found, desk, values):
             for row_id, value in zip(ids, batch, strict=True):
                 if value["split"]:
-                    used.write(_used_line(row_id, value))
                     content = splitting.content_hash(value["messages"], value["target"])
+                    used.write(_used_line(row_id, value, content))
                     manifest.write(splitting.manifest_line(Entry(value["line"], value["split"], content)))
             done += len(batch)
             progress.tick("Writing the rows", done, total)
@@ -259,7 +259,7 @@ def _written(
         ids, before = before[: len(batch)], before[len(batch) :]
         if missing := batch[len(ids) :]:
             with claim.write() as session:
-                ids = ids + store.add_rows(session, missing)
+                ids = ids + store.add_rows(session, [_stored(value) for value in missing])
         yield batch, ids
 
 
@@ -290,6 +290,8 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "marks": int(found.marks[index]),
             "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
             "target": record.target,
+            "group": record.group,
+            "source": record.source,
         }
     for refused in found.refused:
         yield {
@@ -308,9 +310,19 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _used_line(row_id: int, value: dict[str, Any]) -> bytes:
+# What only the file of canonical rows carries: nobody looks for it in the table.
+_BESIDE = ("group", "source")
+
+
+def _stored(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: held for name, held in value.items() if name not in _BESIDE}
+
+
+def _used_line(row_id: int, value: dict[str, Any], sha256: str) -> bytes:
+    """A canonical row. `line` is the upload's; sha256 is of question and answer; group and source only where given."""
     names = ("line", "split", "messages", "target")
-    return orjson.dumps({"id": row_id, **{name: value[name] for name in names}}) + b"\n"
+    beside = {name: value[name] for name in _BESIDE if value.get(name)}
+    return orjson.dumps({"id": row_id, **{name: value[name] for name in names}, **beside, "sha256": sha256}) + b"\n"
 
 
 def _batches(values: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -88,7 +88,7 @@ SEEN_COLUMNS, SEEN_RECORDS, SEEN_VALUES = 40, 200, 3  # of what the page offers 
 class Upload:
     """A stored file with what was said about it: its name as uploaded, and how a person wants it read."""
 
-    stream: BinaryIO
+    stream: Source
     name: str = ""
     how: ReadAs = GUESS
 
@@ -102,7 +102,7 @@ class Reading:
     error about a line whose record was still yielded says that the line differs from the rest.
     """
 
-    def __init__(self, upload: "BinaryIO | Upload", longest_line: int = LONGEST_LINE) -> None:
+    def __init__(self, upload: Source | Upload, longest_line: int = LONGEST_LINE) -> None:
         given = upload if isinstance(upload, Upload) else Upload(upload)
         self._stream: Source = given.stream
         self._name = given.name
@@ -357,7 +357,7 @@ class Reading:
         return Fault(None, "", f"{text}; or choose below which column holds what.")
 
 
-def read(upload: BinaryIO | Upload, longest_line: int = LONGEST_LINE) -> Reading:
+def read(upload: Source | Upload, longest_line: int = LONGEST_LINE) -> Reading:
     """Read an upload. Nothing is read before the first step of the iteration."""
     return Reading(upload, longest_line)
 

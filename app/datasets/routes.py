@@ -1,6 +1,6 @@
 """Pages for data: upload, report, split, rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
@@ -9,10 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from app.advice.policy import POLICY
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, service, store, uploads
+from app.datasets import deps, exporting, preview, service, store, uploads
+from app.datasets.formats import GUESS, SHAPES, ReadAs, read_as
 from app.datasets.tables import DatasetRow
 from app.db import reading
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import FieldError, Invalid
 from app.jobs import store as jobs
 from app.users import store as user_store
 from app.users.deps import Author, Me
@@ -203,9 +204,87 @@ def show_rows(
     )
 
 
-@router.get("/datasets/{dataset_id}/export", name="export_dataset")
-def export_dataset(dataset_id: Id, app: App, db: Db, me: Me) -> Response:
+Column = Annotated[str, Query(max_length=200)]
+Chosen = Annotated[str, Form(max_length=200)]
+
+
+@router.get("/datasets/{dataset_id}/reading", name="dataset_reading")
+def show_reading(
+    request: Request,
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    shape: Column | None = None,
+    question: Column = "",
+    answer: Column = "",
+    system: Column = "",
+    group: Column = "",
+    part: Column = "",
+    header: Annotated[str, Query(max_length=8)] = "yes",
+) -> Response:
+    """How the file is read, and how else it could be; with a choice in the address, three rows read that way."""
     row = store.get(db, dataset_id)
-    if row.rows_sha256 is None:
-        raise Conflict("This version has not been checked yet.")
-    return deps.download(app, row.rows_sha256, f"dataset-{row.id}-rows.jsonl")
+    how = read_as(row.read_as)
+    if shape is not None:
+        how = ReadAs(shape, question, answer, system, group, part, header != "no")
+    return _reading(request, app, db, row, how, list(service.unreadable(how)))
+
+
+def _reading(
+    request: Request, app: AppContext, db: Any, row: DatasetRow, how: ReadAs, wrong: Sequence[FieldError]
+) -> Response:
+    with app.blobs.open(row.blob_sha256) as stream:
+        # A choice that is not complete is shown as guessed, with what is missing beside its field.
+        seen = preview.preview(stream, row.filename, GUESS if wrong else how)
+    names = {*seen.columns, *(one for one in (how.question, how.answer, how.system, how.group, how.part) if one)}
+    return page(
+        request,
+        "datasets/reading.html",
+        status=422 if wrong else 200,
+        assessment=assessment_store.get(db, row.assessment_id),
+        step="data",
+        dataset=row,
+        how=how,
+        seen=seen,
+        shapes=[("", "guess for each record"), *((shape.name, shape.title) for shape in SHAPES.values())],
+        columns=[("", "none"), *((name, name) for name in sorted(names, key=str.casefold))],
+        errors=by_field(wrong),
+        detail="The file can't be read like that." if wrong else "",
+    )
+
+
+@router.post("/datasets/{dataset_id}/reading", name="reread_dataset")
+def reread_dataset(
+    request: Request,
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Author,
+    shape: Chosen = "",
+    question: Chosen = "",
+    answer: Chosen = "",
+    system: Chosen = "",
+    group: Chosen = "",
+    part: Chosen = "",
+    header: Annotated[str, Form(max_length=8)] = "yes",
+) -> Response:
+    how = ReadAs(shape, question, answer, system, group, part, header != "no")
+    try:
+        row = service.reread(db, dataset_id, me, how)
+    except Invalid as refusal:
+        return _reading(request, app, db, store.get(db, dataset_id), how, refusal.errors)
+    return see(request, "data", assessment_id=row.assessment_id, notice="uploaded")
+
+
+@router.get("/datasets/{dataset_id}/export", name="export_dataset")
+def export_dataset(
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    form: exporting.Form = "rows",
+    split: Annotated[str, Query(pattern="^(train|dev|test)?$")] = "",
+) -> Response:
+    row = store.get(db, dataset_id)
+    return deps.export(app, row.id, row.rows_sha256, form, split)

@@ -1,5 +1,6 @@
 """What people do with data: upload it, freeze its split, vouch for it; and what the gates read of it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,6 +10,7 @@ from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob
 from app.datasets import store
+from app.datasets.formats import COLUMNS, GUESS, SHAPES, ReadAs, read_as
 from app.datasets.tables import DatasetRow
 from app.datasets.uploads import display_name
 from app.db import utcnow
@@ -29,9 +31,11 @@ def upload(
     test: Blob | None = None,
     test_filename: str = "",
     human_checked: bool | None = None,
+    how: ReadAs = GUESS,
 ) -> DatasetRow:
     """Take stored files as the next version and put its check in line, both or neither.
 
+    how: how the file is to be read, where a person has said so.
     human_checked: the uploader's word on the test rows, None when nothing was said. It is not taken over from the
     version before: that word was about other rows.
 
@@ -51,6 +55,7 @@ def upload(
         blob_sha256=file.sha256,
         test_filename=display_name(test_filename) if test else "",
         test_blob_sha256=test.sha256 if test else None,
+        read_as=how.to_json(),
         human_checked=human_checked,
         uploaded_by=by.id,
         uploaded_at=utcnow(),
@@ -59,6 +64,7 @@ def upload(
     session.flush()
     assessments.contribute(session, assessment, by, f"data, version {row.version}")
     detail = {"assessment": assessment_id, "version": row.version, "file": row.filename, "sha256": row.blob_sha256}
+    detail |= {"read_as": row.read_as} if row.read_as else {}
     audit.record(session, by, "dataset.upload", "dataset", row.id, detail)
     _check(session, row, by)
     return row
@@ -75,7 +81,41 @@ def add_test(session: Session, assessment_id: int, by: UserRow, test: Blob, file
     if last is None or last.state == "rejected":
         raise Conflict("Upload the examples first, then the test file.")
     file = Blob(last.blob_sha256, last.bytes)
-    return upload(session, assessment_id, by, file, last.filename, test=test, test_filename=filename)
+    how = read_as(last.read_as)
+    return upload(session, assessment_id, by, file, last.filename, test=test, test_filename=filename, how=how)
+
+
+def reread(session: Session, dataset_id: int, by: UserRow, how: ReadAs) -> DatasetRow:
+    """Take the files of a version once more, read in another way: a new version, checked from the start.
+
+    Raises:
+        Invalid: the choice names no known format, or lacks a column.
+    """
+    row = store.get(session, dataset_id)
+    if wrong := list(unreadable(how)):
+        raise Invalid("The file can't be read like that.", wrong)
+    return upload(
+        session,
+        row.assessment_id,
+        by,
+        Blob(row.blob_sha256, row.bytes),
+        row.filename,
+        test=Blob(row.test_blob_sha256, 0) if row.test_blob_sha256 else None,
+        test_filename=row.test_filename,
+        how=how,
+    )
+
+
+def unreadable(how: ReadAs) -> Iterator[FieldError]:
+    """What a choice lacks, by field."""
+    if how.shape and how.shape not in SHAPES:
+        yield FieldError("#/shape", "Choose one of the formats in the list.")
+    chosen = how.shape == COLUMNS.name
+    for name in ("question", "answer"):
+        if chosen and not getattr(how, name):
+            yield FieldError(f"#/{name}", f"Choose the column that holds the {name}.")
+    if chosen and how.question and how.question == how.answer:
+        yield FieldError("#/answer", "Question and answer can't be the same column.")
 
 
 def check_again(session: Session, dataset_id: int, by: UserRow) -> JobRow:

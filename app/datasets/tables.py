@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -15,6 +15,7 @@ class DatasetRow(Base):
     state: checking, ready, rejected. `report` is the quality report in the shape that `datasets/quality.py` documents.
     blob_sha256, test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training
     read.
+    kept_keys: keys of the clusters whose repeats are used, as they stood when it was uploaded (`KeptClusterRow.key`).
     lengths_model_id: the model whose tokens the report counts, None for the bundled one.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
     read_as: how a person wants the file read, empty where that is guessed (`formats.ReadAs`).
@@ -38,6 +39,7 @@ class DatasetRow(Base):
     test_blob_sha256: Mapped[str | None] = mapped_column(String(64))
     read_as: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     seed: Mapped[int] = mapped_column(default=7)
+    kept_keys: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     lengths_model_id: Mapped[int | None]
     human_checked: Mapped[bool | None]
     state: Mapped[str] = mapped_column(String(16), default="checking")
@@ -105,48 +107,3 @@ class KeptClusterRow(Base):
     decided_at: Mapped[datetime]
     withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     withdrawn_at: Mapped[datetime | None]
-
-
-class DocumentFileRow(Base):
-    """A file of documents as it was uploaded: one document, or a zip of many.
-
-    state: reading, ready, refused; `reason` says why it was refused. blob_sha256: the bytes as uploaded. removed_at:
-    from when it is no part of the corpus any more; what was measured with it stays readable.
-    """
-
-    __tablename__ = "document_files"
-    __table_args__ = (CheckConstraint("state in ('reading', 'ready', 'refused')", name="state"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), index=True)
-    filename: Mapped[str] = mapped_column(String(200))
-    bytes: Mapped[int] = mapped_column(BigInteger)
-    blob_sha256: Mapped[str] = mapped_column(String(64))
-    state: Mapped[str] = mapped_column(String(16), default="reading")
-    reason: Mapped[str] = mapped_column(Text, default="")
-    uploaded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    uploaded_at: Mapped[datetime]
-    removed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    removed_at: Mapped[datetime | None]
-
-
-class DocumentRow(Base):
-    """One document, in the order of its file.
-
-    kind: text, markdown, html, pdf. text_sha256: its text in the content store, None where it could not be read;
-    `reason` then says why. tokens: estimated, see `documents.tokens`.
-    """
-
-    __tablename__ = "documents"
-    __table_args__ = (UniqueConstraint("file_id", "number"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    file_id: Mapped[int] = mapped_column(ForeignKey("document_files.id", ondelete="CASCADE"))
-    number: Mapped[int]
-    name: Mapped[str] = mapped_column(String(200))
-    title: Mapped[str] = mapped_column(String(200), default="")
-    kind: Mapped[str] = mapped_column(String(16), default="")
-    characters: Mapped[int] = mapped_column(default=0)
-    tokens: Mapped[int] = mapped_column(default=0)
-    text_sha256: Mapped[str | None] = mapped_column(String(64))
-    reason: Mapped[str] = mapped_column(Text, default="")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.gate import service, store
 from app.gate.tables import DecisionRow, ReviewRow
@@ -96,17 +97,35 @@ class Decide(BaseModel):
 
 
 class Standing(BaseModel):
-    """The advice as it stands, and everything that stands against a launch; an empty list means that one may happen."""
+    """The advice as it stands, and everything that stands against a launch; an empty list means that one may happen.
+
+    `today` is the advice under the newest policy where that is another one than the assessment's; null where it isn't.
+    """
 
     advice: dict[str, Any]
     reasons_against: list[str]
+    today: dict[str, Any] | None
 
 
 @router.get("/assessments/{assessment_id}/advice", name="api_standing")
 def get_standing(assessment_id: Id, db: Db, me: Me) -> Standing:
+    return _standing(db, assessment_id)
+
+
+@router.post("/assessments/{assessment_id}/policy", name="api_judge_by_today")
+def judge_by_today(assessment_id: Id, db: Db, me: Me) -> Standing:
+    """Judge it by the newest policy from now on; an approval is void after it."""
+    assessments.take_todays_policy(db, assessment_id, me)
+    return _standing(db, assessment_id)
+
+
+def _standing(db: Db, assessment_id: int) -> Standing:
     assessment = assessment_store.get(db, assessment_id)
+    advised, today = service.judge(db, assessment), service.judge_today(db, assessment)
     return Standing(
-        advice=service.judge(db, assessment).to_json(), reasons_against=service.reasons_against(db, assessment_id)
+        advice=advised.to_json(),
+        reasons_against=service.reasons_against(db, assessment_id),
+        today=None if today.policy_sha256 == advised.policy_sha256 else today.to_json(),
     )
 
 

@@ -4,15 +4,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 
+from app.advice import explanation
+from app.advice.questions import SECTIONS
+from app.advice.verdict import Advice
+from app.assessments import service as assessments
 from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
 from app.db import utcnow
 from app.errors import Invalid
 from app.gate import service, store, subject
+from app.gate.tables import ReviewRow
 from app.users import store as user_store
 from app.users.deps import Me, Reviewer
 from app.web.deps import Db
 from app.web.forms import by_field
-from app.web.pages import page, see
+from app.web.pages import page, see, url_for, url_if_any
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,16 +29,54 @@ QUEUE = 50
 @router.get("/assessments/{assessment_id}/verdict", name="verdict")
 def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
-    advised = service.judge(db, assessment)
+    advised, today = service.judge(db, assessment), service.judge_today(db, assessment)
+    return verdict_page(request, assessment, advised, today, store.living(db, assessment_id))
+
+
+def verdict_page(
+    request: Request, assessment: AssessmentRow, advised: Advice, today: Advice, review: ReviewRow | None
+) -> Response:
     return page(
         request,
         "gate/verdict.html",
         assessment=assessment,
         step="verdict",
         advice=advised,
-        reasons_against=service.reasons_against(db, assessment_id),
-        review=store.living(db, assessment_id),
+        today=today,
+        said=explanation.sentence(advised),
+        why=explanation.reasons(advised),
+        sure=explanation.confidence(advised),
+        links=_where(request, assessment.id),
+        ask=_questions(request, assessment.id),
+        review_url=url_for(request, "review_step", assessment_id=assessment.id),
+        costs=url_if_any(request, "costs", assessment_id=assessment.id),
+        share=url_if_any(request, "shares", assessment_id=assessment.id),
+        review=review,
     )
+
+
+@router.post("/assessments/{assessment_id}/policy", name="judge_by_today")
+def judge_by_today(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    assessments.take_todays_policy(db, assessment_id, me)
+    return see(request, "verdict", assessment_id=assessment_id, notice="judged-today")
+
+
+def _where(request: Request, assessment_id: int) -> dict[str, str]:
+    """Where each criterion is settled."""
+    return {
+        gate: url_if_any(request, name, assessment_id=assessment_id, **({"section": section} if section else {}))
+        for gate, (name, section) in explanation.WHERE.items()
+    }
+
+
+def _questions(request: Request, assessment_id: int) -> dict[str, str]:
+    """Where each question is asked."""
+    return {
+        question.key: url_for(request, "section", assessment_id=assessment_id, section=section.slug)
+        + f"#{question.key}"
+        for section in SECTIONS
+        for question in section.questions
+    }
 
 
 @router.get("/assessments/{assessment_id}/review", name="review_step")

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.advice import case, policy, verdict
+from app.advice import case, verdict
+from app.advice.policy import Policy
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
@@ -26,16 +27,19 @@ from app.datasets import service as datasets
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
+from app.economics import service as economics
 from app.errors import Conflict, DigestMissing, FieldError, Forbidden, GateClosed, Invalid, Stale
 from app.gate import permission, store, subject
 from app.gate.permission import Approval, Person
 from app.gate.tables import DecisionRow, ReviewRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.policies import service as policies
 from app.users.tables import Role, UserRow
 
 T = TypeVar("T")
 
+LOOKED_AT = 200  # of the newest assessments, when a policy is tried out on them; some 2 ms each
 SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
 
 
@@ -48,17 +52,57 @@ def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
 
 
 def _evidence(session: Session, assessment_id: int) -> dict[str, Any]:
-    return {**datasets.measured(session, assessment_id), **baselines.measured(session, assessment_id)}
+    return {
+        **datasets.measured(session, assessment_id),
+        **baselines.measured(session, assessment_id),
+        **economics.measured(session, assessment_id),
+    }
 
 
 def judge(session: Session, assessment: AssessmentRow) -> Advice:
-    """The advice for an assessment as it stands, from the same function that `advise` runs on a file."""
+    """The advice for an assessment as it stands, from the same function that `advise` runs on a file, by the policy
+    that the assessment began with."""
+    return _once(
+        session,
+        ("advice", assessment.id),
+        lambda: _judge(session, assessment, assessments.policy_of(session, assessment)),
+    )
 
-    def work_out() -> Advice:
-        given = {"answers": assessments.answers(assessment), "measured": evidence(session, assessment)}
-        return verdict.advise(case.parse(given))
 
-    return _once(session, ("advice", assessment.id), work_out)
+def judge_today(session: Session, assessment: AssessmentRow) -> Advice:
+    """What the advice would be under the newest policy; the same as `judge` where that is the assessment's own."""
+    if assessment.policy_id == policies.todays_id(session):
+        return judge(session, assessment)
+    return _judge(session, assessment, policies.today(session))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What another policy makes of one assessment."""
+
+    assessment: AssessmentRow
+    before: Advice
+    after: Advice
+
+    @property
+    def other(self) -> bool:
+        """Whether it is other advice: what to do now, whether training is unlocked, or what it leans towards."""
+        return _outcome(self.before) != _outcome(self.after)
+
+
+def effects(session: Session, policy: Policy) -> list[Effect]:
+    """What the newest assessments would be told under another policy, beside what they are told under their own."""
+    rows = assessment_store.before(session, assessment_store.Wanted(), None, LOOKED_AT)
+    return [Effect(row, judge(session, row), _judge(session, row, policy)) for row in rows]
+
+
+def _outcome(advised: Advice) -> tuple[str | None, ...]:
+    return advised.approach, advised.training, advised.leaning, advised.technique
+
+
+def _judge(session: Session, assessment: AssessmentRow, policy: Policy) -> Advice:
+    given = {"answers": assessments.answers(assessment), "measured": evidence(session, assessment)}
+    return verdict.advise(case.parse(given), policy)
 
 
 def _once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T:
@@ -90,7 +134,7 @@ def _build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any
         "revision": assessment.revision,
         "answers": assessments.answers(assessment),
         "questions": assessment.questions_version,
-        "policy": {"version": policy.POLICY.version, "sha256": policy.POLICY.sha256},
+        "policy": {"version": advised.policy_version, "sha256": advised.policy_sha256},
         "verdict": {
             "approach": advised.approach,
             "training": advised.training,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Path, Request, Response
 
+from app.advice import explanation
 from app.assessments import store as assessment_store
 from app.db import utcnow, writing
 from app.errors import Invalid
@@ -90,13 +91,20 @@ def show_shared(request: Request, secret: Annotated[str, Path(max_length=100)], 
     """The advice for whoever has the link; nobody has to sign in, and nothing but the advice is here."""
     now = utcnow()
     row, assessment = service.opens(db, secret, app.settings.share_days, now)
+    advised = gate.judge(db, assessment)
     answer = page(
         request,
         "sharing/shared.html",
         assessment=assessment,
-        advice=gate.judge(db, assessment),
         share=row,
-        now=now,
+        advice=advised,
+        said=explanation.sentence(advised),
+        why=explanation.reasons(advised),
+        sure=explanation.confidence(advised),
+        links={},
+        ask={},
+        review_url="",
+        costs="",
     )
     if service.due(row, now):
         with writing(app.engine) as session:

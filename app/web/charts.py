@@ -5,7 +5,7 @@ Positions along the page are percentages, so that text keeps its size on a telep
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
@@ -68,7 +68,37 @@ def short(value: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}") if "e" not in text else text
 
 
+def compact(value: float) -> str:
+    """A round number of an axis that spans decades: 1k, 20k, 5M, 0.01."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size * 0.9995:
+            return f"{value / size:.3g}{letter}".replace("-", "\N{MINUS SIGN}")
+    return short(float(f"{value:.3g}"))
+
+
 # ------------------------------------------------------------------------------------------------------------ lines
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place on the horizontal axis with its name; low and high are the band around it, if there is one."""
+
+    x: float
+    name: str
+    tone: str = "accent"
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnMark:
+    """A mark in percent of the plot's width; `width` of the band is 0 without one."""
+
+    at: float
+    name: str
+    tone: str
+    start: float
+    width: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +134,16 @@ class LineChart:
     x_ticks: Sequence[Tick]
     y_ticks: Sequence[Tick]
     empty: bool
+    marks: Sequence[DrawnMark] = ()
+    numbers: bool = True
 
     @property
     def label(self) -> str:
         """The chart in one sentence, for who cannot see it."""
-        told = [f"{line.name} {short(line.last)}" for line in self.lines if line.last is not None]
-        return f"{self.title}: {'no values yet' if not told else 'last values ' + ', '.join(told)}"
+        known = [line for line in self.lines if line.last is not None]
+        told = ", ".join(f"{line.name} {short(line.last or 0.0)}" if self.numbers else line.name for line in known)
+        said = f"{'last values ' if self.numbers else ''}{told}" if told else "no values yet"
+        return "; ".join([f"{self.title}: {said}", *(mark.name for mark in self.marks)])
 
     @property
     def dropped(self) -> int:
@@ -117,26 +151,43 @@ class LineChart:
 
 
 def lines(
-    title: str, series: Sequence[Series], *, x_title: str = "", y_title: str = "", log: bool = False
+    title: str,
+    series: Sequence[Series],
+    *,
+    x_title: str = "",
+    y_title: str = "",
+    log: bool = False,
+    log_x: bool = False,
+    marks: Sequence[Mark] = (),
+    numbers: bool = True,
 ) -> LineChart:
-    """Draw lines over a common axis. `log` spreads a loss that falls by orders of magnitude; 0 and less drop out."""
+    """Draw lines over a common axis. `log` spreads a loss that falls by orders of magnitude; 0 and less drop out.
+
+    log_x: the same across. marks: places across, those outside the lines left out. numbers: list every value below;
+    without, the page has a table of its own.
+    """
     clean = [finite(one.points) for one in series]
     if log:
         clean = [[point for point in points if point[1] > 1 / HUGE] for points in clean]
+    if log_x:
+        clean = [[point for point in points if point[0] > 1 / HUGE] for points in clean]
     every = [point for points in clean for point in points]
     if not every:
         drawn = [Line(one.name, one.tone, one.dashed, "", (), None, (), len(one.points)) for one in series]
         return LineChart(title, x_title, y_title, drawn, (), (), empty=True)
-    x_low, x_high = _span([x for x, _ in every])
+    x_low, x_high = _span([math.log10(x) if log_x else x for x, _ in every])
     y_values = [math.log10(y) if log else y for _, y in every]
     y_marks = _log_ticks(min(y_values), max(y_values)) if log else nice_ticks(min(y_values), max(y_values))
     y_low = min(y_marks[0], *y_values)
     y_high = max(y_marks[-1], *y_values)
 
+    def across(x: float) -> float:
+        return _share(math.log10(x) if log_x else x, x_low, x_high)
+
     def place(point: Point) -> Point:
         x, y = point
         height = math.log10(y) if log else y
-        return (BOX * _share(x, x_low, x_high), BOX * (1 - _share(height, y_low, y_high)))
+        return (BOX * across(x), BOX * (1 - _share(height, y_low, y_high)))
 
     drawn = []
     for one, points in zip(series, clean, strict=True):
@@ -147,23 +198,50 @@ def lines(
         dots = [(x / 10, y / 10) for x, y in spots] if len(spots) <= 12 else []
         last = points[-1][1] if points else None
         drawn.append(Line(one.name, one.tone, one.dashed, path, dots, last, shown, len(one.points) - len(points)))
-    x_marks = [mark for mark in nice_ticks(x_low, x_high) if x_low <= mark <= x_high]
+    x_marks = _log_ticks(x_low, x_high) if log_x else nice_ticks(x_low, x_high)
+    slack = 1e-9 if log_x else 0.0  # the exponent of a round number is seldom quite round
+    x_marks = [mark for mark in x_marks if x_low - slack <= mark <= x_high + slack]
     return LineChart(
         title,
         x_title,
         y_title,
         drawn,
-        [Tick(round(100 * _share(mark, x_low, x_high), 2), short(mark)) for mark in x_marks],
-        [Tick(round(100 * (1 - _share(mark, y_low, y_high)), 2), short(10**mark if log else mark)) for mark in y_marks],
+        [
+            Tick(round(100 * _share(mark, x_low, x_high), 2), compact(10**mark) if log_x else short(mark))
+            for mark in x_marks
+        ],
+        [
+            Tick(
+                round(100 * (1 - _share(mark, y_low, y_high)), 2),
+                compact(10**mark) if log_x else short(10**mark if log else mark),
+            )
+            for mark in y_marks
+        ],
         empty=False,
+        marks=[_drawn(mark, across) for mark in marks if mark.x > 0 or not log_x if 0 <= across(mark.x) <= 1],
+        numbers=numbers,
+    )
+
+
+def _drawn(mark: Mark, across: Callable[[float], float]) -> DrawnMark:
+    """A mark with its band, cut where the plot ends; a band without an upper end reaches to the edge."""
+    if mark.low is None:
+        return DrawnMark(round(100 * across(mark.x), 2), mark.name, mark.tone, 0.0, 0.0)
+    start = max(across(mark.low), 0.0) if mark.low > 0 else 0.0
+    end = 1.0 if mark.high is None else min(across(mark.high), 1.0)
+    return DrawnMark(
+        round(100 * across(mark.x), 2), mark.name, mark.tone, round(100 * start, 2), round(100 * max(end - start, 0), 2)
     )
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Decades with 2 and 5 between them, as exponents; only those between the values where there are enough."""
-    marks = [
-        decade + math.log10(step) for decade in range(math.floor(low) - 1, math.ceil(high) + 2) for step in (1, 2, 5)
-    ]
+    """Decades as exponents, with 2 and 5 between them where there are few; more decades than fit are thinned."""
+    decades = range(math.floor(low) - 1, math.ceil(high) + 2)
+    if high - low > 3:
+        every = 1 + int((high - low) // 7)
+        found = [float(decade) for decade in decades if decade % every == 0]
+        return [mark for mark in found if low - every < mark < high + every]
+    marks = [decade + math.log10(step) for decade in decades for step in (1, 2, 5)]
     below = [mark for mark in marks if mark <= low + 1e-9]
     above = [mark for mark in marks if mark >= high - 1e-9]
     return [mark for mark in marks if below[-1] <= mark <= max(above[0], below[-1] + 0.01)] or marks

@@ -34,6 +34,10 @@ def no_evidence(_session: Session, _assessment: Any) -> None:
     return None
 
 
+def no_effects(_session: Session, _policy: Any) -> None:
+    return None
+
+
 def no_record(_request: Any, _refusal: Refusal) -> None:
     return None
 
@@ -42,9 +46,10 @@ def no_record(_request: Any, _refusal: Refusal) -> None:
 class AppContext:
     """The parts that routes need.
 
-    `steps` and `evidence` are functions of concepts above the page that shows them (the dossier's state, the measured
-    values beside the questionnaire), and `record` is `audit.service.record` for what is below the record: handed in,
-    because imports only go down. `jobs` is `jobs.engine.Client`.
+    `steps`, `evidence` and `effects` are functions of concepts above the page that shows them (the dossier's state, the
+    measured values beside the questionnaire, what another policy would make of the assessments), and `record` is
+    `audit.service.record` for what is below the record: handed in, because imports only go down. `jobs` is
+    `jobs.engine.Client`.
     """
 
     settings: Settings
@@ -57,4 +62,5 @@ class AppContext:
     record: Callable[..., object]
     steps: Callable[[Session, Any], Sequence[Step]] = no_steps
     evidence: Callable[[Session, Any], Any] = no_evidence
+    effects: Callable[[Session, Any], Any] = no_effects
     on_refusal: Callable[[Any, Refusal], None] = no_record

@@ -33,6 +33,8 @@ NOTHING = "\N{EN DASH}"
 # our pages say something.
 NOTICES = {
     "saved": "Saved.",
+    "published": "Published. Assessments that begin from now on are judged by it.",
+    "judged-today": "This assessment is judged by today's policy from now on.",
     "created": "Created.",
     "begun": "The usual answers of this situation are filled in. Look through them and change what is different here.",
     "deleted": "Deleted.",
@@ -179,7 +181,9 @@ NAV = (
     ("Assessments", "home", EVERYONE, ("/assessments",)),
     ("Reviews", "reviews", EVERYONE, ("/reviews",)),
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
+    ("Policy", "policy", EVERYONE, ("/policy",)),
     ("Models", "models", EVERYONE, ("/models",)),
+    ("Prices", "prices", EVERYONE, ("/prices",)),
     ("Users", "users", frozenset({"admin"}), ("/users",)),
     ("Audit", "audit", frozenset({"reviewer", "admin"}), ("/audit",)),
 )
@@ -214,6 +218,14 @@ def url_for(request: Request, name: str, /, **params: Any) -> str:
     if wanted not in table:
         raise NoMatchFound(name, params)
     return table[wanted].format_map({key: quote(str(value), safe="") for key, value in params.items()})
+
+
+def url_if_any(request: Request, name: str, /, **params: Any) -> str:
+    """The same for a route that an app may lack, or that is put together above the caller: empty without it."""
+    try:
+        return url_for(request, name, **params)
+    except NoMatchFound:
+        return ""
 
 
 def _addresses(app: FastAPI) -> dict[tuple[str, frozenset[str]], str]:

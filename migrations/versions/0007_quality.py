@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.db import Moment
+from app.db import Json, Moment
 
 revision = "0007"
 down_revision = "0006"
@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.add_column("examples", sa.Column("marks", sa.Integer(), server_default="0", nullable=False))
     op.create_index("ix_examples_cluster", "examples", ["dataset_id", "cluster"])
     op.add_column("datasets", sa.Column("lengths_model_id", sa.Integer(), nullable=True))
+    op.add_column("datasets", sa.Column("kept_keys", Json, server_default="[]", nullable=False))
     op.create_table(
         "kept_clusters",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -42,6 +43,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("kept_clusters")
+    op.drop_column("datasets", "kept_keys")
     op.drop_column("datasets", "lengths_model_id")
     op.drop_index("ix_examples_cluster", table_name="examples")
     op.drop_column("examples", "marks")

@@ -68,12 +68,13 @@ FACTS: Json = {"behaviour": 4, "facts": 34, "instructions": 1, "reference": 1}
 
 
 def case(answers: Json | None = None, measured: Json | None = None, drop: tuple[str, ...] = ()) -> Json:
-    """The usual case with some keys replaced; a baseline is merged, so that a test can say `passed` alone."""
+    """The usual case with some keys replaced; a baseline is merged, so that a test can say `passed` alone (or None)."""
     made = deepcopy(USUAL)
     made["answers"] |= answers or {}
     baseline = {**made["measured"]["baseline"], **((measured or {}).get("baseline") or {})}
     made["measured"] |= measured or {}
-    made["measured"]["baseline"] = baseline
+    if made["measured"]["baseline"] is not None:
+        made["measured"]["baseline"] = baseline
     for half in made.values():
         for key in drop:
             half.pop(key, None)

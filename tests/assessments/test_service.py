@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from app.advice.policy import POLICY
 from app.advice.questions import section as find_section
 from app.assessments import service, store
 from app.assessments.service import Clash, Details, Page
@@ -200,14 +201,14 @@ def test_drafts_that_can_not_be_read_are_unknown_to_the_advice(session: Session,
     row = make.assessment(answers={"calls_per_month": "many", "target": "high"})
 
     assert "calls_per_month" not in service.answers(row)
-    gates = {gate.id: gate.state for gate in service.advise(row, None).gates}
+    gates = {gate.id: gate.state for gate in service.advise(row, None, POLICY).gates}
     assert (gates["G3"], gates["G7"]) == ("unknown", "unknown")
 
 
 def test_measured_values_reach_the_advice(session: Session, make: Make) -> None:
     row = make.assessment()
 
-    advice = service.advise(row, {"usable_examples": 720})
+    advice = service.advise(row, {"usable_examples": 720}, POLICY)
 
     assert next(gate for gate in advice.gates if gate.id == "G1").how == "measured"
 

@@ -153,7 +153,7 @@ def test_a_check_goes_on_where_it_was_stopped(
 
     job.check(told)
 
-    assert not any(stage.startswith("Reading") for stage in told.stages)
+    assert not any(stage.startswith("Reading the file") for stage in told.stages)
     with reading(engine) as session:
         one, other = store.get(session, row.id), store.get(session, plain.id)
         assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 2531

@@ -103,7 +103,7 @@ def test_a_file_without_a_line_end_needs_no_more_memory_than_its_longest_line(by
 
     tracemalloc.start()
     try:
-        found = list(reading.read(Endless(), longest_line=1 << 18))  # type: ignore[arg-type]  # read() is all it needs
+        found = list(reading.read(Endless(), longest_line=1 << 18))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -86,7 +86,7 @@ class Walk:
         """Answer the questionnaire section by section; returns the assessment's path."""
         self.open("/assessments/new")
         self.page.get_by_label("What should the model do?").fill(title)
-        self.page.get_by_role("button", name="Begin").first.click()
+        self.press("Begin")
         found = re.search(r"/assessments/\d+", self.page.url)
         assert found
         for _section in range(6):

@@ -7,6 +7,11 @@ addEventListener("input", (event) => {
 }, true);
 // A form that came back with faults: go to the list of them.
 document.querySelector("[data-focus]")?.focus();
+// Printing is the browser's, so its button is there only where it can do something.
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
 // Uploads: say how far it is. Without this the browser shows it in its own way.
 addEventListener("submit", (event) => {
   const form = event.target, bar = form.querySelector("progress[data-upload]");

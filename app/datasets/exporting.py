@@ -1,0 +1,42 @@
+"""Rows as other tools read them: OpenAI's chat, or prompt and completion. What is read back gives the same rows.
+
+The rows come from the canonical file of a version (the used rows, nothing else), a line at a time.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import orjson
+
+Form = Literal["rows", "chat", "pairs"]
+
+FORMS: dict[Form, str] = {
+    "rows": "our own rows, with split, group and hash",
+    "chat": "OpenAI chat: messages, and tools where there are any",
+    "pairs": "prompt and completion",
+}
+
+
+def lines(form: Form, rows: Iterable[bytes], part: str = "") -> Iterator[bytes]:
+    """The export. part: train, dev or test; empty for all."""
+    for raw in rows:
+        row = orjson.loads(raw)
+        if part and row["split"] != part:
+            continue
+        value = row if form == "rows" else chat(row) if form == "chat" else pair(row)
+        yield orjson.dumps(value) + b"\n"
+
+
+def chat(row: dict[str, Any]) -> dict[str, Any]:
+    """The conversation with its answer; one that came with tools or weights leaves as it came."""
+    if row.get("source"):
+        return dict(row["source"])
+    return {"messages": [*row["messages"], {"role": "assistant", "content": row["target"]}]}
+
+
+def pair(row: dict[str, Any]) -> dict[str, Any]:
+    """A question and its answer as text; a conversation as a list of messages and its answer as another."""
+    asked = row["messages"]
+    if len(asked) == 1 and asked[0]["role"] == "user":
+        return {"prompt": asked[0]["content"], "completion": row["target"]}
+    return {"prompt": asked, "completion": [{"role": "assistant", "content": row["target"]}]}

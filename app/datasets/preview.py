@@ -1,0 +1,53 @@
+"""The first rows of a stored file, read in one way or another: what a person looks at before choosing."""
+
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from app.datasets import parquet
+from app.datasets.formats import Fault, ReadAs, Record
+from app.datasets.reading import Reading, Upload, read
+
+ROWS = 3
+LOOKED_AT = 8 << 20  # bytes; the first rows of an honest file stand well before
+_TRIED = 200  # records and faults looked at before giving up
+
+
+@dataclass(slots=True)
+class Preview:
+    """records: up to ROWS. faults: what is said about the lines tried. reading: what was detected."""
+
+    reading: Reading
+    records: list[Record] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def columns(self) -> dict[str, list[str]]:
+        return self.reading.columns
+
+
+class _Beginning:
+    """The first bytes of a file."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._left = LOOKED_AT
+
+    def read(self, size: int, /) -> bytes:
+        found = self._stream.read(min(size, self._left))
+        self._left -= len(found)
+        return found
+
+
+def preview(stream: BinaryIO, name: str, how: ReadAs) -> Preview:
+    """Read the first rows; the rest of the file is not touched."""
+    columnar = stream.read(4) == parquet.MAGIC
+    stream.seek(0)
+    found = Preview(read(Upload(stream if columnar else _Beginning(stream), name, how)))
+    for number, item in enumerate(found.reading):
+        if isinstance(item, Record):
+            found.records.append(item)
+        elif len(found.faults) < ROWS and item.level != "note":
+            found.faults.append(item)
+        if len(found.records) == ROWS or number >= _TRIED:
+            break
+    return found

@@ -1,0 +1,300 @@
+"""The REST side of costs: the list of prices, a use case's study, and the target from money."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.advice.economics import Comparison, Move
+from app.assessments import store as assessment_store
+from app.economics import assumptions, service, store, views
+from app.economics.study import Figure, Lack, Line, Once
+from app.economics.tables import PriceRow
+from app.users.deps import Author, Me
+from app.web.deps import Db
+from app.web.problems import REFUSALS
+
+router = APIRouter(prefix="/api/v1", tags=["costs"], responses=REFUSALS)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+Unit = Literal["input_tokens", "cached_tokens", "output_tokens", "batch_share", "machine_hour", "person_hour"]
+Finite = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+
+
+class NewPrice(BaseModel):
+    """One price. Token prices are for a million of them; a `batch_share` is from 0 to 1 and has no currency."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=200)
+    unit: Unit
+    price: Finite
+    currency: str = Field(default="", max_length=3)
+    dated: date
+    source: str = Field(max_length=1000)
+
+
+class Price(BaseModel):
+    """A price as it stands in the list. `old`: dated more than 90 days ago."""
+
+    id: int
+    object: str = "price"
+    name: str
+    unit: str
+    price: float
+    currency: str
+    dated: date
+    source: str
+    old: bool
+    edited_by: int
+    edited_at: datetime
+
+    @staticmethod
+    def of(row: PriceRow) -> "Price":
+        return Price(
+            id=row.id,
+            name=row.name,
+            unit=row.unit,
+            price=row.price,
+            currency=row.currency,
+            dated=row.dated,
+            source=row.source,
+            old=row.value.old(service.today()),
+            edited_by=row.edited_by,
+            edited_at=row.edited_at,
+        )
+
+
+class Csv(BaseModel):
+    """A list of prices as CSV: name, unit, price, currency, dated, source."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    csv: str = Field(max_length=1_000_000)
+
+
+class Imported(BaseModel):
+    added: int
+    changed: int
+
+
+@router.get("/prices")
+def list_prices(db: Db, me: Me) -> list[Price]:
+    return [Price.of(row) for row in store.prices(db)]
+
+
+@router.post("/prices", status_code=201)
+def add_price(db: Db, me: Author, data: NewPrice) -> Price:
+    return Price.of(service.add_price(db, data.model_dump(), me))
+
+
+@router.post("/prices/import")
+def import_prices(db: Db, me: Author, data: Csv) -> Imported:
+    """All lines or none; what is in the list already gets the new price."""
+    added, changed = service.import_prices(db, data.csv.encode(errors="replace"), me)
+    return Imported(added=added, changed=changed)
+
+
+@router.put("/prices/{price_id}")
+def change_price(price_id: Id, db: Db, me: Author, data: NewPrice) -> Price:
+    return Price.of(service.change_price(db, price_id, data.model_dump(), me))
+
+
+@router.delete("/prices/{price_id}", status_code=204)
+def drop_price(price_id: Id, db: Db, me: Author) -> Response:
+    service.drop_price(db, price_id, me)
+    return Response(status_code=204)
+
+
+# ------------------------------------------------------------------ what a use case costs
+
+
+class Assumed(BaseModel):
+    """Everything that people declare about costs; what is left out is not said. `doubt` is a percentage.
+
+    `rates`: by a measured model's id the name of its prices, or `own` for own machines.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    currency: str = Field(default="", max_length=3)
+    rates: dict[str, str] = Field(default_factory=dict)
+    tuned_rates: str = Field(default="", max_length=100)
+    machine: str = Field(default="", max_length=100)
+    person: str = Field(default="", max_length=100)
+    now_name: str = Field(default="", max_length=100)
+    machines: Finite | None = None
+    hours: Finite | None = None
+    calls_per_second: Finite | None = None
+    peak: Finite | None = None
+    upkeep_hours: Finite | None = None
+    other_month: Finite | None = None
+    rows_to_write: Finite | None = None
+    minutes_row: Finite | None = None
+    review_hours: Finite | None = None
+    retrains_year: Finite | None = None
+    retrain_rows: Finite | None = None
+    base_billions: Finite | None = None
+    teraflops: Finite | None = None
+    epochs: Finite | None = None
+    runs: Finite | None = None
+    now_cost: Finite | None = None
+    passages: Finite | None = None
+    passage_tokens: Finite | None = None
+    index_month: Finite | None = None
+    once_calls: Finite | None = None
+    doubt: Finite | None = None
+
+    def given(self) -> dict[str, Any]:
+        found = self.model_dump(exclude={"rates"}, exclude_none=True)
+        return found | {f"rates_{model}": name for model, name in self.rates.items()}
+
+
+class Way(BaseModel):
+    """One way to answer. `per_call` and `month` are None while a price is missing; `lacks` says which.
+
+    `tokens_from`: measured, or estimated. `meets`: the target, by the rule of gate G6; None where nothing says so.
+    """
+
+    name: str
+    tokens_in: float | None
+    tokens_out: float | None
+    tokens_from: str
+    score: float | None
+    split: str
+    meets: bool | None
+    per_call: float | None
+    month: float | None
+    lacks: str
+
+
+class Costs(BaseModel):
+    """What the costs of an assessment come to. Money is in `currency`, and every sum is an estimate.
+
+    `case` is what gate G12 is told: pass, fail, or None while it cannot be known. `compared_with` is the cheapest way
+    that meets the target; where `sound` is false none does, and the best so far stands in. In `comparison`,
+    `break_even` None means: never at these prices. `prompt_share`: of what a call costs, 0 to 1.
+    """
+
+    object: str = "costs"
+    assessment_id: int
+    currency: str
+    calls: float | None
+    case: str | None
+    answer: str
+    ways: list[Way]
+    trained: Way | None
+    compared_with: str | None
+    sound: bool
+    comparison: Comparison | None
+    moves: list[Move]
+    figures: list[Figure]
+    once: Once | None
+    prompt_share: float | None
+    lacks: list[Lack]
+    unsaid: list[str]
+    prices_used: list[NewPrice]
+    prices_old: list[str]
+    said: dict[str, Any]
+
+    @staticmethod
+    def of(session: Db, assessment_id: int) -> "Costs":
+        found = service.of(session, assessment_store.get(session, assessment_id))
+        return Costs(
+            assessment_id=assessment_id,
+            currency=found.currency,
+            calls=found.calls,
+            case=found.case,
+            answer=views.answer(found).text,
+            ways=[_way(line) for line in found.lines],
+            trained=_way(found.trained) if found.trained else None,
+            compared_with=found.instead.name if found.instead else None,
+            sound=found.sound,
+            comparison=found.comparison,
+            moves=list(found.moves),
+            figures=list(found.figures),
+            once=found.once,
+            prompt_share=found.prompt_share,
+            lacks=list(found.lacks),
+            unsaid=list(found.unsaid),
+            prices_used=[NewPrice.model_validate(price, from_attributes=True) for price in found.used],
+            prices_old=[f"{price.name}: {price.unit}" for price in found.old],
+            said=assumptions.as_sent(service.said(session, assessment_id)),
+        )
+
+
+def _way(line: Line) -> Way:
+    return Way(
+        name=line.name,
+        tokens_in=line.tokens.input if line.tokens else None,
+        tokens_out=line.tokens.output if line.tokens else None,
+        tokens_from=line.tokens_how,
+        score=line.score,
+        split=line.split,
+        meets=line.meets,
+        per_call=line.per_call,
+        month=line.month,
+        lacks=line.lacks,
+    )
+
+
+@router.get("/assessments/{assessment_id}/costs")
+def show_costs(assessment_id: Id, db: Db, me: Me) -> Costs:
+    return Costs.of(db, assessment_id)
+
+
+@router.put("/assessments/{assessment_id}/costs")
+def assume(assessment_id: Id, db: Db, me: Author, data: Assumed) -> Costs:
+    """Replace everything that was declared."""
+    service.assume(db, assessment_id, data.given(), me)
+    return Costs.of(db, assessment_id)
+
+
+# ------------------------------------------------------------------ the target from money
+
+
+class FailureKind(BaseModel):
+    """One kind of wrong answer: its share of all wrong ones, 0 to 1, and what one costs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(default="", max_length=100)
+    share: float = Field(default=1.0, ge=0, le=1, allow_inf_nan=False)
+    cost: Finite
+
+
+class Worth(BaseModel):
+    """What a right answer is worth, and what wrong ones cost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    success: Finite
+    kinds: list[FailureKind] = Field(min_length=1, max_length=assumptions.KINDS)
+
+    def given(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"success": self.success}
+        for index, kind in enumerate(self.kinds, start=1):
+            found |= {f"kind_{index}": kind.name, f"share_{index}": 100 * kind.share, f"cost_{index}": kind.cost}
+        return found
+
+
+class Target(BaseModel):
+    """The mean cost of a wrong answer, and the share of right ones from which it is worth it."""
+
+    failure_cost: float
+    target: float
+
+
+@router.post("/target")
+def work_out_target(me: Me, data: Worth) -> Target:
+    """`failure cost / (worth + failure cost)`. Nothing is stored."""
+    found = assumptions.read_worth(data.given())
+    return Target(failure_cost=found.cost, target=found.target)
+
+
+@router.put("/assessments/{assessment_id}/target")
+def use_target(assessment_id: Id, db: Db, me: Author, data: Worth) -> Target:
+    """Make it the assessment's target, rounded to a tenth of a percent."""
+    found = service.use_target(db, assessment_id, data.given(), me)
+    return Target(failure_cost=found.cost, target=round(found.target, 3))

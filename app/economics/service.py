@@ -1,0 +1,317 @@
+"""What people do with costs: keep the list of prices, say what they assume, and see what it comes to.
+
+Prices are the team's, so everybody who may write an assessment may keep them; each change is in the audit record with
+the price before. An assessment always counts with the prices of today: a study that once paid and no longer does is
+news, and an approval that rested on it falls with it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.advice.policy import POLICY
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
+from app.audit import service as audit
+from app.baselines import service as baselines
+from app.baselines import store as baseline_store
+from app.baselines.arms import Tally
+from app.baselines.tables import ArmRow, BaselineRow
+from app.datasets import store as dataset_store
+from app.db import utcnow
+from app.economics import assumptions, prices, store, study
+from app.economics.assumptions import Assumptions, Worth
+from app.economics.prices import Price
+from app.economics.study import Given, Measured, Study
+from app.economics.tables import CostRow, PriceRow
+from app.errors import Conflict, FieldError, Invalid
+from app.inference import store as model_store
+from app.inference.tables import ModelRow
+from app.users.tables import UserRow
+
+
+def today() -> date:
+    return utcnow().date()
+
+
+# ---------------------------------------------------------------- the list of prices
+
+
+def add_price(session: Session, given: Mapping[str, object], by: UserRow) -> PriceRow:
+    """Enter a price.
+
+    Raises:
+        Invalid: it can't be used, or the same thing has a price already.
+    """
+    price = prices.read(given, today())
+    if store.find_price(session, price.name, price.unit):
+        raise Invalid("It has a price already.", [FieldError("#/name", "It has a price for this already: edit that.")])
+    return _put(session, None, price, by)
+
+
+def change_price(session: Session, price_id: int, given: Mapping[str, object], by: UserRow) -> PriceRow:
+    """Replace a price by a newer one, or mend it.
+
+    Raises:
+        Invalid: it can't be used, or another one is of the same thing.
+    """
+    row = store.price(session, price_id)
+    price = prices.read(given, today())
+    other = store.find_price(session, price.name, price.unit)
+    if other is not None and other.id != row.id:
+        raise Invalid("It has a price already.", [FieldError("#/name", "Another line has a price for this already.")])
+    return _put(session, row, price, by)
+
+
+def drop_price(session: Session, price_id: int, by: UserRow) -> None:
+    row = store.price(session, price_id)
+    audit.record(session, by, "price.delete", "price", row.id, _said(row.value))
+    session.delete(row)
+
+
+def import_prices(session: Session, raw: bytes, by: UserRow) -> tuple[int, int]:
+    """Take a file over: what is in the list already gets the new price, the rest is added. How many of each.
+
+    Raises:
+        Invalid: a line can't be used; then nothing is taken.
+    """
+    added = changed = 0
+    for price in prices.from_csv(raw, today()):
+        row = store.find_price(session, price.name, price.unit)
+        if row is not None and row.value == price:
+            continue
+        _put(session, row, price, by)
+        added, changed = (added, changed + 1) if row else (added + 1, changed)
+    return added, changed
+
+
+def export_prices(session: Session) -> bytes:
+    return prices.to_csv(row.value for row in store.prices(session))
+
+
+def _put(session: Session, row: PriceRow | None, price: Price, by: UserRow) -> PriceRow:
+    before = _said(row.value) if row else None
+    if row is None:
+        row = PriceRow()
+        session.add(row)
+    row.name, row.unit, row.price, row.currency = price.name, price.unit, price.price, price.currency
+    row.dated, row.source = price.dated, price.source
+    row.edited_by, row.edited_at = by.id, utcnow()
+    session.flush()
+    if before != _said(price):
+        act, detail = ("price.change", {"from": before, "to": _said(price)}) if before else ("price.add", _said(price))
+        audit.record(session, by, act, "price", row.id, detail)
+    return row
+
+
+def _said(price: Price) -> dict[str, Any]:
+    return {
+        "name": price.name,
+        "unit": price.unit,
+        "price": price.price,
+        "currency": price.currency,
+        "dated": price.dated.isoformat(),
+        "source": price.source,
+    }
+
+
+# ---------------------------------------------------------------- what is assumed
+
+
+def said(session: Session, assessment_id: int) -> Assumptions:
+    """What was declared so far; everything open if nothing was."""
+    row = store.find_costs(session, assessment_id)
+    return assumptions.of_stored(row.said) if row else Assumptions()
+
+
+def assume(session: Session, assessment_id: int, given: Mapping[str, object], by: UserRow) -> Study:
+    """Keep what is declared about the costs, and say what it comes to. The target's helper keeps what it has.
+
+    Raises:
+        Invalid: a figure can't be used.
+        Conflict: the assessment is archived.
+    """
+    assessment = _open(session, assessment_id)
+    before = said(session, assessment_id)
+    new = replace(assumptions.read(given), success=before.success, kinds=before.kinds)
+    _keep(session, assessment, new, by, "costs")
+    return of(session, assessment)
+
+
+def use_target(session: Session, assessment_id: int, given: Mapping[str, object], by: UserRow) -> Worth:
+    """Keep what answers are worth, and make the accuracy that follows the target.
+
+    The target is rounded to a tenth of a percent, as people type it.
+
+    Raises:
+        Invalid: no target follows from what was sent.
+        Conflict: the assessment is archived.
+    """
+    assessment = _open(session, assessment_id)
+    worth = assumptions.read_worth(given)
+    new = replace(said(session, assessment_id), success=worth.success, kinds=worth.kinds)
+    _keep(session, assessment, new, by, "target")
+    results = has_results(session, assessment_id)
+    assessments.patch(session, assessment_id, {"target": round(worth.target, 3)}, by, has_results=results)
+    return worth
+
+
+def has_results(session: Session, assessment_id: int) -> bool:
+    """Whether a result was seen, so that a change of the target counts."""
+    return bool(baselines.measured(session, assessment_id).get("baseline"))
+
+
+def _open(session: Session, assessment_id: int) -> AssessmentRow:
+    row = assessment_store.changing(session, assessment_id)
+    if row.archived_at is not None:
+        raise Conflict("This assessment is archived. Take it out of the archive to change it.")
+    return row
+
+
+def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: UserRow, what: str) -> None:
+    row = store.find_costs(session, assessment.id)
+    before = row.said if row else {}
+    after = new.to_json()
+    if row is None:
+        row = CostRow(assessment_id=assessment.id)
+        session.add(row)
+    row.said, row.edited_by, row.edited_at = after, by.id, utcnow()
+    session.flush()
+    if before == after:
+        return
+    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    audit.record(
+        session,
+        by,
+        f"economics.{what}",
+        "assessment",
+        assessment.id,
+        {"changed": {key: [before.get(key), after.get(key)] for key in changed}},
+    )
+    assessments.contribute(session, assessment, by, what)
+
+
+# ---------------------------------------------------------------- what it comes to
+
+
+def of(session: Session, assessment: AssessmentRow) -> Study:
+    """The costs of an assessment as it stands, with the prices of today."""
+    answers = assessments.answers(assessment)
+    target, calls = answers.get("target"), answers.get("calls_per_month")
+    dataset = dataset_store.current(session, assessment.id)
+    return study.work_out(
+        Given(
+            arms=list(_arms(session, assessment)),
+            said=said(session, assessment.id),
+            prices=[row.value for row in store.prices(session)],
+            today=today(),
+            calls=_number(calls),
+            target=_number(target),
+            waits=answers.get("latency") == "tight",
+            usable=dataset.usable_rows if dataset else None,
+            floor=POLICY.count("usable_examples"),
+            test_lacks=max(0, POLICY.count("test_rows") - (dataset.test_rows if dataset else 0)),
+            dev_rows=dataset.dev_rows if dataset else 0,
+            test_rows=dataset.test_rows if dataset else 0,
+        )
+    )
+
+
+def _number(value: object) -> float | None:
+    """A number that was answered; None for "I don't know"."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def measured(session: Session, assessment_id: int) -> dict[str, Any]:
+    """What the costs say to gate G12 and factor F17, in the words of the case file; empty before anybody said anything.
+
+    `not_goal` where cost is not among the goals: then the sums are shown, and decide nothing.
+    """
+    if store.find_costs(session, assessment_id) is None:
+        return {}
+    assessment = assessment_store.get(session, assessment_id)
+    goals = assessments.answers(assessment).get("goals")
+    if not isinstance(goals, list):
+        return {}
+    if "efficiency" not in goals:
+        return {"cost_case": "not_goal"}
+    case = of(session, assessment).case
+    return {"cost_case": case} if case else {}
+
+
+def models(session: Session, assessment: AssessmentRow) -> Sequence[ModelRow]:
+    """The models that were measured for an assessment, the newest measurement's first."""
+    ids = dict.fromkeys(baseline.model_id for baseline in _comparable(session, assessment))
+    return [model_store.get(session, model_id) for model_id in ids]
+
+
+def _comparable(session: Session, assessment: AssessmentRow) -> list[BaselineRow]:
+    """Measurements on the rows and the metric that count today; those put aside for another model are among them."""
+    dataset = dataset_store.current(session, assessment.id)
+    metric = assessments.answers(assessment).get("metric")
+    return [
+        baseline
+        for baseline in baseline_store.of_assessment(session, assessment.id)
+        if dataset is not None and baseline.dataset_id == dataset.id and baseline.metric == metric
+    ]
+
+
+def _arms(session: Session, assessment: AssessmentRow) -> Iterator[Measured]:
+    """Every way that was measured: each model's newest measurement, its draws of random examples taken together."""
+    target = _number(assessments.answers(assessment).get("target"))
+    seen: set[int] = set()
+    for baseline in _comparable(session, assessment):
+        if baseline.model_id in seen:
+            continue
+        known = [(arm, result) for arm in baseline.arms if (result := _result(arm)) is not None]
+        if not known:
+            continue
+        seen.add(baseline.model_id)
+        model = model_store.get(session, baseline.model_id)
+        draws = [pair for pair in known if pair[0].family == "few_shot_random"]
+        single = [pair for pair in known if pair[0].family != "few_shot_random"]
+        for group in [[pair] for pair in single] + ([draws] if draws else []):
+            yield _arm(baseline, model, group, target)
+
+
+def _result(arm: ArmRow) -> Mapping[str, Any] | None:
+    """The test result if there is one, else the dev result; None where too many rows got no answer."""
+    return next((found for found in (arm.test, arm.dev) if found is not None and Tally.of(found).known), None)
+
+
+def _arm(
+    baseline: BaselineRow, model: ModelRow, group: Sequence[tuple[ArmRow, Mapping[str, Any]]], target: float | None
+) -> Measured:
+    """One way from its arm, or from several draws of the same: then means, and the worst interval counts."""
+    arm, first = group[0]
+    results = [result for _, result in group]
+
+    def mean(name: str) -> float:
+        return sum(result.get(name) or 0.0 for result in results) / len(results)
+
+    free = arm.family == "trivial"
+    score, low = mean("score"), min(result["low"] for result in results)
+    reached = None if target is None else score >= target and low >= target - POLICY.limit("target_grace")
+    shots = int(arm.settings.get("k", 0))
+    return Measured(
+        key=f"{baseline.id}/{arm.family if len(group) > 1 else arm.name}",
+        family=arm.family,
+        title=f"{shots} random examples" if len(group) > 1 else arm.title,
+        model=model.id,
+        model_name=model.name,
+        model_reference=model.reference,
+        local=model.kind != "endpoint",
+        tokens_in=None if free else mean("mean_prompt_tokens"),
+        tokens_out=mean("mean_completion_tokens"),
+        score=score,
+        split="test" if first is arm.test else "dev",
+        meets=reached,
+        pace=mean("pace") or None,
+        shots=shots,
+        nearest=arm.settings.get("shots") == "nearest",
+        instructions=len(baselines.instructions_of(baseline, arm)),
+    )

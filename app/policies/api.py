@@ -1,0 +1,205 @@
+"""The REST side: the policy with every rule's reason and sources, its versions, and publishing one."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.advice.policy import POLICY, Policy
+from app.policies import changes, service, store
+from app.policies.service import BUILT_IN
+from app.policies.tables import PolicyRow
+from app.users.deps import Admin, Me
+from app.web.deps import Db
+from app.web.pages import url_for
+from app.web.problems import REFUSALS, Problem
+
+STALE: dict[int | str, dict[str, Any]] = {
+    412: {"model": Problem, "description": "Another policy was published since the one named in `based_on`"}
+}
+router = APIRouter(prefix="/api/v1/policies", tags=["policies"], responses=REFUSALS)
+
+Number = Annotated[int, Path(ge=BUILT_IN, le=2**31 - 1, description="0 is the policy that comes with the app")]
+Name = Annotated[str, Field(max_length=100)]
+
+
+class ChangedNumber(BaseModel):
+    """One number that differs from the policy before, in words."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    title: str
+    approach: str
+    before: str
+    after: str
+
+
+class Version(BaseModel):
+    """One published policy. `number` 0 is the one that comes with the app."""
+
+    number: int
+    object: str = "policy"
+    version: str
+    sha256: str
+    reason: str
+    published_by: int | None
+    published_at: datetime | None
+    changes: list[ChangedNumber]
+
+
+class Versions(BaseModel):
+    """The newest first: the first one is today's policy."""
+
+    data: list[Version]
+
+
+class Cited(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    key: str
+    title: str
+    year: int
+    mark: str
+    link: str
+
+
+class Limit(BaseModel):
+    """A threshold; shares and gaps are from 0 to 1. `low` and `high` bound what may be published."""
+
+    name: str
+    title: str
+    value: float
+    unit: str
+    low: float
+    high: float
+    because: str
+    sources: list[str]
+
+
+class Weighed(BaseModel):
+    """The points of one answer: prompt, RAG, fine-tune."""
+
+    factor: str
+    answer: str
+    label: str
+    points: list[int]
+    because: str
+    sources: list[str]
+
+
+class Criterion(BaseModel):
+    """A gate in words. `needed` has this policy's thresholds; what depends on a case stays in braces."""
+
+    id: str
+    title: str
+    founding: bool
+    why: str
+    needed: str
+    meanwhile: str
+    sources: list[str]
+
+
+class Whole(Version):
+    """One policy with every rule."""
+
+    thresholds: list[Limit]
+    weights: list[Weighed]
+    gates: list[Criterion]
+    sources: list[Cited]
+
+
+class NewPolicy(BaseModel):
+    """Numbers to publish; what is left out stays as it is. Weights are `F01.facts: [0, 3, -3]`, shares from 0 to 1."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    based_on: int = Field(ge=BUILT_IN, le=2**31 - 1, description="the number of the policy that you looked at")
+    reason: str = Field(max_length=service.LONGEST_REASON, pattern=r"^[^\x00]*$")
+    thresholds: dict[Name, Annotated[float, Field(strict=True, allow_inf_nan=False)]] = {}
+    weights: dict[Name, Annotated[list[Annotated[int, Field(strict=True)]], Field(max_length=3)]] = {}
+
+
+def _version(policy: Policy, row: PolicyRow | None, before: Policy | None) -> dict[str, Any]:
+    differences = changes.differences(before, policy) if before else []
+    return {
+        "number": row.number if row else BUILT_IN,
+        "version": policy.version,
+        "sha256": policy.sha256,
+        "reason": row.reason if row else "",
+        "published_by": row.published_by if row else None,
+        "published_at": row.published_at if row else None,
+        "changes": [ChangedNumber.model_validate(one) for one in differences],
+    }
+
+
+def _whole(db: Db, number: int) -> Whole:
+    policy = service.numbered(db, number)
+    row = store.numbered(db, number) if number else None
+    before = service.numbered(db, number - 1) if number else None
+    return Whole(
+        **_version(policy, row, before),
+        thresholds=[
+            Limit(
+                name=one.name,
+                title=one.title,
+                value=one.value,
+                unit=one.unit,
+                low=one.low,
+                high=one.high,
+                because=one.because,
+                sources=[source.key for source in one.sources],
+            )
+            for one in policy.thresholds
+        ],
+        weights=[
+            Weighed(
+                factor=one.factor,
+                answer=one.answer,
+                label=one.label,
+                points=list(one.points),
+                because=one.because,
+                sources=[source.key for source in one.sources],
+            )
+            for one in policy.weights
+        ],
+        gates=[
+            Criterion(
+                id=one.id,
+                title=one.title,
+                founding=one.founding,
+                why=one.why,
+                needed=policy.say(one.id, "needed"),
+                meanwhile=one.meanwhile,
+                sources=[source.key for source in one.sources],
+            )
+            for one in policy.gates.values()
+        ],
+        sources=[Cited.model_validate(one) for one in policy.sources.values()],
+    )
+
+
+@router.get("", name="api_policies")
+def list_policies(db: Db, me: Me) -> Versions:
+    rows = store.everything(db)
+    policies = [*(service.made(row) for row in rows), POLICY]
+    found = [
+        Version(**_version(policy, row, before))
+        for policy, row, before in zip(policies, [*rows, None], [*policies[1:], None], strict=True)
+    ]
+    return Versions(data=found)
+
+
+@router.get("/{number}", name="api_policy")
+def get_policy(number: Number, db: Db, me: Me) -> Whole:
+    return _whole(db, number)
+
+
+@router.post("", name="api_publish_policy", status_code=201, responses=STALE)
+def publish(request: Request, response: Response, new: NewPolicy, db: Db, me: Admin) -> Whole:
+    """Publish a policy. Assessments that began before keep theirs; an author may move one to the newest."""
+    numbers = {"thresholds": new.thresholds, "weights": new.weights}
+    row = service.publish(db, numbers, new.reason, new.based_on, me)
+    response.headers["Location"] = url_for(request, "api_policy", number=row.number)
+    return _whole(db, row.number)

@@ -1,0 +1,184 @@
+"""Pages: the policy to read, its versions, and publishing another one in two steps: change numbers, then look at the
+difference, say why, and publish. Both steps are plain forms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from app.advice.policy import MARKS, POLICY, Factor, Policy
+from app.advice.questions import SECTIONS
+from app.errors import Conflict, Invalid, Stale
+from app.policies import changes, service, store
+from app.policies.deps import Sent
+from app.policies.service import BUILT_IN
+from app.policies.tables import PolicyRow
+from app.users import store as user_store
+from app.users.deps import Admin, Me
+from app.web.context import AppContext
+from app.web.deps import App, Db
+from app.web.forms import by_field
+from app.web.pages import page, see
+
+router = APIRouter(include_in_schema=False)
+
+Number = Annotated[int, Path(ge=BUILT_IN, le=2**31 - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One line of the history: a published policy and what it changed. The built-in one has no row."""
+
+    number: int
+    policy: Policy
+    row: PolicyRow | None
+    changes: Sequence[changes.Change]
+
+
+# ------------------------------------------------------------------ reading
+
+
+@router.get("/policy", name="policy")
+def show_policy(request: Request, db: Db, me: Me) -> Response:
+    newest = store.newest(db)
+    return _policy(request, db, newest.number if newest else BUILT_IN)
+
+
+@router.get("/policy/edit", name="edit_policy")
+def show_form(request: Request, db: Db, me: Admin) -> Response:
+    return _form(request, db, {}, {}, "", 200)
+
+
+@router.get("/policy/{number}", name="policy_version")
+def show_version(request: Request, number: Number, db: Db, me: Me) -> Response:
+    return _policy(request, db, number)
+
+
+def _policy(request: Request, db: Db, number: int) -> Response:
+    policy = service.numbered(db, number)
+    versions = _versions(db)
+    return page(
+        request,
+        "policies/policy.html",
+        policy=policy,
+        shown=next(one for one in versions if one.number == number),
+        newest=versions[0],
+        versions=versions,
+        sections=_sections(policy),
+        marks=MARKS,
+        with_unit=changes.with_unit,
+        names=user_store.names(db, sorted({one.row.published_by for one in versions if one.row})),
+    )
+
+
+def _versions(db: Db) -> list[Version]:
+    """The newest first, the built-in policy last."""
+    rows = store.everything(db)
+    policies = [*(service.made(row) for row in rows), POLICY]
+    found = [
+        Version(row.number, after, row, changes.differences(before, after))
+        for row, after, before in zip(rows, policies, policies[1:], strict=False)
+    ]
+    return [*found, Version(BUILT_IN, POLICY, None, ())]
+
+
+def _sections(policy: Policy) -> list[tuple[str, list[Factor]]]:
+    """The factors under the headings of the questionnaire, each once."""
+    found = []
+    for section in SECTIONS:
+        names = dict.fromkeys(question.factor for question in section.questions)
+        found.append((section.title, [policy.factors[name] for name in names if name in policy.factors]))
+    return found
+
+
+# ------------------------------------------------------------------ publishing
+
+
+@router.post("/policy/preview", name="preview_policy")
+def preview(request: Request, sent: Sent, app: App, db: Db, me: Admin) -> Response:
+    """Show what would be different, or the form again with what is wrong."""
+    return _preview(request, app, db, sent, go_back=sent.get("go") == "back")
+
+
+@router.post("/policy", name="publish_policy")
+def publish(request: Request, sent: Sent, app: App, db: Db, me: Admin) -> Response:
+    numbers, faults = changes.read_form(sent, service.today(db))
+    if faults:
+        return _form(request, db, sent, by_field(faults), "", 422)
+    try:
+        service.publish(db, numbers, str(sent.get("reason", "")), _whole(sent.get("based_on")), me)
+    except Invalid as refusal:
+        errors = by_field(refusal)
+        if set(errors) == {"reason"}:
+            return _preview(request, app, db, sent, errors=errors)
+        return _form(request, db, sent, errors, refusal.detail, 422)
+    except Stale as refusal:
+        return _form(request, db, sent, {}, refusal.detail, 412)
+    except Conflict as refusal:
+        return _form(request, db, sent, {}, refusal.detail, 409)
+    return see(request, "policy", notice="published")
+
+
+def _preview(
+    request: Request,
+    app: AppContext,
+    db: Db,
+    sent: Mapping[str, Any],
+    errors: dict[str, str] | None = None,
+    *,
+    go_back: bool = False,
+) -> Response:
+    today = service.today(db)
+    numbers, faults = changes.read_form(sent, today)
+    faults = faults or changes.field_errors(list(POLICY.faults_of(numbers)), POLICY)
+    if faults or go_back:
+        return _form(request, db, sent, by_field(faults), "", 422 if faults else 200)
+    newest = store.newest(db)
+    number = newest.number if newest else BUILT_IN
+    after = POLICY.with_numbers(f"{POLICY.version}.{number + 1}", numbers)
+    found = changes.differences(today, after)
+    if not found:
+        return _form(request, db, sent, {}, f"These are the numbers of policy {today.version}.", 422)
+    now, then = changes.form_values(today), changes.form_values(after)
+    return page(
+        request,
+        "policies/preview.html",
+        status=422 if errors else 200,
+        today=today,
+        after=after,
+        based_on=number,
+        changes=found,
+        effects=app.effects(db, after) or (),
+        kept={name: value for name, value in then.items() if value != now[name]},
+        reason=str(sent.get("reason", "")),
+        errors=errors or {},
+    )
+
+
+def _form(
+    request: Request, db: Db, sent: Mapping[str, Any], errors: dict[str, str], detail: str, status: int
+) -> Response:
+    today = service.today(db)
+    values = changes.form_values(today)
+    return page(
+        request,
+        "policies/edit.html",
+        status=status,
+        policy=today,
+        built_in=POLICY,
+        values=values | {name: str(sent[name])[: changes.LONGEST] for name in values if name in sent},
+        sections=_sections(today),
+        fields_of=changes.fields_of,
+        field_of=changes.field_of,
+        typed=changes.typed,
+        reason=str(sent.get("reason", "")),
+        errors=errors,
+        detail=detail,
+    )
+
+
+def _whole(value: object) -> int:
+    """The number in a form; what is no number is none that we ever had."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

@@ -1,0 +1,162 @@
+"""Saying how a file is to be read, and taking the rows along in other tools' forms."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, select
+
+from app.assessments.tables import AssessmentRow
+from app.audit.tables import EntryRow
+from app.datasets import job, store
+from app.datasets.tables import DatasetRow
+from app.db import reading
+from app.jobs.claims import Claim
+from app.users.tables import UserRow
+from tests.datasets.examples import pairs
+
+Upload = Callable[..., DatasetRow]
+GERMAN = b"\n".join(
+    json.dumps({"frage": line["prompt"], "antwort": line["completion"], "kunde": f"k{number % 9}"}).encode()
+    for number, line in enumerate(json.loads(raw) for raw in pairs(60).splitlines())
+)
+
+
+@pytest.fixture
+def client(people: Callable[[UserRow], TestClient], me: UserRow) -> TestClient:
+    return people(me)
+
+
+def text(client: TestClient, address: str, status: int = 200) -> str:
+    answer = client.get(address)
+    assert answer.status_code == status
+    return " ".join(answer.text.split())
+
+
+def test_an_unknown_file_shows_what_its_keys_hold(client: TestClient, checked: Upload) -> None:
+    row = checked(GERMAN)
+    assert row.state == "rejected"
+
+    page = text(client, f"/datasets/{row.id}/reading")
+
+    assert "No known format was found" in page
+    assert "Describe the river" in page
+    assert '<option value="antwort">antwort</option>' in page
+    assert f"/datasets/{row.id}/reading" in text(client, f"/datasets/{row.id}")
+
+
+def test_a_choice_is_shown_on_three_rows_before_it_is_made(client: TestClient, checked: Upload) -> None:
+    row = checked(GERMAN)
+
+    page = text(client, f"/datasets/{row.id}/reading?shape=columns&question=frage&answer=antwort&group=kunde")
+
+    assert page.count("<h4>answer wanted</h4>") == 3
+    assert "<small>group k0</small>" in page
+    assert '<option value="antwort" selected>' in page
+
+
+def test_a_choice_makes_a_new_version_that_is_checked_that_way(
+    client: TestClient,
+    checked: Upload,
+    claimed: Callable[[DatasetRow], Claim],
+    engine: Engine,
+    assessment: AssessmentRow,
+) -> None:
+    first = checked(GERMAN)
+
+    answer = client.post(
+        f"/datasets/{first.id}/reading", data={"shape": "columns", "question": "frage", "answer": "antwort"}
+    )
+
+    assert answer.status_code == 303
+    with reading(engine) as session:
+        second = store.newest(session, assessment.id)
+        assert second is not None
+        assert (second.version, second.blob_sha256) == (2, first.blob_sha256)
+        assert second.read_as == {"shape": "columns", "question": "frage", "answer": "antwort"}
+        assert store.get(session, first.id).read_as == {}
+        detail = session.scalars(select(EntryRow.detail).order_by(EntryRow.id.desc())).first()
+        assert detail is not None
+        assert detail["read_as"] == second.read_as
+    job.check(claimed(second))
+    with reading(engine) as session:
+        done = store.get(session, second.id)
+        assert (done.state, done.format, done.usable_rows) == ("ready", "columns", 42)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"shape": "columns", "question": "frage"}, "Choose the column that holds the answer."),
+        ({"shape": "columns", "question": "frage", "answer": "frage"}, "be the same column"),
+        ({"shape": "nonsense"}, "Choose one of the formats in the list."),
+    ],
+)
+def test_a_choice_that_lacks_something_comes_back(
+    client: TestClient, checked: Upload, choice: dict[str, str], words: str
+) -> None:
+    row = checked(GERMAN)
+
+    answer = client.post(f"/datasets/{row.id}/reading", data=choice)
+
+    assert answer.status_code == 422
+    assert words in answer.text
+
+
+def test_a_choice_by_api(client: TestClient, checked: Upload) -> None:
+    row = checked(pairs(20))
+
+    made = client.post(f"/api/v1/datasets/{row.id}/reading", json={"group": "customer"})
+    refused = client.post(f"/api/v1/datasets/{row.id}/reading", json={"shape": "columns"})
+
+    assert (made.status_code, made.json()["read_as"]) == (201, {"group": "customer"})
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["#/question", "#/answer"]
+
+
+# ---------------------------------------------------------------------- exports
+SETS = ["openai_tools.jsonl", "openai_multiturn.jsonl", "alpaca_with_input.jsonl"]
+
+
+def exported(client: TestClient, row: DatasetRow, query: str) -> list[dict[str, object]]:
+    answer = client.get(f"/datasets/{row.id}/export?{query}")
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].startswith("attachment")
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("form", ["chat", "pairs"])
+def test_what_is_exported_gives_the_same_rows_again(
+    client: TestClient, checked: Upload, shared: Path, name: str, form: str
+) -> None:
+    row = checked((shared / "data" / "chat" / name).read_bytes())
+    rows = exported(client, row, "form=rows")
+
+    again = checked(client.get(f"/datasets/{row.id}/export?form={form}").content)
+
+    assert len(rows) > 80
+    assert [one["sha256"] for one in exported(client, again, "form=rows")] == [one["sha256"] for one in rows]
+
+
+def test_conversations_with_tools_leave_as_they_came(client: TestClient, checked: Upload, shared: Path) -> None:
+    data = (shared / "data" / "chat" / "openai_tools.jsonl").read_bytes()
+    row = checked(data)
+    came = [json.loads(line) for line in data.splitlines()]
+
+    assert all(line in came for line in exported(client, row, "form=chat"))
+
+
+def test_one_part_can_be_taken_alone(client: TestClient, checked: Upload) -> None:
+    row = checked(pairs(100))
+
+    parts = {part: exported(client, row, f"form=pairs&split={part}") for part in ("train", "dev", "test")}
+
+    assert {part: len(lines) for part, lines in parts.items()} == {
+        "train": row.train_rows,
+        "dev": row.dev_rows,
+        "test": row.test_rows,
+    }
+    assert set(parts["test"][0]) == {"prompt", "completion"}
+    assert client.get(f"/api/v1/datasets/{row.id}/export?form=csv").status_code == 422
