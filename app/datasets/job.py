@@ -73,7 +73,7 @@ def check(claim: Claim) -> None:
             how=read_as(row.read_as),
             seed=row.seed,
             kept_in=earlier.rows_sha256 if earlier else None,
-            keep=tuple(sorted(store.kept_keys(session, row.assessment_id))),
+            keep=tuple(int(key, 16) for key in row.kept_keys),
             model_id=row.lengths_model_id,
         )
     _sweep(claim)

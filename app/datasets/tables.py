@@ -92,7 +92,8 @@ class KeptClusterRow(Base):
     """A person's word that rows which look alike are different rows, to be used all of them.
 
     key: of what the cluster's oldest row asks (`duplicates.key`, as 16 hex digits), so that the word holds for the next
-    upload too. rows: how many the cluster had. While `withdrawn_at` is None it counts.
+    upload too. cluster, rows: its number and size in the version on which it was given. While `withdrawn_at` is None
+    the word counts.
     """
 
     __tablename__ = "kept_clusters"
@@ -102,6 +103,7 @@ class KeptClusterRow(Base):
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"))
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(16))
+    cluster: Mapped[int]
     rows: Mapped[int]
     decided_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime]
