@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from app.advice.policy import POLICY
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, learnability, preview, service, store, uploads
+from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads
 from app.datasets.formats import GUESS, SHAPES, ReadAs, read_as
 from app.datasets.tables import DatasetRow
 from app.db import reading
@@ -18,17 +19,24 @@ from app.jobs import store as jobs
 from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
-from app.web import charts
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
-from app.web.pages import page, see
+from app.web.pages import page, see, url_for
 
 router = APIRouter(include_in_schema=False)
 
 Id = Annotated[int, Path(ge=1, le=2**53)]
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none, not even to look for it
+Word = Annotated[str, Query(max_length=40, pattern=NO_NUL)]
 ROWS = 25  # rows on one page of the browser
-PAIRS = 20  # pairs of each kind on the report
+PAIRS = 5  # pairs of each kind on the report; the rows behind the number are a link away
+MOST = 10_001  # rows that are counted where no index counts them; beyond it the page says "more than 10,000"
+LABELS = 100  # labels on one page
+CLUSTERS = 10  # groups on one page
+ALIKE = 8  # rows of a group that are shown before one asks for all
+PASTED = "pasted rows"  # the name of a file that never was one
+GIVEN_BACK = 256 * 1024  # bytes of pasted text that come back with a refused form
 
 
 @router.get("/assessments/{assessment_id}/data", name="data")
@@ -51,6 +59,7 @@ def _data(
     *,
     refusal: Invalid | None = None,
     refused: Invalid | None = None,
+    pasted: str = "",
 ) -> Response:
     """The page. refusal: of the upload form; refused: of a decision further down."""
     assessment = assessment_store.get(db, assessment_id)
@@ -71,7 +80,8 @@ def _data(
         dataset=dataset,
         current=current,
         report=report,
-        chart=_chart(request, dataset, report) if dataset and report.get("waterfall") else None,
+        seen=_seen(request, dataset, report) if dataset else None,
+        models=service.countable(db),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
         versions=store.versions(db, assessment_id),
@@ -85,66 +95,73 @@ def _data(
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
+        pasted=pasted,
     )
 
 
-def _chart(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> charts.BarChart:
-    """The waterfall: what is there, then what each check takes away, then what is left."""
-    path = request.app.url_path_for("dataset_rows", dataset_id=dataset.id)
-    first, *between, last = report["waterfall"]
-    parts = [charts.Part(first["label"], first["count"], url=str(path))]
-    for step in between:
-        if step["dropped"]:
-            words = DROPPED[step["status"]]
-            parts.append(charts.Part(words, step["dropped"], removed=True, url=f"{path}?status={step['status']}"))
-    if last["dropped"]:
-        parts.append(charts.Part("kept aside to test", last["dropped"], removed=True, url=f"{path}?split=test"))
-    parts.append(charts.Part("usable", last["count"], url=f"{path}?status=usable"))
-    return charts.waterfall("Rows from uploaded to usable", parts)
-
-
-DROPPED = {
-    "fault": "could not be read",
-    "empty": "without question or answer",
-    "too_long": "too long",
-    "duplicate": "repeat another row",
-    "near_duplicate": "nearly repeat another row",
-    "contradiction": "contradict another row",
-    "leak": "stand in the test file",
-}
+def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> dict[str, Any]:
+    """Figures, charts and things to do, each with the address of the rows that it counts."""
+    rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
+    return {
+        "rows": rows,
+        "figures": overview.figures(report, rows),
+        "todos": overview.todos(
+            report,
+            rows,
+            usable=dataset.usable_rows,
+            needed=POLICY.count("usable_examples"),
+            test=dataset.test_rows,
+            needed_test=POLICY.count("test_rows"),
+        ),
+        "waterfall": overview.waterfall(report, rows),
+        "lengths": overview.lengths(report, rows),
+        "labels": overview.label_balance(report, rows),
+        "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
+        "word": overview.word,
+    }
 
 
 @router.post("/assessments/{assessment_id}/data", name="upload_data", max_body_size=deps.ANY_SIZE)
 async def upload_data(request: Request, assessment_id: Id, app: App, me: Author) -> Response:
     await run_in_threadpool(deps.must_exist, app, assessment_id)
+    form: Taken = {}
     try:
         boundary = uploads.boundary_of(request.headers.get("content-type", ""))
-        form = await deps.with_chunks(request, lambda chunks: _take(app, chunks, boundary))
+        await deps.with_chunks(request, lambda chunks: _take(app, chunks, boundary, form))
         await run_in_threadpool(_keep, app, assessment_id, me, form)
     except Invalid as refusal:
-        return await run_in_threadpool(_again, request, app, assessment_id, refusal)
+        return await run_in_threadpool(_again, request, app, assessment_id, refusal, form)
     return see(request, "data", assessment_id=assessment_id, notice="uploaded")
 
 
 Taken = dict[str, tuple[Blob, str] | str]
 
 
-def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes) -> Taken:
-    """Store the form's files as they arrive; an unused file field comes without a name and without bytes."""
-    form: Taken = {}
+def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes, form: Taken) -> None:
+    """Store the form's files as they arrive; an unused file field comes without a name and without bytes.
+
+    What was pasted is stored like a file: it may be as large, and from here on it is one.
+    """
     for part in uploads.parts(chunks, boundary):
         if part.name in {"file", "test"} and part.filename is not None:
             blob = app.blobs.put(part.body, app.settings.upload_limit)
             if part.filename or blob.size:
                 form[part.name] = (blob, part.filename)
+        elif part.name == "pasted":
+            blob = app.blobs.put(part.body, app.settings.upload_limit)
+            if blob.size:
+                form[part.name] = (blob, PASTED)
         elif part.name == "human_checked":
             form[part.name] = part.text()
-    return form
 
 
 def _keep(app: AppContext, assessment_id: int, me: UserRow, form: Taken) -> None:
     with deps.transaction(app) as session:
-        file, test = form.get("file"), form.get("test")
+        file, test, pasted = form.get("file"), form.get("test"), form.get("pasted")
+        if file and pasted:
+            refused = "A file was chosen and rows were pasted. Send one of them; each is a version of its own."
+            raise Invalid("Nothing was uploaded.", [FieldError("#/pasted", refused)])
+        file = file or pasted
         own, own_name = test if isinstance(test, tuple) else (None, "")
         if isinstance(file, tuple):
             checked = True if "human_checked" in form else None
@@ -152,13 +169,22 @@ def _keep(app: AppContext, assessment_id: int, me: UserRow, form: Taken) -> None
         elif own is not None:
             service.add_test(session, assessment_id, me, own, own_name)
         else:
-            raise Invalid("No file came with the form.", [FieldError("#/file", "Choose a file with examples.")])
+            raise Invalid(
+                "No file came with the form.", [FieldError("#/file", "Choose a file with examples, or paste some.")]
+            )
 
 
-def _again(request: Request, app: AppContext, assessment_id: int, refusal: Invalid) -> Response:
+def _again(request: Request, app: AppContext, assessment_id: int, refusal: Invalid, form: Taken) -> Response:
+    """The form with what is wrong. Pasted rows are given back, because nobody has them in a file; a file is not."""
+    pasted = form.get("pasted")
+    text = ""
+    if isinstance(pasted, tuple) and pasted[0].size <= GIVEN_BACK:
+        with app.blobs.open(pasted[0].sha256) as kept:
+            text = kept.read().decode("utf-8", "replace")
     with reading(app.engine) as session:
         request.state.db = session
-        return _data(request, app, session, assessment_id, store.newest(session, assessment_id), refusal=refusal)
+        newest = store.newest(session, assessment_id)
+        return _data(request, app, session, assessment_id, newest, refusal=refusal, pasted=text)
 
 
 @router.post("/datasets/{dataset_id}/freeze", name="freeze_dataset")
@@ -219,29 +245,210 @@ def show_rows(
     dataset_id: Id,
     db: Db,
     me: Me,
-    status: Annotated[str, Query(max_length=20)] = "",
-    split: Annotated[str, Query(max_length=8)] = "",
+    status: Word = "",
+    split: Word = "",
+    file: Word = "",
+    label: Annotated[str | None, Query(max_length=1000, pattern=NO_NUL)] = None,
+    remark: Word = "",
+    cluster: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
+    line: Word = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
+    """The rows behind any number of the report."""
     dataset = store.get(db, dataset_id)
-    counts = store.counts(db, dataset_id)
-    total = sum(n for (s, p), n in counts.items() if status in ("", s) and split in ("", p))
+    if (wanted := line.replace(",", "").strip()).isdecimal() and len(wanted) < 16:
+        return RedirectResponse(row_url(request, dataset.id, int(wanted), 1 if file == "test" else 0), 303)
+    counted = overview.lines_of(dataset.report, remark) if remark else None
+    lines = None if not remark else counted[1] if counted else []
+    only = store.Only(status, split, file, label or None, cluster, lines)
+    statuses = _statuses(db, dataset)
+    total = _total(db, dataset, only, statuses)
+    pages = max(1, -(-total // ROWS))
     return page(
         request,
         "datasets/rows.html",
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        rows=store.page_of(db, dataset_id, status=status, split=split, skip=(number - 1) * ROWS, limit=ROWS),
-        only=status,
-        split=split,
-        statuses=[(s, sum(n for (t, _), n in counts.items() if t == s)) for s in (*DROPPED, "usable")],
-        splits=[(p, sum(n for (_, q), n in counts.items() if q == p)) for p in ("train", "dev", "test")],
-        words=DROPPED | {"usable": "usable"},
+        rows=store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS),
+        only=only,
+        remark=remark,
+        remark_words=overview.remark_words(dataset.report, remark) if remark else "",
+        counted=counted[0] if counted else 0,
+        line=line,
+        statuses=statuses,
+        words=overview.DROPPED,
         total=total,
+        most=MOST,
         number=number,
-        pages=max(1, -(-total // ROWS)),
+        pages=pages,
     )
+
+
+def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
+    """How many rows of each status there are: from the report where it knows, from the table where there are few."""
+    counts = dataset.report.get("counts", {})
+    refused = [status for status in overview.DROPPED if not counts.get(status)]
+    known = {status: counts[status] for status in overview.DROPPED if counts.get(status)}
+    usable = dataset.train_rows + dataset.dev_rows + dataset.test_rows
+    return known | store.by_status(db, dataset.id, refused) | {"usable": usable}
+
+
+def _total(db: Any, dataset: DatasetRow, only: store.Only, statuses: dict[str, int]) -> int:
+    """How many rows there are of a kind: exact where it is known, no more than `MOST` where one has to look."""
+    if only == store.Only(only.status):
+        return statuses.get(only.status, 0) if only.status else sum(statuses.values())
+    if only == store.Only(split=only.split):
+        splits = {"train": dataset.train_rows, "dev": dataset.dev_rows, "test": dataset.test_rows}
+        return splits.get(only.split, splits["train"] + splits["dev"] if only.split == "train-dev" else 0)
+    if only == store.Only(file="upload"):
+        return int(dataset.report.get("uploaded", 0))
+    return store.number_of(db, dataset.id, only, most=MOST)
+
+
+def row_url(request: Request, dataset_id: int, line: int, file: int = 0) -> str:
+    return url_for(request, "dataset_row", dataset_id=dataset_id, line=line) + ("?file=test" if file else "")
+
+
+@router.get("/datasets/{dataset_id}/rows/{line}", name="dataset_row")
+def show_row(
+    request: Request,
+    dataset_id: Id,
+    line: Annotated[int, Path(ge=1, lt=2**31)],
+    db: Db,
+    me: Me,
+    file: Word = "",
+) -> Response:
+    """One row in full, with its twin beside it and everything that was said about it."""
+    dataset = store.get(db, dataset_id)
+    row = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)
+    group = store.alike(db, row, ALIKE)
+    before, after = store.beside(db, row)
+    return page(
+        request,
+        "datasets/row.html",
+        assessment=assessment_store.get(db, dataset.assessment_id),
+        step="data",
+        dataset=dataset,
+        row=row,
+        group=[
+            (
+                other,
+                overview.differences(overview.asked(row.messages), overview.asked(other.messages)),
+                overview.differences(row.target, other.target),
+            )
+            for other in group
+        ],
+        most=ALIKE,
+        said=overview.said_of(dataset.report, row.line, row.file),
+        words=overview.DROPPED,
+        before=None if before is None else row_url(request, dataset_id, before, row.file),
+        after=None if after is None else row_url(request, dataset_id, after, row.file),
+    )
+
+
+@router.get("/datasets/{dataset_id}/labels", name="dataset_labels")
+def show_labels(
+    request: Request,
+    dataset_id: Id,
+    db: Db,
+    me: Me,
+    order: Word = "",
+    q: Annotated[str, Query(max_length=100, pattern=NO_NUL)] = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
+) -> Response:
+    """Every label with its rows in each part: what is rare, what is missing from one of them, what is written twice."""
+    dataset = store.get(db, dataset_id)
+    task = dataset.report.get("task") == "labels"
+    found = overview.labels(store.label_counts(db, dataset_id)) if task else []
+    listed = overview.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
+    return page(
+        request,
+        "datasets/labels.html",
+        assessment=assessment_store.get(db, dataset.assessment_id),
+        step="data",
+        dataset=dataset,
+        labels=listed[(number - 1) * LABELS : number * LABELS],
+        bars=overview.label_bars(listed[(number - 1) * LABELS : number * LABELS], found),
+        different=len(found),
+        total=len(listed),
+        rare=sum(1 for one in found if one.rare),
+        rare_below=overview.RARE,
+        order=order,
+        q=q,
+        number=number,
+        pages=max(1, -(-len(listed) // LABELS)),
+    )
+
+
+@router.get("/datasets/{dataset_id}/clusters", name="dataset_clusters")
+def show_clusters(
+    request: Request,
+    dataset_id: Id,
+    db: Db,
+    me: Me,
+    size: Annotated[int | None, Query(ge=2, le=2**53)] = None,
+    least: Annotated[int, Query(ge=2, le=2**53)] = 2,
+    number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
+) -> Response:
+    """Groups of rows that are the same or nearly so, the largest first."""
+    dataset = store.get(db, dataset_id)
+    # One more than is shown says whether there is a next page.
+    found = store.groups(
+        db, dataset_id, size=size, least=least, skip=(number - 1) * CLUSTERS, limit=CLUSTERS + 1, shown=ALIKE
+    )
+    return page(
+        request,
+        "datasets/clusters.html",
+        assessment=assessment_store.get(db, dataset.assessment_id),
+        step="data",
+        dataset=dataset,
+        groups=found[:CLUSTERS],
+        more=len(found) > CLUSTERS,
+        chart=overview.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
+        size=size,
+        least=least,
+        words=overview.DROPPED,
+        number=number,
+        counts_now=_counts_now(db, dataset),
+        said={kept.cluster: kept for kept in service.said_of_clusters(db, dataset)},
+        waiting=service.waiting_clusters(db, dataset),
+    )
+
+
+def _counts_now(db: Any, dataset: DatasetRow) -> bool:
+    """Whether this is the checked version that counts, on which people may still decide."""
+    current = store.current(db, dataset.assessment_id)
+    return dataset.state == "ready" and current is not None and current.id == dataset.id
+
+
+Cluster = Annotated[int, Path(ge=0, le=2**53)]
+
+
+@router.post("/datasets/{dataset_id}/clusters/{cluster}/keep", name="keep_cluster")
+def keep_cluster(request: Request, dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> Response:
+    service.keep_cluster(db, dataset_id, cluster, me)
+    return see(request, "dataset_clusters", dataset_id=dataset_id, notice="saved", anchor=f"group-{cluster}")
+
+
+@router.post("/datasets/{dataset_id}/clusters/{cluster}/join", name="join_cluster")
+def join_cluster(request: Request, dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> Response:
+    service.join_cluster(db, dataset_id, cluster, me)
+    return see(request, "dataset_clusters", dataset_id=dataset_id, notice="saved", anchor=f"group-{cluster}")
+
+
+@router.post("/datasets/{dataset_id}/recount", name="recount_dataset")
+def recount_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Response:
+    row = service.recount(db, dataset_id, me)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
+@router.post("/datasets/{dataset_id}/lengths", name="count_lengths")
+def count_lengths(
+    request: Request, dataset_id: Id, db: Db, me: Author, model_id: Annotated[int, Form(ge=1, le=2**53)]
+) -> Response:
+    job = service.count_with(db, dataset_id, model_id, me)
+    return see(request, "job", job_id=job.id, notice="started")
 
 
 Column = Annotated[str, Query(max_length=200)]

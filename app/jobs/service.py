@@ -14,6 +14,7 @@ from app.users.tables import UserRow
 # Which queue a kind waits in, unless the caller knows better (a measurement on an endpoint loads no weights).
 QUEUE_OF = {
     "check": "cpu",
+    "lengths": "cpu",
     "convert": "model",
     "measure": "model",
     "preflight": "model",

@@ -25,6 +25,8 @@ class Tick:
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round numbers that span the values: steps of 1, 2, 2.5, 5 and their tens. Takes finite numbers only."""
+    if high - low < 1 / HUGE and abs(low) < 1 / HUGE:
+        low = high = 0.0  # smaller than what a step can be divided into
     if low == high:
         margin = abs(low) * 0.1 or 0.5
         low, high = low - margin, high + margin
@@ -419,3 +421,96 @@ def _extent(start: float, value: float, top: float) -> Point:
         return 0.0, 0.0
     width = round(100 * (value / top), 2)
     return round(100 * (start / top), 2), max(width, 0.4) if value else 0.0
+
+
+# -------------------------------------------------------------------------------------------------- histograms
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """How many things lie from `low` up to `high`; `url` leads to them."""
+
+    low: float
+    high: float
+    value: float
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One drawn bin: places in percent of the plot. `over`: it lies beyond the limit."""
+
+    bin: Bin
+    start: float
+    width: float
+    height: float
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    title: str
+    columns: Sequence[Column]
+    x_ticks: Sequence[Tick]
+    y_ticks: Sequence[Tick]
+    limit: Tick | None
+    unit: str
+    x_title: str
+
+    @property
+    def label(self) -> str:
+        told = [column.bin for column in self.columns if column.bin.value]
+        if not told:
+            return f"{self.title}: nothing yet"
+        most = max(told, key=lambda one: one.value)
+        span = f"from {short(told[0].low)} to {short(told[-1].high)} {self.x_title}"
+        over = sum(column.bin.value for column in self.columns if column.over)
+        beyond = f"; {over:,.0f} {self.unit} beyond the limit of {self.limit.text}" if self.limit else ""
+        peak = f"most of them from {short(most.low)} to {short(most.high)}"
+        return f"{self.title}: {span}, {peak}{beyond}"
+
+
+def histogram(
+    title: str, bins: Sequence[Bin], *, unit: str = "rows", x_title: str = "", limit: float | None = None
+) -> Histogram:
+    """Draw columns of one width, whatever their bins span: lengths are spread over orders of magnitude.
+
+    limit: a value on the bins' axis; bins that begin at or beyond it are marked, and a line shows where it is.
+    """
+    bins = [one for one in bins if all(drawable(value) for value in (one.low, one.high, one.value))]
+    if not bins:
+        return Histogram(title, (), (), (), None, unit, x_title)
+    marks = [mark for mark in nice_ticks(0.0, max(*(one.value for one in bins), 1.0), 3) if mark == int(mark)]
+    top = marks[-1]
+    width = 100 / len(bins)
+    columns = [
+        Column(
+            one,
+            start=round(number * width + width * 0.06, 2),
+            width=round(width * 0.88, 2),
+            height=max(round(100 * one.value / top, 2), 1.0) if one.value > 0 else 0.0,
+            over=limit is not None and one.low >= limit and one.high > limit,
+        )
+        for number, one in enumerate(bins)
+    ]
+    every = -(-len(bins) // 6)  # labels that fit beside each other on a telephone
+    ticks = [Tick(round(number * width, 2), short(bins[number].low)) for number in range(0, len(bins), every)]
+    place = None if limit is None else _in_bins(bins, limit)
+    line = None if limit is None or place is None else Tick(round(place * width, 2), short(limit))
+    return Histogram(
+        title,
+        columns,
+        ticks,
+        [Tick(round(100 * (1 - mark / top), 2), short(mark)) for mark in marks],
+        line,
+        unit,
+        x_title,
+    )
+
+
+def _in_bins(bins: Sequence[Bin], value: float) -> float | None:
+    """Where a value lies, counted in bins from the left; None beyond their ends."""
+    for number, one in enumerate(bins):
+        if one.low <= value <= one.high:
+            return number + (value - one.low) / ((one.high - one.low) or 1.0)
+    return None

@@ -164,3 +164,36 @@ def test_no_bar_leaves_its_place(values: list[tuple[float, bool]]) -> None:
             assert bar.start >= 0
             assert bar.width >= 0
             assert bar.start + bar.width <= 100.5
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 10**7)), max_size=40), points)
+def test_columns_stay_in_the_plot(spans: list[tuple[int, int, int]], odd: list[tuple[float, float]]) -> None:
+    bins = [charts.Bin(low, low + wide, rows) for low, wide, rows in spans]
+    bins += [charts.Bin(x, math.inf, y) for x, y in odd]
+
+    chart = charts.histogram("Lengths", bins, limit=1000)
+
+    assert len(chart.columns) == len(spans)
+    for column in chart.columns:
+        assert 0 <= column.start <= column.start + column.width <= 100.01
+        assert 0 <= column.height <= 100
+        assert (column.height > 0) == (column.bin.value > 0)
+    assert chart.label.startswith("Lengths: ")
+
+
+def test_a_histogram_marks_its_limit_and_what_lies_beyond() -> None:
+    bins = [charts.Bin(0, 100, 5), charts.Bin(101, 200, 20), charts.Bin(201, 300, 2), charts.Bin(301, 400, 0)]
+
+    chart = charts.histogram("Lengths", bins, x_title="tokens", limit=200)
+
+    assert [column.over for column in chart.columns] == [False, False, True, True]
+    assert chart.limit == charts.Tick(50.0, "200")
+    assert [tick.text for tick in chart.y_ticks] == ["0", "10", "20"]
+    assert [tick.text for tick in chart.x_ticks] == ["0", "101", "201", "301"]
+    assert chart.label == "Lengths: from 0 to 300 tokens, most of them from 101 to 200; 2 rows beyond the limit of 200"
+
+
+def test_a_histogram_of_nothing_says_so() -> None:
+    assert charts.histogram("Lengths", []).label == "Lengths: nothing yet"
+    assert charts.histogram("Lengths", [charts.Bin(0, 9, 0)]).label == "Lengths: nothing yet"
+    assert charts.histogram("Lengths", [charts.Bin(0, 9, 1)], limit=50).limit is None

@@ -12,22 +12,6 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
 }
-// Uploads: say how far it is. Without this the browser shows it in its own way.
-addEventListener("submit", (event) => {
-  const form = event.target, bar = form.querySelector("progress[data-upload]");
-  if (!bar || event.defaultPrevented) return;
-  event.preventDefault();
-  const request = new XMLHttpRequest();
-  request.open("POST", form.action);
-  bar.hidden = false;
-  request.upload.onprogress = (sent) => { if (sent.lengthComputable) bar.value = sent.loaded / sent.total; };
-  request.onload = () => {
-    if (request.status < 300 && request.responseURL !== form.action) return location.assign(request.responseURL);
-    document.open(); document.write(request.responseText); document.close();
-  };
-  request.onerror = () => { bar.hidden = true; document.getElementById("note").textContent = "The upload broke off. Please try again."; };
-  request.send(new FormData(form, event.submitter));
-});
 // A job is over: the page around it has more to show now.
 new MutationObserver(() => { if (document.querySelector("[data-reload]")) location.reload(); })
   .observe(document.body, { childList: true, subtree: true });

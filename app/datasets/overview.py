@@ -1,0 +1,459 @@
+"""What the data page makes of a report: figures, charts, and what is left to do.
+
+Reports are stored, so an old one lacks what a later check learned to say. Each part here is left out where its key is
+missing; nothing is guessed. `quality.py` documents the keys. `rows` is the address of the rows of this version: every
+number leads to the rows it counts.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from rapidfuzz.distance import LCSseq
+
+from app.web import charts
+
+Report = Mapping[str, Any]
+
+# The sentence's end for a row with this status, after "rows that".
+DROPPED = {
+    "fault": "could not be read",
+    "empty": "have no question or no answer",
+    "private": "hold personal data that was left out",
+    "too_long": "are too long",
+    "duplicate": "repeat another row",
+    "near_duplicate": "nearly repeat another row",
+    "contradiction": "contradict another row",
+    "leak": "stand in the test file",
+}
+LABELS = 6  # labels at either end that the chart shows
+RARE = 20  # rows below which a label is named as not covered (quality.RARE_LABEL, decision-rules G1)
+SIZES = 8  # cluster sizes that get a bar of their own; the larger ones share one
+NAME = 34  # characters of a label beside its bar
+COMPARED = 5000  # words of a text that are compared one by one with its twin's
+
+# Words for kinds of remarks and of personal data; a kind that is not here is shown as it is, without underscores.
+KINDS = {
+    "error": "faults",
+    "warning": "warnings",
+    "note": "notes",
+    "refusal": "the answer is a refusal",
+    "placeholder": "the answer holds a placeholder",
+    "repeat": "the answer repeats itself",
+    "echo": "the answer repeats the question",
+    "template": "control tokens of a chat template",
+    "hidden": "signs that a reader cannot see",
+    "identifiers": "personal data or secrets",
+    "over": "longer than the model takes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number at the head of the report. `tone`: pass, unknown, fail, or nothing."""
+
+    name: str
+    value: int
+    url: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """One thing that a person should see or decide. `word` is the state in a word, `tone` its colour."""
+
+    word: str
+    tone: str
+    text: str
+    url: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChart:
+    """The commonest and the rarest labels; `left_out` lie between them. `rare` have too few rows to be judged.
+
+    share: of all rows, the commonest label's.
+    """
+
+    chart: charts.BarChart
+    different: int
+    left_out: int
+    rare: int
+    share: float
+
+
+def rows_url(rows: str, **only: Any) -> str:
+    """The address of the rows that a number counts."""
+    given = {name: value for name, value in only.items() if value not in (None, "")}
+    return f"{rows}?{urlencode(given)}" if given else rows
+
+
+def word(kind: str) -> str:
+    return KINDS.get(kind, kind.replace("_", " "))
+
+
+# ---------------------------------------------------------------------- figures and things to do
+def figures(report: Report, rows: str) -> list[Figure]:
+    """The numbers that one reads first."""
+    if not report.get("waterfall"):
+        return []
+    split, steps = report.get("split", {}), _dropped(report)
+    found = [
+        Figure("rows uploaded", report["waterfall"][0]["count"], rows_url(rows, file="upload")),
+        Figure("usable", split.get("usable", 0), rows_url(rows, split="train-dev"), "pass"),
+        Figure("test rows", split.get("test", 0), rows_url(rows, split="test"), "pass"),
+    ]
+    for status, name, tone in (
+        ("fault", "faults", "fail"),
+        ("duplicate", "repeated", "unknown"),
+        ("near_duplicate", "nearly repeated", "unknown"),
+        ("contradiction", "contradicting", "unknown"),
+        ("leak", "also in the test file", "fail"),
+    ):
+        number = steps.get(status, 0)
+        if number or status != "leak":
+            found.append(Figure(name, number, rows_url(rows, status=status, file="upload"), tone if number else ""))
+    return found
+
+
+def _dropped(report: Report) -> dict[str, int]:
+    """Rows of the upload by the status that took them out."""
+    return {step["status"]: step["dropped"] for step in report.get("waterfall") or () if step.get("status")}
+
+
+def todos(report: Report, rows: str, *, usable: int, needed: int, test: int, needed_test: int) -> list[Todo]:
+    """What stands between these rows and a measurement, the gravest first."""
+    return [
+        *_unread(report, rows),
+        *_leaks(report, rows),
+        *_identifiers(report),
+        *_contradictions(report, rows),
+        *_unlearnable(report),
+        *_too_long(report),
+        *_remarks(report),
+        *_rare(report, rows),
+        *_missing(usable=usable, needed=needed, test=test, needed_test=needed_test),
+    ]
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row{'' if number == 1 else 's'}"
+
+
+def _unread(report: Report, rows: str) -> Iterator[Todo]:
+    for status in ("fault", "empty"):
+        if number := _dropped(report).get(status, 0):
+            text = f"{_rows(number)} {DROPPED[status] if number > 1 else _one(DROPPED[status])}."
+            yield Todo("correct", "fail", text, rows_url(rows, status=status, file="upload"), "Read why")
+
+
+def _one(words: str) -> str:
+    """The same words about one row."""
+    return words.replace("have no", "has no", 1).replace("are ", "is ", 1)
+
+
+def _leaks(report: Report, rows: str) -> Iterator[Todo]:
+    if number := _dropped(report).get("leak", 0):
+        text = (
+            f"{_rows(number)} {'stand' if number > 1 else 'stands'} in the test file too, so nothing learns from them."
+        )
+        yield Todo("look", "fail", text, rows_url(rows, status="leak", file="upload"), "Compare")
+
+
+def _identifiers(report: Report) -> Iterator[Todo]:
+    found = report.get("identifiers") or {}
+    kinds = found.get("kinds") or ()
+    number = found.get("rows") or len({line for kind in kinds for line in kind.get("lines", ())})
+    if kinds and not found.get("decided"):
+        text = f"{_rows(number)} seem{'s' if number == 1 else ''} to hold personal data or a secret."
+        yield Todo("decide", "unknown", text, "#personal", "Mask, exclude or keep")
+
+
+def _contradictions(report: Report, rows: str) -> Iterator[Todo]:
+    if number := report.get("counts", {}).get("contradiction", 0):
+        text = f"{_rows(number)} ask the same and are answered differently, so none is used."
+        yield Todo("correct", "unknown", text, rows_url(rows, status="contradiction"), "Compare")
+
+
+def _unlearnable(report: Report) -> Iterator[Todo]:
+    if (report.get("learnability") or {}).get("verdict") == "unlearnable":
+        text = "No link was found between what is asked and what is answered."
+        yield Todo("look", "fail", text, "#learnability", "What was tried")
+
+
+def _too_long(report: Report) -> Iterator[Todo]:
+    lengths = report.get("lengths", {})
+    number, limit = lengths.get("over", 0), lengths.get("limit")
+    if number and limit:
+        text = f"{_rows(number)} {'is' if number == 1 else 'are'} longer than {limit:,} {lengths.get('unit', '')}"
+        yield Todo("look", "unknown", f"{text} and would be cut.", "#lengths", "See the lengths")
+
+
+def _remarks(report: Report) -> Iterator[Todo]:
+    found = report.get("remarks") or ()
+    if number := sum(one["rows"] for one in found):
+        kinds = ", ".join(word(one["kind"]) for one in found[:3])
+        yield Todo("look", "unknown", f"Something is odd about {_rows(number)}: {kinds}.", "#remarks", "Look at them")
+
+
+def _rare(report: Report, rows: str) -> Iterator[Todo]:
+    rare = [one for one in report.get("labels") or () if one["rows"] < RARE]
+    if number := len(rare):
+        text = (
+            f"{number:,} label{'' if number == 1 else 's'} {'has' if number == 1 else 'have'} fewer than {RARE} rows."
+        )
+        yield Todo("collect", "unknown", text, f"{rows.removesuffix('/rows')}/labels?order=rare", "Which")
+
+
+def _missing(*, usable: int, needed: int, test: int, needed_test: int) -> Iterator[Todo]:
+    if test < needed_test:
+        text = f"{needed_test - test:,} more test rows are needed to tell 80% from 87%."
+        yield Todo("collect", "unknown", text, "#split", "See the split")
+    if usable < needed:
+        text = f"{needed - usable:,} more different examples are needed before training; prompting can be measured now."
+        yield Todo("collect", "unknown", text, "#upload", "Upload more")
+
+
+# ---------------------------------------------------------------------- charts
+def waterfall(report: Report, rows: str) -> charts.BarChart | None:
+    """What is there, then what each check takes away, then what is left."""
+    if not report.get("waterfall"):
+        return None
+    first, *between, last = report["waterfall"]
+    parts = [charts.Part(first["label"], first["count"], url=rows_url(rows, file="upload"))]
+    for step in between:
+        if step["dropped"]:
+            url = rows_url(rows, status=step["status"], file="upload")
+            parts.append(charts.Part(_step(step), step["dropped"], removed=True, url=url))
+    if last["dropped"]:
+        url = rows_url(rows, split="test")
+        parts.append(charts.Part("kept aside to test", last["dropped"], removed=True, url=url))
+    parts.append(charts.Part("usable", last["count"], url=rows_url(rows, split="train-dev"), tone="good"))
+    return charts.waterfall("Rows from uploaded to usable", parts)
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    """What a step took away. A step that a later check added speaks for itself."""
+    return DROPPED.get(step["status"]) or str(step["label"])
+
+
+def lengths(report: Report, rows: str) -> charts.Histogram | None:
+    """How long the rows are; absent in reports that only have the middle and the ends."""
+    found = report.get("lengths") or {}
+    bins = found.get("histogram")
+    if not bins:
+        return None
+    unit = found.get("unit", "characters")
+    drawn = [
+        charts.Bin(one["from"], one["to"], one["rows"], rows_url(rows, remark=f"length-{number}"))
+        if one.get("lines")
+        else charts.Bin(one["from"], one["to"], one["rows"])
+        for number, one in enumerate(bins)
+    ]
+    return charts.histogram("Rows by length", drawn, x_title=f"{unit} a row", limit=found.get("limit"))
+
+
+def label_balance(report: Report, rows: str) -> LabelChart | None:
+    """The labels at both ends: those that a model could live on, and those that it hardly sees."""
+    found = report.get("labels") or []
+    if not found:
+        return None
+    ordered = sorted(found, key=lambda one: -one["rows"])
+    shown = ordered if len(ordered) <= 2 * LABELS + 1 else [*ordered[:LABELS], *ordered[-LABELS:]]
+    rare = sum(1 for one in ordered if one["rows"] < RARE)
+    parts = [
+        charts.Part(
+            _short(one["label"]),
+            one["rows"],
+            url=rows_url(rows, label=one["label"]),
+            tone="open" if one["rows"] < RARE else "accent",
+            note="rare" if one["rows"] < RARE else "",
+        )
+        for one in shown
+    ]
+    drawn = charts.bars("Rows by label", parts, unit="Rows")
+    total = sum(one["rows"] for one in ordered)
+    return LabelChart(
+        drawn, len(ordered), len(ordered) - len(shown), rare, ordered[0]["rows"] / total if total else 0.0
+    )
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= NAME else label[: NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def cluster_sizes(report: Report, clusters: str) -> charts.BarChart | None:
+    """How many groups of rows that are (nearly) the same there are, by their size. `clusters`: the page of them."""
+    sizes = (report.get("clusters") or {}).get("sizes") or ()
+    sizes = sorted((one for one in sizes if one["size"] > 1), key=lambda one: one["size"])
+    if not sizes:
+        return None
+    parts = [
+        charts.Part(
+            f"groups of {one['size']:,}",
+            one["clusters"],
+            note=f"{one['rows']:,} rows",
+            url=f"{clusters}?size={one['size']}",
+            tone="open",
+        )
+        for one in sizes[:SIZES]
+    ]
+    if rest := sizes[SIZES:]:
+        groups, number = sum(one["clusters"] for one in rest), sum(one["rows"] for one in rest)
+        url = f"{clusters}?least={rest[0]['size']}"
+        parts.append(
+            charts.Part(f"{rest[0]['size']:,} and more", groups, note=f"{number:,} rows", url=url, tone="open")
+        )
+    return charts.bars("Groups of rows that are the same or nearly so, by size", parts, unit="Groups")
+
+
+# ---------------------------------------------------------------------- labels
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label as it is written, with its rows. `share`: of all rows. `variants`: other ways in which it is written."""
+
+    label: str
+    rows: int
+    train: int
+    dev: int
+    test: int
+    share: float
+    variants: Sequence[str]
+
+    @property
+    def rare(self) -> bool:
+        return self.rows < RARE
+
+    @property
+    def unused(self) -> int:
+        return self.rows - self.train - self.dev - self.test
+
+
+def labels(counts: Iterable[tuple[str, str, int]]) -> list[Label]:
+    """Put (answer, split, rows) together by label, the commonest first."""
+    by_label: dict[str, dict[str, int]] = {}
+    for label, split, number in counts:
+        by_label.setdefault(label, {})[split] = number
+    written: dict[str, list[str]] = {}
+    for label in by_label:
+        written.setdefault(" ".join(label.casefold().split()), []).append(label)
+    total = sum(sum(parts.values()) for parts in by_label.values())
+    found = [
+        Label(
+            label,
+            rows := sum(parts.values()),
+            parts.get("train", 0),
+            parts.get("dev", 0),
+            parts.get("test", 0),
+            rows / total,
+            [other for other in written[" ".join(label.casefold().split())] if other != label],
+        )
+        for label, parts in by_label.items()
+    ]
+    return sorted(found, key=lambda one: (-one.rows, one.label))
+
+
+def ordered(found: Sequence[Label], order: str) -> list[Label]:
+    """rare: the rarest first; name: by the alphabet; anything else: the commonest first."""
+    if order == "rare":
+        return sorted(found, key=lambda one: (one.rows, one.label))
+    if order == "name":
+        return sorted(found, key=lambda one: one.label.casefold())
+    return list(found)
+
+
+def label_bars(shown: Sequence[Label], every: Sequence[Label]) -> dict[str, float]:
+    """How long a label's bar is, in percent of the commonest label's."""
+    most = max((one.rows for one in every), default=1)
+    return {one.label: round(max(100 * one.rows / most, 0.5), 2) for one in shown}
+
+
+# ---------------------------------------------------------------------- from a number to its rows
+def lines_of(report: Report, remark: str) -> tuple[int, list[int]] | None:
+    """All rows that a remark counts, and the lines of those that the report names; None where it knows no such remark.
+
+    remark: a kind of `remarks`, or of `identifiers`; error, warning, note for the messages; length-N for a bin.
+    """
+    levels = {"error", "warning", "note"}
+    if remark in levels:
+        lines = _unique(
+            said["line"]
+            for said in report.get("messages") or ()
+            if said["level"] == remark and said["line"] is not None and not said.get("file")
+        )
+        return len(lines), lines
+    for one in report.get("remarks") or ():
+        if one["kind"] == remark:
+            return one["rows"], _unique(one.get("lines") or ())
+    kinds: Sequence[Mapping[str, Any]] = (report.get("identifiers") or {}).get("kinds") or ()
+    if remark == "identifiers" and kinds:
+        lines = _unique(line for kind in kinds for line in kind.get("lines") or ())
+        return (report["identifiers"].get("rows") or len(lines)), lines
+    for one in kinds:
+        if one["kind"] == remark:
+            return one["rows"], _unique(one.get("lines") or ())
+    bins = (report.get("lengths") or {}).get("histogram") or ()
+    number = remark.removeprefix("length-")
+    if number != remark and number.isdecimal() and len(number) < 4 and int(number) < len(bins):
+        chosen = bins[int(number)]
+        return chosen["rows"], _unique(chosen.get("lines") or ())
+    return None
+
+
+def _unique(lines: Iterable[int]) -> list[int]:
+    return sorted(set(lines))
+
+
+def remark_words(report: Report, remark: str) -> str:
+    """What the rows of a remark have in common, for the head of their list."""
+    bins = (report.get("lengths") or {}).get("histogram") or ()
+    number = remark.removeprefix("length-")
+    if number != remark and number.isdecimal() and int(number) < len(bins):
+        one, unit = bins[int(number)], report["lengths"].get("unit", "characters")
+        return f"{one['from']:,} to {one['to']:,} {unit} long"
+    return word(remark)
+
+
+def said_of(report: Report, line: int, file: int) -> list[Mapping[str, Any]]:
+    """The messages about one line."""
+    return [said for said in report.get("messages") or () if said["line"] == line and (said.get("file") or 0) == file]
+
+
+# ---------------------------------------------------------------------- two rows beside each other
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a text; `changed`: the other text does not have it there."""
+
+    text: str
+    changed: bool
+
+
+def differences(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
+    """Both texts in pieces, word by word: what differs between near-duplicates is easily missed by the eye.
+
+    Texts of more than `COMPARED` words come back whole and unmarked.
+    """
+    left, right = (re.findall(r"\w+|\s+|[^\w\s]", text) for text in (one, other))
+    if max(len(left), len(right)) > COMPARED:
+        return [Piece(one, changed=False)], [Piece(other, changed=False)]
+    first: list[Piece] = []
+    second: list[Piece] = []
+    for step in LCSseq.opcodes(left, right):
+        same = step.tag == "equal"
+        for pieces, words in (
+            (first, left[step.src_start : step.src_end]),
+            (second, right[step.dest_start : step.dest_end]),
+        ):
+            if words:
+                pieces.append(Piece("".join(words), changed=not same))
+    return first, second
+
+
+def asked(messages: Sequence[Mapping[str, str]]) -> str:
+    """All that is asked as one text; with one message, just that."""
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n".join(f"{turn['role']}: {turn['content']}" for turn in messages)

@@ -1,0 +1,123 @@
+"""How fast the pages of a large set are: the report's drill-down with a million rows in the table.
+
+    python tests/bench/bench_rows.py [--rows 1000000] [--repeat 5]
+
+Fills a SQLite database with rows as a check would leave them (12 labels, a tenth of the rows in groups of two to nine,
+a few of each status) and asks for each kind of page through the whole app, in this process. Prints the median of the
+answers in milliseconds.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from fastapi.testclient import TestClient
+from sqlalchemy import insert, text
+
+from app import schema
+from app.datasets.tables import DatasetRow, ExampleRow
+from app.db import make_engine, writing
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import cheap
+from tests.factories import Make, sign_in
+
+LABELS = [f"label {n:02}" for n in range(12)]
+WORDS = ["river", "stone", "cloud", "engine", "paper", "violin", "market", "garden", "window", "castle"]
+
+
+def examples(dataset_id: int, number: int) -> Iterator[dict[str, object]]:
+    """Rows as a check leaves them; every tenth repeats the row a few places before it."""
+    for n in range(number):
+        repeat = n % 10 == 9
+        status = "near_duplicate" if repeat else "fault" if n % 50_000 == 17 else "usable"
+        words = " ".join(WORDS[(n * step) % 10] for step in (1, 3, 7, 9, 11, 13, 17, 19, 23, 29))
+        yield {
+            "dataset_id": dataset_id,
+            "file": 0,
+            "line": n + 1,
+            "status": status,
+            "reason": "Nearly the same as another." if repeat else "",
+            "of_line": n if repeat else None,
+            "similarity": 0.9 if repeat else None,
+            "split": "" if status != "usable" else "test" if n % 5 == 0 else "dev" if n % 10 == 1 else "train",
+            "cluster": n - 1 - n % 8 if repeat else n,
+            "messages": [{"role": "user", "content": f"{words} {n}"}],
+            "target": LABELS[n * n % 12] if n % 100_000 else f"rare {n}",
+        }
+
+
+def fill(settings: Settings, rows: int) -> DatasetRow:
+    engine = make_engine(settings.url)
+    make = Make(engine, settings)
+    me = make.admin()
+    row = make.dataset(make.assessment(me), me, train=1, dev=1, test=1)
+    with writing(engine) as session:
+        session.execute(text("delete from examples"))
+        batch: list[dict[str, object]] = []
+        for one in examples(row.id, rows):
+            batch.append(one)
+            if len(batch) == 10_000:
+                session.execute(insert(ExampleRow), batch)
+                batch = []
+        if batch:
+            session.execute(insert(ExampleRow), batch)
+        found = session.get_one(DatasetRow, row.id)
+        counted = [{"label": label, "rows": rows // 12} for label in LABELS]
+        found.report = json.loads(json.dumps(found.report)) | {"task": "labels", "labels": counted}
+    engine.dispose()
+    return row
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--repeat", type=int, default=5)
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = cheap(Path(folder))
+        schema.migrate(settings.url)
+        began = time.perf_counter()
+        row = fill(settings, given.rows)
+        size = (Path(folder) / "tunegate.db").stat().st_size
+        print(f"{given.rows:,} rows, {size / 1e6:,.0f} MB, filled in {time.perf_counter() - began:.0f} s")
+        engine = make_engine(settings.url)
+        with TestClient(create_app(settings), base_url="http://127.0.0.1:1") as client:
+            sign_in(client, engine, Make(engine, settings).user(name="Reader"))
+            deep = given.rows // 25 // 2
+            paths = {
+                "the report": "",
+                "all rows, first page": "/rows",
+                f"all rows, page {deep:,}": f"/rows?page={deep}",
+                "one status, first page": "/rows?status=near_duplicate",
+                "one status, in the middle": f"/rows?status=near_duplicate&page={deep // 10}",
+                "test rows, in the middle": f"/rows?split=test&page={deep // 5}",
+                "train and dev, first page": "/rows?split=train-dev",
+                "the upload's faults": "/rows?status=fault&file=upload",
+                "a common label": "/rows?label=label+01",
+                "a rare label": f"/rows?label=rare+{given.rows // 100_000 // 2 * 100_000}",
+                "one group": "/rows?cluster=9",
+                "one row": f"/rows/{given.rows // 2}",
+                "all labels": "/labels",
+                "all groups": "/clusters",
+            }
+            for name, path in paths.items():
+                taken = []
+                for _ in range(given.repeat):
+                    began = time.perf_counter()
+                    answer = client.get(f"/datasets/{row.id}{path}")
+                    taken.append(1000 * (time.perf_counter() - began))
+                    if answer.status_code != 200:
+                        raise SystemExit(f"{path}: {answer.status_code}")
+                print(f"{name:28} {statistics.median(taken):9.1f} ms   slowest {max(taken):9.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""What the data page makes of reports: of today's, of one with every key, and of those from before a key was known."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.datasets import overview
+from app.datasets.overview import Piece
+
+ROWS = "/datasets/1/rows"
+
+FULL: dict[str, Any] = {
+    "waterfall": [
+        {"step": "uploaded", "label": "rows uploaded", "count": 100, "dropped": 0, "status": ""},
+        {"step": "valid", "label": "could be read", "count": 98, "dropped": 2, "status": "fault"},
+        {"step": "unique", "label": "ask something different", "count": 98, "dropped": 0, "status": "duplicate"},
+        {"step": "later", "label": "a step of a later check", "count": 95, "dropped": 3, "status": "unheard_of"},
+        {"step": "not_in_test", "label": "not in the test file", "count": 90, "dropped": 5, "status": "leak"},
+        {"step": "usable", "label": "usable", "count": 70, "dropped": 20, "status": "usable"},
+    ],
+    "split": {"train": 60, "dev": 10, "test": 20, "usable": 70, "own_test": False},
+    "counts": {"contradiction": 4, "leak": 5, "leaks": 3},
+    "lengths": {
+        "unit": "tokens", "median": 10, "p95": 90, "longest": 2000, "limit": 1024, "over": 3,
+        "histogram": [
+            {"from": 0, "to": 1024, "rows": 90}, {"from": 1025, "to": 2048, "rows": 3, "lines": [7, 8, 9]},
+        ],
+    },
+    "labels": [{"label": f"label {n}", "rows": 40 - 2 * n} for n in range(20)],
+    "clusters": {"count": 13, "sizes": [{"size": n, "clusters": 13 - n, "rows": n * (13 - n)} for n in range(2, 13)]},
+    "remarks": [{"kind": "refusal", "rows": 60, "lines": [4, 2, 4], "text": "The answer declines."}],
+    "identifiers": {"rows": 3, "kinds": [{"kind": "e-mail address", "rows": 3, "lines": [1, 2, 3]}], "decided": None},
+    "messages": [
+        {"line": 3, "field": "", "text": "It is broken.", "level": "error", "file": 0},
+        {"line": 3, "field": "", "text": "It is odd.", "level": "warning", "file": 1},
+        {"line": None, "field": "", "text": "All of it.", "level": "error", "file": 0},
+    ],
+}  # fmt: skip
+WANTED = {"usable": 70, "needed": 1000, "test": 20, "needed_test": 200}
+
+
+def test_a_report_without_any_key_shows_nothing_and_breaks_nothing() -> None:
+    assert overview.figures({}, ROWS) == []
+    assert overview.waterfall({}, ROWS) is None
+    assert overview.lengths({}, ROWS) is None
+    assert overview.label_balance({}, ROWS) is None
+    assert overview.cluster_sizes({}, "/clusters") is None
+    assert overview.lines_of({}, "refusal") is None
+    assert overview.said_of({}, 1, 0) == []
+    assert [todo.url for todo in overview.todos({}, ROWS, **WANTED)] == ["#split", "#upload"]
+
+
+@pytest.mark.parametrize("key", sorted(FULL))
+def test_each_key_may_be_missing_or_empty(key: str) -> None:
+    for report in ({name: value for name, value in FULL.items() if name != key}, FULL | {key: type(FULL[key])()}):
+        overview.figures(report, ROWS)
+        overview.todos(report, ROWS, **WANTED)
+        overview.waterfall(report, ROWS)
+        overview.lengths(report, ROWS)
+        overview.label_balance(report, ROWS)
+        overview.cluster_sizes(report, "/clusters")
+        overview.lines_of(report, "refusal")
+
+
+def test_the_gravest_comes_first_and_each_leads_somewhere() -> None:
+    todos = overview.todos(FULL, ROWS, **WANTED)
+
+    assert [todo.word for todo in todos] == [
+        "correct", "look", "decide", "correct", "look", "look", "collect", "collect", "collect",
+    ]  # fmt: skip
+    assert todos[0].text == "2 rows could not be read."
+    assert todos[0].url == f"{ROWS}?status=fault&file=upload"
+    assert todos[2].text == "3 rows seem to hold personal data or a secret."
+    assert "930 more" in todos[-1].text
+    assert all(todo.url.startswith(("#", "/datasets/1/")) for todo in todos)
+
+
+def test_one_row_is_spoken_of_as_one() -> None:
+    report = {"waterfall": [{"step": "not_empty", "label": "", "count": 1, "dropped": 1, "status": "empty"}]}
+
+    assert overview.todos(report, ROWS, **WANTED)[0].text == "1 row has no question or no answer."
+
+
+def test_decided_personal_data_is_no_longer_to_do() -> None:
+    decided = FULL | {"identifiers": FULL["identifiers"] | {"decided": {"action": "mask"}}}
+
+    assert "decide" not in [todo.word for todo in overview.todos(decided, ROWS, **WANTED)]
+
+
+def test_the_waterfall_leads_to_the_rows_that_each_bar_counts() -> None:
+    chart = overview.waterfall(FULL, ROWS)
+
+    assert chart is not None
+    parts = {bar.part.name: (bar.part.value, bar.part.url) for bar in chart.bars}
+    assert parts == {
+        "rows uploaded": (100, f"{ROWS}?file=upload"),
+        "could not be read": (2, f"{ROWS}?status=fault&file=upload"),
+        "a step of a later check": (3, f"{ROWS}?status=unheard_of&file=upload"),
+        "stand in the test file": (5, f"{ROWS}?status=leak&file=upload"),
+        "kept aside to test": (20, f"{ROWS}?split=test"),
+        "usable": (70, f"{ROWS}?split=train-dev"),
+    }
+
+
+def test_lengths_beyond_the_limit_are_marked_and_lead_to_their_rows() -> None:
+    chart = overview.lengths(FULL, ROWS)
+
+    assert chart is not None
+    assert [(column.over, column.bin.url) for column in chart.columns] == [
+        (False, ""),
+        (True, f"{ROWS}?remark=length-1"),
+    ]
+    assert chart.limit is not None
+    assert chart.limit.text == "1,024"
+    assert overview.lines_of(FULL, "length-1") == (3, [7, 8, 9])
+    assert overview.remark_words(FULL, "length-1") == "1,025 to 2,048 tokens long"
+
+
+def test_labels_show_both_ends_and_what_lies_between() -> None:
+    balance = overview.label_balance(FULL, ROWS)
+
+    assert balance is not None
+    assert [bar.part.value for bar in balance.chart.bars] == [40, 38, 36, 34, 32, 30, 12, 10, 8, 6, 4, 2]
+    assert (balance.different, balance.left_out, balance.rare) == (20, 8, 9)
+    assert balance.chart.bars[-1].part.note == "rare"
+    assert balance.chart.bars[0].part.url == f"{ROWS}?label=label+0"
+
+
+def test_the_largest_groups_share_a_bar() -> None:
+    chart = overview.cluster_sizes(FULL, "/clusters")
+
+    assert chart is not None
+    assert [bar.part.url for bar in chart.bars[:2]] == ["/clusters?size=2", "/clusters?size=3"]
+    last = chart.bars[-1].part
+    assert (last.name, last.value, last.note, last.url) == ("10 and more", 6, "64 rows", "/clusters?least=10")
+
+
+def test_remarks_name_their_rows() -> None:
+    assert overview.lines_of(FULL, "refusal") == (60, [2, 4])
+    assert overview.lines_of(FULL, "e-mail address") == (3, [1, 2, 3])
+    assert overview.lines_of(FULL, "identifiers") == (3, [1, 2, 3])
+    assert overview.lines_of(FULL, "error") == (1, [3])
+    assert overview.lines_of(FULL, "warning") == (0, [])
+    assert overview.lines_of(FULL, "no such thing") is None
+    assert overview.lines_of(FULL, "length-99") is None
+    assert [said["text"] for said in overview.said_of(FULL, 3, 1)] == ["It is odd."]
+
+
+def test_labels_know_their_parts_and_their_other_spellings() -> None:
+    found = overview.labels(
+        [("Refund", "train", 30), ("Refund", "test", 10), ("refund ", "", 2), ("lost", "train", 5), ("lost", "", 3)]
+    )
+
+    assert [(one.label, one.rows, one.train, one.dev, one.test, one.unused) for one in found] == [
+        ("Refund", 40, 30, 0, 10, 0),
+        ("lost", 8, 5, 0, 0, 3),
+        ("refund ", 2, 0, 0, 0, 2),
+    ]
+    assert [list(one.variants) for one in found] == [["refund "], [], ["Refund"]]
+    assert [one.label for one in overview.ordered(found, "rare")] == ["refund ", "lost", "Refund"]
+    assert [one.label for one in overview.ordered(found, "name")] == ["lost", "Refund", "refund "]
+    assert [one.rare for one in found] == [False, True, True]
+
+
+def test_what_differs_is_marked_word_by_word() -> None:
+    left, right = overview.differences("How can I pay?", "How may I pay now?")
+
+    assert left == [Piece("How ", False), Piece("can", True), Piece(" I pay", False), Piece("?", False)]
+    assert "".join(piece.text for piece in right if piece.changed) == "may now"
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_differences_never_change_a_text(one: str, other: str) -> None:
+    left, right = overview.differences(one, other)
+
+    assert "".join(piece.text for piece in left) == one
+    assert "".join(piece.text for piece in right) == other
+    assert "".join(p.text for p in left if not p.changed) == "".join(p.text for p in right if not p.changed)
+
+
+def test_a_very_long_text_is_shown_unmarked_at_once() -> None:
+    text = "word " * 20_000
+
+    assert overview.differences(text, "other") == ([Piece(text, False)], [Piece("other", False)])

@@ -1,0 +1,225 @@
+"""From a number to the rows behind it: filters, one row, labels, groups; on both databases where SQL does the work."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, insert
+
+from app.assessments.tables import AssessmentRow
+from app.datasets import store
+from app.datasets.store import Only
+from app.datasets.tables import DatasetRow, ExampleRow
+from app.db import make_engine, reading, writing
+from app.settings import Settings
+from app.users.tables import UserRow
+from tests.datasets.examples import pairs
+from tests.factories import Make
+
+Upload = Callable[..., DatasetRow]
+
+
+@pytest.fixture
+def client(people: Callable[[UserRow], TestClient], me: UserRow) -> TestClient:
+    return people(me)
+
+
+def text(client: TestClient, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return " ".join(answer.text.split())
+
+
+def labelled(number: int) -> bytes:
+    names = ["Refund", "refund", "lost card", "rate"]
+    rows = [{"prompt": f"question {n * 7919} of kind {n}", "completion": names[n % 4]} for n in range(number)]
+    return "\n".join(json.dumps(row) for row in rows).encode()
+
+
+def test_a_line_number_leads_to_its_row(client: TestClient, checked: Upload) -> None:
+    row = checked(pairs(30) + b"broken\n", pairs(8, 500))
+
+    jump = client.get(f"/datasets/{row.id}/rows?line=1,234")
+    in_test = client.get(f"/datasets/{row.id}/rows?line=3&file=test")
+
+    assert (jump.status_code, jump.headers["location"]) == (303, f"/datasets/{row.id}/rows/1234")
+    assert in_test.headers["location"] == f"/datasets/{row.id}/rows/3?file=test"
+    assert "to judge; never learned from" in text(client, f"/datasets/{row.id}/rows/3?file=test")
+    assert "The line is not JSON" in text(client, f"/datasets/{row.id}/rows/31")
+    assert client.get(f"/datasets/{row.id}/rows/1234").status_code == 404
+    assert "Next row" not in text(client, f"/datasets/{row.id}/rows/31")
+
+
+def test_two_alike_stand_beside_each_other_with_what_differs(client: TestClient, checked: Upload) -> None:
+    rows = pairs(29).splitlines()
+    asked = "Please say in a few words how the old stone bridge over the river below the castle was {} by hand."
+    built, made = (
+        json.dumps({"prompt": asked.format(word), "completion": "Stone by stone, over forty years."}).encode()
+        for word in ("built", "made")
+    )
+    row = checked(b"\n".join([*rows, built, made, rows[7]]))
+
+    page = text(client, f"/datasets/{row.id}/rows/32")
+
+    assert "Asks the same as line 8." in page
+    assert "1 other row" in page
+    assert f'href="/datasets/{row.id}/rows/8"' in page
+    assert "<del>" not in page
+    page = text(client, f"/datasets/{row.id}/rows/31")
+    assert "<del>made</del>" in page
+    assert "<ins>built</ins>" in page
+
+
+def test_labels_are_found_narrowed_and_ordered(client: TestClient, checked: Upload) -> None:
+    row = checked(labelled(203))
+
+    page = text(client, f"/datasets/{row.id}/labels")
+    found = text(client, f"/datasets/{row.id}/labels?q=CARD")
+    names = text(client, f"/datasets/{row.id}/labels?order=name")
+    rows = text(client, f"/datasets/{row.id}/rows?label=lost+card")
+
+    assert "also written refund" in page
+    assert ("1 label<" in found, "rate" in found.split("<table")[1]) == (True, False)
+    assert names.index(">lost card<") < names.index(">rate<") < names.index(">Refund<")
+    assert ("51 rows" in rows, "lost card" in rows) == (True, True)
+    assert "are not labels" in text(client, f"/datasets/{checked(pairs(40)).id}/labels")
+
+
+def test_a_remark_leads_to_the_rows_that_the_report_names(
+    client: TestClient, checked: Upload, engine: Engine, assessment: AssessmentRow
+) -> None:
+    row = checked(pairs(60))
+    with writing(engine) as session:
+        found = store.get(session, row.id)
+        remarks = [{"kind": "refusal", "rows": 500, "lines": [4, 9], "text": "The answer declines."}]
+        found.report = found.report | {"remarks": remarks}
+
+    report = text(client, f"/datasets/{row.id}")
+    rows = text(client, f"/datasets/{row.id}/rows?remark=refusal")
+
+    assert "Something is odd about 500 rows: the answer is a refusal." in report
+    assert f'href="/datasets/{row.id}/rows?remark=refusal">500</a>' in report
+    assert "2 rows: those of 500 that the report names" in rows
+    assert "Line 9" in rows
+    assert "0 rows" in text(client, f"/datasets/{row.id}/rows?remark=unheard+of")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?page=1000000",
+        "?status=%00",
+        "?label=" + "x" * 1000,
+        "?cluster=9007199254740992",
+        "?line=abc",
+        "?line=99999999999999999999",
+        "?split=no-such",
+        "?file=no-such",
+        "?remark=length-9999999",
+        "?label=%F0%9F%98%80&cluster=1&status=usable&split=train&file=upload&remark=error",
+    ],
+)
+def test_odd_filters_find_nothing_and_break_nothing(client: TestClient, checked: Upload, query: str) -> None:
+    row = checked(pairs(30))
+
+    assert client.get(f"/datasets/{row.id}/rows{query}").status_code in (200, 303, 422)
+    assert client.get(f"/datasets/{row.id}/labels?q=%00&order=x&page=9").status_code == 422
+    assert client.get(f"/datasets/{row.id}/clusters?size=2&least=99&page=999").status_code == 200
+
+
+@pytest.mark.parametrize("page", ["rows", "rows/1", "labels", "clusters"])
+def test_a_stranger_sees_none_of_it(web: TestClient, checked: Upload, page: str) -> None:
+    row = checked(pairs(30))
+
+    assert web.get(f"/datasets/{row.id}/{page}").status_code in (302, 303, 401)
+
+
+def test_pasted_rows_are_an_upload_like_any_other(
+    client: TestClient, assessment: AssessmentRow, engine: Engine
+) -> None:
+    address = f"/assessments/{assessment.id}/data"
+    both = client.post(address, files={"file": ("a.jsonl", b"{}"), "pasted": (None, "<b>mine</b>")})
+    far_too_much = client.post(address, files={"file": ("a.jsonl", b"{}"), "pasted": (None, "z" * 300_000)})
+    good = client.post(address, files={"file": ("", b""), "pasted": (None, pairs(3).decode())})
+
+    assert (both.status_code, far_too_much.status_code, good.status_code) == (422, 422, 303)
+    assert "&lt;b&gt;mine&lt;/b&gt;" in both.text
+    assert len(far_too_much.text) < 100_000
+    with reading(engine) as session:
+        row = store.newest(session, assessment.id)
+    assert row is not None
+    assert (row.version, row.filename, row.bytes) == (1, "pasted rows", len(pairs(3)))
+
+
+# ---------------------------------------------------------------- the queries, on both databases
+def filled(settings: Settings) -> tuple[Engine, int]:
+    """20 rows: two clusters, of 3 and of 2; two faults; two test rows of the own file."""
+    engine = make_engine(settings.url)
+    make = Make(engine, settings)
+    me = make.author()
+    dataset = make.dataset(make.assessment(me), me, train=0, dev=0, test=0)
+    values = [
+        {
+            "dataset_id": dataset.id,
+            "file": 1 if n >= 18 else 0,
+            "line": n + 1 if n < 18 else n - 17,
+            "status": "fault" if n in (4, 5) else "near_duplicate" if n in (7, 8, 11) else "usable",
+            "split": "" if n in (4, 5, 7, 8, 11) else "test" if n >= 18 else "dev" if n % 5 == 0 else "train",
+            "cluster": 6 if n in (6, 7, 8) else 10 if n in (10, 11) else None,
+            "messages": [{"role": "user", "content": f"question {n}"}],
+            "target": f"label {n % 3}",
+        }
+        for n in range(20)
+    ]
+    with writing(engine) as session:
+        session.execute(insert(ExampleRow), values)
+    return engine, dataset.id
+
+
+@pytest.mark.parametrize(
+    ("only", "lines"),
+    [
+        (Only(), [*range(1, 19), 1, 2]),
+        (Only(status="fault"), [5, 6]),
+        (Only(split="test"), [1, 2]),
+        (Only(split="train-dev", file="upload", label="label 0"), [1, 4, 7, 10, 13, 16]),
+        (Only(status="usable", file="test"), [1, 2]),
+        (Only(cluster=6), [7, 8, 9]),
+        (Only(lines=[3, 99, 1]), [1, 3]),
+        (Only(lines=[]), []),
+    ],
+)
+def test_rows_are_narrowed(either: Settings, only: Only, lines: list[int]) -> None:
+    engine, dataset_id = filled(either)
+    with reading(engine) as session:
+        found = store.page_of(session, dataset_id, only, skip=0, limit=50)
+        part = store.page_of(session, dataset_id, only, skip=1, limit=1)
+        number = store.number_of(session, dataset_id, only, most=50)
+        capped = store.number_of(session, dataset_id, only, most=2)
+    engine.dispose()
+
+    assert [row.line for row in found] == lines
+    assert [row.line for row in part] == lines[1:2]
+    assert (number, capped) == (len(lines), min(len(lines), 2))
+
+
+def test_groups_come_largest_first_with_their_first_rows(either: Settings) -> None:
+    engine, dataset_id = filled(either)
+    with reading(engine) as session:
+
+        def of(size: int | None = None, least: int = 2, skip: int = 0) -> list[tuple[int, int, list[int]]]:
+            found = store.groups(session, dataset_id, size=size, least=least, skip=skip, limit=9, shown=2)
+            return [(one.number, one.size, [row.line for row in one.rows]) for one in found]
+
+        assert of() == [(6, 3, [7, 8]), (10, 2, [11, 12])]
+        assert of(size=2) == [(10, 2, [11, 12])]
+        assert of(least=3) == [(6, 3, [7, 8])]
+        assert of(skip=1) == [(10, 2, [11, 12])]
+        row = store.at_line(session, dataset_id, 0, 8)
+        assert [one.line for one in store.alike(session, row, 9)] == [7, 9]
+        assert store.beside(session, row) == (7, 9)
+        assert store.beside(session, store.at_line(session, dataset_id, 1, 1)) == (None, 2)
+        assert store.by_status(session, dataset_id, ["fault", "empty"]) == {"fault": 2}
+        assert ("label 0", "dev", 2) in store.label_counts(session, dataset_id)
+    engine.dispose()
