@@ -82,6 +82,7 @@ def _data(
         current=current,
         report=report,
         seen=_seen(request, dataset, report) if dataset else None,
+        models=service.countable(db),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
         versions=store.versions(db, assessment_id),
@@ -411,7 +412,45 @@ def show_clusters(
         least=least,
         words=overview.DROPPED,
         number=number,
+        counts_now=_counts_now(db, dataset),
+        said={kept.cluster: kept for kept in service.said_of_clusters(db, dataset)},
+        waiting=service.waiting_clusters(db, dataset),
     )
+
+
+def _counts_now(db: Any, dataset: DatasetRow) -> bool:
+    """Whether this is the checked version that counts, on which people may still decide."""
+    current = store.current(db, dataset.assessment_id)
+    return dataset.state == "ready" and current is not None and current.id == dataset.id
+
+
+Cluster = Annotated[int, Path(ge=0, le=2**53)]
+
+
+@router.post("/datasets/{dataset_id}/clusters/{cluster}/keep", name="keep_cluster")
+def keep_cluster(request: Request, dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> Response:
+    service.keep_cluster(db, dataset_id, cluster, me)
+    return see(request, "dataset_clusters", dataset_id=dataset_id, notice="saved", anchor=f"group-{cluster}")
+
+
+@router.post("/datasets/{dataset_id}/clusters/{cluster}/join", name="join_cluster")
+def join_cluster(request: Request, dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> Response:
+    service.join_cluster(db, dataset_id, cluster, me)
+    return see(request, "dataset_clusters", dataset_id=dataset_id, notice="saved", anchor=f"group-{cluster}")
+
+
+@router.post("/datasets/{dataset_id}/recount", name="recount_dataset")
+def recount_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Response:
+    row = service.recount(db, dataset_id, me)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
+@router.post("/datasets/{dataset_id}/lengths", name="count_lengths")
+def count_lengths(
+    request: Request, dataset_id: Id, db: Db, me: Author, model_id: Annotated[int, Form(ge=1, le=2**53)]
+) -> Response:
+    job = service.count_with(db, dataset_id, model_id, me)
+    return see(request, "job", job_id=job.id, notice="started")
 
 
 Column = Annotated[str, Query(max_length=200)]
