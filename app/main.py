@@ -127,6 +127,7 @@ def create_app(settings: Settings) -> Web:
         record=audit.record,
         steps=dossier.steps,
         evidence=gate.evidence,
+        read_ahead=gate.read_ahead,
         effects=gate.effects,
         on_refusal=on_refusal,
     )

@@ -13,6 +13,7 @@ from app.blobs import Blob
 from app.datasets import deps, exporting, service, store
 from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
+from app.errors import NotFound
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
@@ -109,6 +110,25 @@ class Row(BaseModel):
 class Rows(BaseModel):
     data: list[Row]
     has_more: bool
+
+
+class Changed(BaseModel):
+    """A row that asks the same in both versions and is answered differently."""
+
+    line: int
+    of_line: int
+    target: str
+    of_target: str
+
+
+class Changes(BaseModel):
+    """The difference of the used rows to the version before. The lists hold the first of each kind; `counts` all."""
+
+    since: int
+    counts: dict[str, int]
+    added: list[int]
+    removed: list[int]
+    changed: list[Changed]
 
 
 class Plan(BaseModel):
@@ -294,3 +314,21 @@ def split_dataset(dataset_id: Id, plan: Plan, db: Db, me: Author) -> Dataset:
     row = service.split_by(db, dataset_id, me, plan.by)
     job = service.job_of(db, row)
     return Dataset.of(row, job_id=job.id if job else None)
+
+
+@router.get("/datasets/{dataset_id}/changes")
+def list_changes(dataset_id: Id, db: Db, me: Me) -> Changes:
+    """What changed since the version before: lines added (here) and removed (there), and answers that changed."""
+    found = service.changes(db, store.get(db, dataset_id))
+    if found is None:
+        raise NotFound("There is no earlier version to compare with.")
+    return Changes(
+        since=found.before.version,
+        counts=dict(found.counts),
+        added=[row.line for row in found.added],
+        removed=[row.line for row in found.removed],
+        changed=[
+            Changed(line=new.line, of_line=old.line, target=new.target, of_target=old.target)
+            for new, old in found.changed
+        ],
+    )

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from app.datasets import duplicates, learnability, personal_data, quality, splitting, store
+from app.datasets import duplicates, learnability, personal_data, quality, splitting, store, versions
 from app.datasets.formats import read_as
 from app.datasets.quality import Check, Status
 from app.datasets.reading import Upload, from_canonical
@@ -142,6 +142,7 @@ def _keep(claim: Claim, found: Check, folder: Path, progress: _Progress, seed: i
             progress.tick("Writing the rows", done, total)
     rows_blob = claim.blobs.put(_chunks(folder / "used"))
     split_blob = claim.blobs.put(_chunks(folder / "manifest"))
+    found.report["changes"] = _changes(claim, folder / "used", progress)
     split = found.report["split"]
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
@@ -151,6 +152,18 @@ def _keep(claim: Claim, found: Check, folder: Path, progress: _Progress, seed: i
         row.train_rows, row.dev_rows, row.test_rows = split["train"], split["dev"], split["test"]
         row.usable_rows = split["usable"]
         row.state = "ready" if found.report["can_be_used"] else "rejected"
+
+
+def _changes(claim: Claim, used: Path, progress: _Progress) -> dict[str, Any] | None:
+    """What changed since the last version that could be used; None where this is the first."""
+    with claim.read() as session:
+        earlier = store.before(session, store.get(session, claim.subject_id))
+        since, before = (earlier.version, earlier.rows_sha256) if earlier else (0, None)
+    if before is None:
+        return None
+    progress.tick("Comparing with the version before", 0, 0)
+    with claim.blobs.open(before) as old, used.open("rb") as new:
+        return versions.compare(old, new, since)
 
 
 def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:

@@ -17,6 +17,7 @@ split: {train, dev, test, usable, own_test, by, groups, group_overlap, times, co
 needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`.
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
 identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
+learnability, changes: added by the job; see `learnability.measure` and `versions.compare`.
 signals: what the examples say about the job; see `signals.measure`.
 can_be_used: whether each split has a row; an upload that can't is rejected and replaces nothing.
 """

@@ -207,6 +207,19 @@ def vouch_dataset(
     return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="split")
 
 
+@router.get("/datasets/{dataset_id}/changes", name="dataset_changes")
+def show_changes(request: Request, dataset_id: Id, db: Db, me: Me) -> Response:
+    dataset = store.get(db, dataset_id)
+    return page(
+        request,
+        "datasets/changes.html",
+        assessment=assessment_store.get(db, dataset.assessment_id),
+        step="data",
+        dataset=dataset,
+        changes=service.changes(db, dataset),
+    )
+
+
 @router.post("/datasets/{dataset_id}/split", name="split_dataset")
 def split_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[str, Form(max_length=20)]

@@ -1,6 +1,7 @@
 """What people do with data: upload it, freeze its split, vouch for it; and what the gates read of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from app.audit import service as audit
 from app.blobs import Blob
 from app.datasets import personal_data, splitting, store
 from app.datasets.formats import COLUMNS, GUESS, SHAPES, ReadAs, read_as
-from app.datasets.tables import DatasetRow
+from app.datasets.tables import DatasetRow, ExampleRow
 from app.datasets.uploads import display_name
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
@@ -309,6 +310,35 @@ def _once_more(
 def job_of(session: Session, row: DatasetRow) -> JobRow | None:
     """The last check of this version."""
     return job_store.latest(session, "check", row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The rows behind the difference to an earlier version. counts: all of them; the lists hold the first."""
+
+    before: DatasetRow
+    counts: Mapping[str, int]
+    added: Sequence[ExampleRow]
+    removed: Sequence[ExampleRow]
+    changed: Sequence[tuple[ExampleRow, ExampleRow]]
+
+
+def changes(session: Session, row: DatasetRow) -> Changes | None:
+    """What changed since the version before, None where there is none to compare with."""
+    found = row.report.get("changes")
+    before = store.version(session, row.assessment_id, found["since"]) if found else None
+    if not found or before is None:
+        return None
+    listed = found["rows"]
+    ids = {*listed["added"], *listed["removed"], *(one for pair in listed["changed"] for one in pair)}
+    rows = store.by_ids(session, ids)
+    return Changes(
+        before,
+        {name: found[name] for name in ("added", "removed", "changed", "moved", "same")},
+        [rows[one] for one in listed["added"] if one in rows],
+        [rows[one] for one in listed["removed"] if one in rows],
+        [(rows[new], rows[old]) for new, old in listed["changed"] if new in rows and old in rows],
+    )
 
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:

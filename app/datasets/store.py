@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, defer
 
 from app.datasets.formats import Message
 from app.datasets.tables import DatasetRow, ExampleRow
+from app.db import know, once
 from app.errors import NotFound
 
 
@@ -34,12 +35,26 @@ def current(session: Session, assessment_id: int) -> DatasetRow | None:
 
     A rejected upload replaces nothing; it is current only while nothing else was ever uploaded.
     """
-    return session.scalar(
-        select(DatasetRow)
-        .where(DatasetRow.assessment_id == assessment_id)
-        .order_by(DatasetRow.state == "rejected", DatasetRow.version.desc())
-        .limit(1)
+    return once(
+        session,
+        ("dataset", assessment_id),
+        lambda: session.scalar(
+            select(DatasetRow)
+            .where(DatasetRow.assessment_id == assessment_id)
+            .order_by(DatasetRow.state == "rejected", DatasetRow.version.desc())
+            .limit(1)
+        ),
     )
+
+
+def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
+    """Find the current version of many assessments in one query, for a page that will ask for each (`db.know`)."""
+    order = (DatasetRow.state == "rejected", DatasetRow.version.desc())
+    place = func.row_number().over(partition_by=DatasetRow.assessment_id, order_by=order).label("place")
+    ranked = select(DatasetRow.id, place).where(DatasetRow.assessment_id.in_(assessment_ids)).subquery()
+    rows = session.scalars(select(DatasetRow).join(ranked, ranked.c.id == DatasetRow.id).where(ranked.c.place == 1))
+    found = {row.assessment_id: row for row in rows}
+    know(session, {("dataset", one): found.get(one) for one in assessment_ids})
 
 
 def newest(session: Session, assessment_id: int) -> DatasetRow | None:
@@ -89,6 +104,19 @@ def example(session: Session, dataset_id: int, example_id: int) -> ExampleRow:
     if row is None or row.dataset_id != dataset_id:
         raise NotFound("There is no such row.")
     return row
+
+
+def by_ids(session: Session, ids: Iterable[int]) -> dict[int, ExampleRow]:
+    """Rows of any version by their ids."""
+    found = session.scalars(select(ExampleRow).where(ExampleRow.id.in_(list(ids))))
+    return {row.id: row for row in found}
+
+
+def version(session: Session, assessment_id: int, number: int) -> DatasetRow | None:
+    """One upload of an assessment by its number."""
+    return session.scalar(
+        select(DatasetRow).where(DatasetRow.assessment_id == assessment_id, DatasetRow.version == number)
+    )
 
 
 @dataclass(frozen=True, slots=True)
