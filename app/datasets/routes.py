@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
@@ -81,7 +82,7 @@ def _data(
         dataset=dataset,
         current=current,
         report=report,
-        seen=_seen(request, dataset, report) if dataset else None,
+        seen=_seen(request, dataset, report, policy) if dataset else None,
         models=service.countable(db),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
@@ -100,7 +101,7 @@ def _data(
     )
 
 
-def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> dict[str, Any]:
+def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy: Policy) -> dict[str, Any]:
     """Figures, charts and things to do, each with the address of the rows that it counts."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
     return {
@@ -111,9 +112,9 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> dict
             rows,
             decided=dataset.decisions,
             usable=dataset.usable_rows,
-            needed=POLICY.count("usable_examples"),
+            needed=policy.count("usable_examples"),
             test=dataset.test_rows,
-            needed_test=POLICY.count("test_rows"),
+            needed_test=policy.count("test_rows"),
         ),
         "waterfall": overview.waterfall(report, rows),
         "lengths": overview.lengths(report, rows),
