@@ -6,16 +6,18 @@ IMMEDIATE for a transaction that may write (it waits for the lock instead of fai
 `query_only` for one that only reads. On PostgreSQL the same two are a read-write and a READ ONLY transaction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+T = TypeVar("T")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -95,6 +97,24 @@ def writing(engine: Engine) -> Iterator[Session]:
     """A transaction that may write; commits at the end, rolls back on any error."""
     with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T:
+    """Work something out once in a reading transaction, where nothing changes; every time in one that may write."""
+    kept: dict[tuple[str, int], Any] | None = session.info.get("worked_out")
+    if kept is None:
+        return work_out()
+    if key not in kept:
+        kept[key] = work_out()
+    found: T = kept[key]
+    return found
+
+
+def know(session: Session, found: Mapping[tuple[str, int], object]) -> None:
+    """Say beforehand what `once` would work out, in a reading transaction: a list asks for all of it in one query."""
+    kept: dict[tuple[str, int], Any] | None = session.info.get("worked_out")
+    if kept is not None:
+        kept.update(found)
 
 
 @contextmanager

@@ -25,6 +25,8 @@ from app.datasets import routes as datasets_routes
 from app.db import make_engine, reading, utcnow, writing
 from app.demo import api as demo_api
 from app.demo import routes as demo_routes
+from app.documents import api as documents_api
+from app.documents import routes as documents_routes
 from app.dossier import routes as dossier_routes
 from app.dossier import service as dossier
 from app.economics import api as economics_api
@@ -70,6 +72,8 @@ ROUTERS = (
     assessments_api.router,
     datasets_routes.router,
     datasets_api.router,
+    documents_routes.router,
+    documents_api.router,
     inference_routes.router,
     inference_api.router,
     baselines_routes.router,
@@ -123,6 +127,7 @@ def create_app(settings: Settings) -> Web:
         record=audit.record,
         steps=dossier.steps,
         evidence=gate.evidence,
+        read_ahead=gate.read_ahead,
         effects=gate.effects,
         on_refusal=on_refusal,
     )

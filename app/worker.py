@@ -35,6 +35,7 @@ VERSION = "0.1"
 BODIES = {
     "check": "app.datasets.job:check",
     "lengths": "app.datasets.job:count_lengths",
+    "read": "app.documents.job:read",
     "convert": "app.inference.job:convert",
     "measure": "app.baselines.job:measure",
     "preflight": "app.training.job:preflight",

@@ -187,6 +187,7 @@ class Measured:
     winning_prompt_tokens: int | None = None
     cost_case: str | None = None
     identifiers_decided: bool | None = None
+    cost_basis: str | None = None
     corpus_tokens: int | None = None
     arms: dict[str, ArmResult] | None = None
     signals: Signals | None = None
@@ -367,6 +368,8 @@ def _measured(reader: "_Reader", given: Mapping[str, Any]) -> Measured:
                 values[key] = reader.flag(value, at)
             case "cost_case":
                 values[key] = reader.choice(value, at, COST_CASES)
+            case "cost_basis":
+                values[key] = reader.text(value, at)
             case _:
                 values[key] = _PARTS[key](reader, value, at) if key in _PARTS else reader.count(value, at)
     return Measured(**values)

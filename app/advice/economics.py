@@ -180,7 +180,7 @@ class Comparison:
 
     break_even: calls a month; None: never at these prices. low, high: the same if everything on the trained side were
     cheaper or dearer by the doubt; high None: then never. saved: money a month at `calls`, below 0 where it costs more.
-    once: money to make it. months: until that is paid back; None: never.
+    once: money to make it. months: until that is paid back; None: never. limit: months until it has to be.
     """
 
     calls: float | None
@@ -190,16 +190,25 @@ class Comparison:
     saved: float | None
     once: float
     months: float | None
+    limit: float = PAYBACK_MONTHS
 
     @property
     def pays(self) -> bool | None:
         """Gate G12: a monthly saving that pays the making back in time. None while no volume is known."""
         if self.saved is None:
             return None
-        return self.saved > 0 and self.months is not None and self.months <= PAYBACK_MONTHS
+        return self.saved > 0 and self.months is not None and self.months <= self.limit
 
 
-def compare(now: Way, trained: Way, *, once: float, calls: float | None, doubt: float = DOUBT) -> Comparison:
+def compare(
+    now: Way,
+    trained: Way,
+    *,
+    once: float,
+    calls: float | None,
+    doubt: float = DOUBT,
+    limit: float = PAYBACK_MONTHS,
+) -> Comparison:
     saved = None if calls is None else now.month(calls) - trained.month(calls)
     return Comparison(
         calls=calls,
@@ -209,6 +218,7 @@ def compare(now: Way, trained: Way, *, once: float, calls: float | None, doubt: 
         saved=saved,
         once=once,
         months=None if saved is None else payback(once, saved),
+        limit=limit,
     )
 
 

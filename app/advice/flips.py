@@ -28,6 +28,7 @@ from app.advice.scoring import context_window, corpus
 MOST = 10
 EACH_END = 4  # flips that lead to the same end; more of them say nothing new
 DEFAULT_TARGET = 0.9
+FAR, CLOSE_LOOKS = 200, 50  # an axis shorter than that, on which things come and go, is looked at in even steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ Judge = Callable[[Case], Outcome]
 
 def flips(case: Case, now: Outcome, judge: Judge, policy: Policy) -> list[Flip]:
     """At most `MOST`: every end that was found, then the cheapest; in the order of what they take."""
+    return _chosen(every(case, now, judge, policy))
+
+
+def every(case: Case, now: Outcome, judge: Judge, policy: Policy) -> list[Flip]:
+    """All that were found."""
     need = needs(case, policy)
     found = [_flip(change, case, now, then) for change, then in _singles(case, need, now, judge, policy)]
     ready = [flip for flip in found if flip.training == "ready"]
@@ -62,7 +68,7 @@ def flips(case: Case, now: Outcome, judge: Judge, policy: Policy) -> list[Flip]:
         found += [_flip(way, case, now, judge(changed(case, way)))] if way else []
     reached = {flip.approach for flip in found}
     found += [_flip(change, case, now, then) for change, then in _pairs(case, now, reached, judge, policy)]
-    return _chosen(found)
+    return found
 
 
 def _chosen(found: Iterable[Flip]) -> list[Flip]:
@@ -137,7 +143,9 @@ def _along(axis: Axis, case: Case, now: Outcome, judge: Judge) -> Iterator[tuple
     before = now if axis.first else at(0)
     if axis.straight and at(axis.last) == before:
         return
-    seen, place, step = {now, before}, 0, 1
+    seen, place = {now, before}, 0
+    stride = max(1, axis.last // CLOSE_LOOKS) if not axis.straight and axis.last < FAR else 0
+    step = 1
     while place < axis.last:
         step = min(step, axis.last)
         then = at(step)
@@ -151,7 +159,7 @@ def _along(axis: Axis, case: Case, now: Outcome, judge: Judge) -> Iterator[tuple
                     low = middle
             yield axis.at(high), then
             seen.add(then)
-        place, step = step, step * 2
+        place, step = step, step + stride if stride else step * 2
 
 
 # ------------------------------------------------------------------ ways to ready
@@ -216,6 +224,8 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     change["teacher"] = _met(policy, target)
     if answers.training_rights != "yes":
         change["training_rights"] = "yes"
+    if measured.identifiers_decided is False:
+        change["identifiers_decided"] = True
     if not answers.owner:
         change["owner"] = moves.SOMEBODY
     if measured.arms and (arms := _arms_right(case, target, policy)):

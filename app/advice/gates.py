@@ -39,7 +39,7 @@ from app.advice.policy import Policy
 from app.advice.scoring import corpus, examples
 
 State = Literal["pass", "fail", "unknown", "not_applicable"]
-How = Literal["measured", "declared"]
+How = Literal["measured", "declared", "estimated"]
 
 ORDER = ("G7", "G5", "G6", "G3", "G2", "G9", "G8", "G4", "G1", "G10", "G11", "G12")
 """Cheapest for the user first: the order in which messages are shown."""
@@ -626,22 +626,24 @@ def _owned(case: Case, needs: Needs, policy: Policy) -> _Finding:
 
 
 def _worth_it(case: Case, needs: Needs, policy: Policy) -> _Finding:
-    cost = case.measured.cost_case
+    """A sum of money is an estimate, however well its tokens were measured: prices and hours in it are declared."""
+    cost, basis = case.measured.cost_case, case.measured.cost_basis
+    rests_on = f" {basis}" if basis else ""
     if cost == "pass" and needs.efficiency:
-        return _Finding("pass", "measured", "The computed saving is larger than what the model costs.")
+        return _Finding("pass", "estimated", f"The computed saving is larger than what the model costs.{rests_on}")
     if not needs.efficiency_path:
         shown = {"pass": "It would pay", "fail": "It would not pay"}.get(cost or "", "Cost is not the main goal")
         return _Finding(
             "not_applicable",
-            "measured" if cost else "declared",
+            "estimated" if cost else "declared",
             f"{shown}; this binds only when cost is the main goal.",
             policy.say("G12", "not_the_goal"),
         )
     if cost == "fail":
         return _Finding(
             "fail",
-            "measured",
-            "The computed saving is smaller than what the model costs.",
+            "estimated",
+            f"The computed saving is smaller than what the model costs.{rests_on}",
             policy.say("G12", "fail"),
         )
     return _Finding(

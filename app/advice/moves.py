@@ -164,7 +164,7 @@ def _numbers(case: Case) -> Iterator[Axis]:
     yield from _count("calls_per_month", answers.calls_per_month, MANY_CALLS)
     tokens, _ = corpus(case)
     if tokens is not None:
-        yield from _count("corpus_tokens", tokens, MUCH_TEXT, straight=False)  # what fits is neither none nor much
+        yield from _texts(tokens)
     yield from _count("usable_examples", measured.usable_examples, MOST_ROWS)
     yield from _count("test_rows", measured.test_rows, MOST_ROWS)
     yield from _share("target", answers.target, 0.01, straight=False)
@@ -175,14 +175,22 @@ def _numbers(case: Case) -> Iterator[Axis]:
         yield _single({"test_overlap_rows": 0})
 
 
-def _count(key: str, now: int | None, most: int, *, straight: bool = True) -> Iterator[Axis]:
+def _texts(now: int) -> Iterator[Axis]:
+    """More and less reference text. Less ends at one token, since none at all is another answer than a little."""
+    yield Axis(max(0, MUCH_TEXT - now), lambda step: {"corpus_tokens": now + step}, straight=False)
+    yield Axis(now - 1, lambda step: {"corpus_tokens": now - step})
+    if now:
+        yield _single({"corpus_tokens": 0})
+
+
+def _count(key: str, now: int | None, most: int) -> Iterator[Axis]:
     """Up and down from what is there; from both ends where nothing is known."""
     if now is None:
-        yield Axis(most, lambda step: {key: step}, 0, straight)
-        yield Axis(most, lambda step: {key: most - step}, 0, straight)
+        yield Axis(most, lambda step: {key: step}, 0)
+        yield Axis(most, lambda step: {key: most - step}, 0)
         return
-    yield Axis(max(0, most - now), lambda step: {key: now + step}, 1, straight)
-    yield Axis(now, lambda step: {key: now - step}, 1, straight)
+    yield Axis(max(0, most - now), lambda step: {key: now + step})
+    yield Axis(now, lambda step: {key: now - step})
 
 
 def _share(key: str, now: float | None, grain: float, least: float = 0.0, *, straight: bool = True) -> Iterator[Axis]:
@@ -209,6 +217,8 @@ def _switches(case: Case) -> Iterator[Axis]:
         now = getattr(measured, key)
         for value in (True, False) if now is None else (not now,):
             yield _single({key: value})
+    if measured.identifiers_decided is False:
+        yield _single({"identifiers_decided": True})
     for cost in COST_CASES:
         if cost != measured.cost_case:
             yield _single({"cost_case": cost})
@@ -609,6 +619,9 @@ _TOLD: dict[str, Callable[[Any, Case], Told]] = {
     "rows_carry_context": _told_switch(
         {True: "every training row carried the looked-up text", False: "training rows lacked the looked-up text"},
         "days",
+    ),
+    "identifiers_decided": _told_switch(
+        {True: "somebody decided about the personal data that was found", False: "personal data was found"}, "minutes"
     ),
     "cost_case": _told_cost,
     "teacher": _told_teacher,

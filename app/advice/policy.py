@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -38,8 +38,8 @@ APPROACHES = ("prompt", "rag", "fine_tune")
 # The rows of factors whose answers are computed from a number or a measurement, so that no question lists them.
 COMPUTED = {
     "F05": ("none", "fits", "large", "huge"),
-    "F07": ("under 50", "50-299", "300-999", "1000-4999", "5000 and more"),
-    "F11": ("under 10k", "10k-100k", "100k-1M", "over 1M"),
+    "F07": ("few", "some", "pilot", "enough", "plenty"),
+    "F11": ("few", "some", "many", "huge"),
     "F13": ("facts", "behaviour", "instructions", "reference"),
     "F14": ("set", "metric only"),
     "F17": ("pass", "fail", "not_goal"),
@@ -173,7 +173,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """The points of one answer to one factor. Where several answers hold (F01), their points add up."""
+    """The points of one answer to one factor. Where several answers hold (F01), their points add up.
+
+    label: the answer in words. wording: the same with thresholds in braces, for answers that are bands of a number.
+    """
 
     factor: str
     answer: str
@@ -182,6 +185,7 @@ class Weight:
     source: str
     sources: tuple[Source, ...] = ()
     label: str = ""
+    wording: str = ""
 
     @property
     def bounds(self) -> tuple[tuple[int, int], ...]:
@@ -286,7 +290,7 @@ class Policy:
             {
                 "version": self.version,
                 "weights": [
-                    [one.factor, one.answer, list(one.points), one.label, one.because, _keys(one.sources)]
+                    [one.factor, one.answer, list(one.points), one.wording, one.because, _keys(one.sources)]
                     for one in self.weights
                 ],
                 "thresholds": [
@@ -366,15 +370,12 @@ class Policy:
         Bounds may have moved since, and what was allowed then holds; a name that is no longer there is left out.
         """
         limits, points = numbers.get("thresholds", {}), numbers.get("weights", {})
-        return replace(
-            self,
-            version=version,
-            thresholds=tuple(replace(one, value=one.tidy(limits.get(one.name, one.value))) for one in self.thresholds),
-            weights=tuple(
-                replace(one, points=Points(*points[name])) if (name := f"{one.factor}.{one.answer}") in points else one
-                for one in self.weights
-            ),
+        thresholds = tuple(replace(one, value=one.tidy(limits.get(one.name, one.value))) for one in self.thresholds)
+        weights = (
+            replace(one, points=Points(*points[name])) if (name := f"{one.factor}.{one.answer}") in points else one
+            for one in self.weights
         )
+        return replace(self, version=version, thresholds=thresholds, weights=_labelled(weights, thresholds))
 
     def faults_of(self, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """What is wrong with other numbers for this policy: the name (`kappa`, `F01.facts`) and a sentence."""
@@ -473,6 +474,10 @@ def _contradictions(limits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "kappa", "Agreement that counts as high can't be lower than the least asked for."
     if limits["context_window"] > limits["corpus_large"]:
         yield "corpus_large", "'A few million' tokens can't end below what a model reads at once."
+    if not limits["examples_few"] < limits["examples_pilot"] < limits["usable_examples"] < limits["examples_plenty"]:
+        yield "examples_pilot", "Few, a pilot's worth, enough and plenty of examples have to come in this order."
+    if not limits["calls_few"] < limits["calls_many"] < limits["calls_huge"]:
+        yield "calls_many", "Few, many and very many calls a month have to come in this order."
 
 
 # ------------------------------------------------------------------ the file
@@ -542,7 +547,7 @@ def load(text: str) -> Policy:
     gates = _named(reader, root, "gates", _gate)
     verdict = _named(reader, root, "verdict", _ordered)
     factors = _named(reader, root, "factors", _factor)
-    weights = tuple(_weights(reader, root.get("factors", {})))
+    weights = _labelled(_weights(reader, root.get("factors", {})), tuple(thresholds.values()))
     version = reader.text(root, "version", "The policy")
     made = Policy(version, weights, tuple(thresholds.values()), gates, verdict, factors, reader.sources)
     if not reader.faults:
@@ -662,6 +667,16 @@ def _weight(reader: _Reader, factor: str, answer: str, given: object) -> Weight:
         "; ".join(source.text for source in sources),
         sources,
         label,
+        label,
+    )
+
+
+def _labelled(weights: Iterable[Weight], thresholds: Sequence[Threshold]) -> tuple[Weight, ...]:
+    """The weights with the thresholds filled into the names of bands."""
+    texts = _Kept({threshold.name: threshold.text for threshold in thresholds})
+    return tuple(
+        replace(weight, label=weight.wording.format_map(texts)) if "{" in weight.wording else weight
+        for weight in weights
     )
 
 
@@ -689,7 +704,11 @@ def _incomplete(policy: Policy) -> Iterator[str]:
     for factor, answer in sorted(rows - _answerable()):
         if factor in _asked() and answer != UNKNOWN:
             yield f'{factor} has a row for "{answer}", which nobody can answer.'
-    yield from (f"{one.factor} {one.answer} has no label." for one in policy.weights if not one.label)
+    for one in policy.weights:
+        if not one.label:
+            yield f"{one.factor} {one.answer} has no label."
+        elif "{" in one.label:
+            yield f"{one.factor} {one.answer} has a label with a name in braces that is no threshold."
     if tuple(policy.verdict) != RULES:
         yield f"The verdict has the rules {', '.join(RULES)}, in this order, and no others."
     yield from _misspoken(policy)

@@ -1,7 +1,7 @@
 """Points: every factor turned into an answer of the policy's table, and the table added up.
 
-Measured values stand in for declared ones wherever both exist. Bands, read precisely: 10,000 calls is "10k-100k",
-100,000 and 1,000,000 are "100k-1M"; a corpus that fits the context window exactly still fits.
+Measured values stand in for declared ones wherever both exist. Bands begin at their threshold: 10,000 calls are some,
+100,000 are many, and 1,000,000 still are, only more are huge; a corpus that fits the context window exactly still fits.
 
 Two factors have more than one source:
 
@@ -20,6 +20,9 @@ from app.advice.policy import Points, Policy
 
 FACTORS = tuple(f"F{number:02}" for number in range(1, 25))
 MEASURED_ONLY = ("F13", "F17", "F21")
+EXAMPLE_BANDS = (
+    ("examples_few", "few"), ("examples_pilot", "some"), ("usable_examples", "pilot"), ("examples_plenty", "enough"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,11 @@ def readings(case: Case, needs: Needs, policy: Policy) -> Iterator[Reading]:
     yield _declared("F04", answers.access_rights)
     yield _corpus(case, policy)
     yield _declared("F06", answers.rarity)
-    yield _examples(case)
+    yield _examples(case, policy)
     yield _agreement(case, policy)
     yield _declared("F09", answers.coverage)
     yield _declared("F10", answers.recurrence)
-    yield _volume(case)
+    yield _volume(case, policy)
     yield _prompting(case, needs, policy)
     yield Reading("F13", needs.cause or UNKNOWN, needs.cause or UNKNOWN, measured=needs.cause is not None)
     yield _metric(case)
@@ -129,12 +132,11 @@ def examples(case: Case) -> tuple[int | None, bool]:
     return case.answers.examples_declared, False
 
 
-def _examples(case: Case) -> Reading:
+def _examples(case: Case, policy: Policy) -> Reading:
     count, measured = examples(case)
     if count is None:
         return _declared("F07", None)
-    bands = ((50, "under 50"), (300, "50-299"), (1000, "300-999"), (5000, "1000-4999"))
-    row = next((name for below, name in bands if count < below), "5000 and more")
+    row = next((name for below, name in EXAMPLE_BANDS if count < policy.limit(below)), "plenty")
     return Reading("F07", row, str(count), measured)
 
 
@@ -155,18 +157,18 @@ def _agreement(case: Case, policy: Policy) -> Reading:
     return Reading("F08", row or UNKNOWN, row or UNKNOWN, measured)
 
 
-def _volume(case: Case) -> Reading:
+def _volume(case: Case, policy: Policy) -> Reading:
     calls = case.answers.calls_per_month
     if calls is None:
         return _declared("F11", None)
-    if calls < 10_000:
-        row = "under 10k"
-    elif calls < 100_000:
-        row = "10k-100k"
-    elif calls <= 1_000_000:
-        row = "100k-1M"
+    if calls < policy.limit("calls_few"):
+        row = "few"
+    elif calls < policy.limit("calls_many"):
+        row = "some"
+    elif calls <= policy.limit("calls_huge"):
+        row = "many"
     else:
-        row = "over 1M"
+        row = "huge"
     return Reading("F11", row, str(calls))
 
 

@@ -67,6 +67,7 @@ def show_home(
     wanted = Wanted(q, me.id if state == "mine" else None, archived=state == "archived")
     judged = state in ("ready", "not_yet")
     rows, total = store.page(db, wanted, 1 if judged else page_number, LOOKED_AT if judged else PAGE)
+    app.read_ahead(db, rows)
     lines = [_line(app, db, row) for row in rows]
     if judged:
         lines = [
@@ -306,7 +307,7 @@ def _informed(measured: Mapping[str, Any]) -> dict[str, str]:
         said["winning_prompt_tokens"] = f"{measured['winning_prompt_tokens']:,} tokens"
     cost = {"pass": "It pays", "fail": "It does not pay"}.get(str(measured.get("cost_case")))
     if cost:
-        said["cost_case"] = cost
+        said["cost_case"] = f"{cost}. {measured.get('cost_basis', '')}".strip()
     baseline = measured.get("baseline") or {}
     if baseline.get("total"):
         said["prompting_tried"] = f"{baseline['passed']:,} of {baseline['total']:,} test rows"

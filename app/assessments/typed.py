@@ -7,8 +7,10 @@ as the case file has them, so `answers` there and here are the same thing:
 - a percentage is kept as a share, a count as a whole number, choices by their code.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 from app.advice.case import GOALS, UNKNOWN, NotACase, parse
@@ -147,14 +149,23 @@ def fault(question: Question, answers: Mapping[str, Any]) -> str:
     if question.key not in answers:
         return ""
     answer = answers[question.key]
-    try:
-        parse({"answers": {question.key: answer}})
-    except NotACase:
+    if not _reads(question.key, json.dumps(answer)):
         return _SAYS[question.kind]
     goals = answers.get("goals")
     if question.key == "main_goal" and isinstance(goals, list) and answer in GOALS and answer not in goals:
         return "Pick one of those you ticked above."
     return ""
+
+
+@lru_cache(maxsize=4096)
+def _reads(key: str, written: str) -> bool:
+    """Whether the case file takes this answer, given as JSON. Lists of assessments ask for the same few again and
+    again, so it is kept; what is kept is short, since nothing longer than `LONGEST_TYPED` is stored."""
+    try:
+        parse({"answers": {key: json.loads(written)}})
+    except NotACase:
+        return False
+    return True
 
 
 _SAYS = {

@@ -472,12 +472,11 @@ def winning_instructions(baseline: BaselineRow) -> str:
 def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     """How many failed rows people put down to which cause; a row counts once, by the word about the best arm first."""
     best = store.leading(baseline)
-    asked = [arm for arm in baseline.arms if arm.family not in ("trivial", "adapter")]
+    asked = {arm.id for arm in baseline.arms if arm.family not in ("trivial", "adapter")}
     word: dict[int, str] = {}
-    for answer in sorted(
-        store.tagged(session, [arm.id for arm in asked]), key=lambda a: bool(best and a.arm_id == best.id)
-    ):
-        word[answer.example_id] = str(answer.cause)
+    for tag in sorted(store.tagged(session, baseline.id), key=lambda tag: bool(best and tag.arm_id == best.id)):
+        if tag.arm_id in asked:
+            word[tag.example_id] = tag.cause
     return {cause: sum(said == cause for said in word.values()) for cause in causes.CAUSES}
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 from app.baselines import arms
 from app.baselines.arms import Arm, Tally
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.db import know, once
 from app.errors import NotFound
 
 
@@ -27,13 +29,33 @@ def get(session: Session, baseline_id: int) -> BaselineRow:
 
 def current(session: Session, assessment_id: int) -> BaselineRow | None:
     """The newest measurement of an assessment that was not put aside, with its arms."""
-    return session.scalar(
-        select(BaselineRow)
-        .where(BaselineRow.assessment_id == assessment_id, BaselineRow.archived_at.is_(None))
-        .order_by(BaselineRow.id.desc())
-        .limit(1)
-        .options(selectinload(BaselineRow.arms))
+    return once(
+        session,
+        ("baseline", assessment_id),
+        lambda: session.scalar(
+            select(BaselineRow)
+            .where(BaselineRow.assessment_id == assessment_id, BaselineRow.archived_at.is_(None))
+            .order_by(BaselineRow.id.desc())
+            .limit(1)
+            .options(selectinload(BaselineRow.arms))
+        ),
     )
+
+
+def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
+    """Find the current measurement of many assessments at once, for a page that will ask for each (`db.know`)."""
+    newest = (
+        select(func.max(BaselineRow.id))
+        .where(BaselineRow.assessment_id.in_(assessment_ids), BaselineRow.archived_at.is_(None))
+        .group_by(BaselineRow.assessment_id)
+    )
+    rows = session.scalars(
+        select(BaselineRow).where(BaselineRow.id.in_(newest)).options(selectinload(BaselineRow.arms))
+    )
+    found = {row.assessment_id: row for row in rows}
+    know(session, {("baseline", one): found.get(one) for one in assessment_ids})
+    tags = _tagged(session, [row.id for row in found.values()])
+    know(session, {("tagged", row.id): tags.get(row.id, []) for row in found.values()})
 
 
 def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]:
@@ -160,13 +182,31 @@ def forget_errors(session: Session, arm_ids: Iterable[int]) -> int:
     return cast("CursorResult[Any]", gone).rowcount
 
 
-def tagged(session: Session, arm_ids: Iterable[int]) -> Sequence[AnswerRow]:
-    """Answers that a person gave a cause, latest last."""
-    return session.scalars(
-        select(AnswerRow)
-        .where(AnswerRow.arm_id.in_(list(arm_ids)), AnswerRow.cause.is_not(None))
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A cause that a person gave a failed answer."""
+
+    arm_id: int
+    example_id: int
+    cause: str
+
+
+def tagged(session: Session, baseline_id: int) -> Sequence[Tag]:
+    """Every cause that people gave in a measurement, latest answer last."""
+    return once(session, ("tagged", baseline_id), lambda: _tagged(session, [baseline_id]).get(baseline_id, []))
+
+
+def _tagged(session: Session, baseline_ids: Iterable[int]) -> dict[int, list[Tag]]:
+    rows = session.execute(
+        select(ArmRow.baseline_id, AnswerRow.arm_id, AnswerRow.example_id, AnswerRow.cause)
+        .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
+        .where(ArmRow.baseline_id.in_(list(baseline_ids)), AnswerRow.cause.is_not(None))
         .order_by(AnswerRow.id)
-    ).all()
+    )
+    found: dict[int, list[Tag]] = {}
+    for baseline_id, arm_id, example_id, cause in rows:
+        found.setdefault(baseline_id, []).append(Tag(arm_id, example_id, str(cause)))
+    return found
 
 
 def answers_sha256(session: Session, baseline_id: int) -> str:

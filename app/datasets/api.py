@@ -23,6 +23,7 @@ from app.web.problems import REFUSALS
 router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
 
 Id = Annotated[int, Path(ge=1, le=2**53)]
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none, not even to look for it
 Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
 BODY = {
     "requestBody": {
@@ -88,7 +89,10 @@ class Datasets(BaseModel):
 
 
 class Row(BaseModel):
-    """One line of the upload. `status` says why it is not used; `file` is 1 for the team's own test file."""
+    """One line of the upload. `status` says why it is not used; `file` is 1 for the team's own test file.
+
+    cluster: number of its group of like rows, where it has one.
+    """
 
     id: int
     file: int
@@ -221,14 +225,18 @@ def list_rows(
     dataset_id: Id,
     db: Db,
     me: Me,
-    status: Annotated[str, Query(max_length=20)] = "",
-    split: Annotated[str, Query(max_length=8)] = "",
+    status: Annotated[str, Query(max_length=20, pattern=NO_NUL)] = "",
+    split: Annotated[str, Query(max_length=12, pattern=NO_NUL, description="train, dev, test, or train-dev")] = "",
+    file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",
+    label: Annotated[str | None, Query(max_length=1000, pattern=NO_NUL, description="the answer, exactly")] = None,
+    cluster: Annotated[int | None, Query(ge=0, lt=2**31, description="one group of like rows")] = None,
     after: Annotated[int, Query(ge=0, le=2**53, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
-    """Rows in the order of the upload, narrowed by status and split."""
+    """Rows in the order of the upload, narrowed by whatever is given."""
     store.get(db, dataset_id)
-    found = store.listed(db, dataset_id, status=status, split=split, after=after, limit=limit + 1)
+    only = store.Only(status, split, file, label, cluster)
+    found = store.listed(db, dataset_id, only, after=after, limit=limit + 1)
     return Rows(
         data=[
             Row(

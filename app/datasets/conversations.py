@@ -284,6 +284,8 @@ def _json(value: object) -> str:
 
 def order_remark(messages: Sequence[Message]) -> str:
     """A sentence when the turns come in an order that some chat templates refuse, else empty."""
+    if len(messages) == 1 and messages[0].role == "user":
+        return ""  # nearly every row
     spoken = [turn.role for turn in messages if turn.role in ("user", "assistant")] + ["assistant"]
     if spoken[0] == "assistant":
         return "The assistant speaks first; some models' chat templates refuse that."

@@ -93,7 +93,7 @@ def export(app: AppContext, dataset_id: int, rows_sha256: str | None, form: expo
         with app.blobs.open(rows_sha256) as rows:
             yield from exporting.lines(form, rows, part)
 
-    return _attachment(lines(), name)
+    return attachment(lines(), name)
 
 
 def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:
@@ -104,10 +104,11 @@ def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:
             while chunk := file.read(CHUNK):
                 yield chunk
 
-    return _attachment(chunks(), name)
+    return attachment(chunks(), name)
 
 
-def _attachment(chunks: Iterator[bytes], name: str) -> StreamingResponse:
+def attachment(chunks: Iterator[bytes], name: str) -> StreamingResponse:
+    """Bytes to be saved, never shown on our pages' address."""
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Security-Policy": "sandbox; default-src 'none'",

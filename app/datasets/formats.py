@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.datasets import conversations
+from app.datasets import cases, conversations
 from app.datasets.conversations import Turn
 from app.datasets.records import Fault, Level, Message, Part, Record, Unfit, kind_of, storable
 
@@ -40,7 +40,7 @@ ALPACA = Shape(
 SHAREGPT = Shape(
     "sharegpt", "Conversations", "The last answer of gpt is the answer wanted; everything before it is asked."
 )
-COLUMNS = Shape("columns", "Columns of your choice", "The columns were chosen by a person.")
+COLUMNS = Shape("columns", "Columns of your choice", "One column is asked, another is the answer wanted.")
 PAIRS = {
     ("question", "answer"): Shape(
         "question_answer", "Question and answer", "The question is asked, the answer is wanted."
@@ -55,9 +55,24 @@ PAIRS = {
     ),
     ("text", "label"): Shape("text_label", "Text and label", "The text is asked, the label is the answer wanted."),
 }
+PROMPTFOO = Shape(
+    "promptfoo", "promptfoo test cases", "The variables are asked, the answer that has to be equal is wanted."
+)
+MLFLOW = Shape("mlflow", "MLflow test cases", "The inputs are asked, the expected response is wanted.")
 # In the order in which a file is tried for them.
-SHAPES = {shape.name: shape for shape in (CHAT, PROMPT, ALPACA, SHAREGPT, *PAIRS.values(), COLUMNS)}
+SHAPES = {shape.name: shape for shape in (CHAT, PROMPT, ALPACA, SHAREGPT, PROMPTFOO, MLFLOW, *PAIRS.values(), COLUMNS)}
 _PAIR_OF = {shape.name: pair for pair, shape in PAIRS.items()} | {"prompt_completion": ("prompt", "completion")}
+# The keys that make a record of a shape; the first that fits.
+_BY_KEYS: tuple[tuple[set[str], Shape], ...] = (
+    ({"messages"}, CHAT),
+    ({"prompt", "completion"}, PROMPT),
+    ({"instruction", "output"}, ALPACA),
+    ({"conversations"}, SHAREGPT),
+    ({"vars", "assert"}, PROMPTFOO),
+    ({cases.EXPECTED}, PROMPTFOO),
+    ({"inputs", "expectations"}, MLFLOW),
+    *((set(pair), shape) for pair, shape in PAIRS.items()),
+)
 
 # Shapes we can name but not use, by the keys that give them away.
 _CHOOSE = "choose the columns that hold the question and the answer wanted"
@@ -67,8 +82,7 @@ _FOREIGN = (
         "holds preference pairs (chosen, rejected); to learn from the better ones choose chosen as the answer column",
     ),
     ({"preferred_output"}, "holds preference pairs; choose input and preferred_output as the columns"),
-    ({"vars"}, f"is a promptfoo test case; {_CHOOSE} (such as vars.question)"),
-    ({"inputs", "expectations"}, f"is an MLflow test case; {_CHOOSE} (such as inputs.question)"),
+    ({"vars"}, f"is a promptfoo test case without assert; {_CHOOSE} (such as vars.question)"),
     ({"text"}, "is plain text without an answer; upload it as a document for retrieval, not as examples"),
 )
 _PARTS: dict[str, Part] = {
@@ -138,16 +152,8 @@ def tidy_keys(record: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def shape_of(keys: Mapping[str, Any] | Sequence[str]) -> Shape | None:
     """Which shape a record with these keys has, or None."""
-    have = set(keys)
-    if "messages" in have:
-        return CHAT
-    if {"prompt", "completion"} <= have:
-        return PROMPT
-    if {"instruction", "output"} <= have:
-        return ALPACA
-    if "conversations" in have:
-        return SHAREGPT
-    return next((shape for pair, shape in PAIRS.items() if have >= set(pair)), None)
+    have = keys.keys() if isinstance(keys, Mapping) else set(keys)
+    return next((shape for wanted, shape in _BY_KEYS if wanted <= have), None)
 
 
 def stranger(record: Mapping[str, Any]) -> Unfit:
@@ -177,6 +183,8 @@ def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
         "sharegpt": {"conversations", "system", "tools"},
         "alpaca": {"instruction", "input", "output", "system", "history"},
         "prompt_completion": {"prompt", "completion", "system", "tools"},
+        "promptfoo": {"vars", "assert", cases.EXPECTED},
+        "mlflow": {"inputs", "expectations"},
     }
     return frozenset(own.get(shape.name) or {*_PAIR_OF[shape.name], "system"}) | marks
 
@@ -227,12 +235,25 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
         asked = _value(record, how.question)
         turns = [*_asked(asked, how.question), *_answered(_value(record, how.answer), how.answer)]
         return _with_system(record, turns, how.system) if how.system else turns, [], how.answer
+    if shape in (PROMPTFOO, MLFLOW):
+        return _case(record), [], "messages"
     first, second = _PAIR_OF[shape.name]
     if shape is PROMPT and record.get("label") is False:
         text = "The record marks its answer as unwanted (label is false); only wanted answers can be learned from."
         raise Unfit("label", text)
     turns = [*_asked(record.get(first), first), *_answered(record.get(second), second)]
     return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), second
+
+
+def _case(record: Mapping[str, Any]) -> list[Turn]:
+    """A test case: MLflow's, promptfoo's as an object, or promptfoo's as a row of a table."""
+    if "expectations" in record:
+        asked, wanted, at = record["inputs"], cases.expectations(record["expectations"]), "expectations"
+    elif "vars" in record:
+        asked, wanted, at = record["vars"], cases.asserted(record.get("assert")), "assert"
+    else:
+        asked, wanted, at = cases.variables(record), cases.expected(record[cases.EXPECTED]), cases.EXPECTED
+    return [*_asked(cases.inputs(asked, "inputs"), "inputs"), *_answered(wanted, at)]
 
 
 def _alpaca(record: Mapping[str, Any]) -> list[Turn]:

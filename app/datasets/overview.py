@@ -6,7 +6,7 @@ number leads to the rows it counts.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +22,7 @@ DROPPED = {
     "fault": "could not be read",
     "empty": "have no question or no answer",
     "private": "hold personal data that was left out",
+    "private": "hold personal data that you left out",
     "too_long": "are too long",
     "duplicate": "repeat another row",
     "near_duplicate": "nearly repeat another row",
@@ -124,12 +125,14 @@ def _dropped(report: Report) -> dict[str, int]:
     return {step["status"]: step["dropped"] for step in report.get("waterfall") or () if step.get("status")}
 
 
-def todos(report: Report, rows: str, *, usable: int, needed: int, test: int, needed_test: int) -> list[Todo]:
-    """What stands between these rows and a measurement, the gravest first."""
+def todos(
+    report: Report, rows: str, *, decided: Collection[str], usable: int, needed: int, test: int, needed_test: int
+) -> list[Todo]:
+    """What stands between these rows and a measurement, the gravest first. decided: kinds of personal data."""
     return [
         *_unread(report, rows),
         *_leaks(report, rows),
-        *_identifiers(report),
+        *_identifiers(report, decided),
         *_contradictions(report, rows),
         *_unlearnable(report),
         *_too_long(report),
@@ -163,13 +166,12 @@ def _leaks(report: Report, rows: str) -> Iterator[Todo]:
         yield Todo("look", "fail", text, rows_url(rows, status="leak", file="upload"), "Compare")
 
 
-def _identifiers(report: Report) -> Iterator[Todo]:
+def _identifiers(report: Report, decided: Collection[str]) -> Iterator[Todo]:
     found = report.get("identifiers") or {}
-    kinds = found.get("kinds") or ()
-    number = found.get("rows") or len({line for kind in kinds for line in kind.get("lines", ())})
-    if kinds and not found.get("decided"):
+    if any(one["kind"] not in decided for one in found.get("kinds") or ()):
+        number = found["rows"]
         text = f"{_rows(number)} seem{'s' if number == 1 else ''} to hold personal data or a secret."
-        yield Todo("decide", "unknown", text, "#personal", "Mask, exclude or keep")
+        yield Todo("decide", "unknown", text, "#personal", "Mask, leave out or keep")
 
 
 def _contradictions(report: Report, rows: str) -> Iterator[Todo]:

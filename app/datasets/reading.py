@@ -117,6 +117,7 @@ class Reading:
         self.columns: dict[str, list[str]] = {}
         self.tool_rows = 0
         self._looked_at = 0
+        self._keys: dict[str, frozenset[str]] = {}
         self._tidied = False
 
     @property
@@ -249,7 +250,7 @@ class Reading:
             # A converted file of mixed origin is more often an accident than a wish: read it, but say so loudly.
             text = f"The record is {shape.title.lower()}, but the file began with {self.shape.title.lower()}."
             yield Fault(number, "", text, kind="shape")
-        if len(value) > len(used := used_keys(shape, self.how)) or not used.issuperset(value):
+        if not (used := self._used(shape)).issuperset(value):
             self._not_used(key for key in list(value)[:50] if key not in used)
         if record.source is not None:
             self.tool_rows += _uses_tools(record.source)
@@ -282,6 +283,12 @@ class Reading:
             samples = self.columns.setdefault(name, [])
             if len(samples) < SEEN_VALUES and (text := _sample(held)) and text not in samples:
                 samples.append(text)
+
+    def _used(self, shape: Shape) -> frozenset[str]:
+        """The keys that are read of this shape, worked out once."""
+        if shape.name not in self._keys:
+            self._keys[shape.name] = used_keys(shape, self.how)
+        return self._keys[shape.name]
 
     def _not_used(self, names: Iterable[str]) -> None:
         for name in names:

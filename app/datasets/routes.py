@@ -58,8 +58,8 @@ def _data(
     dataset: DatasetRow | None,
     *,
     refusal: Invalid | None = None,
-    refused: Invalid | None = None,
     pasted: str = "",
+    refused: Invalid | None = None,
 ) -> Response:
     """The page. refusal: of the upload form; refused: of a decision further down."""
     assessment = assessment_store.get(db, assessment_id)
@@ -108,6 +108,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> dict
         "todos": overview.todos(
             report,
             rows,
+            decided=dataset.decisions,
             usable=dataset.usable_rows,
             needed=POLICY.count("usable_examples"),
             test=dataset.test_rows,
@@ -493,6 +494,7 @@ def _reading(
         step="data",
         dataset=row,
         how=how,
+        saved=how == read_as(row.read_as),
         seen=seen,
         shapes=[("", "guess for each record"), *((shape.name, shape.title) for shape in SHAPES.values())],
         columns=[("", "none"), *((name, name) for name in sorted(names, key=str.casefold))],

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, defer
 
 from app.datasets.formats import Message
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
+from app.db import know, once
 from app.errors import NotFound
 
 
@@ -34,12 +35,26 @@ def current(session: Session, assessment_id: int) -> DatasetRow | None:
 
     A rejected upload replaces nothing; it is current only while nothing else was ever uploaded.
     """
-    return session.scalar(
-        select(DatasetRow)
-        .where(DatasetRow.assessment_id == assessment_id)
-        .order_by(DatasetRow.state == "rejected", DatasetRow.version.desc())
-        .limit(1)
+    return once(
+        session,
+        ("dataset", assessment_id),
+        lambda: session.scalar(
+            select(DatasetRow)
+            .where(DatasetRow.assessment_id == assessment_id)
+            .order_by(DatasetRow.state == "rejected", DatasetRow.version.desc())
+            .limit(1)
+        ),
     )
+
+
+def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
+    """Find the current version of many assessments in one query, for a page that will ask for each (`db.know`)."""
+    order = (DatasetRow.state == "rejected", DatasetRow.version.desc())
+    place = func.row_number().over(partition_by=DatasetRow.assessment_id, order_by=order).label("place")
+    ranked = select(DatasetRow.id, place).where(DatasetRow.assessment_id.in_(assessment_ids)).subquery()
+    rows = session.scalars(select(DatasetRow).join(ranked, ranked.c.id == DatasetRow.id).where(ranked.c.place == 1))
+    found = {row.assessment_id: row for row in rows}
+    know(session, {("dataset", one): found.get(one) for one in assessment_ids})
 
 
 def newest(session: Session, assessment_id: int) -> DatasetRow | None:
@@ -104,18 +119,6 @@ def version(session: Session, assessment_id: int, number: int) -> DatasetRow | N
     )
 
 
-def listed(
-    session: Session, dataset_id: int, *, status: str = "", split: str = "", after: int = 0, limit: int = 50
-) -> Sequence[ExampleRow]:
-    """Rows after the id `after`, in the order of the upload; `status` and `split` narrow them where they are given."""
-    query = select(ExampleRow).where(ExampleRow.dataset_id == dataset_id, ExampleRow.id > after)
-    if status:
-        query = query.where(ExampleRow.status == status)
-    if split:
-        query = query.where(ExampleRow.split == split)
-    return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
-
-
 @dataclass(frozen=True, slots=True)
 class Only:
     """Which rows are asked for; what is empty narrows nothing.
@@ -149,6 +152,12 @@ def _narrowed(query: Select[Any], dataset_id: int, only: Only) -> Select[Any]:
     if only.lines is not None:
         query = query.where(ExampleRow.file == 0, ExampleRow.line.in_(only.lines))
     return query
+
+
+def listed(session: Session, dataset_id: int, only: Only, *, after: int = 0, limit: int = 50) -> Sequence[ExampleRow]:
+    """Rows after the id `after`, in the order of the upload: what a program asks for again and again."""
+    query = _narrowed(select(ExampleRow), dataset_id, only).where(ExampleRow.id > after)
+    return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
 
 
 def page_of(session: Session, dataset_id: int, only: Only, *, skip: int, limit: int) -> Sequence[ExampleRow]:

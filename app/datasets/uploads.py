@@ -66,8 +66,8 @@ def boundary_of(content_type: str) -> bytes:
     return boundary
 
 
-def parts(chunks: Iterable[bytes], boundary: bytes) -> Iterator[Part]:
-    """The parts of a form as they arrive.
+def parts(chunks: Iterable[bytes], boundary: bytes, most: int = MOST_PARTS) -> Iterator[Part]:
+    """The parts of a form as they arrive, at most so many.
 
     Raises:
         Invalid: what comes is no form, has too many parts, or ends too early.
@@ -76,8 +76,8 @@ def parts(chunks: Iterable[bytes], boundary: bytes) -> Iterator[Part]:
     number = 0
     while (part := form.part()) is not None:
         number += 1
-        if number > MOST_PARTS:
-            raise Invalid(f"The form has more than {MOST_PARTS} parts.")
+        if number > most:
+            raise Invalid(f"The form has more than {most:,} parts.")
         yield part
         deque(part.body, maxlen=0)  # whatever its reader left
     deque(form.chunks, maxlen=0)  # what follows the last boundary is read and dropped, so that the answer can be sent

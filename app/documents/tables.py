@@ -11,8 +11,9 @@ from app.db import Base
 class DocumentFileRow(Base):
     """A file of documents as it was uploaded: one document, or a zip of many.
 
-    state: reading, ready, refused; `reason` says why it was refused. blob_sha256: the bytes as uploaded. removed_at:
-    from when it is no part of the corpus any more; what was measured with it stays readable.
+    batch: the first file of those that came together; one job reads them. state: reading, ready, refused; `reason` says
+    why it was refused. blob_sha256: the bytes as uploaded. removed_at: from when it is no part of the
+    corpus any more; what was measured with it stays readable.
     """
 
     __tablename__ = "document_files"
@@ -20,6 +21,7 @@ class DocumentFileRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), index=True)
+    batch: Mapped[int]
     filename: Mapped[str] = mapped_column(String(200))
     bytes: Mapped[int] = mapped_column(BigInteger)
     blob_sha256: Mapped[str] = mapped_column(String(64))
@@ -35,7 +37,7 @@ class DocumentRow(Base):
     """One document, in the order of its file.
 
     kind: text, markdown, html, pdf. text_sha256: its text in the content store, None where it could not be read;
-    `reason` then says why. tokens: estimated, see `documents.tokens`.
+    `reason` then says why. tokens: see `documents.tokens`.
     """
 
     __tablename__ = "documents"

@@ -8,7 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from app.assessments import store as assessment_store
 from app.assessments.deps import Sent
-from app.economics import assumptions, prices, service, store, views
+from app.economics import assumptions, prices, service, store, views, words
 from app.economics.prices import LARGEST_FILE
 from app.errors import Invalid
 from app.users import store as user_store
@@ -183,11 +183,11 @@ def _costs(
         currencies=sorted({row.currency for row in rows if row.currency}),
         units=prices.UNITS,
         today=service.today(),
-        money=views.money,
+        money=words.money,
         amount=assumptions.plain,
-        calls=views.calls,
-        paid_back=views.paid_back,
-        limit=views.limit(),
+        calls=words.calls,
+        paid_back=words.paid_back,
+        limit=f"{found.limit:g} months",
     )
 
 
@@ -232,5 +232,5 @@ def _target(request: Request, assessment_id: int, db: Db, typed: dict[str, str],
         detail=str(refusal) if refusal else "",
         kinds=range(1, assumptions.KINDS + 1),
         has_results=service.has_results(db, assessment_id),
-        money=views.money,
+        money=words.money,
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.advice.policy import POLICY
+from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
@@ -23,7 +23,7 @@ from app.baselines.arms import Tally
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
-from app.economics import assumptions, prices, store, study
+from app.economics import assumptions, prices, store, study, words
 from app.economics.assumptions import Assumptions, Worth
 from app.economics.prices import Price
 from app.economics.study import Given, Measured, Study
@@ -201,11 +201,12 @@ def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: Use
 def of(session: Session, assessment: AssessmentRow) -> Study:
     """The costs of an assessment as it stands, with the prices of today."""
     answers = assessments.answers(assessment)
+    policy = assessments.policy_of(session, assessment)
     target, calls = answers.get("target"), answers.get("calls_per_month")
     dataset = dataset_store.current(session, assessment.id)
     return study.work_out(
         Given(
-            arms=list(_arms(session, assessment)),
+            arms=list(_arms(session, assessment, policy)),
             said=said(session, assessment.id),
             prices=[row.value for row in store.prices(session)],
             today=today(),
@@ -213,8 +214,9 @@ def of(session: Session, assessment: AssessmentRow) -> Study:
             target=_number(target),
             waits=answers.get("latency") == "tight",
             usable=dataset.usable_rows if dataset else None,
-            floor=POLICY.count("usable_examples"),
-            test_lacks=max(0, POLICY.count("test_rows") - (dataset.test_rows if dataset else 0)),
+            payback=policy.limit("months_ahead"),
+            floor=policy.count("usable_examples"),
+            test_lacks=max(0, policy.count("test_rows") - (dataset.test_rows if dataset else 0)),
             dev_rows=dataset.dev_rows if dataset else 0,
             test_rows=dataset.test_rows if dataset else 0,
         )
@@ -227,20 +229,40 @@ def _number(value: object) -> float | None:
 
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
-    """What the costs say to gate G12 and factor F17, in the words of the case file; empty before anybody said anything.
+    """What costs say to gate G12 and factor F17, and the larger model to gate G6, in the words of the case file.
 
-    `not_goal` where cost is not among the goals: then the sums are shown, and decide nothing.
+    Empty before anybody said anything. `not_goal` where cost is not among the goals: then the sums are shown, and
+    decide nothing.
     """
-    if store.find_costs(session, assessment_id) is None:
-        return {}
     assessment = assessment_store.get(session, assessment_id)
     goals = assessments.answers(assessment).get("goals")
-    if not isinstance(goals, list):
-        return {}
-    if "efficiency" not in goals:
+    aimed_at = isinstance(goals, list) and "efficiency" in goals
+    found: dict[str, Any] = _teacher(session, assessment) if aimed_at else {}
+    if not isinstance(goals, list) or store.find_costs(session, assessment_id) is None:
+        return found
+    if not aimed_at:
         return {"cost_case": "not_goal"}
-    case = of(session, assessment).case
-    return {"cost_case": case} if case else {}
+    costs = of(session, assessment)
+    return found | ({"cost_case": costs.case, "cost_basis": words.basis(costs)} if costs.case else {})
+
+
+def _teacher(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
+    """The best result of another model on the same rows, if it beats the one measured last: whose work a small model
+    would take over (gate G6 where cost is the goal)."""
+    found = [
+        (baseline.model_id, arm.test)
+        for baseline in _comparable(session, assessment)
+        if (arm := baseline_store.best(baseline)) is not None and arm.test is not None
+    ]
+    if not found:
+        return {}
+    model, last = found[0]
+    best = max((result for _, result in found), key=lambda result: float(result["score"]))
+    if best["score"] <= last["score"] or all(result is not best for other, result in found if other != model):
+        return {}
+    if "passed" in best:
+        return {"teacher": {"passed": best["passed"], "total": best["n"]}}
+    return {"teacher": {name: best[name] for name in ("score", "low", "high")}}
 
 
 def models(session: Session, assessment: AssessmentRow) -> Sequence[ModelRow]:
@@ -260,7 +282,7 @@ def _comparable(session: Session, assessment: AssessmentRow) -> list[BaselineRow
     ]
 
 
-def _arms(session: Session, assessment: AssessmentRow) -> Iterator[Measured]:
+def _arms(session: Session, assessment: AssessmentRow, policy: Policy) -> Iterator[Measured]:
     """Every way that was measured: each model's newest measurement, its draws of random examples taken together."""
     target = _number(assessments.answers(assessment).get("target"))
     seen: set[int] = set()
@@ -275,7 +297,7 @@ def _arms(session: Session, assessment: AssessmentRow) -> Iterator[Measured]:
         draws = [pair for pair in known if pair[0].family == "few_shot_random"]
         single = [pair for pair in known if pair[0].family != "few_shot_random"]
         for group in [[pair] for pair in single] + ([draws] if draws else []):
-            yield _arm(baseline, model, group, target)
+            yield _arm(baseline, model, group, target, policy.limit("target_grace"))
 
 
 def _result(arm: ArmRow) -> Mapping[str, Any] | None:
@@ -284,7 +306,11 @@ def _result(arm: ArmRow) -> Mapping[str, Any] | None:
 
 
 def _arm(
-    baseline: BaselineRow, model: ModelRow, group: Sequence[tuple[ArmRow, Mapping[str, Any]]], target: float | None
+    baseline: BaselineRow,
+    model: ModelRow,
+    group: Sequence[tuple[ArmRow, Mapping[str, Any]]],
+    target: float | None,
+    grace: float,
 ) -> Measured:
     """One way from its arm, or from several draws of the same: then means, and the worst interval counts."""
     arm, first = group[0]
@@ -295,7 +321,7 @@ def _arm(
 
     free = arm.family == "trivial"
     score, low = mean("score"), min(result["low"] for result in results)
-    reached = None if target is None else score >= target and low >= target - POLICY.limit("target_grace")
+    reached = None if target is None else score >= target and low >= target - grace
     shots = int(arm.settings.get("k", 0))
     return Measured(
         key=f"{baseline.id}/{arm.family if len(group) > 1 else arm.name}",

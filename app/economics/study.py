@@ -60,6 +60,7 @@ class Measured:
 class Given:
     """Everything that a study is made of. calls: a month, as declared. waits: an answer must come within half a second.
 
+    payback: months within which making it has to be paid back.
     usable, floor, test_lacks: usable examples as far as known, how many the first criterion asks for, and how many test
     rows are still missing. dev_rows, test_rows: rows on which a trained model is judged.
     """
@@ -71,6 +72,7 @@ class Given:
     calls: float | None = None
     target: float | None = None
     waits: bool = False
+    payback: float = economics.PAYBACK_MONTHS
     usable: int | None = None
     floor: int = 1000
     test_lacks: int = 0
@@ -152,6 +154,7 @@ class Study:
     lacks: Sequence[Lack]
     used: Sequence[Price]
     old: Sequence[Price]
+    limit: float = economics.PAYBACK_MONTHS
     once: Once | None = None
     prompt_share: float | None = None
     trained_measured: bool = False
@@ -190,7 +193,9 @@ def work_out(given: Given) -> Study:
     comparison = None
     if instead and instead.way and trained and trained.way:
         doubt = economics.DOUBT if given.said.doubt is None else given.said.doubt
-        comparison = economics.compare(instead.way, trained.way, once=once, calls=given.calls, doubt=doubt)
+        comparison = economics.compare(
+            instead.way, trained.way, once=once, calls=given.calls, doubt=doubt, limit=given.payback
+        )
     bills = book.once(instead, trained, once)
     used = book.used()
     return Study(
@@ -207,6 +212,7 @@ def work_out(given: Given) -> Study:
         lacks=[*book.lacks(lines, trained, sound=sound)],
         used=used,
         old=[price for price in used if price.old(given.today)],
+        limit=given.payback,
         once=bills,
         prompt_share=book.prompt_share(instead),
         trained_measured=any(arm.family == "adapter" for arm in given.arms),
@@ -392,7 +398,7 @@ class _Book:
         said, wage = self.said, self.wage() or 0.0
         rows, how = self.rows_to_write()
         data = economics.people_cost(rows, said.minutes_row or 0.0, wage)
-        note = f"{rows:,.0f} rows ({how}) of {said.minutes_row or 0:g} minutes"
+        note = f"{rows:,.0f} rows ({how}), {_told(said.minutes_row, 'minutes each')}"
         yield Figure("Writing and checking examples", data, "once", "estimated", note, money=True)
         hours, machine = self.machine_run(), self.hour("machine_hour", said.machine) or 0.0
         runs = said.runs or 8
@@ -406,7 +412,7 @@ class _Book:
         asked = self.given.dev_rows + self.given.test_rows
         calls = asked * (instead.per_call or 0.0) if instead else 0.0
         review = (said.review_hours or 0.0) * wage
-        note = f"{asked:,} rows asked again, {said.review_hours or 0:g} hours of people"
+        note = f"{asked:,} rows asked again, {_told(said.review_hours, 'hours of people')}"
         yield Figure("Judging the result", calls + review, "once", "estimated", note, money=True)
 
     def making(self, instead: Line | None) -> tuple[float, list[Figure]]:
@@ -423,16 +429,19 @@ class _Book:
 
     def running(self, retraining: float) -> Iterator[Figure]:
         said = self.said
-        note = f"{said.retrains_year or 0:g} times a year"
+        note = _told(said.retrains_year, "times a year")
         yield Figure("Making it anew", retraining, "a month", "estimated", note, money=True)
         if said.tuned_rates:
-            yield Figure("Looking after it", self._looking_after(), "a month", "estimated", money=True)
+            note = _told(said.upkeep_hours, "hours of people")
+            yield Figure("Looking after it", self._looking_after(), "a month", "estimated", note, money=True)
         elif (hosting := self.hosting(None)) is not None:
             number = hosting.needed(self.given.calls or 0.0)
             note = f"{number} x {hosting.hours:g} hours at {hosting.hour:g}"
             value = number * hosting.hour * hosting.hours
             yield Figure("Machines", value, "a month", "estimated", note, money=True)
-            note = f"{said.upkeep_hours or 0:g} hours of people, and {said.other_month or 0:g} besides"
+            note = _told(said.upkeep_hours, "hours of people")
+            if said.other_month:
+                note += f", and {said.other_month:g} besides"
             yield Figure("Looking after it", hosting.upkeep, "a month", "estimated", note, money=True)
 
     # ---------------------------------------------------------------- the prompt that it would replace
@@ -513,7 +522,8 @@ class _Book:
         elif not sound:
             yield Lack(
                 "No measured way meets the target yet. The comparison is with the best so far, so it shows an order of "
-                "magnitude and proves nothing: measure a stronger model, or say what you use today.",
+                "magnitude and proves nothing: measure a stronger model on the same rows (and the one to train last), "
+                "or say what you use today.",
                 "measure",
             )
         for lack in dict.fromkeys(line.lacks for line in [*lines, *([trained] if trained else [])] if line.lacks):
@@ -530,3 +540,7 @@ class _Book:
             yield Lack(
                 f"Not said, so counted as nothing, which flatters training: {'; '.join(unsaid)}.", "upkeep_hours"
             )
+
+
+def _told(value: float | None, unit: str) -> str:
+    return f"{unit}: not said" if value is None else f"{value:g} {unit}"

@@ -4,50 +4,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.advice.economics import PAYBACK_MONTHS, Comparison
+from app.advice.economics import Comparison
 from app.economics.study import Line, Study
+from app.economics.words import calls, money, paid_back
 from app.web import charts
 from app.web.charts import Mark, Series
-from app.web.pages import NOTHING
 
 TONES = ("prompt", "accent", "rag", "good", "bad", "soft")
 LINES = 5  # of measured ways in the chart, besides the trained model's; the table has all of them
 POINTS = 15  # to each tenfold, enough for the steps of machines
-
-
-def money(value: float | None, currency: str = "") -> str:
-    """1,695 EUR, 0.85 EUR, 0.00085 EUR: three figures that count, no exponent."""
-    if value is None or not math.isfinite(value):
-        return NOTHING
-    size = abs(value)
-    if size == 0 or size >= 100:
-        text = f"{value:,.0f}"
-    elif size >= 1:
-        text = f"{value:,.2f}".removesuffix(".00")
-    else:
-        text = f"{value:.{2 - math.floor(math.log10(size))}f}".rstrip("0").rstrip(".") if size > 1e-12 else "0"
-    text = "0" if text == "-0" else text.replace("-", "\N{MINUS SIGN}")
-    return f"{text} {currency}".rstrip()
-
-
-def calls(value: float | None) -> str:
-    """A volume as people say it: 850, 19,000, 1.99 million."""
-    if value is None:
-        return "never"
-    if value >= 1e9:
-        return f"{value / 1e9:.3g} billion"
-    if value >= 1e6:
-        return f"{value / 1e6:.3g} million"
-    if value < 1000:
-        return f"{math.ceil(value):,}"
-    return f"{float(f'{value:.3g}'):,.0f}"
-
-
-def paid_back(value: float | None) -> str:
-    """When making it is paid for, as the end of a sentence: after 3.2 months."""
-    if value is None:
-        return "never"
-    return "at once" if value == 0 else "within days" if value < 0.5 else f"after {value:,.1f} months"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +161,3 @@ def table(study: Study) -> list[Volume]:
         costs = [line.way.month(volume) for line in lines if line.way is not None]
         found.append(Volume(volume, named[volume], costs, costs.index(min(costs))))
     return found
-
-
-def limit() -> str:
-    return f"{PAYBACK_MONTHS:g} months"

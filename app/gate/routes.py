@@ -11,6 +11,8 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import utcnow
+from app.economics import service as economics
+from app.economics import views as economy
 from app.errors import Invalid
 from app.gate import service, store, subject
 from app.gate.tables import ReviewRow
@@ -30,11 +32,18 @@ QUEUE = 50
 def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     advised, today = service.judge(db, assessment), service.judge_today(db, assessment)
-    return verdict_page(request, assessment, advised, today, store.living(db, assessment_id))
+    worth = economy.answer(economics.of(db, assessment))
+    return verdict_page(request, assessment, advised, today=today, worth=worth, review=store.living(db, assessment_id))
 
 
 def verdict_page(
-    request: Request, assessment: AssessmentRow, advised: Advice, today: Advice, review: ReviewRow | None
+    request: Request,
+    assessment: AssessmentRow,
+    advised: Advice,
+    *,
+    today: Advice,
+    worth: economy.Answer,
+    review: ReviewRow | None,
 ) -> Response:
     return page(
         request,
@@ -49,7 +58,8 @@ def verdict_page(
         links=_where(request, assessment.id),
         ask=_questions(request, assessment.id),
         review_url=url_for(request, "review_step", assessment_id=assessment.id),
-        costs=url_if_any(request, "costs", assessment_id=assessment.id),
+        worth=worth,
+        costs=url_for(request, "costs", assessment_id=assessment.id),
         share=url_if_any(request, "shares", assessment_id=assessment.id),
         review=review,
     )

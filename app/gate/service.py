@@ -5,10 +5,10 @@ again, its digest is compared with the one a reviewer approved, and every criter
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,8 +26,10 @@ from app.baselines.tables import BaselineRow
 from app.datasets import service as datasets
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
-from app.db import utcnow
+from app.db import once, utcnow
+from app.documents import service as documents
 from app.economics import service as economics
+from app.economics import store as cost_store
 from app.errors import Conflict, DigestMissing, FieldError, Forbidden, GateClosed, Invalid, Stale
 from app.gate import permission, store, subject
 from app.gate.permission import Approval, Person
@@ -36,8 +38,6 @@ from app.inference import service as models
 from app.inference import store as model_store
 from app.policies import service as policies
 from app.users.tables import Role, UserRow
-
-T = TypeVar("T")
 
 LOOKED_AT = 200  # of the newest assessments, when a policy is tried out on them; some 2 ms each
 SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
@@ -48,21 +48,30 @@ SCHEMA = 1  # of the subject; a new field that matters to a reviewer raises it
 
 def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
     """Everything measured so far, by the names of the case file. Measured values override declared ones."""
-    return _once(session, ("evidence", assessment.id), lambda: _evidence(session, assessment.id))
+    return once(session, ("evidence", assessment.id), lambda: _evidence(session, assessment.id))
 
 
 def _evidence(session: Session, assessment_id: int) -> dict[str, Any]:
     return {
         **datasets.measured(session, assessment_id),
+        **documents.measured(session, assessment_id),
         **baselines.measured(session, assessment_id),
         **economics.measured(session, assessment_id),
     }
 
 
+def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
+    """Read what `evidence` looks at for many assessments in a few queries; a list of them asks for each one next."""
+    ids = [assessment.id for assessment in assessments]
+    dataset_store.read_ahead(session, ids)
+    baseline_store.read_ahead(session, ids)
+    cost_store.read_ahead(session, ids)
+
+
 def judge(session: Session, assessment: AssessmentRow) -> Advice:
     """The advice for an assessment as it stands, from the same function that `advise` runs on a file, by the policy
     that the assessment began with."""
-    return _once(
+    return once(
         session,
         ("advice", assessment.id),
         lambda: _judge(session, assessment, assessments.policy_of(session, assessment)),
@@ -93,6 +102,7 @@ class Effect:
 def effects(session: Session, policy: Policy) -> list[Effect]:
     """What the newest assessments would be told under another policy, beside what they are told under their own."""
     rows = assessment_store.before(session, assessment_store.Wanted(), None, LOOKED_AT)
+    read_ahead(session, rows)
     return [Effect(row, judge(session, row), _judge(session, row, policy)) for row in rows]
 
 
@@ -105,23 +115,12 @@ def _judge(session: Session, assessment: AssessmentRow, policy: Policy) -> Advic
     return verdict.advise(case.parse(given), policy)
 
 
-def _once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T:
-    """Work something out once in a reading transaction, where nothing changes; every time in one that may write."""
-    kept: dict[tuple[str, int], Any] | None = session.info.get("worked_out")
-    if kept is None:
-        return work_out()
-    if key not in kept:
-        kept[key] = work_out()
-    found: T = kept[key]
-    return found
-
-
 # ---------------------------------------------------------------- the subject
 
 
 def build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
     """Everything that a reviewer approves, from stored content as it is now. Titles and comments are not part of it."""
-    return _once(session, ("subject", assessment.id), lambda: _build_subject(session, assessment))
+    return once(session, ("subject", assessment.id), lambda: _build_subject(session, assessment))
 
 
 def _build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def show_shared(request: Request, secret: Annotated[str, Path(max_length=100)], 
         ask={},
         review_url="",
         costs="",
+        worth=None,
     )
     if service.due(row, now):
         with writing(app.engine) as session:

@@ -27,7 +27,7 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round numbers that span the values: steps of 1, 2, 2.5, 5 and their tens. Takes finite numbers only."""
     if high - low < 1 / HUGE and abs(low) < 1 / HUGE:
         low = high = 0.0  # smaller than what a step can be divided into
-    if low == high:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):  # a difference that the numbers themselves can hardly hold
         margin = abs(low) * 0.1 or 0.5
         low, high = low - margin, high + margin
     raw = (high - low) / max(wanted - 1, 1)
@@ -239,7 +239,7 @@ def _drawn(mark: Mark, across: Callable[[float], float]) -> DrawnMark:
 def _log_ticks(low: float, high: float) -> list[float]:
     """Decades as exponents, with 2 and 5 between them where there are few; more decades than fit are thinned."""
     decades = range(math.floor(low) - 1, math.ceil(high) + 2)
-    if high - low > 3:
+    if high - low > 2.01:
         every = 1 + int((high - low) // 7)
         found = [float(decade) for decade in decades if decade % every == 0]
         return [mark for mark in found if low - every < mark < high + every]

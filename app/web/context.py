@@ -30,6 +30,10 @@ def no_steps(_session: Session, _assessment: Any) -> Sequence[Step]:
     return ()
 
 
+def nothing_ahead(_session: Session, _assessments: Sequence[Any]) -> None:
+    return None
+
+
 def no_evidence(_session: Session, _assessment: Any) -> None:
     return None
 
@@ -47,9 +51,9 @@ class AppContext:
     """The parts that routes need.
 
     `steps`, `evidence` and `effects` are functions of concepts above the page that shows them (the dossier's state, the
-    measured values beside the questionnaire, what another policy would make of the assessments), and `record` is
-    `audit.service.record` for what is below the record: handed in, because imports only go down. `jobs` is
-    `jobs.engine.Client`.
+    measured values beside the questionnaire, what another policy would make of the assessments), `read_ahead` finds the
+    evidence of a whole list, and `record` is `audit.service.record` for what is below the record: handed in, because
+    imports only go down. `jobs` is `jobs.engine.Client`.
     """
 
     settings: Settings
@@ -62,5 +66,6 @@ class AppContext:
     record: Callable[..., object]
     steps: Callable[[Session, Any], Sequence[Step]] = no_steps
     evidence: Callable[[Session, Any], Any] = no_evidence
+    read_ahead: Callable[[Session, Sequence[Any]], None] = nothing_ahead
     effects: Callable[[Session, Any], Any] = no_effects
     on_refusal: Callable[[Any, Refusal], None] = no_record

@@ -18,6 +18,7 @@ def upgrade() -> None:
         "document_files",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("assessment_id", sa.Integer(), nullable=False),
+        sa.Column("batch", sa.Integer(), nullable=False),
         sa.Column("filename", sa.String(length=200), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("blob_sha256", sa.String(length=64), nullable=False),

@@ -62,6 +62,7 @@ def _measured(random: Random) -> Json:
         ),
         "winning_prompt_tokens": maybe(random.choice((0, 900, 4000, 4001, 9000))),
         "cost_case": maybe(random.choice(COST_CASES)),
+        "identifiers_decided": random.choice((None, None, True, False)),
         "corpus_tokens": None if random.random() < 0.7 else random.choice((0, 50_000, 5_000_000)),
         "arms": maybe({arm: _result(random) for arm in random.sample(ARMS, 2)}) if random.random() < 0.3 else None,
         "signals": {"knowledge": random.choice(KNOWLEDGE), "novelty": 0.4} if random.random() < 0.3 else None,

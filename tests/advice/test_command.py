@@ -75,3 +75,19 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf{}")
 
     assert main(["advise", str(path)]) == 0
+
+
+def test_more_stands_in_a_part_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case({"recurrence": "once"})))
+
+    assert main(["advise", str(path)]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert main(["advise", "--more", str(path)]) == 0
+    given = json.loads(capsys.readouterr().out)
+
+    more = given.pop("more")
+    assert given == plain
+    assert list(more) == ["rule", "contradictions", "disagreements", "robustness", "instead", "flips"]
+    assert more["contradictions"][0]["keys"] == ["recurrence", "calls_per_month"]
+    assert len(more["flips"]) == len(plain["flips"])

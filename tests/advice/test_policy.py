@@ -200,6 +200,8 @@ def test_another_policy_gives_other_advice() -> None:
         ({"thresholds": {"kappa": float("nan")}}, "kappa"),
         ({"thresholds": {"kappa": "0.6"}}, "kappa"),
         ({"thresholds": {"kappa": 0.9}}, "kappa"),
+        ({"thresholds": {"usable_examples": 5000}}, "examples_pilot"),
+        ({"thresholds": {"calls_few": 50_000, "calls_many": 50_000}}, "calls_many"),
         ({"thresholds": {"luck": 1}}, "luck"),
         ({"weights": {"F01.facts": [0, -1, -3]}}, "F01.facts"),
         ({"weights": {"F01.facts": [0, 4, -3]}}, "F01.facts"),
@@ -214,6 +216,37 @@ def test_a_number_out_of_bounds_is_refused_by_name(numbers: dict[str, Any], name
     assert [found for found, _ in POLICY.faults_of(numbers)] == [name]
     with pytest.raises(FaultyPolicy):
         POLICY.with_numbers("x", numbers)
+
+
+def test_bands_are_named_by_their_thresholds() -> None:
+    other = POLICY.with_numbers("x", {"thresholds": {"usable_examples": 2000, "calls_few": 5000}})
+
+    assert POLICY.weight("F07", "pilot").label == "300 and more, fewer than 1,000"
+    assert other.weight("F07", "pilot").label == "300 and more, fewer than 2,000"
+    assert other.weight("F11", "few").label == "Fewer than 5,000 calls a month"
+
+
+@pytest.mark.parametrize(
+    ("examples", "row"),
+    [(0, "few"), (49, "few"), (50, "some"), (299, "some"), (300, "pilot"), (999, "pilot"), (1000, "enough"),
+     (4999, "enough"), (5000, "plenty")],
+)  # fmt: skip
+def test_the_bands_of_examples_begin_at_their_threshold(examples: int, row: str) -> None:
+    reason = next(
+        one for one in advise(parse(case(measured={"usable_examples": examples}))).reasons if one.factor == "F07"
+    )
+
+    assert reason.points == POLICY.weight("F07", row).points
+
+
+@pytest.mark.parametrize(
+    ("calls", "row"),
+    [(9999, "few"), (10_000, "some"), (99_999, "some"), (100_000, "many"), (1_000_000, "many"), (1_000_001, "huge")],
+)
+def test_the_bands_of_calls_begin_at_their_threshold(calls: int, row: str) -> None:
+    reason = next(one for one in advise(parse(case({"calls_per_month": calls}))).reasons if one.factor == "F11")
+
+    assert reason.points == POLICY.weight("F11", row).points
 
 
 def test_a_weight_may_be_weakened_and_not_turned_around() -> None:

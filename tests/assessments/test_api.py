@@ -122,6 +122,18 @@ def test_advice_is_that_of_the_command_line(client: TestClient, golden: Any) -> 
     assert given.json() == json.loads(json.dumps(advise(parse(golden.data)).to_json()))
 
 
+def test_more_comes_when_it_is_asked_for(client: TestClient) -> None:
+    body = case({"recurrence": "once", "examples_declared": 9000})
+
+    plain = client.post("/api/v1/advice", json=body).json()
+    given = client.post("/api/v1/advice?more=true", json=body).json()
+
+    more = given.pop("more")
+    assert given == plain
+    assert more == json.loads(json.dumps(advise(parse(body)).more()))
+    assert [found["key"] for found in more["disagreements"]] == ["examples_declared"]
+
+
 def test_advice_for_nothing_is_advice(client: TestClient) -> None:
     assert client.post("/api/v1/advice", json={}).json()["approach"] == "prompt"
 

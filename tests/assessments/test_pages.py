@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from app.advice.questions import SECTIONS
 from app.advice.starting_points import STARTING_POINTS
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
+from app.datasets import store as dataset_store
 from app.db import reading
+from app.gate import service as gate
 from app.users.tables import UserRow
 from tests.factories import Make
 
@@ -451,3 +453,39 @@ def test_an_unknown_starting_point_is_refused_beside_the_list(browser: TestClien
     assert answer.status_code == 422
     assert 'href="#starting_point"' in answer.text
     assert 'value="Mine"' in answer.text
+
+
+# ------------------------------------------------------------------ reading ahead
+
+
+def test_a_longer_list_takes_no_more_queries(web: TestClient, browser: TestClient, make: Make, me: UserRow) -> None:
+    app: Any = web.app
+    asked: list[str] = []
+    event.listen(app.state.context.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    def queries() -> int:
+        asked.clear()
+        assert browser.get("/").status_code == 200
+        return len(asked)
+
+    make.ready(me)
+    make.assessment(me, title="Nothing measured")
+    few = queries()
+    for number in range(6):
+        make.assessment(me, title=f"Nothing measured {number}")
+        make.ready(me, title=f"Measured {number}")
+
+    assert queries() == few
+
+
+def test_read_ahead_finds_what_one_by_one_finds(make: Make, me: UserRow) -> None:
+    rows = [make.ready(me), make.assessment(me), make.ready(me)]
+    again = make.dataset(rows[2], me, version=2, state="rejected")
+    with reading(make.engine) as session:
+        alone = [gate.evidence(session, row) for row in rows]
+        assert dataset_store.current(session, rows[2].id) != again
+
+    with reading(make.engine) as session:
+        gate.read_ahead(session, rows)
+        assert [gate.evidence(session, row) for row in rows] == alone
+    assert alone[0]["failure_causes"]["behaviour"] == 40

@@ -63,7 +63,7 @@ def test_a_check_makes_rows_report_and_hashes(checked: Upload, engine: Engine, b
     with reading(engine) as session:
         counts = store.counts(session, row.id)
         examples = {split: store.rows(session, row.id, split) for split in ("train", "dev", "test")}
-        fault = store.listed(session, row.id, status="fault")[0]
+        fault = store.listed(session, row.id, store.Only(status="fault"))[0]
     assert counts == {
         ("usable", "train"): 55,
         ("usable", "dev"): 15,
@@ -244,7 +244,7 @@ def test_own_test_rows_judge_and_are_not_counted_as_usable(checked: Upload, engi
 
     with reading(engine) as session:
         measured = service.measured(session, row.assessment_id)
-        tests = store.listed(session, row.id, split="test")
+        tests = store.listed(session, row.id, store.Only(split="test"))
     assert measured.pop("signals")["rows"] == 70
     assert measured == {
         "uploaded_examples": 50,

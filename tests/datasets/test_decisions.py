@@ -116,7 +116,7 @@ def test_rows_left_out_are_counted_and_nothing_of_them_is_kept(
 
     assert KEY not in json.dumps(used(blobs, after))
     with reading(engine) as session:
-        left_out = store.listed(session, after.id, status="private")
+        left_out = store.listed(session, after.id, store.Only(status="private"))
     assert [(one.line, one.messages, one.target) for one in left_out] == [(63, [], "")]
     step = next(one for one in after.report["waterfall"] if one["step"] == "not_private")
     assert (step["dropped"], step["count"]) == (1, 62)

@@ -197,6 +197,41 @@ def test_openais_preferences_and_test_cases_of_others_too() -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        {"vars": {"question": "ask"}, "assert": [{"type": "latency"}, {"type": "equals", "value": "answer"}]},
+        {"question": "ask", "__expected": "answer"},
+        {"question": "ask", "__expected": "equals: answer", "__description": "the first"},
+        {"inputs": {"question": "ask"}, "expectations": {"expected_response": "answer", "guidelines": ["short"]}},
+        {"inputs": {"messages": [{"role": "user", "content": "ask"}]}, "expectations": {"answer": "answer"}},
+    ],
+)
+def test_test_cases_of_others_are_read(value: dict[str, Any]) -> None:
+    record = one(value)
+
+    assert (turns(record), record.target) == ([("user", "ask")], "answer")
+
+
+def test_several_variables_are_asked_with_their_names() -> None:
+    record = one({"vars": {"city": "Oslo", "day": "Monday"}, "assert": [{"type": "equals", "value": "dry"}]})
+
+    assert turns(record) == [("user", "city: Oslo\nday: Monday")]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"vars": {"q": "ask"}, "assert": [{"type": "llm-rubric", "value": "polite"}]}, "asks for llm-rubric"),
+        ({"q": "ask", "__expected": "contains: x"}, "asks for 'contains'"),
+        ({"inputs": {"q": "ask"}, "expectations": {"a": "b", "c": "d"}}, "no expected_response"),
+        ({"vars": {}, "assert": [{"type": "equals", "value": "x"}]}, "what is asked"),
+    ],
+)
+def test_a_case_that_only_describes_its_answer_is_refused_by_name(value: dict[str, Any], words: str) -> None:
+    assert words in fault(value).text
+
+
+@pytest.mark.parametrize(
     ("word", "part"),
     [
         ("train", "train"),

@@ -86,6 +86,21 @@ def test_labels_are_found_narrowed_and_ordered(client: TestClient, checked: Uplo
     assert "are not labels" in text(client, f"/datasets/{checked(pairs(40)).id}/labels")
 
 
+def test_the_api_narrows_rows_as_the_pages_do(client: TestClient, checked: Upload) -> None:
+    row = checked(labelled(203), pairs(6))
+    address = f"/api/v1/datasets/{row.id}/rows"
+
+    def lines(query: str) -> list[int]:
+        return [one["line"] for one in client.get(f"{address}?limit=500&{query}").json()["data"]]
+
+    assert len(lines("label=lost%20card")) == 51
+    assert lines("file=test") == [1, 2, 3, 4, 5, 6]
+    assert len(lines("split=train-dev&file=upload")) == row.usable_rows
+    assert lines("cluster=2147483647") == []
+    assert client.get(f"{address}?label=%00").status_code == 422
+    assert client.get(f"{address}?file=other").status_code == 422
+
+
 def test_a_remark_leads_to_the_rows_that_the_report_names(
     client: TestClient, checked: Upload, engine: Engine, assessment: AssessmentRow
 ) -> None:

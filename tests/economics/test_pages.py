@@ -52,11 +52,17 @@ def measured(make: Make, engine: Engine, author: UserRow, model: str = "Large", 
 
 
 def on_model(
-    make: Make, engine: Engine, author: UserRow, assessment: AssessmentRow, dataset: DatasetRow, name: str
+    make: Make,
+    engine: Engine,
+    author: UserRow,
+    assessment: AssessmentRow,
+    dataset: DatasetRow,
+    name: str,
+    passed: int = 215,
 ) -> None:
     """A measurement with tokens: 2,200 with the nearest examples, 300 without."""
     model = make.model(name=name, kind="endpoint")
-    baseline = make.baseline(assessment, dataset, model, author, passed=215)
+    baseline = make.baseline(assessment, dataset, model, author, passed=passed)
     with writing(engine) as session:
         for arm in session.scalars(select(ArmRow).where(ArmRow.baseline_id == baseline.id)):
             tokens = 2200 if arm.family == "few_shot_nearest" else 300
@@ -173,7 +179,8 @@ def test_saved_figures_come_to_a_case_that_the_gate_reads(
         assessment = session.get_one(AssessmentRow, row.id)
         assert gate.evidence(session, assessment)["cost_case"] == "pass"
         g12 = next(one for one in gate.judge(session, assessment).gates if one.id == "G12")
-        assert g12.state == "pass"
+        assert (g12.state, g12.how) == ("pass", "estimated")
+        assert "less a month than with" in g12.measured
         assert assessment.revision == 2
     assert acts(engine)[-1] == "economics.costs"
 
@@ -189,7 +196,7 @@ def test_a_volume_below_the_break_even_fails_the_case(
 
     assert "It does not pay: a trained model costs less only from about" in shown
     with reading(engine) as session:
-        assert service.measured(session, row.id) == {"cost_case": "fail"}
+        assert service.measured(session, row.id)["cost_case"] == "fail"
 
 
 def test_cost_decides_nothing_where_it_is_no_goal(
@@ -214,7 +221,7 @@ def test_a_price_that_rises_is_news_for_the_case(page: TestClient, make: Make, e
     page.post("/prices/import", data={"text": CSV.replace("1.5", "150")})
 
     with reading(engine) as session:
-        assert service.measured(session, row.id) == {"cost_case": "fail"}
+        assert service.measured(session, row.id)["cost_case"] == "fail"
 
 
 def test_the_cheapest_model_that_was_measured_counts_also_from_an_earlier_measurement(
@@ -235,6 +242,26 @@ def test_the_cheapest_model_that_was_measured_counts_also_from_an_earlier_measur
 
     assert found["compared_with"] == "few_shot_nearest, Small"
     assert found["comparison"]["break_even"] > 1_900_000
+
+
+def test_a_larger_model_measured_before_is_the_teacher_where_cost_is_the_goal(
+    page: TestClient, make: Make, engine: Engine, author: UserRow
+) -> None:
+    row = measured(make, engine, author, model="Large", **CHEAPER)
+    with reading(engine) as session:
+        first = baselines.current(session, row.id)
+        assert first is not None
+        dataset = session.get_one(DatasetRow, first.dataset_id)
+        assert "teacher" not in service.measured(session, row.id)
+    on_model(make, engine, author, row, dataset, "Small", passed=150)
+
+    with reading(engine) as session:
+        assert service.measured(session, row.id)["teacher"] == {"passed": 215, "total": 220}
+        g6 = next(one for one in gate.judge(session, session.get_one(AssessmentRow, row.id)).gates if one.id == "G6")
+        assert g6.state == "pass"
+    on_model(make, engine, author, row, dataset, "Larger", passed=218)
+    with reading(engine) as session:
+        assert "teacher" not in service.measured(session, row.id)
 
 
 def test_faulty_figures_come_back_and_nothing_is_saved(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.advice.economics import Hosting
-from app.economics import study, views
+from app.economics import study, views, words
 from app.economics.assumptions import OWN, Assumptions, of_stored
 from app.economics.prices import Price
 from app.economics.study import Given, Measured, Study
@@ -340,7 +340,7 @@ def test_the_table_says_which_way_costs_least_at_each_volume() -> None:
     ],
 )
 def test_money_is_as_exact_as_it_can_be_meant(value: float | None, text: str) -> None:
-    assert views.money(value, "EUR") == text
+    assert words.money(value, "EUR") == text
 
 
 @pytest.mark.parametrize(
@@ -348,4 +348,4 @@ def test_money_is_as_exact_as_it_can_be_meant(value: float | None, text: str) ->
     [(None, "never"), (850.2, "851"), (191_525, "192,000"), (1_994_118, "1.99 million"), (3e9, "3 billion")],
 )
 def test_volumes_are_said_in_words(value: float | None, text: str) -> None:
-    assert views.calls(value) == text
+    assert words.calls(value) == text

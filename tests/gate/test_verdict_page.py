@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from app.advice.case import parse
 from app.advice.verdict import advise
 from app.assessments import store
+from app.economics import service as economics
+from app.economics import views
 from app.gate.routes import verdict_page
 from app.users.deps import Me
 from app.users.tables import UserRow
@@ -56,7 +58,9 @@ def address(web: TestClient, make: Make, me: UserRow) -> Iterator[str]:
     @app.get("/golden/{number}")
     def golden(request: Request, number: int, db: Db, me: Me) -> Response:
         advice = advise(parse(BY_NUMBER[number].data))
-        return verdict_page(request, store.get(db, list(HEADS).index(number) + 1), advice, advice, None)
+        assessment = store.get(db, list(HEADS).index(number) + 1)
+        worth = views.answer(economics.of(db, assessment))
+        return verdict_page(request, assessment, advice, today=advice, worth=worth, review=None)
 
     with serving(app) as started:
         yield started

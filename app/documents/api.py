@@ -1,0 +1,180 @@
+"""The REST side of documents: raw bytes in, texts out."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from app.assessments import store as assessment_store
+from app.blobs import Blob
+from app.datasets import deps
+from app.documents import service, store
+from app.documents.tables import DocumentFileRow, DocumentRow
+from app.users.deps import Author, Me
+from app.users.tables import UserRow
+from app.web.context import AppContext
+from app.web.deps import App, Db
+from app.web.problems import REFUSALS
+
+router = APIRouter(prefix="/api/v1", tags=["documents"], responses=REFUSALS)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+Filename = Annotated[str, Query(max_length=2000, description="its ending tells Markdown, HTML and text apart")]
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class DocumentFile(BaseModel):
+    """One uploaded file. `state`: reading, ready, refused (`reason` says why)."""
+
+    id: int
+    object: str = "document_file"
+    assessment_id: int
+    filename: str
+    bytes: int
+    sha256: str
+    state: str
+    reason: str
+    uploaded_at: datetime
+    removed_at: datetime | None
+
+    @staticmethod
+    def of(row: DocumentFileRow) -> "DocumentFile":
+        return DocumentFile(
+            id=row.id,
+            assessment_id=row.assessment_id,
+            filename=row.filename,
+            bytes=row.bytes,
+            sha256=row.blob_sha256,
+            state=row.state,
+            reason=row.reason,
+            uploaded_at=row.uploaded_at,
+            removed_at=row.removed_at,
+        )
+
+
+class Corpus(BaseModel):
+    """The files of an assessment, and what they come to. `estimated_tokens` needs no tokenizer and says about."""
+
+    data: list[DocumentFile]
+    has_more: bool
+    documents: int
+    without_text: int
+    characters: int
+    estimated_tokens: int
+
+
+class Document(BaseModel):
+    """One document. `reason` says why it has no text; `text_sha256` names the text."""
+
+    id: int
+    number: int
+    name: str
+    title: str
+    kind: str
+    characters: int
+    estimated_tokens: int
+    text_sha256: str | None
+    reason: str
+
+    @staticmethod
+    def of(row: DocumentRow) -> "Document":
+        return Document(
+            id=row.id,
+            number=row.number,
+            name=row.name,
+            title=row.title,
+            kind=row.kind,
+            characters=row.characters,
+            estimated_tokens=row.tokens,
+            text_sha256=row.text_sha256,
+            reason=row.reason,
+        )
+
+
+class Documents(BaseModel):
+    data: list[Document]
+    has_more: bool
+
+
+@router.put("/assessments/{assessment_id}/documents", status_code=201, openapi_extra=BODY, max_body_size=deps.ANY_SIZE)
+async def put_documents(
+    request: Request, assessment_id: Id, app: App, me: Author, filename: Filename = "document.txt"
+) -> DocumentFile:
+    """Add one file as the raw body: text, Markdown, HTML, PDF, JSON lines with `text`, or a zip of these."""
+    await run_in_threadpool(deps.must_exist, app, assessment_id)
+    blob = await deps.receive(request, app)
+    return await run_in_threadpool(_added, app, assessment_id, me, blob, filename)
+
+
+def _added(app: AppContext, assessment_id: int, me: UserRow, blob: Blob, filename: str) -> DocumentFile:
+    with deps.transaction(app) as session:
+        return DocumentFile.of(service.add(session, assessment_id, me, [(blob, filename)])[0])
+
+
+@router.get("/assessments/{assessment_id}/documents")
+def list_documents(
+    assessment_id: Id,
+    db: Db,
+    me: Me,
+    after: Annotated[int, Query(ge=0, le=2**53, description="id of the last file seen")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Corpus:
+    """The files of the corpus in the order of their upload, with the size of the whole."""
+    assessment_store.get(db, assessment_id)
+    found = store.files(db, assessment_id, after=after, limit=limit + 1)
+    totals = store.totals(db, assessment_id)
+    return Corpus(
+        data=[DocumentFile.of(row) for row in found[:limit]],
+        has_more=len(found) > limit,
+        documents=totals.documents,
+        without_text=totals.unread,
+        characters=totals.characters,
+        estimated_tokens=totals.tokens,
+    )
+
+
+@router.get("/assessments/{assessment_id}/documents/export", response_class=StreamingResponse)
+def export_corpus(assessment_id: Id, app: App, db: Db, me: Me) -> Response:
+    """Every text as JSON lines: id, title, source, text."""
+    assessment_store.get(db, assessment_id)
+    return deps.attachment(service.exported(db, app.blobs, assessment_id), f"documents-{assessment_id}.jsonl")
+
+
+@router.get("/document-files/{file_id}")
+def get_file(file_id: Id, db: Db, me: Me) -> DocumentFile:
+    return DocumentFile.of(store.file(db, file_id))
+
+
+@router.get("/document-files/{file_id}/documents")
+def list_file(
+    file_id: Id,
+    db: Db,
+    me: Me,
+    after: Annotated[int, Query(ge=0, le=2**53, description="number of the last document seen")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Documents:
+    """What was read from a file, in its order."""
+    store.file(db, file_id)
+    found = store.of_file(db, file_id, skip=after, limit=limit + 1)
+    return Documents(data=[Document.of(row) for row in found[:limit]], has_more=len(found) > limit)
+
+
+@router.delete("/document-files/{file_id}")
+def remove_file(file_id: Id, db: Db, me: Author) -> DocumentFile:
+    """Take a file out of the corpus; its texts stay readable."""
+    return DocumentFile.of(service.remove(db, file_id, me))
+
+
+@router.post("/document-files/{file_id}/read", status_code=202)
+def read_file(file_id: Id, db: Db, me: Author) -> DocumentFile:
+    """Go on with a reading that was cancelled or failed."""
+    service.read_again(db, file_id, me)
+    return DocumentFile.of(store.file(db, file_id))

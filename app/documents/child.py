@@ -1,0 +1,155 @@
+"""The process that opens documents: a file on standard input, a JSON line for each document on standard output.
+
+A zip is never unpacked onto a disk: its members are read one at a time. Still a name that climbs out of the folder
+refuses the whole archive, because nobody makes such a name by accident. What grows out of proportion, hides another
+archive, or is locked is named and left out.
+"""
+
+import io
+import logging
+import os
+import re
+import stat
+import sys
+import zipfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import orjson
+
+from app.datasets import limits
+from app.documents import texts
+from app.documents.texts import LONGEST, PDF, TITLE, ZIP, Text, Unreadable
+
+MOST_MEMBERS = 10_000
+MOST_UNPACKED = 1 << 30  # bytes of all members together
+RATIO, FREE = 100, 16 << 20  # as in `datasets.unpacking`
+MOST_PAGES = 5_000
+_CLIMBS = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
+_SYSTEM = re.compile(r"(?:^|/)(?:__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\.git/)")
+
+
+def main() -> int:
+    limits.confine()
+    logging.disable(logging.CRITICAL)  # a PDF library complains about what it mends
+    out = sys.stdout.buffer
+    try:
+        with os.fdopen(0, "rb") as file:
+            for found in documents(file, sys.argv[1]):
+                out.write(orjson.dumps(found) + b"\n")
+                out.flush()
+    except Unreadable as refusal:
+        out.write(orjson.dumps({"refused": str(refusal)}) + b"\n")
+        out.flush()
+    return 0
+
+
+def documents(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+    """What is in the file, as {"name", "title", "kind", "text"}, or {"name", "reason"} where a member has no text.
+
+    Raises:
+        Unreadable: nothing of the file is used.
+    """
+    head = file.read(8)
+    file.seek(0)
+    if head.startswith(ZIP):
+        yield from _archive(file)
+        return
+    data = file.read(LONGEST + 1)
+    if len(data) > LONGEST:
+        raise Unreadable(f"It is larger than the {LONGEST >> 20} MiB that one document may have.")
+    yield from _said(name, read(data, name))
+
+
+def read(data: bytes, name: str) -> list[Text]:
+    return [_pdf(data, name)] if data.startswith(PDF) else texts.read(data, name)
+
+
+def _said(name: str, found: list[Text]) -> Iterator[dict[str, Any]]:
+    for one in found:
+        text = one.text[:LONGEST]
+        yield {"name": name[-TITLE:], "title": one.title, "kind": one.kind, "text": text}
+
+
+# ---------------------------------------------------------------------- zip
+def _archive(file: BinaryIO) -> Iterator[dict[str, Any]]:
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, ValueError, OverflowError, EOFError, NotImplementedError) as error:
+        raise Unreadable("The zip archive is damaged.") from error
+    with archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MOST_MEMBERS:
+            raise Unreadable(f"The archive holds {len(members):,} files; at most {MOST_MEMBERS:,} are read.")
+        if not members:
+            raise Unreadable("The archive is empty.")
+        climbing = next((member for member in members if _CLIMBS.search(member.orig_filename)), None)
+        if climbing is not None:
+            raise Unreadable("The archive holds a name that leads out of its folder; nothing of it was read.")
+        left = min(MOST_UNPACKED, max(FREE, RATIO * os.fstat(file.fileno()).st_size))
+        for member in members:
+            try:
+                data = _member(archive, member, left)
+                found = read(data, member.filename)
+            except Unreadable as refusal:
+                yield {"name": member.filename[-TITLE:], "reason": str(refusal)}
+                continue
+            left -= len(data)
+            yield from _said(member.filename, found)
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> bytes:
+    if _SYSTEM.search(member.filename):
+        raise Unreadable("It belongs to the system the archive was made on, and is no document.")
+    if member.flag_bits & 1:
+        raise Unreadable("It is locked with a password.")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise Unreadable("It is a link to somewhere else.")
+    most = min(LONGEST, left)
+    if most <= 0:
+        raise Unreadable(f"The archive unpacks to over {RATIO} times its size; nothing more was read.")
+    try:
+        with archive.open(member) as opened:
+            data = opened.read(most + 1)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
+        raise Unreadable("It is damaged inside the archive.") from error
+    except Exception as error:  # each packing method has an error of its own
+        raise Unreadable("It could not be unpacked.") from error
+    if len(data) <= most:
+        return data
+    if most == LONGEST:
+        raise Unreadable(f"It is larger than the {LONGEST >> 20} MiB that one document may have.")
+    raise Unreadable(f"The archive unpacks to over {RATIO} times its size; this was not read.")
+
+
+# ---------------------------------------------------------------------- PDF
+def _pdf(data: bytes, name: str) -> Text:
+    try:
+        text, title = _pages(data)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:  # a damaged PDF breaks its library in any place
+        raise Unreadable("The PDF is damaged.") from error
+    if not text:
+        raise Unreadable("The PDF holds pictures of text only; make it searchable (OCR) first.")
+    return Text("pdf", texts.title_of(title, name), text)
+
+
+def _pages(data: bytes) -> tuple[str, str]:
+    """Text and title of a PDF, page after page."""
+    from pypdf import PdfReader
+
+    reader = PdfReader(io.BytesIO(data))
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise Unreadable("The PDF is locked with a password.")
+    if len(reader.pages) > MOST_PAGES:
+        raise Unreadable(f"The PDF has {len(reader.pages):,} pages; at most {MOST_PAGES:,} are read.")
+    pages = (page.extract_text() for page in reader.pages)
+    # A font table can name halves of characters, which no text may hold.
+    text = "\n\n".join(page.replace("\0", "").encode("utf-8", "replace").decode() for page in pages)
+    title = reader.metadata.title if reader.metadata else None
+    return text.strip(), title if isinstance(title, str) else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

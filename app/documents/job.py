@@ -1,0 +1,67 @@
+"""The reading of documents, as a job: stored files become texts in the content store.
+
+Each file is settled in one transaction. A killed reading goes on with the files that are not; the one that was being
+read is read anew, and its texts, named by their content, are simply found again.
+"""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.documents import opening, store, tokens
+from app.documents.tables import DocumentFileRow
+from app.jobs.claims import Claim
+
+
+def read(claim: Claim) -> None:
+    """Read the batch that begins with the file the claim is about; the body of the job kind `read`."""
+    with claim.read() as session:
+        waiting = [(row.id, row.blob_sha256, row.filename) for row in store.unread_files(session, claim.subject_id)]
+    for done, (file_id, sha256, filename) in enumerate(waiting):
+        stage = f"Reading {filename}"
+        claim.report({"stage": stage, "done": done, "total": len(waiting), "unit": "files"})
+        values: list[dict[str, Any]] = []
+        reason = ""
+        try:
+            with claim.blobs.open(sha256) as file:
+                for said in opening.documents(file, filename):
+                    values.append(_value(claim, file_id, len(values) + 1, said))
+                    if len(waiting) == 1:
+                        claim.report({"stage": f"{stage}: {len(values):,} documents so far", "done": 0, "total": 0})
+        except opening.Refused as refusal:
+            reason, values = str(refusal), []
+        if not reason and not any(value["text_sha256"] for value in values):
+            reason = values[0]["reason"] if len(values) == 1 else "None of its documents could be read."
+        with claim.write() as session:
+            _settle(session, file_id, values, reason)
+    claim.report(
+        {"stage": "All files are read", "done": len(waiting), "total": len(waiting), "unit": "files"}, now=True
+    )
+
+
+def _value(claim: Claim, file_id: int, number: int, said: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table; its text goes into the content store."""
+    text: str = said.get("text", "")
+    return {
+        "file_id": file_id,
+        "number": number,
+        "name": _storable(said["name"]),
+        "title": _storable(said.get("title", "")),
+        "kind": said.get("kind", ""),
+        "characters": len(text),
+        "tokens": tokens.estimate(text),
+        "text_sha256": claim.blobs.put_bytes(text.encode()).sha256 if text else None,
+        "reason": said.get("reason", ""),
+    }
+
+
+def _storable(name: str) -> str:
+    return name.replace("\0", "")[:200]
+
+
+def _settle(session: Session, file_id: int, values: list[dict[str, Any]], reason: str) -> None:
+    row: DocumentFileRow = store.file(session, file_id)
+    store.forget_documents(session, file_id)
+    for start in range(0, len(values), 500):
+        store.add_documents(session, values[start : start + 500])
+    row.state, row.reason = ("refused", reason) if reason else ("ready", "")

@@ -1,0 +1,151 @@
+"""Pages for documents: add them, see what was read, take them out."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from app.assessments import store as assessment_store
+from app.blobs import Blob
+from app.datasets import deps, uploads
+from app.db import reading
+from app.documents import service, store
+from app.errors import Invalid
+from app.jobs import store as jobs
+from app.users import store as user_store
+from app.users.deps import Author, Me
+from app.users.tables import UserRow
+from app.web.context import AppContext
+from app.web.deps import App, Db
+from app.web.forms import by_field
+from app.web.pages import page, see
+
+router = APIRouter(include_in_schema=False)
+
+Id = Annotated[int, Path(ge=1, le=2**53)]
+PAGE = 50  # documents of a file on one page
+SHOWN = 100_000  # characters of a text on its page; the whole is a download
+
+
+@router.get("/assessments/{assessment_id}/documents", name="documents")
+def show_documents(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
+    return _documents(request, app, db, assessment_id)
+
+
+def _documents(
+    request: Request, app: AppContext, db: Any, assessment_id: int, refusal: Invalid | None = None
+) -> Response:
+    assessment = assessment_store.get(db, assessment_id)
+    files = store.files(db, assessment_id)
+    by_file = store.totals_by_file(db, assessment_id)
+    job = service.job_of(db, assessment_id)
+    return page(
+        request,
+        "documents/documents.html",
+        status=422 if refusal else 200,
+        assessment=assessment,
+        step="data",
+        files=files,
+        by_file=by_file,
+        none=store.Totals(),
+        totals=store.sum_of(by_file.values()),
+        declared=assessment.answers.get("corpus_tokens"),
+        names=user_store.names(db, [row.uploaded_by for row in files]),
+        job=job,
+        ahead=jobs.ahead(db, job) if job else 0,
+        limit=app.settings.upload_limit,
+        errors=by_field(refusal) if refusal else {},
+        detail=refusal.detail if refusal else "",
+    )
+
+
+@router.post("/assessments/{assessment_id}/documents", name="add_documents", max_body_size=deps.ANY_SIZE)
+async def add_documents(request: Request, assessment_id: Id, app: App, me: Author) -> Response:
+    await run_in_threadpool(deps.must_exist, app, assessment_id)
+    try:
+        boundary = uploads.boundary_of(request.headers.get("content-type", ""))
+        files = await deps.with_chunks(request, lambda chunks: _take(app, chunks, boundary))
+        await run_in_threadpool(_keep, app, assessment_id, me, files)
+    except Invalid as refusal:
+        return await run_in_threadpool(_again, request, app, assessment_id, refusal)
+    return see(request, "documents", assessment_id=assessment_id, notice="started")
+
+
+def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes) -> list[tuple[Blob, str]]:
+    """Store the files as they arrive; all of them together may be as large as one upload."""
+    files: list[tuple[Blob, str]] = []
+    left = app.settings.upload_limit
+    for part in uploads.parts(chunks, boundary, most=service.MOST_FILES + 2):
+        if part.name == "documents" and part.filename:
+            blob = app.blobs.put(part.body, left)
+            left -= blob.size
+            files.append((blob, part.filename))
+    return files
+
+
+def _keep(app: AppContext, assessment_id: int, me: UserRow, files: list[tuple[Blob, str]]) -> None:
+    with deps.transaction(app) as session:
+        service.add(session, assessment_id, me, files)
+
+
+def _again(request: Request, app: AppContext, assessment_id: int, refusal: Invalid) -> Response:
+    with reading(app.engine) as session:
+        request.state.db = session
+        return _documents(request, app, session, assessment_id, refusal)
+
+
+@router.get("/document-files/{file_id}", name="document_file")
+def show_file(
+    request: Request, file_id: Id, db: Db, me: Me, number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1
+) -> Response:
+    row = store.file(db, file_id)
+    total = store.number_of(db, file_id)
+    return page(
+        request,
+        "documents/file.html",
+        assessment=assessment_store.get(db, row.assessment_id),
+        step="data",
+        file=row,
+        documents=store.of_file(db, file_id, skip=(number - 1) * PAGE, limit=PAGE),
+        total=total,
+        number=number,
+        pages=max(1, -(-total // PAGE)),
+    )
+
+
+@router.post("/document-files/{file_id}/remove", name="remove_documents")
+def remove_documents(request: Request, file_id: Id, db: Db, me: Author) -> Response:
+    row = service.remove(db, file_id, me)
+    return see(request, "documents", assessment_id=row.assessment_id, notice="saved")
+
+
+@router.post("/document-files/{file_id}/read", name="read_documents")
+def read_documents(request: Request, file_id: Id, db: Db, me: Author) -> Response:
+    service.read_again(db, file_id, me)
+    return see(request, "documents", assessment_id=store.file(db, file_id).assessment_id, notice="started")
+
+
+@router.get("/documents/{document_id}", name="document")
+def show_document(request: Request, document_id: Id, app: App, db: Db, me: Me) -> Response:
+    row, file = store.document(db, document_id)
+    text = ""
+    if row.text_sha256:
+        with app.blobs.open(row.text_sha256) as stored:
+            text = stored.read(4 * SHOWN).decode("utf-8", "ignore")[:SHOWN]
+    return page(
+        request,
+        "documents/document.html",
+        assessment=assessment_store.get(db, file.assessment_id),
+        step="data",
+        file=file,
+        document=row,
+        text=text,
+        cut=len(text) < row.characters,
+    )
+
+
+@router.get("/assessments/{assessment_id}/documents/export", name="export_documents")
+def export_documents(assessment_id: Id, app: App, db: Db, me: Me) -> Response:
+    assessment_store.get(db, assessment_id)
+    return deps.attachment(service.exported(db, app.blobs, assessment_id), f"documents-{assessment_id}.jsonl")

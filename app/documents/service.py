@@ -1,0 +1,119 @@
+"""What people do with documents: add them, take them out; and what the criteria read of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy.orm import Session
+
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.audit import service as audit
+from app.blobs import Blob, Blobs
+from app.datasets.uploads import display_name
+from app.db import utcnow
+from app.documents import store
+from app.documents.tables import DocumentFileRow
+from app.errors import Conflict, FieldError, Invalid
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.tables import JobRow
+from app.users.tables import UserRow
+
+MOST_FILES = 1000  # of one assessment: a folder's worth; more come as a zip
+
+
+def add(
+    session: Session, assessment_id: int, by: UserRow, files: Sequence[tuple[Blob, str]]
+) -> Sequence[DocumentFileRow]:
+    """Take stored files into the corpus and put their reading in line, both or neither.
+
+    Raises:
+        NotFound: there is no such assessment.
+        Invalid: no file came, or there would be too many.
+    """
+    assessment = assessment_store.get(session, assessment_id)
+    if not files:
+        raise Invalid("No document came with the form.", [FieldError("#/documents", "Choose files with text in them.")])
+    if len(store.files(session, assessment_id)) + len(files) > MOST_FILES:
+        text = f"One assessment takes up to {MOST_FILES:,} files. Pack them into a zip; it counts as one."
+        raise Invalid("Nothing was added.", [FieldError("#/documents", text)])
+    now = utcnow()
+    rows = [
+        DocumentFileRow(
+            assessment_id=assessment_id,
+            batch=0,
+            filename=display_name(name),
+            bytes=blob.size,
+            blob_sha256=blob.sha256,
+            uploaded_by=by.id,
+            uploaded_at=now,
+        )
+        for blob, name in files
+    ]
+    session.add_all(rows)
+    session.flush()
+    for row in rows:
+        row.batch = rows[0].id
+    what = rows[0].filename if len(rows) == 1 else f"{len(rows):,} files"
+    assessments.contribute(session, assessment, by, f"documents: {what}")
+    detail = {"assessment": assessment_id, "files": [[row.filename, row.blob_sha256] for row in rows[:50]]}
+    audit.record(session, by, "documents.add", "documents", rows[0].id, detail | {"count": len(rows)})
+    _read(session, rows[0], by, what)
+    return rows
+
+
+def read_again(session: Session, file_id: int, by: UserRow) -> JobRow:
+    """Go on with a reading that was cancelled or failed.
+
+    Raises:
+        Conflict: the file was read, or its reading is under way.
+    """
+    row = store.file(session, file_id)
+    if row.state != "reading" or row.removed_at is not None:
+        raise Conflict("This file has been read.")
+    return _read(session, store.file(session, row.batch), by, row.filename)
+
+
+def _read(session: Session, first: DocumentFileRow, by: UserRow, what: str) -> JobRow:
+    title = f"Read {what}"[:200]
+    return jobs.add(session, "read", first.id, by.id, assessment_id=first.assessment_id, title=title)
+
+
+def remove(session: Session, file_id: int, by: UserRow) -> DocumentFileRow:
+    """Take a file out of the corpus. Its texts stay readable; removing it twice changes nothing."""
+    row = store.file(session, file_id)
+    if row.removed_at is None:
+        assessment = assessment_store.get(session, row.assessment_id)
+        row.removed_at, row.removed_by = utcnow(), by.id
+        assessments.contribute(session, assessment, by, f"documents: {row.filename} taken out")
+        detail = {"assessment": row.assessment_id, "file": row.filename, "sha256": row.blob_sha256}
+        audit.record(session, by, "documents.remove", "documents", row.id, detail)
+    return row
+
+
+def job_of(session: Session, assessment_id: int) -> JobRow | None:
+    """The reading that is under way, or the last one of files that are still unread."""
+    waiting = [row for row in store.files(session, assessment_id) if row.state == "reading"]
+    return job_store.latest(session, "read", waiting[0].batch) if waiting else None
+
+
+def measured(session: Session, assessment_id: int) -> dict[str, Any]:
+    """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read."""
+    files = store.files(session, assessment_id)
+    if any(row.state == "reading" for row in files):
+        return {}
+    found = store.totals(session, assessment_id)
+    return {"corpus_tokens": found.tokens} if found.documents else {}
+
+
+def exported(session: Session, blobs: Blobs, assessment_id: int) -> Iterator[bytes]:
+    """Every text of the corpus as a line of JSON. What is in it is decided now, the texts are read as they go out."""
+    listed = [(row.id, row.title, row.name, row.text_sha256) for row in store.corpus(session, assessment_id)]
+    return (_line(blobs, *one) for one in listed)
+
+
+def _line(blobs: Blobs, document_id: int, title: str, source: str, sha256: str | None) -> bytes:
+    with blobs.open(sha256 or "") as file:
+        text = file.read().decode()
+    return orjson.dumps({"id": document_id, "title": title, "source": source, "text": text}) + b"\n"

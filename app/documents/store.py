@@ -1,0 +1,129 @@
+"""Queries on documents."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from app.documents.tables import DocumentFileRow, DocumentRow
+from app.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Documents with a text, documents without, characters and estimated tokens of the former."""
+
+    documents: int = 0
+    unread: int = 0
+    characters: int = 0
+    tokens: int = 0
+
+
+def file(session: Session, file_id: int) -> DocumentFileRow:
+    row = session.get(DocumentFileRow, file_id)
+    if row is None:
+        raise NotFound("There is no such file of documents.")
+    return row
+
+
+def document(session: Session, document_id: int) -> tuple[DocumentRow, DocumentFileRow]:
+    row = session.get(DocumentRow, document_id)
+    if row is None:
+        raise NotFound("There is no such document.")
+    return row, file(session, row.file_id)
+
+
+def files(session: Session, assessment_id: int, *, after: int = 0, limit: int = 1000) -> Sequence[DocumentFileRow]:
+    """The files that are part of the corpus, or may become it, in the order of their upload."""
+    return session.scalars(
+        select(DocumentFileRow)
+        .where(
+            DocumentFileRow.assessment_id == assessment_id,
+            DocumentFileRow.removed_at.is_(None),
+            DocumentFileRow.id > after,
+        )
+        .order_by(DocumentFileRow.id)
+        .limit(limit)
+    ).all()
+
+
+def unread_files(session: Session, batch: int) -> Sequence[DocumentFileRow]:
+    """What the job of this batch still has to read."""
+    return session.scalars(
+        select(DocumentFileRow)
+        .where(DocumentFileRow.batch == batch, DocumentFileRow.state == "reading", DocumentFileRow.removed_at.is_(None))
+        .order_by(DocumentFileRow.id)
+    ).all()
+
+
+def totals(session: Session, assessment_id: int) -> Totals:
+    """Of the corpus as it is now."""
+    return sum_of(totals_by_file(session, assessment_id).values())
+
+
+def sum_of(parts: Iterable[Totals]) -> Totals:
+    found = list(parts)
+    return Totals(
+        sum(one.documents for one in found),
+        sum(one.unread for one in found),
+        sum(one.characters for one in found),
+        sum(one.tokens for one in found),
+    )
+
+
+def totals_by_file(session: Session, assessment_id: int) -> dict[int, Totals]:
+    rows = session.execute(
+        select(
+            DocumentRow.file_id,
+            func.count(DocumentRow.text_sha256),
+            func.count(),
+            func.sum(DocumentRow.characters),
+            func.sum(DocumentRow.tokens),
+        )
+        .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+        .where(
+            DocumentFileRow.assessment_id == assessment_id,
+            DocumentFileRow.removed_at.is_(None),
+            DocumentFileRow.state == "ready",
+        )
+        .group_by(DocumentRow.file_id)
+    )
+    return {row[0]: Totals(row[1], row[2] - row[1], int(row[3]), int(row[4])) for row in rows}
+
+
+def of_file(session: Session, file_id: int, *, skip: int = 0, limit: int = 50) -> Sequence[DocumentRow]:
+    return session.scalars(
+        select(DocumentRow).where(DocumentRow.file_id == file_id).order_by(DocumentRow.number).offset(skip).limit(limit)
+    ).all()
+
+
+def number_of(session: Session, file_id: int) -> int:
+    return session.scalar(select(func.count()).where(DocumentRow.file_id == file_id)) or 0
+
+
+def corpus(session: Session, assessment_id: int) -> Iterator[DocumentRow]:
+    """Every document with a text, in the order of upload."""
+    found = session.scalars(
+        select(DocumentRow)
+        .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+        .where(
+            DocumentFileRow.assessment_id == assessment_id,
+            DocumentFileRow.removed_at.is_(None),
+            DocumentFileRow.state == "ready",
+            DocumentRow.text_sha256.is_not(None),
+        )
+        .order_by(DocumentRow.file_id, DocumentRow.number)
+    )
+    yield from found
+
+
+def add_documents(session: Session, values: list[dict[str, Any]]) -> None:
+    if values:
+        session.execute(insert(DocumentRow), values)
+
+
+def forget_documents(session: Session, file_id: int) -> None:
+    """Remove what an interrupted reading left."""
+    session.execute(delete(DocumentRow).where(DocumentRow.file_id == file_id))

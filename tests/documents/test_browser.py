@@ -1,0 +1,131 @@
+"""Documents, and how a file is read, in real Chromium: adding, looking, choosing columns; axe, small screens, dark."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import Engine
+
+from app.assessments.tables import AssessmentRow
+from app.blobs import Blobs
+from app.datasets import service as datasets
+from app.db import writing
+from app.jobs import engine as job_engine
+from app.jobs import service as jobs
+from app.users.tables import UserRow
+from tests.browser_support import axe, fits, quiet_page, serving
+from tests.datasets.examples import pairs
+from tests.documents.conftest import Add
+from tests.documents.samples import pdf, zipped
+from tests.factories import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+VIEWS = [
+    pytest.param({"color_scheme": "light"}, id="light"),
+    pytest.param({"color_scheme": "dark"}, id="dark"),
+    pytest.param({"viewport": {"width": 390, "height": 800}}, id="narrow"),
+    pytest.param({"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"}, id="narrow-dark"),
+]
+
+
+@pytest.fixture
+def address(web: TestClient) -> Iterator[str]:
+    with serving(web.app) as started:  # type: ignore[arg-type]  # the client's app is ours
+        yield started
+
+
+@pytest.fixture
+def german(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: AssessmentRow, me: UserRow) -> int:
+    """An upload whose keys say nothing to the app."""
+    lines = [json.loads(one) for one in pairs(30).splitlines()]
+    data = "\n".join(json.dumps({"frage": x["prompt"], "antwort": x["completion"], "kunde": "k1"}) for x in lines)
+    with writing(engine) as session:
+        jobs.bind(session, line)
+        return datasets.upload(session, assessment.id, me, blobs.put_bytes(data.encode()), "fragen.jsonl").id
+
+
+def sign_in(page: Page, user: UserRow) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("E-mail address").fill(user.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def good(page: Page) -> None:
+    fits(page)
+    axe(page)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_documents_read_well(
+    chromium: Browser, address: str, read: Add, me: UserRow, assessment: AssessmentRow, view: dict[str, Any]
+) -> None:
+    manual = zipped(
+        ("manual/opening-hours.md", b"# Opening hours\n\n" + b"The shop opens at nine and closes at five. " * 40),
+        ("manual/prices.pdf", pdf("Everything costs ten.", title="Prices")),
+        ("manual/logo.png", b"\x89PNG\r\n"),
+    )
+    rows = read(
+        ("manual-of-the-shop.zip", manual), ("old-notes.doc", b"\xd0\xcf\x11\xe0"), ("faq.txt", b"Ask us. " * 900)
+    )
+
+    with quiet_page(chromium, address, **view) as page:
+        sign_in(page, me)
+        page.goto(f"/assessments/{assessment.id}/documents")
+        expect(page.get_by_text("an old Office document")).to_be_visible()
+        good(page)
+        page.get_by_role("link", name="manual-of-the-shop.zip").click()
+        expect(page.get_by_text("It is a picture.")).to_be_visible()
+        good(page)
+        page.get_by_role("link", name="Opening hours").click()
+        expect(page.locator("pre")).to_contain_text("The shop opens at nine")
+        good(page)
+        page.goto(f"/document-files/{rows[1].id}")
+        good(page)
+
+
+def test_documents_are_added_and_taken_out(
+    chromium: Browser, address: str, me: UserRow, assessment: AssessmentRow, tmp_path: Path
+) -> None:
+    for name in ("a.txt", "b.md"):
+        (tmp_path / name).write_text("some words")
+
+    with quiet_page(chromium, address) as page:
+        sign_in(page, me)
+        page.goto(f"/assessments/{assessment.id}/data")
+        page.get_by_role("link", name="Documents to look answers up in").click()
+        good(page)
+        page.get_by_label("Files", exact=True).set_input_files([tmp_path / "a.txt", tmp_path / "b.md"])
+        page.get_by_role("button", name="Add documents").click()
+        expect(page.get_by_text("Read 2 files")).to_be_visible()
+        page.get_by_role("button", name="Take a.txt out").click()
+        expect(page.get_by_role("link", name="a.txt")).to_have_count(0)
+        expect(page.get_by_role("link", name="b.md")).to_be_visible()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_person_says_which_column_holds_what(
+    chromium: Browser, address: str, german: int, me: UserRow, view: dict[str, Any]
+) -> None:
+    with quiet_page(chromium, address, **view) as page:
+        sign_in(page, me)
+        page.goto(f"/datasets/{german}/reading")
+        expect(page.get_by_text("No known format was found")).to_be_visible()
+        good(page)
+        page.get_by_label("Each record is").select_option("columns")
+        page.get_by_label("What is asked").select_option("frage")
+        page.get_by_role("button", name="Show three rows").click()
+        expect(page.get_by_role("alert")).to_contain_text("Choose the column that holds the answer.")
+        good(page)
+        page.get_by_label("The answer wanted").select_option("antwort")
+        page.get_by_label("What belongs together").select_option("kunde")
+        page.get_by_role("button", name="Show three rows").click()
+        expect(page.get_by_role("heading", name="answer wanted")).to_have_count(3)
+        good(page)
+        page.get_by_role("button", name="Check it this way").click()
+        expect(page.get_by_text("Check fragen.jsonl")).to_be_visible()

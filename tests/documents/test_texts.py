@@ -1,0 +1,89 @@
+"""From bytes to text: kinds, titles, and what is refused."""
+
+import json
+import time
+
+import pytest
+
+from app.documents import texts, tokens
+from app.documents.texts import Unreadable
+
+
+def one(data: bytes, name: str) -> texts.Text:
+    (found,) = texts.read(data, name)
+    return found
+
+
+def test_plain_text_is_itself_and_is_called_by_its_file() -> None:
+    found = one(b"\xef\xbb\xbfOpen at nine.\r\nClosed on Sunday.", "hours/shop.txt")
+
+    assert (found.kind, found.title, found.text) == ("text", "shop", "Open at nine.\nClosed on Sunday.")
+
+
+def test_markdown_is_called_by_its_first_heading() -> None:
+    found = one(b"intro\n\n# Opening  hours\n\n*nine*", "a.md")
+
+    assert (found.kind, found.title) == ("markdown", "Opening hours")
+
+
+def test_html_becomes_what_a_reader_sees() -> None:
+    page = b"""<!DOCTYPE html><html><head><title>Opening &amp; closing</title><style>p {}</style></head>
+      <body><script>alert('never')</script><h1>Hours</h1><p>Nine   to
+      five.</p><table><tr><td>Mo</td><td>9</td></tr></table><pre>a\n  b</pre><!-- no --></body></html>"""
+
+    found = one(page, "a")
+
+    assert (found.kind, found.title) == ("html", "Opening & closing")
+    assert found.text == "Hours\n\nNine to five.\n\n\tMo\t9\n\na\n  b"
+
+
+def test_json_lines_hold_a_document_each() -> None:
+    lines = [{"id": "7", "title": "T", "text": "one"}, {"source": "s", "text": "two"}]
+
+    found = texts.read("\n".join(json.dumps(line) for line in lines).encode(), "a.jsonl")
+
+    assert [(text.title, text.text) for text in found] == [("T", "one"), ("s", "two")]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "words"),
+    [
+        (b" \n", "a.txt", "empty"),
+        (b"\x89PNG....", "a.txt", "picture"),
+        (b"PK\x03\x04....", "a.docx", "Office document"),
+        (b"caf\xe9", "a.txt", "byte 4"),
+        (b"a\0b", "a.txt", "NUL"),
+        (b"<html><script>x</script></html>", "a.html", "no text"),
+        (b'{"text": "a"}\n{"txt": "b"}', "a.jsonl", "Line 2 has no text"),
+        (b"{", "a.jsonl", "Line 1 is not JSON"),
+        (b"MZ\x90", "a.txt", "program"),
+    ],
+)
+def test_what_holds_no_text_is_refused_in_a_sentence(data: bytes, name: str, words: str) -> None:
+    with pytest.raises(Unreadable, match=words):
+        texts.read(data, name)
+
+
+@pytest.mark.parametrize("piece", [b"<div>", b"<!-", b"<!--", b"&#", b"<a b=", b"</", b"<script>", b'<a "', b"<"])
+def test_hostile_pages_end(piece: bytes) -> None:
+    """Parsers of HTML have been quadratic in each of these, which is hours for a document of this size."""
+    started = time.process_time()
+
+    found = texts.read(b"<html>The end" + piece * (1 << 20), "a.html")
+
+    assert found[0].text.startswith("The end")
+    assert time.process_time() - started < 20
+
+
+# Counted with the vocabulary that the weights were fitted to (SmolLM2, 49k entries).
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("The shop opens at nine and closes at five, except on Sundays.\n" * 20, 300),
+        ("def add(first: int, second: int) -> int:\n    return first + second\n\n\n" * 20, 419),
+        ("", 0),
+        ("x", 1),
+    ],
+)
+def test_tokens_are_estimated_within_a_tenth(text: str, counted: int) -> None:
+    assert tokens.estimate(text) == pytest.approx(counted, rel=0.1)
