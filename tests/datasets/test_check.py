@@ -158,7 +158,7 @@ def test_a_check_goes_on_where_it_was_stopped(
         one, other = store.get(session, row.id), store.get(session, plain.id)
         assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 2531
         assert (one.state, one.split_sha256, one.report) == ("ready", other.split_sha256, other.report)
-        rows = store.listed(session, row.id, limit=3000)
+        rows = store.listed(session, row.id, store.Only(), limit=3000)
         assert len({(example.file, example.line) for example in rows}) == 2531
         assert one.rows_sha256
     assert list((settings.data / "checks").iterdir()) == []
