@@ -35,6 +35,7 @@ VERSION = "0.1"
 BODIES = {
     "check": "app.datasets.job:check",
     "read": "app.documents.job:read",
+    "lengths": "app.datasets.job:count_lengths",
     "convert": "app.inference.job:convert",
     "measure": "app.baselines.job:measure",
     "preflight": "app.training.job:preflight",

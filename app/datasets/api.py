@@ -101,7 +101,7 @@ class Row(BaseModel):
     reason: str
     of_line: int | None
     similarity: float | None
-    cluster: int | None
+    cluster: int | None = Field(description="number of the group of rows that ask nearly the same")
     split: str
     messages: list[dict[str, str]]
     target: str
@@ -154,6 +154,10 @@ class Reading(BaseModel):
     group: str = Field("", max_length=200, description="rows of one group stay on one side of the split")
     part: str = Field("", max_length=200, description="the column that says train, validation or test")
     header: bool = Field(default=True, description="whether the first row of a table names its columns")
+
+
+class Count(BaseModel):
+    model_id: int = Field(ge=1, le=2**53, description="a model on this machine, whose tokenizer counts")
 
 
 class Change(BaseModel):
@@ -308,6 +312,29 @@ def decide_dataset(dataset_id: Id, body: Decisions, db: Db, me: Author) -> Datas
     return Dataset.of(row, job_id=job.id if job else None)
 
 
+Cluster = Annotated[int, Path(ge=0, le=2**53, description="number of the group, as rows carry it")]
+
+
+@router.put("/datasets/{dataset_id}/clusters/{cluster}", status_code=204)
+def keep_cluster(dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> None:
+    """Note that the rows of a group are different rows. It counts from the next version on; see `recount`."""
+    service.keep_cluster(db, dataset_id, cluster, me)
+
+
+@router.delete("/datasets/{dataset_id}/clusters/{cluster}", status_code=204)
+def join_cluster(dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> None:
+    """Take that note back."""
+    service.join_cluster(db, dataset_id, cluster, me)
+
+
+@router.post("/datasets/{dataset_id}/recount", status_code=201)
+def recount_dataset(dataset_id: Id, db: Db, me: Author) -> Dataset:
+    """Check the same files once more as a new version, with the groups as they were noted."""
+    row = service.recount(db, dataset_id, me)
+    job = service.job_of(db, row)
+    return Dataset.of(row, job_id=job.id if job else None)
+
+
 @router.post("/datasets/{dataset_id}/split")
 def split_dataset(dataset_id: Id, plan: Plan, db: Db, me: Author) -> Dataset:
     """Split the rows in another way; the answer is the new version."""
@@ -332,3 +359,10 @@ def list_changes(dataset_id: Id, db: Db, me: Me) -> Changes:
             for new, old in found.changed
         ],
     )
+
+
+@router.post("/datasets/{dataset_id}/lengths", status_code=202)
+def count_lengths(dataset_id: Id, count: Count, db: Db, me: Author) -> Dataset:
+    """Count tokens with another model's tokenizer; the report's `lengths` change when the job is done."""
+    job = service.count_with(db, dataset_id, count.model_id, me)
+    return Dataset.of(store.get(db, dataset_id), job_id=job.id)

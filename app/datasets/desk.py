@@ -1,12 +1,13 @@
 """Where a check lays down what it has worked out, so that a killed one goes on instead of beginning again.
 
-A folder on disk that belongs to one piece of work, named by what goes into it (the hashes of the uploaded bytes, the
-seed, ...). Found with another name it is emptied: what lies there was worked out from something else. Every note appears
-whole or not at all, so a kill at any moment leaves either the old one or the new one.
+A folder on disk that belongs to one piece of work and says what went into it (the hashes of the uploaded bytes, the
+seed, ...). If it says something else it is emptied: what lies there was worked out from something else. Every note
+appears whole or not at all, so a kill at any moment leaves either the old one or the new one.
 """
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,10 +20,16 @@ ABOUT = "about"
 
 
 class Desk:
-    """The folder of one check. `about` says what the work is about; `begun` whether an earlier attempt left something."""
+    """The folder of one check.
 
-    def __init__(self, folder: Path, about: object) -> None:
+    about: what the work is about. begun: whether an earlier attempt left something. every: seconds of work that a kill
+    may cost.
+    """
+
+    def __init__(self, folder: Path, about: object, every: float = 5.0) -> None:
         self.folder = folder
+        self.every = every
+        self._last = time.monotonic()
         wanted = orjson.dumps(about, option=orjson.OPT_SORT_KEYS)
         self.begun = (folder / ABOUT).exists() and (folder / ABOUT).read_bytes() == wanted
         if not self.begun:
@@ -37,6 +44,10 @@ class Desk:
         """A file to write and read at any place; what an earlier attempt wrote is still in it."""
         path = self.path(name)
         return path.open("r+b" if path.exists() else "w+b")
+
+    def due(self) -> bool:
+        """Whether it is time to lay something down again."""
+        return time.monotonic() - self._last >= self.every
 
     def note(self, name: str, value: object) -> None:
         """Lay down something small, as JSON."""
@@ -81,3 +92,4 @@ class Desk:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+        self._last = time.monotonic()

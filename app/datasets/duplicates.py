@@ -26,7 +26,6 @@ puts every row's grams in order and beside their repeats. That takes a fifth of 
 
 import re
 import tempfile
-import time
 import unicodedata
 import zlib
 from array import array
@@ -52,7 +51,6 @@ _SLOTS_A_ROW, _LEAST_SLOTS, _MOST_SLOTS = 512, 1 << 16, 1 << 22
 _WEIGHED = 100_000  # rows that the weights are taken from; more would only cost time
 _TEXT_BITS = 10
 _BATCH, _BATCH_SIGNS = 1 << _TEXT_BITS, 1 << 17  # rows and characters made into grams at once: they fit the cache
-_SAVED_EVERY = 5.0  # seconds of work that a kill may cost
 _SKETCH = 64  # MinHash values of which a byte is kept, to turn away pairs that can't be twins
 # Of 64 agreements a pair that reaches 0.8 shows fewer than 33 (and then is missed) once in 100,000, thinning included.
 _SKETCH_ALIKE = 33
@@ -290,14 +288,12 @@ class _Search:
             self.desk.keep("weights", weights=self.weights)
         self._sign()
         self.sketches = self.bands.sketches()
-        saved = time.monotonic()
         begin = self._resume()
         for number in range(begin, BANDS + 2):
             self._compare(self.bands.band(number), exact=number >= BANDS)
             self.tick(self.weighed + len(self.unique) + (number + 1) * self.band_work, self.work)
-            if self.desk and time.monotonic() - saved > _SAVED_EVERY:
-                self._save(number + 1)
-                saved = time.monotonic()
+            if self.desk and self.desk.due():
+                self._save(self.desk, number + 1)
 
     def root(self, place: int) -> int:
         """The oldest row of the group."""
@@ -312,13 +308,12 @@ class _Search:
         return np.fromiter((self.root(place) for place in range(len(self.parent))), np.int64, len(self.parent))
 
     # -------------------------------------------------------------- what a killed attempt left
-    def _save(self, bands_done: int) -> None:
-        assert self.desk is not None
+    def _save(self, desk: Desk, bands_done: int) -> None:
         pairs = {
             name: np.array([(t.earlier, t.later, t.similarity) for t in twins], dtype=np.float64).reshape(-1, 3)
             for name, twins in (("near", self.near), ("clashes", self.clashes))
         }
-        self.desk.keep("compared", parent=np.asarray(self.parent), done=np.array(bands_done), **pairs)
+        desk.keep("compared", parent=np.asarray(self.parent), done=np.array(bands_done), **pairs)
 
     def _resume(self) -> int:
         """The first band that has not been compared yet."""
@@ -375,15 +370,13 @@ class _Search:
 
     def _sign(self) -> None:
         begin = (self.desk.noted("signed") or 0) if self.desk else 0
-        saved = time.monotonic()
         for start, batch in self._batches(range(begin, len(self.unique))):
             place = begin + start
             self.bands.put(place, *self._signatures(batch))
             self.tick(self.weighed + place, self.work)
-            if self.desk and time.monotonic() - saved > _SAVED_EVERY:
+            if self.desk and self.desk.due():
                 self.bands.sync()
                 self.desk.note("signed", place + len(batch))
-                saved = time.monotonic()
         if self.desk:
             self.bands.sync()
             self.desk.note("signed", len(self.unique))

@@ -1,76 +1,198 @@
 """The check of an upload, as a job: bytes in the content store become rows, a report and a split.
 
-It can be killed at any point. The working file is made anew by the next attempt, the rows of the dead attempt are
-removed first, and the version is `ready` only in the transaction that also names the hashes.
+It can be killed at any point and goes on where it was: what each stage worked out lies on the attempt's desk (a folder
+beside the database), and the rows that reached the table are not written twice. On another machine, or when anything
+that goes into the check has changed, it begins anew. The version is `ready` only in the transaction that also names the
+hashes.
 """
 
+import fcntl
 import random
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
-from app.datasets import duplicates, learnability, personal_data, quality, splitting, store, versions
-from app.datasets.formats import read_as
+from app.datasets import duplicates, learnability, lengths, personal_data, quality, splitting, store, versions
+from app.datasets.desk import Desk
+from app.datasets.formats import Message, ReadAs, Record, read_as
 from app.datasets.quality import Check, Status
 from app.datasets.reading import Upload, from_canonical
 from app.datasets.rows import Rows, question
 from app.datasets.splitting import Entry, Split
-from app.jobs.claims import Claim
+from app.inference import service as inference
+from app.inference import store as model_store
+from app.jobs.claims import Claim, Failed
 
 BATCH = 1000
 SHOWN = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 CHUNK = 1 << 20
+DESK = 1  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What goes into a check.
+
+    file, test: hashes of the uploaded bytes, read as `how` says. kept_in: hash of the rows of the version before. keep:
+    keys of the clusters whose repeats are used. model_id: whose tokens are counted. decided: what is done with each
+    kind of personal data. plan, fresh: see `DatasetRow.split_plan`.
+    """
+
+    file: str
+    name: str
+    test: str | None
+    test_name: str
+    how: ReadAs
+    seed: int
+    kept_in: str | None
+    keep: tuple[int, ...]
+    model_id: int | None
+    decided: Mapping[str, str]
+    plan: str
+    fresh: bool
+
+    def about(self) -> list[Any]:
+        """All of it as JSON: what lies on a desk holds only for the same."""
+        return [DESK, asdict(self) | {"how": self.how.to_json()}]
 
 
 def check(claim: Claim) -> None:
     """Check the dataset that the claim is about; the body of the job kind `check`."""
-    folder = claim.settings.data / "checks" / str(claim.subject_id)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        _check(claim, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _check(claim: Claim, folder: Path) -> None:
     with claim.read() as session:
         row = store.get(session, claim.subject_id)
         if row.state != "checking":
             return
-        plan, fresh = row.split_plan.get("by", ""), row.split_plan.get("fresh", False)
+        fresh = bool(row.split_plan.get("fresh"))
         earlier = store.before(session, row, frozen=fresh)
-        seed, file, test = row.seed, row.blob_sha256, row.test_blob_sha256
-        how, name, test_name = read_as(row.read_as), row.filename, row.test_filename
-        kept_in = earlier.rows_sha256 if earlier else None
-        decided = {kind: decision["action"] for kind, decision in row.decisions.items()}
-    kept = _splits(claim, kept_in, decided) if kept_in else {}
-    if fresh:  # somebody chose another way to split: only rows that may have judged already keep their place
+        order = Order(
+            file=row.blob_sha256,
+            name=row.filename,
+            test=row.test_blob_sha256,
+            test_name=row.test_filename,
+            how=read_as(row.read_as),
+            seed=row.seed,
+            kept_in=earlier.rows_sha256 if earlier else None,
+            keep=tuple(int(key, 16) for key in row.kept_keys),
+            model_id=row.lengths_model_id,
+            decided={kind: one["action"] for kind, one in row.decisions.items()},
+            plan=row.split_plan.get("by", ""),
+            fresh=fresh,
+        )
+    _sweep(claim)
+    with _folder(claim) as folder:
+        desk = Desk(folder, order.about())
+        _check(claim, order, desk)
+        desk.clear()
+
+
+@contextmanager
+def _folder(claim: Claim) -> Iterator[Path]:
+    """The folder of this dataset's check, for this attempt alone.
+
+    An attempt that was taken over may still be asleep with its hands on the folder (its lock ends with its process);
+    then this one works in a folder of its own, from the start.
+    """
+    place = claim.settings.data / "checks"
+    place.mkdir(parents=True, exist_ok=True)
+    lock = place / f"{claim.subject_id}.lock"
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield place / f"{claim.subject_id}-{claim.attempt}"
+            return
+        try:
+            yield place / str(claim.subject_id)
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _sweep(claim: Claim) -> None:
+    """Remove what was left by checks that nobody will go on with."""
+    place = claim.settings.data / "checks"
+    if not place.is_dir():
+        return
+    with claim.read() as session:
+        open_ids = {str(one) for one in store.being_checked(session)}
+    for path in place.iterdir():
+        if path.is_dir() and path.name.split("-")[0] not in open_ids:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _check(claim: Claim, order: Order, desk: Desk) -> None:
+    kept = _splits(claim, order.kept_in, order.decided) if order.kept_in else {}
+    if order.fresh:  # somebody chose another way to split: only rows that may have judged already keep their place
         kept = {key: split for key, split in kept.items() if split == "test"}
     progress = _Progress(claim)
+    state = desk.noted("reading")
     with ExitStack() as stack:
-        upload = Upload(stack.enter_context(claim.blobs.open(file)), name, how)
-        own_test = Upload(stack.enter_context(claim.blobs.open(test)), test_name, how) if test else None
-        rows = stack.enter_context(Rows(folder / "rows"))
+        upload = Upload(stack.enter_context(claim.blobs.open(order.file)), order.name, order.how)
+        own_test = None
+        if order.test:
+            own_test = Upload(stack.enter_context(claim.blobs.open(order.test)), order.test_name, order.how)
+        rows = stack.enter_context(Rows(desk.path("rows"), state["rows"] if state else None))
         found = quality.check(
             upload,
             rows,
-            seed=seed,
+            seed=order.seed,
             own_test=own_test,
             kept=kept,
-            decided=decided,
-            plan=plan,
+            keep=order.keep,
+            decided=order.decided,
+            plan=order.plan,
             tick=progress.tick,
             shown=SHOWN,
+            desk=desk,
+            tokens=_tokens(claim, order.model_id),
         )
         progress.tick("Trying what can be learnt without a language model", 0, 0)
-        found.report["learnability"] = _learnability(found, seed)
-        _keep(claim, found, folder, progress, seed)
+        found.report["learnability"] = _learnability(found, order.seed)
+        _keep(claim, found, desk, progress, order.seed)
+
+
+def _tokens(claim: Claim, model_id: int | None) -> lengths.Counter | None:
+    """The tokenizer of the chosen model, else of the bundled one; None when its files are not here (yet)."""
+    with claim.read() as session:
+        model = model_store.get(session, model_id) if model_id else model_store.bundled(session)
+        if model is None or model.kind == "endpoint":
+            return None
+        file = inference.folder(claim.settings, model) / "tokenizer.json"
+        name, window = model.name, model.context_window
+    return lengths.Counter(file, name, window) if file.is_file() else None
+
+
+def count_lengths(claim: Claim) -> None:
+    """Count the tokens of a checked dataset anew, with another model; the body of the job kind `lengths`."""
+    with claim.read() as session:
+        row = store.get(session, claim.subject_id)
+        rows_sha256, model_id = row.rows_sha256, row.lengths_model_id
+    counter = _tokens(claim, model_id)
+    if counter is None or rows_sha256 is None:
+        raise Failed("The model's tokenizer is not on this machine. Prepare the model first, then count again.")
+    progress = _Progress(claim)
+    sizes: list[int] = []
+    with claim.blobs.open(rows_sha256) as lines:
+        batch: list[Record] = []
+        for line in lines:
+            value = orjson.loads(line)
+            turns = tuple(Message(turn["role"], turn["content"]) for turn in value["messages"])
+            batch.append(Record(value["line"], turns, value["target"]))
+            if len(batch) == lengths.BATCH:
+                sizes += counter.count(batch)
+                batch.clear()
+                progress.tick("Counting tokens", len(sizes), 0)
+        sizes += counter.count(batch)
+    found = lengths.summary(sizes, unit="tokens", limit=counter.limit, tokenizer=counter.name)
+    with claim.write() as session:
+        row = store.get(session, claim.subject_id)
+        row.report = {**row.report, "lengths": found}
 
 
 def _learnability(found: Check, seed: int) -> dict[str, Any]:
@@ -87,7 +209,7 @@ def _learnability(found: Check, seed: int) -> dict[str, Any]:
     )
 
 
-def _splits(claim: Claim, rows_sha256: str, decided: dict[str, str]) -> dict[int, Split]:
+def _splits(claim: Claim, rows_sha256: str, decided: Mapping[str, str]) -> dict[int, Split]:
     """Where the rows of an earlier version were, by the key of what they ask, as it was and as it is masked now."""
     masked = frozenset(kind for kind, action in decided.items() if action == "mask")
     found: dict[int, Split] = {}
@@ -122,17 +244,14 @@ class _Progress:
 
 
 # ---------------------------------------------------------------------- writing it down
-def _keep(claim: Claim, found: Check, folder: Path, progress: _Progress, seed: int) -> None:
+def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int) -> None:
     """Write the rows in batches, then everything that makes the version ready in one transaction."""
-    with claim.write() as session:
-        store.forget_rows(session, claim.subject_id)
     total = len(found.rows) + len(found.refused)
-    with (folder / "used").open("wb") as used, (folder / "manifest").open("wb") as manifest:
+    with desk.path("used").open("wb") as used, desk.path("manifest").open("wb") as manifest:
         manifest.writelines(splitting.manifest_lines(seed, ()))
+        values = _values(found, claim.subject_id)
         done = 0
-        for batch in _batches(_values(found, claim.subject_id)):
-            with claim.write() as session:
-                ids = store.add_rows(session, [_stored(value) for value in batch])
+        for batch, ids in _written(claim, found, desk, values):
             for row_id, value in zip(ids, batch, strict=True):
                 if value["split"]:
                     content = splitting.content_hash(value["messages"], value["target"])
@@ -140,9 +259,9 @@ def _keep(claim: Claim, found: Check, folder: Path, progress: _Progress, seed: i
                     manifest.write(splitting.manifest_line(Entry(value["line"], value["split"], content)))
             done += len(batch)
             progress.tick("Writing the rows", done, total)
-    rows_blob = claim.blobs.put(_chunks(folder / "used"))
-    split_blob = claim.blobs.put(_chunks(folder / "manifest"))
-    found.report["changes"] = _changes(claim, folder / "used", progress)
+    rows_blob = claim.blobs.put(_chunks(desk.path("used")))
+    split_blob = claim.blobs.put(_chunks(desk.path("manifest")))
+    found.report["changes"] = _changes(claim, desk.path("used"), progress)
     split = found.report["split"]
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
@@ -166,8 +285,44 @@ def _changes(claim: Claim, used: Path, progress: _Progress) -> dict[str, Any] | 
         return versions.compare(old, new, since)
 
 
+Values = list[dict[str, Any]]
+
+
+def _written(
+    claim: Claim, found: Check, desk: Desk, values: Iterator[dict[str, Any]]
+) -> Iterator[tuple[Values, list[int]]]:
+    """Batches of rows that are in the table, with their ids: first those that an earlier attempt wrote."""
+    before: list[int] = []
+    if desk.noted("writing"):
+        with claim.read() as session:
+            before = store.row_ids(session, claim.subject_id)
+            last = store.example(session, claim.subject_id, before[-1]) if before else None
+        # Written by an attempt without this desk in the meantime? What the table holds has to be what would be written.
+        if last is not None and not _same(last.file, last.line, last.status, found, len(before) - 1):
+            before = []
+    if not before:
+        with claim.write() as session:
+            store.forget_rows(session, claim.subject_id)
+        desk.note("writing", value=True)
+    for batch in _batches(values):
+        ids, before = before[: len(batch)], before[len(batch) :]
+        if missing := batch[len(ids) :]:
+            with claim.write() as session:
+                ids = ids + store.add_rows(session, [_stored(value) for value in missing])
+        yield batch, ids
+
+
+def _same(file: int, line: int, status: str, found: Check, index: int) -> bool:
+    rows = found.rows
+    if index < len(rows):
+        return (file, line, status) == (rows.files[index], rows.lines[index], found.status[index].value)
+    refused = found.refused[index - len(rows)] if index - len(rows) < len(found.refused) else None
+    return refused is not None and (file, line, status) == (refused.file, refused.line, refused.status.value)
+
+
 def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
     """The rows of the table, in the order of the upload within each kind."""
+    sizes = np.bincount(np.asarray(found.group, dtype=np.int64)) if len(found.group) else np.zeros(0)
     for index, status in enumerate(found.status):
         record = found.rows[index]
         other, similarity = found.twin.get(index, (None, None))
@@ -180,7 +335,8 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "of_line": None if other is None else found.rows.lines[other],
             "similarity": similarity,
             "split": found.split.get(index, "") if status is Status.USABLE else "",
-            "cluster": found.group[index],
+            "cluster": found.group[index] if sizes[found.group[index]] > 1 else None,
+            "marks": int(found.marks[index]),
             "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
             "target": record.target,
             "group": record.group,
@@ -197,6 +353,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "similarity": None,
             "split": "",
             "cluster": None,
+            "marks": 0,
             "messages": [],
             "target": "",
         }

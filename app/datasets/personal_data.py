@@ -291,6 +291,15 @@ class Scan:
             record = masked(record, self.masked)
         return record, _sentences({kind: where for kind, where in found.items() if kind not in self.decided})
 
+    def laid_down(self) -> dict[str, Any]:
+        """Everything as a JSON value, for an attempt that goes on later."""
+        names = ("rows", "lines", "test_lines", "any", "left_out")
+        return {name: getattr(self, name) for name in names}
+
+    def take_up(self, value: Mapping[str, Any]) -> None:
+        self.rows, self.lines, self.test_lines = Counter(value["rows"]), value["lines"], value["test_lines"]
+        self.any, self.left_out = value["any"], value["left_out"]
+
     def report(self) -> dict[str, Any]:
         """Kinds with how many rows hold them and the first of those lines; no value, ever."""
         return {

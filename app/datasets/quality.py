@@ -12,7 +12,11 @@ message_counts: how many of each level there were; `messages` holds the first of
 waterfall: [{step, label, count, dropped, status}] from uploaded to usable, each row of the upload in one place.
 duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, answer, of_answer}];
 leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
-task: labels, json or text; labels: [{label, rows}]; lengths: {median, p95, longest} in characters.
+task: labels, json or text; labels: [{label, rows}], the commonest 500; rare_labels: those with fewer than 20 rows.
+lengths: see `lengths.summary`; languages: [{code, language, rows, share}], of what is asked, commonest first.
+remarks: [{kind, rows, lines, text}] with kinds refusal, placeholder, repeat, echo, other_language: see `content`.
+clusters: {count, rows, sizes: [{size, clusters, rows}], kept}: groups of rows that ask (nearly) the same, of two or
+more; kept: how many a person undid, whose rows are used all the same.
 split: {train, dev, test, usable, own_test, by, groups, group_overlap, times, column}; see `splitting.Drawn`.
 needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`.
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
@@ -22,15 +26,19 @@ signals: what the examples say about the job; see `signals.measure`.
 can_be_used: whether each split has a row; an upload that can't is rejected and replaces nothing.
 """
 
+import itertools
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, BinaryIO
 
+import numpy as np
 import orjson
 
-from app.datasets import duplicates, personal_data, remarks, signals, splitting
+from app.datasets import content, duplicates, languages, lengths, personal_data, remarks, signals, splitting
+from app.datasets.desk import Desk
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
 from app.datasets.reading import Reading, Upload, read
@@ -39,6 +47,7 @@ from app.datasets.splitting import Drawn, Split
 
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
+LABELS = 500  # labels listed in a report
 
 LABEL_LENGTH = 60  # characters; a label is a name, not a sentence
 LABEL_REPEATS = 4  # rows for each different answer, from which on answers count as labels
@@ -91,7 +100,8 @@ class Check:
     """The outcome, by position in `rows`.
 
     status; twin: the row that a status speaks of and how alike it is; group: oldest row of the near-duplicates;
-    split: of the usable rows. refused: lines without a record, the first of them. report: see the module.
+    split: of the usable rows. refused: lines without a record, the first of them. report: see the module. marks: what
+    is doubtful about each row's content.
     """
 
     rows: Rows
@@ -101,6 +111,7 @@ class Check:
     split: dict[int, Split]
     refused: list[Refused]
     report: dict[str, Any]
+    marks: Sequence[content.Mark] = ()
 
     def reason(self, index: int) -> str:
         """The sentence beside a row that is not used."""
@@ -150,12 +161,45 @@ class Notes:
         if line is not None and len(self.refused) < 100 * SHOWN:
             self.refused.append(Refused(file, line, status, text))
 
+    def laid_down(self) -> dict[str, Any]:
+        """Everything as a JSON value, for an attempt that goes on later."""
+        return {
+            "kept": self.kept,
+            "counts": self.counts,
+            "lines": sorted(self.lines),
+            "refused": [(one.file, one.line, one.status, one.text) for one in self.refused],
+            "refused_counts": [(file, status, count) for (file, status), count in self.refused_counts.items()],
+        }
+
+    def take_up(self, value: Mapping[str, Any]) -> None:
+        self.kept, self.counts, self.lines = value["kept"], Counter(value["counts"]), set(value["lines"])
+        self.refused = [Refused(file, line, Status(status), text) for file, line, status, text in value["refused"]]
+        self.refused_counts = Counter({(file, Status(one)): count for file, one, count in value["refused_counts"]})
+
 
 Tick = Callable[[str, int, int], None]
 
 
 def silent(stage: str, done: int, total: int) -> None:
     """Tell nobody how far it is."""
+
+
+Facts = dict[str, Any]
+
+
+def facts_of(reading: Reading) -> Facts:
+    """What reading a file told about it: the part of the report that a later attempt can't make without reading."""
+    shape = reading.shape
+    return {
+        "format": shape.name if shape else "unknown",
+        "format_title": shape.title if shape else "Unknown",
+        "format_about": shape.about if shape else "",
+        "layout": reading.layout,
+        "line_word": reading.line_word,
+        "columns": [{"name": name, "samples": held} for name, held in reading.columns.items()],
+        "read_as": reading.how.to_json(),
+        "encoding": reading.encoding,
+    }
 
 
 def check(
@@ -167,31 +211,41 @@ def check(
     kept: Mapping[int, Split] | None = None,
     decided: Mapping[str, str] | None = None,
     plan: str = "",
+    keep: Collection[int] = (),
     tick: Tick = silent,
     shown: int = SHOWN,
+    desk: Desk | None = None,
+    tokens: lengths.Counter | None = None,
 ) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
-    rows: an empty working file. kept: the split of the version before, by key of input. decided: what is done with
-    each kind of personal data (mask, exclude, attest). plan: how to split (`splitting.PLANS`). tick: told the stage in
-    words, with rows done and in all (0 where that is not known yet); may raise to stop. shown: how many messages and
-    pairs of each kind the report holds.
+    rows: an empty working file, or the one that an attempt with the same `desk` left. kept: the split of the version
+    before, by key of input. decided: what is done with each kind of personal data (mask, exclude, attest). plan: how to
+    split (`splitting.PLANS`). keep: keys of the clusters whose repeats a person wants to use all the same. tick: told
+    the stage in words, with rows done and in all (0 where that is not known yet); may raise to stop. shown: how many
+    messages and pairs of each kind the report holds. tokens: counts what a model reads; None counts characters.
     """
     notes = Notes(shown)
+    files = [upload] if own_test is None else [upload, own_test]
     scan = personal_data.Scan(decided or {})
-    readings = [_gather(upload, rows, 0, notes, scan, tick)]
-    if own_test is not None:
-        readings.append(_gather(own_test, rows, 1, notes, scan, tick))
+    readings = _Gathering(rows, notes, scan, tick, desk).run(files)
     task = _task(rows)
     tick("Comparing rows", 0, 0)
     groups = duplicates.find(
-        rows, rows.keys, labels=task == "labels", tick=lambda done, total: tick("Comparing rows", done, total)
+        rows,
+        rows.keys,
+        labels=task == "labels",
+        tick=lambda done, total: tick("Comparing rows", done, total),
+        desk=desk,
     )
-    found = _Judge(rows, groups, task).judge()
+    found = _Judge(rows, groups, task, keep).judge()
     tick("Drawing the split", 0, 0)
     drawn = _split(rows, groups, found.status, seed, plan, kept or {}, own_test=own_test is not None)
     outcome = Check(rows, found.status, found.twin, groups.oldest, drawn.split, notes.refused, {})
+    # Measurements that read the texts once more stand here, each under its own stage.
+    sizes = _sizes(rows, found.status, tokens, tick, desk)
     outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
+    outcome.report["lengths"] = sizes
     tick("Reading the answers", 0, 0)
     outcome.report["split"].update(drawn.report())
     outcome.report["needs_rows"] = splitting.needs_rows(outcome.report["split"]["test"])
@@ -203,38 +257,87 @@ def check(
 
 
 # ---------------------------------------------------------------------- reading
-def _gather(
-    stream: BinaryIO | Upload, rows: Rows, file: int, notes: Notes, scan: personal_data.Scan, tick: Tick
-) -> Reading:
-    reading = read(stream)
-    hidden: list[int] = []
-    last: int | None = None
-    stage = "Reading the test file" if file else "Reading the file"
-    for item in reading:
+class _Gathering:
+    """Reads the files into `rows` and `notes`; every few seconds lays down how far it is.
+
+    Going on after a kill parses the file again from its start, for lines can't be counted without it, but does not
+    look again at what was looked at: of the time that takes most.
+    """
+
+    def __init__(self, rows: Rows, notes: Notes, scan: personal_data.Scan, tick: Tick, desk: Desk | None) -> None:
+        self.rows = rows
+        self.notes = notes
+        self.scan = scan
+        self.tick = tick
+        self.desk = desk
+        self.done: list[Facts] = []
+        self.items = 0  # of the present file
+        self.hidden: list[int] = []
+        self.last: int | None = None
+
+    def run(self, files: Sequence[BinaryIO | Upload]) -> list[Facts]:
+        before = self.desk.noted("reading") if self.desk else None
+        if before:
+            self.notes.take_up(before["notes"])
+            self.scan.take_up(before["scan"])
+            self.done = before["done"]
+            self.items, self.hidden, self.last = before["items"], before["hidden"], before["last"]
+        for number, stream in enumerate(files):
+            if number >= len(self.done):
+                self._read(stream, number)
+        return self.done
+
+    def _read(self, stream: BinaryIO | Upload, file: int) -> None:
+        reading = read(stream)
+        stage = "Reading the test file" if file else "Reading the file"
+        for item in itertools.islice(reading, self.items, None):
+            self._take(item, file, table=reading.layout == "CSV")
+            self.items += 1
+            if self.items % 1000 == 0:
+                if self.desk and self.desk.due():
+                    self._save()
+                self.tick(stage, len(self.rows), 0)
+        if self.hidden:
+            lines = ", ".join(str(line) for line in self.hidden[:8]) + (" and more" if len(self.hidden) > 8 else "")
+            text = f"Signs that a reader cannot see, or that turn the writing direction, stand in line {lines}."
+            self.notes.add(Fault(None, "", text, "warning"), file)
+        self.done.append(facts_of(reading))
+        self.items, self.hidden, self.last = 0, [], None
+        self._save()
+
+    def _take(self, item: Record | Fault, file: int, *, table: bool) -> None:
         if isinstance(item, Record):
-            last = item.line
-            kept, said = scan.see(item, file)
+            self.last = item.line
+            kept, said = self.scan.see(item, file)
             for text in said:
-                notes.add(Fault(item.line, "", text, "warning"), file)
+                self.notes.add(Fault(item.line, "", text, "warning"), file)
             if kept is None:
-                notes.leave_out(item.line, file, Status.PRIVATE, "Holds personal data or a secret; you left it out.")
-                continue
-            rows.add(kept, file)
-            for remark in remarks.remarks(kept, table=reading.layout == "CSV"):
-                notes.add(remark, file)
-            if remarks.hidden(kept):
-                hidden.append(item.line)
-        else:
-            notes.add(item, file)
-            if item.level == "error" and item.line != last:
-                notes.refuse(item, file)
-        if len(rows) % 1000 == 0:
-            tick(stage, len(rows), 0)
-    if hidden:
-        lines = ", ".join(str(line) for line in hidden[:8]) + (" and more" if len(hidden) > 8 else "")
-        text = f"Signs that a reader cannot see, or that turn the writing direction, stand in line {lines}."
-        notes.add(Fault(None, "", text, "warning"), file)
-    return reading
+                self.notes.leave_out(item.line, file, Status.PRIVATE, "Holds personal data or a secret; left out.")
+                return
+            self.rows.add(kept, file)
+            for remark in remarks.remarks(kept, table=table):
+                self.notes.add(remark, file)
+            if len(self.hidden) < 9 and remarks.hidden(kept):
+                self.hidden.append(item.line)
+            return
+        self.notes.add(item, file)
+        if item.level == "error" and item.line != self.last:
+            self.notes.refuse(item, file)
+
+    def _save(self) -> None:
+        """The rows first: a note that names rows which are not on the disk would be a lie."""
+        if self.desk is None:
+            return
+        state = {
+            "rows": self.rows.save(),
+            "notes": self.notes.laid_down(),
+            "scan": self.scan.laid_down(),
+            "done": self.done,
+            "items": self.items,
+            "hidden": self.hidden,
+            "last": self.last,
+        }
+        self.desk.note("reading", state)
 
 
 def _task(rows: Rows) -> str:
@@ -262,10 +365,12 @@ def _json(text: str) -> object:
 class _Judge:
     """Gives each row its status."""
 
-    def __init__(self, rows: Rows, groups: Groups, task: str) -> None:
+    def __init__(self, rows: Rows, groups: Groups, task: str, keep: Collection[int] = ()) -> None:
         self.rows = rows
         self.groups = groups
         self.task = task
+        self.keep = keep
+        self.kept_groups: set[int] = set()
         self.status = [Status.USABLE] * len(rows)
         self.twin: dict[int, tuple[int, float]] = {}
         self.contradictions: list[Twin] = []
@@ -278,12 +383,9 @@ class _Judge:
         for index, size in enumerate(self.rows.lengths):
             if size > remarks.LONGEST_RECORD:
                 self.status[index] = Status.TOO_LONG
-        members: defaultdict[int, list[int]] = defaultdict(list)
-        for index, oldest in enumerate(self.groups.oldest):
-            if self.status[index] is Status.USABLE:
-                members[oldest].append(index)
         likeness = self._likeness()
-        for oldest, group in members.items():
+        for oldest, members in clusters(self.groups.oldest):
+            group = [index for index in members if self.status[index] is Status.USABLE]
             if len(group) > 1:
                 self._group(oldest, group, likeness)
         for clash in self.groups.clashes:
@@ -329,6 +431,9 @@ class _Judge:
                 other = next((a for a, b in against if b == index), None)
                 other = next((b for a, b in against if a == index), one) if other is None else other
                 self._set(index, Status.CONTRADICTION, other, 1.0)
+            return
+        if self.rows.keys[oldest] in self.keep:
+            self.kept_groups.add(oldest)
             return
         # The longest says the most; of equals the oldest stays.
         keep = max(group, key=lambda index: (self.rows.lengths[index], -index))
@@ -391,6 +496,17 @@ class _Judge:
         self.twin[index] = (other, similarity)
 
 
+def clusters(oldest: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """The groups of two rows or more: their oldest row, and all of them in the order of the file."""
+    roots = np.asarray(oldest, dtype=np.int64)
+    order = np.argsort(roots, kind="stable")
+    edges = np.flatnonzero(np.diff(roots[order])) + 1
+    starts, ends = np.append(0, edges), np.append(edges, len(order))
+    for start, end in zip(starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True):
+        members = order[start:end].tolist()
+        yield int(roots[members[0]]), members
+
+
 def contradiction_rate(contradicted: int, repeated: int) -> float:
     """The share of repeated questions whose answers contradict each other.
 
@@ -420,15 +536,18 @@ def _split(
 
 # ---------------------------------------------------------------------- the report
 def _report(
-    outcome: Check, readings: list[Reading], notes: Notes, found: _Judge, task: str, *, own_test: bool
+    outcome: Check, readings: list[Facts], notes: Notes, found: _Judge, task: str, *, own_test: bool
 ) -> dict[str, Any]:
     rows = outcome.rows
     counts = Counter(outcome.split.values())
+    doubts, outcome.marks = _doubts(rows, task)
     labels = _labels(rows) if task == "labels" else []
     unreadable = any(entry["line"] is None and entry["level"] == "error" for entry in notes.kept)
     if not unreadable:
         for fault in _whole_file(outcome, found, labels, counts, own_test=own_test):
             notes.add(fault, 0)
+        for doubt in doubts:
+            notes.add(Fault(None, "", doubt.text, doubt.level), 0)
     lines = set(notes.lines)
     lines.update(rows.lines[twin.later] for twin in found.contradictions if not rows.files[twin.later])
     test_lines = sorted({rows.lines[twin.later] for twin in found.leaks})
@@ -441,14 +560,7 @@ def _report(
         else "warn"
         if notes.counts["warning"]
         else "accept",
-        "format": readings[0].shape.name if readings[0].shape else "unknown",
-        "format_title": readings[0].shape.title if readings[0].shape else "Unknown",
-        "format_about": readings[0].shape.about if readings[0].shape else "",
-        "layout": readings[0].layout,
-        "line_word": readings[0].line_word,
-        "columns": [{"name": name, "samples": held} for name, held in readings[0].columns.items()],
-        "read_as": readings[0].how.to_json(),
-        "encoding": readings[0].encoding,
+        **readings[0],
         "samples": _samples(rows),
         "uploaded": steps[0]["count"],
         "records": sum(1 for file in rows.files if not file),
@@ -480,8 +592,13 @@ def _report(
         },
         "contradiction_rate": contradiction_rate(len(found.contradicted_groups), found.repeated_groups),
         "task": task,
-        "labels": [{"label": label, "rows": count} for label, count in labels[:100]],
-        "lengths": _lengths(rows),
+        "labels": [{"label": label, "rows": count} for label, count in labels[:LABELS]],
+        "rare_labels": sum(1 for _, count in labels if count < RARE_LABEL),
+        "languages": _languages(rows),
+        "remarks": [
+            {"kind": doubt.kind, "rows": doubt.rows, "lines": doubt.lines, "text": doubt.text} for doubt in doubts
+        ],
+        "clusters": _cluster_sizes(outcome, found),
         "split": {
             "train": counts["train"],
             "dev": counts["dev"],
@@ -552,9 +669,6 @@ def _whole_file(
 
 
 def _answers(rows: Rows, mine: list[int], labels: list[tuple[str, int]]) -> Iterable[Fault]:
-    echoes = sum(1 for index in mine if rows.answers[index] == rows.keys[index])
-    if 10 * echoes >= len(mine):
-        yield Fault(None, "", f"In {echoes:,} rows the answer repeats the question word for word.", "warning")
     if len({rows.answers[index] for index in mine}) == 1:
         yield Fault(None, "", "Every row has the same answer; there is nothing to learn.", "warning")
         return
@@ -581,11 +695,58 @@ def _labels(rows: Rows) -> list[tuple[str, int]]:
     return [(rows[first[answer]].target[:200], count) for answer, count in counts.most_common(1000)]
 
 
-def _lengths(rows: Rows) -> dict[str, int]:
-    sizes = sorted(rows.lengths)
-    if not sizes:
-        return {"median": 0, "p95": 0, "longest": 0}
-    return {"median": sizes[len(sizes) // 2], "p95": sizes[int(len(sizes) * 0.95)], "longest": sizes[-1]}
+def _doubts(rows: Rows, task: str) -> tuple[list[content.Finding], list[content.Mark]]:
+    """What is doubtful about the upload's own rows, and the marks of each row that count."""
+    counts = Counter(rows.answers) if task == "labels" else Counter()
+    mine = (mark if not file else 0 for mark, file in zip(rows.marks, rows.files, strict=True))
+    return content.found(mine, task, rows.lines.__getitem__, lambda index: counts[rows.answers[index]])
+
+
+def _languages(rows: Rows) -> list[dict[str, Any]]:
+    """Languages of what is asked, commonest first; rows too short to tell are left out of the shares."""
+    counts = Counter(code for code, file in zip(rows.languages, rows.files, strict=True) if not file)
+    del counts[rows.codes.index("")]
+    total = counts.total()
+    return [
+        {
+            "code": rows.codes[code],
+            "language": languages.name(rows.codes[code]),
+            "rows": count,
+            "share": round(count / total, 4),
+        }
+        for code, count in counts.most_common(20)
+    ]
+
+
+def _cluster_sizes(outcome: Check, found: _Judge) -> dict[str, Any]:
+    """How large the clusters are: rows by size of their cluster."""
+    sizes = Counter(len(members) for _, members in clusters(outcome.group))
+    return {
+        "count": sizes.total(),
+        "rows": sum(size * count for size, count in sizes.items()),
+        "sizes": [{"size": size, "clusters": count, "rows": size * count} for size, count in sorted(sizes.items())],
+        "kept": len(found.kept_groups),
+    }
+
+
+def _sizes(
+    rows: Rows, status: Sequence[Status], tokens: lengths.Counter | None, tick: Tick, desk: Desk | None
+) -> dict[str, Any]:
+    """Lengths of the rows that can be used, or of all where none can; in tokens where there is a tokenizer."""
+    if tokens is None:
+        usable = [size for size, one in zip(rows.lengths, status, strict=True) if one is Status.USABLE]
+        return lengths.summary(usable or rows.lengths, unit="characters", limit=remarks.LONGEST_RECORD)
+    wanted = [index for index, one in enumerate(status) if one is Status.USABLE] or list(range(len(rows)))
+
+    def count() -> dict[str, Any]:
+        sizes = array("q")
+        for start in range(0, len(wanted), lengths.BATCH):
+            tick("Counting tokens", start, len(wanted))
+            sizes.extend(tokens.count([rows[index] for index in wanted[start : start + lengths.BATCH]]))
+        return lengths.summary(sizes, unit="tokens", limit=tokens.limit, tokenizer=tokens.name)
+
+    found: dict[str, Any] = desk.once("lengths", count) if desk else count()
+    return found
 
 
 def _samples(rows: Rows) -> list[dict[str, Any]]:

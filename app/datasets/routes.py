@@ -7,7 +7,8 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.advice.policy import POLICY
+from app.advice.policy import Policy
+from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
 from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads
@@ -67,6 +68,7 @@ def _data(
     job = service.job_of(db, dataset) if dataset else None
     current = store.current(db, assessment_id)
     report = dataset.report if dataset and dataset.state != "checking" else {}
+    policy = assessments.policy_of(db, assessment)
     stated = assessment.answers.get("target")
     target = float(stated) if isinstance(stated, int | float) else None
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
@@ -81,13 +83,14 @@ def _data(
         dataset=dataset,
         current=current,
         report=report,
-        seen=_seen(request, dataset, report) if dataset else None,
+        seen=_seen(request, dataset, report, policy) if dataset else None,
+        models=service.countable(db),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
         versions=store.versions(db, assessment_id),
         names=user_store.names(db, people),
-        needed=POLICY.count("usable_examples"),
-        needed_test=POLICY.count("test_rows"),
+        needed=policy.count("usable_examples"),
+        needed_test=policy.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
         outlook=learnability.outlook(report.get("learnability"), target),
         target=target,
@@ -99,7 +102,7 @@ def _data(
     )
 
 
-def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> dict[str, Any]:
+def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy: Policy) -> dict[str, Any]:
     """Figures, charts and things to do, each with the address of the rows that it counts."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
     return {
@@ -110,9 +113,9 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> dict
             rows,
             decided=dataset.decisions,
             usable=dataset.usable_rows,
-            needed=POLICY.count("usable_examples"),
+            needed=policy.count("usable_examples"),
             test=dataset.test_rows,
-            needed_test=POLICY.count("test_rows"),
+            needed_test=policy.count("test_rows"),
         ),
         "waterfall": overview.waterfall(report, rows),
         "lengths": overview.lengths(report, rows),
@@ -414,7 +417,45 @@ def show_clusters(
         least=least,
         words=overview.DROPPED,
         number=number,
+        counts_now=_counts_now(db, dataset),
+        said={kept.cluster: kept for kept in service.said_of_clusters(db, dataset)},
+        waiting=service.waiting_clusters(db, dataset),
     )
+
+
+def _counts_now(db: Any, dataset: DatasetRow) -> bool:
+    """Whether this is the checked version that counts, on which people may still decide."""
+    current = store.current(db, dataset.assessment_id)
+    return dataset.state == "ready" and current is not None and current.id == dataset.id
+
+
+Cluster = Annotated[int, Path(ge=0, le=2**53)]
+
+
+@router.post("/datasets/{dataset_id}/clusters/{cluster}/keep", name="keep_cluster")
+def keep_cluster(request: Request, dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> Response:
+    service.keep_cluster(db, dataset_id, cluster, me)
+    return see(request, "dataset_clusters", dataset_id=dataset_id, notice="saved", anchor=f"group-{cluster}")
+
+
+@router.post("/datasets/{dataset_id}/clusters/{cluster}/join", name="join_cluster")
+def join_cluster(request: Request, dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> Response:
+    service.join_cluster(db, dataset_id, cluster, me)
+    return see(request, "dataset_clusters", dataset_id=dataset_id, notice="saved", anchor=f"group-{cluster}")
+
+
+@router.post("/datasets/{dataset_id}/recount", name="recount_dataset")
+def recount_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Response:
+    row = service.recount(db, dataset_id, me)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
+@router.post("/datasets/{dataset_id}/lengths", name="count_lengths")
+def count_lengths(
+    request: Request, dataset_id: Id, db: Db, me: Author, model_id: Annotated[int, Form(ge=1, le=2**53)]
+) -> Response:
+    job = service.count_with(db, dataset_id, model_id, me)
+    return see(request, "job", job_id=job.id, notice="started")
 
 
 Column = Annotated[str, Query(max_length=200)]

@@ -10,12 +10,15 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob
-from app.datasets import personal_data, splitting, store
-from app.datasets.formats import COLUMNS, GUESS, SHAPES, ReadAs, read_as
-from app.datasets.tables import DatasetRow, ExampleRow
+from app.datasets import duplicates, personal_data, splitting, store
+from app.datasets.formats import COLUMNS, GUESS, SHAPES, Message, ReadAs, Record, read_as
+from app.datasets.rows import question
+from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
 from app.datasets.uploads import display_name
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
+from app.inference import store as model_store
+from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
@@ -66,6 +69,8 @@ def upload(
         test_filename=display_name(test_filename) if test else "",
         test_blob_sha256=test.sha256 if test else None,
         read_as=how.to_json(),
+        kept_keys=sorted({kept.key for kept in store.kept_clusters(session, assessment_id)}),
+        lengths_model_id=last.lengths_model_id if last else None,
         human_checked=human_checked,
         decisions=dict(decisions),
         split_plan=dict(split_plan),
@@ -192,6 +197,70 @@ def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool
     return row
 
 
+# ---------------------------------------------------------------------- clusters and lengths
+def keep_cluster(session: Session, dataset_id: int, cluster: int, by: UserRow) -> KeptClusterRow:
+    """Note that the rows of a cluster are different rows, to be used all of them from the next version on.
+
+    Only repeats come back. Rows that contradict each other, or that stand in the test file too, stay out.
+
+    Raises:
+        Conflict: an older version, or this was said already.
+    """
+    row = _counting(session, dataset_id)
+    oldest, size = store.oldest_of(session, row.id, cluster)
+    key = f"{_key(oldest):016x}"
+    if store.kept_cluster(session, row.assessment_id, key):
+        raise Conflict("These rows are noted as different rows already.")
+    kept = KeptClusterRow(
+        assessment_id=row.assessment_id,
+        dataset_id=row.id,
+        key=key,
+        cluster=cluster,
+        rows=size,
+        decided_by=by.id,
+        decided_at=utcnow(),
+    )
+    session.add(kept)
+    detail = {"assessment": row.assessment_id, "version": row.version, "line": oldest.line, "rows": size}
+    audit.record(session, by, "dataset.keep_cluster", "dataset", row.id, detail)
+    return kept
+
+
+def join_cluster(session: Session, dataset_id: int, cluster: int, by: UserRow) -> KeptClusterRow:
+    """Take the word back: one row of the cluster is used again from the next version on.
+
+    Raises:
+        Conflict: an older version, or nothing was said about these rows.
+    """
+    row = _counting(session, dataset_id)
+    oldest, size = store.oldest_of(session, row.id, cluster)
+    kept = store.kept_cluster(session, row.assessment_id, f"{_key(oldest):016x}")
+    if kept is None:
+        raise Conflict("Of these rows one is used already.")
+    kept.withdrawn_by, kept.withdrawn_at = by.id, utcnow()
+    detail = {"assessment": row.assessment_id, "version": row.version, "line": oldest.line, "rows": size}
+    audit.record(session, by, "dataset.join_cluster", "dataset", row.id, detail)
+    return kept
+
+
+def waiting_clusters(session: Session, row: DatasetRow) -> int:
+    """How many words about clusters this version was checked without."""
+    now = {kept.key for kept in store.kept_clusters(session, row.assessment_id)}
+    return len(now ^ set(row.kept_keys))
+
+
+def recount(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
+    """Check the same files once more as a new version, with the clusters as people see them now.
+
+    Raises:
+        Conflict: an older version, or nothing has changed since.
+    """
+    row = _counting(session, dataset_id)
+    if not waiting_clusters(session, row):
+        raise Conflict("Nothing about the groups has changed since this version was checked.")
+    return _once_more(session, row, by)
+
+
 def decide(session: Session, dataset_id: int, by: UserRow, choices: Mapping[str, str], reason: str = "") -> DatasetRow:
     """Decide what becomes of each kind of personal data that was found: mask, exclude, or attest.
 
@@ -287,7 +356,7 @@ def _once_more(
     row: DatasetRow,
     by: UserRow,
     *,
-    decisions: Mapping[str, Any],
+    decisions: Mapping[str, Any] | None = None,
     split_plan: Mapping[str, Any] | None = None,
 ) -> DatasetRow:
     """The same files as the next version, checked anew. The word on the test rows holds on: they are the same rows."""
@@ -301,10 +370,56 @@ def _once_more(
         test=test,
         test_filename=row.test_filename,
         human_checked=row.human_checked,
-        decisions=decisions,
+        decisions=row.decisions if decisions is None else decisions,
         how=read_as(row.read_as),
         split_plan=split_plan,
     )
+
+
+def count_with(session: Session, dataset_id: int, model_id: int, by: UserRow) -> JobRow:
+    """Count the tokens of a version with the tokenizer of another model.
+
+    Raises:
+        Invalid: a model whose tokenizer is not on this machine.
+        Conflict: the version has not been checked, or a count is under way.
+    """
+    row = store.get(session, dataset_id)
+    if row.state != "ready":
+        raise Conflict("The check of this version has not ended with usable rows.")
+    model = next((one for one in countable(session) if one.id == model_id), None)
+    if model is None:
+        text = "Choose a model on this machine; of a model server nobody knows the tokenizer."
+        raise Invalid("This model can't be counted with.", [FieldError("#/model_id", text)])
+    row.lengths_model_id = model.id
+    audit.record(session, by, "dataset.count_tokens", "dataset", row.id, {"model": model.name, "version": row.version})
+    title = f"Count tokens of {row.filename}"[:200]
+    return jobs.add(session, "lengths", row.id, by.id, assessment_id=row.assessment_id, title=title)
+
+
+def countable(session: Session) -> list[ModelRow]:
+    """Models whose tokenizer is on this machine."""
+    return [model for model in model_store.usable(session) if model.trainable and model.files]
+
+
+def said_of_clusters(session: Session, row: DatasetRow) -> list[KeptClusterRow]:
+    """The words on clusters of exactly this version that count now."""
+    return [kept for kept in store.kept_clusters(session, row.assessment_id) if kept.dataset_id == row.id]
+
+
+def _counting(session: Session, dataset_id: int) -> DatasetRow:
+    """The version, if it is the one that counts and its check has ended."""
+    row = store.get(session, dataset_id)
+    current = store.current(session, row.assessment_id)
+    if row.state == "checking":
+        raise Conflict("The check of this version has not ended.")
+    if current is None or current.id != row.id:
+        raise Conflict("Another version counts now; decide there.")
+    return row
+
+
+def _key(oldest: ExampleRow) -> int:
+    turns = tuple(Message(turn["role"], turn["content"]) for turn in oldest.messages)
+    return duplicates.key(question(Record(oldest.line, turns, oldest.target)))
 
 
 def job_of(session: Session, row: DatasetRow) -> JobRow | None:

@@ -8,7 +8,7 @@ from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session, defer
 
 from app.datasets.formats import Message
-from app.datasets.tables import DatasetRow, ExampleRow
+from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
 from app.db import know, once
 from app.errors import NotFound
 
@@ -281,3 +281,39 @@ def add_rows(session: Session, values: Iterable[dict[str, Any]]) -> list[int]:
     """Insert rows and say their ids, in the same order."""
     statement = insert(ExampleRow).returning(ExampleRow.id, sort_by_parameter_order=True)
     return list(session.scalars(statement, list(values)))
+
+
+def row_ids(session: Session, dataset_id: int) -> list[int]:
+    """The ids of all rows, in the order in which they were written."""
+    return list(
+        session.scalars(select(ExampleRow.id).where(ExampleRow.dataset_id == dataset_id).order_by(ExampleRow.id))
+    )
+
+
+def being_checked(session: Session) -> Sequence[int]:
+    """Datasets whose check has not ended."""
+    return session.scalars(select(DatasetRow.id).where(DatasetRow.state == "checking")).all()
+
+
+# ---------------------------------------------------------------------- clusters that a person undid
+def oldest_of(session: Session, dataset_id: int, cluster: int) -> tuple[ExampleRow, int]:
+    """The oldest row of a cluster, and how many rows the cluster has."""
+    where = (ExampleRow.dataset_id == dataset_id, ExampleRow.cluster == cluster)
+    row = session.scalar(select(ExampleRow).where(*where).order_by(ExampleRow.id).limit(1))
+    if row is None:
+        raise NotFound("There is no such group of rows.")
+    return row, session.scalar(select(func.count()).where(*where)) or 0
+
+
+def kept_clusters(session: Session, assessment_id: int) -> Sequence[KeptClusterRow]:
+    """The decisions that count now, newest first."""
+    return session.scalars(
+        select(KeptClusterRow)
+        .where(KeptClusterRow.assessment_id == assessment_id, KeptClusterRow.withdrawn_at.is_(None))
+        .order_by(KeptClusterRow.id.desc())
+    ).all()
+
+
+def kept_cluster(session: Session, assessment_id: int, key: str) -> KeptClusterRow | None:
+    """The decision that counts for this cluster, if there is one."""
+    return next((row for row in kept_clusters(session, assessment_id) if row.key == key), None)

@@ -15,6 +15,8 @@ class DatasetRow(Base):
     state: checking, ready, rejected. `report` is the quality report in the shape that `datasets/quality.py` documents.
     blob_sha256, test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training
     read.
+    kept_keys: keys of the clusters whose repeats are used, as they stood when it was uploaded (`KeptClusterRow.key`).
+    lengths_model_id: the model whose tokens the report counts, None for the bundled one.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
     decisions: what was decided about personal data, {kind: {action, reason, by, at}}; split_plan: how the rows are
     split, {by, fresh}, empty for what the file suggests; fresh: places of versions never frozen do not count.
@@ -39,6 +41,8 @@ class DatasetRow(Base):
     test_blob_sha256: Mapped[str | None] = mapped_column(String(64))
     read_as: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     seed: Mapped[int] = mapped_column(default=7)
+    kept_keys: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    lengths_model_id: Mapped[int | None]
     human_checked: Mapped[bool | None]
     decisions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     split_plan: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
@@ -60,7 +64,8 @@ class ExampleRow(Base):
     """One line of a dataset.
 
     status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak; `reason` says why.
-    split: train, dev, test, or empty when the row is not used. cluster: id of its group of near-duplicates.
+    split: train, dev, test, or empty when the row is not used. cluster: number of its group of
+    near-duplicates, None when it is alone. marks: what is doubtful about its content, see `content.Mark`.
     messages: what is asked (role, content), without the answer; target: the answer wanted.
     """
 
@@ -69,6 +74,7 @@ class ExampleRow(Base):
         UniqueConstraint("dataset_id", "file", "line"),
         Index("ix_examples_split", "dataset_id", "split"),
         Index("ix_examples_status", "dataset_id", "status"),
+        Index("ix_examples_cluster", "dataset_id", "cluster"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -81,5 +87,29 @@ class ExampleRow(Base):
     similarity: Mapped[float | None]
     split: Mapped[str] = mapped_column(String(8), default="")
     cluster: Mapped[int | None]
+    marks: Mapped[int] = mapped_column(default=0, server_default="0")
     messages: Mapped[list[Any]] = mapped_column(default=list)
     target: Mapped[str] = mapped_column(Text, default="")
+
+
+class KeptClusterRow(Base):
+    """A person's word that rows which look alike are different rows, to be used all of them.
+
+    key: of what the cluster's oldest row asks (`duplicates.key`, as 16 hex digits), so that the word holds for the next
+    upload too. cluster, rows: its number and size in the version on which it was given. While `withdrawn_at` is None
+    the word counts.
+    """
+
+    __tablename__ = "kept_clusters"
+    __table_args__ = (Index("ix_kept_clusters_assessment_id", "assessment_id", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"))
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(16))
+    cluster: Mapped[int]
+    rows: Mapped[int]
+    decided_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    decided_at: Mapped[datetime]
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    withdrawn_at: Mapped[datetime | None]

@@ -15,6 +15,7 @@ from app.users.tables import UserRow
 QUEUE_OF = {
     "check": "cpu",
     "read": "cpu",
+    "lengths": "cpu",
     "convert": "model",
     "measure": "model",
     "preflight": "model",

@@ -1,9 +1,12 @@
 """The check as a job, from stored bytes to a version that can be frozen; and what it leaves when it is stopped."""
 
+import fcntl
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -11,6 +14,7 @@ from sqlalchemy import Engine, func, select
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs
 from app.datasets import job, service, store
+from app.datasets.desk import ABOUT, Desk
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import make_engine, reading, utcnow, writing
 from app.errors import Conflict
@@ -26,6 +30,29 @@ from tests.datasets.examples import pairs
 from tests.factories import Make
 
 Upload = Callable[..., DatasetRow]
+
+
+@dataclass(eq=False)
+class Told(Claim):
+    """A claim that remembers which stages it was told of."""
+
+    stages: list[str] = field(default_factory=list)
+
+    def report(self, progress: dict[str, Any], *, now: bool = False) -> None:
+        self.stages.append(progress["stage"])
+        super().report(progress, now=now)
+
+
+@dataclass(eq=False)
+class Stopped(Claim):
+    """A claim whose worker is told to stop once the check has come to a stage."""
+
+    stage: str = ""
+
+    def report(self, progress: dict[str, Any], *, now: bool = False) -> None:
+        if progress["stage"].startswith(self.stage) and progress["done"] >= 0:
+            self.stopping.set()
+        super().report(progress, now=now)
 
 
 def test_a_check_makes_rows_report_and_hashes(checked: Upload, engine: Engine, blobs: Blobs) -> None:
@@ -97,7 +124,7 @@ def test_a_killed_check_is_done_again_without_a_trace(
         job.check(first)
     with writing(engine) as session:  # what an attempt that died between two batches leaves
         store.add_rows(session, [{"dataset_id": row.id, "line": n, "status": "usable"} for n in range(1, 500)])
-    (settings.data / "checks" / str(row.id)).mkdir(parents=True)
+    (settings.data / "checks" / str(row.id)).mkdir(parents=True, exist_ok=True)
     (settings.data / "checks" / str(row.id) / "rows").write_bytes(b"half")
 
     job.check(claimed(row))
@@ -105,6 +132,71 @@ def test_a_killed_check_is_done_again_without_a_trace(
     with reading(engine) as session:
         assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 2500
         assert store.get(session, row.id).state == "ready"
+    assert list((settings.data / "checks").iterdir()) == []
+
+
+@pytest.mark.parametrize("stage", ["Comparing rows", "Drawing the split", "Writing the rows"])
+def test_a_check_goes_on_where_it_was_stopped(
+    upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings, stage: str
+) -> None:
+    row = upload(pairs(2500) + pairs(30) + b"broken\n")
+    plain = upload(pairs(2500) + pairs(30) + b"broken\n")
+    job.check(claimed(plain))
+    stopped = Stopped(**{name: value for name, value in vars(claimed(row)).items() if name[0] != "_"}, stage=stage)
+    with pytest.raises(Stopping):
+        job.check(stopped)
+    desk = Desk(
+        settings.data / "checks" / str(row.id), json.loads((settings.data / "checks" / str(row.id) / ABOUT).read_text())
+    )
+    assert desk.begun
+    told = Told(**{name: value for name, value in vars(claimed(row)).items() if name[0] != "_"})
+
+    job.check(told)
+
+    assert not any(stage.startswith("Reading the file") for stage in told.stages)
+    with reading(engine) as session:
+        one, other = store.get(session, row.id), store.get(session, plain.id)
+        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 2531
+        assert (one.state, one.split_sha256, one.report) == ("ready", other.split_sha256, other.report)
+        rows = store.listed(session, row.id, store.Only(), limit=3000)
+        assert len({(example.file, example.line) for example in rows}) == 2531
+        assert one.rows_sha256
+    assert list((settings.data / "checks").iterdir()) == []
+
+
+def test_what_lies_on_the_desk_of_another_order_is_not_taken_up(tmp_path: Path) -> None:
+    Desk(tmp_path / "desk", ["a"]).note("reading", {"rows": 5})
+
+    assert Desk(tmp_path / "desk", ["a"]).noted("reading") == {"rows": 5}
+    assert Desk(tmp_path / "desk", ["b"]).noted("reading") is None
+
+
+def test_a_sleeping_attempt_keeps_its_folder(
+    upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings
+) -> None:
+    row = upload(pairs(60))
+    claim = claimed(row)
+    place = settings.data / "checks"
+    place.mkdir()
+    (place / str(row.id)).mkdir()
+    (place / str(row.id) / "rows").write_bytes(b"of the sleeper")
+    with (place / f"{row.id}.lock").open("w") as asleep:
+        fcntl.flock(asleep, fcntl.LOCK_EX)
+
+        job.check(claim)
+
+        assert (place / str(row.id) / "rows").read_bytes() == b"of the sleeper"
+    with reading(engine) as session:
+        assert store.get(session, row.id).state == "ready"
+
+
+def test_folders_of_checks_that_nobody_goes_on_with_are_removed(
+    upload: Upload, claimed: Callable[[DatasetRow], Claim], settings: Settings
+) -> None:
+    (settings.data / "checks" / "999").mkdir(parents=True)
+
+    job.check(claimed(upload(pairs(60))))
+
     assert list((settings.data / "checks").iterdir()) == []
 
 
