@@ -100,11 +100,8 @@ def job_of(session: Session, assessment_id: int) -> JobRow | None:
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read."""
-    files = store.files(session, assessment_id)
-    if any(row.state == "reading" for row in files):
-        return {}
-    found = store.totals(session, assessment_id)
-    return {"corpus_tokens": found.tokens} if found.documents else {}
+    reading, documents, tokens = store.counted(session, assessment_id)
+    return {"corpus_tokens": tokens} if documents and not reading else {}
 
 
 def exported(session: Session, blobs: Blobs, assessment_id: int) -> Iterator[bytes]:
