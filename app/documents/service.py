@@ -110,11 +110,8 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
 
 
 def _measured(session: Session, assessment_id: int) -> dict[str, Any]:
-    files = store.files(session, assessment_id)
-    if any(row.state == "reading" for row in files):
-        return {}
-    found = store.totals(session, assessment_id)
-    return {"corpus_tokens": found.tokens} if found.documents else {}
+    reading, documents, tokens = store.counted(session, assessment_id)
+    return {"corpus_tokens": tokens} if documents and not reading else {}
 
 
 def exported(session: Session, blobs: Blobs, assessment_id: int) -> Iterator[bytes]:

@@ -64,6 +64,19 @@ def unread_files(session: Session, batch: int) -> Sequence[DocumentFileRow]:
     ).all()
 
 
+def counted(session: Session, assessment_id: int) -> tuple[bool, int, int]:
+    """Whether something is still being read, how many documents there are, and their tokens; one quick question."""
+    mine = (DocumentFileRow.assessment_id == assessment_id, DocumentFileRow.removed_at.is_(None))
+    reading = select(DocumentFileRow.id).where(*mine, DocumentFileRow.state == "reading").exists()
+    row = session.execute(
+        select(reading, func.count(DocumentRow.text_sha256), func.coalesce(func.sum(DocumentRow.tokens), 0))
+        .select_from(DocumentRow)
+        .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+        .where(*mine, DocumentFileRow.state == "ready")
+    ).one()
+    return bool(row[0]), row[1], int(row[2])
+
+
 def totals(session: Session, assessment_id: int) -> Totals:
     """Of the corpus as it is now."""
     return sum_of(totals_by_file(session, assessment_id).values())
