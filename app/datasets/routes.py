@@ -34,6 +34,7 @@ ROWS = 25  # rows on one page of the browser
 PAIRS = 5  # pairs of each kind on the report; the rows behind the number are a link away
 MOST = 10_001  # rows that are counted where no index counts them; beyond it the page says "more than 10,000"
 LABELS = 100  # labels on one page
+COUNTED = 100_000  # rows up to which their labels are counted by part for a page; a million take 11 s
 CLUSTERS = 10  # groups on one page
 ALIKE = 8  # rows of a group that are shown before one asks for all
 PASTED = "pasted rows"  # the name of a file that never was one
@@ -362,8 +363,10 @@ def show_labels(
 ) -> Response:
     """Every label with its rows in each part: what is rare, what is missing from one of them, what is written twice."""
     dataset = store.get(db, dataset_id)
-    task = dataset.report.get("task") == "labels"
-    found = overview.labels(store.label_counts(db, dataset_id)) if task else []
+    found = overview.labels_of(dataset.report)
+    counted = dataset.report.get("uploaded", 0) <= COUNTED
+    if found and counted:
+        found = overview.labels(store.label_counts(db, dataset_id))
     listed = overview.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
     return page(
         request,
@@ -374,6 +377,7 @@ def show_labels(
         labels=listed[(number - 1) * LABELS : number * LABELS],
         bars=overview.label_bars(listed[(number - 1) * LABELS : number * LABELS], found),
         different=len(found),
+        counted=counted,
         total=len(listed),
         rare=sum(1 for one in found if one.rare),
         rare_below=overview.RARE,
