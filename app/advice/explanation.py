@@ -348,7 +348,7 @@ def answer_words(reason: Reason, weight: Weight | None) -> str:
         unit = FACTORS[reason.factor].unit or ("tokens" if reason.factor == "F21" else "")
         return f"{int(reason.answer):,} {unit}".strip()
     if weight is not None and weight.label and reason.answer == weight.answer:
-        return weight.label
+        return f"{weight.label[0].lower()}{weight.label[1:]}"
     return reason.answer.replace("_", " ")
 
 

@@ -236,7 +236,7 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
         turns = [*_asked(asked, how.question), *_answered(_value(record, how.answer), how.answer)]
         return _with_system(record, turns, how.system) if how.system else turns, [], how.answer
     if shape in (PROMPTFOO, MLFLOW):
-        return _case(record), [], "messages"
+        return _case(shape, record), [], "messages"
     first, second = _PAIR_OF[shape.name]
     if shape is PROMPT and record.get("label") is False:
         text = "The record marks its answer as unwanted (label is false); only wanted answers can be learned from."
@@ -245,14 +245,14 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
     return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), second
 
 
-def _case(record: Mapping[str, Any]) -> list[Turn]:
+def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:
     """A test case: MLflow's, promptfoo's as an object, or promptfoo's as a row of a table."""
-    if "expectations" in record:
+    if shape is MLFLOW:
         asked, wanted, at = record["inputs"], cases.expectations(record["expectations"]), "expectations"
-    elif "vars" in record:
-        asked, wanted, at = record["vars"], cases.asserted(record.get("assert")), "assert"
+    elif "vars" in record and "assert" in record:
+        asked, wanted, at = record["vars"], cases.asserted(record["assert"]), "assert"
     else:
-        asked, wanted, at = cases.variables(record), cases.expected(record[cases.EXPECTED]), cases.EXPECTED
+        asked, wanted, at = cases.variables(record), cases.expected(record.get(cases.EXPECTED)), cases.EXPECTED
     return [*_asked(cases.inputs(asked, "inputs"), "inputs"), *_answered(wanted, at)]
 
 

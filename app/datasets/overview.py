@@ -314,15 +314,18 @@ def cluster_sizes(report: Report, clusters: str) -> charts.BarChart | None:
 # ---------------------------------------------------------------------- labels
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label as it is written, with its rows. `share`: of all rows. `variants`: other ways in which it is written."""
+    """A label as it is written, with its rows. `share`: of all rows. `variants`: other ways in which it is written.
+
+    train, dev, test: None where nobody counted them.
+    """
 
     label: str
     rows: int
-    train: int
-    dev: int
-    test: int
+    train: int | None
+    dev: int | None
+    test: int | None
     share: float
-    variants: Sequence[str]
+    variants: Sequence[str] = ()
 
     @property
     def rare(self) -> bool:
@@ -330,6 +333,8 @@ class Label:
 
     @property
     def unused(self) -> int:
+        if self.train is None or self.dev is None or self.test is None:
+            return 0
         return self.rows - self.train - self.dev - self.test
 
 
@@ -355,6 +360,13 @@ def labels(counts: Iterable[tuple[str, str, int]]) -> list[Label]:
         for label, parts in by_label.items()
     ]
     return sorted(found, key=lambda one: (-one.rows, one.label))
+
+
+def labels_of(report: Report) -> list[Label]:
+    """The labels that the report names, without their parts: enough for a set too large to be counted for one page."""
+    found = report.get("labels") or ()
+    total = sum(one["rows"] for one in found) or 1
+    return [Label(one["label"], one["rows"], None, None, None, one["rows"] / total) for one in found]
 
 
 def ordered(found: Sequence[Label], order: str) -> list[Label]:

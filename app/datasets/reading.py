@@ -46,9 +46,10 @@ from app.datasets.unpacking import Packed, Source
 CHUNK = 1 << 18
 LONGEST_LINE = 4 << 20  # bytes; the longest honest record is a long document, a few hundred KiB
 
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _MAGIC = (
     (b"\x1f\x8b", "gzip data under another name; call it .gz, or unpack it first"),
-    (b"PK\x03\x04", "a zip archive; unpack it and upload the .jsonl or .csv inside"),
+    (b"PK\x03\x04", "a zip archive (or an Excel workbook, which is one); upload the file inside, or the sheet as CSV"),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"\x89PNG", "a picture (PNG)"),
     (b"\xff\xd8\xff", "a picture (JPEG)"),
@@ -59,7 +60,10 @@ _MAGIC = (
     (b"7z\xbc\xaf", "a 7z archive; unpack it and upload the file inside"),
     (b"\x28\xb5\x2f\xfd", "zstd data; unpack it and upload the file inside"),
     (b"SQLite format 3", "a database; export the examples as JSONL or CSV"),
-    (b"\x80\x04\x95", "a Python pickle, which is never opened here; save it as JSONL or CSV"),
+    *((mark, "a Python pickle, which is never opened here; save it as JSONL or CSV") for mark in _PICKLES),
+    (b"\x89HDF", "an HDF5 file; save it as JSONL, CSV or Parquet"),
+    (b"\x93NUMPY", "a NumPy array; save it as JSONL, CSV or Parquet"),
+    (b"ARROW1", "an Arrow file; save it as JSONL, CSV or Parquet"),
     (b"\xd0\xcf\x11\xe0", "an old Office document; save it as CSV"),
 )
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))

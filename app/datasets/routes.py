@@ -7,7 +7,8 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.advice.policy import POLICY
+from app.advice.policy import Policy
+from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
 from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads
@@ -33,6 +34,7 @@ ROWS = 25  # rows on one page of the browser
 PAIRS = 5  # pairs of each kind on the report; the rows behind the number are a link away
 MOST = 10_001  # rows that are counted where no index counts them; beyond it the page says "more than 10,000"
 LABELS = 100  # labels on one page
+COUNTED = 100_000  # rows up to which their labels are counted by part for a page; a million take 11 s
 CLUSTERS = 10  # groups on one page
 ALIKE = 8  # rows of a group that are shown before one asks for all
 PASTED = "pasted rows"  # the name of a file that never was one
@@ -66,6 +68,7 @@ def _data(
     job = service.job_of(db, dataset) if dataset else None
     current = store.current(db, assessment_id)
     report = dataset.report if dataset and dataset.state != "checking" else {}
+    policy = assessments.policy_of(db, assessment)
     stated = assessment.answers.get("target")
     target = float(stated) if isinstance(stated, int | float) else None
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
@@ -80,14 +83,14 @@ def _data(
         dataset=dataset,
         current=current,
         report=report,
-        seen=_seen(request, dataset, report) if dataset else None,
+        seen=_seen(request, dataset, report, policy) if dataset else None,
         models=service.countable(db),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
         versions=store.versions(db, assessment_id),
         names=user_store.names(db, people),
-        needed=POLICY.count("usable_examples"),
-        needed_test=POLICY.count("test_rows"),
+        needed=policy.count("usable_examples"),
+        needed_test=policy.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
         outlook=learnability.outlook(report.get("learnability"), target),
         target=target,
@@ -99,7 +102,7 @@ def _data(
     )
 
 
-def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> dict[str, Any]:
+def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy: Policy) -> dict[str, Any]:
     """Figures, charts and things to do, each with the address of the rows that it counts."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
     return {
@@ -110,9 +113,9 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any]) -> dict
             rows,
             decided=dataset.decisions,
             usable=dataset.usable_rows,
-            needed=POLICY.count("usable_examples"),
+            needed=policy.count("usable_examples"),
             test=dataset.test_rows,
-            needed_test=POLICY.count("test_rows"),
+            needed_test=policy.count("test_rows"),
         ),
         "waterfall": overview.waterfall(report, rows),
         "lengths": overview.lengths(report, rows),
@@ -360,8 +363,10 @@ def show_labels(
 ) -> Response:
     """Every label with its rows in each part: what is rare, what is missing from one of them, what is written twice."""
     dataset = store.get(db, dataset_id)
-    task = dataset.report.get("task") == "labels"
-    found = overview.labels(store.label_counts(db, dataset_id)) if task else []
+    found = overview.labels_of(dataset.report)
+    counted = dataset.report.get("uploaded", 0) <= COUNTED
+    if found and counted:
+        found = overview.labels(store.label_counts(db, dataset_id))
     listed = overview.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
     return page(
         request,
@@ -372,6 +377,7 @@ def show_labels(
         labels=listed[(number - 1) * LABELS : number * LABELS],
         bars=overview.label_bars(listed[(number - 1) * LABELS : number * LABELS], found),
         different=len(found),
+        counted=counted,
         total=len(listed),
         rare=sum(1 for one in found if one.rare),
         rare_below=overview.RARE,

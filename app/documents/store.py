@@ -49,6 +49,12 @@ def files(session: Session, assessment_id: int, *, after: int = 0, limit: int = 
     ).all()
 
 
+def with_files(session: Session, assessment_ids: Sequence[int]) -> set[int]:
+    """Those of the assessments to which anything was ever uploaded."""
+    mine = DocumentFileRow.assessment_id
+    return set(session.scalars(select(mine).where(mine.in_(assessment_ids)).distinct()))
+
+
 def unread_files(session: Session, batch: int) -> Sequence[DocumentFileRow]:
     """What the job of this batch still has to read."""
     return session.scalars(

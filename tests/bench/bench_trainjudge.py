@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from app.advice.case import parse
 from app.advice.needs import BEHAVIOURS
 from app.advice.verdict import Advice, advise
-from app.datasets import quality
+from app.datasets import learnability, quality
 from app.datasets.rows import Rows
 from tests.advice.golden import GOLDEN, Golden
 
@@ -281,6 +281,18 @@ def checked(data: Path) -> dict[str, Any]:
     return measured | ({"signals": report["signals"]} if report.get("signals") else {})
 
 
+def learnt(data: Path) -> str:
+    """What the check says can be learnt from the rows without a language model, in its own words."""
+    with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, data.open("rb") as upload:
+        found = quality.check(upload, rows, seed=7)
+        mine = [rows.pair(index) for index, split in found.split.items() if split != "test"]
+        labels = found.report["task"] == "labels"
+        counts = found.report["counts"]
+        repeats = (counts["repeated_groups"], counts["groups"])
+        said = learnability.measure(mine[: learnability.ROWS], labels=labels, seed=7, repeats=repeats)
+    return f"{said['verdict']} - {said['text']}".replace("|", "/")
+
+
 def ask_us(measured: dict[str, Any], answers: dict[str, Any]) -> Ours:
     begun = time.perf_counter()
     advice = advise(parse({"answers": answers, "measured": measured}))
@@ -446,7 +458,7 @@ def traps(command: Path, find: Callable[[str], Path]) -> Iterator[str]:
         their = "tune" if theirs.tune else "not tune" if right == "not tune" else theirs.said
         yield (
             f"| {title} | {right} | {theirs.words} | {_mark(their, right)} | {ours.words} "
-            f"({len(ours.advice.blockers)} criteria open) | {_mark(said, right)} |"
+            f"({len(ours.advice.blockers)} criteria open); the data page: {learnt(data)} | {_mark(said, right)} |"
         )
 
 

@@ -164,6 +164,14 @@ def test_labels_know_their_parts_and_their_other_spellings() -> None:
     assert [one.rare for one in found] == [False, True, True]
 
 
+def test_labels_of_a_large_set_come_from_its_report() -> None:
+    found = overview.labels_of(FULL)
+
+    assert (found[0].label, found[0].rows, found[0].train, found[0].unused) == ("label 0", 40, None, 0)
+    assert sum(one.share for one in found) == pytest.approx(1)
+    assert overview.labels_of({}) == []
+
+
 def test_what_differs_is_marked_word_by_word() -> None:
     left, right = overview.differences("How can I pay?", "How may I pay now?")
 

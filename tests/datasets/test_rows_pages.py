@@ -86,6 +86,20 @@ def test_labels_are_found_narrowed_and_ordered(client: TestClient, checked: Uplo
     assert "are not labels" in text(client, f"/datasets/{checked(pairs(40)).id}/labels")
 
 
+def test_labels_of_a_large_set_are_not_counted_for_the_page(
+    client: TestClient, checked: Upload, engine: Engine
+) -> None:
+    row = checked(labelled(203))
+    with writing(engine) as session:
+        found = store.get(session, row.id)
+        found.report = found.report | {"uploaded": 1_000_000}
+
+    page = text(client, f"/datasets/{row.id}/labels")
+
+    assert "This set is large" in page
+    assert f'href="/datasets/{row.id}/rows?label=lost+card&amp;split=train">look</a>' in page
+
+
 def test_the_api_narrows_rows_as_the_pages_do(client: TestClient, checked: Upload) -> None:
     row = checked(labelled(203), pairs(6))
     address = f"/api/v1/datasets/{row.id}/rows"

@@ -80,7 +80,7 @@ def test_differences_are_in_words_and_in_the_order_of_the_policy() -> None:
     assert changes.differences(POLICY, POLICY) == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_any_policy_survives_the_form(data: st.DataObject) -> None:
     """Whatever an administrator may publish comes back from its own form as it was."""

@@ -108,7 +108,7 @@ class Walk:
         self.page.get_by_label("File with examples").set_input_files(file)
         self.page.get_by_label("A person wrote or checked").check()
         self.press("Upload")
-        self.page.wait_for_url(re.compile(r"/data|/datasets/"))
+        self.page.wait_for_url(re.compile("notice=uploaded"))
         self.wait(120)
 
 
