@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -22,11 +23,11 @@ Finder = Callable[[str], Iterable[str]]
 def other() -> Finder | None:
     """The plugins of detect-secrets that know a token by its form; its guesses by entropy find every hash."""
     try:
-        from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+        util = import_module("detect_secrets.core.plugins.util")
     except ImportError:
         return None
     guessing = {"Base64 High Entropy String", "Hex High Entropy String", "Public IP (ipv4)"}
-    plugins = [cls() for name, cls in get_mapping_from_secret_type_to_class().items() if name not in guessing]
+    plugins = [cls() for name, cls in util.get_mapping_from_secret_type_to_class().items() if name not in guessing]
 
     def find(text: str) -> Iterable[str]:
         return [SECRET] if any(next(iter(plugin.analyze_line("x", line, 1)), None) for plugin in plugins
