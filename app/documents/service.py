@@ -100,8 +100,8 @@ def job_of(session: Session, assessment_id: int) -> JobRow | None:
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read."""
-    reading, documents, tokens = store.counted(session, assessment_id)
-    return {"corpus_tokens": tokens} if documents and not reading else {}
+    size = store.size(session, assessment_id)
+    return {"corpus_tokens": size.tokens} if size.documents and not size.reading else {}
 
 
 def exported(session: Session, blobs: Blobs, assessment_id: int) -> Iterator[bytes]:
