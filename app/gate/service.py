@@ -28,7 +28,6 @@ from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import once, utcnow
 from app.documents import service as documents
-from app.documents import store as document_store
 from app.economics import service as economics
 from app.economics import store as cost_store
 from app.errors import Conflict, DigestMissing, FieldError, Forbidden, GateClosed, Invalid, Stale
@@ -68,9 +67,9 @@ def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
     """Read what `evidence` looks at for many assessments in a few queries; a list of them asks for each one next."""
     ids = [assessment.id for assessment in assessments]
     dataset_store.read_ahead(session, ids)
-    document_store.read_ahead(session, ids)
     baseline_store.read_ahead(session, ids)
     cost_store.read_ahead(session, ids)
+    documents.read_ahead(session, ids)
 
 
 def judge(session: Session, assessment: AssessmentRow) -> Advice:
