@@ -34,8 +34,8 @@ VERSION = "0.1"
 # Kind of job -> where its body is. Named as text and imported at the first job, so that the worker is up in a moment.
 BODIES = {
     "check": "app.datasets.job:check",
-    "read": "app.documents.job:read",
     "lengths": "app.datasets.job:count_lengths",
+    "read": "app.documents.job:read",
     "convert": "app.inference.job:convert",
     "measure": "app.baselines.job:measure",
     "preflight": "app.training.job:preflight",

@@ -23,6 +23,7 @@ DROPPED = {
     "fault": "could not be read",
     "empty": "have no question or no answer",
     "private": "hold personal data that was left out",
+    "private": "hold personal data that you left out",
     "too_long": "are too long",
     "duplicate": "repeat another row",
     "near_duplicate": "nearly repeat another row",

@@ -66,15 +66,6 @@ def _saving(study: Study, found: Comparison, against: str) -> Answer:
     return Answer(f"It pays: {saved}, and making it is paid back {paid_back(found.months)}.", "ready", against)
 
 
-def short_line(study: Study) -> str:
-    """The same for a place with room for one line."""
-    if study.comparison is None:
-        return "Not worked out yet"
-    if study.never:
-        return "Never at these prices"
-    return f"Pays from about {calls(study.comparison.break_even)} calls a month"
-
-
 # ------------------------------------------------------------------------------------------------------ the chart
 
 

@@ -14,8 +14,8 @@ from app.users.tables import UserRow
 # Which queue a kind waits in, unless the caller knows better (a measurement on an endpoint loads no weights).
 QUEUE_OF = {
     "check": "cpu",
-    "read": "cpu",
     "lengths": "cpu",
+    "read": "cpu",
     "convert": "model",
     "measure": "model",
     "preflight": "model",

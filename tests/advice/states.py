@@ -161,8 +161,5 @@ STATES: tuple[tuple[str, Json, Json, str], ...] = (
     ),
     ("G9", {}, {"failure_causes": {"behaviour": 30, "instructions": 10}}, "pass"),
     ("G9", {}, {"failure_causes": {"behaviour": 36, "reference": 4}}, "pass"),
-    ("G10", {}, {"identifiers_decided": True}, "pass"),
-    ("G10", {}, {"identifiers_decided": False}, "fail"),
-    ("G10", {"training_rights": None}, {"identifiers_decided": True}, "unknown"),
     ("G10", {"training_rights": "no"}, {"identifiers_decided": True}, "fail"),
 )

@@ -6,6 +6,8 @@ from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.advice.economics import Hosting
 from app.economics import study, views, words
@@ -349,3 +351,61 @@ def test_money_is_as_exact_as_it_can_be_meant(value: float | None, text: str) ->
 )
 def test_volumes_are_said_in_words(value: float | None, text: str) -> None:
     assert words.calls(value) == text
+
+
+# ------------------------------------------------------------------ what holds for any figures
+
+
+figures = st.floats(0, 1e4, allow_nan=False)
+arms = st.builds(
+    lambda tokens, out, meets, large: arm(
+        model="Large" if large else "Small", tokens_in=tokens, tokens_out=out, meets=meets
+    ),
+    st.floats(1, 1e5),
+    st.floats(1, 1e4),
+    st.booleans(),
+    st.booleans(),
+)
+said = st.builds(
+    Assumptions,
+    upkeep_hours=st.none() | figures,
+    retrains_year=st.none() | st.floats(0, 365),
+    minutes_row=st.none() | figures,
+    review_hours=st.none() | figures,
+    calls_per_second=st.none() | st.floats(0.01, 1e4),
+    now_cost=st.none() | st.floats(0, 1),
+)
+
+
+@given(st.lists(arms, min_size=1, max_size=5), arms, said, st.floats(1, 1e8))
+def test_one_more_way_that_meets_the_target_never_flatters_training(
+    several: list[Measured], one_more: Measured, declared: Assumptions, calls: float
+) -> None:
+    plain = [arm("zero_shot"), *several, arm()]  # one that meets the target is always there
+
+    before = worked_out(plain, declared, calls=calls).comparison
+    after = worked_out([*plain, replace(one_more, meets=True)], declared, calls=calls).comparison
+
+    assert before is not None
+    assert after is not None
+    assert before.saved is not None
+    assert after.saved is not None
+    assert after.saved <= before.saved + 1e-9 * (1 + abs(before.saved))
+
+
+@given(st.lists(arms, max_size=5), said, st.none() | st.floats(0, 1e8))
+def test_a_pass_is_always_complete_and_pays(
+    several: list[Measured], declared: Assumptions, calls: float | None
+) -> None:
+    found = worked_out([arm("zero_shot"), *several], declared, calls=calls)
+
+    if found.case == "pass":
+        assert found.sound
+        assert not found.unsaid
+        assert found.comparison is not None
+        assert found.comparison.saved is not None
+        assert found.comparison.saved > 0
+        assert (found.comparison.months or 0.0) <= found.limit
+    assert views.answer(found).text
+    chart = views.chart(found)
+    assert chart is None or all(0 <= mark.at <= 100 for mark in chart.marks)
