@@ -124,8 +124,8 @@ def _about_examples(case: Case, policy: Policy) -> Found:
             ("holdout", "target"),
             "You set a target, but no rows may be kept aside. Without such rows nobody can show that it is reached.",
         )
-    agreed, _ = labels_agree(case, policy)
-    if agreed == "low" and answers.target is not None and answers.target >= HIGH_TARGET:
+    agreed, counted = labels_agree(case, policy)
+    if agreed == "low" and not counted and answers.target is not None and answers.target >= HIGH_TARGET:
         yield Contradiction(
             ("target", "label_agreement"),
             f"Two experts often give different answers, but {answers.target * 100:g} % should be right. "

@@ -26,6 +26,7 @@ from app.advice.policy import Policy
 from app.advice.scoring import context_window, corpus
 
 MOST = 10
+READABLE = 3  # clauses in one sentence; more of them stand in a list
 EACH_END = 4  # flips that lead to the same end; more of them say nothing new
 DEFAULT_TARGET = 0.9
 FAR, CLOSE_LOOKS = 200, 50  # an axis shorter than that, on which things come and go, is looked at in even steps
@@ -98,6 +99,8 @@ def _flip(change: Change, case: Case, now: Outcome, then: Outcome) -> Flip:
     parts = told(change, case)
     words = [part.words for part in parts]
     clause = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    if len(words) > READABLE:
+        clause = f"all of this were so ({'; '.join(words)})"
     return Flip(
         change,
         then.approach,

@@ -484,12 +484,11 @@ def _told_gain(value: float, case: Case) -> Told:
 
 
 def _told_causes(value: Mapping[str, int], case: Case) -> Told:
-    now, total, behaviour = case.measured.failure_causes, sum(value.values()), value.get("behaviour", 0)
+    now, total = case.measured.failure_causes, sum(value.values())
     if now is None or now.total != total:
-        named = f"{behaviour} of them wrong form or label" if behaviour < total else "all of them wrong form or label"
-        if not behaviour:
-            named = "all of them missing facts" if value.get("facts") else "all of them unclear instructions"
-        return f"{total} failures were tagged, {named}", "minutes", 0.5
+        most = max(_CAUSES, key=lambda cause: (value.get(cause, 0), cause != "behaviour"))
+        some = "all" if value[most] == total else f"{value[most]}"
+        return f"{total} failures were tagged, {some} of them {_CAUSES[most]}", "minutes", 0.5
     gained = {name: value.get(name, 0) - getattr(now, name) for name in _CAUSES}
     name, more = max(gained.items(), key=lambda pair: pair[1])
     plural = "was" if more == 1 else "were"
@@ -571,7 +570,7 @@ def _told_baseline(value: Change, case: Case) -> Told:
     if value["revised"] and not old.revised:
         parts.append("the instructions were revised once")
     if value.get("error_rate") != old.error_rate:
-        parts.append("the failed calls were repeated" if old.error_rate else "failed calls were counted, and few")
+        parts.append("the failed calls were repeated" if old.error_rate else "few calls failed")
     if value.get("best_arm") != old.best_arm and value.get("best_arm") == "rag":
         parts.append("looked-up passages were the best arm")
     if ("passed" in value or "score" in value) and not _same_result(value, old):

@@ -21,7 +21,6 @@ Report = Mapping[str, Any]
 DROPPED = {
     "fault": "could not be read",
     "empty": "have no question or no answer",
-    "private": "hold personal data that was left out",
     "private": "hold personal data that you left out",
     "too_long": "are too long",
     "duplicate": "repeat another row",

@@ -49,6 +49,12 @@ def files(session: Session, assessment_id: int, *, after: int = 0, limit: int = 
     ).all()
 
 
+def with_files(session: Session, assessment_ids: Sequence[int]) -> set[int]:
+    """Those of the assessments to which anything was ever uploaded."""
+    mine = DocumentFileRow.assessment_id
+    return set(session.scalars(select(mine).where(mine.in_(assessment_ids)).distinct()))
+
+
 def unread_files(session: Session, batch: int) -> Sequence[DocumentFileRow]:
     """What the job of this batch still has to read."""
     return session.scalars(
@@ -56,6 +62,19 @@ def unread_files(session: Session, batch: int) -> Sequence[DocumentFileRow]:
         .where(DocumentFileRow.batch == batch, DocumentFileRow.state == "reading", DocumentFileRow.removed_at.is_(None))
         .order_by(DocumentFileRow.id)
     ).all()
+
+
+def counted(session: Session, assessment_id: int) -> tuple[bool, int, int]:
+    """Whether something is still being read, how many documents there are, and their tokens; one quick question."""
+    mine = (DocumentFileRow.assessment_id == assessment_id, DocumentFileRow.removed_at.is_(None))
+    reading = select(DocumentFileRow.id).where(*mine, DocumentFileRow.state == "reading").exists()
+    row = session.execute(
+        select(reading, func.count(DocumentRow.text_sha256), func.coalesce(func.sum(DocumentRow.tokens), 0))
+        .select_from(DocumentRow)
+        .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+        .where(*mine, DocumentFileRow.state == "ready")
+    ).one()
+    return bool(row[0]), row[1], int(row[2])
 
 
 def totals(session: Session, assessment_id: int) -> Totals:

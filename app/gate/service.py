@@ -69,6 +69,7 @@ def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
     dataset_store.read_ahead(session, ids)
     baseline_store.read_ahead(session, ids)
     cost_store.read_ahead(session, ids)
+    documents.read_ahead(session, ids)
 
 
 def judge(session: Session, assessment: AssessmentRow) -> Advice:

@@ -65,6 +65,7 @@ def test_what_a_measurement_settles_is_asked_only_before_it(answers: Json, expec
     [
         ({}, {}),
         ({"recurrence": "once", "calls_per_month": None}, {}),
+        ({}, {"contradiction_rate": 0.08}),
         ({"goals": ["efficiency"], "main_goal": "efficiency", "calls_per_month": 2000, "latency": "tight"}, {}),
         ({"goals": ["efficiency"], "main_goal": "efficiency", "calls_per_month": 2000}, {"cost_case": "pass"}),
         ({"goals": ["efficiency"], "main_goal": "efficiency", "calls_per_month": 10_000}, {}),

@@ -200,6 +200,8 @@ def test_a_revision_is_one_more_arm_and_a_further_look_only_if_it_leads(
     assert said["baseline"]["revised"] is True
     assert said["baseline"]["best_arm"] == "revised_prompt"
     assert (said["baseline"]["passed"], said["baseline"]["total"]) == (40, 40)
+    assert said["arms"]["revised_prompt"] | {"prompt_tokens": 0} == {"passed": 30, "total": 30, "prompt_tokens": 0}
+    assert "trivial" in said["arms"], "what needs no model stands beside what does"
 
 
 def test_a_worse_revision_is_no_further_look(
