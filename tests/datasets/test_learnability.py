@@ -61,6 +61,16 @@ def test_random_labels_are_called_unlearnable(shared: Path) -> None:
     assert "random" in false["text"]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_few_rows_with_labels_drawn_by_lot_are_not_called_learnable(shared: Path, seed: int) -> None:
+    """With 300 rows a guess is a few points better than the commonest label every now and then."""
+    asked = [question for question, _ in load(shared / "data" / "intent_banking77" / "train.jsonl", 300)]
+    lot = random.Random(seed)
+    pairs = [(question, lot.choice(("refund", "invoice", "other"))) for question in asked]
+
+    assert learnability.measure(pairs, labels=True, seed=7)["verdict"] == "unlearnable"
+
+
 def test_the_curve_rises_and_says_what_a_doubling_is_worth(shared: Path) -> None:
     found = learnability.measure(load(shared / "data" / "phpdoc" / "phpdoc.jsonl", 1200), labels=False, seed=7)
 
