@@ -153,6 +153,7 @@ class Reading(BaseModel):
     system: str = Field("", max_length=200)
     group: str = Field("", max_length=200, description="rows of one group stay on one side of the split")
     part: str = Field("", max_length=200, description="the column that says train, validation or test")
+    time: str = Field("", max_length=200, description="the column that says when a row came up")
     header: bool = Field(default=True, description="whether the first row of a table names its columns")
 
 

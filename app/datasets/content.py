@@ -29,7 +29,7 @@ class Mark(IntFlag):
 _DECLINED = "help|assist|answer|provide|fulfil|comply|engage|create|generate|access|do"
 _REFUSAL = re.compile(
     r"(?:i(?:['\u2019]m| am) (?:very |really |so |truly )?sorry,? (?:but |however,? )?(?:i |as an ai|this request)"
-    r"|sorry,? (?:but )?i (?:can(?:no|['\u2019])t|am not able|am unable)"
+    r"|sorry,? (?:but )?i(?: can(?:no|['\u2019])t|(?: am|['\u2019]m) (?:not able|unable))"
     r"|i apologi[sz]e,? but i"
     r"|as an? (?:ai|artificial intelligence)\b"
     r"|as a (?:large )?language model"

@@ -105,9 +105,9 @@ class ReadAs:
     """How a person wants a file to be read; what is empty is guessed.
 
     shape: a name of SHAPES; with `columns`, question and answer name the columns that hold them, system one with a
-    system text. group, part: the columns of those names, unless others are chosen. A key inside an object is named
-    with a dot: `vars.question`. header: whether the first row of a table names its columns; without, they are called
-    "column 1" and so on.
+    system text. group, part, time: what belongs together, where a row belongs, when it came up; `group`, `split` and
+    one of TIMES, unless others are chosen. A key inside an object is named with a dot: `vars.question`. header: whether
+    the first row of a table names its columns; without, they are called "column 1" and so on.
     """
 
     shape: str = ""
@@ -116,6 +116,7 @@ class ReadAs:
     system: str = ""
     group: str = ""
     part: str = ""
+    time: str = ""
     header: bool = True
 
     @property
@@ -124,15 +125,16 @@ class ReadAs:
 
     def in_lower_case(self) -> "ReadAs":
         """The same with its columns in lower case, which is how the first row of a table is read."""
-        names = {name: getattr(self, name).casefold() for name in ("question", "answer", "system", "group", "part")}
+        names = {name: getattr(self, name).casefold() for name in COLUMN_NAMES}
         return replace(self, **names)
 
     def to_json(self) -> dict[str, Any]:
         """What differs from a guess; an empty object is a guess."""
-        names = ("shape", "question", "answer", "system", "group", "part", "header")
+        names = ("shape", *COLUMN_NAMES, "header")
         return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(GUESS, name)}
 
 
+COLUMN_NAMES = ("question", "answer", "system", "group", "part", "time")
 GUESS = ReadAs()
 TIMES = ("time", "timestamp", "date", "created_at", "created")  # columns that say when a row came up
 
@@ -175,7 +177,7 @@ def stranger(record: Mapping[str, Any]) -> Unfit:
 
 def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     """The keys that `convert` reads; all others are kept out."""
-    marks = {how.group or "group", how.part or "split", *TIMES}
+    marks = {how.group or "group", how.part or "split", *((how.time,) if how.time else TIMES)}
     if shape is COLUMNS:
         return frozenset({how.question, how.answer, how.system, *marks})
     own = {
@@ -195,7 +197,7 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     Raises:
         Unfit: a value is missing, blank or of the wrong kind.
     """
-    group, part, time = _group(record, how), _part(record, how), _time(record)
+    group, part, time = _group(record, how), _part(record, how), _time(record, how)
     if (pair := _PAIR_OF.get(shape.name)) and _two_texts(record, *pair):
         messages = (*_system(record), Message("user", _text(record[pair[0]], pair[0])))
         return Record(line, messages, _unblanked(shape, _text(record[pair[1]], pair[1])), group, part, None, time), ""
@@ -336,8 +338,8 @@ def _group(record: Mapping[str, Any], how: ReadAs) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def _time(record: Mapping[str, Any]) -> str:
-    value = next((record[name] for name in TIMES if name in record), None)
+def _time(record: Mapping[str, Any], how: ReadAs) -> str:
+    value = _value(record, how.time) if how.time else next((record[name] for name in TIMES if name in record), None)
     return str(value)[:40] if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 

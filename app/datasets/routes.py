@@ -12,7 +12,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
 from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads
-from app.datasets.formats import GUESS, SHAPES, ReadAs, read_as
+from app.datasets.formats import COLUMN_NAMES, GUESS, SHAPES, ReadAs, read_as
 from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.errors import FieldError, Invalid
@@ -121,6 +121,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         "lengths": overview.lengths(report, rows),
         "labels": overview.label_balance(report, rows),
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
+        "languages": overview.languages(report),
         "word": overview.word,
     }
 
@@ -262,9 +263,10 @@ def show_rows(
     dataset = store.get(db, dataset_id)
     if (wanted := line.replace(",", "").strip()).isdecimal() and len(wanted) < 16:
         return RedirectResponse(row_url(request, dataset.id, int(wanted), 1 if file == "test" else 0), 303)
-    counted = overview.lines_of(dataset.report, remark) if remark else None
-    lines = None if not remark else counted[1] if counted else []
-    only = store.Only(status, split, file, label or None, cluster, lines)
+    mark = overview.MARKS.get(remark, 0)
+    counted = overview.lines_of(dataset.report, remark) if remark and not mark else None
+    lines = None if mark or not remark else counted[1] if counted else []
+    only = store.Only(status, split, file, label or None, cluster, lines, mark)
     statuses = _statuses(db, dataset)
     total = _total(db, dataset, only, statuses)
     pages = max(1, -(-total // ROWS))
@@ -475,13 +477,14 @@ def show_reading(
     system: Column = "",
     group: Column = "",
     part: Column = "",
+    time: Column = "",
     header: Annotated[str, Query(max_length=8)] = "yes",
 ) -> Response:
     """How the file is read, and how else it could be; with a choice in the address, three rows read that way."""
     row = store.get(db, dataset_id)
     how = read_as(row.read_as)
     if shape is not None:
-        how = ReadAs(shape, question, answer, system, group, part, header != "no")
+        how = ReadAs(shape, question, answer, system, group, part, time, header != "no")
     return _reading(request, app, db, row, how, list(service.unreadable(how)))
 
 
@@ -491,7 +494,7 @@ def _reading(
     with app.blobs.open(row.blob_sha256) as stream:
         # A choice that is not complete is shown as guessed, with what is missing beside its field.
         seen = preview.preview(stream, row.filename, GUESS if wrong else how)
-    names = {*seen.columns, *(one for one in (how.question, how.answer, how.system, how.group, how.part) if one)}
+    names = {*seen.columns, *(one for one in (getattr(how, name) for name in COLUMN_NAMES) if one)}
     return page(
         request,
         "datasets/reading.html",
@@ -522,9 +525,10 @@ def reread_dataset(
     system: Chosen = "",
     group: Chosen = "",
     part: Chosen = "",
+    time: Chosen = "",
     header: Annotated[str, Form(max_length=8)] = "yes",
 ) -> Response:
-    how = ReadAs(shape, question, answer, system, group, part, header != "no")
+    how = ReadAs(shape, question, answer, system, group, part, time, header != "no")
     try:
         row = service.reread(db, dataset_id, me, how)
     except Invalid as refusal:

@@ -258,6 +258,12 @@ def test_other_columns_may_hold_split_and_group() -> None:
     assert (record.part, record.group) == ("test", "x")
 
 
+def test_another_column_may_say_when_a_row_came_up() -> None:
+    value = {"prompt": "a", "completion": "b", "date": "2020", "log": {"seen": "2024-05-01"}}
+
+    assert (one(value).time, one(value, ReadAs(time="log.seen")).time) == ("2020", "2024-05-01")
+
+
 def test_keys_that_are_not_used_are_named() -> None:
     value = {
         "messages": [{"role": "user", "content": "x", "mood": "sad"}, {"role": "assistant", "content": "y"}],

@@ -1,0 +1,200 @@
+"""What is doubtful in a row is named, and clean rows are left alone; lengths and languages beside it."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from app.datasets import content, languages, lengths
+from app.datasets.desk import Desk
+from app.datasets.quality import Check, check
+from app.datasets.rows import Rows
+from tests.datasets.examples import pairs
+from tests.datasets.test_quality import jsonl, judge, questions
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        ("I'm sorry, but I can't help with that.", True),
+        ("Sorry, I\u2019m unable to provide this.", True),
+        ("As an AI language model, I have no opinions.", True),
+        ("Unfortunately, I cannot assist with that request.", True),
+        ("Es tut mir leid, aber ich kann das nicht beantworten.", True),
+        ("Sorry is a Canadian film of 2001 about an apology.", False),
+        ("I cannot recommend the northern trail in winter; take the southern one.", False),
+        ("The refund was refused, and I am sorry to hear it.", False),
+        ("refused", False),
+    ],
+)
+def test_a_refusal_is_told_from_an_answer(answer: str, refused: bool) -> None:
+    assert content.refuses(answer) is refused
+
+
+@pytest.mark.parametrize(
+    ("text", "open_"),
+    [
+        ("[INSERT ANSWER HERE]", True),
+        ("Lorem ipsum dolor sit amet", True),
+        ("Dear [Your name], thank you", True),
+        ("todo: write this answer", True),
+        ("The list [1, 2, 3] is sorted.", False),
+        ("Use <your-name> as an element", False),
+        ("Insert a coin to begin.", False),
+        ("{{ user.name }} is filled in by the template", False),
+    ],
+)
+def test_what_was_never_filled_in_is_seen(text: str, open_: bool) -> None:
+    assert content.left_open(text) is open_
+
+
+@pytest.mark.parametrize(
+    ("text", "loop"),
+    [
+        ("the cat sat " * 10, True),
+        ("I like it. " * 12, True),
+        ("a" * 30, True),
+        ("\u6211\u5f88\u597d" * 10, True),
+        (
+            "@param string $name the name\n@param string $mail the mail\n@param int $age the age\n@return bool whether",
+            False,
+        ),
+        ("-" * 60, False),
+        ("1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15", False),
+        ("The quick brown fox jumps over the lazy dog and the dog jumps over the quick brown fox again.", False),
+    ],
+)
+def test_a_loop_is_told_from_a_list(text: str, loop: bool) -> None:
+    assert content.loops(text) is loop
+
+
+def test_a_short_answer_may_stand_in_its_question() -> None:
+    assert not content.echoes("Is the answer yes or no, in your opinion?", "yes")
+    assert content.echoes("What is the capital of France today?", "what is the capital of  France today?")
+    assert not content.echoes(
+        "Name it: the old mill at the river", "The old mill at the river was built in 1790 by two men."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Please send the invoice to our office.", "en"),
+        ("Bitte senden Sie die Rechnung an unser B\u00fcro.", "de"),
+        ("\u8bf7\u628a\u53d1\u7968\u5bc4\u5230\u6211\u4eec\u7684\u529e\u516c\u5ba4\u3002", "zh"),
+        ("card_arrival", ""),
+        ("12345 67890", ""),
+        ("", ""),
+        ("\ud83d\x00\x01 \u202e", ""),
+    ],
+)
+def test_a_language_is_named_only_where_it_can_be_told(text: str, code: str) -> None:
+    assert languages.of(text) == code
+
+
+def kinds(outcome: Check) -> dict[str, list[int]]:
+    return {one["kind"]: one["lines"] for one in outcome.report["remarks"]}
+
+
+def test_doubtful_answers_are_named_with_their_lines_and_stay_in_use() -> None:
+    doubtful = [
+        ("Where is the nearest post office in this part of the town?", "I'm sorry, but I can't help with that."),
+        ("What is the opening time of the museum at the harbour?", "TODO"),
+        ("Who wrote the history of the old lighthouse up there?", "it was it was it was it was it was it was it was"),
+        (
+            "What does a ticket for the ferry to the island cost?",
+            "What does a ticket for the ferry to the island cost?",
+        ),
+    ]
+
+    outcome = judge([*questions(40), *doubtful])
+
+    assert kinds(outcome) == {"refusal": [41], "placeholder": [42], "repeat": [43], "echo": [44]}
+    assert outcome.report["counts"]["usable"] == 44
+    assert outcome.report["verdict"] == "warn"
+
+
+def test_a_label_may_be_called_none_or_refused() -> None:
+    names = ["none", "refused", "n/a"]
+    rows = [(f"{asked} {number}", names[number % 3]) for number, (asked, _) in enumerate(questions(90))]
+
+    outcome = judge(rows)
+
+    assert outcome.report["task"] == "labels"
+    assert outcome.report["remarks"] == []
+
+
+def test_an_unfilled_label_is_named_among_real_ones() -> None:
+    rows = [(f"{asked} {number}", ["yes", "no"][number % 2]) for number, (asked, _) in enumerate(questions(60))]
+
+    assert kinds(judge([*rows, ("Is it open on the day before the holidays?", "TODO")])) == {"placeholder": [61]}
+
+
+def test_the_mix_of_languages_is_counted() -> None:
+    german = [(f"Bitte beschreiben Sie den alten Leuchtturm Nummer {n} am Hafen.", f"Er ist {n}.") for n in range(10)]
+
+    found = judge([*questions(30), *german]).report["languages"]
+
+    assert [(one["code"], one["rows"]) for one in found] == [("en", 30), ("de", 10)]
+    assert found[1]["share"] == 0.25
+
+
+def test_rare_labels_are_counted_and_all_are_listed() -> None:
+    rows = [
+        (f"{asked} {number}", f"label {number % 4 if number < 190 else 9}")
+        for number, (asked, _) in enumerate(questions(200))
+    ]
+
+    report = judge(rows).report
+
+    assert report["rare_labels"] == 1
+    assert sum(one["rows"] for one in report["labels"]) == 200
+
+
+@pytest.mark.parametrize("sizes", [[], [5], [1, 2, 3], list(range(1, 500)), [10] * 99 + [4000], [7] * 50])
+def test_each_row_stands_in_one_bar_of_the_histogram(sizes: list[int]) -> None:
+    found = lengths.summary(sizes, unit="tokens", limit=1024)
+
+    bars = found["histogram"]
+    assert sum(bar["rows"] for bar in bars) == len(sizes)
+    for bar in bars:
+        assert bar["rows"] == sum(
+            1 for size in sizes if bar["from"] <= max(size, 1) <= bar["to"] or (bar["from"] == 0 and size == 0)
+        )
+    assert found["over"] == sum(1 for size in sizes if size > 1024)
+
+
+class Enough(Exception):
+    """The attempt ends here."""
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 5, 9, 17, 33])
+def test_a_check_that_dies_anywhere_ends_the_same(tmp_path: Path, stop: int) -> None:
+    rows = [(json.loads(line)["prompt"], json.loads(line)["completion"]) for line in pairs(3000).splitlines()]
+    rows += [("mail me at jane.doe@example.com please", "ok"), ("", "nothing asked"), *rows[:40]]
+
+    def attempt(number: int) -> Check:
+        """Check with a desk that is used at every step; dies at the `number`-th tick, 0 for never."""
+        ticks = 0
+
+        def tick(stage: str, done: int, total: int) -> None:
+            nonlocal ticks
+            ticks += 1
+            if ticks == number:
+                raise Enough
+
+        desk = Desk(tmp_path / "desk", "the same", every=0)
+        state = desk.noted("reading")
+        with Rows(desk.path("rows"), state["rows"] if state else None) as working:
+            return check(jsonl(rows), working, seed=7, tick=tick, desk=desk)
+
+    with TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as fresh:
+        whole = check(jsonl(rows), fresh, seed=7)
+    with pytest.raises(Enough):
+        attempt(stop)
+
+    again = attempt(0)
+
+    assert again.report == whole.report
+    assert (again.status, again.split) == (whole.status, whole.split)
