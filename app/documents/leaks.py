@@ -2,7 +2,7 @@
 
 A document that holds the test questions with their answers (an exported FAQ, an old test set) makes retrieval look
 better than it is: it finds the very row it is judged by. A question of five words or more counts as standing in a
-document when four fifths of its runs of five words do. Shorter ones stand in many texts by chance and are not looked for.
+document when four fifths of its runs of five words do. Shorter ones stand in many texts by chance and are left out.
 """
 
 import re
