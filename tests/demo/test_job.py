@@ -206,7 +206,7 @@ def test_progress_of_the_job_waited_for_is_shown_as_its_own(scene: Scene) -> Non
 
     with reading(scene.engine) as session:
         progress = job_store.get(session, scene.claim.job_id).progress
-    assert progress == {"stage": "Step 5 of 12: A step - asking", "done": 3, "total": 9}
+    assert progress == {"stage": "Step 5 of 13: A step - asking", "done": 3, "total": 9}
 
 
 def _other_job(scene: Scene, **different: Any) -> int:

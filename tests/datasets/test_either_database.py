@@ -1,0 +1,59 @@
+"""Deciding, splitting again and comparing versions, on SQLite and on PostgreSQL."""
+
+import json
+import threading
+from collections.abc import Callable
+
+from app.blobs import Blobs
+from app.datasets import job, service, store
+from app.datasets.tables import DatasetRow
+from app.db import make_engine, reading, utcnow, writing
+from app.jobs import engine as job_engine
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.claims import Claim
+from app.settings import Settings
+from tests.datasets.examples import pairs
+from tests.factories import Make
+
+
+def test_versions_follow_from_decisions_on_either_database(either: Settings) -> None:
+    engine = make_engine(either.url)
+    line = job_engine.Client(either.url)
+    blobs = Blobs(either.blobs_dir)
+    maker = Make(engine, either)
+    me = maker.author()
+    assessment = maker.assessment(me)
+    held = json.dumps({"prompt": "Write to Ada", "completion": "Sent to ada@firma.example."}).encode() + b"\n"
+
+    def checked(make: Callable[..., DatasetRow], *args: object, **options: object) -> DatasetRow:
+        with writing(engine) as session:
+            jobs.bind(session, line)
+            row = make(session, *args, **options)
+            found = job_store.latest(session, "check", row.id)
+            assert found is not None
+            attempt = job_store.claim(session, found.id, "test", utcnow())
+            assert attempt is not None
+            claim = Claim(found.id, row.id, attempt, engine, either, blobs, line, threading.Event())
+        job.check(claim)
+        with reading(engine) as session:
+            return store.get(session, row.id)
+
+    first = checked(service.upload, assessment.id, me, blobs.put_bytes(pairs(40) + held), "x.jsonl")
+    masked = checked(service.decide, first.id, me, {"e-mail address": "mask"})
+    newest = checked(service.split_by, masked.id, me, "time")
+
+    with reading(engine) as session:
+        changed, moved = (service.changes(session, store.get(session, row.id)) for row in (masked, newest))
+        measured = service.measured(session, assessment.id)
+    assert changed is not None
+    assert [(new.target, old.target) for new, old in changed.changed] == [
+        ("Sent to [e-mail address].", "Sent to ada@firma.example.")
+    ]
+    assert moved is not None
+    assert (moved.counts["same"], moved.counts["changed"]) == (41, 0)
+    assert moved.counts["moved"] > 0
+    assert newest.report["split"]["by"] == "time"
+    assert measured["identifiers_decided"] is True
+    line.close()
+    engine.dispose()
