@@ -24,6 +24,7 @@ from app.web.pages import page, see
 router = APIRouter(include_in_schema=False)
 
 Id = Annotated[int, Path(ge=1, le=2**53)]
+LEAKS = 100  # test questions on their page
 PAGE = 50  # documents of a file on one page
 SHOWN = 100_000  # characters of a text on its page; the whole is a download
 
@@ -57,6 +58,19 @@ def _documents(
         limit=app.settings.upload_limit,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
+    )
+
+
+@router.get("/assessments/{assessment_id}/documents/test-rows", name="test_rows_in_documents")
+def show_test_rows(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
+    """The test questions that stand in the documents word for word."""
+    return page(
+        request,
+        "documents/test_rows.html",
+        assessment=assessment_store.get(db, assessment_id),
+        step="data",
+        search=service.test_rows_in_documents(db, app.blobs, assessment_id),
+        shown=LEAKS,
     )
 
 

@@ -1,6 +1,7 @@
 """What people do with documents: add them, take them out; and what the criteria read of them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -10,9 +11,10 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob, Blobs
+from app.datasets import store as dataset_store
 from app.datasets.uploads import display_name
-from app.db import know, once, utcnow
-from app.documents import store
+from app.db import utcnow
+from app.documents import leaks, store
 from app.documents.tables import DocumentFileRow
 from app.errors import Conflict, FieldError, Invalid
 from app.jobs import service as jobs
@@ -100,18 +102,13 @@ def job_of(session: Session, assessment_id: int) -> JobRow | None:
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read."""
-    return once(session, ("corpus", assessment_id), lambda: _measured(session, assessment_id))
+    size = store.size(session, assessment_id)
+    return {"corpus_tokens": size.tokens} if size.documents and not size.reading else {}
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
-    """Say of a whole list which have no documents, in one query; most have none (`db.know`)."""
-    there = store.with_files(session, assessment_ids)
-    know(session, {("corpus", one): {} for one in assessment_ids if one not in there})
-
-
-def _measured(session: Session, assessment_id: int) -> dict[str, Any]:
-    reading, documents, tokens = store.counted(session, assessment_id)
-    return {"corpus_tokens": tokens} if documents and not reading else {}
+    """Find what `measured` looks at for many assessments in one query, for a list that asks for each next."""
+    store.read_ahead(session, assessment_ids)
 
 
 def exported(session: Session, blobs: Blobs, assessment_id: int) -> Iterator[bytes]:
@@ -121,6 +118,64 @@ def exported(session: Session, blobs: Blobs, assessment_id: int) -> Iterator[byt
 
 
 def _line(blobs: Blobs, document_id: int, title: str, source: str, sha256: str | None) -> bytes:
-    with blobs.open(sha256 or "") as file:
-        text = file.read().decode()
+    text = _text(blobs, sha256)
     return orjson.dumps({"id": document_id, "title": title, "source": source, "text": text}) + b"\n"
+
+
+MOST_CHARACTERS = 20_000_000  # of the corpus that is searched for test questions: a few seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A test row whose question stands in a document. answered: so does its answer."""
+
+    line: int
+    question: str
+    answer: str
+    document_id: int
+    title: str
+    share: float
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Test questions that stand in the documents; how many there were, and whether all documents were searched."""
+
+    found: list[Standing]
+    questions: int
+    documents: int
+    whole: bool
+
+
+def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -> Search:
+    """Look for the test questions in the corpus as it is now."""
+    dataset = dataset_store.current(session, assessment_id)
+    rows = dataset_store.rows(session, dataset.id, "test") if dataset and dataset.state == "ready" else []
+    listed, size, whole = [], 0, True
+    for row in store.corpus(session, assessment_id):
+        size += row.characters
+        if size > MOST_CHARACTERS:
+            whole = False
+            break
+        listed.append((row.id, row.title or row.name, row.text_sha256))
+    pairs = [(row.messages[-1].content, row.target) for row in rows]
+    texts = (_text(blobs, sha256) for _, _, sha256 in listed)
+    found = [
+        Standing(
+            rows[one.question].line,
+            pairs[one.question][0],
+            pairs[one.question][1],
+            listed[one.document][0],
+            listed[one.document][1],
+            one.share,
+            one.answered,
+        )
+        for one in leaks.find(pairs, texts)
+    ]
+    return Search(found, len(rows), len(listed), whole)
+
+
+def _text(blobs: Blobs, sha256: str | None) -> str:
+    with blobs.open(sha256 or "") as file:
+        return file.read().decode()

@@ -1,0 +1,71 @@
+"""Test questions that stand in the documents are found; questions that only share words with them are not."""
+
+from collections.abc import Callable
+
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from app.assessments.tables import AssessmentRow
+from app.datasets.tables import ExampleRow
+from app.db import writing
+from app.documents import leaks
+from app.documents.tables import DocumentFileRow
+from app.users.tables import UserRow
+from tests.factories import Make
+
+Add = Callable[..., list[DocumentFileRow]]
+
+QUESTION = "How long does it take until a refund is on my account?"
+ANSWER = "It takes three to five working days, counted from the day on which we got the parcel."
+
+
+def test_a_question_that_stands_in_a_document_is_found_with_its_answer() -> None:
+    found = leaks.find(
+        [(QUESTION, ANSWER), (QUESTION.upper(), "yes"), ("Where is the office?", "There.")],
+        ["About us. We sell shoes.", f"# Questions\n\n**{QUESTION}**\n\n{ANSWER}\n"],
+    )
+
+    assert [(one.question, one.document, one.answered) for one in found] == [(0, 1, True), (1, 1, False)]
+
+
+def test_a_short_answer_counts_as_whole_words() -> None:
+    assert leaks.find([(QUESTION, "five days")], [f"{QUESTION} Five days."])[0].answered
+    assert leaks.find([(QUESTION, "five")], [f"{QUESTION} Fivefold."])[0].answered is False
+
+
+def test_words_in_another_order_are_no_leak() -> None:
+    assert (
+        leaks.find([(QUESTION, ANSWER)], [" ".join(sorted(QUESTION.split())), "How long does it take to walk?"]) == []
+    )
+
+
+def test_the_page_names_row_and_document(
+    make: Make,
+    me: UserRow,
+    assessment: AssessmentRow,
+    read: Add,
+    engine: Engine,
+    people: Callable[[UserRow], TestClient],
+) -> None:
+    client = people(me)
+    address = f"/assessments/{assessment.id}/documents/test-rows"
+    assert "This needs checked examples" in client.get(address).text
+    dataset = make.dataset(assessment, me)
+    with writing(engine) as session:
+        session.add(
+            ExampleRow(
+                dataset_id=dataset.id,
+                line=99_001,
+                status="usable",
+                split="test",
+                messages=[{"role": "user", "content": QUESTION}],
+                target=ANSWER,
+            )
+        )
+    read(("faq.md", f"# Questions\n\n{QUESTION}\n\n{ANSWER}\n".encode()))
+
+    page = " ".join(client.get(address).text.split())
+
+    assert "test questions stand in the documents, 1 of them with their answer" in page
+    assert "99,001" in page
+    assert "Look for test questions in them" in client.get(f"/assessments/{assessment.id}/documents").text
