@@ -145,7 +145,9 @@ def _narrowed(query: Select[Any], dataset_id: int, only: Only) -> Select[Any]:
     elif only.split:
         query = query.where(ExampleRow.split == only.split)
     if only.file:
-        query = query.where(ExampleRow.file == (1 if only.file == "test" else 0))
+        # With a sum in its place SQLite does not take the index of files, which would lead through all rows of one.
+        file = ExampleRow.file + 0 if only.status or only.split else ExampleRow.file
+        query = query.where(file == (1 if only.file == "test" else 0))
     if only.label is not None:
         query = query.where(ExampleRow.target == only.label)
     if only.cluster is not None:
