@@ -13,7 +13,7 @@ from app.audit import service as audit
 from app.blobs import Blob, Blobs
 from app.datasets import store as dataset_store
 from app.datasets.uploads import display_name
-from app.db import know, once, utcnow
+from app.db import utcnow
 from app.documents import leaks, store
 from app.documents.tables import DocumentFileRow
 from app.errors import Conflict, FieldError, Invalid
