@@ -89,10 +89,13 @@ class Walk:
         self.press("Begin")
         found = re.search(r"/assessments/\d+", self.page.url)
         assert found
+        onward = self.page.locator("button[name=go][value=next]")
         for _section in range(6):
+            onward.wait_for()  # it ends the form, so all questions before it are there
             for key, value in ANSWERS:
                 self._answer(key, value)
-            self.page.locator("button[name=go][value=next]").click()
+            onward.click()
+        expect(self.page.get_by_text("24 of 24").first).to_be_visible()
         return found[0]
 
     def _answer(self, key: str, value: str) -> None:
