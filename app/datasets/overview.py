@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from rapidfuzz.distance import LCSseq
 
+from app.datasets import content
 from app.web import charts
 
 Report = Mapping[str, Any]
@@ -43,11 +44,12 @@ KINDS = {
     "placeholder": "the answer holds a placeholder",
     "repeat": "the answer repeats itself",
     "echo": "the answer repeats the question",
-    "template": "control tokens of a chat template",
-    "hidden": "signs that a reader cannot see",
+    "other_language": "answered in another language than asked",
     "identifiers": "personal data or secrets",
-    "over": "longer than the model takes",
 }
+# Kinds of remarks that each row carries itself, so that all of them can be shown and not only those a report names.
+MARKS = {kind: int(mark) for mark, (kind, _) in content.WORDS.items()}
+FEW = 0.005  # share of the rows below which languages are told in one line: detection errs on short texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +311,19 @@ def cluster_sizes(report: Report, clusters: str) -> charts.BarChart | None:
             charts.Part(f"{rest[0]['size']:,} and more", groups, note=f"{number:,} rows", url=url, tone="open")
         )
     return charts.bars("Groups of rows that are the same or nearly so, by size", parts, unit="Groups")
+
+
+def languages(report: Report) -> list[dict[str, Any]]:
+    """Languages with their share of the rows; the rarest together."""
+    found = report.get("languages") or ()
+    shown = [one for one in found if one["share"] >= FEW]
+    rest = [one for one in found if one["share"] < FEW]
+    if rest:
+        rows, share = sum(one["rows"] for one in rest), sum(one["share"] for one in rest)
+        shown.append(
+            {"language": f"{len(rest)} other{'s' * (len(rest) > 1)}, or misjudged", "rows": rows, "share": share}
+        )
+    return shown
 
 
 # ---------------------------------------------------------------------- labels

@@ -50,24 +50,36 @@ _SECRETS = re.compile(
 )
 # One of these stands in every secret that is looked for; looking for them first is ten times as fast.
 _HINTS = (
-    *(
-        "AKIA",
-        "ASIA",
-        "ABIA",
-        "ACCA",
-        "sk-",
-        "_live_",
-        "whsec_",
-        "gh",
-        "gl",
-        "xox",
-        "hooks.slack",
-        ":AA",
-        "AIza",
-        "GOCSPX",
-    ),
-    *("ya29.", "hf_", "npm_", "pypi-", "SG.", "-us", "SK", "sq0", "dop_", "dapi", "shp", "AccountKey", "PRIVATE KEY"),
-    *("earer ", "eyJ", "AAA"),
+    "AKIA",
+    "ASIA",
+    "ABIA",
+    "ACCA",
+    "sk-",
+    "_live_",
+    "whsec_",
+    "gh",
+    "github_",
+    "gl",
+    "xox",
+    "hooks.slack",
+    ":AA",
+    "AIza",
+    "GOCSPX",
+    "ya29.",
+    "hf_",
+    "npm_",
+    "pypi-",
+    "SG.",
+    "-us",
+    "SK",
+    "sq0",
+    "dop_",
+    "dapi",
+    "shp",
+    "AccountKey",
+    "PRIVATE",
+    "earer",
+    "eyJ",
 )
 # User and password in an address, unless it is the password of every manual.
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@'\"<>]{1,64}:([^\s/:@'\"<>]{3,64})@[\w.-]+")
@@ -92,7 +104,7 @@ _ASSIGNED = re.compile(
     r"([A-Za-z0-9+/_.~!#$%^&*-]{16,200}={0,2})"
 )
 _RANDOM = 3.5  # bits a sign from which on a value looks random; English identifiers have 2.5 to 3.3
-_DIGITS = re.compile(r"\d(?:[\d ()+./-]{6,}\d|\d{4})")
+_DIGITS = re.compile(r"\d\d")
 
 
 @dataclass(frozen=True, slots=True)

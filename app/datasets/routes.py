@@ -121,6 +121,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         "lengths": overview.lengths(report, rows),
         "labels": overview.label_balance(report, rows),
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
+        "languages": overview.languages(report),
         "word": overview.word,
     }
 
@@ -262,9 +263,10 @@ def show_rows(
     dataset = store.get(db, dataset_id)
     if (wanted := line.replace(",", "").strip()).isdecimal() and len(wanted) < 16:
         return RedirectResponse(row_url(request, dataset.id, int(wanted), 1 if file == "test" else 0), 303)
-    counted = overview.lines_of(dataset.report, remark) if remark else None
-    lines = None if not remark else counted[1] if counted else []
-    only = store.Only(status, split, file, label or None, cluster, lines)
+    mark = overview.MARKS.get(remark, 0)
+    counted = overview.lines_of(dataset.report, remark) if remark and not mark else None
+    lines = None if mark or not remark else counted[1] if counted else []
+    only = store.Only(status, split, file, label or None, cluster, lines, mark)
     statuses = _statuses(db, dataset)
     total = _total(db, dataset, only, statuses)
     pages = max(1, -(-total // ROWS))

@@ -133,6 +133,7 @@ class Only:
     label: str | None = None
     cluster: int | None = None
     lines: Sequence[int] | None = None
+    mark: int = 0
 
 
 def _narrowed(query: Select[Any], dataset_id: int, only: Only) -> Select[Any]:
@@ -151,6 +152,8 @@ def _narrowed(query: Select[Any], dataset_id: int, only: Only) -> Select[Any]:
         query = query.where(ExampleRow.cluster == only.cluster)
     if only.lines is not None:
         query = query.where(ExampleRow.file == 0, ExampleRow.line.in_(only.lines))
+    if only.mark:
+        query = query.where(ExampleRow.marks.bitwise_and(only.mark) != 0)
     return query
 
 

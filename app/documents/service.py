@@ -13,7 +13,7 @@ from app.audit import service as audit
 from app.blobs import Blob, Blobs
 from app.datasets import store as dataset_store
 from app.datasets.uploads import display_name
-from app.db import know, once, utcnow
+from app.db import utcnow
 from app.documents import leaks, store
 from app.documents.tables import DocumentFileRow
 from app.errors import Conflict, FieldError, Invalid
@@ -102,18 +102,13 @@ def job_of(session: Session, assessment_id: int) -> JobRow | None:
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read."""
-    return once(session, ("corpus", assessment_id), lambda: _measured(session, assessment_id))
+    size = store.size(session, assessment_id)
+    return {"corpus_tokens": size.tokens} if size.documents and not size.reading else {}
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
-    """Say of a whole list which have no documents, in one query; most have none (`db.know`)."""
-    there = store.with_files(session, assessment_ids)
-    know(session, {("corpus", one): {} for one in assessment_ids if one not in there})
-
-
-def _measured(session: Session, assessment_id: int) -> dict[str, Any]:
-    reading, documents, tokens = store.counted(session, assessment_id)
-    return {"corpus_tokens": tokens} if documents and not reading else {}
+    """Find what `measured` looks at for many assessments in one query, for a list that asks for each next."""
+    store.read_ahead(session, assessment_ids)
 
 
 def exported(session: Session, blobs: Blobs, assessment_id: int) -> Iterator[bytes]:

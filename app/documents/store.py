@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import case, delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from app.db import know, once
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.errors import NotFound
 
@@ -49,12 +50,6 @@ def files(session: Session, assessment_id: int, *, after: int = 0, limit: int = 
     ).all()
 
 
-def with_files(session: Session, assessment_ids: Sequence[int]) -> set[int]:
-    """Those of the assessments to which anything was ever uploaded."""
-    mine = DocumentFileRow.assessment_id
-    return set(session.scalars(select(mine).where(mine.in_(assessment_ids)).distinct()))
-
-
 def unread_files(session: Session, batch: int) -> Sequence[DocumentFileRow]:
     """What the job of this batch still has to read."""
     return session.scalars(
@@ -64,17 +59,39 @@ def unread_files(session: Session, batch: int) -> Sequence[DocumentFileRow]:
     ).all()
 
 
-def counted(session: Session, assessment_id: int) -> tuple[bool, int, int]:
-    """Whether something is still being read, how many documents there are, and their tokens; one quick question."""
-    mine = (DocumentFileRow.assessment_id == assessment_id, DocumentFileRow.removed_at.is_(None))
-    reading = select(DocumentFileRow.id).where(*mine, DocumentFileRow.state == "reading").exists()
-    row = session.execute(
-        select(reading, func.count(DocumentRow.text_sha256), func.coalesce(func.sum(DocumentRow.tokens), 0))
-        .select_from(DocumentRow)
-        .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
-        .where(*mine, DocumentFileRow.state == "ready")
-    ).one()
-    return bool(row[0]), row[1], int(row[2])
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What the advice wants to know of a corpus: whether something is still being read, documents, tokens."""
+
+    reading: bool = False
+    documents: int = 0
+    tokens: int = 0
+
+
+def size(session: Session, assessment_id: int) -> Size:
+    found: Size = once(session, ("documents", assessment_id), lambda: _sizes(session, [assessment_id])[assessment_id])
+    return found
+
+
+def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
+    """Find the sizes for many assessments in one query, for a page that will ask for each."""
+    know(session, {("documents", one): size for one, size in _sizes(session, assessment_ids).items()})
+
+
+def _sizes(session: Session, assessment_ids: Sequence[int]) -> dict[int, Size]:
+    rows = session.execute(
+        select(
+            DocumentFileRow.assessment_id,
+            func.max(case((DocumentFileRow.state == "reading", 1), else_=0)),
+            func.count(DocumentRow.text_sha256),
+            func.coalesce(func.sum(DocumentRow.tokens), 0),
+        )
+        .outerjoin(DocumentRow, DocumentRow.file_id == DocumentFileRow.id)
+        .where(DocumentFileRow.assessment_id.in_(assessment_ids), DocumentFileRow.removed_at.is_(None))
+        .group_by(DocumentFileRow.assessment_id)
+    )
+    found = {row[0]: Size(bool(row[1]), row[2], int(row[3])) for row in rows}
+    return {one: found.get(one, Size()) for one in assessment_ids}
 
 
 def totals(session: Session, assessment_id: int) -> Totals:

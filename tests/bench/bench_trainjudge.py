@@ -41,6 +41,8 @@ from app.datasets.rows import Rows
 from tests.advice.golden import GOLDEN, Golden
 
 VERSION = "0.3.1"
+LOT = "random labels"
+DRAWS = 10  # of labels by lot, since one draw may look like something by chance
 BEHAVIOUR_RULE = 5  # of the verdict: a behaviour should change, and no knowledge is missing
 NEUTRAL = "make the model better at our task"
 TUNE_SENTENCE, FACTS_SENTENCE = "make it sound like us", "answer questions from our internal documents"
@@ -282,7 +284,7 @@ def checked(data: Path) -> dict[str, Any]:
 
 
 def learnt(data: Path) -> str:
-    """What the check says can be learnt from the rows without a language model, in its own words."""
+    """What the check says can be learnt from the rows without a language model, in a word."""
     with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, data.open("rb") as upload:
         found = quality.check(upload, rows, seed=7)
         mine = [rows.pair(index) for index, split in found.split.items() if split != "test"]
@@ -290,7 +292,7 @@ def learnt(data: Path) -> str:
         counts = found.report["counts"]
         repeats = (counts["repeated_groups"], counts["groups"])
         said = learnability.measure(mine[: learnability.ROWS], labels=labels, seed=7, repeats=repeats)
-    return f"{said['verdict']} - {said['text']}".replace("|", "/")
+    return str(said["verdict"])
 
 
 def ask_us(measured: dict[str, Any], answers: dict[str, Any]) -> Ours:
@@ -308,13 +310,14 @@ def ticked(goals: tuple[str, ...]) -> dict[str, Any]:
 
 def make(name: str, folder: Path, shared: Path) -> Path:
     """Files for which no set exists: each from real texts, drawn with a fixed seed."""
-    rng, path = random.Random(5), folder / f"{name}.jsonl"
+    name, draw = (LOT, int(name.removeprefix(LOT))) if name.startswith(LOT) and name != LOT else (name, 5)
+    rng, path = random.Random(draw), folder / f"{name.strip()}-{draw}.jsonl"
     if name == "grammar":
         rows = list(_grammar(shared, rng))
     elif name == "voice":
         rows = _lines(shared / "chat" / "alpaca.jsonl")[:534]
         rows = [{"prompt": row["instruction"], "completion": row["output"]} for row in rows]
-    elif name == "random labels":
+    elif name == LOT:
         texts = [row["prompt"] for row in _lines(shared / "intent_banking77" / "train.jsonl")]
         teams = ("billing", "shipping", "account", "returns", "technical")
         rows = [{"prompt": text, "completion": rng.choice(teams)} for text in rng.sample(texts, 300)]
@@ -458,8 +461,22 @@ def traps(command: Path, find: Callable[[str], Path]) -> Iterator[str]:
         their = "tune" if theirs.tune else "not tune" if right == "not tune" else theirs.said
         yield (
             f"| {title} | {right} | {theirs.words} | {_mark(their, right)} | {ours.words} "
-            f"({len(ours.advice.blockers)} criteria open); the data page: {learnt(data)} | {_mark(said, right)} |"
+            f"({len(ours.advice.blockers)} criteria open) | {_mark(said, right)} |"
         )
+    theirs_said, ours_said = Counter[str](), Counter[str]()
+    for draw in range(DRAWS):
+        data = find(f"made: random labels {draw}")
+        theirs_said[ask_them(command, data, TRAPS[0][2]).said] += 1
+        ours_said[learnt(data)] += 1
+    yield ""
+    yield (
+        f"Labels drawn by lot {DRAWS} times more: theirs says {_counted(theirs_said)}; "
+        f"our check of the data says {_counted(ours_said)}."
+    )
+
+
+def _counted(said: Counter[str]) -> str:
+    return ", ".join(f'"{word}" {count} times' for word, count in said.most_common())
 
 
 # ---------------------------------------------------------------- running it

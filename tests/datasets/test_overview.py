@@ -118,6 +118,16 @@ def test_lengths_beyond_the_limit_are_marked_and_lead_to_their_rows() -> None:
     assert overview.remark_words(FULL, "length-1") == "1,025 to 2,048 tokens long"
 
 
+def test_languages_that_hardly_occur_are_told_together() -> None:
+    found = [("English", 990, 0.99), ("German", 7, 0.007), ("Xhosa", 2, 0.002), ("Scots", 1, 0.001)]
+    report = {"languages": [{"language": name, "rows": rows, "share": share} for name, rows, share in found]}
+
+    told = [(one["language"], one["rows"]) for one in overview.languages(report)]
+
+    assert told == [("English", 990), ("German", 7), ("2 others, or misjudged", 3)]
+    assert overview.languages({}) == []
+
+
 def test_labels_show_both_ends_and_what_lies_between() -> None:
     balance = overview.label_balance(FULL, ROWS)
 

@@ -115,22 +115,25 @@ def test_the_api_narrows_rows_as_the_pages_do(client: TestClient, checked: Uploa
     assert client.get(f"{address}?file=other").status_code == 422
 
 
-def test_a_remark_leads_to_the_rows_that_the_report_names(
-    client: TestClient, checked: Upload, engine: Engine, assessment: AssessmentRow
-) -> None:
-    row = checked(pairs(60))
-    with writing(engine) as session:
-        found = store.get(session, row.id)
-        remarks = [{"kind": "refusal", "rows": 500, "lines": [4, 9], "text": "The answer declines."}]
-        found.report = found.report | {"remarks": remarks}
+def test_a_remark_leads_to_all_its_rows(client: TestClient, checked: Upload) -> None:
+    rows = [*pairs(60).splitlines()]
+    for n in range(55):
+        said = {
+            "prompt": f"Explain the matter of {n * 7919} to me",
+            "completion": "I'm sorry, but I can't help with that.",
+        }
+        rows.append(json.dumps(said).encode())
+    rows += pairs(200, 1000).splitlines()
+    row = checked(b"\n".join(rows))
 
     report = text(client, f"/datasets/{row.id}")
-    rows = text(client, f"/datasets/{row.id}/rows?remark=refusal")
+    found = text(client, f"/datasets/{row.id}/rows?remark=refusal")
 
-    assert "Something is odd about 500 rows: the answer is a refusal." in report
-    assert f'href="/datasets/{row.id}/rows?remark=refusal">500</a>' in report
-    assert "2 rows: those of 500 that the report names" in rows
-    assert "Line 9" in rows
+    assert "Something is odd about 55 rows: the answer is a refusal." in report
+    assert f'href="/datasets/{row.id}/rows?remark=refusal">55</a>' in report
+    assert '<p class="soft" id="total">55 rows</p>' in found
+    assert "rows with this remark: <b>the answer is a refusal</b>" in found
+    assert "Line 61" in found
     assert "0 rows" in text(client, f"/datasets/{row.id}/rows?remark=unheard+of")
 
 

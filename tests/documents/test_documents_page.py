@@ -117,11 +117,15 @@ def test_the_texts_can_be_taken_along_and_brought_back(
     assert again.state == "ready"
 
 
-def test_the_same_by_api(client: TestClient, read: Add, assessment: AssessmentRow) -> None:
+def test_the_same_by_api(client: TestClient, read: Add, assessment: AssessmentRow, engine: Engine) -> None:
     (row,) = read(("a.md", b"# A\n\none"))
     base = f"/api/v1/assessments/{assessment.id}/documents"
+    with reading(engine) as session:
+        assert service.measured(session, assessment.id) == {"corpus_tokens": 4}
 
     added = client.put(f"{base}?filename=more.txt", content=b"more")
+    with reading(engine) as session:
+        assert service.measured(session, assessment.id) == {}  # not before all of it is read
     corpus = client.get(base).json()
     inside = client.get(f"/api/v1/document-files/{row.id}/documents").json()["data"]
     removed = client.delete(f"/api/v1/document-files/{row.id}")
