@@ -193,7 +193,7 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, shared: Path) -> 
         "an empty line before tags, @param only where it adds something, @return and @throws where they apply. "
         "Answer with the block only, from /** to */."
     )
-    page.get_by_label("Dev rows to ask").fill("30")
+    page.get_by_label("Dev rows to ask").fill("40")
     page.get_by_label("Test rows to ask").fill("40")
     page.get_by_label("Longest answer, in tokens").fill("110")
     walk.press("Start measuring")
