@@ -45,7 +45,7 @@ def _real(stream: Source) -> BinaryIO | None:
 def _rows(file: BinaryIO) -> Iterator[bytes]:
     child = limits.start("app.datasets.parquet_child", (), file)
     assert child.stdout is not None  # noqa: S101 - `start` opens both
-    assert child.stderr is not None  # noqa: S101
+    assert child.stderr is not None  # noqa: S101 - `start` opens both
     try:
         while chunk := child.stdout.read1(_CHUNK):  # type: ignore[attr-defined]  # a buffered pipe has it
             yield chunk

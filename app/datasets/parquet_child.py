@@ -37,7 +37,7 @@ def main() -> int:
         return REFUSED
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0][:200]
-        print(f"The Parquet file is damaged or of an unknown kind: {first}", file=sys.stderr)  # noqa: T201
+        print(f"The Parquet file is damaged or of an unknown kind: {first}", file=sys.stderr)  # noqa: T201 - the parent reads it
         return REFUSED
     return 0
 
