@@ -27,6 +27,7 @@ from app.settings import Settings
 from app.users.tables import UserRow
 from tests.browser_support import chromium
 from tests.factories import Make, sign_in
+from tests.ready import ready
 
 # One browser for the whole run: Playwright can be started once in a process.
 __all__ = ["chromium"]
@@ -180,7 +181,7 @@ def web(settings: Settings) -> Iterator[TestClient]:
     """The whole app, without anybody signed in. `people` gives signed-in clients."""
     from app.main import create_app
 
-    with TestClient(create_app(settings), base_url="http://127.0.0.1:1", follow_redirects=False) as client:
+    with TestClient(ready(create_app, settings), base_url="http://127.0.0.1:1", follow_redirects=False) as client:
         yield client
 
 

@@ -11,6 +11,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.web.security import Web
 from tests.factories import Make
+from tests.ready import ready
 from tests.route_table import routes
 from tests.small_app import People
 
@@ -37,7 +38,7 @@ LEFT_OUT = re.compile(r"/events$|/sign-out|/sessions/end|/users/\{user_id\}/(dis
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Web]:
-    made = create_app(settings)
+    made = ready(create_app, settings)
     yield made
     made.state.context.jobs.close()
     made.state.context.engine.dispose()
