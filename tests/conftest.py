@@ -191,6 +191,7 @@ def people(web: TestClient, engine: Engine) -> Callable[[UserRow], TestClient]:
 
     def signed_in(user: UserRow) -> TestClient:
         client = TestClient(web.app, base_url=str(web.base_url), follow_redirects=False)
+        client.portal = web.portal  # one thread for all of them, and not one for every request
         sign_in(client, engine, user)
         return client
 
