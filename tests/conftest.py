@@ -262,7 +262,7 @@ def worker() -> Iterator[Callable[..., Process]]:
         process.stop()
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for something that another process does; never longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
