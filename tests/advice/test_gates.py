@@ -70,7 +70,7 @@ def test_an_unclear_result_says_how_many_rows_would_settle_it() -> None:
     found = gate("G6", case({"target": 0.85}, {"baseline": {"passed": 48, "total": 60}}))
 
     assert "80.0 % (68.2-88.2 %) on 60 rows" in found.measured
-    assert found.change == "Add about 150 test rows to know."
+    assert found.change == "Add about 140 test rows to know."
 
 
 def test_the_message_order_is_by_cost_for_the_user() -> None:
