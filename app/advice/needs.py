@@ -140,6 +140,10 @@ def wilson(passed: int, total: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+# Test rows that might be added: nobody plans finer than these.
+MORE_ROWS: tuple[int, ...] = (*range(10, 200, 10), 200, 300, 400, 600, 800, 1200, 2000, 4000)
+
+
 def rows_to_settle(result: Result, target: float, policy: Policy) -> int | None:
     """How many test rows in all would settle an unclear result if its rate stays; None if no sensible number would.
 
@@ -148,7 +152,7 @@ def rows_to_settle(result: Result, target: float, policy: Policy) -> int | None:
     if result.passed is None or not result.total:
         return None
     rate = result.passed / result.total
-    for step in (*range(10, 200, 10), 200, 300, 400, 600, 800, 1200, 2000, 4000):
+    for step in MORE_ROWS:
         total = result.total + step
         if standing(Result(passed=round(rate * total), total=total), target, policy) != "unclear":
             return max(total, policy.count("test_rows"))
