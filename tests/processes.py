@@ -1,4 +1,4 @@
-"""Looking at processes that are not our children."""
+"""Looking at processes."""
 
 from pathlib import Path
 
@@ -10,3 +10,9 @@ def runs(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def children() -> set[int]:
+    """The processes that this one has started and not yet buried."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for one in lists for pid in one.read_text(encoding="utf-8").split()}
