@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, service, store
+from app.datasets import deps, exporting, service, shown, store
 from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
 from app.errors import NotFound
@@ -91,7 +91,8 @@ class Datasets(BaseModel):
 class Row(BaseModel):
     """One line of the upload. `status` says why it is not used; `file` is 1 for the team's own test file.
 
-    cluster: number of its group of like rows, where it has one.
+    cluster: number of its group of like rows, where it has one. hides: kinds of personal data whose values stand as
+    their name in brackets, because nobody has decided to keep them.
     """
 
     id: int
@@ -105,6 +106,7 @@ class Row(BaseModel):
     split: str
     messages: list[dict[str, str]]
     target: str
+    hides: list[str]
 
 
 class Rows(BaseModel):
@@ -235,7 +237,7 @@ def list_rows(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given."""
-    store.get(db, dataset_id)
+    veil = shown.veil(store.get(db, dataset_id))
     only = store.Only(status, split, file, label, cluster)
     found = store.listed(db, dataset_id, only, after=after, limit=limit + 1)
     return Rows(
@@ -252,8 +254,9 @@ def list_rows(
                 split=row.split,
                 messages=row.messages,
                 target=row.target,
+                hides=list(row.hides),
             )
-            for row in found[:limit]
+            for row in shown.rows(found[:limit], veil)
         ],
         has_more=len(found) > limit,
     )
@@ -273,7 +276,7 @@ def export_rows(
     form: `rows` exactly as measuring and training read them, `chat` in OpenAI's form (with tools and weights where they
     came so), `pairs` as prompt and completion. Each can be uploaded again and gives the same rows.
     """
-    row = store.get(db, dataset_id)
+    row = service.to_export(db, dataset_id)
     return deps.export(app, row.id, row.rows_sha256, form, split)
 
 
@@ -347,7 +350,8 @@ def split_dataset(dataset_id: Id, plan: Plan, db: Db, me: Author) -> Dataset:
 @router.get("/datasets/{dataset_id}/changes")
 def list_changes(dataset_id: Id, db: Db, me: Me) -> Changes:
     """What changed since the version before: lines added (here) and removed (there), and answers that changed."""
-    found = service.changes(db, store.get(db, dataset_id))
+    dataset = store.get(db, dataset_id)
+    found, veil = service.changes(db, dataset), shown.veil(dataset)
     if found is None:
         raise NotFound("There is no earlier version to compare with.")
     return Changes(
@@ -356,7 +360,7 @@ def list_changes(dataset_id: Id, db: Db, me: Me) -> Changes:
         added=[row.line for row in found.added],
         removed=[row.line for row in found.removed],
         changed=[
-            Changed(line=new.line, of_line=old.line, target=new.target, of_target=old.target)
+            Changed(line=new.line, of_line=old.line, target=veil.text(new.target), of_target=veil.text(old.target))
             for new, old in found.changed
         ],
     )

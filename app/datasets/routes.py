@@ -11,8 +11,9 @@ from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads
+from app.datasets import deps, exporting, learnability, overview, preview, service, shown, store, uploads
 from app.datasets.formats import COLUMN_NAMES, GUESS, SHAPES, ReadAs, read_as
+from app.datasets.personal_data import Veil
 from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.errors import FieldError, Invalid
@@ -221,8 +222,21 @@ def show_changes(request: Request, dataset_id: Id, db: Db, me: Me) -> Response:
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        changes=service.changes(db, dataset),
+        changes=_veiled(service.changes(db, dataset), shown.veil(dataset)),
     )
+
+
+def _veiled(found: service.Changes | None, veil: Veil) -> dict[str, Any] | None:
+    """The changes with their rows as they may be read; kinds are hidden as the later version says."""
+    if found is None:
+        return None
+    return {
+        "before": found.before,
+        "counts": found.counts,
+        "added": shown.rows(found.added, veil),
+        "removed": shown.rows(found.removed, veil),
+        "changed": [(shown.row(new, veil), shown.row(old, veil)) for new, old in found.changed],
+    }
 
 
 @router.post("/datasets/{dataset_id}/split", name="split_dataset")
@@ -276,7 +290,7 @@ def show_rows(
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        rows=store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS),
+        rows=shown.rows(store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS), shown.veil(dataset)),
         only=only,
         remark=remark,
         remark_words=overview.remark_words(dataset.report, remark) if remark else "",
@@ -326,10 +340,31 @@ def show_row(
     file: Word = "",
 ) -> Response:
     """One row in full, with its twin beside it and everything that was said about it."""
+    return _row(request, db, dataset_id, line, file)
+
+
+@router.post("/datasets/{dataset_id}/rows/{line}/open", name="open_row")
+def open_row(
+    request: Request,
+    dataset_id: Id,
+    line: Annotated[int, Path(ge=1, lt=2**31)],
+    db: Db,
+    me: Author,
+    file: Word = "",
+) -> Response:
+    """The same row with its values. Who looked at them is on record, so it takes a click and not an address."""
+    service.note_opened(db, dataset_id, 1 if file == "test" else 0, line, me)
+    return _row(request, db, dataset_id, line, file, in_the_open=True)
+
+
+def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, in_the_open: bool = False) -> Response:
     dataset = store.get(db, dataset_id)
-    row = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)
-    group = store.alike(db, row, ALIKE)
-    before, after = store.beside(db, row)
+    veil = shown.veil(dataset)
+    found = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)
+    hidden = shown.row(found, veil)
+    row = shown.in_the_open(found) if in_the_open else hidden
+    group = shown.rows(store.alike(db, found, ALIKE), veil)
+    before, after = store.beside(db, found)
     return page(
         request,
         "datasets/row.html",
@@ -337,11 +372,13 @@ def show_row(
         step="data",
         dataset=dataset,
         row=row,
+        hides=hidden.hides,
+        opened=in_the_open,
         group=[
             (
                 other,
-                overview.differences(overview.asked(row.messages), overview.asked(other.messages)),
-                overview.differences(row.target, other.target),
+                overview.differences(overview.asked(hidden.messages), overview.asked(other.messages)),
+                overview.differences(hidden.target, other.target),
             )
             for other in group
         ],
@@ -368,7 +405,8 @@ def show_labels(
     found = overview.labels_of(dataset.report)
     counted = dataset.report.get("uploaded", 0) <= COUNTED
     if found and counted:
-        found = overview.labels(store.label_counts(db, dataset_id))
+        veil = shown.veil(dataset)
+        found = overview.labels((veil.text(one), part, n) for one, part, n in store.label_counts(db, dataset_id))
     listed = overview.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
     return page(
         request,
@@ -412,7 +450,7 @@ def show_clusters(
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        groups=found[:CLUSTERS],
+        groups=shown.groups(found[:CLUSTERS], shown.veil(dataset)),
         more=len(found) > CLUSTERS,
         chart=overview.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
         size=size,
@@ -493,7 +531,7 @@ def _reading(
 ) -> Response:
     with app.blobs.open(row.blob_sha256) as stream:
         # A choice that is not complete is shown as guessed, with what is missing beside its field.
-        seen = preview.preview(stream, row.filename, GUESS if wrong else how)
+        seen = preview.preview(stream, row.filename, GUESS if wrong else how, shown.veil(row))
     names = {*seen.columns, *(one for one in (getattr(how, name) for name in COLUMN_NAMES) if one)}
     return page(
         request,
@@ -545,5 +583,5 @@ def export_dataset(
     form: exporting.Form = "rows",
     split: Annotated[str, Query(pattern="^(train|dev|test)?$")] = "",
 ) -> Response:
-    row = store.get(db, dataset_id)
+    row = service.to_export(db, dataset_id)
     return deps.export(app, row.id, row.rows_sha256, form, split)
