@@ -60,7 +60,7 @@ _PART = re.compile(r"(?i)(?<=[;?&])\s?(?:password|passwd|pwd)=([^\s;&\"'<>{}$()]
 _USER = re.compile(r"(?i)\b(?:curl|wget|http)\b[^\n]{0,200}?\s(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,64}:([^\s'\"]{4,64})")
 # A line of an environment file. Its values are often short; capitals on both sides of nothing else than `=` are enough.
 _LINE = re.compile(
-    r"(?m)^[ \t]*(?:export |ENV |set )?[A-Z0-9_]*(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY"
+    r"(?<![A-Za-z0-9_.$-])[A-Z0-9_]*(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY"
     r"|PRIVATE_KEY)[A-Z0-9_]*=[\"']?([^\s\"'<>{}$()]{6,200})"
 )
 # A value given to something that is named like a secret. It has to look random as well: code is full of such names.
@@ -71,6 +71,7 @@ _ASSIGNED = re.compile(
 )
 _RANDOM = 3.5  # bits a sign from which on a long value looks random; English identifiers have 2.5 to 3.3
 _LONG = 16  # signs
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _PLACEHOLDER = re.compile(
     r"(?i)your|example\.|placeholder|change.?me|replace|insert|redacted|dummy|x{4,}|\*{3,}|\.{3,}|^<|^%|_here|-here|todo"
     r"|(?:0123456789|abcdefghij).*(?:0123456789|abcdefghij)"
@@ -118,7 +119,7 @@ def _own(value: str) -> bool:
     if _MANUALS.fullmatch(value.strip(".,;")) or value[0] in "$%{[<*(" or _PLACEHOLDER.search(value):
         return False
     return not re.fullmatch(
-        r"(?:[a-z_]+\.)+[a-z_]+|(?:os|process|env|config|settings|self|this)\b.*|\W+|\d{1,5}", value
+        r"(?:[a-z_]+\.)+[a-z_]+|(?:os|process|env|config|settings|self|this)\b.*|\W+|[\d.,]+", value
     )
 
 
@@ -145,6 +146,8 @@ def _drawn(value: str, least: float) -> bool:
         return False
     if _PLACEHOLDER.search(value):
         return False
+    if _HEX.fullmatch(value):
+        least = min(least, 3.0)  # sixteen signs have 4 bits at most
     shares = [value.count(sign) / len(value) for sign in set(value)]
     return -sum(share * log2(share) for share in shares) >= least
 

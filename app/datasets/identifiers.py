@@ -60,12 +60,15 @@ _FILES = re.compile(r"(?i)\.(?:png|jpe?g|gif|svg|webp|js|ts|tsx|css|md|py|rs|sh|
 _MACHINES = re.compile(r"(?i)^(?:git|no-?reply|do-?not-?reply|hg|svn|node|ubuntu|ec2-user)[@+]")
 
 
+_SERVER = re.compile(r"://[^\s/@]{0,64}$")
+
+
 def emails(text: str) -> Iterator[Span]:
     for match in _EMAIL.finditer(text):
         # `redis://name@host` names a user of a server; `git@host:path` nobody.
-        if text.endswith("//", 0, match.start()) or _MACHINES.match(match.group()) or _FILES.search(match.group()):
-            continue
-        yield match.span()
+        found, before = match.group(), text[max(0, match.start() - 80) : match.start()]
+        if not (_SERVER.search(before) or _MACHINES.match(found) or _FILES.search(found)):
+            yield match.span()
 
 
 def veiled_emails(text: str) -> Iterator[Span]:
@@ -133,8 +136,9 @@ def accounts(text: str) -> Iterator[Span]:
 
 
 def _iban(number: str) -> bool:
+    """Its country's length and form, and two check digits; a list of banks would be out of date."""
     compact = re.sub(r"[\s\u00a0-]", "", number)
-    return 15 <= len(compact) <= 34 and bool(iban.is_valid(compact))
+    return 15 <= len(compact) <= 34 and bool(iban.is_valid(compact, check_country=False))
 
 
 _WALLET = re.compile(
@@ -193,7 +197,7 @@ _US_PHONE = re.compile(r"(?<![\w.])(?:1[ .-])?\([2-9]\d{2}\) ?\d{3}[ .-]\d{4}(?!
 _LOCAL = tuple(
     (re.compile(rf"(?<![\w.,+-])(?<!\d )(?:{pattern})(?![\w-]|[.,]\d| \d)"), region)
     for pattern, region in (
-        (r"[2-9]\d{2}([.-])[2-9]\d{2}\1\d{4}", "US"),
+        (r"(?:1[.-])?[2-9]\d{2}([.-])[2-9]\d{2}\1\d{4}", "US"),
         (r"0[1-9](?:([ .-])\d{2})(?:\1\d{2}){3}", "FR"),
         (r"07\d{3}[ -]\d{6}|07\d{3} \d{3} \d{3}|02\d \d{4} \d{4}|\(0\d{2,4}\) ?\d{3,4} ?\d{4}", "GB"),
         (r"01[567]\d[ /-]\d{7,8}|\(0\d{2,4}\) ?\d{5,8}|0\d{2,4}[/-]\d{6,8}", "DE"),
@@ -207,7 +211,7 @@ _LOCAL = tuple(
 )
 _INTERNATIONAL = re.compile(rf"(?<![\w.+-])00(?=[1-9]){_GAP}?\d(?:{_GAP}?\(?\d\)?){{7,13}}(?![\w-]|\.\d)")
 _PHONES = (
-    "tel|tél|phones?|telephone|téléphone|telefono?|teléfono|telefone|telefon|telefonnummer|mobile?|móvil|mobil|handy|cell"
+    "tel|tél|phones?|telephone|téléphone|telefono?|teléfono|telefone|telefon|telefonnummer|mobile?|móvil|mobil|handy|cell?"
     "|cellular|celular|cellulare|portable|fax|whatsapp|signal|call|ring|text|sms|dial|hotline|rappel\\w*|ruf\\w*|llam\\w*"
     "|ligue|chiama\\w*|puhelin|電話|电话|手机|전화"
 )
