@@ -48,7 +48,7 @@ _TOP = (
 _END = rf"(?:[A-Za-z]{{2}}|{'|'.join(_TOP.split())}|xn--[a-z0-9-]{{2,59}}|[^\W\d_a-zA-Z]{{2,24}})(?![\w-]|\.\w)"
 _HOST = r"[^\W_](?:[\w-]{0,62}[^\W_])?"
 _EMAIL = re.compile(
-    rf"(?i)(?<![\w.%+'-])[\w+](?:[\w.%+'-]{{0,63}})@(?:{_HOST}\.){{1,5}}{_END}(?!://)"
+    rf"(?i)(?<![\w.%+-])[\w+](?:[\w.%+'-]{{0,63}})@(?:{_HOST}\.){{1,5}}{_END}(?!://)"
 )  # fmt: skip
 _OPEN, _CLOSE = r"\s?[\[({<]\s?", r"\s?[\])}>]\s?"
 _VEILED = re.compile(
@@ -106,8 +106,18 @@ def cards(text: str) -> Iterator[Span]:
         rare = len(digits) not in (14, 15, 16) or (digits[0] == "6" and digits[:2] not in ("60", "62", "64", "65"))
         if bare and rare and not _CARD_NAMED.search(text[max(0, match.start() - 50) : match.start()]):
             continue
-        if _kept(text, match.start()):
+        if _kept(text, match.start()) and not _in_table(text, *match.span()):
             yield match.span()
+
+
+_ABOVE = re.compile(r"(\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4})\r?\n$")
+_BELOW = re.compile(r"\r?\n(\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4})(?!\d)")
+
+
+def _in_table(text: str, start: int, end: int) -> bool:
+    """Whether numbers in the same four columns stand above or below that are no cards: then it is one by chance."""
+    beside = (_ABOVE.search(text[max(0, start - 21) : start]), _BELOW.match(text, end))
+    return any(one is not None and not _luhn(re.sub(r"\D", "", one.group(1))) for one in beside)
 
 
 def _luhn(text: str) -> bool:

@@ -20,6 +20,7 @@ PLACES = (
     '{{"name": "save", "arguments": {{"value": "{}"}}}}',
     'value = "{}"  # from the form',
     "| Ada | {} | yes |",
+    "of('{}', [{}], <{}>)",
     "first line\\nsecond: {}\\nthird",
     "You are a helpful assistant. The owner has {}. Never say so.",
 )
@@ -89,8 +90,8 @@ def positives(seed: int = 5) -> Iterator[tuple[str, str, str]]:
         *((SSN, one) for one in SOCIALS), *((PHONE, one) for one in PHONES), *((NETWORK, one) for one in NETWORKS),
         *((WALLET, one) for one in WALLETS),
     ]:  # fmt: skip
-        for place in draw.sample(PLACES, 4):
-            yield kind, value, place.format(value, value)
+        for place in draw.sample(PLACES, 5):
+            yield kind, value, place.format(value, value, value)
     for kind, value in BROKEN:
         yield kind, value, f"As agreed: {value}"
     for value, text in secrets(draw):
