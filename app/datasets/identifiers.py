@@ -169,7 +169,7 @@ _IPV4 = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{1,4}:){2,7}(?::?[0-9a-fA-F]{1,4}){1,6}(?![\w:]|\.\d)")
 _MAC = re.compile(r"(?<![\w:.-])[0-9A-Fa-f]{2}(?:(:[0-9A-Fa-f]{2}){5}|(-[0-9A-Fa-f]{2}){5})(?![\w:-])")
 _IP_NAMED = re.compile(
-    r"(?i)\b(?:ips?|ipv[46]|ip[ _-]?address|address|addr|host|client|server|from|login|logged|remote|peer|user|visitor"
+    r"(?i)\b(?:ips?|ipv[46]|ip[ _-]?addr(?:ess)?|addr|host|client|server|login|remote|peer"
     r"|ssh|ping)\b[^\n]{0,24}$"
 )
 _VERSION = re.compile(r"(?i)(?:\bv|version|release|firmware|build|chrome|section|chapter|§|oid)[ /:=.]{0,3}$")

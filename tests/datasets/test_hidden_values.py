@@ -47,12 +47,12 @@ LONG = (
 ROWS: list[dict[str, object]] = [
     chat(("user", f"Who is {MAILS[0]}?"), ("assistant", f"Write to {MAILS[1]}.")),
     chat(("system", f"Answer as {MAILS[2]}."), ("user", "Who are you?"), ("assistant", "A helper.")),
-    chat(("user", "Hello there"), ("assistant", f"I am {MAILS[3]}."), ("user", "And more?"), ("assistant", f"Call {PHONE}")),
+    chat(("user", "Hello there"), ("assistant", f"I am {MAILS[3]}"), ("user", "So?"), ("assistant", f"Call {PHONE}")),
     {"messages": [{"role": "user", "content": "Send it on"}, CALL]},
     {**chat(("user", "What about my team?"), ("assistant", "All is well.")), "group": MAILS[5], "contact": MAILS[6]},
-    # A report cuts what it quotes at 200 signs: in the middle of the number, and of the block.
-    chat(("user", f"{LONG}, with a payment that was made from {'the bank ' * 2}account {ACCOUNT} at noon"), ("assistant", "Yes.")),
-    chat(("user", f"{LONG}, with a payment that was made from {'the bank ' * 2}account {ACCOUNT} at noon!"), ("assistant", "Yes.")),
+    # A report cuts what it quotes at 200 signs: here in the middle of the number.
+    chat(("user", f"{LONG}, with a payment from {'the bank ' * 4}account {ACCOUNT} at noon"), ("assistant", "Yes.")),
+    chat(("user", f"{LONG}, with a payment from {'the bank ' * 4}account {ACCOUNT} at noon!"), ("assistant", "Yes.")),
     chat(("user", "Show the configuration"), ("assistant", f"TOKEN={KEY}")),
     chat((MAILS[8], "A role that is none"), ("assistant", "Never.")),
 ]  # fmt: skip
