@@ -7,7 +7,7 @@ written to keep silent on clean sets rather than to find everything (`tests/benc
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from itertools import groupby
@@ -173,23 +173,21 @@ WORDS = {
 
 
 def found(
-    flags: Iterable[int], task: str, line: Callable[[int], int], answer_rows: Callable[[int], int]
-) -> tuple[list[Finding], list[Mark]]:
+    flags: Sequence[int], task: str, line: Callable[[int], int], answer_rows: Callable[[int], int]
+) -> tuple[list[Finding], bytearray]:
     """What to report; and for each row the marks that count.
 
     flags: the marks of every row. task: labels, json or text. line: of the row at a position. answer_rows: how many
     rows have the same answer as the row at a position.
     """
-    counting: list[Mark] = []
+    counting = bytearray(len(flags))
     for index, given in enumerate(flags):
-        mark = Mark(given)
-        if mark:
-            mark = _counting(mark, task, index, answer_rows)
-        counting.append(mark & ~Mark.BARE_PLACEHOLDER)
+        if given:
+            counting[index] = _counting(Mark(given), task, index, answer_rows) & ~Mark.BARE_PLACEHOLDER
     total = max(1, len(counting))
     findings = []
     for mark, (kind, words) in WORDS.items():
-        rows = [index for index, one in enumerate(counting) if mark in one]
+        rows = [index for index, one in enumerate(counting) if one & mark.value]
         if not rows:
             continue
         share = len(rows) / total

@@ -33,7 +33,7 @@ from app.jobs.claims import Claim, Failed
 BATCH = 1000
 SHOWN = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 CHUNK = 1 << 20
-DESK = 1  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
+DESK = 2  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +328,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
     sizes = np.bincount(np.asarray(found.group, dtype=np.int64)) if len(found.group) else np.zeros(0)
     for index, status in enumerate(found.status):
         record = found.rows[index]
-        other, similarity = found.twin.get(index, (None, None))
+        other, similarity = found.twin.get(index) or (None, None)
         yield {
             "dataset_id": dataset_id,
             "file": found.rows.files[index],
@@ -339,7 +339,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "similarity": similarity,
             "split": found.split.get(index, "") if status is Status.USABLE else "",
             "cluster": found.group[index] if sizes[found.group[index]] > 1 else None,
-            "marks": int(found.marks[index]),
+            "marks": found.marks[index],
             "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
             "target": record.target,
             "group": record.group,

@@ -30,6 +30,7 @@ _INDEX = np.dtype(
         ("files", "u1"),
         ("marks", "u1"),
         ("languages", "u1"),
+        ("told", "u1"),
     ]
 )
 _MOST_LANGUAGES = 250
@@ -39,7 +40,8 @@ _LONGEST_ANSWER = 1000  # characters, from which on answers count as equally lon
 class Rows:
     """Rows by position, in the order in which they were added; `file` is 0 for the upload, 1 for the own test file.
 
-    marks: see `content.Mark`. languages: of what is asked, as a place in `codes`.
+    marks: see `content.Mark`. languages: of what is asked, as a place in `codes`. told: 1 where the row says itself to
+    which group, time or part of the split it belongs.
     """
 
     def __init__(self, path: Path, saved: Mapping[str, Any] | None = None) -> None:
@@ -57,6 +59,7 @@ class Rows:
         self.answer_sizes = array("H")  # in characters
         self.marks = array("B")
         self.languages = array("B")
+        self.told = array("B")
         self.codes = [""]
         if saved:
             self._restore(saved)
@@ -99,6 +102,7 @@ class Rows:
         answer_language = languages.of(record.target, strict=True)
         self.marks.append(int(content.marks(record, said, language, answer_language)))
         self.languages.append(self._language(language))
+        self.told.append(bool(record.group or record.part or record.time))
 
     def _language(self, code: str) -> int:
         if code not in self.codes:

@@ -259,7 +259,7 @@ class Drawn:
 
 
 def draw(
-    usable: Sequence[int],
+    usable: Sequence[int] | Numbers,
     oldest: Sequence[int],
     keys: Sequence[int],
     files: Sequence[int],
