@@ -13,7 +13,7 @@ waterfall: [{step, label, count, dropped, status}] from uploaded to usable, each
 duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, answer, of_answer}];
 leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
 task: labels, json or text; labels: [{label, rows}], the commonest 500; rare_labels: those with fewer than 20 rows.
-lengths: see `lengths.summary`; languages: [{code, language, rows, share}], of what is asked, commonest first.
+lengths: see `lengths.of_rows`; languages: [{code, language, rows, share}], of what is asked, commonest first.
 remarks: [{kind, rows, lines, text}] with kinds refusal, placeholder, repeat, echo, other_language: see `content`.
 clusters: {count, rows, sizes: [{size, clusters, rows}], kept}: groups of rows that ask (nearly) the same, of two or
 more; kept: how many a person undid, whose rows are used all the same.
@@ -764,18 +764,12 @@ def _cluster_sizes(outcome: Check, found: _Judge) -> dict[str, Any]:
 def _sizes(
     rows: Rows, status: Sequence[Status], tokens: lengths.Counter | None, tick: Tick, desk: Desk | None
 ) -> tuple[Sequence[int], dict[str, Any]]:
-    """How long each row is, in tokens where there is a tokenizer; and the summary of those that can be used.
-
-    Where none can be used the summary is of all.
-    """
+    """How long each row is, in tokens where there is a tokenizer; and the report's part about it."""
     usable = _usable(status)
-    wanted = usable if len(usable) else np.arange(len(rows))
     if tokens is None:
-        limit = remarks.LONGEST_RECORD
-        return rows.lengths, lengths.summary(np.asarray(rows.lengths)[wanted], unit="characters", limit=limit)
+        return rows.lengths, lengths.of_rows(rows.lengths, usable, unit="characters", limit=remarks.LONGEST_RECORD)
     sizes = _token_sizes(rows, tokens, tick, desk)
-    limit, name = tokens.limit, tokens.name
-    return sizes, lengths.summary(np.asarray(sizes)[wanted], unit="tokens", limit=limit, tokenizer=name)
+    return sizes, lengths.of_rows(sizes, usable, unit="tokens", limit=tokens.limit, tokenizer=tokens.name)
 
 
 def _token_sizes(rows: Rows, tokens: lengths.Counter, tick: Tick, desk: Desk | None) -> "array[int]":
