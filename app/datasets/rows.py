@@ -48,6 +48,7 @@ class Rows:
         """`saved`: what `save` gave to an earlier attempt; rows that came after it are forgotten."""
         self._file = path.open("r+b" if saved else "w+b")
         self._end = 0
+        self._at_end = False  # where the file stands; a seek would empty the write buffer after each row
         self._written = 0  # rows that are in the index on the disk
         self._index = path.with_name(f"{path.name}.index").open("r+b" if saved else "w+b")
         self.offsets = array("Q")
@@ -86,7 +87,9 @@ class Rows:
 
     def add(self, record: Record, file: int) -> None:
         raw = canonical(record)
-        self._file.seek(self._end)
+        if not self._at_end:
+            self._file.seek(self._end)
+            self._at_end = True
         self._file.write(raw)
         self.offsets.append(self._end)
         self._end += len(raw)
@@ -99,7 +102,7 @@ class Rows:
         self.answer_sizes.append(min(len(record.target), _LONGEST_ANSWER))
         said = last_said(record)
         language = languages.of(said)
-        answer_language = languages.of(record.target, strict=True)
+        answer_language = languages.of(record.target, strict=True) if content.tells(record.target) else ""
         self.marks.append(int(content.marks(record, said, language, answer_language)))
         self.languages.append(self._language(language))
         self.told.append(bool(record.group or record.part or record.time))
@@ -118,6 +121,7 @@ class Rows:
         start = self.offsets[index]
         end = self.offsets[index + 1] if index + 1 < len(self.offsets) else self._end
         self._file.seek(start)
+        self._at_end = False
         return from_canonical(self._file.read(end - start))
 
     def pair(self, index: int) -> tuple[str, str]:
