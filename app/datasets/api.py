@@ -91,8 +91,9 @@ class Datasets(BaseModel):
 class Row(BaseModel):
     """One line of the upload. `status` says why it is not used; `file` is 1 for the team's own test file.
 
-    cluster: number of its group of like rows, where it has one. hides: kinds of personal data whose values stand as
-    their name in brackets, because nobody has decided to keep them.
+    cluster: number of its group of like rows, where it has one. size: how long it is, in the unit of the report's
+    `lengths`; null where nothing could be read, and in versions checked before sizes were kept. hides: kinds
+    of personal data whose values stand as their name in brackets, because nobody has decided to keep them.
     """
 
     id: int
@@ -104,6 +105,7 @@ class Row(BaseModel):
     similarity: float | None
     cluster: int | None = Field(description="number of the group of rows that ask nearly the same")
     split: str
+    size: int | None = Field(description="length, in the unit that the report's lengths name")
     messages: list[dict[str, str]]
     target: str
     hides: list[str]
@@ -233,12 +235,14 @@ def list_rows(
     file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",
     label: Annotated[str | None, Query(max_length=1000, pattern=NO_NUL, description="the answer, exactly")] = None,
     cluster: Annotated[int | None, Query(ge=0, lt=2**31, description="one group of like rows")] = None,
+    size_from: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or longer, see size")] = None,
+    size_to: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or shorter")] = None,
     after: Annotated[int, Query(ge=0, le=2**53, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given."""
     veil = shown.veil(store.get(db, dataset_id))
-    only = store.Only(status, split, file, label, cluster)
+    only = store.Only(status, split, file, label, cluster, size_from=size_from, size_to=size_to)
     found = store.listed(db, dataset_id, only, after=after, limit=limit + 1)
     return Rows(
         data=[
@@ -252,6 +256,7 @@ def list_rows(
                 similarity=row.similarity,
                 cluster=row.cluster,
                 split=row.split,
+                size=row.size,
                 messages=row.messages,
                 target=row.target,
                 hides=list(row.hides),

@@ -10,7 +10,8 @@ import fcntl
 import random
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,12 +26,14 @@ from app.datasets.formats import Message, ReadAs, Record, read_as
 from app.datasets.quality import Check, Status
 from app.datasets.reading import Upload, from_canonical
 from app.datasets.rows import Rows, question
-from app.datasets.splitting import Entry, Split
+from app.datasets.splitting import Entry, Kept, Split
+from app.datasets.tables import ExampleRow
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.jobs.claims import Claim, Failed
 
 BATCH = 1000
+SIZES = 10_000  # lengths written in one transaction
 SHOWN = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 CHUNK = 1 << 20
 DESK = 2  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
@@ -127,9 +130,9 @@ def _sweep(claim: Claim) -> None:
 
 
 def _check(claim: Claim, order: Order, desk: Desk) -> None:
-    kept = _splits(claim, order.kept_in, order.decided) if order.kept_in else {}
-    if order.fresh:  # somebody chose another way to split: only rows that may have judged already keep their place
-        kept = {key: split for key, split in kept.items() if split == "test"}
+    # Where somebody chose another way to split, only rows that may have judged already keep their place.
+    before = _splits(claim, order.kept_in, order.decided, only_test=order.fresh) if order.kept_in else ()
+    kept = Kept(before)
     progress = _Progress(claim)
     state = desk.noted("reading")
     with ExitStack() as stack:
@@ -172,32 +175,43 @@ def count_lengths(claim: Claim) -> None:
     """Count the tokens of a checked dataset anew, with another model; the body of the job kind `lengths`."""
     with claim.read() as session:
         row = store.get(session, claim.subject_id)
-        rows_sha256, model_id = row.rows_sha256, row.lengths_model_id
+        model_id, ready = row.lengths_model_id, row.state == "ready"
     counter = _tokens(claim, model_id)
-    if counter is None or rows_sha256 is None:
+    if counter is None or not ready:
         raise Failed("The model's tokenizer is not on this machine. Prepare the model first, then count again.")
     progress = _Progress(claim)
-    sizes: list[int] = []
-    with claim.blobs.open(rows_sha256) as lines:
-        batch: list[Record] = []
-        for line in lines:
-            value = orjson.loads(line)
-            turns = tuple(Message(turn["role"], turn["content"]) for turn in value["messages"])
-            batch.append(Record(value["line"], turns, value["target"]))
-            if len(batch) == lengths.BATCH:
-                sizes += counter.count(batch)
-                batch.clear()
-                progress.tick("Counting tokens", len(sizes), 0)
-        sizes += counter.count(batch)
-    found = lengths.summary(sizes, unit="tokens", limit=counter.limit, tokenizer=counter.name)
+    ids, sizes, used = array("q"), array("q"), array("b")
+    for batch in _readable(claim):
+        sizes.extend(counter.count([Record(row.line, _turns(row.messages), row.target) for row in batch]))
+        ids.extend(row.id for row in batch)
+        used.extend(row.status == Status.USABLE for row in batch)
+        progress.tick("Counting tokens", len(sizes), 0)
+    found = lengths.of_rows(sizes, np.flatnonzero(used), unit="tokens", limit=counter.limit, tokenizer=counter.name)
+    _write_sizes(claim, ids, sizes, progress)
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         row.report = {**row.report, "lengths": found}
 
 
+def _readable(claim: Claim) -> Iterator[Sequence[ExampleRow]]:
+    """The rows that could be read, in batches; no transaction is open while a batch is counted."""
+    after = 0
+    while True:
+        with claim.read() as session:
+            batch = store.listed(session, claim.subject_id, store.Only(), after=after, limit=lengths.BATCH)
+        if not batch:
+            return
+        after = batch[-1].id
+        yield [row for row in batch if row.messages]
+
+
+def _turns(messages: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
+    return tuple(Message(turn["role"], turn["content"]) for turn in messages)
+
+
 def _learnability(found: Check, seed: int) -> dict[str, Any]:
     """Tried on the rows that may be learnt from; test rows are not looked at."""
-    mine = [index for index, split in found.split.items() if split != "test"]
+    mine = found.split.where("train", "dev").tolist()
     if len(mine) > learnability.ROWS:
         mine = random.Random(seed).sample(mine, learnability.ROWS)
     counts = found.report["counts"]
@@ -209,17 +223,20 @@ def _learnability(found: Check, seed: int) -> dict[str, Any]:
     )
 
 
-def _splits(claim: Claim, rows_sha256: str, decided: Mapping[str, str]) -> dict[int, Split]:
+def _splits(
+    claim: Claim, rows_sha256: str, decided: Mapping[str, str], *, only_test: bool
+) -> Iterator[tuple[int, Split]]:
     """Where the rows of an earlier version were, by the key of what they ask, as it was and as it is masked now."""
     masked = frozenset(kind for kind, action in decided.items() if action == "mask")
-    found: dict[int, Split] = {}
     with claim.blobs.open(rows_sha256) as lines:
         for line in lines:
-            record, split = from_canonical(line), orjson.loads(line)["split"]
-            found[duplicates.key(question(record))] = split
+            split = orjson.loads(line)["split"]
+            if only_test and split != "test":
+                continue
+            record = from_canonical(line)
+            yield duplicates.key(question(record)), split
             if masked:
-                found[duplicates.key(question(personal_data.masked(record, masked)))] = split
-    return found
+                yield duplicates.key(question(personal_data.masked(record, masked))), split
 
 
 class _Progress:
@@ -244,6 +261,17 @@ class _Progress:
 
 
 # ---------------------------------------------------------------------- writing it down
+def _write_sizes(claim: Claim, ids: Sequence[int], sizes: Sequence[int], progress: _Progress) -> None:
+    """Write the sizes to the rows, in batches; meanwhile both units are there, and the report leads to no rows."""
+    with claim.write() as session:
+        row = store.get(session, claim.subject_id)
+        row.report = {**row.report, "lengths": {**row.report["lengths"], "of": ""}}
+    for start in range(0, len(ids), SIZES):
+        progress.tick("Writing the lengths", start, len(ids))
+        with claim.write() as session:
+            store.set_sizes(session, zip(ids[start : start + SIZES], sizes[start : start + SIZES], strict=True))
+
+
 def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int) -> None:
     """Write the rows in batches, then everything that makes the version ready in one transaction."""
     total = len(found.rows) + len(found.refused)
@@ -325,7 +353,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
     sizes = np.bincount(np.asarray(found.group, dtype=np.int64)) if len(found.group) else np.zeros(0)
     for index, status in enumerate(found.status):
         record = found.rows[index]
-        other, similarity = found.twin.get(index, (None, None))
+        other, similarity = found.twin.get(index) or (None, None)
         yield {
             "dataset_id": dataset_id,
             "file": found.rows.files[index],
@@ -336,7 +364,8 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "similarity": similarity,
             "split": found.split.get(index, "") if status is Status.USABLE else "",
             "cluster": found.group[index] if sizes[found.group[index]] > 1 else None,
-            "marks": int(found.marks[index]),
+            "marks": found.marks[index],
+            "size": found.sizes[index],
             "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
             "target": record.target,
             "group": record.group,
@@ -354,6 +383,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "split": "",
             "cluster": None,
             "marks": 0,
+            "size": None,
             "messages": [],
             "target": "",
         }

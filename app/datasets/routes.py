@@ -120,6 +120,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         ),
         "waterfall": overview.waterfall(report, rows),
         "lengths": overview.lengths(report, rows),
+        "too_long": overview.too_long(report, rows),
         "labels": overview.label_balance(report, rows),
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": overview.languages(report),
@@ -271,6 +272,8 @@ def show_rows(
     remark: Word = "",
     cluster: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
     line: Word = "",
+    size_from: Word = "",
+    size_to: Word = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
     """The rows behind any number of the report."""
@@ -280,7 +283,7 @@ def show_rows(
     mark = overview.MARKS.get(remark, 0)
     counted = overview.lines_of(dataset.report, remark) if remark and not mark else None
     lines = None if mark or not remark else counted[1] if counted else []
-    only = store.Only(status, split, file, label or None, cluster, lines, mark)
+    only = store.Only(status, split, file, label or None, cluster, lines, mark, _size(size_from), _size(size_to))
     statuses = _statuses(db, dataset)
     total = _total(db, dataset, only, statuses)
     pages = max(1, -(-total // ROWS))
@@ -293,7 +296,8 @@ def show_rows(
         rows=shown.rows(store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS), shown.veil(dataset)),
         only=only,
         remark=remark,
-        remark_words=overview.remark_words(dataset.report, remark) if remark else "",
+        remark_words=overview.word(remark) if remark else "",
+        unit=dataset.report.get("lengths", {}).get("unit", "characters"),
         counted=counted[0] if counted else 0,
         line=line,
         statuses=statuses,
@@ -303,6 +307,12 @@ def show_rows(
         number=number,
         pages=pages,
     )
+
+
+def _size(typed: str) -> int | None:
+    """A length as people type it; what is no number narrows nothing."""
+    wanted = typed.replace(",", "").strip()
+    return int(wanted) if wanted.isdecimal() and len(wanted) < 10 else None
 
 
 def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
@@ -384,6 +394,7 @@ def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, in
         ],
         most=ALIKE,
         said=overview.said_of(dataset.report, row.line, row.file),
+        lengths=dataset.report.get("lengths", {}),
         words=overview.DROPPED,
         before=None if before is None else row_url(request, dataset_id, before, row.file),
         after=None if after is None else row_url(request, dataset_id, after, row.file),

@@ -12,7 +12,10 @@ from app.datasets.tables import DatasetRow, ExampleRow
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A row as it may be read. hides: the kinds of personal data in it that stand as their name in brackets."""
+    """A row as it may be read. hides: the kinds of personal data in it that stand as their name in brackets.
+
+    characters: of question and answer, as they are.
+    """
 
     id: int
     file: int
@@ -23,6 +26,8 @@ class Seen:
     similarity: float | None
     split: str
     cluster: int | None
+    size: int | None
+    characters: int
     messages: list[dict[str, Any]]
     target: str
     hides: tuple[str, ...] = ()
@@ -54,6 +59,8 @@ def row(found: ExampleRow, veil: Veil) -> Seen:
         similarity=found.similarity,
         split=found.split,
         cluster=found.cluster,
+        size=found.size,
+        characters=len(found.target) + sum(len(turn["content"]) for turn in found.messages),
         messages=messages,
         target=target,
         hides=hides,
