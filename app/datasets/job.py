@@ -10,7 +10,8 @@ import fcntl
 import random
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,17 @@ from typing import Any
 import numpy as np
 import orjson
 
-from app.datasets import duplicates, learnability, lengths, personal_data, quality, splitting, store, versions
+from app.datasets import (
+    duplicates,
+    learnability,
+    lengths,
+    personal_data,
+    quality,
+    service,
+    splitting,
+    store,
+    versions,
+)
 from app.datasets.desk import Desk
 from app.datasets.formats import Message, ReadAs, Record, read_as
 from app.datasets.quality import Check, Status
@@ -251,7 +262,9 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
         manifest.writelines(splitting.manifest_lines(seed, ()))
         values = _values(found, claim.subject_id)
         done = 0
+        written = array("Q")
         for batch, ids in _written(claim, found, desk, values):
+            written.extend(ids)
             for row_id, value in zip(ids, batch, strict=True):
                 if value["split"]:
                     content = splitting.content_hash(value["messages"], value["target"])
@@ -261,7 +274,9 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
             progress.tick("Writing the rows", done, total)
     rows_blob = claim.blobs.put(_chunks(desk.path("used")))
     split_blob = claim.blobs.put(_chunks(desk.path("manifest")))
-    found.report["changes"] = _changes(claim, desk.path("used"), progress)
+    index = claim.blobs.put_bytes(_index(found, written))
+    found.report["index_sha256"] = index.sha256
+    found.report["changes"] = _changes(claim, index.sha256, progress)
     split = found.report["split"]
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
@@ -273,16 +288,24 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
         row.state = "ready" if found.report["can_be_used"] else "rejected"
 
 
-def _changes(claim: Claim, used: Path, progress: _Progress) -> dict[str, Any] | None:
-    """What changed since the last version that could be used; None where this is the first."""
+def _index(found: Check, ids: Sequence[int]) -> bytes:
+    """What later versions are compared with; rows come first in the table, lines that gave none after them."""
+    rows = found.rows
+    places = array("B", (versions.PLACES[found.split.get(index, "")] for index in range(len(rows))))
+    return versions.pack(rows.keys, rows.answers, ids[: len(rows)], places)
+
+
+def _changes(claim: Claim, index: str, progress: _Progress) -> dict[str, Any] | None:
+    """How much changed since the last version that could be used; None where this is the first."""
     with claim.read() as session:
         earlier = store.before(session, store.get(session, claim.subject_id))
-        since, before = (earlier.version, earlier.rows_sha256) if earlier else (0, None)
-    if before is None:
-        return None
+        if earlier is None:
+            return None
+        since, before = earlier.version, (earlier.report, earlier.rows_sha256)
     progress.tick("Comparing with the version before", 0, 0)
-    with claim.blobs.open(before) as old, used.open("rb") as new:
-        return versions.compare(old, new, since)
+    old = service.index_of(claim.blobs, *before)
+    new = service.index_of(claim.blobs, {"index_sha256": index}, None)
+    return {"since": since, **versions.compare(old, new).counts()}
 
 
 Values = list[dict[str, Any]]
