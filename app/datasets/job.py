@@ -36,7 +36,7 @@ from app.datasets.formats import Message, ReadAs, Record, read_as
 from app.datasets.quality import Check, Status
 from app.datasets.reading import Upload, from_canonical
 from app.datasets.rows import Rows, question
-from app.datasets.splitting import Entry, Split
+from app.datasets.splitting import Entry, Kept, Split
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.jobs.claims import Claim, Failed
@@ -138,9 +138,9 @@ def _sweep(claim: Claim) -> None:
 
 
 def _check(claim: Claim, order: Order, desk: Desk) -> None:
-    kept = _splits(claim, order.kept_in, order.decided) if order.kept_in else {}
-    if order.fresh:  # somebody chose another way to split: only rows that may have judged already keep their place
-        kept = {key: split for key, split in kept.items() if split == "test"}
+    # Where somebody chose another way to split, only rows that may have judged already keep their place.
+    before = _splits(claim, order.kept_in, order.decided, only_test=order.fresh) if order.kept_in else ()
+    kept = Kept(before)
     progress = _Progress(claim)
     state = desk.noted("reading")
     with ExitStack() as stack:
@@ -208,7 +208,7 @@ def count_lengths(claim: Claim) -> None:
 
 def _learnability(found: Check, seed: int) -> dict[str, Any]:
     """Tried on the rows that may be learnt from; test rows are not looked at."""
-    mine = [index for index, split in found.split.items() if split != "test"]
+    mine = found.split.where("train", "dev").tolist()
     if len(mine) > learnability.ROWS:
         mine = random.Random(seed).sample(mine, learnability.ROWS)
     counts = found.report["counts"]
@@ -220,17 +220,20 @@ def _learnability(found: Check, seed: int) -> dict[str, Any]:
     )
 
 
-def _splits(claim: Claim, rows_sha256: str, decided: Mapping[str, str]) -> dict[int, Split]:
+def _splits(
+    claim: Claim, rows_sha256: str, decided: Mapping[str, str], *, only_test: bool
+) -> Iterator[tuple[int, Split]]:
     """Where the rows of an earlier version were, by the key of what they ask, as it was and as it is masked now."""
     masked = frozenset(kind for kind, action in decided.items() if action == "mask")
-    found: dict[int, Split] = {}
     with claim.blobs.open(rows_sha256) as lines:
         for line in lines:
-            record, split = from_canonical(line), orjson.loads(line)["split"]
-            found[duplicates.key(question(record))] = split
+            split = orjson.loads(line)["split"]
+            if only_test and split != "test":
+                continue
+            record = from_canonical(line)
+            yield duplicates.key(question(record)), split
             if masked:
-                found[duplicates.key(question(personal_data.masked(record, masked)))] = split
-    return found
+                yield duplicates.key(question(personal_data.masked(record, masked))), split
 
 
 class _Progress:

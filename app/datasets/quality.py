@@ -43,7 +43,7 @@ from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
 from app.datasets.reading import Reading, Upload, read
 from app.datasets.rows import Rows
-from app.datasets.splitting import Drawn, Split
+from app.datasets.splitting import Drawn, Places, Split
 
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
@@ -108,7 +108,7 @@ class Check:
     status: list[Status]
     twin: dict[int, tuple[int, float]]
     group: Sequence[int]
-    split: dict[int, Split]
+    split: Places
     refused: list[Refused]
     report: dict[str, Any]
     marks: Sequence[content.Mark] = ()
@@ -539,7 +539,7 @@ def _report(
     outcome: Check, readings: list[Facts], notes: Notes, found: _Judge, task: str, *, own_test: bool
 ) -> dict[str, Any]:
     rows = outcome.rows
-    counts = Counter(outcome.split.values())
+    counts = outcome.split.counts()
     doubts, outcome.marks = _doubts(rows, task)
     labels = _labels(rows) if task == "labels" else []
     unreadable = any(entry["line"] is None and entry["level"] == "error" for entry in notes.kept)
@@ -613,8 +613,9 @@ def _report(
 
 def _overlap(outcome: Check) -> int:
     """Test rows of whose group another row is trained on or chosen by; counted from the outcome, not from the plan."""
-    learning = {outcome.group[index] for index, split in outcome.split.items() if split != "test"}
-    return sum(1 for index, split in outcome.split.items() if split == "test" and outcome.group[index] in learning)
+    group = np.asarray(outcome.group, dtype=np.int64)
+    learning, judging = group[outcome.split.where("train", "dev")], group[outcome.split.where("test")]
+    return int(np.count_nonzero(np.isin(judging, learning)))
 
 
 def waterfall(
