@@ -156,6 +156,10 @@ class Plan(BaseModel):
     )
 
 
+class SharedGroups(BaseModel):
+    leave_out: bool = Field(description="whether rows whose group stands in your own test file are left out")
+
+
 class Decisions(BaseModel):
     """What becomes of each kind of personal data that the report names."""
 
@@ -359,6 +363,14 @@ def recount_dataset(dataset_id: Id, db: Db, me: Author) -> Dataset:
 def split_dataset(dataset_id: Id, plan: Plan, db: Db, me: Author) -> Dataset:
     """Split the rows in another way; the answer is the new version."""
     row = service.split_by(db, dataset_id, me, plan.by)
+    job = service.job_of(db, row)
+    return Dataset.of(row, job_id=job.id if job else None)
+
+
+@router.post("/datasets/{dataset_id}/shared-groups")
+def share_groups(dataset_id: Id, choice: SharedGroups, db: Db, me: Author) -> Dataset:
+    """Leave out rows whose group stands in your own test file, or use them; the answer is the new version."""
+    row = service.share_groups(db, dataset_id, me, leave_out=choice.leave_out)
     job = service.job_of(db, row)
     return Dataset.of(row, job_id=job.id if job else None)
 

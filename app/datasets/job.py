@@ -51,9 +51,11 @@ DESK = 1  # raise it when what lies on a desk changes its meaning: an older desk
 class Order:
     """What goes into a check.
 
-    file, test: hashes of the uploaded bytes, read as `how` says. kept_in: hash of the rows of the version before. keep:
+    file, test: hashes of the uploaded bytes, read as `how` says. kept_in: hash of the rows of the version before;
+    judged_in: of all versions before that were frozen, whose test rows may have judged. masked_before: kinds of
+    personal data that were masked in any of them. keep:
     keys of the clusters whose repeats are used. model_id: whose tokens are counted. decided: what is done with each
-    kind of personal data. plan, fresh: see `DatasetRow.split_plan`.
+    kind of personal data. plan, fresh, shared: see `DatasetRow.split_plan`.
     """
 
     file: str
@@ -63,11 +65,14 @@ class Order:
     how: ReadAs
     seed: int
     kept_in: str | None
+    judged_in: tuple[str, ...]
+    masked_before: tuple[str, ...]
     keep: tuple[int, ...]
     model_id: int | None
     decided: Mapping[str, str]
     plan: str
     fresh: bool
+    shared: str
 
     def about(self) -> list[Any]:
         """All of it as JSON: what lies on a desk holds only for the same."""
@@ -81,7 +86,9 @@ def check(claim: Claim) -> None:
         if row.state != "checking":
             return
         fresh = bool(row.split_plan.get("fresh"))
-        earlier = store.before(session, row, frozen=fresh)
+        # Where somebody chose another way to split, only rows that may have judged already keep their place.
+        earlier = None if fresh else store.before(session, row)
+        judged = store.frozen_before(session, row)
         order = Order(
             file=row.blob_sha256,
             name=row.filename,
@@ -90,11 +97,23 @@ def check(claim: Claim) -> None:
             how=read_as(row.read_as),
             seed=row.seed,
             kept_in=earlier.rows_sha256 if earlier else None,
+            judged_in=tuple(one.rows_sha256 for one in judged if one.rows_sha256),
+            masked_before=tuple(
+                sorted(
+                    {
+                        kind
+                        for one in (*judged, *([earlier] if earlier else []))
+                        for kind, decision in one.decisions.items()
+                        if decision["action"] == "mask"
+                    }
+                )
+            ),
             keep=tuple(int(key, 16) for key in row.kept_keys),
             model_id=row.lengths_model_id,
             decided={kind: one["action"] for kind, one in row.decisions.items()},
             plan=row.split_plan.get("by", ""),
             fresh=fresh,
+            shared=row.split_plan.get("shared", ""),
         )
     _sweep(claim)
     with _folder(claim) as folder:
@@ -138,9 +157,8 @@ def _sweep(claim: Claim) -> None:
 
 
 def _check(claim: Claim, order: Order, desk: Desk) -> None:
-    # Where somebody chose another way to split, only rows that may have judged already keep their place.
-    before = _splits(claim, order.kept_in, order.decided, only_test=order.fresh) if order.kept_in else ()
-    kept = Kept(before)
+    masked = frozenset(kind for kind, action in order.decided.items() if action == "mask")
+    kept = Kept(_splits(claim, order, masked))
     progress = _Progress(claim)
     state = desk.noted("reading")
     with ExitStack() as stack:
@@ -158,6 +176,8 @@ def _check(claim: Claim, order: Order, desk: Desk) -> None:
             keep=order.keep,
             decided=order.decided,
             plan=order.plan,
+            shared=order.shared,
+            once_masked=frozenset(order.masked_before) - masked,
             tick=progress.tick,
             shown=SHOWN,
             desk=desk,
@@ -220,20 +240,24 @@ def _learnability(found: Check, seed: int) -> dict[str, Any]:
     )
 
 
-def _splits(
-    claim: Claim, rows_sha256: str, decided: Mapping[str, str], *, only_test: bool
-) -> Iterator[tuple[int, Split]]:
-    """Where the rows of an earlier version were, by the key of what they ask, as it was and as it is masked now."""
-    masked = frozenset(kind for kind, action in decided.items() if action == "mask")
-    with claim.blobs.open(rows_sha256) as lines:
-        for line in lines:
-            split = orjson.loads(line)["split"]
-            if only_test and split != "test":
-                continue
-            record = from_canonical(line)
-            yield duplicates.key(question(record)), split
-            if masked:
-                yield duplicates.key(question(personal_data.masked(record, masked))), split
+def _splits(claim: Claim, order: Order, masked: frozenset[str]) -> Iterator[tuple[int, Split]]:
+    """Where rows were in the version before, and which judged in any frozen one, by the key of what they ask.
+
+    Each by what it asked then, and by what it asks when it is masked as it is now.
+    """
+    sources = [(sha256, True) for sha256 in order.judged_in if sha256 != order.kept_in]
+    if order.kept_in:
+        sources.append((order.kept_in, False))
+    for sha256, only_test in sources:
+        with claim.blobs.open(sha256) as lines:
+            for line in lines:
+                split = orjson.loads(line)["split"]
+                if only_test and split != "test":
+                    continue
+                record = from_canonical(line)
+                yield duplicates.key(question(record)), split
+                if masked:
+                    yield duplicates.key(question(personal_data.masked(record, masked))), split
 
 
 class _Progress:

@@ -94,6 +94,7 @@ def _data(
         own_test=assessment.answers.get("holdout") == "own_file",
         outlook=learnability.outlook(report.get("learnability"), target),
         target=target,
+        judging=overview.judging(report, target, assessment.answers.get("prompting_tried")),
         limit=app.settings.upload_limit,
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
@@ -266,6 +267,14 @@ def split_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[str, Form(max_length=20)]
 ) -> Response:
     row = service.split_by(db, dataset_id, me, by)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
+@router.post("/datasets/{dataset_id}/shared-groups", name="share_groups")
+def share_groups(
+    request: Request, dataset_id: Id, db: Db, me: Author, leave_out: Annotated[bool, Form()] = False
+) -> Response:
+    row = service.share_groups(db, dataset_id, me, leave_out=leave_out)
     return see(request, "dataset", dataset_id=row.id, notice="started")
 
 

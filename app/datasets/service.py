@@ -59,7 +59,7 @@ def upload(
         before = last.decisions if last else {}
         decisions = {kind: one for kind, one in before.items() if one["action"] != "attest"}
     if split_plan is None:
-        split_plan = {"by": last.split_plan["by"]} if last and last.split_plan.get("by") else {}
+        split_plan = {name: last.split_plan[name] for name in ("by", "shared") if last and last.split_plan.get(name)}
     row = DatasetRow(
         assessment_id=assessment_id,
         version=last.version + 1 if last else 1,
@@ -186,8 +186,15 @@ def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
 
 
 def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool) -> DatasetRow:
-    """Record the word of a person on who wrote or checked the answers of the test rows."""
+    """Record the word of a person on who wrote or checked the answers of the test rows.
+
+    Raises:
+        Conflict: another version counts; what was said of this one is part of what was measured and approved.
+    """
     row = store.get(session, dataset_id)
+    current = store.current(session, row.assessment_id)
+    if current is not None and current.id != row.id:
+        raise Conflict("Another version counts now; this one is only to be read.")
     if row.human_checked != human_checked:
         assessment = assessment_store.get(session, row.assessment_id)
         row.human_checked = human_checked
@@ -348,7 +355,27 @@ def split_by(session: Session, dataset_id: int, by: UserRow, plan: str) -> Datas
         raise Conflict("The rows are split like that already.")
     detail = {"assessment": row.assessment_id, "version": row.version, "by": plan}
     audit.record(session, by, "dataset.split", "dataset", row.id, detail)
-    return _once_more(session, row, by, decisions=row.decisions, split_plan={"by": plan, "fresh": True})
+    split_plan = {**row.split_plan, "by": plan, "fresh": True}
+    return _once_more(session, row, by, decisions=row.decisions, split_plan=split_plan)
+
+
+def share_groups(session: Session, dataset_id: int, by: UserRow, *, leave_out: bool) -> DatasetRow:
+    """Say whether rows whose group stands in the own test file are left out or used: a new version of the same files.
+
+    Raises:
+        Conflict: another version counts, it has not been checked, there are no such rows, or it is so already.
+    """
+    row = _counting(session, dataset_id)
+    found = row.report.get("split", {}).get("shared", {})
+    if not found.get("rows"):
+        raise Conflict("No row of this version is of a group that stands in a test file of your own.")
+    if found["left_out"] == leave_out:
+        raise Conflict("They are left out already." if leave_out else "They are used already.")
+    detail = {"assessment": row.assessment_id, "version": row.version, "rows": found["rows"], "left_out": leave_out}
+    audit.record(session, by, "dataset.share_groups", "dataset", row.id, detail)
+    split_plan = {**row.split_plan, "shared": "out" if leave_out else "in"}
+    split_plan.pop("fresh", None)
+    return _once_more(session, row, by, decisions=row.decisions, split_plan=split_plan)
 
 
 def _once_more(
@@ -381,9 +408,9 @@ def count_with(session: Session, dataset_id: int, model_id: int, by: UserRow) ->
 
     Raises:
         Invalid: a model whose tokenizer is not on this machine.
-        Conflict: the version has not been checked, or a count is under way.
+        Conflict: another version counts, it has not been checked, or a count is under way.
     """
-    row = store.get(session, dataset_id)
+    row = _counting(session, dataset_id)
     if row.state != "ready":
         raise Conflict("The check of this version has not ended with usable rows.")
     model = next((one for one in countable(session) if one.id == model_id), None)

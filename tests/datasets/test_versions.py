@@ -106,7 +106,8 @@ def test_the_difference_is_shown_on_the_page_and_by_the_api(client: TestClient, 
         "moved": 0,
     }
     page = client.get(f"/datasets/{second.id}/changes").text
-    assert "It is something else." in page
+    assert "<del>14</del>" in page
+    assert "<ins>something else</ins>" in page
     assert "It is 14." in page
     assert "Since version 1: 10 rows added" in client.get(f"/datasets/{second.id}").text
     told = client.get(f"/api/v1/datasets/{second.id}/changes").json()
