@@ -11,7 +11,7 @@ from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads
+from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads, versions
 from app.datasets.formats import COLUMN_NAMES, GUESS, SHAPES, ReadAs, read_as
 from app.datasets.tables import DatasetRow
 from app.db import reading
@@ -94,6 +94,7 @@ def _data(
         own_test=assessment.answers.get("holdout") == "own_file",
         outlook=learnability.outlook(report.get("learnability"), target),
         target=target,
+        judging=overview.judging(report, target, assessment.answers.get("prompting_tried")),
         limit=app.settings.upload_limit,
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
@@ -214,16 +215,52 @@ def vouch_dataset(
 
 
 @router.get("/datasets/{dataset_id}/changes", name="dataset_changes")
-def show_changes(request: Request, dataset_id: Id, db: Db, me: Me) -> Response:
+def show_changes(
+    request: Request,
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    since: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    kind: Word = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
+) -> Response:
+    """What differs from another version, down to the rows and the words in them."""
     dataset = store.get(db, dataset_id)
+    every = [one for one in store.versions(db, dataset.assessment_id) if one.rows_sha256 and one.id != dataset.id]
+    found = None
+    if dataset.rows_sha256:
+        kinds = [kind] if kind in versions.KINDS else versions.KINDS
+        found = service.changes(db, app.blobs, dataset, since=since, kinds=kinds, skip=(number - 1) * ROWS, limit=ROWS)
+        if found and kind not in versions.KINDS:
+            kind = next((one for one in versions.KINDS if found.counts[one]), "")
+    total = found.counts[kind] if found and kind else 0
     return page(
         request,
         "datasets/changes.html",
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        changes=service.changes(db, dataset),
+        changes=found,
+        kind=kind,
+        rows=[_beside(new, old) for new, old in found.rows[kind]] if found and kind else [],
+        others=every,
+        words=overview.DROPPED,
+        total=total,
+        number=number,
+        pages=max(1, -(-total // ROWS)),
     )
+
+
+def _beside(new: Any, old: Any) -> tuple[Any, Any, Any]:
+    """Two rows and what differs in their answers."""
+    return new, old, overview.differences(old.target, new.target) if new and old else ([], [])
+
+
+@router.get("/datasets/{dataset_id}/manifest", name="dataset_manifest")
+def export_manifest(dataset_id: Id, app: App, db: Db, me: Me) -> Response:
+    row = store.get(db, dataset_id)
+    return deps.manifest(app, row.id, row.split_sha256)
 
 
 @router.post("/datasets/{dataset_id}/split", name="split_dataset")
@@ -231,6 +268,14 @@ def split_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[str, Form(max_length=20)]
 ) -> Response:
     row = service.split_by(db, dataset_id, me, by)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
+@router.post("/datasets/{dataset_id}/shared-groups", name="share_groups")
+def share_groups(
+    request: Request, dataset_id: Id, db: Db, me: Author, leave_out: Annotated[bool, Form()] = False
+) -> Response:
+    row = service.share_groups(db, dataset_id, me, leave_out=leave_out)
     return see(request, "dataset", dataset_id=row.id, notice="started")
 
 
