@@ -59,7 +59,6 @@ LABEL_REPEATS = 4  # rows for each different answer, from which on answers count
 CONSTANT_ROWS = 10
 LOPSIDED = 0.95  # share of the commonest label from which on a model can score by always saying it
 RARE_LABEL = 20  # rows of a label below which it is named as not covered (decision-rules G1)
-SAME_ANSWER = 0.5  # two answers in prose that share less of their 5-grams contradict each other
 FEW_GROUPS = 20
 
 
@@ -264,6 +263,7 @@ def check(
         rows,
         rows.keys,
         labels=task == "labels",
+        conflict=_other_value if task == "json" else duplicates.different,
         tick=lambda done, total: tick("Comparing rows", done, total),
         desk=desk,
     )
@@ -409,6 +409,11 @@ def _json(text: str) -> object:
         return None
 
 
+def _other_value(one: str, other: str) -> bool:
+    a, b = _json(one), _json(other)
+    return a is None or b is None or a != b
+
+
 # ---------------------------------------------------------------------- judging
 class _Judge:
     """Gives each row its status."""
@@ -518,14 +523,7 @@ class _Judge:
         first, second = self.rows[one].target, self.rows[other].target
         if self.task == "labels":
             return True
-        if self.task == "json":
-            a, b = _json(first), _json(second)
-            return a is None or b is None or a != b
-        if duplicates.letters(first) == duplicates.letters(second) != "":
-            return False
-        if not duplicates.same_numbers(first, second):
-            return True
-        return duplicates.jaccard(first, second) < SAME_ANSWER
+        return _other_value(first, second) if self.task == "json" else duplicates.different(first, second)
 
     def _clash(self, clash: Twin) -> None:
         """Two nearly equal questions with different labels, each the first of its input."""
