@@ -11,10 +11,10 @@ from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, learnability, overview, preview, service, shown, store, uploads
+from app.datasets import deps, exporting, learnability, overview, preview, service, shown, store, uploads, versions
 from app.datasets.formats import COLUMN_NAMES, GUESS, SHAPES, ReadAs, read_as
 from app.datasets.personal_data import Veil
-from app.datasets.tables import DatasetRow
+from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading
 from app.errors import FieldError, Invalid
 from app.jobs import store as jobs
@@ -95,6 +95,7 @@ def _data(
         own_test=assessment.answers.get("holdout") == "own_file",
         outlook=learnability.outlook(report.get("learnability"), target),
         target=target,
+        judging=overview.judging(report, target, assessment.answers.get("prompting_tried")),
         limit=app.settings.upload_limit,
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
@@ -215,29 +216,53 @@ def vouch_dataset(
 
 
 @router.get("/datasets/{dataset_id}/changes", name="dataset_changes")
-def show_changes(request: Request, dataset_id: Id, db: Db, me: Me) -> Response:
+def show_changes(
+    request: Request,
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    since: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    kind: Word = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
+) -> Response:
+    """What differs from another version, down to the rows and the words in them."""
     dataset = store.get(db, dataset_id)
+    every = [one for one in store.versions(db, dataset.assessment_id) if one.rows_sha256 and one.id != dataset.id]
+    found = None
+    if dataset.rows_sha256:
+        kinds = [kind] if kind in versions.KINDS else versions.KINDS
+        found = service.changes(db, app.blobs, dataset, since=since, kinds=kinds, skip=(number - 1) * ROWS, limit=ROWS)
+        if found and kind not in versions.KINDS:
+            kind = next((one for one in versions.KINDS if found.counts[one]), "")
+    total = found.counts[kind] if found and kind else 0
     return page(
         request,
         "datasets/changes.html",
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        changes=_veiled(service.changes(db, dataset), shown.veil(dataset)),
+        changes=found,
+        kind=kind,
+        rows=[_beside(new, old, shown.veil(dataset)) for new, old in found.rows[kind]] if found and kind else [],
+        others=every,
+        words=overview.DROPPED,
+        total=total,
+        number=number,
+        pages=max(1, -(-total // ROWS)),
     )
 
 
-def _veiled(found: service.Changes | None, veil: Veil) -> dict[str, Any] | None:
-    """The changes with their rows as they may be read; kinds are hidden as the later version says."""
-    if found is None:
-        return None
-    return {
-        "before": found.before,
-        "counts": found.counts,
-        "added": shown.rows(found.added, veil),
-        "removed": shown.rows(found.removed, veil),
-        "changed": [(shown.row(new, veil), shown.row(old, veil)) for new, old in found.changed],
-    }
+def _beside(new: ExampleRow | None, old: ExampleRow | None, veil: Veil) -> tuple[Any, Any, Any]:
+    """Two rows as they may be read, values hidden as the later version says, and what differs in their answers."""
+    now, before = (shown.row(one, veil) if one else None for one in (new, old))
+    return now, before, overview.differences(before.target, now.target) if now and before else ([], [])
+
+
+@router.get("/datasets/{dataset_id}/manifest", name="dataset_manifest")
+def export_manifest(dataset_id: Id, app: App, db: Db, me: Me) -> Response:
+    row = store.get(db, dataset_id)
+    return deps.manifest(app, row.id, row.split_sha256)
 
 
 @router.post("/datasets/{dataset_id}/split", name="split_dataset")
@@ -245,6 +270,14 @@ def split_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[str, Form(max_length=20)]
 ) -> Response:
     row = service.split_by(db, dataset_id, me, by)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
+@router.post("/datasets/{dataset_id}/shared-groups", name="share_groups")
+def share_groups(
+    request: Request, dataset_id: Id, db: Db, me: Author, leave_out: Annotated[bool, Form()] = False
+) -> Response:
+    row = service.share_groups(db, dataset_id, me, leave_out=leave_out)
     return see(request, "dataset", dataset_id=row.id, notice="started")
 
 

@@ -18,6 +18,7 @@ class Seen:
     """
 
     id: int
+    dataset_id: int
     file: int
     line: int
     status: str
@@ -51,6 +52,7 @@ def row(found: ExampleRow, veil: Veil) -> Seen:
         hides = tuple(kind for kind in personal_data.KINDS if kind in there)
     return Seen(
         id=found.id,
+        dataset_id=found.dataset_id,
         file=found.file,
         line=found.line,
         status=found.status,
