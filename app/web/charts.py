@@ -458,10 +458,6 @@ class Histogram:
     x_title: str
 
     @property
-    def linked(self) -> bool:
-        return any(column.bin.url for column in self.columns)
-
-    @property
     def label(self) -> str:
         told = [column.bin for column in self.columns if column.bin.value]
         if not told:
