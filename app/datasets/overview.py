@@ -523,7 +523,8 @@ def labels(counts: Iterable[tuple[str, str, int]]) -> list[Label]:
     """Put (answer, split, rows) together by label, the commonest first."""
     by_label: dict[str, dict[str, int]] = {}
     for label, split, number in counts:
-        by_label.setdefault(label, {})[split] = number
+        parts = by_label.setdefault(label, {})
+        parts[split] = parts.get(split, 0) + number  # labels whose values are hidden look alike
     written: dict[str, list[str]] = {}
     for label in by_label:
         written.setdefault(" ".join(label.casefold().split()), []).append(label)

@@ -162,6 +162,7 @@ class Notes:
     """Messages as they come, with a bound on how many are kept."""
 
     shown: int
+    veil: personal_data.Veil
     kept: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lines: set[int] = field(default_factory=set)
@@ -174,8 +175,8 @@ class Notes:
             self.lines.add(fault.line)
         # Words about the file as a whole are never crowded out by words about lines.
         if fault.line is None or len(self.kept) < self.shown:
-            entry = {"line": fault.line, "field": fault.field, "text": fault.text, "level": fault.level, "file": file}
-            self.kept.append(entry)
+            text, at = self.veil.text(fault.text), self.veil.text(fault.field)  # a fault may quote what it is about
+            self.kept.append({"line": fault.line, "field": at, "text": text, "level": fault.level, "file": file})
 
     def refuse(self, fault: Fault, file: int) -> None:
         self.leave_out(fault.line, file, Status.EMPTY if fault.kind == "empty" else Status.FAULT, fault.text)
@@ -184,7 +185,7 @@ class Notes:
         """Count a line that gave no row; nothing of what it says is kept."""
         self.refused_counts[file, status] += 1
         if line is not None and len(self.refused) < 100 * SHOWN:
-            self.refused.append(Refused(file, line, status, text))
+            self.refused.append(Refused(file, line, status, self.veil.text(text)))
 
     def laid_down(self) -> dict[str, Any]:
         """Everything as a JSON value, for an attempt that goes on later."""
@@ -254,10 +255,12 @@ def check(
     (0 where that is not known yet); may raise to stop. shown: how many messages and pairs of each kind the report
     holds. tokens: counts what a model reads; None counts characters.
     """
-    notes = Notes(shown)
+    veil = personal_data.veil(decided or {})
+    notes = Notes(shown, veil)
     files = [upload] if own_test is None else [upload, own_test]
     scan = personal_data.Scan(decided or {})
     readings = _Gathering(rows, notes, scan, tick, desk).run(files)
+    rows.veil = veil if scan.any else None
     task = _task(rows)
     tick("Comparing rows", 0, 0)
     groups = duplicates.find(
@@ -293,8 +296,6 @@ def check(
     tick("Reading the answers", 0, 0)
     outcome.report["split"].update(drawn.report(), shared=with_test, why_not=_why_not(outcome.report, drawn))
     outcome.report["needs_rows"] = splitting.needs_rows(outcome.report["split"]["test"])
-    if scan.any:
-        outcome.report = personal_data.shielded(outcome.report, scan.decided)
     outcome.report["identifiers"] = scan.report()
     outcome.report["signals"] = signals.measure(rows, rows.lines, rows.answers)
     return outcome
@@ -792,7 +793,7 @@ def _answers(answers: npt.NDArray[np.uint64], labels: list[tuple[str, int]]) -> 
 def _labels(rows: Rows) -> list[tuple[str, int]]:
     _, first, counts = np.unique(np.asarray(rows.answers), return_index=True, return_counts=True)
     commonest = np.lexsort((first, -counts))[:1000]  # of equals the one that came first
-    return [(rows[int(first[place])].target[:200], int(counts[place])) for place in commonest]
+    return [(rows.shown(int(first[place])).target[:200], int(counts[place])) for place in commonest]
 
 
 def _doubts(rows: Rows, task: str) -> tuple[list[content.Finding], Sequence[int]]:
@@ -865,7 +866,7 @@ def _samples(rows: Rows) -> list[dict[str, Any]]:
             "messages": [{"role": turn.role, "content": turn.content[:600]} for turn in record.messages[-4:]],
             "target": record.target[:600],
         }
-        for record in (rows[index] for index in range(min(SAMPLES, len(rows))))
+        for record in (rows.shown(index) for index in range(min(SAMPLES, len(rows))))
     ]
 
 
@@ -882,8 +883,8 @@ def _pairs(outcome: Check, status: Status, shown: int) -> list[dict[str, Any]]:
                     "similarity": similarity,
                     "text": _excerpt(rows, index),
                     "of_text": _excerpt(rows, other),
-                    "answer": rows[index].target[:200],
-                    "of_answer": rows[other].target[:200],
+                    "answer": rows.shown(index).target[:200],
+                    "of_answer": rows.shown(other).target[:200],
                     "file": rows.files[index],
                 }
             )
@@ -895,13 +896,13 @@ def _contradiction(rows: Rows, twin: Twin) -> dict[str, Any]:
         "line": rows.lines[twin.later],
         "of_line": rows.lines[twin.earlier],
         "text": _excerpt(rows, twin.later),
-        "answer": rows[twin.later].target[:200],
-        "of_answer": rows[twin.earlier].target[:200],
+        "answer": rows.shown(twin.later).target[:200],
+        "of_answer": rows.shown(twin.earlier).target[:200],
         "similarity": twin.similarity,
         "file": rows.files[twin.later],
     }
 
 
 def _excerpt(rows: Rows, index: int) -> str:
-    asked, _ = rows.pair(index)
+    asked = question(rows.shown(index))
     return asked if len(asked) <= 200 else asked[:199] + "\N{HORIZONTAL ELLIPSIS}"
