@@ -332,11 +332,13 @@ def _written(
         with claim.write() as session:
             store.forget_rows(session, claim.subject_id)
         desk.note("writing", value=True)
+    last_id = before[-1] if before else 0
     for batch in _batches(values):
         ids, before = before[: len(batch)], before[len(batch) :]
-        if missing := batch[len(ids) :]:
+        if missing := [_stored(value) for value in batch[len(ids) :]]:
             with claim.write() as session:
-                ids = ids + store.add_rows(session, [_stored(value) for value in missing])
+                ids = ids + store.add_rows(session, claim.subject_id, missing, last_id)
+            last_id = ids[-1]
         yield batch, ids
 
 

@@ -123,7 +123,8 @@ def test_a_killed_check_is_done_again_without_a_trace(
     with pytest.raises(Stopping):
         job.check(first)
     with writing(engine) as session:  # what an attempt that died between two batches leaves
-        store.add_rows(session, [{"dataset_id": row.id, "line": n, "status": "usable"} for n in range(1, 500)])
+        values = [{"dataset_id": row.id, "line": n, "status": "usable"} for n in range(1, 500)]
+        store.add_rows(session, row.id, values, after=0)
     (settings.data / "checks" / str(row.id)).mkdir(parents=True, exist_ok=True)
     (settings.data / "checks" / str(row.id) / "rows").write_bytes(b"half")
 
