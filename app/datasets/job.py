@@ -20,7 +20,17 @@ from typing import Any
 import numpy as np
 import orjson
 
-from app.datasets import duplicates, learnability, lengths, personal_data, quality, splitting, store, versions
+from app.datasets import (
+    duplicates,
+    learnability,
+    lengths,
+    personal_data,
+    quality,
+    service,
+    splitting,
+    store,
+    versions,
+)
 from app.datasets.desk import Desk
 from app.datasets.formats import Message, ReadAs, Record, read_as
 from app.datasets.quality import Check, Status
@@ -43,9 +53,11 @@ DESK = 2  # raise it when what lies on a desk changes its meaning: an older desk
 class Order:
     """What goes into a check.
 
-    file, test: hashes of the uploaded bytes, read as `how` says. kept_in: hash of the rows of the version before. keep:
+    file, test: hashes of the uploaded bytes, read as `how` says. kept_in: hash of the rows of the version before;
+    judged_in: of all versions before that were frozen, whose test rows may have judged. masked_before: kinds of
+    personal data that were masked in any of them. keep:
     keys of the clusters whose repeats are used. model_id: whose tokens are counted. decided: what is done with each
-    kind of personal data. plan, fresh: see `DatasetRow.split_plan`.
+    kind of personal data. plan, fresh, shared: see `DatasetRow.split_plan`.
     """
 
     file: str
@@ -55,11 +67,14 @@ class Order:
     how: ReadAs
     seed: int
     kept_in: str | None
+    judged_in: tuple[str, ...]
+    masked_before: tuple[str, ...]
     keep: tuple[int, ...]
     model_id: int | None
     decided: Mapping[str, str]
     plan: str
     fresh: bool
+    shared: str
 
     def about(self) -> list[Any]:
         """All of it as JSON: what lies on a desk holds only for the same."""
@@ -73,7 +88,9 @@ def check(claim: Claim) -> None:
         if row.state != "checking":
             return
         fresh = bool(row.split_plan.get("fresh"))
-        earlier = store.before(session, row, frozen=fresh)
+        # Where somebody chose another way to split, only rows that may have judged already keep their place.
+        earlier = None if fresh else store.before(session, row)
+        judged = store.frozen_before(session, row)
         order = Order(
             file=row.blob_sha256,
             name=row.filename,
@@ -82,11 +99,23 @@ def check(claim: Claim) -> None:
             how=read_as(row.read_as),
             seed=row.seed,
             kept_in=earlier.rows_sha256 if earlier else None,
+            judged_in=tuple(one.rows_sha256 for one in judged if one.rows_sha256),
+            masked_before=tuple(
+                sorted(
+                    {
+                        kind
+                        for one in (*judged, *([earlier] if earlier else []))
+                        for kind, decision in one.decisions.items()
+                        if decision["action"] == "mask"
+                    }
+                )
+            ),
             keep=tuple(int(key, 16) for key in row.kept_keys),
             model_id=row.lengths_model_id,
             decided={kind: one["action"] for kind, one in row.decisions.items()},
             plan=row.split_plan.get("by", ""),
             fresh=fresh,
+            shared=row.split_plan.get("shared", ""),
         )
     _sweep(claim)
     with _folder(claim) as folder:
@@ -130,9 +159,8 @@ def _sweep(claim: Claim) -> None:
 
 
 def _check(claim: Claim, order: Order, desk: Desk) -> None:
-    # Where somebody chose another way to split, only rows that may have judged already keep their place.
-    before = _splits(claim, order.kept_in, order.decided, only_test=order.fresh) if order.kept_in else ()
-    kept = Kept(before)
+    masked = frozenset(kind for kind, action in order.decided.items() if action == "mask")
+    kept = Kept(_splits(claim, order, masked))
     progress = _Progress(claim)
     state = desk.noted("reading")
     with ExitStack() as stack:
@@ -150,6 +178,8 @@ def _check(claim: Claim, order: Order, desk: Desk) -> None:
             keep=order.keep,
             decided=order.decided,
             plan=order.plan,
+            shared=order.shared,
+            once_masked=frozenset(order.masked_before) - masked,
             tick=progress.tick,
             shown=SHOWN,
             desk=desk,
@@ -223,20 +253,24 @@ def _learnability(found: Check, seed: int) -> dict[str, Any]:
     )
 
 
-def _splits(
-    claim: Claim, rows_sha256: str, decided: Mapping[str, str], *, only_test: bool
-) -> Iterator[tuple[int, Split]]:
-    """Where the rows of an earlier version were, by the key of what they ask, as it was and as it is masked now."""
-    masked = frozenset(kind for kind, action in decided.items() if action == "mask")
-    with claim.blobs.open(rows_sha256) as lines:
-        for line in lines:
-            split = orjson.loads(line)["split"]
-            if only_test and split != "test":
-                continue
-            record = from_canonical(line)
-            yield duplicates.key(question(record)), split
-            if masked:
-                yield duplicates.key(question(personal_data.masked(record, masked))), split
+def _splits(claim: Claim, order: Order, masked: frozenset[str]) -> Iterator[tuple[int, Split]]:
+    """Where rows were in the version before, and which judged in any frozen one, by the key of what they ask.
+
+    Each by what it asked then, and by what it asks when it is masked as it is now.
+    """
+    sources = [(sha256, True) for sha256 in order.judged_in if sha256 != order.kept_in]
+    if order.kept_in:
+        sources.append((order.kept_in, False))
+    for sha256, only_test in sources:
+        with claim.blobs.open(sha256) as lines:
+            for line in lines:
+                split = orjson.loads(line)["split"]
+                if only_test and split != "test":
+                    continue
+                record = from_canonical(line)
+                yield duplicates.key(question(record)), split
+                if masked:
+                    yield duplicates.key(question(personal_data.masked(record, masked))), split
 
 
 class _Progress:
@@ -279,7 +313,9 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
         manifest.writelines(splitting.manifest_lines(seed, ()))
         values = _values(found, claim.subject_id)
         done = 0
+        written = array("Q")
         for batch, ids in _written(claim, found, desk, values):
+            written.extend(ids)
             for row_id, value in zip(ids, batch, strict=True):
                 if value["split"]:
                     content = splitting.content_hash(value["messages"], value["target"])
@@ -289,7 +325,9 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
             progress.tick("Writing the rows", done, total)
     rows_blob = claim.blobs.put(_chunks(desk.path("used")))
     split_blob = claim.blobs.put(_chunks(desk.path("manifest")))
-    found.report["changes"] = _changes(claim, desk.path("used"), progress)
+    index = claim.blobs.put_bytes(_index(found, written))
+    found.report["index_sha256"] = index.sha256
+    found.report["changes"] = _changes(claim, index.sha256, progress)
     split = found.report["split"]
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
@@ -301,16 +339,24 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
         row.state = "ready" if found.report["can_be_used"] else "rejected"
 
 
-def _changes(claim: Claim, used: Path, progress: _Progress) -> dict[str, Any] | None:
-    """What changed since the last version that could be used; None where this is the first."""
+def _index(found: Check, ids: Sequence[int]) -> bytes:
+    """What later versions are compared with; rows come first in the table, lines that gave none after them."""
+    rows = found.rows
+    places = array("B", (versions.PLACES[found.split.get(index, "")] for index in range(len(rows))))
+    return versions.pack(rows.keys, rows.answers, ids[: len(rows)], places)
+
+
+def _changes(claim: Claim, index: str, progress: _Progress) -> dict[str, Any] | None:
+    """How much changed since the last version that could be used; None where this is the first."""
     with claim.read() as session:
         earlier = store.before(session, store.get(session, claim.subject_id))
-        since, before = (earlier.version, earlier.rows_sha256) if earlier else (0, None)
-    if before is None:
-        return None
+        if earlier is None:
+            return None
+        since, before = earlier.version, (earlier.report, earlier.rows_sha256)
     progress.tick("Comparing with the version before", 0, 0)
-    with claim.blobs.open(before) as old, used.open("rb") as new:
-        return versions.compare(old, new, since)
+    old = service.index_of(claim.blobs, *before)
+    new = service.index_of(claim.blobs, {"index_sha256": index}, None)
+    return {"since": since, **versions.compare(old, new).counts()}
 
 
 Values = list[dict[str, Any]]

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from rapidfuzz.distance import LCSseq
 
-from app.datasets import content
+from app.datasets import content, splitting
+from app.evaluation import statistics
 from app.web import charts
 
 Report = Mapping[str, Any]
@@ -28,6 +29,7 @@ DROPPED = {
     "near_duplicate": "nearly repeat another row",
     "contradiction": "contradict another row",
     "leak": "stand in the test file",
+    "test_group": "are of a group in the test file",
 }
 LABELS = 6  # labels at either end that the chart shows
 RARE = 20  # rows below which a label is named as not covered (quality.RARE_LABEL, decision-rules G1)
@@ -133,6 +135,7 @@ def todos(
     return [
         *_unread(report, rows),
         *_leaks(report, rows),
+        *_groups(report),
         *_identifiers(report, decided),
         *_contradictions(report, rows),
         *_unlearnable(report),
@@ -165,6 +168,18 @@ def _leaks(report: Report, rows: str) -> Iterator[Todo]:
             f"{_rows(number)} {'stand' if number > 1 else 'stands'} in the test file too, so nothing learns from them."
         )
         yield Todo("look", "fail", text, rows_url(rows, status="leak", file="upload"), "Compare")
+
+
+def _groups(report: Report) -> Iterator[Todo]:
+    split = report.get("split", {})
+    if number := split.get("group_overlap", 0):
+        text = f"{_rows(number)} {'are' if number > 1 else 'is'} learnt from though their group is in the test file."
+        yield Todo("decide", "unknown", text, "#split", "Leave out or use")
+    untaught = split.get("untaught") or {}
+    if number := untaught.get("labels", 0):
+        rows_ = f"{_rows(untaught['rows'])} of the test set"
+        text = f"{rows_} want{'s' * (untaught['rows'] == 1)} a label that no row teaches."
+        yield Todo("look", "fail", text, "#split", "Why")
 
 
 def _identifiers(report: Report, decided: Collection[str]) -> Iterator[Todo]:
@@ -219,6 +234,48 @@ def _missing(*, usable: int, needed: int, test: int, needed_test: int) -> Iterat
     if usable < needed:
         text = f"{needed - usable:,} more different examples are needed before training; prompting can be measured now."
         yield Todo("collect", "unknown", text, "#upload", "Upload more")
+
+
+# ---------------------------------------------------------------------- what the test rows can show
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What so many test rows can tell. Scores and gaps are 0 to 1.
+
+    gap: the smallest between two ways of working that they can show, None without rows. low, high: what a way that
+    really reaches the target can score on them, None where no target is set. wanted: the gap that the team named by
+    what prompts reached so far, None where it named none; needed: test rows for it; more: rows to upload for as many.
+    """
+
+    rows: int
+    gap: float | None
+    low: float | None = None
+    high: float | None = None
+    wanted: float | None = None
+    needed: int = 0
+    more: int = 0
+
+
+# What was said of the best prompt so far, as a gap to the target. Of "less than 10 points" the middle.
+GAPS = {"short_large": 0.10, "short_small": 0.05}
+
+
+def judging(report: Report, target: float | None, tried: object) -> Judging | None:
+    """What the test rows can tell, with the team's target and its word on prompting where it gave them."""
+    split = report.get("split")
+    if not split:
+        return None
+    rows = split["test"]
+    gap = statistics.smallest_gap(rows) if rows else None
+    low = high = None
+    if target is not None and rows:
+        interval = statistics.wilson(target * rows, rows)
+        low, high = interval.low, interval.high
+    wanted = GAPS.get(str(tried)) if target is not None else None
+    if wanted is None:
+        return Judging(rows, gap, low, high)
+    needed = statistics.rows_needed(wanted)
+    more = max(0, needed - rows) if split.get("own_test") else splitting.rows_for(needed) - split["usable"] - rows
+    return Judging(rows, gap, low, high, wanted, needed, max(0, more) if rows < needed else 0)
 
 
 # ---------------------------------------------------------------------- charts
@@ -373,7 +430,8 @@ def labels(counts: Iterable[tuple[str, str, int]]) -> list[Label]:
     """Put (answer, split, rows) together by label, the commonest first."""
     by_label: dict[str, dict[str, int]] = {}
     for label, split, number in counts:
-        by_label.setdefault(label, {})[split] = number
+        parts = by_label.setdefault(label, {})
+        parts[split] = parts.get(split, 0) + number  # labels whose values are hidden look alike
     written: dict[str, list[str]] = {}
     for label in by_label:
         written.setdefault(" ".join(label.casefold().split()), []).append(label)

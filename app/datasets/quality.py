@@ -17,7 +17,10 @@ lengths: see `lengths.of_rows`; languages: [{code, language, rows, share}], of w
 remarks: [{kind, rows, lines, text}] with kinds refusal, placeholder, repeat, echo, other_language: see `content`.
 clusters: {count, rows, sizes: [{size, clusters, rows}], kept}: groups of rows that ask (nearly) the same, of two or
 more; kept: how many a person undid, whose rows are used all the same.
-split: {train, dev, test, usable, own_test, by, groups, group_overlap, times, column}; see `splitting.Drawn`.
+split: {train, dev, test, usable, own_test} and what `splitting.Drawn` holds; shared: {rows, left_out, default}, rows
+whose group stands in the own test file, and whether they are left out, as nobody said otherwise; untested, untaught:
+{labels, rows, names} of labels without a test row, and of those with one but without a row to learn from; why_not: why
+the rows can't be split, empty where they can.
 needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`.
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
 identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
@@ -43,19 +46,19 @@ from app.datasets.desk import Desk
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
 from app.datasets.reading import Reading, Upload, read
-from app.datasets.rows import Rows
-from app.datasets.splitting import Drawn, Places, Split
+from app.datasets.rows import Rows, question
+from app.datasets.splitting import Drawn, Places, Split, Told
 
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
 LABELS = 500  # labels listed in a report
+LABELS_NAMED = 8  # in a sentence
 
 LABEL_LENGTH = 60  # characters; a label is a name, not a sentence
 LABEL_REPEATS = 4  # rows for each different answer, from which on answers count as labels
 CONSTANT_ROWS = 10
 LOPSIDED = 0.95  # share of the commonest label from which on a model can score by always saying it
 RARE_LABEL = 20  # rows of a label below which it is named as not covered (decision-rules G1)
-SAME_ANSWER = 0.5  # two answers in prose that share less of their 5-grams contradict each other
 FEW_GROUPS = 20
 
 
@@ -70,6 +73,7 @@ class Status(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     CONTRADICTION = "contradiction"
     LEAK = "leak"
+    TEST_GROUP = "test_group"
     USABLE = "usable"
 
 
@@ -83,6 +87,7 @@ STEPS = (
     ("near_unique", "and not nearly the same", Status.NEAR_DUPLICATE),
     ("consistent", "without contradictions", Status.CONTRADICTION),
     ("not_in_test", "not in the test file", Status.LEAK),
+    ("of_other_groups", "of groups that the test file does not hold", Status.TEST_GROUP),
 )
 
 
@@ -135,6 +140,8 @@ class Check:
         status = self.status[index]
         if status is Status.TOO_LONG:
             return f"{self.rows.lengths[index]:,} characters; rows over {remarks.LONGEST_RECORD:,} would be cut."
+        if status is Status.TEST_GROUP:
+            return "Its group stands in the test file too."
         if (twin := self.twin.get(index)) is None:
             return ""
         other, similarity = twin
@@ -154,6 +161,7 @@ class Notes:
     """Messages as they come, with a bound on how many are kept."""
 
     shown: int
+    veil: personal_data.Veil
     kept: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lines: set[int] = field(default_factory=set)
@@ -166,8 +174,8 @@ class Notes:
             self.lines.add(fault.line)
         # Words about the file as a whole are never crowded out by words about lines.
         if fault.line is None or len(self.kept) < self.shown:
-            entry = {"line": fault.line, "field": fault.field, "text": fault.text, "level": fault.level, "file": file}
-            self.kept.append(entry)
+            text, at = self.veil.text(fault.text), self.veil.text(fault.field)  # a fault may quote what it is about
+            self.kept.append({"line": fault.line, "field": at, "text": text, "level": fault.level, "file": file})
 
     def refuse(self, fault: Fault, file: int) -> None:
         self.leave_out(fault.line, file, Status.EMPTY if fault.kind == "empty" else Status.FAULT, fault.text)
@@ -176,7 +184,7 @@ class Notes:
         """Count a line that gave no row; nothing of what it says is kept."""
         self.refused_counts[file, status] += 1
         if line is not None and len(self.refused) < 100 * SHOWN:
-            self.refused.append(Refused(file, line, status, text))
+            self.refused.append(Refused(file, line, status, self.veil.text(text)))
 
     def laid_down(self) -> dict[str, Any]:
         """Everything as a JSON value, for an attempt that goes on later."""
@@ -228,6 +236,8 @@ def check(
     kept: Mapping[int, Split] | None = None,
     decided: Mapping[str, str] | None = None,
     plan: str = "",
+    shared: str = "",
+    once_masked: Collection[str] = (),
     keep: Collection[int] = (),
     tick: Tick = silent,
     shown: int = SHOWN,
@@ -236,38 +246,55 @@ def check(
 ) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
-    rows: an empty working file, or the one that an attempt with the same `desk` left. kept: the split of the version
+    rows: an empty working file, or the one that an attempt with the same `desk` left. kept: the split of the versions
     before, by key of input. decided: what is done with each kind of personal data (mask, exclude, attest). plan: how to
-    split (`splitting.PLANS`). keep: keys of the clusters whose repeats a person wants to use all the same. tick: told
-    the stage in words, with rows done and in all (0 where that is not known yet); may raise to stop. shown: how many
-    messages and pairs of each kind the report holds. tokens: counts what a model reads; None counts characters.
+    split (`splitting.PLANS`). shared: what a person said about rows whose group stands in the own test file (out, in).
+    once_masked: kinds of personal data that were masked in an earlier version and are not now. keep: keys of the
+    clusters whose repeats a person wants to use all the same. tick: told the stage in words, with rows done and in all
+    (0 where that is not known yet); may raise to stop. shown: how many messages and pairs of each kind the report
+    holds. tokens: counts what a model reads; None counts characters.
     """
-    notes = Notes(shown)
+    veil = personal_data.veil(decided or {})
+    notes = Notes(shown, veil)
     files = [upload] if own_test is None else [upload, own_test]
     scan = personal_data.Scan(decided or {})
     readings = _Gathering(rows, notes, scan, tick, desk).run(files)
+    rows.veil = veil if scan.any else None
     task = _task(rows)
     tick("Comparing rows", 0, 0)
     groups = duplicates.find(
         rows,
         rows.keys,
         labels=task == "labels",
+        conflict=_other_value if task == "json" else duplicates.different,
         tick=lambda done, total: tick("Comparing rows", done, total),
         desk=desk,
     )
     found = _Judge(rows, groups, task, keep).judge()
     tick("Drawing the split", 0, 0)
-    drawn = _split(rows, groups, found.status, seed, plan, kept or {}, own_test=own_test is not None)
+    said = splitting.told(rows) if any(rows.told) else splitting.Told({}, {}, {})
+    with_test = _leave_out(rows, groups, found.status, said, shared)
+    drawn = splitting.draw(
+        _usable(found.status),
+        groups.oldest,
+        rows.keys,
+        rows.files,
+        said,
+        seed=seed,
+        plan=plan,
+        kept=kept,
+        own_test=own_test is not None,
+        labels=rows.answers if task == "labels" else None,
+        once=_once(rows, frozenset(once_masked)),
+    )
     outcome = Check(rows, found.status, found.twin, groups.oldest, drawn.split, notes.refused, {})
     # Measurements that read the texts once more stand here, each under its own stage.
     outcome.sizes, sizes = _sizes(rows, found.status, tokens, tick, desk)
     outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
     outcome.report["lengths"] = sizes
     tick("Reading the answers", 0, 0)
-    outcome.report["split"].update(drawn.report())
+    outcome.report["split"].update(drawn.report(), shared=with_test, why_not=_why_not(outcome.report, drawn))
     outcome.report["needs_rows"] = splitting.needs_rows(outcome.report["split"]["test"])
-    if scan.any:
-        outcome.report = personal_data.shielded(outcome.report, scan.decided)
     outcome.report["identifiers"] = scan.report()
     outcome.report["signals"] = signals.measure(rows, rows.lines, rows.answers)
     return outcome
@@ -383,6 +410,11 @@ def _json(text: str) -> object:
         return None
 
 
+def _other_value(one: str, other: str) -> bool:
+    a, b = _json(one), _json(other)
+    return a is None or b is None or a != b
+
+
 # ---------------------------------------------------------------------- judging
 class _Judge:
     """Gives each row its status."""
@@ -492,14 +524,7 @@ class _Judge:
         first, second = self.rows[one].target, self.rows[other].target
         if self.task == "labels":
             return True
-        if self.task == "json":
-            a, b = _json(first), _json(second)
-            return a is None or b is None or a != b
-        if duplicates.letters(first) == duplicates.letters(second) != "":
-            return False
-        if not duplicates.same_numbers(first, second):
-            return True
-        return duplicates.jaccard(first, second) < SAME_ANSWER
+        return _other_value(first, second) if self.task == "json" else duplicates.different(first, second)
 
     def _clash(self, clash: Twin) -> None:
         """Two nearly equal questions with different labels, each the first of its input."""
@@ -540,27 +565,68 @@ def contradiction_rate(contradicted: int, repeated: int) -> float:
 
 
 # ---------------------------------------------------------------------- splitting
-def _split(
-    rows: Rows, groups: Groups, status: list[Status], seed: int, plan: str, kept: Mapping[int, Split], *, own_test: bool
-) -> Drawn:
-    told = splitting.told(rows) if any(rows.told) else splitting.Told({}, {}, {})
-    return splitting.draw(
-        _usable(status),
-        groups.oldest,
-        rows.keys,
-        rows.files,
-        told,
-        seed=seed,
-        plan=plan,
-        kept=kept,
-        own_test=own_test,
-    )
-
-
 def _usable(status: Sequence[Status]) -> npt.NDArray[np.int64]:
     """The positions of the rows that can be used."""
     found: npt.NDArray[np.int64] = np.flatnonzero(np.fromiter((one is Status.USABLE for one in status), bool))
     return found
+
+
+def _leave_out(rows: Rows, groups: Groups, status: list[Status], said: Told, shared: str) -> dict[str, Any]:
+    """Take out the rows whose group the own test file holds, or leave them where that is the better guess or wanted."""
+    usable = _usable(status)
+    found = splitting.shared_groups(usable, groups.oldest, rows.files, said).tolist()
+    mine = int(np.count_nonzero(np.asarray(rows.files, dtype=np.uint8)[usable] == 0))
+    out = shared == "out" if shared else len(found) <= splitting.MOST_SHARED * mine
+    if out:
+        for index in found:
+            status[index] = Status.TEST_GROUP
+    return {"rows": len(found), "left_out": out and bool(found), "default": not shared}
+
+
+def _once(rows: Rows, kinds: frozenset[str]) -> dict[int, int]:
+    """The keys that rows had while these kinds of personal data were masked, where they were others."""
+    if not kinds:
+        return {}
+    keys = ((index, duplicates.key(question(personal_data.masked(one, kinds)))) for index, one in enumerate(rows))
+    return {index: key for index, key in keys if key != rows.keys[index]}
+
+
+def _why_not(report: Mapping[str, Any], drawn: Drawn) -> str:
+    """Why there are not rows for every part."""
+    split = report["split"]
+    usable = split["usable"] + (0 if split["own_test"] else split["test"])
+    if report["can_be_used"] or not usable:
+        return ""
+    parts = "train and dev" if split["own_test"] else "train, dev and test"
+    least = splitting.LEAST_GROUPS - split["own_test"]
+    if drawn.groups and drawn.units < least:
+        return (
+            f"The group column puts all {usable:,} usable rows into {drawn.units:,} group{'s' * (drawn.units > 1)}, and"
+            f" rows of one group stay together: {parts} need at least {least}. Name another column, or none."
+        )
+    return (
+        f"{usable:,} usable row{'s' * (usable > 1)} can't be shared out to {parts}; upload at least 4 different ones."
+    )
+
+
+def _coverage(outcome: Check) -> dict[str, Any]:
+    """Labels that no test row has, and labels that only test rows have."""
+    rows = outcome.rows
+    answers = np.asarray(rows.answers, dtype=np.uint64)
+
+    def seen(*parts: Split) -> Counter[int]:
+        return Counter(answers[outcome.split.where(*parts)].tolist())
+
+    test, learning, every = seen("test"), seen("train"), seen("train", "dev", "test")
+    untested = {label: count for label, count in every.items() if label not in test}
+    untaught = {label: count for label, count in test.items() if label not in learning}
+    return {"untested": _named(rows, untested), "untaught": _named(rows, untaught)}
+
+
+def _named(rows: Rows, labels: Mapping[int, int]) -> dict[str, Any]:
+    commonest = sorted(labels, key=lambda label: (-labels[label], label))[:LABELS_NAMED]
+    names = [rows[rows.answers.index(label)].target[:60] for label in commonest]
+    return {"labels": len(labels), "rows": sum(labels.values()), "names": names}
 
 
 # ---------------------------------------------------------------------- the report
@@ -634,6 +700,7 @@ def _report(
             "test": counts["test"],
             "usable": counts["train"] + counts["dev"],
             "own_test": own_test,
+            **(_coverage(outcome) if task == "labels" else {}),
         },
         "test_overlap_rows": _overlap(outcome),
         "can_be_used": counts["train"] > 0 and counts["dev"] > 0 and counts["test"] > 0,
@@ -661,7 +728,7 @@ def waterfall(
     left = ends.total()
     steps = [{"step": "uploaded", "label": "rows uploaded", "count": left, "dropped": 0, "status": ""}]
     for name, label, end in STEPS:
-        if (end is Status.LEAK and not own_test) or (end is Status.PRIVATE and not ends[end]):
+        if (end is Status.LEAK and not own_test) or (end in (Status.PRIVATE, Status.TEST_GROUP) and not ends[end]):
             continue
         left -= ends[end]
         steps.append({"step": name, "label": label, "count": left, "dropped": ends[end], "status": end.value})
@@ -719,7 +786,7 @@ def _answers(answers: npt.NDArray[np.uint64], labels: list[tuple[str, int]]) -> 
 def _labels(rows: Rows) -> list[tuple[str, int]]:
     _, first, counts = np.unique(np.asarray(rows.answers), return_index=True, return_counts=True)
     commonest = np.lexsort((first, -counts))[:1000]  # of equals the one that came first
-    return [(rows[int(first[place])].target[:200], int(counts[place])) for place in commonest]
+    return [(rows.shown(int(first[place])).target[:200], int(counts[place])) for place in commonest]
 
 
 def _doubts(rows: Rows, task: str) -> tuple[list[content.Finding], Sequence[int]]:
@@ -792,7 +859,7 @@ def _samples(rows: Rows) -> list[dict[str, Any]]:
             "messages": [{"role": turn.role, "content": turn.content[:600]} for turn in record.messages[-4:]],
             "target": record.target[:600],
         }
-        for record in (rows[index] for index in range(min(SAMPLES, len(rows))))
+        for record in (rows.shown(index) for index in range(min(SAMPLES, len(rows))))
     ]
 
 
@@ -809,8 +876,8 @@ def _pairs(outcome: Check, status: Status, shown: int) -> list[dict[str, Any]]:
                     "similarity": similarity,
                     "text": _excerpt(rows, index),
                     "of_text": _excerpt(rows, other),
-                    "answer": rows[index].target[:200],
-                    "of_answer": rows[other].target[:200],
+                    "answer": rows.shown(index).target[:200],
+                    "of_answer": rows.shown(other).target[:200],
                     "file": rows.files[index],
                 }
             )
@@ -822,13 +889,13 @@ def _contradiction(rows: Rows, twin: Twin) -> dict[str, Any]:
         "line": rows.lines[twin.later],
         "of_line": rows.lines[twin.earlier],
         "text": _excerpt(rows, twin.later),
-        "answer": rows[twin.later].target[:200],
-        "of_answer": rows[twin.earlier].target[:200],
+        "answer": rows.shown(twin.later).target[:200],
+        "of_answer": rows.shown(twin.earlier).target[:200],
         "similarity": twin.similarity,
         "file": rows.files[twin.later],
     }
 
 
 def _excerpt(rows: Rows, index: int) -> str:
-    asked, _ = rows.pair(index)
+    asked = question(rows.shown(index))
     return asked if len(asked) <= 200 else asked[:199] + "\N{HORIZONTAL ELLIPSIS}"

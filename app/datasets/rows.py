@@ -16,6 +16,7 @@ import numpy as np
 from app.datasets import content, duplicates, languages
 from app.datasets.content import Mark
 from app.datasets.formats import Record
+from app.datasets.personal_data import Veil
 from app.datasets.reading import canonical, from_canonical
 from app.datasets.remarks import length
 
@@ -62,6 +63,7 @@ class Rows:
         self.languages = array("B")
         self.told = array("B")
         self.codes = [""]
+        self.veil: Veil | None = None  # what hides values where a report quotes rows
         if saved:
             self._restore(saved)
 
@@ -127,6 +129,10 @@ class Rows:
     def pair(self, index: int) -> tuple[str, str]:
         record = self[index]
         return question(record), record.target
+
+    def shown(self, index: int) -> Record:
+        """The row as a report may quote it. Cut it afterwards: half a value is one too."""
+        return self.veil.record(self[index]) if self.veil else self[index]
 
     # ---------------------------------------------------------------------- going on after a kill
     def save(self) -> dict[str, Any]:

@@ -74,16 +74,23 @@ def versions(session: Session, assessment_id: int) -> Sequence[DatasetRow]:
     ).all()
 
 
-def before(session: Session, row: DatasetRow, *, frozen: bool = False) -> DatasetRow | None:
-    """The last usable version before this one; `frozen` looks only among those whose split was frozen."""
-    query = select(DatasetRow).where(
+def before(session: Session, row: DatasetRow) -> DatasetRow | None:
+    """The last usable version before this one."""
+    return session.scalar(_earlier(row).order_by(DatasetRow.version.desc()).limit(1))
+
+
+def frozen_before(session: Session, row: DatasetRow) -> Sequence[DatasetRow]:
+    """The versions before this one whose split was frozen, without their reports."""
+    query = _earlier(row).where(DatasetRow.frozen_at.is_not(None))
+    return session.scalars(query.options(defer(DatasetRow.report, raiseload=True)).order_by(DatasetRow.version)).all()
+
+
+def _earlier(row: DatasetRow) -> Select[DatasetRow]:
+    return select(DatasetRow).where(
         DatasetRow.assessment_id == row.assessment_id,
         DatasetRow.version < row.version,
         DatasetRow.state == "ready",
     )
-    if frozen:
-        query = query.where(DatasetRow.frozen_at.is_not(None))
-    return session.scalar(query.order_by(DatasetRow.version.desc()).limit(1))
 
 
 def rows(session: Session, dataset_id: int, split: str) -> list[Example]:

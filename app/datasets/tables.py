@@ -24,7 +24,8 @@ class DatasetRow(Base):
     lengths_model_id: the model whose tokens the report counts, None for the bundled one.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
     decisions: what was decided about personal data, {kind: {action, reason, by, at}}; split_plan: how the rows are
-    split, {by, fresh}, empty for what the file suggests; fresh: places of versions never frozen do not count.
+    split, {by, fresh, shared}, empty for what the file suggests; fresh: places of versions never frozen do not count;
+    shared: what is done with rows whose group stands in the own test file (out, in).
     read_as: how a person wants the file read, empty where that is guessed (`formats.ReadAs`).
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """
@@ -68,8 +69,8 @@ class DatasetRow(Base):
 class ExampleRow(Base):
     """One line of a dataset.
 
-    status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak; `reason` says why.
-    split: train, dev, test, or empty when the row is not used. cluster: number of its group of
+    status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak, test_group, private;
+    `reason` says why. split: train, dev, test, or empty when the row is not used. cluster: number of its group of
     near-duplicates, None when it is alone. marks: what is doubtful about its content, see `content.Mark`.
     size: how long question and answer are, in the unit that the report's `lengths` names; None where nothing could be
     read, and in versions older than this column.
