@@ -309,9 +309,11 @@ def counts(session: Session, dataset_id: int) -> dict[tuple[str, str], int]:
     return {(status, split): number for status, split, number in found}
 
 
-def forget_rows(session: Session, dataset_id: int) -> None:
-    """Remove the rows that an interrupted check left."""
-    session.execute(delete(ExampleRow).where(ExampleRow.dataset_id == dataset_id))
+def forget_rows(session: Session, dataset_id: int, *, most: int) -> bool:
+    """Remove so many of the rows that an interrupted check left; whether there may be more."""
+    some = select(ExampleRow.id).where(ExampleRow.dataset_id == dataset_id).limit(most)
+    gone = session.execute(delete(ExampleRow).where(ExampleRow.id.in_(some)).returning(ExampleRow.id)).all()
+    return len(gone) == most
 
 
 def add_rows(session: Session, dataset_id: int, values: list[dict[str, Any]], after: int) -> list[int]:
