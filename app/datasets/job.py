@@ -43,7 +43,7 @@ from app.datasets.splitting import Entry, Kept, Split
 from app.datasets.tables import ExampleRow
 from app.inference import service as inference
 from app.inference import store as model_store
-from app.jobs.claims import Claim, Failed
+from app.jobs.claims import Claim, Failed, Fenced
 
 BATCH = 1000
 SIZES = 10_000  # rows that are changed or removed in one transaction
@@ -146,6 +146,9 @@ def _room(claim: Claim, folder: Path) -> Iterator[None]:
             with suppress(OperationalError):  # with no room at all for that either, the next check does it
                 _forget(claim)
             raise NoSpace(NO_ROOM) from error
+        raise
+    except Fenced:  # another attempt has a folder of its own, or none left to go on with
+        shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

@@ -23,7 +23,7 @@ from app.errors import Conflict
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
-from app.jobs.claims import Cancelled, Claim, Stopping
+from app.jobs.claims import Cancelled, Claim, Fenced, Stopping
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
@@ -150,6 +150,19 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing(
     with reading(engine) as session:
         assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 300
         assert store.get(session, row.id).state == "ready"
+
+
+def test_an_attempt_that_was_taken_over_leaves_nothing(
+    upload: Upload, claimed: Callable[[DatasetRow], Claim], settings: Settings
+) -> None:
+    row = upload(pairs(30))
+    asleep = claimed(row)
+    claimed(row)
+
+    with pytest.raises(Fenced):
+        job.check(asleep)
+
+    assert list((settings.data / "checks").iterdir()) == []
 
 
 def test_a_killed_check_is_done_again_without_a_trace(
