@@ -37,7 +37,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
-from app.datasets import content, duplicates, languages, lengths, personal_data, remarks, signals, splitting
+from app.datasets import answers, content, duplicates, languages, lengths, personal_data, remarks, signals, splitting
 from app.datasets.desk import Desk
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
@@ -234,7 +234,7 @@ def check(
         rows,
         rows.keys,
         labels=task == "labels",
-        conflict=_other_value if task == "json" else duplicates.different,
+        conflict=_other_value if task == "json" else answers.different,
         tick=lambda done, total: tick("Comparing rows", done, total),
         desk=desk,
     )
@@ -473,14 +473,16 @@ class _Judge:
     def _differ(self, one: int, other: int) -> bool:
         first, second = self.rows[one].target, self.rows[other].target
         if self.task == "labels":
-            return True
-        return _other_value(first, second) if self.task == "json" else duplicates.different(first, second)
+            return answers.other_label(first, second)
+        return _other_value(first, second) if self.task == "json" else answers.different(first, second)
 
     def _clash(self, clash: Twin) -> None:
         """Two nearly equal questions with different labels, each the first of its input."""
         if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
             return
         if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
+            return
+        if not self._differ(clash.earlier, clash.later):
             return
         for end, other in ((clash.earlier, clash.later), (clash.later, clash.earlier)):
             if self.status[end] is Status.USABLE:
