@@ -10,11 +10,12 @@ import re
 
 from app.datasets import wording
 from app.datasets.content import refuses
-from app.datasets.duplicates import comparable, letters, normal
+from app.datasets.duplicates import comparable, jaccard, letters, normal
 from app.datasets.wording import Change, Wording
 
 SHARED = 0.45  # of the words of the shorter answer; with less two answers are about different things
 SHARED_CODE = 0.5  # of the words of the longer one: two programs of one language share many
+SPELT_ALIKE = 0.5  # of 5-grams: bent, or misspelt
 SHORT = 240  # characters, up to which one word turns an answer round
 
 _BETWEEN = re.compile(r"[,;|\n]")
@@ -40,7 +41,7 @@ def different(one: str, other: str) -> bool:
             return True
         mine, theirs = {*a.words}, {*b.words}
         return len(mine & theirs) < SHARED_CODE * max(len(mine), len(theirs))
-    if wording.heavy_shared(a, b) < SHARED:
+    if wording.heavy_shared(a, b) < SHARED and jaccard(one, other) < SPELT_ALIKE:
         return True
     return short and (_turned(a, b) or wording.names_swapped(one, other))
 
