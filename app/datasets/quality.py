@@ -41,7 +41,18 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from app.datasets import answers, content, duplicates, languages, lengths, personal_data, remarks, signals, splitting
+from app.datasets import (
+    answers,
+    content,
+    duplicates,
+    languages,
+    leaks,
+    lengths,
+    personal_data,
+    remarks,
+    signals,
+    splitting,
+)
 from app.datasets.desk import Desk
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
@@ -271,6 +282,9 @@ def check(
         desk=desk,
     )
     found = _Judge(rows, groups, task, keep).judge()
+    if own_test is not None:
+        stage = "Looking for test questions"
+        found.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
     tick("Drawing the split", 0, 0)
     said = splitting.told(rows) if any(rows.told) else splitting.Told({}, {}, {})
     with_test = _leave_out(rows, groups, found.status, said, shared)
@@ -531,6 +545,8 @@ class _Judge:
         if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
             return
         if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
+            mine, test = sorted((clash.earlier, clash.later), key=self.rows.files.__getitem__)
+            self.add_leaks([Twin(mine, test, clash.similarity)])
             return
         if not self._differ(clash.earlier, clash.later):
             return
@@ -540,6 +556,16 @@ class _Judge:
         self.contradictions.append(clash)
         self.contradicted_groups.add(self.groups.oldest[clash.earlier])
         self.repeated_groups += 1
+
+    def add_leaks(self, found: Iterable[Twin]) -> None:
+        """Take rows out that a test row stands in; `earlier` is the row, `later` the test row."""
+        known = {twin.later for twin in self.leaks}
+        for twin in found:
+            if self.status[twin.earlier] not in (Status.LEAK, Status.TOO_LONG):
+                self._set(twin.earlier, Status.LEAK, twin.later, twin.similarity)
+            if twin.later not in known:
+                known.add(twin.later)
+                self.leaks.append(twin)
 
     def _set(self, index: int, status: Status, other: int, similarity: float) -> None:
         self.status[index] = status
