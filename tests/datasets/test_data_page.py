@@ -143,7 +143,7 @@ def test_an_older_version_stays_readable(client: TestClient, checked: Upload) ->
 
     page = text(client, f"/datasets/{old.id}")
 
-    assert "This is an older version." in page
+    assert "This is an older version, to be read only." in page
     assert f'href="/datasets/{new.id}"' in page
     assert "42 usable" in page
 
