@@ -27,6 +27,7 @@ from app.settings import Settings
 from app.users.tables import UserRow
 from tests.browser_support import chromium
 from tests.factories import Make, sign_in
+from tests.ready import ready
 
 # One browser for the whole run: Playwright can be started once in a process.
 __all__ = ["chromium"]
@@ -180,7 +181,7 @@ def web(settings: Settings) -> Iterator[TestClient]:
     """The whole app, without anybody signed in. `people` gives signed-in clients."""
     from app.main import create_app
 
-    with TestClient(create_app(settings), base_url="http://127.0.0.1:1", follow_redirects=False) as client:
+    with TestClient(ready(create_app, settings), base_url="http://127.0.0.1:1", follow_redirects=False) as client:
         yield client
 
 
@@ -190,6 +191,7 @@ def people(web: TestClient, engine: Engine) -> Callable[[UserRow], TestClient]:
 
     def signed_in(user: UserRow) -> TestClient:
         client = TestClient(web.app, base_url=str(web.base_url), follow_redirects=False)
+        client.portal = web.portal  # one thread for all of them, and not one for every request
         sign_in(client, engine, user)
         return client
 
@@ -260,7 +262,7 @@ def worker() -> Iterator[Callable[..., Process]]:
         process.stop()
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for something that another process does; never longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():

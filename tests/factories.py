@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow, ContributionRow
@@ -187,21 +187,22 @@ class Make:
             )
             session.add(row)
             session.flush()
-            number = 0
+            examples: list[dict[str, Any]] = []
             for split, rows in (("train", train), ("dev", dev), ("test", test)):
-                for _ in range(rows):
-                    number += 1
-                    session.add(
-                        ExampleRow(
-                            dataset_id=row.id,
-                            line=number,
-                            status="usable",
-                            split=split,
-                            messages=[{"role": "user", "content": f"Comment function number {number}"}],
-                            target=f"/** Does {number}. */",
-                        )
+                for number in range(len(examples) + 1, len(examples) + rows + 1):
+                    examples.append(
+                        {
+                            "dataset_id": row.id,
+                            "line": number,
+                            "status": "usable",
+                            "split": split,
+                            "messages": [{"role": "user", "content": f"Comment function number {number}"}],
+                            "target": f"/** Does {number}. */",
+                        }
                     )
                     lines.append(f"{number} {split}")
+            if examples:
+                session.execute(insert(ExampleRow), examples)
             row.rows_sha256 = self.blobs.put_bytes("\n".join(lines).encode()).sha256
             row.split_sha256 = sha256("\n".join(lines).encode()).hexdigest()
         return row
@@ -267,21 +268,26 @@ class Make:
 
     @staticmethod
     def _answers(session: Session, arm: ArmRow, dataset: DatasetRow, passed: int) -> None:
-        rows = session.query(ExampleRow).filter_by(dataset_id=dataset.id, split="test").order_by(ExampleRow.id).all()
-        for index, example in enumerate(rows):
-            right = index < passed
-            session.add(
-                AnswerRow(
-                    arm_id=arm.id,
-                    split="test",
-                    example_id=example.id,
-                    status="ok",
-                    output=example.target if right else "?",
-                    score=1.0 if right else 0.0,
-                    created_at=utcnow(),
-                    cause=None if right or index >= passed + 40 else "behaviour",
-                )
-            )
+        rows = session.execute(
+            select(ExampleRow.id, ExampleRow.target)
+            .where(ExampleRow.dataset_id == dataset.id, ExampleRow.split == "test")
+            .order_by(ExampleRow.id)
+        )
+        answers = [
+            {
+                "arm_id": arm.id,
+                "split": "test",
+                "example_id": example,
+                "status": "ok",
+                "output": target if index < passed else "?",
+                "score": 1.0 if index < passed else 0.0,
+                "created_at": utcnow(),
+                "cause": None if index < passed or index >= passed + 40 else "behaviour",
+            }
+            for index, (example, target) in enumerate(rows)
+        ]
+        if answers:
+            session.execute(insert(AnswerRow), answers)
 
     def recipe(self, assessment: AssessmentRow, model: ModelRow, by: UserRow, **settings: Any) -> RecipeRow:
         with writing(self.engine) as session:

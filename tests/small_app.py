@@ -32,6 +32,7 @@ from app.web import files, pages, problems
 from app.web.context import AppContext, Step
 from app.web.events import Hub
 from app.web.security import Web
+from tests.ready import ready
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "http://127.0.0.1:8000"
@@ -156,7 +157,7 @@ class People:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Web]:
-    made = small_app(cheap(tmp_path))
+    made = ready(small_app, cheap(tmp_path))
     yield made
     made.state.context.engine.dispose()
 

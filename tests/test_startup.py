@@ -49,6 +49,7 @@ def answers(url: str) -> bool:
         return False
 
 
+@pytest.mark.alone
 @pytest.mark.worker
 def test_the_web_is_ready_soon_and_stops_within_five_seconds(address: tuple[Settings, str]) -> None:
     """Two seconds is the promise on a quiet machine; the suite shares its cores, so twice that is the limit here."""

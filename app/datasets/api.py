@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, service, store
+from app.datasets import deps, exporting, service, shown, store
 from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
 from app.errors import NotFound
@@ -92,7 +92,9 @@ class Datasets(BaseModel):
 class Row(BaseModel):
     """One line of the upload. `status` says why it is not used; `file` is 1 for the team's own test file.
 
-    cluster: number of its group of like rows, where it has one.
+    cluster: number of its group of like rows, where it has one. size: how long it is, in the unit of the report's
+    `lengths`; null where nothing could be read, and in versions checked before sizes were kept. hides: kinds of
+    personal data whose values stand as their name in brackets, because nobody has decided to keep them.
     """
 
     id: int
@@ -104,8 +106,10 @@ class Row(BaseModel):
     similarity: float | None
     cluster: int | None = Field(description="number of the group of rows that ask nearly the same")
     split: str
+    size: int | None = Field(description="length, in the unit that the report's lengths name")
     messages: list[dict[str, str]]
     target: str
+    hides: list[str]
 
 
 class Rows(BaseModel):
@@ -254,12 +258,14 @@ def list_rows(
     file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",
     label: Annotated[str | None, Query(max_length=1000, pattern=NO_NUL, description="the answer, exactly")] = None,
     cluster: Annotated[int | None, Query(ge=0, lt=2**31, description="one group of like rows")] = None,
+    size_from: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or longer, see size")] = None,
+    size_to: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or shorter")] = None,
     after: Annotated[int, Query(ge=0, le=2**53, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given."""
-    store.get(db, dataset_id)
-    only = store.Only(status, split, file, label, cluster)
+    veil = shown.veil(store.get(db, dataset_id))
+    only = store.Only(status, split, file, label, cluster, size_from=size_from, size_to=size_to)
     found = store.listed(db, dataset_id, only, after=after, limit=limit + 1)
     return Rows(
         data=[
@@ -273,10 +279,12 @@ def list_rows(
                 similarity=row.similarity,
                 cluster=row.cluster,
                 split=row.split,
+                size=row.size,
                 messages=row.messages,
                 target=row.target,
+                hides=list(row.hides),
             )
-            for row in found[:limit]
+            for row in shown.rows(found[:limit], veil)
         ],
         has_more=len(found) > limit,
     )
@@ -296,7 +304,7 @@ def export_rows(
     form: `rows` exactly as measuring and training read them, `chat` in OpenAI's form (with tools and weights where they
     came so), `pairs` as prompt and completion. Each can be uploaded again and gives the same rows.
     """
-    row = store.get(db, dataset_id)
+    row = service.to_export(db, dataset_id)
     return deps.export(app, row.id, row.rows_sha256, form, split)
 
 
@@ -386,7 +394,9 @@ def list_changes(
     limit: Annotated[int, Query(ge=1, le=500, description="how many of each kind to list")] = 200,
 ) -> Changes:
     """What changed since another version: lines added (here) and removed (there), answers, places and statuses."""
-    found = service.changes(db, app.blobs, store.get(db, dataset_id), since=since, skip=skip, limit=limit)
+    dataset = store.get(db, dataset_id)
+    found = service.changes(db, app.blobs, dataset, since=since, skip=skip, limit=limit)
+    veil = shown.veil(dataset)
     if found is None:
         raise NotFound("There is no earlier version to compare with.")
     return Changes(
@@ -395,7 +405,7 @@ def list_changes(
         added=[new.line for new, _ in found.rows["added"] if new],
         removed=[old.line for _, old in found.rows["removed"] if old],
         changed=[
-            Changed(line=new.line, of_line=old.line, target=new.target, of_target=old.target)
+            Changed(line=new.line, of_line=old.line, target=veil.text(new.target), of_target=veil.text(old.target))
             for new, old in found.rows["changed"]
             if new and old
         ],

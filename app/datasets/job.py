@@ -37,14 +37,16 @@ from app.datasets.quality import Check, Status
 from app.datasets.reading import Upload, from_canonical
 from app.datasets.rows import Rows, question
 from app.datasets.splitting import Entry, Kept, Split
+from app.datasets.tables import ExampleRow
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.jobs.claims import Claim, Failed
 
 BATCH = 1000
+SIZES = 10_000  # lengths written in one transaction
 SHOWN = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 CHUNK = 1 << 20
-DESK = 1  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
+DESK = 2  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,27 +205,38 @@ def count_lengths(claim: Claim) -> None:
     """Count the tokens of a checked dataset anew, with another model; the body of the job kind `lengths`."""
     with claim.read() as session:
         row = store.get(session, claim.subject_id)
-        rows_sha256, model_id = row.rows_sha256, row.lengths_model_id
+        model_id, ready = row.lengths_model_id, row.state == "ready"
     counter = _tokens(claim, model_id)
-    if counter is None or rows_sha256 is None:
+    if counter is None or not ready:
         raise Failed("The model's tokenizer is not on this machine. Prepare the model first, then count again.")
     progress = _Progress(claim)
-    sizes: list[int] = []
-    with claim.blobs.open(rows_sha256) as lines:
-        batch: list[Record] = []
-        for line in lines:
-            value = orjson.loads(line)
-            turns = tuple(Message(turn["role"], turn["content"]) for turn in value["messages"])
-            batch.append(Record(value["line"], turns, value["target"]))
-            if len(batch) == lengths.BATCH:
-                sizes += counter.count(batch)
-                batch.clear()
-                progress.tick("Counting tokens", len(sizes), 0)
-        sizes += counter.count(batch)
-    found = lengths.summary(sizes, unit="tokens", limit=counter.limit, tokenizer=counter.name)
+    ids, sizes, used = array("q"), array("q"), array("b")
+    for batch in _readable(claim):
+        sizes.extend(counter.count([Record(row.line, _turns(row.messages), row.target) for row in batch]))
+        ids.extend(row.id for row in batch)
+        used.extend(row.status == Status.USABLE for row in batch)
+        progress.tick("Counting tokens", len(sizes), 0)
+    found = lengths.of_rows(sizes, np.flatnonzero(used), unit="tokens", limit=counter.limit, tokenizer=counter.name)
+    _write_sizes(claim, ids, sizes, progress)
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         row.report = {**row.report, "lengths": found}
+
+
+def _readable(claim: Claim) -> Iterator[Sequence[ExampleRow]]:
+    """The rows that could be read, in batches; no transaction is open while a batch is counted."""
+    after = 0
+    while True:
+        with claim.read() as session:
+            batch = store.listed(session, claim.subject_id, store.Only(), after=after, limit=lengths.BATCH)
+        if not batch:
+            return
+        after = batch[-1].id
+        yield [row for row in batch if row.messages]
+
+
+def _turns(messages: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
+    return tuple(Message(turn["role"], turn["content"]) for turn in messages)
 
 
 def _learnability(found: Check, seed: int) -> dict[str, Any]:
@@ -282,6 +295,17 @@ class _Progress:
 
 
 # ---------------------------------------------------------------------- writing it down
+def _write_sizes(claim: Claim, ids: Sequence[int], sizes: Sequence[int], progress: _Progress) -> None:
+    """Write the sizes to the rows, in batches; meanwhile both units are there, and the report leads to no rows."""
+    with claim.write() as session:
+        row = store.get(session, claim.subject_id)
+        row.report = {**row.report, "lengths": {**row.report["lengths"], "of": ""}}
+    for start in range(0, len(ids), SIZES):
+        progress.tick("Writing the lengths", start, len(ids))
+        with claim.write() as session:
+            store.set_sizes(session, zip(ids[start : start + SIZES], sizes[start : start + SIZES], strict=True))
+
+
 def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int) -> None:
     """Write the rows in batches, then everything that makes the version ready in one transaction."""
     total = len(found.rows) + len(found.refused)
@@ -375,7 +399,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
     sizes = np.bincount(np.asarray(found.group, dtype=np.int64)) if len(found.group) else np.zeros(0)
     for index, status in enumerate(found.status):
         record = found.rows[index]
-        other, similarity = found.twin.get(index, (None, None))
+        other, similarity = found.twin.get(index) or (None, None)
         yield {
             "dataset_id": dataset_id,
             "file": found.rows.files[index],
@@ -386,7 +410,8 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "similarity": similarity,
             "split": found.split.get(index, "") if status is Status.USABLE else "",
             "cluster": found.group[index] if sizes[found.group[index]] > 1 else None,
-            "marks": int(found.marks[index]),
+            "marks": found.marks[index],
+            "size": found.sizes[index],
             "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
             "target": record.target,
             "group": record.group,
@@ -404,6 +429,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "split": "",
             "cluster": None,
             "marks": 0,
+            "size": None,
             "messages": [],
             "target": "",
         }

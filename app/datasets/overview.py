@@ -139,7 +139,7 @@ def todos(
         *_identifiers(report, decided),
         *_contradictions(report, rows),
         *_unlearnable(report),
-        *_too_long(report),
+        *_too_long(report, rows),
         *_remarks(report),
         *_rare(report, rows),
         *_missing(usable=usable, needed=needed, test=test, needed_test=needed_test),
@@ -202,12 +202,13 @@ def _unlearnable(report: Report) -> Iterator[Todo]:
         yield Todo("look", "fail", text, "#learnability", "What was tried")
 
 
-def _too_long(report: Report) -> Iterator[Todo]:
+def _too_long(report: Report, rows: str) -> Iterator[Todo]:
     lengths = report.get("lengths", {})
     number, limit = lengths.get("over", 0), lengths.get("limit")
     if number and limit:
         text = f"{_rows(number)} {'is' if number == 1 else 'are'} longer than {limit:,} {lengths.get('unit', '')}"
-        yield Todo("look", "unknown", f"{text} and would be cut.", "#lengths", "See the lengths")
+        text += " and would be cut."
+        yield Todo("look", "unknown", text, too_long(report, rows) or "#lengths", "See them")
 
 
 def _remarks(report: Report) -> Iterator[Todo]:
@@ -301,19 +302,34 @@ def _step(step: Mapping[str, Any]) -> str:
 
 
 def lengths(report: Report, rows: str) -> charts.Histogram | None:
-    """How long the rows are; absent in reports that only have the middle and the ends."""
+    """How long the rows are, each bar with its rows; absent in reports that only have the middle and the ends."""
     found = report.get("lengths") or {}
     bins = found.get("histogram")
     if not bins:
         return None
     unit = found.get("unit", "characters")
     drawn = [
-        charts.Bin(one["from"], one["to"], one["rows"], rows_url(rows, remark=f"length-{number}"))
-        if one.get("lines")
-        else charts.Bin(one["from"], one["to"], one["rows"])
-        for number, one in enumerate(bins)
+        charts.Bin(
+            one["from"],
+            one["to"],
+            one["rows"],
+            rows_url(rows, **of_lengths(report, one["from"], one["to"])) if found.get("of") and one["rows"] else "",
+        )
+        for one in bins
     ]
     return charts.histogram("Rows by length", drawn, x_title=f"{unit} a row", limit=found.get("limit"))
+
+
+def too_long(report: Report, rows: str) -> str:
+    """The address of the rows that would be cut; empty where the table does not carry lengths."""
+    found = report.get("lengths") or {}
+    return rows_url(rows, **of_lengths(report, found["limit"] + 1)) if found.get("of") and found.get("over") else ""
+
+
+def of_lengths(report: Report, least: int, most: int | None = None) -> dict[str, Any]:
+    """What to ask the rows for: so long, and of those that the chart counts."""
+    status = "usable" if report["lengths"]["of"] == "usable" else ""
+    return {"status": status, "size_from": least, "size_to": most}
 
 
 def label_balance(report: Report, rows: str) -> LabelChart | None:
@@ -414,7 +430,8 @@ def labels(counts: Iterable[tuple[str, str, int]]) -> list[Label]:
     """Put (answer, split, rows) together by label, the commonest first."""
     by_label: dict[str, dict[str, int]] = {}
     for label, split, number in counts:
-        by_label.setdefault(label, {})[split] = number
+        parts = by_label.setdefault(label, {})
+        parts[split] = parts.get(split, 0) + number  # labels whose values are hidden look alike
     written: dict[str, list[str]] = {}
     for label in by_label:
         written.setdefault(" ".join(label.casefold().split()), []).append(label)
@@ -460,7 +477,7 @@ def label_bars(shown: Sequence[Label], every: Sequence[Label]) -> dict[str, floa
 def lines_of(report: Report, remark: str) -> tuple[int, list[int]] | None:
     """All rows that a remark counts, and the lines of those that the report names; None where it knows no such remark.
 
-    remark: a kind of `remarks`, or of `identifiers`; error, warning, note for the messages; length-N for a bin.
+    remark: a kind of `remarks`, or of `identifiers`; error, warning, note for the messages.
     """
     levels = {"error", "warning", "note"}
     if remark in levels:
@@ -480,26 +497,11 @@ def lines_of(report: Report, remark: str) -> tuple[int, list[int]] | None:
     for one in kinds:
         if one["kind"] == remark:
             return one["rows"], _unique(one.get("lines") or ())
-    bins = (report.get("lengths") or {}).get("histogram") or ()
-    number = remark.removeprefix("length-")
-    if number != remark and number.isdecimal() and len(number) < 4 and int(number) < len(bins):
-        chosen = bins[int(number)]
-        return chosen["rows"], _unique(chosen.get("lines") or ())
     return None
 
 
 def _unique(lines: Iterable[int]) -> list[int]:
     return sorted(set(lines))
-
-
-def remark_words(report: Report, remark: str) -> str:
-    """What the rows of a remark have in common, for the head of their list."""
-    bins = (report.get("lengths") or {}).get("histogram") or ()
-    number = remark.removeprefix("length-")
-    if number != remark and number.isdecimal() and int(number) < len(bins):
-        one, unit = bins[int(number)], report["lengths"].get("unit", "characters")
-        return f"{one['from']:,} to {one['to']:,} {unit} long"
-    return word(remark)
 
 
 def said_of(report: Report, line: int, file: int) -> list[Mapping[str, Any]]:

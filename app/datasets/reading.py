@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from app.datasets import parquet, unpacking
+from app.datasets import parquet, personal_data, unpacking
 from app.datasets.conversations import KNOWN_KEYS, order_remark
 from app.datasets.formats import (
     COLUMNS,
@@ -605,7 +605,8 @@ def _sample(value: object) -> str:
         return ""
     if isinstance(value, list | dict):
         return f"{kind_of(value)} of {len(value):,}"
-    return " ".join(str(value)[:400].split())[:80]
+    # Hidden before it is cut; nobody decides on a column that is not read, so it is never shown in full.
+    return " ".join(personal_data.mask(str(value)[:4000]).split())[:80]
 
 
 def _csv_words(message: str) -> str:

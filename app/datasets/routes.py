@@ -11,9 +11,10 @@ from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads, versions
+from app.datasets import deps, exporting, learnability, overview, preview, service, shown, store, uploads, versions
 from app.datasets.formats import COLUMN_NAMES, GUESS, SHAPES, ReadAs, read_as
-from app.datasets.tables import DatasetRow
+from app.datasets.personal_data import Veil
+from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading
 from app.errors import FieldError, Invalid
 from app.jobs import store as jobs
@@ -120,6 +121,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         ),
         "waterfall": overview.waterfall(report, rows),
         "lengths": overview.lengths(report, rows),
+        "too_long": overview.too_long(report, rows),
         "labels": overview.label_balance(report, rows),
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": overview.languages(report),
@@ -242,7 +244,7 @@ def show_changes(
         dataset=dataset,
         changes=found,
         kind=kind,
-        rows=[_beside(new, old) for new, old in found.rows[kind]] if found and kind else [],
+        rows=[_beside(new, old, shown.veil(dataset)) for new, old in found.rows[kind]] if found and kind else [],
         others=every,
         words=overview.DROPPED,
         total=total,
@@ -251,9 +253,10 @@ def show_changes(
     )
 
 
-def _beside(new: Any, old: Any) -> tuple[Any, Any, Any]:
-    """Two rows and what differs in their answers."""
-    return new, old, overview.differences(old.target, new.target) if new and old else ([], [])
+def _beside(new: ExampleRow | None, old: ExampleRow | None, veil: Veil) -> tuple[Any, Any, Any]:
+    """Two rows as they may be read, values hidden as the later version says, and what differs in their answers."""
+    now, before = (shown.row(one, veil) if one else None for one in (new, old))
+    return now, before, overview.differences(before.target, now.target) if now and before else ([], [])
 
 
 @router.get("/datasets/{dataset_id}/manifest", name="dataset_manifest")
@@ -302,6 +305,8 @@ def show_rows(
     remark: Word = "",
     cluster: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
     line: Word = "",
+    size_from: Word = "",
+    size_to: Word = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
     """The rows behind any number of the report."""
@@ -311,7 +316,7 @@ def show_rows(
     mark = overview.MARKS.get(remark, 0)
     counted = overview.lines_of(dataset.report, remark) if remark and not mark else None
     lines = None if mark or not remark else counted[1] if counted else []
-    only = store.Only(status, split, file, label or None, cluster, lines, mark)
+    only = store.Only(status, split, file, label or None, cluster, lines, mark, _size(size_from), _size(size_to))
     statuses = _statuses(db, dataset)
     total = _total(db, dataset, only, statuses)
     pages = max(1, -(-total // ROWS))
@@ -321,10 +326,11 @@ def show_rows(
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        rows=store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS),
+        rows=shown.rows(store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS), shown.veil(dataset)),
         only=only,
         remark=remark,
-        remark_words=overview.remark_words(dataset.report, remark) if remark else "",
+        remark_words=overview.word(remark) if remark else "",
+        unit=dataset.report.get("lengths", {}).get("unit", "characters"),
         counted=counted[0] if counted else 0,
         line=line,
         statuses=statuses,
@@ -334,6 +340,12 @@ def show_rows(
         number=number,
         pages=pages,
     )
+
+
+def _size(typed: str) -> int | None:
+    """A length as people type it; what is no number narrows nothing."""
+    wanted = typed.replace(",", "").strip()
+    return int(wanted) if wanted.isdecimal() and len(wanted) < 10 else None
 
 
 def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
@@ -371,10 +383,31 @@ def show_row(
     file: Word = "",
 ) -> Response:
     """One row in full, with its twin beside it and everything that was said about it."""
+    return _row(request, db, dataset_id, line, file)
+
+
+@router.post("/datasets/{dataset_id}/rows/{line}/open", name="open_row")
+def open_row(
+    request: Request,
+    dataset_id: Id,
+    line: Annotated[int, Path(ge=1, lt=2**31)],
+    db: Db,
+    me: Author,
+    file: Word = "",
+) -> Response:
+    """The same row with its values. Who looked at them is on record, so it takes a click and not an address."""
+    service.note_opened(db, dataset_id, 1 if file == "test" else 0, line, me)
+    return _row(request, db, dataset_id, line, file, in_the_open=True)
+
+
+def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, in_the_open: bool = False) -> Response:
     dataset = store.get(db, dataset_id)
-    row = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)
-    group = store.alike(db, row, ALIKE)
-    before, after = store.beside(db, row)
+    veil = shown.veil(dataset)
+    found = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)
+    hidden = shown.row(found, veil)
+    row = shown.in_the_open(found) if in_the_open else hidden
+    group = shown.rows(store.alike(db, found, ALIKE), veil)
+    before, after = store.beside(db, found)
     return page(
         request,
         "datasets/row.html",
@@ -382,16 +415,19 @@ def show_row(
         step="data",
         dataset=dataset,
         row=row,
+        hides=hidden.hides,
+        opened=in_the_open,
         group=[
             (
                 other,
-                overview.differences(overview.asked(row.messages), overview.asked(other.messages)),
-                overview.differences(row.target, other.target),
+                overview.differences(overview.asked(hidden.messages), overview.asked(other.messages)),
+                overview.differences(hidden.target, other.target),
             )
             for other in group
         ],
         most=ALIKE,
         said=overview.said_of(dataset.report, row.line, row.file),
+        lengths=dataset.report.get("lengths", {}),
         words=overview.DROPPED,
         before=None if before is None else row_url(request, dataset_id, before, row.file),
         after=None if after is None else row_url(request, dataset_id, after, row.file),
@@ -413,7 +449,8 @@ def show_labels(
     found = overview.labels_of(dataset.report)
     counted = dataset.report.get("uploaded", 0) <= COUNTED
     if found and counted:
-        found = overview.labels(store.label_counts(db, dataset_id))
+        veil = shown.veil(dataset)
+        found = overview.labels((veil.text(one), part, n) for one, part, n in store.label_counts(db, dataset_id))
     listed = overview.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
     return page(
         request,
@@ -457,7 +494,7 @@ def show_clusters(
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        groups=found[:CLUSTERS],
+        groups=shown.groups(found[:CLUSTERS], shown.veil(dataset)),
         more=len(found) > CLUSTERS,
         chart=overview.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
         size=size,
@@ -538,7 +575,7 @@ def _reading(
 ) -> Response:
     with app.blobs.open(row.blob_sha256) as stream:
         # A choice that is not complete is shown as guessed, with what is missing beside its field.
-        seen = preview.preview(stream, row.filename, GUESS if wrong else how)
+        seen = preview.preview(stream, row.filename, GUESS if wrong else how, shown.veil(row))
     names = {*seen.columns, *(one for one in (getattr(how, name) for name in COLUMN_NAMES) if one)}
     return page(
         request,
@@ -590,5 +627,5 @@ def export_dataset(
     form: exporting.Form = "rows",
     split: Annotated[str, Query(pattern="^(train|dev|test)?$")] = "",
 ) -> Response:
-    row = store.get(db, dataset_id)
+    row = service.to_export(db, dataset_id)
     return deps.export(app, row.id, row.rows_sha256, form, split)

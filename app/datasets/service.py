@@ -325,6 +325,27 @@ def _decisions(row: DatasetRow, by: UserRow, choices: Mapping[str, str], reason:
     }
 
 
+def note_opened(session: Session, dataset_id: int, file: int, line: int, by: UserRow) -> None:
+    """Put on record that somebody looks at the hidden values of a row. What they are is not."""
+    row = store.get(session, dataset_id)
+    store.at_line(session, dataset_id, file, line)
+    detail = {"assessment": row.assessment_id, "version": row.version, "file": file, "line": line}
+    audit.record(session, by, "dataset.open_row", "dataset", row.id, detail)
+
+
+def to_export(session: Session, dataset_id: int) -> DatasetRow:
+    """A version whose rows may leave.
+
+    Raises:
+        Conflict: they hold personal data that nobody has decided on.
+    """
+    row = store.get(session, dataset_id)
+    if kinds := personal_data.undecided(row.report.get("identifiers"), row.decisions):
+        text = f"Nobody has decided yet what becomes of each {' and '.join(kinds)} in these rows."
+        raise Conflict(f"{text} Decide first; a download would carry them away.")
+    return row
+
+
 def _acted_on(row: DatasetRow, kind: str) -> bool:
     """Whether the rows of this version were masked or left out for this kind."""
     return bool(row.decisions.get(kind, {}).get("action") in ("mask", "exclude"))

@@ -321,7 +321,7 @@ class Drawn:
 
 
 def draw(
-    usable: Sequence[int],
+    usable: Sequence[int] | Numbers,
     oldest: Sequence[int],
     keys: Sequence[int],
     files: Sequence[int],
@@ -388,7 +388,7 @@ def draw(
     )
 
 
-def shared_groups(usable: Sequence[int], oldest: Sequence[int], files: Sequence[int], said: Told) -> Numbers:
+def shared_groups(usable: Sequence[int] | Numbers, oldest: Sequence[int], files: Sequence[int], said: Told) -> Numbers:
     """The usable rows of the upload that belong with a row of the own test file, rising."""
     if not said.groups:
         return np.zeros(0, dtype=np.int64)

@@ -11,6 +11,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob, Blobs
+from app.datasets import personal_data
 from app.datasets import store as dataset_store
 from app.datasets.uploads import display_name
 from app.db import utcnow
@@ -160,12 +161,13 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
             break
         listed.append((row.id, row.title or row.name, row.text_sha256))
     pairs = [(row.messages[-1].content, row.target) for row in rows]
+    veil = personal_data.veil(dataset.decisions if dataset else {})
     texts = (_text(blobs, sha256) for _, _, sha256 in listed)
     found = [
         Standing(
             rows[one.question].line,
-            pairs[one.question][0],
-            pairs[one.question][1],
+            veil.text(pairs[one.question][0]),
+            veil.text(pairs[one.question][1]),
             listed[one.document][0],
             listed[one.document][1],
             one.share,

@@ -103,6 +103,7 @@ def test_what_is_answered_is_not_asked_again(claim: Claim, server: ModelServer, 
     assert _stored(engine, claim.subject_id) == {"dev": 6 * 30, "test": 2 * 40}
 
 
+@pytest.mark.alone
 def test_cancel_ends_within_two_seconds_and_keeps_what_came(
     case: Case, claim: Claim, server: ModelServer, engine: Engine
 ) -> None:

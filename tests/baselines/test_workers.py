@@ -58,6 +58,7 @@ def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, 
     own.dispose()
 
 
+@pytest.mark.alone
 def test_cancel_stops_a_running_measurement_within_two_seconds(
     make: Make, engine: Engine, settings: Settings, line: job_engine.Client, worker: Callable[..., Process]
 ) -> None:

@@ -55,6 +55,7 @@ def test_a_packed_table_is_a_table() -> None:
         (gzip.compress(b"PK\x03\x04 and so on"), "x.gz", "zip archive"),
         (gzip.compress(b""), "x.gz", "empty"),
     ],
+    ids=["name", "cut", "damage", "more", "twice", "zip", "nothing"],
 )
 def test_what_is_wrong_with_packed_data_is_said_in_a_sentence(data: bytes, name: str, words: str) -> None:
     assert words in " ".join(texts(read(data, name)))

@@ -23,6 +23,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.factories import sign_in
+from tests.ready import ready
 
 People = Callable[[UserRow], TestClient]
 
@@ -127,7 +128,7 @@ def test_a_file_over_the_limit_is_refused_and_not_kept(
         for _ in range(50):
             yield b"x" * 65536
 
-    small = create_app(settings.model_copy(update={"upload_limit": 1 << 20}))
+    small = ready(create_app, settings.model_copy(update={"upload_limit": 1 << 20}))
     with TestClient(small, base_url="http://127.0.0.1:1", follow_redirects=False) as client:
         sign_in(client, engine, me)
         answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", content=endless())

@@ -84,11 +84,11 @@ def test_without_groups_the_whole_finding_counts() -> None:
 
 
 def test_a_pattern_that_kills_other_engines_takes_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     metrics.score("pattern", "a" * 50_000 + "!", "b", {"pattern": "(a+)+$"})
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_pattern_coverage_says_how_often_it_finds_anything() -> None:

@@ -110,6 +110,7 @@ def heard(response: HTTPResponse, count: int | None = None) -> list[dict[str, st
     return messages
 
 
+@pytest.mark.alone
 def test_what_is_said_while_listening_arrives_at_once(app: Web, ears: Ears, address: str) -> None:
     response = ears.connect()
     say(app, 1)
@@ -154,6 +155,7 @@ def test_a_stranger_hears_nothing(people: People, ears: Ears, address: str) -> N
     assert ears.listen({"Cookie": "tunegate=wrong"}).status == 303
 
 
+@pytest.mark.alone
 def test_who_is_signed_out_hears_no_more(app: Web, ears: Ears, address: str) -> None:
     response = ears.connect()
     say(app, 1)
@@ -168,6 +170,7 @@ def test_who_is_signed_out_hears_no_more(app: Web, ears: Ears, address: str) -> 
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.alone
 def test_the_server_stops_with_streams_open(app: Web, ears: Ears) -> None:
     @app.get("/stream", response_class=EventSourceResponse)
     async def stream(context: App, listener: Listening) -> AsyncIterable[ServerSentEvent]:

@@ -9,6 +9,7 @@ from app.settings import Settings
 from app.users.deps import Me
 from app.users.tables import Role
 from app.web.security import Web
+from tests.ready import ready
 from tests.route_table import fill, required, routes
 from tests.small_app import BASE, People
 
@@ -18,7 +19,7 @@ OURS = {"Origin": BASE, "Sec-Fetch-Site": "same-origin"}
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Web]:
     """The whole app, so that no concept is forgotten."""
-    made = create_app(settings)
+    made = ready(create_app, settings)
     yield made
     made.state.context.jobs.close()
     made.state.context.engine.dispose()
