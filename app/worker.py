@@ -104,7 +104,7 @@ class Worker:
                 row is not None
                 and row.gone_at is None
                 and row.seen_at > now - timedelta(seconds=self.settings.worker_lost_after)
-                and _process_lives(row.pid)
+                and service.process_lives(row.pid)
                 and row.pid != os.getpid()
             )
             if row is not None and alive:
@@ -236,13 +236,3 @@ def body(kind: str) -> Body:
     module, _, name = BODIES[kind].partition(":")
     function: Body = getattr(import_module(module), name)
     return function
-
-
-def _process_lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -169,7 +169,10 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What the app measured. None is not measured yet."""
+    """What the app measured. None is not measured yet.
+
+    failures: dev rows on which the best arm failed, tagged or not; failure_causes: what people said of those they read.
+    """
 
     uploaded_examples: int | None = None
     usable_examples: int | None = None
@@ -184,6 +187,7 @@ class Measured:
     oracle_gain: float | None = None
     rows_carry_context: bool | None = None
     failure_causes: FailureCauses | None = None
+    failures: int | None = None
     winning_prompt_tokens: int | None = None
     cost_case: str | None = None
     identifiers_decided: bool | None = None

@@ -569,6 +569,9 @@ def _too_few_tagged(case: Case, needs: Needs, policy: Policy, text: str) -> _Fin
             "The aim is to copy what a large model can already do.",
             policy.say("G9", "copying"),
         )
+    failed = case.measured.failures
+    if failed is not None and failed < policy.count("tagged_failures"):
+        return _Finding("unknown", "measured", text, policy.say("G9", "few_failed", failed=f"{failed:,}"))
     return _Finding("unknown", "measured", text, policy.say("G9", "few"))
 
 

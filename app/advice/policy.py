@@ -109,14 +109,15 @@ SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
             "untrainable",
         ),
         (),
-    ),
+    )
+    | {"few_failed": ("failed",)},
     "G10": dict.fromkeys(("needed", "forbidden", "undecided", "unsaid"), ()),
     "G11": dict.fromkeys(("needed", "unsaid", "nobody"), ()),
     "G12": dict.fromkeys(("needed", "not_the_goal", "fail", "nothing"), ()),
 }
 
 
-IN_GENERAL = {"missing": "N", "rows": "N", "calls": "N", "arms": "the arms that fit the case"}
+IN_GENERAL = {"missing": "N", "rows": "N", "calls": "N", "failed": "N", "arms": "the arms that fit the case"}
 
 
 class FaultyPolicy(Exception):

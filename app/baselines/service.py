@@ -505,6 +505,8 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     counted = failure_causes(session, baseline)
     if any(counted.values()):
         found["failure_causes"] = counted
+    if sum(counted.values()) < causes.ENOUGH and (leading := store.leading(baseline)):
+        found["failures"] = store.failed(session, leading.id, "dev", passing(baseline))
     return found
 
 

@@ -176,6 +176,11 @@ def counted(session: Session, arm_id: int, split: str, passing: float) -> dict[s
     }
 
 
+def failed(session: Session, arm_id: int, split: str, passing: float) -> int:
+    """How many answers failed."""
+    return session.scalar(select(func.count()).select_from(_shown(arm_id, split, "wrong", passing).subquery())) or 0
+
+
 def forget_errors(session: Session, arm_ids: Iterable[int]) -> int:
     """Delete errors, so that their rows are asked again; returns how many."""
     gone = session.execute(delete(AnswerRow).where(AnswerRow.arm_id.in_(list(arm_ids)), AnswerRow.status == "error"))

@@ -7,7 +7,7 @@ written to keep silent on clean sets rather than to find everything (`tests/benc
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from itertools import groupby
@@ -64,9 +64,10 @@ _LEFT_OPEN = re.compile(
     r"|\byour (?:answer|text|response) here\b",
     re.IGNORECASE,
 )
-_LEFT_OPEN_HINT = re.compile(r"[\[<{]|lorem|todo|tbd|fixme|here\b|to be", re.IGNORECASE)
+_LEFT_OPEN_HINTS = ("[", "<", "{", "lorem", "todo", "tbd", "fixme", "here")  # one of them stands in each
 
-_LETTER_RUN = re.compile(r"([^\W\d_])\1{11}")  # twelve times one letter
+_RUN = 12  # times one letter
+_LETTER_RUN = re.compile(rf"([^\W\d_])\1{{{_RUN - 1}}}")
 _TIMES = 4  # repeats of a stretch from which on it is a loop
 _LOOP_SHARE = 0.4  # of the text's words that the loop has to cover
 _LONGEST_STRETCH = 30  # words
@@ -99,9 +100,14 @@ def marks(record: Record, asked: str, language: str, answer_language: str) -> Ma
         found |= Mark.REPEAT
     if echoes(asked, answer):
         found |= Mark.ECHO
-    if language and answer_language and language != answer_language and len(answer) >= LANGUAGE_LENGTH:
+    if language and answer_language and language != answer_language and tells(answer):
         found |= Mark.LANGUAGE
     return found
+
+
+def tells(answer: str) -> bool:
+    """Whether an answer is long enough for its language to be worth a word."""
+    return len(answer) >= LANGUAGE_LENGTH
 
 
 def refuses(answer: str) -> bool:
@@ -113,7 +119,8 @@ def refuses(answer: str) -> bool:
 
 def left_open(text: str) -> bool:
     """Whether the text holds something that was to be filled in."""
-    return _LEFT_OPEN_HINT.search(text) is not None and _LEFT_OPEN.search(text) is not None
+    lower = text.casefold()
+    return any(hint in lower for hint in _LEFT_OPEN_HINTS) and _LEFT_OPEN.search(text) is not None
 
 
 def loops(text: str) -> bool:
@@ -121,13 +128,14 @@ def loops(text: str) -> bool:
     if len(text) < 24:
         return _LETTER_RUN.search(text) is not None
     words = text.split()
+    longest = max(map(len, words), default=0)
     if len(words) < len(text) / 20:  # a script without spaces, or one long line of signs
         words = list(text)
     if len(words) >= _LOOP_WORDS and len(set(words)) <= _FEW_DIFFERENT * len(words):
         words = [word.casefold().strip(".,;:!?") for word in words]
         if any(any(sign.isalpha() for sign in word) for word in words[:50]) and _periodic(words):
             return True
-    return _LETTER_RUN.search(text) is not None
+    return longest >= _RUN and _LETTER_RUN.search(text) is not None
 
 
 def _periodic(words: list[str]) -> bool:
@@ -173,23 +181,21 @@ WORDS = {
 
 
 def found(
-    flags: Iterable[int], task: str, line: Callable[[int], int], answer_rows: Callable[[int], int]
-) -> tuple[list[Finding], list[Mark]]:
+    flags: Sequence[int], task: str, line: Callable[[int], int], answer_rows: Callable[[int], int]
+) -> tuple[list[Finding], bytearray]:
     """What to report; and for each row the marks that count.
 
     flags: the marks of every row. task: labels, json or text. line: of the row at a position. answer_rows: how many
     rows have the same answer as the row at a position.
     """
-    counting: list[Mark] = []
+    counting = bytearray(len(flags))
     for index, given in enumerate(flags):
-        mark = Mark(given)
-        if mark:
-            mark = _counting(mark, task, index, answer_rows)
-        counting.append(mark & ~Mark.BARE_PLACEHOLDER)
+        if given:
+            counting[index] = _counting(Mark(given), task, index, answer_rows) & ~Mark.BARE_PLACEHOLDER
     total = max(1, len(counting))
     findings = []
     for mark, (kind, words) in WORDS.items():
-        rows = [index for index, one in enumerate(counting) if mark in one]
+        rows = [index for index, one in enumerate(counting) if one & mark.value]
         if not rows:
             continue
         share = len(rows) / total

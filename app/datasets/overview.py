@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from rapidfuzz.distance import LCSseq
 
-from app.datasets import content
+from app.datasets import content, splitting
+from app.evaluation import statistics
 from app.web import charts
 
 Report = Mapping[str, Any]
@@ -28,6 +29,7 @@ DROPPED = {
     "near_duplicate": "nearly repeat another row",
     "contradiction": "contradict another row",
     "leak": "stand in the test file",
+    "test_group": "are of a group in the test file",
 }
 LABELS = 6  # labels at either end that the chart shows
 RARE = 20  # rows below which a label is named as not covered (quality.RARE_LABEL, decision-rules G1)
@@ -133,10 +135,11 @@ def todos(
     return [
         *_unread(report, rows),
         *_leaks(report, rows),
+        *_groups(report),
         *_identifiers(report, decided),
         *_contradictions(report, rows),
         *_unlearnable(report),
-        *_too_long(report),
+        *_too_long(report, rows),
         *_remarks(report),
         *_rare(report, rows),
         *_missing(usable=usable, needed=needed, test=test, needed_test=needed_test),
@@ -167,6 +170,18 @@ def _leaks(report: Report, rows: str) -> Iterator[Todo]:
         yield Todo("look", "fail", text, rows_url(rows, status="leak", file="upload"), "Compare")
 
 
+def _groups(report: Report) -> Iterator[Todo]:
+    split = report.get("split", {})
+    if number := split.get("group_overlap", 0):
+        text = f"{_rows(number)} {'are' if number > 1 else 'is'} learnt from though their group is in the test file."
+        yield Todo("decide", "unknown", text, "#split", "Leave out or use")
+    untaught = split.get("untaught") or {}
+    if number := untaught.get("labels", 0):
+        rows_ = f"{_rows(untaught['rows'])} of the test set"
+        text = f"{rows_} want{'s' * (untaught['rows'] == 1)} a label that no row teaches."
+        yield Todo("look", "fail", text, "#split", "Why")
+
+
 def _identifiers(report: Report, decided: Collection[str]) -> Iterator[Todo]:
     found = report.get("identifiers") or {}
     if any(one["kind"] not in decided for one in found.get("kinds") or ()):
@@ -187,12 +202,13 @@ def _unlearnable(report: Report) -> Iterator[Todo]:
         yield Todo("look", "fail", text, "#learnability", "What was tried")
 
 
-def _too_long(report: Report) -> Iterator[Todo]:
+def _too_long(report: Report, rows: str) -> Iterator[Todo]:
     lengths = report.get("lengths", {})
     number, limit = lengths.get("over", 0), lengths.get("limit")
     if number and limit:
         text = f"{_rows(number)} {'is' if number == 1 else 'are'} longer than {limit:,} {lengths.get('unit', '')}"
-        yield Todo("look", "unknown", f"{text} and would be cut.", "#lengths", "See the lengths")
+        text += " and would be cut."
+        yield Todo("look", "unknown", text, too_long(report, rows) or "#lengths", "See them")
 
 
 def _remarks(report: Report) -> Iterator[Todo]:
@@ -220,6 +236,48 @@ def _missing(*, usable: int, needed: int, test: int, needed_test: int) -> Iterat
         yield Todo("collect", "unknown", text, "#upload", "Upload more")
 
 
+# ---------------------------------------------------------------------- what the test rows can show
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What so many test rows can tell. Scores and gaps are 0 to 1.
+
+    gap: the smallest between two ways of working that they can show, None without rows. low, high: what a way that
+    really reaches the target can score on them, None where no target is set. wanted: the gap that the team named by
+    what prompts reached so far, None where it named none; needed: test rows for it; more: rows to upload for as many.
+    """
+
+    rows: int
+    gap: float | None
+    low: float | None = None
+    high: float | None = None
+    wanted: float | None = None
+    needed: int = 0
+    more: int = 0
+
+
+# What was said of the best prompt so far, as a gap to the target. Of "less than 10 points" the middle.
+GAPS = {"short_large": 0.10, "short_small": 0.05}
+
+
+def judging(report: Report, target: float | None, tried: object) -> Judging | None:
+    """What the test rows can tell, with the team's target and its word on prompting where it gave them."""
+    split = report.get("split")
+    if not split:
+        return None
+    rows = split["test"]
+    gap = statistics.smallest_gap(rows) if rows else None
+    low = high = None
+    if target is not None and rows:
+        interval = statistics.wilson(target * rows, rows)
+        low, high = interval.low, interval.high
+    wanted = GAPS.get(str(tried)) if target is not None else None
+    if wanted is None:
+        return Judging(rows, gap, low, high)
+    needed = statistics.rows_needed(wanted)
+    more = max(0, needed - rows) if split.get("own_test") else splitting.rows_for(needed) - split["usable"] - rows
+    return Judging(rows, gap, low, high, wanted, needed, max(0, more) if rows < needed else 0)
+
+
 # ---------------------------------------------------------------------- charts
 def waterfall(report: Report, rows: str) -> charts.BarChart | None:
     """What is there, then what each check takes away, then what is left."""
@@ -244,19 +302,34 @@ def _step(step: Mapping[str, Any]) -> str:
 
 
 def lengths(report: Report, rows: str) -> charts.Histogram | None:
-    """How long the rows are; absent in reports that only have the middle and the ends."""
+    """How long the rows are, each bar with its rows; absent in reports that only have the middle and the ends."""
     found = report.get("lengths") or {}
     bins = found.get("histogram")
     if not bins:
         return None
     unit = found.get("unit", "characters")
     drawn = [
-        charts.Bin(one["from"], one["to"], one["rows"], rows_url(rows, remark=f"length-{number}"))
-        if one.get("lines")
-        else charts.Bin(one["from"], one["to"], one["rows"])
-        for number, one in enumerate(bins)
+        charts.Bin(
+            one["from"],
+            one["to"],
+            one["rows"],
+            rows_url(rows, **of_lengths(report, one["from"], one["to"])) if found.get("of") and one["rows"] else "",
+        )
+        for one in bins
     ]
     return charts.histogram("Rows by length", drawn, x_title=f"{unit} a row", limit=found.get("limit"))
+
+
+def too_long(report: Report, rows: str) -> str:
+    """The address of the rows that would be cut; empty where the table does not carry lengths."""
+    found = report.get("lengths") or {}
+    return rows_url(rows, **of_lengths(report, found["limit"] + 1)) if found.get("of") and found.get("over") else ""
+
+
+def of_lengths(report: Report, least: int, most: int | None = None) -> dict[str, Any]:
+    """What to ask the rows for: so long, and of those that the chart counts."""
+    status = "usable" if report["lengths"]["of"] == "usable" else ""
+    return {"status": status, "size_from": least, "size_to": most}
 
 
 def label_balance(report: Report, rows: str) -> LabelChart | None:
@@ -403,7 +476,7 @@ def label_bars(shown: Sequence[Label], every: Sequence[Label]) -> dict[str, floa
 def lines_of(report: Report, remark: str) -> tuple[int, list[int]] | None:
     """All rows that a remark counts, and the lines of those that the report names; None where it knows no such remark.
 
-    remark: a kind of `remarks`, or of `identifiers`; error, warning, note for the messages; length-N for a bin.
+    remark: a kind of `remarks`, or of `identifiers`; error, warning, note for the messages.
     """
     levels = {"error", "warning", "note"}
     if remark in levels:
@@ -423,26 +496,11 @@ def lines_of(report: Report, remark: str) -> tuple[int, list[int]] | None:
     for one in kinds:
         if one["kind"] == remark:
             return one["rows"], _unique(one.get("lines") or ())
-    bins = (report.get("lengths") or {}).get("histogram") or ()
-    number = remark.removeprefix("length-")
-    if number != remark and number.isdecimal() and len(number) < 4 and int(number) < len(bins):
-        chosen = bins[int(number)]
-        return chosen["rows"], _unique(chosen.get("lines") or ())
     return None
 
 
 def _unique(lines: Iterable[int]) -> list[int]:
     return sorted(set(lines))
-
-
-def remark_words(report: Report, remark: str) -> str:
-    """What the rows of a remark have in common, for the head of their list."""
-    bins = (report.get("lengths") or {}).get("histogram") or ()
-    number = remark.removeprefix("length-")
-    if number != remark and number.isdecimal() and int(number) < len(bins):
-        one, unit = bins[int(number)], report["lengths"].get("unit", "characters")
-        return f"{one['from']:,} to {one['to']:,} {unit} long"
-    return word(remark)
 
 
 def said_of(report: Report, line: int, file: int) -> list[Mapping[str, Any]]:

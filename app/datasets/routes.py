@@ -11,7 +11,7 @@ from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads
+from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads, versions
 from app.datasets.formats import COLUMN_NAMES, GUESS, SHAPES, ReadAs, read_as
 from app.datasets.tables import DatasetRow
 from app.db import reading
@@ -94,6 +94,7 @@ def _data(
         own_test=assessment.answers.get("holdout") == "own_file",
         outlook=learnability.outlook(report.get("learnability"), target),
         target=target,
+        judging=overview.judging(report, target, assessment.answers.get("prompting_tried")),
         limit=app.settings.upload_limit,
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
@@ -119,6 +120,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         ),
         "waterfall": overview.waterfall(report, rows),
         "lengths": overview.lengths(report, rows),
+        "too_long": overview.too_long(report, rows),
         "labels": overview.label_balance(report, rows),
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": overview.languages(report),
@@ -213,16 +215,52 @@ def vouch_dataset(
 
 
 @router.get("/datasets/{dataset_id}/changes", name="dataset_changes")
-def show_changes(request: Request, dataset_id: Id, db: Db, me: Me) -> Response:
+def show_changes(
+    request: Request,
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    since: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    kind: Word = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
+) -> Response:
+    """What differs from another version, down to the rows and the words in them."""
     dataset = store.get(db, dataset_id)
+    every = [one for one in store.versions(db, dataset.assessment_id) if one.rows_sha256 and one.id != dataset.id]
+    found = None
+    if dataset.rows_sha256:
+        kinds = [kind] if kind in versions.KINDS else versions.KINDS
+        found = service.changes(db, app.blobs, dataset, since=since, kinds=kinds, skip=(number - 1) * ROWS, limit=ROWS)
+        if found and kind not in versions.KINDS:
+            kind = next((one for one in versions.KINDS if found.counts[one]), "")
+    total = found.counts[kind] if found and kind else 0
     return page(
         request,
         "datasets/changes.html",
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        changes=service.changes(db, dataset),
+        changes=found,
+        kind=kind,
+        rows=[_beside(new, old) for new, old in found.rows[kind]] if found and kind else [],
+        others=every,
+        words=overview.DROPPED,
+        total=total,
+        number=number,
+        pages=max(1, -(-total // ROWS)),
     )
+
+
+def _beside(new: Any, old: Any) -> tuple[Any, Any, Any]:
+    """Two rows and what differs in their answers."""
+    return new, old, overview.differences(old.target, new.target) if new and old else ([], [])
+
+
+@router.get("/datasets/{dataset_id}/manifest", name="dataset_manifest")
+def export_manifest(dataset_id: Id, app: App, db: Db, me: Me) -> Response:
+    row = store.get(db, dataset_id)
+    return deps.manifest(app, row.id, row.split_sha256)
 
 
 @router.post("/datasets/{dataset_id}/split", name="split_dataset")
@@ -230,6 +268,14 @@ def split_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[str, Form(max_length=20)]
 ) -> Response:
     row = service.split_by(db, dataset_id, me, by)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
+@router.post("/datasets/{dataset_id}/shared-groups", name="share_groups")
+def share_groups(
+    request: Request, dataset_id: Id, db: Db, me: Author, leave_out: Annotated[bool, Form()] = False
+) -> Response:
+    row = service.share_groups(db, dataset_id, me, leave_out=leave_out)
     return see(request, "dataset", dataset_id=row.id, notice="started")
 
 
@@ -257,6 +303,8 @@ def show_rows(
     remark: Word = "",
     cluster: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
     line: Word = "",
+    size_from: Word = "",
+    size_to: Word = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
     """The rows behind any number of the report."""
@@ -266,7 +314,7 @@ def show_rows(
     mark = overview.MARKS.get(remark, 0)
     counted = overview.lines_of(dataset.report, remark) if remark and not mark else None
     lines = None if mark or not remark else counted[1] if counted else []
-    only = store.Only(status, split, file, label or None, cluster, lines, mark)
+    only = store.Only(status, split, file, label or None, cluster, lines, mark, _size(size_from), _size(size_to))
     statuses = _statuses(db, dataset)
     total = _total(db, dataset, only, statuses)
     pages = max(1, -(-total // ROWS))
@@ -279,7 +327,8 @@ def show_rows(
         rows=store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS),
         only=only,
         remark=remark,
-        remark_words=overview.remark_words(dataset.report, remark) if remark else "",
+        remark_words=overview.word(remark) if remark else "",
+        unit=dataset.report.get("lengths", {}).get("unit", "characters"),
         counted=counted[0] if counted else 0,
         line=line,
         statuses=statuses,
@@ -289,6 +338,12 @@ def show_rows(
         number=number,
         pages=pages,
     )
+
+
+def _size(typed: str) -> int | None:
+    """A length as people type it; what is no number narrows nothing."""
+    wanted = typed.replace(",", "").strip()
+    return int(wanted) if wanted.isdecimal() and len(wanted) < 10 else None
 
 
 def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
@@ -347,6 +402,7 @@ def show_row(
         ],
         most=ALIKE,
         said=overview.said_of(dataset.report, row.line, row.file),
+        lengths=dataset.report.get("lengths", {}),
         words=overview.DROPPED,
         before=None if before is None else row_url(request, dataset_id, before, row.file),
         after=None if after is None else row_url(request, dataset_id, after, row.file),

@@ -137,15 +137,7 @@ def _worker_beats(settings: Settings, engine: Any) -> bool:
 
 def _lives(worker: str, pid: int) -> bool:
     """Whether a worker that was killed a moment ago is not one that still beats; on another host we believe its row."""
-    if not worker.startswith(f"{os.uname().nodename}:"):
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return not worker.startswith(f"{os.uname().nodename}:") or jobs.process_lives(pid)
 
 
 def _first_admin(settings: Settings, engine: Any) -> str:

@@ -1,5 +1,6 @@
 """Putting work in line and taking it out again."""
 
+import os
 from typing import Protocol
 
 from sqlalchemy.orm import Session
@@ -95,3 +96,14 @@ def cancel(session: Session, job_id: int, by: UserRow) -> JobRow:
 
 def say(session: Session, job: JobRow, kind: str, body: dict[str, object]) -> None:
     session.add(JobEventRow(job_id=job.id, attempt=job.attempt, at=utcnow(), kind=kind, body=body))
+
+
+def process_lives(pid: int) -> bool:
+    """Whether a process of this machine is there: one that was killed a moment ago still looks alive in its row."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another account's
+        return True
+    return True

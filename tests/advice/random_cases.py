@@ -65,6 +65,7 @@ def _measured(random: Random) -> Json:
         "identifiers_decided": random.choice((None, None, True, False)),
         "corpus_tokens": None if random.random() < 0.7 else random.choice((0, 50_000, 5_000_000)),
         "arms": maybe({arm: _result(random) for arm in random.sample(ARMS, 2)}) if random.random() < 0.3 else None,
+        "failures": random.choice((None, None, 0, 29, 30)),
         "signals": {"knowledge": random.choice(KNOWLEDGE), "novelty": 0.4} if random.random() < 0.3 else None,
     }
 

@@ -85,6 +85,7 @@ STATES: tuple[tuple[str, Json, Json, str], ...] = (
     ("G8", {"label_agreement": "medium"}, {"agreement_kappa": None, "contradiction_rate": None}, "pass"),
     ("G9", {}, {"failure_causes": {"behaviour": 30}}, "pass"),
     ("G9", {}, {"failure_causes": {"behaviour": 29}}, "unknown"),
+    ("G9", {}, {"failure_causes": {"behaviour": 29}, "failures": 29}, "unknown"),
     ("G9", {}, {"failure_causes": {"behaviour": 30, "facts": 10}}, "pass"),
     ("G9", {}, {"failure_causes": {"behaviour": 29, "facts": 11}}, "fail"),
     ("G9", {}, {"failure_causes": {"behaviour": 29, "instructions": 11}}, "fail"),

@@ -56,11 +56,21 @@ def test_the_fail_text_counts_what_is_missing() -> None:
     assert "Best so far: instructions with the nearest examples, 74.0 %." in found.meanwhile
 
 
+@pytest.mark.parametrize(
+    ("failures", "asked"),
+    [(29, "The best arm failed on 29 dev rows only"), (30, "Read 30 failures"), (None, "Read 30 failures")],
+)
+def test_nobody_is_asked_to_read_more_failures_than_there_are(failures: int | None, asked: str) -> None:
+    found = gate("G9", case({}, {"failure_causes": {"behaviour": 3}, "failures": failures}))
+
+    assert found.change.startswith(asked)
+
+
 def test_an_unclear_result_says_how_many_rows_would_settle_it() -> None:
     found = gate("G6", case({"target": 0.85}, {"baseline": {"passed": 48, "total": 60}}))
 
     assert "80.0 % (68.2-88.2 %) on 60 rows" in found.measured
-    assert found.change == "Add about 150 test rows to know."
+    assert found.change == "Add about 140 test rows to know."
 
 
 def test_the_message_order_is_by_cost_for_the_user() -> None:

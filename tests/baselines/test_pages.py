@@ -179,7 +179,7 @@ def test_the_page_shows_arms_intervals_target_and_what_rows_can_tell(
     assert "differences of" in shown
     assert "Test rows looked at 1 time" in shown
     assert "Try this revision" in shown
-    assert "more tagged failures" in shown
+    assert "30 read failures tell whether training could help at all: measure on more dev rows" in shown
 
 
 def test_every_example_can_be_read_and_hostile_text_stays_text(page: TestClient, measured: int, engine: Engine) -> None:

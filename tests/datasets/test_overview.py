@@ -24,8 +24,10 @@ FULL: dict[str, Any] = {
     "counts": {"contradiction": 4, "leak": 5, "leaks": 3},
     "lengths": {
         "unit": "tokens", "median": 10, "p95": 90, "longest": 2000, "limit": 1024, "over": 3,
+        "of": "usable", "rows": 93,
         "histogram": [
-            {"from": 0, "to": 1024, "rows": 90}, {"from": 1025, "to": 2048, "rows": 3, "lines": [7, 8, 9]},
+            {"from": 0, "to": 1024, "rows": 90}, {"from": 1025, "to": 2000, "rows": 0},
+            {"from": 2001, "to": 3000, "rows": 3},
         ],
     },
     "labels": [{"label": f"label {n}", "rows": 40 - 2 * n} for n in range(20)],
@@ -109,13 +111,26 @@ def test_lengths_beyond_the_limit_are_marked_and_lead_to_their_rows() -> None:
 
     assert chart is not None
     assert [(column.over, column.bin.url) for column in chart.columns] == [
-        (False, ""),
-        (True, f"{ROWS}?remark=length-1"),
+        (False, f"{ROWS}?status=usable&size_from=0&size_to=1024"),
+        (True, ""),
+        (True, f"{ROWS}?status=usable&size_from=2001&size_to=3000"),
     ]
     assert chart.limit is not None
     assert chart.limit.text == "1,024"
-    assert overview.lines_of(FULL, "length-1") == (3, [7, 8, 9])
-    assert overview.remark_words(FULL, "length-1") == "1,025 to 2,048 tokens long"
+    assert overview.too_long(FULL, ROWS) == f"{ROWS}?status=usable&size_from=1025"
+
+
+@pytest.mark.parametrize("of", [None, ""])
+def test_lengths_that_no_row_carries_lead_nowhere(of: str | None) -> None:
+    """None: from before rows kept their length. Empty: being counted anew."""
+    report = FULL | {"lengths": FULL["lengths"] | {"of": of}}
+
+    chart = overview.lengths(report, ROWS)
+
+    assert chart is not None
+    assert {column.bin.url for column in chart.columns} == {""}
+    assert overview.too_long(report, ROWS) == ""
+    assert "#lengths" in [todo.url for todo in overview.todos(report, ROWS, **WANTED)]
 
 
 def test_languages_that_hardly_occur_are_told_together() -> None:
@@ -154,7 +169,6 @@ def test_remarks_name_their_rows() -> None:
     assert overview.lines_of(FULL, "error") == (1, [3])
     assert overview.lines_of(FULL, "warning") == (0, [])
     assert overview.lines_of(FULL, "no such thing") is None
-    assert overview.lines_of(FULL, "length-99") is None
     assert [said["text"] for said in overview.said_of(FULL, 3, 1)] == ["It is odd."]
 
 

@@ -131,7 +131,7 @@ def test_page_and_api(client: TestClient, checked: Upload, engine: Engine) -> No
     page = client.get(f"/datasets/{row.id}").text
     assert "Split in another way" in page
     assert "How many test rows other gaps need" in page
-    assert "can show a gap of" in page
+    assert "points</b> apart to be told apart" in page
 
     assert client.post(f"/api/v1/datasets/{row.id}/split", json={"by": "moon"}).status_code == 422
     answer = client.post(f"/datasets/{row.id}/split", data={"by": "time"})

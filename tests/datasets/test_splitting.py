@@ -1,6 +1,8 @@
 """The split: sizes, stability, hashes."""
 
 from collections import Counter
+from hashlib import sha256
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from app.datasets import splitting
 from app.datasets.splitting import Entry, Told, assign, sizes
 
+PLACES: tuple[splitting.Split, ...] = ("train", "dev", "test")
 KEYS = st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=400)
 
 
@@ -208,3 +211,43 @@ def test_how_many_rows_a_gap_takes() -> None:
     assert found["gap"] == pytest.approx(0.09, abs=0.005)
     assert [one["rows"] for one in found["table"]] == [1742, 626, 243, 155, 68]
     assert splitting.needs_rows(0)["gap"] is None
+
+
+# ---------------------------------------------------------------------- what versions in use were given
+def lottery(turn: int, **more: Any) -> list[str]:
+    """The places of 600 rows with neighbours; by turns with groups, a column, times, and places from before."""
+    random = Random(turn)
+    rows = range(600)
+    keys = [random.getrandbits(64) for _ in rows]
+    oldest: list[int] = []
+    for n in rows:
+        oldest.append(oldest[random.randrange(n)] if n and random.random() < 0.3 else n)
+    groups = {n: f"g{random.randrange(90)}" for n in rows if turn & 1 and random.random() < 0.6}
+    parts = {n: random.choice(PLACES) for n in rows if turn & 2 and random.random() < 0.4}
+    times = {n: float(random.randrange(99)) for n in rows if turn & 4 and random.random() < 0.9}
+    kept = {key: random.choice(PLACES) for key in keys if turn & 8 and random.random() < 0.4}
+    files = [int("own_test" in more and random.random() < 0.2) for _ in rows]
+    usable = [n for n in rows if random.random() < 0.9]
+    told = Told(groups, parts, times)
+    found = splitting.draw(usable, oldest, keys, files, told, seed=turn, kept=kept, **more)
+    return [found.split.get(n, "") for n in rows]
+
+
+@pytest.mark.parametrize(
+    ("more", "given"),
+    [
+        ({}, "f4499b1c63156fbd"),
+        ({"plan": "random"}, "507aee0a9f9ebc4d"),
+        ({"plan": "time"}, "2beeeccbaa173ad5"),
+        ({"own_test": True}, "635a3a4fb4e1d895"),
+    ],
+)
+def test_places_given_in_version_1_are_given_for_good(more: dict[str, Any], given: str) -> None:
+    found = [lottery(turn, **more) for turn in range(16)]
+
+    assert sha256(repr(found).encode()).hexdigest()[:16] == given
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(PLACES))))
+def test_the_strictest_word_about_a_key_counts(pairs: list[tuple[int, splitting.Split]]) -> None:
+    assert splitting.Kept(pairs) == dict(sorted(pairs, key=lambda pair: PLACES.index(pair[1])))

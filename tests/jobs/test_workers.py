@@ -1,6 +1,5 @@
 """Jobs in real worker processes, on SQLite and PostgreSQL: what is killed goes on, what is cancelled stops."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,9 +15,10 @@ from app.db import make_engine, reading, utcnow, writing
 from app.errors import Conflict
 from app.jobs import engine as job_engine
 from app.jobs import service, store
-from app.jobs.tables import JobRow, Status, WorkerRow
+from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests import processes
 from tests.conftest import ROOT, environment, until
 from tests.factories import Make
 
@@ -233,6 +233,7 @@ def _frozen_between_transactions(process: "subprocess.Popen[bytes]", yard: Yard)
     A frozen writer holds up every other one, which is the database's business and not what is tested here.
     """
     process.send_signal(signal.SIGSTOP)
+    until(lambda: processes.state(process.pid) == "T")  # until then it may still begin a transaction
     lock = "LOCK TABLE jobs, workers, job_events, dbos.workflow_status, dbos.operation_outputs IN EXCLUSIVE MODE NOWAIT"
     try:
         with yard.engine.connect() as connection:
@@ -251,17 +252,7 @@ def _frozen_between_transactions(process: "subprocess.Popen[bytes]", yard: Yard)
 
 def _alive(yard: Yard) -> int:
     with reading(yard.engine) as session:
-        return len(
-            [worker for worker in store.workers(session) if isinstance(worker, WorkerRow) and _lives(worker.pid)]
-        )
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        return sum(service.process_lives(worker.pid) for worker in store.workers(session))
 
 
 def test_a_read_only_session_cannot_write(yard: Yard) -> None:
