@@ -5,7 +5,6 @@ more what is inside quotation marks does it end, and says so.
 """
 
 import csv
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -17,10 +16,11 @@ LONGEST_CELL = 4 << 20  # bytes
 class Rows:
     """The rows of a table: cells, an empty list for a blank row, or a fault in place of one that can't be read.
 
-    number: of the row given last, as a spreadsheet counts. line: the physical one that it begins on.
+    number: of the row given last, as a spreadsheet counts. line: the physical one that it begins on. spaced: whether a
+    blank follows what parts the cells, and is none of theirs.
     """
 
-    def __init__(self, chunks: Iterable[bytes], delimiter: str, longest: int) -> None:
+    def __init__(self, chunks: Iterable[bytes], delimiter: str, longest: int, *, spaced: bool = False) -> None:
         csv.field_size_limit(LONGEST_CELL)
         self._odd = ""  # what is wrong with the bytes of a line of the present row
         self._over = False
@@ -28,13 +28,7 @@ class Rows:
         self.number = 0
         self.line = 1
         texts = self._texts(chunks, longest)
-        first = next(texts, "")
-        self._reader = csv.reader(
-            itertools.chain((first,), texts),
-            delimiter=delimiter,
-            strict=True,
-            skipinitialspace=delimiter != "\t" and f"{delimiter} " in first,
-        )
+        self._reader = csv.reader(texts, delimiter=delimiter, strict=True, skipinitialspace=spaced)
 
     def __iter__(self) -> Iterator[list[str] | Fault]:
         return self

@@ -235,7 +235,7 @@ class Reading:
             yield from self._judged(cutting.lines(whole, self._longest))
         elif delimiter := self._parted(line):
             self.layout, self.delimiter = "CSV", delimiter
-            yield from self._table(whole)
+            yield from self._table(whole, spaced=f"{delimiter} ".encode() in line)
         elif b"{" in first:  # a comment, perhaps, and then records
             self.layout = "JSON lines"
             yield from self._judged(cutting.lines(whole, self._longest))
@@ -402,9 +402,9 @@ class Reading:
             yield Fault(None, "", f"Keys that are not used: {names}{more}.", "note")
 
     # ------------------------------------------------------------------ CSV
-    def _table(self, chunks: Iterator[bytes]) -> Iterator[Record | Fault]:
+    def _table(self, chunks: Iterator[bytes], *, spaced: bool) -> Iterator[Record | Fault]:
         self.how = self.how.in_lower_case()
-        rows = cells.Rows(chunks, self.delimiter, self._longest)
+        rows = cells.Rows(chunks, self.delimiter, self._longest, spaced=spaced)
         first = next((row for row in rows if row and not cells.tells_separator(row)), [])
         if isinstance(first, Fault):
             self.lines += 1
