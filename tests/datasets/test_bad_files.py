@@ -101,8 +101,8 @@ def test_a_bad_file_gets_its_verdict(case: dict[str, Any], tmp_path: Path) -> No
     assert lines == list(ALL_BAD.get(case["file"], bad))
     # Each bad line has a sentence of its own; what contradicts or leaks is named as a pair instead.
     paired = {one["line"] for kind in ("contradictions", "leaks") for one in report[kind]}
-    file = 1 if pair else 0
-    assert set(lines) <= paired | {one["line"] for one in report["messages"] if one["file"] == file}
+    which = 1 if pair else 0
+    assert set(lines) <= paired | {one["line"] for one in report["messages"] if one["file"] == which}
     if case["file"] in FIELDS:
         assert {one["field"] for one in report["messages"] if one["field"]} == FIELDS[case["file"]]
     assert not set(lines) & set(case.get("not_pii_lines", []))
