@@ -1,6 +1,7 @@
 """Pages for documents: add them, see what was read, take them out."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -9,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from app.assessments import store as assessment_store
 from app.blobs import Blob
 from app.datasets import deps, personal_data, uploads
-from app.db import reading
+from app.db import reading, utcnow
 from app.documents import service, store
 from app.errors import Invalid
 from app.jobs import store as jobs
@@ -61,6 +62,7 @@ def _documents(
         names=user_store.names(db, [row.uploaded_by for row in files]),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
+        working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
         limit=app.settings.upload_limit,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",

@@ -187,9 +187,10 @@ MOST_CHARACTERS = 20_000_000  # of the corpus that is searched for test question
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A test row whose question stands in a document. answered: so does its answer."""
+    """A test row whose question stands in a document. file: 1 for the own test file. answered: so does its answer."""
 
     line: int
+    file: int
     question: str
     answer: str
     document_id: int
@@ -200,8 +201,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Test questions that stand in the documents; how many there were, and whether all documents were searched."""
+    """Test questions that stand in the documents; how many there were, and whether all documents were searched.
 
+    dataset_id: whose test rows they are, if any.
+    """
+
+    dataset_id: int | None
     found: list[Standing]
     questions: int
     documents: int
@@ -212,6 +217,7 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
     """Look for the test questions in the corpus as it is now."""
     dataset = dataset_store.current(session, assessment_id)
     rows = dataset_store.rows(session, dataset.id, "test") if dataset and dataset.state == "ready" else []
+    own_test = int(dataset is not None and dataset.test_blob_sha256 is not None)
     listed, size, whole = [], 0, True
     for row in store.corpus(session, assessment_id):
         size += row.characters
@@ -225,6 +231,7 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
     found = [
         Standing(
             rows[one.question].line,
+            own_test,
             veil.text(pairs[one.question][0]),
             veil.text(pairs[one.question][1]),
             listed[one.document][0],
@@ -234,7 +241,7 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
         )
         for one in leaks.find(pairs, texts)
     ]
-    return Search(found, len(rows), len(listed), whole)
+    return Search(dataset.id if dataset else None, found, len(rows), len(listed), whole)
 
 
 def _text(blobs: Blobs, sha256: str | None) -> str:
