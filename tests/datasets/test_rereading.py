@@ -119,15 +119,6 @@ def test_a_choice_by_api(client: TestClient, checked: Upload) -> None:
 SETS = ["openai_tools.jsonl", "openai_multiturn.jsonl", "alpaca_with_input.jsonl"]
 
 
-def kept(client: TestClient, row: DatasetRow) -> DatasetRow:
-    """The row, with the word that what was found in it may stay: nothing leaves before somebody has decided."""
-    found = {one["kind"]: "attest" for one in row.report["identifiers"]["kinds"]}
-    if found:
-        sent = {"decisions": found, "reason": "Made up for these sets"}
-        assert client.post(f"/api/v1/datasets/{row.id}/decisions", json=sent).status_code == 200
-    return row
-
-
 def exported(client: TestClient, row: DatasetRow, query: str) -> list[dict[str, object]]:
     """The lines of a download. The shared sets hold made-up addresses and keys, about which somebody decides first."""
     kept = {f"kind-{one['kind']}": "attest" for one in row.report["identifiers"]["kinds"]}
@@ -144,10 +135,10 @@ def exported(client: TestClient, row: DatasetRow, query: str) -> list[dict[str, 
 def test_what_is_exported_gives_the_same_rows_again(
     client: TestClient, checked: Upload, shared: Path, name: str, form: str
 ) -> None:
-    row = kept(client, checked((shared / "data" / "chat" / name).read_bytes()))
+    row = checked((shared / "data" / "chat" / name).read_bytes())
     rows = exported(client, row, "form=rows")
 
-    again = kept(client, checked(client.get(f"/datasets/{row.id}/export?form={form}").content))
+    again = checked(client.get(f"/datasets/{row.id}/export?form={form}").content)
 
     assert len(rows) > 80
     assert [one["sha256"] for one in exported(client, again, "form=rows")] == [one["sha256"] for one in rows]
@@ -155,7 +146,7 @@ def test_what_is_exported_gives_the_same_rows_again(
 
 def test_conversations_with_tools_leave_as_they_came(client: TestClient, checked: Upload, shared: Path) -> None:
     data = (shared / "data" / "chat" / "openai_tools.jsonl").read_bytes()
-    row = kept(client, checked(data))
+    row = checked(data)
     came = [json.loads(line) for line in data.splitlines()]
 
     assert all(line in came for line in exported(client, row, "form=chat"))
