@@ -46,6 +46,8 @@ KINDS = {
     "placeholder": "the answer holds a placeholder",
     "repeat": "the answer repeats itself",
     "echo": "the answer repeats the question",
+    "cut": "the answer stops in the middle of a sentence",
+    "dated": "the answer speaks of a model's last update",
     "other_language": "answered in another language than asked",
     "identifiers": "personal data or secrets",
 }
