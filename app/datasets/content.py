@@ -125,7 +125,6 @@ _BARE = _NEVER_A_LABEL | {
 _LEFT_OPEN = re.compile(
     r"lorem ipsum dolor"
     r"|\[(?:insert|enter|add|fill in|your|placeholder|todo|tbd|to be)\b[^\[\]\n]{0,60}\]"
-    r"|\[(?:customer|company|client|recipient|user|sender)(?:['\u2019]s)? name\]"
     r"|[\[(]to be (?:completed|filled in|added|written|done)[\])]|\binsert (?:text|answer|name) here\b"
     r"|\[[^\[\]\n]{0,30}\b(?:einf\u00fcgen|einsetzen|ausf\u00fcllen)\]"
     r"|\[(?:ins\u00e9rer|insertar|inserire|inserir) [^\[\]\n]{0,40}\]"
@@ -176,6 +175,11 @@ ECHO_LENGTH = 20  # characters; a short answer may well stand in its question
 ECHO_SIGNS = 6  # characters, up to which punctuation alone may set an echo apart
 ECHO_MORE = 1.15  # length of an echo, in lengths of its question
 
+MOST_NAMES = 0.5  # share of capitalised words; in German prose it is a third
+_SENTENCE_END = re.compile("[.!?\u061f\u0964](?:\\s|$)|[\u3002\uff01\uff1f]")
+_CASED_WORD = re.compile(r"(?<!\w)[^\W\d_]{2,}")
+_CAPITAL_WORD = re.compile("(?<!\\w)[A-Z\u00c0-\u00de\u0410-\u042f][^\\W\\d_]+")
+
 CUT_LENGTH = 100  # characters; a shorter answer may be a heading or a part of a line
 SIGN_OFF = 60  # characters of a last line that may end with a comma: `Looking forward to seeing you,`
 
@@ -211,7 +215,7 @@ def marks(record: Record, asked: str, language: str, answer_language: str) -> Ma
         found |= Mark.REPEAT
     if echoes(asked, answer):
         found |= Mark.ECHO
-    if language and answer_language and language != answer_language and tells(answer):
+    if language and answer_language and language != answer_language and tells(answer) and _speaks(answer):
         found |= Mark.LANGUAGE
     return found
 
@@ -219,6 +223,14 @@ def marks(record: Record, asked: str, language: str, answer_language: str) -> Ma
 def tells(answer: str) -> bool:
     """Whether an answer is long enough for its language to be worth a word."""
     return len(answer) >= LANGUAGE_LENGTH
+
+
+def _speaks(answer: str) -> bool:
+    """Whether an answer is made of sentences: lists of names, SQL and code pass for a language that they are not in."""
+    if _SENTENCE_END.search(answer) is None:
+        return False
+    capital = len(_CAPITAL_WORD.findall(answer))
+    return capital <= MOST_NAMES * max(1, len(_CASED_WORD.findall(answer)))
 
 
 def refuses(answer: str) -> bool:

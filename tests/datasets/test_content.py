@@ -56,7 +56,6 @@ def test_a_refusal_is_told_from_an_answer(answer: str, refused: bool) -> None:
     ("text", "open_"),
     [
         ("[INSERT ANSWER HERE]", True),
-        ("Dear [Customer Name], thank you", True),
         ("[hier einf\u00fcgen]", True),
         ("Lorem ipsum dolor sit amet", True),
         ("Dear [Your name], thank you", True),
@@ -107,6 +106,17 @@ def test_an_answer_that_stops_midway_is_seen(end: str, stops: bool) -> None:
 
     assert content.cut(start + end) is stops
     assert not content.cut(end)
+
+
+def test_names_and_code_are_in_no_other_language() -> None:
+    names = "- Starbucks\n- Dunkin Donuts\n- Peet's\n- Aroma Joe's\n- Panera Bread\n- Caribou Coffee\n- La Colombe"
+    german = "Die F\u00e4hre f\u00e4hrt im Sommer jede Stunde und braucht bis zur Insel etwa zwanzig Minuten."
+    rows = [
+        ("Which are the best chain coffee shops in the country?", names),
+        ("When does the ferry go to the island?", german),
+    ]
+
+    assert kinds(judge([*questions(40), *rows])) == {"other_language": [42]}
 
 
 def test_what_a_model_says_of_its_own_update_is_named() -> None:
