@@ -315,13 +315,13 @@ class Finding:
 
 
 WORDS = {
-    Mark.REFUSAL: ("refusal", "answers decline to answer ({share}); a model learns to decline from them"),
-    Mark.PLACEHOLDER: ("placeholder", "rows hold something that was never filled in ({share})"),
-    Mark.REPEAT: ("repeat", "rows run in a loop, the same words again and again ({share})"),
-    Mark.ECHO: ("echo", "answers only repeat their question ({share})"),
-    Mark.CUT: ("cut", "answers stop in the middle of a sentence ({share}); a model learns to stop there"),
-    Mark.DATED: ("dated", "answers speak of the last update of the model that wrote them ({share})"),
-    Mark.LANGUAGE: ("other_language", "answers are in another language than their question ({share})"),
+    Mark.REFUSAL: ("refusal", "answer{s} decline{one} to answer ({share}); a model learns to decline from such rows"),
+    Mark.PLACEHOLDER: ("placeholder", "row{s} hold{one} something that was never filled in ({share})"),
+    Mark.REPEAT: ("repeat", "row{s} run{one} in a loop, the same words again and again ({share})"),
+    Mark.ECHO: ("echo", "answer{s} only repeat{one} the question ({share})"),
+    Mark.CUT: ("cut", "answer{s} stop{one} in the middle of a sentence ({share}); a model learns to stop there"),
+    Mark.DATED: ("dated", "answer{s} speak{one} of the last update of the model that wrote it ({share})"),
+    Mark.LANGUAGE: ("other_language", "answer{s} {are} in another language than the question ({share})"),
 }
 
 
@@ -345,7 +345,11 @@ def found(
             continue
         share = len(rows) / total
         task_like = share >= THE_TASK and mark in (Mark.REFUSAL | Mark.LANGUAGE)
-        text = f"{len(rows):,} {words.format(share=f'{share:.1%}')}."
+        one = len(rows) == 1
+        said = words.format(
+            share=f"{share:.1%}", s="" if one else "s", one="s" if one else "", are="is" if one else "are"
+        )
+        text = f"{len(rows):,} {said}."
         if task_like:
             text = text[:-1] + "; so many may well be the task."
         level: Level = "note" if task_like or mark is Mark.LANGUAGE else "warning"

@@ -143,7 +143,7 @@ def test_an_older_version_stays_readable(client: TestClient, checked: Upload) ->
 
     page = text(client, f"/datasets/{old.id}")
 
-    assert "This is an older version." in page
+    assert "This is an older version, to be read only." in page
     assert f'href="/datasets/{new.id}"' in page
     assert "42 usable" in page
 
@@ -154,8 +154,10 @@ def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, 
 
     page = text(client, f"/assessments/{good.assessment_id}/data")
 
-    assert "could not be used and replaces nothing" in page
-    assert "Version 1" in page
+    assert "The upload replaces nothing: version 1 is still the one that counts." in page
+    assert "Line 1: The line is not JSON" in page
+    assert "prompting can be measured" not in page
+    assert f'<a class="btn quiet" href="/datasets/{good.id}">Open version 1</a>' in page
 
 
 def test_the_api_gives_report_rows_and_export(client: TestClient, checked: Upload) -> None:
