@@ -172,11 +172,11 @@ class Finding:
 
 
 WORDS = {
-    Mark.REFUSAL: ("refusal", "answers decline to answer ({share}); a model learns to decline from them"),
-    Mark.PLACEHOLDER: ("placeholder", "rows hold something that was never filled in ({share})"),
-    Mark.REPEAT: ("repeat", "rows run in a loop, the same words again and again ({share})"),
-    Mark.ECHO: ("echo", "answers only repeat their question ({share})"),
-    Mark.LANGUAGE: ("other_language", "answers are in another language than their question ({share})"),
+    Mark.REFUSAL: ("refusal", "answer{s} decline{one} to answer ({share}); a model learns to decline from such rows"),
+    Mark.PLACEHOLDER: ("placeholder", "row{s} hold{one} something that was never filled in ({share})"),
+    Mark.REPEAT: ("repeat", "row{s} run{one} in a loop, the same words again and again ({share})"),
+    Mark.ECHO: ("echo", "answer{s} only repeat{one} the question ({share})"),
+    Mark.LANGUAGE: ("other_language", "answer{s} {are} in another language than the question ({share})"),
 }
 
 
@@ -200,7 +200,11 @@ def found(
             continue
         share = len(rows) / total
         task_like = share >= THE_TASK and mark in (Mark.REFUSAL | Mark.LANGUAGE)
-        text = f"{len(rows):,} {words.format(share=f'{share:.1%}')}."
+        one = len(rows) == 1
+        said = words.format(
+            share=f"{share:.1%}", s="" if one else "s", one="s" if one else "", are="is" if one else "are"
+        )
+        text = f"{len(rows):,} {said}."
         if task_like:
             text = text[:-1] + "; so many may well be the task."
         level: Level = "note" if task_like or mark is Mark.LANGUAGE else "warning"

@@ -12,7 +12,8 @@ message_counts: how many of each level there were; `messages` holds the first of
 waterfall: [{step, label, count, dropped, status}] from uploaded to usable, each row of the upload in one place.
 duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, answer, of_answer}];
 leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
-task: labels, json or text; labels: [{label, rows}], the commonest 500; rare_labels: those with fewer than 20 rows.
+task: labels, json or text; labels: [{label, rows}], the commonest 500; different_labels: how many there are in all;
+labelled_rows: rows of all labels; rare_labels: labels with fewer than 20 rows.
 lengths: see `lengths.of_rows`; languages: [{code, language, rows, share}], of what is asked, commonest first.
 remarks: [{kind, rows, lines, text}] with kinds refusal, placeholder, repeat, echo, other_language: see `content`.
 clusters: {count, rows, sizes: [{size, clusters, rows}], kept}: groups of rows that ask (nearly) the same, of two or
@@ -41,7 +42,18 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from app.datasets import content, duplicates, languages, lengths, personal_data, remarks, signals, splitting
+from app.datasets import (
+    answers,
+    content,
+    duplicates,
+    languages,
+    leaks,
+    lengths,
+    personal_data,
+    remarks,
+    signals,
+    splitting,
+)
 from app.datasets.desk import Desk
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
@@ -150,7 +162,7 @@ class Check:
             where += " of the test file" if self.rows.files[other] else " of the upload"
         return {
             Status.DUPLICATE: f"Asks the same as {where}.",
-            Status.NEAR_DUPLICATE: f"Nearly the same as {where} ({100 * similarity:.0f} % alike).",
+            Status.NEAR_DUPLICATE: f"Nearly the same as {where} ({100 * similarity:.0f}% alike).",
             Status.CONTRADICTION: f"Asks the same as {where} but is answered differently.",
             Status.LEAK: f"Stands in the test set too: {where}.",
         }.get(status, "")
@@ -266,11 +278,14 @@ def check(
         rows,
         rows.keys,
         labels=task == "labels",
-        conflict=_other_value if task == "json" else duplicates.different,
+        conflict=_other_value if task == "json" else answers.different,
         tick=lambda done, total: tick("Comparing rows", done, total),
         desk=desk,
     )
     found = _Judge(rows, groups, task, keep).judge()
+    if own_test is not None:
+        stage = "Looking for test questions"
+        found.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
     tick("Drawing the split", 0, 0)
     said = splitting.told(rows) if any(rows.told) else splitting.Told({}, {}, {})
     with_test = _leave_out(rows, groups, found.status, said, shared)
@@ -523,14 +538,18 @@ class _Judge:
     def _differ(self, one: int, other: int) -> bool:
         first, second = self.rows[one].target, self.rows[other].target
         if self.task == "labels":
-            return True
-        return _other_value(first, second) if self.task == "json" else duplicates.different(first, second)
+            return answers.other_label(first, second)
+        return _other_value(first, second) if self.task == "json" else answers.different(first, second)
 
     def _clash(self, clash: Twin) -> None:
         """Two nearly equal questions with different labels, each the first of its input."""
         if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
             return
         if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
+            mine, test = sorted((clash.earlier, clash.later), key=self.rows.files.__getitem__)
+            self.add_leaks([Twin(mine, test, clash.similarity)])
+            return
+        if not self._differ(clash.earlier, clash.later):
             return
         for end, other in ((clash.earlier, clash.later), (clash.later, clash.earlier)):
             if self.status[end] is Status.USABLE:
@@ -538,6 +557,16 @@ class _Judge:
         self.contradictions.append(clash)
         self.contradicted_groups.add(self.groups.oldest[clash.earlier])
         self.repeated_groups += 1
+
+    def add_leaks(self, found: Iterable[Twin]) -> None:
+        """Take rows out that a test row stands in; `earlier` is the row, `later` the test row."""
+        known = {twin.later for twin in self.leaks}
+        for twin in found:
+            if self.status[twin.earlier] not in (Status.LEAK, Status.TOO_LONG):
+                self._set(twin.earlier, Status.LEAK, twin.later, twin.similarity)
+            if twin.later not in known:
+                known.add(twin.later)
+                self.leaks.append(twin)
 
     def _set(self, index: int, status: Status, other: int, similarity: float) -> None:
         self.status[index] = status
@@ -637,6 +666,7 @@ def _report(
     counts = outcome.split.counts()
     doubts, outcome.marks = _doubts(rows, task)
     labels = _labels(rows) if task == "labels" else []
+    answers = Counter(rows.answers) if task == "labels" else Counter()
     unreadable = any(entry["line"] is None and entry["level"] == "error" for entry in notes.kept)
     if not unreadable:
         for fault in _whole_file(outcome, found, labels, counts, own_test=own_test):
@@ -660,8 +690,8 @@ def _report(
         "uploaded": steps[0]["count"],
         "records": sum(1 for file in rows.files if not file),
         "test_records": sum(1 for file in rows.files if file),
-        "bad_lines": sorted(lines)[: 2 * SHOWN],
-        "test_bad_lines": test_lines[: 2 * SHOWN],
+        "bad_lines": sorted(lines)[: max(2 * SHOWN, notes.shown)],
+        "test_bad_lines": test_lines[: max(2 * SHOWN, notes.shown)],
         "messages": notes.kept,
         "message_counts": dict(notes.counts),
         "waterfall": steps,
@@ -688,7 +718,9 @@ def _report(
         "contradiction_rate": contradiction_rate(len(found.contradicted_groups), found.repeated_groups),
         "task": task,
         "labels": [{"label": label, "rows": count} for label, count in labels[:LABELS]],
-        "rare_labels": sum(1 for _, count in labels if count < RARE_LABEL),
+        "different_labels": len(answers),
+        "labelled_rows": answers.total(),
+        "rare_labels": sum(1 for count in answers.values() if count < RARE_LABEL),
         "languages": _languages(rows),
         "remarks": [
             {"kind": doubt.kind, "rows": doubt.rows, "lines": doubt.lines, "text": doubt.text} for doubt in doubts
@@ -754,14 +786,16 @@ def _whole_file(
     if own_test and not split.get("test"):
         yield Fault(None, "", "The test file has no usable row.")
     if found.leaks:
-        text = f"{len(found.leaks):,} rows of the test file stand in the upload too; they are not used for training."
+        one = len(found.leaks) == 1
+        some = "1 row of the test file stands" if one else f"{len(found.leaks):,} rows of the test file stand"
+        text = f"{some} in the upload too; what judges is not used for training."
         yield Fault(None, "", text)
     if len(mine) >= CONSTANT_ROWS and different > 1:
         yield from _answers(np.asarray(rows.answers)[mine], labels)
     if found.contradictions:
-        text = (
-            f"{len(found.contradictions):,} rows ask what another row asks but are answered differently; none is used."
-        )
+        one = len(found.contradictions) == 1
+        some = "1 row asks" if one else f"{len(found.contradictions):,} rows ask"
+        text = f"{some} what another row asks but {'is' if one else 'are'} answered differently; none is used."
         yield Fault(None, "", text, "warning")
 
 
@@ -779,7 +813,8 @@ def _answers(answers: npt.NDArray[np.uint64], labels: list[tuple[str, int]]) -> 
     rare = [name for name, count in labels if count < RARE_LABEL]
     if rare:
         names = ", ".join(repr(name[:40]) for name in rare[:5]) + (" and others" if len(rare) > 5 else "")
-        text = f"{len(rare)} labels have fewer than {RARE_LABEL} rows and are not covered: {names}."
+        some = "1 label has" if len(rare) == 1 else f"{len(rare):,} labels have"
+        text = f"{some} fewer than {RARE_LABEL} rows, too few to be judged: {names}."
         yield Fault(None, "", text, "note")
 
 

@@ -1,6 +1,7 @@
 """Pages for data: upload, report, split, rows."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
@@ -15,7 +16,7 @@ from app.datasets import deps, exporting, learnability, overview, preview, servi
 from app.datasets.formats import COLUMN_NAMES, GUESS, SHAPES, ReadAs, read_as
 from app.datasets.personal_data import Veil
 from app.datasets.tables import DatasetRow, ExampleRow
-from app.db import reading
+from app.db import reading, utcnow
 from app.errors import FieldError, Invalid
 from app.jobs import store as jobs
 from app.users import store as user_store
@@ -84,10 +85,12 @@ def _data(
         dataset=dataset,
         current=current,
         report=report,
+        verdict=_verdict(request, dataset, current, report, policy) if dataset else None,
         seen=_seen(request, dataset, report, policy) if dataset else None,
         models=service.countable(db),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
+        working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
         versions=store.versions(db, assessment_id),
         names=user_store.names(db, people),
         needed=policy.count("usable_examples"),
@@ -104,6 +107,22 @@ def _data(
     )
 
 
+def _verdict(
+    request: Request, dataset: DatasetRow, current: DatasetRow | None, report: dict[str, Any], policy: Policy
+) -> overview.Verdict:
+    newer = current if current and current.id != dataset.id else None
+    return overview.verdict(
+        report,
+        state=dataset.state,
+        usable=dataset.usable_rows,
+        needed=policy.count("usable_examples"),
+        decided=dataset.decisions,
+        frozen=dataset.frozen_at is not None,
+        measure=f"/assessments/{dataset.assessment_id}/measure",
+        newer=(newer.version, url_for(request, "dataset", dataset_id=newer.id)) if newer else None,
+    )
+
+
 def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy: Policy) -> dict[str, Any]:
     """Figures, charts and things to do, each with the address of the rows that it counts."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
@@ -115,7 +134,6 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
             rows,
             decided=dataset.decisions,
             usable=dataset.usable_rows,
-            needed=policy.count("usable_examples"),
             test=dataset.test_rows,
             needed_test=policy.count("test_rows"),
         ),
@@ -125,6 +143,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         "labels": overview.label_balance(report, rows),
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": overview.languages(report),
+        "messages": overview.messages(report),
         "word": overview.word,
     }
 

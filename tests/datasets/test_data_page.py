@@ -154,8 +154,10 @@ def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, 
 
     page = text(client, f"/assessments/{good.assessment_id}/data")
 
-    assert "could not be used and replaces nothing" in page
-    assert "Version 1" in page
+    assert "The upload replaces nothing: version 1 is still the one that counts." in page
+    assert "Line 1: The line is not JSON" in page
+    assert "prompting can be measured" not in page
+    assert f'<a class="btn quiet" href="/datasets/{good.id}">Open version 1</a>' in page
 
 
 def test_the_api_gives_report_rows_and_export(client: TestClient, checked: Upload) -> None:

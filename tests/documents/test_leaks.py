@@ -49,7 +49,7 @@ def test_the_page_names_row_and_document(
 ) -> None:
     client = people(me)
     address = f"/assessments/{assessment.id}/documents/test-rows"
-    assert "This needs checked examples" in client.get(address).text
+    assert "It takes checked examples" in client.get(address).text
     dataset = make.dataset(assessment, me)
     with writing(engine) as session:
         session.add(
@@ -66,6 +66,7 @@ def test_the_page_names_row_and_document(
 
     page = " ".join(client.get(address).text.split())
 
-    assert "test questions stand in the documents, 1 of them with their answer" in page
-    assert "99,001" in page
+    assert "test questions stands in the documents, 1 with its answer." in page
+    assert f'<a href="/datasets/{dataset.id}/rows/99001">' in page
+    assert client.get(f"/datasets/{dataset.id}/rows/99001").status_code == 200
     assert "Look for test questions in them" in client.get(f"/assessments/{assessment.id}/documents").text
