@@ -228,6 +228,7 @@ def one_of_everything() -> tuple[bytes, bytes]:
         for n, one in enumerate(map(json.loads, pairs(120).splitlines()))
     ]
     test = [dict(rows[50]), *({**row, "prompt": f"Tell me: {row['prompt'][::-1]}"} for row in rows[:30])]
+    test.append(test[-1])  # so that what is counted in the upload differs from what stands in both files
     twins = [{**rows[n], "prompt": f"{rows[n]['prompt']}, please"} for n in (20, 21, 22)]
     clash = {**rows[30], "completion": labels[1]}
     odd = [
@@ -243,8 +244,8 @@ def one_of_everything() -> tuple[bytes, bytes]:
 
 # A bar of a chart; a number, or the words "All 7 rows", that is a link; a part of the split.
 NUMBERS = (
-    r'<th scope="row"><a href="(?P<url>[^"]+)">[^<]*</a>(?:\s*<small>[^<]*</small>)?\s*</th>\s*'
-    r'<td aria-hidden="true">.*?</td>\s*<td class="num">\W?(?P<number>[\d,]+)</td>',
+    r'<th scope="row"><a href="(?P<url>[^"]+)">[^<]*</a>\s*(?:<small>[^<]*</small>)?\s*</th>\s*<td aria-hidden="true">'
+    + r'.*?</td>\s*<td class="num">\W?(?P<number>[\d,]+)</td>',
     r'<a [^>]*?href="(?P<url>/datasets/\d+/rows\?[^"]*)"[^>]*>(?:All )?(?P<number>[\d,]+)(?: rows?)?</a>',
     r'<th scope="row"><a href="(?P<url>[^"]+)">(?:train|dev|test)</a></th>\s*<td class="num">(?P<number>[\d,]+)</td>',
 )
