@@ -47,9 +47,8 @@ from app.datasets.wording import Change, Wording
 
 ALIKE = 0.8
 ASKED_ALIKE = 0.6  # of the questions alone, when the answers speak too
-LOOSELY_ALIKE = 0.4  # of questions that one word sets apart
+LOOSELY_ALIKE = 0.25  # of questions that one word sets apart
 LONG_LABELLED = 8  # words of a question, of which one may be gone where no answer in prose confirms that it is the same
-SAME_ANSWER = 0.5  # two answers in prose that share less of their 5-grams contradict each other
 SHORT_ANSWER = 240  # characters, up to which one word turns an answer round
 
 GRAM = 5
@@ -142,11 +141,9 @@ def jaccard(one: str, other: str) -> float:
     return shared / (len(a) + len(b) - shared)
 
 
-def different(one: str, other: str) -> bool:
-    """Whether two answers in prose to one question can't both be right."""
-    if letters(one) == letters(other) != "":
-        return False
-    return not same_numbers(one, other) or jaccard(one, other) < SAME_ANSWER
+def agreeing(_one: str, _other: str) -> bool:
+    """No two answers conflict."""
+    return False
 
 
 def silent(done: int, total: int) -> None:
@@ -158,7 +155,7 @@ def find(
     keys: Sequence[int],
     *,
     labels: bool,
-    conflict: Callable[[str, str], bool] = different,
+    conflict: Callable[[str, str], bool] = agreeing,
     tick: Callable[[int, int], None] = silent,
     desk: Desk | None = None,
 ) -> Groups:
@@ -475,8 +472,9 @@ class _Search:
         return hashes[stays], offsets
 
     def _exact(self, asked: str, answered: str) -> tuple[int, int]:
-        """Two bands more: rows that punctuation alone sets apart, and rows with the same answer in prose."""
-        return _checksum(_NOT_ALNUM.sub("", asked)), _checksum(asked if self.labels else answered)
+        """Two bands more: rows whose questions have the same letters in any order; and rows with one answer."""
+        shuffled = "".join(sorted(_NOT_ALNUM.sub("", asked)))
+        return _checksum(shuffled), _checksum(asked if self.labels else answered)
 
     # -------------------------------------------------------------- candidates and the decision
     def _compare(self, band: npt.NDArray[np.uint32], *, exact: bool) -> None:
@@ -583,7 +581,7 @@ class _Search:
         if wording.slot(asked, answers):
             return True
         short = max(len(a.answer_text), len(b.answer_text)) <= SHORT_ANSWER
-        return short and wording.change(*answers) is Change.OTHER
+        return short and wording.change(*answers, asking=False) is Change.OTHER
 
     def _sum(self, hashes: Hashes) -> float:
         return float(np.add.reduce(self.weights[hashes & self.mask]))

@@ -256,7 +256,7 @@ _REGIONS = (
 
 def phones(text: str) -> Iterator[Span]:
     """Written for abroad, which leaves no doubt."""
-    for match in PhoneNumberMatcher(text, None, leniency=Leniency.VALID, max_tries=1000):
+    for match in PhoneNumberMatcher(text, None, leniency=Leniency.VALID, max_tries=20_000):
         yield match.start, match.end
 
 

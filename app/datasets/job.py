@@ -6,20 +6,23 @@ that goes into the check has changed, it begins anew. The version is `ready` onl
 hashes.
 """
 
+import errno
 import fcntl
 import random
 import shutil
 import time
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+from sqlalchemy.exc import OperationalError
 
+from app.blobs import NoSpace
 from app.datasets import (
     duplicates,
     learnability,
@@ -40,10 +43,13 @@ from app.datasets.splitting import Entry, Kept, Split
 from app.datasets.tables import ExampleRow
 from app.inference import service as inference
 from app.inference import store as model_store
-from app.jobs.claims import Claim, Failed
+from app.jobs.claims import Claim, Failed, Fenced
 
 BATCH = 1000
-SIZES = 10_000  # lengths written in one transaction
+SIZES = 10_000  # rows that are changed or removed in one transaction
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = "The disk is full, so the check stopped; the upload is kept. Make room on the server, then check again."
+_FULL_WORDS = ("disk is full", "disk I/O error", "No space left")  # of SQLite (two) and PostgreSQL
 SHOWN = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 CHUNK = 1 << 20
 DESK = 2  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
@@ -118,10 +124,40 @@ def check(claim: Claim) -> None:
             shared=row.split_plan.get("shared", ""),
         )
     _sweep(claim)
-    with _folder(claim) as folder:
+    with _folder(claim) as folder, _room(claim, folder):
         desk = Desk(folder, order.about())
         _check(claim, order, desk)
         desk.clear()
+
+
+@contextmanager
+def _room(claim: Claim, folder: Path) -> Iterator[None]:
+    """Say in words that the disk is full, and give back what the check took of it; the upload stays.
+
+    Raises:
+        NoSpace: instead of what the system or the database said.
+    """
+    try:
+        yield
+    except (OSError, OperationalError, NoSpace) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if isinstance(error, NoSpace) or number in FULL or any(words in str(error) for words in _FULL_WORDS):
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OperationalError):  # with no room at all for that either, the next check does it
+                _forget(claim)
+            raise NoSpace(NO_ROOM) from error
+        raise
+    except Fenced:  # another attempt has a folder of its own, or none left to go on with
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _forget(claim: Claim) -> None:
+    """Remove what an interrupted check wrote, in short transactions: others want to write too."""
+    left = True
+    while left:
+        with claim.write() as session:
+            left = store.forget_rows(session, claim.subject_id, most=SIZES)
 
 
 @contextmanager
@@ -280,6 +316,7 @@ class _Progress:
         self.claim = claim
         self.stage = ""
         self.since = 0.0
+        self.looked = 0.0
 
     def tick(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
@@ -292,6 +329,9 @@ class _Progress:
         elif took > 1 and done:
             progress["seconds_left"] = round((total - done) * took / done)
         self.claim.report(progress)
+        if now - self.looked > 1:
+            self.looked = now
+            self.claim.blobs.need_space()
 
 
 # ---------------------------------------------------------------------- writing it down
@@ -375,14 +415,15 @@ def _written(
         if last is not None and not _same(last.file, last.line, last.status, found, len(before) - 1):
             before = []
     if not before:
-        with claim.write() as session:
-            store.forget_rows(session, claim.subject_id)
+        _forget(claim)
         desk.note("writing", value=True)
+    last_id = before[-1] if before else 0
     for batch in _batches(values):
         ids, before = before[: len(batch)], before[len(batch) :]
-        if missing := batch[len(ids) :]:
+        if missing := [_stored(value) for value in batch[len(ids) :]]:
             with claim.write() as session:
-                ids = ids + store.add_rows(session, [_stored(value) for value in missing])
+                ids = ids + store.add_rows(session, claim.subject_id, missing, last_id)
+            last_id = ids[-1]
         yield batch, ids
 
 

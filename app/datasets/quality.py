@@ -42,7 +42,18 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from app.datasets import content, duplicates, languages, lengths, personal_data, remarks, signals, splitting
+from app.datasets import (
+    answers,
+    content,
+    duplicates,
+    languages,
+    leaks,
+    lengths,
+    personal_data,
+    remarks,
+    signals,
+    splitting,
+)
 from app.datasets.desk import Desk
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
@@ -267,11 +278,14 @@ def check(
         rows,
         rows.keys,
         labels=task == "labels",
-        conflict=_other_value if task == "json" else duplicates.different,
+        conflict=_other_value if task == "json" else answers.different,
         tick=lambda done, total: tick("Comparing rows", done, total),
         desk=desk,
     )
     found = _Judge(rows, groups, task, keep).judge()
+    if own_test is not None:
+        stage = "Looking for test questions"
+        found.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
     tick("Drawing the split", 0, 0)
     said = splitting.told(rows) if any(rows.told) else splitting.Told({}, {}, {})
     with_test = _leave_out(rows, groups, found.status, said, shared)
@@ -524,14 +538,18 @@ class _Judge:
     def _differ(self, one: int, other: int) -> bool:
         first, second = self.rows[one].target, self.rows[other].target
         if self.task == "labels":
-            return True
-        return _other_value(first, second) if self.task == "json" else duplicates.different(first, second)
+            return answers.other_label(first, second)
+        return _other_value(first, second) if self.task == "json" else answers.different(first, second)
 
     def _clash(self, clash: Twin) -> None:
         """Two nearly equal questions with different labels, each the first of its input."""
         if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
             return
         if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
+            mine, test = sorted((clash.earlier, clash.later), key=self.rows.files.__getitem__)
+            self.add_leaks([Twin(mine, test, clash.similarity)])
+            return
+        if not self._differ(clash.earlier, clash.later):
             return
         for end, other in ((clash.earlier, clash.later), (clash.later, clash.earlier)):
             if self.status[end] is Status.USABLE:
@@ -539,6 +557,16 @@ class _Judge:
         self.contradictions.append(clash)
         self.contradicted_groups.add(self.groups.oldest[clash.earlier])
         self.repeated_groups += 1
+
+    def add_leaks(self, found: Iterable[Twin]) -> None:
+        """Take rows out that a test row stands in; `earlier` is the row, `later` the test row."""
+        known = {twin.later for twin in self.leaks}
+        for twin in found:
+            if self.status[twin.earlier] not in (Status.LEAK, Status.TOO_LONG):
+                self._set(twin.earlier, Status.LEAK, twin.later, twin.similarity)
+            if twin.later not in known:
+                known.add(twin.later)
+                self.leaks.append(twin)
 
     def _set(self, index: int, status: Status, other: int, similarity: float) -> None:
         self.status[index] = status
@@ -662,8 +690,8 @@ def _report(
         "uploaded": steps[0]["count"],
         "records": sum(1 for file in rows.files if not file),
         "test_records": sum(1 for file in rows.files if file),
-        "bad_lines": sorted(lines)[: 2 * SHOWN],
-        "test_bad_lines": test_lines[: 2 * SHOWN],
+        "bad_lines": sorted(lines)[: max(2 * SHOWN, notes.shown)],
+        "test_bad_lines": test_lines[: max(2 * SHOWN, notes.shown)],
         "messages": notes.kept,
         "message_counts": dict(notes.counts),
         "waterfall": steps,

@@ -73,8 +73,8 @@ class Rows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._index.close()
+        with self._file, self._index:  # both are closed, even where one finds the disk full
+            pass
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -319,7 +319,13 @@ def _decisions(row: DatasetRow, by: UserRow, choices: Mapping[str, str], reason:
         raise Invalid("This can't be decided like that.", wrong)
     at = utcnow().isoformat(timespec="seconds")
     return {
-        kind: {"action": action, "reason": reason if action == "attest" else "", "by": by.id, "at": at}
+        kind: {
+            "action": action,
+            "reason": reason if action == "attest" else "",
+            "by": by.id,
+            "at": at,
+            "version": row.version,  # on which it was decided; a mask holds for later versions, too
+        }
         for kind, action in choices.items()
         if row.decisions.get(kind, {}).get("action") != action
     }

@@ -12,7 +12,10 @@ from app.datasets.tables import DatasetRow, ExampleRow
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A row as it may be read. hides: the kinds of personal data in it that stand as their name in brackets."""
+    """A row as it may be read. hides: the kinds of personal data in it that stand as their name in brackets.
+
+    characters: of question and answer, as they are.
+    """
 
     id: int
     dataset_id: int
@@ -25,6 +28,7 @@ class Seen:
     split: str
     cluster: int | None
     size: int | None
+    characters: int
     messages: list[dict[str, Any]]
     target: str
     hides: tuple[str, ...] = ()
@@ -58,6 +62,7 @@ def row(found: ExampleRow, veil: Veil) -> Seen:
         split=found.split,
         cluster=found.cluster,
         size=found.size,
+        characters=len(found.target) + sum(len(turn["content"]) for turn in found.messages),
         messages=messages,
         target=target,
         hides=hides,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, defer
 
 from app.datasets.formats import Message
 from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow
-from app.db import know, once
+from app.db import Base, know, once
 from app.errors import NotFound
 
 
@@ -309,15 +309,21 @@ def counts(session: Session, dataset_id: int) -> dict[tuple[str, str], int]:
     return {(status, split): number for status, split, number in found}
 
 
-def forget_rows(session: Session, dataset_id: int) -> None:
-    """Remove the rows that an interrupted check left."""
-    session.execute(delete(ExampleRow).where(ExampleRow.dataset_id == dataset_id))
+def forget_rows(session: Session, dataset_id: int, *, most: int) -> bool:
+    """Remove so many of the rows that an interrupted check left; whether there may be more."""
+    some = select(ExampleRow.id).where(ExampleRow.dataset_id == dataset_id).limit(most)
+    gone = session.execute(delete(ExampleRow).where(ExampleRow.id.in_(some)).returning(ExampleRow.id)).all()
+    return len(gone) == most
 
 
-def add_rows(session: Session, values: Iterable[dict[str, Any]]) -> list[int]:
-    """Insert rows and say their ids, in the same order."""
-    statement = insert(ExampleRow).returning(ExampleRow.id, sort_by_parameter_order=True)
-    return list(session.scalars(statement, list(values)))
+def add_rows(session: Session, dataset_id: int, values: list[dict[str, Any]], after: int) -> list[int]:
+    """Insert rows that all name the same columns; their ids, in the same order. after: the last id written before.
+
+    The ids are asked for afterwards, for an insert that gives them back in order takes a statement a row on SQLite.
+    """
+    session.execute(insert(Base.metadata.tables["examples"]), values)
+    mine = select(ExampleRow.id).where(ExampleRow.dataset_id == dataset_id, ExampleRow.id > after)
+    return list(session.scalars(mine.order_by(ExampleRow.id)))
 
 
 def set_sizes(session: Session, sizes: Iterable[tuple[int, int]]) -> None:

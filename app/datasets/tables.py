@@ -23,9 +23,9 @@ class DatasetRow(Base):
     kept_keys: keys of the clusters whose repeats are used, as they stood when it was uploaded (`KeptClusterRow.key`).
     lengths_model_id: the model whose tokens the report counts, None for the bundled one.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
-    decisions: what was decided about personal data, {kind: {action, reason, by, at}}; split_plan: how the rows are
-    split, {by, fresh, shared}, empty for what the file suggests; fresh: places of versions never frozen do not count;
-    shared: what is done with rows whose group stands in the own test file (out, in).
+    decisions: what was decided about personal data, {kind: {action, reason, by, at, version}}; split_plan: how the
+    rows are split, {by, fresh, shared}, empty for what the file suggests; fresh: places of versions never frozen do
+    not count; shared: what is done with rows whose group stands in the own test file (out, in).
     read_as: how a person wants the file read, empty where that is guessed (`formats.ReadAs`).
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """

@@ -371,8 +371,8 @@ def numbers(text: str) -> tuple[str, ...]:
     return tuple(_DIGITS.findall(_THOUSANDS.sub("", text)))
 
 
-def change(one: Wording, other: Wording) -> Change:
-    """What sets the two apart."""
+def change(one: Wording, other: Wording, *, asking: bool = True) -> Change:
+    """What sets the two apart. asking: whether they are questions, where `how` and `why` ask for different things."""
     if one.called != other.called and len(one.called) == len(other.called):
         return Change.OTHER
     mine, theirs = without_courtesy(one.words), without_courtesy(other.words)
@@ -381,7 +381,9 @@ def change(one: Wording, other: Wording) -> Change:
         return Change.NONE
     left, right = Counter(gone), Counter(come)
     left, right = left - right, right - left
-    if exchanged(gone, come) or _means_other(left, right, max(len(mine), len(theirs))):
+    if exchanged(gone, come) or _means_other(
+        left, right, short_question=asking and max(len(mine), len(theirs)) < LONG_QUESTION
+    ):
         return Change.OTHER
     moved = [word for word in gone if word not in left] != [word for word in come if word not in right]
     return _size(left, right, min(len(mine), len(theirs)), moved=moved)
@@ -420,6 +422,18 @@ def alike(one: Wording, other: Wording) -> float:
     return 2 * (Counter(one.words) & Counter(other.words)).total() / size if size else 1.0
 
 
+def heavy_shared(one: Wording, other: Wording) -> float:
+    """The share, 0 to 1, of the shorter text's words of weight that the other has too, in any form."""
+    mine, theirs = (
+        {_stem(word) for word in text.words if word not in _SMALL} or {*text.words} for text in (one, other)
+    )
+    size = min(len(mine), len(theirs))
+    left, right = [*mine - theirs], [*theirs - mine]
+    if size <= LONG_QUESTION:  # in long texts a slip of the pen is one among many words
+        _pair_off(left, right)
+    return 1 - min(len(left), len(right)) / size if size else 1.0
+
+
 def slot(asked: tuple[Wording, Wording], answered: tuple[Wording, Wording]) -> bool:
     """Whether what differs in the questions differs in the answers too: one form, filled in with two things.
 
@@ -434,10 +448,9 @@ def slot(asked: tuple[Wording, Wording], answered: tuple[Wording, Wording]) -> b
 
 def names_swapped(one: str, other: str) -> bool:
     """Whether both texts, as they were written, have a capitalised word of their own amid a sentence: another name."""
-    mine, theirs = set(_CAPITAL.findall(one)), set(_CAPITAL.findall(other))
-    mine_only = {word.casefold() for word in mine - theirs} - set(re.findall(r"\w+", other.casefold()))
-    theirs_only = {word.casefold() for word in theirs - mine} - set(re.findall(r"\w+", one.casefold()))
-    lost, found = [*mine_only], [*theirs_only]
+    mine, theirs = (Counter(re.findall(r"\w+", text.casefold())) for text in (one, other))
+    lost = [word for name in set(_CAPITAL.findall(one)) if mine[word := name.casefold()] > theirs[word]]
+    found = [word for name in set(_CAPITAL.findall(other)) if theirs[word := name.casefold()] > mine[word]]
     _pair_off(lost, found)
     return bool(lost and found)
 
@@ -468,10 +481,10 @@ def _middles(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[tuple[str, .
     return one[start : len(one) - end], other[start : len(other) - end]
 
 
-def _means_other(left: Counter[str], right: Counter[str], words: int) -> bool:
+def _means_other(left: Counter[str], right: Counter[str], *, short_question: bool) -> bool:
     if sum(left[word] for word in left if word in _NOT) != sum(right[word] for word in right if word in _NOT):
         return True
-    if words < LONG_QUESTION and _ASKING & left.keys() != _ASKING & right.keys():
+    if short_question and _ASKING & left.keys() != _ASKING & right.keys():
         return True
     signs, others = ({word for word in some if len(word) == 1 and not word.isalnum()} for some in (left, right))
     if (signs and others) or _TELLING_SIGNS & (signs | others):

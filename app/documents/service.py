@@ -1,6 +1,6 @@
 """What people do with documents: add them, take them out; and what the criteria read of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from app.datasets import personal_data
 from app.datasets import store as dataset_store
 from app.datasets.uploads import display_name
 from app.db import utcnow
-from app.documents import leaks, store
+from app.documents import leaks, privacy, store
 from app.documents.tables import DocumentFileRow
 from app.errors import Conflict, FieldError, Invalid
 from app.jobs import service as jobs
@@ -102,9 +102,68 @@ def job_of(session: Session, assessment_id: int) -> JobRow | None:
 
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
-    """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read."""
+    """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read.
+
+    Personal data that nobody has decided on counts against the whole assessment (G10), in documents as in rows.
+    """
     size = store.size(session, assessment_id)
-    return {"corpus_tokens": size.tokens} if size.documents and not size.reading else {}
+    found: dict[str, Any] = {"identifiers_decided": False} if size.undecided else {}
+    return found | ({"corpus_tokens": size.tokens} if size.documents and not size.reading else {})
+
+
+def decide(
+    session: Session, file_id: int, by: UserRow, choices: Mapping[str, str], reason: str = ""
+) -> DocumentFileRow:
+    """Decide what becomes of each kind of personal data in a file: mask it, or keep it as it is.
+
+    A file that is to be left out is taken out. Masking, and taking a mask back, reads the stored file once more.
+
+    Raises:
+        Conflict: the file is being read, or was taken out.
+        Invalid: nothing was decided, a kind that was not found, an unknown action, or no reason for keeping.
+    """
+    row = store.file(session, file_id)
+    if row.state != "ready" or row.removed_at is not None:
+        raise Conflict("This file is not read, or no part of the documents any more.")
+    reason = " ".join(reason.split())[:500]
+    found = {one["kind"] for one in row.private or ()}
+    if not choices:
+        raise Invalid("Nothing was decided.", [FieldError("#/decisions", "Choose what to do with at least one kind.")])
+    if not choices.keys() <= found or not set(choices.values()) <= {"mask", "attest"}:
+        text = "Choose to mask or to keep a kind that was found in this file."
+        raise Invalid("This can't be decided like that.", [FieldError("#/decisions", text)])
+    if "attest" in choices.values() and not reason:
+        raise Invalid(
+            "This can't be decided like that.", [FieldError("#/reason", "Say why they may be kept as they are.")]
+        )
+    at = utcnow().isoformat(timespec="seconds")
+    before = {kind for kind, one in row.decisions.items() if one["action"] == "mask"}
+    row.decisions = row.decisions | {
+        kind: {"action": action, "reason": reason if action == "attest" else "", "by": by.id, "at": at}
+        for kind, action in choices.items()
+    }
+    row.undecided = len(privacy.undecided(row.private, row.decisions))
+    assessment = assessment_store.get(session, row.assessment_id)
+    assessments.contribute(session, assessment, by, f"decision on personal data in {row.filename}")
+    detail = {"assessment": row.assessment_id, "file": row.filename, "decisions": dict(choices)}
+    audit.record(session, by, "documents.decide", "documents", row.id, detail)
+    if before != {kind for kind, one in row.decisions.items() if one["action"] == "mask"}:
+        row.state = "reading"
+        session.flush()
+        _read(session, store.file(session, row.batch), by, row.filename)
+    return row
+
+
+def to_export(session: Session, assessment_id: int) -> None:
+    """See that the texts may leave.
+
+    Raises:
+        Conflict: they hold personal data that nobody has decided on.
+    """
+    if store.size(session, assessment_id).undecided:
+        raise Conflict(
+            "Nobody has decided yet about the personal data in these documents. Decide first, then download."
+        )
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
