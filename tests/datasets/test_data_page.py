@@ -161,7 +161,7 @@ def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, 
     page = text(client, f"/assessments/{good.assessment_id}/data")
 
     assert "The upload replaces nothing: version 1 is still the one that counts." in page
-    assert "Line 1: The line is not JSON" in page
+    assert "The file is neither JSON nor a table" in page
     assert "prompting can be measured" not in page
     assert f'<a class="btn quiet" href="/datasets/{good.id}">Open version 1</a>' in page
 
