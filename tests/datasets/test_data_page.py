@@ -220,6 +220,19 @@ def test_a_version_with_a_report_of_long_ago_can_still_be_opened(client: TestCli
     assert "1,150 usable examples" in page
 
 
+def test_changes_of_a_report_from_before_unused_rows_were_counted_still_show(
+    client: TestClient, checked: Upload, engine: Engine
+) -> None:
+    checked(pairs(60))
+    row = checked(pairs(90))
+    with writing(engine) as session:
+        kept = store.get(session, row.id)
+        known = {key: kept.report["changes"][key] for key in ("since", "added", "removed", "changed", "same", "moved")}
+        kept.report = {**kept.report, "changes": known}
+
+    assert "Since version 1: 30 rows added" in text(client, f"/datasets/{row.id}")
+
+
 def one_of_everything() -> tuple[bytes, bytes]:
     """An upload and its test file with every kind of finding that the report counts."""
     labels = ("refund", "card lost")
