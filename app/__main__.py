@@ -7,6 +7,7 @@ import argparse
 import gc
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     advise.add_argument("case", type=Path, metavar="CASE.json")
     advise.add_argument("--more", action="store_true", help="also contradictions, disagreements and robustness")
     check = commands.add_parser("check-data", help="what a file of examples is worth, without uploading it")
-    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("file", type=Path, metavar="FILE", help="a dash reads the standard input")
     check.add_argument("--test", type=Path, metavar="FILE", help="rows of your own that judge: leaks into them count")
     check.add_argument("--json", action="store_true", help="one JSON object instead of words")
     commands.add_parser("demo", help="the worked example, from packages on this machine to a judged adapter")
@@ -101,12 +102,13 @@ def _advise(given: argparse.Namespace, _settings: Settings) -> int:
 def _check_data(given: argparse.Namespace, _settings: Settings) -> int:
     from app.datasets import command
 
+    outcome = command.examine(given.file, given.test)
+    said = json.dumps(outcome, ensure_ascii=True) if given.json else "\n".join(command.words(outcome))
     try:
-        outcome = command.examine(given.file, given.test)
-    except OSError as error:
-        print(f"{error.filename} can't be read: {error.strerror}.", file=sys.stderr)
-        return 1
-    print(json.dumps(outcome, ensure_ascii=True) if given.json else "\n".join(command.words(outcome)))
+        print(said.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8"))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1 if outcome["verdict"] == "reject" else 0
 
 

@@ -59,7 +59,7 @@ class Blobs:
             with target.open("xb") as file:
                 for chunk in chunks:
                     if size // (64 * CHUNK) != (size + len(chunk)) // (64 * CHUNK) or size == 0:
-                        self._need_space(len(chunk))
+                        self.need_space(len(chunk))
                     size += len(chunk)
                     if limit is not None and size > limit:
                         raise Invalid(f"The file is larger than the {limit // CHUNK:,} MiB that are accepted here.")
@@ -80,7 +80,11 @@ class Blobs:
     def put_bytes(self, data: bytes) -> Blob:
         return self.put([data])
 
-    def _need_space(self, more: int) -> None:
+    def need_space(self, more: int = 0) -> None:
+        """
+        Raises:
+            NoSpace: the disk is nearly full.
+        """
         if shutil.disk_usage(self.root).free < more + self.RESERVE:
             raise NoSpace("The disk is nearly full; nothing was stored. Free some space and upload again.")
 

@@ -65,13 +65,16 @@ def utcnow() -> datetime:
 # which inherits its jobs is not kept waiting. SQLite has no such switch: there the process has to be ended or woken.
 STUCK = {"options": "-c idle_in_transaction_session_timeout=60s"}
 
+# The words of an error reach the log; they quote no row of anybody's data.
+QUIET: dict[str, Any] = {"hide_parameters": True}
+
 
 def make_engine(url: str) -> Engine:
     """An engine for `sqlite:///...` or `postgresql+psycopg://...` with our transaction rules."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True, connect_args=STUCK)
+        return create_engine(url, **QUIET, pool_size=20, max_overflow=20, pool_pre_ping=True, connect_args=STUCK)
     # One connection a thread of the server's pool at most; a short queue beats a failed request.
-    engine = create_engine(url, pool_size=20, max_overflow=20)
+    engine = create_engine(url, **QUIET, pool_size=20, max_overflow=20)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

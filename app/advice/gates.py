@@ -593,8 +593,8 @@ def _rights(case: Case, needs: Needs, policy: Policy) -> _Finding:
             return _Finding(
                 "fail",
                 "measured",
-                "You may train on these rows, you said; some hold personal data or secrets, and nobody has decided"
-                " about them.",
+                "You may train on these rows, you said; personal data or secrets were found in the rows or the"
+                " documents, and nobody has decided about them.",
                 policy.say("G10", "undecided"),
             )
         case "yes":

@@ -208,13 +208,13 @@ class AnswerOf(BaseModel):
             line=shown.line,
             question=shown.question,
             target=shown.target,
-            output=row.output,
+            output=shown.output,
             compared_target=shown.compared_target,
             compared_output=shown.compared_output,
             score=row.score,
             correct=shown.right,
             status=row.status,
-            error=row.error,
+            error=shown.error,
             finish=row.finish,
             cause=row.cause,
             suggested_cause=shown.guess.cause if shown.guess else None,
@@ -296,7 +296,8 @@ def list_answers(
         db, arm_id, split, show=show, passing=service.passing(arm.baseline), after=after, limit=limit + 1
     )
     examples = service.examples_of(db, arm.baseline, split)
-    data = [AnswerOf.of(service.shown(arm.baseline, examples, answer)) for answer in found[:limit]]
+    veil = service.veil(db, arm.baseline)
+    data = [AnswerOf.of(service.shown(arm.baseline, examples, answer, veil)) for answer in found[:limit]]
     return Answers(data=data, has_more=len(found) > limit)
 
 

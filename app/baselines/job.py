@@ -17,6 +17,7 @@ from app.baselines import arms, prompts, service, shots, store
 from app.baselines.arms import Scored
 from app.baselines.prompts import Shot
 from app.baselines.tables import ArmRow, BaselineRow
+from app.datasets import personal_data
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
@@ -235,7 +236,9 @@ def _ask(
             failed += answer.error is not None
             if failed == number == HOPELESS:
                 outbox.flush()
-                raise Failed(f"The first {HOPELESS} rows all failed. The last one: {answer.error}")
+                raise Failed(
+                    f"The first {HOPELESS} rows all failed. The last one: {personal_data.mask(answer.error or '')}"
+                )
     outbox.flush()
 
 

@@ -110,6 +110,7 @@ def show_arm(
     counted = store.counted(db, arm_id, chosen, passing)
     answers = store.numbered_page(db, arm_id, chosen, show=show, passing=passing, number=page_number, size=PAGE)
     examples = service.examples_of(db, baseline, chosen)
+    veil = service.veil(db, baseline)
     return page(
         request,
         "baselines/arm.html",
@@ -123,7 +124,7 @@ def show_arm(
         split=chosen,
         show=show,
         counted=counted,
-        shown=[service.shown(baseline, examples, answer) for answer in answers],
+        shown=[service.shown(baseline, examples, answer, veil) for answer in answers],
         causes=causes.CAUSES,
         number=page_number,
         pages=-(-counted[show] // PAGE),

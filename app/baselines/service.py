@@ -18,7 +18,9 @@ from app.baselines import arms, causes, exports, prompts, store
 from app.baselines.arms import Arm, Tally
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.datasets import shown as datasets_shown
 from app.datasets import store as dataset_store
+from app.datasets.personal_data import Veil
 from app.datasets.store import Example
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
@@ -580,19 +582,29 @@ def outlook(baseline: BaselineRow, test_rows: int) -> Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An answer beside what was asked, for reading. compared_*: what the metric really compares."""
+    """An answer beside what was asked, for reading. compared_*: what the metric really compares.
+
+    The texts are as they may be shown; `answer` holds them as they are.
+    """
 
     answer: AnswerRow
     line: int
     question: str
     target: str
+    output: str
+    error: str | None
     compared_target: str
     compared_output: str
     right: bool | None
     guess: causes.Guess | None
 
 
-def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerRow) -> Shown:
+def veil(session: Session, baseline: BaselineRow) -> Veil:
+    """What hides personal data on the pages of a measurement, as long as nobody has decided on it."""
+    return datasets_shown.measured_veil(dataset_store.get(session, baseline.dataset_id))
+
+
+def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerRow, veil: Veil) -> Shown:
     """Put an answer together with its row."""
     example = examples[answer.example_id]
     metric = metrics.get(baseline.metric)
@@ -604,10 +616,12 @@ def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: Answer
     return Shown(
         answer=answer,
         line=example.line,
-        question=asked,
-        target=example.target,
-        compared_target=metric.view(example.target, baseline.metric_options),
-        compared_output=metric.view(answer.output, baseline.metric_options),
+        question=veil.text(asked),
+        target=veil.text(example.target),
+        output=veil.text(answer.output),
+        error=None if answer.error is None else veil.text(answer.error),
+        compared_target=veil.text(metric.view(example.target, baseline.metric_options)),
+        compared_output=veil.text(metric.view(answer.output, baseline.metric_options)),
         right=right,
         guess=guess,
     )
@@ -629,17 +643,20 @@ def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, Show
     shots = [Shot(row.id, row.line, tuple(row.messages), row.target) for row in map(by_line.__getitem__, answer.shots)]
     rendered = prompts.render(instructions_of(baseline, arm), shots, examples[answer.example_id].messages)
     same = prompts.sha256(rendered) == answer.prompt_sha256
-    return answer, arm, shown(baseline, examples, answer), rendered, same
+    hide = veil(session, baseline)
+    visible = tuple(Message(turn.role, hide.text(turn.content)) for turn in rendered)
+    return answer, arm, shown(baseline, examples, answer, hide), visible, same
 
 
 def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Line]:
     """Every answer of a measurement, arm by arm."""
     baseline = store.get(session, baseline_id)
+    hide = veil(session, baseline)
     for split in ("dev", "test"):
         examples = examples_of(session, baseline, split)
         for arm in baseline.arms:
             for answer in store.answers(session, arm.id, split):
-                one = shown(baseline, examples, answer)
+                one = shown(baseline, examples, answer, hide)
                 yield exports.Line(
                     baseline=baseline.id,
                     arm=arm.name,
@@ -648,14 +665,14 @@ def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Line]:
                     line=one.line,
                     question=one.question,
                     target=one.target,
-                    output=answer.output,
+                    output=one.output,
                     compared_target=one.compared_target,
                     compared_output=one.compared_output,
                     metric=baseline.metric,
                     score=answer.score,
                     correct=one.right,
                     status=answer.status,
-                    error=answer.error,
+                    error=one.error,
                     finish=answer.finish,
                     cause=answer.cause,
                     prompt_sha256=answer.prompt_sha256,

@@ -1,5 +1,6 @@
 """The REST side of datasets: raw bytes in, report and rows out."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, service, store
+from app.datasets import deps, exporting, service, shown, store
 from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
 from app.errors import NotFound
@@ -91,7 +92,9 @@ class Datasets(BaseModel):
 class Row(BaseModel):
     """One line of the upload. `status` says why it is not used; `file` is 1 for the team's own test file.
 
-    cluster: number of its group of like rows, where it has one.
+    cluster: number of its group of like rows, where it has one. size: how long it is, in the unit of the report's
+    `lengths`; null where nothing could be read, and in versions checked before sizes were kept. hides: kinds of
+    personal data whose values stand as their name in brackets, because nobody has decided to keep them.
     """
 
     id: int
@@ -103,8 +106,10 @@ class Row(BaseModel):
     similarity: float | None
     cluster: int | None = Field(description="number of the group of rows that ask nearly the same")
     split: str
+    size: int | None = Field(description="length, in the unit that the report's lengths name")
     messages: list[dict[str, str]]
     target: str
+    hides: list[str]
 
 
 class Rows(BaseModel):
@@ -121,20 +126,42 @@ class Changed(BaseModel):
     of_target: str
 
 
+class Moved(BaseModel):
+    """A row that has another place: train, dev, test, or the status that says why it is not used."""
+
+    line: int
+    of_line: int
+    now: str
+    before: str
+    reason: str
+
+
 class Changes(BaseModel):
-    """The difference of the used rows to the version before. The lists hold the first of each kind; `counts` all."""
+    """The difference of the used rows to another version. `counts` says how many there are of each kind.
+
+    Lines of `removed` are those of the other version. unused: used there, still here, but used no more. used_again: the
+    other way round. moved: in another part of the split. Each list goes on with a higher `skip` while `has_more`.
+    """
 
     since: int
     counts: dict[str, int]
     added: list[int]
     removed: list[int]
     changed: list[Changed]
+    unused: list[Moved]
+    used_again: list[Moved]
+    moved: list[Moved]
+    has_more: bool
 
 
 class Plan(BaseModel):
     by: Literal["random", "time", "column"] = Field(
         description="at random; the newest rows judge; or as the file's own column says"
     )
+
+
+class SharedGroups(BaseModel):
+    leave_out: bool = Field(description="whether rows whose group stands in your own test file are left out")
 
 
 class Decisions(BaseModel):
@@ -231,12 +258,14 @@ def list_rows(
     file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",
     label: Annotated[str | None, Query(max_length=1000, pattern=NO_NUL, description="the answer, exactly")] = None,
     cluster: Annotated[int | None, Query(ge=0, lt=2**31, description="one group of like rows")] = None,
+    size_from: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or longer, see size")] = None,
+    size_to: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or shorter")] = None,
     after: Annotated[int, Query(ge=0, le=2**53, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given."""
-    store.get(db, dataset_id)
-    only = store.Only(status, split, file, label, cluster)
+    veil = shown.veil(store.get(db, dataset_id))
+    only = store.Only(status, split, file, label, cluster, size_from=size_from, size_to=size_to)
     found = store.listed(db, dataset_id, only, after=after, limit=limit + 1)
     return Rows(
         data=[
@@ -250,10 +279,12 @@ def list_rows(
                 similarity=row.similarity,
                 cluster=row.cluster,
                 split=row.split,
+                size=row.size,
                 messages=row.messages,
                 target=row.target,
+                hides=list(row.hides),
             )
-            for row in found[:limit]
+            for row in shown.rows(found[:limit], veil)
         ],
         has_more=len(found) > limit,
     )
@@ -273,7 +304,7 @@ def export_rows(
     form: `rows` exactly as measuring and training read them, `chat` in OpenAI's form (with tools and weights where they
     came so), `pairs` as prompt and completion. Each can be uploaded again and gives the same rows.
     """
-    row = store.get(db, dataset_id)
+    row = service.to_export(db, dataset_id)
     return deps.export(app, row.id, row.rows_sha256, form, split)
 
 
@@ -344,22 +375,66 @@ def split_dataset(dataset_id: Id, plan: Plan, db: Db, me: Author) -> Dataset:
     return Dataset.of(row, job_id=job.id if job else None)
 
 
+@router.post("/datasets/{dataset_id}/shared-groups")
+def share_groups(dataset_id: Id, choice: SharedGroups, db: Db, me: Author) -> Dataset:
+    """Leave out rows whose group stands in your own test file, or use them; the answer is the new version."""
+    row = service.share_groups(db, dataset_id, me, leave_out=choice.leave_out)
+    job = service.job_of(db, row)
+    return Dataset.of(row, job_id=job.id if job else None)
+
+
 @router.get("/datasets/{dataset_id}/changes")
-def list_changes(dataset_id: Id, db: Db, me: Me) -> Changes:
-    """What changed since the version before: lines added (here) and removed (there), and answers that changed."""
-    found = service.changes(db, store.get(db, dataset_id))
+def list_changes(
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    since: Annotated[int | None, Query(ge=1, lt=2**31, description="another version; else the one before")] = None,
+    skip: Annotated[int, Query(ge=0, le=2**53, description="how many of each kind to leave out")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500, description="how many of each kind to list")] = 200,
+) -> Changes:
+    """What changed since another version: lines added (here) and removed (there), answers, places and statuses."""
+    dataset = store.get(db, dataset_id)
+    found = service.changes(db, app.blobs, dataset, since=since, skip=skip, limit=limit)
+    veil = shown.veil(dataset)
     if found is None:
         raise NotFound("There is no earlier version to compare with.")
     return Changes(
         since=found.before.version,
         counts=dict(found.counts),
-        added=[row.line for row in found.added],
-        removed=[row.line for row in found.removed],
+        added=[new.line for new, _ in found.rows["added"] if new],
+        removed=[old.line for _, old in found.rows["removed"] if old],
         changed=[
-            Changed(line=new.line, of_line=old.line, target=new.target, of_target=old.target)
-            for new, old in found.changed
+            Changed(line=new.line, of_line=old.line, target=veil.text(new.target), of_target=veil.text(old.target))
+            for new, old in found.rows["changed"]
+            if new and old
         ],
+        unused=_moved(found.rows["unused"]),
+        used_again=_moved(found.rows["used_again"]),
+        moved=_moved(found.rows["moved"]),
+        has_more=any(found.counts[kind] > skip + limit for kind in found.rows),
     )
+
+
+def _moved(rows: Iterable[service.Pair]) -> list[Moved]:
+    return [
+        Moved(
+            line=new.line,
+            of_line=old.line,
+            now=new.split or new.status,
+            before=old.split or old.status,
+            reason=new.reason or old.reason,
+        )
+        for new, old in rows
+        if new and old
+    ]
+
+
+@router.get("/datasets/{dataset_id}/manifest", response_class=StreamingResponse)
+def export_manifest(dataset_id: Id, app: App, db: Db, me: Me) -> Response:
+    """The split as it was drawn, byte for byte what `split_sha256` names: seed, then line, content hash and part."""
+    row = store.get(db, dataset_id)
+    return deps.manifest(app, row.id, row.split_sha256)
 
 
 @router.post("/datasets/{dataset_id}/lengths", status_code=202)

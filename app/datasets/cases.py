@@ -17,8 +17,10 @@ def inputs(given: object, at: str) -> Any:
     """What is asked: the one value of the variables, or each on a line with its name."""
     if isinstance(given, list | str):
         return given
-    if not isinstance(given, dict) or not given:
+    if not isinstance(given, dict):
         raise Unfit(at, f"{at} has to be an object with what is asked, not {kind_of(given)}.")
+    if not given:
+        raise Unfit(at, f"{at} is empty.", "empty")
     if len(given) == 1:
         return next(iter(given.values()))
     if not all(isinstance(value, str) for value in given.values()):
@@ -73,8 +75,10 @@ _OTHERS = {
 
 def expectations(given: object) -> Any:
     """The answer of MLflow's expectations: `expected_response`, or the only one there is."""
-    if not isinstance(given, dict) or not given:
+    if not isinstance(given, dict):
         raise Unfit("expectations", f"expectations has to be an object, not {kind_of(given)}.")
+    if not given:
+        raise Unfit("expectations", "expectations is empty.", "empty")
     if "expected_response" in given:
         return given["expected_response"]
     if len(given) == 1:

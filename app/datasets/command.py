@@ -4,6 +4,8 @@ The JSON has the keys of the quality report (see `quality`) that speak about the
 be sent to people who must not see the rows. Without `--json` the same is said in words.
 """
 
+import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,63 +18,84 @@ from app.datasets.reading import Upload
 from app.datasets.rows import Rows
 
 SEED = 7  # of the split; the same as an upload gets, so that the counts agree
-EVERYTHING = 1_000_000  # messages and pairs: a program that reads the JSON wants all of them
+EVERYTHING = 100_000  # messages, lines and pairs of each kind: a program wants all, but a million faults take 700 MiB
 _PAIR = ("line", "of_line", "similarity")
 _MESSAGES_SHOWN = 20
+_LINES_SHOWN = 5
+STDIN = Path("-")
 
 
 def examine(file: Path, test: Path | None = None) -> dict[str, Any]:
     """The outcome of the check, as JSON.
 
     bad_lines, duplicates, near_duplicates, contradictions, identifiers: 1-based lines of `file`. leaks: `line` of the
-    test file, `of_line` of `file`. test_bad_lines, and messages with `file` 1, are about the test file.
+    test file, `of_line` of `file`. test_bad_lines, test_identifiers, and messages with `file` 1, are about the test
+    file. Each list holds at most EVERYTHING; `message_counts` has how many messages there were.
 
-    Raises:
-        OSError: a file can't be read.
+    file: `-` is the standard input. A file that can't be read is a rejected one, so that a program always gets the same
+    keys.
     """
+    try:
+        return _examined(file, test)
+    except OSError as error:
+        what = "The working space can't be used" if error.filename is None else f"{error.filename} can't be read"
+        return _outcome(None, f"{what}: {error.strerror or error}.")
+    except MemoryError:
+        return _outcome(None, "The check needs more memory than this process may take.")
+
+
+def _examined(file: Path, test: Path | None) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="check-data-")))
-        upload = Upload(stack.enter_context(file.open("rb")), file.name)
+        stream = sys.stdin.buffer if file == STDIN else stack.enter_context(file.open("rb"))
+        upload = Upload(stream, file.name)
         own_test = Upload(stack.enter_context(test.open("rb")), test.name) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
         found = quality.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING)
         return _outcome(found)
 
 
-def _outcome(found: Check) -> dict[str, Any]:
-    report = found.report
+def _outcome(found: Check | None, refused: str = "") -> dict[str, Any]:
+    """refused: why there is no check; then every list is empty."""
+    report = found.report if found else {}
+    messages = [{"line": None, "field": "", "text": refused, "level": "error", "file": 0}] if refused else []
+    identifiers = list(_identifiers(found.rows)) if found else []
     return {
-        "verdict": report["verdict"],
-        "format": report["format"],
-        "layout": report["layout"],
-        "encoding": report["encoding"],
-        "records": report["records"],
-        "test_records": report["test_records"],
-        "bad_lines": report["bad_lines"],
-        "test_bad_lines": report["test_bad_lines"],
-        "messages": report["messages"],
-        "waterfall": report["waterfall"],
-        "duplicates": _pairs(report["duplicates"]),
-        "near_duplicates": _pairs(report["near_duplicates"]),
-        "contradictions": _pairs(report["contradictions"]),
-        "leaks": _pairs(report["leaks"]),
-        "identifiers": list(_identifiers(found.rows)),
+        "verdict": report.get("verdict", "reject"),
+        "format": report.get("format", "unknown"),
+        "layout": report.get("layout", ""),
+        "encoding": report.get("encoding", ""),
+        "line_word": report.get("line_word", "line"),
+        "records": report.get("records", 0),
+        "test_records": report.get("test_records", 0),
+        "bad_lines": report.get("bad_lines", []),
+        "test_bad_lines": report.get("test_bad_lines", []),
+        "messages": report.get("messages", messages),
+        "message_counts": report.get("message_counts", {"error": len(messages)}),
+        "waterfall": report.get("waterfall", []),
+        "duplicates": _pairs(report.get("duplicates", [])),
+        "near_duplicates": _pairs(report.get("near_duplicates", [])),
+        "contradictions": _pairs(report.get("contradictions", [])),
+        "leaks": _pairs(report.get("leaks", [])),
+        "identifiers": [{"line": line, "kind": kind} for line, kind, file in identifiers if not file],
+        "test_identifiers": [{"line": line, "kind": kind} for line, kind, file in identifiers if file],
         "signals": report.get("signals", {}),
-        "split": report["split"],
+        "split": report.get("split", {}),
     }
 
 
 def _pairs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Only where the rows stand: the texts beside them are for the page."""
-    return sorted(({name: pair[name] for name in _PAIR} for pair in found), key=lambda pair: pair["line"])
+    """Only where the rows stand: the texts beside them are for the page. Repeats inside the test file are left out."""
+    mine = ({name: pair[name] for name in _PAIR} for pair in found if not pair.get("file"))
+    return sorted(mine, key=lambda pair: pair["line"])
 
 
-def _identifiers(rows: Rows) -> Iterator[dict[str, Any]]:
-    """Each kind of personal data or secret once a row, never its value."""
+def _identifiers(rows: Rows) -> Iterator[tuple[int, str, int]]:
+    """Each kind of personal data or secret once a row, never its value: its line, the kind, the file."""
     for index, record in enumerate(rows):
         texts = (*(turn.content for turn in record.messages), record.target)
         for kind in sorted({found.kind for text in texts for found in personal_data.find(text)}):
-            yield {"line": record.line, "kind": kind, "file": rows.files[index]}
+            yield record.line, kind, rows.files[index]
 
 
 VERDICTS = {
@@ -85,19 +108,17 @@ VERDICTS = {
 def words(outcome: dict[str, Any]) -> Iterator[str]:
     """The outcome for a person, a line at a time."""
     yield f"{outcome['verdict']}: {VERDICTS[outcome['verdict']]}"
-    layout = ", ".join(part for part in (outcome["format"], outcome["layout"], outcome["encoding"]) if part)
-    yield f"Read as {layout}; {outcome['records']:,} records."
-    yield ""
-    for step in outcome["waterfall"]:
-        taken = f"  ({step['dropped']:,} taken out)" if step["dropped"] else ""
-        yield f"{step['count']:>10,}  {step['label']}{taken}"
+    if outcome["layout"]:
+        layout = ", ".join(part for part in (outcome["format"], outcome["layout"], outcome["encoding"]) if part)
+        yield f"Read as {layout}; {outcome['records']:,} records."
+    if outcome["records"]:
+        yield ""
+        for step in outcome["waterfall"]:
+            taken = f"  ({step['dropped']:,} taken out)" if step["dropped"] else ""
+            yield f"{step['count']:>10,}  {step['label']}{taken}"
     if outcome["messages"]:
         yield ""
-    for said in outcome["messages"][:_MESSAGES_SHOWN]:
-        where = "file" if said["line"] is None else f"line {said['line']}"
-        yield f"{said['level']:<8} {'test ' if said['file'] else ''}{where}: {said['text']}"
-    if (more := len(outcome["messages"]) - _MESSAGES_SHOWN) > 0:
-        yield f"and {more:,} more; --json writes all of them."
+        yield from _said(outcome)
     counted = [
         f"{len(outcome[name]):,} {name.replace('_', '-')}"
         for name in ("duplicates", "near_duplicates", "contradictions", "leaks", "identifiers")
@@ -106,3 +127,19 @@ def words(outcome: dict[str, Any]) -> Iterator[str]:
     if counted:
         yield ""
         yield f"Found: {', '.join(counted)}; --json names their lines."
+
+
+def _said(outcome: dict[str, Any]) -> Iterator[str]:
+    """The messages; those that say the same but for their numbers are said once, with the lines they are about."""
+    alike: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
+    for said in outcome["messages"]:
+        alike.setdefault((said["level"], said["file"], re.sub(r"\d[\d,.]*", "0", said["text"])), []).append(said)
+    for (level, file, _), same in list(alike.items())[:_MESSAGES_SHOWN]:
+        lines = [str(said["line"]) for said in same if said["line"] is not None]
+        shown = ", ".join(lines[:_LINES_SHOWN])
+        more = f" and {len(lines) - _LINES_SHOWN:,} more" if len(lines) > _LINES_SHOWN else ""
+        where = f"{outcome['line_word']} {shown}{more}" if lines else "file"
+        alike_only = " And the like." if len({said["text"] for said in same}) > 1 else ""
+        yield f"{level:<8} {'test ' if file else ''}{where}: {same[0]['text']}{alike_only}"
+    if (left := len(alike) - _MESSAGES_SHOWN) > 0:
+        yield f"and {left:,} more kinds of message; --json writes them."

@@ -23,7 +23,7 @@ from typing import Any
 
 import orjson
 
-from app.datasets.records import Message, Unfit, kind_of, short, storable
+from app.datasets.records import DEEPEST, Message, Unfit, kind_of, short, storable, too_deep
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _ROLE_WORDS = "system, developer, user, assistant or tool"
@@ -32,6 +32,7 @@ _SPEAKERS = {
     "user": "user",
     "gpt": "assistant",
     "assistant": "assistant",
+    **dict.fromkeys(("chatgpt", "bing", "bard"), "assistant"),  # in ShareGPT's own early files
     "system": "system",
     "observation": "tool",
     "tool": "tool",
@@ -82,8 +83,8 @@ def _message(message: object, at: str, names: dict[str, str]) -> Turn:
         raise Unfit(f"{at}.role", f"{at}.role is {short(role)}; it has to be {_ROLE_WORDS}.")
     calls = _calls(message, at, names) if role == "assistant" else []
     content = message.get("content")
-    if isinstance(content, list) and content and all(_text_part(part) for part in content):
-        content = "".join(part["text"] for part in content)
+    if isinstance(content, list):
+        content = _joined(content, f"{at}.content")
     if content is None and calls:
         content = ""
     if not isinstance(content, str):
@@ -102,8 +103,31 @@ def _message(message: object, at: str, names: dict[str, str]) -> Turn:
     return Turn(speaker, text, calls, raw=_without_none(message), plain=plain, trained=trained)
 
 
-def _text_part(part: object) -> bool:
-    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+def _joined(parts: list[object], at: str) -> str:
+    """Content that came as a list of parts, all of them text."""
+    if not parts:
+        raise Unfit(at, f"{at} is an empty list.", "empty")
+    found = []
+    for part in parts:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if not isinstance(part, dict) or kind != "text" or not isinstance(part.get("text"), str):
+            said = (
+                f"a part of type {short(kind)}" if isinstance(kind, str) and kind != "text" else "a part without text"
+            )
+            raise Unfit(at, f"{at} holds {said}; only parts of text can be used.")
+        found.append(part["text"])
+    return "".join(found)
+
+
+def listed(given: object) -> object:
+    """The list that a table holds as JSON text in one of its cells; anything else as it is."""
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        try:
+            value = orjson.loads(given)
+        except orjson.JSONDecodeError:
+            return given
+        return given if too_deep(value) else value
+    return given
 
 
 def _without_none(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,6 +163,8 @@ def _call(function: object, at: str) -> dict[str, Any]:
         except orjson.JSONDecodeError:
             text = f"{at} calls {short(function['name'])} with arguments that are not JSON."
             raise Unfit(at, text) from None
+    if too_deep(arguments):
+        raise Unfit(at, f"{at} calls {short(function['name'])} with arguments nested more than {DEEPEST} deep.")
     return {"name": function["name"], "arguments": {} if arguments is None else arguments}
 
 
@@ -149,6 +175,8 @@ def sharegpt(turns: object, at: str = "conversations") -> list[Turn]:
         raise Unfit(at, f"{at} has to be a list of turns, not {kind_of(turns)}.")
     if not turns:
         raise Unfit(at, f"{at} is an empty list.", "empty")
+    if isinstance(turns[0], dict) and "role" in turns[0] and "from" not in turns[0]:
+        return chat(turns, at)  # OpenAI's messages under ShareGPT's key, as many converters write them
     found: list[Turn] = []
     ids, last = 0, ""
     for number, turn in enumerate(turns):
@@ -194,9 +222,19 @@ def tools(given: object) -> list[dict[str, Any]]:
             raise Unfit("tools", "tools is text that is not JSON.") from None
     if given is None:
         return []
-    if not isinstance(given, list) or not all(isinstance(tool, dict) for tool in given):
+    if not isinstance(given, list):
         raise Unfit("tools", f"tools has to be a list of tool definitions, not {kind_of(given)}.")
-    return [tool if "function" in tool else {"type": "function", "function": tool} for tool in given]
+    if too_deep(given):
+        raise Unfit("tools", f"tools is nested more than {DEEPEST} deep.")
+    return [_definition(tool, f"tools[{number}]") for number, tool in enumerate(given)]
+
+
+def _definition(tool: object, at: str) -> dict[str, Any]:
+    """A tool in OpenAI's form, or the bare function."""
+    function = tool.get("function", tool) if isinstance(tool, dict) else tool
+    if not isinstance(tool, dict) or not isinstance(function, dict):
+        raise Unfit(at, f"{at} has to be an object that defines a function, not {kind_of(function)}.")
+    return tool if "function" in tool else {"type": "function", "function": tool}
 
 
 def explained(definitions: Sequence[Mapping[str, Any]]) -> str:

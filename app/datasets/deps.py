@@ -96,6 +96,17 @@ def export(app: AppContext, dataset_id: int, rows_sha256: str | None, form: expo
     return attachment(lines(), name)
 
 
+def manifest(app: AppContext, dataset_id: int, split_sha256: str | None) -> Response:
+    """The manifest of a split, byte for byte what its hash names.
+
+    Raises:
+        Conflict: there is none yet.
+    """
+    if split_sha256 is None:
+        raise Conflict("This version has not been checked yet.")
+    return download(app, split_sha256, f"dataset-{dataset_id}-split.jsonl")
+
+
 def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:
     """A stored file as an attachment, never shown on our pages' address."""
 

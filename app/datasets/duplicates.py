@@ -7,10 +7,12 @@ plain Jaccard >= 0.8 merged 115 pairs of signatures that only look alike, and on
 different wordings, while it missed `public` turned into `protected` in short signatures.
 
 Two rows are near-duplicates when question and answer together reach 0.8 and the questions alone 0.6. Where the
-answers are labels they repeat by nature and say nothing, so there the questions alone have to reach 0.8. Rows whose
-numbers differ and whose answers differ are never near-duplicates: `13 + 4` is another task than `14 + 4`. Rows with
+answers are labels they repeat by nature and say nothing, so there the questions alone have to reach 0.8. Rows with
 one and the same answer in prose need only plain Jaccard >= 0.8 of their questions: in a file that is made of light
-edits of one row, the weights would take that row for a template.
+edits of one row, the weights would take that row for a template. Short texts lose many grams with one letter, so a pair
+that shares less is looked at word by word (`wording`): where nothing but a slip of the pen, a courtesy or one word sets
+it apart, it is one too. And whatever is shared, rows with other numbers, a `not` more, an opposite, another name or
+another filling of one form are never near-duplicates: `13 + 4` is another task than `14 + 4`.
 
 How: the grams are thinned by one fixed draw a gram, with its weight as the chance to stay, so that plain MinHash
 estimates the weighted similarity (rensa: 15 microseconds a row of 100 grams; datasketch took 197). 25 bands of 4 give
@@ -39,10 +41,15 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
+from app.datasets import wording
 from app.datasets.desk import Desk
+from app.datasets.wording import Change, Wording
 
 ALIKE = 0.8
 ASKED_ALIKE = 0.6  # of the questions alone, when the answers speak too
+LOOSELY_ALIKE = 0.25  # of questions that one word sets apart
+LONG_LABELLED = 8  # words of a question, of which one may be gone where no answer in prose confirms that it is the same
+SHORT_ANSWER = 240  # characters, up to which one word turns an answer round
 
 GRAM = 5
 BANDS, BAND = 25, 4
@@ -59,7 +66,6 @@ _CACHED = 1 << 14
 _NEIGHBOURS = 6  # representatives of a band's bucket that a row is compared with
 _REMEMBERED = 1 << 19  # refused pairs kept, so that the next band does not ask again
 
-_NUMBER = re.compile(r"\d+")
 _NOT_ALNUM = re.compile(r"[\W_]+")
 _POWERS = np.array([pow(0x9E3779B97F4A7C15, n, 1 << 64) for n in range(1, GRAM + 1)], dtype=np.uint64)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
@@ -109,6 +115,11 @@ def normal(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+def comparable(text: str) -> str:
+    """The normal text without accents and without letters that only look like others: what near-duplicates go by."""
+    return wording.plain(normal(text))
+
+
 def key(text: str) -> int:
     """64 bits of the normal text. In a million rows two different texts share one with a chance of 3 in 100 million."""
     return int.from_bytes(blake2b(normal(text).encode("utf-8", "replace"), digest_size=8).digest(), "big")
@@ -120,14 +131,19 @@ def letters(text: str) -> str:
 
 
 def same_numbers(one: str, other: str) -> bool:
-    return _NUMBER.findall(one) == _NUMBER.findall(other)
+    return wording.numbers(one) == wording.numbers(other)
 
 
 def jaccard(one: str, other: str) -> float:
     """Plain similarity of two texts, 0 to 1."""
-    a, b = _grams(normal(one)), _grams(normal(other))
+    a, b = _grams(comparable(one)), _grams(comparable(other))
     shared = len(_common(a, b))
     return shared / (len(a) + len(b) - shared)
+
+
+def agreeing(_one: str, _other: str) -> bool:
+    """No two answers conflict."""
+    return False
 
 
 def silent(done: int, total: int) -> None:
@@ -139,18 +155,22 @@ def find(
     keys: Sequence[int],
     *,
     labels: bool,
+    conflict: Callable[[str, str], bool] = agreeing,
     tick: Callable[[int, int], None] = silent,
     desk: Desk | None = None,
 ) -> Groups:
     """Group the rows.
 
-    keys: `key` of each row's input. labels: whether the answers are labels. tick: called with work done and in all.
-    desk: where to leave what was worked out, and to look for what a killed attempt left.
+    keys: `key` of each row's input. labels: whether the answers are labels. conflict: whether two answers to one
+    question can't both be right. tick: called with work done and in all. desk: where to leave what was worked out, and
+    to look for what a killed attempt left.
     """
     first = _firsts(keys)
     unique = np.flatnonzero(first == np.arange(len(first)))
     with desk.open("bands") if desk else tempfile.TemporaryFile() as file:
-        search = _Search(texts, unique, _Bands(file, len(unique)), labels=labels, tick=tick, desk=desk)
+        search = _Search(
+            texts, unique, _Bands(file, len(unique)), labels=labels, conflict=conflict, tick=tick, desk=desk
+        )
         search.run()
     oldest = np.arange(len(first))
     oldest[unique] = unique[search.roots()]
@@ -203,17 +223,59 @@ def _grams_of(normal_texts: Sequence[str]) -> tuple[Hashes, Places]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Pair:
+    """What is plain about two rows: whether the answers are one, whether punctuation alone sets the questions apart."""
+
+    same_answer: bool
+    punctuation: bool
+
+    @property
+    def sure(self) -> bool:
+        return self.same_answer or self.punctuation
+
+
+@dataclass(frozen=True, slots=True)
+class _Likeness:
+    """How alike two rows are, 0 to 1. plain: their questions without weights; the others with them."""
+
+    plain: float
+    asked: float
+    answered: float
+    both: float
+
+
+def _share(common: float, total: float) -> float:
+    """Jaccard from what two sets share and what they weigh one by one."""
+    return common / (total - common) if total > common else 1.0
+
+
+_NO_GRAMS = np.zeros(0, dtype=np.uint64)
+
+
+@dataclass(slots=True)
 class _Row:
-    """A row as it is compared. asked, answered: gram hashes, with the sums of their weights."""
+    """A row as it is compared. asked, answered: gram hashes, with the sums of their weights.
+
+    Grams and words are made when they are asked for: where rows come from one template, other numbers tell most pairs
+    apart before.
+    """
 
     asked_text: str
     answer_text: str
     asked_letters: str
-    answer_letters: str
-    asked: Hashes
-    answered: Hashes
-    asked_weight: float
-    answered_weight: float
+    numbers: tuple[str, ...]
+    answer_numbers: tuple[str, ...]
+    asked: Hashes = field(default_factory=lambda: _NO_GRAMS)
+    answered: Hashes = field(default_factory=lambda: _NO_GRAMS)
+    asked_weight: float = 0.0
+    answered_weight: float = 0.0
+    wordings: tuple[Wording, Wording] | None = None
+
+    def words(self) -> tuple[Wording, Wording]:
+        """Of question and answer."""
+        if self.wordings is None:
+            self.wordings = wording.of(self.asked_text), wording.of(self.answer_text)
+        return self.wordings
 
 
 class _Bands:
@@ -253,6 +315,7 @@ class _Search:
         bands: _Bands,
         *,
         labels: bool,
+        conflict: Callable[[str, str], bool],
         tick: Callable[[int, int], None],
         desk: Desk | None,
     ) -> None:
@@ -260,6 +323,7 @@ class _Search:
         self.unique = unique
         self.bands = bands
         self.labels = labels
+        self.conflict = conflict
         self.tick = tick
         self.desk = desk
         self.parent = array("q", range(len(unique)))
@@ -332,7 +396,7 @@ class _Search:
         size, start = 0, 0
         for number, place in enumerate(places):
             asked, answered = self.texts.pair(int(self.unique[place]))
-            pair = normal(asked), normal(answered)
+            pair = comparable(asked), comparable(answered)
             batch.append(pair)
             size += len(pair[0]) + len(pair[1])
             if len(batch) == _BATCH or size > _BATCH_SIGNS:
@@ -357,7 +421,8 @@ class _Search:
         places = np.linspace(0, len(self.unique) - 1, self.weighed).astype(np.int64)
         for start, batch in self._batches(places.tolist()):
             hashes, _ = self._both(batch)
-            np.add.at(counts, hashes & self.mask, 1)
+            # Places and counts in the types that the quick loop is made for: a tenth of the time.
+            np.add.at(counts, (hashes & self.mask).astype(np.intp), np.uint32(1))
             self.tick(start, self.work)
         shared = np.clip(counts, 1, self.weighed).astype(np.float32)
         rows = self.weighed
@@ -408,11 +473,9 @@ class _Search:
         return hashes[stays], offsets
 
     def _exact(self, asked: str, answered: str) -> tuple[int, int]:
-        """Two bands more: rows that punctuation alone sets apart, and rows with the same answer in prose."""
-        if self.labels:
-            return _checksum(_NOT_ALNUM.sub("", asked)), _checksum(asked)
-        plain = f"{_NOT_ALNUM.sub('', asked)}\0{_NOT_ALNUM.sub('', answered)}"
-        return _checksum(plain), _checksum(answered)
+        """Two bands more: rows whose questions have the same letters in any order; and rows with one answer."""
+        shuffled = "".join(sorted(_NOT_ALNUM.sub("", asked)))
+        return _checksum(shuffled), _checksum(asked if self.labels else answered)
 
     # -------------------------------------------------------------- candidates and the decision
     def _compare(self, band: npt.NDArray[np.uint32], *, exact: bool) -> None:
@@ -448,36 +511,78 @@ class _Search:
     def _alike(self, earlier: int, later: int) -> float | None:
         """How alike two near-duplicates are, or None if they are none."""
         a, b = self._row(earlier), self._row(later)
-        shared = _common(a.asked, b.asked)
-        asked = self._sum(shared)
-        asked_all = a.asked_weight + b.asked_weight - asked
-        similarity = asked_alike = asked / asked_all if asked_all > 0 else 1.0
-        if not self.labels and asked_alike >= ASKED_ALIKE:
-            answered = self._sum(_common(a.answered, b.answered))
-            all_weight = asked_all + a.answered_weight + b.answered_weight - answered
-            similarity = (asked + answered) / all_weight if all_weight > 0 else 1.0
-        same_answer = a.answer_text == b.answer_text
-        if similarity < ALIKE or asked_alike < ASKED_ALIKE:
-            # Nothing but punctuation differs, on both sides; or the answer is one and the questions are plainly alike.
-            plain_alike = len(shared) / (len(a.asked) + len(b.asked) - len(shared))
-            same = not self.labels and same_answer and plain_alike >= ALIKE and _same_numbers(a, b)
-            if not same and not self._punctuation(a, b):
-                return None
-            similarity = max(similarity, plain_alike, ALIKE)
-        if same_answer:
-            return similarity
-        if not _same_numbers(a, b):
+        pair = _Pair(a.answer_text == b.answer_text, a.asked_letters == b.asked_letters != "")
+        same_numbers = pair.sure or self.labels or a.answer_numbers == b.answer_numbers
+        if a.numbers != b.numbers or not same_numbers or not self._likely(pair, likeness := self._likeness(a, b)):
             return None
-        if self.labels:
-            self.clashes.append(self._twin(earlier, later, similarity))
+        words = a.words()[0], b.words()[0]
+        change = wording.change(*words)
+        if not pair.same_answer and self._clashes(pair, change, likeness, earlier, later):
+            self.clashes.append(self._twin(earlier, later, likeness.both))
             return None
-        return similarity
+        long = not self.labels or min(len(one.words) for one in words) >= LONG_LABELLED
+        if not self._enough(pair, likeness, change, long=long) or (not pair.sure and self._other_answer(a, b)):
+            return None
+        if change > Change.NONE and not pair.punctuation and self._other_names(earlier, later):
+            return None
+        return max(likeness.both, likeness.plain, wording.alike(*words))
 
-    def _punctuation(self, a: _Row, b: _Row) -> bool:
-        """Whether nothing but punctuation sets the two apart."""
-        if a.asked_letters != b.asked_letters or not a.asked_letters:
+    def _strong(self, pair: "_Pair", likeness: "_Likeness") -> bool:
+        """Whether so much is shared that a swapped word does not matter; see the module."""
+        if likeness.both >= ALIKE and likeness.asked >= ASKED_ALIKE:
+            return True
+        return not self.labels and pair.same_answer and likeness.plain >= ALIKE
+
+    def _likely(self, pair: "_Pair", likeness: "_Likeness") -> bool:
+        """Whether a look at the words is worth its time."""
+        if pair.punctuation or self._strong(pair, likeness):
+            return True
+        return max(likeness.asked, likeness.plain) >= LOOSELY_ALIKE and likeness.answered >= ASKED_ALIKE
+
+    def _enough(self, pair: "_Pair", likeness: "_Likeness", change: Change, *, long: bool) -> bool:
+        if change is Change.OTHER or (self.labels and not pair.same_answer):
             return False
-        return self.labels or a.answer_letters == b.answer_letters
+        if pair.punctuation or change <= Change.SMALL or self._strong(pair, likeness):
+            return True
+        return change is Change.DROPPED and likeness.answered >= ALIKE and long
+
+    def _likeness(self, a: _Row, b: _Row) -> "_Likeness":
+        self._weighed(a)
+        self._weighed(b)
+        common = _common(a.asked, b.asked)
+        asked, all_asked = self._sum(common), a.asked_weight + b.asked_weight
+        plain = len(common) / (len(a.asked) + len(b.asked) - len(common))
+        if self.labels:
+            alike = _share(asked, all_asked)
+            return _Likeness(plain, alike, 1.0, alike)
+        answered, all_answered = self._sum(_common(a.answered, b.answered)), a.answered_weight + b.answered_weight
+        return _Likeness(
+            plain,
+            _share(asked, all_asked),
+            _share(answered, all_answered),
+            _share(asked + answered, all_asked + all_answered),
+        )
+
+    def _clashes(self, pair: "_Pair", change: Change, likeness: "_Likeness", earlier: int, later: int) -> bool:
+        """Whether two different answers, to what is one question, can't both be right."""
+        if self.labels:
+            return change <= Change.SMALL and likeness.asked >= (ASKED_ALIKE if change is Change.NONE else ALIKE)
+        if not pair.punctuation or change is Change.OTHER:
+            return False
+        one, other = (self.texts.pair(int(self.unique[place]))[1] for place in (earlier, later))
+        return self.conflict(one, other)
+
+    def _other_names(self, earlier: int, later: int) -> bool:
+        one, other = (self.texts.pair(int(self.unique[place]))[0] for place in (earlier, later))
+        return wording.names_swapped(one, other)
+
+    def _other_answer(self, a: _Row, b: _Row) -> bool:
+        """Whether two answers that look alike say different things, or the same thing of different ones."""
+        asked, answers = zip(a.words(), b.words(), strict=True)
+        if wording.slot(asked, answers):
+            return True
+        short = max(len(a.answer_text), len(b.answer_text)) <= SHORT_ANSWER
+        return short and wording.change(*answers, asking=False) is Change.OTHER
 
     def _sum(self, hashes: Hashes) -> float:
         return float(np.add.reduce(self.weights[hashes & self.mask]))
@@ -486,25 +591,28 @@ class _Search:
         if place in self.cache:
             self.cache.move_to_end(place)
             return self.cache[place]
-        asked_text, answer_text = (normal(text) for text in self.texts.pair(int(self.unique[place])))
-        asked = _grams(asked_text)
-        answered = asked[:0] if self.labels else _grams(answer_text) ^ _ANSWER_SIDE
+        asked_text, answer_text = (comparable(text) for text in self.texts.pair(int(self.unique[place])))
         row = _Row(
             asked_text,
             answer_text,
             _NOT_ALNUM.sub("", asked_text),
-            _NOT_ALNUM.sub("", answer_text),
-            asked,
-            answered,
-            self._sum(asked),
-            self._sum(answered),
+            wording.numbers(asked_text),
+            wording.numbers(answer_text) if len(answer_text) <= SHORT_ANSWER else (),
         )
         self.cache[place] = row
-        self.cached_grams += len(asked) + len(answered)
         while len(self.cache) > 2 and (len(self.cache) > _CACHED or self.cached_grams > _CACHED_GRAMS):
             _, gone = self.cache.popitem(last=False)
             self.cached_grams -= len(gone.asked) + len(gone.answered)
         return row
+
+    def _weighed(self, row: _Row) -> None:
+        """Give the row its grams. It stands in the cache."""
+        if len(row.asked):
+            return
+        row.asked = _grams(row.asked_text)
+        row.answered = row.asked[:0] if self.labels else _grams(row.answer_text) ^ _ANSWER_SIDE
+        row.asked_weight, row.answered_weight = self._sum(row.asked), self._sum(row.answered)
+        self.cached_grams += len(row.asked) + len(row.answered)
 
 
 def _common(one: Hashes, other: Hashes) -> Hashes:

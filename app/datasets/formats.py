@@ -78,8 +78,12 @@ _BY_KEYS: tuple[tuple[set[str], Shape], ...] = (
 _CHOOSE = "choose the columns that hold the question and the answer wanted"
 _FOREIGN = (
     (
-        {"chosen", "rejected"},
+        {"prompt", "chosen", "rejected"},
         "holds preference pairs (chosen, rejected); to learn from the better ones choose chosen as the answer column",
+    ),
+    (
+        {"chosen", "rejected"},
+        "holds preference pairs without a prompt of their own; to learn from the better ones call chosen messages",
     ),
     ({"preferred_output"}, "holds preference pairs; choose input and preferred_output as the columns"),
     ({"vars"}, f"is a promptfoo test case without assert; {_CHOOSE} (such as vars.question)"),
@@ -184,7 +188,7 @@ def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
         "chat": {"messages", "tools", "parallel_tool_calls"},
         "sharegpt": {"conversations", "system", "tools"},
         "alpaca": {"instruction", "input", "output", "system", "history"},
-        "prompt_completion": {"prompt", "completion", "system", "tools"},
+        "prompt_completion": {"prompt", "completion", "system", "tools", "label"},
         "promptfoo": {"vars", "assert", cases.EXPECTED},
         "mlflow": {"inputs", "expectations"},
     }
@@ -211,7 +215,12 @@ def _two_texts(record: Mapping[str, Any], first: str, second: str) -> bool:
     """Whether this is a plain pair; nearly all records are, and need none of the care that conversations do."""
     if not isinstance(record.get(first), str) or not isinstance(record.get(second), str) or record.get("tools"):
         return False
-    return record.get("label") is not False
+    return "label" not in record or not _unwanted(record["label"])
+
+
+def _unwanted(label: object) -> bool:
+    """Whether KTO's mark says that the answer is a bad one; a table writes the mark as text."""
+    return label is False or (isinstance(label, str) and label.strip().casefold() == "false")
 
 
 def _system(record: Mapping[str, Any]) -> tuple[Message, ...]:
@@ -227,9 +236,10 @@ def _unblanked(shape: Shape, target: str) -> str:
 def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[Turn], list[dict[str, Any]], str]:
     """The conversation of a record, its tools, and the key that faults of the conversation are about."""
     if shape is CHAT:
-        return conversations.chat(record["messages"], "messages"), conversations.tools(record.get("tools")), "messages"
+        turns = conversations.chat(conversations.listed(record["messages"]), "messages")
+        return turns, conversations.tools(record.get("tools")), "messages"
     if shape is SHAREGPT:
-        turns = conversations.sharegpt(record["conversations"])
+        turns = conversations.sharegpt(conversations.listed(record["conversations"]))
         return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), "conversations"
     if shape is ALPACA:
         return _alpaca(record), [], "output"
@@ -240,7 +250,9 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
     if shape in (PROMPTFOO, MLFLOW):
         return _case(shape, record), [], "messages"
     first, second = _PAIR_OF[shape.name]
-    if shape is PROMPT and record.get("label") is False:
+    if second == "expectedOutput" and isinstance(record.get(first), dict) and "messages" not in record[first]:
+        record = {**record, first: cases.inputs(record[first], first)}
+    if shape is PROMPT and _unwanted(record.get("label")):
         text = "The record marks its answer as unwanted (label is false); only wanted answers can be learned from."
         raise Unfit("label", text)
     turns = [*_asked(record.get(first), first), *_answered(record.get(second), second)]
@@ -250,12 +262,15 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
 def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:
     """A test case: MLflow's, promptfoo's as an object, or promptfoo's as a row of a table."""
     if shape is MLFLOW:
-        asked, wanted, at = record["inputs"], cases.expectations(record["expectations"]), "expectations"
+        key, asked, wanted, at = "inputs", record["inputs"], cases.expectations(record["expectations"]), "expectations"
     elif "vars" in record and "assert" in record:
-        asked, wanted, at = record["vars"], cases.asserted(record["assert"]), "assert"
+        key, asked, wanted, at = "vars", record["vars"], cases.asserted(record["assert"]), "assert"
+        if isinstance(asked, str):
+            raise Unfit("vars", "vars names a file; write its variables into the case.")
     else:
-        asked, wanted, at = cases.variables(record), cases.expected(record.get(cases.EXPECTED)), cases.EXPECTED
-    return [*_asked(cases.inputs(asked, "inputs"), "inputs"), *_answered(wanted, at)]
+        key, asked, wanted = "the columns", cases.variables(record), cases.expected(record.get(cases.EXPECTED))
+        at = cases.EXPECTED
+    return [*_asked(cases.inputs(asked, key), key), *_answered(wanted, at)]
 
 
 def _alpaca(record: Mapping[str, Any]) -> list[Turn]:

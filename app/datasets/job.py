@@ -6,43 +6,64 @@ that goes into the check has changed, it begins anew. The version is `ready` onl
 hashes.
 """
 
+import errno
 import fcntl
 import random
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+from sqlalchemy.exc import OperationalError
 
-from app.datasets import duplicates, learnability, lengths, personal_data, quality, splitting, store, versions
+from app.blobs import NoSpace
+from app.datasets import (
+    duplicates,
+    learnability,
+    lengths,
+    personal_data,
+    quality,
+    service,
+    splitting,
+    store,
+    versions,
+)
 from app.datasets.desk import Desk
 from app.datasets.formats import Message, ReadAs, Record, read_as
 from app.datasets.quality import Check, Status
 from app.datasets.reading import Upload, from_canonical
 from app.datasets.rows import Rows, question
-from app.datasets.splitting import Entry, Split
+from app.datasets.splitting import Entry, Kept, Split
+from app.datasets.tables import ExampleRow
 from app.inference import service as inference
 from app.inference import store as model_store
-from app.jobs.claims import Claim, Failed
+from app.jobs.claims import Claim, Failed, Fenced
 
 BATCH = 1000
+SIZES = 10_000  # rows that are changed or removed in one transaction
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = "The disk is full, so the check stopped; the upload is kept. Make room on the server, then check again."
+_FULL_WORDS = ("disk is full", "disk I/O error", "No space left")  # of SQLite (two) and PostgreSQL
 SHOWN = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 CHUNK = 1 << 20
-DESK = 1  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
+DESK = 2  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What goes into a check.
 
-    file, test: hashes of the uploaded bytes, read as `how` says. kept_in: hash of the rows of the version before. keep:
+    file, test: hashes of the uploaded bytes, read as `how` says. kept_in: hash of the rows of the version before;
+    judged_in: of all versions before that were frozen, whose test rows may have judged. masked_before: kinds of
+    personal data that were masked in any of them. keep:
     keys of the clusters whose repeats are used. model_id: whose tokens are counted. decided: what is done with each
-    kind of personal data. plan, fresh: see `DatasetRow.split_plan`.
+    kind of personal data. plan, fresh, shared: see `DatasetRow.split_plan`.
     """
 
     file: str
@@ -52,11 +73,14 @@ class Order:
     how: ReadAs
     seed: int
     kept_in: str | None
+    judged_in: tuple[str, ...]
+    masked_before: tuple[str, ...]
     keep: tuple[int, ...]
     model_id: int | None
     decided: Mapping[str, str]
     plan: str
     fresh: bool
+    shared: str
 
     def about(self) -> list[Any]:
         """All of it as JSON: what lies on a desk holds only for the same."""
@@ -70,7 +94,9 @@ def check(claim: Claim) -> None:
         if row.state != "checking":
             return
         fresh = bool(row.split_plan.get("fresh"))
-        earlier = store.before(session, row, frozen=fresh)
+        # Where somebody chose another way to split, only rows that may have judged already keep their place.
+        earlier = None if fresh else store.before(session, row)
+        judged = store.frozen_before(session, row)
         order = Order(
             file=row.blob_sha256,
             name=row.filename,
@@ -79,17 +105,59 @@ def check(claim: Claim) -> None:
             how=read_as(row.read_as),
             seed=row.seed,
             kept_in=earlier.rows_sha256 if earlier else None,
+            judged_in=tuple(one.rows_sha256 for one in judged if one.rows_sha256),
+            masked_before=tuple(
+                sorted(
+                    {
+                        kind
+                        for one in (*judged, *([earlier] if earlier else []))
+                        for kind, decision in one.decisions.items()
+                        if decision["action"] == "mask"
+                    }
+                )
+            ),
             keep=tuple(int(key, 16) for key in row.kept_keys),
             model_id=row.lengths_model_id,
             decided={kind: one["action"] for kind, one in row.decisions.items()},
             plan=row.split_plan.get("by", ""),
             fresh=fresh,
+            shared=row.split_plan.get("shared", ""),
         )
     _sweep(claim)
-    with _folder(claim) as folder:
+    with _folder(claim) as folder, _room(claim, folder):
         desk = Desk(folder, order.about())
         _check(claim, order, desk)
         desk.clear()
+
+
+@contextmanager
+def _room(claim: Claim, folder: Path) -> Iterator[None]:
+    """Say in words that the disk is full, and give back what the check took of it; the upload stays.
+
+    Raises:
+        NoSpace: instead of what the system or the database said.
+    """
+    try:
+        yield
+    except (OSError, OperationalError, NoSpace) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if isinstance(error, NoSpace) or number in FULL or any(words in str(error) for words in _FULL_WORDS):
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OperationalError):  # with no room at all for that either, the next check does it
+                _forget(claim)
+            raise NoSpace(NO_ROOM) from error
+        raise
+    except Fenced:  # another attempt has a folder of its own, or none left to go on with
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _forget(claim: Claim) -> None:
+    """Remove what an interrupted check wrote, in short transactions: others want to write too."""
+    left = True
+    while left:
+        with claim.write() as session:
+            left = store.forget_rows(session, claim.subject_id, most=SIZES)
 
 
 @contextmanager
@@ -127,9 +195,8 @@ def _sweep(claim: Claim) -> None:
 
 
 def _check(claim: Claim, order: Order, desk: Desk) -> None:
-    kept = _splits(claim, order.kept_in, order.decided) if order.kept_in else {}
-    if order.fresh:  # somebody chose another way to split: only rows that may have judged already keep their place
-        kept = {key: split for key, split in kept.items() if split == "test"}
+    masked = frozenset(kind for kind, action in order.decided.items() if action == "mask")
+    kept = Kept(_splits(claim, order, masked))
     progress = _Progress(claim)
     state = desk.noted("reading")
     with ExitStack() as stack:
@@ -147,6 +214,8 @@ def _check(claim: Claim, order: Order, desk: Desk) -> None:
             keep=order.keep,
             decided=order.decided,
             plan=order.plan,
+            shared=order.shared,
+            once_masked=frozenset(order.masked_before) - masked,
             tick=progress.tick,
             shown=SHOWN,
             desk=desk,
@@ -172,32 +241,43 @@ def count_lengths(claim: Claim) -> None:
     """Count the tokens of a checked dataset anew, with another model; the body of the job kind `lengths`."""
     with claim.read() as session:
         row = store.get(session, claim.subject_id)
-        rows_sha256, model_id = row.rows_sha256, row.lengths_model_id
+        model_id, ready = row.lengths_model_id, row.state == "ready"
     counter = _tokens(claim, model_id)
-    if counter is None or rows_sha256 is None:
+    if counter is None or not ready:
         raise Failed("The model's tokenizer is not on this machine. Prepare the model first, then count again.")
     progress = _Progress(claim)
-    sizes: list[int] = []
-    with claim.blobs.open(rows_sha256) as lines:
-        batch: list[Record] = []
-        for line in lines:
-            value = orjson.loads(line)
-            turns = tuple(Message(turn["role"], turn["content"]) for turn in value["messages"])
-            batch.append(Record(value["line"], turns, value["target"]))
-            if len(batch) == lengths.BATCH:
-                sizes += counter.count(batch)
-                batch.clear()
-                progress.tick("Counting tokens", len(sizes), 0)
-        sizes += counter.count(batch)
-    found = lengths.summary(sizes, unit="tokens", limit=counter.limit, tokenizer=counter.name)
+    ids, sizes, used = array("q"), array("q"), array("b")
+    for batch in _readable(claim):
+        sizes.extend(counter.count([Record(row.line, _turns(row.messages), row.target) for row in batch]))
+        ids.extend(row.id for row in batch)
+        used.extend(row.status == Status.USABLE for row in batch)
+        progress.tick("Counting tokens", len(sizes), 0)
+    found = lengths.of_rows(sizes, np.flatnonzero(used), unit="tokens", limit=counter.limit, tokenizer=counter.name)
+    _write_sizes(claim, ids, sizes, progress)
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         row.report = {**row.report, "lengths": found}
 
 
+def _readable(claim: Claim) -> Iterator[Sequence[ExampleRow]]:
+    """The rows that could be read, in batches; no transaction is open while a batch is counted."""
+    after = 0
+    while True:
+        with claim.read() as session:
+            batch = store.listed(session, claim.subject_id, store.Only(), after=after, limit=lengths.BATCH)
+        if not batch:
+            return
+        after = batch[-1].id
+        yield [row for row in batch if row.messages]
+
+
+def _turns(messages: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
+    return tuple(Message(turn["role"], turn["content"]) for turn in messages)
+
+
 def _learnability(found: Check, seed: int) -> dict[str, Any]:
     """Tried on the rows that may be learnt from; test rows are not looked at."""
-    mine = [index for index, split in found.split.items() if split != "test"]
+    mine = found.split.where("train", "dev").tolist()
     if len(mine) > learnability.ROWS:
         mine = random.Random(seed).sample(mine, learnability.ROWS)
     counts = found.report["counts"]
@@ -209,17 +289,24 @@ def _learnability(found: Check, seed: int) -> dict[str, Any]:
     )
 
 
-def _splits(claim: Claim, rows_sha256: str, decided: Mapping[str, str]) -> dict[int, Split]:
-    """Where the rows of an earlier version were, by the key of what they ask, as it was and as it is masked now."""
-    masked = frozenset(kind for kind, action in decided.items() if action == "mask")
-    found: dict[int, Split] = {}
-    with claim.blobs.open(rows_sha256) as lines:
-        for line in lines:
-            record, split = from_canonical(line), orjson.loads(line)["split"]
-            found[duplicates.key(question(record))] = split
-            if masked:
-                found[duplicates.key(question(personal_data.masked(record, masked)))] = split
-    return found
+def _splits(claim: Claim, order: Order, masked: frozenset[str]) -> Iterator[tuple[int, Split]]:
+    """Where rows were in the version before, and which judged in any frozen one, by the key of what they ask.
+
+    Each by what it asked then, and by what it asks when it is masked as it is now.
+    """
+    sources = [(sha256, True) for sha256 in order.judged_in if sha256 != order.kept_in]
+    if order.kept_in:
+        sources.append((order.kept_in, False))
+    for sha256, only_test in sources:
+        with claim.blobs.open(sha256) as lines:
+            for line in lines:
+                split = orjson.loads(line)["split"]
+                if only_test and split != "test":
+                    continue
+                record = from_canonical(line)
+                yield duplicates.key(question(record)), split
+                if masked:
+                    yield duplicates.key(question(personal_data.masked(record, masked))), split
 
 
 class _Progress:
@@ -229,6 +316,7 @@ class _Progress:
         self.claim = claim
         self.stage = ""
         self.since = 0.0
+        self.looked = 0.0
 
     def tick(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
@@ -241,9 +329,23 @@ class _Progress:
         elif took > 1 and done:
             progress["seconds_left"] = round((total - done) * took / done)
         self.claim.report(progress)
+        if now - self.looked > 1:
+            self.looked = now
+            self.claim.blobs.need_space()
 
 
 # ---------------------------------------------------------------------- writing it down
+def _write_sizes(claim: Claim, ids: Sequence[int], sizes: Sequence[int], progress: _Progress) -> None:
+    """Write the sizes to the rows, in batches; meanwhile both units are there, and the report leads to no rows."""
+    with claim.write() as session:
+        row = store.get(session, claim.subject_id)
+        row.report = {**row.report, "lengths": {**row.report["lengths"], "of": ""}}
+    for start in range(0, len(ids), SIZES):
+        progress.tick("Writing the lengths", start, len(ids))
+        with claim.write() as session:
+            store.set_sizes(session, zip(ids[start : start + SIZES], sizes[start : start + SIZES], strict=True))
+
+
 def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int) -> None:
     """Write the rows in batches, then everything that makes the version ready in one transaction."""
     total = len(found.rows) + len(found.refused)
@@ -251,7 +353,9 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
         manifest.writelines(splitting.manifest_lines(seed, ()))
         values = _values(found, claim.subject_id)
         done = 0
+        written = array("Q")
         for batch, ids in _written(claim, found, desk, values):
+            written.extend(ids)
             for row_id, value in zip(ids, batch, strict=True):
                 if value["split"]:
                     content = splitting.content_hash(value["messages"], value["target"])
@@ -261,7 +365,9 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
             progress.tick("Writing the rows", done, total)
     rows_blob = claim.blobs.put(_chunks(desk.path("used")))
     split_blob = claim.blobs.put(_chunks(desk.path("manifest")))
-    found.report["changes"] = _changes(claim, desk.path("used"), progress)
+    index = claim.blobs.put_bytes(_index(found, written))
+    found.report["index_sha256"] = index.sha256
+    found.report["changes"] = _changes(claim, index.sha256, progress)
     split = found.report["split"]
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
@@ -273,16 +379,24 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
         row.state = "ready" if found.report["can_be_used"] else "rejected"
 
 
-def _changes(claim: Claim, used: Path, progress: _Progress) -> dict[str, Any] | None:
-    """What changed since the last version that could be used; None where this is the first."""
+def _index(found: Check, ids: Sequence[int]) -> bytes:
+    """What later versions are compared with; rows come first in the table, lines that gave none after them."""
+    rows = found.rows
+    places = array("B", (versions.PLACES[found.split.get(index, "")] for index in range(len(rows))))
+    return versions.pack(rows.keys, rows.answers, ids[: len(rows)], places)
+
+
+def _changes(claim: Claim, index: str, progress: _Progress) -> dict[str, Any] | None:
+    """How much changed since the last version that could be used; None where this is the first."""
     with claim.read() as session:
         earlier = store.before(session, store.get(session, claim.subject_id))
-        since, before = (earlier.version, earlier.rows_sha256) if earlier else (0, None)
-    if before is None:
-        return None
+        if earlier is None:
+            return None
+        since, before = earlier.version, (earlier.report, earlier.rows_sha256)
     progress.tick("Comparing with the version before", 0, 0)
-    with claim.blobs.open(before) as old, used.open("rb") as new:
-        return versions.compare(old, new, since)
+    old = service.index_of(claim.blobs, *before)
+    new = service.index_of(claim.blobs, {"index_sha256": index}, None)
+    return {"since": since, **versions.compare(old, new).counts()}
 
 
 Values = list[dict[str, Any]]
@@ -301,14 +415,15 @@ def _written(
         if last is not None and not _same(last.file, last.line, last.status, found, len(before) - 1):
             before = []
     if not before:
-        with claim.write() as session:
-            store.forget_rows(session, claim.subject_id)
+        _forget(claim)
         desk.note("writing", value=True)
+    last_id = before[-1] if before else 0
     for batch in _batches(values):
         ids, before = before[: len(batch)], before[len(batch) :]
-        if missing := batch[len(ids) :]:
+        if missing := [_stored(value) for value in batch[len(ids) :]]:
             with claim.write() as session:
-                ids = ids + store.add_rows(session, [_stored(value) for value in missing])
+                ids = ids + store.add_rows(session, claim.subject_id, missing, last_id)
+            last_id = ids[-1]
         yield batch, ids
 
 
@@ -325,7 +440,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
     sizes = np.bincount(np.asarray(found.group, dtype=np.int64)) if len(found.group) else np.zeros(0)
     for index, status in enumerate(found.status):
         record = found.rows[index]
-        other, similarity = found.twin.get(index, (None, None))
+        other, similarity = found.twin.get(index) or (None, None)
         yield {
             "dataset_id": dataset_id,
             "file": found.rows.files[index],
@@ -336,7 +451,8 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "similarity": similarity,
             "split": found.split.get(index, "") if status is Status.USABLE else "",
             "cluster": found.group[index] if sizes[found.group[index]] > 1 else None,
-            "marks": int(found.marks[index]),
+            "marks": found.marks[index],
+            "size": found.sizes[index],
             "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
             "target": record.target,
             "group": record.group,
@@ -354,6 +470,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "split": "",
             "cluster": None,
             "marks": 0,
+            "size": None,
             "messages": [],
             "target": "",
         }

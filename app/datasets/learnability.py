@@ -34,6 +34,10 @@ FOLDS, CURVE_FOLDS = 4, 2  # parts held out in turn; with how many of them the c
 SHARES = (0.25, 0.5, 1.0)
 FEATURES = 20_000  # n-grams of texts; a classifier needs fewer and is as many times faster
 LABEL_FEATURES = 6000
+WEIGHTS = 600_000  # labels times features at most: with 400 labels one fit takes 20 s otherwise
+ROWS_A_LABEL = 1.6  # below which labels drawn by lot and real ones look the same: most labels stand there once
+SCARCE = 250  # rows from which on a link would have been seen: below it "no link" is said only where one is excluded
+SURE = 0.02  # by which the lower end of the classifier's interval may miss a target that it reaches (decision-rules G6)
 CLOSE = 0.8  # cosine of two questions that ask nearly the same
 PAIRS = 30  # of them, below which there is no ceiling
 LINK = 0.02  # by which the nearest answer has to beat a random one
@@ -45,7 +49,11 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the result says about a target: `reached` by the small classifier; `rows` needed where the curve tells."""
+    """What the result says about a target.
+
+    reached: by the small classifier, so surely as a prompt's result would have to; above_ceiling: by more than the
+    pairs leave open; rows: needed for it where the curve tells.
+    """
 
     reached: bool
     above_ceiling: bool
@@ -77,6 +85,7 @@ def measure(
             "baseline": None,
             "trivial": None,
             "ceiling": None,
+            "ceiling_high": None,
             "ceiling_pairs": 0,
             "curve": [],
         }
@@ -84,13 +93,18 @@ def measure(
     answers = [answer[:LONGEST] for _, answer in chosen]
     trial = _Labels(asked, answers) if labels else _Texts(asked, answers, seed)
     scores, curve = _curve(trial, len(chosen), seed, lambda: clock() < until)
-    ceiling, pairs_seen = trial.ceiling(repeats) if isinstance(trial, _Labels) else (None, 0)
-    low, high = _interval(scores, counted=labels)
-    trivial = trial.trivial()
-    # Labels: surely better than the commonest one, or labels drawn by lot would pass with a few hundred rows.
-    linked = low > trivial if labels else high >= trivial and float(scores.mean()) >= trivial + LINK
+    ceiling, most, pairs_seen = trial.ceiling(repeats) if isinstance(trial, _Labels) else (None, None, 0)
+    low, high = _interval(float(scores.mean()), len(scores), None if labels else float(scores.std()))
+    trivial, doubt = trial.trivial()
+    # Surely better than the other guess, or labels drawn by lot and shuffled answers would pass with few rows.
+    if isinstance(trial, _Labels):
+        linked, scarce = low > trivial, len(chosen) < ROWS_A_LABEL * trial.different
+    else:
+        ahead, give = float(scores.mean()) - trivial, 1.96 * sqrt(float(scores.var()) / len(scores) + doubt**2)
+        linked = ahead >= LINK and ahead > give
+        scarce = ahead + give >= LINK and len(chosen) < SCARCE
     found = {
-        "verdict": "learnable" if linked else "unlearnable",
+        "verdict": "learnable" if linked else "too_few" if scarce else "unlearnable",
         "rows": len(chosen),
         "baseline": {
             "name": trial.name,
@@ -102,6 +116,7 @@ def measure(
         },
         "trivial": {"name": trial.guess, "score": round(trivial, 4)},
         "ceiling": ceiling,
+        "ceiling_high": most,
         "ceiling_pairs": pairs_seen,
         "curve": curve,
     }
@@ -120,13 +135,16 @@ def outlook(found: Mapping[str, Any] | None, target: float | None) -> Outlook | 
     """What the result says about a target, None where it says nothing."""
     if not found or target is None or not found["baseline"] or found["baseline"]["metric"] != "accuracy":
         return None
+    if found.get("verdict") == "too_few":
+        return None
     score, slope, rows = found["baseline"]["score"], found.get("per_doubling"), found["curve"][-1]["rows"]
-    ceiling = found["ceiling"]
+    ceiling = found.get("ceiling_high") or found["ceiling"]
     needed = None
     if score < target and slope and slope > 0:
         times = 2 ** min((target - score) / slope, 60.0)
         needed = round(rows * times) if times <= MOST_AHEAD else None
-    return Outlook(score >= target, ceiling is not None and ceiling < target, needed)
+    reached = score >= target and found["baseline"].get("low", score) >= target - SURE
+    return Outlook(reached, ceiling is not None and ceiling < target, needed)
 
 
 def _curve(
@@ -158,11 +176,10 @@ def _curve(
     return np.concatenate(scores), curve
 
 
-def _interval(scores: Scores, *, counted: bool) -> tuple[float, float]:
-    """95 %: Wilson's for counted answers, the normal one for likenesses."""
-    count, mean = len(scores), float(scores.mean())
-    if not counted:
-        half = 1.96 * float(scores.std()) / sqrt(count)
+def _interval(mean: float, count: int, spread: float | None = None) -> tuple[float, float]:
+    """95 %: Wilson's for counted answers; the normal one for likenesses, of which the spread is known."""
+    if spread is not None:
+        half = 1.96 * spread / sqrt(count)
         return mean - half, mean + half
     z = 1.96
     middle = (mean + z * z / (2 * count)) / (1 + z * z / count)
@@ -185,9 +202,10 @@ class _Labels:
     name, metric, guess = "TF-IDF with logistic regression", "accuracy", "always the commonest label"
 
     def __init__(self, asked: Sequence[str], answers: Sequence[str]) -> None:
-        self.matrix = _features(asked, LABEL_FEATURES)
-        different = {label: number for number, label in enumerate(sorted({" ".join(one.split()) for one in answers}))}
-        self.labels = np.array([different[" ".join(one.split())] for one in answers])
+        numbers = {label: number for number, label in enumerate(sorted({" ".join(one.split()) for one in answers}))}
+        self.different = len(numbers)
+        self.labels = np.array([numbers[" ".join(one.split())] for one in answers])
+        self.matrix = _features(asked, min(LABEL_FEATURES, WEIGHTS // self.different))
 
     def score(self, learn: Sequence[int], test: Sequence[int]) -> Scores:
         from sklearn.linear_model import LogisticRegression
@@ -202,18 +220,21 @@ class _Labels:
             model.fit(self.matrix[learn], self.labels[learn])
         return np.asarray(model.predict(self.matrix[test]) == self.labels[test], dtype=np.float64)
 
-    def trivial(self) -> float:
-        return Counter(self.labels.tolist()).most_common(1)[0][1] / len(self.labels)
+    def trivial(self) -> tuple[float, float]:
+        return Counter(self.labels.tolist()).most_common(1)[0][1] / len(self.labels), 0.0
 
-    def ceiling(self, repeats: tuple[int, int]) -> tuple[float | None, int]:
-        """The best score that the labels' own agreement allows, and how many pairs tell it."""
+    def ceiling(self, repeats: tuple[int, int]) -> tuple[float | None, float | None, int]:
+        """The best score that the labels' own agreement allows, the upper end of its interval, and the pairs behind."""
         agree, seen = repeats[0] - repeats[1], repeats[0]
         likeness = (self.matrix @ self.matrix.T).tocoo()
         for one, other, how in zip(likeness.row, likeness.col, likeness.data, strict=True):
             if one < other and how >= CLOSE:
                 seen += 1
                 agree += int(self.labels[one] == self.labels[other])
-        return (round(sqrt(agree / seen), 4) if seen >= PAIRS else None), seen
+        if seen < PAIRS:
+            return None, None, seen
+        _, most = _interval(agree / seen, seen)
+        return round(sqrt(agree / seen), 4), round(sqrt(most), 4), seen
 
 
 class _Texts:
@@ -230,8 +251,10 @@ class _Texts:
         nearest = np.asarray((self.asked[test] @ self.asked[learn].T).toarray().argmax(axis=1))
         return self._alike(np.asarray(test), np.asarray(learn)[nearest])
 
-    def trivial(self) -> float:
-        return float(self._alike(self.order, np.roll(self.order, 1)).mean())
+    def trivial(self) -> tuple[float, float]:
+        """The likeness of two answers drawn at random, and its standard error."""
+        found = self._alike(self.order, np.roll(self.order, 1))
+        return float(found.mean()), float(found.std()) / sqrt(len(found))
 
     def _alike(self, one: Any, other: Any) -> Scores:
         return np.asarray(self.answers[one].multiply(self.answers[other]).sum(axis=1), dtype=np.float64).ravel()
@@ -246,7 +269,14 @@ def _text(found: Mapping[str, Any], *, labels: bool) -> str:
         )
         if found["verdict"] == "unlearnable":
             return f"{said} Chance gives as much: the labels look random, or the text does not hold what decides them."
+        if found["verdict"] == "too_few":
+            return f"{said} With so few rows of each label that says nothing yet."
         return said
+    if found["verdict"] == "too_few":
+        return (
+            f"The answer of the most similar other question is {100 * score:.0f}% like the right one; a random one is"
+            f" {100 * trivial:.0f}% like it. With so few rows that may be chance or the beginning of a link."
+        )
     if found["verdict"] == "unlearnable":
         return (
             "Similar questions have answers no more alike than any two questions have. What the answers say does not"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from app.datasets.formats import Record
 
@@ -41,7 +42,25 @@ class Counter:
         return [sum(next(sizes) + TURN_TOKENS for _ in row) for row in texts]
 
 
-def summary(sizes: Sequence[int], *, unit: str, limit: int, tokenizer: str = "") -> dict[str, Any]:
+def of_rows(
+    sizes: Sequence[int],
+    usable: npt.NDArray[np.int64],
+    *,
+    unit: str,
+    limit: int,
+    tokenizer: str = "",
+) -> dict[str, Any]:
+    """The summary of the rows that can be used, or of all where none can; `of` says which: usable or all.
+
+    A report with `of` promises that each row of the table carries its size, so that a number leads to its rows.
+    """
+    every = np.asarray(sizes)
+    shown = every[usable] if len(usable) else every
+    found = summary(shown, unit=unit, limit=limit, tokenizer=tokenizer)
+    return found | {"of": "usable" if len(usable) else "all", "rows": len(shown)}
+
+
+def summary(sizes: Sequence[int] | npt.NDArray[Any], *, unit: str, limit: int, tokenizer: str = "") -> dict[str, Any]:
     """The part of the report: {unit, tokenizer, median, p95, longest, limit, over, histogram: [{from, to, rows}]}.
 
     over: rows longer than the limit. The bars of the histogram are equally wide and end at the 99th percentile or at

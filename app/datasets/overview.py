@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from rapidfuzz.distance import LCSseq
 
-from app.datasets import content
+from app.datasets import content, splitting
+from app.evaluation import statistics
 from app.web import charts
 
 Report = Mapping[str, Any]
@@ -28,7 +29,10 @@ DROPPED = {
     "near_duplicate": "nearly repeat another row",
     "contradiction": "contradict another row",
     "leak": "stand in the test file",
+    "test_group": "are of a group in the test file",
 }
+ALWAYS = {"fault", "duplicate", "near_duplicate", "contradiction"}  # told even when there are none: that is good news
+LEVELS = ("error", "warning", "note")  # of messages, the gravest first
 LABELS = 6  # labels at either end that the chart shows
 RARE = 20  # rows below which a label is named as not covered (quality.RARE_LABEL, decision-rules G1)
 SIZES = 8  # cluster sizes that get a bar of their own; the larger ones share one
@@ -41,9 +45,11 @@ KINDS = {
     "warning": "warnings",
     "note": "notes",
     "refusal": "the answer is a refusal",
-    "placeholder": "the answer holds a placeholder",
-    "repeat": "the answer repeats itself",
+    "placeholder": "a placeholder was never filled in",
+    "repeat": "the same words again and again",
     "echo": "the answer repeats the question",
+    "cut": "the answer stops in the middle of a sentence",
+    "dated": "the answer speaks of a model's last update",
     "other_language": "answered in another language than asked",
     "identifiers": "personal data or secrets",
 }
@@ -59,6 +65,18 @@ class Figure:
     name: str
     value: int
     url: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The report in one sentence, why, and the one thing to do next. `tone`: ready, bad, or nothing."""
+
+    text: str
+    why: str
+    next: str
+    url: str
+    link: str
     tone: str = ""
 
 
@@ -98,25 +116,103 @@ def word(kind: str) -> str:
 
 
 # ---------------------------------------------------------------------- figures and things to do
+def verdict(
+    report: Report,
+    *,
+    state: str,
+    usable: int,
+    needed: int,
+    decided: Collection[str],
+    frozen: bool,
+    measure: str,
+    newer: tuple[int, str] | None,
+) -> Verdict:
+    """What one reads first. measure: the address of the next step; newer: number and address of the one that counts."""
+    if state == "rejected":
+        return _refused(report, newer)
+    text = f"{usable:,} usable example{'' if usable == 1 else 's'} besides the test set; training needs {needed:,}."
+    why = ""
+    if usable < needed:
+        why = (
+            f"About {needed - usable:,} more different examples are missing. With fewer, a tuned model tends to "
+            "memorise. Prompting needs far fewer and can be measured now."
+        )
+    tone = "ready" if usable >= needed else ""
+    if newer:
+        number, url = newer
+        return Verdict(text, "", "", url, f"Open version {number}", "info")
+    if open_rows := _undecided(report, decided):
+        told = f"{_rows(open_rows)} seem{'s' if open_rows == 1 else ''} to hold personal data or a secret"
+        return Verdict(
+            text, why, f"{told}. Training stays locked until you decide about them.", "#personal", "Decide", tone
+        )
+    if not frozen:
+        return Verdict(
+            text, why, "Look at a few rows, then freeze the split: measuring starts from it.", "#split",
+            "Go to the split", tone,
+        )  # fmt: skip
+    return Verdict(text, why, "The split is frozen: prompting can be measured on it.", measure, "Measure", tone)
+
+
+def _refused(report: Report, newer: tuple[int, str] | None) -> Verdict:
+    """Why no row of an upload can be used, in the words of its first fault."""
+    uploaded, taken = report.get("uploaded", 0), report.get("counts", {})
+    faults = [said for said in report.get("messages") or () if said["level"] == "error"]
+    faults.sort(key=lambda said: said["line"] is None)
+    most = max(DROPPED, key=lambda status: taken.get(status, 0))
+    if told := report.get("split", {}).get("why_not"):
+        why = str(told)
+    elif faults:
+        first = faults[0]
+        place = (
+            "" if first["line"] is None else f"{str(report.get('line_word', 'line')).capitalize()} {first['line']:,}"
+        )
+        place += " of the test file" if place and first.get("file") else ""
+        why = f"{place}: {first['text']}" if place else first["text"]
+    elif taken.get(most):
+        number = taken[most]
+        why = f"{number:,} of {_rows(uploaded)} {DROPPED[most] if number > 1 else _one(DROPPED[most])}."
+    else:
+        why = "Too few rows are left to learn from, to choose by and to judge by."
+    if newer:
+        why += f" The upload replaces nothing: version {newer[0]} is still the one that counts."
+    return Verdict("This upload can't be used.", why, "Correct the file and upload it again.", "#upload",
+                   "Upload a corrected file", "bad")  # fmt: skip
+
+
+def _undecided(report: Report, decided: Collection[str]) -> int:
+    """How many rows hold a kind of personal data that nobody has decided about: at least those of the largest kind."""
+    found = report.get("identifiers") or {}
+    kinds = found.get("kinds") or ()
+    left = [one for one in kinds if one["kind"] not in decided]
+    if not left:
+        return 0
+    return int(found["rows"] if len(left) == len(kinds) else min(found["rows"], sum(one["rows"] for one in left)))
+
+
 def figures(report: Report, rows: str) -> list[Figure]:
     """The numbers that one reads first."""
     if not report.get("waterfall"):
         return []
     split, steps = report.get("split", {}), _dropped(report)
+    usable, test = split.get("usable", 0), split.get("test", 0)
     found = [
         Figure("rows uploaded", report["waterfall"][0]["count"], rows_url(rows, file="upload")),
-        Figure("usable", split.get("usable", 0), rows_url(rows, split="train-dev"), "pass"),
-        Figure("test rows", split.get("test", 0), rows_url(rows, split="test"), "pass"),
+        Figure("usable", usable, rows_url(rows, split="train-dev"), "pass" if usable else "fail"),
+        Figure("test rows", test, rows_url(rows, split="test"), "pass" if test else "fail"),
     ]
     for status, name, tone in (
-        ("fault", "faults", "fail"),
-        ("duplicate", "repeated", "unknown"),
-        ("near_duplicate", "nearly repeated", "unknown"),
-        ("contradiction", "contradicting", "unknown"),
+        ("fault", "not read", "fail"),
+        ("empty", "empty", "fail"),
+        ("private", "left out by you", "unknown"),
+        ("too_long", "too long", "unknown"),
+        ("duplicate", "duplicates", "unknown"),
+        ("near_duplicate", "near-duplicates", "unknown"),
+        ("contradiction", "contradictions", "unknown"),
         ("leak", "also in the test file", "fail"),
     ):
         number = steps.get(status, 0)
-        if number or status != "leak":
+        if number or status in ALWAYS:
             found.append(Figure(name, number, rows_url(rows, status=status, file="upload"), tone if number else ""))
     return found
 
@@ -127,19 +223,23 @@ def _dropped(report: Report) -> dict[str, int]:
 
 
 def todos(
-    report: Report, rows: str, *, decided: Collection[str], usable: int, needed: int, test: int, needed_test: int
+    report: Report, rows: str, *, decided: Collection[str], usable: int, test: int, needed_test: int
 ) -> list[Todo]:
-    """What stands between these rows and a measurement, the gravest first. decided: kinds of personal data."""
+    """What stands between these rows and a measurement, the gravest first. decided: kinds of personal data.
+
+    The verdict has said already how many examples are missing; a set without rows to judge by has no size to discuss.
+    """
     return [
         *_unread(report, rows),
         *_leaks(report, rows),
+        *_groups(report),
         *_identifiers(report, decided),
         *_contradictions(report, rows),
         *_unlearnable(report),
-        *_too_long(report),
+        *_too_long(report, rows),
         *_remarks(report),
         *_rare(report, rows),
-        *_missing(usable=usable, needed=needed, test=test, needed_test=needed_test),
+        *(_missing(test=test, needed_test=needed_test) if usable else ()),
     ]
 
 
@@ -167,17 +267,29 @@ def _leaks(report: Report, rows: str) -> Iterator[Todo]:
         yield Todo("look", "fail", text, rows_url(rows, status="leak", file="upload"), "Compare")
 
 
+def _groups(report: Report) -> Iterator[Todo]:
+    split = report.get("split", {})
+    if number := split.get("group_overlap", 0):
+        text = f"{_rows(number)} {'are' if number > 1 else 'is'} learnt from though their group is in the test file."
+        yield Todo("decide", "unknown", text, "#split", "Leave out or use")
+    untaught = split.get("untaught") or {}
+    if number := untaught.get("labels", 0):
+        rows_ = f"{_rows(untaught['rows'])} of the test set"
+        text = f"{rows_} want{'s' * (untaught['rows'] == 1)} a label that no row teaches."
+        yield Todo("look", "fail", text, "#split", "Why")
+
+
 def _identifiers(report: Report, decided: Collection[str]) -> Iterator[Todo]:
-    found = report.get("identifiers") or {}
-    if any(one["kind"] not in decided for one in found.get("kinds") or ()):
-        number = found["rows"]
+    if number := _undecided(report, decided):
         text = f"{_rows(number)} seem{'s' if number == 1 else ''} to hold personal data or a secret."
         yield Todo("decide", "unknown", text, "#personal", "Mask, leave out or keep")
 
 
 def _contradictions(report: Report, rows: str) -> Iterator[Todo]:
     if number := report.get("counts", {}).get("contradiction", 0):
-        text = f"{_rows(number)} ask the same and are answered differently, so none is used."
+        tests = number - _dropped(report).get("contradiction", number)
+        among = f" ({tests:,} of them in the test file)" if tests > 0 else ""
+        text = f"{_rows(number)} ask the same and are answered differently{among}, so none is used."
         yield Todo("correct", "unknown", text, rows_url(rows, status="contradiction"), "Compare")
 
 
@@ -187,12 +299,13 @@ def _unlearnable(report: Report) -> Iterator[Todo]:
         yield Todo("look", "fail", text, "#learnability", "What was tried")
 
 
-def _too_long(report: Report) -> Iterator[Todo]:
+def _too_long(report: Report, rows: str) -> Iterator[Todo]:
     lengths = report.get("lengths", {})
     number, limit = lengths.get("over", 0), lengths.get("limit")
     if number and limit:
         text = f"{_rows(number)} {'is' if number == 1 else 'are'} longer than {limit:,} {lengths.get('unit', '')}"
-        yield Todo("look", "unknown", f"{text} and would be cut.", "#lengths", "See the lengths")
+        text += " and would be cut."
+        yield Todo("look", "unknown", text, too_long(report, rows) or "#lengths", "See them")
 
 
 def _remarks(report: Report) -> Iterator[Todo]:
@@ -203,21 +316,61 @@ def _remarks(report: Report) -> Iterator[Todo]:
 
 
 def _rare(report: Report, rows: str) -> Iterator[Todo]:
-    rare = [one for one in report.get("labels") or () if one["rows"] < RARE]
-    if number := len(rare):
+    found = report.get("labels") or ()
+    named = report.get("rare_labels", 0) if found else 0
+    if number := max(named, sum(1 for one in found if one["rows"] < RARE)):
         text = (
             f"{number:,} label{'' if number == 1 else 's'} {'has' if number == 1 else 'have'} fewer than {RARE} rows."
         )
         yield Todo("collect", "unknown", text, f"{rows.removesuffix('/rows')}/labels?order=rare", "Which")
 
 
-def _missing(*, usable: int, needed: int, test: int, needed_test: int) -> Iterator[Todo]:
+def _missing(*, test: int, needed_test: int) -> Iterator[Todo]:
     if test < needed_test:
         text = f"{needed_test - test:,} more test rows are needed to tell 80% from 87%."
         yield Todo("collect", "unknown", text, "#split", "See the split")
-    if usable < needed:
-        text = f"{needed - usable:,} more different examples are needed before training; prompting can be measured now."
-        yield Todo("collect", "unknown", text, "#upload", "Upload more")
+
+
+# ---------------------------------------------------------------------- what the test rows can show
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What so many test rows can tell. Scores and gaps are 0 to 1.
+
+    gap: the smallest between two ways of working that they can show, None without rows. low, high: what a way that
+    really reaches the target can score on them, None where no target is set. wanted: the gap that the team named by
+    what prompts reached so far, None where it named none; needed: test rows for it; more: rows to upload for as many.
+    """
+
+    rows: int
+    gap: float | None
+    low: float | None = None
+    high: float | None = None
+    wanted: float | None = None
+    needed: int = 0
+    more: int = 0
+
+
+# What was said of the best prompt so far, as a gap to the target. Of "less than 10 points" the middle.
+GAPS = {"short_large": 0.10, "short_small": 0.05}
+
+
+def judging(report: Report, target: float | None, tried: object) -> Judging | None:
+    """What the test rows can tell, with the team's target and its word on prompting where it gave them."""
+    split = report.get("split")
+    if not split:
+        return None
+    rows = split["test"]
+    gap = statistics.smallest_gap(rows) if rows else None
+    low = high = None
+    if target is not None and rows:
+        interval = statistics.wilson(target * rows, rows)
+        low, high = interval.low, interval.high
+    wanted = GAPS.get(str(tried)) if target is not None else None
+    if wanted is None:
+        return Judging(rows, gap, low, high)
+    needed = statistics.rows_needed(wanted)
+    more = max(0, needed - rows) if split.get("own_test") else splitting.rows_for(needed) - split["usable"] - rows
+    return Judging(rows, gap, low, high, wanted, needed, max(0, more) if rows < needed else 0)
 
 
 # ---------------------------------------------------------------------- charts
@@ -244,19 +397,34 @@ def _step(step: Mapping[str, Any]) -> str:
 
 
 def lengths(report: Report, rows: str) -> charts.Histogram | None:
-    """How long the rows are; absent in reports that only have the middle and the ends."""
+    """How long the rows are, each bar with its rows; absent in reports that only have the middle and the ends."""
     found = report.get("lengths") or {}
     bins = found.get("histogram")
     if not bins:
         return None
     unit = found.get("unit", "characters")
     drawn = [
-        charts.Bin(one["from"], one["to"], one["rows"], rows_url(rows, remark=f"length-{number}"))
-        if one.get("lines")
-        else charts.Bin(one["from"], one["to"], one["rows"])
-        for number, one in enumerate(bins)
+        charts.Bin(
+            one["from"],
+            one["to"],
+            one["rows"],
+            rows_url(rows, **of_lengths(report, one["from"], one["to"])) if found.get("of") and one["rows"] else "",
+        )
+        for one in bins
     ]
     return charts.histogram("Rows by length", drawn, x_title=f"{unit} a row", limit=found.get("limit"))
+
+
+def too_long(report: Report, rows: str) -> str:
+    """The address of the rows that would be cut; empty where the table does not carry lengths."""
+    found = report.get("lengths") or {}
+    return rows_url(rows, **of_lengths(report, found["limit"] + 1)) if found.get("of") and found.get("over") else ""
+
+
+def of_lengths(report: Report, least: int, most: int | None = None) -> dict[str, Any]:
+    """What to ask the rows for: so long, and of those that the chart counts."""
+    status = "usable" if report["lengths"]["of"] == "usable" else ""
+    return {"status": status, "size_from": least, "size_to": most}
 
 
 def label_balance(report: Report, rows: str) -> LabelChart | None:
@@ -266,7 +434,8 @@ def label_balance(report: Report, rows: str) -> LabelChart | None:
         return None
     ordered = sorted(found, key=lambda one: -one["rows"])
     shown = ordered if len(ordered) <= 2 * LABELS + 1 else [*ordered[:LABELS], *ordered[-LABELS:]]
-    rare = sum(1 for one in ordered if one["rows"] < RARE)
+    different = max(report.get("different_labels", 0), len(ordered))
+    rare = max(report.get("rare_labels") or 0, sum(1 for one in ordered if one["rows"] < RARE))
     parts = [
         charts.Part(
             _short(one["label"]),
@@ -278,14 +447,13 @@ def label_balance(report: Report, rows: str) -> LabelChart | None:
         for one in shown
     ]
     drawn = charts.bars("Rows by label", parts, unit="Rows")
-    total = sum(one["rows"] for one in ordered)
-    return LabelChart(
-        drawn, len(ordered), len(ordered) - len(shown), rare, ordered[0]["rows"] / total if total else 0.0
-    )
+    total = report.get("labelled_rows") or sum(one["rows"] for one in ordered)
+    return LabelChart(drawn, different, different - len(shown), rare, ordered[0]["rows"] / total if total else 0.0)
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= NAME else label[: NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    """Long labels of one set often differ at their end, so both ends stay."""
+    return label if len(label) <= NAME else f"{label[: NAME - 13]}\N{HORIZONTAL ELLIPSIS}{label[-12:]}"
 
 
 def cluster_sizes(report: Report, clusters: str) -> charts.BarChart | None:
@@ -357,7 +525,8 @@ def labels(counts: Iterable[tuple[str, str, int]]) -> list[Label]:
     """Put (answer, split, rows) together by label, the commonest first."""
     by_label: dict[str, dict[str, int]] = {}
     for label, split, number in counts:
-        by_label.setdefault(label, {})[split] = number
+        parts = by_label.setdefault(label, {})
+        parts[split] = parts.get(split, 0) + number  # labels whose values are hidden look alike
     written: dict[str, list[str]] = {}
     for label in by_label:
         written.setdefault(" ".join(label.casefold().split()), []).append(label)
@@ -403,7 +572,7 @@ def label_bars(shown: Sequence[Label], every: Sequence[Label]) -> dict[str, floa
 def lines_of(report: Report, remark: str) -> tuple[int, list[int]] | None:
     """All rows that a remark counts, and the lines of those that the report names; None where it knows no such remark.
 
-    remark: a kind of `remarks`, or of `identifiers`; error, warning, note for the messages; length-N for a bin.
+    remark: a kind of `remarks`, or of `identifiers`; error, warning, note for the messages.
     """
     levels = {"error", "warning", "note"}
     if remark in levels:
@@ -423,11 +592,6 @@ def lines_of(report: Report, remark: str) -> tuple[int, list[int]] | None:
     for one in kinds:
         if one["kind"] == remark:
             return one["rows"], _unique(one.get("lines") or ())
-    bins = (report.get("lengths") or {}).get("histogram") or ()
-    number = remark.removeprefix("length-")
-    if number != remark and number.isdecimal() and len(number) < 4 and int(number) < len(bins):
-        chosen = bins[int(number)]
-        return chosen["rows"], _unique(chosen.get("lines") or ())
     return None
 
 
@@ -435,14 +599,26 @@ def _unique(lines: Iterable[int]) -> list[int]:
     return sorted(set(lines))
 
 
-def remark_words(report: Report, remark: str) -> str:
-    """What the rows of a remark have in common, for the head of their list."""
-    bins = (report.get("lengths") or {}).get("histogram") or ()
-    number = remark.removeprefix("length-")
-    if number != remark and number.isdecimal() and int(number) < len(bins):
-        one, unit = bins[int(number)], report["lengths"].get("unit", "characters")
-        return f"{one['from']:,} to {one['to']:,} {unit} long"
-    return word(remark)
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is said about one row or, in the same words, about many. rows: their lines, each with its file."""
+
+    level: str
+    field: str
+    text: str
+    rows: Sequence[tuple[int, int]]
+
+
+def messages(report: Report) -> list[Said]:
+    """The messages, the gravest first; what is said of many rows is said once, about the whole file before its rows."""
+    found: dict[tuple[str, str, str, bool], list[tuple[int, int]]] = {}
+    for said in report.get("messages") or ():
+        whole = said["line"] is None
+        rows = found.setdefault((said["level"], said.get("field") or "", said["text"], whole), [])
+        if not whole:
+            rows.append((said["line"], said.get("file") or 0))
+    listed = [Said(level, field, text, rows) for (level, field, text, _), rows in found.items()]
+    return sorted(listed, key=lambda one: LEVELS.index(one.level) if one.level in LEVELS else len(LEVELS))
 
 
 def said_of(report: Report, line: int, file: int) -> list[Mapping[str, Any]]:

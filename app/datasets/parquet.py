@@ -26,7 +26,7 @@ def lines(stream: Source, head: bytes) -> Iterator[bytes]:
     """
     with tempfile.TemporaryFile() as copy:
         file = _real(stream)
-        if file is None:  # a place in the file is jumped to, which a packed stream can't
+        if file is None:  # a place in the file is jumped to, which a packed stream or a pipe can't
             copy.write(head)
             while chunk := stream.read(_CHUNK):
                 copy.write(chunk)
@@ -37,9 +37,10 @@ def lines(stream: Source, head: bytes) -> Iterator[bytes]:
 
 def _real(stream: Source) -> BinaryIO | None:
     try:
-        return stream if stream.fileno() >= 0 else None  # type: ignore[attr-defined,return-value]  # asked of any object
+        real = stream.fileno() >= 0 and stream.seekable()  # type: ignore[attr-defined]  # asked of any object
     except (AttributeError, OSError):
         return None
+    return stream if real else None  # type: ignore[return-value]  # it has a number, so it is a file
 
 
 def _rows(file: BinaryIO) -> Iterator[bytes]:

@@ -36,7 +36,7 @@ def main() -> int:
         print(refusal, file=sys.stderr)  # noqa: T201 - the parent reads it
         return REFUSED
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0][:200]
+        first = (str(error).splitlines() or ["nothing more is known"])[0][:200]
         print(f"The Parquet file is damaged or of an unknown kind: {first}", file=sys.stderr)  # noqa: T201 - the parent reads it
         return REFUSED
     return 0
@@ -48,13 +48,35 @@ def _rows() -> Iterator[bytes]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(os.fdopen(0, "rb"), pre_buffer=False, buffer_size=1 << 20) as file:
-        if len(file.schema_arrow.names) > MOST_COLUMNS:
+        names = file.schema_arrow.names
+        if len(names) > MOST_COLUMNS:
             raise _Refused(f"The Parquet file has over {MOST_COLUMNS:,} columns.")
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise _Refused(f"The column {twice[:80]!r} stands twice in the Parquet file.")
         tell = dict(_labels(file.schema_arrow.metadata or {}))
         for batch in file.iter_batches(batch_size=BATCH, use_threads=False):
-            for row in batch.to_pylist():
-                plain = {name: _plain(tell, name, held) for name, held in row.items()}
+            columns = [_column(name, batch.column(name)) for name in names]
+            for row in zip(*columns, strict=True):
+                plain = {name: _plain(tell, name, held) for name, held in zip(names, row, strict=True)}
                 yield orjson.dumps(plain, default=_text) + b"\n"
+
+
+def _column(name: str, held: Any) -> list[Any]:
+    """The cells of a column. Times are written by the library: they may be finer, or further off, than Python's."""
+    import pyarrow as pa
+
+    if pa.types.is_temporal(held.type) and not pa.types.is_interval(held.type):
+        for kind in (pa.string(), pa.int64(), pa.int32()):
+            try:
+                return list(held.cast(kind).to_pylist())
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                continue
+    try:
+        return list(held.to_pylist())
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise
+        raise _Refused(f"The column {name[:80]!r} holds values that can't be read: {error}"[:300]) from error
 
 
 def _bounded(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -67,12 +89,14 @@ def _bounded(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
 
 
 def _plain(tell: dict[str, list[str]], name: str, held: Any) -> Any:
-    """A cell as JSON: numbers at the top are text, as they are in CSV; inside lists and objects they stay."""
+    """A cell as JSON: what is no text is written as text, as in CSV; inside lists and objects it stays."""
+    if isinstance(held, bool):
+        return "true" if held else "false"
     if name in tell and isinstance(held, int) and 0 <= held < len(tell[name]):
         return tell[name][held]
-    if isinstance(held, int | float) and not isinstance(held, bool):
-        return str(held)
-    return held
+    if isinstance(held, float) and held != held:  # noqa: PLR0124 - a table's way to leave a cell empty
+        return None
+    return str(held) if isinstance(held, int | float) else held
 
 
 def _labels(metadata: dict[bytes, bytes]) -> Iterator[tuple[str, list[str]]]:

@@ -1,110 +1,78 @@
 """Personal data and secrets in a text: their kinds and places; the values themselves are never passed on.
 
-A number counts only when its check digits hold or its writing leaves no doubt: a false alarm on every order number
-teaches people to look away. Ids that are bare digits with one weak check digit (one of eleven random numbers passes)
-count only after their own name, as in "BSN 123456782".
+What is looked for: see `KINDS`, `credentials` and `identifiers`. Not looked for, because nothing in their writing tells
+them apart: names of people, postal addresses, dates of birth, places on a map, number plates, driving licences. People
+have to look for those themselves, and the page says so.
 
-Phone numbers are found by `phonenumbers`, ids and account numbers checked by `python-stdnum`: on numbers of 245 regions
-our own pattern found 40 % and the library all, with fewer false alarms (tests/bench/bench_identifiers.py). Keys and
-tokens have patterns here: `detect-secrets` found fewer kinds, and brings an HTTP client with it.
+Every text of a million rows goes through here. One automaton (RE2) goes over each of them once and says which searches
+can find something at all; for nineteen texts in twenty that is none. Finding phone numbers by `phonenumbers` and
+checking ids by `python-stdnum` beat patterns of our own; `detect-secrets` found fewer kinds of keys
+(tests/bench/bench_identifiers.py).
 """
 
 import re
+import secrets
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
-from math import log2
+from hashlib import blake2b
 from typing import Any
 
-from phonenumbers import Leniency, PhoneNumberMatcher
-from stdnum import iban
+import orjson
+import re2
 
+from app.datasets import credentials, identifiers
 from app.datasets.formats import Record
+from app.datasets.identifiers import Span
 
 EMAIL, SECRET, CARD, PHONE = "e-mail address", "key or token", "card number", "phone number"
 SSN, ACCOUNT, NATIONAL = "social security number", "bank account number", "national id number"
-KINDS = (EMAIL, SECRET, CARD, PHONE, SSN, ACCOUNT, NATIONAL)
+NETWORK, WALLET = "network address", "crypto wallet"
+KINDS = (EMAIL, SECRET, CARD, PHONE, SSN, ACCOUNT, NATIONAL, NETWORK, WALLET)
 
-_EMAIL = re.compile(r"[^\W_](?:[\w.%+'-]{0,63})@[^\W_](?:[\w-]{0,62}[^\W_])?(?:\.[\w-]{1,63}){0,4}\.[^\W\d_]{2,24}\b")
-_CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\d.-]*\d)")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
-_US_PHONE = re.compile(r"(?<![\w.])\(\d{3}\) ?\d{3}-\d{4}(?!\d)")
-_SSN = re.compile(r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
-_SECRETS = re.compile(
-    r"\b(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}\b"  # cloud access key id
-    r"|\bsk-[A-Za-z0-9_-]{20,}"  # model API keys
-    r"|\b(?:sk|rk)_live_[A-Za-z0-9]{20,}|\bwhsec_[A-Za-z0-9+/=]{24,}"  # payments
-    r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{40,}"  # code hosts
-    r"|\bgl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-[A-Za-z0-9_-]{20,}"
-    r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bhooks\.slack\.com/services/T\w+/B\w+/\w+"  # chat
-    r"|\b\d{8,10}:AA[A-Za-z0-9_-]{33}\b"
-    r"|\bAIza[0-9A-Za-z_-]{35}|\bGOCSPX-[A-Za-z0-9_-]{28}|\bya29\.[A-Za-z0-9_-]{30,}"  # a search company's
-    r"|\bhf_[A-Za-z]{30,}|\bnpm_[A-Za-z0-9]{36}\b|\bpypi-AgE[A-Za-z0-9_-]{50,}"  # package and model hosts
-    r"|\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}|\b[0-9a-f]{32}-us\d{1,2}\b|\bSK[0-9a-f]{32}\b"  # mail, calls
-    r"|\bsq0(?:atp|csp)-[A-Za-z0-9_-]{22,}|\bdop_v1_[0-9a-f]{64}|\bdapi[0-9a-f]{32}\b|\bshp(?:at|ss|ca)_[0-9a-fA-F]{32}"
-    r"|\bAccountKey=[A-Za-z0-9+/]{80,}={0,2}"
-    r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[^-]{0,10000}-----END [A-Z ]{0,30}PRIVATE KEY-----)?"
-    r"|\b[Bb]earer [A-Za-z0-9._~+/-]{20,}=*"
-    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+_LETTERED = (
+    r"\d{7}-?[A-Za-z]|[A-Z]{3} ?\d{2}[A-Z]\d{2}|[A-Z]{4}\d{6}|[A-Z]{5}\d{4}[A-Z]|[A-Z]\d{6}\(|\d{6}[-+A-FU-Y]\d{3}"
+    r"|[A-Z<]{3}\d{7}[MFX<]|2[AB] ?\d{3}|\d\.\d{3}\.\d{3}|\d{7}-[0-9Kk]|[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]"
 )
-# One of these stands in every secret that is looked for; looking for them first is ten times as fast.
-_HINTS = (
-    "AKIA",
-    "ASIA",
-    "ABIA",
-    "ACCA",
-    "sk-",
-    "_live_",
-    "whsec_",
-    "gh",
-    "github_",
-    "gl",
-    "xox",
-    "hooks.slack",
-    ":AA",
-    "AIza",
-    "GOCSPX",
-    "ya29.",
-    "hf_",
-    "npm_",
-    "pypi-",
-    "SG.",
-    "-us",
-    "SK",
-    "sq0",
-    "dop_",
-    "dapi",
-    "shp",
-    "AccountKey",
-    "PRIVATE",
-    "earer",
-    "eyJ",
+_GAPS = r"[\s\pZ()./\p{Pd}]{0,3}"
+# What a search needs to find anything, the kind, the search. Where two find the same place the earlier one is right.
+_SEARCHES: tuple[tuple[str, str, Callable[[str], Iterable[Span]]], ...] = (
+    (credentials.GATE, SECRET, credentials.spans),
+    (r"[\pL\pN_+%-]@[\pL\pN]", EMAIL, identifiers.emails),
+    (r"[A-Za-z]{2}\d\d(?:[\s\pZ-]{0,2}[A-Za-z0-9]){11}", ACCOUNT, identifiers.accounts),
+    (r"\d(?:[\s\pZ-]{0,2}\d){12}", CARD, identifiers.cards),
+    (r"\d{3}-\d{2}-\d{4}|(?i:ssn|social.security|itin|taxpayer)", SSN, identifiers.social),
+    (_LETTERED, NATIONAL, identifiers.lettered),
+    (r"\d(?:[ ./-]?\d){8}", NATIONAL, identifiers.numbered),
+    (r"bc1[a-z0-9]{25}|0x[0-9a-fA-F]{40}|[13][A-HJ-NP-Za-km-z1-9]{25}", WALLET, identifiers.wallets),
+    (r"[+\x{ff0b}][\s\pZ]?\(?\d(?:" + _GAPS + r"\d){6}", PHONE, identifiers.phones),
+    (
+        r"\d\.\d{1,3}\.\d{1,3}\.\d|[0-9a-fA-F]:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{0,4}:|(?:[0-9A-Fa-f]{2}-){5}",
+        NETWORK,
+        identifiers.machines,
+    ),
+    (r"\d(?:" + _GAPS + r"\d){6}", PHONE, identifiers.local_phones),
+    (
+        r"(?i)%40|&#0?64;|&#x40;|&commat;|[\[({<]\s?(?:at|@)\s?[\])}>]| at [\pL\pN-]+ dot ",
+        EMAIL,
+        identifiers.veiled_emails,
+    ),
 )
-# User and password in an address, unless it is the password of every manual.
-_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@'\"<>]{1,64}:([^\s/:@'\"<>]{3,64})@[\w.-]+")
-_EXAMPLES = (
-    "pass",
-    "password",
-    "passwd",
-    "pwd",
-    "secret",
-    "user",
-    "test",
-    "guest",
-    "example",
-    "changeme",
-    "xxx",
-    "***",
-)
-_NAMED = re.compile(r"(?i)passw|secret|token|_key|-key|apikey")
-# A value given to something that is named like a secret. It has to look random as well: code is full of such names.
-_ASSIGNED = re.compile(
-    r"(?i:password|passwd|secret|token|api[_-]?key|access[_-]?key)\w{0,20}[\"']?\s{0,3}(?:=>?|:)\s{0,3}[\"']?"
-    r"([A-Za-z0-9+/_.~!#$%^&*-]{16,200}={0,2})"
-)
-_RANDOM = 3.5  # bits a sign from which on a value looks random; English identifiers have 2.5 to 3.3
-_DIGITS = re.compile(r"\d\d")
+
+
+def _automaton() -> Any:
+    """All conditions as one expression that goes over a text once, however many they are."""
+    options = re2.Options()
+    options.max_mem = 32 << 20
+    found = re2.Set.SearchSet(options)
+    for needs, _, _ in _SEARCHES:
+        found.Add(needs)
+    found.Compile()
+    return found
+
+
+_GATES = _automaton()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,141 +90,107 @@ def kinds(text: str) -> Iterator[str]:
     return (kind for kind in KINDS if kind in seen)
 
 
+def find(text: str) -> list[Found]:
+    """Everything found, in the order of the text, without overlaps; where two overlap the likelier kind stays."""
+    gates = _GATES.Match(text.encode("utf-8", "replace"))
+    if not gates:
+        return []
+    # In code and JSON a line break or a quote is written as two signs, which would run into the word that follows.
+    plain = _ESCAPE.sub("  ", text) if "\\" in text else text
+    starts: list[int] = []
+    taken: list[Found] = []
+    for gate in sorted(gates):
+        _, kind, search = _SEARCHES[gate]
+        for start, end in search(plain):
+            at = bisect_left(starts, start)
+            if (at == 0 or taken[at - 1].end <= start) and (at == len(taken) or taken[at].start >= end):
+                starts.insert(at, start)
+                taken.insert(at, Found(kind, start, end))
+    return taken
+
+
+_ESCAPE = re.compile(r"\\[nrt\"'/]")
+
+
+# ---------------------------------------------------------------------- hiding them
 def mask(text: str, only: frozenset[str] | None = None) -> str:
-    """The text with each value replaced by its kind in square brackets; `only` narrows the kinds."""
+    """The text with each value replaced by its kind in square brackets; `only` narrows the kinds.
+
+    JSON stays JSON: a number that goes leaves a string.
+    """
     parts, at = [], 0
     for found in find(text):
         if only is None or found.kind in only:
             parts += [text[at : found.start], f"[{found.kind}]"]
             at = found.end
-    return "".join([*parts, text[at:]]) if parts else text
+    if not parts:
+        return text
+    hidden = "".join([*parts, text[at:]])
+    if text.lstrip()[:1] in ("{", "["):
+        value = _json(text)
+        if value is not None and _json(hidden) is None:
+            return orjson.dumps(_everywhere(value, only)).decode()
+    return hidden
 
 
-def find(text: str) -> list[Found]:
-    """Everything found, in the order of the text, without overlaps; where two overlap the likelier kind stays."""
-    taken: list[Found] = []
-    for search in (_secrets, _emails, _numbers):
-        for found in search(text):
-            if all(found.end <= other.start or found.start >= other.end for other in taken):
-                taken.append(found)
-    taken.sort(key=lambda found: found.start)
-    return taken
+def _json(text: str) -> Any | None:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
-def _emails(text: str) -> Iterator[Found]:
-    if "@" in text:
-        for match in _EMAIL.finditer(text):
-            if not text.endswith("//", 0, match.start()):  # `redis://name@host` names a user of a server
-                yield Found(EMAIL, *match.span())
+def _everywhere(value: Any, only: frozenset[str] | None) -> Any:
+    """The value with every text and long number in it masked, keys included."""
+    if isinstance(value, str):
+        return mask(value, only)
+    if isinstance(value, int) and abs(value) > _LONG:
+        hidden = mask(str(value), only)
+        return value if hidden == str(value) else hidden
+    if isinstance(value, list):
+        return [_everywhere(one, only) for one in value]
+    return {mask(key, only): _everywhere(one, only) for key, one in value.items()} if isinstance(value, dict) else value
 
 
-def _secrets(text: str) -> Iterator[Found]:
-    if any(hint in text for hint in _HINTS):
-        yield from _spans(SECRET, _SECRETS, text)
-    if "://" in text:
-        for match in _ADDRESS.finditer(text):
-            if match.group(1).casefold() not in _EXAMPLES:
-                yield Found(SECRET, *match.span())
-    if _NAMED.search(text):
-        yield from (Found(SECRET, *match.span(1)) for match in _ASSIGNED.finditer(text) if _random(match.group(1)))
+_LONG = 10**8
 
 
-def _random(value: str) -> bool:
-    if sum(sign.isdigit() for sign in value) < 2 or not any(sign.isalpha() for sign in value):
-        return False
-    shares = [value.count(sign) / len(value) for sign in set(value)]
-    return -sum(share * log2(share) for share in shares) >= _RANDOM
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """Hides the values of some kinds where rows are shown. Veil a text before you cut it: half a value is one too."""
+
+    kinds: frozenset[str]
+
+    def text(self, text: str) -> str:
+        return mask(text, self.kinds) if self.kinds else text
+
+    def everywhere(self, value: Any) -> Any:
+        """The same for every text in a JSON value."""
+        return _everywhere(value, self.kinds) if self.kinds else value
+
+    def turns(self, messages: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+        return [{**turn, "content": self.text(turn["content"])} for turn in messages]
+
+    def record(self, record: Record) -> Record:
+        return masked(record, self.kinds) if self.kinds else record
 
 
-def _numbers(text: str) -> Iterator[Found]:
-    if not _DIGITS.search(text):
-        return
-    yield from _spans(ACCOUNT, _IBAN, text, iban.is_valid)
-    yield from _spans(CARD, _CARD, text, _luhn)
-    yield from _spans(SSN, _SSN, text)
-    for national in _NATIONAL:
-        yield from national.find(text)
-    if "+" in text:
-        for match in PhoneNumberMatcher(text, None, leniency=Leniency.VALID, max_tries=1000):
-            yield Found(PHONE, match.start, match.end)
-    yield from _spans(PHONE, _US_PHONE, text)
+def veil(decisions: Mapping[str, Any]) -> Veil:
+    """What hides a version's rows on pages: every kind but those that somebody decided to keep as they are.
+
+    decisions: kind -> what was decided, as an action or as it is stored with a version.
+    """
+    acts = {kind: one if isinstance(one, str) else one["action"] for kind, one in decisions.items()}
+    return Veil(frozenset(kind for kind in KINDS if acts.get(kind) != "attest"))
 
 
-def _spans(
-    kind: str, pattern: re.Pattern[str], text: str, holds: Callable[[str], bool] = lambda _: True
-) -> Iterator[Found]:
-    return (Found(kind, *match.span()) for match in pattern.finditer(text) if holds(match.group()))
+def veil_undecided(found: Mapping[str, Any] | None, decisions: Mapping[str, Any]) -> Veil:
+    """What hides the texts of a measurement: kinds that were found in its rows and that nobody has decided on.
 
-
-def _luhn(text: str) -> bool:
-    """ISO/IEC 7812-1, annex B; card numbers begin with 2 to 6."""
-    digits = [int(sign) for sign in text if sign.isdigit()]
-    if not 13 <= len(digits) <= 19 or digits[0] not in (2, 3, 4, 5, 6) or len(set(digits)) < 2:
-        return False
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-
-
-# ---------------------------------------------------------------------- national ids
-class _National:
-    """Ids of one country. named: the id's own names, one of which has to stand shortly before a weak number."""
-
-    def __init__(self, module: str, pattern: str, named: str = "") -> None:
-        self.pattern = re.compile(rf"(?<![\w.-])(?:{pattern})(?![\w-]|\.\d)")
-        self.named = re.compile(rf"\b(?:{named})\b[^\n]{{0,24}}$", re.IGNORECASE) if named else None
-        self.checked: Any = import_module(f"stdnum.{module}") if module else None
-
-    def find(self, text: str) -> Iterator[Found]:
-        for match in self.pattern.finditer(text):
-            before = text[max(0, match.start() - 60) : match.start()]
-            if (self.named is None or self.named.search(before)) and self._valid(match.group()):
-                yield Found(NATIONAL, *match.span())
-
-    def _valid(self, number: str) -> bool:
-        try:
-            return self.checked is None or bool(self.checked.is_valid(number))
-        except (LookupError, ValueError):  # an unlisted birth place makes one of the library's checks stumble
-            return False
-
-
-_NATIONAL = (
-    # Strong: letters, a date of birth and two check digits, or a writing that nothing else has.
-    _National("es.dni", r"\d{8}-?[A-Z]"),
-    _National("es.nie", r"[XYZ]-?\d{7}-?[A-Z]"),
-    _National("it.codicefiscale", r"[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]"),
-    _National("fi.hetu", r"\d{6}[-+A]\d{3}[0-9A-Y]"),
-    _National("fr.nir", r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}"),
-    _National("be.nn", r"\d{2}[. ]?(?:0\d|1[0-2])[. ]?[0-3]\d[- ]?\d{3}[. ]?\d{2}"),
-    _National("br.cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}"),
-    _National("ch.ssn", r"756\.?\d{4}\.?\d{4}\.?\d{2}"),
-    _National("cn.ric", r"\d{6}(?:19|20)\d{2}(?:0\d|1[0-2])[0-3]\d{4}[\dX]"),
-    _National("mx.curp", r"[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z0-9]\d"),
-    _National("kr.rrn", r"\d{6}-[1-8]\d{6}"),
-    _National("za.idnr", r"\d{2}(?:0\d|1[0-2])[0-3]\d{5}[01]\d{2}"),
-    _National("se.personnummer", r"(?:19|20)?\d{2}(?:0\d|1[0-2])[0-3]\d[-+]\d{4}"),
-    _National("cz.rc", r"\d{6}/\d{4}"),
-    _National("no.fodselsnummer", r"[0-3]\d(?:0\d|1[0-2])\d{2} ?\d{5}"),
-    _National("de.idnr", r"\d{2} ?\d{3} ?\d{3} ?\d{3}"),
-    _National("", r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]"),
-    # Weak: bare digits with one check digit, or none at all.
-    _National("nl.bsn", r"\d{4}[. ]?\d{2}[. ]?\d{3}", "BSN|burgerservicenummer|sofinummer"),
-    _National("pl.pesel", r"\d{11}", "PESEL"),
-    _National("br.cpf", r"\d{11}", "CPF"),
-    _National("pt.nif", r"\d{3} ?\d{3} ?\d{3}", "NIF|contribuinte"),
-    _National("dk.cpr", r"\d{6}-?\d{4}", "CPR|personnummer"),
-    _National("gb.nhs", r"\d{3}[ -]?\d{3}[ -]?\d{4}", "NHS"),
-    _National("ca.sin", r"\d{3}[ -]?\d{3}[ -]?\d{3}", "SIN|NAS|social insurance"),
-    _National("au.tfn", r"\d{3} ?\d{3} ?\d{2,3}", "TFN|tax file"),
-    _National("in_.aadhaar", r"\d{4} ?\d{4} ?\d{4}", "Aadhaar|Aadhar|UIDAI"),
-    _National("in_.pan", r"[A-Z]{5}\d{4}[A-Z]", "PAN"),
-    _National("tr.tckimlik", r"\d{11}", "TCKN|T\\.?C\\.?(?: kimlik)?|kimlik"),
-    _National("hr.oib", r"\d{11}", "OIB"),
-    _National("ro.cnp", r"\d{13}", "CNP"),
-    _National("bg.egn", r"\d{10}", "EGN|\u0415\u0413\u041d"),
-    _National("ie.pps", r"\d{7}[A-W][A-IW]?", "PPSN?"),
-    _National("gr.amka", r"\d{11}", "AMKA|\u0391\u039c\u039a\u0391"),
-    _National("il.idnr", r"\d{9}", "T\\.?Z\\.?|Teudat Zehut|\u05ea\u05e2\u05d5\u05d3\u05ea \u05d6\u05d4\u05d5\u05ea"),
-)
+    Rows of decided kinds hold no value that has to be hidden, and what a model makes up has to be seen to be judged.
+    found: a report's `identifiers`.
+    """
+    return Veil(frozenset(undecided(found, decisions)))
 
 
 # ---------------------------------------------------------------------- what people decide about them
@@ -281,13 +215,14 @@ class Scan:
         self.lines: dict[str, list[int]] = {}
         self.test_lines: dict[str, list[int]] = {}
         self.any = self.left_out = 0
+        self.salt = secrets.token_bytes(16)  # thrown away with the scan: nobody can try which address a mark stands for
 
     def see(self, record: Record, file: int) -> tuple[Record | None, list[str]]:
         """The record as it goes on (None: left out), and the sentences about what nobody has decided on."""
         found: dict[str, list[str]] = {}
         for where, text in _texts(record):
-            for kind in kinds(text):
-                found.setdefault(kind, []).append(where)
+            for one in find(text):
+                found.setdefault(one.kind, []).append(where)
         if not found:
             return record, []
         self.any += 1
@@ -300,17 +235,21 @@ class Scan:
             self.left_out += 1
             return None, []
         if self.masked & found.keys():
-            record = masked(record, self.masked)
+            hidden = masked(record, self.masked)
+            if hidden.group != record.group:  # rows of one group stay together, and apart from those of another
+                mark = blake2b(record.group.encode(), key=self.salt, digest_size=6).hexdigest()
+                hidden = replace(hidden, group=f"{hidden.group} {mark}")
+            record = hidden
         return record, _sentences({kind: where for kind, where in found.items() if kind not in self.decided})
 
     def laid_down(self) -> dict[str, Any]:
         """Everything as a JSON value, for an attempt that goes on later."""
         names = ("rows", "lines", "test_lines", "any", "left_out")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | {"salt": self.salt.hex()}
 
     def take_up(self, value: Mapping[str, Any]) -> None:
         self.rows, self.lines, self.test_lines = Counter(value["rows"]), value["lines"], value["test_lines"]
-        self.any, self.left_out = value["any"], value["left_out"]
+        self.any, self.left_out, self.salt = value["any"], value["left_out"], bytes.fromhex(value["salt"])
 
     def report(self) -> dict[str, Any]:
         """Kinds with how many rows hold them and the first of those lines; no value, ever."""
@@ -332,11 +271,6 @@ class Scan:
         }
 
 
-def shielded(report: Any, decided: Mapping[str, str]) -> Any:
-    """A report in which no excerpt shows a value, except of kinds that somebody decided to keep."""
-    return _everywhere(report, frozenset(kind for kind in KINDS if decided.get(kind) != "attest"))
-
-
 def undecided(found: Mapping[str, Any] | None, decided: Mapping[str, Any]) -> list[str]:
     """The kinds in a report's `identifiers` that nobody has decided on. decided: kind -> anything."""
     return [one["kind"] for one in (found or {}).get("kinds", ()) if one["kind"] not in decided]
@@ -346,22 +280,34 @@ def masked(record: Record, only: frozenset[str]) -> Record:
     """The record with the values of these kinds replaced, wherever they stand."""
     messages = tuple(replace(turn, content=mask(turn.content, only)) for turn in record.messages)
     source = None if record.source is None else _everywhere(record.source, only)
-    return replace(record, messages=messages, target=mask(record.target, only), source=source)
-
-
-def _everywhere(value: Any, only: frozenset[str]) -> Any:
-    """The value with every text in it masked."""
-    if isinstance(value, str):
-        return mask(value, only)
-    if isinstance(value, list):
-        return [_everywhere(one, only) for one in value]
-    return {key: _everywhere(one, only) for key, one in value.items()} if isinstance(value, dict) else value
+    group = mask(record.group, only) if record.group else ""
+    return replace(record, messages=messages, target=mask(record.target, only), source=source, group=group)
 
 
 def _texts(record: Record) -> Iterator[tuple[str, str]]:
     for turn in record.messages:
         yield "the question" if turn.role == "user" else f"one {turn.role} message", turn.content
     yield "the answer", record.target
+    if record.group:
+        yield "the group", record.group
+    if record.source is not None:
+        for text in _leaves(record.source):
+            yield "what stands beside the turns", text
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, and every number long enough to be one."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, int) and abs(value) > _LONG:
+        yield str(value)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _leaves(one)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield key
+            yield from _leaves(one)
 
 
 def _sentences(found: Mapping[str, list[str]]) -> list[str]:

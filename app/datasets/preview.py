@@ -1,10 +1,11 @@
 """The first rows of a stored file, read in one way or another: what a person looks at before choosing."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from app.datasets import parquet
 from app.datasets.formats import Fault, ReadAs, Record
+from app.datasets.personal_data import Veil
 from app.datasets.reading import Reading, Upload, read
 
 ROWS = 3
@@ -38,16 +39,16 @@ class _Beginning:
         return found
 
 
-def preview(stream: BinaryIO, name: str, how: ReadAs) -> Preview:
-    """Read the first rows; the rest of the file is not touched."""
+def preview(stream: BinaryIO, name: str, how: ReadAs, veil: Veil) -> Preview:
+    """Read the first rows; the rest of the file is not touched. veil: hides the values in them."""
     columnar = stream.read(4) == parquet.MAGIC
     stream.seek(0)
     found = Preview(read(Upload(stream if columnar else _Beginning(stream), name, how)))
     for number, item in enumerate(found.reading):
         if isinstance(item, Record):
-            found.records.append(item)
+            found.records.append(veil.record(item))
         elif len(found.faults) < ROWS and item.level != "note":
-            found.faults.append(item)
+            found.faults.append(replace(item, text=veil.text(item.text)))
         if len(found.records) == ROWS or number >= _TRIED:
             break
     return found

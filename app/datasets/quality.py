@@ -12,12 +12,17 @@ message_counts: how many of each level there were; `messages` holds the first of
 waterfall: [{step, label, count, dropped, status}] from uploaded to usable, each row of the upload in one place.
 duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, answer, of_answer}];
 leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
-task: labels, json or text; labels: [{label, rows}], the commonest 500; rare_labels: those with fewer than 20 rows.
-lengths: see `lengths.summary`; languages: [{code, language, rows, share}], of what is asked, commonest first.
-remarks: [{kind, rows, lines, text}] with kinds refusal, placeholder, repeat, echo, other_language: see `content`.
+task: labels, json or text; labels: [{label, rows}], the commonest 500; different_labels: how many there are in all;
+labelled_rows: rows of all labels; rare_labels: labels with fewer than 20 rows.
+lengths: see `lengths.of_rows`; languages: [{code, language, rows, share}], of what is asked, commonest first.
+remarks: [{kind, rows, lines, text}] with kinds refusal, placeholder, repeat, echo, cut, dated, other_language: see
+`content`.
 clusters: {count, rows, sizes: [{size, clusters, rows}], kept}: groups of rows that ask (nearly) the same, of two or
 more; kept: how many a person undid, whose rows are used all the same.
-split: {train, dev, test, usable, own_test, by, groups, group_overlap, times, column}; see `splitting.Drawn`.
+split: {train, dev, test, usable, own_test} and what `splitting.Drawn` holds; shared: {rows, left_out, default}, rows
+whose group stands in the own test file, and whether they are left out, as nobody said otherwise; untested, untaught:
+{labels, rows, names} of labels without a test row, and of those with one but without a row to learn from; why_not: why
+the rows can't be split, empty where they can.
 needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`.
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
 identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
@@ -35,26 +40,38 @@ from enum import StrEnum
 from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
-from app.datasets import content, duplicates, languages, lengths, personal_data, remarks, signals, splitting
+from app.datasets import (
+    answers,
+    content,
+    duplicates,
+    languages,
+    leaks,
+    lengths,
+    personal_data,
+    remarks,
+    signals,
+    splitting,
+)
 from app.datasets.desk import Desk
 from app.datasets.duplicates import Groups, Twin
 from app.datasets.formats import Fault, Record
 from app.datasets.reading import Reading, Upload, read
-from app.datasets.rows import Rows
-from app.datasets.splitting import Drawn, Split
+from app.datasets.rows import Rows, question
+from app.datasets.splitting import Drawn, Places, Split, Told
 
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
 LABELS = 500  # labels listed in a report
+LABELS_NAMED = 8  # in a sentence
 
 LABEL_LENGTH = 60  # characters; a label is a name, not a sentence
 LABEL_REPEATS = 4  # rows for each different answer, from which on answers count as labels
 CONSTANT_ROWS = 10
 LOPSIDED = 0.95  # share of the commonest label from which on a model can score by always saying it
 RARE_LABEL = 20  # rows of a label below which it is named as not covered (decision-rules G1)
-SAME_ANSWER = 0.5  # two answers in prose that share less of their 5-grams contradict each other
 FEW_GROUPS = 20
 
 
@@ -69,6 +86,7 @@ class Status(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     CONTRADICTION = "contradiction"
     LEAK = "leak"
+    TEST_GROUP = "test_group"
     USABLE = "usable"
 
 
@@ -82,6 +100,7 @@ STEPS = (
     ("near_unique", "and not nearly the same", Status.NEAR_DUPLICATE),
     ("consistent", "without contradictions", Status.CONTRADICTION),
     ("not_in_test", "not in the test file", Status.LEAK),
+    ("of_other_groups", "of groups that the test file does not hold", Status.TEST_GROUP),
 )
 
 
@@ -95,38 +114,56 @@ class Refused:
     text: str
 
 
+class Twins:
+    """For each row the row that its status speaks of, and how alike the two are; in 16 bytes a row."""
+
+    def __init__(self, rows: int) -> None:
+        self._other = array("q", [-1]) * rows
+        self._alike = array("d", [0.0]) * rows
+
+    def __setitem__(self, index: int, twin: tuple[int, float]) -> None:
+        self._other[index], self._alike[index] = twin
+
+    def get(self, index: int) -> tuple[int, float] | None:
+        """None where the status speaks of no other row."""
+        return (self._other[index], self._alike[index]) if self._other[index] >= 0 else None
+
+
 @dataclass(slots=True)
 class Check:
     """The outcome, by position in `rows`.
 
-    status; twin: the row that a status speaks of and how alike it is; group: oldest row of the near-duplicates;
-    split: of the usable rows. refused: lines without a record, the first of them. report: see the module. marks: what
-    is doubtful about each row's content.
+    status; twin: see `Twins`; group: oldest row of the near-duplicates; split: of the usable rows. refused: lines
+    without a record, the first of them. report: see the module. marks: what is doubtful about each row's content, a
+    `content.Mark` each. sizes: how long each row is, in the unit that the report's lengths name.
     """
 
     rows: Rows
     status: list[Status]
-    twin: dict[int, tuple[int, float]]
+    twin: Twins
     group: Sequence[int]
-    split: dict[int, Split]
+    split: Places
     refused: list[Refused]
     report: dict[str, Any]
-    marks: Sequence[content.Mark] = ()
+    marks: Sequence[int] = ()
+    sizes: Sequence[int] = ()
 
     def reason(self, index: int) -> str:
         """The sentence beside a row that is not used."""
         status = self.status[index]
         if status is Status.TOO_LONG:
             return f"{self.rows.lengths[index]:,} characters; rows over {remarks.LONGEST_RECORD:,} would be cut."
-        if index not in self.twin:
+        if status is Status.TEST_GROUP:
+            return "Its group stands in the test file too."
+        if (twin := self.twin.get(index)) is None:
             return ""
-        other, similarity = self.twin[index]
+        other, similarity = twin
         where = f"line {self.rows.lines[other]}"
         if self.rows.files[other] != self.rows.files[index]:
             where += " of the test file" if self.rows.files[other] else " of the upload"
         return {
             Status.DUPLICATE: f"Asks the same as {where}.",
-            Status.NEAR_DUPLICATE: f"Nearly the same as {where} ({100 * similarity:.0f} % alike).",
+            Status.NEAR_DUPLICATE: f"Nearly the same as {where} ({100 * similarity:.0f}% alike).",
             Status.CONTRADICTION: f"Asks the same as {where} but is answered differently.",
             Status.LEAK: f"Stands in the test set too: {where}.",
         }.get(status, "")
@@ -137,6 +174,7 @@ class Notes:
     """Messages as they come, with a bound on how many are kept."""
 
     shown: int
+    veil: personal_data.Veil
     kept: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lines: set[int] = field(default_factory=set)
@@ -149,8 +187,8 @@ class Notes:
             self.lines.add(fault.line)
         # Words about the file as a whole are never crowded out by words about lines.
         if fault.line is None or len(self.kept) < self.shown:
-            entry = {"line": fault.line, "field": fault.field, "text": fault.text, "level": fault.level, "file": file}
-            self.kept.append(entry)
+            text, at = self.veil.text(fault.text), self.veil.text(fault.field)  # a fault may quote what it is about
+            self.kept.append({"line": fault.line, "field": at, "text": text, "level": fault.level, "file": file})
 
     def refuse(self, fault: Fault, file: int) -> None:
         self.leave_out(fault.line, file, Status.EMPTY if fault.kind == "empty" else Status.FAULT, fault.text)
@@ -159,7 +197,7 @@ class Notes:
         """Count a line that gave no row; nothing of what it says is kept."""
         self.refused_counts[file, status] += 1
         if line is not None and len(self.refused) < 100 * SHOWN:
-            self.refused.append(Refused(file, line, status, text))
+            self.refused.append(Refused(file, line, status, self.veil.text(text)))
 
     def laid_down(self) -> dict[str, Any]:
         """Everything as a JSON value, for an attempt that goes on later."""
@@ -211,6 +249,8 @@ def check(
     kept: Mapping[int, Split] | None = None,
     decided: Mapping[str, str] | None = None,
     plan: str = "",
+    shared: str = "",
+    once_masked: Collection[str] = (),
     keep: Collection[int] = (),
     tick: Tick = silent,
     shown: int = SHOWN,
@@ -219,38 +259,58 @@ def check(
 ) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
-    rows: an empty working file, or the one that an attempt with the same `desk` left. kept: the split of the version
+    rows: an empty working file, or the one that an attempt with the same `desk` left. kept: the split of the versions
     before, by key of input. decided: what is done with each kind of personal data (mask, exclude, attest). plan: how to
-    split (`splitting.PLANS`). keep: keys of the clusters whose repeats a person wants to use all the same. tick: told
-    the stage in words, with rows done and in all (0 where that is not known yet); may raise to stop. shown: how many
-    messages and pairs of each kind the report holds. tokens: counts what a model reads; None counts characters.
+    split (`splitting.PLANS`). shared: what a person said about rows whose group stands in the own test file (out, in).
+    once_masked: kinds of personal data that were masked in an earlier version and are not now. keep: keys of the
+    clusters whose repeats a person wants to use all the same. tick: told the stage in words, with rows done and in all
+    (0 where that is not known yet); may raise to stop. shown: how many messages and pairs of each kind the report
+    holds. tokens: counts what a model reads; None counts characters.
     """
-    notes = Notes(shown)
+    veil = personal_data.veil(decided or {})
+    notes = Notes(shown, veil)
     files = [upload] if own_test is None else [upload, own_test]
     scan = personal_data.Scan(decided or {})
     readings = _Gathering(rows, notes, scan, tick, desk).run(files)
+    rows.veil = veil if scan.any else None
     task = _task(rows)
     tick("Comparing rows", 0, 0)
     groups = duplicates.find(
         rows,
         rows.keys,
         labels=task == "labels",
+        conflict=_other_value if task == "json" else answers.different,
         tick=lambda done, total: tick("Comparing rows", done, total),
         desk=desk,
     )
     found = _Judge(rows, groups, task, keep).judge()
+    if own_test is not None:
+        stage = "Looking for test questions"
+        found.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
     tick("Drawing the split", 0, 0)
-    drawn = _split(rows, groups, found.status, seed, plan, kept or {}, own_test=own_test is not None)
+    said = splitting.told(rows) if any(rows.told) else splitting.Told({}, {}, {})
+    with_test = _leave_out(rows, groups, found.status, said, shared)
+    drawn = splitting.draw(
+        _usable(found.status),
+        groups.oldest,
+        rows.keys,
+        rows.files,
+        said,
+        seed=seed,
+        plan=plan,
+        kept=kept,
+        own_test=own_test is not None,
+        labels=rows.answers if task == "labels" else None,
+        once=_once(rows, frozenset(once_masked)),
+    )
     outcome = Check(rows, found.status, found.twin, groups.oldest, drawn.split, notes.refused, {})
     # Measurements that read the texts once more stand here, each under its own stage.
-    sizes = _sizes(rows, found.status, tokens, tick, desk)
+    outcome.sizes, sizes = _sizes(rows, found.status, tokens, tick, desk)
     outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
     outcome.report["lengths"] = sizes
     tick("Reading the answers", 0, 0)
-    outcome.report["split"].update(drawn.report())
+    outcome.report["split"].update(drawn.report(), shared=with_test, why_not=_why_not(outcome.report, drawn))
     outcome.report["needs_rows"] = splitting.needs_rows(outcome.report["split"]["test"])
-    if scan.any:
-        outcome.report = personal_data.shielded(outcome.report, scan.decided)
     outcome.report["identifiers"] = scan.report()
     outcome.report["signals"] = signals.measure(rows, rows.lines, rows.answers)
     return outcome
@@ -344,7 +404,7 @@ def _task(rows: Rows) -> str:
     """labels, json or text, by what the answers look like. Labels repeat and are short; that is no fault of theirs."""
     if not len(rows):
         return "text"
-    different = len(set(rows.answers))
+    different = _different(rows.answers)
     short = sum(count for size, count in rows.answer_lengths.items() if size <= LABEL_LENGTH)
     if different * LABEL_REPEATS <= len(rows) and short > len(rows) / 2:
         return "labels"
@@ -354,11 +414,21 @@ def _task(rows: Rows) -> str:
     return "text"
 
 
+def _different(values: Sequence[int] | npt.NDArray[np.uint64]) -> int:
+    """How many different values there are; a set of a million Python numbers would take 100 MB."""
+    return len(np.unique(np.asarray(values, dtype=np.uint64)))
+
+
 def _json(text: str) -> object:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
+
+
+def _other_value(one: str, other: str) -> bool:
+    a, b = _json(one), _json(other)
+    return a is None or b is None or a != b
 
 
 # ---------------------------------------------------------------------- judging
@@ -372,7 +442,7 @@ class _Judge:
         self.keep = keep
         self.kept_groups: set[int] = set()
         self.status = [Status.USABLE] * len(rows)
-        self.twin: dict[int, tuple[int, float]] = {}
+        self.twin = Twins(len(rows))
         self.contradictions: list[Twin] = []
         self.leaks: list[Twin] = []
         self.repeats: list[Twin] = []
@@ -380,9 +450,8 @@ class _Judge:
         self.repeated_groups = 0
 
     def judge(self) -> "_Judge":
-        for index, size in enumerate(self.rows.lengths):
-            if size > remarks.LONGEST_RECORD:
-                self.status[index] = Status.TOO_LONG
+        for index in np.flatnonzero(np.asarray(self.rows.lengths) > remarks.LONGEST_RECORD).tolist():
+            self.status[index] = Status.TOO_LONG
         likeness = self._likeness()
         for oldest, members in clusters(self.groups.oldest):
             group = [index for index in members if self.status[index] is Status.USABLE]
@@ -392,33 +461,35 @@ class _Judge:
             self._clash(clash)
         return self
 
-    def _likeness(self) -> dict[int, float]:
-        """For each joined row how alike it was to the one it was joined by; enough for a page."""
-        found: dict[int, float] = {}
+    def _likeness(self) -> "array[float]":
+        """For each joined row how alike it was to the one it was joined by, for others 1; enough for a page."""
+        found = array("d", [0.0]) * len(self.rows)
         for twin in self.groups.near:
             for end in (twin.earlier, twin.later):
-                found[end] = max(found.get(end, 0.0), twin.similarity)
+                found[end] = max(found[end], twin.similarity)
+        values = np.asarray(found)  # the same memory
+        values[values == 0] = 1.0
         return found
 
-    def _group(self, oldest: int, group: list[int], likeness: dict[int, float]) -> None:
+    def _group(self, oldest: int, group: list[int], likeness: Sequence[float]) -> None:
         """Judge rows that ask (nearly) the same: leaks first, then contradictions, then all but one are repeats."""
         tests = [index for index in group if self.rows.files[index]]
         mine = [index for index in group if not self.rows.files[index]]
         if tests and mine:
             for index in mine:
                 same = next((test for test in tests if self.rows.keys[test] == self.rows.keys[index]), tests[0])
-                alike = 1.0 if self.rows.keys[same] == self.rows.keys[index] else likeness.get(index, 1.0)
+                alike = 1.0 if self.rows.keys[same] == self.rows.keys[index] else likeness[index]
                 self._set(index, Status.LEAK, same, alike)
             for test in tests:
                 same = next((index for index in mine if self.rows.keys[test] == self.rows.keys[index]), mine[0])
-                alike = 1.0 if self.rows.keys[same] == self.rows.keys[test] else likeness.get(test, 1.0)
+                alike = 1.0 if self.rows.keys[same] == self.rows.keys[test] else likeness[test]
                 self.leaks.append(Twin(same, test, alike))
         for part in (tests, [] if tests else mine):
             if len(part) > 1:
                 self.repeated_groups += 1
                 self._repeats(oldest, part, likeness)
 
-    def _repeats(self, oldest: int, group: list[int], likeness: dict[int, float]) -> None:
+    def _repeats(self, oldest: int, group: list[int], likeness: Sequence[float]) -> None:
         by_input: defaultdict[int, list[int]] = defaultdict(list)
         for index in group:
             by_input[self.groups.first[index]].append(index)
@@ -447,7 +518,7 @@ class _Judge:
                     # One row stands for its input; the others repeat it word for word.
                     exact = index != same[0]
                     status = Status.DUPLICATE if exact else Status.NEAR_DUPLICATE
-                    self._set(index, status, same[0] if exact else keep, 1.0 if exact else likeness.get(first, 1.0))
+                    self._set(index, status, same[0] if exact else keep, 1.0 if exact else likeness[first])
 
     def _against(self, same: list[int]) -> list[tuple[int, int]]:
         """Pairs of rows with one input whose answers can't both be right: each against the first of its kind."""
@@ -468,21 +539,18 @@ class _Judge:
     def _differ(self, one: int, other: int) -> bool:
         first, second = self.rows[one].target, self.rows[other].target
         if self.task == "labels":
-            return True
-        if self.task == "json":
-            a, b = _json(first), _json(second)
-            return a is None or b is None or a != b
-        if duplicates.letters(first) == duplicates.letters(second) != "":
-            return False
-        if not duplicates.same_numbers(first, second):
-            return True
-        return duplicates.jaccard(first, second) < SAME_ANSWER
+            return answers.other_label(first, second)
+        return _other_value(first, second) if self.task == "json" else answers.different(first, second)
 
     def _clash(self, clash: Twin) -> None:
         """Two nearly equal questions with different labels, each the first of its input."""
         if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
             return
         if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
+            mine, test = sorted((clash.earlier, clash.later), key=self.rows.files.__getitem__)
+            self.add_leaks([Twin(mine, test, clash.similarity)])
+            return
+        if not self._differ(clash.earlier, clash.later):
             return
         for end, other in ((clash.earlier, clash.later), (clash.later, clash.earlier)):
             if self.status[end] is Status.USABLE:
@@ -490,6 +558,16 @@ class _Judge:
         self.contradictions.append(clash)
         self.contradicted_groups.add(self.groups.oldest[clash.earlier])
         self.repeated_groups += 1
+
+    def add_leaks(self, found: Iterable[Twin]) -> None:
+        """Take rows out that a test row stands in; `earlier` is the row, `later` the test row."""
+        known = {twin.later for twin in self.leaks}
+        for twin in found:
+            if self.status[twin.earlier] not in (Status.LEAK, Status.TOO_LONG):
+                self._set(twin.earlier, Status.LEAK, twin.later, twin.similarity)
+            if twin.later not in known:
+                known.add(twin.later)
+                self.leaks.append(twin)
 
     def _set(self, index: int, status: Status, other: int, similarity: float) -> None:
         self.status[index] = status
@@ -517,21 +595,68 @@ def contradiction_rate(contradicted: int, repeated: int) -> float:
 
 
 # ---------------------------------------------------------------------- splitting
-def _split(
-    rows: Rows, groups: Groups, status: list[Status], seed: int, plan: str, kept: Mapping[int, Split], *, own_test: bool
-) -> Drawn:
-    usable = [index for index, one in enumerate(status) if one is Status.USABLE]
-    return splitting.draw(
-        usable,
-        groups.oldest,
-        rows.keys,
-        rows.files,
-        splitting.told(rows),
-        seed=seed,
-        plan=plan,
-        kept=kept,
-        own_test=own_test,
+def _usable(status: Sequence[Status]) -> npt.NDArray[np.int64]:
+    """The positions of the rows that can be used."""
+    found: npt.NDArray[np.int64] = np.flatnonzero(np.fromiter((one is Status.USABLE for one in status), bool))
+    return found
+
+
+def _leave_out(rows: Rows, groups: Groups, status: list[Status], said: Told, shared: str) -> dict[str, Any]:
+    """Take out the rows whose group the own test file holds, or leave them where that is the better guess or wanted."""
+    usable = _usable(status)
+    found = splitting.shared_groups(usable, groups.oldest, rows.files, said).tolist()
+    mine = int(np.count_nonzero(np.asarray(rows.files, dtype=np.uint8)[usable] == 0))
+    out = shared == "out" if shared else len(found) <= splitting.MOST_SHARED * mine
+    if out:
+        for index in found:
+            status[index] = Status.TEST_GROUP
+    return {"rows": len(found), "left_out": out and bool(found), "default": not shared}
+
+
+def _once(rows: Rows, kinds: frozenset[str]) -> dict[int, int]:
+    """The keys that rows had while these kinds of personal data were masked, where they were others."""
+    if not kinds:
+        return {}
+    keys = ((index, duplicates.key(question(personal_data.masked(one, kinds)))) for index, one in enumerate(rows))
+    return {index: key for index, key in keys if key != rows.keys[index]}
+
+
+def _why_not(report: Mapping[str, Any], drawn: Drawn) -> str:
+    """Why there are not rows for every part."""
+    split = report["split"]
+    usable = split["usable"] + (0 if split["own_test"] else split["test"])
+    if report["can_be_used"] or not usable:
+        return ""
+    parts = "train and dev" if split["own_test"] else "train, dev and test"
+    least = splitting.LEAST_GROUPS - split["own_test"]
+    if drawn.groups and drawn.units < least:
+        return (
+            f"The group column puts all {usable:,} usable rows into {drawn.units:,} group{'s' * (drawn.units > 1)}, and"
+            f" rows of one group stay together: {parts} need at least {least}. Name another column, or none."
+        )
+    return (
+        f"{usable:,} usable row{'s' * (usable > 1)} can't be shared out to {parts}; upload at least 4 different ones."
     )
+
+
+def _coverage(outcome: Check) -> dict[str, Any]:
+    """Labels that no test row has, and labels that only test rows have."""
+    rows = outcome.rows
+    answers = np.asarray(rows.answers, dtype=np.uint64)
+
+    def seen(*parts: Split) -> Counter[int]:
+        return Counter(answers[outcome.split.where(*parts)].tolist())
+
+    test, learning, every = seen("test"), seen("train"), seen("train", "dev", "test")
+    untested = {label: count for label, count in every.items() if label not in test}
+    untaught = {label: count for label, count in test.items() if label not in learning}
+    return {"untested": _named(rows, untested), "untaught": _named(rows, untaught)}
+
+
+def _named(rows: Rows, labels: Mapping[int, int]) -> dict[str, Any]:
+    commonest = sorted(labels, key=lambda label: (-labels[label], label))[:LABELS_NAMED]
+    names = [rows[rows.answers.index(label)].target[:60] for label in commonest]
+    return {"labels": len(labels), "rows": sum(labels.values()), "names": names}
 
 
 # ---------------------------------------------------------------------- the report
@@ -539,9 +664,10 @@ def _report(
     outcome: Check, readings: list[Facts], notes: Notes, found: _Judge, task: str, *, own_test: bool
 ) -> dict[str, Any]:
     rows = outcome.rows
-    counts = Counter(outcome.split.values())
+    counts = outcome.split.counts()
     doubts, outcome.marks = _doubts(rows, task)
     labels = _labels(rows) if task == "labels" else []
+    answers = Counter(rows.answers) if task == "labels" else Counter()
     unreadable = any(entry["line"] is None and entry["level"] == "error" for entry in notes.kept)
     if not unreadable:
         for fault in _whole_file(outcome, found, labels, counts, own_test=own_test):
@@ -565,8 +691,8 @@ def _report(
         "uploaded": steps[0]["count"],
         "records": sum(1 for file in rows.files if not file),
         "test_records": sum(1 for file in rows.files if file),
-        "bad_lines": sorted(lines)[: 2 * SHOWN],
-        "test_bad_lines": test_lines[: 2 * SHOWN],
+        "bad_lines": sorted(lines)[: max(2 * SHOWN, notes.shown)],
+        "test_bad_lines": test_lines[: max(2 * SHOWN, notes.shown)],
         "messages": notes.kept,
         "message_counts": dict(notes.counts),
         "waterfall": steps,
@@ -593,7 +719,9 @@ def _report(
         "contradiction_rate": contradiction_rate(len(found.contradicted_groups), found.repeated_groups),
         "task": task,
         "labels": [{"label": label, "rows": count} for label, count in labels[:LABELS]],
-        "rare_labels": sum(1 for _, count in labels if count < RARE_LABEL),
+        "different_labels": len(answers),
+        "labelled_rows": answers.total(),
+        "rare_labels": sum(1 for count in answers.values() if count < RARE_LABEL),
         "languages": _languages(rows),
         "remarks": [
             {"kind": doubt.kind, "rows": doubt.rows, "lines": doubt.lines, "text": doubt.text} for doubt in doubts
@@ -605,6 +733,7 @@ def _report(
             "test": counts["test"],
             "usable": counts["train"] + counts["dev"],
             "own_test": own_test,
+            **(_coverage(outcome) if task == "labels" else {}),
         },
         "test_overlap_rows": _overlap(outcome),
         "can_be_used": counts["train"] > 0 and counts["dev"] > 0 and counts["test"] > 0,
@@ -613,8 +742,9 @@ def _report(
 
 def _overlap(outcome: Check) -> int:
     """Test rows of whose group another row is trained on or chosen by; counted from the outcome, not from the plan."""
-    learning = {outcome.group[index] for index, split in outcome.split.items() if split != "test"}
-    return sum(1 for index, split in outcome.split.items() if split == "test" and outcome.group[index] in learning)
+    group = np.asarray(outcome.group, dtype=np.int64)
+    learning, judging = group[outcome.split.where("train", "dev")], group[outcome.split.where("test")]
+    return int(np.count_nonzero(np.isin(judging, learning)))
 
 
 def waterfall(
@@ -631,7 +761,7 @@ def waterfall(
     left = ends.total()
     steps = [{"step": "uploaded", "label": "rows uploaded", "count": left, "dropped": 0, "status": ""}]
     for name, label, end in STEPS:
-        if (end is Status.LEAK and not own_test) or (end is Status.PRIVATE and not ends[end]):
+        if (end is Status.LEAK and not own_test) or (end in (Status.PRIVATE, Status.TEST_GROUP) and not ends[end]):
             continue
         left -= ends[end]
         steps.append({"step": name, "label": label, "count": left, "dropped": ends[end], "status": end.value})
@@ -646,30 +776,32 @@ def _whole_file(
 ) -> Iterable[Fault]:
     """What is to be said about the rows as a whole."""
     rows = outcome.rows
-    mine = [index for index, file in enumerate(rows.files) if not file]
-    different = len({rows.keys[index] for index in mine})
+    mine = np.flatnonzero(np.asarray(rows.files) == 0)
+    different = _different(np.asarray(rows.keys)[mine]) if len(mine) else 0
     if len(mine) == 1:
         yield Fault(None, "", "There is one record only; it cannot be split into rows to learn from and rows to test.")
-    elif mine and different == 1:
+    elif different == 1:
         yield Fault(None, "", f"All {len(mine):,} records ask the same.")
-    if not mine:
+    if not len(mine):
         yield Fault(None, "", "No record could be read.")
     if own_test and not split.get("test"):
         yield Fault(None, "", "The test file has no usable row.")
     if found.leaks:
-        text = f"{len(found.leaks):,} rows of the test file stand in the upload too; they are not used for training."
+        one = len(found.leaks) == 1
+        some = "1 row of the test file stands" if one else f"{len(found.leaks):,} rows of the test file stand"
+        text = f"{some} in the upload too; what judges is not used for training."
         yield Fault(None, "", text)
     if len(mine) >= CONSTANT_ROWS and different > 1:
-        yield from _answers(rows, mine, labels)
+        yield from _answers(np.asarray(rows.answers)[mine], labels)
     if found.contradictions:
-        text = (
-            f"{len(found.contradictions):,} rows ask what another row asks but are answered differently; none is used."
-        )
+        one = len(found.contradictions) == 1
+        some = "1 row asks" if one else f"{len(found.contradictions):,} rows ask"
+        text = f"{some} what another row asks but {'is' if one else 'are'} answered differently; none is used."
         yield Fault(None, "", text, "warning")
 
 
-def _answers(rows: Rows, mine: list[int], labels: list[tuple[str, int]]) -> Iterable[Fault]:
-    if len({rows.answers[index] for index in mine}) == 1:
+def _answers(answers: npt.NDArray[np.uint64], labels: list[tuple[str, int]]) -> Iterable[Fault]:
+    if _different(answers) == 1:
         yield Fault(None, "", "Every row has the same answer; there is nothing to learn.", "warning")
         return
     if not labels:
@@ -682,23 +814,21 @@ def _answers(rows: Rows, mine: list[int], labels: list[tuple[str, int]]) -> Iter
     rare = [name for name, count in labels if count < RARE_LABEL]
     if rare:
         names = ", ".join(repr(name[:40]) for name in rare[:5]) + (" and others" if len(rare) > 5 else "")
-        text = f"{len(rare)} labels have fewer than {RARE_LABEL} rows and are not covered: {names}."
+        some = "1 label has" if len(rare) == 1 else f"{len(rare):,} labels have"
+        text = f"{some} fewer than {RARE_LABEL} rows, too few to be judged: {names}."
         yield Fault(None, "", text, "note")
 
 
 def _labels(rows: Rows) -> list[tuple[str, int]]:
-    first: dict[int, int] = {}
-    counts: Counter[int] = Counter()
-    for index, answer in enumerate(rows.answers):
-        first.setdefault(answer, index)
-        counts[answer] += 1
-    return [(rows[first[answer]].target[:200], count) for answer, count in counts.most_common(1000)]
+    _, first, counts = np.unique(np.asarray(rows.answers), return_index=True, return_counts=True)
+    commonest = np.lexsort((first, -counts))[:1000]  # of equals the one that came first
+    return [(rows.shown(int(first[place])).target[:200], int(counts[place])) for place in commonest]
 
 
-def _doubts(rows: Rows, task: str) -> tuple[list[content.Finding], list[content.Mark]]:
+def _doubts(rows: Rows, task: str) -> tuple[list[content.Finding], Sequence[int]]:
     """What is doubtful about the upload's own rows, and the marks of each row that count."""
     counts = Counter(rows.answers) if task == "labels" else Counter()
-    mine = (mark if not file else 0 for mark, file in zip(rows.marks, rows.files, strict=True))
+    mine = bytes(0 if file else mark for mark, file in zip(rows.marks, rows.files, strict=True))
     return content.found(mine, task, rows.lines.__getitem__, lambda index: counts[rows.answers[index]])
 
 
@@ -720,33 +850,42 @@ def _languages(rows: Rows) -> list[dict[str, Any]]:
 
 def _cluster_sizes(outcome: Check, found: _Judge) -> dict[str, Any]:
     """How large the clusters are: rows by size of their cluster."""
-    sizes = Counter(len(members) for _, members in clusters(outcome.group))
+    members = np.bincount(np.asarray(outcome.group, dtype=np.int64))
+    members = members[members > 1]
+    sizes, counts = np.unique(members, return_counts=True)
     return {
-        "count": sizes.total(),
-        "rows": sum(size * count for size, count in sizes.items()),
-        "sizes": [{"size": size, "clusters": count, "rows": size * count} for size, count in sorted(sizes.items())],
+        "count": len(members),
+        "rows": int(members.sum()),
+        "sizes": [
+            {"size": size, "clusters": count, "rows": size * count}
+            for size, count in zip(sizes.tolist(), counts.tolist(), strict=True)
+        ],
         "kept": len(found.kept_groups),
     }
 
 
 def _sizes(
     rows: Rows, status: Sequence[Status], tokens: lengths.Counter | None, tick: Tick, desk: Desk | None
-) -> dict[str, Any]:
-    """Lengths of the rows that can be used, or of all where none can; in tokens where there is a tokenizer."""
+) -> tuple[Sequence[int], dict[str, Any]]:
+    """How long each row is, in tokens where there is a tokenizer; and the report's part about it."""
+    usable = _usable(status)
     if tokens is None:
-        usable = [size for size, one in zip(rows.lengths, status, strict=True) if one is Status.USABLE]
-        return lengths.summary(usable or rows.lengths, unit="characters", limit=remarks.LONGEST_RECORD)
-    wanted = [index for index, one in enumerate(status) if one is Status.USABLE] or list(range(len(rows)))
+        return rows.lengths, lengths.of_rows(rows.lengths, usable, unit="characters", limit=remarks.LONGEST_RECORD)
+    sizes = _token_sizes(rows, tokens, tick, desk)
+    return sizes, lengths.of_rows(sizes, usable, unit="tokens", limit=tokens.limit, tokenizer=tokens.name)
 
-    def count() -> dict[str, Any]:
-        sizes = array("q")
-        for start in range(0, len(wanted), lengths.BATCH):
-            tick("Counting tokens", start, len(wanted))
-            sizes.extend(tokens.count([rows[index] for index in wanted[start : start + lengths.BATCH]]))
-        return lengths.summary(sizes, unit="tokens", limit=tokens.limit, tokenizer=tokens.name)
 
-    found: dict[str, Any] = desk.once("lengths", count) if desk else count()
-    return found
+def _token_sizes(rows: Rows, tokens: lengths.Counter, tick: Tick, desk: Desk | None) -> "array[int]":
+    """What each row takes; stored before the check goes on, for counting reads every text once more."""
+    if desk and (kept := desk.kept("sizes")):
+        return array("Q", kept["sizes"].tobytes())
+    sizes = array("Q")
+    for start in range(0, len(rows), lengths.BATCH):
+        tick("Counting tokens", start, len(rows))
+        sizes.extend(tokens.count([rows[index] for index in range(start, min(start + lengths.BATCH, len(rows)))]))
+    if desk:
+        desk.keep("sizes", sizes=np.asarray(sizes))
+    return sizes
 
 
 def _samples(rows: Rows) -> list[dict[str, Any]]:
@@ -756,7 +895,7 @@ def _samples(rows: Rows) -> list[dict[str, Any]]:
             "messages": [{"role": turn.role, "content": turn.content[:600]} for turn in record.messages[-4:]],
             "target": record.target[:600],
         }
-        for record in (rows[index] for index in range(min(SAMPLES, len(rows))))
+        for record in (rows.shown(index) for index in range(min(SAMPLES, len(rows))))
     ]
 
 
@@ -765,7 +904,7 @@ def _pairs(outcome: Check, status: Status, shown: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for index, one in enumerate(outcome.status):
         if one is status and len(found) < shown:
-            other, similarity = outcome.twin[index]
+            other, similarity = outcome.twin.get(index) or (index, 1.0)
             found.append(
                 {
                     "line": rows.lines[index],
@@ -773,8 +912,8 @@ def _pairs(outcome: Check, status: Status, shown: int) -> list[dict[str, Any]]:
                     "similarity": similarity,
                     "text": _excerpt(rows, index),
                     "of_text": _excerpt(rows, other),
-                    "answer": rows[index].target[:200],
-                    "of_answer": rows[other].target[:200],
+                    "answer": rows.shown(index).target[:200],
+                    "of_answer": rows.shown(other).target[:200],
                     "file": rows.files[index],
                 }
             )
@@ -786,13 +925,13 @@ def _contradiction(rows: Rows, twin: Twin) -> dict[str, Any]:
         "line": rows.lines[twin.later],
         "of_line": rows.lines[twin.earlier],
         "text": _excerpt(rows, twin.later),
-        "answer": rows[twin.later].target[:200],
-        "of_answer": rows[twin.earlier].target[:200],
+        "answer": rows.shown(twin.later).target[:200],
+        "of_answer": rows.shown(twin.earlier).target[:200],
         "similarity": twin.similarity,
         "file": rows.files[twin.later],
     }
 
 
 def _excerpt(rows: Rows, index: int) -> str:
-    asked, _ = rows.pair(index)
+    asked = question(rows.shown(index))
     return asked if len(asked) <= 200 else asked[:199] + "\N{HORIZONTAL ELLIPSIS}"

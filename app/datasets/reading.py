@@ -6,12 +6,12 @@ stands on. What a file is, is seen from its bytes. Its name is looked at for one
 when the name says so (.gz), because under another name they are more often a download that went wrong.
 
 Line numbers are 1-based and physical for JSON lines (LF, CRLF and lone CR end a line; U+2028 and its like stand inside
-strings and do not). In CSV the number is the spreadsheet's row, the header being row 1, because cells may hold lines;
-in a JSON array, which may stand on one line as a whole, it is the element's place, and in Parquet the row's.
+strings and do not). In CSV the number is the spreadsheet's row, because cells may hold lines (where the two differ, a
+sentence about the row names its line as well); in a JSON array, which may stand on one line as a whole, it is the
+element's place, and in Parquet the row's.
 """
 
 import codecs
-import csv
 import itertools
 import re
 from collections import Counter
@@ -21,11 +21,13 @@ from typing import Any
 
 import orjson
 
-from app.datasets import parquet, unpacking
+from app.datasets import cases, cells, cutting, parquet, personal_data, unpacking
 from app.datasets.conversations import KNOWN_KEYS, order_remark
 from app.datasets.formats import (
     COLUMNS,
     GUESS,
+    PAIRS,
+    PROMPTFOO,
     SHAPES,
     Fault,
     Message,
@@ -40,11 +42,12 @@ from app.datasets.formats import (
     tidy_keys,
     used_keys,
 )
-from app.datasets.records import kind_of
+from app.datasets.records import DEEPEST, kind_of, short, too_deep
 from app.datasets.unpacking import Packed, Source
 
 CHUNK = 1 << 18
 LONGEST_LINE = 4 << 20  # bytes; the longest honest record is a long document, a few hundred KiB
+BINARY = 0.05  # share of control characters from which on bytes are no text; random bytes have 0.1
 
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _MAGIC = (
@@ -64,10 +67,20 @@ _MAGIC = (
     (b"\x89HDF", "an HDF5 file; save it as JSONL, CSV or Parquet"),
     (b"\x93NUMPY", "a NumPy array; save it as JSONL, CSV or Parquet"),
     (b"ARROW1", "an Arrow file; save it as JSONL, CSV or Parquet"),
+    (b"PARE", "an encrypted Parquet file; save it without encryption"),
     (b"\xd0\xcf\x11\xe0", "an old Office document; save it as CSV"),
 )
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BOMS = (  # UTF-32's begins with that of UTF-16
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# What files that were joined, or JSON text sequences (RFC 7464), have before a record.
+_BEFORE = re.compile(rb"(?:\xef\xbb\xbf|\x1e)+")
+_SEPARATOR = re.compile(rb"sep=([^\w\s]|\t)[\r\n]?$", re.IGNORECASE)  # Excel's first line
+_CONTROL = bytes(sign for sign in range(32) if sign not in b"\t\n\v\f\r\x1b") + b"\x7f"
 _KEY = re.compile(rb'"\s*:')
 _SYNTAX = (
     # (a part of the parser's message, what it means to the person who wrote the file)
@@ -123,6 +136,7 @@ class Reading:
         self._looked_at = 0
         self._keys: dict[str, frozenset[str]] = {}
         self._tidied = False
+        self._unpacked = False
 
     @property
     def line_word(self) -> str:
@@ -133,6 +147,7 @@ class Reading:
             head = self._stream.read(CHUNK)
             if head[:2] == unpacking.GZIP and self._name.casefold().endswith((".gz", ".gzip")):
                 self._stream = unpacking.Unpacked(self._stream, head)
+                self._unpacked = True
                 head = self._stream.read(CHUNK)
             yield from self._contents(head)
         except Packed as refusal:
@@ -140,25 +155,40 @@ class Reading:
 
     def _contents(self, head: bytes) -> Iterator[Record | Fault]:
         if not head.strip():
-            yield Fault(None, "", "The file is empty.")
+            yield Fault(None, "", self._blank())
             return
         if head.startswith(parquet.MAGIC):
             yield from self._parquet(head)
             return
         what = next((words for magic, words in _MAGIC if head.startswith(magic)), "")
-        if what:
-            yield Fault(None, "", f"The file is {what}.")
+        if self._unpacked and head.startswith(unpacking.GZIP):
+            what = "packed twice: gzip data inside gzip data; unpack it once"
+        if what or head[257:262] == b"ustar":
+            yield Fault(None, "", f"The file is {what or 'a tar archive; upload the file inside'}.")
             return
         bom, self.encoding = next((pair for pair in _BOMS if head.startswith(pair[0])), (b"", "utf-8"))
-        if self.encoding == "utf-8" and _every_other_is_nul(head[:200]):
-            yield Fault(None, "", "The file looks like UTF-16 without a byte-order mark. Save it as UTF-8.")
-            return
+        if self.encoding == "utf-8":
+            if wide := _without_mark(head[:400]):
+                yield Fault(None, "", f"The file looks like {wide} without a byte-order mark. Save it as UTF-8.")
+                return
+            if _binary(head[:4096]):
+                yield Fault(
+                    None, "", "The file is no text: it is full of control characters. Upload JSONL, CSV or Parquet."
+                )
+                return
         yield from self._records(self._chunks(head[len(bom) :]))
+
+    def _blank(self) -> str:
+        """What is said of a file that begins with nothing. Its end is looked for before it is called empty."""
+        while chunk := self._stream.read(CHUNK):
+            if chunk.strip():
+                return f"The file begins with over {CHUNK >> 10} KiB of blanks; take them out."
+        return "The file is empty."
 
     def _parquet(self, head: bytes) -> Iterator[Record | Fault]:
         self.layout = "Parquet"
         try:
-            yield from self._judged(_lines(parquet.lines(self._stream, head), self._longest))
+            yield from self._judged(cutting.lines(parquet.lines(self._stream, head), self._longest))
         except parquet.Unreadable as refusal:
             yield Fault(None, "", str(refusal))
 
@@ -177,11 +207,13 @@ class Reading:
                 chunk = self._stream.read(CHUNK)
             yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
-            yield b"\xff"  # an odd byte at the end: no UTF-8 either, so its line is refused
+            yield b"\xff"  # half a character, mostly at the end: no UTF-8 either, so its line is refused
 
     def _records(self, chunks: Iterator[bytes]) -> Iterator[Record | Fault]:
         first = next(chunks, b"")
         start = first.lstrip()
+        if (marks := _BEFORE.match(start)) is not None:
+            start = start[marks.end() :].lstrip()
         if not start:
             blank = not any(chunk.strip() for chunk in chunks)
             yield Fault(None, "", "The file is empty." if blank else "The file begins with a long blank stretch.")
@@ -190,50 +222,104 @@ class Reading:
             yield Fault(first[: len(first) - len(start)].count(b"\n") + 1, "", "The file is a web page or XML.")
             return
         if self.encoding != "utf-8":
-            yield Fault(None, "", "The file is UTF-16; it was read as such. UTF-8 is safer to pass on.", "warning")
-        whole = _again(first, chunks)
-        line, *others = _LINE_END.split(start, 1)
+            name = self.encoding[:6].upper()
+            yield Fault(None, "", f"The file is {name}; it was read as such. UTF-8 is safer to pass on.", "warning")
+        whole = itertools.chain((first,), chunks)
+        line, *others = cutting.LINE_END.split(start, 1)
         if start[:1] == b"[" and not (_is_json(line) and others and others[0].strip()):
             # A complete list with more lines after it is a (wrong) record; any other list is the whole file.
             self.layout = "JSON array"
-            yield from self._judged(_elements(whole, self._longest))
+            yield from self._judged(cutting.elements(whole, self._longest))
         elif start[:1] == b"{" or _is_json(line):
             self.layout = "JSON lines"
-            yield from self._judged(_lines(whole, self._longest))
-        elif delimiter := _delimiter(line):
+            yield from self._judged(cutting.lines(whole, self._longest))
+        elif delimiter := self._parted(line):
             self.layout, self.delimiter = "CSV", delimiter
-            yield from self._table(whole)
-        else:
+            yield from self._table(whole, spaced=f"{delimiter} ".encode() in line)
+        elif b"{" in first:  # a comment, perhaps, and then records
             self.layout = "JSON lines"
-            yield from self._judged(_lines(whole, self._longest))
+            yield from self._judged(cutting.lines(whole, self._longest))
+        else:
+            yield Fault(None, "", _no_table(line, self._name))
+
+    def _parted(self, line: bytes) -> str:
+        """The sign that parts the columns of a table with this first line; empty if it is none."""
+        if told := _SEPARATOR.match(line):
+            return told[1].decode()
+        if line.strip().strip(b'"').lower() in (b"messages", b"conversations"):  # one column can hold all of a chat
+            return ","
+        return _delimiter(line)
 
     # ------------------------------------------------------------------ JSON
-    def _judged(self, lines: Iterable[tuple[int, bytes | None]]) -> Iterator[Record | Fault]:
+    def _judged(self, lines: Iterable[tuple[int, bytes | Fault | None]]) -> Iterator[Record | Fault]:
         for number, raw in lines:
-            if raw is None:
-                self.lines += 1
-                yield Fault(number, "", f"The line is longer than {self._longest >> 20} MiB and was skipped.")
+            if isinstance(raw, Fault):
+                yield raw
                 continue
-            if not raw.strip(b" \t\r\n\x0b\x0c"):
+            if raw is not None and not raw.strip(b" \t\r\n\x0b\x0c"):
                 continue
             self.lines += 1
-            try:
-                value = orjson.loads(raw)
-            except orjson.JSONDecodeError as error:
-                if self.lines == 1 and self.layout == "JSON lines" and _goes_on(raw):
-                    yield Fault(None, "", "An object is spread over several lines. Write each object on one line.")
-                    return
-                yield Fault(number, "", _why(raw, error))
-                continue
-            if not isinstance(value, dict):
-                yield Fault(number, "", f"The line is {_named(value)}, not an object with prompt and completion.")
-                continue
-            twice = _repeated_key(raw, value)
-            if twice is not None:
-                yield Fault(number, twice[:80], f"The key {twice[:80]!r} stands twice; which one is meant?")
-                continue
-            yield from self._fitted(value, number)
+            if self.lines == 1 and self.layout == "JSON lines" and raw is not None and _goes_on(raw):
+                text = "An object is spread over several lines. Write each object on one line, or all in one list."
+                yield Fault(None, "", text)
+                return
+            value = self._parsed(raw, number)
+            if isinstance(value, Fault):
+                yield value
+            else:
+                yield from self._fitted(value, number)
         yield from self._closing()
+
+    def _parsed(self, given: bytes | None, number: int) -> dict[str, Any] | Fault:
+        """The object of a line, or why there is none."""
+        word = self.line_word
+        if given is None:
+            return Fault(number, "", f"The {word} is longer than {self._longest >> 20} MiB and was skipped.")
+        raw = given
+        if raw[0] in b"\xef\x1e" and (marks := _BEFORE.match(raw)) is not None:
+            raw = raw[marks.end() :]
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            return Fault(number, "", self._why(raw, error))
+        if not isinstance(value, dict):
+            return Fault(number, "", f"The {word} is {_named(value)}, not an object with prompt and completion.")
+        if raw.count(b"[") + raw.count(b"{") > DEEPEST and too_deep(value):
+            return Fault(number, "", f"Brackets are nested more than {DEEPEST} deep.")
+        twice = _repeated_key(raw, value)
+        if twice is not None:
+            return Fault(number, twice[:80], f"The key {twice[:80]!r} stands twice; which one is meant?")
+        return value
+
+    def _why(self, raw: bytes, error: orjson.JSONDecodeError) -> str:
+        """Why a line is not JSON, in words for the person who wrote it."""
+        word = self.line_word
+        try:
+            raw.decode("utf-8")
+        except UnicodeDecodeError as bad:
+            if self.encoding != "utf-8":
+                return f"The {word} holds half of a character, or ends in the middle of one."
+            where = f"byte {raw[bad.start]:#04x} at position {bad.start + 1}"
+            return f"The {word} is not UTF-8 text: {where}. Save the file as UTF-8."
+        message = str(error)
+        known = (
+            (b"\0" in raw, f"The {word} holds NUL bytes."),
+            (
+                raw.lstrip().startswith((b"#", b"//", b"/*")),
+                f"The {word} is a comment, and JSON has none; take it out.",
+            ),
+            (
+                self.layout == "JSON lines" and raw.rstrip().endswith(b"},"),
+                "A comma follows the object. Write one object on each line, without commas between them.",
+            ),
+            (
+                self.layout == "JSON array" and "unexpected content after document" in message,
+                f"Something follows the object (character {error.pos + 1}); perhaps a comma is missing.",
+            ),
+        )
+        words = next((meaning for part, meaning in _SYNTAX if part in message), message.split(":", 1)[0])
+        otherwise = f"The {word} is not JSON: {words} (character {error.pos + 1})."
+        return next((text for true, text in known if true), otherwise)
 
     def _fitted(self, value: dict[str, Any], number: int) -> Iterator[Record | Fault]:
         """The record in our shape, with what is odd about it; or why it has none."""
@@ -255,7 +341,8 @@ class Reading:
             text = f"The record is {shape.title.lower()}, but the file began with {self.shape.title.lower()}."
             yield Fault(number, "", text, kind="shape")
         if not (used := self._used(shape)).issuperset(value):
-            self._not_used(key for key in list(value)[:50] if key not in used)
+            asked = cases.variables(value) if shape is PROMPTFOO and cases.EXPECTED in value else ()
+            self._not_used(key for key in list(value)[:50] if key and key not in used and key not in asked)
         if record.source is not None:
             self.tool_rows += _uses_tools(record.source)
             self._not_used(
@@ -315,57 +402,57 @@ class Reading:
             yield Fault(None, "", f"Keys that are not used: {names}{more}.", "note")
 
     # ------------------------------------------------------------------ CSV
-    def _table(self, chunks: Iterator[bytes]) -> Iterator[Record | Fault]:
-        csv.field_size_limit(LONGEST_LINE)
+    def _table(self, chunks: Iterator[bytes], *, spaced: bool) -> Iterator[Record | Fault]:
         self.how = self.how.in_lower_case()
-        texts = _text_lines(chunks, self._longest)
-        rows = csv.reader(texts, delimiter=self.delimiter, strict=True)
-        row_number = 1
-        try:
-            first = next((row for row in rows if any(row)), [])
-            if self.how.header:
-                header = [name.strip().casefold() for name in first]
-            else:
-                header, row_number = [f"column {number}" for number in range(1, len(first) + 1)], 0
-                rows = itertools.chain([first], rows)  # type: ignore[assignment]  # a reader is an iterator of rows
-            twice = [name for name, count in Counter(header).items() if count > 1 and name]
-            if twice:
-                yield Fault(None, twice[0][:80], f"The column {twice[0][:80]!r} stands twice in the first row.")
-                return
-            if fault := self._unknown_header(header):
-                for cells in itertools.islice(rows, SEEN_VALUES):
-                    self._look(dict(zip(header, cells, strict=False)))
-                yield fault
-                return
-            for cells in rows:
-                row_number += 1
-                if not any(cells):
-                    continue
+        rows = cells.Rows(chunks, self.delimiter, self._longest, spaced=spaced)
+        first = next((row for row in rows if row and not cells.tells_separator(row)), [])
+        if isinstance(first, Fault):
+            self.lines += 1
+            yield first
+            return
+        header = [f"column {number}" for number in range(1, len(first) + 1)]
+        if self.how.header:
+            header = [name.strip().casefold() for name in first]
+        else:
+            rows.again(first)
+        if fault := self._unusable(header):
+            for row in itertools.islice(rows, SEEN_VALUES):
+                if not isinstance(row, Fault):
+                    self._look(dict(zip(header, row, strict=False)))
+            yield fault
+            return
+        for row in rows:
+            if isinstance(row, Fault):
                 self.lines += 1
-                if len(cells) != len(header):
-                    text = f"The row has {len(cells)} cells, but the first row has {len(header)}."
-                    yield Fault(row_number, "", text)
-                    continue
-                yield from self._fitted(dict(zip(header, cells, strict=True)), row_number)
-        except csv.Error as error:
-            self.lines += 1
-            yield Fault(row_number + 1, "", _csv_words(str(error)))
-        except UnicodeDecodeError as error:
-            self.lines += 1
-            yield Fault(
-                row_number + 1, "", f"The row is not UTF-8 (byte {error.object[error.start]:#04x}). Save as UTF-8."
-            )
+                yield row
+            elif row:
+                self.lines += 1
+                yield from self._filled(header, row, rows)
         yield from self._closing()
 
-    def _unknown_header(self, header: list[str]) -> Fault | None:
-        """What is missing from the first row, or None."""
+    def _filled(self, header: list[str], row: list[str], rows: cells.Rows) -> Iterator[Record | Fault]:
+        """The record of a row that has as many cells as the first."""
+        if len(row) > len(header) and not any(row[len(header) :]):
+            del row[len(header) :]  # a spreadsheet's empty columns at the right
+        if len(row) != len(header):
+            text = f"The row has {len(row):,} cells, but the first row has {len(header):,}."
+            yield rows.placed(Fault(rows.number, "", text))
+            return
+        for item in self._fitted(dict(zip(header, row, strict=True)), rows.number):
+            yield item if isinstance(item, Record) else rows.placed(item)
+
+    def _unusable(self, header: list[str]) -> Fault | None:
+        """What is wrong with the first row, or None."""
+        twice = [name for name, count in Counter(header).items() if count > 1 and name]
+        if twice:
+            return Fault(None, twice[0][:80], f"The column {twice[0][:80]!r} stands twice in the first row.")
         if self.how.shape == COLUMNS.name:
             missing = [name for name in (self.how.question, self.how.answer) if name not in header]
             return Fault(None, missing[0][:80], f"There is no column {missing[0][:80]!r}.") if missing else None
         if shape_of(header) is not None:
             return None
         text = "The first row names no columns that we know. Begin with a row such as: prompt,completion"
-        return Fault(None, "", f"{text}; or choose below which column holds what.")
+        return Fault(None, "", f"{text}; or say on the data page which column holds what.")
 
 
 def read(upload: Source | Upload, longest_line: int = LONGEST_LINE) -> Reading:
@@ -399,95 +486,6 @@ def from_canonical(raw: bytes) -> Record:
     return Record(value["line"], turns, value["target"], *more)
 
 
-# ---------------------------------------------------------------------- cutting bytes
-def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
-
-
-def _lines(chunks: Iterable[bytes], longest: int) -> Iterator[tuple[int, bytes | None]]:
-    """Physical lines with their number; None in place of one that is longer than `longest` bytes."""
-    number = 1
-    pending: list[bytes] = []
-    size = 0
-    after_cr = False
-    for given in chunks:
-        chunk = given
-        if after_cr and chunk:  # CR and LF of one line end came in two chunks
-            chunk = chunk.removeprefix(b"\n")
-        after_cr = given.endswith(b"\r") if given else after_cr
-        parts = chunk.split(b"\n") if b"\r" not in chunk else _LINE_END.split(chunk)
-        for part in parts[:-1]:
-            size += len(part)
-            yield number, None if size > longest else b"".join((*pending, part))
-            number += 1
-            pending.clear()
-            size = 0
-        size += len(parts[-1])
-        if size > longest:
-            pending.clear()
-        elif parts[-1]:
-            pending.append(parts[-1])
-    if size:
-        yield number, None if size > longest else b"".join(pending)
-
-
-# A whole string (its last quote may be missing where the buffer ends), or a sign that opens, parts or closes.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+("?)|[\[\]{},]', re.DOTALL)
-
-
-def _elements(chunks: Iterable[bytes], longest: int) -> Iterator[tuple[int, bytes | None]]:
-    """The elements of one JSON array with their places. One that is too long ends the reading."""
-    number, buffer, opened = 1, b"", False
-    for chunk in chunks:
-        buffer += chunk
-        at = 0
-        if not opened and (bracket := buffer.find(b"[")) >= 0:
-            opened, at = True, bracket + 1
-        while (end := _element_end(buffer, at)) is not None:
-            yield number, buffer[at:end]
-            number += 1
-            at = end + 1
-            if buffer[end : end + 1] == b"]":
-                if rest := buffer[at : at + 80].strip():
-                    yield number, rest
-                return
-        buffer = buffer[at:]
-        if len(buffer) > longest:
-            yield number, None
-            return
-    yield number, buffer if buffer.strip() else b"["
-
-
-def _element_end(buffer: bytes, at: int) -> int | None:
-    """Where the element that begins at `at` ends, or None if that is not in the buffer yet."""
-    depth = 0
-    for match in _TOKEN.finditer(buffer, at):
-        sign = buffer[match.start() : match.start() + 1]
-        if sign == b'"':
-            if not match.group(1):
-                return None
-        elif depth == 0 and sign in b",]":
-            return match.start()
-        else:
-            depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(sign, 0)
-    return None
-
-
-def _text_lines(chunks: Iterable[bytes], longest: int) -> Iterator[str]:
-    """Lines with their ends, decoded; a line without an end for too long stops the reading."""
-    pending = b""
-    for chunk in chunks:
-        pending += chunk
-        *whole, pending = pending.split(b"\n")
-        for line in whole:
-            yield line.decode("utf-8") + "\n"
-        if len(pending) > longest:
-            raise csv.Error("field larger than field limit")
-    if pending:
-        yield pending.decode("utf-8")
-
-
 # ---------------------------------------------------------------------- words
 def _is_json(line: bytes) -> bool:
     if len(line) > LONGEST_LINE:
@@ -503,21 +501,6 @@ def _goes_on(raw: bytes) -> bool:
     """Whether the first line looks like the beginning of an object that is laid out over several lines."""
     stripped = raw.strip()
     return stripped == b"{" or (stripped[:1] == b"{" and stripped[-1:] == b"," and not stripped.endswith(b"},"))
-
-
-def _why(raw: bytes, error: orjson.JSONDecodeError) -> str:
-    message = str(error)
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as bad:
-        byte = raw[bad.start]
-        return f"The line is not UTF-8 text: byte {byte:#04x} at position {bad.start + 1}. Save the file as UTF-8."
-    if b"\0" in raw:
-        return "The line holds NUL bytes."
-    if raw.rstrip().endswith(b"},"):
-        return "A comma follows the object. Write one object on each line, without commas between them."
-    words = next((meaning for part, meaning in _SYNTAX if part in message), message.split(":", 1)[0])
-    return f"The line is not JSON: {words} (character {error.pos + 1})."
 
 
 def _named(value: object) -> str:
@@ -570,10 +553,27 @@ class _TwiceDecoder:
             self.found = Counter(key for key, _ in pairs).most_common(1)[0][0]
 
 
-def _every_other_is_nul(head: bytes) -> bool:
-    """The mark of Western text in UTF-16."""
+def _without_mark(head: bytes) -> str:
+    """UTF-16 or UTF-32 where every other byte, or three of four, are NUL, as in Western text; empty if neither."""
+    quarters = [head[place::4].count(0) for place in range(4)]
+    if len(head) >= 8 and min(quarters) == 0 and sum(quarters) > len(head) * 5 // 8:
+        return "UTF-32"
     halves = head[0::2].count(0), head[1::2].count(0)
-    return min(halves) == 0 and max(halves) > len(head) // 4
+    return "UTF-16" if min(halves) == 0 and max(halves) > len(head) // 4 else ""
+
+
+def _binary(head: bytes) -> bool:
+    """Whether these are no bytes of a text: a program, a picture or a recording that we don't know by its mark."""
+    return len(head) - len(head.translate(None, _CONTROL)) > max(8, BINARY * len(head))
+
+
+def _no_table(line: bytes, name: str) -> str:
+    """What is said of text that is neither JSON nor parted into columns."""
+    first = line.decode("utf-8", "replace").strip().strip('"').strip()
+    one = first.casefold()
+    if name.casefold().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")) or any(one in pair for pair in PAIRS):
+        return f"The table has one column only, {short(first)}; it needs one for the question and one for the answer."
+    return "The file is neither JSON nor a table: its first line is no JSON object and names no columns."
 
 
 def _delimiter(line: bytes) -> str:
@@ -605,14 +605,5 @@ def _sample(value: object) -> str:
         return ""
     if isinstance(value, list | dict):
         return f"{kind_of(value)} of {len(value):,}"
-    return " ".join(str(value)[:400].split())[:80]
-
-
-def _csv_words(message: str) -> str:
-    if "unexpected end" in message:
-        return "A quotation mark opens a cell and is never closed."
-    if "field larger" in message:
-        return f"A cell is longer than {LONGEST_LINE >> 20} MiB; perhaps a quotation mark is never closed."
-    if "expected after" in message:
-        return "Text follows a closing quotation mark; double the quotation marks inside a cell."
-    return f"The row could not be read: {message}."
+    # Hidden before it is cut; nobody decides on a column that is not read, so it is never shown in full.
+    return " ".join(personal_data.mask(str(value)[:4000]).split())[:80]

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 Level = Literal["error", "warning", "note"]
 Part = Literal["train", "dev", "test"]
+DEEPEST = 100  # brackets in brackets; honest tool definitions need ten, and 254 is the most that can be written again
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,17 @@ def storable(text: str, field: str) -> str:
     if "\0" in text:
         raise Unfit(field, f"{field} holds a NUL character (U+0000), which no text field can store.")
     return text
+
+
+def too_deep(value: object) -> bool:
+    """Whether brackets are nested deeper than DEEPEST; gone through level by level, for Python's own stack is short."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [inner for held in inside for inner in held if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def kind_of(value: object) -> str:

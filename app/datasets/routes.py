@@ -1,6 +1,7 @@
 """Pages for data: upload, report, split, rows."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
@@ -11,10 +12,11 @@ from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, learnability, overview, preview, service, store, uploads
+from app.datasets import deps, exporting, learnability, overview, preview, service, shown, store, uploads, versions
 from app.datasets.formats import COLUMN_NAMES, GUESS, SHAPES, ReadAs, read_as
-from app.datasets.tables import DatasetRow
-from app.db import reading
+from app.datasets.personal_data import Veil
+from app.datasets.tables import DatasetRow, ExampleRow
+from app.db import reading, utcnow
 from app.errors import FieldError, Invalid
 from app.jobs import store as jobs
 from app.users import store as user_store
@@ -83,10 +85,12 @@ def _data(
         dataset=dataset,
         current=current,
         report=report,
+        verdict=_verdict(request, dataset, current, report, policy) if dataset else None,
         seen=_seen(request, dataset, report, policy) if dataset else None,
         models=service.countable(db),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
+        working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
         versions=store.versions(db, assessment_id),
         names=user_store.names(db, people),
         needed=policy.count("usable_examples"),
@@ -94,11 +98,28 @@ def _data(
         own_test=assessment.answers.get("holdout") == "own_file",
         outlook=learnability.outlook(report.get("learnability"), target),
         target=target,
+        judging=overview.judging(report, target, assessment.answers.get("prompting_tried")),
         limit=app.settings.upload_limit,
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
         pasted=pasted,
+    )
+
+
+def _verdict(
+    request: Request, dataset: DatasetRow, current: DatasetRow | None, report: dict[str, Any], policy: Policy
+) -> overview.Verdict:
+    newer = current if current and current.id != dataset.id else None
+    return overview.verdict(
+        report,
+        state=dataset.state,
+        usable=dataset.usable_rows,
+        needed=policy.count("usable_examples"),
+        decided=dataset.decisions,
+        frozen=dataset.frozen_at is not None,
+        measure=f"/assessments/{dataset.assessment_id}/measure",
+        newer=(newer.version, url_for(request, "dataset", dataset_id=newer.id)) if newer else None,
     )
 
 
@@ -113,15 +134,16 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
             rows,
             decided=dataset.decisions,
             usable=dataset.usable_rows,
-            needed=policy.count("usable_examples"),
             test=dataset.test_rows,
             needed_test=policy.count("test_rows"),
         ),
         "waterfall": overview.waterfall(report, rows),
         "lengths": overview.lengths(report, rows),
+        "too_long": overview.too_long(report, rows),
         "labels": overview.label_balance(report, rows),
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": overview.languages(report),
+        "messages": overview.messages(report),
         "word": overview.word,
     }
 
@@ -213,16 +235,53 @@ def vouch_dataset(
 
 
 @router.get("/datasets/{dataset_id}/changes", name="dataset_changes")
-def show_changes(request: Request, dataset_id: Id, db: Db, me: Me) -> Response:
+def show_changes(
+    request: Request,
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    since: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    kind: Word = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
+) -> Response:
+    """What differs from another version, down to the rows and the words in them."""
     dataset = store.get(db, dataset_id)
+    every = [one for one in store.versions(db, dataset.assessment_id) if one.rows_sha256 and one.id != dataset.id]
+    found = None
+    if dataset.rows_sha256:
+        kinds = [kind] if kind in versions.KINDS else versions.KINDS
+        found = service.changes(db, app.blobs, dataset, since=since, kinds=kinds, skip=(number - 1) * ROWS, limit=ROWS)
+        if found and kind not in versions.KINDS:
+            kind = next((one for one in versions.KINDS if found.counts[one]), "")
+    total = found.counts[kind] if found and kind else 0
     return page(
         request,
         "datasets/changes.html",
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        changes=service.changes(db, dataset),
+        changes=found,
+        kind=kind,
+        rows=[_beside(new, old, shown.veil(dataset)) for new, old in found.rows[kind]] if found and kind else [],
+        others=every,
+        words=overview.DROPPED,
+        total=total,
+        number=number,
+        pages=max(1, -(-total // ROWS)),
     )
+
+
+def _beside(new: ExampleRow | None, old: ExampleRow | None, veil: Veil) -> tuple[Any, Any, Any]:
+    """Two rows as they may be read, values hidden as the later version says, and what differs in their answers."""
+    now, before = (shown.row(one, veil) if one else None for one in (new, old))
+    return now, before, overview.differences(before.target, now.target) if now and before else ([], [])
+
+
+@router.get("/datasets/{dataset_id}/manifest", name="dataset_manifest")
+def export_manifest(dataset_id: Id, app: App, db: Db, me: Me) -> Response:
+    row = store.get(db, dataset_id)
+    return deps.manifest(app, row.id, row.split_sha256)
 
 
 @router.post("/datasets/{dataset_id}/split", name="split_dataset")
@@ -230,6 +289,14 @@ def split_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[str, Form(max_length=20)]
 ) -> Response:
     row = service.split_by(db, dataset_id, me, by)
+    return see(request, "dataset", dataset_id=row.id, notice="started")
+
+
+@router.post("/datasets/{dataset_id}/shared-groups", name="share_groups")
+def share_groups(
+    request: Request, dataset_id: Id, db: Db, me: Author, leave_out: Annotated[bool, Form()] = False
+) -> Response:
+    row = service.share_groups(db, dataset_id, me, leave_out=leave_out)
     return see(request, "dataset", dataset_id=row.id, notice="started")
 
 
@@ -257,6 +324,8 @@ def show_rows(
     remark: Word = "",
     cluster: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
     line: Word = "",
+    size_from: Word = "",
+    size_to: Word = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
     """The rows behind any number of the report."""
@@ -266,7 +335,7 @@ def show_rows(
     mark = overview.MARKS.get(remark, 0)
     counted = overview.lines_of(dataset.report, remark) if remark and not mark else None
     lines = None if mark or not remark else counted[1] if counted else []
-    only = store.Only(status, split, file, label or None, cluster, lines, mark)
+    only = store.Only(status, split, file, label or None, cluster, lines, mark, _size(size_from), _size(size_to))
     statuses = _statuses(db, dataset)
     total = _total(db, dataset, only, statuses)
     pages = max(1, -(-total // ROWS))
@@ -276,10 +345,11 @@ def show_rows(
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        rows=store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS),
+        rows=shown.rows(store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS), shown.veil(dataset)),
         only=only,
         remark=remark,
-        remark_words=overview.remark_words(dataset.report, remark) if remark else "",
+        remark_words=overview.word(remark) if remark else "",
+        unit=dataset.report.get("lengths", {}).get("unit", "characters"),
         counted=counted[0] if counted else 0,
         line=line,
         statuses=statuses,
@@ -289,6 +359,12 @@ def show_rows(
         number=number,
         pages=pages,
     )
+
+
+def _size(typed: str) -> int | None:
+    """A length as people type it; what is no number narrows nothing."""
+    wanted = typed.replace(",", "").strip()
+    return int(wanted) if wanted.isdecimal() and len(wanted) < 10 else None
 
 
 def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
@@ -326,10 +402,31 @@ def show_row(
     file: Word = "",
 ) -> Response:
     """One row in full, with its twin beside it and everything that was said about it."""
+    return _row(request, db, dataset_id, line, file)
+
+
+@router.post("/datasets/{dataset_id}/rows/{line}/open", name="open_row")
+def open_row(
+    request: Request,
+    dataset_id: Id,
+    line: Annotated[int, Path(ge=1, lt=2**31)],
+    db: Db,
+    me: Author,
+    file: Word = "",
+) -> Response:
+    """The same row with its values. Who looked at them is on record, so it takes a click and not an address."""
+    service.note_opened(db, dataset_id, 1 if file == "test" else 0, line, me)
+    return _row(request, db, dataset_id, line, file, in_the_open=True)
+
+
+def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, in_the_open: bool = False) -> Response:
     dataset = store.get(db, dataset_id)
-    row = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)
-    group = store.alike(db, row, ALIKE)
-    before, after = store.beside(db, row)
+    veil = shown.veil(dataset)
+    found = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)
+    hidden = shown.row(found, veil)
+    row = shown.in_the_open(found) if in_the_open else hidden
+    group = shown.rows(store.alike(db, found, ALIKE), veil)
+    before, after = store.beside(db, found)
     return page(
         request,
         "datasets/row.html",
@@ -337,16 +434,19 @@ def show_row(
         step="data",
         dataset=dataset,
         row=row,
+        hides=hidden.hides,
+        opened=in_the_open,
         group=[
             (
                 other,
-                overview.differences(overview.asked(row.messages), overview.asked(other.messages)),
-                overview.differences(row.target, other.target),
+                overview.differences(overview.asked(hidden.messages), overview.asked(other.messages)),
+                overview.differences(hidden.target, other.target),
             )
             for other in group
         ],
         most=ALIKE,
         said=overview.said_of(dataset.report, row.line, row.file),
+        lengths=dataset.report.get("lengths", {}),
         words=overview.DROPPED,
         before=None if before is None else row_url(request, dataset_id, before, row.file),
         after=None if after is None else row_url(request, dataset_id, after, row.file),
@@ -368,7 +468,8 @@ def show_labels(
     found = overview.labels_of(dataset.report)
     counted = dataset.report.get("uploaded", 0) <= COUNTED
     if found and counted:
-        found = overview.labels(store.label_counts(db, dataset_id))
+        veil = shown.veil(dataset)
+        found = overview.labels((veil.text(one), part, n) for one, part, n in store.label_counts(db, dataset_id))
     listed = overview.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
     return page(
         request,
@@ -412,7 +513,7 @@ def show_clusters(
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        groups=found[:CLUSTERS],
+        groups=shown.groups(found[:CLUSTERS], shown.veil(dataset)),
         more=len(found) > CLUSTERS,
         chart=overview.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
         size=size,
@@ -493,7 +594,7 @@ def _reading(
 ) -> Response:
     with app.blobs.open(row.blob_sha256) as stream:
         # A choice that is not complete is shown as guessed, with what is missing beside its field.
-        seen = preview.preview(stream, row.filename, GUESS if wrong else how)
+        seen = preview.preview(stream, row.filename, GUESS if wrong else how, shown.veil(row))
     names = {*seen.columns, *(one for one in (getattr(how, name) for name in COLUMN_NAMES) if one)}
     return page(
         request,
@@ -545,5 +646,5 @@ def export_dataset(
     form: exporting.Form = "rows",
     split: Annotated[str, Query(pattern="^(train|dev|test)?$")] = "",
 ) -> Response:
-    row = store.get(db, dataset_id)
+    row = service.to_export(db, dataset_id)
     return deps.export(app, row.id, row.rows_sha256, form, split)

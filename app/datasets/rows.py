@@ -16,6 +16,7 @@ import numpy as np
 from app.datasets import content, duplicates, languages
 from app.datasets.content import Mark
 from app.datasets.formats import Record
+from app.datasets.personal_data import Veil
 from app.datasets.reading import canonical, from_canonical
 from app.datasets.remarks import length
 
@@ -30,6 +31,7 @@ _INDEX = np.dtype(
         ("files", "u1"),
         ("marks", "u1"),
         ("languages", "u1"),
+        ("told", "u1"),
     ]
 )
 _MOST_LANGUAGES = 250
@@ -39,13 +41,15 @@ _LONGEST_ANSWER = 1000  # characters, from which on answers count as equally lon
 class Rows:
     """Rows by position, in the order in which they were added; `file` is 0 for the upload, 1 for the own test file.
 
-    marks: see `content.Mark`. languages: of what is asked, as a place in `codes`.
+    marks: see `content.Mark`. languages: of what is asked, as a place in `codes`. told: 1 where the row says itself to
+    which group, time or part of the split it belongs.
     """
 
     def __init__(self, path: Path, saved: Mapping[str, Any] | None = None) -> None:
         """`saved`: what `save` gave to an earlier attempt; rows that came after it are forgotten."""
         self._file = path.open("r+b" if saved else "w+b")
         self._end = 0
+        self._at_end = False  # where the file stands; a seek would empty the write buffer after each row
         self._written = 0  # rows that are in the index on the disk
         self._index = path.with_name(f"{path.name}.index").open("r+b" if saved else "w+b")
         self.offsets = array("Q")
@@ -57,7 +61,9 @@ class Rows:
         self.answer_sizes = array("H")  # in characters
         self.marks = array("B")
         self.languages = array("B")
+        self.told = array("B")
         self.codes = [""]
+        self.veil: Veil | None = None  # what hides values where a report quotes rows
         if saved:
             self._restore(saved)
 
@@ -67,8 +73,8 @@ class Rows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._index.close()
+        with self._file, self._index:  # both are closed, even where one finds the disk full
+            pass
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -83,7 +89,9 @@ class Rows:
 
     def add(self, record: Record, file: int) -> None:
         raw = canonical(record)
-        self._file.seek(self._end)
+        if not self._at_end:
+            self._file.seek(self._end)
+            self._at_end = True
         self._file.write(raw)
         self.offsets.append(self._end)
         self._end += len(raw)
@@ -96,9 +104,10 @@ class Rows:
         self.answer_sizes.append(min(len(record.target), _LONGEST_ANSWER))
         said = last_said(record)
         language = languages.of(said)
-        answer_language = languages.of(record.target, strict=True)
+        answer_language = languages.of(record.target, strict=True) if content.tells(record.target) else ""
         self.marks.append(int(content.marks(record, said, language, answer_language)))
         self.languages.append(self._language(language))
+        self.told.append(bool(record.group or record.part or record.time))
 
     def _language(self, code: str) -> int:
         if code not in self.codes:
@@ -114,11 +123,16 @@ class Rows:
         start = self.offsets[index]
         end = self.offsets[index + 1] if index + 1 < len(self.offsets) else self._end
         self._file.seek(start)
+        self._at_end = False
         return from_canonical(self._file.read(end - start))
 
     def pair(self, index: int) -> tuple[str, str]:
         record = self[index]
         return question(record), record.target
+
+    def shown(self, index: int) -> Record:
+        """The row as a report may quote it. Cut it afterwards: half a value is one too."""
+        return self.veil.record(self[index]) if self.veil else self[index]
 
     # ---------------------------------------------------------------------- going on after a kill
     def save(self) -> dict[str, Any]:

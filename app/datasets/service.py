@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.blobs import Blob
-from app.datasets import duplicates, personal_data, splitting, store
+from app.blobs import Blob, Blobs
+from app.datasets import duplicates, personal_data, splitting, store, versions
 from app.datasets.formats import COLUMNS, GUESS, SHAPES, Message, ReadAs, Record, read_as
 from app.datasets.rows import question
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
 from app.datasets.uploads import display_name
 from app.db import utcnow
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.jobs import service as jobs
@@ -59,7 +59,7 @@ def upload(
         before = last.decisions if last else {}
         decisions = {kind: one for kind, one in before.items() if one["action"] != "attest"}
     if split_plan is None:
-        split_plan = {"by": last.split_plan["by"]} if last and last.split_plan.get("by") else {}
+        split_plan = {name: last.split_plan[name] for name in ("by", "shared") if last and last.split_plan.get(name)}
     row = DatasetRow(
         assessment_id=assessment_id,
         version=last.version + 1 if last else 1,
@@ -186,8 +186,15 @@ def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
 
 
 def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool) -> DatasetRow:
-    """Record the word of a person on who wrote or checked the answers of the test rows."""
+    """Record the word of a person on who wrote or checked the answers of the test rows.
+
+    Raises:
+        Conflict: another version counts; what was said of this one is part of what was measured and approved.
+    """
     row = store.get(session, dataset_id)
+    current = store.current(session, row.assessment_id)
+    if current is not None and current.id != row.id:
+        raise Conflict("Another version counts now; this one is only to be read.")
     if row.human_checked != human_checked:
         assessment = assessment_store.get(session, row.assessment_id)
         row.human_checked = human_checked
@@ -312,10 +319,37 @@ def _decisions(row: DatasetRow, by: UserRow, choices: Mapping[str, str], reason:
         raise Invalid("This can't be decided like that.", wrong)
     at = utcnow().isoformat(timespec="seconds")
     return {
-        kind: {"action": action, "reason": reason if action == "attest" else "", "by": by.id, "at": at}
+        kind: {
+            "action": action,
+            "reason": reason if action == "attest" else "",
+            "by": by.id,
+            "at": at,
+            "version": row.version,  # on which it was decided; a mask holds for later versions, too
+        }
         for kind, action in choices.items()
         if row.decisions.get(kind, {}).get("action") != action
     }
+
+
+def note_opened(session: Session, dataset_id: int, file: int, line: int, by: UserRow) -> None:
+    """Put on record that somebody looks at the hidden values of a row. What they are is not."""
+    row = store.get(session, dataset_id)
+    store.at_line(session, dataset_id, file, line)
+    detail = {"assessment": row.assessment_id, "version": row.version, "file": file, "line": line}
+    audit.record(session, by, "dataset.open_row", "dataset", row.id, detail)
+
+
+def to_export(session: Session, dataset_id: int) -> DatasetRow:
+    """A version whose rows may leave.
+
+    Raises:
+        Conflict: they hold personal data that nobody has decided on.
+    """
+    row = store.get(session, dataset_id)
+    if kinds := personal_data.undecided(row.report.get("identifiers"), row.decisions):
+        text = f"Nobody has decided yet what becomes of each {' and '.join(kinds)} in these rows."
+        raise Conflict(f"{text} Decide first; a download would carry them away.")
+    return row
 
 
 def _acted_on(row: DatasetRow, kind: str) -> bool:
@@ -348,7 +382,27 @@ def split_by(session: Session, dataset_id: int, by: UserRow, plan: str) -> Datas
         raise Conflict("The rows are split like that already.")
     detail = {"assessment": row.assessment_id, "version": row.version, "by": plan}
     audit.record(session, by, "dataset.split", "dataset", row.id, detail)
-    return _once_more(session, row, by, decisions=row.decisions, split_plan={"by": plan, "fresh": True})
+    split_plan = {**row.split_plan, "by": plan, "fresh": True}
+    return _once_more(session, row, by, decisions=row.decisions, split_plan=split_plan)
+
+
+def share_groups(session: Session, dataset_id: int, by: UserRow, *, leave_out: bool) -> DatasetRow:
+    """Say whether rows whose group stands in the own test file are left out or used: a new version of the same files.
+
+    Raises:
+        Conflict: another version counts, it has not been checked, there are no such rows, or it is so already.
+    """
+    row = _counting(session, dataset_id)
+    found = row.report.get("split", {}).get("shared", {})
+    if not found.get("rows"):
+        raise Conflict("No row of this version is of a group that stands in a test file of your own.")
+    if found["left_out"] == leave_out:
+        raise Conflict("They are left out already." if leave_out else "They are used already.")
+    detail = {"assessment": row.assessment_id, "version": row.version, "rows": found["rows"], "left_out": leave_out}
+    audit.record(session, by, "dataset.share_groups", "dataset", row.id, detail)
+    split_plan = {**row.split_plan, "shared": "out" if leave_out else "in"}
+    split_plan.pop("fresh", None)
+    return _once_more(session, row, by, decisions=row.decisions, split_plan=split_plan)
 
 
 def _once_more(
@@ -381,9 +435,9 @@ def count_with(session: Session, dataset_id: int, model_id: int, by: UserRow) ->
 
     Raises:
         Invalid: a model whose tokenizer is not on this machine.
-        Conflict: the version has not been checked, or a count is under way.
+        Conflict: another version counts, it has not been checked, or a count is under way.
     """
-    row = store.get(session, dataset_id)
+    row = _counting(session, dataset_id)
     if row.state != "ready":
         raise Conflict("The check of this version has not ended with usable rows.")
     model = next((one for one in countable(session) if one.id == model_id), None)
@@ -427,33 +481,65 @@ def job_of(session: Session, row: DatasetRow) -> JobRow | None:
     return job_store.latest(session, "check", row.id)
 
 
+# ---------------------------------------------------------------------- versions beside each other
+Pair = tuple[ExampleRow | None, ExampleRow | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The rows behind the difference to an earlier version. counts: all of them; the lists hold the first."""
+    """What differs from `before`. counts: of every kind; rows: some of each kind that was asked for, as (new, old)."""
 
     before: DatasetRow
     counts: Mapping[str, int]
-    added: Sequence[ExampleRow]
-    removed: Sequence[ExampleRow]
-    changed: Sequence[tuple[ExampleRow, ExampleRow]]
+    rows: Mapping[str, Sequence[Pair]]
 
 
-def changes(session: Session, row: DatasetRow) -> Changes | None:
-    """What changed since the version before, None where there is none to compare with."""
-    found = row.report.get("changes")
-    before = store.version(session, row.assessment_id, found["since"]) if found else None
-    if not found or before is None:
-        return None
-    listed = found["rows"]
-    ids = {*listed["added"], *listed["removed"], *(one for pair in listed["changed"] for one in pair)}
-    rows = store.by_ids(session, ids)
+def changes(
+    session: Session,
+    blobs: Blobs,
+    row: DatasetRow,
+    *,
+    since: int | None = None,
+    kinds: Sequence[str] = versions.KINDS,
+    skip: int = 0,
+    limit: int = 25,
+) -> Changes | None:
+    """What changed since another version: that of the number `since`, else the last usable one before.
+
+    None where there is none to compare with. kinds: of which rows are wanted, `limit` of each after `skip`.
+
+    Raises:
+        NotFound: there is no version with this number.
+        Conflict: one of the two has no checked rows.
+    """
+    before = store.before(session, row) if since is None else store.version(session, row.assessment_id, since)
+    if before is None:
+        if since is None:
+            return None
+        raise NotFound("There is no version with this number.")
+    for one in (row, before):
+        if one.rows_sha256 is None:
+            raise Conflict(f"Version {one.version} has no checked rows to compare.")
+    old, new = (index_of(blobs, one.report, one.rows_sha256) for one in (before, row))
+    found = versions.compare(old, new)
+    listed = {kind: found.listed(kind, skip, limit) for kind in kinds}
+    rows = store.by_ids(session, {one for pairs in listed.values() for pair in pairs for one in pair if one})
     return Changes(
         before,
-        {name: found[name] for name in ("added", "removed", "changed", "moved", "same")},
-        [rows[one] for one in listed["added"] if one in rows],
-        [rows[one] for one in listed["removed"] if one in rows],
-        [(rows[new], rows[old]) for new, old in listed["changed"] if new in rows and old in rows],
+        found.counts(),
+        {kind: [(rows.get(mine), rows.get(theirs)) for mine, theirs in pairs] for kind, pairs in listed.items()},
     )
+
+
+def index_of(blobs: Blobs, report: Mapping[str, Any], rows_sha256: str | None) -> versions.Index:
+    """What a version is compared by; versions checked before there were indexes are read from their rows."""
+    if index := report.get("index_sha256"):
+        with blobs.open(index) as file:
+            return versions.Index.load(file.read())
+    if rows_sha256 is None:
+        return versions.Index.of_lines(())
+    with blobs.open(rows_sha256) as lines:
+        return versions.Index.of_lines(lines)
 
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.orm import Session, defer
 
 from app.datasets.formats import Message
-from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
-from app.db import know, once
+from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow
+from app.db import Base, know, once
 from app.errors import NotFound
 
 
@@ -74,16 +74,23 @@ def versions(session: Session, assessment_id: int) -> Sequence[DatasetRow]:
     ).all()
 
 
-def before(session: Session, row: DatasetRow, *, frozen: bool = False) -> DatasetRow | None:
-    """The last usable version before this one; `frozen` looks only among those whose split was frozen."""
-    query = select(DatasetRow).where(
+def before(session: Session, row: DatasetRow) -> DatasetRow | None:
+    """The last usable version before this one."""
+    return session.scalar(_earlier(row).order_by(DatasetRow.version.desc()).limit(1))
+
+
+def frozen_before(session: Session, row: DatasetRow) -> Sequence[DatasetRow]:
+    """The versions before this one whose split was frozen, without their reports."""
+    query = _earlier(row).where(DatasetRow.frozen_at.is_not(None))
+    return session.scalars(query.options(defer(DatasetRow.report, raiseload=True)).order_by(DatasetRow.version)).all()
+
+
+def _earlier(row: DatasetRow) -> Select[DatasetRow]:
+    return select(DatasetRow).where(
         DatasetRow.assessment_id == row.assessment_id,
         DatasetRow.version < row.version,
         DatasetRow.state == "ready",
     )
-    if frozen:
-        query = query.where(DatasetRow.frozen_at.is_not(None))
-    return session.scalar(query.order_by(DatasetRow.version.desc()).limit(1))
 
 
 def rows(session: Session, dataset_id: int, split: str) -> list[Example]:
@@ -124,7 +131,7 @@ class Only:
     """Which rows are asked for; what is empty narrows nothing.
 
     split: train, dev, test, or train-dev for all that is not kept aside. file: upload or test, for the team's own test
-    file. label: the answer, exactly. lines: of the upload.
+    file. label: the answer, exactly. lines: of the upload. size_from, size_to: how long, both included.
     """
 
     status: str = ""
@@ -134,28 +141,48 @@ class Only:
     cluster: int | None = None
     lines: Sequence[int] | None = None
     mark: int = 0
+    size_from: int | None = None
+    size_to: int | None = None
+
+    @property
+    def sized(self) -> bool:
+        return self.size_from is not None or self.size_to is not None
 
 
 def _narrowed(query: Select[Any], dataset_id: int, only: Only) -> Select[Any]:
     query = query.where(ExampleRow.dataset_id == dataset_id)
+    # Few rows have one label, one length or a remark. With an expression in the place of a column SQLite leaves that
+    # column's index alone, which would lead through far more rows.
+    few = only.sized or only.mark or (only.label is not None and len(only.label) <= SHORT)
+    status, split = (ExampleRow.status + "", ExampleRow.split + "") if few else (ExampleRow.status, ExampleRow.split)
     if only.status:
-        query = query.where(ExampleRow.status == only.status)
+        query = query.where(status == only.status)
     if only.split == "train-dev":
-        query = query.where(ExampleRow.split.in_(("train", "dev")))
+        query = query.where(split.in_(("train", "dev")))
     elif only.split:
-        query = query.where(ExampleRow.split == only.split)
+        query = query.where(split == only.split)
     if only.file:
-        # With a sum in its place SQLite does not take the index of files, which would lead through all rows of one.
-        file = ExampleRow.file + 0 if only.status or only.split else ExampleRow.file
+        file = ExampleRow.file + 0 if few or only.status or only.split else ExampleRow.file
         query = query.where(file == (1 if only.file == "test" else 0))
+    return _of_content(query, only)
+
+
+def _of_content(query: Select[Any], only: Only) -> Select[Any]:
+    """Narrowed by what a row says or where it stands, rather than by what was made of it."""
     if only.label is not None:
         query = query.where(ExampleRow.target == only.label)
+        if len(only.label) <= SHORT:
+            query = query.where(SHORT_ANSWER)
+    if only.size_from is not None:
+        query = query.where(ExampleRow.size >= only.size_from)
+    if only.size_to is not None:
+        query = query.where(ExampleRow.size <= only.size_to)
     if only.cluster is not None:
         query = query.where(ExampleRow.cluster == only.cluster)
     if only.lines is not None:
         query = query.where(ExampleRow.file == 0, ExampleRow.line.in_(only.lines))
     if only.mark:
-        query = query.where(ExampleRow.marks.bitwise_and(only.mark) != 0)
+        query = query.where(MARKED, ExampleRow.marks.bitwise_and(only.mark) != 0)
     return query
 
 
@@ -168,12 +195,17 @@ def listed(session: Session, dataset_id: int, only: Only, *, after: int = 0, lim
 def page_of(session: Session, dataset_id: int, only: Only, *, skip: int, limit: int) -> Sequence[ExampleRow]:
     """A page by number, for people; programs follow ids with `listed`.
 
-    Rows of one status, split or cluster come in the order of their ids, which is that of the upload: the index holds
-    them so, and a page far into a million rows costs no sorting.
+    Rows of one status, split, label or cluster come in the order of their ids, which is that of the upload: the index
+    holds them so, and a page far into a million rows costs no sorting. Rows of some lengths come the shortest first.
     """
     query = _narrowed(select(ExampleRow), dataset_id, only)
-    kind = only.status or (only.split and only.split != "train-dev") or only.cluster is not None
-    query = query.order_by(ExampleRow.id) if kind else query.order_by(ExampleRow.file, ExampleRow.line)
+    kind = (
+        only.status or (only.split and only.split != "train-dev") or only.cluster is not None or only.label or only.mark
+    )
+    if only.sized:
+        query = query.order_by(ExampleRow.size, ExampleRow.id)
+    else:
+        query = query.order_by(ExampleRow.id) if kind else query.order_by(ExampleRow.file, ExampleRow.line)
     return session.scalars(query.offset(skip).limit(limit)).all()
 
 
@@ -277,15 +309,26 @@ def counts(session: Session, dataset_id: int) -> dict[tuple[str, str], int]:
     return {(status, split): number for status, split, number in found}
 
 
-def forget_rows(session: Session, dataset_id: int) -> None:
-    """Remove the rows that an interrupted check left."""
-    session.execute(delete(ExampleRow).where(ExampleRow.dataset_id == dataset_id))
+def forget_rows(session: Session, dataset_id: int, *, most: int) -> bool:
+    """Remove so many of the rows that an interrupted check left; whether there may be more."""
+    some = select(ExampleRow.id).where(ExampleRow.dataset_id == dataset_id).limit(most)
+    gone = session.execute(delete(ExampleRow).where(ExampleRow.id.in_(some)).returning(ExampleRow.id)).all()
+    return len(gone) == most
 
 
-def add_rows(session: Session, values: Iterable[dict[str, Any]]) -> list[int]:
-    """Insert rows and say their ids, in the same order."""
-    statement = insert(ExampleRow).returning(ExampleRow.id, sort_by_parameter_order=True)
-    return list(session.scalars(statement, list(values)))
+def add_rows(session: Session, dataset_id: int, values: list[dict[str, Any]], after: int) -> list[int]:
+    """Insert rows that all name the same columns; their ids, in the same order. after: the last id written before.
+
+    The ids are asked for afterwards, for an insert that gives them back in order takes a statement a row on SQLite.
+    """
+    session.execute(insert(Base.metadata.tables["examples"]), values)
+    mine = select(ExampleRow.id).where(ExampleRow.dataset_id == dataset_id, ExampleRow.id > after)
+    return list(session.scalars(mine.order_by(ExampleRow.id)))
+
+
+def set_sizes(session: Session, sizes: Iterable[tuple[int, int]]) -> None:
+    """Note how long rows are: (id, size) pairs."""
+    session.execute(update(ExampleRow), [{"id": row_id, "size": size} for row_id, size in sizes])
 
 
 def row_ids(session: Session, dataset_id: int) -> list[int]:

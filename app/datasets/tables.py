@@ -3,10 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+
+SHORT = 60  # characters of an answer that a label may have (quality.LABEL_LENGTH)
+# Word for word what a query has to say to be given the index.
+SHORT_ANSWER = text(f"length(target) <= {SHORT}")
+MARKED = text("marks <> 0")
 
 
 class DatasetRow(Base):
@@ -18,8 +23,9 @@ class DatasetRow(Base):
     kept_keys: keys of the clusters whose repeats are used, as they stood when it was uploaded (`KeptClusterRow.key`).
     lengths_model_id: the model whose tokens the report counts, None for the bundled one.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
-    decisions: what was decided about personal data, {kind: {action, reason, by, at}}; split_plan: how the rows are
-    split, {by, fresh}, empty for what the file suggests; fresh: places of versions never frozen do not count.
+    decisions: what was decided about personal data, {kind: {action, reason, by, at, version}}; split_plan: how the
+    rows are split, {by, fresh, shared}, empty for what the file suggests; fresh: places of versions never frozen do
+    not count; shared: what is done with rows whose group stands in the own test file (out, in).
     read_as: how a person wants the file read, empty where that is guessed (`formats.ReadAs`).
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """
@@ -63,9 +69,11 @@ class DatasetRow(Base):
 class ExampleRow(Base):
     """One line of a dataset.
 
-    status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak; `reason` says why.
-    split: train, dev, test, or empty when the row is not used. cluster: number of its group of
+    status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak, test_group, private;
+    `reason` says why. split: train, dev, test, or empty when the row is not used. cluster: number of its group of
     near-duplicates, None when it is alone. marks: what is doubtful about its content, see `content.Mark`.
+    size: how long question and answer are, in the unit that the report's `lengths` names; None where nothing could be
+    read, and in versions older than this column.
     messages: what is asked (role, content), without the answer; target: the answer wanted.
     """
 
@@ -75,6 +83,10 @@ class ExampleRow(Base):
         Index("ix_examples_split", "dataset_id", "split"),
         Index("ix_examples_status", "dataset_id", "status"),
         Index("ix_examples_cluster", "dataset_id", "cluster"),
+        Index("ix_examples_size", "dataset_id", "size"),
+        # For looking up a label; longer answers are no labels, and would only be stored a second time.
+        Index("ix_examples_label", "dataset_id", "target", sqlite_where=SHORT_ANSWER, postgresql_where=SHORT_ANSWER),
+        Index("ix_examples_marks", "dataset_id", sqlite_where=MARKED, postgresql_where=MARKED),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -88,6 +100,7 @@ class ExampleRow(Base):
     split: Mapped[str] = mapped_column(String(8), default="")
     cluster: Mapped[int | None]
     marks: Mapped[int] = mapped_column(default=0, server_default="0")
+    size: Mapped[int | None]
     messages: Mapped[list[Any]] = mapped_column(default=list)
     target: Mapped[str] = mapped_column(Text, default="")
 

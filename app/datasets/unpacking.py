@@ -39,14 +39,18 @@ class Unpacked:
         return zlib.decompressobj(zlib.MAX_WBITS | 16)
 
     def read(self, size: int, /) -> bytes:
-        """`size` bytes, fewer only at the end.
+        """`size` bytes; fewer at the end, or before a place from which on the data can't be used.
 
         Raises:
-            Packed: the data is damaged, cut off, or unpacks to too much.
+            Packed: the data is damaged, cut off, or unpacks to too much, from here on.
         """
         found = bytearray()
-        while len(found) < size and (more := self._some(size - len(found))):
-            found += more
+        try:
+            while len(found) < size and (more := self._some(size - len(found))):
+                found += more
+        except Packed:
+            if not found:
+                raise
         return bytes(found)
 
     def _some(self, size: int) -> bytes:

@@ -1,11 +1,11 @@
 """The REST side of documents: raw bytes in, texts out."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
@@ -44,6 +44,10 @@ class DocumentFile(BaseModel):
     reason: str
     uploaded_at: datetime
     removed_at: datetime | None
+    identifiers: list[dict[str, Any]] | None = Field(
+        description="personal data found; null where it was not looked for"
+    )
+    decisions: dict[str, dict[str, Any]]
 
     @staticmethod
     def of(row: DocumentFileRow) -> "DocumentFile":
@@ -57,7 +61,16 @@ class DocumentFile(BaseModel):
             reason=row.reason,
             uploaded_at=row.uploaded_at,
             removed_at=row.removed_at,
+            identifiers=row.private,
+            decisions=row.decisions,
         )
+
+
+class Decisions(BaseModel):
+    """What becomes of each kind of personal data in a file."""
+
+    decisions: dict[Annotated[str, Field(max_length=60)], Literal["mask", "attest"]] = Field(max_length=20)
+    reason: str = Field(default="", max_length=500, description="why they may be kept as they are; needed for attest")
 
 
 class Corpus(BaseModel):
@@ -145,6 +158,7 @@ def list_documents(
 def export_corpus(assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     """Every text as JSON lines: id, title, source, text."""
     assessment_store.get(db, assessment_id)
+    service.to_export(db, assessment_id)
     return deps.attachment(service.exported(db, app.blobs, assessment_id), f"documents-{assessment_id}.jsonl")
 
 
@@ -171,6 +185,12 @@ def list_file(
 def remove_file(file_id: Id, db: Db, me: Author) -> DocumentFile:
     """Take a file out of the corpus; its texts stay readable."""
     return DocumentFile.of(service.remove(db, file_id, me))
+
+
+@router.post("/document-files/{file_id}/decisions")
+def decide_file(file_id: Id, body: Decisions, db: Db, me: Author) -> DocumentFile:
+    """Decide on the personal data in a file. Masking reads the file once more."""
+    return DocumentFile.of(service.decide(db, file_id, me, body.decisions, body.reason))
 
 
 @router.post("/document-files/{file_id}/read", status_code=202)

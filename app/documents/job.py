@@ -4,11 +4,13 @@ Each file is settled in one transaction. A killed reading goes on with the files
 read is read anew, and its texts, named by their content, are simply found again.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.documents import opening, store, tokens
+from app.datasets import personal_data
+from app.documents import opening, privacy, store, tokens
 from app.documents.tables import DocumentFileRow
 from app.jobs.claims import Claim
 
@@ -16,8 +18,11 @@ from app.jobs.claims import Claim
 def read(claim: Claim) -> None:
     """Read the batch that begins with the file the claim is about; the body of the job kind `read`."""
     with claim.read() as session:
-        waiting = [(row.id, row.blob_sha256, row.filename) for row in store.unread_files(session, claim.subject_id)]
-    for done, (file_id, sha256, filename) in enumerate(waiting):
+        waiting = [
+            (row.id, row.blob_sha256, row.filename, {kind: one["action"] for kind, one in row.decisions.items()})
+            for row in store.unread_files(session, claim.subject_id)
+        ]
+    for done, (file_id, sha256, filename, decided) in enumerate(waiting):
         stage = f"Reading {filename}"
         claim.report({"stage": stage, "done": done, "total": len(waiting), "unit": "files"})
         values: list[dict[str, Any]] = []
@@ -25,7 +30,7 @@ def read(claim: Claim) -> None:
         try:
             with claim.blobs.open(sha256) as file:
                 for said in opening.documents(file, filename):
-                    values.append(_value(claim, file_id, len(values) + 1, said))
+                    values.append(_value(claim, file_id, len(values) + 1, said, decided))
                     if len(waiting) == 1:
                         claim.report({"stage": f"{stage}: {len(values):,} documents so far", "done": 0, "total": 0})
         except opening.Refused as refusal:
@@ -39,19 +44,26 @@ def read(claim: Claim) -> None:
     )
 
 
-def _value(claim: Claim, file_id: int, number: int, said: dict[str, Any]) -> dict[str, Any]:
-    """A row of the table; its text goes into the content store."""
+def _value(claim: Claim, file_id: int, number: int, said: dict[str, Any], decided: Mapping[str, str]) -> dict[str, Any]:
+    """A row of the table; its text goes into the content store, with what is to be masked masked.
+
+    What was found is told of the text as it came, so that a decision can be changed.
+    """
     text: str = said.get("text", "")
+    held = privacy.held(text)
+    if masks := frozenset(kind for kind, action in decided.items() if action == "mask"):
+        text = personal_data.mask(text, masks)
     return {
         "file_id": file_id,
         "number": number,
         "name": _storable(said["name"]),
-        "title": _storable(said.get("title", "")),
+        "title": _storable(personal_data.veil(decided).text(said.get("title", ""))),
         "kind": said.get("kind", ""),
         "characters": len(text),
         "tokens": tokens.estimate(text),
         "text_sha256": claim.blobs.put_bytes(text.encode()).sha256 if text else None,
         "reason": said.get("reason", ""),
+        "private": held,
     }
 
 
@@ -65,3 +77,5 @@ def _settle(session: Session, file_id: int, values: list[dict[str, Any]], reason
     for start in range(0, len(values), 500):
         store.add_documents(session, values[start : start + 500])
     row.state, row.reason = ("refused", reason) if reason else ("ready", "")
+    row.private = privacy.summed((value["name"], value["private"]) for value in values)
+    row.undecided = len(privacy.undecided(row.private, row.decisions))

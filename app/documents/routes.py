@@ -1,6 +1,7 @@
 """Pages for documents: add them, see what was read, take them out."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -8,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, uploads
-from app.db import reading
+from app.datasets import deps, personal_data, uploads
+from app.db import reading, utcnow
 from app.documents import service, store
 from app.errors import Invalid
 from app.jobs import store as jobs
@@ -35,8 +36,14 @@ def show_documents(request: Request, assessment_id: Id, app: App, db: Db, me: Me
 
 
 def _documents(
-    request: Request, app: AppContext, db: Any, assessment_id: int, refusal: Invalid | None = None
+    request: Request,
+    app: AppContext,
+    db: Any,
+    assessment_id: int,
+    refusal: Invalid | None = None,
+    refused: tuple[int, Invalid] | None = None,
 ) -> Response:
+    """The page. refusal: of the upload form; refused: of a decision on one file."""
     assessment = assessment_store.get(db, assessment_id)
     files = store.files(db, assessment_id)
     by_file = store.totals_by_file(db, assessment_id)
@@ -44,7 +51,7 @@ def _documents(
     return page(
         request,
         "documents/documents.html",
-        status=422 if refusal else 200,
+        status=422 if refusal or refused else 200,
         assessment=assessment,
         step="data",
         files=files,
@@ -55,9 +62,12 @@ def _documents(
         names=user_store.names(db, [row.uploaded_by for row in files]),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
+        working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
         limit=app.settings.upload_limit,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
+        objection=refused,
+        people=user_store.names(db, [one["by"] for row in files for one in row.decisions.values()]),
     )
 
 
@@ -134,6 +144,17 @@ def remove_documents(request: Request, file_id: Id, db: Db, me: Author) -> Respo
     return see(request, "documents", assessment_id=row.assessment_id, notice="saved")
 
 
+@router.post("/document-files/{file_id}/decide", name="decide_documents")
+def decide_documents(request: Request, file_id: Id, sent: deps.Sent, app: App, db: Db, me: Author) -> Response:
+    choices = {name.removeprefix("kind-"): value for name, value in sent.items() if name.startswith("kind-") and value}
+    row = store.file(db, file_id)
+    try:
+        service.decide(db, file_id, me, choices, sent.get("reason", ""))
+    except Invalid as refusal:
+        return _documents(request, app, db, row.assessment_id, refused=(file_id, refusal))
+    return see(request, "documents", assessment_id=row.assessment_id, notice="saved", anchor="personal")
+
+
 @router.post("/document-files/{file_id}/read", name="read_documents")
 def read_documents(request: Request, file_id: Id, db: Db, me: Author) -> Response:
     service.read_again(db, file_id, me)
@@ -143,10 +164,12 @@ def read_documents(request: Request, file_id: Id, db: Db, me: Author) -> Respons
 @router.get("/documents/{document_id}", name="document")
 def show_document(request: Request, document_id: Id, app: App, db: Db, me: Me) -> Response:
     row, file = store.document(db, document_id)
-    text = ""
+    text = whole = ""
     if row.text_sha256:
         with app.blobs.open(row.text_sha256) as stored:
-            text = stored.read(4 * SHOWN).decode("utf-8", "ignore")[:SHOWN]
+            # Hidden before it is cut, with enough behind the cut that a value is whole.
+            whole = stored.read(4 * SHOWN + 40_000).decode("utf-8", "ignore")
+            text = personal_data.veil(file.decisions).text(whole)[:SHOWN]
     return page(
         request,
         "documents/document.html",
@@ -155,11 +178,12 @@ def show_document(request: Request, document_id: Id, app: App, db: Db, me: Me) -
         file=file,
         document=row,
         text=text,
-        cut=len(text) < row.characters,
+        cut=len(whole) < row.characters or len(text) == SHOWN,
     )
 
 
 @router.get("/assessments/{assessment_id}/documents/export", name="export_documents")
 def export_documents(assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     assessment_store.get(db, assessment_id)
+    service.to_export(db, assessment_id)
     return deps.attachment(service.exported(db, app.blobs, assessment_id), f"documents-{assessment_id}.jsonl")

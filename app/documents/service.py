@@ -1,6 +1,6 @@
 """What people do with documents: add them, take them out; and what the criteria read of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob, Blobs
+from app.datasets import personal_data
 from app.datasets import store as dataset_store
 from app.datasets.uploads import display_name
 from app.db import utcnow
-from app.documents import leaks, store
+from app.documents import leaks, privacy, store
 from app.documents.tables import DocumentFileRow
 from app.errors import Conflict, FieldError, Invalid
 from app.jobs import service as jobs
@@ -101,9 +102,68 @@ def job_of(session: Session, assessment_id: int) -> JobRow | None:
 
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
-    """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read."""
+    """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read.
+
+    Personal data that nobody has decided on counts against the whole assessment (G10), in documents as in rows.
+    """
     size = store.size(session, assessment_id)
-    return {"corpus_tokens": size.tokens} if size.documents and not size.reading else {}
+    found: dict[str, Any] = {"identifiers_decided": False} if size.undecided else {}
+    return found | ({"corpus_tokens": size.tokens} if size.documents and not size.reading else {})
+
+
+def decide(
+    session: Session, file_id: int, by: UserRow, choices: Mapping[str, str], reason: str = ""
+) -> DocumentFileRow:
+    """Decide what becomes of each kind of personal data in a file: mask it, or keep it as it is.
+
+    A file that is to be left out is taken out. Masking, and taking a mask back, reads the stored file once more.
+
+    Raises:
+        Conflict: the file is being read, or was taken out.
+        Invalid: nothing was decided, a kind that was not found, an unknown action, or no reason for keeping.
+    """
+    row = store.file(session, file_id)
+    if row.state != "ready" or row.removed_at is not None:
+        raise Conflict("This file is not read, or no part of the documents any more.")
+    reason = " ".join(reason.split())[:500]
+    found = {one["kind"] for one in row.private or ()}
+    if not choices:
+        raise Invalid("Nothing was decided.", [FieldError("#/decisions", "Choose what to do with at least one kind.")])
+    if not choices.keys() <= found or not set(choices.values()) <= {"mask", "attest"}:
+        text = "Choose to mask or to keep a kind that was found in this file."
+        raise Invalid("This can't be decided like that.", [FieldError("#/decisions", text)])
+    if "attest" in choices.values() and not reason:
+        raise Invalid(
+            "This can't be decided like that.", [FieldError("#/reason", "Say why they may be kept as they are.")]
+        )
+    at = utcnow().isoformat(timespec="seconds")
+    before = {kind for kind, one in row.decisions.items() if one["action"] == "mask"}
+    row.decisions = row.decisions | {
+        kind: {"action": action, "reason": reason if action == "attest" else "", "by": by.id, "at": at}
+        for kind, action in choices.items()
+    }
+    row.undecided = len(privacy.undecided(row.private, row.decisions))
+    assessment = assessment_store.get(session, row.assessment_id)
+    assessments.contribute(session, assessment, by, f"decision on personal data in {row.filename}")
+    detail = {"assessment": row.assessment_id, "file": row.filename, "decisions": dict(choices)}
+    audit.record(session, by, "documents.decide", "documents", row.id, detail)
+    if before != {kind for kind, one in row.decisions.items() if one["action"] == "mask"}:
+        row.state = "reading"
+        session.flush()
+        _read(session, store.file(session, row.batch), by, row.filename)
+    return row
+
+
+def to_export(session: Session, assessment_id: int) -> None:
+    """See that the texts may leave.
+
+    Raises:
+        Conflict: they hold personal data that nobody has decided on.
+    """
+    if store.size(session, assessment_id).undecided:
+        raise Conflict(
+            "Nobody has decided yet about the personal data in these documents. Decide first, then download."
+        )
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
@@ -127,9 +187,10 @@ MOST_CHARACTERS = 20_000_000  # of the corpus that is searched for test question
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A test row whose question stands in a document. answered: so does its answer."""
+    """A test row whose question stands in a document. file: 1 for the own test file. answered: so does its answer."""
 
     line: int
+    file: int
     question: str
     answer: str
     document_id: int
@@ -140,8 +201,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Test questions that stand in the documents; how many there were, and whether all documents were searched."""
+    """Test questions that stand in the documents; how many there were, and whether all documents were searched.
 
+    dataset_id: whose test rows they are, if any.
+    """
+
+    dataset_id: int | None
     found: list[Standing]
     questions: int
     documents: int
@@ -152,6 +217,7 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
     """Look for the test questions in the corpus as it is now."""
     dataset = dataset_store.current(session, assessment_id)
     rows = dataset_store.rows(session, dataset.id, "test") if dataset and dataset.state == "ready" else []
+    own_test = int(dataset is not None and dataset.test_blob_sha256 is not None)
     listed, size, whole = [], 0, True
     for row in store.corpus(session, assessment_id):
         size += row.characters
@@ -160,12 +226,14 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
             break
         listed.append((row.id, row.title or row.name, row.text_sha256))
     pairs = [(row.messages[-1].content, row.target) for row in rows]
+    veil = personal_data.veil(dataset.decisions if dataset else {})
     texts = (_text(blobs, sha256) for _, _, sha256 in listed)
     found = [
         Standing(
             rows[one.question].line,
-            pairs[one.question][0],
-            pairs[one.question][1],
+            own_test,
+            veil.text(pairs[one.question][0]),
+            veil.text(pairs[one.question][1]),
             listed[one.document][0],
             listed[one.document][1],
             one.share,
@@ -173,7 +241,7 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
         )
         for one in leaks.find(pairs, texts)
     ]
-    return Search(found, len(rows), len(listed), whole)
+    return Search(dataset.id if dataset else None, found, len(rows), len(listed), whole)
 
 
 def _text(blobs: Blobs, sha256: str | None) -> str:

@@ -61,11 +61,15 @@ def unread_files(session: Session, batch: int) -> Sequence[DocumentFileRow]:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What the advice wants to know of a corpus: whether something is still being read, documents, tokens."""
+    """What the advice wants to know of a corpus: whether something is still being read, documents, tokens.
+
+    undecided: whether personal data was found that nobody has decided on.
+    """
 
     reading: bool = False
     documents: int = 0
     tokens: int = 0
+    undecided: bool = False
 
 
 def size(session: Session, assessment_id: int) -> Size:
@@ -85,12 +89,13 @@ def _sizes(session: Session, assessment_ids: Sequence[int]) -> dict[int, Size]:
             func.max(case((DocumentFileRow.state == "reading", 1), else_=0)),
             func.count(DocumentRow.text_sha256),
             func.coalesce(func.sum(DocumentRow.tokens), 0),
+            func.max(DocumentFileRow.undecided),
         )
         .outerjoin(DocumentRow, DocumentRow.file_id == DocumentFileRow.id)
         .where(DocumentFileRow.assessment_id.in_(assessment_ids), DocumentFileRow.removed_at.is_(None))
         .group_by(DocumentFileRow.assessment_id)
     )
-    found = {row[0]: Size(bool(row[1]), row[2], int(row[3])) for row in rows}
+    found = {row[0]: Size(bool(row[1]), row[2], int(row[3]), bool(row[4])) for row in rows}
     return {one: found.get(one, Size()) for one in assessment_ids}
 
 

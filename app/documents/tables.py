@@ -1,6 +1,7 @@
 """Documents for retrieval: files as uploaded, and the texts that were read from them."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -14,6 +15,8 @@ class DocumentFileRow(Base):
     batch: the first file of those that came together; one job reads them. state: reading, ready, refused; `reason` says
     why it was refused. blob_sha256: the bytes as uploaded. removed_at: from when it is no part of the
     corpus any more; what was measured with it stays readable.
+    private: the personal data in its documents, see `privacy.summed`, None where nobody looked for it; decisions: what
+    was decided about it, {kind: {action, reason, by, at}} with actions mask and attest; undecided: kinds without one.
     """
 
     __tablename__ = "document_files"
@@ -31,13 +34,16 @@ class DocumentFileRow(Base):
     uploaded_at: Mapped[datetime]
     removed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     removed_at: Mapped[datetime | None]
+    private: Mapped[list[Any] | None]
+    decisions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    undecided: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class DocumentRow(Base):
     """One document, in the order of its file.
 
     kind: text, markdown, html, pdf. text_sha256: its text in the content store, None where it could not be read;
-    `reason` then says why. tokens: see `documents.tokens`.
+    `reason` then says why. tokens: see `documents.tokens`. private: see `privacy.held`.
     """
 
     __tablename__ = "documents"
@@ -53,3 +59,4 @@ class DocumentRow(Base):
     tokens: Mapped[int] = mapped_column(default=0)
     text_sha256: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[str] = mapped_column(Text, default="")
+    private: Mapped[list[Any] | None]

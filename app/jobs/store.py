@@ -99,6 +99,12 @@ def workers(session: Session) -> Sequence[WorkerRow]:
     return session.scalars(select(WorkerRow).order_by(WorkerRow.id)).all()
 
 
+def working(session: Session, since: datetime) -> bool:
+    """Whether any worker was seen since then, and has not said goodbye."""
+    alive = select(WorkerRow.id).where(WorkerRow.gone_at.is_(None), WorkerRow.seen_at > since).limit(1)
+    return session.scalar(alive) is not None
+
+
 def silent_workers(session: Session, me: str, limit: datetime) -> Sequence[WorkerRow]:
     """Workers other than `me` that said goodbye or were not seen since `limit`, and that nobody has taken over."""
     return session.scalars(

@@ -3,7 +3,7 @@
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -11,6 +11,7 @@ from typing import IO, Any
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
+from app.baselines import service as baselines
 from app.baselines import store as baseline_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.blobs import Blobs
@@ -98,7 +99,17 @@ def changed(session: Session, found: Outcome, which: str, first: int, number: in
     if found.compared is None or found.best is None or found.adapter is None:
         return ()
     ids = found.compared.fixed if which == "fixed" else found.compared.broken
-    return store.examples(session, found.best.id, found.adapter.id, ids[first : first + number])
+    hide = baselines.veil(session, found.baseline)
+    return [
+        replace(
+            one,
+            messages=hide.turns(one.messages),
+            target=hide.text(one.target),
+            before=hide.text(one.before),
+            after=hide.text(one.after),
+        )
+        for one in store.examples(session, found.best.id, found.adapter.id, ids[first : first + number])
+    ]
 
 
 def facts(session: Session, found: Outcome) -> CardFacts:

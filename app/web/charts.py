@@ -494,7 +494,9 @@ def histogram(
         for number, one in enumerate(bins)
     ]
     every = -(-len(bins) // 6)  # labels that fit beside each other on a telephone
-    ticks = [Tick(round(number * width, 2), short(bins[number].low)) for number in range(0, len(bins), every)]
+    # Where whole numbers are counted, one bin ends at 20 and the next begins at 21: between them stands 20.
+    edges = [bins[0].low, *(one.high for one in bins)]
+    ticks = [Tick(round(number * width, 2), short(edges[number])) for number in range(0, len(bins), every)]
     place = None if limit is None else _in_bins(bins, limit)
     line = None if limit is None or place is None else Tick(round(place * width, 2), short(limit))
     return Histogram(

@@ -19,7 +19,13 @@ log = logging.getLogger(__name__)
 OWN = Path(__file__).parent / "static"
 PACKAGE = Path("django_htmx", "static", "django_htmx")
 BORROWED = {"htmx.js": PACKAGE / "htmx-4.min.js", "htmx-sse.js": PACKAGE / "ext" / "hx-sse-4.min.js"}
-TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".jsonl": "application/jsonl; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+}
 YEAR = 365 * 24 * 3600
 
 

@@ -1,12 +1,19 @@
 """What a check of many rows costs: rows a second and peak memory of each stage, beside reading alone.
 
-    nice python tests/bench/bench_data.py [--rows 10000 100000] [--kind prose template] [--beside] [--kill]
+    nice python tests/bench/bench_data.py [--rows 10000 100000] [--kind prose template] [--kill]
+        [--beside PYTHON [--limit 1800] [--only datasets]]
 
 Makes files of about 200 bytes a row, with 10 % exact and 10 % near copies, and checks each as the worker does, in a
 process of its own, on a fresh SQLite database: bytes in the store to rows in the table. `template` is the hard case,
-where every row comes from one of five sentences. `--beside` also reads the file with orjson alone and finds
-near-duplicates with rensa and with datasketch. `--kill` kills the process (SIGKILL) in the middle of each longer stage
-and lets another go on.
+where every row comes from one of five sentences. `--kill` kills the process (SIGKILL) in the middle of each longer
+stage and lets another go on.
+
+`--beside` has others do parts of it, each in a process of the interpreter PYTHON, in which orjson, rensa, datasketch
+and datasets are installed (datasets needs a newer pyarrow than the product takes): reading with orjson alone,
+near-duplicates with rensa and with datasketch, and with `datasets` loading the file, exact duplicates in the way of its
+own course (a hash by `map`, then `unique` and `filter`), and near-duplicates with datasketch in `map`. `--limit` ends
+a peer that takes longer, in seconds; `--only` runs the peers whose name holds the word, and no check. Prints a Markdown
+table for each file; what a peer counted stands in the last column (rows read, or rows left).
 """
 
 import argparse
@@ -186,13 +193,30 @@ def set_up(folder: Path, file: Path) -> None:
     engine.dispose()
 
 
+_LOADED = """
+import os, tempfile
+os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+import datasets
+datasets.disable_progress_bars()
+place = tempfile.TemporaryDirectory()
+rows = datasets.load_dataset("json", data_files=sys.argv[1], split="train", cache_dir=place.name)
+"""
+_SIGNED = """
+from datasketch import MinHash, MinHashLSH
+def signed(row):
+    text = f"{row['prompt']} {row['completion']}".lower()
+    one = MinHash(num_perm=128, seed=7)
+    one.update_batch([text[at:at + 5].encode() for at in range(max(1, len(text) - 4))])
+    return one
+lsh, kept = MinHashLSH(threshold=0.8, num_perm=128), 0
+"""
 BESIDE = {
-    "orjson alone": """
+    "orjson alone: reading": """
 import orjson
 with open(sys.argv[1], "rb") as file:
     print(sum(1 for line in file if orjson.loads(line)))
 """,
-    "rensa, MinHash and LSH": """
+    "rensa: near-duplicates": """
 import orjson
 from rensa import RMinHash, RMinHashLSH
 lsh, kept = RMinHashLSH(threshold=0.8, num_perm=128, num_bands=32), 0
@@ -207,34 +231,56 @@ with open(sys.argv[1], "rb") as file:
             lsh.insert(number, one)
 print(kept)
 """,
-    "datasketch, MinHash and LSH": """
+    "datasketch: near-duplicates": _SIGNED
+    + """
 import orjson
-from datasketch import MinHash, MinHashLSH
-lsh, kept = MinHashLSH(threshold=0.8, num_perm=128), 0
 with open(sys.argv[1], "rb") as file:
     for number, line in enumerate(file):
-        row = orjson.loads(line)
-        text = f"{row['prompt']} {row['completion']}".lower()
-        one = MinHash(num_perm=128, seed=7)
-        one.update_batch([text[at:at + 5].encode() for at in range(max(1, len(text) - 4))])
+        one = signed(orjson.loads(line))
         if not lsh.query(one):
             kept += 1
             lsh.insert(number, one)
 print(kept)
 """,
+    "datasets: loading": _LOADED + "print(len(rows))",
+    "datasets: loading, exact duplicates": _LOADED
+    + """
+import hashlib
+rows = rows.map(lambda row: {"hash": hashlib.md5((row["prompt"] + row["completion"]).encode()).hexdigest()})
+left = set(rows.unique("hash"))
+def first(row):
+    if row["hash"] in left:
+        left.remove(row["hash"])
+        return True
+    return False
+print(len(rows.filter(first)))
+""",
+    "datasets, datasketch: loading, near-duplicates": _LOADED
+    + _SIGNED
+    + """
+rows = rows.map(lambda row: {"signature": signed(row).hashvalues})
+alone = []
+for number, row in enumerate(rows.select_columns("signature").with_format("numpy")):
+    one = MinHash(num_perm=128, seed=7, hashvalues=row["signature"].astype("uint32"), scheme="affine32")
+    if not lsh.query(one):
+        alone.append(number)
+        lsh.insert(number, one)
+print(len(rows.select(alone)))
+""",
 }
 
 
-def measured(program: list[str]) -> tuple[float, int, str]:
-    """Seconds, MiB at the peak, and the output of a program."""
+def measured(python: str, code: str, file: Path, limit: int) -> tuple[float, int, str] | str:
+    """Seconds, MiB at the peak, and the output of a program; or why there are none."""
     begun = time.perf_counter()
     after = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
-    done = subprocess.run(
-        [program[0], "-c", "import sys\n" + program[1] + after, *program[2:]],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    program = [python, "-c", "import sys\n" + code + after, str(file)]
+    try:
+        done = subprocess.run(program, check=False, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return f"not finished in {limit:,} s"
+    if done.returncode:
+        return f"failed: {(done.stderr.strip().splitlines() or [str(done.returncode)])[-1][:100]}"
     *said, mib = done.stdout.split()
     return time.perf_counter() - begun, int(mib), " ".join(said)
 
@@ -258,7 +304,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--kind", choices=KINDS, nargs="+", default=list(KINDS))
-    parser.add_argument("--beside", action="store_true")
+    parser.add_argument("--beside", metavar="PYTHON")
+    parser.add_argument("--limit", type=int, default=1800)
+    parser.add_argument("--only", default="")
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--worker", type=Path)
     parser.add_argument("--stop-at", default="")
@@ -268,36 +316,49 @@ def main() -> None:
         return
     for kind, rows in itertools.product(wanted.kind, wanted.rows):
         with tempfile.TemporaryDirectory() as place:
-            measure(Path(place), kind, rows, beside=wanted.beside, kill=wanted.kill)
+            file = Path(place) / "rows.jsonl"
+            write(file, kind, rows)
+            print(f"\n{kind}, {rows:,} rows, {file.stat().st_size / 1e6:.0f} MB\n")
+            print("| stage | seconds | rows/s | peak MiB | counted |\n|---|---:|---:|---:|---:|", flush=True)
+            if not wanted.only:
+                measure(Path(place), file, rows, kill=wanted.kill)
+            if wanted.beside:
+                beside(wanted.beside, file, rows, wanted.limit, wanted.only)
 
 
-def measure(place: Path, kind: str, rows: int, *, beside: bool, kill: bool) -> None:
-    file = place / "rows.jsonl"
-    write(file, kind, rows)
-    print(f"\n{kind}, {rows:,} rows, {file.stat().st_size / 1e6:.0f} MB")
-    print(f"  {'stage':28} {'seconds':>9} {'rows/s':>10} {'peak MiB':>9}")
+def line(stage: str, rows: int, seconds: float, mib: int, counted: str = "") -> None:
+    print(f"| {stage} | {seconds:,.2f} | {rows / max(seconds, 1e-9):,.0f} | {mib:,} | {counted} |", flush=True)
+
+
+def measure(place: Path, file: Path, rows: int, *, kill: bool) -> None:
     set_up(place / "data", file)
     found = run(place / "data")
     assert found is not None
     for stage, seconds, mib in found["stages"]:
-        print(f"  {stage:28} {seconds:9.2f} {rows / max(seconds, 1e-9):10,.0f} {mib:9}")
-    print(f"  {'all':28} {found['seconds']:9.2f} {rows / found['seconds']:10,.0f} {found['peak']:9}")
-    if kill:
-        whole = found["seconds"]
-        for stage in [name for name, seconds, _ in found["stages"][1:] if seconds > 0.05 * whole]:
-            set_up(place / stage, file)
-            begun = time.perf_counter()
-            assert run(place / stage, stage) is None, stage
-            killed = time.perf_counter() - begun
-            again = run(place / stage)
-            assert again is not None
-            print(
-                f"  killed in: {stage:17} {killed:9.2f} s before, {again['seconds']:.2f} s after; without {whole:.2f} s"
-            )
-    if beside:
-        for name, program in BESIDE.items():
-            seconds, mib, said = measured([sys.executable, program, str(file)])
-            print(f"  {name:28} {seconds:9.2f} {rows / seconds:10,.0f} {mib:9}  ({said})")
+        line(stage, rows, seconds, mib)
+    line("**the whole check**", rows, found["seconds"], found["peak"])
+    if not kill:
+        return
+    whole = found["seconds"]
+    for stage in [name for name, seconds, _ in found["stages"][1:] if seconds > 0.05 * whole]:
+        set_up(place / stage, file)
+        begun = time.perf_counter()
+        assert run(place / stage, stage) is None, stage
+        killed = time.perf_counter() - begun
+        again = run(place / stage)
+        assert again is not None
+        said = f"{killed:.2f} s before the kill, {again['seconds']:.2f} s after"
+        line(f"killed in: {stage}", rows, killed + again["seconds"], again["peak"], said)
+
+
+def beside(python: str, file: Path, rows: int, limit: int, only: str) -> None:
+    for name, code in BESIDE.items():
+        if only in name:
+            found = measured(python, code, file, limit)
+            if isinstance(found, str):
+                print(f"| {name} | {found} | | | |", flush=True)
+            else:
+                line(name, rows, *found)
 
 
 if __name__ == "__main__":

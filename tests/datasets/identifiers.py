@@ -12,7 +12,7 @@ from typing import Any
 import phonenumbers
 from stdnum import iban, luhn
 
-from app.datasets.personal_data import ACCOUNT, CARD, EMAIL, NATIONAL, PHONE, SECRET, SSN
+from app.datasets.personal_data import ACCOUNT, CARD, EMAIL, NATIONAL, NETWORK, PHONE, SECRET, SSN, WALLET
 
 CARRIERS = (
     "{}",
@@ -38,6 +38,7 @@ def positives(seed: int = 11) -> Iterator[tuple[str, str]]:
     draw = random.Random(seed)
     for kind, value in [
         *_emails(draw), *_cards(draw), *_accounts(draw), *_phones(draw), *_social(draw), *_national(), *_secrets(draw),
+        *_networks(draw), *_wallets(draw),
     ]:  # fmt: skip
         yield kind, draw.choice(CARRIERS).format(value)
 
@@ -128,6 +129,24 @@ def _national() -> Iterator[tuple[str, str]]:
         for _ in range(3):
             yield NATIONAL, f"{name}{number}"
     yield NATIONAL, "AB 12 34 56 C"
+
+
+def _networks(draw: random.Random) -> Iterator[tuple[str, str]]:
+    for _ in range(20):
+        yield (
+            NETWORK,
+            f"{draw.randint(100, 126)}.{draw.randint(100, 255)}.{draw.randint(10, 255)}.{draw.randint(10, 255)}",
+        )
+        yield NETWORK, f"IP {draw.randint(11, 99)}.{draw.randint(1, 9)}.{draw.randint(1, 9)}.{draw.randint(1, 9)}"
+        yield NETWORK, f"2a02:8{draw.randint(10, 99)}:1a2b:{draw.randint(10, 99)}::{draw.randint(1, 99)}"
+        yield NETWORK, ":".join(f"{draw.randint(16, 255):02x}" for _ in range(6))
+
+
+def _wallets(draw: random.Random) -> Iterator[tuple[str, str]]:
+    for _ in range(10):
+        yield WALLET, f"0x{''.join(draw.choices('0123456789abcdefABCDEF', k=40))}"
+    yield WALLET, "1BoatSLRHtKNngkdXEeobR76b53LETtpyT"
+    yield WALLET, "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
 
 
 def _secrets(draw: random.Random) -> Iterator[tuple[str, str]]:

@@ -2,8 +2,10 @@
 
 import fcntl
 import json
+import resource
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from app.assessments.tables import AssessmentRow
-from app.blobs import Blobs
+from app.blobs import Blobs, NoSpace
 from app.datasets import job, service, store
 from app.datasets.desk import ABOUT, Desk
 from app.datasets.tables import DatasetRow, ExampleRow
@@ -21,7 +23,7 @@ from app.errors import Conflict
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
-from app.jobs.claims import Cancelled, Claim, Stopping
+from app.jobs.claims import Cancelled, Claim, Fenced, Stopping
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
@@ -114,6 +116,55 @@ def test_an_upload_without_usable_rows_replaces_nothing(checked: Upload, engine:
         assert store.counts(session, bad.id) == {("fault", ""): 5}
 
 
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """What a full disk does to a program, done by the system to this process alone."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("where", ["reading", "writing"])
+def test_a_full_disk_is_said_in_words_and_leaves_nothing(
+    where: str, upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings
+) -> None:
+    lines = "\n".join(json.dumps({"prompt": f"{n} " * 3000, "completion": f"{n}"}) for n in range(1000, 1300))
+    row = upload(lines.encode())
+    database = (settings.data / "tunegate.db").stat().st_size
+    working = len(lines) + 300_000  # room for the working files, and not for as many rows in the database
+    claim = claimed(row)
+
+    with (
+        no_file_longer_than(database + 200_000 if where == "reading" else working),
+        pytest.raises(NoSpace, match="Make room"),
+    ):
+        job.check(claim)
+
+    assert list((settings.data / "checks").iterdir()) == []
+    with reading(engine) as session:
+        assert store.get(session, row.id).state == "checking"
+    job.check(claimed(row))
+    with reading(engine) as session:
+        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 300
+        assert store.get(session, row.id).state == "ready"
+
+
+def test_an_attempt_that_was_taken_over_leaves_nothing(
+    upload: Upload, claimed: Callable[[DatasetRow], Claim], settings: Settings
+) -> None:
+    row = upload(pairs(30))
+    asleep = claimed(row)
+    claimed(row)
+
+    with pytest.raises(Fenced):
+        job.check(asleep)
+
+    assert list((settings.data / "checks").iterdir()) == []
+
+
 def test_a_killed_check_is_done_again_without_a_trace(
     upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings
 ) -> None:
@@ -123,7 +174,8 @@ def test_a_killed_check_is_done_again_without_a_trace(
     with pytest.raises(Stopping):
         job.check(first)
     with writing(engine) as session:  # what an attempt that died between two batches leaves
-        store.add_rows(session, [{"dataset_id": row.id, "line": n, "status": "usable"} for n in range(1, 500)])
+        values = [{"dataset_id": row.id, "line": n, "status": "usable"} for n in range(1, 500)]
+        store.add_rows(session, row.id, values, after=0)
     (settings.data / "checks" / str(row.id)).mkdir(parents=True, exist_ok=True)
     (settings.data / "checks" / str(row.id) / "rows").write_bytes(b"half")
 
@@ -157,7 +209,8 @@ def test_a_check_goes_on_where_it_was_stopped(
     with reading(engine) as session:
         one, other = store.get(session, row.id), store.get(session, plain.id)
         assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 2531
-        assert (one.state, one.split_sha256, one.report) == ("ready", other.split_sha256, other.report)
+        mine, theirs = ({**row.report, "index_sha256": ""} for row in (one, other))  # it names the rows by their ids
+        assert (one.state, one.split_sha256, mine) == ("ready", other.split_sha256, theirs)
         rows = store.listed(session, row.id, store.Only(), limit=3000)
         assert len({(example.file, example.line) for example in rows}) == 2531
         assert one.rows_sha256

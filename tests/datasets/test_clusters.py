@@ -225,10 +225,13 @@ def test_tokens_are_counted_with_the_model_that_was_chosen(
 
     with reading(engine) as session:
         lengths = store.get(session, twins.id).report["lengths"]
+        listed = store.listed(session, twins.id, store.Only(size_from=0), limit=500)
+        sizes = [row.size for row in listed if row.size is not None]
     # "Describe the river <24 hex digits>", "It is 5." and a template's tokens for two turns.
     assert (lengths["unit"], lengths["tokenizer"], lengths["median"]) == ("tokens", "Words", 4 + 3 + 10)
     assert (lengths["limit"], lengths["over"]) == (1024, 0)
-    assert sum(bar["rows"] for bar in lengths["histogram"]) == 61
+    assert sum(bar["rows"] for bar in lengths["histogram"]) == lengths["rows"] == 61
+    assert (lengths["of"], len(sizes), min(sizes), max(sizes)) == ("usable", 63, 17, lengths["longest"])
 
 
 def test_a_tokenizer_that_went_away_is_named(

@@ -1,6 +1,8 @@
 """`check-data`: one JSON object for programs, words for people, and an exit status that a script can go by."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from app.__main__ import main
 from tests.datasets.examples import pairs
 
+ROOT = Path(__file__).parents[2]
 KEYS = {
     "verdict",
     "format",
@@ -89,10 +92,70 @@ def test_people_get_words(shared: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     said = capsys.readouterr().out
     assert said.startswith("reject: ")
-    assert "line 3: The row has 1 cells, but the first row has 2." in said
+    assert "row 3, 4: The row has 1 cells, but the first row has 2. And the like." in said
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check-data", str(tmp_path / "none.jsonl")]) == 1
+def test_messages_that_say_the_same_are_said_once_to_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(pairs(20) + b"nope\n" * 3000)
 
-    assert "none.jsonl can't be read" in capsys.readouterr().err
+    assert main(["check-data", str(path)]) == 1
+
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) < 20
+    assert any("line 21, 22, 23, 24, 25 and 2,995 more: The line is not JSON" in line for line in said)
+
+
+@pytest.mark.parametrize("name", ["none.jsonl", "folder", "loop"])
+def test_a_file_that_cannot_be_read_is_a_rejected_one_with_the_same_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    whole = tmp_path / "whole.jsonl"
+    whole.write_bytes(pairs(20))
+
+    status, said = outcome(capsys, str(tmp_path / name))
+    _, other = outcome(capsys, str(whole))
+
+    assert (status, said["verdict"], said["records"]) == (1, "reject", 0)
+    assert f"{name} can't be read" in said["messages"][0]["text"]
+    assert set(said) == set(other)
+
+
+def test_every_bad_line_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(pairs(1) + b"nope\n" * 3000)
+
+    _, said = outcome(capsys, str(path))
+
+    assert said["bad_lines"] == list(range(2, 3002))
+    assert said["message_counts"]["error"] == len(said["messages"])
+
+
+def test_lines_of_the_test_file_are_not_mixed_with_those_of_the_upload(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    train.write_bytes(pairs(40))
+    mail = {"prompt": "Whom shall I write to about the broken printer?", "completion": "To kim@example.org."}
+    test.write_bytes((json.dumps(mail) + "\n").encode() * 2)
+
+    _, said = outcome(capsys, str(train), "--test", str(test))
+
+    assert said["duplicates"] == []
+    assert said["identifiers"] == []
+    assert {entry["line"] for entry in said["test_identifiers"]} == {1, 2}
+
+
+def test_a_pipe_may_break_and_a_pipe_may_be_read(shared: Path) -> None:
+    """Real processes: what a shell does to them is the point."""
+    python = f"{sys.executable} -m app check-data"
+    file = bad(shared, "ok_baseline.jsonl")
+
+    def shell(line: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602 - ours
+
+    assert shell(f"{python} {file} --json | true").stderr == ""
+    piped = shell(f"cat {file} | {python} - --json")
+    assert (piped.returncode, json.loads(piped.stdout)["records"], piped.stderr) == (0, 20, "")

@@ -44,10 +44,10 @@ def test_versions_follow_from_decisions_on_either_database(either: Settings) -> 
     newest = checked(service.split_by, masked.id, me, "time")
 
     with reading(engine) as session:
-        changed, moved = (service.changes(session, store.get(session, row.id)) for row in (masked, newest))
+        changed, moved = (service.changes(session, blobs, store.get(session, row.id)) for row in (masked, newest))
         measured = service.measured(session, assessment.id)
     assert changed is not None
-    assert [(new.target, old.target) for new, old in changed.changed] == [
+    assert [(new.target, old.target) for new, old in changed.rows["changed"] if new and old] == [
         ("Sent to [e-mail address].", "Sent to ada@firma.example.")
     ]
     assert moved is not None

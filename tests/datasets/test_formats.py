@@ -224,7 +224,7 @@ def test_several_variables_are_asked_with_their_names() -> None:
         ({"vars": {"q": "ask"}, "assert": [{"type": "llm-rubric", "value": "polite"}]}, "asks for llm-rubric"),
         ({"q": "ask", "__expected": "contains: x"}, "asks for 'contains'"),
         ({"inputs": {"q": "ask"}, "expectations": {"a": "b", "c": "d"}}, "no expected_response"),
-        ({"vars": {}, "assert": [{"type": "equals", "value": "x"}]}, "what is asked"),
+        ({"vars": {}, "assert": [{"type": "equals", "value": "x"}]}, "vars is empty"),
     ],
 )
 def test_a_case_that_only_describes_its_answer_is_refused_by_name(value: dict[str, Any], words: str) -> None:

@@ -114,6 +114,38 @@ def test_repeats_found_by_the_check_count_towards_the_ceiling() -> None:
     assert many["ceiling"] == pytest.approx(0.9, abs=0.06)
 
 
+def test_real_labels_that_stand_there_once_are_not_called_random(shared: Path) -> None:
+    """Of 77 labels in 50 rows most stand there once: a classifier is no better than chance, and that says nothing."""
+    asked = load(shared / "data" / "intent_banking77" / "train.jsonl", 50)
+
+    found = [learnability.measure(one, labels=True, seed=7) for one in (asked, shuffled(asked))]
+
+    assert "unlearnable" not in [one["verdict"] for one in found]
+    assert learnability.outlook(found[1], 0.0) is None
+
+
+def test_a_few_rows_of_prose_are_not_condemned(shared: Path) -> None:
+    few = [load(shared / "data" / name, 60) for name in SETS]
+
+    assert [learnability.measure(one, labels=False, seed=7)["verdict"] for one in few] == ["learnable"] * 4
+    assert "learnable" not in [learnability.measure(shuffled(one), labels=False, seed=7)["verdict"] for one in few]
+
+
+@pytest.mark.parametrize("low", [0.86, 0.89])
+def test_a_target_is_reached_only_surely(low: float) -> None:
+    found = {
+        "verdict": "learnable",
+        "baseline": {"metric": "accuracy", "score": 0.91, "low": low},
+        "curve": [{"rows": 100, "score": 0.91}],
+        "ceiling": 0.88,
+        "ceiling_high": 0.93,
+    }
+
+    said = learnability.outlook(found, 0.9)
+
+    assert said == learnability.Outlook(reached=low >= 0.88, above_ceiling=False, rows=None)
+
+
 def test_few_rows_say_nothing() -> None:
     found = learnability.measure([("a", "b")] * 49, labels=False, seed=7)
 

@@ -24,8 +24,10 @@ FULL: dict[str, Any] = {
     "counts": {"contradiction": 4, "leak": 5, "leaks": 3},
     "lengths": {
         "unit": "tokens", "median": 10, "p95": 90, "longest": 2000, "limit": 1024, "over": 3,
+        "of": "usable", "rows": 93,
         "histogram": [
-            {"from": 0, "to": 1024, "rows": 90}, {"from": 1025, "to": 2048, "rows": 3, "lines": [7, 8, 9]},
+            {"from": 0, "to": 1024, "rows": 90}, {"from": 1025, "to": 2000, "rows": 0},
+            {"from": 2001, "to": 3000, "rows": 3},
         ],
     },
     "labels": [{"label": f"label {n}", "rows": 40 - 2 * n} for n in range(20)],
@@ -38,7 +40,10 @@ FULL: dict[str, Any] = {
         {"line": None, "field": "", "text": "All of it.", "level": "error", "file": 0},
     ],
 }  # fmt: skip
-WANTED: dict[str, Any] = {"decided": (), "usable": 70, "needed": 1000, "test": 20, "needed_test": 200}
+WANTED: dict[str, Any] = {"decided": (), "usable": 70, "test": 20, "needed_test": 200}
+STATE: dict[str, Any] = {
+    "state": "ready", "usable": 70, "needed": 1000, "decided": (), "frozen": False, "measure": "/m", "newer": None,
+}  # fmt: skip
 
 
 def test_a_report_without_any_key_shows_nothing_and_breaks_nothing() -> None:
@@ -49,7 +54,8 @@ def test_a_report_without_any_key_shows_nothing_and_breaks_nothing() -> None:
     assert overview.cluster_sizes({}, "/clusters") is None
     assert overview.lines_of({}, "refusal") is None
     assert overview.said_of({}, 1, 0) == []
-    assert [todo.url for todo in overview.todos({}, ROWS, **WANTED)] == ["#split", "#upload"]
+    assert [todo.url for todo in overview.todos({}, ROWS, **WANTED)] == ["#split"]
+    assert overview.messages({}) == []
 
 
 @pytest.mark.parametrize("key", sorted(FULL))
@@ -68,12 +74,12 @@ def test_the_gravest_comes_first_and_each_leads_somewhere() -> None:
     todos = overview.todos(FULL, ROWS, **WANTED)
 
     assert [todo.word for todo in todos] == [
-        "correct", "look", "decide", "correct", "look", "look", "collect", "collect", "collect",
+        "correct", "look", "decide", "correct", "look", "look", "collect", "collect",
     ]  # fmt: skip
     assert todos[0].text == "2 rows could not be read."
     assert todos[0].url == f"{ROWS}?status=fault&file=upload"
     assert todos[2].text == "3 rows seem to hold personal data or a secret."
-    assert "930 more" in todos[-1].text
+    assert todos[-1].text == "180 more test rows are needed to tell 80% from 87%."
     assert all(todo.url.startswith(("#", "/datasets/1/")) for todo in todos)
 
 
@@ -81,6 +87,56 @@ def test_one_row_is_spoken_of_as_one() -> None:
     report = {"waterfall": [{"step": "not_empty", "label": "", "count": 1, "dropped": 1, "status": "empty"}]}
 
     assert overview.todos(report, ROWS, **WANTED)[0].text == "1 row has no question or no answer."
+
+
+@pytest.mark.parametrize(
+    ("different", "text", "url"),
+    [
+        ({}, "70 usable examples besides the test set; training needs 1,000.", "#personal"),
+        ({"usable": 1, "decided": {"e-mail address": 1}}, "1 usable example besides", "#split"),
+        ({"decided": {"e-mail address": 1}, "frozen": True}, "70 usable", "/m"),
+        ({"newer": (3, "/datasets/9")}, "70 usable", "/datasets/9"),
+        ({"state": "rejected"}, "This upload can't be used.", "#upload"),
+    ],
+)
+def test_the_verdict_names_the_one_thing_to_do_next(different: dict[str, Any], text: str, url: str) -> None:
+    found = overview.verdict(FULL, **STATE | different)
+
+    assert found.text.startswith(text)
+    assert found.url == url
+
+
+def test_a_verdict_on_too_few_examples_says_how_many_are_missing() -> None:
+    assert "About 930 more" in overview.verdict(FULL, **STATE).why
+    enough = overview.verdict(FULL, **STATE | {"usable": 1000})
+    assert (enough.why, enough.tone) == ("", "ready")
+
+
+def test_a_refusal_says_why_in_the_words_of_the_first_fault() -> None:
+    refused = STATE | {"state": "rejected", "newer": (1, "/datasets/1")}
+
+    assert overview.verdict(FULL, **refused).why == (
+        "Line 3: It is broken. The upload replaces nothing: version 1 is still the one that counts."
+    )
+    conflict = {"uploaded": 30, "counts": {"contradiction": 30}}
+    assert overview.verdict(conflict, **refused | {"newer": None}).why == "30 of 30 rows contradict another row."
+    assert overview.verdict({}, **refused | {"newer": None}).why.startswith("Too few rows")
+
+
+def test_messages_in_the_same_words_are_told_once_the_gravest_first() -> None:
+    said = [("warning", 4), ("note", None), ("warning", 9), ("error", 12)]
+    report = {"messages": [{"level": level, "field": "", "text": level, "line": line} for level, line in said]}
+
+    assert [(one.level, list(one.rows)) for one in overview.messages(report)] == [
+        ("error", [(12, 0)]), ("warning", [(4, 0), (9, 0)]), ("note", []),
+    ]  # fmt: skip
+
+
+def test_test_rows_among_contradictions_are_told_apart() -> None:
+    step = {"step": "agreed", "label": "", "count": 6, "dropped": 4, "status": "contradiction"}
+    found = overview.todos({"waterfall": [step], "counts": {"contradiction": 6}}, ROWS, **WANTED)
+
+    assert "6 rows ask the same and are answered differently (2 of them in the test file)" in found[0].text
 
 
 def test_decided_personal_data_is_no_longer_to_do() -> None:
@@ -109,13 +165,26 @@ def test_lengths_beyond_the_limit_are_marked_and_lead_to_their_rows() -> None:
 
     assert chart is not None
     assert [(column.over, column.bin.url) for column in chart.columns] == [
-        (False, ""),
-        (True, f"{ROWS}?remark=length-1"),
+        (False, f"{ROWS}?status=usable&size_from=0&size_to=1024"),
+        (True, ""),
+        (True, f"{ROWS}?status=usable&size_from=2001&size_to=3000"),
     ]
     assert chart.limit is not None
     assert chart.limit.text == "1,024"
-    assert overview.lines_of(FULL, "length-1") == (3, [7, 8, 9])
-    assert overview.remark_words(FULL, "length-1") == "1,025 to 2,048 tokens long"
+    assert overview.too_long(FULL, ROWS) == f"{ROWS}?status=usable&size_from=1025"
+
+
+@pytest.mark.parametrize("of", [None, ""])
+def test_lengths_that_no_row_carries_lead_nowhere(of: str | None) -> None:
+    """None: from before rows kept their length. Empty: being counted anew."""
+    report = FULL | {"lengths": FULL["lengths"] | {"of": of}}
+
+    chart = overview.lengths(report, ROWS)
+
+    assert chart is not None
+    assert {column.bin.url for column in chart.columns} == {""}
+    assert overview.too_long(report, ROWS) == ""
+    assert "#lengths" in [todo.url for todo in overview.todos(report, ROWS, **WANTED)]
 
 
 def test_languages_that_hardly_occur_are_told_together() -> None:
@@ -138,6 +207,17 @@ def test_labels_show_both_ends_and_what_lies_between() -> None:
     assert balance.chart.bars[0].part.url == f"{ROWS}?label=label+0"
 
 
+def test_a_thousand_long_labels_are_counted_whole_and_told_apart() -> None:
+    labels = [{"label": f"a rather long label with the number {n:04}", "rows": 12} for n in range(500)]
+    report = {"labels": labels, "different_labels": 1000, "labelled_rows": 12_000, "rare_labels": 1000}
+    balance = overview.label_balance(report, ROWS)
+
+    assert balance is not None
+    assert (balance.different, balance.left_out, balance.rare, balance.share) == (1000, 988, 1000, 0.001)
+    assert len({bar.part.name for bar in balance.chart.bars}) == 12
+    assert overview.todos(report, ROWS, **WANTED)[0].text == "1,000 labels have fewer than 20 rows."
+
+
 def test_the_largest_groups_share_a_bar() -> None:
     chart = overview.cluster_sizes(FULL, "/clusters")
 
@@ -154,7 +234,6 @@ def test_remarks_name_their_rows() -> None:
     assert overview.lines_of(FULL, "error") == (1, [3])
     assert overview.lines_of(FULL, "warning") == (0, [])
     assert overview.lines_of(FULL, "no such thing") is None
-    assert overview.lines_of(FULL, "length-99") is None
     assert [said["text"] for said in overview.said_of(FULL, 3, 1)] == ["It is odd."]
 
 

@@ -52,7 +52,7 @@ def test_a_packed_table_is_a_table() -> None:
         (gzip.compress(pairs(9))[:-9], "x.gz", "cut off"),
         (gzip.compress(pairs(9))[:40] + b"damage" * 9, "x.gz", "damaged"),
         (gzip.compress(pairs(9)) + b"more", "x.gz", "not gzip follows"),
-        (gzip.compress(gzip.compress(pairs(9))), "x.gz", "under another name"),
+        (gzip.compress(gzip.compress(pairs(9))), "x.gz", "packed twice"),
         (gzip.compress(b"PK\x03\x04 and so on"), "x.gz", "zip archive"),
         (gzip.compress(b""), "x.gz", "empty"),
     ],

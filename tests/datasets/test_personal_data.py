@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.datasets import personal_data
 from app.datasets.formats import Message, Record
 from app.datasets.personal_data import KINDS, Scan, find, kinds, mask
+from tests.datasets import planted
 from tests.datasets.identifiers import negatives, positives
 from tests.datasets.test_signals import load
 
@@ -35,6 +36,58 @@ def test_every_kind_is_found_and_hardly_anything_else() -> None:
         assert found[kind] >= 0.97 * there[kind], missed
     assert len(wrong) <= 0.02 * there.total(), wrong
     assert len(alarms) <= 0.01 * len(list(negatives())), alarms
+
+
+def test_planted_values_are_found_wherever_people_write_them() -> None:
+    """In prose, JSON, calls, code, chats, over a line break; and once masked nothing of them is left."""
+    found: Counter[str] = Counter()
+    there: Counter[str] = Counter()
+    wrong, left = [], []
+    for kind, value, text in planted.positives():
+        there[kind] += 1
+        said = set(kinds(text))
+        found[kind] += kind in said
+        wrong += [(kind, text)] if said - {kind} else []
+        longest = max(
+            (word for word in value.split() if any(sign in "@0123456789" for sign in word)), key=len, default=""
+        )
+        if kind in said and len(longest) > 5 and longest in mask(text):
+            left.append((kind, value, mask(text)))
+
+    assert {kind: found[kind] / there[kind] for kind in KINDS if found[kind] < 0.99 * there[kind]} == {}
+    assert wrong == []
+    assert left == []
+
+
+def test_nothing_is_found_where_numbers_only_look_like_it() -> None:
+    """Orders, hashes, versions, times, keys of manuals."""
+    assert [(text, list(kinds(text))) for text in planted.traps() if find(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ('{"card": 4242424242424242, "n": 1}', '{"card":"[card number]","n":1}'),
+        ('[{"to": "ada@firma.de"}]', '[{"to": "[e-mail address]"}]'),
+        ('{"a": "x\\nada@firma.de\\ty"}', '{"a": "x\\n[e-mail address]\\ty"}'),
+        ("{not json 4242424242424242}", "{not json [card number]}"),
+    ],
+)
+def test_masked_json_stays_json(text: str, hidden: str) -> None:
+    assert mask(text) == hidden
+
+
+def test_a_masked_group_stays_a_group_of_its_own() -> None:
+    rows = [Record(n, (Message("user", "hi"),), "ok", group=f"{'ab'[n % 2]}@firma.de") for n in range(4)]
+    scan = Scan({personal_data.EMAIL: "mask"})
+    again = Scan({personal_data.EMAIL: "mask"})
+    again.take_up(scan.laid_down())
+
+    seen = [scan.see(one, 0)[0] for one in rows[:2]] + [again.see(one, 0)[0] for one in rows[2:]]
+
+    groups = [one.group for one in seen if one]
+    assert groups[0] == groups[2] != groups[1] == groups[3]
+    assert all(group.startswith("[e-mail address] ") for group in groups)
 
 
 CLEAN = {

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets import reading
+from app.datasets import cutting, reading
 from app.datasets.formats import Fault, Record
 
 
@@ -47,7 +47,7 @@ def test_chunk_borders_and_line_ends_change_nothing(rows: list[tuple[str, str]],
     whole = read(data)
 
     # The head is what formats are seen by, so it comes whole; all after it dribbles.
-    lines = list(reading._lines(iter([data[i : i + size] for i in range(0, len(data), size)]), 1 << 20))
+    lines = list(cutting.lines(iter([data[i : i + size] for i in range(0, len(data), size)]), 1 << 20))
 
     assert [line for line in lines if line[1]] == list(enumerate(data.split(end.encode()), start=1))
     assert all(1 <= item.line <= len(rows) for item in whole if item.line is not None)
@@ -58,9 +58,9 @@ def test_an_array_gives_the_same_elements_however_it_comes(rows: list[tuple[str,
     value = [{"prompt": p, "completion": [c, {"x": "]}"}]} for p, c in rows]
     data = json.dumps(value, indent=1, ensure_ascii=True).encode()
 
-    pieces = list(reading._elements((data[i : i + size] for i in range(0, len(data), size)), 1 << 20))
+    pieces = list(cutting.elements((data[i : i + size] for i in range(0, len(data), size)), 1 << 20))
 
-    assert [json.loads(raw or b"0") for _, raw in pieces] == value
+    assert [json.loads(raw) if isinstance(raw, bytes) else raw for _, raw in pieces] == value
     assert [number for number, _ in pieces] == list(range(1, len(rows) + 1))
 
 

@@ -137,6 +137,24 @@ def test_a_remark_leads_to_all_its_rows(client: TestClient, checked: Upload) -> 
     assert "0 rows" in text(client, f"/datasets/{row.id}/rows?remark=unheard+of")
 
 
+def test_each_bar_of_the_lengths_leads_to_as_many_rows(client: TestClient, checked: Upload) -> None:
+    rows = [{"prompt": f"{n} " + "word " * (n % 9 * n), "completion": "yes, it is"} for n in range(40)]
+    row = checked("\n".join(json.dumps(one) for one in rows).encode() + b"\n{")
+    bars = [bar for bar in row.report["lengths"]["histogram"] if bar["rows"]]
+    report = text(client, f"/datasets/{row.id}")
+
+    for bar in bars:
+        address = f"/datasets/{row.id}/rows?status=usable&amp;size_from={bar['from']}&amp;size_to={bar['to']}"
+        assert report.count(f'<a href="{address}"') == 2  # the column, and the number in the table
+        page = text(client, address.replace("&amp;", "&"))
+        assert f'id="total">{bar["rows"]} row' in page
+        assert f"rows of {bar['from']:,} to {bar['to']:,} characters, the shortest first" in page
+    assert len(bars) > 3
+    api = client.get(f"/api/v1/datasets/{row.id}/rows?size_from={bars[-1]['from']}").json()["data"]
+    assert [len(one["messages"][0]["content"]) + 10 for one in api] == [one["size"] for one in api]
+    assert len(api) == bars[-1]["rows"]
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -148,7 +166,8 @@ def test_a_remark_leads_to_all_its_rows(client: TestClient, checked: Upload) -> 
         "?line=99999999999999999999",
         "?split=no-such",
         "?file=no-such",
-        "?remark=length-9999999",
+        "?size_from=99999999999999999999&size_to=-1",
+        "?size_from=10&size_to=x&label=y",
         "?label=%F0%9F%98%80&cluster=1&status=usable&split=train&file=upload&remark=error",
     ],
 )
@@ -200,7 +219,9 @@ def filled(settings: Settings) -> tuple[Engine, int]:
             "split": "" if n in (4, 5, 7, 8, 11) else "test" if n >= 18 else "dev" if n % 5 == 0 else "train",
             "cluster": 6 if n in (6, 7, 8) else 10 if n in (10, 11) else None,
             "messages": [{"role": "user", "content": f"question {n}"}],
-            "target": f"label {n % 3}",
+            "target": f"label {n % 3}" if n != 17 else "long " * 20,
+            "size": 30 - n if n else None,
+            "marks": n % 4,
         }
         for n in range(20)
     ]
@@ -220,6 +241,13 @@ def filled(settings: Settings) -> tuple[Engine, int]:
         (Only(cluster=6), [7, 8, 9]),
         (Only(lines=[3, 99, 1]), [1, 3]),
         (Only(lines=[]), []),
+        (Only(status="usable", size_from=14, size_to=18), [17, 16, 15, 14, 13]),
+        (Only(size_from=25, split="train-dev"), [4, 3, 2]),
+        (Only(size_to=12), [2, 1]),
+        (Only(label="long " * 20), [18]),
+        (Only(label="label 0", status="near_duplicate", mark=2), []),
+        (Only(label="label 2", status="near_duplicate", mark=2), [12]),
+        (Only(mark=1, status="usable"), [2, 4, 10, 14, 16, 18, 2]),
     ],
 )
 def test_rows_are_narrowed(either: Settings, only: Only, lines: list[int]) -> None:

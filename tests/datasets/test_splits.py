@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 from fastapi.testclient import TestClient
@@ -131,7 +132,7 @@ def test_page_and_api(client: TestClient, checked: Upload, engine: Engine) -> No
     page = client.get(f"/datasets/{row.id}").text
     assert "Split in another way" in page
     assert "How many test rows other gaps need" in page
-    assert "can show a gap of" in page
+    assert "points</b> apart to be told apart" in page
 
     assert client.post(f"/api/v1/datasets/{row.id}/split", json={"by": "moon"}).status_code == 422
     answer = client.post(f"/datasets/{row.id}/split", data={"by": "time"})
@@ -148,3 +149,117 @@ def test_a_stranger_splits_nothing(web: TestClient, checked: Upload) -> None:
 
     assert web.post(f"/datasets/{row.id}/split", data={"by": "time"}).status_code in (302, 303, 401, 403)
     assert web.post(f"/api/v1/datasets/{row.id}/split", json={"by": "time"}).status_code == 401
+
+
+def test_the_manifest_says_what_the_rows_are_and_never_changes(
+    client: TestClient, checked: Upload, split_by: SplitBy, blobs: Blobs, engine: Engine, me: UserRow
+) -> None:
+    row = checked(pairs(60))
+    with writing(engine) as session:
+        service.freeze(session, row.id, me)
+    sent = client.get(f"/datasets/{row.id}/manifest").content
+
+    split_by(row, "time")
+    checked(pairs(80))
+
+    assert client.get(f"/api/v1/datasets/{row.id}/manifest").content == sent
+    with reading(engine) as session:
+        kept = store.get(session, row.id)
+    assert (kept.split_sha256, kept.rows_sha256) == (sha256(sent).hexdigest(), row.rows_sha256)
+    # The same from the uploaded lines, by a few lines of another hand.
+    first, *entries = [json.loads(line) for line in sent.splitlines()]
+    assert first == {"seed": row.seed, "version": 1}
+    uploaded = [json.loads(line) for line in pairs(60).splitlines()]
+    for entry in entries:
+        pair = uploaded[entry["line"] - 1]
+        text = json.dumps(
+            {"messages": [{"content": pair["prompt"], "role": "user"}], "target": pair["completion"]},
+            separators=(",", ":"),
+            ensure_ascii=False,
+        )
+        assert entry["content"] == sha256(text.encode()).hexdigest()
+    assert sorted(entry["line"] for entry in entries) == list(range(1, 61))
+
+
+def test_a_row_that_judged_long_ago_judges_again(checked: Upload, blobs: Blobs, engine: Engine, me: UserRow) -> None:
+    first = checked(pairs(60))
+    with writing(engine) as session:
+        service.freeze(session, first.id, me)
+    judged = {asked for asked, split in places(blobs, first).items() if split == "test"}
+    checked(pairs(60, start=60))  # all of them are gone
+
+    again = checked(pairs(90))
+
+    assert judged <= {asked for asked, split in places(blobs, again).items() if split == "test"}
+
+
+def test_rows_whose_group_judges_are_left_out_until_a_person_says_otherwise(
+    client: TestClient, checked: Upload, engine: Engine, line: job_engine.Client, claimed: Callable[[DatasetRow], Claim]
+) -> None:
+    data = marked(100, lambda n: {"group": f"customer {n % 20}"})
+    row = checked(data, test=marked(10, lambda n: {"group": f"customer {n % 2}"}, start=200))
+
+    assert row.report["split"]["shared"] == {"rows": 10, "left_out": True, "default": True}
+    assert row.report["waterfall"][-2] | {"label": ""} == {
+        "step": "of_other_groups", "label": "", "count": 90, "dropped": 10, "status": "test_group"
+    }  # fmt: skip
+    page = client.get(f"/datasets/{row.id}").text
+    assert "Use these 10 rows all the same" in page
+    assert "Its group stands in the test file too." in client.get(f"/datasets/{row.id}/rows?status=test_group").text
+    assert client.post(f"/api/v1/datasets/{row.id}/shared-groups", json={"leave_out": True}).status_code == 409
+    assert client.post(f"/datasets/{row.id}/shared-groups", data={}).status_code == 303
+    with reading(engine) as session:
+        waiting = store.newest(session, row.assessment_id)
+    assert waiting is not None
+    job.check(claimed(waiting))
+    with reading(engine) as session:
+        used = store.get(session, waiting.id)
+    assert used.report["split"]["shared"] == {"rows": 10, "left_out": False, "default": False}
+    assert (used.usable_rows, used.report["split"]["group_overlap"]) == (100, 10)
+    assert "Leave out the 10 rows whose group is in the test file" in client.get(f"/datasets/{used.id}").text
+
+
+def test_a_group_that_takes_most_rows_is_asked_about_first(checked: Upload) -> None:
+    data = marked(100, lambda n: {"group": f"department {n % 3}"})
+
+    row = checked(data, test=marked(10, lambda n: {"group": f"department {n % 2}"}, start=200))
+
+    assert row.report["split"]["shared"] == {"rows": 67, "left_out": False, "default": True}
+
+
+def test_why_rows_cannot_be_split_is_said(client: TestClient, checked: Upload) -> None:
+    one = checked(marked(60, lambda n: {"group": f"all of {n % 1}"}))
+    few = checked(pairs(3))
+
+    assert (one.state, few.state) == ("rejected", "rejected")
+    assert "60 usable rows into 1 group" in client.get(f"/datasets/{one.id}").text
+    assert "upload at least 4 different ones" in client.get(f"/datasets/{few.id}").text
+
+
+def test_a_group_that_is_the_label_is_told(client: TestClient, checked: Upload) -> None:
+    colours = [f"colour {n}" for n in range(5)]
+    data = marked(100, lambda n: {"completion": colours[n % 5], "group": colours[n % 5]})
+
+    row = checked(data)
+
+    assert row.report["task"] == "labels"
+    assert row.report["split"]["untaught"]["labels"] > 0
+    page = client.get(f"/datasets/{row.id}").text
+    assert "a label that no row teaches" in page
+    assert "If the group column goes with the label" in page
+
+
+def test_an_older_version_is_only_read(client: TestClient, checked: Upload, engine: Engine, me: UserRow) -> None:
+    old = checked(pairs(60))
+    with writing(engine) as session:
+        service.freeze(session, old.id, me)
+    before = [client.get(f"/datasets/{old.id}/{one}").content for one in ("manifest", "export")]
+    new = checked(pairs(90))
+
+    assert [client.get(f"/datasets/{old.id}/{one}").content for one in ("manifest", "export")] == before
+    page = client.get(f"/datasets/{old.id}").text
+    assert "to be read only" in page
+    assert f"/datasets/{new.id}/changes?since=1" in page
+    assert "Save my word" not in page
+    assert client.patch(f"/api/v1/datasets/{old.id}", json={"human_checked": True}).status_code == 409
+    assert client.get(f"/datasets/{old.id}/rows").status_code == 200

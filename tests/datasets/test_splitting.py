@@ -1,6 +1,8 @@
 """The split: sizes, stability, hashes."""
 
 from collections import Counter
+from hashlib import sha256
+from random import Random
 from typing import Any
 
 import pytest
@@ -8,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.datasets import splitting
+from app.datasets.records import Record
 from app.datasets.splitting import Entry, Told, assign, sizes
 
+PLACES: tuple[splitting.Split, ...] = ("train", "dev", "test")
 KEYS = st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=400)
 
 
@@ -202,9 +206,165 @@ def test_times_in_many_forms(text: str, when: float | None) -> None:
     assert splitting.moment(text) == when
 
 
+def test_what_rows_say_of_themselves_is_found_by_their_position() -> None:
+    rows = [
+        Record(1, (), "", group="a", time="2024-05-01"),
+        Record(2, (), ""),
+        Record(3, (), "", group="a", part="test"),
+        Record(4, (), "", time="never"),
+    ]
+
+    found = splitting.told(rows)
+
+    assert (found.groups, found.parts, found.times) == ({0: "a", 2: "a"}, {2: "test"}, {0: 1714521600.0})
+    assert (found.groups.get(1), found.groups.get(9)) == (None, None)
+
+
 def test_how_many_rows_a_gap_takes() -> None:
     found = splitting.needs_rows(200)
 
     assert found["gap"] == pytest.approx(0.09, abs=0.005)
     assert [one["rows"] for one in found["table"]] == [1742, 626, 243, 155, 68]
     assert splitting.needs_rows(0)["gap"] is None
+
+
+# ---------------------------------------------------------------------- what versions in use were given
+def lottery(turn: int, **more: Any) -> list[str]:
+    """The places of 600 rows with neighbours; by turns with groups, a column, times, and places from before."""
+    random = Random(turn)
+    rows = range(600)
+    keys = [random.getrandbits(64) for _ in rows]
+    oldest: list[int] = []
+    for n in rows:
+        oldest.append(oldest[random.randrange(n)] if n and random.random() < 0.3 else n)
+    groups = {n: f"g{random.randrange(90)}" for n in rows if turn & 1 and random.random() < 0.6}
+    parts = {n: random.choice(PLACES) for n in rows if turn & 2 and random.random() < 0.4}
+    times = {n: float(random.randrange(99)) for n in rows if turn & 4 and random.random() < 0.9}
+    kept = {key: random.choice(PLACES) for key in keys if turn & 8 and random.random() < 0.4}
+    files = [int("own_test" in more and random.random() < 0.2) for _ in rows]
+    usable = [n for n in rows if random.random() < 0.9]
+    told = Told(groups, parts, times)
+    found = splitting.draw(usable, oldest, keys, files, told, seed=turn, kept=kept, **more)
+    return [found.split.get(n, "") for n in rows]
+
+
+@pytest.mark.parametrize(
+    ("more", "given"),
+    [
+        ({}, "f4499b1c63156fbd"),
+        ({"plan": "random"}, "507aee0a9f9ebc4d"),
+        ({"plan": "time"}, "2beeeccbaa173ad5"),
+        ({"own_test": True}, "635a3a4fb4e1d895"),
+    ],
+)
+def test_places_given_in_version_1_are_given_for_good(more: dict[str, Any], given: str) -> None:
+    found = [lottery(turn, **more) for turn in range(16)]
+
+    assert sha256(repr(found).encode()).hexdigest()[:16] == given
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(PLACES))))
+def test_the_strictest_word_about_a_key_counts(pairs: list[tuple[int, splitting.Split]]) -> None:
+    assert splitting.Kept(pairs) == dict(sorted(pairs, key=lambda pair: PLACES.index(pair[1])))
+
+
+# ---------------------------------------------------------------------- labels, sizes, and what holds over versions
+def labelled(labels: list[int], **given: Any) -> splitting.Drawn:
+    return drawn(len(labels), labels=labels, **given)
+
+
+@given(st.lists(st.integers(0, 6), min_size=20, max_size=300))
+def test_every_label_with_three_rows_judges_even_in_a_sorted_file(labels: list[int]) -> None:
+    labels.sort()
+
+    split = labelled(labels).split
+
+    judged = {labels[index] for index, place in split.items() if place == "test"}
+    assert {label for label, count in Counter(labels).items() if count >= 3} <= judged
+    wanted = sizes(len(labels))
+    assert split.counts() == Counter({"train": wanted.train, "dev": wanted.dev, "test": wanted.test})
+
+
+def test_a_new_label_gets_its_share_when_rows_are_appended() -> None:
+    before = labelled([0] * 900 + [1] * 100).split
+    kept = {1000 + index: place for index, place in before.items()}
+
+    after = labelled([0] * 900 + [1] * 100 + [2] * 20, kept=kept).split
+
+    assert sum(1 for index in range(1000, 1020) if after[index] == "test") in (4, 5)
+    assert all(after[index] == place for index, place in before.items())
+
+
+@pytest.mark.parametrize("rows", [4, 10, 30, 60])
+def test_small_sets_have_rows_in_every_part(rows: int) -> None:
+    for own in (False, True):
+        files = [0] * rows + [1] * (5 * own)
+        assert set(drawn(rows + 5 * own, files=files, own_test=own).split.values()) == {"train", "dev", "test"}
+
+
+def test_beside_one_huge_group_there_are_rows_to_judge_and_to_choose_by() -> None:
+    split = drawn(600, groups=dict.fromkeys(range(570), "huge")).split
+
+    assert {split[index] for index in range(570)} == {"train"}
+    assert (split.counts()["test"], split.counts()["dev"]) == (20, 10)
+
+
+# One version after the other: rows come and go, gain near copies and groups, and the way to split changes.
+STEP = st.tuples(
+    st.sets(st.integers(0, 79), min_size=12),  # which rows the file holds
+    st.dictionaries(st.integers(0, 79), st.integers(0, 9), max_size=30),  # rows and their group
+    st.dictionaries(st.integers(1, 79), st.integers(0, 78), max_size=12),  # a row and one that it is nearly like
+    st.sampled_from(["random", "time", "column"]),
+    st.sets(st.integers(0, 79), max_size=20),  # rows that a column calls test
+)
+
+
+@given(st.lists(STEP, min_size=2, max_size=5))
+def test_nothing_straddles_and_what_judged_once_judges_for_good(
+    steps: list[tuple[set[int], dict[int, int], dict[int, int], str, set[int]]],
+) -> None:
+    judged: set[int] = set()
+    kept: list[tuple[int, splitting.Split]] = []
+    for held, grouped, twins, plan, named in steps:
+        rows = sorted(held)
+        place_of = {row: place for place, row in enumerate(rows)}
+        oldest = list(range(len(rows)))
+        for row, twin in twins.items():
+            if row in held and twin in held and twin < row:
+                oldest[place_of[row]] = oldest[place_of[twin]]
+        groups = {place_of[row]: f"g{name}" for row, name in grouped.items() if row in held}
+        parts: dict[int, splitting.Split] = {place_of[row]: "test" for row in named & held}
+        said = Told(groups, parts, {})
+        keys = [5000 + row for row in rows]
+
+        found = splitting.draw(
+            range(len(rows)), oldest, keys, [0] * len(rows), said, seed=7, plan=plan, kept=splitting.Kept(kept)
+        )
+
+        test = {rows[index] for index, place in found.split.items() if place == "test"}
+        assert judged & held <= test
+        for same in (groups, dict(enumerate(oldest))):
+            for name in set(same.values()):
+                assert len({found.split[index] for index, one in same.items() if one == name}) == 1
+        judged |= test
+        kept += [(5000 + rows[index], place) for index, place in found.split.items()]
+
+
+def test_a_row_is_known_by_what_it_asked_while_it_was_masked() -> None:
+    found = drawn(40, kept={77: "test"}, once={3: 77, 9: 78})
+
+    assert found.split[3] == "test"
+
+
+def test_rows_of_a_group_in_the_own_test_file_are_named() -> None:
+    oldest = list(range(10))
+    oldest[5] = 4  # a near copy of a row of that group belongs with it
+    said = Told({2: "a", 4: "a", 9: "a", 3: "b"}, {}, {})
+
+    assert splitting.shared_groups(range(10), oldest, [0] * 8 + [1] * 2, said).tolist() == [2, 4, 5]
+
+
+def test_how_many_rows_give_so_many_to_judge() -> None:
+    for wanted in (1, 68, 155, 200, 243, 1742):
+        rows = splitting.rows_for(wanted)
+        assert sizes(rows).test >= wanted > sizes(rows - 1).test

@@ -3,59 +3,80 @@
 import json
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets import versions
+from app.blobs import Blobs
+from app.datasets import service, versions
 from app.datasets.tables import DatasetRow
+from app.datasets.versions import Index
 from app.users.tables import UserRow
 from tests.datasets.examples import pairs
 
 Upload = Callable[..., DatasetRow]
-ROWS = st.dictionaries(st.integers(0, 60), st.integers(0, 3), max_size=40)
+# question -> (answer, place); the empty place is a row that is not used
+ROWS = st.dictionaries(
+    st.integers(0, 60), st.tuples(st.integers(0, 3), st.sampled_from(("train", "dev", "test", ""))), max_size=40
+)
+Rows = dict[int, tuple[int, str]]
 
 
-def used(rows: dict[int, int], split: str = "train") -> list[bytes]:
-    return [
-        json.dumps(
-            {
-                "id": 1000 + number,
-                "line": number + 1,
-                "split": split,
-                "messages": [{"role": "user", "content": f"question {number}"}],
-                "target": f"answer {answer}",
-            }
-        ).encode()
-        for number, answer in rows.items()
-    ]
+def index(rows: Rows) -> Index:
+    return Index.load(
+        versions.pack(
+            list(rows),
+            [answer for answer, _ in rows.values()],
+            [1000 + number for number in rows],
+            [versions.PLACES[place] for _, place in rows.values()],
+        )
+    )
 
 
 @given(ROWS, ROWS)
-def test_every_row_is_counted_once(old: dict[int, int], new: dict[int, int]) -> None:
-    found = versions.compare(used(old), used(new), 3)
+def test_every_used_row_is_of_exactly_one_kind(old: Rows, new: Rows) -> None:
+    found = versions.compare(index(old), index(new))
 
-    shared = old.keys() & new.keys()
-    changed = sorted(number for number in shared if old[number] != new[number])
-    assert found["since"] == 3
-    assert (found["added"], found["removed"]) == (len(new.keys() - old.keys()), len(old.keys() - new.keys()))
-    assert (found["changed"], found["same"]) == (len(changed), len(shared) - len(changed))
-    assert found["moved"] == 0
-    assert found["rows"]["added"] == sorted(1000 + number for number in new.keys() - old.keys())
-    assert found["rows"]["changed"] == [[1000 + number, 1000 + number] for number in changed]
+    wanted: dict[str, set[int]] = {kind: set() for kind in (*versions.KINDS, "same")}
+    for number in old.keys() | new.keys():
+        (answer, now), (earlier, before) = new.get(number, (0, "")), old.get(number, (0, ""))
+        if number not in old and now:
+            wanted["added"].add(number)
+        elif number not in new and before:
+            wanted["removed"].add(number)
+        elif now and before:
+            wanted["same" if answer == earlier else "changed"].add(number)
+            if answer == earlier and now != before:
+                wanted["moved"].add(number)
+        elif now or before:
+            wanted["used_again" if now else "unused"].add(number)
+    assert found.counts() == {kind: len(numbers) for kind, numbers in wanted.items()}
+    for kind in versions.KINDS:
+        pairs = found.listed(kind, 0, 100)
+        assert [max(pair) - 1000 for pair in pairs] == sorted(wanted[kind])
+        assert found.listed(kind, 2, 3) == pairs[2:5]
 
 
-def test_rows_in_another_part_are_counted() -> None:
-    rows = dict.fromkeys(range(10), 0)
+def test_the_used_row_speaks_for_all_that_ask_the_same() -> None:
+    packed = versions.pack([5, 5, 5], [1, 2, 3], [10, 11, 12], [versions.UNUSED, 0, 1])
 
-    assert versions.compare(used(rows), used(rows, "test"), 1)["moved"] == 10
+    found = Index.load(packed)
+
+    assert (found.ids.tolist(), found.answers.tolist()) == ([11], [2])
 
 
-def test_only_the_first_rows_are_kept_and_all_are_counted() -> None:
-    found = versions.compare([], used(dict.fromkeys(range(500), 0)), 1)
+def test_a_version_from_before_there_were_indexes_is_read_from_its_rows(checked: Upload, blobs: Blobs) -> None:
+    row = checked(pairs(30) + pairs(5))
+    assert row.rows_sha256
 
-    assert (found["added"], len(found["rows"]["added"])) == (500, versions.KEPT)
+    kept = service.index_of(blobs, row.report, row.rows_sha256)
+    read = service.index_of(blobs, {}, row.rows_sha256)
+
+    assert all(
+        np.array_equal(getattr(kept, name), getattr(read, name)) for name in ("keys", "answers", "ids", "places")
+    )
 
 
 @pytest.fixture
@@ -85,12 +106,18 @@ def test_the_difference_is_shown_on_the_page_and_by_the_api(client: TestClient, 
         "moved": 0,
     }
     page = client.get(f"/datasets/{second.id}/changes").text
-    assert "It is something else." in page
-    assert "It is 14." in page
+    assert "<del>14</del>" in page
+    assert "<ins>something else</ins>" in page
     assert "Since version 1: 10 rows added" in client.get(f"/datasets/{second.id}").text
     told = client.get(f"/api/v1/datasets/{second.id}/changes").json()
     assert told["changed"] == [{"line": 10, "of_line": 15, "target": "It is something else.", "of_target": "It is 14."}]
     assert told["removed"] == [1, 2, 3, 4, 5]
+    assert (told["has_more"], len(told["added"])) == (False, 10)
+    some = client.get(f"/api/v1/datasets/{second.id}/changes", params={"skip": 8, "limit": 4}).json()
+    assert (some["has_more"], some["added"]) == (False, told["added"][8:])
+    backwards = client.get(f"/api/v1/datasets/{first.id}/changes", params={"since": 2}).json()
+    assert (backwards["added"], backwards["counts"]["removed"]) == ([1, 2, 3, 4, 5], 10)
+    assert client.get(f"/api/v1/datasets/{first.id}/changes", params={"since": 9}).status_code == 404
     assert client.get(f"/api/v1/datasets/{first.id}/changes").status_code == 404
     assert "no earlier version" in client.get(f"/datasets/{first.id}/changes").text
 

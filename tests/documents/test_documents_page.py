@@ -63,11 +63,11 @@ def test_the_page_says_how_much_there_is_and_what_could_not_be_read(
 
     page = text(client, f"/assessments/{assessment.id}/documents")
 
-    assert '<dd class="big">1</dd><dt>documents with text' in page
+    assert "1 document with text, about" in page
     assert '<span class="how">estimated</span>' in page
-    assert "1 document could not be read and is not counted" in page
+    assert "Not counted: 1 document that could not be read, and 1 file that was refused." in page
     assert "not UTF-8" in page
-    assert "Documents to look answers up in" in text(client, f"/assessments/{assessment.id}/data")
+    assert f'href="/assessments/{assessment.id}/documents"' in text(client, f"/assessments/{assessment.id}/data")
 
 
 def test_a_document_is_shown_as_text(client: TestClient, read: Add) -> None:

@@ -145,8 +145,10 @@ def test_a_killed_reading_goes_on_with_what_is_left(
         ids = [row.id for row in rows]
     dead = claimed(ids[0])
     with dead.write() as session:  # the first file was settled, the second only half
-        job._settle(session, ids[0], [job._value(dead, ids[0], 1, {"name": "a", "kind": "text", "text": "one"})], "")
-        store.add_documents(session, [job._value(dead, ids[1], 1, {"name": "half", "text": "tw"})])
+        job._settle(
+            session, ids[0], [job._value(dead, ids[0], 1, {"name": "a", "kind": "text", "text": "one"}, {})], ""
+        )
+        store.add_documents(session, [job._value(dead, ids[1], 1, {"name": "half", "text": "tw"}, {})])
 
     job.read(claimed(ids[0]))
 

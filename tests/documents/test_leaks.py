@@ -33,6 +33,26 @@ def test_a_short_answer_counts_as_whole_words() -> None:
     assert leaks.find([(QUESTION, "five")], [f"{QUESTION} Fivefold."])[0].answered is False
 
 
+def test_a_short_answer_counts_only_soon_after_its_question() -> None:
+    far = f"Yes, we are open. {QUESTION} {'See the list of the shops. ' * 20} Yes."
+
+    assert leaks.find([(QUESTION, "yes")], [f"{QUESTION} Yes."])[0].answered
+    assert leaks.find([(QUESTION, "yes")], [far])[0].answered is False
+
+
+def test_questions_without_spaces_are_found_too() -> None:
+    asked, other = (
+        "\u8bf7\u95ee\u5317\u4eac\u5230\u4e0a\u6d77\u7684\u9ad8\u94c1\u8981\u591a\u4e45",
+        "\u8bf7\u95ee\u4ef7\u683c",
+    )
+
+    found = leaks.find(
+        [(asked, "\u56db\u5c0f\u65f6"), (other, "\u4e0d")], [f"{other}\u3002{asked}\uff1f\u56db\u5c0f\u65f6"]
+    )
+
+    assert [(one.question, one.answered) for one in found] == [(0, True)]
+
+
 def test_words_in_another_order_are_no_leak() -> None:
     assert (
         leaks.find([(QUESTION, ANSWER)], [" ".join(sorted(QUESTION.split())), "How long does it take to walk?"]) == []
@@ -49,7 +69,7 @@ def test_the_page_names_row_and_document(
 ) -> None:
     client = people(me)
     address = f"/assessments/{assessment.id}/documents/test-rows"
-    assert "This needs checked examples" in client.get(address).text
+    assert "It takes checked examples" in client.get(address).text
     dataset = make.dataset(assessment, me)
     with writing(engine) as session:
         session.add(
@@ -66,6 +86,7 @@ def test_the_page_names_row_and_document(
 
     page = " ".join(client.get(address).text.split())
 
-    assert "test questions stand in the documents, 1 of them with their answer" in page
-    assert "99,001" in page
+    assert "test questions stands in the documents, 1 with its answer." in page
+    assert f'<a href="/datasets/{dataset.id}/rows/99001">' in page
+    assert client.get(f"/datasets/{dataset.id}/rows/99001").status_code == 200
     assert "Look for test questions in them" in client.get(f"/assessments/{assessment.id}/documents").text

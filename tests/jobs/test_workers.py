@@ -18,6 +18,7 @@ from app.jobs import service, store
 from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests import processes
 from tests.conftest import ROOT, environment, until
 from tests.factories import Make
 
@@ -232,6 +233,7 @@ def _frozen_between_transactions(process: "subprocess.Popen[bytes]", yard: Yard)
     A frozen writer holds up every other one, which is the database's business and not what is tested here.
     """
     process.send_signal(signal.SIGSTOP)
+    until(lambda: processes.state(process.pid) == "T")  # until then it may still begin a transaction
     lock = "LOCK TABLE jobs, workers, job_events, dbos.workflow_status, dbos.operation_outputs IN EXCLUSIVE MODE NOWAIT"
     try:
         with yard.engine.connect() as connection:

@@ -190,7 +190,7 @@ def test_a_histogram_marks_its_limit_and_what_lies_beyond() -> None:
     assert [column.over for column in chart.columns] == [False, False, True, True]
     assert chart.limit == charts.Tick(50.0, "200")
     assert [tick.text for tick in chart.y_ticks] == ["0", "10", "20"]
-    assert [tick.text for tick in chart.x_ticks] == ["0", "101", "201", "301"]
+    assert [tick.text for tick in chart.x_ticks] == ["0", "100", "200", "300"]
     assert chart.label == "Lengths: from 0 to 300 tokens, most of them from 101 to 200; 2 rows beyond the limit of 200"
 
 

@@ -8,11 +8,12 @@ addEventListener("submit", (event) => {
   if (!state || event.defaultPrevented) return;
   event.preventDefault();
   for (const input of form.querySelectorAll("input[type=file]")) {
-    const file = input.files[0];
-    if (file && file.size > form.dataset.limit) return say(`${file.name} has ${megabytes(file.size)}; the limit is ${megabytes(form.dataset.limit)}.`);
+    const files = [...input.files], size = files.reduce((sum, file) => sum + file.size, 0);
+    const name = files.length === 1 ? `${files[0].name} has` : `${files.length} files have`;
+    if (size > form.dataset.limit) return say(`${name} ${megabytes(size)}; the limit is ${megabytes(form.dataset.limit)}.`);
   }
   const content = new FormData(form, event.submitter);  // before its button is switched off
-  const request = new XMLHttpRequest(), bar = state.querySelector("progress"), words = state.querySelector("[data-sent]");
+  const request = new XMLHttpRequest(), bar = state.querySelector("progress"), words = state.querySelector("[data-sent]"), told = state.querySelector("[data-told]");
   const buttons = [...form.querySelectorAll("button:not([data-stop])")], began = performance.now();
   const over = (text) => {
     state.hidden = true;
@@ -25,6 +26,8 @@ addEventListener("submit", (event) => {
   request.upload.onprogress = ({ lengthComputable, loaded, total }) => {
     if (!lengthComputable) return;
     bar.value = loaded / total;
+    const tenth = `${10 * Math.floor(10 * bar.value)}% sent`;
+    if (told && told.textContent !== tenth) told.textContent = tenth;
     const seconds = (performance.now() - began) / 1000, left = Math.ceil(seconds * (total - loaded) / loaded);
     words.textContent = loaded === total ? "Everything is sent; it is being stored."
       : `${megabytes(loaded)} of ${megabytes(total)}` + (seconds > 2 ? `, about ${left > 90 ? `${Math.round(left / 60)} min` : `${left} s`} left` : "");

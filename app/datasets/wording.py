@@ -1,0 +1,546 @@
+"""What sets two texts apart that look alike: nothing of weight, a word that is gone, another word, another meaning.
+
+Shared grams say how much two texts share, not what the rest means: `enable` and `disable`, `2019` and `2020`, `place`
+and `player` share nearly all of a long question and ask for something else, while a question of six words that lost
+one shares two thirds and asks for the same. Here the words that differ are looked at, for the pairs that grams bring
+together. The lists are short and about everyday words; where they know nothing, the grams decide as before.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+LONG_QUESTION = 16  # words, from which on a `why` more or less is no other question
+LEAST_WORDS = 5  # a text of fewer words is another one when a word of weight goes
+WORDS_AN_EDIT = 12  # words for each edit after the first, from which on a text counts as reworded
+
+_NOT_MARKED = re.compile("[\u00c0-\u024f\u0300-\u036f\u0370-\u052f\u1e00-\u1fff]")
+_MARKS = re.compile("[\u0300-\u036f]")
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_MIXED = re.compile("(?=[^\\W\\d_]*[a-z])[a-z]*[\u0370-\u052f][^\\W\\d_]*")
+# Cyrillic and Greek letters that look like Latin ones.
+_LIKE = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u04bb\u0501\u043a\u043c\u0442\u0432\u043d"
+    "\u03bf\u03b1\u03b5\u03b9\u03bd\u03c1\u03c4\u03c5\u03c7\u03ba",
+    "aeopcyxisjhdkmtbh" + "oaeivptuxk",
+)
+
+_THOUSANDS = re.compile(r"(?<=\d)[,\u00a0\u202f' ](?=\d{3}(?!\d))")
+_ENDINGS = {"m": "am", "re": "are", "ve": "have", "ll": "will", "d": "would", "s": "is"}
+# A word, a sign with a meaning, or one letter of a script that puts no spaces between words.
+_WORD = re.compile(
+    "[\u3040-\u30ff\u3400-\u9fff]|[^\\W_\u3040-\u30ff\u3400-\u9fff]+(?:\\+\\+|#|['\u2019](?:t|m|re|ve|ll|d|s)\\b)?"
+    "|\\$[a-z_]\\w*|[\u20ac$\u00a3\u00a5\u20b9%<>=+&^|]|(?<![\\w)])-(?=\\d)|!(?==)"
+)
+_DIGITS = re.compile(r"\d+")
+_CALLED = re.compile(r"([^\W\d]\w*)\(")
+_CAPITAL = re.compile(r"(?<=[^\s.!?:>\"'(\[])[ ]+[\"'(]?([A-Z\u00c0-\u00de]\w*)")
+
+
+def _in_order(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _phrases(text: str) -> list[tuple[str, ...]]:
+    """The longest first."""
+    return sorted((tuple(one.split()) for one in re.split(r"\||\n", text) if one.strip()), key=len, reverse=True)
+
+
+_SMALL = _words(
+    """a an the this that these those some any is are was were be been being am do does did done can could would will
+    shall should may might must i you me we us it its of for to in at on by as with and or so just also very really
+    actually quite now yet already still then there here what which have has had get got if please thanks
+    der die das ein eine einen einem den dem des ist sind war bitte danke hallo mal doch denn ich mir du sie es zu und
+    le la les un une des du de d l est sont je vous il svp merci bonjour s'il plait te plaît que qu
+    el los las una unos es son yo por favor gracias hola lo un uno o os as um uma obrigado per il gli uno una di
+    \u8bf7 \u8acb \u4f60 \u60a8 \u597d \u7684 \u4e86 \u5417 \u5462 \u3067 \u3059 \u306f \u3092 \u304c \u306e \u304b"""
+)
+_BEFORE = _phrases(
+    """hi|hello|hey|dear sir or madam|dear sir|dear team|dear|please|kindly|excuse me|sorry|quick question|good morning
+    good afternoon|good evening|hi there|hello there|can you please tell me|can you tell me|could you please tell me
+    could you tell me|would you please tell me|could you please|can you please|would you please|please tell me|tell me
+    could you help me|can you help me|please help me|i would like to know|i want to know|i need to know|do you know
+    i was wondering|i am wondering|i wonder|let me know|may i ask|can i ask|i have a question|a question
+    bitte|hallo|guten tag|kannst du mir sagen|konnen sie mir sagen|konnten sie mir bitte sagen|bonjour|s il vous plait
+    pouvez vous me dire|hola|por favor|puede decirme|me puede decir|ciao|per favore|buongiorno|ola|hoi
+    \u8bf7 \u95ee|\u8bf7|\u4f60 \u597d|\u60a8 \u597d|\u8acb \u554f|\u3059 \u307f \u307e \u305b \u3093"""
+)
+_AFTER = _phrases(
+    """please|thanks|thank you|thanks a lot|many thanks|thank you very much|thank you so much|thanks in advance
+    thank you in advance|thanks so much|cheers|kind regards|best regards|asap|bitte|danke|vielen dank|danke schon|merci
+    merci d avance|merci beaucoup|s il vous plait|gracias|por favor|muchas gracias|grazie|per favore|obrigado|obrigada
+    alvast bedankt|bedankt|dank je wel|\u8c22 \u8c22|\u8b1d \u8b1d"""
+)
+_SPELT = _in_order(
+    """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen twenty"""
+)
+_TENS = _in_order("thirty forty fifty sixty seventy eighty ninety")
+_INSTEAD = {
+    **{word: str(number) for number, word in enumerate(_SPELT)},
+    **{word: str(10 * number) for number, word in enumerate(_TENS, 3)},
+    "&": "and",
+    "which": "what",
+}
+_NOT = _words(
+    """not no never without neither nor none nothing nobody nowhere hardly nicht kein keine keinen keiner keinem nie
+    niemals ohne pas jamais sans aucun aucune nunca sin nao sem niet geen nooit zonder senza mai ne non
+    \u4e0d \u6ca1 \u6c92 \u65e0 \u7121 \u672a \u522b \u975e"""
+)
+_ASKING = _words(
+    """what why how where when who whom whose warum wieso wie wo wann wer pourquoi comment quand qui por donde cuando
+    quien como perche dove quando chi waarom hoe waar wanneer wie"""
+)
+_CONTRACTED = _words(
+    "cannot dont didnt doesnt hasnt havent hadnt isnt wasnt arent werent cant wont couldnt wouldnt shouldnt"
+)
+# What stands on one side of a line does not stand for what is on its other sides: who swaps them means something else.
+_KINDS = """
+on | off
+in into | out | from
+to | from
+up | down
+with | without
+before | after | during
+above over | below under
+open | close shut
+start begin | stop end finish
+add append | remove delete subtract
+insert create | delete destroy remove
+enable | disable
+increase rise raise | decrease fall reduce
+buy purchase | sell
+send | receive
+sent | received
+deposit | withdraw withdrawal
+accept | reject decline deny refuse
+allow permit | deny block forbid
+show | hide
+import | export
+push | pull
+upload | download
+encrypt | decrypt
+encode | decode
+ascending asc | descending desc
+win | lose
+won | lost
+good best better | bad worst worse
+same | different
+always | never | sometimes
+all | none
+hot warm | cold
+big large | small little
+bigger larger | smaller
+biggest largest | smallest
+long longer longest | short shorter shortest
+fast faster fastest | slow slower slowest
+high | low
+higher | lower
+highest most maximum max | lowest least fewest minimum min | average avg mean median
+top | bottom
+front | back
+inside | outside
+include | exclude
+credit | debit
+incoming | outgoing
+arrive | depart leave
+arrival | departure
+sunrise | sunset
+today tonight | tomorrow | yesterday
+monday | tuesday | wednesday | thursday | friday | saturday | sunday
+january | february | march | april | june | july | august | september | october | november | december
+morning | afternoon | evening | night | noon
+spring | summer | autumn fall | winter
+north northern | south southern | east eastern | west western
+red | green | blue | black | white | yellow | orange | purple | pink | brown | grey gray
+cheap cheapest | expensive
+birth | death
+born | died
+more | less fewer
+first | last | second | third | fourth | fifth | next | previous
+old | new | young
+oldest earliest | newest latest youngest
+early earlier | late later
+left | right
+true | false
+yes | no
+positive | negative
+plus | minus
+multiply | divide
+sum total | average avg mean | count | median | min minimum | max maximum
+many | much | long | far | often | old
+day | week | month | year | hour | minute | second | decade | century
+daily | weekly | monthly | yearly annual | hourly
+source | target destination
+input | output
+request | response
+client | server
+row | column
+width | height | depth
+latitude | longitude
+home | away
+winner | loser
+male | female
+man | woman
+boy | girl
+father | mother
+son | daughter
+brother | sister
+husband | wife
+king | queen
+must | can may could
+my | your | his | her | our | their
+adult | child
+read | write
+get | set
+login | logout
+sender | recipient receiver
+employer | employee
+buyer | seller
+teacher | student
+lend | borrow
+past | present | future
+ein an auf | aus zu ab
+vor | nach
+mehr | weniger
+kaufen | verkaufen
+avant | apres
+plus | moins
+acheter | vendre
+ouvrir | fermer
+antes | despues
+mas | menos
+comprar | vender
+abrir | cerrar
+\u5927 | \u5c0f
+\u591a | \u5c11
+\u4e0a | \u4e0b
+\u524d | \u540e \u5f8c
+\u5f00 \u958b | \u5173 \u95dc
+\u4e70 | \u5356
+\u5de6 | \u53f3
+"""
+_TELLING_SIGNS = frozenset("-!<>%^")
+_PREFIXES = _words("un in im ir il dis de non anti mis over under re pre post sub super inter ex up down out en")
+# Words that stand for each other in nearly any question.
+_SAME_AS = """
+start begin commence
+buy purchase
+help assist support aid
+fix repair
+big large huge
+quick fast rapid speedy
+quickly fast rapidly swiftly
+show display list
+choose select pick
+find locate
+get obtain receive
+make create build
+change modify alter
+delete remove erase
+car automobile
+movie film
+photo picture image
+phone telephone
+job work
+doctor physician
+child kid
+children kids
+often frequently
+allow permit let
+end finish
+need require
+ask request
+answer reply respond
+happen occur
+explain describe
+simple easy
+simplest easiest
+hard difficult
+important significant
+method way
+error mistake
+wrong incorrect
+right correct
+issue problem
+money cash funds
+store shop
+trip journey
+street road
+house home
+begin start
+keep retain
+whole entire
+near close
+finally eventually
+maybe perhaps
+also too
+enough sufficient
+cancel abort
+verify check confirm
+what's what
+course class
+courses classes
+gets returns
+sets defines
+checks tests
+creates builds
+"""
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "ies", "ed", "es", "s", "e", "y"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: len(word) - len(ending)]
+    return word
+
+
+def _lines(text: str) -> dict[str, dict[int, int]]:
+    """For each stem the lines that it stands on, by number, and on which side."""
+    found: dict[str, dict[int, int]] = {}
+    for number, line in enumerate(text.strip().splitlines()):
+        for side, words in enumerate(line.split("|")):
+            for word in words.split():
+                found.setdefault(_stem(word), {})[number] = side
+    return found
+
+
+_NOWHERE: dict[int, int] = {}
+_OPPOSED = _lines(_KINDS)
+_SYNONYMS = _lines(_SAME_AS)
+_TURNING = _words("to than into from by before after over of beat beats for under vs versus \u5230 \u6bd4 \u7ed9")
+
+
+class Change(IntEnum):
+    """How much sets two texts apart, in rising order."""
+
+    NONE = 0  # nothing but punctuation, courtesy and slips of the pen
+    SMALL = 1  # a word without a weight of its own, or the order
+    DROPPED = 2  # one has a word more
+    REWORDED = 3  # several words, none of them of weight on both sides
+    SWAPPED = 4  # each has a word of weight that the other lacks
+    OTHER = 5  # what differs changes what is meant
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A text as words. called: the names before an opening bracket, which name a function."""
+
+    words: tuple[str, ...]
+    called: tuple[str, ...]
+
+
+def plain(text: str) -> str:
+    """A normal text (`duplicates.normal`) without accents, signs that nobody sees and letters that pose as others."""
+    if text.isascii():
+        return text
+    text = _UNSEEN.sub("", text)
+    if _NOT_MARKED.search(text) is None:
+        return text
+    text = unicodedata.normalize("NFKC", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
+    return _MIXED.sub(lambda found: found[0].translate(_LIKE), text)
+
+
+def of(text: str) -> Wording:
+    """text: as `plain` gives it."""
+    found = _WORD.findall(_THOUSANDS.sub("", text))
+    words = [_INSTEAD.get(word, word) for word in found]
+    if not _CONTRACTED.isdisjoint(found) or "'" in text or "\u2019" in text:
+        words = [part for word in words for part in _whole(word)]
+    return Wording(tuple(words), tuple(_CALLED.findall(text)) if "(" in text else ())
+
+
+def _whole(word: str) -> tuple[str, ...]:
+    """The words that one like `don't` or `I'm` is made of."""
+    stem, mark, ending = word.replace("\u2019", "'").partition("'")
+    if ending == "t" or (not mark and word in _CONTRACTED):
+        stem = stem.removesuffix("t" if not mark else "").removesuffix("not" if word == "cannot" else "n")
+        return {"ca": "can", "can": "can", "wo": "will", "sha": "shall"}.get(stem, stem), "not"
+    return (stem, _ENDINGS[ending]) if ending in _ENDINGS else (word,)
+
+
+def numbers(text: str) -> tuple[str, ...]:
+    """The numbers of a text in their order; those that count in thousands as one."""
+    return tuple(_DIGITS.findall(_THOUSANDS.sub("", text)))
+
+
+def change(one: Wording, other: Wording, *, asking: bool = True) -> Change:
+    """What sets the two apart. asking: whether they are questions, where `how` and `why` ask for different things."""
+    if one.called != other.called and len(one.called) == len(other.called):
+        return Change.OTHER
+    mine, theirs = without_courtesy(one.words), without_courtesy(other.words)
+    gone, come = _middles(mine, theirs)
+    if not gone and not come:
+        return Change.NONE
+    left, right = Counter(gone), Counter(come)
+    left, right = left - right, right - left
+    if exchanged(gone, come) or _means_other(
+        left, right, short_question=asking and max(len(mine), len(theirs)) < LONG_QUESTION
+    ):
+        return Change.OTHER
+    moved = [word for word in gone if word not in left] != [word for word in come if word not in right]
+    return _size(left, right, min(len(mine), len(theirs)), moved=moved)
+
+
+def _size(left: Counter[str], right: Counter[str], words: int, *, moved: bool) -> Change:
+    """How much it is that differs. left, right: the words of each that the other lacks; words: of the shorter one."""
+    edits = max(left.total(), right.total()) + moved
+    lost, found = [*left.elements()], [*right.elements()]
+    _pair_off(lost, found)
+    heavy_lost, heavy_found = ([word for word in some if word not in _SMALL] for some in (lost, found))
+    if heavy_lost and heavy_found:
+        return Change.SWAPPED
+    if not lost and not found and not moved:
+        return Change.NONE
+    if edits > 1 + words // WORDS_AN_EDIT:
+        return Change.REWORDED
+    if not heavy_lost and not heavy_found:
+        return Change.SMALL
+    return Change.DROPPED if words >= LEAST_WORDS else Change.SWAPPED
+
+
+def without_courtesy(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words without what one says before and after a question to be polite."""
+    start, end = 0, len(words)
+    while start < end and (size := next((len(one) for one in _BEFORE if words[start : start + len(one)] == one), 0)):
+        start += size
+    while start < end and (size := next((len(one) for one in _AFTER if words[end - len(one) : end] == one), 0)):
+        end -= size
+    return words[start:end] or words
+
+
+def alike(one: Wording, other: Wording) -> float:
+    """The share of words, 0 to 1, that the two have in common (Dice)."""
+    size = len(one.words) + len(other.words)
+    return 2 * (Counter(one.words) & Counter(other.words)).total() / size if size else 1.0
+
+
+def heavy_shared(one: Wording, other: Wording) -> float:
+    """The share, 0 to 1, of the shorter text's words of weight that the other has too, in any form."""
+    mine, theirs = (
+        {_stem(word) for word in text.words if word not in _SMALL} or {*text.words} for text in (one, other)
+    )
+    size = min(len(mine), len(theirs))
+    left, right = [*mine - theirs], [*theirs - mine]
+    if size <= LONG_QUESTION:  # in long texts a slip of the pen is one among many words
+        _pair_off(left, right)
+    return 1 - min(len(left), len(right)) / size if size else 1.0
+
+
+def slot(asked: tuple[Wording, Wording], answered: tuple[Wording, Wording]) -> bool:
+    """Whether what differs in the questions differs in the answers too: one form, filled in with two things.
+
+    A slip of the pen that stands on both sides fills in nothing else, nor does a variable (`$key`) of another name.
+    """
+    mine = _only(asked[0].words, asked[1].words) & _only(answered[0].words, answered[1].words)
+    theirs = _only(asked[1].words, asked[0].words) & _only(answered[1].words, answered[0].words)
+    lost, found = [*mine - _SMALL], [*theirs - _SMALL]
+    _pair_off(lost, found)
+    return any(not word.startswith("$") for word in lost + found)
+
+
+def names_swapped(one: str, other: str) -> bool:
+    """Whether both texts, as they were written, have a capitalised word of their own amid a sentence: another name."""
+    mine, theirs = (Counter(re.findall(r"\w+", text.casefold())) for text in (one, other))
+    lost = [word for name in set(_CAPITAL.findall(one)) if mine[word := name.casefold()] > theirs[word]]
+    found = [word for name in set(_CAPITAL.findall(other)) if theirs[word := name.casefold()] > mine[word]]
+    _pair_off(lost, found)
+    return bool(lost and found)
+
+
+def exchanged(gone: tuple[str, ...], come: tuple[str, ...]) -> bool:
+    """Whether two parts changed places around a word that says which is which: `from here to there`."""
+    size = len(gone)
+    if size != len(come) or not 3 <= size <= 2 * LONG_QUESTION or sorted(gone) != sorted(come):
+        return False
+    if gone[0] == come[-1] and gone[-1] == come[0] and gone[1:-1] == come[1:-1]:
+        return not {"and", "or", "und", "oder", "et", "ou", "y", "o", ",", "\u548c"} & set(gone[1:-1])
+    for start in range(1, size - 1):
+        for end in range(start + 1, size):
+            if _TURNING & set(gone[start:end]) and come == gone[end:] + gone[start:end] + gone[:start]:
+                return True
+    return False
+
+
+def _middles(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Both without what they begin and end with alike."""
+    size = min(len(one), len(other))
+    start = 0
+    while start < size and one[start] == other[start]:
+        start += 1
+    end = 0
+    while end < size - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    return one[start : len(one) - end], other[start : len(other) - end]
+
+
+def _means_other(left: Counter[str], right: Counter[str], *, short_question: bool) -> bool:
+    if sum(left[word] for word in left if word in _NOT) != sum(right[word] for word in right if word in _NOT):
+        return True
+    if short_question and _ASKING & left.keys() != _ASKING & right.keys():
+        return True
+    signs, others = ({word for word in some if len(word) == 1 and not word.isalnum()} for some in (left, right))
+    if (signs and others) or _TELLING_SIGNS & (signs | others):
+        return True
+    return any(_opposed(mine, theirs) for mine in left for theirs in right)
+
+
+def _opposed(one: str, other: str) -> bool:
+    if one.isdigit() != other.isdigit():
+        return False
+    if one.isdigit():
+        return one != other
+    if one != other and one.rstrip("+#") == other.rstrip("+#"):
+        return True
+    short, long = sorted((one, other), key=len)
+    if len(short) >= 4 and long.endswith(short) and long[: -len(short)] in _PREFIXES:
+        return True
+    a, b = _stem(one), _stem(other)
+    mine, theirs = _OPPOSED.get(a, _NOWHERE), _OPPOSED.get(b, _NOWHERE)
+    return any(side != mine.get(line, side) for line, side in theirs.items())
+
+
+def _pair_off(lost: list[str], found: list[str]) -> None:
+    """Take out the words of both that are one word, misspelt, bent or said otherwise."""
+    for word in [*lost]:
+        twin = next((one for one in found if same_word(word, one)), None)
+        if twin is not None:
+            lost.remove(word)
+            found.remove(twin)
+
+
+def same_word(one: str, other: str) -> bool:
+    """Whether two words are one: a slip of the pen, an ending, or a word that stands for the other."""
+    a, b = _stem(one), _stem(other)
+    if a == b or _SYNONYMS.get(a, _NOWHERE).keys() & _SYNONYMS.get(b, _NOWHERE).keys():
+        return True
+    size = min(len(one), len(other))
+    return size >= 4 and slips(one, other) <= (2 if size >= 8 else 1)
+
+
+def slips(one: str, other: str) -> int:
+    """How many letters are wrong, missing, too many or changed places with the next; 3 stands for more than two."""
+    if abs(len(one) - len(other)) > 2:
+        return 3
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        last, before, row = before, row, [i]
+        for j, twin in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != twin))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == twin:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return min(row[-1], 3)
+
+
+def _only(one: Sequence[str], other: Sequence[str]) -> set[str]:
+    """Words that the one has, or has more often."""
+    return set(Counter(one) - Counter(other))

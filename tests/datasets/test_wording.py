@@ -1,0 +1,112 @@
+"""What sets two texts apart that look alike, and whether two answers can both be right."""
+
+import json
+
+import pytest
+
+from app.datasets import answers, duplicates, wording
+from app.datasets.wording import Change
+from tests.datasets.test_duplicates import find, groups
+from tests.datasets.test_quality import judge, questions
+
+
+def change(one: str, other: str) -> Change:
+    return wording.change(*(wording.of(duplicates.comparable(text)) for text in (one, other)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("It isn't sent, why?", "it is not sent why", Change.NONE),
+        ("Please tell me how to reset my PIN. Thanks!", "How to reset my PIN?", Change.NONE),
+        ("Where is my refund?", "Where is my refnud?", Change.NONE),
+        ("Send 1,000 euros", "Send 1000 euros", Change.NONE),
+        ("I lost two cards", "I lost 2 cards", Change.NONE),
+        ("\u0420lease \u0441all m\u0435", "please call me", Change.NONE),
+        ("\uff32\uff45\uff53\uff45\uff54 my caf\u00e9 card", "reset my cafe card", Change.NONE),
+        ("re\u200bset my card", "reset my card", Change.NONE),
+        ("Track the card you sent me", "Track the card you sent to me", Change.SMALL),
+        ("I want to send some money home", "I want to send some home", Change.DROPPED),
+        ("Is the old mill open", "Is the old mine open", Change.SWAPPED),
+        ("How do I enable it?", "How do I disable it?", Change.OTHER),
+        ("Is it the highest hill?", "Is it the lowest hill?", Change.OTHER),
+        ("Can I pay by card?", "Can't I pay by card?", Change.OTHER),
+        ("It is normalised", "It is denormalised", Change.OTHER),
+        ("A fee of \u20ac1", "A fee of $1", Change.OTHER),
+        ("Learn C in a day", "Learn C++ in a day", Change.OTHER),
+        ("From here to there", "From there to here", Change.OTHER),
+        ("Trains and buses", "Buses and trains", Change.SMALL),
+        ("Why do I pay?", "How do I pay?", Change.OTHER),
+        ("function getItem($key)", "function setItem($key)", Change.OTHER),
+        ("\u53ef\u4ee5\u53d6\u73b0\u91d1\u5417", "\u4e0d\u53ef\u4ee5\u53d6\u73b0\u91d1\u5417", Change.OTHER),
+    ],
+)
+def test_the_words_that_differ_tell_a_slip_from_another_meaning(one: str, other: str, expected: Change) -> None:
+    assert change(one, other) is expected
+    assert change(other, one) is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        ("You can reset it on the settings page.", "Go to the settings page and choose reset.", False),
+        ("A refund takes three to five days.", "Refunds usually arrive after 3 to 5 days.", False),
+        ("Paris", "The capital is Paris.", False),
+        ("Because the index is rebuilt every night.", "The index gets rebuilt each night, that is why.", False),
+        ("SELECT a, b FROM t WHERE x = 1", "select a,b\nfrom t\nwhere x=1;", False),
+        ("def f(x):\n    return x+1", "def f(x):\n\treturn x + 1", False),
+        ("I'm sorry, but I can't help with that.", "As an AI, I have no kitchen.", False),
+        ("Yes, on Sundays too.", "No, not on Sundays.", True),
+        ("It takes 3 days.", "It takes 5 days.", True),
+        ("The capital is Paris.", "The capital is Lyon.", True),
+        ("You have to pay the fee.", "You don't have to pay the fee.", True),
+        ("Open it before you start.", "Open it after you start.", True),
+        ("SELECT a FROM t WHERE x = 1", "SELECT a FROM t WHERE x = 2", True),
+        ("-5", "5", True),
+        ("The server was restarted.", "The moon is made of cheese.", True),
+    ],
+)
+def test_answers_that_cannot_both_be_right(one: str, other: str, differ: bool) -> None:
+    assert answers.different(one, other) is differ
+    assert answers.different(other, one) is differ
+
+
+def test_a_short_question_that_lost_a_word_is_a_near_duplicate() -> None:
+    asked = "Is it possible to hold money in different currencies?"
+    rows = [(asked, "currencies"), (asked.replace("in ", ""), "currencies"), ("What does a card cost?", "fees")]
+
+    assert groups(find(rows, labels=True)) == 2
+
+
+def test_one_form_filled_in_with_two_things_is_no_near_duplicate() -> None:
+    asked = (
+        "Write SQL for table t(place, player, score).\nWhat is the {} with a score of 71-68-76=215 in the final round?"
+    )
+    sql = "SELECT {} FROM t WHERE score = '71-68-76=215'"
+    rows = [(asked.format(column), sql.format(column)) for column in ("place", "player")]
+
+    assert groups(find(rows)) == 2
+
+
+def test_other_names_in_a_long_sentence_are_other_rows() -> None:
+    asked = (
+        "Please list all of the museums and galleries in {} that are open to the public on a Sunday afternoon in May"
+    )
+
+    assert groups(find([(asked.format("Bologna"), "culture"), (asked.format("Glasgow"), "culture")], labels=True)) == 2
+
+
+def test_a_question_mark_does_not_hide_a_contradiction() -> None:
+    outcome = judge(
+        [*questions(20), ("Is the ferry running on Sundays?", "Yes."), ("is the ferry running on sundays", "No.")]
+    )
+
+    assert [(one["line"], one["of_line"]) for one in outcome.report["contradictions"]] == [(22, 21)]
+
+
+def test_the_order_of_labels_and_keys_contradicts_nothing() -> None:
+    labels = [(f"{asked} {n}", "red, blue" if n % 2 else "green") for n, (asked, _) in enumerate(questions(40))]
+    slots = [(asked, json.dumps({"n": n, "kind": "tower"})) for n, (asked, _) in enumerate(questions(20))]
+
+    assert judge([*labels, (labels[1][0], "blue, red")]).report["contradictions"] == []
+    assert judge([*slots, (slots[3][0], '{"kind": "tower", "n": 3}')]).report["contradictions"] == []
