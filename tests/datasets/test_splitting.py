@@ -114,6 +114,15 @@ def test_appended_groups_move_no_old_test_row(
     assert all(after[index] == "test" for index, split in before.items() if split == "test")
 
 
+def test_places_that_are_settled_count_towards_the_shares() -> None:
+    kept = {1000 + index: split for index, split in drawn(400).split.items()}
+
+    after = Counter(drawn(800, kept=kept).split.values())
+
+    want = sizes(800, own_test=False)
+    assert (after["train"], after["dev"], after["test"]) == (want.train, want.dev, want.test)
+
+
 def test_groups_that_share_a_near_duplicate_stay_together() -> None:
     oldest = list(range(100))
     oldest[50] = 0
