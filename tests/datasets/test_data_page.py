@@ -1,7 +1,10 @@
 """What people see of their data and do with it: report, rows, freeze, word on the test rows, versions."""
 
+import io
 import json
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,12 @@ from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.audit.tables import EntryRow
-from app.datasets import store
+from app.datasets import preview, store
+from app.datasets.formats import GUESS
+from app.datasets.personal_data import Veil
 from app.datasets.tables import DatasetRow
-from app.db import reading
+from app.db import reading, utcnow, writing
+from app.jobs.tables import WorkerRow
 from app.users.tables import UserRow
 from tests.datasets.examples import pairs
 from tests.factories import Make
@@ -155,7 +161,7 @@ def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, 
     page = text(client, f"/assessments/{good.assessment_id}/data")
 
     assert "The upload replaces nothing: version 1 is still the one that counts." in page
-    assert "Line 1: The line is not JSON" in page
+    assert "The file is neither JSON nor a table" in page
     assert "prompting can be measured" not in page
     assert f'<a class="btn quiet" href="/datasets/{good.id}">Open version 1</a>' in page
 
@@ -212,3 +218,104 @@ def test_a_version_with_a_report_of_long_ago_can_still_be_opened(client: TestCli
     page = text(client, f"/assessments/{assessment.id}/data")
 
     assert "1,150 usable examples" in page
+
+
+def test_changes_of_a_report_from_before_unused_rows_were_counted_still_show(
+    client: TestClient, checked: Upload, engine: Engine
+) -> None:
+    checked(pairs(60))
+    row = checked(pairs(90))
+    with writing(engine) as session:
+        kept = store.get(session, row.id)
+        known = {key: kept.report["changes"][key] for key in ("since", "added", "removed", "changed", "same", "moved")}
+        kept.report = {**kept.report, "changes": known}
+
+    assert "Since version 1: 30 rows added" in text(client, f"/datasets/{row.id}")
+
+
+def one_of_everything() -> tuple[bytes, bytes]:
+    """An upload and its test file with every kind of finding that the report counts."""
+    labels = ("refund", "card lost")
+    rows = [
+        {"prompt": f"{one['prompt']} about {labels[n % 2]}", "completion": labels[n % 2]}
+        for n, one in enumerate(map(json.loads, pairs(120).splitlines()))
+    ]
+    test = [dict(rows[50]), *({**row, "prompt": f"Tell me: {row['prompt'][::-1]}"} for row in rows[:30])]
+    test.append(test[-1])  # so that what is counted in the upload differs from what stands in both files
+    twins = [{**rows[n], "prompt": f"{rows[n]['prompt']}, please"} for n in (20, 21, 22)]
+    clash = {**rows[30], "completion": labels[1]}
+    odd = [
+        {"prompt": "Write to amy.miller@acme-corp.com about the river trip", "completion": "refund"},
+        {"prompt": "What is [insert the name here] asking us about", "completion": "refund"},
+        {"prompt": "", "completion": "refund"},
+        {"prompt": "long " * 6000, "completion": "refund"},
+    ]
+    upload = [*rows, rows[3], rows[3], rows[4], *twins, clash, *odd]
+    lines = [json.dumps(row).encode() for row in upload] + [b"no JSON", b'{"prompt": "half']
+    return b"\n".join(lines), b"\n".join(json.dumps(row).encode() for row in test)
+
+
+BAR = (
+    r'<th scope="row"><a href="(?P<url>[^"]+)">[^<]*</a>\s*(?:<small>[^<]*</small>)?\s*</th>\s*<td aria-hidden="true">'
+    r'.*?</td>\s*<td class="num">\W?(?P<number>[\d,]+)</td>'
+)
+LINK = r'<a [^>]*?href="(?P<url>/datasets/\d+/rows\?[^"]*)"[^>]*>(?:All )?(?P<number>[\d,]+)(?: rows?)?</a>'
+PART = r'<th scope="row"><a href="(?P<url>[^"]+)">(?:train|dev|test)</a></th>\s*<td class="num">(?P<number>[\d,]+)</td>'
+
+
+def test_every_number_of_a_full_report_leads_to_as_many_rows(client: TestClient, checked: Upload) -> None:
+    row = checked(*one_of_everything())
+    report = client.get(f"/datasets/{row.id}").text
+    told = {
+        (unescape(found["url"]), found["number"])
+        for kind in (BAR, LINK, PART)
+        for found in re.finditer(kind, report, re.DOTALL)
+        if found["number"] != "0"
+    }
+
+    for url, number in sorted(told):
+        page = client.get(url).text
+        if "/clusters" in url:
+            assert page.count('id="group-') == int(number), url
+        else:
+            total = re.search(r'id="total">([\d,]+) rows?[<:]', " ".join(page.split()))
+            assert total, url
+            assert total[1] == number, url
+
+    wanted = (
+        "status=fault&file=upload", "status=empty", "status=too_long", "status=duplicate", "status=near_duplicate",
+        "status=contradiction", "status=leak", "file=upload", "split=train-dev", "split=test", "split=dev", "label=",
+        "remark=placeholder", "remark=e-mail", "size_from=", "clusters?size=",
+    )  # fmt: skip
+    missing = [kind for kind in wanted if not any(kind in url for url, _ in told)]
+    assert missing == []
+
+
+def test_the_small_files_to_start_from_are_what_they_are_called(client: TestClient, assessment: AssessmentRow) -> None:
+    form = client.get(f"/assessments/{assessment.id}/data").text
+    found = re.findall(r'href="([^"]+)" download="sample-([^"]+)"', form)
+
+    shapes = {}
+    for url, name in found:
+        seen = preview.preview(io.BytesIO(client.get(url).content), name, GUESS, Veil(frozenset()))
+        assert (seen.faults, len(seen.records)) == ([], 3)
+        shapes[name] = seen.reading.shape and seen.reading.shape.name
+
+    assert shapes == {
+        "prompt-completion.jsonl": "prompt_completion",
+        "chat.jsonl": "chat",
+        "table.csv": "prompt_completion",
+        "alpaca.jsonl": "alpaca",
+        "sharegpt.jsonl": "sharegpt",
+    }
+
+
+def test_a_check_that_nobody_does_says_so(client: TestClient, upload: Upload, engine: Engine) -> None:
+    row = upload(pairs(20))
+
+    assert "No worker is running" in text(client, f"/datasets/{row.id}")
+
+    with writing(engine) as session:
+        now = utcnow()
+        session.add(WorkerRow(id="w", queues="cpu", pid=1, version="1", started_at=now, seen_at=now))
+    assert "No worker is running" not in text(client, f"/datasets/{row.id}")
