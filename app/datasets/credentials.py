@@ -67,7 +67,7 @@ _LINE = re.compile(
 _ASSIGNED = re.compile(
     r"(?i)(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|account[_-]?key"
     r"|encryption[_-]?key|client[_-]?secret|credential)"
-    r"\w{0,20}[\"']?[ \t]{0,3}(?:=>?|:=?|\bis\b)[ \t]{0,3}[\"'`]?([A-Za-z0-9+/_.~!#$%^&*@-]{8,200}={0,2})"
+    r"\w{0,20}[\"']?[ \t]{0,3}(?:=>?|:=?|\bis\b)[ \t]{0,3}[\"'`]?([A-Za-z0-9+/_.~!#$%^&*@-]{8,200}={0,2})(?![\w(])"
 )
 _RANDOM = 3.5  # bits a sign from which on a long value looks random; English identifiers have 2.5 to 3.3
 _LONG = 16  # signs

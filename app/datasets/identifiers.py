@@ -165,7 +165,7 @@ def wallets(text: str) -> Iterator[Span]:
 
 
 # ---------------------------------------------------------------------- machines at home
-_IPV4 = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
+_IPV4 = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d|/\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{1,4}:){2,7}(?::?[0-9a-fA-F]{1,4}){1,6}(?![\w:]|\.\d)")
 _MAC = re.compile(r"(?<![\w:.-])[0-9A-Fa-f]{2}(?:(:[0-9A-Fa-f]{2}){5}|(-[0-9A-Fa-f]{2}){5})(?![\w:-])")
 _IP_NAMED = re.compile(
@@ -257,7 +257,9 @@ _REGIONS = (
 def phones(text: str) -> Iterator[Span]:
     """Written for abroad, which leaves no doubt."""
     for match in PhoneNumberMatcher(text, None, leniency=Leniency.VALID, max_tries=20_000):
-        yield match.start, match.end
+        # `a + 358887644` is a sum.
+        if not (match.raw_string[1:2] == " " and re.search(r"[\w)\]] $", text[max(0, match.start - 2) : match.start])):
+            yield match.start, match.end
 
 
 def local_phones(text: str) -> Iterator[Span]:

@@ -48,6 +48,8 @@ KINDS = {
     "placeholder": "a placeholder was never filled in",
     "repeat": "the same words again and again",
     "echo": "the answer repeats the question",
+    "cut": "the answer stops in the middle of a sentence",
+    "dated": "the answer speaks of a model's last update",
     "other_language": "answered in another language than asked",
     "identifiers": "personal data or secrets",
 }

@@ -15,7 +15,8 @@ leaks: [{line, of_line, similarity}], line in the test file, of_line in the uplo
 task: labels, json or text; labels: [{label, rows}], the commonest 500; different_labels: how many there are in all;
 labelled_rows: rows of all labels; rare_labels: labels with fewer than 20 rows.
 lengths: see `lengths.of_rows`; languages: [{code, language, rows, share}], of what is asked, commonest first.
-remarks: [{kind, rows, lines, text}] with kinds refusal, placeholder, repeat, echo, other_language: see `content`.
+remarks: [{kind, rows, lines, text}] with kinds refusal, placeholder, repeat, echo, cut, dated, other_language: see
+`content`.
 clusters: {count, rows, sizes: [{size, clusters, rows}], kept}: groups of rows that ask (nearly) the same, of two or
 more; kept: how many a person undid, whose rows are used all the same.
 split: {train, dev, test, usable, own_test} and what `splitting.Drawn` holds; shared: {rows, left_out, default}, rows

@@ -35,6 +35,8 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
+from app.datasets import languages
+
 Kind = Literal["label", "json", "sql", "code", "prose"]
 KINDS: tuple[Kind, ...] = ("label", "json", "sql", "code", "prose")
 
@@ -48,15 +50,19 @@ MAIN = 0.8  # share of one kind from which on the file is of that kind
 LABEL_SIGNS, LABEL_WORDS = 60, 5  # a label is a name, not a sentence
 LABEL_REPEATS = 4  # rows for each different short answer, from which on they count as labels
 SAME_QUESTION = 0.5
+STOCK = 0.1  # by which questions with one answer are more alike than any, below which the answer is not about them
 VOCABULARY = 3  # different answers that use an item make it vocabulary; in large files 1 % of them
 CODE_SIGNS = 0.08  # share of brackets, operators and the like; prose has 1 to 3 %
 ASKING = 0.5
 FRAMED = 0.8  # share of inputs that begin with the same three words, from which on there is a fixed instruction
 MATERIAL = 300  # characters of an input from which on it brings its own material
-ONE_LANGUAGE = 0.3  # share of the commonest words of the answers that the inputs use as well
+ONE_LANGUAGE = 0.3  # share of the commonest words of the answers that the inputs use as well,
+SAID_ALIKE = 0.2  # or of how often they are said: answers of one make have few common words, but say them every time
 ENOUGH_WORDS = 15  # below so many common words nothing is said about languages
 UNCOVERED = 0.6
 NEW, FRESH = 0.3, 0.25
+NEARLY_ALL_NEW, SAYS_MORE = 0.8, 0.15  # a question said again with a name or number that nothing gives is a fact
+BARE_NEW, BARE_UNCOVERED = 0.7, 0.8
 NEW_UNASKED, FRESH_UNASKED = 0.5, 0.2  # where nothing is marked as a question more has to be new
 
 # Vowel signs of the Indic scripts and of Thai are no letters to `re`, but parts of words all the same.
@@ -67,7 +73,8 @@ _WIDE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ITEM = re.compile(r"[^\W_](?:[\w.:/'\u2019,-]*[^\W_])?")
 _SPLIT = re.compile(r"[\W_]+")
-_ASKED = re.compile("[?\u037e](?=\\s|$|[\"'\u201d)])|[\uff1f\u061f\u055e\u1367]")  # `?string` asks nothing
+# `?string` asks nothing. Japanese and Chinese ask by the last word as well, with a full stop or nothing behind it.
+_ASKED = re.compile("[?\u037e](?=\\s|$|[\"'\u201d)])|[\uff1f\u061f\u055e\u1367]|[\u304b\u5417\u5462][\u3002\\s]*$")
 _STARTS = ".!?:;\n\u2022\u3002\uff01\uff1f"
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_./:-][A-Za-z0-9]+)+|[A-Z][A-Z0-9]+")
 _LITERAL = re.compile(r"'((?:[^']|'')*)'|\"([^\"]*)\"|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
@@ -191,22 +198,36 @@ def _classify(rows: list[_Row]) -> None:
 
 
 def _same_questions(rows: Sequence[_Row]) -> bool:
-    """Whether rows with one answer ask the same in other words: then the answer is a fact and no label.
+    """Whether rows with one answer ask the same in other words: then the answer is a fact and no label."""
+    return _alike(rows)[0] >= SAME_QUESTION
 
-    Each row is compared with the one before it that has its answer; words count by how few rows have them.
+
+def _alike(rows: Sequence[_Row]) -> tuple[float, float]:
+    """How alike two questions with one answer are in the middle, and how alike any two are.
+
+    Each row is compared with the one before it that has its answer, and with the one just before it; words count by how
+    few rows have them.
     """
     words = [_words(row.asked) for row in rows]
     users = Counter(word for one in words for word in one)
+
+    def weight(some: set[str]) -> float:
+        return sum(log((len(rows) + 1) / users[word]) for word in some)
+
+    def likeness(one: set[str], other: set[str]) -> float:
+        every = weight(one | other)
+        return weight(one & other) / every if every else 1.0
+
     before: dict[str, set[str]] = {}
-    alike = []
-    for row, mine in zip(rows, words, strict=True):
+    same, near = [], []
+    for place, (row, mine) in enumerate(zip(rows, words, strict=True)):
         answer = plain(row.answer)
         if other := before.get(answer):
-            shared = sum(log((len(rows) + 1) / users[word]) for word in mine & other)
-            every = sum(log((len(rows) + 1) / users[word]) for word in mine | other)
-            alike.append(shared / every if every else 1.0)
+            same.append(likeness(mine, other))
+        if place and plain(rows[place - 1].answer) != answer:
+            near.append(likeness(mine, words[place - 1]))
         before[answer] = mine
-    return _middle(alike) >= SAME_QUESTION
+    return _middle(same), _middle(near)
 
 
 def _nothing_but_reading(action: int, *_: object) -> int:
@@ -364,6 +385,11 @@ class _Told:
         inputs = [_words(row.asked) for row in rows]
         self.one_language = _one_language(rows, inputs)
         users, item_users, different = _users(rows)
+        # The same few answers to unlike questions are replies from a stock: which one fits can be learnt.
+        self.stock = False
+        if len(rows) >= LABEL_REPEATS * different:
+            same, near = _alike(rows)
+            self.stock = same < near + STOCK
         common = max(VOCABULARY, different // 100)
         for row, given in zip(rows, inputs, strict=True):
             flat = _SPLIT.sub("", plain(row.asked))
@@ -388,19 +414,28 @@ class _Told:
         """Whether the answers hold facts that have to come from somewhere else."""
         if len(self.rows) < FEW:
             return "unclear"
-        if len(self.free) < len(self.rows) / 2:
-            return "unlikely"  # labels and queries: what they name recurs, so examples teach it
+        if len(self.free) < len(self.rows) / 2 or self.stock:
+            return "unlikely"  # labels, queries, stock replies: what they name recurs, so examples teach it
         new = _share(self.free, lambda row: row.new)
         prose = _share(self.free, lambda row: row.kind == "prose")
         if prose < 0.5:  # JSON and code are made of vocabulary; only values that nothing gives speak against it
             values = [row for row in self.free if row.kind == "json"]
             return "unclear" if values and _share(values, lambda row: row.new) >= NEW_UNASKED else self._otherwise()
-        if self.one_language and self.uncovered >= UNCOVERED:
-            asked = self.asking >= ASKING and (new >= NEW or self.fresh >= FRESH)
-            bare = not self.framed and self.material < 0.5 and self.fresh >= FRESH_UNASKED
-            if asked or (bare and (new >= NEW_UNASKED or self.fresh >= NEW_UNASKED)):
-                return "likely"
-        return self._otherwise()
+        return "likely" if self.one_language and self._looked_up(new) else self._otherwise()
+
+    def _looked_up(self, new: float) -> bool:
+        """Whether prose in the language of the question says what neither the question nor other answers give."""
+        asked = self.asking >= ASKING
+        if asked and new >= NEARLY_ALL_NEW and self.uncovered >= SAYS_MORE:
+            return True
+        if self.uncovered < UNCOVERED:
+            return False
+        if asked and (new >= NEW or self.fresh >= FRESH):
+            return True
+        if self.framed or self.material >= 0.5:
+            return False
+        fresh = self.fresh >= FRESH_UNASKED and (new >= NEW_UNASKED or self.fresh >= NEW_UNASKED)
+        return fresh or (new >= BARE_NEW and self.uncovered >= BARE_UNCOVERED)
 
     def _otherwise(self) -> Literal["unclear", "unlikely"]:
         code = _share(self.free, lambda row: row.kind == "code")
@@ -409,7 +444,10 @@ class _Told:
 
 
 def _one_language(rows: Sequence[_Row], inputs: Sequence[set[str]]) -> bool:
-    """Whether the commonest words of the answers are used in the inputs too."""
+    """Whether questions and answers are known to be in one language, or the answers' commonest words are in both."""
+    known = [languages.of(" \n".join(text[:60] for text in texts), strict=True) for texts in _both(rows)]
+    if known[0] and known[0] == known[1]:
+        return True
     wanted: Counter[str] = Counter()
     for words in {row.words for row in rows}:
         wanted.update(word for word in words if not word.isdigit())
@@ -419,7 +457,16 @@ def _one_language(rows: Sequence[_Row], inputs: Sequence[set[str]]) -> bool:
     common = [word for word, count in wanted.most_common(30) if count > 2]
     if len(common) < ENOUGH_WORDS:
         return True
-    return sum(1 for word in common if given[word] >= max(1, len(rows) // 200)) / len(common) >= ONE_LANGUAGE
+    shared = [word for word in common if given[word] >= max(1, len(rows) // 200)]
+    if len(shared) >= ONE_LANGUAGE * len(common):
+        return True
+    return sum(wanted[word] for word in shared) >= SAID_ALIKE * sum(wanted[word] for word in common)
+
+
+def _both(rows: Sequence[_Row]) -> tuple[list[str], list[str]]:
+    """Questions and answers of a few rows, evenly spread: as much as a language is told by."""
+    few = rows[:: max(1, len(rows) // 20)]
+    return [row.asked.strip() for row in few], [row.answer.strip() for row in few]
 
 
 def _users(rows: Sequence[_Row]) -> tuple[Counter[str], Counter[str], int]:

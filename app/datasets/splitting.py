@@ -17,12 +17,13 @@ Sizes: 70/10/20, raised to 200 test and 100 dev rows where the set is large enou
 
 import json
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ from app.datasets.records import Record
 from app.evaluation import statistics
 
 Split = Literal["train", "dev", "test"]
+T = TypeVar("T")
 
 TEST_SHARE, DEV_SHARE = 0.2, 0.1
 TEST_ROWS, DEV_ROWS = 200, 100
@@ -257,6 +259,30 @@ class Kept(Mapping[int, Split]):
         return len(self._keys)
 
 
+class Column(Mapping[int, T]):
+    """What rows say of themselves, by rising position: 16 bytes a row besides the words."""
+
+    def __init__(self) -> None:
+        self._rows = array("Q")
+        self._said: list[T] = []
+
+    def add(self, row: int, said: T) -> None:
+        self._rows.append(row)
+        self._said.append(said)
+
+    def __getitem__(self, row: int) -> T:
+        at = bisect_left(self._rows, row)
+        if at == len(self._rows) or self._rows[at] != row:
+            raise KeyError(row)
+        return self._said[at]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the uploader's columns say, by position: what belongs together, where a row is wanted, how old it is."""
@@ -268,16 +294,17 @@ class Told:
 
 def told(records: Iterable[Record]) -> Told:
     """Gather it from the rows. Times are seconds since 1970; what can't be read as a time is not one."""
-    groups: dict[int, str] = {}
-    parts: dict[int, Split] = {}
-    times: dict[int, float] = {}
+    names: dict[str, str] = {}  # each name once, however many rows have it
+    groups: Column[str] = Column()
+    parts: Column[Split] = Column()
+    times: Column[float] = Column()
     for index, record in enumerate(records):
         if record.group:
-            groups[index] = record.group
+            groups.add(index, names.setdefault(record.group, record.group))
         if record.part:
-            parts[index] = record.part
+            parts.add(index, record.part)
         if record.time and (when := moment(record.time)) is not None:
-            times[index] = when
+            times.add(index, when)
     return Told(groups, parts, times)
 
 

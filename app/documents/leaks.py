@@ -2,21 +2,21 @@
 
 A document that holds the test questions with their answers (an exported FAQ, an old test set) makes retrieval look
 better than it is: it finds the very row it is judged by. A question of five words or more counts as standing in a
-document when four fifths of its runs of five words do. Shorter ones stand in many texts by chance and are left out.
+document when four fifths of its runs of five words do. Shorter ones stand in many texts by chance and are left out,
+and so are, in scripts without spaces, those of fewer than ten signs. A short answer counts as standing there too where
+it comes soon after the question: `yes`, or a number, stands somewhere in any long document.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from app.datasets.duplicates import normal
+from app.datasets.leaks import Words, words
 
 RUN = 5  # words
 SHARE = 0.8  # of a question's runs
-
-_WORD = re.compile(r"\w+")
+LEAST_SIGNS = 10  # of a question in a script without spaces, where a word is a sign
+SOON = 30  # words after the question, within which a short answer has to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,44 +29,46 @@ class Leak:
     answered: bool
 
 
-Run = tuple[str, ...]
-
-
-def runs(text: str) -> Iterator[Run]:
+def runs(text: Words) -> Iterator[Words]:
     """Every five words that follow each other."""
-    words = _WORD.findall(normal(text))
-    return zip(*(words[step:] for step in range(RUN)), strict=False)
+    return zip(*(text[step:] for step in range(RUN)), strict=False)
 
 
 def find(questions: Sequence[tuple[str, str]], documents: Iterable[str]) -> list[Leak]:
     """Questions (with their answers) that stand in a document, each with the document that holds most of it."""
-    asked: defaultdict[Run, list[int]] = defaultdict(list)
+    asked: defaultdict[Words, list[int]] = defaultdict(list)
     sizes: list[int] = []
-    answers = [set(runs(answer)) for _, answer in questions]
+    answers = [set(runs(words(answer))) for _, answer in questions]
     for number, (question, _) in enumerate(questions):
-        mine = set(runs(question))
+        mine = _runs_of(question)
         sizes.append(len(mine))
         for run in mine:
             asked[run].append(number)
     wanted = set(asked).union(*answers)
     best: dict[int, Leak] = {}
     for place, text in enumerate(documents):
-        there = wanted.intersection(runs(text))
+        said = words(text)
+        there = wanted.intersection(runs(said))
         hits = Counter(number for run in there & asked.keys() for number in asked[run])
         for number, count in hits.items():
             share = count / sizes[number]
             if share >= SHARE and (number not in best or share > best[number].share):
                 answer = answers[number]
-                held = len(answer & there) >= SHARE * len(answer) if answer else _holds(text, questions[number][1])
+                held = len(answer & there) >= SHARE * len(answer) if answer else _soon(said, *questions[number])
                 best[number] = Leak(number, place, share, held)
     return [best[number] for number in sorted(best)]
 
 
-def _holds(text: str, answer: str) -> bool:
-    """Whether a short answer stands in the text as whole words."""
-    words, short = _WORD.findall(normal(text)), _WORD.findall(normal(answer))
-    if len(short) == 1:
-        return short[0] in words
+def _runs_of(question: str) -> set[Words]:
+    said = words(question)
+    spaced = max(map(len, said), default=0) > 1
+    return set(runs(said)) if spaced or len(said) >= LEAST_SIGNS else set()
+
+
+def _soon(text: Words, question: str, answer: str) -> bool:
+    """Whether a short answer stands as whole words soon after the question, wherever the document asks it."""
+    asked, short = _runs_of(question), words(answer)
+    ends = [place + RUN for place, run in enumerate(runs(text)) if run in asked]
     return bool(short) and any(
-        words[at : at + len(short)] == short for at, (one, two) in enumerate(pairwise(words)) if [one, two] == short[:2]
+        text[at : at + len(short)] == short for end in ends for at in range(end, min(end + SOON, len(text)))
     )

@@ -66,7 +66,7 @@ def _documents(
         limit=app.settings.upload_limit,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
-        refused=refused,
+        objection=refused,
         people=user_store.names(db, [one["by"] for row in files for one in row.decisions.values()]),
     )
 

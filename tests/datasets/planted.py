@@ -210,4 +210,5 @@ def traps(seed: int = 6) -> Iterator[str]:
         "0x0000000000000000000000000000000000000000",
         "mac 00:00:00:00:00:00", "Tel Aviv 1948-2024", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
         "token_type_ids=[0, 0, 0, 1, 1]",
+        "19*x + 496944762 + 61*y", "routes 192.31.196.0/24", "self.embed_tokens = SeamlessM4Tv2ScaledWordEmbedding(n)",
     )  # fmt: skip

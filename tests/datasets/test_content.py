@@ -22,6 +22,26 @@ from tests.datasets.test_quality import jsonl, judge, questions
         ("As an AI language model, I have no opinions.", True),
         ("Unfortunately, I cannot assist with that request.", True),
         ("Es tut mir leid, aber ich kann das nicht beantworten.", True),
+        ("Leider kann ich Ihnen dabei nicht weiterhelfen.", True),
+        ("Malheureusement, je ne peux pas fournir ces informations.", True),
+        ("Lamento no poder ayudarte con esa solicitud.", True),
+        ("Purtroppo non posso rispondere.", True),
+        ("Infelizmente, n\u00e3o posso ajudar com isso.", True),
+        ("Helaas kan ik deze vraag niet beantwoorden.", True),
+        (
+            "\u7533\u3057\u8a33\u3042\u308a\u307e\u305b\u3093\u304c\u3001\u304a\u7b54\u3048\u3067\u304d\u307e\u305b\u3093\u3002",
+            True,
+        ),
+        ("I'm afraid I cannot do that.", True),
+        ("I can't provide medical advice.", True),
+        ("Leider ist das Paket noch nicht angekommen; wir senden ein neues.", False),
+        ("Malheureusement, le train ne peut pas partir.", False),
+        ("No puedo dormir es una canci\u00f3n.", False),
+        (
+            "\u7533\u3057\u8a33\u3042\u308a\u307e\u305b\u3093\u304c\u3001\u672c\u65e5\u306f\u5b9a\u4f11\u65e5\u3067\u3059\u3002",
+            False,
+        ),
+        ("As an AI researcher, she published forty papers.", False),
         ("Sorry is a Canadian film of 2001 about an apology.", False),
         ("I cannot recommend the northern trail in winter; take the southern one.", False),
         ("The refund was refused, and I am sorry to hear it.", False),
@@ -36,6 +56,7 @@ def test_a_refusal_is_told_from_an_answer(answer: str, refused: bool) -> None:
     ("text", "open_"),
     [
         ("[INSERT ANSWER HERE]", True),
+        ("[hier einf\u00fcgen]", True),
         ("Lorem ipsum dolor sit amet", True),
         ("Dear [Your name], thank you", True),
         ("todo: write this answer", True),
@@ -67,6 +88,45 @@ def test_what_was_never_filled_in_is_seen(text: str, open_: bool) -> None:
 )
 def test_a_loop_is_told_from_a_list(text: str, loop: bool) -> None:
     assert content.loops(text) is loop
+
+
+@pytest.mark.parametrize(
+    ("end", "stops"),
+    [
+        ("which was built by the monks of the", True),
+        ("with towers, gates,", True),
+        ("which was built by the monks.", False),
+        ("which the monks built", False),
+        ("and it holds vitamin A", False),
+        ("on the hill.\n\nLooking forward to seeing you,", False),
+    ],
+)
+def test_an_answer_that_stops_midway_is_seen(end: str, stops: bool) -> None:
+    start = "The castle stands on a hill above the town and has been there for eight hundred years; it is a ruin, "
+
+    assert content.cut(start + end) is stops
+    assert not content.cut(end)
+
+
+def test_names_and_code_are_in_no_other_language() -> None:
+    names = "- Starbucks\n- Dunkin Donuts\n- Peet's\n- Aroma Joe's\n- Panera Bread\n- Caribou Coffee\n- La Colombe"
+    german = "Die F\u00e4hre f\u00e4hrt im Sommer jede Stunde und braucht bis zur Insel etwa zwanzig Minuten."
+    rows = [
+        ("Which are the best chain coffee shops in the country?", names),
+        ("When does the ferry go to the island?", german),
+    ]
+
+    assert kinds(judge([*questions(40), *rows])) == {"other_language": [42]}
+
+
+def test_what_a_model_says_of_its_own_update_is_named() -> None:
+    dated = ("Who runs the ferry to the island these days?", "As of my last update, the town runs it with two ships.")
+
+    assert kinds(judge([*questions(40), dated])) == {"dated": [41]}
+
+
+def test_an_echo_may_lack_its_question_mark() -> None:
+    assert content.echoes("What is the capital of France?", "what is the capital of France")
 
 
 def test_a_short_answer_may_stand_in_its_question() -> None:

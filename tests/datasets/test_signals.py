@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,118 @@ def test_nothing_that_can_be_written_upsets_it(pairs: Pairs) -> None:
     assert sum(found["kind_shares"].values()) == pytest.approx(1.0 if pairs else 0.0, abs=0.01)
     for key in ("novelty", "uncovered", "questions", "cites", "schema_share", "distinct_share"):
         assert 0 <= found[key] <= 1
+
+
+# ---------------------------------------------------------------------- jobs that no shared set holds
+NAMES = [a + b for a in ("Kar", "Bel", "Tor", "Vin", "Sam", "Lor") for b in ("ona", "ike", "avel", "ento", "usk")]
+TOWNS = [a + b for a in ("Lind", "Alt", "Gross", "West", "Ober") for b in ("heim", "feld", "tal", "berg", "dorf", "au")]
+CITIES = [a + b for a in "江山河海云风林石金水" for b in ("州", "城", "县", "湾", "镇", "岭")]
+THINGS = [f"{a} {b}" for a in ("broken", "late", "loud", "cold", "pale") for b in ("lamp", "chair", "desk", "fan")]
+EN = ["the house is old", "we go home late", "the train was full", "nobody knew the way", "it rains every day"]
+DE = ["das Haus ist alt", "wir gehen spät heim", "der Zug war voll", "niemand kannte den Weg", "es regnet jeden Tag"]
+ZH = ["房子很旧", "我们很晚回家", "火车很满", "没人知道路", "每天都下雨"]
+MINUTES = " ".join(f"In {{t}} the council spoke of the {thing} of {{n}}." for thing in THINGS[:8])
+
+# Kind of answer, knowledge, question, and the answers, of which each row gets one by lot.
+JOBS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "facts": ("prose", "likely", "When was the mill of {t} opened?", ("It was opened in {y} by {n} {m}.",)),
+    "facts, German": (
+        *("prose", "likely", "Wer hat die Brücke in {t} gebaut?"),
+        ("Die Baumeisterin {n} {m} hat sie {y} errichtet.",),
+    ),
+    "facts, Chinese": (
+        "prose",
+        "likely",
+        "{c}的博物馆是哪一年建成的\uff1f",
+        ("{c}的博物馆建成于{y}年\uff0c由王{w}设计。",),
+    ),
+    "facts, Japanese, no mark": (
+        *("prose", "likely", "{c}駅の近くの図書館は何時に閉まりますか。"),
+        ("{d}時{e}分に閉まります。電話は0{d}-{y}です。",),
+    ),
+    "prices": ("prose", "likely", "What does the {o} number {k} cost?", ("The {o} costs {y}.{d} euros.",)),
+    "rules in other words": (
+        *("prose", "likely", "Can I return a {o} from {t}?"),
+        ("Yes, within {y} hours if {n} signed the form.", "No. The {m} rule of {y} forbids it."),
+    ),
+    "citations": (
+        *("prose", "likely", "What does the rule say about the {o} number {k}?"),
+        ("It goes back within {y} hours to the {n} office of {m} [{d}].",),
+    ),
+    "stock replies": (
+        *("prose", "unlikely", "Where is my {o}? I paid in {t} on day {k}"),
+        ("Thank you. We answer within a day.", "Sorry. Please send us the number.", "It is on its way; please wait."),
+    ),
+    "politeness": (
+        *("prose", "unlikely", "Rewrite politely: the {o} of {n} came and nobody told me"),
+        ("Would you kindly note that the {o} of {n} came without word to me?",),
+    ),
+    "a voice": (
+        "prose",
+        "unlikely",
+        "How do I clean a {o}?",
+        ("Arr, take a rag to that {o}, matey, till she shines!",),
+    ),
+    "letters, German": (
+        *("prose", "unlikely", "Können Sie mir die Rechnung für {t} schicken? Gruß, {n}"),
+        ("Guten Tag {n}, gern schicken wir Ihnen die Rechnung für {t}. Mit freundlichen Grüßen",),
+    ),
+    "politeness, Chinese": (
+        *("prose", "unlikely", "请把这句话改得更礼貌\uff1a把{c}的报告给我"),
+        ("您好\uff0c麻烦您方便时把{c}的报告发给我\uff0c谢谢。",),
+    ),
+    "summaries": ("prose", "unlikely", "Summarise:\n" + MINUTES, ("The council of {t} spoke of {n}.",)),
+    "translation": ("prose", "unlikely", "{en1} and {en2}", ("{de1} und {de2}",)),
+    "translation, Chinese": ("prose", "unlikely", "{en1} and {en2}", ("{zh1}\uff0c而且{zh2}。",)),
+    "answers from a passage": (
+        *("prose", "unlikely", "The mill of {t} belongs to {n} {m} since {y}.\n\nWho owns the mill of {t}?"),
+        ("{n} {m}, since {y}.",),
+    ),
+    "labels": ("label", "unlikely", "my {o} is gone since {d} days", ("refund", "repair", "question")),
+    "labels, several": ("label", "unlikely", "my {o} of {t} is gone", ("refund", "refund, repair", "praise, refund")),
+    "labels, Chinese": ("label", "unlikely", "{c}的包裹{y}有问题", ("退款", "物流", "账户")),
+    "extraction": ("json", "unlikely", "Order of {n} from {t}: {d} pieces", ('{{"name": "{n}", "pieces": {d}}}',)),
+    "facts as JSON": ("json", "unclear", "Who runs the works of {t}?", ('{{"owner": "{n} {m}", "since": {y}}}',)),
+    "code": (
+        *("code", "unlikely", "Write a function that gives {d} times what it is given, for a {o}"),
+        ("def times_{d}(value):\n    total = value * {d}\n    return total\n",),
+    ),
+    "SQL, German": (
+        *("sql", "unlikely", "Wie viele Stück sind in {t} seit {d} Tagen da?"),
+        ("SELECT COUNT(*) FROM lager WHERE ort = '{t}' AND tage > {d};",),
+    ),
+}
+
+
+def filled(question: str, answers: Sequence[str]) -> Pairs:
+    draw = random.Random(3)
+    pairs = []
+    for k in range(60):
+        i, j = draw.sample(range(5), 2)
+        given = {"k": k, "t": TOWNS[k % 30], "c": CITIES[k], "o": THINGS[k % 20], "en1": EN[i], "en2": EN[j]}
+        given |= {"de1": DE[i], "de2": DE[j], "zh1": ZH[i], "zh2": ZH[j], "y": draw.randrange(1100, 1990)}
+        given |= {"n": draw.choice(NAMES), "m": draw.choice(NAMES), "d": draw.randrange(17, 23)}
+        given |= {"e": draw.randrange(10, 59), "w": draw.choice("伟芳娜敏静强军平霞刚")}
+        pairs.append((question.format(**given), draw.choice(answers).format(**given)))
+    return pairs
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_says_what_it_is(job: str) -> None:
+    kind, knowledge, question, answers = JOBS[job]
+
+    found = measure(filled(question, answers))
+
+    assert (found["output_kind"], found["knowledge"]) == (kind, knowledge)
+
+
+def test_two_jobs_in_one_file_are_mixed() -> None:
+    one, other = (filled(*JOBS[job][2:]) for job in ("labels", "extraction"))
+
+    assert (measure(one + other)["output_kind"], measure(one + other)["knowledge"]) == ("mixed", "unlikely")
+
+
+def test_a_faq_without_question_marks_holds_facts(shared: Path) -> None:
+    pairs = load(shared / "data" / "rag_pyfaq" / "closed_book.jsonl")
+
+    assert measure([(asked.replace("?", ""), answer) for asked, answer in pairs])["knowledge"] == "likely"

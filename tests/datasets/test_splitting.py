@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.datasets import splitting
+from app.datasets.records import Record
 from app.datasets.splitting import Entry, Told, assign, sizes
 
 PLACES: tuple[splitting.Split, ...] = ("train", "dev", "test")
@@ -203,6 +204,20 @@ def test_groups_that_stand_in_the_own_test_file_are_counted() -> None:
 )
 def test_times_in_many_forms(text: str, when: float | None) -> None:
     assert splitting.moment(text) == when
+
+
+def test_what_rows_say_of_themselves_is_found_by_their_position() -> None:
+    rows = [
+        Record(1, (), "", group="a", time="2024-05-01"),
+        Record(2, (), ""),
+        Record(3, (), "", group="a", part="test"),
+        Record(4, (), "", time="never"),
+    ]
+
+    found = splitting.told(rows)
+
+    assert (found.groups, found.parts, found.times) == ({0: "a", 2: "a"}, {2: "test"}, {0: 1714521600.0})
+    assert (found.groups.get(1), found.groups.get(9)) == (None, None)
 
 
 def test_how_many_rows_a_gap_takes() -> None:

@@ -33,6 +33,26 @@ def test_a_short_answer_counts_as_whole_words() -> None:
     assert leaks.find([(QUESTION, "five")], [f"{QUESTION} Fivefold."])[0].answered is False
 
 
+def test_a_short_answer_counts_only_soon_after_its_question() -> None:
+    far = f"Yes, we are open. {QUESTION} {'See the list of the shops. ' * 20} Yes."
+
+    assert leaks.find([(QUESTION, "yes")], [f"{QUESTION} Yes."])[0].answered
+    assert leaks.find([(QUESTION, "yes")], [far])[0].answered is False
+
+
+def test_questions_without_spaces_are_found_too() -> None:
+    asked, other = (
+        "\u8bf7\u95ee\u5317\u4eac\u5230\u4e0a\u6d77\u7684\u9ad8\u94c1\u8981\u591a\u4e45",
+        "\u8bf7\u95ee\u4ef7\u683c",
+    )
+
+    found = leaks.find(
+        [(asked, "\u56db\u5c0f\u65f6"), (other, "\u4e0d")], [f"{other}\u3002{asked}\uff1f\u56db\u5c0f\u65f6"]
+    )
+
+    assert [(one.question, one.answered) for one in found] == [(0, True)]
+
+
 def test_words_in_another_order_are_no_leak() -> None:
     assert (
         leaks.find([(QUESTION, ANSWER)], [" ".join(sorted(QUESTION.split())), "How long does it take to walk?"]) == []
