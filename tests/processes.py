@@ -1,4 +1,4 @@
-"""Looking at processes that are not our children."""
+"""Looking at processes."""
 
 from pathlib import Path
 
@@ -14,3 +14,9 @@ def state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def children() -> set[int]:
+    """The processes that this one has started and not yet buried."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for one in lists for pid in one.read_text(encoding="utf-8").split()}

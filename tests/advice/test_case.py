@@ -107,7 +107,10 @@ def test_a_main_goal_alone_is_a_goal() -> None:
 
 
 def test_values_that_disagree_across_questions_are_not_faults() -> None:
-    parse(case({"examples_declared": 5000, "recurrence": "once"}, {"usable_examples": 9000, "uploaded_examples": 10}))
+    parsed = parse(case({"examples_declared": 5000}, {"usable_examples": 9000, "uploaded_examples": 10}))
+
+    assert parsed.answers.examples_declared == 5000
+    assert (parsed.measured.usable_examples, parsed.measured.uploaded_examples) == (9000, 10)
 
 
 JSON = st.recursive(

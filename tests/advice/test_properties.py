@@ -242,12 +242,21 @@ def test_a_flip_gives_what_it_promises(data: Json) -> None:
 
 @slow
 @given(cases())
+@example(
+    case(
+        {"calls_per_month": 50_000, "data_location": "approved_vendor"},
+        {"test_rows": 0, "teacher": {"passed": 0, "total": 0}, "baseline": {"passed": 296, "total": 400}},
+    )
+)
 def test_no_part_of_a_way_to_ready_can_be_left_out(data: Json) -> None:
     before = parse(data)
     way = next((flip.change for flip in advise(before).flips if flip.training == "ready"), {})
+    parts = [{key} for key in way]
+    if way.get("baseline", {}).get("total") == way.get("test_rows", -1):
+        parts = [*({key} for key in way.keys() - {"baseline", "test_rows"}), {"baseline", "test_rows"}]  # one step
 
-    for key in way:
-        rest = {name: value for name, value in way.items() if name != key}
+    for part in parts:
+        rest = {name: value for name, value in way.items() if name not in part}
         goals = rest.get("goals", before.answers.goals)
         if rest.get("main_goal") and goals and rest["main_goal"] not in goals:
             continue

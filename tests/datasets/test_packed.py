@@ -13,6 +13,7 @@ from app.datasets import parquet, reading, unpacking
 from app.datasets.formats import Fault, ReadAs, Record
 from app.datasets.reading import Upload
 from tests.datasets.examples import pairs
+from tests.processes import children
 
 Items = list[Record | Fault]
 
@@ -145,6 +146,10 @@ def test_a_table_that_repeats_one_value_is_a_bomb_too(tmp_path: Path) -> None:
 def test_the_child_ends_when_nobody_reads_on(tmp_path: Path) -> None:
     data = table(tmp_path / "x.parquet", {"prompt": [f"{n}" * 50 for n in range(50_000)], "completion": ["b"] * 50_000})
 
+    before = children()
     lines = parquet.lines(io.BytesIO(data), b"")
     next(lines)
-    del lines  # waits for the child; a child that would not end makes this test hang
+    (child,) = children() - before
+    del lines
+
+    assert child not in children()

@@ -34,7 +34,7 @@ def test_killed_with_its_worker_a_run_goes_on_where_it_was(
             return len(store.metrics(session, row.id, "step"))
 
     first = worker(story.make.settings, slot="a")
-    until(lambda: steps() >= 30, 120)
+    until(lambda: steps() >= 30, 300)
     trainers = _trainers(row.id)
     os.kill(first.popen.pid, signal.SIGKILL)
     until(lambda: not any(runs(pid) for pid in trainers), 60)
