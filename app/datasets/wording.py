@@ -196,7 +196,7 @@ brother | sister
 husband | wife
 king | queen
 must | can may could
-my | your | his | her | our | their
+my | your | his | her | our | their | another other
 adult | child
 read | write
 get | set

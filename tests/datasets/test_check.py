@@ -106,7 +106,7 @@ def test_appended_rows_move_no_test_row(checked: Upload, engine: Engine) -> None
 
 def test_an_upload_without_usable_rows_replaces_nothing(checked: Upload, engine: Engine) -> None:
     good = checked(pairs(60))
-    bad = checked(b"not json\n" * 5)
+    bad = checked(b'{"prompt": nonsense}\n' * 5)
 
     assert bad.state == "rejected"
     with reading(engine) as session:
