@@ -56,6 +56,8 @@ def test_the_words_that_differ_tell_a_slip_from_another_meaning(one: str, other:
         ("SELECT a, b FROM t WHERE x = 1", "select a,b\nfrom t\nwhere x=1;", False),
         ("def f(x):\n    return x+1", "def f(x):\n\treturn x + 1", False),
         ("I'm sorry, but I can't help with that.", "As an AI, I have no kitchen.", False),
+        ("/**\n * Adds a row to it.\n */", "/**\n * Appends a row to it.\n */", False),
+        ("@param bool $catch Whether to catch it", "@param bool $catch True when to catch it", False),
         ("Yes, on Sundays too.", "No, not on Sundays.", True),
         ("It takes 3 days.", "It takes 5 days.", True),
         ("The capital is Paris.", "The capital is Lyon.", True),
