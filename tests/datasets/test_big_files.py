@@ -75,7 +75,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("gzip_bomb.jsonl.gz", "unpacks to over 100 times its size"),
         ("wide_record.jsonl", "longer than 4 MiB"),
         ("single_line_50mb.jsonl", "longer than 4 MiB"),
-        ("no_newline_zeros.jsonl", "longer than 4 MiB"),
+        ("no_newline_zeros.jsonl", "full of control characters"),
     ],
 )
 def test_as_examples_they_are_refused_in_little_memory(made: Path, name: str, words: str) -> None:
