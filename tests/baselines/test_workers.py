@@ -48,7 +48,8 @@ def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, 
     assert asked_before < 5 * 30
     assert kept > 0
     at_once = settings.endpoint_concurrency
-    assert 0 <= repeated <= at_once + at_once / DELAY * 0.25, "only calls in flight, and answers of the last quarter of a second"
+    # Calls in flight, and the answers of the last quarter of a second.
+    assert 0 <= repeated <= at_once + at_once / DELAY * 0.25
     assert len(asked) == 30 + 40
     assert _answers(own, baseline_id) == 6 * 30 + 2 * 40
     with reading(own) as session:
