@@ -387,6 +387,9 @@ class Reading:
                 self.unused[name] += 1
 
     def _closing(self) -> Iterator[Fault]:
+        if not self.lines and self.layout in ("CSV", "Parquet"):
+            text = "The Parquet file has no rows." if self.layout == "Parquet" else "No row follows the first one."
+            yield Fault(None, "", text)
         if self.tool_rows:
             text = (
                 f"Tools are called or defined in {self.tool_rows:,} records. A call is written as JSON text and a "
