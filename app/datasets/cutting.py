@@ -41,10 +41,10 @@ def lines(chunks: Iterable[bytes], longest: int) -> Iterator[tuple[int, bytes | 
         yield number, None if size > longest else b"".join(pending)
 
 
-# A whole string (its last quote may be missing where the buffer ends), or a sign that opens, parts or closes.
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[\]{},]', re.DOTALL)
+# A whole string (its last quote may be missing where the buffer ends), or a run of signs that open, close or part: a
+# file of nothing but brackets is one step a chunk, not one a byte.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[{]++|[\]}]++|,++', re.DOTALL)
 _STRING_END = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_DEPTH = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
 
 def elements(chunks: Iterable[bytes], longest: int) -> Iterator[tuple[int, bytes | Fault | None]]:
@@ -103,19 +103,31 @@ def _missing(number: int, *, last: bool) -> Fault:
     return Fault(None, "", "A comma stands after the last record.", "warning")
 
 
-def _element_end(buffer: bytes, at: int) -> int | None:
-    """Where the element that begins at `at` ends, or None if that is not in the buffer yet."""
-    depth = 0
+def _end(buffer: bytes, at: int, depth: int) -> tuple[int | None, int, bool]:
+    """Where the element ends that is `depth` brackets deep at `at`; if that is not in the buffer yet None, how deep the
+    end of the buffer is, and whether that stands inside a string.
+    """
     for match in _TOKEN.finditer(buffer, at):
-        sign = buffer[match.start() : match.start() + 1]
+        start, end = match.span()
+        sign = buffer[start : start + 1]
         if sign == b'"':
             if not match.group(1):
-                return None
-        elif depth <= 0 and sign in b",]":
-            return match.start()
+                return None, depth, True
+        elif sign == b",":
+            if depth <= 0:
+                return start, depth, False
+        elif sign in b"[{":
+            depth += end - start
         else:
-            depth += _DEPTH.get(sign, 0)
-    return None
+            if (closed := buffer.find(b"]", start + max(depth, 0), end)) >= 0:
+                return closed, depth, False
+            depth -= end - start
+    return None, depth, False
+
+
+def _element_end(buffer: bytes, at: int) -> int | None:
+    """Where the element that begins at `at` ends, or None if that is not in the buffer yet."""
+    return _end(buffer, at, 0)[0]
 
 
 def _past(buffer: bytes, chunks: Iterator[bytes]) -> bytes:
@@ -126,14 +138,10 @@ def _past(buffer: bytes, chunks: Iterator[bytes]) -> bytes:
         if inside:
             closing = _STRING_END.match(buffer)
             inside, at = closing is None, closing.end() if closing else len(buffer)
-        for match in _TOKEN.finditer(buffer, at):
-            sign = buffer[match.start() : match.start() + 1]
-            if sign == b'"':
-                inside = not match.group(1)
-            elif depth <= 0 and sign in b",]":
-                return buffer[match.start() :]
-            else:
-                depth += _DEPTH.get(sign, 0)
+        if not inside:
+            end, depth, inside = _end(buffer, at, depth)
+            if end is not None:
+                return buffer[end:]
         escaping = inside and (len(buffer) - len(buffer.rstrip(b"\\"))) % 2
         chunk = next(chunks, None)
         if chunk is None:
