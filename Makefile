@@ -28,7 +28,8 @@ demo: $(VENV)/.run assets/.done  ## the worked example, from packages on this ma
 
 test: $(VENV)/.dev assets/.done .system  ## everything that a CPU can run
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not gpu and not alone"
+	$(BIN)/python -m pytest -m alone $$(grep -rl --include='*.py' 'mark\.alone' tests)
 
 check: $(VENV)/.dev  ## style, types, imports, schema
 	$(BIN)/ruff format --check .
