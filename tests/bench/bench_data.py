@@ -120,9 +120,12 @@ def peak() -> int:
 # ---------------------------------------------------------------------- in a process of its own
 def worker(folder: Path, stop_at: str) -> None:
     """Check the dataset that waits in `folder`, printing each stage as it ends; `stop_at` kills the process there."""
+    from sqlalchemy import func, select
+
     from app import schema
     from app.blobs import Blobs
     from app.datasets import job
+    from app.datasets.tables import ExampleRow
     from app.db import make_engine, utcnow, writing
     from app.jobs import engine as job_engine
     from app.jobs import store as job_store
@@ -164,7 +167,11 @@ def worker(folder: Path, stop_at: str) -> None:
     begun = time.perf_counter()
     job.check(claim)
     claim.end()
-    print(json.dumps({"stages": Watched.stages, "seconds": time.perf_counter() - begun, "peak": peak()}))
+    took = time.perf_counter() - begun
+    with engine.begin() as connection:
+        kept = select(func.count()).where(ExampleRow.status.not_in(("duplicate", "near_duplicate")))
+        left = connection.execute(kept).scalar_one()
+    print(json.dumps({"stages": Watched.stages, "seconds": took, "peak": peak(), "left": left}))
 
 
 def set_up(folder: Path, file: Path) -> None:
@@ -326,7 +333,7 @@ def main() -> None:
                 beside(wanted.beside, file, rows, wanted.limit, wanted.only)
 
 
-def line(stage: str, rows: int, seconds: float, mib: int, counted: str = "") -> None:
+def line(stage: str, rows: int, seconds: float, mib: int, counted: int | str = "") -> None:
     print(f"| {stage} | {seconds:,.2f} | {rows / max(seconds, 1e-9):,.0f} | {mib:,} | {counted} |", flush=True)
 
 
@@ -336,7 +343,7 @@ def measure(place: Path, file: Path, rows: int, *, kill: bool) -> None:
     assert found is not None
     for stage, seconds, mib in found["stages"]:
         line(stage, rows, seconds, mib)
-    line("**the whole check**", rows, found["seconds"], found["peak"])
+    line("**the whole check**", rows, found["seconds"], found["peak"], found["left"])
     if not kill:
         return
     whole = found["seconds"]
