@@ -53,6 +53,7 @@ SHORT_ANSWER = 240  # characters, up to which one word turns an answer round
 
 GRAM = 5
 BANDS, BAND = 25, 4
+_COLUMNS = BANDS + 3  # two bands more of exact texts, and what numbers the question holds
 # Counters for how many rows share a gram, by the number of rows; grams on one counter look a little more common.
 _SLOTS_A_ROW, _LEAST_SLOTS, _MOST_SLOTS = 512, 1 << 16, 1 << 22
 _WEIGHED = 100_000  # rows that the weights are taken from; more would only cost time
@@ -290,11 +291,11 @@ class _Bands:
         for number, band in enumerate(values.T):
             self.file.seek(4 * (number * self.rows + start))
             self.file.write(band.tobytes())
-        self.file.seek(4 * (BANDS + 2) * self.rows + _SKETCH * start)
+        self.file.seek(4 * _COLUMNS * self.rows + _SKETCH * start)
         self.file.write(sketches.tobytes())
 
     def sketches(self) -> npt.NDArray[np.uint8]:
-        self.file.seek(4 * (BANDS + 2) * self.rows)
+        self.file.seek(4 * _COLUMNS * self.rows)
         return np.frombuffer(self.file.read(_SKETCH * self.rows), dtype=np.uint8).reshape(self.rows, _SKETCH)
 
     def band(self, number: int) -> npt.NDArray[np.uint32]:
@@ -331,6 +332,7 @@ class _Search:
         self.cache: OrderedDict[int, _Row] = OrderedDict()
         self.cached_grams = 0
         self.sketches = np.zeros((0, _SKETCH), dtype=np.uint8)
+        self.numbers = array("I")
         weighed = min(len(unique), _WEIGHED)
         wanted = min(max(weighed * _SLOTS_A_ROW, _LEAST_SLOTS), _MOST_SLOTS)
         self.mask = np.uint64((1 << (wanted - 1).bit_length()) - 1)  # one less than a power of two
@@ -352,6 +354,7 @@ class _Search:
             self.desk.keep("weights", weights=self.weights)
         self._sign()
         self.sketches = self.bands.sketches()
+        self.numbers = array("I", self.bands.band(_COLUMNS - 1).tobytes())
         begin = self._resume()
         for number in range(begin, BANDS + 2):
             self._compare(self.bands.band(number), exact=number >= BANDS)
@@ -447,13 +450,15 @@ class _Search:
             self.desk.note("signed", len(self.unique))
 
     def _signatures(self, batch: Sequence[tuple[str, str]]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
-        """(rows, bands): 25 of MinHash and two of exact texts; (rows, 64): a byte of 64 MinHash values."""
+        """(rows, columns): 25 bands of MinHash, two of exact texts, one checksum; (rows, 64): a byte of 64 MinHash
+        values.
+        """
         hashes, starts = self._both(batch)
         tokens, offsets = self._thinned(hashes, starts)
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(tokens, offsets, num_perm=BANDS * BAND, seed=7)
         plain = np.array(matrix.to_rows(), dtype=np.uint64)
         digests = plain.reshape(len(batch), BANDS, BAND)
-        values = np.empty((len(batch), BANDS + 2), dtype=np.uint32)
+        values = np.empty((len(batch), _COLUMNS), dtype=np.uint32)
         values[:, :BANDS] = ((digests * _MIXER).sum(axis=2, dtype=np.uint64) * _MIX) >> np.uint64(32)
         values[:, BANDS:] = [self._exact(*pair) for pair in batch]
         return values, ((plain[:, :_SKETCH] * _MIX) >> np.uint64(56)).astype(np.uint8)
@@ -472,10 +477,13 @@ class _Search:
         offsets[1:] = np.cumsum(np.where(left == 0, np.diff(starts), left))
         return hashes[stays], offsets
 
-    def _exact(self, asked: str, answered: str) -> tuple[int, int]:
-        """Two bands more: rows whose questions have the same letters in any order; and rows with one answer."""
+    def _exact(self, asked: str, answered: str) -> tuple[int, int, int]:
+        """Two bands more: rows whose questions have the same letters in any order; and rows with one answer. Third,
+        the numbers in the question: rows with others are never twins, which is cheaper to see here than in the texts.
+        """
         shuffled = "".join(sorted(_NOT_ALNUM.sub("", asked)))
-        return _checksum(shuffled), _checksum(asked if self.labels else answered)
+        numbers = " ".join(wording.numbers(asked))
+        return _checksum(shuffled), _checksum(asked if self.labels else answered), _checksum(numbers)
 
     # -------------------------------------------------------------- candidates and the decision
     def _compare(self, band: npt.NDArray[np.uint32], *, exact: bool) -> None:
@@ -491,6 +499,8 @@ class _Search:
         one, other = self.root(earlier), self.root(later)
         if one == other:
             return True
+        if self.numbers[earlier] != self.numbers[later]:
+            return False
         if not exact and np.count_nonzero(self.sketches[earlier] == self.sketches[later]) < _SKETCH_ALIKE:
             return False
         pair = (earlier << 32) | later
