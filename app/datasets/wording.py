@@ -38,8 +38,8 @@ _WORD = re.compile(
 _DIGITS = re.compile(r"\d+")
 _CALLED = re.compile(r"([^\W\d]\w*)\(")
 # A capitalised word amid a sentence: after the end of one, a sign of a list or a comment, or a variable a capital means
-# nothing.
-_CAPITAL = re.compile(r"(?<!\S)(?![$@*#|/+-])\S*[^\s.!?:>\"'(\[](?=[ ]+[\"'(]?([A-Z\u00c0-\u00de]\w*))")
+# nothing; after a comma it does (`$rows, Iterator $more`).
+_CAPITAL = re.compile(r"(?<!\S)(?![*#|/+-]|[$@][^\s,]*\s)\S*[^\s.!?:>\"'(\[](?=[ ]+[\"'(]?([A-Z\u00c0-\u00de]\w*))")
 
 
 def _in_order(text: str) -> tuple[str, ...]:

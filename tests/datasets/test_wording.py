@@ -98,6 +98,21 @@ def test_other_names_in_a_long_sentence_are_other_rows() -> None:
     assert groups(find([(asked.format("Bologna"), "culture"), (asked.format("Glasgow"), "culture")], labels=True)) == 2
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "swapped"),
+    [
+        ("join(Table $rows, Iterator $more)", "join(Table $rows, Cursor $more)", True),
+        ("@param bool $catch Whether to catch it", "@param bool $catch True when to catch it", False),
+        ("* Adds a row", "* Appends a row", False),
+        ("He flew to Paris", "He flew to Lyon", True),
+        ("It ends. Then it stops", "It ends. Now it stops", False),
+    ],
+)
+def test_a_capital_is_a_name_only_amid_a_sentence(one: str, other: str, swapped: bool) -> None:
+    assert wording.names_swapped(one, other) is swapped
+    assert wording.names_swapped(other, one) is swapped
+
+
 def test_a_question_mark_does_not_hide_a_contradiction() -> None:
     outcome = judge(
         [*questions(20), ("Is the ferry running on Sundays?", "Yes."), ("is the ferry running on sundays", "No.")]
