@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, service, shown, store
+from app.datasets import deps, encodings, exporting, service, shown, store
 from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
 from app.errors import NotFound
@@ -182,6 +182,7 @@ class Reading(BaseModel):
     part: str = Field("", max_length=200, description="the column that says train, validation or test")
     time: str = Field("", max_length=200, description="the column that says when a row came up")
     header: bool = Field(default=True, description="whether the first row of a table names its columns")
+    encoding: str = Field("", max_length=20, description=f"empty is UTF-8; else {', '.join(encodings.CHOICES)}")
 
 
 class Count(BaseModel):

@@ -10,7 +10,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob, Blobs
-from app.datasets import duplicates, personal_data, splitting, store, versions
+from app.datasets import duplicates, encodings, personal_data, splitting, store, versions
 from app.datasets.formats import COLUMNS, GUESS, SHAPES, Message, ReadAs, Record, read_as
 from app.datasets.rows import question
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
@@ -127,12 +127,19 @@ def unreadable(how: ReadAs) -> Iterator[FieldError]:
     """What a choice lacks, by field."""
     if how.shape and how.shape not in SHAPES:
         yield FieldError("#/shape", "Choose one of the formats in the list.")
+    if how.encoding and how.encoding not in encodings.CHOICES:
+        yield FieldError("#/encoding", f"Choose one of {', '.join(encodings.CHOICES)}; empty is UTF-8.")
     chosen = how.shape == COLUMNS.name
     for name in ("question", "answer"):
         if chosen and not getattr(how, name):
             yield FieldError(f"#/{name}", f"Choose the column that holds the {name}.")
     if chosen and how.question and how.question == how.answer:
         yield FieldError("#/answer", "Question and answer can't be the same column.")
+
+
+def without_columns(how: ReadAs) -> ReadAs:
+    """What of a choice can be used even where its columns can't."""
+    return ReadAs(header=how.header, encoding=how.encoding if how.encoding in encodings.CHOICES else "")
 
 
 def check_again(session: Session, dataset_id: int, by: UserRow) -> JobRow:
