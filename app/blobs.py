@@ -61,8 +61,8 @@ class Blobs:
                     if size // (64 * CHUNK) != (size + len(chunk)) // (64 * CHUNK) or size == 0:
                         self.need_space(len(chunk))
                     size += len(chunk)
-                    if limit is not None and size > limit:
-                        raise Invalid(f"The file is larger than the {limit // CHUNK:,} MiB that are accepted here.")
+                    if limit is not None:
+                        self.within(size, limit)
                     digest.update(chunk)
                     file.write(chunk)
                 file.flush()
@@ -79,6 +79,15 @@ class Blobs:
 
     def put_bytes(self, data: bytes) -> Blob:
         return self.put([data])
+
+    @staticmethod
+    def within(size: int, limit: int) -> None:
+        """
+        Raises:
+            Invalid: `size` bytes are more than `limit`.
+        """
+        if size > limit:
+            raise Invalid(f"The file is larger than the {limit // CHUNK:,} MiB that are accepted here.")
 
     def need_space(self, more: int = 0) -> None:
         """

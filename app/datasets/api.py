@@ -199,7 +199,7 @@ async def put_dataset(
 ) -> Dataset:
     """Upload examples as the raw body; each upload is a new version, and its check starts by itself."""
     await run_in_threadpool(deps.must_exist, app, assessment_id)
-    blob = await deps.receive(request, app)
+    blob = await deps.receive(request, app, me)
     return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename)
 
 
@@ -211,7 +211,7 @@ async def put_test(
 ) -> Dataset:
     """Upload your own test rows as the raw body: a new version with the examples that are there."""
     await run_in_threadpool(deps.must_exist, app, assessment_id)
-    blob = await deps.receive(request, app)
+    blob = await deps.receive(request, app, me)
     return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename, test=True)
 
 

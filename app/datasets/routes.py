@@ -167,7 +167,7 @@ async def upload_data(request: Request, assessment_id: Id, app: App, me: Author)
     form: Taken = {}
     try:
         boundary = uploads.boundary_of(request.headers.get("content-type", ""))
-        await deps.with_chunks(request, lambda chunks: _take(app, chunks, boundary, form))
+        await deps.with_chunks(request, app, me, lambda chunks: _take(app, chunks, boundary, form))
         await run_in_threadpool(_keep, app, assessment_id, me, form)
     except Invalid as refusal:
         return await run_in_threadpool(_again, request, app, assessment_id, refusal, form)
@@ -185,6 +185,9 @@ def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes, form: Taken
     for part in uploads.parts(chunks, boundary):
         if part.name in {"file", "test"} and part.filename is not None:
             blob = app.blobs.put(part.body, app.settings.upload_limit)
+            if part.name in form:
+                twice = "Two files came for this field. Send one; each is a version of its own."
+                raise Invalid("Nothing was uploaded.", [FieldError(f"#/{part.name}", twice)])
             if part.filename or blob.size:
                 form[part.name] = (blob, part.filename)
         elif part.name == "pasted":
