@@ -134,10 +134,15 @@ def verdict(
     frozen: bool,
     measure: str,
     newer: tuple[int, str] | None,
+    newer_waits: bool = False,
 ) -> Verdict:
-    """What one reads first. measure: the address of the next step; newer: number and address of the one that counts."""
+    """What one reads first.
+
+    measure: the address of the next step. newer: number and address of the one that counts; newer_waits: it will, if
+    its check finds it usable.
+    """
     if state == "rejected":
-        return _refused(report, newer)
+        return _refused(report, newer, waits=newer_waits)
     text = f"{usable:,} usable example{'' if usable == 1 else 's'} besides the test set; training needs {needed:,}."
     why = ""
     if usable < needed:
@@ -162,7 +167,7 @@ def verdict(
     return Verdict(text, why, "The split is frozen: prompting can be measured on it.", measure, "Measure", tone)
 
 
-def _refused(report: Report, newer: tuple[int, str] | None) -> Verdict:
+def _refused(report: Report, newer: tuple[int, str] | None, *, waits: bool) -> Verdict:
     """Why no row of an upload can be used, in the words of its first fault."""
     uploaded, taken = report.get("uploaded", 0), report.get("counts", {})
     faults = [said for said in report.get("messages") or () if said["level"] == "error"]
@@ -183,7 +188,11 @@ def _refused(report: Report, newer: tuple[int, str] | None) -> Verdict:
     else:
         why = "Too few rows are left to learn from, to choose by and to judge by."
     if newer:
-        why += f" The upload replaces nothing: version {newer[0]} is still the one that counts."
+        number = newer[0]
+        waiting = f"the check of version {number} has not ended"
+        why += (
+            f" The upload replaces nothing: {waiting if waits else f'version {number} is still the one that counts'}."
+        )
     step = "Correct the file and upload it again."
     if report.get("undecodable"):
         step = (

@@ -132,6 +132,7 @@ def _verdict(
         frozen=dataset.frozen_at is not None,
         measure=f"/assessments/{dataset.assessment_id}/measure",
         newer=(newer.version, url_for(request, "dataset", dataset_id=newer.id)) if newer else None,
+        newer_waits=newer is not None and newer.state == "checking",
     )
 
 
