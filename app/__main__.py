@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from app.datasets import encodings
 from app.settings import Settings
 
 
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check = commands.add_parser("check-data", help="what a file of examples is worth, without uploading it")
     check.add_argument("file", type=Path, metavar="FILE", help="a dash reads the standard input")
     check.add_argument("--test", type=Path, metavar="FILE", help="rows of your own that judge: leaks into them count")
+    check.add_argument(
+        "--encoding", default="", choices=tuple(encodings.CHOICES), help="of the file and the test file; else UTF-8"
+    )
     check.add_argument("--json", action="store_true", help="one JSON object instead of words")
     commands.add_parser("demo", help="the worked example, from packages on this machine to a judged adapter")
     commands.add_parser("doctor", help="what is there, what is missing, and what to type")
@@ -102,7 +106,7 @@ def _advise(given: argparse.Namespace, _settings: Settings) -> int:
 def _check_data(given: argparse.Namespace, _settings: Settings) -> int:
     from app.datasets import command
 
-    outcome = command.examine(given.file, given.test)
+    outcome = command.examine(given.file, given.test, given.encoding)
     said = json.dumps(outcome, ensure_ascii=True) if given.json else "\n".join(command.words(outcome))
     try:
         print(said.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8"))

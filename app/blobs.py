@@ -1,11 +1,14 @@
 """The content store: files are named by the SHA-256 of what they hold, so a name is a promise about the bytes."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -36,9 +39,12 @@ class Blobs:
     """A local folder; `ab/abcdef...` so that no folder grows too long.
 
     A file appears under its name only when it is complete and on the disk: written to `staging/`, synced, renamed.
+    What a killed process leaves there is removed by whoever stores something later.
     """
 
     RESERVE = 256 * 1024 * 1024  # bytes kept free, so that the database can still write when uploads may not
+
+    STALE = 600  # seconds without a write, after which a staged file that nobody holds is a dead process's
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -52,23 +58,25 @@ class Blobs:
         """
         staging = self.root / "staging"
         staging.mkdir(parents=True, exist_ok=True)
+        self._sweep(staging)
         target = staging / secrets.token_hex(16)
         digest = hashlib.sha256()
         size = 0
         try:
             with target.open("xb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # tells others that somebody is at work on it; ends with the process
                 for chunk in chunks:
                     if size // (64 * CHUNK) != (size + len(chunk)) // (64 * CHUNK) or size == 0:
                         self.need_space(len(chunk))
                     size += len(chunk)
-                    if limit is not None and size > limit:
-                        raise Invalid(f"The file is larger than the {limit // CHUNK:,} MiB that are accepted here.")
+                    if limit is not None:
+                        self.within(size, limit)
                     digest.update(chunk)
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-            blob = Blob(digest.hexdigest(), size)
-            self._settle(target, blob)
+                blob = Blob(digest.hexdigest(), size)
+                self._settle(target, blob)
         except OSError as error:
             if error.errno not in DISK_TROUBLE:  # whoever sends the bytes may have gone away; that is not ours to name
                 raise
@@ -77,8 +85,25 @@ class Blobs:
             target.unlink(missing_ok=True)
         return blob
 
+    def _sweep(self, staging: Path) -> None:
+        for path in staging.iterdir():
+            with suppress(OSError):  # gone already, or held by whoever writes it
+                if time.time() - path.stat().st_mtime > self.STALE:
+                    with path.open("rb") as file:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        path.unlink()
+
     def put_bytes(self, data: bytes) -> Blob:
         return self.put([data])
+
+    @staticmethod
+    def within(size: int, limit: int) -> None:
+        """
+        Raises:
+            Invalid: `size` bytes are more than `limit`.
+        """
+        if size > limit:
+            raise Invalid(f"The file is larger than the {limit // CHUNK:,} MiB that are accepted here.")
 
     def need_space(self, more: int = 0) -> None:
         """

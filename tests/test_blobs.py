@@ -1,5 +1,7 @@
 """The content store: names are promises about bytes."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,22 @@ def test_nothing_is_left_of_an_upload_that_breaks_off(blobs: Blobs) -> None:
         blobs.put(chunk for chunk in [b"a"] if broken())
 
     assert [path for path in blobs.root.rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(blobs: Blobs) -> None:
+    staging = blobs.root / "staging"
+    staging.mkdir(parents=True)
+    dead, held, young = (staging / name for name in ("dead", "held", "young"))
+    for path in (dead, held, young):
+        path.write_bytes(b"half")
+    for path in (dead, held):
+        os.utime(path, (1, 1))
+
+    with held.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        blobs.put_bytes(b"new")
+
+    assert sorted(staging.iterdir()) == [held, young]
 
 
 @given(st.text(max_size=80))

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, service, shown, store
+from app.datasets import deps, encodings, exporting, service, shown, store
 from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
 from app.errors import NotFound
@@ -182,6 +182,7 @@ class Reading(BaseModel):
     part: str = Field("", max_length=200, description="the column that says train, validation or test")
     time: str = Field("", max_length=200, description="the column that says when a row came up")
     header: bool = Field(default=True, description="whether the first row of a table names its columns")
+    encoding: str = Field("", max_length=20, description=f"empty is UTF-8; else {', '.join(encodings.CHOICES)}")
 
 
 class Count(BaseModel):
@@ -198,7 +199,7 @@ async def put_dataset(
 ) -> Dataset:
     """Upload examples as the raw body; each upload is a new version, and its check starts by itself."""
     await run_in_threadpool(deps.must_exist, app, assessment_id)
-    blob = await deps.receive(request, app)
+    blob = await deps.receive(request, app, me)
     return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename)
 
 
@@ -210,7 +211,7 @@ async def put_test(
 ) -> Dataset:
     """Upload your own test rows as the raw body: a new version with the examples that are there."""
     await run_in_threadpool(deps.must_exist, app, assessment_id)
-    blob = await deps.receive(request, app)
+    blob = await deps.receive(request, app, me)
     return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename, test=True)
 
 

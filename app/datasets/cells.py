@@ -8,6 +8,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from app.datasets import encodings
 from app.datasets.records import Fault
 
 LONGEST_CELL = 4 << 20  # bytes
@@ -17,12 +18,23 @@ class Rows:
     """The rows of a table: cells, an empty list for a blank row, or a fault in place of one that can't be read.
 
     number: of the row given last, as a spreadsheet counts. line: the physical one that it begins on. spaced: whether a
-    blank follows what parts the cells, and is none of theirs.
+    blank follows what parts the cells, and is none of theirs. encoding: that the chunks had before they became UTF-8.
+    undecodable: rows so far that are no text in it.
     """
 
-    def __init__(self, chunks: Iterable[bytes], delimiter: str, longest: int, *, spaced: bool = False) -> None:
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        delimiter: str,
+        longest: int,
+        *,
+        spaced: bool = False,
+        encoding: str = encodings.UTF_8,
+    ) -> None:
         csv.field_size_limit(LONGEST_CELL)
+        self._encoding = encoding
         self._odd = ""  # what is wrong with the bytes of a line of the present row
+        self.undecodable = 0
         self._over = False
         self._again: list[str] | None = None
         self.number = 0
@@ -47,7 +59,8 @@ class Rows:
             self._odd = ""
             return self.placed(Fault(self.number, "", self._words(str(error))))
         if self._odd:
-            text, self._odd = f"The row is not UTF-8 ({self._odd}). Save the file as UTF-8.", ""
+            text, self._odd = self._odd, ""
+            self.undecodable += 1
             return self.placed(Fault(self.number, "", text))
         return row if any(row) else []
 
@@ -93,8 +106,8 @@ class Rows:
     def _decoded(self, line: bytes) -> str:
         try:
             return line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            self._odd = self._odd or f"byte {line[error.start]:#04x}"
+        except UnicodeDecodeError:
+            self._odd = self._odd or encodings.fault(line, self._encoding, "row")
             return line.decode("utf-8", "replace")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.datasets import personal_data, quality
+from app.datasets.formats import ReadAs
 from app.datasets.quality import Check
 from app.datasets.reading import Upload
 from app.datasets.rows import Rows
@@ -25,18 +26,18 @@ _LINES_SHOWN = 5
 STDIN = Path("-")
 
 
-def examine(file: Path, test: Path | None = None) -> dict[str, Any]:
+def examine(file: Path, test: Path | None = None, encoding: str = "") -> dict[str, Any]:
     """The outcome of the check, as JSON.
 
     bad_lines, duplicates, near_duplicates, contradictions, identifiers: 1-based lines of `file`. leaks: `line` of the
     test file, `of_line` of `file`. test_bad_lines, test_identifiers, and messages with `file` 1, are about the test
     file. Each list holds at most EVERYTHING; `message_counts` has how many messages there were.
 
-    file: `-` is the standard input. A file that can't be read is a rejected one, so that a program always gets the same
-    keys.
+    file: `-` is the standard input. encoding: of both files, see `formats.ReadAs`. A file that can't be read is a
+    rejected one, so that a program always gets the same keys.
     """
     try:
-        return _examined(file, test)
+        return _examined(file, test, ReadAs(encoding=encoding))
     except OSError as error:
         what = "The working space can't be used" if error.filename is None else f"{error.filename} can't be read"
         return _outcome(None, f"{what}: {error.strerror or error}.")
@@ -44,12 +45,12 @@ def examine(file: Path, test: Path | None = None) -> dict[str, Any]:
         return _outcome(None, "The check needs more memory than this process may take.")
 
 
-def _examined(file: Path, test: Path | None) -> dict[str, Any]:
+def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="check-data-")))
         stream = sys.stdin.buffer if file == STDIN else stack.enter_context(file.open("rb"))
-        upload = Upload(stream, file.name)
-        own_test = Upload(stack.enter_context(test.open("rb")), test.name) if test else None
+        upload = Upload(stream, file.name, how)
+        own_test = Upload(stack.enter_context(test.open("rb")), test.name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
         found = quality.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING)
         return _outcome(found)

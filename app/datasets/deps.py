@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import anyio.from_thread
+import anyio.to_thread
 from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from app.assessments import store as assessment_store
@@ -20,9 +20,13 @@ from app.datasets import exporting
 from app.db import reading, writing
 from app.errors import Conflict, Invalid
 from app.jobs import service as jobs
+from app.users.tables import UserRow
 from app.web.context import AppContext
+from app.web.refusals import TooMany
 
 ANY_SIZE = 1 << 50  # the framework's limit is switched off here; `settings.upload_limit` counts bytes as they come
+PATIENCE = 60.0  # seconds without a byte after which nobody is thought to be there any more
+EACH, ALL = 4, 64  # uploads under way at once: of one person, and of everybody
 
 T = TypeVar("T")
 
@@ -49,32 +53,65 @@ def transaction(app: AppContext) -> Iterator[Any]:
         yield session
 
 
-async def receive(request: Request, app: AppContext) -> Blob:
-    """Store the request's raw body as it arrives."""
-    return await with_chunks(request, lambda chunks: app.blobs.put(chunks, app.settings.upload_limit))
-
-
-async def with_chunks(request: Request, use: Callable[[Iterator[bytes]], T]) -> T:
-    """Run `use` in a thread with the body's chunks: the event loop receives, the thread parses and writes.
+async def receive(request: Request, app: AppContext, me: UserRow) -> Blob:
+    """Store the request's raw body as it arrives.
 
     Raises:
-        Invalid: the client went away.
+        Invalid: it is too large, or says so before it comes.
+    """
+    limit = app.settings.upload_limit
+    if (said := request.headers.get("content-length", "")).isdecimal() and len(said) < 20:
+        app.blobs.within(int(said), limit)
+    return await with_chunks(request, app, me, lambda chunks: app.blobs.put(chunks, limit))
+
+
+async def with_chunks(
+    request: Request, app: AppContext, me: UserRow, use: Callable[[Iterator[bytes]], T], patience: float = PATIENCE
+) -> T:
+    """Run `use` in a thread with the body's chunks: the event loop receives, the thread parses and writes.
+
+    The thread is none of those that make the pages: an upload keeps its own for as long as the line takes, and with
+    all of them waiting for bytes that never come nobody would see a page any more. patience: seconds without a byte.
+
+    Raises:
+        Invalid: the client went away, or sends nothing any more.
+        TooMany: this person, or everybody together, has as many uploads under way as there may be.
     """
     stream = request.stream()
 
     async def following() -> bytes | None:
         try:
-            return await anext(stream, None)
+            with anyio.fail_after(patience):
+                return await anext(stream, None)
         except ClientDisconnect as gone:
             text = "The upload broke off before the end of the file. Nothing was kept; please upload again."
             raise Invalid(text) from gone
+        except TimeoutError as silent:
+            text = f"Nothing came for {patience:.0f} seconds, so the upload was ended. Nothing was kept."
+            raise Invalid(f"{text} Please upload again.") from silent
 
     def chunks() -> Iterator[bytes]:
         while (chunk := anyio.from_thread.run(following)) is not None:
             if chunk:
                 yield chunk
 
-    return await run_in_threadpool(use, chunks())
+    with _one_more(app, me):
+        return await anyio.to_thread.run_sync(use, chunks(), limiter=anyio.CapacityLimiter(1))
+
+
+@contextmanager
+def _one_more(app: AppContext, me: UserRow) -> Iterator[None]:
+    """Count an upload while it is under way; only the event loop does, so nothing comes between."""
+    under_way = app.uploads
+    if under_way[me.id] >= EACH:
+        raise TooMany(f"{EACH} uploads of yours are under way. Wait until one of them ends.", 30)
+    if under_way.total() >= ALL:
+        raise TooMany(f"{ALL} uploads are under way, which is all this server takes at once. Try again soon.", 30)
+    under_way[me.id] += 1
+    try:
+        yield
+    finally:
+        under_way[me.id] -= 1
 
 
 def export(app: AppContext, dataset_id: int, rows_sha256: str | None, form: exporting.Form, part: str) -> Response:

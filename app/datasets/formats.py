@@ -111,7 +111,8 @@ class ReadAs:
     shape: a name of SHAPES; with `columns`, question and answer name the columns that hold them, system one with a
     system text. group, part, time: what belongs together, where a row belongs, when it came up; `group`, `split` and
     one of TIMES, unless others are chosen. A key inside an object is named with a dot: `vars.question`. header: whether
-    the first row of a table names its columns; without, they are called "column 1" and so on.
+    the first row of a table names its columns; without, they are called "column 1" and so on. encoding: one of
+    `encodings.CHOICES`; empty is UTF-8, unless the file begins with the mark of another.
     """
 
     shape: str = ""
@@ -122,6 +123,7 @@ class ReadAs:
     part: str = ""
     time: str = ""
     header: bool = True
+    encoding: str = ""
 
     @property
     def guessed(self) -> bool:
@@ -134,7 +136,7 @@ class ReadAs:
 
     def to_json(self) -> dict[str, Any]:
         """What differs from a guess; an empty object is a guess."""
-        names = ("shape", *COLUMN_NAMES, "header")
+        names = ("shape", *COLUMN_NAMES, "header", "encoding")
         return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(GUESS, name)}
 
 

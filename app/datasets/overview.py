@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from rapidfuzz.distance import LCSseq
 
-from app.datasets import content, splitting
+from app.datasets import content, encodings, splitting
 from app.evaluation import statistics
 from app.web import charts
 
@@ -115,6 +115,14 @@ def word(kind: str) -> str:
     return KINDS.get(kind, kind.replace("_", " "))
 
 
+def encoding(report: Report) -> str:
+    """How the letters of the file were read, in words; empty for plain UTF-8, and for what is no text."""
+    name, chosen = report.get("encoding", ""), report.get("read_as", {}).get("encoding", "")
+    if report.get("layout") == "Parquet" or name in ("", encodings.UTF_8):
+        return ""
+    return f"read as {encodings.title(name)}{', as chosen' if name == chosen else ''}"
+
+
 # ---------------------------------------------------------------------- figures and things to do
 def verdict(
     report: Report,
@@ -126,10 +134,15 @@ def verdict(
     frozen: bool,
     measure: str,
     newer: tuple[int, str] | None,
+    newer_waits: bool = False,
 ) -> Verdict:
-    """What one reads first. measure: the address of the next step; newer: number and address of the one that counts."""
+    """What one reads first.
+
+    measure: the address of the next step. newer: number and address of the one that counts; newer_waits: it will, if
+    its check finds it usable.
+    """
     if state == "rejected":
-        return _refused(report, newer)
+        return _refused(report, newer, waits=newer_waits)
     text = f"{usable:,} usable example{'' if usable == 1 else 's'} besides the test set; training needs {needed:,}."
     why = ""
     if usable < needed:
@@ -154,7 +167,7 @@ def verdict(
     return Verdict(text, why, "The split is frozen: prompting can be measured on it.", measure, "Measure", tone)
 
 
-def _refused(report: Report, newer: tuple[int, str] | None) -> Verdict:
+def _refused(report: Report, newer: tuple[int, str] | None, *, waits: bool) -> Verdict:
     """Why no row of an upload can be used, in the words of its first fault."""
     uploaded, taken = report.get("uploaded", 0), report.get("counts", {})
     faults = [said for said in report.get("messages") or () if said["level"] == "error"]
@@ -175,9 +188,18 @@ def _refused(report: Report, newer: tuple[int, str] | None) -> Verdict:
     else:
         why = "Too few rows are left to learn from, to choose by and to judge by."
     if newer:
-        why += f" The upload replaces nothing: version {newer[0]} is still the one that counts."
-    return Verdict("This upload can't be used.", why, "Correct the file and upload it again.", "#upload",
-                   "Upload a corrected file", "bad")  # fmt: skip
+        number = newer[0]
+        waiting = f"the check of version {number} has not ended"
+        why += (
+            f" The upload replaces nothing: {waiting if waits else f'version {number} is still the one that counts'}."
+        )
+    step = "Correct the file and upload it again."
+    if report.get("undecodable"):
+        step = (
+            "Save the file as UTF-8 and upload it again. Or is it right as it is, such as a CSV from Excel? Then say "
+            "which encoding it has under Read it another way."
+        )
+    return Verdict("This upload can't be used.", why, step, "#upload", "Upload a corrected file", "bad")
 
 
 def _undecided(report: Report, decided: Collection[str]) -> int:
@@ -230,6 +252,7 @@ def todos(
     The verdict has said already how many examples are missing; a set without rows to judge by has no size to discuss.
     """
     return [
+        *_undecodable(report, rows),
         *_unread(report, rows),
         *_leaks(report, rows),
         *_groups(report),
@@ -245,6 +268,14 @@ def todos(
 
 def _rows(number: int) -> str:
     return f"{number:,} row{'' if number == 1 else 's'}"
+
+
+def _undecodable(report: Report, rows: str) -> Iterator[Todo]:
+    number = report.get("undecodable", 0)
+    if number and report.get("uploaded"):  # of a file that was not read through nobody knows how many
+        text = f"{_rows(number)} {'are' if number > 1 else 'is'} no {encodings.title(report['encoding'])} text."
+        url = f"{rows.removesuffix('/rows')}/reading"
+        yield Todo("decide", "fail", text, url, "Choose the file's encoding")
 
 
 def _unread(report: Report, rows: str) -> Iterator[Todo]:

@@ -5,6 +5,7 @@ row and one report. The report (stored as JSON, shown on the page, written by `c
 
 verdict: accept, warn, reject. format, layout, encoding: what was detected; samples: the first three rows.
 line_word: what a number counts: line, row (CSV, Parquet) or record (JSON array).
+undecodable: lines that are no text in their encoding, of both files; a person can choose another one.
 columns: [{name, samples}] that the file has; read_as: what a person chose about reading it, empty where it was guessed.
 records: rows that could be read. bad_lines: lines of the upload that something is said about, 1-based, rising.
 messages: {line, field, text, level, file} with level error, warning, note; file 0 the upload, 1 the own test file.
@@ -237,6 +238,7 @@ def facts_of(reading: Reading) -> Facts:
         "columns": [{"name": name, "samples": held} for name, held in reading.columns.items()],
         "read_as": reading.how.to_json(),
         "encoding": reading.encoding,
+        "undecodable": reading.undecodable,
     }
 
 
@@ -687,6 +689,7 @@ def _report(
         if notes.counts["warning"]
         else "accept",
         **readings[0],
+        "undecodable": sum(one.get("undecodable", 0) for one in readings),
         "samples": _samples(rows),
         "uploaded": steps[0]["count"],
         "records": sum(1 for file in rows.files if not file),

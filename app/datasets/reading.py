@@ -11,7 +11,6 @@ sentence about the row names its line as well); in a JSON array, which may stand
 element's place, and in Parquet the row's.
 """
 
-import codecs
 import itertools
 import re
 from collections import Counter
@@ -21,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from app.datasets import cases, cells, cutting, parquet, personal_data, unpacking
+from app.datasets import cases, cells, cutting, encodings, parquet, personal_data, unpacking
 from app.datasets.conversations import KNOWN_KEYS, order_remark
 from app.datasets.formats import (
     COLUMNS,
@@ -70,13 +69,6 @@ _MAGIC = (
     (b"PARE", "an encrypted Parquet file; save it without encryption"),
     (b"\xd0\xcf\x11\xe0", "an old Office document; save it as CSV"),
 )
-_BOMS = (  # UTF-32's begins with that of UTF-16
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 # What files that were joined, or JSON text sequences (RFC 7464), have before a record.
 _BEFORE = re.compile(rb"(?:\xef\xbb\xbf|\x1e)+")
 _SEPARATOR = re.compile(rb"sep=([^\w\s]|\t)[\r\n]?$", re.IGNORECASE)  # Excel's first line
@@ -114,9 +106,10 @@ class Reading:
     """An upload being read: iterate for its records and faults, in the order of the file.
 
     shape, layout, encoding, delimiter and unused are known once the first record has come; `lines` counts the records
-    tried (blank lines do not count); `columns` are the keys of the first records with a few of their values, for
-    people who have to say how the file is to be read. A warning about a record follows the record; a fault of level
-    error about a line whose record was still yielded says that the line differs from the rest.
+    tried (blank lines do not count), `undecodable` those that are no text in this encoding (1 where the file as a whole
+    is none); `columns` are the keys of the first records with a few of their values, for people who have to say how the
+    file is to be read. A warning about a record follows the record; a fault of level error about a line whose record
+    was still yielded says that the line differs from the rest.
     """
 
     def __init__(self, upload: Source | Upload, longest_line: int = LONGEST_LINE) -> None:
@@ -127,9 +120,10 @@ class Reading:
         self.how = given.how
         self.shape: Shape | None = None
         self.layout = ""  # "JSON lines", "JSON array", "CSV" or "Parquet"
-        self.encoding = "utf-8"
+        self.encoding = encodings.UTF_8
         self.delimiter = ""
         self.lines = 0
+        self.undecodable = 0
         self.unused: Counter[str] = Counter()
         self.columns: dict[str, list[str]] = {}
         self.tool_rows = 0
@@ -166,17 +160,37 @@ class Reading:
         if what or head[257:262] == b"ustar":
             yield Fault(None, "", f"The file is {what or 'a tar archive; upload the file inside'}.")
             return
-        bom, self.encoding = next((pair for pair in _BOMS if head.startswith(pair[0])), (b"", "utf-8"))
-        if self.encoding == "utf-8":
-            if wide := _without_mark(head[:400]):
-                yield Fault(None, "", f"The file looks like {wide} without a byte-order mark. Save it as UTF-8.")
+        mark, marked = encodings.marked(head)
+        self.encoding = marked or self.how.encoding or encodings.UTF_8
+        if not encodings.wide(self.encoding):
+            if wide := encodings.without_mark(head[:400]):
+                self.undecodable += 1
+                text = f"The file looks like {wide} without a byte-order mark. Save it as UTF-8, {encodings.CHOOSE}."
+                yield Fault(None, "", text)
                 return
             if _binary(head[:4096]):
                 yield Fault(
                     None, "", "The file is no text: it is full of control characters. Upload JSONL, CSV or Parquet."
                 )
                 return
-        yield from self._records(self._chunks(head[len(bom) :]))
+        yield from self._said_of_encoding(head, marked)
+        yield from self._records(encodings.as_utf_8(self._chunks(head[len(mark) :]), self.encoding))
+
+    def _said_of_encoding(self, head: bytes, marked: str) -> Iterator[Fault]:
+        """What a person should know where the text is not plainly UTF-8."""
+        name, chosen = encodings.title(self.encoding), self.how.encoding
+        if chosen and marked not in ("", chosen):
+            wanted = encodings.title(chosen)
+            yield Fault(
+                None, "", f"The file begins with the mark of {name}, so it was not read as {wanted}.", "warning"
+            )
+        elif chosen:
+            yield Fault(None, "", f"The file was read as {name}, as chosen.", "note")
+            if encodings.seems_utf_8(head):
+                text = f"All letters beyond ASCII at its beginning are valid UTF-8, so {name} is probably wrong."
+                yield Fault(None, "", text, "warning")
+        elif marked not in ("", encodings.UTF_8):
+            yield Fault(None, "", f"The file is {name}; it was read as such. UTF-8 is safer to pass on.", "warning")
 
     def _blank(self) -> str:
         """What is said of a file that begins with nothing. Its end is looked for before it is called empty."""
@@ -193,21 +207,9 @@ class Reading:
             yield Fault(None, "", str(refusal))
 
     def _chunks(self, head: bytes) -> Iterator[bytes]:
-        """The rest of the stream as UTF-8. Halves of pairs are kept, so that their line can be named later."""
-        if self.encoding == "utf-8":
-            yield head
-            while chunk := self._stream.read(CHUNK):
-                yield chunk
-            return
-        decoder = codecs.getincrementaldecoder(self.encoding)("surrogatepass")
-        try:
-            chunk = head
-            while chunk:
-                yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
-                chunk = self._stream.read(CHUNK)
-            yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
-        except UnicodeDecodeError:
-            yield b"\xff"  # half a character, mostly at the end: no UTF-8 either, so its line is refused
+        yield head
+        while chunk := self._stream.read(CHUNK):
+            yield chunk
 
     def _records(self, chunks: Iterator[bytes]) -> Iterator[Record | Fault]:
         first = next(chunks, b"")
@@ -221,9 +223,6 @@ class Reading:
         if start[:1] == b"<":
             yield Fault(first[: len(first) - len(start)].count(b"\n") + 1, "", "The file is a web page or XML.")
             return
-        if self.encoding != "utf-8":
-            name = self.encoding[:6].upper()
-            yield Fault(None, "", f"The file is {name}; it was read as such. UTF-8 is safer to pass on.", "warning")
         whole = itertools.chain((first,), chunks)
         line, *others = cutting.LINE_END.split(start, 1)
         if start[:1] == b"[" and not (_is_json(line) and others and others[0].strip()):
@@ -294,13 +293,9 @@ class Reading:
     def _why(self, raw: bytes, error: orjson.JSONDecodeError) -> str:
         """Why a line is not JSON, in words for the person who wrote it."""
         word = self.line_word
-        try:
-            raw.decode("utf-8")
-        except UnicodeDecodeError as bad:
-            if self.encoding != "utf-8":
-                return f"The {word} holds half of a character, or ends in the middle of one."
-            where = f"byte {raw[bad.start]:#04x} at position {bad.start + 1}"
-            return f"The {word} is not UTF-8 text: {where}. Save the file as UTF-8."
+        if undecodable := encodings.fault(raw, self.encoding, word):
+            self.undecodable += 1
+            return undecodable
         message = str(error)
         known = (
             (b"\0" in raw, f"The {word} holds NUL bytes."),
@@ -407,31 +402,36 @@ class Reading:
     # ------------------------------------------------------------------ CSV
     def _table(self, chunks: Iterator[bytes], *, spaced: bool) -> Iterator[Record | Fault]:
         self.how = self.how.in_lower_case()
-        rows = cells.Rows(chunks, self.delimiter, self._longest, spaced=spaced)
+        rows = cells.Rows(chunks, self.delimiter, self._longest, spaced=spaced, encoding=self.encoding)
         first = next((row for row in rows if row and not cells.tells_separator(row)), [])
         if isinstance(first, Fault):
-            self.lines += 1
-            yield first
+            yield self._counted(first, rows)
             return
         header = [f"column {number}" for number in range(1, len(first) + 1)]
         if self.how.header:
             header = [name.strip().casefold() for name in first]
         else:
             rows.again(first)
+        self._look(dict.fromkeys(header))  # they can be chosen from even where no row below them can be read
         if fault := self._unusable(header):
             for row in itertools.islice(rows, SEEN_VALUES):
                 if not isinstance(row, Fault):
                     self._look(dict(zip(header, row, strict=False)))
+            self.undecodable = rows.undecodable
             yield fault
             return
         for row in rows:
             if isinstance(row, Fault):
-                self.lines += 1
-                yield row
+                yield self._counted(row, rows)
             elif row:
                 self.lines += 1
                 yield from self._filled(header, row, rows)
         yield from self._closing()
+
+    def _counted(self, fault: Fault, rows: cells.Rows) -> Fault:
+        self.lines += 1
+        self.undecodable = rows.undecodable
+        return fault
 
     def _filled(self, header: list[str], row: list[str], rows: cells.Rows) -> Iterator[Record | Fault]:
         """The record of a row that has as many cells as the first."""
@@ -554,15 +554,6 @@ class _TwiceDecoder:
     def _pairs(self, pairs: list[tuple[str, object]]) -> None:
         if self.found is None and len(pairs) != len(dict(pairs)):
             self.found = Counter(key for key, _ in pairs).most_common(1)[0][0]
-
-
-def _without_mark(head: bytes) -> str:
-    """UTF-16 or UTF-32 where every other byte, or three of four, are NUL, as in Western text; empty if neither."""
-    quarters = [head[place::4].count(0) for place in range(4)]
-    if len(head) >= 8 and min(quarters) == 0 and sum(quarters) > len(head) * 5 // 8:
-        return "UTF-32"
-    halves = head[0::2].count(0), head[1::2].count(0)
-    return "UTF-16" if min(halves) == 0 and max(halves) > len(head) // 4 else ""
 
 
 def _binary(head: bytes) -> bool:

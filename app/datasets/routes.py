@@ -12,8 +12,20 @@ from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, exporting, learnability, overview, preview, service, shown, store, uploads, versions
-from app.datasets.formats import COLUMN_NAMES, GUESS, SHAPES, ReadAs, read_as
+from app.datasets import (
+    deps,
+    encodings,
+    exporting,
+    learnability,
+    overview,
+    preview,
+    service,
+    shown,
+    store,
+    uploads,
+    versions,
+)
+from app.datasets.formats import COLUMN_NAMES, SHAPES, ReadAs, read_as
 from app.datasets.personal_data import Veil
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow
@@ -120,6 +132,7 @@ def _verdict(
         frozen=dataset.frozen_at is not None,
         measure=f"/assessments/{dataset.assessment_id}/measure",
         newer=(newer.version, url_for(request, "dataset", dataset_id=newer.id)) if newer else None,
+        newer_waits=newer is not None and newer.state == "checking",
     )
 
 
@@ -144,6 +157,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": overview.languages(report),
         "messages": overview.messages(report),
+        "encoding": overview.encoding(report),
         "word": overview.word,
     }
 
@@ -154,7 +168,7 @@ async def upload_data(request: Request, assessment_id: Id, app: App, me: Author)
     form: Taken = {}
     try:
         boundary = uploads.boundary_of(request.headers.get("content-type", ""))
-        await deps.with_chunks(request, lambda chunks: _take(app, chunks, boundary, form))
+        await deps.with_chunks(request, app, me, lambda chunks: _take(app, chunks, boundary, form))
         await run_in_threadpool(_keep, app, assessment_id, me, form)
     except Invalid as refusal:
         return await run_in_threadpool(_again, request, app, assessment_id, refusal, form)
@@ -172,6 +186,9 @@ def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes, form: Taken
     for part in uploads.parts(chunks, boundary):
         if part.name in {"file", "test"} and part.filename is not None:
             blob = app.blobs.put(part.body, app.settings.upload_limit)
+            if part.name in form:
+                twice = "Two files came for this field. Send one; each is a version of its own."
+                raise Invalid("Nothing was uploaded.", [FieldError(f"#/{part.name}", twice)])
             if part.filename or blob.size:
                 form[part.name] = (blob, part.filename)
         elif part.name == "pasted":
@@ -580,12 +597,13 @@ def show_reading(
     part: Column = "",
     time: Column = "",
     header: Annotated[str, Query(max_length=8)] = "yes",
+    encoding: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """How the file is read, and how else it could be; with a choice in the address, three rows read that way."""
     row = store.get(db, dataset_id)
     how = read_as(row.read_as)
     if shape is not None:
-        how = ReadAs(shape, question, answer, system, group, part, time, header != "no")
+        how = ReadAs(shape, question, answer, system, group, part, time, header != "no", encoding)
     return _reading(request, app, db, row, how, list(service.unreadable(how)))
 
 
@@ -593,8 +611,10 @@ def _reading(
     request: Request, app: AppContext, db: Any, row: DatasetRow, how: ReadAs, wrong: Sequence[FieldError]
 ) -> Response:
     with app.blobs.open(row.blob_sha256) as stream:
-        # A choice that is not complete is shown as guessed, with what is missing beside its field.
-        seen = preview.preview(stream, row.filename, GUESS if wrong else how, shown.veil(row))
+        # A choice that is not complete is shown as guessed, with what is missing beside its field; the letters and the
+        # first row stay as chosen, for it is by them that one finds the columns.
+        shown_as = service.without_columns(how) if wrong else how
+        seen = preview.preview(stream, row.filename, shown_as, shown.veil(row))
     names = {*seen.columns, *(one for one in (getattr(how, name) for name in COLUMN_NAMES) if one)}
     return page(
         request,
@@ -606,11 +626,16 @@ def _reading(
         how=how,
         saved=how == read_as(row.read_as),
         seen=seen,
+        encodings=[("", "UTF-8, or what a mark at its beginning says"), *_encodings()],
         shapes=[("", "guess for each record"), *((shape.name, shape.title) for shape in SHAPES.values())],
         columns=[("", "none"), *((name, name) for name in sorted(names, key=str.casefold))],
         errors=by_field(wrong),
         detail="The file can't be read like that." if wrong else "",
     )
+
+
+def _encodings() -> Iterator[tuple[str, str]]:
+    return ((one.name, f"{one.title} ({one.about})") for one in encodings.CHOICES.values())
 
 
 @router.post("/datasets/{dataset_id}/reading", name="reread_dataset")
@@ -628,8 +653,9 @@ def reread_dataset(
     part: Chosen = "",
     time: Chosen = "",
     header: Annotated[str, Form(max_length=8)] = "yes",
+    encoding: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
-    how = ReadAs(shape, question, answer, system, group, part, time, header != "no")
+    how = ReadAs(shape, question, answer, system, group, part, time, header != "no", encoding)
     try:
         row = service.reread(db, dataset_id, me, how)
     except Invalid as refusal:

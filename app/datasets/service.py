@@ -10,7 +10,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob, Blobs
-from app.datasets import duplicates, personal_data, splitting, store, versions
+from app.datasets import duplicates, encodings, personal_data, splitting, store, versions
 from app.datasets.formats import COLUMNS, GUESS, SHAPES, Message, ReadAs, Record, read_as
 from app.datasets.rows import question
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
@@ -127,12 +127,19 @@ def unreadable(how: ReadAs) -> Iterator[FieldError]:
     """What a choice lacks, by field."""
     if how.shape and how.shape not in SHAPES:
         yield FieldError("#/shape", "Choose one of the formats in the list.")
+    if how.encoding and how.encoding not in encodings.CHOICES:
+        yield FieldError("#/encoding", f"Choose one of {', '.join(encodings.CHOICES)}; empty is UTF-8.")
     chosen = how.shape == COLUMNS.name
     for name in ("question", "answer"):
         if chosen and not getattr(how, name):
             yield FieldError(f"#/{name}", f"Choose the column that holds the {name}.")
     if chosen and how.question and how.question == how.answer:
         yield FieldError("#/answer", "Question and answer can't be the same column.")
+
+
+def without_columns(how: ReadAs) -> ReadAs:
+    """What of a choice can be used even where its columns can't."""
+    return ReadAs(header=how.header, encoding=how.encoding if how.encoding in encodings.CHOICES else "")
 
 
 def check_again(session: Session, dataset_id: int, by: UserRow) -> JobRow:
@@ -167,7 +174,7 @@ def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
     elif not (row.train_rows and row.dev_rows and row.test_rows):
         against.append("Each of train, dev and test needs at least one row; upload more examples.")
     if latest is not None and latest.id != row.id:
-        against.append(f"Version {latest.version} has replaced this one.")
+        against.append(_overtaken(latest))
     if row.frozen_at:
         against.append("The split is frozen already.")
     if against:
@@ -194,7 +201,7 @@ def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool
     row = store.get(session, dataset_id)
     current = store.current(session, row.assessment_id)
     if current is not None and current.id != row.id:
-        raise Conflict("Another version counts now; this one is only to be read.")
+        raise Conflict(_overtaken(current))
     if row.human_checked != human_checked:
         assessment = assessment_store.get(session, row.assessment_id)
         row.human_checked = human_checked
@@ -278,12 +285,7 @@ def decide(session: Session, dataset_id: int, by: UserRow, choices: Mapping[str,
         Conflict: another version counts, or it has not been checked.
         Invalid: a kind that was not found, an unknown action, or no reason for keeping.
     """
-    row = store.get(session, dataset_id)
-    current = store.current(session, row.assessment_id)
-    if row.state == "checking":
-        raise Conflict("The check of this version has not ended.")
-    if current is None or current.id != row.id:
-        raise Conflict("Another version counts now; decide there.")
+    row = _counting(session, dataset_id)
     new = _decisions(row, by, choices, " ".join(reason.split()))
     if not new:
         raise Invalid("Nothing was decided.", [FieldError("#/decisions", "Choose what to do with at least one kind.")])
@@ -366,12 +368,7 @@ def split_by(session: Session, dataset_id: int, by: UserRow, plan: str) -> Datas
         Conflict: another version counts, it has not been checked, its test rows came as a file, or it is split so.
         Invalid: there is no such way, or no column that says where rows belong.
     """
-    row = store.get(session, dataset_id)
-    current = store.current(session, row.assessment_id)
-    if row.state == "checking":
-        raise Conflict("The check of this version has not ended.")
-    if current is None or current.id != row.id:
-        raise Conflict("Another version counts now; change its split.")
+    row = _counting(session, dataset_id)
     if row.test_blob_sha256:
         raise Conflict("The test rows are a file of your own; upload another one to change them.")
     said = row.report.get("split", {})
@@ -466,9 +463,17 @@ def _counting(session: Session, dataset_id: int) -> DatasetRow:
     current = store.current(session, row.assessment_id)
     if row.state == "checking":
         raise Conflict("The check of this version has not ended.")
-    if current is None or current.id != row.id:
-        raise Conflict("Another version counts now; decide there.")
+    if current is not None and current.id != row.id:
+        raise Conflict(_overtaken(current))
     return row
+
+
+def _overtaken(newer: DatasetRow) -> str:
+    """Why nothing is decided on a version any more. A newer one that is still being checked may yet be refused."""
+    if newer.state != "checking":
+        return f"Version {newer.version} counts now; this one is only to be read. Decide there."
+    waiting = f"Version {newer.version} is newer and its check has not ended"
+    return f"{waiting}. Wait for it; if it can't be used, it replaces nothing."
 
 
 def _key(oldest: ExampleRow) -> int:

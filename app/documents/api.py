@@ -123,7 +123,7 @@ async def put_documents(
 ) -> DocumentFile:
     """Add one file as the raw body: text, Markdown, HTML, PDF, JSON lines with `text`, or a zip of these."""
     await run_in_threadpool(deps.must_exist, app, assessment_id)
-    blob = await deps.receive(request, app)
+    blob = await deps.receive(request, app, me)
     return await run_in_threadpool(_added, app, assessment_id, me, blob, filename)
 
 

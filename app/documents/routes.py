@@ -89,7 +89,7 @@ async def add_documents(request: Request, assessment_id: Id, app: App, me: Autho
     await run_in_threadpool(deps.must_exist, app, assessment_id)
     try:
         boundary = uploads.boundary_of(request.headers.get("content-type", ""))
-        files = await deps.with_chunks(request, lambda chunks: _take(app, chunks, boundary))
+        files = await deps.with_chunks(request, app, me, lambda chunks: _take(app, chunks, boundary))
         await run_in_threadpool(_keep, app, assessment_id, me, files)
     except Invalid as refusal:
         return await run_in_threadpool(_again, request, app, assessment_id, refusal)

@@ -1,7 +1,8 @@
 """What the web process is made of, put together once by `main.create_app` and read by every request."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import Environment
@@ -53,7 +54,7 @@ class AppContext:
     `steps`, `evidence` and `effects` are functions of concepts above the page that shows them (the dossier's state, the
     measured values beside the questionnaire, what another policy would make of the assessments), `read_ahead` finds the
     evidence of a whole list, and `record` is `audit.service.record` for what is below the record: handed in, because
-    imports only go down. `jobs` is `jobs.engine.Client`.
+    imports only go down. `jobs` is `jobs.engine.Client`; `uploads` counts the uploads under way, by user id.
     """
 
     settings: Settings
@@ -69,3 +70,4 @@ class AppContext:
     read_ahead: Callable[[Session, Sequence[Any]], None] = nothing_ahead
     effects: Callable[[Session, Any], Any] = no_effects
     on_refusal: Callable[[Any, Refusal], None] = no_record
+    uploads: Counter[int] = field(default_factory=Counter)

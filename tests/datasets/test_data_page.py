@@ -154,6 +154,20 @@ def test_an_older_version_stays_readable(client: TestClient, checked: Upload) ->
     assert "42 usable" in page
 
 
+def test_a_newer_version_counts_only_once_it_is_checked(
+    client: TestClient, checked: Upload, assessment: AssessmentRow
+) -> None:
+    old = checked(pairs(60))
+    client.put(f"/api/v1/assessments/{assessment.id}/dataset", content=pairs(90))
+
+    page = text(client, f"/datasets/{old.id}")
+    refused = client.post(f"/api/v1/datasets/{old.id}/freeze")
+
+    assert "The check of version 2 has not ended; if it can be used, it is the one that counts from then on." in page
+    assert "Version 2 is the one that counts" not in page
+    assert "Wait for it; if it can't be used, it replaces nothing." in refused.json()["detail"]
+
+
 def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, checked: Upload) -> None:
     good = checked(pairs(60))
     checked(b"nonsense\n")

@@ -174,7 +174,7 @@ def test_only_the_version_that_counts_is_decided_on(checked: Upload, decide: Dec
     old = checked(DATA)
     checked(DATA + pairs(5, start=100))
 
-    with pytest.raises(Conflict, match="Another version"):
+    with pytest.raises(Conflict, match="Version 2 counts now"):
         decide(old, {"e-mail address": "mask"})
 
 

@@ -118,6 +118,7 @@ def test_a_refusal_says_why_in_the_words_of_the_first_fault() -> None:
     assert overview.verdict(FULL, **refused).why == (
         "Line 3: It is broken. The upload replaces nothing: version 1 is still the one that counts."
     )
+    assert overview.verdict(FULL, **refused, newer_waits=True).why.endswith("the check of version 1 has not ended.")
     conflict = {"uploaded": 30, "counts": {"contradiction": 30}}
     assert overview.verdict(conflict, **refused | {"newer": None}).why == "30 of 30 rows contradict another row."
     assert overview.verdict({}, **refused | {"newer": None}).why.startswith("Too few rows")

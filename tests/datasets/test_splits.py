@@ -121,7 +121,7 @@ def test_what_cannot_be_done_is_said(
     with pytest.raises(Conflict, match="already"):
         split_by(row, "random")
     own = checked(pairs(60), test=pairs(20, start=60))
-    with pytest.raises(Conflict, match="Another version"):
+    with pytest.raises(Conflict, match="Version 2 counts now"):
         split_by(row, "time")
     with pytest.raises(Conflict, match="file of your own"):
         split_by(own, "time")

@@ -3,18 +3,22 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
-from app.datasets import store, uploads
+from app.datasets import deps, store, uploads
 from app.datasets.uploads import display_name
 from app.db import reading
 from app.errors import Invalid
@@ -22,6 +26,8 @@ from app.jobs.tables import JobRow
 from app.main import create_app
 from app.settings import Settings
 from app.users.tables import UserRow
+from app.web.context import AppContext
+from app.web.refusals import TooMany
 from tests.factories import sign_in
 from tests.ready import ready
 
@@ -256,6 +262,71 @@ def test_a_form_without_a_boundary_is_refused(client: TestClient, assessment: As
     answer = client.post(f"/assessments/{assessment.id}/data", content=GOOD, headers={"content-type": kind})
 
     assert answer.status_code == 422
+
+
+def test_of_two_files_in_one_field_neither_is_taken_in_silence(client: TestClient, assessment: AssessmentRow) -> None:
+    answer = client.post(
+        f"/assessments/{assessment.id}/data",
+        content=form(("file", "a.jsonl", GOOD), ("file", "b.jsonl", GOOD)),
+        headers={"content-type": "multipart/form-data; boundary=line"},
+    )
+
+    assert answer.status_code == 422
+    assert "Two files came for this field." in answer.text
+
+
+# ---------------------------------------------------------------------- lines that fall silent
+def silent() -> Request:
+    """A request of which one byte comes and then nothing any more."""
+    came = iter([{"type": "http.request", "body": b"x", "more_body": True}])
+
+    async def receive() -> Any:
+        if (message := next(came, None)) is None:
+            await anyio.sleep_forever()
+        return message
+
+    return Request({"type": "http", "method": "PUT", "headers": []}, receive)
+
+
+def test_an_upload_that_falls_silent_is_ended(web: TestClient, me: UserRow) -> None:
+    app: AppContext = web.app.state.context  # type: ignore[attr-defined]  # the app under the client
+
+    with pytest.raises(Invalid, match="Nothing was kept"):
+        anyio.run(deps.with_chunks, silent(), app, me, list, 0.05)
+    assert app.uploads.total() == 0
+
+
+def test_silent_uploads_keep_nobody_from_the_pages(web: TestClient) -> None:
+    app: AppContext = web.app.state.context  # type: ignore[attr-defined]  # the app under the client
+    people = [UserRow(id=number) for number in range(100, 100 + deps.ALL // deps.EACH)]
+
+    async def crowd() -> None:
+        async with anyio.create_task_group() as group:
+            for one in people * deps.EACH:
+                group.start_soon(ended, one)
+            await anyio.wait_all_tasks_blocked()
+            assert app.uploads.total() == deps.ALL
+            for one in (people[0], UserRow(id=1)):
+                with pytest.raises(TooMany, match="under way"):
+                    await deps.with_chunks(silent(), app, one, list)
+            assert await run_in_threadpool(lambda: "a page") == "a page"
+            assert app.uploads.total() == deps.ALL  # none of them had to end first
+
+    async def ended(one: UserRow) -> None:
+        with pytest.raises(Invalid):
+            await deps.with_chunks(silent(), app, one, list, 1.5)
+
+    anyio.run(crowd)
+    assert app.uploads.total() == 0
+
+
+def test_a_length_over_the_limit_is_refused_before_it_comes(client: TestClient, assessment: AssessmentRow) -> None:
+    headers = {"content-length": str(3 << 30)}
+
+    answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", content=GOOD, headers=headers)
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "The file is larger than the 2,048 MiB that are accepted here."
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(
