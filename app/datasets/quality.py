@@ -657,7 +657,7 @@ def _coverage(outcome: Check) -> dict[str, Any]:
 
 def _named(rows: Rows, labels: Mapping[int, int]) -> dict[str, Any]:
     commonest = sorted(labels, key=lambda label: (-labels[label], label))[:LABELS_NAMED]
-    names = [rows[rows.answers.index(label)].target[:60] for label in commonest]
+    names = [rows.shown(rows.answers.index(label)).target[:60] for label in commonest]
     return {"labels": len(labels), "rows": sum(labels.values()), "names": names}
 
 

@@ -51,7 +51,7 @@ def upload(
         NotFound: there is no such assessment.
         Invalid: the file is empty.
     """
-    assessment = assessment_store.get(session, assessment_id)
+    assessment = assessment_store.changing(session, assessment_id)
     if not file.size:
         raise Invalid("The file is empty.", [FieldError("#/file", "Choose a file with examples; this one is empty.")])
     last = store.newest(session, assessment_id)
@@ -93,7 +93,7 @@ def add_test(session: Session, assessment_id: int, by: UserRow, test: Blob, file
     Raises:
         Conflict: no examples were uploaded yet.
     """
-    assessment_store.get(session, assessment_id)
+    assessment_store.changing(session, assessment_id)
     last = store.current(session, assessment_id)
     if last is None or last.state == "rejected":
         raise Conflict("Upload the examples first, then the test file.")
@@ -148,7 +148,7 @@ def check_again(session: Session, dataset_id: int, by: UserRow) -> JobRow:
     Raises:
         Conflict: it is done, or under way.
     """
-    row = store.get(session, dataset_id)
+    row = _held(session, dataset_id)
     if row.state != "checking":
         raise Conflict("This version has been checked; its rows do not change any more.")
     return _check(session, row, by)
@@ -165,7 +165,7 @@ def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
     Raises:
         Conflict: it is not checked, replaced by a newer version, frozen already, or has no rows in a split.
     """
-    row = store.get(session, dataset_id)
+    row = _held(session, dataset_id)
     assessment = assessment_store.get(session, row.assessment_id)
     latest = store.current(session, row.assessment_id)
     against = []
@@ -198,7 +198,7 @@ def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool
     Raises:
         Conflict: another version counts; what was said of this one is part of what was measured and approved.
     """
-    row = store.get(session, dataset_id)
+    row = _held(session, dataset_id)
     current = store.current(session, row.assessment_id)
     if current is not None and current.id != row.id:
         raise Conflict(_overtaken(current))
@@ -235,6 +235,7 @@ def keep_cluster(session: Session, dataset_id: int, cluster: int, by: UserRow) -
         decided_at=utcnow(),
     )
     session.add(kept)
+    _had_a_hand(session, row, by)
     detail = {"assessment": row.assessment_id, "version": row.version, "line": oldest.line, "rows": size}
     audit.record(session, by, "dataset.keep_cluster", "dataset", row.id, detail)
     return kept
@@ -252,9 +253,16 @@ def join_cluster(session: Session, dataset_id: int, cluster: int, by: UserRow) -
     if kept is None:
         raise Conflict("Of these rows one is used already.")
     kept.withdrawn_by, kept.withdrawn_at = by.id, utcnow()
+    _had_a_hand(session, row, by)
     detail = {"assessment": row.assessment_id, "version": row.version, "line": oldest.line, "rows": size}
     audit.record(session, by, "dataset.join_cluster", "dataset", row.id, detail)
     return kept
+
+
+def _had_a_hand(session: Session, row: DatasetRow, by: UserRow) -> None:
+    """Somebody else may press the button that makes the next version; whose word it follows had a hand in it, too."""
+    assessment = assessment_store.get(session, row.assessment_id)
+    assessments.contribute(session, assessment, by, f"groups of like rows of data version {row.version}")
 
 
 def waiting_clusters(session: Session, row: DatasetRow) -> int:
@@ -457,9 +465,17 @@ def said_of_clusters(session: Session, row: DatasetRow) -> list[KeptClusterRow]:
     return [kept for kept in store.kept_clusters(session, row.assessment_id) if kept.dataset_id == row.id]
 
 
+def _held(session: Session, dataset_id: int) -> DatasetRow:
+    """The version, with its assessment locked until the end of the transaction: of two people who press at once the
+    second sees what the first did. Locked before anything is put on record, so that no two wait for each other.
+    """
+    assessment_store.changing(session, store.assessment_of(session, dataset_id))
+    return store.get(session, dataset_id)
+
+
 def _counting(session: Session, dataset_id: int) -> DatasetRow:
     """The version, if it is the one that counts and its check has ended."""
-    row = store.get(session, dataset_id)
+    row = _held(session, dataset_id)
     current = store.current(session, row.assessment_id)
     if row.state == "checking":
         raise Conflict("The check of this version has not ended.")

@@ -30,6 +30,14 @@ def get(session: Session, dataset_id: int) -> DatasetRow:
     return row
 
 
+def assessment_of(session: Session, dataset_id: int) -> int:
+    """Whose version it is, without its report."""
+    found = session.scalar(select(DatasetRow.assessment_id).where(DatasetRow.id == dataset_id))
+    if found is None:
+        raise NotFound("There is no such dataset.")
+    return found
+
+
 def current(session: Session, assessment_id: int) -> DatasetRow | None:
     """The version that counts: the newest, which may still be being checked.
 

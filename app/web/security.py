@@ -57,7 +57,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # a download says itself that nothing in it may run
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

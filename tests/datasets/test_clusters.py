@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
+from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
@@ -78,11 +79,13 @@ def test_a_group_that_was_undone_is_used_as_a_whole_on_one_side(
     line: job_engine.Client,
     me: UserRow,
     claimed: Claimed,
+    make: Make,
 ) -> None:
-    cluster = group(engine, twins)[0].cluster
+    cluster, other = group(engine, twins)[0].cluster, make.author()
     assert cluster is not None
     with writing(engine) as session:
-        service.keep_cluster(session, twins.id, cluster, me)
+        service.keep_cluster(session, twins.id, cluster, other)
+        assert assessment_store.contribution(session, twins.assessment_id, other.id)  # and so may not approve
         with pytest.raises(Conflict, match="already"):
             service.keep_cluster(session, twins.id, cluster, me)
     with writing(engine) as session:

@@ -83,6 +83,17 @@ def test_no_excerpt_of_the_report_shows_a_value(checked: Upload) -> None:
     assert MAIL not in json.dumps(row.report)
 
 
+def test_a_rare_label_that_is_a_value_is_named_without_it(checked: Upload) -> None:
+    def line(number: int, label: str) -> bytes:
+        asked = json.loads(pairs(1, number))["prompt"]
+        return json.dumps({"prompt": asked, "completion": label}).encode() + b"\n"
+
+    row = checked(b"".join(line(n, "yes" if n % 2 else "no") for n in range(60)) + line(60, MAIL))
+
+    assert row.report["split"]["untested"]["names"] == ["[e-mail address]"]
+    assert MAIL not in json.dumps(row.report)
+
+
 def test_masking_keeps_the_row_and_the_value_goes(checked: Upload, decide: Decide, blobs: Blobs) -> None:
     row = checked(DATA)
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from app.blobs import Blobs
 from app.datasets import job, service, store
@@ -13,6 +14,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.settings import Settings
+from app.users.tables import UserRow
 from tests.datasets.examples import pairs
 from tests.factories import Make
 
@@ -55,5 +57,30 @@ def test_versions_follow_from_decisions_on_either_database(either: Settings) -> 
     assert moved.counts["moved"] > 0
     assert newest.report["split"]["by"] == "time"
     assert measured["identifiers_decided"] is True
+    line.close()
+    engine.dispose()
+
+
+def test_two_who_press_at_once_come_one_after_the_other(either: Settings) -> None:
+    engine = make_engine(either.url)
+    line = job_engine.Client(either.url)
+    blobs = Blobs(either.blobs_dir)
+    maker = Make(engine, either)
+    people = [maker.author() for _ in range(4)]
+    assessment = maker.assessment(people[0])
+    file = blobs.put_bytes(pairs(40))
+    together = threading.Barrier(len(people))
+
+    def press(me: UserRow) -> int:
+        with writing(engine) as session:
+            jobs.bind(session, line)
+            if engine.dialect.name == "postgresql":  # SQLite lets in one writer at a time
+                together.wait(10)
+            return service.upload(session, assessment.id, me, file, "x.jsonl").version
+
+    with ThreadPoolExecutor(len(people)) as hands:
+        versions = list(hands.map(press, people))
+
+    assert sorted(versions) == [1, 2, 3, 4]
     line.close()
     engine.dispose()

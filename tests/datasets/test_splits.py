@@ -162,7 +162,10 @@ def test_the_manifest_says_what_the_rows_are_and_never_changes(
     split_by(row, "time")
     checked(pairs(80))
 
-    assert client.get(f"/api/v1/datasets/{row.id}/manifest").content == sent
+    taken = client.get(f"/api/v1/datasets/{row.id}/manifest")
+    assert taken.content == sent
+    assert taken.headers["content-disposition"] == f'attachment; filename="dataset-{row.id}-split.jsonl"'
+    assert taken.headers["content-security-policy"].startswith("sandbox;")
     with reading(engine) as session:
         kept = store.get(session, row.id)
     assert (kept.split_sha256, kept.rows_sha256) == (sha256(sent).hexdigest(), row.rows_sha256)
