@@ -18,11 +18,18 @@ SHARED_CODE = 0.5  # of the words of the longer one: two programs of one languag
 SPELT_ALIKE = 0.5  # of 5-grams: bent, or misspelt
 SHORT = 240  # characters, up to which one word turns an answer round
 
+# Words that nearly every query has: they say nothing about what is asked for.
+_OF_QUERIES = wording.listed(
+    """select distinct from where and or not in like is null as on join inner left right outer group order by asc desc
+    having limit union all count min max sum avg case when then else end between exists insert into values update set
+    delete create table with = < > % & | +"""
+)
 _BETWEEN = re.compile(r"[,;|\n]")
+_JOINT = re.compile(r"(?<=[^\W_])[_\s-]+(?=[^\W_])")
 _YES = frozenset(("yes", "yeah", "yep", "true", "correct", "ja", "oui", "si", "sim", "\u662f"))
 _NO = frozenset(("no", "nope", "false", "incorrect", "wrong", "nein", "non", "nee", "nao", "\u4e0d"))
 _CODE = re.compile(
-    r"\s*(?:(?:select|insert|update|delete|create|with)\b[^.]*\b(?:from|into|set|table|as)\b"
+    r"\s*(?:(?:select|insert|update|delete|create|with)\b(?:[^.]|\.(?=\S))*\b(?:from|into|set|table|as)\b"
     r"|(?:def|class|import|function|public|private|static|package|#include|<\?php)\b)"
 )
 
@@ -39,7 +46,7 @@ def different(one: str, other: str) -> bool:
     if _CODE.match(plain_one) and _CODE.match(plain_other):
         if sorted(wording.numbers(plain_one)) != sorted(wording.numbers(plain_other)):
             return True
-        mine, theirs = {*a.words}, {*b.words}
+        mine, theirs = ({*words} - _OF_QUERIES or {*words} for words in (a.words, b.words))
         return len(mine & theirs) < SHARED_CODE * max(len(mine), len(theirs))
     if wording.heavy_shared(a, b) < SHARED and jaccard(one, other) < SPELT_ALIKE:
         return True
@@ -52,7 +59,12 @@ def other_label(one: str, other: str) -> bool:
 
 
 def _labels(answer: str) -> list[str]:
-    return sorted(part for part in (normal(part) for part in _BETWEEN.split(answer)) if part)
+    return sorted(part for part in (label(part) for part in _BETWEEN.split(answer)) if part)
+
+
+def label(answer: str) -> str:
+    """A label as it is compared: case, a full stop and what joins its words do not count."""
+    return _JOINT.sub(" ", normal(answer).removesuffix("."))
 
 
 def _turned(one: Wording, other: Wording) -> bool:
@@ -60,7 +72,7 @@ def _turned(one: Wording, other: Wording) -> bool:
     start, other_start = one.words[:1], other.words[:1]
     if (_YES & {*start} and _NO & {*other_start}) or (_NO & {*start} and _YES & {*other_start}):
         return True
-    numbers, others = ({word for word in words if word.isdigit()} for words in (one.words, other.words))
+    numbers, others = ({*wording.numbers(" ".join(words))} for words in (one.words, other.words))
     if numbers - others and others - numbers:
         return True
     close = wording.alike(one, other) >= 0.6  # further apart, a `not` may belong to another sentence

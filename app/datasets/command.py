@@ -4,15 +4,19 @@ The JSON has the keys of the quality report (see `quality`) that speak about the
 be sent to people who must not see the rows. Without `--json` the same is said in words.
 """
 
+import itertools
 import re
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from app.datasets import personal_data, quality
+import numpy as np
+
+from app.datasets import content, personal_data, quality
 from app.datasets.formats import ReadAs
 from app.datasets.quality import Check
 from app.datasets.reading import Upload
@@ -60,6 +64,12 @@ def _outcome(found: Check | None, refused: str = "") -> dict[str, Any]:
     """refused: why there is no check; then every list is empty."""
     report = found.report if found else {}
     messages = [{"line": None, "field": "", "text": refused, "level": "error", "file": 0}] if refused else []
+    counts = Counter(said["level"] for said in messages)
+    if found:
+        messages = _by_line([*report["messages"], *itertools.islice(_remarks(found), EVERYTHING)])
+        counts.update(report["message_counts"])
+        for one in report["remarks"]:
+            counts[one["level"]] += one["rows"]
     identifiers = list(_identifiers(found.rows)) if found else []
     return {
         "verdict": report.get("verdict", "reject"),
@@ -71,8 +81,8 @@ def _outcome(found: Check | None, refused: str = "") -> dict[str, Any]:
         "test_records": report.get("test_records", 0),
         "bad_lines": report.get("bad_lines", []),
         "test_bad_lines": report.get("test_bad_lines", []),
-        "messages": report.get("messages", messages),
-        "message_counts": report.get("message_counts", {"error": len(messages)}),
+        "messages": messages,
+        "message_counts": dict(counts),
         "waterfall": report.get("waterfall", []),
         "duplicates": _pairs(report.get("duplicates", [])),
         "near_duplicates": _pairs(report.get("near_duplicates", [])),
@@ -83,6 +93,25 @@ def _outcome(found: Check | None, refused: str = "") -> dict[str, Any]:
         "signals": report.get("signals", {}),
         "split": report.get("split", {}),
     }
+
+
+def _by_line(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those about a whole file first; EVERYTHING of those about lines."""
+    messages.sort(key=lambda said: (said["line"] is not None, said["file"], said["line"] or 0))
+    return messages[:EVERYTHING]
+
+
+def _remarks(found: Check) -> Iterator[dict[str, Any]]:
+    """What is odd about the content, a row at a time: the report counts it, a page shows the rows, a program has this.
+
+    Not among `bad_lines`: these rows are used.
+    """
+    levels = {one["kind"]: one["level"] for one in found.report["remarks"]}
+    for index in np.flatnonzero(np.frombuffer(bytes(found.marks), dtype=np.uint8)).tolist():
+        for mark, (kind, _) in content.WORDS.items():
+            if found.marks[index] & mark:
+                text, line = content.OF_A_ROW[mark], found.rows.lines[index]
+                yield {"line": line, "field": "", "text": text, "level": levels[kind], "file": 0}
 
 
 def _pairs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -324,6 +324,17 @@ WORDS = {
     Mark.LANGUAGE: ("other_language", "answer{s} {are} in another language than the question ({share})"),
 }
 
+# The same about one row.
+OF_A_ROW = {
+    Mark.REFUSAL: "The answer declines to answer.",
+    Mark.PLACEHOLDER: "Something was never filled in.",
+    Mark.REPEAT: "It runs in a loop, the same words again and again.",
+    Mark.ECHO: "The answer only repeats the question.",
+    Mark.CUT: "The answer stops in the middle of a sentence.",
+    Mark.DATED: "The answer speaks of the last update of the model that wrote it.",
+    Mark.LANGUAGE: "The answer is in another language than the question.",
+}
+
 
 def found(
     flags: Sequence[int], task: str, line: Callable[[int], int], answer_rows: Callable[[int], int]

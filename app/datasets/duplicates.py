@@ -225,7 +225,10 @@ def _grams_of(normal_texts: Sequence[str]) -> tuple[Hashes, Places]:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """What is plain about two rows: whether the answers are one, whether punctuation alone sets the questions apart."""
+    """What is plain about two rows: whether the answers are one, and the questions but for their punctuation and frame.
+
+    A frame is a courtesy, or what a template puts around a question (`wording.core`).
+    """
 
     same_answer: bool
     punctuation: bool
@@ -262,6 +265,7 @@ class _Row:
     """
 
     asked_text: str
+    asked_core: str
     answer_text: str
     asked_letters: str
     numbers: tuple[str, ...]
@@ -275,7 +279,7 @@ class _Row:
     def words(self) -> tuple[Wording, Wording]:
         """Of question and answer."""
         if self.wordings is None:
-            self.wordings = wording.of(self.asked_text), wording.of(self.answer_text)
+            self.wordings = wording.of(self.asked_core), wording.of(self.answer_text)
         return self.wordings
 
 
@@ -481,7 +485,7 @@ class _Search:
         """Two bands more: rows whose questions have the same letters in any order; and rows with one answer. Third,
         the numbers in the question: rows with others are never twins, which is cheaper to see here than in the texts.
         """
-        shuffled = "".join(sorted(_NOT_ALNUM.sub("", asked)))
+        shuffled = "".join(sorted(_NOT_ALNUM.sub("", wording.core(asked))))
         numbers = " ".join(wording.numbers(asked))
         return _checksum(shuffled), _checksum(asked if self.labels else answered), _checksum(numbers)
 
@@ -528,7 +532,7 @@ class _Search:
         words = a.words()[0], b.words()[0]
         change = wording.change(*words)
         if not pair.same_answer and self._clashes(pair, change, likeness, earlier, later):
-            self.clashes.append(self._twin(earlier, later, likeness.both))
+            self.clashes.append(self._twin(earlier, later, max(likeness.asked, likeness.plain)))
             return None
         long = not self.labels or min(len(one.words) for one in words) >= LONG_LABELLED
         if not self._enough(pair, likeness, change, long=long) or (not pair.sure and self._other_answer(a, b)):
@@ -575,10 +579,12 @@ class _Search:
 
     def _clashes(self, pair: "_Pair", change: Change, likeness: "_Likeness", earlier: int, later: int) -> bool:
         """Whether two different answers, to what is one question, can't both be right."""
-        if self.labels:
+        if self.labels and not pair.punctuation:
             return change <= Change.SMALL and likeness.asked >= (ASKED_ALIKE if change is Change.NONE else ALIKE)
         if not pair.punctuation or change is Change.OTHER:
             return False
+        if self.labels:
+            return True
         one, other = (self.texts.pair(int(self.unique[place]))[1] for place in (earlier, later))
         return self.conflict(one, other)
 
@@ -602,10 +608,12 @@ class _Search:
             self.cache.move_to_end(place)
             return self.cache[place]
         asked_text, answer_text = (comparable(text) for text in self.texts.pair(int(self.unique[place])))
+        core = wording.core(asked_text)
         row = _Row(
             asked_text,
+            core,
             answer_text,
-            _NOT_ALNUM.sub("", asked_text),
+            _NOT_ALNUM.sub("", core),
             wording.numbers(asked_text),
             wording.numbers(answer_text) if len(answer_text) <= SHORT_ANSWER else (),
         )

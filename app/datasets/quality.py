@@ -16,8 +16,8 @@ leaks: [{line, of_line, similarity}], line in the test file, of_line in the uplo
 task: labels, json or text; labels: [{label, rows}], the commonest 500; different_labels: how many there are in all;
 labelled_rows: rows of all labels; rare_labels: labels with fewer than 20 rows.
 lengths: see `lengths.of_rows`; languages: [{code, language, rows, share}], of what is asked, commonest first.
-remarks: [{kind, rows, lines, text}] with kinds refusal, placeholder, repeat, echo, cut, dated, other_language: see
-`content`.
+remarks: [{kind, rows, lines, text, level}] with kinds refusal, placeholder, repeat, echo, cut, dated, other_language:
+see `content`.
 clusters: {count, rows, sizes: [{size, clusters, rows}], kept}: groups of rows that ask (nearly) the same, of two or
 more; kept: how many a person undid, whose rows are used all the same.
 split: {train, dev, test, usable, own_test} and what `splitting.Drawn` holds; shared: {rows, left_out, default}, rows
@@ -55,6 +55,7 @@ from app.datasets import (
     remarks,
     signals,
     splitting,
+    wording,
 )
 from app.datasets.desk import Desk
 from app.datasets.duplicates import Groups, Twin
@@ -62,16 +63,20 @@ from app.datasets.formats import Fault, Record
 from app.datasets.reading import Reading, Upload, read
 from app.datasets.rows import Rows, question
 from app.datasets.splitting import Drawn, Places, Split, Told
+from app.datasets.wording import Change
 
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
 LABELS = 500  # labels listed in a report
 LABELS_NAMED = 8  # in a sentence
+_LINES_NAMED = 8  # in a sentence
 
 LABEL_LENGTH = 60  # characters; a label is a name, not a sentence
 LABEL_REPEATS = 4  # rows for each different answer, from which on answers count as labels
 CONSTANT_ROWS = 10
 LOPSIDED = 0.95  # share of the commonest label from which on a model can score by always saying it
+SLIP_LENGTH = 5  # characters of a label, from which on one letter is more likely a slip than another name
+SLIP_TIMES = 5  # so many times as many rows has the label that a slip was meant for
 RARE_LABEL = 20  # rows of a label below which it is named as not covered (decision-rules G1)
 FEW_GROUPS = 20
 
@@ -335,6 +340,7 @@ class _Gathering:
         self.done: list[Facts] = []
         self.items = 0  # of the present file
         self.hidden: list[int] = []
+        self.markup: list[int] = []
         self.last: int | None = None
 
     def run(self, files: Sequence[BinaryIO | Upload]) -> list[Facts]:
@@ -344,6 +350,7 @@ class _Gathering:
             self.scan.take_up(before["scan"])
             self.done = before["done"]
             self.items, self.hidden, self.last = before["items"], before["hidden"], before["last"]
+            self.markup = before.get("markup", [])
         for number, stream in enumerate(files):
             if number >= len(self.done):
                 self._read(stream, number)
@@ -360,11 +367,13 @@ class _Gathering:
                     self._save()
                 self.tick(stage, len(self.rows), 0)
         if self.hidden:
-            lines = ", ".join(str(line) for line in self.hidden[:8]) + (" and more" if len(self.hidden) > 8 else "")
-            text = f"Signs that a reader cannot see, or that turn the writing direction, stand in line {lines}."
+            text = f"Signs that a reader cannot see, or that turn the writing direction, stand in {_in(self.hidden)}."
             self.notes.add(Fault(None, "", text, "warning"), file)
+        if self.markup:
+            text = f"Answers hold HTML such as &amp; or <br>, which a model learns to write, in {_in(self.markup)}."
+            self.notes.add(Fault(None, "", text, "note"), file)
         self.done.append(facts_of(reading))
-        self.items, self.hidden, self.last = 0, [], None
+        self.items, self.hidden, self.markup, self.last = 0, [], [], None
         self._save()
 
     def _take(self, item: Record | Fault, file: int, *, table: bool) -> None:
@@ -379,8 +388,10 @@ class _Gathering:
             self.rows.add(kept, file)
             for remark in remarks.remarks(kept, table=table):
                 self.notes.add(remark, file)
-            if len(self.hidden) < 9 and remarks.hidden(kept):
+            if len(self.hidden) <= _LINES_NAMED and remarks.hidden(kept):
                 self.hidden.append(item.line)
+            if len(self.markup) <= _LINES_NAMED and remarks.markup(kept):
+                self.markup.append(item.line)
             return
         self.notes.add(item, file)
         if item.level == "error" and item.line != self.last:
@@ -397,9 +408,15 @@ class _Gathering:
             "done": self.done,
             "items": self.items,
             "hidden": self.hidden,
+            "markup": self.markup,
             "last": self.last,
         }
         self.desk.note("reading", state)
+
+
+def _in(lines: Sequence[int]) -> str:
+    """The first lines, in words."""
+    return f"line {', '.join(map(str, lines[:_LINES_NAMED]))}" + (" and more" if len(lines) > _LINES_NAMED else "")
 
 
 def _task(rows: Rows) -> str:
@@ -727,7 +744,14 @@ def _report(
         "rare_labels": sum(1 for count in answers.values() if count < RARE_LABEL),
         "languages": _languages(rows),
         "remarks": [
-            {"kind": doubt.kind, "rows": doubt.rows, "lines": doubt.lines, "text": doubt.text} for doubt in doubts
+            {
+                "kind": doubt.kind,
+                "rows": doubt.rows,
+                "lines": doubt.lines,
+                "text": doubt.text,
+                "level": doubt.level,
+            }
+            for doubt in doubts
         ],
         "clusters": _cluster_sizes(outcome, found),
         "split": {
@@ -796,6 +820,7 @@ def _whole_file(
         yield Fault(None, "", text)
     if len(mine) >= CONSTANT_ROWS and different > 1:
         yield from _answers(np.asarray(rows.answers)[mine], labels)
+        yield from _misspelt(rows, mine, labels)
     if found.contradictions:
         one = len(found.contradictions) == 1
         some = "1 row asks" if one else f"{len(found.contradictions):,} rows ask"
@@ -820,6 +845,31 @@ def _answers(answers: npt.NDArray[np.uint64], labels: list[tuple[str, int]]) -> 
         some = "1 label has" if len(rare) == 1 else f"{len(rare):,} labels have"
         text = f"{some} fewer than {RARE_LABEL} rows, too few to be judged: {names}."
         yield Fault(None, "", text, "note")
+
+
+def _misspelt(rows: Rows, mine: npt.NDArray[np.int64], labels: list[tuple[str, int]]) -> Iterable[Fault]:
+    """Rows whose label is likely a slip of the pen for a common one, or the same in another spelling."""
+    said = np.asarray(rows.answers)[mine]
+    for label, count in labels:
+        if count >= RARE_LABEL:
+            continue
+        meant = next((other for other in labels if other[1] >= SLIP_TIMES * count and _slip(label, other[0])), None)
+        if meant is None:
+            continue
+        for index in mine[said == np.uint64(duplicates.key(label))].tolist():
+            text = f"The answer {label[:60]!r} may be a slip: {meant[1]:,} rows have {meant[0][:60]!r}."
+            yield Fault(rows.lines[index], "", text, "warning")
+
+
+def _slip(label: str, meant: str) -> bool:
+    one, other = answers.label(label), answers.label(meant)
+    if one == other:
+        return True
+    if min(len(one), len(other)) < SLIP_LENGTH or abs(len(one) - len(other)) > 1 or one[0] != other[0]:
+        return False
+    if not duplicates.same_numbers(one, other) or wording.slips(one, other) != 1:
+        return False
+    return wording.change(wording.of(one), wording.of(other), asking=False) is not Change.OTHER
 
 
 def _labels(rows: Rows) -> list[tuple[str, int]]:

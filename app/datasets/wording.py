@@ -36,6 +36,7 @@ _WORD = re.compile(
     "|\\$[a-z_]\\w*|[\u20ac$\u00a3\u00a5\u20b9%<>=+&^|]|(?<![\\w)])-(?=\\d)|!(?==)"
 )
 _DIGITS = re.compile(r"\d+")
+_LETTER = re.compile(r"[^\W_]")
 _CALLED = re.compile(r"([^\W\d]\w*)\(")
 # A capitalised word amid a sentence: after the end of one, a sign of a list or a comment, or a variable a capital means
 # nothing; after a comma it does (`$rows, Iterator $more`).
@@ -46,7 +47,8 @@ def _in_order(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def _words(text: str) -> frozenset[str]:
+def listed(text: str) -> frozenset[str]:
+    """Words that stand in a list."""
     return frozenset(text.split())
 
 
@@ -55,7 +57,7 @@ def _phrases(text: str) -> list[tuple[str, ...]]:
     return sorted((tuple(one.split()) for one in re.split(r"\||\n", text) if one.strip()), key=len, reverse=True)
 
 
-_SMALL = _words(
+_SMALL = listed(
     """a an the this that these those some any is are was were be been being am do does did done can could would will
     shall should may might must i you me we us it its of for to in at on by as with and or so just also very really
     actually quite now yet already still then there here what which have has had get got if please thanks
@@ -68,7 +70,8 @@ _BEFORE = _phrases(
     """hi|hello|hey|dear sir or madam|dear sir|dear team|dear|please|kindly|excuse me|sorry|quick question|good morning
     good afternoon|good evening|hi there|hello there|can you please tell me|can you tell me|could you please tell me
     could you tell me|would you please tell me|could you please|can you please|would you please|please tell me|tell me
-    could you help me|can you help me|please help me|i would like to know|i want to know|i need to know|do you know
+    could you help me|can you help me|please help me|could you help|can you help|please help|i need help
+    i need some help|help me|i would like to know|i want to know|i need to know|do you know
     i was wondering|i am wondering|i wonder|let me know|may i ask|can i ask|i have a question|a question
     bitte|hallo|guten tag|kannst du mir sagen|konnen sie mir sagen|konnten sie mir bitte sagen|bonjour|s il vous plait
     pouvez vous me dire|hola|por favor|puede decirme|me puede decir|ciao|per favore|buongiorno|ola|hoi
@@ -76,10 +79,38 @@ _BEFORE = _phrases(
 )
 _AFTER = _phrases(
     """please|thanks|thank you|thanks a lot|many thanks|thank you very much|thank you so much|thanks in advance
-    thank you in advance|thanks so much|cheers|kind regards|best regards|asap|bitte|danke|vielen dank|danke schon|merci
-    merci d avance|merci beaucoup|s il vous plait|gracias|por favor|muchas gracias|grazie|per favore|obrigado|obrigada
+    thank you in advance|thanks so much|thanks for your help|thank you for your help|thx|pls|plz|please help
+    please advise|can you help|can you help me|could you help|cheers|kind regards|best regards|asap
+    bitte|danke|vielen dank|danke schon|merci|merci d avance|merci beaucoup|s il vous plait|gracias|por favor
+    muchas gracias|grazie|per favore|obrigado|obrigada
     alvast bedankt|bedankt|dank je wel|\u8c22 \u8c22|\u8b1d \u8b1d"""
 )
+# What a template puts before a colon, ahead of the question and where the answer begins: `### Instruction:`, `A:`.
+_ASKED_UNDER = (
+    "(?:(?:the|user|customer|following) )?"
+    "(?:question|instruction|request|prompt|query|input|user|human|task|q|frage|pregunta|domanda|pergunta|vraag)"
+)
+_ANSWERED_UNDER = listed(
+    """answer response output completion assistant reply result a antwort reponse respuesta risposta resposta
+    antwoord"""
+)
+
+
+def _one_of(phrases: list[tuple[str, ...]], *, backwards: bool = False) -> str:
+    """An expression for any of them, whatever punctuation stands between the words."""
+    turned = [tuple(word[::-1] for word in reversed(one)) if backwards else one for one in phrases]
+    return "|".join(r"\W*".join(one) + (r"(?!\w)" if one[0].isascii() else "") for one in turned)
+
+
+_FRAME_BEFORE = re.compile(
+    rf"(?:\W*(?:below is an instruction that describes a task[^#]{{0,200}}|{_ASKED_UNDER} ?:|{_one_of(_BEFORE)}))+"
+)
+# Matched against the turned end of a text: there an expression is tried at one place instead of at each.
+_FRAME_AFTER = re.compile(
+    rf"(?:\W*(?:: ?(?:{'|'.join(word[::-1] for word in sorted(_ANSWERED_UNDER))})(?!\w)"
+    rf"|{_one_of(_AFTER, backwards=True)}))+"
+)
+_FRAME_LENGTH = 100  # characters at the end of a text that a frame is looked for in
 _SPELT = _in_order(
     """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
     seventeen eighteen nineteen twenty"""
@@ -91,16 +122,16 @@ _INSTEAD = {
     "&": "and",
     "which": "what",
 }
-_NOT = _words(
+_NOT = listed(
     """not no never without neither nor none nothing nobody nowhere hardly nicht kein keine keinen keiner keinem nie
     niemals ohne pas jamais sans aucun aucune nunca sin nao sem niet geen nooit zonder senza mai ne non
     \u4e0d \u6ca1 \u6c92 \u65e0 \u7121 \u672a \u522b \u975e"""
 )
-_ASKING = _words(
+_ASKING = listed(
     """what why how where when who whom whose warum wieso wie wo wann wer pourquoi comment quand qui por donde cuando
     quien como perche dove quando chi waarom hoe waar wanneer wie"""
 )
-_CONTRACTED = _words(
+_CONTRACTED = listed(
     "cannot dont didnt doesnt hasnt havent hadnt isnt wasnt arent werent cant wont couldnt wouldnt shouldnt"
 )
 # What stands on one side of a line does not stand for what is on its other sides: who swaps them means something else.
@@ -230,7 +261,7 @@ abrir | cerrar
 \u5de6 | \u53f3
 """
 _TELLING_SIGNS = frozenset("-!<>%^")
-_PREFIXES = _words("un in im ir il dis de non anti mis over under re pre post sub super inter ex up down out en")
+_PREFIXES = listed("un in im ir il dis de non anti mis over under re pre post sub super inter ex up down out en")
 # Words that stand for each other in nearly any question.
 _SAME_AS = """
 start begin commence
@@ -317,7 +348,7 @@ def _lines(text: str) -> dict[str, dict[int, int]]:
 _NOWHERE: dict[int, int] = {}
 _OPPOSED = _lines(_KINDS)
 _SYNONYMS = _lines(_SAME_AS)
-_TURNING = _words("to than into from by before after over of beat beats for under vs versus \u5230 \u6bd4 \u7ed9")
+_TURNING = listed("to than into from by before after over of beat beats for under vs versus \u5230 \u6bd4 \u7ed9")
 
 
 class Change(IntEnum):
@@ -348,6 +379,16 @@ def plain(text: str) -> str:
         return text
     text = unicodedata.normalize("NFKC", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
     return _MIXED.sub(lambda found: found[0].translate(_LIKE), text)
+
+
+def core(text: str) -> str:
+    """A text, as `plain` gives it, without courtesy and without what a template puts around it."""
+    before = _FRAME_BEFORE.match(text)
+    begin = before.end() if before else 0
+    after = _FRAME_AFTER.match(text[max(begin, len(text) - _FRAME_LENGTH) :][::-1])
+    end = len(text) - (after.end() if after else 0)
+    found = text[begin:end]
+    return found if begin < end and _LETTER.search(found) else text
 
 
 def of(text: str) -> Wording:

@@ -159,3 +159,27 @@ def test_a_pipe_may_break_and_a_pipe_may_be_read(shared: Path) -> None:
     assert shell(f"{python} {file} --json | true").stderr == ""
     piped = shell(f"cat {file} | {python} - --json")
     assert (piped.returncode, json.loads(piped.stdout)["records"], piped.stderr) == (0, 20, "")
+
+
+def test_what_is_odd_about_a_row_is_said_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = {
+        4: {"prompt": "Who runs the mill in the old town?", "completion": "I'm sorry, but I can't help with that."},
+        9: {"prompt": "When does the castle open on Sundays?", "completion": "[insert answer here]"},
+        12: {"prompt": "What does the caf\u00e9 sell?", "completion": "A caf\u00c3\u00a9 au lait, for one thing."},
+        14: {"prompt": "What does the kiosk sell?", "completion": "Papers &amp; sweets, for one thing."},
+    }
+    rows = [odd.get(line, json.loads(row)) for line, row in enumerate(pairs(16).splitlines(), 1)]
+    file = tmp_path / "odd.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    _, said = outcome(capsys, str(file))
+
+    lines = {m["line"]: (m["text"], m["level"]) for m in said["messages"] if m["line"]}
+    assert lines == {
+        4: ("The answer declines to answer.", "warning"),
+        9: ("Something was never filled in.", "warning"),
+        12: ("The answer was read in a wrong encoding once: it holds two signs for one letter.", "warning"),
+    }
+    assert said["bad_lines"] == [12]  # the other rows are used as they are
+    assert any(m["text"].endswith("in line 14.") and m["level"] == "note" for m in said["messages"])
+    assert sum(said["message_counts"].values()) == len(said["messages"])

