@@ -30,6 +30,8 @@ _FORMS = re.compile(
     r"|sq0(?:atp|csp)-[A-Za-z0-9_-]{22,}|EAAA[A-Za-z0-9_-]{60}(?![A-Za-z0-9])|shp(?:at|ss|ca|pa)_[0-9a-fA-F]{32}"
     r"|hf_[A-Za-z0-9]{30,}|api_org_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9]{60,}|pplx-[A-Za-z0-9]{40,}"
     r"|r8_[A-Za-z0-9]{37}|nvapi-[A-Za-z0-9_-]{60,}|lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}"  # model hosts
+    r"|EAA[A-Z][A-Za-z0-9]{90,}|A{19,24}[A-Za-z0-9]{8,60}(?:%[23][0-9A-Fa-f][A-Za-z0-9]{5,}){1,4}"  # Meta, Twitter
+    r"|pscale_(?:pw|tkn|oauth)_[A-Za-z0-9_.=-]{32,}|sbp_[0-9a-f]{40}(?![0-9a-z])|secret_[A-Za-z0-9]{43}(?![A-Za-z0-9])"
     r"|npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])|pypi-AgE[A-Za-z0-9_-]{50,}|rubygems_[0-9a-f]{48}|dckr_(?:pat|oat)_[\w-]{27,}"
     r"|SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}|[0-9a-f]{32}-us\d{1,2}(?!\d)|key-[0-9a-f]{32}(?![0-9a-f])"  # mail
     r"|SK[0-9a-f]{32}(?![0-9a-f])|xkeysib-[0-9a-f]{64}-[A-Za-z0-9]{16}|re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}"
@@ -41,9 +43,12 @@ _FORMS = re.compile(
     r")"
 )
 _MODEL_KEY = re.compile(r"(?<![A-Za-z0-9-])sk-[A-Za-z0-9_-]{20,}")  # looks like a class name of a style sheet, too
-_BEARER = re.compile(r"\b[Bb]earer[ :]\s{0,2}([A-Za-z0-9._~+/-]{20,}=*)")
+_BEARER = re.compile(r"\b(?:[Bb]earer|Authorization: (?:ApiKey|[Tt]oken))[ :]\s{0,2}([A-Za-z0-9._~+/-]{20,}=*)")
 _BASIC = re.compile(r"\b[Bb]asic ([A-Za-z0-9+/]{8,}={0,2})(?![A-Za-z0-9+/=])")
 _ACCOUNT_KEY = re.compile(r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,}={0,2}")
+# The signature is the key: an address that opens a place in Azure's storage for everybody who has it.
+_SIGNED = re.compile(r"(?<=[?&;]sig=)[A-Za-z0-9%+/]{40,}={0,2}")
+_NETRC = re.compile(r"\blogin\s+\S{1,64}\s+password\s+(\S{4,64})")
 # The whole block; where its end was cut off, as much of it as there is.
 _BLOCK = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
@@ -61,14 +66,16 @@ _USER = re.compile(r"(?i)\b(?:curl|wget|http)\b[^\n]{0,200}?\s(?:-u|--user)[ =][
 # A line of an environment file. Its values are often short; capitals on both sides of nothing else than `=` are enough.
 _LINE = re.compile(
     r"(?<![A-Za-z0-9_.$-])[A-Z0-9_]*(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY"
-    r"|PRIVATE_KEY)[A-Z0-9_]*=[\"']?([^\s\"'<>{}$()]{6,200})"
+    r"|PRIVATE_KEY)[A-Z0-9_]*(?<!_NAME)(?<!_PATH)(?<!_FILE)(?<!_DIR)(?<!_UR[LI])(?<!_HEADER)(?<!_ENDPOINT)(?<!_TYPE)=[\"']?([^\s\"'<>{}$()]{6,200})"
 )
 # A value given to something that is named like a secret. It has to look random as well: code is full of such names.
 _ASSIGNED = re.compile(
-    r"(?i)(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|account[_-]?key"
-    r"|encryption[_-]?key|client[_-]?secret|credential)"
-    r"\w{0,20}[\"']?[ \t]{0,3}(?:=>?|:=?|\bis\b)[ \t]{0,3}[\"'`]?([A-Za-z0-9+/_.~!#$%^&*@-]{8,200}={0,2})(?![\w(])"
+    r"(?i)(?:password|passwd|passwor[td]|kennwort|mot de passe|contraseña|senha|wachtwoord|lösenord|hasło|secret|token"
+    r"|(?:api|access|private|auth|account|encryption)[ _-]?key|client[_-]?secret|credential)"
+    r"\w{0,20}[\"']?[ \t]{0,3}(?:=>?|:=?|\b(?:is|ist|lautet|est|es|é|är|to)\b)"
+    r"[ \t]{0,3}[\"'`]?([A-Za-z0-9+/_.~!#$%^&*@-]{8,200}={0,2})(?![\w(])"
 )
+_PASSWORD = re.compile(r"(?i)passwo|passwd|kennwo|mot de|contra|senha|wachtw|lösen|hasło")
 _RANDOM = 3.5  # bits a sign from which on a long value looks random; English identifiers have 2.5 to 3.3
 _LONG = 16  # signs
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
@@ -89,7 +96,9 @@ GATE = (
     r"|dckr_|SG\.|-us\d|key-[0-9a-f]|SK[0-9a-f]{8}|xkeysib|re_[A-Za-z0-9]{8}_|_v1_|dapi|hvs\.|atlasv1|gls?[ac]_|NRAK"
     r"|sntrys|PMAK|lin_api|ntn_|figd_|dp\.[a-z]{2}\.|AGE-SEC|pat[A-Za-z0-9]{14}\.|eyJ|sk-|[Bb]earer|[Bb]asic "
     r"|AccountKey|AccessKey|PRIVATE|PuTTY|://[^\s/]*:[^\s]+@|(?:-u|--user)[ =]\S+:"
-    r"|(?i:passw|secret|token|_key|-key|apikey|pwd=|credential)"
+    r"|(?i:passw|secret|token|[_ -]key|apikey|pwd=|credential)"
+    r"|(?i:kennwort|mot de passe|contrase|senha|wachtw|senord|has\x{0142}o)"
+    r"|EAA[A-Z]|AAAAAAAA|pscale_|sbp_|uthorization: |[?&;]sig="
 )
 
 
@@ -99,17 +108,20 @@ def spans(text: str) -> Iterator[Span]:
         yield from (match.span() for match in _BLOCK.finditer(text))
     yield from (match.span() for match in _FORMS.finditer(text) if not _PLACEHOLDER.search(match.group()))
     for match in _MODEL_KEY.finditer(text):
-        if any(sign.isdigit() for sign in match.group()) and not _PLACEHOLDER.search(match.group()):
+        # Words with a number between hyphens are a class of a style sheet.
+        if re.search(r"(?=[A-Za-z0-9]{12})[A-Za-z]*\d", match.group()[3:]) and not _PLACEHOLDER.search(match.group()):
             yield match.span()
     if "://" in text:
         yield from (match.span() for match in _ADDRESS.finditer(text) if _own(match.group(1)))
-    if "earer" in text:
+    if "earer" in text or "uthorization" in text:
         yield from (match.span() for match in _BEARER.finditer(text) if _drawn(match.group(1), 3.0))
     if "asic " in text:
         yield from (match.span(1) for match in _BASIC.finditer(text) if _user_and_password(match.group(1)))
     if "Key=" in text:
         yield from (match.span() for match in _ACCOUNT_KEY.finditer(text))
-    for pattern in (_PART, _USER, _LINE):
+    if "sig=" in text:
+        yield from (match.span() for match in _SIGNED.finditer(text))
+    for pattern in (_PART, _USER, _LINE, _NETRC):
         yield from (match.span(1) for match in pattern.finditer(text) if _own(match.group(1)))
     yield from (_trimmed(match) for match in _ASSIGNED.finditer(text) if _secret(match))
 
@@ -130,7 +142,7 @@ def _secret(match: re.Match[str]) -> bool:
     if len(value) >= _LONG and _drawn(value, _RANDOM):
         return True
     # A short one only counts where it is a password that mixes all kinds of signs, as the rules of most places ask.
-    named = match.group()[:6].casefold() == "passwo"
+    named = _PASSWORD.match(match.group()) is not None
     return named and all(re.search(kind, value) for kind in ("[a-z]", "[A-Z]", r"\d", r"[+!#$%^&*@~/]"))
 
 

@@ -43,9 +43,22 @@ _TOP = (
     "university school institute foundation consulting legal law finance bank insurance health clinic care hospital "
     "energy engineering international industries berlin hamburg wien koeln bayern paris london amsterdam nyc tokyo "
     "swiss africa eus gal scot wales brussels example test invalid local localhost internal intern intra lan corp "
-    "home"
+    "home gmbh ltd llc inc tax accountants attorney lawyer notary immo immobilien haus house homes apartments estate "
+    "realestate properties property rentals rent build builders construction contractors plumbing repair handwerk "
+    "garden dental dentist doctor pharmacy physio surgery vet fit fitness yoga healthcare beauty hair salon spa "
+    "ventures capital fund holdings partners equity credit money financial investments loans insure versicherung "
+    "photography photo photos pictures gallery art film video music band theater events wedding party restaurant cafe "
+    "pizza bar pub wine beer coffee kitchen catering hotel reisen voyage tours holiday vacations flights taxi cars "
+    "auto bike church charity ngo ong community social family kids training college courses science engineer "
+    "management marketing press report reviews support help center cool expert guru ninja rocks solar green eco farm "
+    "agro land earth city town zone place website host hosting domains chat games tools parts supply supplies "
+    "shopping sale deals jewelry fashion shoes boutique gifts toys click link quebec cymru irish bzh sydney melbourne "
+    "miami vegas boston moscow istanbul dubai capetown joburg durban ruhr saarland nrw tirol vlaanderen gent frl "
+    "madrid barcelona corsica alsace osaka kiwi rio ink"
 )
-_END = rf"(?:[A-Za-z]{{2}}|{'|'.join(_TOP.split())}|xn--[a-z0-9-]{{2,59}}|[^\W\d_a-zA-Z]{{2,24}})(?![\w-]|\.\w)"
+# `.in` and `.it` are countries and words; where a form leaves room for doubt, they have to be spoken of as addresses.
+_WORDY = "am|an|as|at|be|by|do|he|if|in|is|it|me|my|no|of|on|or|so|to|up|us|we"
+_END = rf"(?:[A-Za-z]{{2}}|{'|'.join(_TOP.split())}|xn--[a-z0-9-]{{2,59}}|[^\W\d_a-zA-Z]{{2,24}})(?![\w(-]|\.\w)"
 _HOST = r"[^\W_](?:[\w-]{0,62}[^\W_])?"
 _EMAIL = re.compile(
     rf"(?i)(?<![\w.%+-])[\w+](?:[\w.%+'-]{{0,63}})@(?:{_HOST}\.){{1,5}}{_END}(?!://)"
@@ -56,10 +69,12 @@ _VEILED = re.compile(
     rf"{_HOST}(?:(?:\.|{_OPEN}(?:dot|punkt|\.){_CLOSE}|\sdot\s){_HOST}){{0,4}}(?:\.|{_OPEN}(?:dot|punkt|\.){_CLOSE}|\sdot\s){_END}"
     rf"|(?<![\w.+-])[\w][\w.+-]{{0,63}} at {_HOST}(?: dot {_HOST}){{0,3}} dot {_END}"
 )
-_FILES = re.compile(r"(?i)\.(?:png|jpe?g|gif|svg|webp|js|ts|tsx|css|md|py|rs|sh|cc|so|go|gz)$|@\d+(?:x|\.\d)")
+_FILES = re.compile(r"(?i)\.(?:png|jpe?g|gif|svg|webp|js|ts|tsx|css|md|py|rs|sh|cc|so|go|gz|po)$|@\d+(?:x|\.\d)")
 _MACHINES = re.compile(r"(?i)^(?:git|no-?reply|do-?not-?reply|hg|svn|node|ubuntu|ec2-user)[@+]")
 
 
+_PROSE = re.compile(rf"(?i) at (?:\S+ dot )+(?:{_WORDY})$")
+_WRITING = re.compile(r"(?i)mail|write|contact|reach|send|reply|schreib|kontakt|escrib|écri")
 _SERVER = re.compile(r"://[^\s/@]{0,64}$")
 
 
@@ -73,17 +88,21 @@ def emails(text: str) -> Iterator[Span]:
 
 def veiled_emails(text: str) -> Iterator[Span]:
     """Written for people: jane (at) example.com."""
-    yield from (match.span() for match in _VEILED.finditer(text))
+    for match in _VEILED.finditer(text):
+        # Look at that dot in the sky.
+        if _PROSE.search(match.group()) is None or _WRITING.search(text[max(0, match.start() - 40) : match.start()]):
+            yield match.span()
 
 
 # ---------------------------------------------------------------------- cards and accounts
 _CARD = re.compile(
     r"(?<![\w.-])(?<!\d[ ,])(?:"
     r"[2-6]\d{12,18}"
-    r"|[2-6]\d{3}([ \u00a0-])\d{4}\1\d{4}(?:\1|\r?\n)\d{1,4}(?:\1\d{1,3})?"  # the last group may stand on the next line
+    r"|[2-6]\d{3}([ \u00a0.-])\d{4}\1\d{4}(?:\1|\r?\n)\d{1,4}(?:\1\d{1,3})?"
+    # One that is broken over two lines.
     r"|[2-6]\d{3}[ \u00a0-]\d{4}\r?\n\d{4}[ \u00a0-]\d{4}|[2-6]\d{3}\r?\n\d{4}([ \u00a0-])\d{4}\2\d{4}"
     r"|3[47]\d{2}([ \u00a0-])\d{6}\3\d{5}|3[0689]\d{2}([ \u00a0-])\d{6}\4\d{4}"
-    r")(?![\w-]|[.,:]\d| \d{3})"
+    r")(?![\w-]|[.:]\d| \d{3}|(?<![^\W\d],\d{13})(?<![^\W\d],\d{15})(?<![^\W\d],\d{16}),\d)"  # a field after a name
 )
 _CARD_NAMED = re.compile(
     r"(?i)\b(?:card|visa|mastercard|maestro|amex|kart[ea]|tarjeta|cart[ae]|credit|debit|pan)\b[^\n]{0,30}$"
@@ -205,7 +224,7 @@ def _public(text: str) -> bool:
 _US_PHONE = re.compile(r"(?<![\w.])(?:1[ .-])?\([2-9]\d{2}\) ?\d{3}[ .-]\d{4}(?!\d)")
 # Ways of writing that only phone numbers have, with the country that has to find them valid.
 _LOCAL = tuple(
-    (re.compile(rf"(?<![\w.,+-])(?<!\d )(?:{pattern})(?![\w-]|[.,]\d| \d)"), region)
+    (re.compile(rf"(?<![\w.+-])(?<!\d[ ,])(?:{pattern})(?![\w-]|\.\d| \d)"), region)
     for pattern, region in (
         (r"(?:1[.-])?[2-9]\d{2}([.-])[2-9]\d{2}\1\d{4}", "US"),
         (r"0[1-9](?:([ .-])\d{2})(?:\1\d{2}){3}", "FR"),
@@ -225,9 +244,10 @@ _PHONES = (
     "|cellular|celular|cellulare|portable|fax|whatsapp|signal|call|ring|text|sms|dial|hotline|rappel\\w*|ruf\\w*|llam\\w*"
     "|ligue|chiama\\w*|puhelin|電話|电话|手机|전화"
 )
-_PHONE_WORD = re.compile(rf"(?i)\b(?:{_PHONES})")
+_PHONE_WORD = re.compile(rf"(?i)(?<![^\W_])(?:{_PHONES})")
 _PHONE_NAMED = re.compile(
-    rf"(?i)\b(?:{_PHONES})(?:[ _-]?(?:number|no|nr|nummer|me|us|him|her|them|at|on|is|n°))*[\s.:=#\"'(]{{0,5}}$"
+    rf"(?i)(?<![^\W_])(?:{_PHONES})(?:[ _-]?(?:number|numéro|número|numero|no|nr|nummer|me|us|him|her|them|back"
+    r"|again|now|today|directly|at|on|under|unter|auf|au|al|is|ist|est|es|n°))*[\s.:=#\"'(]{0,5}$"
 )
 _ANY_PHONE = re.compile(rf"(?<![\w.+-])\(?0?\d(?:{_GAP}?[()/]?{_GAP}?\d){{6,12}}(?![\w-]|\.\d)")
 _REGIONS = (
@@ -260,6 +280,9 @@ def phones(text: str) -> Iterator[Span]:
         # `a + 358887644` is a sum.
         if not (match.raw_string[1:2] == " " and re.search(r"[\w)\]] $", text[max(0, match.start - 2) : match.start])):
             yield match.start, match.end
+    for torn, number in _over_two_lines(text):
+        if number[0] == "+" and _running(text, torn) and _valid(number, None):
+            yield torn.span()
 
 
 def local_phones(text: str) -> Iterator[Span]:
@@ -267,15 +290,59 @@ def local_phones(text: str) -> Iterator[Span]:
     yield from (match.span() for match in _US_PHONE.finditer(text))
     for pattern, region in _LOCAL:
         for match in pattern.finditer(text):
-            if _valid(match.group(), region) and _kept(text, match.start()) and not _counting(match.group()):
+            if _valid(match.group(), region) and _telling(text, *match.span()):
                 yield match.span()
     for match in _INTERNATIONAL.finditer(text):
         if _valid("+" + match.group()[2:], None):
             yield match.span()
     if _PHONE_WORD.search(text):
         for match in _ANY_PHONE.finditer(text):
-            if _PHONE_NAMED.search(text[max(0, match.start() - 40) : match.start()]) and _somewhere(match.group()):
+            if _named(text, match.start()) and _somewhere(match.group()):
                 yield match.span()
+    yield from (
+        match.span()
+        for match, number in _over_two_lines(text)
+        if number[0] != "+" and _telling(text, *match.span()) and _torn(text, match, number)
+    )
+
+
+def _telling(text: str, start: int, end: int) -> bool:
+    """Whether it is no thing that is traded, no numbers in a row, and none of a list such as `0171 1234567,3`."""
+    number = text[start:end]
+    listed = " " in number and text[end : end + 1] == "," and text[end + 1 : end + 2].isdigit()
+    return _kept(text, start) and not _counting(number) and not listed
+
+
+def _named(text: str, start: int) -> bool:
+    return _PHONE_NAMED.search(text[max(0, start - 40) : start]) is not None
+
+
+def _torn(text: str, match: re.Match[str], number: str) -> bool:
+    """Whether the halves are one number, by the word before it or by its writing."""
+    if _named(text, match.start()):
+        whole = not match.group(1).endswith(("-", "/")) and _somewhere(match.group(1))
+        return not whole and _somewhere(number)
+    return _running(text, match) and any(
+        pattern.fullmatch(number) and _valid(number, region) for pattern, region in _LOCAL
+    )
+
+
+_BROKEN = re.compile(
+    r"(?<![\w.,+-])(?<!\d[ (/.-])(\+?\(?\d[\d ().\u00a0/-]{1,16}?)[ \t]*\r?\n[ \t>]{0,12}"
+    r"(\(?\d[\d ().\u00a0/-]{2,14}\d)(?![\w-]|[.,:]\d)"
+)
+
+
+def _over_two_lines(text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """What may be a number that a line break tore apart, with the number it would be."""
+    for match in _BROKEN.finditer(text):
+        yield match, match.group(1) + ("" if match.group(1).endswith("-") else " ") + match.group(2)
+
+
+def _running(text: str, match: re.Match[str]) -> bool:
+    """Whether words lead up to it on its line. Numbers below each other with none are a column of a table."""
+    line = text[max(0, text.rfind("\n", 0, match.start()) + 1, match.start() - 200) : match.start()]
+    return any(sign.isalpha() for sign in line)
 
 
 def _somewhere(number: str) -> bool:
@@ -298,7 +365,8 @@ def _counting(number: str) -> bool:
 # ---------------------------------------------------------------------- national ids
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 _SSN_BARE = re.compile(
-    r"(?i)\b(?:ssn|social[ -]security(?:[ -](?:number|no\.?|#))?|itin|taxpayer id\w*)\b[\s:#=\"'is]{1,8}"
+    r"(?i)(?<![^\W_])(?:ssn|social[ _-]?security(?:[ _-]?(?:number|num|no|nr|id))?|itin|taxpayer id\w*)(?![^\W_])"
+    r"[\s.:#=\"'is|]{1,8}"
     r"((?!000|666)\d{3}[ -]?(?!00)\d{2}[ -]?(?!0000)\d{4})(?![\d-])"
 )
 
@@ -361,7 +429,9 @@ class _National:
 
     def __init__(self, module: str, pattern: str, named: str = "", *, traded: bool = False) -> None:
         self.pattern = re.compile(rf"(?<![\w.-])(?:{pattern})(?![\w-]|\.\d)")
-        self.named = re.compile(rf"(?<!\w)(?:{named})(?!\w)[^\n]{{0,24}}$", re.IGNORECASE) if named else None
+        # As people and as programs write it (`nhs_number`, `nhsNumber`); the value may stand on the line below.
+        after = r"(?:[ _-]?(?:number|num|no|nr|nummer|code|card))?(?![^\W_])(?:[^\n]{0,24}|[^\n]{0,9}\n[ \t>*-]{0,12})$"
+        self.named = re.compile(rf"(?<![^\W_])(?:{named}){after}", re.IGNORECASE) if named else None
         self.traded = traded
         self.module = module
 
@@ -375,7 +445,7 @@ class _National:
 
     def _valid(self, number: str) -> bool:
         try:
-            return not self.module or bool(_checked(self.module)(number))
+            return not self.module or bool(_checked(self.module)(number.replace(".", "").upper()))
         except (LookupError, ValueError):  # an unlisted birth place makes one of the library's checks stumble
             return False
 
@@ -395,6 +465,13 @@ _LETTERED = (
     _National("passport", r"[A-Z0-9<]{9}\d[A-Z<]{3}\d{7}[MFX<]\d{7}[A-Z0-9<]{14,16}"),
     _National(
         "", r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]", traded=True
+    ),
+    # In small letters a hash or a key has them too.
+    _National("", r"[a-ceghj-pr-tw-z][a-ceghj-npr-tw-z] ?\d{2} ?\d{2} ?\d{2} ?[a-d]", "NI|NINO|national insurance"),
+    _National("es.dni", r"\d{8}-?[a-z]", "DNI|NIF"),
+    _National("es.nie", r"[xyz]-?\d{7}-?[a-z]", "NIE"),
+    _National(
+        "it.codicefiscale", r"[a-z]{6}\d{2}[a-z]\d{2}[a-z]\d{3}[a-z]", "CF|codice[ _-]?fiscale|cod\\.? ?fisc\\.?"
     ),
     _National("fr.nir", r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?2[AB] ?\d{3} ?\d{3} ?\d{2}"),
     _National("in_.pan", r"[A-Z]{5}\d{4}[A-Z]", "PAN"),
@@ -423,15 +500,18 @@ _NUMBERED = (
     _National("do.cedula", r"\d{3}-\d{7}-\d", traded=True),
     # Weak: bare digits with one check digit, or none at all.
     _National(
-        "de.idnr", r"\d{11}", "IdNr|Steuer-?ID|Steuer-?IdNr|Steueridentifikationsnummer|Identifikationsnummer|tax id"
+        "de.idnr",
+        r"\d{11}",
+        "IdNr|Steuer[ _-]?ID|Steuer[ _-]?IdNr|Steueridentifikationsnummer|Identifikationsnummer|tax[ _-]?id",
     ),
     _National("nl.bsn", r"\d{4}[. ]?\d{2}[. ]?\d{3}", "BSN|burgerservicenummer|sofinummer"),
     _National("pl.pesel", r"\d{11}", "PESEL"),
+    _National("se.personnummer", r"(?:19|20)?\d{10}", "personnummer|person-?nr|personal identity"),
     _National("br.cpf", r"\d{11}", "CPF"),
     _National("pt.nif", r"\d{3} ?\d{3} ?\d{3}", "NIF|contribuinte"),
     _National("dk.cpr", r"\d{6}[- ]?\d{4}", "CPR|personnummer|cpr-nr"),
     _National("gb.nhs", r"\d{3}[ -]?\d{3}[ -]?\d{4}", "NHS"),
-    _National("ca.sin", r"\d{3}[ -]?\d{3}[ -]?\d{3}", "SIN|NAS|social insurance"),
+    _National("ca.sin", r"\d{3}[ -]?\d{3}[ -]?\d{3}", "SIN(?! ?\\()|NAS|social insurance"),
     _National("au.tfn", r"\d{3} ?\d{3} ?\d{2,3}", "TFN|tax file"),
     _National("in_.aadhaar", r"\d{4}[ -]?\d{4}[ -]?\d{4}", "Aadhaar|Aadhar|UIDAI"),
     _National("tr.tckimlik", r"\d{11}", "TCKN|T\\.?C\\.?(?: kimlik)?|kimlik"),

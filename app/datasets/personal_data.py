@@ -33,16 +33,18 @@ KINDS = (EMAIL, SECRET, CARD, PHONE, SSN, ACCOUNT, NATIONAL, NETWORK, WALLET)
 
 _LETTERED = (
     r"\d{7}-?[A-Za-z]|[A-Z]{3} ?\d{2}[A-Z]\d{2}|[A-Z]{4}\d{6}|[A-Z]{5}\d{4}[A-Z]|[A-Z]\d{6}\(|\d{6}[-+A-FU-Y]\d{3}"
-    r"|[A-Z<]{3}\d{7}[MFX<]|2[AB] ?\d{3}|\d\.\d{3}\.\d{3}|\d{7}-[0-9Kk]|[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]"
+    r"|[A-Z<]{3}\d{7}[MFX<]|[a-z]{6}\d{2}[a-z]\d{2}[a-z]|2[AB] ?\d{3}|\d\.\d{3}\.\d{3}|\d{7}-[0-9Kk]"
+    r"|[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]"
+    r"|[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d]"
 )
-_GAPS = r"[\s\pZ()./\p{Pd}]{0,3}"
+_GAPS = r"(?:[\s\pZ()./\p{Pd}]{0,3}|[ -]?\r?\n[ \t>]{0,12}\(?)"  # a line may break in it
 # What a search needs to find anything, the kind, the search. Where two find the same place the earlier one is right.
 _SEARCHES: tuple[tuple[str, str, Callable[[str], Iterable[Span]]], ...] = (
     (credentials.GATE, SECRET, credentials.spans),
     (r"[\pL\pN_+%-]@[\pL\pN]", EMAIL, identifiers.emails),
     (r"[A-Za-z]{2}\d\d(?:[\s\pZ-]{0,2}[A-Za-z0-9]){11}", ACCOUNT, identifiers.accounts),
-    (r"\d(?:[\s\pZ-]{0,2}\d){12}", CARD, identifiers.cards),
-    (r"\d{3}-\d{2}-\d{4}|(?i:ssn|social.security|itin|taxpayer)", SSN, identifiers.social),
+    (r"\d(?:[\s\pZ.-]{0,2}\d){12}", CARD, identifiers.cards),
+    (r"\d{3}-\d{2}-\d{4}|(?i:ssn|social.?security|\bitin\b|taxpayer)", SSN, identifiers.social),
     (_LETTERED, NATIONAL, identifiers.lettered),
     (r"\d(?:[ ./-]?\d){8}", NATIONAL, identifiers.numbered),
     (r"bc1[a-z0-9]{25}|0x[0-9a-fA-F]{40}|[13][A-HJ-NP-Za-km-z1-9]{25}", WALLET, identifiers.wallets),
@@ -92,6 +94,8 @@ def kinds(text: str) -> Iterator[str]:
 
 def find(text: str) -> list[Found]:
     """Everything found, in the order of the text, without overlaps; where two overlap the likelier kind stays."""
+    if not text.isascii() and _OTHER_DIGITS.search(text):
+        text = text.translate(_PLAIN)
     gates = _GATES.Match(text.encode("utf-8", "replace"))
     if not gates:
         return []
@@ -109,6 +113,10 @@ def find(text: str) -> list[Found]:
     return taken
 
 
+# Digits, and the signs between them, as they are typed in Japan, China, Arabia and Iran: one sign for one sign.
+_WIDE = "".join(map(chr, [*range(0xFF10, 0xFF1A), *range(0x660, 0x66A), *range(0x6F0, 0x6FA)]))
+_OTHER_DIGITS = re.compile(f"[{_WIDE}]")
+_PLAIN = str.maketrans(_WIDE + "\uff0b\uff0d\uff08\uff09\uff0e\uff0f\u3000", "0123456789" * 3 + "+-()./ ")
 _ESCAPE = re.compile(r"\\[nrt\"'/]")
 
 

@@ -30,6 +30,7 @@ EMAILS = (
     "用户@例子.公司", "x@y.io", "_under@score.net", "first.last@sub.domain.museum", "JANE@EXAMPLE.ORG",
     "jane (at) example.com", "jane [at] example [dot] com", "jane at example dot org", "jane{at}firma.de",
     "jane%40firma.de", "jane&#64;firma.de", "info@xn--bcher-kva.de", "ada@corp.local", "1984@winston.co", "p-t@b-c.eu",
+    "max@mustermann.gmbh", "ada@dr-house.dental",
 )  # fmt: skip
 IBANS = (
     "GB82WEST12345698765432", "DE89370400440532013000", "FR1420041010050500013M02606", "ES9121000418450200051332",
@@ -54,9 +55,14 @@ NATIONALS = (
     "TFN 123 456 782", "SIN 130 692 544", "OIB 33392005961", "CNP 1800101221144", "EGN 7523169263", "S1234567D",
     "A123456(3)", "L898902C36UTO7408122F1204159ZE184226B<<<<<10", "SVNR 1237 010180", "isikukood 37605030299",
     "asmens kodas 38703181745", "kennitala 120174-3399", "112-233-445 95", "INN 500100732259", "NHS 943 476 5919",
-    "Steuer-ID 86095742719", "NIF 123456789",
+    "Steuer-ID 86095742719", "NIF 123456789", "nhs_number=9434765919", "nhsNumber: 9434765919", "steuer_id 86095742719",
+    "dni 12345678z", "12.345.678-Z", "cf rssmra85t10a562s", "NI jg103759a", "personnummer 8112289874",
 )  # fmt: skip
-SOCIALS = ("219-09-9999", "SSN 219099999", "social security number: 219 09 9999", "078-05-1120", "SSN: 457-55-5462")
+SOCIALS = (
+    "219-09-9999", "SSN 219099999", "social security number: 219 09 9999", "078-05-1120", "SSN: 457-55-5462",
+    "social security no. 219 09 9999",
+    "socialSecurityNumber: 219099999",
+)  # fmt: skip
 PHONES = (
     "212-736-5000", "(415) 555-2671", "415.555.2671", "1-800-275-2273", "+1 415 555 2671", "Tel. 030 901820",
     "0171 1234567", "+49 (0)30 901820", "0049 30 901820", "01 42 68 53 00", "06 12 34 56 78", "+33 6 12 34 56 78",
@@ -64,7 +70,8 @@ PHONES = (
     "06-12345678", "079 123 45 67", "Mobil: 0664 1234567", "tel. 501 234 567", "mobil 070-123 45 67", "090-1234-5678",
     "03-1234-5678", "010-1234-5678", "手机 138 1234 5678", "mobile: 98765 43210", "(11) 91234-5678", "0412 345 678",
     "Cel: 55 1234 5678", "call 082 123 4567", "+91 98765 43210", "+81 3-1234-5678", "+55 11 91234-5678",
-    "WhatsApp 0803 123 4567", "phone number is 2127365000",
+    "WhatsApp 0803 123 4567", "phone number is 2127365000", "Call me back on 98765 43210",
+    "\u96fb\u8a71\uff1a\uff10\uff13\uff0d\uff13\uff12\uff12\uff14\uff0d\uff15\uff10\uff10\uff10",
 )  # fmt: skip
 NETWORKS = (
     "84.113.17.201", "client 5.9.1.7", "2a00:1450:4001:81b::200e", "2003:e4:bf0e:8a00:3c5d:1f2e:9a8b:7c6d",
@@ -74,11 +81,14 @@ WALLETS = (
     "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy",
     "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "0xde0B295669a9FD93d5F28D9Ec85E40f4cb697BAe",
 )  # fmt: skip
-# What stands over two lines.
+# What stands over two lines, or in a line of a table.
 BROKEN = (
+    (CARD, "Ada,4242424242424242,10115"), (PHONE, "Ada,415-555-2671,12"), (CARD, "card 4242.4242.4242.4242"),
     (CARD, "4242 4242 4242\n4242"), (CARD, "4242 4242\n4242 4242"), (ACCOUNT, "DE89 3704 0044\n0532 0130 00"),
     (ACCOUNT, "IBAN: DE89 3704 0044 0532 0130 00 BIC COBADEFF"), (ACCOUNT, "GB82 WEST 1234 5698 7654 32 EUR 500"),
     (ACCOUNT, "de89 3704 0044 0532 0130 00 and more"), (NATIONAL, "BSN:\n123456782"), (PHONE, "+49 30\n901820"),
+    (NATIONAL, "PESEL\n  02070803628"), (PHONE, "ring (415)\n555-2671"), (PHONE, "at +33 1 42\n    68 53 00"),
+    (PHONE, "call 415-555-\n2671"), (PHONE, "Frau Klein, 0171\n1234567"),
 )  # fmt: skip
 
 
@@ -153,6 +163,9 @@ def secrets(draw: random.Random) -> Iterator[tuple[str, str]]:
         ("password: ", "Tr0ub4dor&3x", ""),
         ("Your new password is ", "Summer-2024!x", "."), ("curl -u admin:", "Zx81spectrum", " https://host"),
         ("Authorization: Basic ", "YWRtaW46c2VjcmV0LXBhc3M=", ""), ("AccountKey=", some(86), "=="),
+        ("machine api.firma.de login ada password ", "Kirsche77", ""), ("Das Passwort lautet ", "Blau+Wolke7", "."),
+        ("https://x.blob.core.windows.net/c/f?sp=r&sig=", some(43), "%3D"), ("", f"pscale_pw_{some(43)}", ""),
+        ("", f"sbp_{some(40, low)}", ""), ("Authorization: ApiKey ", some(48), ""),
         ("auth_token: '", some(32, low), "'"), ("passwd=", some(24), ""), ('{"private_key_id": "', some(40, low), '"}'),
     ):  # fmt: skip
         yield value, f"{before}{value}{after}"
@@ -210,5 +223,10 @@ def traps(seed: int = 6) -> Iterator[str]:
         "0x0000000000000000000000000000000000000000",
         "mac 00:00:00:00:00:00", "Tel Aviv 1948-2024", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
         "token_type_ids=[0, 0, 0, 1, 1]",
-        "19*x + 496944762 + 61*y", "routes 192.31.196.0/24", "self.embed_tokens = SeamlessM4Tv2ScaledWordEmbedding(n)",
+        "19*x + 496944762 + 61*y", "routes 192.31.196.0/24",
+        "look at the dot in the sky", "y = x@self.w.to(dtype)", "SECRET_PATH=/run/secrets/app",
+        "PASSWORD_FILE=/run/secrets/db", "API_KEY_HEADER=X-API-Key", "TOKEN_URL=https://auth.firma.de/oauth/token",
+        "sk-container-fluid-medium-2", "po/en@shaw.po", "sin(123 456 782)", "+30\n901820", "12 345\n678 901 22",
+        "0171\n1234567", "call 3 times\n1234567", "rows 49 30\n901820", "the token is abcdefgh",
+ "self.embed_tokens = SeamlessM4Tv2ScaledWordEmbedding(n)",
     )  # fmt: skip
