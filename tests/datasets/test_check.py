@@ -353,10 +353,18 @@ def test_only_the_current_checked_version_is_frozen(
     waiting = upload(pairs(61))
 
     with writing(engine) as session:
-        with pytest.raises(Conflict, match="Version 2 has replaced"):
+        with pytest.raises(Conflict, match="Version 2 is newer and its check has not ended"):
             service.freeze(session, old.id, me)
-        with pytest.raises(Conflict, match="has not ended"):
+        with pytest.raises(Conflict, match="The check of this version has not ended"):
             service.freeze(session, waiting.id, me)
+
+
+def test_of_two_checked_versions_the_newer_is_frozen(checked: Upload, engine: Engine, me: UserRow) -> None:
+    old = checked(pairs(60))
+    checked(pairs(61))
+
+    with writing(engine) as session, pytest.raises(Conflict, match="Version 2 counts now; this one is only to be read"):
+        service.freeze(session, old.id, me)
 
 
 def test_nothing_is_measured_before_the_check_has_ended(
