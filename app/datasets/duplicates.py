@@ -18,8 +18,9 @@ How: the grams are thinned by one fixed draw a gram, with its weight as the chan
 estimates the weighted similarity (rensa: 15 microseconds a row of 100 grams; datasketch took 197). 25 bands of 4 give
 candidates, and the weighted Jaccard itself decides each. Groups are joined by union-find. Cost grows about linearly
 with rows: the weights come from at most 100,000 rows, each row is signed once and compared with at most a handful of
-its band neighbours, first by 64 bytes of both signatures and only then, if these agree enough, by their texts: where
-every row is made from one template, most neighbours are no twins. Memory: about 120 bytes a row, at most 48 MiB for the
+its band neighbours, first by 64 bytes of both signatures and only then, if these agree enough, by their texts. Where
+every row is made from one template, most neighbours are no twins, and there are more of them the larger the file: the
+more a row has, the more has to agree. Memory: about 120 bytes a row, at most 48 MiB for the
 weights and 32 MiB for texts under comparison; the bands are on disk.
 
 Grams are made for many rows in one go: the number of the row stands in the upper bits of each hash, so that one sort
@@ -62,9 +63,13 @@ _BATCH, _BATCH_SIGNS = 1 << _TEXT_BITS, 1 << 17  # rows and characters made into
 _SKETCH = 64  # MinHash values of which a byte is kept, to turn away pairs that can't be twins
 # Of 64 agreements a pair that reaches 0.8 shows fewer than 33 (and then is missed) once in 100,000, thinning included.
 _SKETCH_ALIKE = 33
+# In a crowd more have to agree: twins that reach 0.8 agree in 51, give or take 3.
+_SKETCH_STEP, _SKETCH_CROWDED = 4, 48  # bytes more for each doubling of the crowd; and at most
+_CROWD, _CROWD_BANDS = 4, 5  # rows that share a band with a row, over so many bands, from which on it is a crowd
+_PAIRED = 1 << 16  # pairs whose sketches are compared at once
 _CACHED_GRAMS = 1 << 21  # grams of rows that are kept for the next comparison, of 8 bytes each; at most so many rows:
 _CACHED = 1 << 14
-_NEIGHBOURS = 6  # representatives of a band's bucket that a row is compared with
+_STEPS = range(1, 7)  # how far apart in a band's bucket the rows stand that are compared
 _REMEMBERED = 1 << 19  # refused pairs kept, so that the next band does not ask again
 
 _NOT_ALNUM = re.compile(r"[\W_]+")
@@ -336,7 +341,8 @@ class _Search:
         self.cache: OrderedDict[int, _Row] = OrderedDict()
         self.cached_grams = 0
         self.sketches = np.zeros((0, _SKETCH), dtype=np.uint8)
-        self.numbers = array("I")
+        self.numbers = np.zeros(0, dtype=np.uint32)
+        self.least = np.zeros(0, dtype=np.uint8)
         weighed = min(len(unique), _WEIGHED)
         wanted = min(max(weighed * _SLOTS_A_ROW, _LEAST_SLOTS), _MOST_SLOTS)
         self.mask = np.uint64((1 << (wanted - 1).bit_length()) - 1)  # one less than a power of two
@@ -358,10 +364,11 @@ class _Search:
             self.desk.keep("weights", weights=self.weights)
         self._sign()
         self.sketches = self.bands.sketches()
-        self.numbers = array("I", self.bands.band(_COLUMNS - 1).tobytes())
+        self.numbers = self.bands.band(_COLUMNS - 1)
+        self.least = self._leasts()
         begin = self._resume()
         for number in range(begin, BANDS + 2):
-            self._compare(self.bands.band(number), exact=number >= BANDS)
+            self._compare(number)
             self.tick(self.weighed + len(self.unique) + (number + 1) * self.band_work, self.work)
             if self.desk and self.desk.due():
                 self._save(self.desk, number + 1)
@@ -490,54 +497,103 @@ class _Search:
         return _checksum(shuffled), _checksum(asked if self.labels else answered), _checksum(numbers)
 
     # -------------------------------------------------------------- candidates and the decision
-    def _compare(self, band: npt.NDArray[np.uint32], *, exact: bool) -> None:
-        """Compare rows with the same band value; where that means the same text, no sketch has to agree."""
-        for bucket in _buckets(band):
-            speakers: list[int] = []
-            for place in bucket:
-                if not any(self._joined(one, place, exact=exact) for one in speakers):
-                    speakers = [*speakers[-_NEIGHBOURS + 1 :], place]
+    def _compare(self, number: int) -> None:
+        """Look at the rows that stand near each other in a bucket of this band: see `_pairs`."""
+        for one, other in self._pairs(number):
+            self._join(one, other)
 
-    def _joined(self, earlier: int, later: int, *, exact: bool) -> bool:
-        """Whether the two are in one group now."""
-        one, other = self.root(earlier), self.root(later)
-        if one == other:
-            return True
-        if self.numbers[earlier] != self.numbers[later]:
-            return False
-        if not exact and np.count_nonzero(self.sketches[earlier] == self.sketches[later]) < _SKETCH_ALIKE:
-            return False
+    def _pairs(self, number: int) -> Iterator[tuple[int, int]]:
+        """Pairs that share their value in this band and the numbers of their questions, and may well be twins.
+
+        A row is paired with the next few of its bucket. There they stand by the next band's value, and of one value in
+        the order of the file: in a crowded bucket the next are then the likeliest. Unless the band says that a text is
+        the same, the sketches have to agree as well.
+        """
+        values, order = self._in_buckets(number)
+        for start in range(0, len(order), _PAIRED):
+            found = [self._paired(values, order, start, step, exact=number >= BANDS) for step in _STEPS]
+            at, one, other = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            turn = np.argsort(at, kind="stable")  # a row's texts are read once for all its neighbours
+            yield from zip(one[turn].tolist(), other[turn].tolist(), strict=True)
+
+    def _paired(
+        self, values: Hashes, order: Places, start: int, step: int, *, exact: bool
+    ) -> tuple[Places, Places, Places]:
+        """Where, in a stretch of the order, a row and the one so many steps behind it are a pair; and both rows."""
+        stop = max(start, min(start + _PAIRED, len(order) - step))
+        at = start + np.flatnonzero(values[start:stop] == values[start + step : stop + step])
+        one, other = order[at], order[at + step]
+        if exact:
+            return at, one, other
+        agree = np.count_nonzero(self.sketches[one] == self.sketches[other], axis=1)
+        likely = agree >= np.minimum(self.least[one], self.least[other])
+        return at[likely], one[likely], other[likely]
+
+    def _in_buckets(self, number: int) -> tuple[Hashes, Places]:
+        """The band's values and the rows, in the order of both."""
+        values = (self.bands.band(number).astype(np.uint64) << np.uint64(32)) | self.numbers
+        order = np.lexsort((self.bands.band((number + 1) % BANDS), values))
+        return values[order], order
+
+    def _leasts(self) -> npt.NDArray[np.uint8]:
+        """For each row of how many bytes its sketch has to agree with another for a look at the texts.
+
+        Where thousands of rows have one form, a row shares bands with many that fill it in differently, and with more
+        of them the larger the file. So the crowd that a row stands in decides; a group of copies is none.
+        """
+        mates = np.zeros(len(self.unique), dtype=np.int64)
+        for number in range(_CROWD_BANDS):
+            values, order = self._in_buckets(number)
+            starts = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+            sizes = np.diff(np.append(starts, len(values)))
+            mates[order] += np.repeat(sizes - 1, sizes)
+        least = _SKETCH_ALIKE + _SKETCH_STEP * np.log2(np.maximum(mates, _CROWD) / _CROWD)
+        found: npt.NDArray[np.uint8] = np.minimum(np.rint(least), _SKETCH_CROWDED).astype(np.uint8)
+        return found
+
+    def _join(self, one: int, other: int) -> None:
+        """Put the two into one group if they are near-duplicates."""
+        root, other_root = self.root(one), self.root(other)
+        if root == other_root:
+            return
+        earlier, later = min(one, other), max(one, other)
         pair = (earlier << 32) | later
         if pair in self.refused:
-            return False
+            return
         similarity = self._alike(earlier, later)
         if similarity is None:
             if len(self.refused) < _REMEMBERED:
                 self.refused.add(pair)
-            return False
+            return
         self.near.append(self._twin(earlier, later, similarity))
-        self.parent[max(one, other)] = min(one, other)
-        return True
+        self.parent[max(root, other_root)] = min(root, other_root)
 
     def _twin(self, earlier: int, later: int, similarity: float) -> Twin:
         return Twin(int(self.unique[earlier]), int(self.unique[later]), round(similarity, 4))
 
     def _alike(self, earlier: int, later: int) -> float | None:
-        """How alike two near-duplicates are, or None if they are none."""
+        """How alike two near-duplicates are, or None if they are none.
+
+        The words come before the grams: rows that fill in one form differently are turned away by them, and where a
+        file is made of forms that is nearly every pair.
+        """
         a, b = self._row(earlier), self._row(later)
         pair = _Pair(a.answer_text == b.answer_text, a.asked_letters == b.asked_letters != "")
         same_numbers = pair.sure or self.labels or a.answer_numbers == b.answer_numbers
-        if a.numbers != b.numbers or not same_numbers or not self._likely(pair, likeness := self._likeness(a, b)):
+        if a.numbers != b.numbers or not same_numbers:
             return None
         words = a.words()[0], b.words()[0]
         change = wording.change(*words)
+        if change is Change.OTHER or (not self.labels and self._other_answer(pair, a, b)):
+            return None
+        if not self._likely(pair, likeness := self._likeness(a, b)):
+            return None
         if not pair.same_answer and self._clashes(pair, change, likeness, earlier, later):
             self.clashes.append(self._twin(earlier, later, max(likeness.asked, likeness.plain)))
             return None
         long = not self.labels or min(len(one.words) for one in words) >= LONG_LABELLED
-        if not self._enough(pair, likeness, change, long=long) or (not pair.sure and self._other_answer(a, b)):
-            return None
-        if change > Change.NONE and not pair.punctuation and self._other_names(earlier, later):
+        apart = not self._enough(pair, likeness, change, long=long) or (self.labels and self._other_answer(pair, a, b))
+        if apart or (change > Change.NONE and not pair.punctuation and self._other_names(earlier, later)):
             return None
         return max(likeness.both, likeness.plain, wording.alike(*words))
 
@@ -592,8 +648,10 @@ class _Search:
         one, other = (self.texts.pair(int(self.unique[place]))[0] for place in (earlier, later))
         return wording.names_swapped(one, other)
 
-    def _other_answer(self, a: _Row, b: _Row) -> bool:
+    def _other_answer(self, pair: "_Pair", a: _Row, b: _Row) -> bool:
         """Whether two answers that look alike say different things, or the same thing of different ones."""
+        if pair.sure:
+            return False
         asked, answers = zip(a.words(), b.words(), strict=True)
         if wording.slot(asked, answers):
             return True
@@ -641,10 +699,6 @@ def _common(one: Hashes, other: Hashes) -> Hashes:
     return found
 
 
-def _same_numbers(a: _Row, b: _Row) -> bool:
-    return same_numbers(a.asked_text, b.asked_text)
-
-
 def _owners(starts: Places) -> Places:
     """For each gram the number of its text."""
     return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
@@ -652,14 +706,3 @@ def _owners(starts: Places) -> Places:
 
 def _checksum(text: str) -> int:
     return zlib.crc32(text.encode("utf-8", "replace"))
-
-
-def _buckets(band: npt.NDArray[np.uint32]) -> Iterator[list[int]]:
-    """Positions that share a value, in rising order, for each value that at least two share."""
-    order = np.argsort(band, kind="stable")
-    values = band[order]
-    edges = np.flatnonzero(np.diff(values)) + 1
-    starts = np.concatenate(([0], edges))
-    ends = np.concatenate((edges, [len(values)]))
-    for start, end in zip(starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True):
-        yield order[start:end].tolist()

@@ -9,9 +9,14 @@ together. The lists are short and about everyday words; where they know nothing,
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+
+from rapidfuzz.distance import OSA
+
+_FEW = 400  # pairs of words, up to which comparing them all is quicker than counting
+_CACHED = 1 << 16  # words, or pairs of them, of which the answer is kept; a language has not many more
 
 LONG_QUESTION = 16  # words, from which on a `why` more or less is no other question
 LEAST_WORDS = 5  # a text of fewer words is another one when a word of weight goes
@@ -85,6 +90,17 @@ _AFTER = _phrases(
     muchas gracias|grazie|per favore|obrigado|obrigada
     alvast bedankt|bedankt|dank je wel|\u8c22 \u8c22|\u8b1d \u8b1d"""
 )
+
+
+def _by_word(phrases: list[tuple[str, ...]], place: int) -> dict[str, list[tuple[str, ...]]]:
+    """The phrases by the word that stands at this place of them, the longest first."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for one in phrases:
+        found.setdefault(one[place], []).append(one)
+    return found
+
+
+_BEGUN_WITH, _ENDED_WITH = _by_word(_BEFORE, 0), _by_word(_AFTER, -1)
 # What a template puts before a colon, ahead of the question and where the answer begins: `### Instruction:`, `A:`.
 _ASKED_UNDER = (
     "(?:(?:the|user|customer|following) )?"
@@ -328,6 +344,7 @@ creates builds
 """
 
 
+@lru_cache(maxsize=_CACHED)
 def _stem(word: str) -> str:
     for ending in ("ing", "ies", "ed", "es", "s", "e", "y"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -364,9 +381,10 @@ class Change(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A text as words. called: the names before an opening bracket, which name a function."""
+    """A text as words. plain: those without courtesy. called: the names before an opening bracket, of functions."""
 
     words: tuple[str, ...]
+    plain: tuple[str, ...]
     called: tuple[str, ...]
 
 
@@ -397,7 +415,8 @@ def of(text: str) -> Wording:
     words = [_INSTEAD.get(word, word) for word in found]
     if not _CONTRACTED.isdisjoint(found) or "'" in text or "\u2019" in text:
         words = [part for word in words for part in _whole(word)]
-    return Wording(tuple(words), tuple(_CALLED.findall(text)) if "(" in text else ())
+    said = tuple(words)
+    return Wording(said, without_courtesy(said), tuple(_CALLED.findall(text)) if "(" in text else ())
 
 
 def _whole(word: str) -> tuple[str, ...]:
@@ -418,12 +437,11 @@ def change(one: Wording, other: Wording, *, asking: bool = True) -> Change:
     """What sets the two apart. asking: whether they are questions, where `how` and `why` ask for different things."""
     if one.called != other.called and len(one.called) == len(other.called):
         return Change.OTHER
-    mine, theirs = without_courtesy(one.words), without_courtesy(other.words)
+    mine, theirs = one.plain, other.plain
     gone, come = _middles(mine, theirs)
     if not gone and not come:
         return Change.NONE
-    left, right = Counter(gone), Counter(come)
-    left, right = left - right, right - left
+    left, right = _differing(gone, come)
     if exchanged(gone, come) or _means_other(
         left, right, short_question=asking and max(len(mine), len(theirs)) < LONG_QUESTION
     ):
@@ -432,10 +450,10 @@ def change(one: Wording, other: Wording, *, asking: bool = True) -> Change:
     return _size(left, right, min(len(mine), len(theirs)), moved=moved)
 
 
-def _size(left: Counter[str], right: Counter[str], words: int, *, moved: bool) -> Change:
+def _size(left: list[str], right: list[str], words: int, *, moved: bool) -> Change:
     """How much it is that differs. left, right: the words of each that the other lacks; words: of the shorter one."""
-    edits = max(left.total(), right.total()) + moved
-    lost, found = [*left.elements()], [*right.elements()]
+    edits = max(len(left), len(right)) + moved
+    lost, found = [*left], [*right]
     _pair_off(lost, found)
     heavy_lost, heavy_found = ([word for word in some if word not in _SMALL] for some in (lost, found))
     if heavy_lost and heavy_found:
@@ -452,9 +470,15 @@ def _size(left: Counter[str], right: Counter[str], words: int, *, moved: bool) -
 def without_courtesy(words: tuple[str, ...]) -> tuple[str, ...]:
     """The words without what one says before and after a question to be polite."""
     start, end = 0, len(words)
-    while start < end and (size := next((len(one) for one in _BEFORE if words[start : start + len(one)] == one), 0)):
+    while start < end:
+        some = _BEGUN_WITH.get(words[start], ())
+        if not (size := next((len(one) for one in some if words[start : start + len(one)] == one), 0)):
+            break
         start += size
-    while start < end and (size := next((len(one) for one in _AFTER if words[end - len(one) : end] == one), 0)):
+    while start < end:
+        some = _ENDED_WITH.get(words[end - 1], ())
+        if not (size := next((len(one) for one in some if words[end - len(one) : end] == one), 0)):
+            break
         end -= size
     return words[start:end] or words
 
@@ -471,7 +495,7 @@ def heavy_shared(one: Wording, other: Wording) -> float:
         {_stem(word) for word in text.words if word not in _SMALL} or {*text.words} for text in (one, other)
     )
     size = min(len(mine), len(theirs))
-    left, right = [*mine - theirs], [*theirs - mine]
+    left, right = sorted(mine - theirs), sorted(theirs - mine)
     if size <= LONG_QUESTION:  # in long texts a slip of the pen is one among many words
         _pair_off(left, right)
     return 1 - min(len(left), len(right)) / size if size else 1.0
@@ -482,18 +506,22 @@ def slot(asked: tuple[Wording, Wording], answered: tuple[Wording, Wording]) -> b
 
     A slip of the pen that stands on both sides fills in nothing else, nor does a variable (`$key`) of another name.
     """
-    mine = _only(asked[0].words, asked[1].words) & _only(answered[0].words, answered[1].words)
-    theirs = _only(asked[1].words, asked[0].words) & _only(answered[1].words, answered[0].words)
-    lost, found = [*mine - _SMALL], [*theirs - _SMALL]
-    _pair_off(lost, found)
-    return any(not word.startswith("$") for word in lost + found)
+    asked_lost, asked_found = _only(asked[0].words, asked[1].words)
+    if not asked_lost and not asked_found:
+        return False
+    answer_lost, answer_found = _only(answered[0].words, answered[1].words)
+    # Sorted: the order of a set differs from process to process, and with it who is paired with whom.
+    lost, found = sorted((asked_lost & answer_lost) - _SMALL), sorted((asked_found & answer_found) - _SMALL)
+    if len(lost) == len(found) or "$" in {word[0] for word in lost + found}:  # else one is left in any case
+        _pair_off(lost, found)
+    return any(word[0] != "$" for word in lost + found)
 
 
 def names_swapped(one: str, other: str) -> bool:
     """Whether both texts, as they were written, have a capitalised word of their own amid a sentence: another name."""
     mine, theirs = (Counter(re.findall(r"\w+", text.casefold())) for text in (one, other))
-    lost = [word for name in set(_CAPITAL.findall(one)) if mine[word := name.casefold()] > theirs[word]]
-    found = [word for name in set(_CAPITAL.findall(other)) if theirs[word := name.casefold()] > mine[word]]
+    lost = [word for name in sorted({*_CAPITAL.findall(one)}) if mine[word := name.casefold()] > theirs[word]]
+    found = [word for name in sorted({*_CAPITAL.findall(other)}) if theirs[word := name.casefold()] > mine[word]]
     _pair_off(lost, found)
     return bool(lost and found)
 
@@ -524,10 +552,10 @@ def _middles(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[tuple[str, .
     return one[start : len(one) - end], other[start : len(other) - end]
 
 
-def _means_other(left: Counter[str], right: Counter[str], *, short_question: bool) -> bool:
-    if sum(left[word] for word in left if word in _NOT) != sum(right[word] for word in right if word in _NOT):
+def _means_other(left: list[str], right: list[str], *, short_question: bool) -> bool:
+    if sum(word in _NOT for word in left) != sum(word in _NOT for word in right):
         return True
-    if short_question and _ASKING & left.keys() != _ASKING & right.keys():
+    if short_question and _ASKING.intersection(left) != _ASKING.intersection(right):
         return True
     signs, others = ({word for word in some if len(word) == 1 and not word.isalnum()} for some in (left, right))
     if (signs and others) or _TELLING_SIGNS & (signs | others):
@@ -535,6 +563,7 @@ def _means_other(left: Counter[str], right: Counter[str], *, short_question: boo
     return any(_opposed(mine, theirs) for mine in left for theirs in right)
 
 
+@lru_cache(maxsize=_CACHED)
 def _opposed(one: str, other: str) -> bool:
     if one.isdigit() != other.isdigit():
         return False
@@ -559,6 +588,7 @@ def _pair_off(lost: list[str], found: list[str]) -> None:
             found.remove(twin)
 
 
+@lru_cache(maxsize=_CACHED)
 def same_word(one: str, other: str) -> bool:
     """Whether two words are one: a slip of the pen, an ending, or a word that stands for the other."""
     a, b = _stem(one), _stem(other)
@@ -570,20 +600,24 @@ def same_word(one: str, other: str) -> bool:
 
 def slips(one: str, other: str) -> int:
     """How many letters are wrong, missing, too many or changed places with the next; 3 stands for more than two."""
-    if abs(len(one) - len(other)) > 2:
-        return 3
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        last, before, row = before, row, [i]
-        for j, twin in enumerate(other, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != twin))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == twin:
-                cost = min(cost, last[j - 2] + 1)
-            row.append(cost)
-    return min(row[-1], 3)
+    return OSA.distance(one, other, score_cutoff=2)
 
 
-def _only(one: Sequence[str], other: Sequence[str]) -> set[str]:
-    """Words that the one has, or has more often."""
-    return set(Counter(one) - Counter(other))
+def _only(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[set[str], set[str]]:
+    """Words that the one has, or has more often; and those of the other."""
+    mine, theirs = _differing(*_middles(one, other))
+    return set(mine), set(theirs)
+
+
+def _differing(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The words of each that the other lacks, as often as it lacks them."""
+    if len(one) * len(other) > _FEW:
+        mine, theirs = Counter(one), Counter(other)
+        return [*(mine - theirs).elements()], [*(theirs - mine).elements()]
+    lost, found = [], [*other]
+    for word in one:
+        if word in found:
+            found.remove(word)
+        else:
+            lost.append(word)
+    return lost, found
