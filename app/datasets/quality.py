@@ -242,7 +242,8 @@ def facts_of(reading: Reading) -> Facts:
         "format_about": shape.about if shape else "",
         "layout": reading.layout,
         "line_word": reading.line_word,
-        "columns": [{"name": name, "samples": held} for name, held in reading.columns.items()],
+        # Where a table names no columns, its first row is taken for their names: values of a person, perhaps.
+        "columns": [{"name": personal_data.mask(name), "samples": held} for name, held in reading.columns.items()],
         "read_as": reading.how.to_json(),
         "encoding": reading.encoding,
         "undecodable": reading.undecodable,
