@@ -123,8 +123,7 @@ def _pairs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _identifiers(rows: Rows) -> Iterator[tuple[int, str, int]]:
     """Each kind of personal data or secret once a row, never its value: its line, the kind, the file."""
     for index, record in enumerate(rows):
-        texts = (*(turn.content for turn in record.messages), record.target)
-        for kind in sorted({found.kind for text in texts for found in personal_data.find(text)}):
+        for kind in sorted(personal_data.held(record)):
             yield record.line, kind, rows.files[index]
 
 

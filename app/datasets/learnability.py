@@ -52,12 +52,14 @@ class Outlook:
     """What the result says about a target.
 
     reached: by the small classifier, so surely as a prompt's result would have to; above_ceiling: by more than the
-    pairs leave open; rows: needed for it where the curve tells.
+    pairs leave open; rows: needed for it where the curve tells; guessed: by always saying the commonest label, so that
+    who reaches it has shown nothing.
     """
 
     reached: bool
     above_ceiling: bool
     rows: int | None
+    guessed: bool = False
 
 
 def measure(
@@ -143,8 +145,10 @@ def outlook(found: Mapping[str, Any] | None, target: float | None) -> Outlook | 
     if score < target and slope and slope > 0:
         times = 2 ** min((target - score) / slope, 60.0)
         needed = round(rows * times) if times <= MOST_AHEAD else None
+    if (found.get("trivial") or {"score": 0})["score"] >= target:
+        return Outlook(reached=False, above_ceiling=False, rows=None, guessed=True)
     reached = score >= target and found["baseline"].get("low", score) >= target - SURE
-    return Outlook(reached, ceiling is not None and ceiling < target, needed)
+    return Outlook(reached and found.get("verdict") != "unlearnable", ceiling is not None and ceiling < target, needed)
 
 
 def _curve(

@@ -14,7 +14,9 @@ import numpy.typing as npt
 from app.datasets.formats import Record
 
 ROW_TOKENS = 1024  # the longest row that a training recipe takes unless it says otherwise
-TURN_TOKENS = 5  # what a chat template adds to a turn, about: a start, the role, a line end, a stop
+# What a chat template adds to a turn, about: a start, the role, a line end, a stop. A system text that some templates
+# bring themselves (21 tokens in SmolLM2's) is not counted; `training.preflight` counts the rows as they will be read.
+TURN_TOKENS = 5
 BATCH = 1000
 BARS = 24  # of the histogram
 

@@ -292,6 +292,11 @@ def masked(record: Record, only: frozenset[str]) -> Record:
     return replace(record, messages=messages, target=mask(record.target, only), source=source, group=group)
 
 
+def held(record: Record) -> set[str]:
+    """The kinds found anywhere in a record: in what is asked and answered, and in what stands beside."""
+    return {found.kind for _, text in _texts(record) for found in find(text)}
+
+
 def _texts(record: Record) -> Iterator[tuple[str, str]]:
     for turn in record.messages:
         yield "the question" if turn.role == "user" else f"one {turn.role} message", turn.content

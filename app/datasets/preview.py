@@ -15,15 +15,17 @@ _TRIED = 200  # records and faults looked at before giving up
 
 @dataclass(slots=True)
 class Preview:
-    """records: up to ROWS. faults: what is said about the lines tried. reading: what was detected."""
+    """records: up to ROWS. faults: what is said about the lines tried. reading: what was detected.
+
+    columns: samples by name, as they may be shown; names: those of them that can be chosen by. A name with a value in
+    it is no name: it is the first row of a table that names no columns.
+    """
 
     reading: Reading
     records: list[Record] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-
-    @property
-    def columns(self) -> dict[str, list[str]]:
-        return self.reading.columns
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
 
 
 class _Beginning:
@@ -51,4 +53,6 @@ def preview(stream: BinaryIO, name: str, how: ReadAs, veil: Veil) -> Preview:
             found.faults.append(replace(item, text=veil.text(item.text)))
         if len(found.records) == ROWS or number >= _TRIED:
             break
+    found.columns = {veil.text(name): samples for name, samples in found.reading.columns.items()}
+    found.names = [name for name in found.reading.columns if name in found.columns]
     return found

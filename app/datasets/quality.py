@@ -197,12 +197,14 @@ class Notes:
             self.kept.append({"line": fault.line, "field": at, "text": text, "level": fault.level, "file": file})
 
     def refuse(self, fault: Fault, file: int) -> None:
-        self.leave_out(fault.line, file, Status.EMPTY if fault.kind == "empty" else Status.FAULT, fault.text)
+        """Count the line that a fault is about; a fault of the whole file, such as a list never closed, is no line."""
+        if fault.line is not None:
+            self.leave_out(fault.line, file, Status.EMPTY if fault.kind == "empty" else Status.FAULT, fault.text)
 
-    def leave_out(self, line: int | None, file: int, status: Status, text: str) -> None:
+    def leave_out(self, line: int, file: int, status: Status, text: str) -> None:
         """Count a line that gave no row; nothing of what it says is kept."""
         self.refused_counts[file, status] += 1
-        if line is not None and len(self.refused) < 100 * SHOWN:
+        if len(self.refused) < 100 * SHOWN:
             self.refused.append(Refused(file, line, status, self.veil.text(text)))
 
     def laid_down(self) -> dict[str, Any]:
@@ -240,7 +242,8 @@ def facts_of(reading: Reading) -> Facts:
         "format_about": shape.about if shape else "",
         "layout": reading.layout,
         "line_word": reading.line_word,
-        "columns": [{"name": name, "samples": held} for name, held in reading.columns.items()],
+        # Where a table names no columns, its first row is taken for their names: values of a person, perhaps.
+        "columns": [{"name": personal_data.mask(name), "samples": held} for name, held in reading.columns.items()],
         "read_as": reading.how.to_json(),
         "encoding": reading.encoding,
         "undecodable": reading.undecodable,
@@ -464,9 +467,9 @@ class _Judge:
         self.twin = Twins(len(rows))
         self.contradictions: list[Twin] = []
         self.leaks: list[Twin] = []
-        self.repeats: list[Twin] = []
-        self.contradicted_groups: set[int] = set()
-        self.repeated_groups = 0
+        self.all_used: dict[int, list[int]] = {}  # of clusters that a person undid: rows of one input, by the first
+        self.repeated: set[int] = set()  # groups of like questions of two rows or more, each by its oldest row
+        self.contradicted: set[int] = set()  # those of them whose answers contradict each other
 
     def judge(self) -> "_Judge":
         for index in np.flatnonzero(np.asarray(self.rows.lengths) > remarks.LONGEST_RECORD).tolist():
@@ -478,6 +481,7 @@ class _Judge:
                 self._group(oldest, group, likeness)
         for clash in self.groups.clashes:
             self._clash(clash)
+        self._count_questions()
         return self
 
     def _likeness(self) -> "array[float]":
@@ -505,7 +509,7 @@ class _Judge:
                 self.leaks.append(Twin(same, test, alike))
         for part in (tests, [] if tests else mine):
             if len(part) > 1:
-                self.repeated_groups += 1
+                self.repeated.add(oldest)
                 self._repeats(oldest, part, likeness)
 
     def _repeats(self, oldest: int, group: list[int], likeness: Sequence[float]) -> None:
@@ -514,7 +518,7 @@ class _Judge:
             by_input[self.groups.first[index]].append(index)
         against = [pair for same in by_input.values() for pair in self._against(same)]
         if against:
-            self.contradicted_groups.add(oldest)
+            self.contradicted.add(oldest)
             self.contradictions += [Twin(one, other, 1.0) for one, other in against]
             one = against[0][0]
             for index in group:
@@ -524,6 +528,7 @@ class _Judge:
             return
         if self.rows.keys[oldest] in self.keep:
             self.kept_groups.add(oldest)
+            self.all_used.update(by_input)
             return
         # The longest says the most; of equals the oldest stays.
         keep = max(group, key=lambda index: (self.rows.lengths[index], -index))
@@ -567,16 +572,39 @@ class _Judge:
             return
         if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
             mine, test = sorted((clash.earlier, clash.later), key=self.rows.files.__getitem__)
-            self.add_leaks([Twin(mine, test, clash.similarity)])
+            self.add_leaks(Twin(index, test, clash.similarity) for index in self._speaking_for(mine))
             return
         if not self._differ(clash.earlier, clash.later):
             return
         for end, other in ((clash.earlier, clash.later), (clash.later, clash.earlier)):
-            if self.status[end] is Status.USABLE:
-                self._set(end, Status.CONTRADICTION, other, clash.similarity)
+            for index in self._speaking_for(end):
+                if self.status[index] is Status.USABLE:
+                    self._set(index, Status.CONTRADICTION, other, clash.similarity)
         self.contradictions.append(clash)
-        self.contradicted_groups.add(self.groups.oldest[clash.earlier])
-        self.repeated_groups += 1
+
+    def _count_questions(self) -> None:
+        """Let groups that are nearly the same, but for their labels, count as the one question that they are."""
+        parent: dict[int, int] = {}
+
+        def root(group: int) -> int:
+            while (above := parent.setdefault(group, group)) != group:
+                parent[group] = parent[above]
+                group = above
+            return group
+
+        for twin in self.contradictions:
+            one, other = root(self.groups.oldest[twin.earlier]), root(self.groups.oldest[twin.later])
+            parent[max(one, other)] = min(one, other)
+        self.contradicted = {root(group) for group in [*self.contradicted, *parent]}
+        self.repeated = {root(group) for group in [*self.repeated, *parent]}
+
+    def _speaking_for(self, index: int) -> list[int]:
+        """The rows that are used for what this one asks: itself, or where it is a repeat the row that it repeats."""
+        if index in self.all_used:
+            return self.all_used[index]
+        while self.status[index] in (Status.DUPLICATE, Status.NEAR_DUPLICATE) and (twin := self.twin.get(index)):
+            index = twin[0]
+        return [index]
 
     def add_leaks(self, found: Iterable[Twin]) -> None:
         """Take rows out that a test row stands in; `earlier` is the row, `later` the test row."""
@@ -733,10 +761,10 @@ def _report(
             **{status.value: repeats[status] for status in Status},
             "contradictions": len(found.contradictions),
             "leaks": len(found.leaks),
-            "groups": len(found.contradicted_groups),
-            "repeated_groups": found.repeated_groups,
+            "groups": len(found.contradicted),
+            "repeated_groups": len(found.repeated),
         },
-        "contradiction_rate": contradiction_rate(len(found.contradicted_groups), found.repeated_groups),
+        "contradiction_rate": contradiction_rate(len(found.contradicted), len(found.repeated)),
         "task": task,
         "labels": [{"label": label, "rows": count} for label, count in labels[:LABELS]],
         "different_labels": len(answers),

@@ -615,7 +615,7 @@ def _reading(
         # first row stay as chosen, for it is by them that one finds the columns.
         shown_as = service.without_columns(how) if wrong else how
         seen = preview.preview(stream, row.filename, shown_as, shown.veil(row))
-    names = {*seen.columns, *(one for one in (getattr(how, name) for name in COLUMN_NAMES) if one)}
+    names = {*seen.names, *(one for one in (getattr(how, name) for name in COLUMN_NAMES) if one)}
     return page(
         request,
         "datasets/reading.html",

@@ -576,8 +576,8 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
         "usable_examples": row.usable_rows,
         "contradiction_rate": row.report["contradiction_rate"],
     }
-    if (tried := _classifier(session, row)) is not None:
-        found["arms"] = {"small_classifier": tried}
+    if tried := _tried(session, row):
+        found["arms"] = tried
     if signals := row.report.get("signals"):
         found["signals"] = {key: value for key, value in signals.items() if key != "evidence"}
     if (identifiers := row.report.get("identifiers")) is not None:
@@ -590,14 +590,21 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     return found
 
 
-def _classifier(session: Session, row: DatasetRow) -> dict[str, int] | None:
-    """What a small classifier reached on rows it was not shown, where the metric asks for the label word for word."""
-    baseline = (row.report.get("learnability") or {}).get("baseline")
-    if not baseline or baseline["metric"] != "accuracy":
-        return None
+def _tried(session: Session, row: DatasetRow) -> dict[str, dict[str, int]]:
+    """What a small classifier reached on rows it was not shown, where the metric asks for the label word for word.
+
+    One that is no better than always saying the commonest label is no classifier: then it is that rule which was tried.
+    """
+    found = row.report.get("learnability") or {}
+    baseline = found.get("baseline")
+    if not baseline or baseline["metric"] != "accuracy" or found.get("verdict") == "too_few":
+        return {}
     if assessment_store.get(session, row.assessment_id).answers.get("metric") not in (
         "exact_match",
         "normalised_match",
     ):
-        return None
-    return {"passed": round(baseline["score"] * baseline["rows"]), "total": baseline["rows"]}
+        return {}
+    arm, score = "small_classifier", baseline["score"]
+    if found.get("verdict") == "unlearnable":
+        arm, score = "trivial", found["trivial"]["score"]
+    return {arm: {"passed": round(score * baseline["rows"]), "total": baseline["rows"]}}

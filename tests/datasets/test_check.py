@@ -330,6 +330,24 @@ def test_a_small_classifier_counts_where_labels_are_asked_for_word_for_word(
     assert found["arms"]["small_classifier"]["passed"] == round(tried["baseline"]["score"] * tried["baseline"]["rows"])
 
 
+@pytest.mark.parametrize(("verdict", "arms"), [
+    ("unlearnable", {"trivial": {"passed": 376, "total": 400}}), ("too_few", None)
+])  # fmt: skip
+def test_a_classifier_that_only_says_the_commonest_label_is_none(
+    checked: Upload, engine: Engine, assessment: AssessmentRow, verdict: str, arms: dict[str, Any] | None
+) -> None:
+    lines = [{"prompt": f"Where is {n} of {n * 31 % 101}?", "completion": "no" if n % 16 else "yes"} for n in range(40)]
+    row = checked(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    tried = {"metric": "accuracy", "score": 0.93, "low": 0.9, "rows": 400}
+    measured = {"verdict": verdict, "baseline": tried, "trivial": {"score": 0.94}}
+
+    with writing(engine) as session:
+        store.get(session, row.id).report = {**row.report, "learnability": measured}
+        session.flush()
+
+        assert service.measured(session, assessment.id).get("arms") == arms
+
+
 def test_a_split_is_frozen_once_and_counts_from_then(
     checked: Upload, engine: Engine, me: UserRow, assessment: AssessmentRow
 ) -> None:

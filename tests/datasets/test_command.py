@@ -70,6 +70,19 @@ def test_identifiers_are_named_by_line_and_kind_and_never_shown(
     assert not any(secret in printed for secret in ("jane.doe", "AKIAIOSFODNN7", "4111", "078-05", "FAKE0"))
 
 
+def test_identifiers_count_as_on_the_page_wherever_they_stand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [json.loads(line) for line in pairs(20).splitlines()]
+    rows[4] |= {"group": "jane@firma.de"}
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    _, said = outcome(capsys, str(tmp_path / "data.jsonl"))
+
+    assert said["identifiers"] == [{"line": 5, "kind": "e-mail address"}]
+    assert [one["line"] for one in said["messages"] if "e-mail address" in one["text"]] == [5]
+
+
 def test_leaks_are_named_by_their_line_in_the_test_file(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, said = outcome(capsys, bad(shared, "leak_train.jsonl"), "--test", bad(shared, "leak_test.jsonl"))
 

@@ -163,6 +163,18 @@ def test_no_value_reaches_a_page_a_file_or_the_record(
             assert ("[e-mail address]" in taken) is (act == "mask")
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_the_first_row_of_a_table_without_names_stays_hidden(
+    client: TestClient, checked: Upload, settings: Settings, separator: str
+) -> None:
+    rows = [separator.join((MAILS[0], f"{CARD} is my card", f"No. {n}")) for n in range(9)]
+    row = checked("\n".join(rows).encode())
+
+    assert [one["name"] for one in row.report["columns"]] == ["[e-mail address]", "[card number] is my card", "no. 0"]
+    assert shown(client, row) == []
+    assert stored(settings, (row.blob_sha256,), DatasetRow(id=row.id + 1)) == []
+
+
 def _rows_of(engine: Engine, row: DatasetRow) -> list[str]:
     """The rows of the versions before: they stay as they were."""
     with reading(engine) as session:

@@ -146,6 +146,17 @@ def test_a_target_is_reached_only_surely(low: float) -> None:
     assert said == learnability.Outlook(reached=low >= 0.88, above_ceiling=False, rows=None)
 
 
+def test_a_target_that_a_guess_reaches_is_no_reason_for_a_classifier() -> None:
+    pairs = [(f"Where is the {n} of {n * n % 97} and {n * 31 % 101}", "no" if n % 16 else "yes") for n in range(400)]
+
+    found = learnability.measure(pairs, labels=True, seed=7)
+
+    assert (found["verdict"], found["baseline"]["score"] >= 0.9) == ("unlearnable", True)
+    assert learnability.outlook(found, 0.9) == learnability.Outlook(False, False, None, guessed=True)
+    assert learnability.outlook(found, 0.9375) == learnability.Outlook(False, False, None, guessed=True)
+    assert learnability.outlook(found, 0.938) == learnability.Outlook(False, False, None)
+
+
 def test_few_rows_say_nothing() -> None:
     found = learnability.measure([("a", "b")] * 49, labels=False, seed=7)
 

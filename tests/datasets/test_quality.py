@@ -170,6 +170,58 @@ def test_labels_contradict_where_prose_would_only_be_reworded() -> None:
     assert Counter(outcome.status)[Status.CONTRADICTION] == 2
 
 
+def labelled(number: int) -> Pairs:
+    return [(f"{q} {n}", "refund_asked" if n % 2 else "refund_given") for n, (q, _) in enumerate(questions(number))]
+
+
+def alike(number: int, *labels: str) -> Pairs:
+    """One question in as many wordings as there are labels."""
+    asked = f"where can I see the {questions(number + 1)[number][0].lower()}"
+    return list(zip((asked, f"Please {asked}", f"Hello, {asked}!"), labels, strict=False))
+
+
+@pytest.mark.parametrize("repeat", ["Please tell  me where my money  is", "Please tell me where my money is, now"])
+def test_the_row_that_a_contradicted_row_repeats_is_not_used_either(repeat: str) -> None:
+    asked = "Please tell me where my money is"
+    told = [(asked, "refund_asked"), (repeat, "refund_asked"), (f"Hello! {asked}?", "refund_given")]
+
+    outcome = judge([*labelled(40), *told])
+
+    assert outcome.report["counts"]["contradictions"] >= 1
+    assert Status.USABLE not in outcome.status[40:]
+
+
+def test_rows_that_a_person_called_different_still_contradict() -> None:
+    asked = "Please tell me where my money is"
+    told = [(asked, "refund_asked"), (asked, "refund_asked"), (f"Hello! {asked}?", "refund_given")]
+    rows = [*labelled(40), *told]
+
+    outcome = judge(rows, keep=[judge(rows).rows.keys[40]])
+
+    assert outcome.report["clusters"]["kept"] == 1
+    assert outcome.status[40:] == [Status.CONTRADICTION] * 3
+
+
+def test_one_question_in_three_wordings_counts_once_in_the_rate_of_contradictions() -> None:
+    agreed = [row for n in range(20) for row in alike(n, *["refund_asked", "refund_given"][n % 2 :][:1] * 3)]
+    split = [row for n in range(20, 40) for row in alike(n, "refund_asked", "refund_asked", "refund_given")]
+
+    report = judge([*agreed, *split]).report
+
+    assert (report["counts"]["groups"], report["counts"]["repeated_groups"]) == (20, 40)
+    assert report["contradiction_rate"] == 0.5
+
+
+def test_a_fault_of_the_whole_file_is_no_row_of_it() -> None:
+    rows = [json.dumps({"prompt": p, "completion": c}) for p, c in questions(20)]
+
+    with TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as kept:
+        outcome = check(io.BytesIO(f"[{','.join(rows)}".encode()), kept, seed=7)
+
+    assert any("never closed" in said["text"] for said in outcome.report["messages"])
+    assert (outcome.report["uploaded"], outcome.report["records"]) == (20, 20)
+
+
 def test_json_answers_are_compared_as_values() -> None:
     rows = [(q, json.dumps({"n": n})) for n, (q, _) in enumerate(questions(20))]
 
