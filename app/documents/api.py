@@ -121,7 +121,7 @@ class Documents(BaseModel):
 async def put_documents(
     request: Request, assessment_id: Id, app: App, me: Author, filename: Filename = "document.txt"
 ) -> DocumentFile:
-    """Add one file as the raw body: text, Markdown, HTML, PDF, JSON lines with `text`, or a zip of these."""
+    """Add one file as the raw body: text, Markdown, HTML, PDF, JSON (lines or list) with `text`, or a zip of these."""
     await run_in_threadpool(deps.must_exist, app, assessment_id)
     blob = await deps.receive(request, app, me)
     return await run_in_threadpool(_added, app, assessment_id, me, blob, filename)
