@@ -81,6 +81,14 @@ def test_an_upload_by_api_says_where_it_is(client: TestClient, assessment: Asses
     assert where["job_id"] == answer.json()["job_id"] is not None
 
 
+@pytest.mark.parametrize("kind", ["dataset", "dataset/test", "documents"])
+def test_the_description_tells_how_an_upload_can_end(client: TestClient, kind: str) -> None:
+    described = client.get("/openapi.json").json()["paths"][f"/api/v1/assessments/{{assessment_id}}/{kind}"]["put"]
+
+    assert {"201", "422", "429", "503"} <= described["responses"].keys()
+    assert "application/problem+json" in described["responses"]["429"]["content"]
+
+
 def test_a_form_sent_where_a_file_belongs_is_told_so(client: TestClient, assessment: AssessmentRow) -> None:
     answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", files={"file": ("x.jsonl", pairs(3))})
 
