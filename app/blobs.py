@@ -16,7 +16,7 @@ from typing import BinaryIO, NoReturn
 from app.errors import Invalid, Refusal
 
 CHUNK = 1 << 20
-DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 class Damaged(Refusal):

@@ -2,13 +2,14 @@
 
 import fcntl
 import os
+import resource
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.blobs import Blobs, Damaged
+from app.blobs import Blobs, Damaged, NoSpace
 from app.errors import Invalid
 
 
@@ -39,6 +40,18 @@ def test_nothing_is_left_of_an_upload_that_breaks_off(blobs: Blobs) -> None:
 
     with pytest.raises(ConnectionError):
         blobs.put(chunk for chunk in [b"a"] if broken())
+
+    assert [path for path in blobs.root.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_longer_than_the_system_takes_is_told_as_a_disk_that_takes_no_more(blobs: Blobs) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(NoSpace, match="File too large"):
+            blobs.put([b"x" * 90_000] * 3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     assert [path for path in blobs.root.rglob("*") if path.is_file()] == []
 

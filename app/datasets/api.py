@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, encodings, exporting, service, shown, store
+from app.datasets import content, deps, encodings, exporting, service, shown, store
 from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
 from app.errors import NotFound
@@ -19,13 +19,17 @@ from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
-from app.web.problems import REFUSALS
+from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
 
 Id = Annotated[int, Path(ge=1, le=2**53)]
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none, not even to look for it
 Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
+ALIKE = 8  # rows of a group that come along with it
+MARKS = {kind: int(mark) for mark, (kind, _) in content.WORDS.items()}
+REMARKS = f"^({'|'.join(MARKS)})?$"
+UPLOADS = described(429, 503)  # too many under way at once; the disk is full
 BODY = {
     "requestBody": {
         "required": True,
@@ -111,10 +115,45 @@ class Row(BaseModel):
     target: str
     hides: list[str]
 
+    @staticmethod
+    def of(row: shown.Seen) -> "Row":
+        return Row(
+            id=row.id,
+            file=row.file,
+            line=row.line,
+            status=row.status,
+            reason=row.reason,
+            of_line=row.of_line,
+            similarity=row.similarity,
+            cluster=row.cluster,
+            split=row.split,
+            size=row.size,
+            messages=row.messages,
+            target=row.target,
+            hides=list(row.hides),
+        )
+
 
 class Rows(BaseModel):
     data: list[Row]
     has_more: bool
+
+
+class Alike(BaseModel):
+    """A group of rows that ask nearly the same. kept: somebody said that they are different rows, all to be used."""
+
+    cluster: int
+    size: int
+    kept: bool
+    rows: list[Row] = Field(description="the first of them; `cluster` narrows the list of rows to all")
+
+
+class Clusters(BaseModel):
+    """Groups, the largest first. `waiting`: words about groups that a recount would take into account."""
+
+    data: list[Alike]
+    has_more: bool
+    waiting: int
 
 
 class Changed(BaseModel):
@@ -193,7 +232,13 @@ class Change(BaseModel):
     human_checked: bool = Field(description="every test answer was written or checked by a person")
 
 
-@router.put("/assessments/{assessment_id}/dataset", status_code=201, openapi_extra=BODY, max_body_size=deps.ANY_SIZE)
+@router.put(
+    "/assessments/{assessment_id}/dataset",
+    status_code=201,
+    openapi_extra=BODY,
+    max_body_size=deps.ANY_SIZE,
+    responses=UPLOADS,
+)
 async def put_dataset(
     request: Request, response: Response, assessment_id: Id, app: App, me: Author, filename: Filename = "upload"
 ) -> Dataset:
@@ -204,7 +249,11 @@ async def put_dataset(
 
 
 @router.put(
-    "/assessments/{assessment_id}/dataset/test", status_code=201, openapi_extra=BODY, max_body_size=deps.ANY_SIZE
+    "/assessments/{assessment_id}/dataset/test",
+    status_code=201,
+    openapi_extra=BODY,
+    max_body_size=deps.ANY_SIZE,
+    responses=UPLOADS,
 )
 async def put_test(
     request: Request, response: Response, assessment_id: Id, app: App, me: Author, filename: Filename = "test"
@@ -261,34 +310,31 @@ def list_rows(
     cluster: Annotated[int | None, Query(ge=0, lt=2**31, description="one group of like rows")] = None,
     size_from: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or longer, see size")] = None,
     size_to: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or shorter")] = None,
+    remark: Annotated[str, Query(max_length=40, pattern=REMARKS, description="what is odd about the content")] = "",
+    line: Annotated[int | None, Query(ge=1, lt=2**31, description="of the upload")] = None,
     after: Annotated[int, Query(ge=0, le=2**53, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given."""
     veil = shown.veil(store.get(db, dataset_id))
-    only = store.Only(status, split, file, label, cluster, size_from=size_from, size_to=size_to)
+    lines = None if line is None else [line]
+    only = store.Only(status, split, file, label, cluster, lines, MARKS.get(remark, 0), size_from, size_to)
     found = store.listed(db, dataset_id, only, after=after, limit=limit + 1)
-    return Rows(
-        data=[
-            Row(
-                id=row.id,
-                file=row.file,
-                line=row.line,
-                status=row.status,
-                reason=row.reason,
-                of_line=row.of_line,
-                similarity=row.similarity,
-                cluster=row.cluster,
-                split=row.split,
-                size=row.size,
-                messages=row.messages,
-                target=row.target,
-                hides=list(row.hides),
-            )
-            for row in shown.rows(found[:limit], veil)
-        ],
-        has_more=len(found) > limit,
-    )
+    return Rows(data=[Row.of(row) for row in shown.rows(found[:limit], veil)], has_more=len(found) > limit)
+
+
+@router.post("/datasets/{dataset_id}/rows/{line}/open")
+def open_row(
+    dataset_id: Id,
+    line: Annotated[int, Path(ge=1, lt=2**31)],
+    db: Db,
+    me: Author,
+    file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",
+) -> Row:
+    """One row with its hidden values. Who looked at them is on record, so it is asked for with POST."""
+    number = 1 if file == "test" else 0
+    service.note_opened(db, dataset_id, number, line, me)
+    return Row.of(shown.in_the_open(store.at_line(db, dataset_id, number, line)))
 
 
 @router.get("/datasets/{dataset_id}/export", response_class=StreamingResponse)
@@ -343,6 +389,29 @@ def decide_dataset(dataset_id: Id, body: Decisions, db: Db, me: Author) -> Datas
     row = service.decide(db, dataset_id, me, body.decisions, body.reason)
     job = service.job_of(db, row)
     return Dataset.of(row, job_id=job.id if job else None)
+
+
+@router.get("/datasets/{dataset_id}/clusters")
+def list_clusters(
+    dataset_id: Id,
+    db: Db,
+    me: Me,
+    least: Annotated[int, Query(ge=2, le=2**53, description="rows that a group has at least")] = 2,
+    skip: Annotated[int, Query(ge=0, le=2**53, description="how many groups to leave out")] = 0,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Clusters:
+    """Groups of rows that are the same or nearly so, each with its first rows."""
+    row = store.get(db, dataset_id)
+    found = store.groups(db, dataset_id, size=None, least=least, skip=skip, limit=limit + 1, shown=ALIKE)
+    kept = {one.cluster for one in service.said_of_clusters(db, row)}
+    return Clusters(
+        data=[
+            Alike(cluster=one.number, size=one.size, kept=one.number in kept, rows=[Row.of(like) for like in one.rows])
+            for one in shown.groups(found[:limit], shown.veil(row))
+        ],
+        has_more=len(found) > limit,
+        waiting=service.waiting_clusters(db, row),
+    )
 
 
 Cluster = Annotated[int, Path(ge=0, le=2**53, description="number of the group, as rows carry it")]

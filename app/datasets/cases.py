@@ -43,6 +43,8 @@ def expected(given: object) -> Any:
     """The answer of promptfoo's column: a bare text, or `equals:` and a text."""
     if not isinstance(given, str):
         return given
+    if given.strip() in _BARE:
+        raise Unfit(EXPECTED, f"The case asks for {given.strip()!r}; only a text or equals names the answer wanted.")
     kind, colon, value = given.partition(":")
     if not colon or " " in kind.strip():
         return given
@@ -55,6 +57,7 @@ def expected(given: object) -> Any:
     return given
 
 
+_BARE = {"is-json", "contains-json", "is-valid-openai-tools-call", "is-valid-openai-function-call"}
 _OTHERS = {
     *("contains", "icontains", "contains-all", "contains-any", "contains-json", "regex", "starts-with", "similar"),
     *(

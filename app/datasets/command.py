@@ -4,7 +4,9 @@ The JSON has the keys of the quality report (see `quality`) that speak about the
 be sent to people who must not see the rows. Without `--json` the same is said in words.
 """
 
+import errno
 import itertools
+import logging
 import re
 import sys
 import tempfile
@@ -12,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,6 +23,8 @@ from app.datasets.formats import ReadAs
 from app.datasets.quality import Check
 from app.datasets.reading import Upload
 from app.datasets.rows import Rows
+
+log = logging.getLogger(__name__)
 
 SEED = 7  # of the split; the same as an upload gets, so that the counts agree
 EVERYTHING = 100_000  # messages, lines and pairs of each kind: a program wants all, but a million faults take 700 MiB
@@ -38,7 +42,7 @@ def examine(file: Path, test: Path | None = None, encoding: str = "") -> dict[st
     file. Each list holds at most EVERYTHING; `message_counts` has how many messages there were.
 
     file: `-` is the standard input. encoding: of both files, see `formats.ReadAs`. A file that can't be read is a
-    rejected one, so that a program always gets the same keys.
+    rejected one, and so is one on which the check itself fails, so that a program always gets the same keys.
     """
     try:
         return _examined(file, test, ReadAs(encoding=encoding))
@@ -47,17 +51,26 @@ def examine(file: Path, test: Path | None = None, encoding: str = "") -> dict[st
         return _outcome(None, f"{what}: {error.strerror or error}.")
     except MemoryError:
         return _outcome(None, "The check needs more memory than this process may take.")
+    except Exception as error:
+        log.exception("The check failed.")
+        return _outcome(None, f"The check itself failed ({type(error).__name__}), which is no fault of the file.")
 
 
 def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="check-data-")))
-        stream = sys.stdin.buffer if file == STDIN else stack.enter_context(file.open("rb"))
+        stream = _standard_input() if file == STDIN else stack.enter_context(file.open("rb"))
         upload = Upload(stream, file.name, how)
         own_test = Upload(stack.enter_context(test.open("rb")), test.name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
         found = quality.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING)
         return _outcome(found)
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # whoever started this process closed it
+        raise OSError(errno.EBADF, "nothing is connected to it", "The standard input")
+    return sys.stdin.buffer
 
 
 def _outcome(found: Check | None, refused: str = "") -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Turn:
 def chat(messages: object, at: str) -> list[Turn]:
     """The turns of a `messages` list; `at` is its key, for what is said about it."""
     if not isinstance(messages, list):
-        raise Unfit(at, f"{at} has to be a list of messages, not {kind_of(messages)}.")
+        raise Unfit(at, f"{at} has to be a list of messages, not {_kept_as(messages)}.")
     if not messages:
         raise Unfit(at, f"{at} is an empty list.", "empty")
     names: dict[str, str] = {}
@@ -84,7 +84,7 @@ def _message(message: object, at: str, names: dict[str, str]) -> Turn:
     calls = _calls(message, at, names) if role == "assistant" else []
     content = message.get("content")
     if isinstance(content, list):
-        content = _joined(content, f"{at}.content")
+        content = joined(content, f"{at}.content")
     if content is None and calls:
         content = ""
     if not isinstance(content, str):
@@ -103,7 +103,7 @@ def _message(message: object, at: str, names: dict[str, str]) -> Turn:
     return Turn(speaker, text, calls, raw=_without_none(message), plain=plain, trained=trained)
 
 
-def _joined(parts: list[object], at: str) -> str:
+def joined(parts: list[object], at: str) -> str:
     """Content that came as a list of parts, all of them text."""
     if not parts:
         raise Unfit(at, f"{at} is an empty list.", "empty")
@@ -119,15 +119,22 @@ def _joined(parts: list[object], at: str) -> str:
     return "".join(found)
 
 
-def listed(given: object) -> object:
-    """The list that a table holds as JSON text in one of its cells; anything else as it is."""
-    if isinstance(given, str) and given.lstrip().startswith("["):
+def listed(given: object, opening: str = "[") -> object:
+    """The list that a table holds as JSON text in one of its cells; anything else as it is. `{`: an object."""
+    if isinstance(given, str) and given.lstrip().startswith(opening):
         try:
             value = orjson.loads(given)
         except orjson.JSONDecodeError:
             return given
         return given if too_deep(value) else value
     return given
+
+
+def _kept_as(given: object) -> str:
+    """What stands where a list has to; most often a table into which Python wrote its lists in its own notation."""
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        return "text that is not JSON; save the file as JSON lines or Parquet, where lists stay lists"
+    return kind_of(given)
 
 
 def _without_none(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +179,7 @@ def _call(function: object, at: str) -> dict[str, Any]:
 def sharegpt(turns: object, at: str = "conversations") -> list[Turn]:
     """The turns of a `conversations` list. A `function_call` that is not JSON stays the text it is."""
     if not isinstance(turns, list):
-        raise Unfit(at, f"{at} has to be a list of turns, not {kind_of(turns)}.")
+        raise Unfit(at, f"{at} has to be a list of turns, not {_kept_as(turns)}.")
     if not turns:
         raise Unfit(at, f"{at} is an empty list.", "empty")
     if isinstance(turns[0], dict) and "role" in turns[0] and "from" not in turns[0]:

@@ -57,8 +57,10 @@ async def receive(request: Request, app: AppContext, me: UserRow) -> Blob:
     """Store the request's raw body as it arrives.
 
     Raises:
-        Invalid: it is too large, or says so before it comes.
+        Invalid: it is too large, or says so before it comes; or it is a form, whose frame would be stored too.
     """
+    if request.headers.get("content-type", "").lstrip().casefold().startswith("multipart/"):
+        raise Invalid("Send the file itself as the body and not a form (with curl: --upload-file FILE).")
     limit = app.settings.upload_limit
     if (said := request.headers.get("content-length", "")).isdecimal() and len(said) < 20:
         app.blobs.within(int(said), limit)

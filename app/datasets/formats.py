@@ -8,7 +8,7 @@ none, people say how the file is to be read (`ReadAs`). Shapes of others that we
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from app.datasets import cases, conversations
 from app.datasets.conversations import Turn
@@ -41,6 +41,7 @@ SHAREGPT = Shape(
     "sharegpt", "Conversations", "The last answer of gpt is the answer wanted; everything before it is asked."
 )
 COLUMNS = Shape("columns", "Columns of your choice", "One column is asked, another is the answer wanted.")
+LABELLED = Shape("text_label", "Text and label", "The text is asked, the label is the answer wanted.")
 PAIRS = {
     ("question", "answer"): Shape(
         "question_answer", "Question and answer", "The question is asked, the answer is wanted."
@@ -53,7 +54,7 @@ PAIRS = {
     ("instruction", "response"): Shape(
         "instruction_response", "Instruction and response", "The instruction is asked, the response is wanted."
     ),
-    ("text", "label"): Shape("text_label", "Text and label", "The text is asked, the label is the answer wanted."),
+    ("text", "label"): LABELLED,
 }
 PROMPTFOO = Shape(
     "promptfoo", "promptfoo test cases", "The variables are asked, the answer that has to be equal is wanted."
@@ -74,6 +75,8 @@ _BY_KEYS: tuple[tuple[set[str], Shape], ...] = (
     *((set(pair), shape) for pair, shape in PAIRS.items()),
 )
 
+TIMES = ("time", "timestamp", "date", "created_at", "created")  # columns that say when a row came up
+
 # Shapes we can name but not use, by the keys that give them away.
 _CHOOSE = "choose the columns that hold the question and the answer wanted"
 _FOREIGN = (
@@ -86,9 +89,16 @@ _FOREIGN = (
         "holds preference pairs without a prompt of their own; to learn from the better ones call chosen messages",
     ),
     ({"preferred_output"}, "holds preference pairs; choose input and preferred_output as the columns"),
+    (
+        {"custom_id"},
+        "is a line of a batch, a request or an answer; join the two by custom_id into prompt and completion",
+    ),
+    ({"annotations", "data"}, "is a task of Label Studio; export as JSON-MIN or CSV, and choose the columns"),
+    ({"inputs", "outputs"}, f"holds inputs and outputs; {_CHOOSE} (such as inputs.question and outputs.answer)"),
     ({"vars"}, f"is a promptfoo test case without assert; {_CHOOSE} (such as vars.question)"),
-    ({"text"}, "is plain text without an answer; upload it as a document for retrieval, not as examples"),
 )
+_PASSAGE = frozenset({"id", "_id", "text", "title", "source", "url", "metadata", "meta", "split", "group", *TIMES})
+Mark = Literal["split", "group"]
 _PARTS: dict[str, Part] = {
     "train": "train",
     "training": "train",
@@ -97,6 +107,8 @@ _PARTS: dict[str, Part] = {
     "validation": "dev",
     "val": "dev",
     "eval": "dev",
+    "evaluation": "dev",
+    "development": "dev",
     "test": "test",
     "testing": "test",
     "heldout": "test",
@@ -131,7 +143,7 @@ class ReadAs:
 
     def in_lower_case(self) -> "ReadAs":
         """The same with its columns in lower case, which is how the first row of a table is read."""
-        names = {name: getattr(self, name).casefold() for name in COLUMN_NAMES}
+        names: dict[str, Any] = {name: column_name(getattr(self, name)) for name in COLUMN_NAMES}
         return replace(self, **names)
 
     def to_json(self) -> dict[str, Any]:
@@ -142,7 +154,6 @@ class ReadAs:
 
 COLUMN_NAMES = ("question", "answer", "system", "group", "part", "time")
 GUESS = ReadAs()
-TIMES = ("time", "timestamp", "date", "created_at", "created")  # columns that say when a row came up
 
 
 def read_as(stored: Mapping[str, Any]) -> ReadAs:
@@ -150,11 +161,17 @@ def read_as(stored: Mapping[str, Any]) -> ReadAs:
     return ReadAs(**stored)
 
 
+def column_name(given: str) -> str:
+    """A column's name as it is read: trimmed, and in lower case but for the one that we know with a capital."""
+    name = given.strip().casefold()
+    return "expectedOutput" if name == "expectedoutput" else name
+
+
 def tidy_keys(record: Mapping[str, Any]) -> dict[str, Any] | None:
     """The record with its keys trimmed and in lower case, or None where that changes nothing or makes two alike."""
-    if all(key == key.strip().casefold() for key in record):
+    if all(key == column_name(key) for key in record):
         return None
-    tidy = {key.strip().casefold(): value for key, value in record.items()}
+    tidy = {column_name(key): value for key, value in record.items()}
     return tidy if len(tidy) == len(record) else None
 
 
@@ -172,6 +189,9 @@ def stranger(record: Mapping[str, Any]) -> Unfit:
     for keys, words in _FOREIGN:
         if keys <= have:
             return Unfit(min(keys), f"The record {words}.")
+    if "text" in have:
+        alone = "The record is plain text without an answer; upload it as a document for retrieval, not as examples."
+        return Unfit("text", alone if have <= _PASSAGE else f"The record has text but no label; {_CHOOSE}.")
     for asked, wanted in (("prompt", "completion"), ("instruction", "output"), *PAIRS):
         if asked in have:
             return Unfit(wanted, f"The record has {asked} but no {wanted}.")
@@ -187,7 +207,7 @@ def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     if shape is COLUMNS:
         return frozenset({how.question, how.answer, how.system, *marks})
     own = {
-        "chat": {"messages", "tools", "parallel_tool_calls"},
+        "chat": {"messages", "system", "tools", "parallel_tool_calls"},
         "sharegpt": {"conversations", "system", "tools"},
         "alpaca": {"instruction", "input", "output", "system", "history"},
         "prompt_completion": {"prompt", "completion", "system", "tools", "label"},
@@ -204,11 +224,15 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
         Unfit: a value is missing, blank or of the wrong kind.
     """
     group, part, time = _group(record, how), _part(record, how), _time(record, how)
+    if shape is LABELLED and type(record["label"]) is int:
+        record = {**record, "label": str(record["label"])}  # the number of a class, as many data sets keep it
     if (pair := _PAIR_OF.get(shape.name)) and _two_texts(record, *pair):
         messages = (*_system(record), Message("user", _text(record[pair[0]], pair[0])))
         return Record(line, messages, _unblanked(shape, _text(record[pair[1]], pair[1])), group, part, None, time), ""
     turns, definitions, at = _turns(shape, record, how)
     found = conversations.asked(turns, definitions, at)
+    if found.source and shape is CHAT and isinstance(together := record.get("parallel_tool_calls"), bool):
+        found.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
     text = "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
     return Record(line, found.messages, found.target, group, part, found.source, time), text if found.cut else ""
 
@@ -226,8 +250,18 @@ def _unwanted(label: object) -> bool:
 
 
 def _system(record: Mapping[str, Any]) -> tuple[Message, ...]:
-    text = record.get("system")
-    return (Message("system", storable(text, "system")),) if isinstance(text, str) and text.strip() else ()
+    text = _instruction(record, "system")
+    return (Message("system", text),) if text else ()
+
+
+def _instruction(record: Mapping[str, Any], at: str) -> str:
+    """A system text that stands beside the conversation, as text or (Anthropic) in parts; empty if there is none."""
+    text = _value(record, at)
+    if isinstance(text, list) and text:
+        text = conversations.joined(text, at)
+    if text and not isinstance(text, str):
+        raise Unfit(at, f"{at} has to be text, not {kind_of(text)}.")
+    return storable(text, at) if isinstance(text, str) and text.strip() else ""
 
 
 def _unblanked(shape: Shape, target: str) -> str:
@@ -239,7 +273,7 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
     """The conversation of a record, its tools, and the key that faults of the conversation are about."""
     if shape is CHAT:
         turns = conversations.chat(conversations.listed(record["messages"]), "messages")
-        return turns, conversations.tools(record.get("tools")), "messages"
+        return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), "messages"
     if shape is SHAREGPT:
         turns = conversations.sharegpt(conversations.listed(record["conversations"]))
         return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), "conversations"
@@ -264,9 +298,11 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
 def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:
     """A test case: MLflow's, promptfoo's as an object, or promptfoo's as a row of a table."""
     if shape is MLFLOW:
-        key, asked, wanted, at = "inputs", record["inputs"], cases.expectations(record["expectations"]), "expectations"
+        asked, wanted = (conversations.listed(record[name], "{") for name in ("inputs", "expectations"))
+        key, wanted, at = "inputs", cases.expectations(wanted), "expectations"
     elif "vars" in record and "assert" in record:
-        key, asked, wanted, at = "vars", record["vars"], cases.asserted(record["assert"]), "assert"
+        asked, wanted = conversations.listed(record["vars"], "{"), conversations.listed(record["assert"])
+        key, wanted, at = "vars", cases.asserted(wanted), "assert"
         if isinstance(asked, str):
             raise Unfit("vars", "vars names a file; write its variables into the case.")
     else:
@@ -291,6 +327,7 @@ def _history(given: object) -> Iterator[Turn]:
     """Earlier exchanges: a list of [question, answer] pairs."""
     if not given:
         return
+    given = conversations.listed(given)
     if not isinstance(given, list):
         raise Unfit("history", f"history has to be a list of question and answer pairs, not {kind_of(given)}.")
     for number, pair in enumerate(given):
@@ -319,9 +356,8 @@ def _answered(value: object, at: str) -> list[Turn]:
 
 
 def _with_system(record: Mapping[str, Any], turns: list[Turn], at: str) -> list[Turn]:
-    text = _value(record, at)
-    if isinstance(text, str) and text.strip() and not any(turn.role == "system" for turn in turns):
-        return [_turn("system", storable(text, at)), *turns]
+    if (text := _instruction(record, at)) and not any(turn.role == "system" for turn in turns):
+        return [_turn("system", text), *turns]
     return turns
 
 
@@ -352,7 +388,9 @@ def _group(record: Mapping[str, Any], how: ReadAs) -> str:
     value = _value(record, how.group or "group")
     if isinstance(value, str):
         return value.strip()[:200].replace("\0", "")
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a table that has rows without a group writes the numbers of the others as 7.0
+    return str(value)[:200] if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
 def _time(record: Mapping[str, Any], how: ReadAs) -> str:
@@ -363,6 +401,18 @@ def _time(record: Mapping[str, Any], how: ReadAs) -> str:
 def _part(record: Mapping[str, Any], how: ReadAs) -> Part | None:
     value = _value(record, how.part or "split")
     return _PARTS.get(value.strip().casefold().replace("-", "").replace("_", "")) if isinstance(value, str) else None
+
+
+def misread(given: Mapping[str, Any], read: Record, how: ReadAs) -> Iterator[tuple[Mark, str, str]]:
+    """The marks of a record that say something which is no part of the split, or no group: mark, column, words."""
+    marks: tuple[tuple[Mark, str, object], ...] = (
+        ("split", how.part or "split", read.part),
+        ("group", how.group or "group", read.group),
+    )
+    for mark, name, found in marks:
+        value = None if found else _value(given, name)
+        if value is not None and not (isinstance(value, str) and not value.strip()):
+            yield mark, name, repr(value.strip()[:40]) if isinstance(value, str) else kind_of(value)
 
 
 def columns(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -29,13 +29,16 @@ from app.datasets.formats import (
     PROMPTFOO,
     SHAPES,
     Fault,
+    Mark,
     Message,
     ReadAs,
     Record,
     Shape,
     Unfit,
+    column_name,
     columns,
     convert,
+    misread,
     shape_of,
     stranger,
     tidy_keys,
@@ -71,7 +74,7 @@ _MAGIC = (
 )
 # What files that were joined, or JSON text sequences (RFC 7464), have before a record.
 _BEFORE = re.compile(rb"(?:\xef\xbb\xbf|\x1e)+")
-_SEPARATOR = re.compile(rb"sep=([^\w\s]|\t)[\r\n]?$", re.IGNORECASE)  # Excel's first line
+_SEPARATOR = re.compile(rb"sep=([!#-/:-@[-^`{-~]|\t)[\r\n]?$", re.IGNORECASE)  # Excel's first line
 _CONTROL = bytes(sign for sign in range(32) if sign not in b"\t\n\v\f\r\x1b") + b"\x7f"
 _KEY = re.compile(rb'"\s*:')
 _SYNTAX = (
@@ -89,6 +92,10 @@ _SYNTAX = (
 )
 
 
+_MISREAD: dict[Mark, str] = {
+    "split": "names no part of the split (train, dev or test), so they are placed as if it said nothing",
+    "group": "is neither text nor a number, so nothing keeps these records together",
+}
 LINE_WORDS = {"CSV": "row", "Parquet": "row", "JSON array": "record"}  # what a number counts, else it is a line
 SEEN_COLUMNS, SEEN_RECORDS, SEEN_VALUES = 40, 200, 3  # of what the page offers to choose from
 
@@ -127,6 +134,7 @@ class Reading:
         self.unused: Counter[str] = Counter()
         self.columns: dict[str, list[str]] = {}
         self.tool_rows = 0
+        self._misread: dict[tuple[Mark, str], Counter[str]] = {}
         self._looked_at = 0
         self._keys: dict[str, frozenset[str]] = {}
         self._tidied = False
@@ -343,6 +351,7 @@ class Reading:
             self._not_used(
                 f"messages.{key}" for turn in record.source["messages"] for key in turn if key not in KNOWN_KEYS
             )
+        self._note_marks(value, record)
         at = shape.name if shape.name == "conversations" else "messages"
         if remark := order_remark(record.messages):
             yield Fault(number, at, remark, "warning")
@@ -370,6 +379,11 @@ class Reading:
             if len(samples) < SEEN_VALUES and (text := _sample(held)) and text not in samples:
                 samples.append(text)
 
+    def _note_marks(self, value: Mapping[str, Any], record: Record) -> None:
+        for mark, name, says in misread(value, record, self.how):
+            seen = self._misread.setdefault((mark, name), Counter())
+            seen[says if says in seen or len(seen) < SEEN_RECORDS else "others"] += 1
+
     def _used(self, shape: Shape) -> frozenset[str]:
         """The keys that are read of this shape, worked out once."""
         if shape.name not in self._keys:
@@ -392,6 +406,11 @@ class Reading:
                 "calling tools is not measured."
             )
             yield Fault(None, "tool_calls", text, "warning")
+        for (mark, name), seen in self._misread.items():
+            listed = ", ".join(says for says, _ in seen.most_common(4)) + (" and more" if len(seen) > 4 else "")
+            yield Fault(
+                None, name[:80], f"{name[:80]!r} of {seen.total():,} records {_MISREAD[mark]}: {listed}.", "warning"
+            )
         if self._tidied:
             yield Fault(None, "", "Key names were read without their spaces and capitals.", "warning")
         if self.unused:
@@ -409,7 +428,7 @@ class Reading:
             return
         header = [f"column {number}" for number in range(1, len(first) + 1)]
         if self.how.header:
-            header = [name.strip().casefold() for name in first]
+            header = [column_name(name) for name in first]
         else:
             rows.again(first)
         self._look(dict.fromkeys(header))  # they can be chosen from even where no row below them can be read
@@ -575,7 +594,7 @@ def _delimiter(line: bytes) -> str:
     first = line.decode("utf-8", "replace")
     signs = (",", ";", "\t", "|")
     for sign in signs:
-        names = [name.strip().strip('"').casefold() for name in first.split(sign)]
+        names = [column_name(name.strip().strip('"')) for name in first.split(sign)]
         if len(names) > 1 and shape_of(names) is not None:
             return sign
     best = max(signs, key=first.count)

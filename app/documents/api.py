@@ -1,5 +1,6 @@
 """The REST side of documents: raw bytes in, texts out."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -17,12 +18,13 @@ from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
-from app.web.problems import REFUSALS
+from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["documents"], responses=REFUSALS)
 
 Id = Annotated[int, Path(ge=1, le=2**53)]
 Filename = Annotated[str, Query(max_length=2000, description="its ending tells Markdown, HTML and text apart")]
+UPLOADS = described(429, 503)  # too many under way at once; the disk is full
 BODY = {
     "requestBody": {
         "required": True,
@@ -117,11 +119,48 @@ class Documents(BaseModel):
     has_more: bool
 
 
-@router.put("/assessments/{assessment_id}/documents", status_code=201, openapi_extra=BODY, max_body_size=deps.ANY_SIZE)
+class Text(Document):
+    """A document with its text, values hidden until somebody decides on them. cut: the export has the rest."""
+
+    document_file_id: int
+    text: str
+    cut: bool
+
+
+class Standing(BaseModel):
+    """A test row whose question stands in a document word for word. answered: so does its answer."""
+
+    line: int
+    file: int
+    question: str
+    answer: str
+    document_id: int
+    title: str
+    share: float = Field(description="of the question's runs of words, 0 to 1")
+    answered: bool
+
+
+class TestRows(BaseModel):
+    """Where test questions stand in the documents. whole: all documents were searched, not only the first."""
+
+    data: list[Standing]
+    dataset_id: int | None
+    questions: int
+    documents: int
+    whole: bool
+
+
+@router.put(
+    "/assessments/{assessment_id}/documents",
+    status_code=201,
+    openapi_extra=BODY,
+    max_body_size=deps.ANY_SIZE,
+    responses=UPLOADS,
+)
 async def put_documents(
     request: Request, assessment_id: Id, app: App, me: Author, filename: Filename = "document.txt"
 ) -> DocumentFile:
-    """Add one file as the raw body: text, Markdown, HTML, PDF, JSON lines with `text`, or a zip of these."""
+    """Add one file as the raw body: text, Markdown, HTML, PDF, JSON (lines or list) with `text`, or a zip of these."""
     await run_in_threadpool(deps.must_exist, app, assessment_id)
     blob = await deps.receive(request, app, me)
     return await run_in_threadpool(_added, app, assessment_id, me, blob, filename)
@@ -160,6 +199,28 @@ def export_corpus(assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     assessment_store.get(db, assessment_id)
     service.to_export(db, assessment_id)
     return deps.attachment(service.exported(db, app.blobs, assessment_id), f"documents-{assessment_id}.jsonl")
+
+
+@router.get("/assessments/{assessment_id}/documents/test-rows")
+def list_test_rows(assessment_id: Id, app: App, db: Db, me: Me) -> TestRows:
+    """Test questions that stand in the documents: an answer by retrieval is measured too well on them."""
+    assessment_store.get(db, assessment_id)
+    found = service.test_rows_in_documents(db, app.blobs, assessment_id)
+    return TestRows(
+        data=[Standing(**asdict(one)) for one in found.found],
+        dataset_id=found.dataset_id,
+        questions=found.questions,
+        documents=found.documents,
+        whole=found.whole,
+    )
+
+
+@router.get("/documents/{document_id}")
+def get_document(document_id: Id, app: App, db: Db, me: Me) -> Text:
+    """One document with its text."""
+    row, file = store.document(db, document_id)
+    seen = service.look_at(app.blobs, row, file)
+    return Text(**Document.of(row).model_dump(), document_file_id=file.id, text=seen.text, cut=seen.cut)
 
 
 @router.get("/document-files/{file_id}")

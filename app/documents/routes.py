@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, personal_data, uploads
+from app.datasets import deps, uploads
 from app.db import reading, utcnow
 from app.documents import service, store
 from app.errors import Invalid
@@ -27,7 +27,6 @@ router = APIRouter(include_in_schema=False)
 Id = Annotated[int, Path(ge=1, le=2**53)]
 LEAKS = 100  # test questions on their page
 PAGE = 50  # documents of a file on one page
-SHOWN = 100_000  # characters of a text on its page; the whole is a download
 
 
 @router.get("/assessments/{assessment_id}/documents", name="documents")
@@ -164,12 +163,7 @@ def read_documents(request: Request, file_id: Id, db: Db, me: Author) -> Respons
 @router.get("/documents/{document_id}", name="document")
 def show_document(request: Request, document_id: Id, app: App, db: Db, me: Me) -> Response:
     row, file = store.document(db, document_id)
-    text = whole = ""
-    if row.text_sha256:
-        with app.blobs.open(row.text_sha256) as stored:
-            # Hidden before it is cut, with enough behind the cut that a value is whole.
-            whole = stored.read(4 * SHOWN + 40_000).decode("utf-8", "ignore")
-            text = personal_data.veil(file.decisions).text(whole)[:SHOWN]
+    seen = service.look_at(app.blobs, row, file)
     return page(
         request,
         "documents/document.html",
@@ -177,8 +171,8 @@ def show_document(request: Request, document_id: Id, app: App, db: Db, me: Me) -
         step="data",
         file=file,
         document=row,
-        text=text,
-        cut=len(whole) < row.characters or len(text) == SHOWN,
+        text=seen.text,
+        cut=seen.cut,
     )
 
 

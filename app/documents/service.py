@@ -16,7 +16,7 @@ from app.datasets import store as dataset_store
 from app.datasets.uploads import display_name
 from app.db import utcnow
 from app.documents import leaks, privacy, store
-from app.documents.tables import DocumentFileRow
+from app.documents.tables import DocumentFileRow, DocumentRow
 from app.errors import Conflict, FieldError, Invalid
 from app.jobs import service as jobs
 from app.jobs import store as job_store
@@ -180,6 +180,28 @@ def exported(session: Session, blobs: Blobs, assessment_id: int) -> Iterator[byt
 def _line(blobs: Blobs, document_id: int, title: str, source: str, sha256: str | None) -> bytes:
     text = _text(blobs, sha256)
     return orjson.dumps({"id": document_id, "title": title, "source": source, "text": text}) + b"\n"
+
+
+SHOWN = 100_000  # characters of a text where one looks at it; the whole is a download
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The beginning of a text as it may be read, and whether there is more of it."""
+
+    text: str
+    cut: bool
+
+
+def look_at(blobs: Blobs, row: DocumentRow, file: DocumentFileRow) -> Shown:
+    """A document's text, its values hidden until somebody decides on them."""
+    if not row.text_sha256:
+        return Shown("", cut=False)
+    with blobs.open(row.text_sha256) as stored:
+        # Hidden before it is cut, with enough behind the cut that a value is whole.
+        whole = stored.read(4 * SHOWN + 40_000).decode("utf-8", "ignore")
+    text = personal_data.veil(file.decisions).text(whole)[:SHOWN]
+    return Shown(text, cut=len(whole) < row.characters or len(text) == SHOWN)
 
 
 MOST_CHARACTERS = 20_000_000  # of the corpus that is searched for test questions: a few seconds

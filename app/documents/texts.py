@@ -52,7 +52,7 @@ class Text:
 
 
 def read(data: bytes, name: str) -> list[Text]:
-    """The document in `data`, or the documents of a file of JSON lines.
+    """The document in `data`, or the documents of a file of JSON lines or of a JSON list.
 
     Raises:
         Unreadable: it is none of the kinds that are read, or holds no text.
@@ -67,6 +67,8 @@ def read(data: bytes, name: str) -> list[Text]:
         found = [_html(text, name)]
     elif low.endswith((".jsonl", ".ndjson")):
         found = _lines(text, name)
+    elif low.endswith(".json") and (listed := _listed(text, name)):
+        found = listed
     elif low.endswith((".md", ".markdown")):
         heading = _HEADING.search(text)
         found = [Text("markdown", title_of(heading.group(1) if heading else "", name), text)]
@@ -110,13 +112,30 @@ def _lines(text: str, name: str) -> list[Text]:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
             raise Unreadable(f"Line {number:,} is not JSON.") from None
-        if not isinstance(value, dict) or not isinstance(value.get("text"), str):
-            raise Unreadable(f"Line {number:,} has no text; documents as JSON lines need the key text.")
-        if "\0" in value["text"]:
-            raise Unreadable(f"Line {number:,} holds a NUL character.")
-        title = next((value[key] for key in ("title", "source", "id") if isinstance(value.get(key), str)), "")
-        found.append(Text("text", title_of(title, f"{name} line {number}"), value["text"]))
+        found.append(_entry(value, f"Line {number:,}", f"{title_of('', name)} line {number}"))
     return found
+
+
+def _listed(text: str, name: str) -> list[Text] | None:
+    """The same documents in one JSON list; None for any other JSON, which is a text like others."""
+    try:
+        values = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(values, list) or not values or not isinstance(values[0], dict) or "text" not in values[0]:
+        return None
+    stem = title_of("", name)
+    return [_entry(value, f"Record {n:,}", f"{stem} record {n}") for n, value in enumerate(values, start=1)]
+
+
+def _entry(value: object, where: str, otherwise: str) -> Text:
+    """One document of many in a file. otherwise: its title if it has none."""
+    if not isinstance(value, dict) or not isinstance(value.get("text"), str):
+        raise Unreadable(f"{where} has no text; documents as JSON need the key text.")
+    if "\0" in value["text"]:
+        raise Unreadable(f"{where} holds a NUL character.")
+    title = next((value[key] for key in ("title", "source", "id") if isinstance(value.get(key), str)), "")
+    return Text("text", title_of(title or otherwise, ""), value["text"])
 
 
 # ---------------------------------------------------------------------- HTML

@@ -161,11 +161,16 @@ def slug_for(status: int) -> str:
     return known or ("bad-request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "unavailable")
 
 
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What the description of the API says of answers with these statuses."""
+    return {
+        status: {"model": Problem, "description": KINDS[slug_for(status)].title, "content": {JSON_TYPE: {}}}
+        for status in statuses
+    }
+
+
 # For routers of the API: `APIRouter(prefix="/api/v1/...", responses=REFUSALS)`, so that the description tells it all.
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": KINDS[slug_for(status)].title, "content": {JSON_TYPE: {}}}
-    for status in (400, 401, 403, 404, 409, 413, 415, 422)
-}
+REFUSALS = described(400, 401, 403, 404, 409, 413, 415, 422)
 
 
 def problem(

@@ -59,6 +59,22 @@ def group(engine: Engine, row: DatasetRow) -> list[ExampleRow]:
         return list(session.scalars(query.order_by(ExampleRow.id)))
 
 
+def test_a_program_lists_groups_and_what_was_said_of_them(
+    people: Callable[[UserRow], TestClient], me: UserRow, twins: DatasetRow
+) -> None:
+    client = people(me)
+    base = f"/api/v1/datasets/{twins.id}/clusters"
+
+    (found,) = client.get(base).json()["data"]
+    assert (found["size"], found["kept"], [row["line"] for row in found["rows"]]) == (3, False, [61, 62, 63])
+    assert client.get(f"{base}?least=4").json() == {"data": [], "has_more": False, "waiting": 0}
+
+    client.put(f"{base}/{found['cluster']}")
+
+    after = client.get(base).json()
+    assert (after["data"][0]["kept"], after["waiting"]) == (True, 1)
+
+
 def test_only_rows_that_are_not_alone_have_a_group(twins: DatasetRow, engine: Engine) -> None:
     rows = group(engine, twins)
 

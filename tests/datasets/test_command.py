@@ -1,5 +1,6 @@
 """`check-data`: one JSON object for programs, words for people, and an exit status that a script can go by."""
 
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.__main__ import main
+from app.datasets import command
 from tests.datasets.examples import pairs
 
 ROOT = Path(__file__).parents[2]
@@ -172,6 +174,33 @@ def test_a_pipe_may_break_and_a_pipe_may_be_read(shared: Path) -> None:
     assert shell(f"{python} {file} --json | true").stderr == ""
     piped = shell(f"cat {file} | {python} - --json")
     assert (piped.returncode, json.loads(piped.stdout)["records"], piped.stderr) == (0, 20, "")
+
+
+def test_a_check_that_fails_is_still_one_object_with_the_same_keys(tmp_path: Path) -> None:
+    class Fails(io.BytesIO):
+        def read(self, _size: int | None = -1, /) -> bytes:
+            raise RuntimeError("never seen before")
+
+    class Strange(type(tmp_path)):  # type: ignore[misc]  # a path of this system, whichever that is
+        def open(self, *_: object, **__: object) -> Fails:
+            return Fails()
+
+    whole = tmp_path / "whole.jsonl"
+    whole.write_bytes(pairs(20))
+
+    said = command.examine(Strange(tmp_path / "x.jsonl"))
+
+    assert (said["verdict"], said["messages"][0]["level"]) == ("reject", "error")
+    assert "(RuntimeError)" in said["messages"][0]["text"]
+    assert set(said) == set(command.examine(whole))
+
+
+def test_a_closed_standard_input_is_said_in_a_sentence() -> None:
+    line = f"{sys.executable} -m app check-data - --json <&-"
+    done = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602 - ours
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["messages"][0]["text"].startswith("The standard input can't be read")
 
 
 def test_what_is_odd_about_a_row_is_said_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.datasets import reading
+from app.datasets import exporting, reading
 from app.datasets.formats import Fault, ReadAs, Record
 from app.datasets.reading import Upload, canonical, from_canonical
 
@@ -173,6 +173,48 @@ def test_lists_blanks_and_names_of_others_make_no_difference(value: dict[str, An
     assert (turns(record), record.target) == ([("user", "ask")], "answer")
 
 
+@pytest.mark.parametrize("system", ["Be brief.", [{"type": "text", "text": "Be "}, {"type": "text", "text": "brief."}]])
+@pytest.mark.parametrize(
+    "value",
+    [{"messages": [ASK, {"role": "assistant", "content": "No."}]}, {"prompt": "Will it rain?", "completion": "No."}],
+)
+def test_a_system_text_may_stand_beside_the_turns(value: dict[str, Any], system: object) -> None:
+    found = read({**value, "system": system})
+
+    assert [turns(item) for item in found if isinstance(item, Record)] == [
+        [("system", "Be brief."), ("user", "Will it rain?")]
+    ]
+    assert len(found) == 1  # nothing is said of a key that is not used
+    assert fault({**value, "system": {"text": "x"}}).text == "system has to be text, not an object."
+
+
+def test_what_openai_says_of_parallel_calls_leaves_as_it_came() -> None:
+    record = one({"messages": [ASK, CALL], "tools": [TOOL], "parallel_tool_calls": False})
+
+    row: dict[str, Any] = {"messages": [], "target": record.target, "source": record.source}
+    assert exporting.chat(row)["parallel_tool_calls"] is False
+
+
+def test_the_number_of_a_class_is_a_label_and_true_is_none() -> None:
+    assert one({"text": "ask", "label": 12}).target == "12"
+    assert fault({"text": "ask", "label": True}).field == "label"
+    assert fault({"prompt": "ask", "completion": 12}).field == "completion"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"text": "a passage", "title": "x", "id": 1}, "upload it as a document"),
+        ({"text": "ask", "intent": "greet"}, "text but no label; choose the columns"),
+        ({"custom_id": "1", "response": {"body": {}}, "error": None}, "a line of a batch"),
+        ({"id": "1", "inputs": {"q": "ask"}, "outputs": {"a": "answer"}}, "such as inputs.question"),
+        ({"id": 1, "annotations": [], "data": {"text": "x"}}, "Label Studio"),
+    ],
+)
+def test_files_of_other_tools_are_called_by_their_name(value: dict[str, Any], words: str) -> None:
+    assert words in fault(value).text
+
+
 def test_an_answer_marked_as_unwanted_is_not_learned() -> None:
     assert fault({"prompt": "ask", "completion": "rude", "label": False}).field == "label"
 
@@ -223,6 +265,7 @@ def test_several_variables_are_asked_with_their_names() -> None:
     [
         ({"vars": {"q": "ask"}, "assert": [{"type": "llm-rubric", "value": "polite"}]}, "asks for llm-rubric"),
         ({"q": "ask", "__expected": "contains: x"}, "asks for 'contains'"),
+        ({"q": "ask", "__expected": "is-json"}, "asks for 'is-json'"),
         ({"inputs": {"q": "ask"}, "expectations": {"a": "b", "c": "d"}}, "no expected_response"),
         ({"vars": {}, "assert": [{"type": "equals", "value": "x"}]}, "vars is empty"),
     ],
@@ -248,6 +291,25 @@ def test_split_and_group_are_carried_along(word: object, part: str | None) -> No
 
     assert (record.part, record.group) == (part, "17")
     assert from_canonical(canonical(record)) == record
+
+
+@pytest.mark.parametrize(
+    ("given", "group"), [(7.0, "7"), (2.5, "2.5"), (" x ", "x"), (0, "0"), (True, ""), (["x"], "")]
+)
+def test_a_group_is_a_text_or_a_number(given: object, group: str) -> None:
+    assert one({"prompt": "ask", "completion": "answer", "group": given}).group == group
+
+
+def test_marks_that_say_nothing_we_know_are_named_once() -> None:
+    words = ["train", "tset", "tset", 3, None, "", "evaluation"]
+    found = read(*({"prompt": f"a{n}", "completion": "b", "split": word} for n, word in enumerate(words)))
+    grouped = read({"prompt": "a", "completion": "b", "customer": {"id": 1}}, how=ReadAs(group="customer"))
+
+    (split,), (group,) = ([item for item in items if isinstance(item, Fault)] for items in (found, grouped))
+    assert (split.line, split.field, split.level) == (None, "split", "warning")
+    assert "'split' of 3 records names no part of the split" in split.text
+    assert split.text.endswith(": 'tset', a number.")
+    assert (group.field, group.text.endswith("keeps these records together: an object.")) == ("customer", True)
 
 
 def test_other_columns_may_hold_split_and_group() -> None:
@@ -288,6 +350,37 @@ def test_an_unknown_first_row_offers_its_columns() -> None:
     assert isinstance(said, Fault)
     assert "names no columns that we know" in said.text
     assert found.columns == {"frage": ["warum?", "wie?"], "antwort": ["darum", "so"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input,expectedOutput\nask,answer\n",
+        "Input,EXPECTEDOUTPUT \nask,answer\n",
+        'inputs,expectations\n"{""q"": ""ask""}","{""expected_response"": ""answer""}"\n',
+        'vars,assert\n"{""q"": ""ask""}","[{""type"": ""equals"", ""value"": ""answer""}]"\n',
+        'instruction,output,history\nask,answer,"[[""a"", ""b""]]"\n',
+    ],
+)
+def test_tables_hold_the_test_cases_and_conversations_of_others(text: str) -> None:
+    _, items = table(text)
+
+    assert [(item.messages[-1].content, item.target) for item in items if isinstance(item, Record)] == [
+        ("ask", "answer")
+    ]
+    assert len(items) == 1
+
+
+def test_the_column_of_expected_outputs_can_be_chosen() -> None:
+    found, items = table("frage,expectedOutput\nask,answer\n", ReadAs("columns", "frage", "expectedOutput"))
+
+    assert (list(found.columns), len(items)) == (["frage", "expectedOutput"], 1)
+
+
+def test_lists_in_pythons_own_notation_are_told_the_way_out() -> None:
+    _, items = table("messages\n\"[{'role': 'user', 'content': 'a'}]\"\n")
+
+    assert "save the file as JSON lines or Parquet" in " ".join(one.text for one in items if isinstance(one, Fault))
 
 
 def test_chosen_columns_are_read() -> None:

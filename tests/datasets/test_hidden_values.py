@@ -198,6 +198,20 @@ def test_a_row_is_opened_with_a_click_that_is_on_record(client: TestClient, chec
         assert MAILS[0] not in json.dumps(entry.detail)
 
 
+def test_a_program_opens_a_row_the_same_way(client: TestClient, checked: Upload, engine: Engine) -> None:
+    row = checked(DATA)
+    closed = client.get(f"/api/v1/datasets/{row.id}/rows?line=61").json()["data"]
+
+    opened = client.post(f"/api/v1/datasets/{row.id}/rows/61/open")
+
+    assert [one["messages"][-1]["content"] for one in closed] == ["Who is [e-mail address]?"]
+    assert opened.json()["messages"][-1]["content"] == f"Who is {MAILS[0]}?"
+    with reading(engine) as session:
+        entry = session.scalars(select(EntryRow).where(EntryRow.act == "dataset.open_row")).one()
+        assert (entry.detail["line"], entry.detail["file"]) == (61, 0)
+    assert client.post(f"/api/v1/datasets/{row.id}/rows/61/open?file=test").status_code == 404
+
+
 def test_what_is_kept_is_shown(client: TestClient, checked: Upload) -> None:
     row = checked(DATA)
     every = {f"kind-{kind}": "attest" for kind in KINDS}

@@ -55,6 +55,9 @@ def called(arguments: str) -> str:
         (pairs(2).decode() + '{"prompt":"a","prompt":"b","m":' + DEEP + "}", 2, [3], "more than 100 deep"),
         (called('{"a":' * 300 + "1" + "}" * 300), 0, [1], "nested more than 100 deep"),
         (chat(USER, ASSISTANT, tools=DEEP), 0, [1], "tools is nested"),
+        # What parts a table's columns, said in a sign that parts nothing
+        (b"sep=\xbb\nprompt,completion\na,b\n", 0, [None], "neither JSON nor a table"),
+        (b'sep="\nprompt,completion\na,b\n', 0, [None], "neither JSON nor a table"),
         # Lists
         (LIST[:-1], 4, [None], "never closed"),
         (LIST[:-30], 3, [4], "in the middle"),

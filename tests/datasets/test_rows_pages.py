@@ -135,6 +135,9 @@ def test_a_remark_leads_to_all_its_rows(client: TestClient, checked: Upload) -> 
     assert "rows with this remark: <b>the answer is a refusal</b>" in found
     assert "Line 61" in found
     assert "0 rows" in text(client, f"/datasets/{row.id}/rows?remark=unheard+of")
+    listed = f"/api/v1/datasets/{row.id}/rows?limit=500"
+    assert len(client.get(f"{listed}&remark=refusal").json()["data"]) == 55
+    assert client.get(f"{listed}&remark=unheard+of").status_code == 422
 
 
 def test_each_bar_of_the_lengths_leads_to_as_many_rows(client: TestClient, checked: Upload) -> None:

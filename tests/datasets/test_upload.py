@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.refusals import TooMany
+from tests.datasets.examples import pairs
 from tests.factories import sign_in
 from tests.ready import ready
 
@@ -78,6 +79,21 @@ def test_an_upload_by_api_says_where_it_is(client: TestClient, assessment: Asses
     where = client.get(answer.headers["location"]).json()
     assert (where["filename"], where["version"], where["state"], where["report"]) == ("p.jsonl", 1, "checking", None)
     assert where["job_id"] == answer.json()["job_id"] is not None
+
+
+@pytest.mark.parametrize("kind", ["dataset", "dataset/test", "documents"])
+def test_the_description_tells_how_an_upload_can_end(client: TestClient, kind: str) -> None:
+    described = client.get("/openapi.json").json()["paths"][f"/api/v1/assessments/{{assessment_id}}/{kind}"]["put"]
+
+    assert {"201", "422", "429", "503"} <= described["responses"].keys()
+    assert "application/problem+json" in described["responses"]["429"]["content"]
+
+
+def test_a_form_sent_where_a_file_belongs_is_told_so(client: TestClient, assessment: AssessmentRow) -> None:
+    answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", files={"file": ("x.jsonl", pairs(3))})
+
+    assert answer.status_code == 422
+    assert "Send the file itself as the body" in answer.json()["detail"]
 
 
 def test_each_upload_is_a_version_of_its_own(client: TestClient, assessment: AssessmentRow) -> None:

@@ -138,6 +138,17 @@ def test_the_same_by_api(client: TestClient, read: Add, assessment: AssessmentRo
     assert [one["filename"] for one in client.get(base).json()["data"]] == ["more.txt"]
 
 
+def test_a_program_reads_a_document_with_its_values_hidden(client: TestClient, read: Add) -> None:
+    (row,) = read(("a.md", b"# A\n\nWrite to kim.lee@example.org, please."))
+    (listed,) = client.get(f"/api/v1/document-files/{row.id}/documents").json()["data"]
+
+    found = client.get(f"/api/v1/documents/{listed['id']}").json()
+
+    assert (found["title"], found["document_file_id"], found["cut"]) == ("A", row.id, False)
+    assert found["text"] == "# A\n\nWrite to [e-mail address], please."
+    assert client.get("/api/v1/documents/999").json()["status"] == 404
+
+
 def test_files_of_nowhere_are_404(client: TestClient) -> None:
     for address in ("/document-files/99", "/documents/99", "/api/v1/document-files/99", "/assessments/99/documents"):
         assert client.get(address).status_code == 404

@@ -47,7 +47,7 @@ def test_every_kind_becomes_a_text(read: Add, of: Of, blobs: Blobs) -> None:
         [("markdown", "Title", 21)],
         [("html", "Page", 10)],
         [("pdf", "Manual", 26)],
-        [("text", "e", 3), ("text", "e", 3)],
+        [("text", "e line 1", 3), ("text", "e line 2", 3)],
     ]
     printed = of(rows[3])[0].text_sha256
     assert printed is not None

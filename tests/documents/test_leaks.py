@@ -89,4 +89,7 @@ def test_the_page_names_row_and_document(
     assert "test questions stands in the documents, 1 with its answer." in page
     assert f'<a href="/datasets/{dataset.id}/rows/99001">' in page
     assert client.get(f"/datasets/{dataset.id}/rows/99001").status_code == 200
+    said = client.get(f"/api/v1{address}").json()
+    assert (said["dataset_id"], said["documents"], said["whole"]) == (dataset.id, 1, True)
+    assert [(one["line"], one["question"], one["answered"]) for one in said["data"]] == [(99_001, QUESTION, True)]
     assert "Look for test questions in them" in client.get(f"/assessments/{assessment.id}/documents").text

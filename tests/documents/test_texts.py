@@ -38,11 +38,24 @@ def test_html_becomes_what_a_reader_sees() -> None:
 
 
 def test_json_lines_hold_a_document_each() -> None:
-    lines = [{"id": "7", "title": "T", "text": "one"}, {"source": "s", "text": "two"}]
+    lines = [{"id": "7", "title": "T", "text": "one"}, {"source": "s", "text": "two"}, {"text": "three"}]
 
     found = texts.read("\n".join(json.dumps(line) for line in lines).encode(), "a.jsonl")
 
-    assert [(text.title, text.text) for text in found] == [("T", "one"), ("s", "two")]
+    assert [(text.title, text.text) for text in found] == [("T", "one"), ("s", "two"), ("a line 3", "three")]
+
+
+def test_a_json_list_holds_the_same_documents_as_json_lines() -> None:
+    values = [{"id": "7", "title": "T", "text": "one"}, {"text": "two"}]
+
+    found = texts.read(json.dumps(values, indent=1).encode(), "a/b.json")
+
+    assert [(text.title, text.text) for text in found] == [("T", "one"), ("b record 2", "two")]
+
+
+@pytest.mark.parametrize("data", [b'["text", 1]', b"[]", b'{"text": "a"}', b"[1,", b'[{"name": "x"}]'])
+def test_any_other_json_is_a_text_like_others(data: bytes) -> None:
+    assert one(data, "a.json").text == data.decode()
 
 
 @pytest.mark.parametrize(
@@ -56,6 +69,7 @@ def test_json_lines_hold_a_document_each() -> None:
         (b"<html><script>x</script></html>", "a.html", "no text"),
         (b'{"text": "a"}\n{"txt": "b"}', "a.jsonl", "Line 2 has no text"),
         (b"{", "a.jsonl", "Line 1 is not JSON"),
+        (b'[{"text": "a"}, {"txt": "b"}]', "a.json", "Record 2 has no text"),
         (b"MZ\x90", "a.txt", "program"),
     ],
 )
