@@ -49,6 +49,14 @@ def test_documents_come_by_form_many_at_once(
     assert "Read 40 files" in text(client, f"/assessments/{assessment.id}/documents")
 
 
+def test_pages_of_documents_are_part_of_their_assessment(client: TestClient, read: Add, session: Session) -> None:
+    file = read(("note.md", b"# Bridges\n\nA bridge leads over a river."))[0]
+    document = store.of_file(session, file.id)[0]
+
+    for address in (f"/document-files/{file.id}", f"/documents/{document.id}"):
+        assert '<a href="/" aria-current="page">Assessments</a>' in text(client, address)
+
+
 def test_a_form_without_files_comes_back(client: TestClient, assessment: AssessmentRow) -> None:
     answer = client.post(f"/assessments/{assessment.id}/documents", files=[("documents", ("", b""))])
 
