@@ -180,6 +180,20 @@ def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, 
     assert f'<a class="btn quiet" href="/datasets/{good.id}">Open version 1</a>' in page
 
 
+def test_a_refused_upload_that_was_read_shows_no_way_to_a_split(client: TestClient, checked: Upload) -> None:
+    row = checked(pairs(2) + b'{"prompt": "Which is the longest of all?", "completion": "' + b"word " * 40 + b'"}\n')
+    nothing = checked(b"kunde,frage\n1,2\n")
+
+    page, empty = (text(client, f"/datasets/{one.id}") for one in (row, nothing))
+
+    assert row.state == nothing.state == "rejected"
+    assert "#split" not in page
+    assert "1 row, " in page  # of a column of the histogram
+    assert "No two rows ask the same" in page
+    for part in ("rows uploaded", "No two rows ask the same", "In short"):
+        assert part not in empty
+
+
 def test_the_api_gives_report_rows_and_export(client: TestClient, checked: Upload) -> None:
     row = checked(pairs(60) + pairs(2))
 
