@@ -151,7 +151,8 @@ def verdict(
             f"About {needed - usable:,} more different examples are missing. With fewer, a tuned model tends to "
             "memorise. Prompting needs far fewer and can be measured now."
         )
-    tone = "ready" if usable >= needed else ""
+    unlearnable = _no_link(report)
+    tone = "ready" if usable >= needed and not unlearnable else ""
     if newer:
         number, url = newer
         return Verdict(text, "", "", url, f"Open version {number}", "info")
@@ -160,12 +161,19 @@ def verdict(
         return Verdict(
             text, why, f"{told}. Training stays locked until you decide about them.", "#personal", "Decide", tone
         )
+    if not frozen and unlearnable:
+        told = "No link was found between what is asked and what is answered. Look at that before anything is measured."
+        return Verdict(text, why, told, "#learnability", "What was tried", tone)
     if not frozen:
         return Verdict(
             text, why, "Look at a few rows, then freeze the split: measuring starts from it.", "#split",
             "Go to the split", tone,
         )  # fmt: skip
     return Verdict(text, why, "The split is frozen: prompting can be measured on it.", measure, "Measure", tone)
+
+
+def _no_link(report: Report) -> bool:
+    return (report.get("learnability") or {}).get("verdict") == "unlearnable"
 
 
 def _refused(report: Report, reading: str, newer: tuple[int, str] | None, *, waits: bool) -> Verdict:
@@ -338,7 +346,7 @@ def _contradictions(report: Report, rows: str) -> Iterator[Todo]:
 
 
 def _unlearnable(report: Report) -> Iterator[Todo]:
-    if (report.get("learnability") or {}).get("verdict") == "unlearnable":
+    if _no_link(report):
         text = "No link was found between what is asked and what is answered."
         yield Todo("look", "fail", text, "#learnability", "What was tried")
 

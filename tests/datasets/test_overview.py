@@ -154,6 +154,16 @@ def test_a_verdict_on_too_few_examples_says_how_many_are_missing() -> None:
     assert (enough.why, enough.tone) == ("", "ready")
 
 
+def test_rows_in_which_nothing_can_be_learnt_are_not_called_ready() -> None:
+    random = {"learnability": {"verdict": "unlearnable"}}
+
+    found = overview.verdict(random, **STATE | {"usable": 80_000})
+
+    assert (found.tone, found.url) == ("", "#learnability")
+    assert found.next.startswith("No link was found between what is asked and what is answered.")
+    assert overview.verdict(random, **STATE | {"usable": 80_000, "frozen": True}).url == "/m"
+
+
 def test_a_refusal_says_why_in_the_words_of_the_first_fault() -> None:
     refused = STATE | {"state": "rejected", "newer": (1, "/datasets/1")}
 
