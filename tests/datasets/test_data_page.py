@@ -170,12 +170,14 @@ def test_a_newer_version_counts_only_once_it_is_checked(
 
 def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, checked: Upload) -> None:
     good = checked(pairs(60))
-    checked(b"nonsense\n")
+    bad = checked(b"nonsense\n")
 
     page = text(client, f"/assessments/{good.assessment_id}/data")
 
     assert "The upload replaces nothing: version 1 is still the one that counts." in page
     assert "The file is neither JSON nor a table" in page
+    assert f"/datasets/{good.id}/export" in page
+    assert f"/datasets/{bad.id}/export" not in page  # it has no row to take along
     assert "prompting can be measured" not in page
     assert f'<a class="btn quiet" href="/datasets/{good.id}">Open version 1</a>' in page
 
