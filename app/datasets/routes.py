@@ -1,6 +1,6 @@
 """Pages for data: upload, report, split, rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -77,8 +77,9 @@ def _data(
     refusal: Invalid | None = None,
     pasted: str = "",
     refused: Invalid | None = None,
+    sent: Mapping[str, str] | None = None,
 ) -> Response:
-    """The page. refusal: of the upload form; refused: of a decision further down."""
+    """The page. refusal: of the upload form; refused: of a decision further down, and what was sent with it."""
     assessment = assessment_store.get(db, assessment_id)
     job = service.job_of(db, dataset) if dataset else None
     current = store.current(db, assessment_id)
@@ -93,6 +94,7 @@ def _data(
         "datasets/data.html",
         status=422 if refusal or refused else 200,
         refused=by_field(refused) if refused else {},
+        sent=sent or {},
         assessment=assessment,
         step="data",
         dataset=dataset,
@@ -328,7 +330,7 @@ def decide_dataset(request: Request, dataset_id: Id, sent: deps.Sent, app: App, 
         row = service.decide(db, dataset_id, me, choices, sent.get("reason", ""))
     except Invalid as refusal:
         row = store.get(db, dataset_id)
-        return _data(request, app, db, row.assessment_id, row, refused=refusal)
+        return _data(request, app, db, row.assessment_id, row, refused=refusal, sent=sent)
     return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="personal")
 
 
@@ -407,6 +409,9 @@ def _known(dataset: DatasetRow, only: store.Only, statuses: dict[str, int]) -> i
         return splits.get(only.split, splits["train"] + splits["dev"] if only.split == "train-dev" else 0)
     if only == store.Only(file="upload"):
         return int(dataset.report.get("uploaded", 0))
+    if only.label is not None and only == store.Only(label=only.label):
+        named = (one["rows"] for one in dataset.report.get("labels") or () if one["label"] == only.label)
+        return next(named, None)
     if only == store.Only(only.status, file="upload"):
         return overview.dropped(dataset.report).get(only.status) if only.status != "usable" else None
     return None

@@ -58,11 +58,17 @@ def test_what_the_report_counts_is_counted_to_the_end(client: TestClient, checke
         steps = [
             one | ({"dropped": 23_456} if one["status"] == "duplicate" else {}) for one in found.report["waterfall"]
         ]
-        found.report = found.report | {"uploaded": 123_456, "waterfall": steps}
+        found.report = found.report | {
+            "uploaded": 123_456,
+            "waterfall": steps,
+            "labels": [{"label": "lost card", "rows": 34_567}],
+        }
 
     uploaded = text(client, f"/datasets/{row.id}/rows?file=upload")
     repeats = text(client, f"/datasets/{row.id}/rows?file=upload&status=duplicate")
+    labelled = text(client, f"/datasets/{row.id}/rows?label=lost+card")
 
+    assert "34,567 rows" in labelled
     assert "123,456 rows" in uploaded
     assert "23,456 rows" in repeats
     assert "More than" not in uploaded + repeats
