@@ -106,9 +106,9 @@ addEventListener("paste", (event) => {
   text.value = words;
   text.focus();
 });
-// A link to a part that is folded away opens it.
+// A link to a part that is folded away opens it; details further down in a part stay as they are.
 const unfold = () => {
-  const inner = document.getElementById(location.hash.slice(1))?.querySelector(":scope > details");
+  const inner = document.getElementById(location.hash.slice(1))?.querySelector(":scope > details:first-child");
   if (inner) inner.open = true;
 };
 addEventListener("hashchange", unfold);
