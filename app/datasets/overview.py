@@ -202,7 +202,7 @@ def _refused(report: Report, reading: str, newer: tuple[int, str] | None, *, wai
         why += (
             f" The upload replaces nothing: {waiting if waits else f'version {number} is still the one that counts'}."
         )
-    if report.get("format") == "unknown" and report.get("columns"):
+    if report.get("format") == "unknown" and report.get("columns") and not report.get("undecodable"):
         # The file itself is sound; only its names are not ours. Saying which is which is quicker than a new file.
         names = "columns" if report.get("layout") in {"CSV", "Parquet"} else "keys"
         step = f"Say which of its {names} holds what is asked and which one holds the answer."
