@@ -80,7 +80,7 @@ def test_documents_read_well(
         page.goto(f"/assessments/{assessment.id}/documents")
         expect(page.get_by_text("an old Office document")).to_be_visible()
         good(page)
-        page.get_by_role("link", name="manual-of-the-shop.zip").click()
+        page.get_by_label("The answer").get_by_role("link", name="manual-of-the-shop.zip").click()
         expect(page.get_by_text("It is a picture.")).to_be_visible()
         good(page)
         page.get_by_role("link", name="Opening hours").click()
