@@ -133,16 +133,17 @@ def verdict(
     decided: Collection[str],
     frozen: bool,
     measure: str,
+    reading: str,
     newer: tuple[int, str] | None,
     newer_waits: bool = False,
 ) -> Verdict:
     """What one reads first.
 
-    measure: the address of the next step. newer: number and address of the one that counts; newer_waits: it will, if
-    its check finds it usable.
+    measure: the address of the next step; reading: of the page that says how the file is read. newer: number and
+    address of the one that counts; newer_waits: it will, if its check finds it usable.
     """
     if state == "rejected":
-        return _refused(report, newer, waits=newer_waits)
+        return _refused(report, reading, newer, waits=newer_waits)
     text = f"{usable:,} usable example{'' if usable == 1 else 's'} besides the test set; training needs {needed:,}."
     why = ""
     if usable < needed:
@@ -150,7 +151,8 @@ def verdict(
             f"About {needed - usable:,} more different examples are missing. With fewer, a tuned model tends to "
             "memorise. Prompting needs far fewer and can be measured now."
         )
-    tone = "ready" if usable >= needed else ""
+    unlearnable = _no_link(report)
+    tone = "ready" if usable >= needed and not unlearnable else ""
     if newer:
         number, url = newer
         return Verdict(text, "", "", url, f"Open version {number}", "info")
@@ -159,6 +161,9 @@ def verdict(
         return Verdict(
             text, why, f"{told}. Training stays locked until you decide about them.", "#personal", "Decide", tone
         )
+    if not frozen and unlearnable:
+        told = "No link was found between what is asked and what is answered. Look at that before anything is measured."
+        return Verdict(text, why, told, "#learnability", "What was tried", tone)
     if not frozen:
         return Verdict(
             text, why, "Look at a few rows, then freeze the split: measuring starts from it.", "#split",
@@ -167,7 +172,11 @@ def verdict(
     return Verdict(text, why, "The split is frozen: prompting can be measured on it.", measure, "Measure", tone)
 
 
-def _refused(report: Report, newer: tuple[int, str] | None, *, waits: bool) -> Verdict:
+def _no_link(report: Report) -> bool:
+    return (report.get("learnability") or {}).get("verdict") == "unlearnable"
+
+
+def _refused(report: Report, reading: str, newer: tuple[int, str] | None, *, waits: bool) -> Verdict:
     """Why no row of an upload can be used, in the words of its first fault."""
     uploaded, taken = report.get("uploaded", 0), report.get("counts", {})
     faults = [said for said in report.get("messages") or () if said["level"] == "error"]
@@ -193,6 +202,11 @@ def _refused(report: Report, newer: tuple[int, str] | None, *, waits: bool) -> V
         why += (
             f" The upload replaces nothing: {waiting if waits else f'version {number} is still the one that counts'}."
         )
+    if report.get("format") == "unknown" and report.get("columns") and not report.get("undecodable"):
+        # The file itself is sound; only its names are not ours. Saying which is which is quicker than a new file.
+        names = "columns" if report.get("layout") in {"CSV", "Parquet"} else "keys"
+        step = f"Say which of its {names} holds what is asked and which one holds the answer."
+        return Verdict("This upload can't be used yet.", why, step, reading, f"Choose the {names}", "bad")
     step = "Correct the file and upload it again."
     if report.get("undecodable"):
         step = (
@@ -214,9 +228,9 @@ def _undecided(report: Report, decided: Collection[str]) -> int:
 
 def figures(report: Report, rows: str) -> list[Figure]:
     """The numbers that one reads first."""
-    if not report.get("waterfall"):
+    if not _uploaded(report):
         return []
-    split, steps = report.get("split", {}), _dropped(report)
+    split, steps = report.get("split", {}), dropped(report)
     usable, test = split.get("usable", 0), split.get("test", 0)
     found = [
         Figure("rows uploaded", report["waterfall"][0]["count"], rows_url(rows, file="upload")),
@@ -239,30 +253,37 @@ def figures(report: Report, rows: str) -> list[Figure]:
     return found
 
 
-def _dropped(report: Report) -> dict[str, int]:
+def _uploaded(report: Report) -> int:
+    """Rows that were read; of a file that could not be read through nobody knows how many it has, and zero is wrong."""
+    steps = report.get("waterfall")
+    return int(steps[0]["count"]) if steps else 0
+
+
+def dropped(report: Report) -> dict[str, int]:
     """Rows of the upload by the status that took them out."""
     return {step["status"]: step["dropped"] for step in report.get("waterfall") or () if step.get("status")}
 
 
 def todos(
-    report: Report, rows: str, *, decided: Collection[str], usable: int, test: int, needed_test: int
+    report: Report, rows: str, *, ready: bool, decided: Collection[str], usable: int, test: int, needed_test: int
 ) -> list[Todo]:
     """What stands between these rows and a measurement, the gravest first. decided: kinds of personal data.
 
+    ready: whether the version can be used; the report of one that was refused shows no split and nothing learnt.
     The verdict has said already how many examples are missing; a set without rows to judge by has no size to discuss.
     """
     return [
         *_undecodable(report, rows),
         *_unread(report, rows),
         *_leaks(report, rows),
-        *_groups(report),
+        *(_groups(report) if ready else ()),
         *_identifiers(report, decided),
         *_contradictions(report, rows),
-        *_unlearnable(report),
+        *(_unlearnable(report) if ready else ()),
         *_too_long(report, rows),
         *_remarks(report),
         *_rare(report, rows),
-        *(_missing(test=test, needed_test=needed_test) if usable else ()),
+        *(_missing(test=test, needed_test=needed_test) if ready and usable else ()),
     ]
 
 
@@ -280,7 +301,7 @@ def _undecodable(report: Report, rows: str) -> Iterator[Todo]:
 
 def _unread(report: Report, rows: str) -> Iterator[Todo]:
     for status in ("fault", "empty"):
-        if number := _dropped(report).get(status, 0):
+        if number := dropped(report).get(status, 0):
             text = f"{_rows(number)} {DROPPED[status] if number > 1 else _one(DROPPED[status])}."
             yield Todo("correct", "fail", text, rows_url(rows, status=status, file="upload"), "Read why")
 
@@ -291,7 +312,7 @@ def _one(words: str) -> str:
 
 
 def _leaks(report: Report, rows: str) -> Iterator[Todo]:
-    if number := _dropped(report).get("leak", 0):
+    if number := dropped(report).get("leak", 0):
         text = (
             f"{_rows(number)} {'stand' if number > 1 else 'stands'} in the test file too, so nothing learns from them."
         )
@@ -318,14 +339,14 @@ def _identifiers(report: Report, decided: Collection[str]) -> Iterator[Todo]:
 
 def _contradictions(report: Report, rows: str) -> Iterator[Todo]:
     if number := report.get("counts", {}).get("contradiction", 0):
-        tests = number - _dropped(report).get("contradiction", number)
+        tests = number - dropped(report).get("contradiction", number)
         among = f" ({tests:,} of them in the test file)" if tests > 0 else ""
         text = f"{_rows(number)} ask the same and are answered differently{among}, so none is used."
         yield Todo("correct", "unknown", text, rows_url(rows, status="contradiction"), "Compare")
 
 
 def _unlearnable(report: Report) -> Iterator[Todo]:
-    if (report.get("learnability") or {}).get("verdict") == "unlearnable":
+    if _no_link(report):
         text = "No link was found between what is asked and what is answered."
         yield Todo("look", "fail", text, "#learnability", "What was tried")
 
@@ -343,7 +364,8 @@ def _remarks(report: Report) -> Iterator[Todo]:
     found = report.get("remarks") or ()
     if number := sum(one["rows"] for one in found):
         kinds = ", ".join(word(one["kind"]) for one in found[:3])
-        yield Todo("look", "unknown", f"Something is odd about {_rows(number)}: {kinds}.", "#remarks", "Look at them")
+        link = f"Look at {'it' if number == 1 else 'them'}"
+        yield Todo("look", "unknown", f"Something is odd about {_rows(number)}: {kinds}.", "#remarks", link)
 
 
 def _rare(report: Report, rows: str) -> Iterator[Todo]:
@@ -407,7 +429,7 @@ def judging(report: Report, target: float | None, tried: object) -> Judging | No
 # ---------------------------------------------------------------------- charts
 def waterfall(report: Report, rows: str) -> charts.BarChart | None:
     """What is there, then what each check takes away, then what is left."""
-    if not report.get("waterfall"):
+    if not _uploaded(report):
         return None
     first, *between, last = report["waterfall"]
     parts = [charts.Part(first["label"], first["count"], url=rows_url(rows, file="upload"))]
@@ -652,9 +674,11 @@ def messages(report: Report) -> list[Said]:
     return sorted(listed, key=lambda one: LEVELS.index(one.level) if one.level in LEVELS else len(LEVELS))
 
 
-def said_of(report: Report, line: int, file: int) -> list[Mapping[str, Any]]:
-    """The messages about one line."""
-    return [said for said in report.get("messages") or () if said["line"] == line and (said.get("file") or 0) == file]
+def said_of(report: Report, line: int, file: int, marks: int = 0) -> list[Mapping[str, Any]]:
+    """The messages about one line, and what is odd about its content. marks: see `content.Mark`."""
+    told = [said for said in report.get("messages") or () if said["line"] == line and (said.get("file") or 0) == file]
+    odd = [{"level": "warning", "text": text} for mark, text in content.OF_A_ROW.items() if marks & mark]
+    return [*told, *(one for one in odd if all(one["text"] != said["text"] for said in told))]
 
 
 # ---------------------------------------------------------------------- two rows beside each other

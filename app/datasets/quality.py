@@ -290,7 +290,7 @@ def check(
         rows.keys,
         labels=task == "labels",
         conflict=_other_value if task == "json" else answers.different,
-        tick=lambda done, total: tick("Comparing rows", done, total),
+        tick=lambda done, total: tick("Comparing rows", len(rows) * done // max(total, 1), len(rows)),  # work, in rows
         desk=desk,
     )
     found = _Judge(rows, groups, task, keep).judge()
@@ -850,9 +850,8 @@ def _whole_file(
         yield from _answers(np.asarray(rows.answers)[mine], labels)
         yield from _misspelt(rows, mine, labels)
     if found.contradictions:
-        one = len(found.contradictions) == 1
-        some = "1 row asks" if one else f"{len(found.contradictions):,} rows ask"
-        text = f"{some} what another row asks but {'is' if one else 'are'} answered differently; none is used."
+        number = found.status.count(Status.CONTRADICTION)  # as the waterfall does, and the page of these rows
+        text = f"{number:,} rows ask what another row asks but are answered differently; none is used."
         yield Fault(None, "", text, "warning")
 
 

@@ -474,7 +474,7 @@ class Reading:
         if shape_of(header) is not None:
             return None
         text = "The first row names no columns that we know. Begin with a row such as: prompt,completion"
-        return Fault(None, "", f"{text}; or say on the data page which column holds what.")
+        return Fault(None, "", f"{text}; or say under Read it another way which column holds what.")
 
 
 def read(upload: Source | Upload, longest_line: int = LONGEST_LINE) -> Reading:

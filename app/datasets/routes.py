@@ -1,6 +1,7 @@
 """Pages for data: upload, report, split, rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ from app.datasets import (
     uploads,
     versions,
 )
-from app.datasets.formats import COLUMN_NAMES, SHAPES, ReadAs, read_as
+from app.datasets.formats import COLUMN_NAMES, COLUMNS, SHAPES, ReadAs, read_as
 from app.datasets.personal_data import Veil
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow
@@ -76,8 +77,9 @@ def _data(
     refusal: Invalid | None = None,
     pasted: str = "",
     refused: Invalid | None = None,
+    sent: Mapping[str, str] | None = None,
 ) -> Response:
-    """The page. refusal: of the upload form; refused: of a decision further down."""
+    """The page. refusal: of the upload form; refused: of a decision further down, and what was sent with it."""
     assessment = assessment_store.get(db, assessment_id)
     job = service.job_of(db, dataset) if dataset else None
     current = store.current(db, assessment_id)
@@ -92,6 +94,7 @@ def _data(
         "datasets/data.html",
         status=422 if refusal or refused else 200,
         refused=by_field(refused) if refused else {},
+        sent=sent or {},
         assessment=assessment,
         step="data",
         dataset=dataset,
@@ -131,6 +134,7 @@ def _verdict(
         decided=dataset.decisions,
         frozen=dataset.frozen_at is not None,
         measure=f"/assessments/{dataset.assessment_id}/measure",
+        reading=url_for(request, "dataset_reading", dataset_id=dataset.id),
         newer=(newer.version, url_for(request, "dataset", dataset_id=newer.id)) if newer else None,
         newer_waits=newer is not None and newer.state == "checking",
     )
@@ -145,6 +149,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         "todos": overview.todos(
             report,
             rows,
+            ready=dataset.state == "ready",
             decided=dataset.decisions,
             usable=dataset.usable_rows,
             test=dataset.test_rows,
@@ -157,6 +162,7 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": overview.languages(report),
         "messages": overview.messages(report),
+        "taken": overview.dropped(report),
         "encoding": overview.encoding(report),
         "word": overview.word,
     }
@@ -324,7 +330,7 @@ def decide_dataset(request: Request, dataset_id: Id, sent: deps.Sent, app: App, 
         row = service.decide(db, dataset_id, me, choices, sent.get("reason", ""))
     except Invalid as refusal:
         row = store.get(db, dataset_id)
-        return _data(request, app, db, row.assessment_id, row, refused=refusal)
+        return _data(request, app, db, row.assessment_id, row, refused=refusal, sent=sent)
     return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="personal")
 
 
@@ -354,7 +360,8 @@ def show_rows(
     lines = None if mark or not remark else counted[1] if counted else []
     only = store.Only(status, split, file, label or None, cluster, lines, mark, _size(size_from), _size(size_to))
     statuses = _statuses(db, dataset)
-    total = _total(db, dataset, only, statuses)
+    known = _known(dataset, only, statuses)
+    total = store.number_of(db, dataset_id, only, most=MOST) if known is None else known
     pages = max(1, -(-total // ROWS))
     return page(
         request,
@@ -372,7 +379,7 @@ def show_rows(
         statuses=statuses,
         words=overview.DROPPED,
         total=total,
-        most=MOST,
+        counted_to=MOST - 1 if known is None and total >= MOST else 0,
         number=number,
         pages=pages,
     )
@@ -393,8 +400,8 @@ def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
     return known | store.by_status(db, dataset.id, refused) | {"usable": usable}
 
 
-def _total(db: Any, dataset: DatasetRow, only: store.Only, statuses: dict[str, int]) -> int:
-    """How many rows there are of a kind: exact where it is known, no more than `MOST` where one has to look."""
+def _known(dataset: DatasetRow, only: store.Only, statuses: dict[str, int]) -> int | None:
+    """How many rows there are of a kind that the report counts, or None where one has to look."""
     if only == store.Only(only.status):
         return statuses.get(only.status, 0) if only.status else sum(statuses.values())
     if only == store.Only(split=only.split):
@@ -402,7 +409,12 @@ def _total(db: Any, dataset: DatasetRow, only: store.Only, statuses: dict[str, i
         return splits.get(only.split, splits["train"] + splits["dev"] if only.split == "train-dev" else 0)
     if only == store.Only(file="upload"):
         return int(dataset.report.get("uploaded", 0))
-    return store.number_of(db, dataset.id, only, most=MOST)
+    if only.label is not None and only == store.Only(label=only.label):
+        named = (one["rows"] for one in dataset.report.get("labels") or () if one["label"] == only.label)
+        return next(named, None)
+    if only == store.Only(only.status, file="upload"):
+        return overview.dropped(dataset.report).get(only.status) if only.status != "usable" else None
+    return None
 
 
 def row_url(request: Request, dataset_id: int, line: int, file: int = 0) -> str:
@@ -462,7 +474,7 @@ def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, in
             for other in group
         ],
         most=ALIKE,
-        said=overview.said_of(dataset.report, row.line, row.file),
+        said=overview.said_of(dataset.report, row.line, row.file, found.marks),
         lengths=dataset.report.get("lengths", {}),
         words=overview.DROPPED,
         before=None if before is None else row_url(request, dataset_id, before, row.file),
@@ -603,7 +615,7 @@ def show_reading(
     row = store.get(db, dataset_id)
     how = read_as(row.read_as)
     if shape is not None:
-        how = ReadAs(shape, question, answer, system, group, part, time, header != "no", encoding)
+        how = _chosen(ReadAs(shape, question, answer, system, group, part, time, header != "no", encoding))
     return _reading(request, app, db, row, how, list(service.unreadable(how)))
 
 
@@ -634,6 +646,11 @@ def _reading(
     )
 
 
+def _chosen(how: ReadAs) -> ReadAs:
+    """The form's choice. Who names a column for question or answer has chosen columns; nobody says it twice."""
+    return replace(how, shape=COLUMNS.name) if not how.shape and (how.question or how.answer) else how
+
+
 def _encodings() -> Iterator[tuple[str, str]]:
     return ((one.name, f"{one.title} ({one.about})") for one in encodings.CHOICES.values())
 
@@ -655,7 +672,7 @@ def reread_dataset(
     header: Annotated[str, Form(max_length=8)] = "yes",
     encoding: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
-    how = ReadAs(shape, question, answer, system, group, part, time, header != "no", encoding)
+    how = _chosen(ReadAs(shape, question, answer, system, group, part, time, header != "no", encoding))
     try:
         row = service.reread(db, dataset_id, me, how)
     except Invalid as refusal:

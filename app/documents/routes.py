@@ -1,6 +1,6 @@
 """Pages for documents: add them, see what was read, take them out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -41,8 +41,9 @@ def _documents(
     assessment_id: int,
     refusal: Invalid | None = None,
     refused: tuple[int, Invalid] | None = None,
+    sent: Mapping[str, str] | None = None,
 ) -> Response:
-    """The page. refusal: of the upload form; refused: of a decision on one file."""
+    """The page. refusal: of the upload form; refused: of a decision on one file, and what was sent with it."""
     assessment = assessment_store.get(db, assessment_id)
     files = store.files(db, assessment_id)
     by_file = store.totals_by_file(db, assessment_id)
@@ -57,6 +58,8 @@ def _documents(
         by_file=by_file,
         none=store.Totals(),
         totals=store.sum_of(by_file.values()),
+        twice=store.twice(db, assessment_id),
+        with_unread={file_id for file_id, one in by_file.items() if one.unread},
         declared=assessment.answers.get("corpus_tokens"),
         names=user_store.names(db, [row.uploaded_by for row in files]),
         job=job,
@@ -66,6 +69,7 @@ def _documents(
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
         objection=refused,
+        sent=sent or {},
         people=user_store.names(db, [one["by"] for row in files for one in row.decisions.values()]),
     )
 
@@ -150,7 +154,7 @@ def decide_documents(request: Request, file_id: Id, sent: deps.Sent, app: App, d
     try:
         service.decide(db, file_id, me, choices, sent.get("reason", ""))
     except Invalid as refusal:
-        return _documents(request, app, db, row.assessment_id, refused=(file_id, refusal))
+        return _documents(request, app, db, row.assessment_id, refused=(file_id, refusal), sent=sent)
     return see(request, "documents", assessment_id=row.assessment_id, notice="saved", anchor="personal")
 
 

@@ -134,6 +134,21 @@ def totals_by_file(session: Session, assessment_id: int) -> dict[int, Totals]:
     return {row[0]: Totals(row[1], row[2] - row[1], int(row[3]), int(row[4])) for row in rows}
 
 
+def twice(session: Session, assessment_id: int) -> int:
+    """How many documents have the very text of another one of the corpus, which is found and counted twice."""
+    texts = (
+        select(func.count(DocumentRow.text_sha256), func.count(DocumentRow.text_sha256.distinct()))
+        .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+        .where(
+            DocumentFileRow.assessment_id == assessment_id,
+            DocumentFileRow.removed_at.is_(None),
+            DocumentFileRow.state == "ready",
+        )
+    )
+    every, different = session.execute(texts).one()
+    return int(every - different)
+
+
 def of_file(session: Session, file_id: int, *, skip: int = 0, limit: int = 50) -> Sequence[DocumentRow]:
     return session.scalars(
         select(DocumentRow).where(DocumentRow.file_id == file_id).order_by(DocumentRow.number).offset(skip).limit(limit)

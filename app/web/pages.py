@@ -178,7 +178,7 @@ class NavItem:
 
 # Name, route, the roles that see it, and the paths that belong to it.
 NAV = (
-    ("Assessments", "home", EVERYONE, ("/assessments", "/datasets")),
+    ("Assessments", "home", EVERYONE, ("/assessments", "/datasets", "/documents", "/document-files")),
     ("Reviews", "reviews", EVERYONE, ("/reviews",)),
     ("Jobs", "jobs", EVERYONE, ("/jobs",)),
     ("Policy", "policy", EVERYONE, ("/policy",)),

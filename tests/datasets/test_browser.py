@@ -138,6 +138,19 @@ def test_from_a_number_to_one_row_and_its_twin_by_keyboard(
         expect(page.get_by_role("heading", name="Line 160")).to_be_visible()
 
 
+def test_a_link_opens_a_folded_part_and_no_detail_inside_another(
+    chromium: Browser, me: UserRow, checked: Upload, address: str
+) -> None:
+    row = checked(many(160))
+    with quiet_page(chromium, address) as page:
+        sign_in(page, me)
+        page.goto(f"/datasets/{row.id}#split")
+        expect(page.locator("#split details.numbers")).to_have_count(1)
+        expect(page.locator("#split details[open]")).to_have_count(0)
+        page.get_by_role("link", name="Upload", exact=True).click()
+        expect(page.locator("#upload > details")).to_have_attribute("open", "")
+
+
 def test_a_dropped_file_is_uploaded(
     chromium: Browser, me: UserRow, assessment: AssessmentRow, engine: Engine, blobs: Blobs, address: str
 ) -> None:

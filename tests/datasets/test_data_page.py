@@ -170,14 +170,30 @@ def test_a_newer_version_counts_only_once_it_is_checked(
 
 def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, checked: Upload) -> None:
     good = checked(pairs(60))
-    checked(b"nonsense\n")
+    bad = checked(b"nonsense\n")
 
     page = text(client, f"/assessments/{good.assessment_id}/data")
 
     assert "The upload replaces nothing: version 1 is still the one that counts." in page
     assert "The file is neither JSON nor a table" in page
+    assert f"/datasets/{good.id}/export" in page
+    assert f"/datasets/{bad.id}/export" not in page  # it has no row to take along
     assert "prompting can be measured" not in page
     assert f'<a class="btn quiet" href="/datasets/{good.id}">Open version 1</a>' in page
+
+
+def test_a_refused_upload_that_was_read_shows_no_way_to_a_split(client: TestClient, checked: Upload) -> None:
+    row = checked(pairs(2) + b'{"prompt": "Which is the longest of all?", "completion": "' + b"word " * 40 + b'"}\n')
+    nothing = checked(b"kunde,frage\n1,2\n")
+
+    page, empty = (text(client, f"/datasets/{one.id}") for one in (row, nothing))
+
+    assert row.state == nothing.state == "rejected"
+    assert "#split" not in page
+    assert "1 row, " in page  # of a column of the histogram
+    assert "No two rows ask the same" in page
+    for part in ("rows uploaded", "No two rows ask the same", "In short"):
+        assert part not in empty
 
 
 def test_the_api_gives_report_rows_and_export(client: TestClient, checked: Upload) -> None:

@@ -215,6 +215,9 @@ def test_the_page_asks_and_shows_no_value(client: TestClient, checked: Upload, e
     refused = client.post(f"/datasets/{row.id}/decide", data={"kind-key or token": "attest"})
     assert refused.status_code == 422
     assert "Say why these rows may be trained on" in refused.text
+    assert "<title>Error: " in refused.text
+    assert '<option value="attest" selected>' in refused.text
+    assert 'aria-invalid="true" data-focus>' in refused.text
     answer = client.post(
         f"/datasets/{row.id}/decide", data={"kind-e-mail address": "", "kind-key or token": "attest", "reason": "Old"}
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets import overview
+from app.datasets import content, overview
 from app.datasets.overview import Piece
 
 ROWS = "/datasets/1/rows"
@@ -40,9 +40,10 @@ FULL: dict[str, Any] = {
         {"line": None, "field": "", "text": "All of it.", "level": "error", "file": 0},
     ],
 }  # fmt: skip
-WANTED: dict[str, Any] = {"decided": (), "usable": 70, "test": 20, "needed_test": 200}
+WANTED: dict[str, Any] = {"ready": True, "decided": (), "usable": 70, "test": 20, "needed_test": 200}
 STATE: dict[str, Any] = {
-    "state": "ready", "usable": 70, "needed": 1000, "decided": (), "frozen": False, "measure": "/m", "newer": None,
+    "state": "ready", "usable": 70, "needed": 1000, "decided": (), "frozen": False, "measure": "/m",
+    "reading": "/r", "newer": None,
 }  # fmt: skip
 
 
@@ -83,6 +84,35 @@ def test_the_gravest_comes_first_and_each_leads_somewhere() -> None:
     assert all(todo.url.startswith(("#", "/datasets/1/")) for todo in todos)
 
 
+def test_a_refused_version_sends_nobody_to_a_part_that_its_report_lacks() -> None:
+    report = FULL | {
+        "learnability": {"verdict": "unlearnable"},
+        "split": {"group_overlap": 3, "untaught": {"labels": 1, "rows": 2}},
+    }
+
+    ready, refused = (overview.todos(report, ROWS, **WANTED | {"ready": ready}) for ready in (True, False))
+
+    assert {"#split", "#learnability"} < {todo.url for todo in ready}
+    assert {todo.url for todo in refused}.isdisjoint({"#split", "#learnability"})
+
+
+def test_a_file_of_which_nothing_was_read_has_no_numbers() -> None:
+    unread = {"waterfall": [{"step": "uploaded", "label": "rows uploaded", "count": 0, "dropped": 0, "status": ""}]}
+
+    assert overview.figures(unread, ROWS) == []
+    assert overview.waterfall(unread, ROWS) is None
+
+
+def test_what_is_odd_about_a_row_is_said_of_it_once() -> None:
+    echo = "The answer only repeats the question."
+
+    said = overview.said_of(FULL, 3, 0, content.Mark.ECHO | content.Mark.REFUSAL)
+
+    assert [one["text"] for one in said] == ["It is broken.", "The answer declines to answer.", echo]
+    named = {"messages": [{"line": 3, "field": "", "text": echo, "level": "warning", "file": 0}]}
+    assert [one["text"] for one in overview.said_of(named, 3, 0, content.Mark.ECHO)] == [echo]
+
+
 def test_one_row_is_spoken_of_as_one() -> None:
     report = {"waterfall": [{"step": "not_empty", "label": "", "count": 1, "dropped": 1, "status": "empty"}]}
 
@@ -106,10 +136,32 @@ def test_the_verdict_names_the_one_thing_to_do_next(different: dict[str, Any], t
     assert found.url == url
 
 
+def test_a_file_with_names_of_its_own_is_not_to_be_corrected_but_explained() -> None:
+    unknown = {"format": "unknown", "columns": [{"name": "frage", "samples": []}], "layout": "CSV"}
+
+    found = overview.verdict(unknown, **STATE | {"state": "rejected"})
+
+    assert (found.text, found.url, found.link) == ("This upload can't be used yet.", "/r", "Choose the columns")
+    assert (
+        overview.verdict(unknown | {"layout": "JSON lines"}, **STATE | {"state": "rejected"}).link == "Choose the keys"
+    )
+    assert overview.verdict(unknown | {"columns": []}, **STATE | {"state": "rejected"}).url == "#upload"
+
+
 def test_a_verdict_on_too_few_examples_says_how_many_are_missing() -> None:
     assert "About 930 more" in overview.verdict(FULL, **STATE).why
     enough = overview.verdict(FULL, **STATE | {"usable": 1000})
     assert (enough.why, enough.tone) == ("", "ready")
+
+
+def test_rows_in_which_nothing_can_be_learnt_are_not_called_ready() -> None:
+    random = {"learnability": {"verdict": "unlearnable"}}
+
+    found = overview.verdict(random, **STATE | {"usable": 80_000})
+
+    assert (found.tone, found.url) == ("", "#learnability")
+    assert found.next.startswith("No link was found between what is asked and what is answered.")
+    assert overview.verdict(random, **STATE | {"usable": 80_000, "frozen": True}).url == "/m"
 
 
 def test_a_refusal_says_why_in_the_words_of_the_first_fault() -> None:

@@ -160,6 +160,16 @@ def test_a_reworded_answer_is_no_contradiction() -> None:
     assert outcome.report["counts"]["duplicate"] == 1
 
 
+def test_progress_counts_the_rows_of_the_file() -> None:
+    told: list[tuple[str, int, int]] = []
+
+    judge(questions(300), tick=lambda stage, done, total: told.append((stage, done, total)))
+
+    compared = [(done, total) for stage, done, total in told if stage == "Comparing rows" and total]
+    assert {total for _, total in compared} == {300}
+    assert all(0 <= done <= 300 for done, _ in compared)
+
+
 def test_labels_contradict_where_prose_would_only_be_reworded() -> None:
     labels = [(f"{q} {n}", "refund_asked" if n % 2 else "refund_given") for n, (q, _) in enumerate(questions(40))]
 
@@ -168,6 +178,8 @@ def test_labels_contradict_where_prose_would_only_be_reworded() -> None:
     assert outcome.report["task"] == "labels"
     assert [(c["line"], c["of_line"]) for c in outcome.report["contradictions"]] == [(42, 41)]
     assert Counter(outcome.status)[Status.CONTRADICTION] == 2
+    texts = [one["text"] for one in outcome.report["messages"]]
+    assert "2 rows ask what another row asks but are answered differently; none is used." in texts
 
 
 def labelled(number: int) -> Pairs:

@@ -57,6 +57,29 @@ def test_a_choice_is_shown_on_three_rows_before_it_is_made(client: TestClient, c
     assert '<option value="antwort" selected>' in page
 
 
+def test_naming_the_columns_is_choosing_columns(client: TestClient, checked: Upload) -> None:
+    row = checked(GERMAN)
+    named = {"shape": "", "question": "frage", "answer": "antwort"}
+
+    page = text(client, f"/datasets/{row.id}/reading?shape=&question=frage&answer=antwort")
+    half = client.post(f"/datasets/{row.id}/reading", data=named | {"answer": ""})
+    made = client.post(f"/datasets/{row.id}/reading", data=named)
+
+    assert page.count("<h4>answer wanted</h4>") == 3
+    assert "Choose the column that holds the answer." in half.text
+    assert made.status_code == 303
+
+
+def test_a_file_with_keys_of_its_own_is_to_be_explained_first(client: TestClient, checked: Upload) -> None:
+    row = checked(GERMAN)
+
+    page = text(client, f"/datasets/{row.id}")
+
+    assert f'<a class="btn" href="/datasets/{row.id}/reading">Choose the keys</a>' in page
+    assert '<a class="btn quiet" href="#upload">Upload a corrected file</a>' in page
+    assert "Correct the file and upload it again" not in page
+
+
 def test_a_choice_makes_a_new_version_that_is_checked_that_way(
     client: TestClient,
     checked: Upload,

@@ -51,6 +51,39 @@ def test_a_line_number_leads_to_its_row(client: TestClient, checked: Upload) -> 
     assert "Next row" not in text(client, f"/datasets/{row.id}/rows/31")
 
 
+def test_what_the_report_counts_is_counted_to_the_end(client: TestClient, checked: Upload, engine: Engine) -> None:
+    row = checked(pairs(40))
+    with writing(engine) as session:
+        found = store.get(session, row.id)
+        steps = [
+            one | ({"dropped": 23_456} if one["status"] == "duplicate" else {}) for one in found.report["waterfall"]
+        ]
+        found.report = found.report | {
+            "uploaded": 123_456,
+            "waterfall": steps,
+            "labels": [{"label": "lost card", "rows": 34_567}],
+        }
+
+    uploaded = text(client, f"/datasets/{row.id}/rows?file=upload")
+    repeats = text(client, f"/datasets/{row.id}/rows?file=upload&status=duplicate")
+    labelled = text(client, f"/datasets/{row.id}/rows?label=lost+card")
+
+    assert "34,567 rows" in labelled
+    assert "123,456 rows" in uploaded
+    assert "23,456 rows" in repeats
+    assert "More than" not in uploaded + repeats
+
+
+def test_rows_of_two_files_name_both_and_say_what_is_odd(client: TestClient, checked: Upload) -> None:
+    refusal = {"prompt": "Draw me a bridge over the river.", "completion": "I'm sorry, but as an AI I can't draw."}
+    row = checked(pairs(40) + json.dumps(refusal).encode() + b"\n", pairs(8, 500))
+
+    rows, one = text(client, f"/datasets/{row.id}/rows"), text(client, f"/datasets/{row.id}/rows/41")
+
+    assert f"Rows of {row.filename} and {row.test_filename}" in rows
+    assert "The answer declines to answer." in one
+
+
 def test_two_alike_stand_beside_each_other_with_what_differs(client: TestClient, checked: Upload) -> None:
     rows = pairs(29).splitlines()
     asked = "Please say in a few words how the old stone bridge over the river below the castle was {} by hand."

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs
 from app.datasets import service as datasets
-from app.db import writing
+from app.db import reading, writing
+from app.documents import store as documents
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.users.tables import UserRow
@@ -79,7 +80,7 @@ def test_documents_read_well(
         page.goto(f"/assessments/{assessment.id}/documents")
         expect(page.get_by_text("an old Office document")).to_be_visible()
         good(page)
-        page.get_by_role("link", name="manual-of-the-shop.zip").click()
+        page.get_by_label("The answer").get_by_role("link", name="manual-of-the-shop.zip").click()
         expect(page.get_by_text("It is a picture.")).to_be_visible()
         good(page)
         page.get_by_role("link", name="Opening hours").click()
@@ -129,3 +130,38 @@ def test_a_person_says_which_column_holds_what(
         good(page)
         page.get_by_role("button", name="Check it this way").click()
         expect(page.get_by_text("Check fragen.jsonl")).to_be_visible()
+
+
+def drag(page: Page, place: str, path: Path) -> None:
+    """Drag a file or folder from the desktop, as the browser itself does it."""
+    box = page.locator(place).bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 20, "y": box["y"] + 20, "data": data})
+
+
+def test_a_dropped_folder_is_added_with_all_that_is_in_it(
+    chromium: Browser, me: UserRow, assessment: AssessmentRow, engine: Engine, address: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "manual"
+    (folder / "part").mkdir(parents=True)
+    (folder / "a.md").write_text("# First")
+    (folder / "part" / "b.md").write_text("# Second")
+    with quiet_page(chromium, address) as page:
+        sign_in(page, me)
+        page.goto(f"/assessments/{assessment.id}/documents")
+        drag(page, "[data-drop=documents]", folder)
+        expect(page.locator("#documents")).to_be_focused()  # once the folder has been read
+        page.get_by_role("button", name="Add documents").click()
+        expect(page.get_by_text("Read 2 files")).to_be_visible()
+
+        page.goto(f"/assessments/{assessment.id}/data")
+        drag(page, "[data-drop=file]", folder)
+        expect(page.get_by_role("status")).to_have_text("manual is a folder. Drop the file itself.")
+        assert page.evaluate("document.getElementById('file').files.length") == 0
+
+    with reading(engine) as session:
+        names = {row.filename for row in documents.files(session, assessment.id)}
+    assert names == {"manual/a.md", "manual/part/b.md"}

@@ -1,6 +1,7 @@
 """What people see of their documents and do with them; and the same by API."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -49,6 +50,14 @@ def test_documents_come_by_form_many_at_once(
     assert "Read 40 files" in text(client, f"/assessments/{assessment.id}/documents")
 
 
+def test_pages_of_documents_are_part_of_their_assessment(client: TestClient, read: Add, session: Session) -> None:
+    file = read(("note.md", b"# Bridges\n\nA bridge leads over a river."))[0]
+    document = store.of_file(session, file.id)[0]
+
+    for address in (f"/document-files/{file.id}", f"/documents/{document.id}"):
+        assert '<a href="/" aria-current="page">Assessments</a>' in text(client, address)
+
+
 def test_a_form_without_files_comes_back(client: TestClient, assessment: AssessmentRow) -> None:
     answer = client.post(f"/assessments/{assessment.id}/documents", files=[("documents", ("", b""))])
 
@@ -65,9 +74,25 @@ def test_the_page_says_how_much_there_is_and_what_could_not_be_read(
 
     assert "1 document with text, about" in page
     assert '<span class="how">estimated</span>' in page
-    assert "Not counted: 1 document that could not be read, and 1 file that was refused." in page
+    assert re.search(
+        r'1 document that could not be read \(in <a href="\S+">all.zip</a>\), and 1 file that was refused', page
+    )
     assert "not UTF-8" in page
     assert f'href="/assessments/{assessment.id}/documents"' in text(client, f"/assessments/{assessment.id}/data")
+
+
+def test_a_text_that_came_twice_is_said_to_be_counted_twice(
+    client: TestClient, read: Add, assessment: AssessmentRow
+) -> None:
+    first, _ = read(
+        ("one.md", b"# Bridges\n\nmany words"), ("all.zip", zipped(("again.md", b"# Bridges\n\nmany words")))
+    )
+    address = f"/assessments/{assessment.id}/documents"
+
+    said = "1 document has the same text as another one"
+    assert said in text(client, address)
+    client.post(f"/document-files/{first.id}/remove")
+    assert said not in text(client, address)
 
 
 def test_a_document_is_shown_as_text(client: TestClient, read: Add) -> None:

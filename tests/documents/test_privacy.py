@@ -68,6 +68,7 @@ def test_values_are_hidden_until_somebody_decides(
     address = f"/document-files/{packed.id}/decide"
     refused = client.post(address, data={"kind-key or token": "attest"})
     assert (refused.status_code, "Say why they may be kept" in refused.text) == (422, True)
+    assert all(part in refused.text for part in ("<title>Error: ", "data-focus", '<option value="attest" selected>'))
     assert client.post(address, data={}).status_code == 422
     assert client.post(address, data={"kind-card number": "mask"}).status_code == 422
     client.post(address, data={"kind-key or token": "attest", "reason": "Expired", "kind-e-mail address": "mask"})

@@ -71,11 +71,28 @@ addEventListener("dragover", (event) => {
   mark(boxAt(event));
 });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) mark(null); });
+// Everything in a folder, each file under its path; a file that is dropped by itself is taken as it is.
+const filesOf = async (entry, path = "") => {
+  if (entry.isFile) {
+    const file = await new Promise((done, failed) => entry.file(done, failed));
+    return [path ? new File([file], path + file.name, { type: file.type }) : file];
+  }
+  const reader = entry.createReader(), found = [];
+  for (;;) {  // a reader gives a hundred at a time, and nothing at the end
+    const some = await new Promise((done, failed) => reader.readEntries(done, failed));
+    if (!some.length) return found;
+    for (const one of some) found.push(...await filesOf(one, `${path}${entry.name}/`));
+  }
+};
 addEventListener("drop", (event) => {
   if (!fields().length || !event.dataTransfer.files.length) return;
   event.preventDefault();
   mark(null);
-  give(boxAt(event), [...event.dataTransfer.files]);
+  const box = boxAt(event), entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const folder = entries.find((entry) => entry.isDirectory);
+  if (!folder) return give(box, [...event.dataTransfer.files]);
+  if (!box.querySelector("input").multiple) return say(`${folder.name} is a folder. Drop the file itself.`);
+  Promise.all(entries.map((entry) => filesOf(entry))).then((files) => give(box, files.flat()), () => say(`The folder ${folder.name} could not be read. Choose it with the button instead.`));
 });
 // What is pasted outside a field: a file goes into the upload, text into its box.
 addEventListener("paste", (event) => {
@@ -89,9 +106,9 @@ addEventListener("paste", (event) => {
   text.value = words;
   text.focus();
 });
-// A link to a part that is folded away opens it.
+// A link to a part that is folded away opens it; details further down in a part stay as they are.
 const unfold = () => {
-  const inner = document.getElementById(location.hash.slice(1))?.querySelector(":scope > details");
+  const inner = document.getElementById(location.hash.slice(1))?.querySelector(":scope > details:first-child");
   if (inner) inner.open = true;
 };
 addEventListener("hashchange", unfold);
