@@ -95,5 +95,6 @@ def axe(page: Page) -> None:
 
 def fits(page: Page) -> None:
     """Fail when the page has to be pushed sideways to be read."""
-    wide = page.evaluate("document.documentElement.scrollWidth")
+    page.wait_for_load_state()  # a page that a click has just left for has no element yet
+    wide = page.locator("html").evaluate("(page) => page.scrollWidth")
     assert wide <= page.evaluate("innerWidth"), f"{page.url} is {wide} px wide"

@@ -100,6 +100,7 @@ def test_documents_are_added_and_taken_out(
         sign_in(page, me)
         page.goto(f"/assessments/{assessment.id}/data")
         page.get_by_role("link", name="Documents to look answers up in").click()
+        expect(page.get_by_role("heading", name="Documents to look answers up in")).to_be_visible()
         good(page)
         page.get_by_label("Files", exact=True).set_input_files([tmp_path / "a.txt", tmp_path / "b.md"])
         page.get_by_role("button", name="Add documents").click()
