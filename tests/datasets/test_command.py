@@ -163,13 +163,16 @@ def test_lines_of_the_test_file_are_not_mixed_with_those_of_the_upload(
     assert {entry["line"] for entry in said["test_identifiers"]} == {1, 2}
 
 
+def shell(line: str) -> "subprocess.CompletedProcess[str]":
+    """What a shell makes of a line that stands in this file."""
+    # A pipe that breaks and an input that is closed are a shell's doing.
+    return subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602 - see above
+
+
 def test_a_pipe_may_break_and_a_pipe_may_be_read(shared: Path) -> None:
     """Real processes: what a shell does to them is the point."""
     python = f"{sys.executable} -m app check-data"
     file = bad(shared, "ok_baseline.jsonl")
-
-    def shell(line: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602 - ours
 
     assert shell(f"{python} {file} --json | true").stderr == ""
     piped = shell(f"cat {file} | {python} - --json")
@@ -181,7 +184,7 @@ def test_a_check_that_fails_is_still_one_object_with_the_same_keys(tmp_path: Pat
         def read(self, _size: int | None = -1, /) -> bytes:
             raise RuntimeError("never seen before")
 
-    class Strange(type(tmp_path)):  # type: ignore[misc]  # a path of this system, whichever that is
+    class Strange(type(tmp_path)):  # type: ignore[misc]  # mypy knows no class that is chosen at run time
         def open(self, *_: object, **__: object) -> Fails:
             return Fails()
 
@@ -196,8 +199,7 @@ def test_a_check_that_fails_is_still_one_object_with_the_same_keys(tmp_path: Pat
 
 
 def test_a_closed_standard_input_is_said_in_a_sentence() -> None:
-    line = f"{sys.executable} -m app check-data - --json <&-"
-    done = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602 - ours
+    done = shell(f"{sys.executable} -m app check-data - --json <&-")
 
     assert done.returncode == 1
     assert json.loads(done.stdout)["messages"][0]["text"].startswith("The standard input can't be read")
