@@ -10,10 +10,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH ?= torch==2.13.0
 # Packages of our locks that something asks for and we do without.
 LEFT_OUT := torch setuptools
+SPREAD := --numprocesses 2 --dist worksteal
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-annotate --no-header --override requirements-overrides.txt $(LEFT_OUT:%=--no-emit-package %)
 
-.PHONY: help run test demo check format lock assets test-slow test-gpu bench clean
+.PHONY: help run test test-deep demo check format lock assets test-slow test-gpu bench clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,10 +27,12 @@ demo: $(VENV)/.run assets/.done  ## the worked example, from packages on this ma
 	@$(BIN)/python -m app migrate
 	@$(BIN)/python -m app demo
 
-test: $(VENV)/.dev assets/.done .system  ## everything that a CPU can run
-	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not gpu and not alone"
-	$(BIN)/python -m pytest -m alone $$(grep -rl --include='*.py' 'mark\.alone' tests)
+test: $(VENV)/.dev assets/.done .system check  ## what a change can break, in minutes: style, types, imports, the quick suite
+	$(BIN)/python -m pytest $(SPREAD)
+
+test-deep: $(VENV)/.dev assets/.done .system  ## all of it, at full size: kills, races, whole ways, big files, memory, large sets
+	TUNEGATE_DEEP=1 $(BIN)/python -m pytest $(SPREAD) -m "not slow and not gpu and not alone"
+	TUNEGATE_DEEP=1 $(BIN)/python -m pytest -m alone
 
 check: $(VENV)/.dev  ## style, types, imports, schema
 	$(BIN)/ruff format --check .

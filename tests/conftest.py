@@ -6,10 +6,8 @@ The database is a copy of one that the real migrations made, so that every test 
 import gc
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,25 +24,31 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.browser_support import chromium
-from tests.factories import Make, sign_in
-from tests.ready import ready
+from tests.support.browser import chromium
+from tests.support.factories import Make, sign_in
+from tests.support.places import SETS
+from tests.support.processes import Process, cheap, free_port
+from tests.support.ready import ready
 
 # One browser for the whole run: Playwright can be started once in a process.
 __all__ = ["chromium"]
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """The real data sets beside the checkout. CI has them; elsewhere the tests that need them are skipped."""
-    folder = ROOT.parent / "shared"
-    if not folder.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail("the shared data sets are missing")
-        pytest.skip("the shared data sets are not beside this checkout")
-    return folder
+def sets() -> Path:
+    """The large public sets, for sweeps in the deep suite. Where they are not, the tests that ask for them are not
+    collected; `tests/data` has what the others need."""
+    return SETS
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sweeps over sets that no clone has are left out by name, and only from the deep suite."""
+    sweeps = [item for item in items if "sets" in getattr(item, "fixturenames", ())]
+    for item in sweeps:
+        assert item.get_closest_marker("deep"), f"{item.nodeid} asks for sets outside the repository and is not deep"
+    if sweeps and not SETS.is_dir():
+        config.hook.pytest_deselected(items=sweeps)
+        items[:] = [item for item in items if item not in set(sweeps)]
 
 
 def pytest_collection_finish() -> None:
@@ -97,35 +101,31 @@ def _quietly(command: list[str]) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
 
 
-@pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    """A fresh, migrated database on PostgreSQL."""
-    name = f"t{time.monotonic_ns()}"
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> Iterator[Engine]:
+    """A migrated, empty database called `migrated` on PostgreSQL; gives an engine that may copy it."""
     admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    url = postgres.rsplit("/", 1)[0] + f"/{name}"
-    schema.migrate(url)
-    yield url
-    with admin.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
+        connection.execute(text("create database migrated"))
+    schema.migrate(_beside(postgres, "migrated"))
+    yield admin
     admin.dispose()
 
 
-def cheap(folder: Path, **more: object) -> Settings:
-    """Settings for a test: passwords that cost nothing, workers that look often."""
-    usual: dict[str, object] = {
-        "data": folder,
-        "assets": Path(os.environ.get("TUNEGATE_ASSETS", ROOT / "assets")),
-        "hash_time": 1,
-        "hash_memory": 8,
-        "worker_poll": 0.05,
-        "worker_beat": 0.2,
-        "worker_lost_after": 1.5,
-        "threads": 1,
-        "port": 1,
-    }
-    return Settings.model_validate(usual | more)
+@pytest.fixture
+def postgres_url(postgres: str, postgres_template: Engine) -> Iterator[str]:
+    """A fresh, migrated database on PostgreSQL."""
+    name = f"t{time.monotonic_ns()}"
+    with postgres_template.connect() as connection:
+        connection.execute(text(f"create database {name} template migrated"))
+    yield _beside(postgres, name)
+    with postgres_template.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+
+
+def _beside(url: str, name: str) -> str:
+    """The address of another database on the same server."""
+    return url.rsplit("/", 1)[0] + f"/{name}"
 
 
 @pytest.fixture
@@ -208,52 +208,6 @@ def people(web: TestClient, engine: Engine) -> Callable[[UserRow], TestClient]:
 # ---------------------------------------------------------------- real processes
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """The same settings for a process of its own."""
-    given = {
-        f"TUNEGATE_{name.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
-        for name, value in settings.model_dump().items()
-    }
-    return {**os.environ, **given, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-
-
-class Process:
-    """A process of the app: `python -m app ...`."""
-
-    def __init__(self, settings: Settings, *arguments: str) -> None:
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "app", *arguments],
-            env=environment(settings),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def stop(self) -> int:
-        if self.popen.poll() is None:
-            self.popen.terminate()
-            try:
-                self.popen.wait(10)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-        status = self.popen.wait()
-        if self.popen.stdout:
-            self.popen.stdout.close()
-        return status
-
-    def kill(self) -> None:
-        self.popen.kill()
-        self.popen.wait()
-
-
 @pytest.fixture
 def worker() -> Iterator[Callable[..., Process]]:
     """`worker(settings, slot="0")` starts a real worker process; all are stopped at the end of the test."""
@@ -267,12 +221,3 @@ def worker() -> Iterator[Callable[..., Process]]:
     yield start
     for process in started:
         process.stop()
-
-
-def until(true: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait for something that another process does; never longer than `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s")
-        time.sleep(0.05)

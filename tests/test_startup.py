@@ -10,7 +10,8 @@ import httpx2
 import pytest
 
 from app.settings import Settings
-from tests.conftest import ROOT, environment, free_port, until
+from tests.support.places import ROOT
+from tests.support.processes import environment, free_port, until
 
 HEAVY = ("torch", "transformers", "peft", "sklearn", "scipy")
 

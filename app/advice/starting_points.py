@@ -32,7 +32,7 @@ class StartingPoint:
     """A situation by name.
 
     assumes: one sentence with the assumptions that matter most. answers: as the case file has them. golden: the number
-    of the golden case that it follows (`tests/advice/golden.py`).
+    of the golden case that it follows (`tests/support/golden.py`).
     """
 
     slug: str

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.advice.case import ANSWER_KEYS, MEASURED_KEYS, NOBODY, NotACase, parse
 from app.advice.verdict import advise
-from tests.advice.golden import USUAL, case
+from tests.support.golden import USUAL, case
 
 
 def faults(data: object) -> list[str]:

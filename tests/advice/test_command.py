@@ -8,7 +8,7 @@ import pytest
 from app.__main__ import main
 from app.advice.case import parse
 from app.advice.verdict import advise
-from tests.advice.golden import case
+from tests.support.golden import case
 
 
 def test_a_case_file_gives_the_advice_of_the_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

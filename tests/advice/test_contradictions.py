@@ -7,7 +7,7 @@ import pytest
 from app.advice.case import parse
 from app.advice.questions import ASKED
 from app.advice.verdict import advise
-from tests.advice.golden import GOLDEN, case
+from tests.support.golden import GOLDEN, case
 
 Json = dict[str, Any]
 UNMEASURED = ("baseline", "failure_causes", "test_rows", "usable_examples", "uploaded_examples", "agreement_kappa")

@@ -8,7 +8,7 @@ from app.advice.case import parse
 from app.advice.disagreements import Disagreement
 from app.advice.questions import ASKED
 from app.advice.verdict import Advice, advise
-from tests.advice.golden import FACTS, case
+from tests.support.golden import FACTS, case
 
 Json = dict[str, Any]
 LIKELY = {"knowledge": "likely", "novelty": 0.64}

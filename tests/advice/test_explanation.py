@@ -8,7 +8,7 @@ from app.advice.case import CHOICES, GOALS, parse
 from app.advice.explanation import WHERE, confidence, reasons, sentence
 from app.advice.questions import SECTIONS
 from app.advice.verdict import advise
-from tests.advice.golden import GOLDEN, Golden, case
+from tests.support.golden import GOLDEN, Golden, case
 
 HEADS = {
     1: "Keep the prompt: it meets the target.",

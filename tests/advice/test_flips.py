@@ -9,8 +9,8 @@ from app.advice.case import ANSWER_KEYS, Case, changed, parse, to_json
 from app.advice.flips import MOST, Flip, Outcome, every
 from app.advice.moves import EFFORTS
 from app.advice.verdict import Advice, advise
-from tests.advice.golden import FACTS, GOLDEN, KNOWLEDGE_ARMS, case
-from tests.advice.random_cases import random_case
+from tests.support.golden import FACTS, GOLDEN, KNOWLEDGE_ARMS, case
+from tests.support.random_cases import random_case
 
 Json = dict[str, Any]
 KNOWS = {"goals": ["facts"], "main_goal": "facts", "fact_change": "yearly", "corpus_tokens": 5_000_000}

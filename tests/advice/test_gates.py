@@ -7,8 +7,8 @@ import pytest
 from app.advice.case import parse
 from app.advice.gates import Gate
 from app.advice.verdict import advise
-from tests.advice.golden import USUAL, case
-from tests.advice.states import STATES
+from tests.support.golden import USUAL, case
+from tests.support.states import STATES
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ import pytest
 
 from app.advice.case import parse
 from app.advice.verdict import advise
-from tests.advice.golden import GOLDEN, Golden, case
+from tests.support.golden import GOLDEN, Golden, case
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: f"{golden.number}-{golden.title}")

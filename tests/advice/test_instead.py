@@ -7,7 +7,7 @@ import pytest
 from app.advice.case import parse
 from app.advice.instead import Alternative
 from app.advice.verdict import Advice, advise
-from tests.advice.golden import GOLDEN, case
+from tests.support.golden import GOLDEN, case
 
 Json = dict[str, Any]
 SORTING = {"goals": ["classify"], "main_goal": "classify"}

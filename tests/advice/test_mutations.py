@@ -20,9 +20,9 @@ import pytest
 from app.advice import gates, needs
 from app.advice.case import Case, parse
 from app.advice.policy import POLICY, Policy
-from tests.advice.golden import case
-from tests.advice.random_cases import random_case
-from tests.advice.states import STATES
+from tests.support.golden import case
+from tests.support.random_cases import random_case
+from tests.support.states import STATES
 
 Space = dict[str, Any]
 Undo = Callable[[], None]

@@ -13,7 +13,7 @@ from app.advice import gates
 from app.advice.case import parse
 from app.advice.policy import FILE, MARKS, POLICY, SAYINGS, FaultyPolicy, Points, load
 from app.advice.verdict import advise
-from tests.advice.golden import case
+from tests.support.golden import case
 
 TEXT = FILE.read_text(encoding="utf-8")
 

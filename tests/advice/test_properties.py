@@ -10,8 +10,8 @@ from app.advice.case import ANSWER_KEYS, ARMS, CHOICES, COST_CASES, GOALS, KNOWL
 from app.advice.gates import ORDER
 from app.advice.policy import Points
 from app.advice.verdict import advise
-from tests.advice.golden import GOLDEN, case
-from tests.advice.random_cases import random_case
+from tests.support.golden import GOLDEN, case
+from tests.support.random_cases import random_case
 
 Json = dict[str, Any]
 

@@ -11,8 +11,8 @@ from app.advice.case import Case, parse
 from app.advice.policy import POLICY, Points, Policy
 from app.advice.robustness import DRAWS, Draw
 from app.advice.verdict import _sketch, advise
-from tests.advice.golden import GOLDEN, case
-from tests.advice.random_cases import random_case
+from tests.support.golden import GOLDEN, case
+from tests.support.random_cases import random_case
 
 
 def verdict(given: Case, policy: Policy) -> tuple[str, str, str | None]:

@@ -6,7 +6,7 @@ from app.advice.case import parse, to_json
 from app.advice.questions import ASKED
 from app.advice.starting_points import BY_SLUG, STARTING_POINTS, StartingPoint, given
 from app.advice.verdict import advise
-from tests.advice.golden import GOLDEN
+from tests.support.golden import GOLDEN
 
 POINTS = pytest.mark.parametrize("point", STARTING_POINTS, ids=lambda point: point.slug)
 BY_NUMBER = {golden.number: golden for golden in GOLDEN}

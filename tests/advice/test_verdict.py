@@ -7,7 +7,7 @@ import pytest
 from app.advice.case import parse
 from app.advice.policy import POLICY, Points
 from app.advice.verdict import Advice, advise
-from tests.advice.golden import FACTS, KNOWLEDGE_ARMS, USUAL, case
+from tests.support.golden import FACTS, KNOWLEDGE_ARMS, USUAL, case
 
 Json = dict[str, Any]
 KNOWS = {"goals": ["facts"], "main_goal": "facts", "fact_change": "yearly", "corpus_tokens": 120_000}

@@ -11,8 +11,8 @@ from app.advice.case import parse
 from app.advice.verdict import advise
 from app.db import writing
 from app.users.tables import UserRow
-from tests.advice.golden import GOLDEN, case
-from tests.factories import Make
+from tests.support.factories import Make
+from tests.support.golden import GOLDEN, case
 
 People = Callable[[UserRow], TestClient]
 API = "/api/v1/assessments"

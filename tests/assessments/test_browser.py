@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from app.assessments.tables import AssessmentRow
 from app.db import reading
 from app.users.tables import UserRow
-from tests.browser_support import axe, fits, quiet_page, serving
-from tests.factories import PASSWORD, Make
+from tests.support.browser import axe, fits, quiet_page, serving
+from tests.support.factories import PASSWORD, Make
 
 pytestmark = pytest.mark.browser
 

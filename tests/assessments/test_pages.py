@@ -16,7 +16,7 @@ from app.datasets import store as dataset_store
 from app.db import reading
 from app.gate import service as gate
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
 HTMX = {"HX-Request": "true"}

@@ -18,7 +18,7 @@ from app.db import make_engine, reading, utcnow, writing
 from app.errors import Conflict, Invalid, NotFound
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 
 def save(

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from app.audit import service, store
 from app.db import make_engine, reading, writing
 from app.settings import Settings
-from tests.factories import Make
+from tests.support.factories import Make
 
 
 def fill(engine: Engine, settings: Settings) -> None:

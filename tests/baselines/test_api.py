@@ -11,9 +11,9 @@ from app.baselines import job
 from app.jobs import engine as job_engine
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.baselines.helpers import Case, a_case, claim_of, clever, finish_job
-from tests.factories import Make
-from tests.inference.model_server import ModelServer, serving
+from tests.support.factories import Make
+from tests.support.measured import Case, a_case, claim_of, clever, finish_job
+from tests.support.model_server import ModelServer, serving
 
 
 @pytest.fixture

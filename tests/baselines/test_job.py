@@ -16,10 +16,10 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Cancelled, Claim, Failed, Stopping
 from app.settings import Settings
-from tests.baselines.helpers import Case, a_case, baseline_of, claim_of, clever, finish_job, number_of, started, target
-from tests.conftest import until
-from tests.factories import Make
-from tests.inference.model_server import ModelServer, Raw, last_user, serving
+from tests.support.factories import Make
+from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, finish_job, number_of, started, target
+from tests.support.model_server import ModelServer, Raw, last_user, serving
+from tests.support.processes import until
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from app.db import reading, writing
 from app.jobs import engine as job_engine
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.baselines.helpers import Case, a_case, baseline_of, claim_of, clever, finish_job, question, started
-from tests.factories import Make
-from tests.inference.model_server import ModelServer, Raw, last_user, serving
+from tests.support.factories import Make
+from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, finish_job, question, started
+from tests.support.model_server import ModelServer, Raw, last_user, serving
 
 People = Callable[[UserRow], TestClient]
 FORM = {"instructions": "Give the label.", "k_random": "3", "k_nearest": "5", "max_tokens": "64", "consent": "on"}

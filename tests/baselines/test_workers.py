@@ -13,10 +13,10 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.tables import Status
 from app.settings import Settings
-from tests.baselines.helpers import a_case, baseline_of, clever, started
-from tests.conftest import Process, until
-from tests.factories import Make
-from tests.inference.model_server import serving
+from tests.support.factories import Make
+from tests.support.measured import a_case, baseline_of, clever, started
+from tests.support.model_server import serving
+from tests.support.processes import Process, until
 
 pytestmark = pytest.mark.worker
 

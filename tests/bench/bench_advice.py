@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.advice.case import Case, parse
 from app.advice.verdict import advise
-from tests.advice.golden import GOLDEN
-from tests.advice.random_cases import random_case
+from tests.support.golden import GOLDEN
+from tests.support.random_cases import random_case
 
 LIMITS = {"advice": 0.5, "flips": 20.0}  # milliseconds of the processor, median
 

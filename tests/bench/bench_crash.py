@@ -41,10 +41,11 @@ from app.settings import Settings
 from app.training import service as trainings
 from app.training import store as training_store
 from app.users.tables import UserRow
-from tests import tiny
-from tests.conftest import ROOT, cheap, environment, until
-from tests.factories import Make
-from tests.inference.model_server import ModelServer, last_user, serving
+from tests.support import tiny
+from tests.support.factories import Make
+from tests.support.model_server import ModelServer, last_user, serving
+from tests.support.places import ROOT
+from tests.support.processes import cheap, environment, until
 
 DEV, TEST = 100, 200
 DELAY = 0.02  # seconds that the model server takes for an answer

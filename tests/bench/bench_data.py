@@ -183,7 +183,7 @@ def set_up(folder: Path, file: Path) -> None:
     from app.jobs import engine as job_engine
     from app.jobs import service as jobs
     from app.settings import Settings
-    from tests.factories import Make
+    from tests.support.factories import Make
 
     settings = Settings(data=folder, hash_time=1, hash_memory=8)
     schema.migrate(settings.url)

@@ -2,7 +2,7 @@
 
     python tests/bench/bench_identifiers.py [--scan FILE.jsonl ...]
 
-The texts are those of `tests/datasets/planted.py`: values planted in prose, chats, JSON, calls and code, and traps
+The texts are those of `tests/support/planted.py`: values planted in prose, chats, JSON, calls and code, and traps
 that only look like them. A library is compared where it is installed (pip install detect-secrets scrubadub presidio-
 analyzer, in an environment of its own); of presidio the recognizers that need no language model, of all countries,
 from a score of 0.4 on. `--scan` times the search alone on every text of these files.
@@ -36,7 +36,7 @@ from app.datasets.personal_data import (
     find,
     kinds,
 )
-from tests.datasets import planted
+from tests.support import planted
 
 Finder = Callable[[str], Iterable[str]]
 

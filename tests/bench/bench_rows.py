@@ -29,8 +29,8 @@ from app.datasets.tables import DatasetRow
 from app.db import Base, make_engine, reading, writing
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import cheap
-from tests.factories import Make, sign_in
+from tests.support.factories import Make, sign_in
+from tests.support.processes import cheap
 
 LABELS = [f"label {n:02}" for n in range(12)]
 WORDS = ["river", "stone", "cloud", "engine", "paper", "violin", "market", "garden", "window", "castle"]

@@ -38,7 +38,7 @@ from app.advice.needs import BEHAVIOURS
 from app.advice.verdict import Advice, advise
 from app.datasets import learnability, quality
 from app.datasets.rows import Rows
-from tests.advice.golden import GOLDEN, Golden
+from tests.support.golden import GOLDEN, Golden
 
 VERSION = "0.3.1"
 LOT = "random labels"

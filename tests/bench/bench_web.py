@@ -27,8 +27,8 @@ from app.advice.questions import SECTIONS
 from app.db import make_engine, utcnow, writing
 from app.settings import Settings
 from app.users import service as users
-from tests.conftest import Process, cheap, free_port
-from tests.factories import Make
+from tests.support.factories import Make
+from tests.support.processes import Process, cheap, free_port
 
 CLIENTS = (1, 20)
 WARM_UP = 1.0  # seconds that are not counted

@@ -20,8 +20,8 @@ from app.web.deps import App
 from app.web.events import Sent
 from app.web.pages import page as answer
 from app.web.security import Web
-from tests.browser_support import axe, fits, quiet_page, serving
-from tests.small_app import PASSWORD, People, running
+from tests.support.browser import axe, fits, quiet_page, serving
+from tests.support.small_app import PASSWORD, People, running
 
 pytestmark = pytest.mark.browser
 

@@ -18,9 +18,8 @@ from app.jobs.claims import Claim
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.factories import Make
-
-Upload = Callable[..., DatasetRow]
+from tests.support.examples import Upload
+from tests.support.factories import Make
 
 
 @pytest.fixture

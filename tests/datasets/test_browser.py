@@ -1,6 +1,6 @@
 """Data in real Chromium: upload by button, drop, paste; progress, cancel; from a number to its rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,13 @@ from app.datasets import store
 from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.users.tables import UserRow
-from tests.browser_support import axe, fits, quiet_page, serving
-from tests.conftest import until
-from tests.datasets.examples import pairs
-from tests.factories import PASSWORD
+from tests.support.browser import axe, fits, quiet_page, serving
+from tests.support.examples import Upload, pairs
+from tests.support.factories import PASSWORD
+from tests.support.processes import until
 
 pytestmark = pytest.mark.browser
 
-Upload = Callable[..., DatasetRow]
 
 VIEWS = [
     pytest.param({"color_scheme": "light"}, id="light"),

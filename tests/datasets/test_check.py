@@ -27,11 +27,9 @@ from app.jobs.claims import Cancelled, Claim, Fenced, Stopping
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.conftest import Process, until
-from tests.datasets.examples import pairs
-from tests.factories import Make
-
-Upload = Callable[..., DatasetRow]
+from tests.support.examples import Upload, pairs
+from tests.support.factories import Make
+from tests.support.processes import Process, until
 
 
 @dataclass(eq=False)

@@ -23,10 +23,9 @@ from app.jobs.claims import Claim, Failed
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
-from tests.factories import Make
+from tests.support.examples import Upload, pairs
+from tests.support.factories import Make
 
-Upload = Callable[..., DatasetRow]
 Claimed = Callable[[DatasetRow], Claim]
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from app.__main__ import main
 from app.datasets import command
-from tests.datasets.examples import pairs
+from tests.support.examples import pairs
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 KEYS = {
     "verdict",
     "format",

@@ -10,8 +10,7 @@ from app.datasets import content, languages, lengths
 from app.datasets.desk import Desk
 from app.datasets.quality import Check, check
 from app.datasets.rows import Rows
-from tests.datasets.examples import pairs
-from tests.datasets.test_quality import jsonl, judge, questions
+from tests.support.examples import jsonl, judge, pairs, questions
 
 
 @pytest.mark.parametrize(

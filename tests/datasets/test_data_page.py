@@ -16,14 +16,11 @@ from app.audit.tables import EntryRow
 from app.datasets import preview, store
 from app.datasets.formats import GUESS
 from app.datasets.personal_data import Veil
-from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
 from app.jobs.tables import WorkerRow
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
-from tests.factories import Make
-
-Upload = Callable[..., DatasetRow]
+from tests.support.examples import Upload, pairs
+from tests.support.factories import Make
 
 
 @pytest.fixture

@@ -18,10 +18,9 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Claim
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
-from tests.factories import Make
+from tests.support.examples import Upload, pairs
+from tests.support.factories import Make
 
-Upload = Callable[..., DatasetRow]
 Decide = Callable[..., DatasetRow]
 
 MAIL, KEY = "ada.mayr@firma.example", "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2

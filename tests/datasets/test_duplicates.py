@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -13,33 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.datasets import duplicates, reading
-from app.datasets.formats import Record
-from app.datasets.rows import question
-
-
-class Pairs(list[tuple[str, str]]):
-    def pair(self, index: int) -> tuple[str, str]:
-        return self[index]
-
-
-def find(
-    pairs: Sequence[tuple[str, str]],
-    *,
-    labels: bool = False,
-    conflict: Callable[[str, str], bool] = duplicates.agreeing,
-) -> duplicates.Groups:
-    texts = Pairs(pairs)
-    return duplicates.find(texts, [duplicates.key(asked) for asked, _ in texts], labels=labels, conflict=conflict)
-
-
-def load(path: Path) -> list[tuple[str, str]]:
-    with path.open("rb") as stream:
-        return [(question(item), item.target) for item in reading.read(stream) if isinstance(item, Record)]
-
-
-def groups(found: duplicates.Groups) -> int:
-    return len(set(found.oldest))
+from app.datasets import duplicates
+from tests.support.examples import Texts, find, groups, load
 
 
 def test_near_duplicates_are_found_with_precision_and_recall_of_97_percent(shared: Path) -> None:
@@ -157,7 +131,7 @@ def looked_at(rows: list[tuple[str, str]]) -> float:
     with TemporaryFile() as file:
         unique = np.arange(len(rows))
         search = duplicates._Search(
-            Pairs(rows),
+            Texts(rows),
             unique,
             duplicates._Bands(file, len(rows)),
             labels=False,

@@ -15,8 +15,8 @@ from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
-from tests.factories import Make
+from tests.support.examples import pairs
+from tests.support.factories import Make
 
 
 def test_versions_follow_from_decisions_on_either_database(either: Settings) -> None:

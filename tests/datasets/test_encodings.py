@@ -18,7 +18,7 @@ from app.datasets.tables import DatasetRow
 from app.db import reading as looking
 from app.jobs.claims import Claim
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
+from tests.support.examples import pairs
 
 Checked = Callable[..., DatasetRow]
 LETTERS = {

@@ -22,10 +22,8 @@ from app.jobs import service as jobs
 from app.jobs.claims import Claim
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
-from tests.route_table import routes
-
-Upload = Callable[..., DatasetRow]
+from tests.support.examples import Upload, pairs
+from tests.support.route_table import routes
 
 KINDS = ("e-mail address", "card number", "key or token", "bank account number", "phone number")
 MAILS = [

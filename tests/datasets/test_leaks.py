@@ -8,7 +8,7 @@ import pytest
 
 from app.datasets.quality import Check, Status, check
 from app.datasets.rows import Rows
-from tests.datasets.test_quality import questions
+from tests.support.examples import questions
 
 ASKED = "How long does it take until a refund for a returned parcel is on my account?"
 ANSWER = "It takes three to five working days, counted from the day on which the parcel got back to our store."

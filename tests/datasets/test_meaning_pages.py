@@ -1,20 +1,18 @@
 """What the examples say, what can be learnt, personal data, the split and what changed, in real Chromium."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.datasets.tables import DatasetRow
 from app.users.tables import UserRow
-from tests.browser_support import axe, fits, quiet_page
 from tests.datasets.test_browser import VIEWS, address, sign_in
+from tests.support.browser import axe, fits, quiet_page
+from tests.support.examples import Upload
 
 pytestmark = pytest.mark.browser
 
-Upload = Callable[..., DatasetRow]
 __all__ = ["address"]  # a fixture
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.datasets import command, cutting, reading
 from app.datasets.formats import Fault, Record
 from app.datasets.reading import Upload
-from tests.datasets.examples import pairs
+from tests.support.examples import pairs
 
 TABLE = "prompt,completion\n" + "".join(f"Ask {n} of it?,Say {n}\n" for n in range(5))
 LIST = b"[" + b",".join(pairs(4).splitlines()) + b"]"

@@ -12,8 +12,8 @@ import pytest
 from app.datasets import parquet, reading, unpacking
 from app.datasets.formats import Fault, ReadAs, Record
 from app.datasets.reading import Upload
-from tests.datasets.examples import pairs
-from tests.processes import children
+from tests.support.examples import pairs
+from tests.support.processes import children
 
 Items = list[Record | Fault]
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from app.datasets import personal_data
 from app.datasets.formats import Message, Record
 from app.datasets.personal_data import KINDS, Scan, find, kinds, mask
-from tests.datasets import planted
-from tests.datasets.identifiers import negatives, positives
-from tests.datasets.test_signals import load
+from tests.support import planted
+from tests.support.examples import load
+from tests.support.identifiers import negatives, positives
 
 
 def test_every_kind_is_found_and_hardly_anything_else() -> None:

@@ -6,7 +6,6 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,41 +14,9 @@ from hypothesis import strategies as st
 from app.datasets import personal_data
 from app.datasets.quality import STEPS, Check, Status, check, contradiction_rate
 from app.datasets.rows import Rows
+from tests.support.examples import judge, questions
 
 Pairs = list[tuple[str, str]]
-
-
-def jsonl(pairs: Pairs) -> io.BytesIO:
-    return io.BytesIO(b"".join(json.dumps({"prompt": p, "completion": c}).encode() + b"\n" for p, c in pairs))
-
-
-def judge(pairs: Pairs, test: Pairs | None = None, **options: Any) -> Check:
-    with TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows:
-        return check(jsonl(pairs), rows, seed=7, own_test=jsonl(test) if test is not None else None, **options)
-
-
-def questions(number: int) -> Pairs:
-    words = [
-        "river",
-        "stone",
-        "cloud",
-        "engine",
-        "paper",
-        "violin",
-        "market",
-        "garden",
-        "window",
-        "castle",
-        "ocean",
-        "letter",
-    ]
-    return [
-        (
-            f"Tell me about the {words[n % 12]} of {words[(n // 12) % 12]} and {words[(5 * n + 3) % 12]} #{n}",
-            f"It is {n}.",
-        )
-        for n in range(number)
-    ]
 
 
 def counts(outcome: Check) -> dict[str, int]:

@@ -15,9 +15,8 @@ from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.jobs.claims import Claim
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
+from tests.support.examples import Upload, pairs
 
-Upload = Callable[..., DatasetRow]
 GERMAN = b"\n".join(
     json.dumps({"frage": line["prompt"], "antwort": line["completion"], "kunde": f"k{number % 9}"}).encode()
     for number, line in enumerate(json.loads(raw) for raw in pairs(60).splitlines())

@@ -10,14 +10,12 @@ from sqlalchemy import Engine, insert
 from app.assessments.tables import AssessmentRow
 from app.datasets import store
 from app.datasets.store import Only
-from app.datasets.tables import DatasetRow, ExampleRow
+from app.datasets.tables import ExampleRow
 from app.db import make_engine, reading, writing
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
-from tests.factories import Make
-
-Upload = Callable[..., DatasetRow]
+from tests.support.examples import Upload, pairs
+from tests.support.factories import Make
 
 
 @pytest.fixture

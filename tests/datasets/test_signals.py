@@ -12,9 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.datasets import duplicates, signals
-from app.datasets.formats import Record
-from app.datasets.reading import read
-from app.datasets.rows import question
+from tests.support.examples import load
 
 Pairs = list[tuple[str, str]]
 
@@ -33,11 +31,6 @@ class Texts:
 def measure(pairs: Pairs, lines: Sequence[int] | None = None) -> dict[str, Any]:
     answers = [duplicates.key(answer) for _, answer in pairs]
     return signals.measure(Texts(pairs), lines or range(1, len(pairs) + 1), answers)
-
-
-def load(path: Path) -> Pairs:
-    with path.open("rb") as file:
-        return [(question(item), item.target) for item in read(file) if isinstance(item, Record)]
 
 
 def objects(path: Path) -> list[dict[str, Any]]:

@@ -18,9 +18,8 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Claim
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
+from tests.support.examples import Upload, pairs
 
-Upload = Callable[..., DatasetRow]
 SplitBy = Callable[[DatasetRow, str], DatasetRow]
 
 

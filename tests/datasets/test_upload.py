@@ -28,9 +28,9 @@ from app.settings import Settings
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.refusals import TooMany
-from tests.datasets.examples import pairs
-from tests.factories import sign_in
-from tests.ready import ready
+from tests.support.examples import pairs
+from tests.support.factories import sign_in
+from tests.support.ready import ready
 
 People = Callable[[UserRow], TestClient]
 

@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 
 from app.blobs import Blobs
 from app.datasets import service, versions
-from app.datasets.tables import DatasetRow
 from app.datasets.versions import Index
 from app.users.tables import UserRow
-from tests.datasets.examples import pairs
+from tests.support.examples import Upload, pairs
 
-Upload = Callable[..., DatasetRow]
 # question -> (answer, place); the empty place is a row that is not used
 ROWS = st.dictionaries(
     st.integers(0, 60), st.tuples(st.integers(0, 3), st.sampled_from(("train", "dev", "test", ""))), max_size=40

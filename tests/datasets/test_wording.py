@@ -6,8 +6,7 @@ import pytest
 
 from app.datasets import answers, duplicates, wording
 from app.datasets.wording import Change
-from tests.datasets.test_duplicates import find, groups
-from tests.datasets.test_quality import judge, questions
+from tests.support.examples import find, groups, judge, questions
 
 
 def change(one: str, other: str) -> Change:

@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.training import recipe as recipes
 from app.users import passwords
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 
 @contextmanager

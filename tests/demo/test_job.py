@@ -26,7 +26,7 @@ from app.jobs.claims import Cancelled, Claim, Failed
 from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.users import passwords
-from tests.factories import Make
+from tests.support.factories import Make
 
 
 class Scene:

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from app.db import reading
 from app.demo import run, service
-from tests.factories import Make
+from tests.support.factories import Make
 
 
 def test_a_bar_needs_a_total() -> None:

@@ -18,7 +18,8 @@ from app.gate import service as gate
 from app.results import service as results
 from app.settings import Settings
 from app.training import store as training_store
-from tests.conftest import ROOT, environment, free_port
+from tests.support.places import ROOT
+from tests.support.processes import environment, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.torch, pytest.mark.worker]
 

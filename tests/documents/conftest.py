@@ -18,9 +18,8 @@ from app.jobs.claims import Claim
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.factories import Make
-
-Add = Callable[..., list[DocumentFileRow]]
+from tests.support.factories import Make
+from tests.support.samples import Add
 
 
 @pytest.fixture

@@ -18,11 +18,10 @@ from app.documents import store as documents
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.users.tables import UserRow
-from tests.browser_support import axe, fits, quiet_page, serving
-from tests.datasets.examples import pairs
-from tests.documents.conftest import Add
-from tests.documents.samples import pdf, zipped
-from tests.factories import PASSWORD
+from tests.support.browser import axe, fits, quiet_page, serving
+from tests.support.examples import pairs
+from tests.support.factories import PASSWORD
+from tests.support.samples import Add, pdf, zipped
 
 pytestmark = pytest.mark.browser
 

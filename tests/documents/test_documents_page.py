@@ -16,8 +16,7 @@ from app.documents import service, store
 from app.gate import service as gate
 from app.jobs.tables import JobRow
 from app.users.tables import UserRow
-from tests.documents.conftest import Add
-from tests.documents.samples import zipped
+from tests.support.samples import Add, zipped
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from app.jobs import service as jobs
 from app.jobs.claims import Cancelled, Claim
 from app.jobs.tables import JobRow, Status
 from app.users.tables import UserRow
-from tests.documents.conftest import Add
-from tests.documents.samples import pdf, zipped
+from tests.support.samples import Add, pdf, zipped
 
 
 @pytest.fixture

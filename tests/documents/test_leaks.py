@@ -11,7 +11,7 @@ from app.db import writing
 from app.documents import leaks
 from app.documents.tables import DocumentFileRow
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 Add = Callable[..., list[DocumentFileRow]]
 

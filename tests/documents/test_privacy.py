@@ -14,8 +14,7 @@ from app.documents import job, privacy, service, store
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.jobs.claims import Claim
 from app.users.tables import UserRow
-from tests.documents.conftest import Add
-from tests.documents.samples import zipped
+from tests.support.samples import Add, zipped
 
 MAIL, KEY = "ada@secretive-people.de", "ghp_" + "Zq8Xv1Nw7B" * 4
 TEXT = f"# {MAIL}\n\nWrite to {MAIL}\nor use\n{KEY}\nor {MAIL}.\n".encode()

@@ -16,9 +16,9 @@ from app.db import reading
 from app.documents import store
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.conftest import Process, until
-from tests.datasets.examples import pairs
-from tests.documents.samples import pdf, zipped
+from tests.support.examples import pairs
+from tests.support.processes import Process, until
+from tests.support.samples import pdf, zipped
 
 pytestmark = pytest.mark.worker
 

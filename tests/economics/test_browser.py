@@ -12,8 +12,8 @@ from app.baselines.tables import ArmRow
 from app.db import writing
 from app.economics import service
 from app.users.tables import UserRow
-from tests.browser_support import axe, fits, quiet_page, serving
-from tests.factories import PASSWORD, Make
+from tests.support.browser import axe, fits, quiet_page, serving
+from tests.support.factories import PASSWORD, Make
 
 pytestmark = pytest.mark.browser
 

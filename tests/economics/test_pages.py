@@ -18,7 +18,7 @@ from app.economics import service, store
 from app.gate import service as gate
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
 

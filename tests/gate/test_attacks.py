@@ -24,7 +24,7 @@ from app.jobs.engine import Client
 from app.jobs.tables import JobRow
 from app.training.tables import TrainingRow
 from app.users.tables import Role, UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
 

@@ -21,9 +21,9 @@ from app.gate.routes import verdict_page
 from app.users.deps import Me
 from app.users.tables import UserRow
 from app.web.deps import Db
-from tests.advice.golden import GOLDEN
-from tests.browser_support import axe, fits, quiet_page, serving
-from tests.factories import PASSWORD, Make
+from tests.support.browser import axe, fits, quiet_page, serving
+from tests.support.factories import PASSWORD, Make
+from tests.support.golden import GOLDEN
 
 pytestmark = pytest.mark.browser
 

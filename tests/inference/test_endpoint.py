@@ -13,7 +13,7 @@ from app.errors import Invalid
 from app.inference import outbound
 from app.inference.endpoint import GIVE_UP, Endpoint
 from app.inference.generator import Answer, Message, Request, Unusable
-from tests.inference.model_server import ModelServer, Raw, completion, last_user, serving
+from tests.support.model_server import ModelServer, Raw, completion, last_user, serving
 
 LOOPBACK = outbound.Policy.read(["127.0.0.0/8"])
 

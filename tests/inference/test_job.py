@@ -24,7 +24,7 @@ from app.jobs import store as job_store
 from app.jobs.claims import Claim, Failed
 from app.jobs.tables import Status
 from app.settings import Settings
-from tests.factories import Make
+from tests.support.factories import Make
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from app.inference.generator import Message, Request, Unusable
 from app.inference.local import LocalModel
-from tests import tiny
-from tests.processes import runs
+from tests.support import tiny
+from tests.support.processes import runs
 
 pytestmark = pytest.mark.torch
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.errors import Invalid
 from app.inference import outbound
 from app.inference.outbound import Address, Policy
-from tests.inference.model_server import ModelServer, serving
+from tests.support.model_server import ModelServer, serving
 
 NOTHING = Policy.read([])
 

@@ -13,8 +13,8 @@ from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.factories import Make
-from tests.inference.model_server import ModelServer, Raw, serving
+from tests.support.factories import Make
+from tests.support.model_server import ModelServer, Raw, serving
 
 People = Callable[[UserRow], TestClient]
 KEY = "sk-a-very-secret-key-7f3a"

@@ -18,9 +18,10 @@ from app.jobs import service, store
 from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests import processes
-from tests.conftest import ROOT, environment, until
-from tests.factories import Make
+from tests.support import processes
+from tests.support.factories import Make
+from tests.support.places import ROOT
+from tests.support.processes import environment, until
 
 pytestmark = pytest.mark.worker
 
@@ -72,7 +73,7 @@ def counting(yard: Yard) -> Iterator[Start]:
     started = []
 
     def start(slot: str = "a", target: int = 30) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, str(ROOT / "tests/jobs/counting.py"), slot, str(target), str(yard.file)]
+        command = [sys.executable, str(ROOT / "tests/support/counting.py"), slot, str(target), str(yard.file)]
         process = subprocess.Popen(command, env=environment(yard.settings), cwd=ROOT, start_new_session=True)
         started.append(process)
         return process

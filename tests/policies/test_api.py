@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from app.advice.policy import POLICY
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 STRICT = {
     "based_on": 0,

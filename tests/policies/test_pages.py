@@ -11,7 +11,7 @@ from app.assessments.tables import AssessmentRow
 from app.db import reading, writing
 from app.policies import service, store
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 Client = Callable[[UserRow], TestClient]
 

@@ -18,7 +18,7 @@ from app.policies import service, store
 from app.policies.tables import PolicyRow
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.factories import ANSWERS, Make
+from tests.support.factories import ANSWERS, Make
 
 STRICT = {"thresholds": {"usable_examples": 2000}}
 

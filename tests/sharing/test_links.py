@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.sharing import service
 from app.sharing.tables import ShareRow
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
 

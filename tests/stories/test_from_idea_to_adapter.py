@@ -17,9 +17,9 @@ from fastapi.testclient import TestClient
 
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests import tiny
-from tests.conftest import Process, until
-from tests.factories import ANSWERS, Make
+from tests.support import tiny
+from tests.support.factories import ANSWERS, Make
+from tests.support.processes import Process, until
 
 pytestmark = [pytest.mark.worker, pytest.mark.torch]
 

@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.settings import Settings
-from tests.conftest import ROOT, Process, free_port
+from tests.support.places import ROOT
+from tests.support.processes import Process, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker]
 

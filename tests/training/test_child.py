@@ -16,6 +16,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from app.training.protocol import SPEC, Exit
+from tests.support.trainer import build
 
 pytestmark = pytest.mark.torch
 
@@ -23,8 +24,6 @@ pytestmark = pytest.mark.torch
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> str:
     """Hash of the adapter of a run that nobody interrupts."""
-    from tests.training.conftest import build
-
     made = build(tmp_path_factory.mktemp("undisturbed"), tiny_model)
     child = made.train()
     assert child.code == Exit.DONE, child.said

@@ -10,7 +10,7 @@ import pytest
 from app.inference.generator import Message
 from app.inference.tokens import TokenRow
 from app.training.recipe import Recipe
-from tests import tiny
+from tests.support import tiny
 
 pytestmark = pytest.mark.torch
 

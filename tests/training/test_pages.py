@@ -17,7 +17,7 @@ from app.jobs.tables import Status
 from app.training import service, store
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
-from tests.factories import Make
+from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
 STATES = ["queued", "running", "evaluating", "done", "cancelled", "failed", "refused"]

@@ -12,15 +12,14 @@ from sqlalchemy import Engine
 from app.db import reading
 from app.jobs import store as job_store
 from app.training import store
-from tests.conftest import Process, until
-from tests.processes import runs
-from tests.training.test_job import Story, story  # noqa: F401  a fixture
+from tests.support.processes import Process, runs, until
+from tests.support.story import Story
 
 pytestmark = [pytest.mark.torch, pytest.mark.worker]
 
 
 def test_killed_with_its_worker_a_run_goes_on_where_it_was(
-    story: Story,  # noqa: F811  the fixture above
+    story: Story,
     worker: Callable[..., Process],
     engine: Engine,
 ) -> None:

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from app.db import reading
 from app.users import store
-from tests.small_app import PASSWORD, People
+from tests.support.small_app import PASSWORD, People
 
 ROB = {"name": "Rob", "email": "rob@example.org", "role": "reviewer"}
 

@@ -9,7 +9,7 @@ from app.db import reading, utcnow, writing
 from app.users import service
 from app.users.tables import SessionRow
 from app.web.refusals import SignInFirst
-from tests.small_app import PASSWORD, People
+from tests.support.small_app import PASSWORD, People
 
 
 def age(people: People, **values: object) -> None:

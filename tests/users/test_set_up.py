@@ -9,7 +9,7 @@ from app.db import reading, utcnow, writing
 from app.users import service
 from app.users.tables import SetupRow, UserRow
 from app.web.security import Web
-from tests.small_app import PASSWORD, People
+from tests.support.small_app import PASSWORD, People
 
 DANA = {"name": "Dana", "email": "Dana@Example.org", "password": PASSWORD}
 

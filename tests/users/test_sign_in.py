@@ -15,7 +15,8 @@ from app.users.passwords import with_cost
 from app.users.tables import SessionRow
 from app.web.refusals import TooMany
 from app.web.security import Web
-from tests.small_app import PASSWORD, People, cheap, small_app
+from tests.support.processes import cheap
+from tests.support.small_app import PASSWORD, People, small_app
 
 
 def test_the_right_password_opens_a_session(people: People) -> None:

@@ -9,7 +9,7 @@ from app.db import reading, utcnow, writing
 from app.users.deps import Launcher
 from app.users.tables import TokenRow
 from app.web.security import Web
-from tests.small_app import People
+from tests.support.small_app import People
 
 
 def test_a_token_is_shown_once_and_kept_as_a_hash(people: People) -> None:

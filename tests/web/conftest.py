@@ -1,5 +1,5 @@
 """The small app and its people."""
 
-from tests.small_app import app, people
+from tests.support.small_app import app, people
 
 __all__ = ["app", "people"]

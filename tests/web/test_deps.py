@@ -14,7 +14,7 @@ from app.users.deps import Me
 from app.users.tables import FailureRow, UserRow
 from app.web.deps import Db
 from app.web.security import Web
-from tests.small_app import People
+from tests.support.small_app import People
 
 
 def names(app: Web) -> set[str]:

@@ -25,8 +25,8 @@ from app.web.deps import App
 from app.web.events import Hub, Listener, Sent
 from app.web.refusals import TooMany
 from app.web.security import Web
-from tests.browser_support import serving
-from tests.small_app import People, running
+from tests.support.browser import serving
+from tests.support.small_app import People, running
 
 T = TypeVar("T")
 

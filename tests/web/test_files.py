@@ -7,7 +7,7 @@ import pytest
 
 from app.web.files import BORROWED, OWN, Files
 from app.web.security import Web
-from tests.small_app import People
+from tests.support.small_app import People
 
 
 def test_a_file_is_kept_for_a_year_under_its_own_name(app: Web, people: People) -> None:

@@ -5,7 +5,8 @@ from fastapi import Request
 from fastapi.responses import PlainTextResponse
 
 from app.web.security import Web, known_host
-from tests.small_app import BASE, People, cheap, small_app
+from tests.support.processes import cheap
+from tests.support.small_app import BASE, People, small_app
 
 OURS = {"Origin": BASE, "Sec-Fetch-Site": "same-origin"}
 

@@ -15,10 +15,10 @@ from app.main import create_app
 from app.settings import Settings
 from app.users.tables import UserRow
 from app.web.security import Web
-from tests.factories import Make
-from tests.ready import ready
-from tests.route_table import routes
-from tests.small_app import People
+from tests.support.factories import Make
+from tests.support.ready import ready
+from tests.support.route_table import routes
+from tests.support.small_app import People
 
 IDS = ("1", "0", "-1", "9223372036854775807", "9223372036854775808", "9" * 40, "x", "%00", "..%2f1", "\u0661")
 ODD: tuple[Any, ...] = (

@@ -13,7 +13,7 @@ from app.web import pages
 from app.web.deps import Db
 from app.web.pages import page, render, see
 from app.web.security import Web
-from tests.small_app import People
+from tests.support.small_app import People
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from app.users.deps import Me
 from app.web.problems import KINDS
 from app.web.refusals import TooMany
 from app.web.security import Web
-from tests.small_app import People
+from tests.support.small_app import People
 
 CASES: list[tuple[Refusal, int, str]] = [
     (NotFound("No such run."), 404, "not-found"),

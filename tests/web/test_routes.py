@@ -9,9 +9,9 @@ from app.settings import Settings
 from app.users.deps import Me
 from app.users.tables import Role
 from app.web.security import Web
-from tests.ready import ready
-from tests.route_table import fill, required, routes
-from tests.small_app import BASE, People
+from tests.support.ready import ready
+from tests.support.route_table import fill, required, routes
+from tests.support.small_app import BASE, People
 
 OURS = {"Origin": BASE, "Sec-Fetch-Site": "same-origin"}
 

@@ -3,7 +3,7 @@
 Fixtures for `tests/web` and `tests/users`; their conftest files import them.
 """
 
-import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
+from app import schema
 from app.audit import api as audit_api
 from app.audit import routes as audit_routes
 from app.audit import service as audit
@@ -32,9 +33,9 @@ from app.web import files, pages, problems
 from app.web.context import AppContext, Step
 from app.web.events import Hub
 from app.web.security import Web
-from tests.ready import ready
+from tests.support.processes import cheap
+from tests.support.ready import ready
 
-ROOT = Path(__file__).resolve().parents[1]
 BASE = "http://127.0.0.1:8000"
 PASSWORD = "four green wet stones"
 
@@ -46,13 +47,6 @@ STEPS = (
 )
 
 
-def cheap(folder: Path, **more: Any) -> Settings:
-    """Settings for a test: a database of its own, and passwords that cost nothing."""
-    assets = Path(os.environ.get("TUNEGATE_ASSETS", ROOT / "assets"))
-    usual: dict[str, Any] = {"data": folder, "assets": assets, "hash_time": 1, "hash_memory": 8}
-    return Settings(**(usual | more))
-
-
 def running() -> JobRow:
     """A job that says things while it runs, with the id 1."""
     return JobRow(id=1, kind="check", title="x", subject_id=1, queue="cpu", status=Status.RUNNING, created_at=utcnow())
@@ -61,7 +55,9 @@ def running() -> JobRow:
 def small_app(settings: Settings) -> Web:
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = make_engine(settings.url)
-    Base.metadata.create_all(engine)
+    if not (settings.data / "tunegate.db").exists():
+        schema.load_tables()
+        Base.metadata.create_all(engine)
     shown = files.Files(settings.assets)
 
     def newest() -> int:
@@ -156,7 +152,8 @@ class People:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Web]:
+def app(tmp_path: Path, template: Path) -> Iterator[Web]:
+    shutil.copy(template, tmp_path / "tunegate.db")
     made = ready(small_app, cheap(tmp_path))
     yield made
     made.state.context.engine.dispose()

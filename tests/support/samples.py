@@ -2,6 +2,12 @@
 
 import io
 import zipfile
+from collections.abc import Callable
+
+from app.documents.tables import DocumentFileRow
+
+# What the fixture `read` is: `read(("a.md", b"..."), ...)` adds files and reads them; gives their rows.
+Add = Callable[..., list[DocumentFileRow]]
 
 
 def zipped(*members: tuple[str, bytes], **options: int) -> bytes:

@@ -23,8 +23,8 @@ from app.jobs.claims import Claim
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.factories import Make
-from tests.inference.model_server import ModelServer, last_user
+from tests.support.factories import Make
+from tests.support.model_server import ModelServer, last_user
 
 WORDS = [
     "parcel",

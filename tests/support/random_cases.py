@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from app.advice.case import ARMS, CHOICES, COST_CASES, GOALS, KNOWLEDGE
-from tests.advice.golden import case
+from tests.support.golden import case
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ what was measured, and the state.
 
 from typing import Any
 
-from tests.advice.golden import FACTS, KNOWLEDGE_ARMS
+from tests.support.golden import FACTS, KNOWLEDGE_ARMS
 
 Json = dict[str, Any]
 

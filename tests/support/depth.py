@@ -1,0 +1,24 @@
+"""How deep a run goes: the quick suite samples what the deep one tries through.
+
+Quick is what `make test` runs on every change. `make test-deep` sets TUNEGATE_DEEP=1 and adds the tests marked `deep`;
+a test that is in both asks here for its size.
+"""
+
+import os
+from typing import TypeVar
+
+from hypothesis import settings
+
+T = TypeVar("T")
+
+DEEP = os.environ.get("TUNEGATE_DEEP") == "1"
+
+# No deadline: a shared machine has slow moments, and a test that is too slow is named by its duration.
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("deep", max_examples=400, deadline=None)
+settings.load_profile("deep" if DEEP else "quick")
+
+
+def depth(quick: T, deep: T) -> T:
+    """How many rounds, rows or kills: `quick` in the quick suite, `deep` in the deep one."""
+    return deep if DEEP else quick

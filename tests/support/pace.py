@@ -1,0 +1,74 @@
+"""No test of the quick suite takes long: a plugin that fails the run when one does.
+
+A limit in seconds would fail on a busy machine and pass on a fast one. So it is stretched by how slowly this machine
+works right now: a fixed piece of work is timed at the start and again whenever a test seems too slow.
+"""
+
+import time
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+# Seconds for a test and the fixtures made for it alone, where `work` takes `USUAL`.
+LIMIT = 5.0
+# Seconds that `work` takes on the machine this was written on (two cores of a shared server, when nothing else runs).
+USUAL = 0.08
+# Marks of tests that may take longer, each for its reason.
+MAY = ("deep", "slow", "gpu", "long")
+
+_spent = pytest.StashKey[float]()
+_shared = pytest.StashKey[float]()
+_start = pytest.StashKey[float]()
+
+
+def work() -> float:
+    """Seconds for a fixed piece of work, by the clock: what this machine and everything else on it make of it."""
+    start = time.perf_counter()
+    total = 0
+    for number in range(1_500_000):
+        total += number * number % 7
+    return time.perf_counter() - start
+
+
+def slowness() -> float:
+    """How many times slower than usual this machine is now; never under 1."""
+    return max(1.0, sorted(work() for _ in range(3))[1] / USUAL)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_start] = slowness()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Generator[None, object, object]:
+    """What is made once for many tests is not put down to the first of them."""
+    start = time.perf_counter()
+    try:
+        return (yield)
+    finally:
+        if fixturedef.scope != "function":
+            stash = request.session.stash
+            stash[_shared] = stash.get(_shared, 0.0) + time.perf_counter() - start
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that took too long has failed, and its report says so."""
+    report = yield
+    if call.when == "setup":
+        item.stash[_spent] = max(0.0, call.duration - item.session.stash.get(_shared, 0.0))
+        item.session.stash[_shared] = 0.0
+    elif call.when == "call" and report.passed and not any(item.get_closest_marker(mark) for mark in MAY):
+        spent = item.stash.get(_spent, 0.0) + call.duration
+        if spent > LIMIT:
+            slower = max(slowness(), item.config.stash[_start])
+            if spent > LIMIT * slower:
+                report.outcome = "failed"
+                report.longrepr = (
+                    f"{item.nodeid} took {spent:.1f} s; the quick suite allows {LIMIT:g} s for a test, "
+                    f"{LIMIT * slower:.1f} s while this machine is as slow as now. Make it smaller, or mark it deep."
+                )
+    return report
