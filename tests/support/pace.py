@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-# Seconds for a test and the fixtures made for it alone, where `work` takes `USUAL`.
-LIMIT = 5.0
 # Seconds that `work` takes on the machine this was written on (two cores of a shared server, when nothing else runs).
 USUAL = 0.08
 # Marks of tests that may take longer, each for its reason.
@@ -34,6 +32,14 @@ def work() -> float:
 def slowness() -> float:
     """How many times slower than usual this machine is now; never under 1."""
     return max(1.0, sorted(work() for _ in range(3))[1] / USUAL)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini(
+        "seconds_a_test",
+        "Seconds that a test and the fixtures made for it alone may take, where the machine works at its usual pace.",
+        default="5",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,12 +69,11 @@ def pytest_runtest_makereport(
         item.session.stash[_shared] = 0.0
     elif call.when == "call" and report.passed and not any(item.get_closest_marker(mark) for mark in MAY):
         spent = item.stash.get(_spent, 0.0) + call.duration
-        if spent > LIMIT:
-            slower = max(slowness(), item.config.stash[_start])
-            if spent > LIMIT * slower:
-                report.outcome = "failed"
-                report.longrepr = (
-                    f"{item.nodeid} took {spent:.1f} s; the quick suite allows {LIMIT:g} s for a test, "
-                    f"{LIMIT * slower:.1f} s while this machine is as slow as now. Make it smaller, or mark it deep."
-                )
+        limit = float(item.config.getini("seconds_a_test"))
+        if spent > limit and spent > (stretched := limit * max(slowness(), item.config.stash[_start])):
+            report.outcome = "failed"
+            report.longrepr = (
+                f"{item.nodeid} took {spent:.1f} s; the quick suite allows {limit:g} s for a test, {stretched:.1f} s "
+                "while this machine is as slow as now. Make it smaller, or mark it deep."
+            )
     return report
