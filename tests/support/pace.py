@@ -4,11 +4,17 @@ A limit in seconds would fail on a busy machine and pass on a fast one. So it is
 works right now: a fixed piece of work is timed at the start and again whenever a test seems too slow.
 """
 
+import os
 import time
 from collections.abc import Generator
 from typing import Any
 
 import pytest
+
+# Linear algebra on as many threads as there are cores, in every process of the run, is slower than on one: they wait
+# for each other in busy loops. To be said before numpy is imported, and this plugin is the first of ours that is.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Seconds for a test and the fixtures made for it alone, where `work` takes `USUAL`.
 LIMIT = 5.0
