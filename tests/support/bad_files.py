@@ -75,35 +75,35 @@ def whole(folder: Path) -> Path:
 # ---------------------------------------------------------------------- made to exhaust a machine
 
 
-def _single_line(path: Path) -> None:
+def _single_line(path: Path, share: float) -> None:
     with path.open("wb") as file:
         file.write(b'{"prompt": "p", "completion": "')
-        for _ in range(50):
+        for _ in range(int(50 * share)):
             file.write(b"x" * MIB)
         file.write(b'"}\n')
 
 
-def _zip_bomb(path: Path) -> None:
+def _zip_bomb(path: Path, share: float) -> None:
     """1 MiB on disk, 1 GiB unpacked."""
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
         archive.open("data.jsonl", "w", force_zip64=True) as file,
     ):
-        for _ in range(1024):
+        for _ in range(int(1024 * share)):
             file.write(b"\0" * MIB)
 
 
-def _gzip_bomb(path: Path) -> None:
+def _gzip_bomb(path: Path, share: float) -> None:
     """1 GiB unpacked, and examples that nothing is wrong with."""
     lines = (json.dumps({"prompt": "p", "completion": "x" * 1000}) + "\n").encode() * 1024
     with gzip.open(path, "wb", 9) as file:
-        for _ in range(1024):
+        for _ in range(int(1024 * share)):
             file.write(lines)
 
 
-def _nested_zip(path: Path) -> None:
+def _nested_zip(path: Path, share: float) -> None:
     """Eight archives in each other, four members in each."""
-    data, name = b'{"prompt": "p", "completion": "c"}\n' * 30_000, "data.jsonl"
+    data, name = b'{"prompt": "p", "completion": "c"}\n' * int(30_000 * share), "data.jsonl"
     for level in range(8):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -113,24 +113,24 @@ def _nested_zip(path: Path) -> None:
     path.write_bytes(data)
 
 
-def _many_members(path: Path) -> None:
+def _many_members(path: Path, share: float) -> None:
     with zipfile.ZipFile(path, "w") as archive:
-        for number in range(100_000):
+        for number in range(int(100_000 * share)):
             archive.writestr(f"{number}.jsonl", "")
 
 
-def _wide_record(path: Path) -> None:
-    keys = ",".join(f'"k{number}":{number}' for number in range(1_000_000))
+def _wide_record(path: Path, share: float) -> None:
+    keys = ",".join(f'"k{number}":{number}' for number in range(int(1_000_000 * share)))
     path.write_text("{" + keys + ',"prompt":"p","completion":"c"}\n', encoding="utf-8")
 
 
-def _zeros(path: Path) -> None:
+def _zeros(path: Path, share: float) -> None:
     """200 MiB of NUL without one line end; sparse."""
     with path.open("wb") as file:
-        file.truncate(200 * MIB)
+        file.truncate(int(200 * MIB * share))
 
 
-HUGE: dict[str, Callable[[Path], None]] = {
+HUGE: dict[str, Callable[[Path, float], None]] = {
     "single_line_50mb.jsonl": _single_line,
     "zip_bomb.zip": _zip_bomb,
     "gzip_bomb.jsonl.gz": _gzip_bomb,
@@ -141,8 +141,7 @@ HUGE: dict[str, Callable[[Path], None]] = {
 }
 
 
-def huge(folder: Path, *names: str) -> Path:
-    """Put the huge files, or those named, into a folder: up to 120 MB on disk, and half a minute."""
-    for name in names or HUGE:
-        HUGE[name](folder / name)
-    return folder
+def huge(path: Path, share: float = 1.0) -> Path:
+    """Make the huge file of this name, or one of a share of its size. All of them: up to 120 MB, and half a minute."""
+    HUGE[path.name](path, share)
+    return path
