@@ -560,7 +560,8 @@ def _means_other(left: list[str], right: list[str], *, short_question: bool) -> 
     signs, others = ({word for word in some if len(word) == 1 and not word.isalnum()} for some in (left, right))
     if (signs and others) or _TELLING_SIGNS & (signs | others):
         return True
-    return any(_opposed(mine, theirs) for mine in left for theirs in right)
+    # Each word once: two long rows that say one word over and over have millions of pairs, all the same.
+    return any(_opposed(mine, theirs) for mine in {*left} for theirs in {*right})
 
 
 @lru_cache(maxsize=_CACHED)

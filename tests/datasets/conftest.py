@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -18,8 +19,15 @@ from app.jobs.claims import Claim
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support.bad_files import whole
 from tests.support.examples import Upload
 from tests.support.factories import Make
+
+
+@pytest.fixture(scope="session")
+def bad_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all 83 malformed files."""
+    return whole(tmp_path_factory.mktemp("bad_files"))
 
 
 @pytest.fixture

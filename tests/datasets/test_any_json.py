@@ -4,7 +4,7 @@ import io
 import json
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.datasets import reading
@@ -47,7 +47,6 @@ def outcome(value: Any, how: ReadAs) -> list[Record | Fault]:
     return list(reading.read(Upload(io.BytesIO(json.dumps(value).encode() + b"\n"), how=how)))
 
 
-@settings(max_examples=400, deadline=None)
 @example({"expectations": None, "__expected": None}, ReadAs())
 @given(
     st.one_of(RECORDS, st.fixed_dictionaries({"messages": TURNS}, optional={"tools": VALUES})),

@@ -1,4 +1,4 @@
-"""Every malformed file of the shared set gives the outcome that its list expects."""
+"""Every malformed file gives the outcome that its list expects."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,9 @@ import pytest
 from app.datasets.quality import check
 from app.datasets.reading import Upload
 from app.datasets.rows import Rows
+from tests.support.places import BAD_FILES
 
-FOLDER = Path(__file__).parents[3] / "shared" / "data" / "bad_files"
-LISTED = FOLDER / "expected.json"
-CASES: list[dict[str, Any]] = json.loads(LISTED.read_text(encoding="utf-8"))["files"] if LISTED.is_file() else []
+CASES: list[dict[str, Any]] = json.loads((BAD_FILES / "expected.json").read_text(encoding="utf-8"))["files"]
 
 # Where the list says "either", this is what we decided, and why.
 DECIDED = {
@@ -73,19 +72,19 @@ FIELDS = {
 }
 
 
-def test_the_list_is_there(shared: Path) -> None:
-    assert (shared / "data" / "bad_files" / "expected.json").is_file()
+def test_the_list_names_every_file(bad_files: Path) -> None:
     assert len(CASES) == 83
+    assert {case["file"] for case in CASES} == {file.name for file in bad_files.iterdir()}
     assert set(DECIDED) == {case["file"] for case in CASES if case["verdict"] == "either"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])
-def test_a_bad_file_gets_its_verdict(case: dict[str, Any], tmp_path: Path) -> None:
+def test_a_bad_file_gets_its_verdict(case: dict[str, Any], bad_files: Path, tmp_path: Path) -> None:
     pair = case.get("with_file")
-    with Rows(tmp_path / "rows") as rows, (FOLDER / "files" / case["file"]).open("rb") as stream:
+    with Rows(tmp_path / "rows") as rows, (bad_files / case["file"]).open("rb") as stream:
         file = Upload(stream, case["file"])
         if pair:
-            with (FOLDER / "files" / pair).open("rb") as train:
+            with (bad_files / pair).open("rb") as train:
                 report = check(train, rows, seed=7, own_test=file).report
         else:
             report = check(file, rows, seed=7).report

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bad_files import HUGE, huge
 from tests.support.places import ROOT
-
-MAKER = ROOT.parent / "shared" / "data" / "bad_files" / "make_big_files.py"
 
 CHECK = """
 import json, resource, sys, time
@@ -53,20 +52,30 @@ def run(program: str, path: Path) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("big")
-    names = [
-        "zip_bomb",
-        "gzip_bomb",
-        "nested_zip",
-        "many_members",
-        "wide_record",
-        "single_line_50mb",
-        "no_newline_zeros",
-    ]
-    subprocess.run([sys.executable, MAKER, folder, *names], check=True, capture_output=True)
+    for name in HUGE:
+        huge(folder / name)
     return folder
 
 
-@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize(
+    ("program", "name", "words"),
+    [
+        (CHECK, "gzip_bomb.jsonl.gz", "unpacks to over 100 times its size"),
+        (READ, "gzip_bomb.jsonl.gz", "gzip data"),
+    ],
+    ids=["as examples", "as documents"],
+)
+def test_a_bomb_of_a_tenth_of_the_size_is_refused_in_little_memory(
+    tmp_path: Path, program: str, name: str, words: str
+) -> None:
+    found = run(program, huge(tmp_path / name, 0.1))
+
+    assert words in " ".join(found["said"])  # type: ignore[arg-type]  # a list of sentences
+    assert isinstance(found["mib"], int)
+    assert found["mib"] < 300
+
+
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -90,7 +99,7 @@ def test_as_examples_they_are_refused_in_little_memory(made: Path, name: str, wo
     assert found["seconds"] < 30
 
 
-@pytest.mark.usefixtures("shared")
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("name", "words"),
     [

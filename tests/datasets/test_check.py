@@ -27,8 +27,10 @@ from app.jobs.claims import Cancelled, Claim, Fenced, Stopping
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support.depth import depth
 from tests.support.examples import Upload, pairs
 from tests.support.factories import Make
+from tests.support.places import BAD_FILES, DATA
 from tests.support.processes import Process, until
 
 
@@ -129,10 +131,13 @@ def no_file_longer_than(size: int) -> Iterator[None]:
 def test_a_full_disk_is_said_in_words_and_leaves_nothing(
     where: str, upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings
 ) -> None:
-    lines = "\n".join(json.dumps({"prompt": f"{n} " * 3000, "completion": f"{n}"}) for n in range(1000, 1300))
+    count = depth(60, 300)
+    # Words that differ from row to row, and no digits: those are looked through for numbers of persons and cards.
+    words = ["".join("klmnopqrst"[int(digit)] for digit in str(n)) for n in range(1000, 1000 + count)]
+    lines = "\n".join(json.dumps({"prompt": f"{word} " * 3000, "completion": word}) for word in words)
     row = upload(lines.encode())
     database = (settings.data / "tunegate.db").stat().st_size
-    working = len(lines) + 300_000  # room for the working files, and not for as many rows in the database
+    working = len(lines) + 100_000  # room for the working files, and not for as many rows in the database
     claim = claimed(row)
 
     with (
@@ -146,7 +151,7 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing(
         assert store.get(session, row.id).state == "checking"
     job.check(claimed(row))
     with reading(engine) as session:
-        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 300
+        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == count
         assert store.get(session, row.id).state == "ready"
 
 
@@ -166,7 +171,8 @@ def test_an_attempt_that_was_taken_over_leaves_nothing(
 def test_a_killed_check_is_done_again_without_a_trace(
     upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings
 ) -> None:
-    row = upload(pairs(2500))
+    count = depth(1100, 2500)  # more than one batch
+    row = upload(pairs(count))
     first = claimed(row)
     first.stopping.set()
     with pytest.raises(Stopping):
@@ -180,7 +186,7 @@ def test_a_killed_check_is_done_again_without_a_trace(
     job.check(claimed(row))
 
     with reading(engine) as session:
-        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 2500
+        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == count
         assert store.get(session, row.id).state == "ready"
     assert list((settings.data / "checks").iterdir()) == []
 
@@ -189,8 +195,10 @@ def test_a_killed_check_is_done_again_without_a_trace(
 def test_a_check_goes_on_where_it_was_stopped(
     upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings, stage: str
 ) -> None:
-    row = upload(pairs(2500) + pairs(30) + b"broken\n")
-    plain = upload(pairs(2500) + pairs(30) + b"broken\n")
+    data = pairs(depth(1100, 2500)) + pairs(30) + b"broken\n"
+    count = len(data.splitlines())
+    row = upload(data)
+    plain = upload(data)
     job.check(claimed(plain))
     stopped = Stopped(**{name: value for name, value in vars(claimed(row)).items() if name[0] != "_"}, stage=stage)
     with pytest.raises(Stopping):
@@ -206,11 +214,11 @@ def test_a_check_goes_on_where_it_was_stopped(
     assert not any(stage.startswith("Reading the file") for stage in told.stages)
     with reading(engine) as session:
         one, other = store.get(session, row.id), store.get(session, plain.id)
-        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 2531
+        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == count
         mine, theirs = ({**row.report, "index_sha256": ""} for row in (one, other))  # it names the rows by their ids
         assert (one.state, one.split_sha256, mine) == ("ready", other.split_sha256, theirs)
         rows = store.listed(session, row.id, store.Only(), limit=3000)
-        assert len({(example.file, example.line) for example in rows}) == 2531
+        assert len({(example.file, example.line) for example in rows}) == count
         assert one.rows_sha256
     assert list((settings.data / "checks").iterdir()) == []
 
@@ -308,10 +316,9 @@ def test_own_test_rows_judge_and_are_not_counted_as_usable(checked: Upload, engi
 
 
 def test_a_small_classifier_counts_where_labels_are_asked_for_word_for_word(
-    checked: Upload, engine: Engine, shared: Path, assessment: AssessmentRow
+    checked: Upload, engine: Engine, assessment: AssessmentRow
 ) -> None:
-    lines = (shared / "data" / "intent_banking77" / "train.jsonl").read_bytes().splitlines(keepends=True)[:700]
-    row = checked(b"".join(lines))
+    row = checked((DATA / "intent_banking77" / "train_700.jsonl").read_bytes())
 
     with writing(engine) as session:
         found = service.measured(session, assessment.id)
@@ -394,22 +401,28 @@ def test_nothing_is_measured_before_the_check_has_ended(
 
 
 @pytest.mark.worker
+@pytest.mark.long("two real workers start, one after the other")
 def test_kill_minus_9_loses_nothing(
     upload: Upload, engine: Engine, settings: Settings, worker: Callable[..., Process]
 ) -> None:
-    row = upload(pairs(8_000))
-    first = worker(settings)
-    found = until_running(engine, row)
-    until(lambda: progress(engine, found).get("stage", "").startswith(("Comparing", "Writing")), 60)
-    first.kill()
+    count = depth(2_000, 8_000)
+    while True:
+        row = upload(pairs(count))
+        first = worker(settings)
+        found = until_running(engine, row)
+        until(lambda: progress(engine, found).get("stage", "").startswith(("Comparing", "Writing")), 60)  # noqa: B023 - called at once
+        first.kill()
+        if state(engine, row) == "checking":
+            break
+        count *= 2  # it was through before this process had its turn
 
     worker(settings)
 
     until(lambda: state(engine, row) == "ready", 90)
     with reading(engine) as session:
         done = job_store.get(session, found)
-        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == 8_000
-        assert store.get(session, row.id).usable_rows == 6_400
+        assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == count
+        assert store.get(session, row.id).usable_rows == count * 0.8
     assert done.attempt == 2
 
 
@@ -464,9 +477,8 @@ def test_a_check_works_on_either_database(either: Settings, make: Make) -> None:
 
 
 @pytest.mark.parametrize("name", ["cr_only.jsonl", "json_array.jsonl", "semicolons.csv", "phpdoc"])
-def test_real_files_go_all_the_way(checked: Upload, shared: Path, name: str) -> None:
-    folder = shared / "data"
-    path = folder / "phpdoc" / "small_300.jsonl" if name == "phpdoc" else folder / "bad_files" / "files" / name
+def test_real_files_go_all_the_way(checked: Upload, name: str) -> None:
+    path = DATA / "phpdoc" / "small_300.jsonl" if name == "phpdoc" else BAD_FILES / "files" / name
 
     row = checked(path.read_bytes())
 

@@ -12,7 +12,7 @@ import pytest
 from app.__main__ import main
 from app.datasets import command
 from tests.support.examples import pairs
-from tests.support.places import ROOT
+from tests.support.places import BAD_FILES, ROOT
 
 KEYS = {
     "verdict",
@@ -30,8 +30,8 @@ KEYS = {
 }
 
 
-def bad(shared: Path, name: str) -> str:
-    return str(shared / "data" / "bad_files" / "files" / name)
+def bad(name: str) -> str:
+    return str(BAD_FILES / "files" / name)
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -44,26 +44,24 @@ def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, d
     [("ok_baseline.jsonl", 0, "accept"), ("pii_and_secrets.jsonl", 0, "warn"), ("empty.jsonl", 1, "reject")],
 )
 def test_the_exit_status_follows_the_verdict(
-    shared: Path, capsys: pytest.CaptureFixture[str], name: str, status: int, verdict: str
+    capsys: pytest.CaptureFixture[str], name: str, status: int, verdict: str
 ) -> None:
-    given, said = outcome(capsys, bad(shared, name))
+    given, said = outcome(capsys, bad(name))
 
     assert (given, said["verdict"]) == (status, verdict)
     assert set(said) >= KEYS
 
 
-def test_messages_name_line_field_and_level(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, said = outcome(capsys, bad(shared, "missing_completion.jsonl"))
+def test_messages_name_line_field_and_level(capsys: pytest.CaptureFixture[str]) -> None:
+    _, said = outcome(capsys, bad("missing_completion.jsonl"))
 
     assert said["bad_lines"] == [5]
     assert [(m["line"], m["field"], m["level"]) for m in said["messages"]] == [(5, "completion", "error")]
     assert said["records"] == 8
 
 
-def test_identifiers_are_named_by_line_and_kind_and_never_shown(
-    shared: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["check-data", bad(shared, "pii_and_secrets.jsonl"), "--json"]) == 0
+def test_identifiers_are_named_by_line_and_kind_and_never_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-data", bad("pii_and_secrets.jsonl"), "--json"]) == 0
 
     printed = capsys.readouterr().out
     found = json.loads(printed)["identifiers"]
@@ -85,8 +83,8 @@ def test_identifiers_count_as_on_the_page_wherever_they_stand(
     assert [one["line"] for one in said["messages"] if "e-mail address" in one["text"]] == [5]
 
 
-def test_leaks_are_named_by_their_line_in_the_test_file(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, said = outcome(capsys, bad(shared, "leak_train.jsonl"), "--test", bad(shared, "leak_test.jsonl"))
+def test_leaks_are_named_by_their_line_in_the_test_file(capsys: pytest.CaptureFixture[str]) -> None:
+    status, said = outcome(capsys, bad("leak_train.jsonl"), "--test", bad("leak_test.jsonl"))
 
     assert status == 1
     assert [leak["line"] for leak in said["leaks"]] == list(range(11, 21))
@@ -102,8 +100,8 @@ def test_pairs_come_without_their_texts(tmp_path: Path, capsys: pytest.CaptureFi
     assert said["duplicates"] == [{"line": 40 + n, "of_line": n, "similarity": 1.0} for n in (1, 2, 3)]
 
 
-def test_people_get_words(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check-data", bad(shared, "ragged.csv")]) == 1
+def test_people_get_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-data", bad("ragged.csv")]) == 1
 
     said = capsys.readouterr().out
     assert said.startswith("reject: ")
@@ -169,10 +167,10 @@ def shell(line: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602 - see above
 
 
-def test_a_pipe_may_break_and_a_pipe_may_be_read(shared: Path) -> None:
+def test_a_pipe_may_break_and_a_pipe_may_be_read() -> None:
     """Real processes: what a shell does to them is the point."""
     python = f"{sys.executable} -m app check-data"
-    file = bad(shared, "ok_baseline.jsonl")
+    file = bad("ok_baseline.jsonl")
 
     assert shell(f"{python} {file} --json | true").stderr == ""
     piped = shell(f"cat {file} | {python} - --json")

@@ -1,8 +1,8 @@
 """What is doubtful in a row is named, and clean rows are left alone; lengths and languages beside it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -10,6 +10,7 @@ from app.datasets import content, languages, lengths
 from app.datasets.desk import Desk
 from app.datasets.quality import Check, check
 from app.datasets.rows import Rows
+from tests.support.depth import depth
 from tests.support.examples import jsonl, judge, pairs, questions
 
 
@@ -239,10 +240,23 @@ class Enough(Exception):
     """The attempt ends here."""
 
 
-@pytest.mark.parametrize("stop", [1, 2, 3, 5, 9, 17, 33])
-def test_a_check_that_dies_anywhere_ends_the_same(tmp_path: Path, stop: int) -> None:
-    rows = [(json.loads(line)["prompt"], json.loads(line)["completion"]) for line in pairs(3000).splitlines()]
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[tuple[str, str]], Check]]:
+    """Rows, and what a check of them that nothing stops says."""
+    lines = map(json.loads, pairs(depth(500, 3000)).splitlines())
+    rows = [(line["prompt"], line["completion"]) for line in lines]
     rows += [("mail me at jane.doe@example.com please", "ok"), ("", "nothing asked"), *rows[:40]]
+    with Rows(tmp_path_factory.mktemp("undisturbed") / "rows") as fresh:
+        yield rows, check(jsonl(rows), fresh, seed=7)
+
+
+@pytest.mark.parametrize(
+    "stop", [1, 2, 3, 5, 9, 17, pytest.param(33, marks=pytest.mark.deep)]
+)  # a small check has no 33rd step
+def test_a_check_that_dies_anywhere_ends_the_same(
+    tmp_path: Path, undisturbed: tuple[list[tuple[str, str]], Check], stop: int
+) -> None:
+    rows, whole = undisturbed
 
     def attempt(number: int) -> Check:
         """Check with a desk that is used at every step; dies at the `number`-th tick, 0 for never."""
@@ -259,8 +273,6 @@ def test_a_check_that_dies_anywhere_ends_the_same(tmp_path: Path, stop: int) -> 
         with Rows(desk.path("rows"), state["rows"] if state else None) as working:
             return check(jsonl(rows), working, seed=7, tick=tick, desk=desk)
 
-    with TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as fresh:
-        whole = check(jsonl(rows), fresh, seed=7)
     with pytest.raises(Enough):
         attempt(stop)
 

@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -19,6 +18,7 @@ from app.db import reading as looking
 from app.jobs.claims import Claim
 from app.users.tables import UserRow
 from tests.support.examples import pairs
+from tests.support.places import BAD_FILES
 
 Checked = Callable[..., DatasetRow]
 LETTERS = {
@@ -93,8 +93,8 @@ def test_a_choice_that_garbles_is_named() -> None:
     assert any("so Windows-1252 is probably wrong" in text for _, text in faults(items))
 
 
-def test_what_is_not_utf_8_is_refused_and_told_the_way_out(shared: Path) -> None:
-    found, items = read((shared / "data" / "bad_files" / "files" / "latin1.jsonl").read_bytes())
+def test_what_is_not_utf_8_is_refused_and_told_the_way_out() -> None:
+    found, items = read((BAD_FILES / "files" / "latin1.jsonl").read_bytes())
     table, rows = read(GERMAN.encode("cp1252"))
 
     assert not records(items)
@@ -104,8 +104,8 @@ def test_what_is_not_utf_8_is_refused_and_told_the_way_out(shared: Path) -> None
     assert (list(table.columns), table.undecodable) == (["frage", "antwort"], 3)
 
 
-def test_the_command_line_reads_it_as_told(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = str(shared / "data" / "bad_files" / "files" / "latin1.jsonl")
+def test_the_command_line_reads_it_as_told(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(BAD_FILES / "files" / "latin1.jsonl")
 
     status = main(["check-data", file, "--json", "--encoding", "windows-1252"])
 

@@ -10,8 +10,7 @@ import pytest
 from app.datasets import exporting, reading
 from app.datasets.formats import Fault, ReadAs, Record
 from app.datasets.reading import Upload, canonical, from_canonical
-
-CHAT = Path("data") / "chat"
+from tests.support.places import DATA
 
 
 def read(*values: dict[str, Any], how: ReadAs | None = None) -> list[Record | Fault]:
@@ -88,9 +87,18 @@ def test_the_report_says_that_tools_are_measured_as_text() -> None:
     assert "a server's own way of calling tools is not measured" in said[0].text
 
 
-def test_openai_and_sharegpt_tell_the_same_tool_conversations(shared: Path) -> None:
-    openai = records(shared / CHAT / "openai_tools.jsonl")
-    sharegpt = records(shared / CHAT / "sharegpt_multiturn_tools.jsonl")
+def test_openai_and_sharegpt_tell_the_same_tool_conversations() -> None:
+    openai = records(DATA / "chat" / "openai_tools_40.jsonl")
+    sharegpt = records(DATA / "chat" / "sharegpt_tools_40.jsonl")
+
+    assert len(openai) == 40
+    assert [(one.messages, one.target) for one in openai] == [(one.messages, one.target) for one in sharegpt]
+
+
+@pytest.mark.deep
+def test_openai_and_sharegpt_tell_the_same_tool_conversations_in_large_sets(sets: Path) -> None:
+    openai = records(sets / "chat" / "openai_tools.jsonl")
+    sharegpt = records(sets / "chat" / "sharegpt_multiturn_tools.jsonl")
 
     known = {(record.messages, record.target) for record in sharegpt}
     assert (len(openai), len(sharegpt)) == (120, 300)

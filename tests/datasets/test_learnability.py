@@ -9,6 +9,7 @@ from app.datasets import learnability
 from app.datasets.formats import Record
 from app.datasets.reading import read
 from app.datasets.rows import question
+from tests.support.places import DATA
 
 Pairs = list[tuple[str, str]]
 
@@ -31,7 +32,13 @@ def twelve(pairs: Pairs) -> Pairs:
     return [pair for pair in pairs if pair[1] in labels[:12]]
 
 
-SETS = [
+SMALL = [
+    "phpdoc/small_300.jsonl",
+    "slots_snips/train_200.jsonl",
+    "text2sql/wikisql_200.jsonl",
+    "summarise_peps/summaries_60.jsonl",
+]
+LARGE = [
     "phpdoc/phpdoc.jsonl",
     "slots_snips/train.jsonl",
     "text2sql/advising_train.jsonl",
@@ -39,10 +46,18 @@ SETS = [
 ]
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_true_pairs_are_learnable_and_shuffled_ones_are_not(shared: Path, name: str) -> None:
-    pairs = load(shared / "data" / name)
+@pytest.mark.parametrize("name", SMALL)
+def test_true_pairs_are_learnable_and_shuffled_ones_are_not(name: str) -> None:
+    told_apart(load(DATA / name))
 
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", LARGE)
+def test_true_pairs_of_large_sets_are_learnable_and_shuffled_ones_are_not(sets: Path, name: str) -> None:
+    told_apart(load(sets / name))
+
+
+def told_apart(pairs: Pairs) -> None:
     true, false = (learnability.measure(one, labels=False, seed=7) for one in (pairs, shuffled(pairs)))
 
     assert (true["verdict"], false["verdict"]) == ("learnable", "unlearnable")
@@ -50,9 +65,16 @@ def test_true_pairs_are_learnable_and_shuffled_ones_are_not(shared: Path, name: 
     assert "slipped" in false["text"]
 
 
-def test_random_labels_are_called_unlearnable(shared: Path) -> None:
-    pairs = twelve(load(shared / "data" / "intent_banking77" / "train.jsonl", 4000))
+def test_random_labels_are_called_unlearnable() -> None:
+    labels_told_apart(load(DATA / "intent_banking77" / "train_700.jsonl", 400))
 
+
+@pytest.mark.deep
+def test_random_labels_of_a_large_set_are_called_unlearnable(sets: Path) -> None:
+    labels_told_apart(twelve(load(sets / "intent_banking77" / "train.jsonl", 4000)))
+
+
+def labels_told_apart(pairs: Pairs) -> None:
     true, false = (learnability.measure(one, labels=True, seed=7) for one in (pairs, shuffled(pairs)))
 
     assert true["verdict"] == "learnable"
@@ -61,21 +83,30 @@ def test_random_labels_are_called_unlearnable(shared: Path) -> None:
     assert "random" in false["text"]
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_few_rows_with_labels_drawn_by_lot_are_not_called_learnable(shared: Path, seed: int) -> None:
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.deep) for seed in range(2, 8))])
+def test_few_rows_with_labels_drawn_by_lot_are_not_called_learnable(seed: int) -> None:
     """With 300 rows a guess is a few points better than the commonest label every now and then."""
-    asked = [question for question, _ in load(shared / "data" / "intent_banking77" / "train.jsonl", 300)]
+    asked = [question for question, _ in load(DATA / "intent_banking77" / "train_700.jsonl", 300)]
     lot = random.Random(seed)
     pairs = [(question, lot.choice(("refund", "invoice", "other"))) for question in asked]
 
     assert learnability.measure(pairs, labels=True, seed=7)["verdict"] == "unlearnable"
 
 
-def test_the_curve_rises_and_says_what_a_doubling_is_worth(shared: Path) -> None:
-    found = learnability.measure(load(shared / "data" / "phpdoc" / "phpdoc.jsonl", 1200), labels=False, seed=7)
+def test_the_curve_rises_and_says_what_a_doubling_is_worth() -> None:
+    rises(load(DATA / "phpdoc" / "small_300.jsonl"), [56, 112, 225])
+
+
+@pytest.mark.deep
+def test_the_curve_of_a_large_set_rises_and_says_what_a_doubling_is_worth(sets: Path) -> None:
+    rises(load(sets / "phpdoc" / "phpdoc.jsonl", 1200), [225, 450, 900])
+
+
+def rises(pairs: Pairs, rows: list[int]) -> None:
+    found = learnability.measure(pairs, labels=False, seed=7)
 
     assert [one["share"] for one in found["curve"]] == [0.25, 0.5, 1.0]
-    assert [one["rows"] for one in found["curve"]] == [225, 450, 900]
+    assert [one["rows"] for one in found["curve"]] == rows
     scores = [one["score"] for one in found["curve"]]
     assert scores == sorted(scores)
     assert found["per_doubling"] == pytest.approx((scores[2] - scores[0]) / 2, abs=0.01)
@@ -114,9 +145,9 @@ def test_repeats_found_by_the_check_count_towards_the_ceiling() -> None:
     assert many["ceiling"] == pytest.approx(0.9, abs=0.06)
 
 
-def test_real_labels_that_stand_there_once_are_not_called_random(shared: Path) -> None:
+def test_real_labels_that_stand_there_once_are_not_called_random() -> None:
     """Of 77 labels in 50 rows most stand there once: a classifier is no better than chance, and that says nothing."""
-    asked = load(shared / "data" / "intent_banking77" / "train.jsonl", 50)
+    asked = load(DATA / "intent_banking77" / "fifty.jsonl")
 
     found = [learnability.measure(one, labels=True, seed=7) for one in (asked, shuffled(asked))]
 
@@ -124,9 +155,16 @@ def test_real_labels_that_stand_there_once_are_not_called_random(shared: Path) -
     assert learnability.outlook(found[1], 0.0) is None
 
 
-def test_a_few_rows_of_prose_are_not_condemned(shared: Path) -> None:
-    few = [load(shared / "data" / name, 60) for name in SETS]
+def test_a_few_rows_of_prose_are_not_condemned() -> None:
+    not_condemned([load(DATA / name, 60) for name in SMALL])
 
+
+@pytest.mark.deep
+def test_a_few_rows_of_large_sets_are_not_condemned(sets: Path) -> None:
+    not_condemned([load(sets / name, 60) for name in LARGE])
+
+
+def not_condemned(few: list[Pairs]) -> None:
     assert [learnability.measure(one, labels=False, seed=7)["verdict"] for one in few] == ["learnable"] * 4
     assert "learnable" not in [learnability.measure(shuffled(one), labels=False, seed=7)["verdict"] for one in few]
 
@@ -164,11 +202,11 @@ def test_few_rows_say_nothing() -> None:
     assert learnability.outlook(found, 0.9) is None
 
 
-def test_it_stops_in_time(shared: Path) -> None:
+def test_it_stops_in_time() -> None:
     seconds = iter(range(0, 1000, 15))
 
     found = learnability.measure(
-        load(shared / "data" / "phpdoc" / "small_300.jsonl"), labels=False, seed=7, clock=lambda: next(seconds)
+        load(DATA / "phpdoc" / "small_300.jsonl"), labels=False, seed=7, clock=lambda: next(seconds)
     )
 
     assert found["baseline"]["rows"] == 150  # two of four parts

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from app.datasets import command, cutting, reading
 from app.datasets.formats import Fault, Record
 from app.datasets.reading import Upload
+from tests.support.depth import depth
 from tests.support.examples import pairs
 
 TABLE = "prompt,completion\n" + "".join(f"Ask {n} of it?,Say {n}\n" for n in range(5))
@@ -146,7 +147,7 @@ def test_what_is_read_as_a_variable_or_a_mark_is_not_called_unused() -> None:
     assert unused == []
 
 
-@settings(max_examples=300)
+@settings(max_examples=depth(100, 300))
 @given(st.text('[]{},:"\\ax1 \n', max_size=40), st.integers(1, 7), st.integers(3, 40))
 def test_no_list_is_lost_in_silence_or_ends_in_a_crash(text: str, size: int, longest: int) -> None:
     """However a list is broken and however it comes: as many elements as the parser sees, or a fault."""
@@ -167,7 +168,6 @@ def test_no_list_is_lost_in_silence_or_ends_in_a_crash(text: str, size: int, lon
         assert any(not cutting._whole(piece) for _, piece in pieces if isinstance(piece, bytes))
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.binary(max_size=200),
     st.sampled_from([b"", b'{"prompt":"a","completion":"b"}\n', b"[", b"prompt,completion\n", b"PAR1"]),

@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from app.datasets import personal_data
 from app.datasets.quality import STEPS, Check, Status, check, contradiction_rate
 from app.datasets.rows import Rows
+from tests.support.depth import depth
 from tests.support.examples import judge, questions
+from tests.support.places import DATA
 
 Pairs = list[tuple[str, str]]
 
@@ -26,7 +29,6 @@ def counts(outcome: Check) -> dict[str, int]:
 TEXT = st.text(st.sampled_from("ab \n1."), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=30), st.none() | st.lists(st.tuples(TEXT, TEXT), max_size=8))
 def test_every_row_ends_in_one_place_and_the_counts_add_up(pairs: Pairs, test: Pairs | None) -> None:
     outcome = judge(pairs, test)
@@ -41,7 +43,6 @@ def test_every_row_ends_in_one_place_and_the_counts_add_up(pairs: Pairs, test: P
     assert set(outcome.split) == usable
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=30))
 def test_no_group_of_near_duplicates_straddles_a_split(pairs: Pairs) -> None:
     outcome = judge(pairs)
@@ -52,7 +53,7 @@ def test_no_group_of_near_duplicates_straddles_a_split(pairs: Pairs) -> None:
     assert all(len(side) == 1 for side in sides.values())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=depth(20, 100))
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=30))
 def test_the_same_bytes_give_the_same_report(pairs: Pairs) -> None:
     assert judge(pairs).report == judge(pairs).report
@@ -80,33 +81,63 @@ def test_the_waterfall_says_what_went_where() -> None:
     assert outcome.reason(40) == "Asks the same as line 1."
 
 
+def checked(path: Path, folder: Path) -> Check:
+    with Rows(folder / "rows") as rows, path.open("rb") as file:
+        return check(file, rows, seed=7)
+
+
+Bounds = tuple[int, int]
+
+
+@pytest.mark.parametrize(
+    ("name", "unique", "usable"),
+    [
+        ("phpdoc/neardup_279.jsonl", (174, 182), (122, 128)),
+        ("phpdoc/small_300.jsonl", (300, 300), (210, 210)),
+    ],
+)
+def test_real_sets_have_the_rows_their_readme_says(tmp_path: Path, name: str, unique: Bounds, usable: Bounds) -> None:
+    found = counts(checked(DATA / name, tmp_path))
+
+    assert unique[0] <= found["near_unique"] <= unique[1]
+    assert usable[0] <= found["usable"] <= usable[1]
+
+
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("name", "unique", "usable"),
     [
         ("phpdoc/phpdoc.jsonl", (3200, 3224), (2560, 2580)),
         ("phpdoc/neardup_1500.jsonl", (890, 915), (690, 715)),
-        ("phpdoc/small_300.jsonl", (300, 300), (210, 210)),
         ("intent_banking77/train.jsonl", (9550, 9620), (7630, 7700)),
     ],
 )
-def test_the_shared_sets_have_the_rows_their_readme_says(
-    shared: Path, tmp_path: Path, name: str, unique: tuple[int, int], usable: tuple[int, int]
+def test_large_sets_have_the_rows_their_readme_says(
+    sets: Path, tmp_path: Path, name: str, unique: Bounds, usable: Bounds
 ) -> None:
-    with Rows(tmp_path / "rows") as rows, (shared / "data" / name).open("rb") as file:
-        found = counts(check(file, rows, seed=7))
+    found = counts(checked(sets / name, tmp_path))
 
     assert unique[0] <= found["near_unique"] <= unique[1]
     assert usable[0] <= found["usable"] <= usable[1]
 
 
 @pytest.mark.parametrize(
+    "name", ["phpdoc/small_300.jsonl", "intent_banking77/train_700.jsonl", "slots_snips/train_200.jsonl"]
+)
+def test_clean_sets_raise_no_alarm(tmp_path: Path, name: str) -> None:
+    clean(checked(DATA / name, tmp_path).report)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize(
     "name",
     ["phpdoc/phpdoc.jsonl", "phpdoc/sample.jsonl", "intent_banking77/train.jsonl", "slots_snips/train.jsonl"],
 )
-def test_clean_sets_raise_no_alarm(shared: Path, tmp_path: Path, name: str) -> None:
-    with Rows(tmp_path / "rows") as rows, (shared / "data" / name).open("rb") as file:
-        report = check(file, rows, seed=7).report
+def test_large_clean_sets_raise_no_alarm(sets: Path, tmp_path: Path, name: str) -> None:
+    clean(checked(sets / name, tmp_path).report)
 
+
+def clean(report: dict[str, Any]) -> None:
     # Two doc blocks of the first hold mail addresses, and the third has known label noise.
     said = [m["text"] for m in report["messages"] if m["level"] != "note"]
     assert [t for t in said if "e-mail address" not in t and "answered differently" not in t] == []

@@ -3,6 +3,7 @@
 import io
 import json
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.datasets import cutting, reading
 from app.datasets.formats import Fault, Record
+from tests.support.places import DATA
 
 
 class Dribble(io.RawIOBase):
@@ -165,11 +167,27 @@ def test_every_shape_becomes_the_same_record(record: dict[str, Any]) -> None:
     assert found.target == "answer"
 
 
-def test_the_three_shapes_of_one_set_give_the_same_records(shared: Any) -> None:
-    sets = []
-    for name in ("openai_messages.jsonl", "alpaca.jsonl", "alpaca_array.json", "sharegpt.jsonl"):
-        with (shared / "data" / "chat" / name).open("rb") as stream:
-            sets.append([r.target for r in reading.read(stream) if isinstance(r, Record)])
+def test_the_three_shapes_of_one_set_give_the_same_records() -> None:
+    alpaca = (DATA / "chat" / "alpaca_with_input_120.jsonl").read_bytes()
+    rows = [json.loads(line) for line in alpaca.splitlines()]
+    pairs = [("\n".join(filter(None, (row["instruction"], row["input"]))), row["output"]) for row in rows]
+    chat = [{"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]} for q, a in pairs]
+    sharegpt = [{"conversations": [{"from": "human", "value": q}, {"from": "gpt", "value": a}]} for q, a in pairs]
+    shapes = [alpaca, json.dumps(rows, indent=1).encode()]
+    shapes += ["\n".join(json.dumps(one) for one in made).encode() for made in (chat, sharegpt)]
 
-    assert len(sets[0]) == 1000
-    assert sets[0] == sets[1] == sets[2] == sets[3]
+    found = [[(r.messages, r.target) for r in read(shape) if isinstance(r, Record)] for shape in shapes]
+
+    assert len(found[0]) == 120
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.mark.deep
+def test_the_three_shapes_of_a_large_set_give_the_same_records(sets: Path) -> None:
+    found = []
+    for name in ("openai_messages.jsonl", "alpaca.jsonl", "alpaca_array.json", "sharegpt.jsonl"):
+        with (sets / "chat" / name).open("rb") as stream:
+            found.append([r.target for r in reading.read(stream) if isinstance(r, Record)])
+
+    assert len(found[0]) == 1000
+    assert found[0] == found[1] == found[2] == found[3]

@@ -1,4 +1,4 @@
-"""What the shared sets say about themselves, whole and altered; and that odd answers only get an odd kind."""
+"""What real sets say about themselves, whole and altered; and that odd answers only get an odd kind."""
 
 import codecs
 import json
@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.datasets import duplicates, signals
 from tests.support.examples import load
+from tests.support.places import DATA
 
 Pairs = list[tuple[str, str]]
+FAQ = DATA / "rag_pyfaq" / "closed_book.jsonl"
 
 
 class Texts:
@@ -43,7 +45,18 @@ def scrambled(text: str) -> str:
 
 
 # What each README says the set is: kind of answer, knowledge, share a schema would hold (at least), first goal.
-TOLD = {
+Told = tuple[str, set[str], float, str]
+SMALL: dict[str, Told] = {
+    "phpdoc/small_300.jsonl": ("code", {"unlikely", "unclear"}, 0, "format"),
+    "phpdoc/neardup_279.jsonl": ("code", {"unlikely", "unclear"}, 0, "format"),
+    "intent_banking77/train_700.jsonl": ("label", {"unlikely"}, 0.95, "classify"),
+    "slots_snips/train_200.jsonl": ("json", {"unlikely"}, 0.99, "extract"),
+    "text2sql/wikisql_200.jsonl": ("sql", {"unlikely"}, 0, "tools"),
+    "summarise_peps/summaries_60.jsonl": ("prose", {"unlikely"}, 0, "general"),
+    "rag_pyfaq/closed_book.jsonl": ("prose", {"likely"}, 0, "facts"),
+    "chat/alpaca_with_input_120.jsonl": ("prose", {"unclear", "unlikely"}, 0, "general"),
+}
+LARGE: dict[str, Told] = {
     "phpdoc/phpdoc.jsonl": ("code", {"unlikely", "unclear"}, 0, "format"),
     "phpdoc/small_300.jsonl": ("code", {"unlikely", "unclear"}, 0, "format"),
     "phpdoc/sample.jsonl": ("code", {"unlikely", "unclear"}, 0, "format"),
@@ -65,11 +78,21 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize("name", TOLD)
-def test_the_shared_sets_are_what_their_readmes_say(shared: Path, name: str) -> None:
-    kind, knowledge, schema, goal = TOLD[name]
+@pytest.mark.parametrize("name", SMALL)
+def test_real_sets_are_what_their_readmes_say(name: str) -> None:
+    is_what_it_is_called(DATA / name, SMALL[name])
 
-    found = measure(load(shared / "data" / name))
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", LARGE)
+def test_large_sets_are_what_their_readmes_say(sets: Path, name: str) -> None:
+    is_what_it_is_called(sets / name, LARGE[name])
+
+
+def is_what_it_is_called(path: Path, told: Told) -> None:
+    kind, knowledge, schema, goal = told
+
+    found = measure(load(path))
 
     assert found["output_kind"] == kind
     assert found["knowledge"] in knowledge
@@ -99,25 +122,51 @@ NOT_KNOWLEDGE = (
 
 
 @pytest.mark.parametrize("change", ALTERED)
-@pytest.mark.parametrize("name", ["rag_wiki/closed_book.jsonl", "rag_pyfaq/closed_book.jsonl"])
-def test_facts_are_facts_however_they_are_written(shared: Path, name: str, change: str) -> None:
-    assert measure(ALTERED[change](load(shared / "data" / name)))["knowledge"] == "likely"
+def test_facts_are_facts_however_they_are_written(change: str) -> None:
+    assert measure(ALTERED[change](load(FAQ)))["knowledge"] == "likely"
 
 
 @pytest.mark.parametrize("change", ALTERED)
+@pytest.mark.parametrize(
+    "name", ["phpdoc/small_300.jsonl", "slots_snips/train_200.jsonl", "text2sql/wikisql_200.jsonl"]
+)
+def test_behaviour_is_behaviour_however_it_is_written(name: str, change: str) -> None:
+    assert measure(ALTERED[change](load(DATA / name)))["knowledge"] != "likely"
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("change", ALTERED)
+@pytest.mark.parametrize("name", ["rag_wiki/closed_book.jsonl", "rag_pyfaq/closed_book.jsonl"])
+def test_facts_of_large_sets_are_facts_however_they_are_written(sets: Path, name: str, change: str) -> None:
+    assert measure(ALTERED[change](load(sets / name)))["knowledge"] == "likely"
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("change", ALTERED)
 @pytest.mark.parametrize("name", NOT_KNOWLEDGE)
-def test_behaviour_is_behaviour_however_it_is_written(shared: Path, name: str, change: str) -> None:
-    assert measure(ALTERED[change](load(shared / "data" / name)))["knowledge"] != "likely"
+def test_behaviour_of_large_sets_is_behaviour_however_it_is_written(sets: Path, name: str, change: str) -> None:
+    assert measure(ALTERED[change](load(sets / name)))["knowledge"] != "likely"
 
 
-def test_questions_need_no_question_mark(shared: Path) -> None:
-    pairs = load(shared / "data" / "rag_wiki" / "closed_book.jsonl")
+@pytest.mark.deep
+def test_questions_need_no_question_mark(sets: Path) -> None:
+    pairs = load(sets / "rag_wiki" / "closed_book.jsonl")
 
     assert measure([(asked.replace("?", ""), answer) for asked, answer in pairs])["knowledge"] == "likely"
 
 
-def test_with_the_passage_in_the_question_nothing_is_missing(shared: Path) -> None:
-    folder = shared / "data" / "rag_wiki"
+def test_with_the_answer_in_the_question_nothing_is_missing() -> None:
+    """The FAQ's own answers as passages, and a part of each asked for."""
+    asked = [(f"{answer}\n\n{question}", answer[:200].rsplit(maxsplit=1)[0]) for question, answer in load(FAQ)]
+
+    found = measure(asked)
+
+    assert (found["knowledge"], found["novelty"]) == ("unlikely", 0.0)
+
+
+@pytest.mark.deep
+def test_with_the_passage_in_the_question_nothing_is_missing(sets: Path) -> None:
+    folder = sets / "rag_wiki"
     texts = {one["id"]: one["text"] for one in objects(folder / "paragraphs.jsonl")}
     asked = objects(folder / "questions.jsonl")
 
@@ -126,8 +175,8 @@ def test_with_the_passage_in_the_question_nothing_is_missing(shared: Path) -> No
     assert (found["knowledge"], found["novelty"]) == ("unlikely", 0.0)
 
 
-def test_a_translation_is_no_knowledge(shared: Path) -> None:
-    pairs = load(shared / "data" / "rag_pyfaq" / "closed_book.jsonl")
+def test_a_translation_is_no_knowledge() -> None:
+    pairs = load(FAQ)
 
     found = measure([(asked, scrambled(asked)) for asked, _ in pairs])
 
@@ -155,8 +204,16 @@ def test_a_few_facts_asked_in_many_words_are_facts() -> None:
     assert any(one["signal"] == "distinct_answers" and "same few facts" in one["text"] for one in found["evidence"])
 
 
-def test_labels_at_random_are_labels_and_no_knowledge(shared: Path) -> None:
-    pairs = load(shared / "data" / "intent_banking77" / "test.jsonl")
+def test_labels_at_random_are_labels_and_no_knowledge() -> None:
+    at_random(load(DATA / "intent_banking77" / "train_700.jsonl"))
+
+
+@pytest.mark.deep
+def test_labels_at_random_of_77_are_labels_and_no_knowledge(sets: Path) -> None:
+    at_random(load(sets / "intent_banking77" / "test.jsonl"))
+
+
+def at_random(pairs: Pairs) -> None:
     labels = sorted({answer for _, answer in pairs})
 
     found = measure([(asked, labels[duplicates.key(asked) % len(labels)]) for asked, _ in pairs])
@@ -164,9 +221,16 @@ def test_labels_at_random_are_labels_and_no_knowledge(shared: Path) -> None:
     assert (found["output_kind"], found["knowledge"], found["goals"]) == ("label", "unlikely", ["classify"])
 
 
-def test_evidence_names_lines_that_show_it(shared: Path) -> None:
-    pairs = load(shared / "data" / "rag_wiki" / "closed_book.jsonl")
+def test_evidence_names_lines_that_show_it() -> None:
+    shown_by_lines(load(FAQ))
 
+
+@pytest.mark.deep
+def test_evidence_names_lines_of_a_large_set_that_show_it(sets: Path) -> None:
+    shown_by_lines(load(sets / "rag_wiki" / "closed_book.jsonl"))
+
+
+def shown_by_lines(pairs: Pairs) -> None:
     found = measure(pairs, range(1001, 1001 + len(pairs)))
 
     new = next(one for one in found["evidence"] if one["signal"] == "novelty")
@@ -226,7 +290,6 @@ NASTY = st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=40) | NASTY, st.text(max_size=40) | NASTY), max_size=30))
 def test_nothing_that_can_be_written_upsets_it(pairs: Pairs) -> None:
     found = measure(pairs)
@@ -237,7 +300,7 @@ def test_nothing_that_can_be_written_upsets_it(pairs: Pairs) -> None:
         assert 0 <= found[key] <= 1
 
 
-# ---------------------------------------------------------------------- jobs that no shared set holds
+# ---------------------------------------------------------------------- jobs that no set holds
 NAMES = [a + b for a in ("Kar", "Bel", "Tor", "Vin", "Sam", "Lor") for b in ("ona", "ike", "avel", "ento", "usk")]
 TOWNS = [a + b for a in ("Lind", "Alt", "Gross", "West", "Ober") for b in ("heim", "feld", "tal", "berg", "dorf", "au")]
 CITIES = [a + b for a in "江山河海云风林石金水" for b in ("州", "城", "县", "湾", "镇", "岭")]
@@ -346,7 +409,7 @@ def test_two_jobs_in_one_file_are_mixed() -> None:
     assert (measure(one + other)["output_kind"], measure(one + other)["knowledge"]) == ("mixed", "unlikely")
 
 
-def test_a_faq_without_question_marks_holds_facts(shared: Path) -> None:
-    pairs = load(shared / "data" / "rag_pyfaq" / "closed_book.jsonl")
+def test_a_faq_without_question_marks_holds_facts() -> None:
+    pairs = load(FAQ)
 
     assert measure([(asked.replace("?", ""), answer) for asked, answer in pairs])["knowledge"] == "likely"

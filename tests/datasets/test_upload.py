@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -30,6 +29,7 @@ from app.web.context import AppContext
 from app.web.refusals import TooMany
 from tests.support.examples import pairs
 from tests.support.factories import sign_in
+from tests.support.places import BAD_FILES
 from tests.support.ready import ready
 
 People = Callable[[UserRow], TestClient]
@@ -160,8 +160,7 @@ def test_a_file_over_the_limit_is_refused_and_not_kept(
 
 
 def hostile() -> list[str]:
-    listed = Path(__file__).parents[3] / "shared" / "data" / "bad_files" / "expected.json"
-    names: list[str] = json.loads(listed.read_text(encoding="utf-8"))["upload_names"] if listed.is_file() else []
+    names: list[str] = json.loads((BAD_FILES / "expected.json").read_text(encoding="utf-8"))["upload_names"]
     return [
         *names,
         "C:\\boot.ini",

@@ -138,14 +138,22 @@ def test_rows_are_written_as_the_upload_takes_them() -> None:
 
 
 @pytest.mark.torch
-def test_the_installed_packages_hold_enough_for_the_real_policy() -> None:
+@pytest.mark.parametrize(
+    ("packages", "least"),
+    [
+        (("peft", "accelerate"), 30),
+        # G1 asks for 1,000 besides the test rows, which are a fifth; the rest is room for versions.
+        pytest.param(pairs.PACKAGES, 1375, marks=pytest.mark.deep),
+    ],
+    ids=["two of them", "all"],
+)
+def test_the_installed_packages_hold_enough_for_the_real_policy(packages: tuple[str, ...], least: int) -> None:
     before = set(sys.modules)
 
-    rows = pairs.build()
+    rows = pairs.build(packages)
 
     options = {"pattern": pairs.PATTERN}
-    assert len(rows) * 0.8 >= 1000 + 100  # G1 asks for 1,000 besides the test rows; the rest is room for versions
-    assert len(rows) * 0.2 >= 200
+    assert len(rows) >= least
     assert len({row.prompt for row in rows}) == len(rows)
     assert all(metrics.score("pattern", row.completion, row.completion, options) == 1.0 for row in rows)
     assert metrics.pattern_coverage(pairs.PATTERN, [row.completion for row in rows]) == 1.0

@@ -4,11 +4,17 @@ A limit in seconds would fail on a busy machine and pass on a fast one. So it is
 works right now: a fixed piece of work is timed at the start and again whenever a test seems too slow.
 """
 
+import os
 import time
 from collections.abc import Generator
 from typing import Any
 
 import pytest
+
+# Linear algebra on as many threads as there are cores, in every process of the run, is slower than on one: they wait
+# for each other in busy loops. To be said before numpy is imported, and this plugin is the first of ours that is.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Seconds that `work` takes on the machine this was written on (two cores of a shared server, when nothing else runs).
 USUAL = 0.08
@@ -64,11 +70,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that took too long has failed, and its report says so."""
     report = yield
-    if call.when == "setup":
-        item.stash[_spent] = max(0.0, call.duration - item.session.stash.get(_shared, 0.0))
-        item.session.stash[_shared] = 0.0
-    elif call.when == "call" and report.passed and not any(item.get_closest_marker(mark) for mark in MAY):
-        spent = item.stash.get(_spent, 0.0) + call.duration
+    if call.when == "teardown":
+        return report
+    stash = item.session.stash
+    spent = item.stash.get(_spent, 0.0) + max(0.0, call.duration - stash.get(_shared, 0.0))
+    item.stash[_spent], stash[_shared] = spent, 0.0
+    if call.when == "call" and report.passed and not any(item.get_closest_marker(mark) for mark in MAY):
         limit = float(item.config.getini("seconds_a_test"))
         if spent > limit and spent > (stretched := limit * max(slowness(), item.config.stash[_start])):
             report.outcome = "failed"
