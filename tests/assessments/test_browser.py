@@ -1,46 +1,25 @@
 """The questionnaire in real Chromium: autosave, two tabs, a small screen, the keyboard, and no JavaScript."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import Engine
+from playwright.sync_api import expect
+from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
 from app.db import reading
 from app.users.tables import UserRow
-from tests.support.browser import axe, fits, quiet_page, serving
-from tests.support.factories import PASSWORD, Make
+from tests.support.browser import Visits, address, app, axe, engine, good, make, settings, untouched, visit
+from tests.support.factories import Make
+
+__all__ = ["address", "app", "engine", "make", "settings", "untouched", "visit"]
 
 pytestmark = pytest.mark.browser
-
-VIEWS = [
-    pytest.param({"color_scheme": "light"}, id="light"),
-    pytest.param({"color_scheme": "dark"}, id="dark"),
-    pytest.param({"viewport": {"width": 390, "height": 800}}, id="narrow"),
-]
-
-
-@pytest.fixture
-def address(web: TestClient) -> Iterator[str]:
-    app: Any = web.app
-    with serving(app) as started:
-        yield started
 
 
 @pytest.fixture
 def me(make: Make) -> UserRow:
-    return make.author("Dana")
-
-
-def sign_in(page: Page, user: UserRow) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("E-mail address").fill(user.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_title("Assessments · Tunegate")
+    return make.author()
 
 
 def answers(engine: Engine, row: AssessmentRow) -> dict[str, Any]:
@@ -50,29 +29,34 @@ def answers(engine: Engine, row: AssessmentRow) -> dict[str, Any]:
         return found.answers
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_page_reads_well(chromium: Browser, make: Make, me: UserRow, address: str, view: dict[str, Any]) -> None:
-    """Every page fits and axe finds nothing; where only colours or widths differ, axe looks at two pages."""
-    with quiet_page(chromium, address, **view) as page:
-        sign_in(page, me)
-        fits(page)
-        axe(page)
-        make.ready(team="Docs")
-        row = make.assessment(title="A title that goes on and on " * 6, answers={"target": "most"})
-        describe = f"/assessments/{row.id}/describe"
-        for path in ("/", "/assessments/new", describe, *(f"{describe}/{slug}" for slug in ("goal", "use", "success"))):
+def test_every_page_reads_well(visit: Visits, make: Make, me: UserRow) -> None:
+    make.ready(team="Docs")
+    row = make.assessment(title="A title that goes on and on " * 6, answers={"target": "most"})
+    with visit(me) as page:
+        for path in ("/", "/assessments/new", f"/assessments/{row.id}/describe"):
             page.goto(path)
-            fits(page)
-            if view == {"color_scheme": "light"} or path in ("/", f"{describe}/success"):
-                axe(page)
+            good(page)
 
 
-def test_answers_are_saved_while_they_are_given(
-    chromium: Browser, make: Make, me: UserRow, engine: Engine, address: str
-) -> None:
+def test_before_anything_is_there_the_list_reads_well(untouched: tuple[Make, Visits]) -> None:
+    make, visit = untouched
+    with visit(make.author()) as page:
+        page.goto("/")
+        expect(page.get_by_role("link", name="Begin an assessment")).to_be_visible()
+        good(page)
+
+
+@pytest.mark.parametrize("section", ["goal", "use", "success"])
+def test_every_section_reads_well(visit: Visits, make: Make, me: UserRow, section: str) -> None:
+    row = make.assessment(title="A title that goes on and on " * 6, answers={"target": "most"})
+    with visit(me) as page:
+        page.goto(f"/assessments/{row.id}/describe/{section}")
+        good(page)
+
+
+def test_answers_are_saved_while_they_are_given(visit: Visits, make: Make, me: UserRow, engine: Engine) -> None:
     row = make.assessment(me)
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{row.id}/describe/use")
         expect(page.locator("#advice")).to_contain_text("Not yet")
 
@@ -93,15 +77,12 @@ def test_answers_are_saved_while_they_are_given(
         assert answers(engine, row)["calls_per_month"] == 2_000_000
 
         page.get_by_role("button", name="Save and go on").click()
-        expect(page).to_have_url(f"{address}/assessments/{row.id}/describe/success")
+        expect(page).to_have_url(f"{visit.address}/assessments/{row.id}/describe/success")
 
 
-def test_not_knowing_and_a_number_push_each_other_out(
-    chromium: Browser, make: Make, me: UserRow, engine: Engine, address: str
-) -> None:
+def test_not_knowing_and_a_number_push_each_other_out(visit: Visits, make: Make, me: UserRow, engine: Engine) -> None:
     row = make.assessment(me)
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{row.id}/describe/use")
         calls = page.get_by_label("About how many calls a month?")
         not_knowing = page.locator("#calls_per_month-options").get_by_label("I don't know")
@@ -115,26 +96,23 @@ def test_not_knowing_and_a_number_push_each_other_out(
 
 
 def test_save_pressed_while_an_autosave_is_on_its_way_is_no_conflict(
-    chromium: Browser, make: Make, me: UserRow, engine: Engine, address: str
+    visit: Visits, make: Make, me: UserRow, engine: Engine
 ) -> None:
     row = make.assessment(me)
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{row.id}/describe/use")
-        page.route("**/describe/use", lambda route: route.continue_())
-        page.get_by_label("For some months").check()
-        page.wait_for_timeout(620)  # the autosave has just been sent
+        with page.expect_request("**/describe/use"):
+            page.get_by_label("For some months").check()
         page.get_by_role("button", name="Save and go on").click()
 
-        expect(page).to_have_url(f"{address}/assessments/{row.id}/describe/success")
+        expect(page).to_have_url(f"{visit.address}/assessments/{row.id}/describe/success")
         assert answers(engine, row)["recurrence"] == "months"
 
 
-def test_two_people_are_told(chromium: Browser, make: Make, me: UserRow, engine: Engine, address: str) -> None:
+def test_two_people_are_told(visit: Visits, make: Make, me: UserRow, engine: Engine) -> None:
     row, other = make.assessment(me), make.author("Rob")
-    with quiet_page(chromium, address) as mine, quiet_page(chromium, address) as theirs:
-        for page, user in ((mine, me), (theirs, other)):
-            sign_in(page, user)
+    with visit(me) as mine, visit(other) as theirs:
+        for page in (mine, theirs):
             page.goto(f"/assessments/{row.id}/describe/use")
         theirs.get_by_label("For some months").check()
         expect(theirs.locator("#saved")).to_have_text("Draft saved")
@@ -153,12 +131,10 @@ def test_two_people_are_told(chromium: Browser, make: Make, me: UserRow, engine:
         assert answers(engine, row)["recurrence"] == "once"
 
 
-def test_the_whole_questionnaire_without_javascript(
-    chromium: Browser, make: Make, me: UserRow, engine: Engine, address: str
-) -> None:
-    with quiet_page(chromium, address, java_script_enabled=False) as page:
-        sign_in(page, me)
-        page.get_by_role("link", name="Begin an assessment").click()
+def test_the_whole_questionnaire_without_javascript(visit: Visits, me: UserRow, engine: Engine) -> None:
+    with visit(me, script=False) as page:
+        page.goto("/")
+        page.get_by_role("link", name="New assessment").click()
         page.get_by_role("button", name="Begin").click()
         expect(page.get_by_role("alert")).to_contain_text("Give it a name")
         page.get_by_label("What should the model do?").fill("Comments in our house style")
@@ -167,8 +143,7 @@ def test_the_whole_questionnaire_without_javascript(
         page.get_by_label("Sound like us").first.check()
         for name in ("goals", "knowledge", "examples", "use"):
             if name != "goals":
-                for box in page.locator("input[value=unknown]").all():
-                    box.check()
+                page.locator("input[value=unknown]").evaluate_all("all => all.forEach((one) => { one.checked = true })")
             page.get_by_role("button", name="Save and go on").click()
         page.get_by_label("The answer is exactly the ideal one").check()
         page.get_by_label("Which result is good enough?").fill("ninety")
@@ -181,18 +156,15 @@ def test_the_whole_questionnaire_without_javascript(
         page.get_by_role("button", name="Save and finish").click()
 
         expect(page.locator("main")).to_contain_text("without an answer")
-        row = make.assessment(me)
-        row.id -= 1
-        assert answers(engine, row)["target"] == 0.9
-        assert answers(engine, row)["owner"] is None
+        with reading(engine) as session:
+            row = session.scalars(select(AssessmentRow).where(AssessmentRow.created_by == me.id)).one()
+        assert row.answers["target"] == 0.9
+        assert row.answers["owner"] is None
 
 
-def test_the_keyboard_fills_in_a_section(
-    chromium: Browser, make: Make, me: UserRow, engine: Engine, address: str
-) -> None:
+def test_the_keyboard_fills_in_a_section(visit: Visits, make: Make, me: UserRow, engine: Engine) -> None:
     row = make.assessment(me, answers={"recurrence": "ongoing"})
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{row.id}/describe/use")
         page.get_by_label("It keeps running").focus()
         page.keyboard.press("ArrowUp")
@@ -204,10 +176,9 @@ def test_the_keyboard_fills_in_a_section(
         expect(background.locator(".tip-text")).to_be_visible()
 
 
-def test_a_session_that_ended_is_said(chromium: Browser, make: Make, me: UserRow, address: str) -> None:
+def test_a_session_that_ended_is_said(visit: Visits, make: Make, me: UserRow) -> None:
     row = make.assessment(me)
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{row.id}/describe/use")
         page.context.clear_cookies()
         page.get_by_label("For some months").check()

@@ -1,18 +1,19 @@
 """The frame in real Chromium: nothing in the console, nothing for axe, nothing pushed off a small screen."""
 
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable
 from typing import Annotated
 
 import pytest
 from fastapi import Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from app.db import reading, utcnow, writing
 from app.jobs import store as jobs
 from app.jobs.tables import JobEventRow
 from app.users import service
 from app.users.deps import Listening, Me
+from app.users.tables import UserRow
 from app.web import charts, events
 from app.web.charts import Arm, Part, Series
 from app.web.context import AppContext
@@ -20,48 +21,51 @@ from app.web.deps import App
 from app.web.events import Sent
 from app.web.pages import page as answer
 from app.web.security import Web
-from tests.support.browser import axe, fits, quiet_page, serving
+from tests.support.browser import WIDE, Visits, fits, good
+from tests.support.depth import depth
+from tests.support.factories import Make
+from tests.support.processes import until
 from tests.support.small_app import PASSWORD, People, running
 
 pytestmark = pytest.mark.browser
 
-VIEWS = [
-    pytest.param({"color_scheme": "light"}, id="light"),
-    pytest.param({"color_scheme": "dark"}, id="dark"),
-    pytest.param({"viewport": {"width": 390, "height": 800}}, id="narrow"),
-    pytest.param({"java_script_enabled": False}, id="no-script"),
-]
+# A page for the helper itself: nothing is wrong with it but what `{}` brings.
+BARE = """<!doctype html><html lang="en"><title>A page</title><style>{}</style>
+<main><h1>A page</h1><p>Some words</p><button>Go</button></main></html>"""
 
 
-@pytest.fixture
-def address(app: Web) -> Iterator[str]:
-    with serving(app) as started:
-        yield started
+WRONG = {
+    "p { color: #ccc }": "color-contrast",
+    "p { width: 2000px }": "20.. px wide",
+    "@media (prefers-color-scheme: dark) { body { background: #000 } p { color: #333 } }": "color-contrast",
+    "@media (max-width: 500px) { p { width: 500px } }": "5.. px wide",
+    "@media (max-width: 500px) { h1 { display: none } }": "page-has-heading-one",
+}
 
 
-def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+def test_what_only_one_view_shows_is_found(visit: Visits) -> None:
+    with visit(own=True) as page:
+        page.set_content(BARE.format(""))
+        good(page)
+        for wrong, what in WRONG.items():
+            page.set_content(BARE.format(wrong))
+            with pytest.raises(AssertionError, match=what):
+                good(page)
+            page.emulate_media(color_scheme="light")
+            page.set_viewport_size(WIDE)
 
 
-def judged(page: Page, *, script: bool = True) -> None:
-    fits(page)
-    if script:
-        axe(page)
-
-
-def test_from_the_code_to_a_second_person(app: Web, chromium: Browser, address: str) -> None:
-    with writing(app.state.context.engine) as session:
+def test_from_the_code_to_a_second_person(untouched: tuple[Make, Visits]) -> None:
+    make, visit = untouched
+    with writing(make.engine) as session:
         code = service.new_setup_code(session, utcnow())
 
-    with quiet_page(chromium, address) as page:
+    with visit() as page:
         page.goto("/account")
-        expect(page).to_have_url(f"{address}/setup")
+        expect(page).to_have_url(f"{visit.address}/setup")
         page.get_by_role("button", name="Make the account").click()
         expect(page.get_by_role("alert")).to_be_focused()
-        judged(page)
+        good(page)
         page.get_by_label("Set-up code").fill(code or "")
         page.get_by_label("Your name").fill("Dana")
         page.get_by_label("E-mail address").fill("dana@example.org")
@@ -73,47 +77,63 @@ def test_from_the_code_to_a_second_person(app: Web, chromium: Browser, address: 
         page.get_by_label("E-mail address").fill("rob@example.org")
         page.get_by_role("button", name="Add", exact=True).click()
         given = page.locator(".secret").inner_text()
-        judged(page)
+        good(page)
 
         page.get_by_text("Dana admin").click()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("status")).to_have_text("You are signed out.")
-        sign_in(page, "rob@example.org", given)
+        page.goto("/sign-in")
+        page.get_by_label("E-mail address").fill("rob@example.org")
+        page.get_by_label("Password").fill(given)
+        page.get_by_role("button", name="Sign in").click()
         page.goto("/account")
         expect(page.get_by_role("heading", level=1)).to_have_text("Change password")
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_page_reads_well(chromium: Browser, people: People, address: str, view: dict[str, object]) -> None:
-    admin = people.add("admin")
+PAGES = ("/account", "/account/password", "/users", "/audit", "/nowhere", "/problems/conflict")
+
+
+@pytest.fixture
+def admin(people: People) -> UserRow:
+    """Somebody who sees every page, with something on each."""
     people.add("author", active=False)
     people.add("reviewer", must_change_password=True, name="A rather long name that goes on " * 3)
+    admin = people.add("admin")
     people.program(admin)
+    return admin
 
-    with quiet_page(chromium, address, **view) as page:
+
+def test_every_page_reads_well(visit: Visits, admin: UserRow) -> None:
+    with visit() as page:
         page.goto("/sign-in")
-        judged(page, script="java_script_enabled" not in view)
-        sign_in(page, admin.email)
-        for path in ("/account", "/account/password", "/users", "/audit", "/nowhere", "/problems/conflict"):
+        good(page)
+    with visit(admin) as page:
+        for path in PAGES:
             page.goto(path)
-            judged(page, script="java_script_enabled" not in view)
+            good(page)
 
 
-def test_the_keyboard_reaches_everything(chromium: Browser, people: People, address: str) -> None:
-    with quiet_page(chromium, address) as page:
-        sign_in(page, people.add("admin").email)
+def test_every_page_fits_without_a_script(visit: Visits, admin: UserRow) -> None:
+    with visit(admin, script=False) as page:
+        for path in ("/sign-in", *PAGES):
+            page.goto(path)
+            fits(page)
+
+
+def test_the_keyboard_reaches_everything(visit: Visits, people: People) -> None:
+    me = people.add("admin")
+    with visit(me) as page:
         page.goto("/account")
         page.keyboard.press("Tab")
         expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
-        page.get_by_text("Admin 1 admin").press("Enter")
+        page.get_by_text(f"{me.name} admin").press("Enter")
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
 
 
-def test_a_theme_is_chosen_and_kept(chromium: Browser, people: People, address: str) -> None:
-    with quiet_page(chromium, address, color_scheme="light") as page:
-        sign_in(page, people.add().email)
+def test_a_theme_is_chosen_and_kept(visit: Visits, people: People, address: str) -> None:
+    with visit(people.add()) as page:
         page.goto("/account")
         before = page.locator("body").evaluate("node => getComputedStyle(node).backgroundColor")
         page.locator(".menu summary").click()
@@ -121,7 +141,7 @@ def test_a_theme_is_chosen_and_kept(chromium: Browser, people: People, address: 
 
         expect(page).to_have_url(f"{address}/account")
         assert page.locator("body").evaluate("node => getComputedStyle(node).backgroundColor") != before
-        judged(page)
+        good(page)
 
 
 HOSTILE = [
@@ -148,7 +168,7 @@ HOSTILE = [
 ]
 
 
-def test_nothing_that_people_call_themselves_is_run(chromium: Browser, people: People, address: str) -> None:
+def test_nothing_that_people_call_themselves_is_run(visit: Visits, people: People, address: str) -> None:
     admin = people.add("admin", name=HOSTILE[0])
     for name in HOSTILE:
         people.add("author", name=name[:100])
@@ -158,7 +178,7 @@ def test_nothing_that_people_call_themselves_is_run(chromium: Browser, people: P
     asked: list[str] = []
     dialogs: list[str] = []
 
-    with quiet_page(chromium, address) as page:
+    with visit(admin, own=True) as page:
 
         def watch(route: Route) -> None:
             asked.append(route.request.url)
@@ -166,7 +186,6 @@ def test_nothing_that_people_call_themselves_is_run(chromium: Browser, people: P
 
         page.route("**/*", watch)
         page.on("dialog", lambda dialog: dialogs.append(dialog.message))
-        sign_in(page, admin.email)
         for path in ("/users", "/account", "/audit"):
             page.goto(path)
             assert "owned" not in page.title()
@@ -178,8 +197,9 @@ def test_nothing_that_people_call_themselves_is_run(chromium: Browser, people: P
     assert [url for url in asked if not url.startswith(address)] == []
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_charts_read_well(app: Web, chromium: Browser, people: People, address: str, view: dict[str, object]) -> None:
+@pytest.fixture(scope="module")
+def drawn(app: Web) -> None:
+    """A page `/charts` with a chart of every kind."""
     template = app.state.context.templates.from_string(
         '{% extends "base.html" %}{% block title %}Charts{% endblock %}{% block content %}<h1>Charts</h1>'
         '{% for kind, chart in shown %}{% include "_charts/" ~ kind ~ ".html" %}{% endfor %}{% endblock %}'
@@ -205,17 +225,21 @@ def test_charts_read_well(app: Web, chromium: Browser, people: People, address: 
     def draw(request: Request, me: Me) -> Response:
         return answer(request, template, shown=shown)
 
-    with quiet_page(chromium, address, **view) as page:
-        sign_in(page, people.add().email)
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_charts_read_well(visit: Visits, people: People, script: bool) -> None:
+    judged = good if script else fits
+    with visit(people.add(), script=script) as page:
         page.goto("/charts")
-        judged(page, script="java_script_enabled" not in view)
+        judged(page)
         assert page.locator("[role=img]").count() == 3
         page.get_by_text("The numbers").first.click()
         expect(page.get_by_role("table").first).to_be_visible()
-        judged(page, script="java_script_enabled" not in view)
+        judged(page)
 
 
-def test_a_live_part_follows_and_ends(app: Web, chromium: Browser, people: People, address: str) -> None:
+def test_a_live_part_follows_and_ends(app: Web, visit: Visits, people: People) -> None:
     """With htmx and its extension for streams as they are installed: three messages, then the connection closes."""
     context: AppContext = app.state.context
     assert context.files.has("htmx-sse.js"), "htmx is not installed: make assets"
@@ -251,14 +275,16 @@ def test_a_live_part_follows_and_ends(app: Web, chromium: Browser, people: Peopl
     with writing(context.engine) as session:
         session.add(running())
 
-    with quiet_page(chromium, address) as page:
-        sign_in(page, people.add().email)
+    with visit(people.add()) as page:
         page.goto("/live")
+        page.evaluate("addEventListener('htmx:sse:close', (event) => { document.title = event.detail.reason })")
         for number in (1, 2):
             say(number)
             expect(page.locator("#live")).to_have_text(str(number))
         say(3, "done")
         expect(page.locator("#live")).to_have_text("3")
-        page.wait_for_timeout(1500)
+        expect(page).to_have_title("message")  # closed by what was said, and not by the end of the stream
+        until(lambda: context.hub.listeners == 0)
+        page.wait_for_timeout(depth(0, 1500))  # after half a second htmx would connect again
 
     assert opened == [0]

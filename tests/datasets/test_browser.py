@@ -1,34 +1,30 @@
 """Data in real Chromium: upload by button, drop, paste; progress, cancel; from a number to its rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import Engine
+from playwright.sync_api import expect
+from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs
-from app.datasets import store
+from app.datasets import job, store
 from app.datasets.tables import DatasetRow
-from app.db import reading
+from app.db import reading, writing
+from app.jobs import store as job_store
+from app.jobs.claims import Claim
+from app.jobs.tables import Status
 from app.users.tables import UserRow
-from tests.support.browser import axe, fits, quiet_page, serving
+from tests.support.browser import Visits, address, app, axe, engine, fits, good, make, settings, visit
 from tests.support.examples import Upload, pairs
-from tests.support.factories import PASSWORD
 from tests.support.processes import until
+
+__all__ = ["address", "app", "engine", "make", "settings", "visit"]
 
 pytestmark = pytest.mark.browser
 
 
-VIEWS = [
-    pytest.param({"color_scheme": "light"}, id="light"),
-    pytest.param({"color_scheme": "dark"}, id="dark"),
-    pytest.param({"viewport": {"width": 390, "height": 800}}, id="narrow"),
-    pytest.param({"java_script_enabled": False}, id="no-script"),
-]
 # A file as a drag from the desktop brings it. Chromium makes such an event only for a real drag, so it is made by hand;
 # what the page does with it is the page's own.
 DROP = """([selector, name, text]) => {
@@ -46,19 +42,14 @@ PASTE = """(text) => {
 }"""
 
 
-@pytest.fixture
-def address(web: TestClient) -> Iterator[str]:
-    app: Any = web.app
-    with serving(app) as started:
-        yield started
-
-
-def sign_in(page: Page, user: UserRow) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("E-mail address").fill(user.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_title("Assessments · Tunegate")
+# Where each link leads, and the number in its row, or in itself.
+NUMBERS = """(links) => links.map((link) =>
+  [link.href, (link.closest("tr")?.querySelector("td.num") ?? link).innerText])"""
+# What each of these pages says that it counts: asked for by the page, which needs not draw them for that.
+TOTALS = """(urls) => Promise.all(urls.map(async (url) => {
+  const answer = await (await fetch(url)).text();
+  return new DOMParser().parseFromString(answer, "text/html").getElementById("total").textContent;
+}))"""
 
 
 def newest(engine: Engine, assessment: AssessmentRow) -> DatasetRow | None:
@@ -79,48 +70,47 @@ def many(number: int) -> bytes:
     return "\n".join(rows).encode()
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(
+    "paths", [("", "/labels", "/clusters"), ("/rows", "/rows?status=leak", "/rows/4")], ids=["report", "rows"]
+)
 def test_report_rows_labels_and_groups_read_well(
-    chromium: Browser, me: UserRow, checked: Upload, address: str, view: dict[str, Any]
+    visit: Visits, me: UserRow, checked: Upload, paths: tuple[str, ...]
 ) -> None:
     row = checked(many(160), many(40))
-    script = view.get("java_script_enabled", True)
-    with quiet_page(chromium, address, **view) as page:
-        sign_in(page, me)
+    with visit(me) as page:
+        for path in paths:
+            page.goto(f"/datasets/{row.id}{path}")
+            good(page)
+
+
+def test_every_page_of_a_version_fits_without_a_script(visit: Visits, me: UserRow, checked: Upload) -> None:
+    row = checked(many(160), many(40))
+    with visit(me, script=False) as page:
         for path in ("", "/rows", "/rows?status=leak", "/rows/4", "/labels", "/clusters"):
             page.goto(f"/datasets/{row.id}{path}")
             fits(page)
-            if script:
-                axe(page)
 
 
-def test_every_number_leads_to_the_rows_that_it_counts(
-    chromium: Browser, me: UserRow, checked: Upload, address: str
-) -> None:
+def test_every_number_leads_to_the_rows_that_it_counts(visit: Visits, me: UserRow, checked: Upload) -> None:
     row = checked(many(160))
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/datasets/{row.id}")
         numbers = page.locator("#short dd a, #waterfall tbody tr, #labels tbody tr")
         assert numbers.count() > 12
-        told = page.locator("#short dd a, #waterfall tbody th a, #labels tbody th a")
-        wanted = []
-        for index in range(told.count()):
-            link = told.nth(index)
-            cell = link.locator("xpath=ancestor::tr").locator("td.num")
-            number = cell.inner_text() if cell.count() else link.inner_text()
-            wanted.append((link.get_attribute("href") or "", number.removeprefix("\N{MINUS SIGN}")))
-        for url, number in wanted:
-            page.goto(url)
-            expect(page.locator("#total"), url).to_have_text(f"{number} row{'' if number == '1' else 's'}")
+        links = page.locator("#short dd a, #waterfall tbody th a, #labels tbody th a")
+        told: list[tuple[str, str]] = links.evaluate_all(NUMBERS)
+        totals = page.evaluate(TOTALS, [url for url, _ in told])
+
+    wanted = [(url, number.removeprefix("\N{MINUS SIGN}")) for url, number in told]
+    assert len(wanted) > 8
+    assert [(url, " ".join(total.split())) for (url, _), total in zip(wanted, totals, strict=True)] == [
+        (url, f"{number} row{'' if number == '1' else 's'}") for url, number in wanted
+    ]
 
 
-def test_from_a_number_to_one_row_and_its_twin_by_keyboard(
-    chromium: Browser, me: UserRow, checked: Upload, address: str
-) -> None:
+def test_from_a_number_to_one_row_and_its_twin_by_keyboard(visit: Visits, me: UserRow, checked: Upload) -> None:
     row = checked(many(160))
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/datasets/{row.id}")
         page.locator("#short dd a[href*='=duplicate']").focus()
         page.keyboard.press("Enter")
@@ -130,19 +120,16 @@ def test_from_a_number_to_one_row_and_its_twin_by_keyboard(
         page.get_by_role("link", name="Open line 161").focus()
         page.keyboard.press("Enter")
 
-        expect(page).to_have_url(f"{address}/datasets/{row.id}/rows/161")
+        expect(page).to_have_url(f"{visit.address}/datasets/{row.id}/rows/161")
         expect(page.get_by_text("Asks the same as line 4.").first).to_be_visible()
         expect(page.locator("#like")).to_contain_text("Line 4")
         page.get_by_role("link", name="Previous row").click()
         expect(page.get_by_role("heading", name="Line 160")).to_be_visible()
 
 
-def test_a_link_opens_a_folded_part_and_no_detail_inside_another(
-    chromium: Browser, me: UserRow, checked: Upload, address: str
-) -> None:
+def test_a_link_opens_a_folded_part_and_no_detail_inside_another(visit: Visits, me: UserRow, checked: Upload) -> None:
     row = checked(many(160))
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/datasets/{row.id}#split")
         expect(page.locator("#split details.numbers")).to_have_count(1)
         expect(page.locator("#split details[open]")).to_have_count(0)
@@ -151,10 +138,9 @@ def test_a_link_opens_a_folded_part_and_no_detail_inside_another(
 
 
 def test_a_dropped_file_is_uploaded(
-    chromium: Browser, me: UserRow, assessment: AssessmentRow, engine: Engine, blobs: Blobs, address: str
+    visit: Visits, me: UserRow, assessment: AssessmentRow, engine: Engine, blobs: Blobs
 ) -> None:
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{assessment.id}/data")
         page.evaluate(DROP, ["[data-drop=test]", "own test.jsonl", pairs(3, 900).decode()])
         page.evaluate(DROP, ["h1", "ten.jsonl", pairs(10).decode()])
@@ -168,10 +154,9 @@ def test_a_dropped_file_is_uploaded(
 
 
 def test_what_is_pasted_on_the_page_is_uploaded(
-    chromium: Browser, me: UserRow, assessment: AssessmentRow, engine: Engine, blobs: Blobs, address: str
+    visit: Visits, me: UserRow, assessment: AssessmentRow, engine: Engine, blobs: Blobs
 ) -> None:
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{assessment.id}/data")
         expect(page.get_by_label("Rows to paste")).to_be_hidden()
         page.evaluate(PASTE, "prompt\tcompletion\na question\tan answer\n")
@@ -185,10 +170,9 @@ def test_what_is_pasted_on_the_page_is_uploaded(
 
 
 def test_a_refused_form_comes_back_with_the_fault_and_what_was_pasted(
-    chromium: Browser, me: UserRow, assessment: AssessmentRow, engine: Engine, address: str
+    visit: Visits, me: UserRow, assessment: AssessmentRow, engine: Engine
 ) -> None:
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{assessment.id}/data")
         page.get_by_role("button", name="Upload", exact=True).click()
         expect(page.get_by_role("alert")).to_be_focused()
@@ -207,34 +191,30 @@ def test_a_refused_form_comes_back_with_the_fault_and_what_was_pasted(
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_sent(
-    chromium: Browser, me: UserRow, assessment: AssessmentRow, address: str
+    visit: Visits, me: UserRow, assessment: AssessmentRow
 ) -> None:
     asked: list[str] = []
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{assessment.id}/data")
         page.evaluate("document.getElementById('upload-form').dataset.limit = 1000")
         page.on("request", lambda request: asked.append(request.method))
         page.evaluate(DROP, ["[data-drop=file]", "big.jsonl", "x" * 5000])
         page.get_by_role("button", name="Upload", exact=True).click()
         expect(page.get_by_role("status")).to_have_text("big.jsonl has 5 kB; the limit is 1 kB.")
-
-    assert asked == []
+        assert asked == []
 
 
 def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(
-    chromium: Browser,
+    visit: Visits,
     me: UserRow,
     assessment: AssessmentRow,
     engine: Engine,
     blobs: Blobs,
-    address: str,
     tmp_path: Path,
 ) -> None:
     big = tmp_path / "big.jsonl"
     big.write_bytes(pairs(2000) * 60)
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me, own=True) as page:  # its network stays slow
         page.goto(f"/assessments/{assessment.id}/data")
         slow = page.context.new_cdp_session(page)
         slow.send("Network.enable")
@@ -255,11 +235,46 @@ def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(
     assert newest(engine, assessment) is None
 
 
-def test_without_scripts_one_uploads_and_pastes_all_the_same(
-    chromium: Browser, me: UserRow, assessment: AssessmentRow, engine: Engine, address: str
+def test_from_an_idea_to_a_gate_that_stays_locked(
+    visit: Visits, me: UserRow, engine: Engine, claimed: Callable[[DatasetRow], Claim], tmp_path: Path
 ) -> None:
-    with quiet_page(chromium, address, java_script_enabled=False) as page:
-        sign_in(page, me)
+    """In short what `stories/test_in_the_browser.py` walks at length, with a real worker, in the deep suite."""
+    file = tmp_path / "few.jsonl"
+    file.write_bytes(pairs(60))
+    with visit(me) as page:
+        page.goto("/assessments/new")
+        page.get_by_label("What should the model do?").fill("Code comments in our house style")
+        page.get_by_role("button", name="Begin", exact=True).click()
+        page.get_by_label("Sound like us").first.check()
+        page.get_by_role("button", name="Save and go on").click()
+        page.get_by_role("link", name="Data").first.click()
+        base = page.url.removesuffix("/data")
+        page.get_by_label("File with examples").set_input_files(file)
+        page.get_by_label("A person wrote or checked").check()
+        page.get_by_role("button", name="Upload", exact=True).click()
+        page.wait_for_url("**notice=uploaded**")
+        with reading(engine) as session:
+            row = session.scalars(select(DatasetRow).where(DatasetRow.uploaded_by == me.id)).one()
+        claim = claimed(row)
+        job.check(claim)
+        with writing(engine) as session:
+            job_store.get(session, claim.job_id).status = Status.DONE
+            usable = store.get(session, row.id).usable_rows
+
+        page.goto(f"{base}/data")
+        expect(page.get_by_text(f"{usable} usable examples")).to_be_visible()
+        page.goto(f"{base}/verdict")
+        expect(page.locator("#G1")).to_contain_text("fail")
+        expect(page.locator("#G1")).to_contain_text(f"{1000 - usable}")
+        page.goto(f"{base}/train")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.get_by_role("button", name="Launch the training")).to_have_count(0)
+
+
+def test_without_scripts_one_uploads_and_pastes_all_the_same(
+    visit: Visits, me: UserRow, assessment: AssessmentRow, engine: Engine
+) -> None:
+    with visit(me, script=False) as page:
         page.goto(f"/assessments/{assessment.id}/data")
         expect(page.get_by_text("or drop it here").first).to_be_hidden()
         page.get_by_text("Paste rows instead").click()

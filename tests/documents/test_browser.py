@@ -1,13 +1,10 @@
 """Documents, and how a file is read, in real Chromium: adding, looking, choosing columns; axe, small screens, dark."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
@@ -18,25 +15,13 @@ from app.documents import store as documents
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.users.tables import UserRow
-from tests.support.browser import axe, fits, quiet_page, serving
+from tests.support.browser import Visits, address, app, engine, good, make, settings, visit
 from tests.support.examples import pairs
-from tests.support.factories import PASSWORD
 from tests.support.samples import Add, pdf, zipped
 
+__all__ = ["address", "app", "engine", "make", "settings", "visit"]
+
 pytestmark = pytest.mark.browser
-
-VIEWS = [
-    pytest.param({"color_scheme": "light"}, id="light"),
-    pytest.param({"color_scheme": "dark"}, id="dark"),
-    pytest.param({"viewport": {"width": 390, "height": 800}}, id="narrow"),
-    pytest.param({"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"}, id="narrow-dark"),
-]
-
-
-@pytest.fixture
-def address(web: TestClient) -> Iterator[str]:
-    with serving(web.app) as started:  # type: ignore[arg-type]  # the client's app is ours
-        yield started
 
 
 @pytest.fixture
@@ -49,22 +34,7 @@ def german(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: As
         return datasets.upload(session, assessment.id, me, blobs.put_bytes(data.encode()), "fragen.jsonl").id
 
 
-def sign_in(page: Page, user: UserRow) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("E-mail address").fill(user.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def good(page: Page) -> None:
-    fits(page)
-    axe(page)
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_documents_read_well(
-    chromium: Browser, address: str, read: Add, me: UserRow, assessment: AssessmentRow, view: dict[str, Any]
-) -> None:
+def test_documents_read_well(visit: Visits, read: Add, me: UserRow, assessment: AssessmentRow) -> None:
     manual = zipped(
         ("manual/opening-hours.md", b"# Opening hours\n\n" + b"The shop opens at nine and closes at five. " * 40),
         ("manual/prices.pdf", pdf("Everything costs ten.", title="Prices")),
@@ -74,8 +44,7 @@ def test_documents_read_well(
         ("manual-of-the-shop.zip", manual), ("old-notes.doc", b"\xd0\xcf\x11\xe0"), ("faq.txt", b"Ask us. " * 900)
     )
 
-    with quiet_page(chromium, address, **view) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{assessment.id}/documents")
         expect(page.get_by_text("an old Office document")).to_be_visible()
         good(page)
@@ -90,13 +59,12 @@ def test_documents_read_well(
 
 
 def test_documents_are_added_and_taken_out(
-    chromium: Browser, address: str, me: UserRow, assessment: AssessmentRow, tmp_path: Path
+    visit: Visits, me: UserRow, assessment: AssessmentRow, tmp_path: Path
 ) -> None:
     for name in ("a.txt", "b.md"):
         (tmp_path / name).write_text("some words")
 
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{assessment.id}/data")
         page.get_by_role("link", name="Documents to look answers up in").click()
         expect(page.get_by_role("heading", name="Documents to look answers up in")).to_be_visible()
@@ -109,12 +77,8 @@ def test_documents_are_added_and_taken_out(
         expect(page.get_by_role("link", name="b.md")).to_be_visible()
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_person_says_which_column_holds_what(
-    chromium: Browser, address: str, german: int, me: UserRow, view: dict[str, Any]
-) -> None:
-    with quiet_page(chromium, address, **view) as page:
-        sign_in(page, me)
+def test_a_person_says_which_column_holds_what(visit: Visits, german: int, me: UserRow) -> None:
+    with visit(me) as page:
         page.goto(f"/datasets/{german}/reading")
         expect(page.get_by_text("No known format was found")).to_be_visible()
         good(page)
@@ -143,14 +107,13 @@ def drag(page: Page, place: str, path: Path) -> None:
 
 
 def test_a_dropped_folder_is_added_with_all_that_is_in_it(
-    chromium: Browser, me: UserRow, assessment: AssessmentRow, engine: Engine, address: str, tmp_path: Path
+    visit: Visits, me: UserRow, assessment: AssessmentRow, engine: Engine, tmp_path: Path
 ) -> None:
     folder = tmp_path / "manual"
     (folder / "part").mkdir(parents=True)
     (folder / "a.md").write_text("# First")
     (folder / "part" / "b.md").write_text("# Second")
-    with quiet_page(chromium, address) as page:
-        sign_in(page, me)
+    with visit(me) as page:
         page.goto(f"/assessments/{assessment.id}/documents")
         drag(page, "[data-drop=documents]", folder)
         expect(page.locator("#documents")).to_be_focused()  # once the folder has been read

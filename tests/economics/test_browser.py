@@ -1,26 +1,21 @@
 """Prices, costs and the target's helper in real Chromium: they fit, axe finds nothing, and no script is needed."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 from sqlalchemy import Engine, select
 
 from app.baselines.tables import ArmRow
 from app.db import writing
 from app.economics import service
+from app.inference.tables import ModelRow
 from app.users.tables import UserRow
-from tests.support.browser import axe, fits, quiet_page, serving
-from tests.support.factories import PASSWORD, Make
+from tests.support.browser import Visits, address, app, engine, good, make, settings, visit
+from tests.support.factories import Make
+
+__all__ = ["address", "app", "engine", "make", "settings", "visit"]
 
 pytestmark = pytest.mark.browser
 
-VIEWS = [
-    pytest.param({"color_scheme": "dark"}, id="dark"),
-    pytest.param({"viewport": {"width": 390, "height": 800}}, id="narrow"),
-]
 CSV = """name,unit,price,currency,dated,source
 Large,input_tokens,3,USD,2020-01-01,https://prices.example.org/a/rather/long/address/that/goes/on/and/on
 Large,output_tokens,15,USD,2026-10-01,contract
@@ -31,59 +26,44 @@ SAID = {"upkeep_hours": "10", "retrains_year": "1", "minutes_row": "3", "review_
 
 
 @pytest.fixture
-def address(web: TestClient) -> Iterator[str]:
-    app: Any = web.app
-    with serving(app) as started:
-        yield started
-
-
-@pytest.fixture
 def me(make: Make) -> UserRow:
-    return make.author("Dana")
+    return make.author()
 
 
-def sign_in(page: Page, user: UserRow) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("E-mail address").fill(user.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_title("Assessments · Tunegate")
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_page_reads_well(
-    chromium: Browser, make: Make, engine: Engine, me: UserRow, address: str, view: dict[str, Any]
-) -> None:
+@pytest.fixture(scope="module")
+def paths(make: Make, engine: Engine) -> dict[str, str]:
+    """Where the pages are, of an assessment that has all that a price can be put to."""
+    me = make.author()
     row = make.ready(me, answers={"goals": ["efficiency"], "main_goal": "efficiency"})
     with writing(engine) as session:
         for arm in session.scalars(select(ArmRow)):
             arm.dev = (arm.dev or {}) | {"mean_prompt_tokens": 900, "mean_completion_tokens": 90, "low": 0.0}
-        service.import_prices(session, CSV.replace("Large", "Model 2").encode(), me)
+        model = session.scalars(select(ModelRow.name).order_by(ModelRow.id.desc())).first()
+        service.import_prices(session, CSV.replace("Large", str(model)).encode(), me)
         service.assume(session, row.id, SAID, me)
-
-    with quiet_page(chromium, address, **view) as page:
-        sign_in(page, me)
-        for path in (
-            "/prices",
-            "/prices/1",
-            f"/assessments/{row.id}/costs",
-            f"/assessments/{row.id}/target?success=20&cost_1=80",
-            f"/assessments/{row.id}/target?success=20&share_1=50&cost_1=80",
-        ):
-            page.goto(path)
-            for folded in page.locator("details.numbers > summary").all():
-                folded.click()
-            fits(page)
-            axe(page)
+    base = f"/assessments/{row.id}"
+    return {
+        "prices": "/prices",
+        "price": "/prices/1",
+        "costs": f"{base}/costs",
+        "target": f"{base}/target?success=20&cost_1=80",
+        "target of shares": f"{base}/target?success=20&share_1=50&cost_1=80",
+    }
 
 
-def test_from_the_question_to_a_target_without_a_script(
-    chromium: Browser, make: Make, me: UserRow, address: str
-) -> None:
+@pytest.mark.parametrize("name", ["prices", "price", "costs", "target", "target of shares"])
+def test_every_page_reads_well(visit: Visits, me: UserRow, paths: dict[str, str], name: str) -> None:
+    with visit(me) as page:
+        page.goto(paths[name])
+        for folded in page.locator("details.numbers > summary").all():
+            folded.click()
+        good(page)
+
+
+def test_from_the_question_to_a_target_without_a_script(visit: Visits, make: Make, me: UserRow) -> None:
     row = make.assessment(me, answers={"target": None})
 
-    with quiet_page(chromium, address, java_script_enabled=False) as page:
-        sign_in(page, me)
+    with visit(me, script=False) as page:
         page.goto(f"/assessments/{row.id}/describe/success")
         page.get_by_label("It is close to the ideal text, by letters").check()
         page.get_by_role("button", name="Save and work the target out from money").click()

@@ -1,7 +1,8 @@
 """The founding text's example, taken through the browser as `make run` serves it: every click is a person's.
 
-Two files that must stay locked always run (they need no model). The whole way on the bundled model takes a quarter
-of an hour, so it is marked slow; its pictures go to the ignored folder `shots`.
+Deep: two files that must stay locked, which need no model; `datasets/test_browser.py` has the same way in short. The
+whole way on the bundled model takes a quarter of an hour, so it is marked slow. Pictures go to the ignored folder
+`shots`.
 """
 
 import re
@@ -14,10 +15,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.settings import Settings
-from tests.support.places import ROOT
+from tests.support.browser import PATIENCE
+from tests.support.places import DATA, ROOT
 from tests.support.processes import Process, free_port
 
-pytestmark = [pytest.mark.browser, pytest.mark.worker]
+pytestmark = [pytest.mark.browser, pytest.mark.worker, pytest.mark.deep]
 
 PASSWORD = "a long enough phrase"
 SHOTS = ROOT / "shots"
@@ -125,7 +127,7 @@ def walk(settings: Settings, chromium: Browser, request: pytest.FixtureRequest) 
     line = process.popen.stdout.readline().decode()
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     made = Walk(context.new_page(), f"http://127.0.0.1:{port}", re.sub(r"\W+", "-", request.node.name).strip("-"))
-    made.page.set_default_timeout(15_000)
+    made.page.set_default_timeout(PATIENCE)
     _wait_for(made)
     made.set_up(line.split("set-up code: ")[1].strip())
     for name, role in (("Ada", "author"), ("Rob", "reviewer")):
@@ -148,15 +150,18 @@ def _wait_for(walk: Walk) -> None:
     raise AssertionError("the server did not come up")
 
 
-@pytest.mark.parametrize(
-    ("file", "usable", "missing"), [("small_300.jsonl", 210, "790"), ("neardup_1500.jsonl", 707, "293")]
-)
-def test_too_few_examples_stay_locked_and_the_page_says_how_many_are_missing(
-    walk: Walk, shared: Path, file: str, usable: int, missing: str
-) -> None:
+def test_too_few_examples_stay_locked_and_the_page_says_how_many_are_missing(walk: Walk) -> None:
+    _stays_locked(walk, DATA / "phpdoc" / "small_300.jsonl", 210, "790")
+
+
+def test_too_few_examples_without_the_near_copies_stay_locked(walk: Walk, sets: Path) -> None:
+    _stays_locked(walk, sets / "phpdoc" / "neardup_1500.jsonl", 707, "293")
+
+
+def _stays_locked(walk: Walk, file: Path, usable: int, missing: str) -> None:
     base = walk.describe("Code comments in our house style")
 
-    walk.upload(base, shared / "data" / "phpdoc" / file)
+    walk.upload(base, file)
 
     expect(walk.page.get_by_text(f"{usable} usable examples")).to_be_visible()
     walk.shot("data")
@@ -171,14 +176,14 @@ def test_too_few_examples_stay_locked_and_the_page_says_how_many_are_missing(
 
 
 @pytest.mark.slow
-def test_the_founding_example_from_idea_to_adapter(walk: Walk, shared: Path) -> None:  # noqa: PLR0915 - one walk
+def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> None:  # noqa: PLR0915 - one walk
     page = walk.page
     base = walk.describe("PHPDoc in our house style")
     walk.open(f"{base}/verdict")
     expect(page.get_by_text("leaning towards fine-tune")).to_be_visible()
     walk.shot("01-advice")
 
-    walk.upload(base, shared / "data" / "phpdoc" / "phpdoc.jsonl")
+    walk.upload(base, sets / "phpdoc" / "phpdoc.jsonl")
     walk.shot("02-data")
     # One comment of the set names its author's address; nobody trains on it before somebody has decided.
     page.get_by_label("What to do with each e-mail address").select_option("mask")
