@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.settings import Settings
+from tests.support import zygote
+from tests.support.depth import DEEP
 from tests.support.places import ROOT
 
 
@@ -64,9 +66,13 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 class Process:
-    """A process of the app: `python -m app ...`."""
+    """A process of the app: `python -m app ...`. A worker is forked by the zygote, except in the deep suite."""
 
     def __init__(self, settings: Settings, *arguments: str) -> None:
+        self.popen: subprocess.Popen[bytes] | zygote.Forked
+        if arguments[0] == "worker" and not DEEP:
+            self.popen = zygote.Forked("app.__main__", *arguments, env=environment(settings) | zygote.variables())
+            return
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "app", *arguments],
             env=environment(settings),

@@ -17,9 +17,7 @@ from tests.support.trainer import QUICK, Run, build
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import app.training.bench  # noqa: F401  torch is imported here, once, and not in each forked trainer
-
-    return tiny.make(tmp_path_factory.mktemp("model"))
+    return tiny.made(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_asked_to_stop_it_keeps_the_step_it_was_at(another: Callable[..., Any], 
     elif how == "SIGTERM":
         os.kill(child.pid, signal.SIGTERM)
     else:
-        os.write(child.lifeline, b'{"do": "cancel"}\n')
+        child.tell(b'{"do": "cancel"}\n')
 
     assert child.wait() == Exit.STOPPED
     last = child.events("step")[-1]["step"]
@@ -314,7 +314,7 @@ def _stop_after(made: Any, step: int) -> None:
     made.order()
     child = made.start()
     while not any(event["step"] == step for event in child.events("checkpoint")):
-        child.said += os.read(child.pipe, 65536)
+        assert child.hear(), child.said
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     for folder in (made.folder / "checkpoints").iterdir():
