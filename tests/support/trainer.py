@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ class Run:
     job_id: int = 7
     life: int = 60
     recipe: Recipe = QUICK
+
+    def copy(self, root: Path) -> "Run":
+        """The same run, with all that it has stored so far, in a folder of its own."""
+        return replace(self, folder=Path(shutil.copytree(self.folder, root / "run")))
 
     def subject(self, **changes: Any) -> dict[str, Any]:
         files = folders.hashes(self.model)

@@ -37,13 +37,15 @@ from tests.support.places import ROOT
 
 ADDRESS = "TUNEGATE_ZYGOTE"
 STANDS_FOR = Path(__file__).with_name("warm")  # has a sitecustomize.py, which Python imports before anything else
+# What the bodies of jobs import once they need it stands here too.
 LIGHT = (
     "dbos", "app.__main__", "app.worker", "app.datasets.job", "app.documents.job", "app.inference.job",
-    "app.baselines.job", "app.results.job", "app.demo.job",
+    "app.baselines.job", "app.results.job", "app.demo.job", "openai", "rapidfuzz.distance", "re2", "sacrebleu.metrics",
+    "sklearn.feature_extraction.text", "sklearn.linear_model", "tokenizers",
 )  # fmt: skip
 HEAVY = (
-    "app.inference.local_child", "app.training.child", "app.training.probe", "transformers.models.llama.modeling_llama",
-    "tests.support.tiny",
+    "app.inference.local_child", "app.training.child", "app.training.probe", "tests.support.tiny",
+    "peft.utils.transformers_weight_conversion", "transformers.models.llama.modeling_llama",
 )  # fmt: skip
 NEEDS_TORCH = {"app.inference.local_child", "app.training.child", "app.training.probe", "tests.support.tiny"}
 
@@ -171,7 +173,7 @@ def _import(names: tuple[str, ...]) -> None:
         __import__(name)
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page of ours
-    assert len(os.listdir("/proc/self/task")) == 1, "a fork of several threads could stand still for ever"
+    assert len(list(Path("/proc/self/task").iterdir())) == 1, "a fork of several threads could stand still for ever"
 
 
 class Zygote:

@@ -17,7 +17,7 @@ def stand_for(module: str, arguments: list[str], place: str) -> None:
 
     zygote = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     zygote.connect(place)
-    order = {"module": module, "arguments": arguments, "env": dict(os.environ), "cwd": os.getcwd()}
+    order = {"module": module, "arguments": arguments, "env": dict(os.environ), "cwd": os.getcwd()}  # noqa: PTH109 - pathlib would have to be imported
     socket.send_fds(zygote, [json.dumps(order).encode()], [0, 1, 2])
     pid = int(zygote.recv(100))
     for number in (signal.SIGTERM, signal.SIGINT):
