@@ -223,6 +223,17 @@ def tiny_model(zygote: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.made(tmp_path_factory.mktemp("model"))
 
 
+@pytest.fixture(scope="session")
+def torch_here() -> None:
+    """For tests that call the training code themselves: no single one seems to take as long as importing torch."""
+    import torch
+
+    import app.inference.local_child
+    import app.training.bench  # noqa: F401 - both are only imported
+
+    torch.set_num_threads(1)  # threads that wait for each other on a busy machine take a hundred times as long
+
+
 @pytest.fixture
 def warm_children(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the app starts in this process (trainers, models) is forked by the zygote, except in the deep suite."""
