@@ -24,11 +24,14 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support import tiny
 from tests.support.browser import chromium
 from tests.support.factories import Make, sign_in
 from tests.support.places import SETS
 from tests.support.processes import Process, cheap, free_port
 from tests.support.ready import ready
+from tests.support.zygote import address as start_zygote
+from tests.support.zygote import variables
 
 # One browser for the whole run: Playwright can be started once in a process.
 __all__ = ["chromium"]
@@ -208,8 +211,38 @@ def people(web: TestClient, engine: Engine) -> Callable[[UserRow], TestClient]:
 # ---------------------------------------------------------------- real processes
 
 
+@pytest.fixture(scope="session")
+def zygote() -> None:
+    """Real processes are forked from it; asked for here so that no test seems to take as long as its imports."""
+    start_zygote()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(zygote: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a real model that learns and says nothing worth reading. Making it imports torch in the zygote."""
+    return tiny.made(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def torch_here() -> None:
+    """For tests that call the training code themselves: no single one seems to take as long as importing torch."""
+    import torch
+
+    import app.inference.local_child
+    import app.training.bench  # noqa: F401 - both are only imported
+
+    torch.set_num_threads(1)  # threads that wait for each other on a busy machine take a hundred times as long
+
+
 @pytest.fixture
-def worker() -> Iterator[Callable[..., Process]]:
+def warm_children(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the app starts in this process (trainers, models) is forked by the zygote, except in the deep suite."""
+    for name, value in variables().items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def worker(zygote: None) -> Iterator[Callable[..., Process]]:
     """`worker(settings, slot="0")` starts a real worker process; all are stopped at the end of the test."""
     started: list[Process] = []
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,12 @@ import pytest
 from app.inference.generator import Message, Request, Unusable
 from app.inference.local import LocalModel
 from tests.support import tiny
-from tests.support.processes import runs
+from tests.support.processes import runs, until
+from tests.support.zygote import Forked, variables
 
 pytestmark = pytest.mark.torch
 
 TOLD = Message("system", "Answer in the house's own style, which is short, friendly and without any promise at all.")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.make(tmp_path_factory.mktemp("model"))
 
 
 def ask(count: int, told: Message | None = TOLD, room: int = 12) -> list[Request]:
@@ -54,22 +49,24 @@ def naive(model: Path, requests: list[Request]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("told", [TOLD, None], ids=["shared beginning", "nothing shared"])
-def test_batches_say_what_one_call_after_the_other_says(model: Path, told: Message | None) -> None:
+def test_batches_say_what_one_call_after_the_other_says(
+    tiny_model: Path, torch_here: None, told: Message | None
+) -> None:
     import threading
     from dataclasses import asdict
 
     from app.inference import loading, local_child
 
     requests = ask(9, told)
-    loaded = loading.load(model, None, "float32")
+    loaded = loading.load(tiny_model, None, "float32")
     answers = local_child.answer(loaded, [asdict(request) for request in requests], threading.Event())
 
-    assert {answer["id"]: answer["text"] for answer in answers} == naive(model, requests)
+    assert {answer["id"]: answer["text"] for answer in answers} == naive(tiny_model, requests)
 
 
-def test_a_child_answers_counts_and_ends(model: Path) -> None:
-    """All in one child, since starting one costs seconds."""
-    child = LocalModel(model, threads=1, dtype="float32")
+def test_a_child_answers_counts_and_ends(tiny_model: Path, warm_children: None) -> None:
+    """All in one child, since the product pays seconds for one."""
+    child = LocalModel(tiny_model, threads=1, dtype="float32")
     requests = [*ask(5), Request("long", (Message("user", "alpha " * 600),), 8), Request("one", ask(1)[0].messages, 1)]
     answers = {answer.id: answer for answer in child.answer(requests, never)}
     info = child.info()
@@ -100,8 +97,8 @@ def test_a_child_answers_counts_and_ends(model: Path) -> None:
         os.kill(pid, 0)
 
 
-def test_a_killed_child_is_an_error_in_words(model: Path) -> None:
-    with LocalModel(model, threads=1, dtype="float32") as child:
+def test_a_killed_child_is_an_error_in_words(tiny_model: Path, warm_children: None) -> None:
+    with LocalModel(tiny_model, threads=1, dtype="float32") as child:
         child.info()
         os.kill(child.pid, signal.SIGKILL)
 
@@ -109,11 +106,12 @@ def test_a_killed_child_is_an_error_in_words(model: Path) -> None:
             list(child.answer(ask(1), never))
 
 
-def test_a_changed_model_is_refused_before_it_is_opened(model: Path) -> None:
+def test_a_changed_model_is_refused_before_it_is_opened(tiny_model: Path) -> None:
+    """By a child that is started as the product does it, in the quick suite too."""
     from app.inference import folders
 
-    files = folders.hashes(model) | {"config.json": "0" * 64}
-    with LocalModel(model, threads=1, files=files) as child, pytest.raises(Unusable, match=r"config\.json"):
+    files = folders.hashes(tiny_model) | {"config.json": "0" * 64}
+    with LocalModel(tiny_model, threads=1, files=files) as child, pytest.raises(Unusable, match=r"config\.json"):
         list(child.answer(ask(1), never))
 
 
@@ -122,21 +120,14 @@ def test_a_missing_model_is_said_at_once(tmp_path: Path) -> None:
         LocalModel(tmp_path / "none")
 
 
-def test_the_child_ends_when_its_parent_is_killed(model: Path, tmp_path: Path) -> None:
+def test_the_child_ends_when_its_parent_is_killed(tiny_model: Path, tmp_path: Path) -> None:
     """The parent is killed with -9 while the child loads; nothing of it may be left."""
     report = tmp_path / "pid"
-    parent = os.fork()
-    if parent == 0:
-        child = LocalModel(model, threads=1)
-        report.write_text(str(child.pid), encoding="utf-8")
-        time.sleep(60)
-        os._exit(0)
-    while not report.exists() or not report.read_text(encoding="utf-8"):
-        time.sleep(0.05)
-    os.kill(parent, signal.SIGKILL)
-    os.waitpid(parent, 0)
+    environment = {**os.environ, **variables()}
+    parent = Forked("tests.support.model_holder", str(tiny_model), str(report), env=environment)
+    until(report.exists)
+    pid = int(report.read_text(encoding="utf-8"))
+    parent.kill()
+    parent.wait()
 
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and runs(int(report.read_text(encoding="utf-8"))):
-        time.sleep(0.1)
-    assert not runs(int(report.read_text(encoding="utf-8")))
+    until(lambda: not runs(pid))

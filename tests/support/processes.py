@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.settings import Settings
+from tests.support import zygote
+from tests.support.depth import DEEP
 from tests.support.places import ROOT
 
 
@@ -63,10 +65,25 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **given, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
+Started = subprocess.Popen[bytes] | zygote.Forked
+
+
+def begin(settings: Settings, module: str, *arguments: str) -> Started:
+    """Start `python -m MODULE` with these settings: forked by the zygote, except in the deep suite."""
+    if not DEEP:
+        return zygote.Forked(module, *arguments, env=environment(settings) | zygote.variables())
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.Popen(command, env=environment(settings), cwd=ROOT, start_new_session=True)
+
+
 class Process:
-    """A process of the app: `python -m app ...`."""
+    """A process of the app: `python -m app ...`. A worker is begun as above, everything else with a pipe to read."""
 
     def __init__(self, settings: Settings, *arguments: str) -> None:
+        self.popen: Started
+        if arguments[0] == "worker":
+            self.popen = begin(settings, "app.__main__", *arguments)
+            return
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "app", *arguments],
             env=environment(settings),

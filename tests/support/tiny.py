@@ -4,7 +4,11 @@ Everything that needs weights is tested with it. It learns (loss falls), and it 
 """
 
 import json
+import os
+import sys
 from pathlib import Path
+
+from tests.support import zygote
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "omega")
 TEMPLATE = (
@@ -63,6 +67,13 @@ def make(folder: Path) -> Path:
     return folder
 
 
+def made(folder: Path) -> Path:
+    """`make` in a process that has torch already, so that the tests' own process need not import it."""
+    process = zygote.Forked("tests.support.tiny", str(folder), env=os.environ)
+    assert process.wait() == 0
+    return folder
+
+
 def rows(train: int = 24, dev: int = 6) -> list[dict[str, object]]:
     """Canonical rows as a dataset stores them: say the first word of the question twice."""
     made: list[dict[str, object]] = []
@@ -84,3 +95,7 @@ def write_rows(path: Path, given: list[dict[str, object]]) -> Path:
     """Rows as a file, one JSON object a line."""
     path.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
     return path
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))

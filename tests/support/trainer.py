@@ -1,11 +1,10 @@
-"""A run that is ready to start, and the trainer as a process forked from the tests."""
+"""A run that is ready to start, and the trainer as a process of its own."""
 
 import json
 import os
-import sys
+import shutil
 import time
-import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from app.inference import folders
 from app.training import order as orders
 from app.training.protocol import SPEC
 from app.training.recipe import Recipe
-from tests.support import tiny
+from tests.support import tiny, zygote
 
 QUICK = Recipe(
     rank=4, alpha=8, learning_rate=1e-2, batch_rows=4, epochs=2, dev_rows=6, patience=0, precision="float32", clip=10.0
@@ -34,6 +33,10 @@ class Run:
     job_id: int = 7
     life: int = 60
     recipe: Recipe = QUICK
+
+    def copy(self, root: Path) -> "Run":
+        """The same run, with all that it has stored so far, in a folder of its own."""
+        return replace(self, folder=Path(shutil.copytree(self.folder, root / "run")))
 
     def subject(self, **changes: Any) -> dict[str, Any]:
         files = folders.hashes(self.model)
@@ -60,19 +63,10 @@ class Run:
         (self.folder / SPEC).write_text(json.dumps(spec | (tampered or {})), encoding="utf-8")
 
     def start(self) -> "Child":
-        """Fork a trainer: a real process with pipes of its own, without paying for torch's import again."""
-        sys.stdout.flush()
-        sys.stderr.flush()
-        given, lifeline = os.pipe()
-        events, said = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(lifeline)
-            os.close(events)
-            _be_the_trainer(self, given, said)
-        os.close(given)
-        os.close(said)
-        return Child(pid, lifeline, events)
+        """A trainer: a real process with pipes of its own, forked so that torch's import is not paid for again."""
+        env = os.environ | {"TUNEGATE_DATA": str(self.data)}
+        forked = zygote.Forked("app.training.child", str(self.folder), env=env, pipes=True)
+        return Child(forked)
 
     def train(self, attempt: int = 1) -> "Child":
         """One attempt from start to end."""
@@ -86,43 +80,31 @@ class Run:
         return folders.sha256(self.folder / "adapter" / "adapter_model.safetensors")
 
 
-def _be_the_trainer(run: Run, given: int, said: int) -> None:
-    """Only in the fork: never returns."""
-    code = 99
-    try:
-        from app.training import child
-
-        os.dup2(given, 0)
-        os.dup2(said, 1)
-        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
-        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
-        os.environ["TUNEGATE_DATA"] = str(run.data)
-        code = child.attempt(run.folder)
-    except BaseException:
-        os.write(2, traceback.format_exc().encode())
-        raise
-    finally:
-        os._exit(code)
-
-
 @dataclass
 class Child:
-    """A forked trainer."""
+    """A trainer that was started."""
 
-    pid: int
-    lifeline: int
-    pipe: int
+    process: zygote.Forked
     said: bytes = b""
     code: int | None = None
 
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
     def wait(self) -> int:
-        """Read until it ends, and reap it."""
-        while part := os.read(self.pipe, 65536):
-            self.said += part
-        os.close(self.pipe)
-        self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        self.hang_up()
+        """Read until it ends."""
+        while self.hear():
+            continue
+        self.code = self.process.wait()
+        self.process.close()
         return self.code
+
+    def hear(self, most: int = 65536) -> bool:
+        """Take what it says next; False when it has nothing more to say."""
+        part = self.process.out.read(most)
+        self.said += part
+        return bool(part)
 
     def until(self, event: str) -> dict[str, Any]:
         """Read until it says this."""
@@ -130,20 +112,20 @@ class Child:
             for line in self.said.splitlines(keepends=True):
                 if line.endswith(b"\n") and json.loads(line)["event"] == event:
                     return dict(json.loads(line))
-            part = os.read(self.pipe, 65536)
-            assert part, self.said
-            self.said += part
+            assert self.hear(), self.said
 
     def lines(self, count: int) -> None:
         """Read until it has said so many lines, or has ended."""
-        while self.said.count(b"\n") < count and (part := os.read(self.pipe, 256)):
-            self.said += part
+        while self.said.count(b"\n") < count and self.hear(256):
+            continue
 
     def hang_up(self) -> None:
         """What the system does when the worker dies."""
-        if self.lifeline >= 0:
-            os.close(self.lifeline)
-            self.lifeline = -1
+        self.process.into.close()
+
+    def tell(self, line: bytes) -> None:
+        """What a worker would write to it."""
+        self.process.into.write(line)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in self.said.splitlines(keepends=True) if line.endswith(b"\n")]

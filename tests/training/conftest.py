@@ -1,4 +1,4 @@
-"""A tiny model, rows, and a run that is ready to start."""
+"""A run that is ready to start, and an assessment on its way to one."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,17 +9,9 @@ import pytest
 from sqlalchemy import Engine
 
 from app.jobs import engine as job_engine
-from tests.support import tiny
 from tests.support.factories import Make
 from tests.support.story import Story, begin
 from tests.support.trainer import QUICK, Run, build
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import app.training.bench  # noqa: F401  torch is imported here, once, and not in each forked trainer
-
-    return tiny.make(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
@@ -40,7 +32,7 @@ def another(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Calla
 
 
 @pytest.fixture
-def story(make: Make, engine: Engine, line: job_engine.Client, tiny_model: Path) -> Story:
+def story(make: Make, engine: Engine, line: job_engine.Client, tiny_model: Path, warm_children: None) -> Story:
     return begin(make, engine, line, tiny_model)
 
 

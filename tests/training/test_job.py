@@ -4,10 +4,9 @@ import io
 import json
 import os
 import signal
-import threading
-import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from app.jobs.claims import Cancelled, Failed, Refused, Stopping
 from app.jobs.tables import Status
 from app.training import job, service, store
 from app.training.launchers import Local, Process
+from tests.support.depth import depth
 from tests.support.story import Story
 
 pytestmark = pytest.mark.torch
@@ -117,35 +117,62 @@ def test_rows_changed_on_the_disk_after_the_launch_are_refused(approved: Story) 
     assert approved.run(row).state == "refused"
 
 
-class Killing(Local):
-    """Kills its first trainer -9 once it has taken a step, as a machine short of memory would."""
+@dataclass
+class Watched:
+    """A trainer beside whom something happens at every event, before the job hears of it. No time has to be guessed."""
 
-    def __init__(self, data: Path, times: int, *, after: str = "step") -> None:
-        super().__init__(data)
-        self.left, self.after = times, after
+    inner: Process
+    watch: Callable[[Process, dict[str, Any]], None]
 
-    def start(self, run: Path, spec: Mapping[str, Any]) -> Process:
-        process = super().start(run, spec)
-        if self.left:
-            self.left -= 1
-            threading.Thread(target=self._kill, args=(process,)).start()
-        return process
+    def next(self) -> dict[str, Any] | None:
+        event = self.inner.next()
+        if event is not None:
+            self.watch(self.inner, event)
+        return event
 
-    def _kill(self, process: Process) -> None:
-        if self.after == "step":
-            time.sleep(0.1)
-            while not any(f'"{self.after}"' in json.dumps(e) for e in list(process._events.queue) if e):
-                if process.process.poll() is not None:
-                    return
-                time.sleep(0.01)
-        os.kill(process.process.pid, signal.SIGKILL)
+    @property
+    def code(self) -> int | None:
+        return self.inner.code
+
+    def cancel(self) -> None:
+        self.inner.cancel()
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@dataclass
+class Watching:
+    """Starts trainers as a worker does, and has them watched."""
+
+    data: Path
+    watch: Callable[[Process, dict[str, Any]], None]
+
+    def start(self, run: Path, spec: Mapping[str, Any]) -> Watched:
+        return Watched(Local(self.data).start(run, spec), self.watch)
+
+
+def at(kind: str, act: Callable[[], object]) -> Callable[[Process, dict[str, Any]], None]:
+    """Something that is done once, at the first event of this kind."""
+    acts = [act]
+
+    def watch(_process: Process, event: dict[str, Any]) -> None:
+        if event["event"] == kind and acts:
+            acts.pop()()
+
+    return watch
 
 
 def test_a_trainer_that_keeps_dying_is_given_up_and_can_be_resumed(approved: Story) -> None:
     row = approved.launch()
+    data = approved.make.settings.data
+
+    def kill(process: Process, _event: dict[str, Any]) -> None:
+        """As a machine short of memory would, as soon as it has said a word."""
+        os.kill(process.process.pid, signal.SIGKILL)
 
     with pytest.raises(Failed, match="was killed, most likely because the machine ran out of memory"):
-        job.work(approved.claim(approved.train_job(row)), Killing(approved.make.settings.data, 9, after="start"))
+        job.work(approved.claim(approved.train_job(row)), Watching(data, kill))
     assert approved.run(row).state == "failed"
     with approved.write() as session:
         jobs.bind(session, approved.line)
@@ -158,38 +185,44 @@ def test_a_trainer_that_keeps_dying_is_given_up_and_can_be_resumed(approved: Sto
     assert approved.run(row).training_facts["attempts"] == 4
 
 
-def test_cancelled_is_over_for_good(approved: Story) -> None:
-    row = approved.launch()
-    claim = approved.claim(approved.train_job(row))
+@pytest.fixture
+def longer(story: Story) -> Story:
+    """An approved run with more steps than it will get to take at one go."""
+    story.recipe(max_steps=depth(60, 200))
+    story.check()
+    story.approve()
+    return story
+
+
+def test_cancelled_is_over_for_good(longer: Story) -> None:
+    row = longer.launch()
+    claim = longer.claim(longer.train_job(row))
 
     def cancel() -> None:
-        with approved.write() as session:
+        with longer.write() as session:
             job_store.get(session, claim.job_id).status = Status.CANCELLING
 
-    timer = threading.Timer(0.5, cancel)
-    timer.start()
     with pytest.raises(Cancelled):
-        job.train(claim)
-    timer.join()
+        job.work(claim, Watching(longer.make.settings.data, at("step", cancel)))
 
-    assert approved.run(row).state == "cancelled"
-    with approved.write() as session, pytest.raises(Conflict, match="cannot go on"):
-        service.resume(session, row.id, approved.author)
+    assert longer.run(row).state == "cancelled"
+    with longer.write() as session, pytest.raises(Conflict, match="cannot go on"):
+        service.resume(session, row.id, longer.author)
 
 
-def test_a_worker_that_stops_leaves_the_run_to_the_next(approved: Story) -> None:
-    row = approved.launch()
-    claim = approved.claim(approved.train_job(row))
-    timer = threading.Timer(3.0, claim.stopping.set)
-    timer.start()
+def test_a_worker_that_stops_leaves_the_run_to_the_next(longer: Story) -> None:
+    row = longer.launch()
+    claim = longer.claim(longer.train_job(row))
     with pytest.raises(Stopping):
-        job.train(claim)
-    timer.join()
-    assert approved.run(row).state == "running"
+        job.work(claim, Watching(longer.make.settings.data, at("step", claim.stopping.set)))
+    assert longer.run(row).state == "running"
 
-    job.train(approved.claim(approved.train_job(row), attempt=2))
+    job.train(longer.claim(longer.train_job(row), attempt=2))
 
-    assert approved.run(row).state == "done"
+    assert longer.run(row).state == "done"
+    with reading(longer.engine) as session:
+        log = [event.body["line"] for event in job_store.log_lines(session, longer.train_job(row).id)]
+    assert any("Attempt 2 begins from the checkpoint of step" in line for line in log)
 
 
 def test_a_zip_of_the_same_adapter_is_the_same_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from app.inference.tokens import TokenRow
 from app.training.recipe import Recipe
 from tests.support import tiny
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("torch_here")]
 
 RECIPE = Recipe(rank=4, alpha=8, learning_rate=1e-2, batch_rows=4, epochs=3, precision="float32")
 TOLD = "Say the first word of the question twice, and nothing else."

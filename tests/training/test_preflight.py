@@ -56,7 +56,7 @@ def test_a_run_that_fits_has_no_blockers() -> None:
 
 
 @pytest.mark.torch
-def test_the_probe_measures_and_learns_nothing(run: Any) -> None:
+def test_the_probe_measures_and_learns_nothing(run: Any, torch_here: None) -> None:
     from app.training import order as orders
     from app.training import probe
 
