@@ -24,14 +24,16 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support import depth
 from tests.support.browser import chromium
 from tests.support.factories import Make, sign_in
 from tests.support.places import SETS
 from tests.support.processes import Process, cheap, free_port
 from tests.support.ready import ready
 
-# One browser for the whole run: Playwright can be started once in a process.
-__all__ = ["chromium"]
+# One browser for the whole run: Playwright can be started once in a process. `depth` sets how many examples hypothesis
+# tries, also where a test module does not ask for a depth itself.
+__all__ = ["chromium", "depth"]
 
 
 @pytest.fixture(scope="session")
