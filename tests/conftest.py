@@ -24,7 +24,7 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.support import tiny
+from tests.support import depth, tiny
 from tests.support.browser import chromium
 from tests.support.factories import Make, sign_in
 from tests.support.places import SETS
@@ -33,8 +33,9 @@ from tests.support.ready import ready
 from tests.support.zygote import address as start_zygote
 from tests.support.zygote import variables
 
-# One browser for the whole run: Playwright can be started once in a process.
-__all__ = ["chromium"]
+# One browser for the whole run: Playwright can be started once in a process. `depth` sets how many examples hypothesis
+# tries, also where a test module does not ask for a depth itself.
+__all__ = ["chromium", "depth"]
 
 
 @pytest.fixture(scope="session")

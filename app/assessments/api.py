@@ -17,7 +17,7 @@ from app.errors import FieldError, Invalid, Stale
 from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
-from app.web.problems import REFUSALS
+from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
@@ -309,7 +309,7 @@ def show_assessment(response: Response, assessment_id: Id, db: Db, me: Me) -> As
 @router.patch(
     "/assessments/{assessment_id}",
     tags=["assessments"],
-    responses={412: {"description": "It was changed since; read it again (`If-Match`)."}},
+    responses=described(412, words="It was changed since; read it again (`If-Match`)."),
 )
 def change_assessment(
     response: Response,

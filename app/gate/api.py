@@ -14,11 +14,11 @@ from app.gate.tables import DecisionRow, ReviewRow
 from app.users.deps import Me, Reviewer
 from app.web.deps import Db
 from app.web.pages import url_for
-from app.web.problems import REFUSALS, Problem
+from app.web.problems import REFUSALS, described
 
-ABOUT_DIGESTS: dict[int | str, dict[str, Any]] = {
-    412: {"model": Problem, "description": "The digest is not the one under review, or it has changed since"},
-    428: {"model": Problem, "description": "No digest was sent"},
+ABOUT_DIGESTS = {
+    **described(412, words="The digest is not the one under review, or it has changed since"),
+    **described(428, words="No digest was sent"),
 }
 router = APIRouter(prefix="/api/v1", tags=["reviews"], responses=REFUSALS)
 

@@ -221,7 +221,7 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
     Raises:
         Conflict: there is nothing to review yet, or exactly this is under review or approved already.
     """
-    assessment = assessment_store.get(session, assessment_id)
+    assessment = assessment_store.changing(session, assessment_id)
     if not assessments.answers(assessment):
         raise Conflict("Answer the questionnaire first; there is nothing to review yet.")
     made = subject.exact(build_subject(session, assessment))
@@ -274,7 +274,7 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
         Forbidden: this person may not decide this.
         Conflict: this review is over, or this person has said the same already.
     """
-    review = store.get(session, review_id)
+    review = store.changing(session, review_id)
     if reasons := may_decide(session, review, me):
         raise Forbidden(" ".join(reasons))
     _refuse_malformed(kind, digest, comment)
@@ -342,7 +342,7 @@ def comment(session: Session, review_id: int, me: UserRow, text: str) -> Decisio
 
 def withdraw(session: Session, review_id: int, me: UserRow) -> ReviewRow:
     """Take a request back: whoever asked, or a contributor, may. An approval goes with it."""
-    review = store.get(session, review_id)
+    review = store.changing(session, review_id)
     if review.state not in store.LIVING:
         raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")
     if me.id != review.requested_by and me.id not in contributors(session, review.assessment_id):

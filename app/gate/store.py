@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from app.assessments import store as assessment_store
 from app.errors import NotFound
 from app.gate.tables import DecisionRow, RecipeRow, ReviewRow
 
@@ -19,6 +20,18 @@ def get(session: Session, review_id: int) -> ReviewRow:
     if review is None:
         raise NotFound("There is no such review.")
     return review
+
+
+def changing(session: Session, review_id: int) -> ReviewRow:
+    """The same, with its assessment locked until the end of the transaction: who decides, takes back or launches comes
+    one after the other.
+    """
+    assessment_id = session.scalar(select(ReviewRow.assessment_id).where(ReviewRow.id == review_id))
+    if assessment_id is None:
+        raise NotFound("There is no such review.")
+    assessment_store.changing(session, assessment_id)
+    query = select(ReviewRow).where(ReviewRow.id == review_id).options(selectinload(ReviewRow.decisions))
+    return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 def living(session: Session, assessment_id: int) -> ReviewRow | None:

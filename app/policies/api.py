@@ -13,11 +13,9 @@ from app.policies.tables import PolicyRow
 from app.users.deps import Admin, Me
 from app.web.deps import Db
 from app.web.pages import url_for
-from app.web.problems import REFUSALS, Problem
+from app.web.problems import REFUSALS, described
 
-STALE: dict[int | str, dict[str, Any]] = {
-    412: {"model": Problem, "description": "Another policy was published since the one named in `based_on`"}
-}
+STALE = described(412, words="Another policy was published since the one named in `based_on`")
 router = APIRouter(prefix="/api/v1/policies", tags=["policies"], responses=REFUSALS)
 
 Number = Annotated[int, Path(ge=BUILT_IN, le=2**31 - 1, description="0 is the policy that comes with the app")]

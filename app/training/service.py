@@ -169,7 +169,7 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
         Invalid: no key.
         GateClosed: with every reason.
     """
-    assessment = assessment_store.get(session, assessment_id)
+    assessment = assessment_store.changing(session, assessment_id)
     if not key.strip() or len(key) > KEY_LENGTH:
         errors = [FieldError("#/idempotency_key", f"Send a key of at most {KEY_LENGTH} characters.")]
         raise Invalid("A launch needs a key, so that asking twice starts one job.", errors)

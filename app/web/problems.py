@@ -161,10 +161,10 @@ def slug_for(status: int) -> str:
     return known or ("bad-request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "unavailable")
 
 
-def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What the description of the API says of answers with these statuses."""
+def described(*statuses: int, words: str = "") -> dict[int | str, dict[str, Any]]:
+    """What the description of the API says of answers with these statuses: `words`, or the problem's title."""
     return {
-        status: {"model": Problem, "description": KINDS[slug_for(status)].title, "content": {JSON_TYPE: {}}}
+        status: {"model": Problem, "description": words or KINDS[slug_for(status)].title, "content": {JSON_TYPE: {}}}
         for status in statuses
     }
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.advice.case import ANSWER_KEYS, MEASURED_KEYS, NOBODY, NotACase, parse
@@ -126,7 +126,6 @@ JSON = st.recursive(
 KEYS = st.sampled_from([*ANSWER_KEYS, *MEASURED_KEYS, "arms", "passed", "total", "score", "low", "high", "behaviour"])
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     JSON
     | st.fixed_dictionaries(

@@ -1,7 +1,7 @@
 """The advice in words: it follows from what decided, and says nothing that was not measured or answered."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.advice.case import CHOICES, GOALS, parse
@@ -101,7 +101,6 @@ ANSWERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(answers=ANSWERS, passed=st.integers(0, 100) | st.none(), usable=st.integers(0, 5000) | st.none())
 def test_there_is_a_sentence_for_every_case(answers: dict[str, object], passed: int | None, usable: int | None) -> None:
     measured: dict[str, object] = {} if usable is None else {"usable_examples": usable}

@@ -9,6 +9,7 @@ from app.advice.case import ANSWER_KEYS, Case, changed, parse, to_json
 from app.advice.flips import MOST, Flip, Outcome, every
 from app.advice.moves import EFFORTS
 from app.advice.verdict import Advice, advise
+from tests.support.depth import depth
 from tests.support.golden import FACTS, GOLDEN, KNOWLEDGE_ARMS, case
 from tests.support.random_cases import random_case
 
@@ -120,7 +121,7 @@ def test_a_measured_size_is_what_changes() -> None:
     assert changed(before, found.change).measured.corpus_tokens == 200_000
 
 
-SEEDS = range(150)
+SEEDS = range(depth(30, 150))
 
 
 def cases() -> list[Case]:

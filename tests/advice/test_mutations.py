@@ -3,7 +3,8 @@
 Every comparison, every `if`, `and`, `or` and `not`, and every state in the gates and in the needs they rest on is
 changed, one at a time, in a copy of the module. A change that can move a state has to be noticed by a row of `STATES`,
 which says by hand what each gate says where. Changes that move no state in thousands of random cases are of words
-alone.
+alone. The quick suite makes every change too, and looks through fewer cases: 600 meet 378 of the 385 changes that 3,000
+meet.
 """
 
 import ast
@@ -20,6 +21,7 @@ import pytest
 from app.advice import gates, needs
 from app.advice.case import Case, parse
 from app.advice.policy import POLICY, Policy
+from tests.support.depth import depth
 from tests.support.golden import case
 from tests.support.random_cases import random_case
 from tests.support.states import STATES
@@ -40,7 +42,7 @@ OTHER: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.IsNot: (ast.Is,),
 }
 STATE = {"pass": "fail", "fail": "pass", "unknown": "pass", "not_applicable": "fail"}
-CASES = 3000
+CASES = depth(600, 3000)
 
 
 def mutants(module: ModuleType, functions: Callable[[str], bool]) -> Iterator[tuple[str, Space]]:

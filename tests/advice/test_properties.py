@@ -10,13 +10,14 @@ from app.advice.case import ANSWER_KEYS, ARMS, CHOICES, COST_CASES, GOALS, KNOWL
 from app.advice.gates import ORDER
 from app.advice.policy import Points
 from app.advice.verdict import advise
+from tests.support.depth import depth
 from tests.support.golden import GOLDEN, case
 from tests.support.random_cases import random_case
 
 Json = dict[str, Any]
 
-quick = settings(max_examples=300, deadline=None)  # a shared machine has slow moments
-slow = settings(max_examples=100, deadline=None)  # each looks at a case some hundred times
+# Each example looks at a case some hundred times.
+dear = settings(max_examples=depth(15, 200))
 
 
 def _maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -110,7 +111,6 @@ def drawn_cases(draw: st.DrawFn) -> Json:
     return usual
 
 
-@quick
 @given(cases())
 def test_the_scores_are_the_sum_of_the_reasons(data: Json) -> None:
     advice = advise(parse(data))
@@ -120,7 +120,6 @@ def test_the_scores_are_the_sum_of_the_reasons(data: Json) -> None:
     assert all(reason.because and reason.source for reason in advice.reasons)
 
 
-@quick
 @given(cases())
 def test_ready_means_that_no_gate_locks_and_locked_means_that_one_does(data: Json) -> None:
     advice = advise(parse(data))
@@ -130,7 +129,6 @@ def test_ready_means_that_no_gate_locks_and_locked_means_that_one_does(data: Jso
     assert not (advice.training == "ready" and advice.leaning)
 
 
-@quick
 @given(cases())
 def test_every_gate_has_its_four_lines(data: Json) -> None:
     advice = advise(parse(data))
@@ -143,7 +141,6 @@ def test_every_gate_has_its_four_lines(data: Json) -> None:
     ]
 
 
-@quick
 @given(cases(), st.integers(1, 10**9))
 @example(next(golden.data for golden in GOLDEN if golden.number == 5), 10**9)
 def test_more_usable_rows_never_lock_what_was_ready(data: Json, more: int) -> None:
@@ -155,7 +152,6 @@ def test_more_usable_rows_never_lock_what_was_ready(data: Json, more: int) -> No
         assert advise(after).training == "ready"
 
 
-@quick
 @given(cases())
 def test_wanting_facts_never_unlocks(data: Json) -> None:
     """Property (b)."""
@@ -166,7 +162,6 @@ def test_wanting_facts_never_unlocks(data: Json) -> None:
         assert advise(after).training == "locked"
 
 
-@quick
 @given(cases(), st.booleans())
 def test_a_met_target_locks(data: Json, efficiency: bool) -> None:
     """Property (c): unless efficiency is the goal, and even then the small model's own success locks."""
@@ -185,7 +180,6 @@ def test_a_met_target_locks(data: Json, efficiency: bool) -> None:
     assert advise(parse(data)).training == "locked"
 
 
-@quick
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_of_answers_does_not_matter(data: Json, random: Any) -> None:
     """Property (d)."""
@@ -198,7 +192,7 @@ def test_the_order_of_answers_does_not_matter(data: Json, random: Any) -> None:
     assert advise(parse(shuffled)) == advise(parse(data))
 
 
-@slow
+@dear
 @given(cases(), st.integers(0, 9000))
 def test_a_measured_count_beats_a_declared_one(data: Json, declared: int) -> None:
     """Property (e)."""
@@ -210,7 +204,7 @@ def test_a_measured_count_beats_a_declared_one(data: Json, declared: int) -> Non
     assert advise(boasting).training == "locked"
 
 
-@slow
+@dear
 @given(cases())
 @example({})
 @example({"answers": {"goals": ["reasoning"]}})
@@ -227,7 +221,7 @@ def test_every_locked_case_shows_a_way_to_ready_that_works(data: Json) -> None:
     assert advise(changed(before, ways[0].change)).training == "ready"
 
 
-@slow
+@dear
 @given(cases())
 def test_a_flip_gives_what_it_promises(data: Json) -> None:
     before = parse(data)
@@ -240,7 +234,7 @@ def test_a_flip_gives_what_it_promises(data: Json) -> None:
         assert flip.text
 
 
-@slow
+@dear
 @given(cases())
 @example(
     case(
@@ -263,7 +257,6 @@ def test_no_part_of_a_way_to_ready_can_be_left_out(data: Json) -> None:
         assert advise(changed(before, rest)).training == "locked"
 
 
-@quick
 @given(cases())
 def test_a_case_survives_its_own_json(data: Json) -> None:
     read = parse(data)
@@ -271,7 +264,7 @@ def test_a_case_survives_its_own_json(data: Json) -> None:
     assert parse(to_json(read)) == read
 
 
-@slow
+@dear
 @given(cases())
 def test_a_change_is_the_same_as_the_file_with_it(data: Json) -> None:
     """`changed` reads only what is new; the whole file read anew has to give the same."""
@@ -288,7 +281,7 @@ def test_a_change_is_the_same_as_the_file_with_it(data: Json) -> None:
     assert changed(before, change) == parse(whole)
 
 
-@slow
+@dear
 @given(cases())
 def test_what_stands_beside_the_advice_never_fails(data: Json) -> None:
     more = advise(parse(data)).more() if len(str(data)) % 8 == 0 else {}  # robustness and flips take their time

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.advice.case import NOBODY, parse
@@ -113,7 +113,6 @@ def test_progress_counts_not_knowing_and_skips_what_is_optional() -> None:
     assert len(typed.missing(nothing)) == 24
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from([section.slug for section in SECTIONS]),
     st.dictionaries(

@@ -3,7 +3,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -66,7 +66,6 @@ def test_no_spread_is_not_certainty(scores: list[float]) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=80), st.integers(0, 9))
-@settings(max_examples=30)
 def test_the_paired_interval_holds_the_difference_and_turns_round(rows: list[tuple[bool, bool]], seed: int) -> None:
     a, b = [float(row[0]) for row in rows], [float(row[1]) for row in rows]
 

@@ -4,15 +4,15 @@ Numbers are those of the attack list that the product was designed against (G01 
 """
 
 import re
-from collections.abc import Callable
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, select, text
 
 from app.assessments.tables import AssessmentRow
-from app.audit.tables import EntryRow
 from app.baselines.tables import AnswerRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
@@ -21,64 +21,24 @@ from app.gate import service as gate
 from app.gate.tables import DecisionRow, RecipeRow, ReviewRow
 from app.jobs import service as jobs
 from app.jobs.engine import Client
-from app.jobs.tables import JobRow
+from app.settings import Settings
 from app.training.tables import TrainingRow
 from app.users.tables import Role, UserRow
 from tests.support.factories import Make
+from tests.support.processes import cheap
+from tests.support.scene import People, Scene, laid_out
 
-People = Callable[[UserRow], TestClient]
+
+@pytest.fixture(scope="module")
+def ready_made(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    return laid_out(tmp_path_factory.mktemp("scene") / "data", template).data
 
 
-class Scene:
-    """A ready assessment with its author, and a reviewer who had no hand in it."""
-
-    def __init__(self, make: Make, people: People, engine: Engine) -> None:
-        self.make, self.people, self.engine = make, people, engine
-        self.author, self.reviewer = make.author("Ada"), make.reviewer("Rob")
-        self.assessment = make.ready(self.author)
-        self.id = self.assessment.id
-        self._preflight()
-
-    def _preflight(self) -> None:
-        """Pretend that a preflight of exactly this recipe has passed; `tests/training` runs real ones."""
-        from app.training import service as trainings
-
-        with writing(self.engine) as session:
-            made = trainings.plan(session, self.id)
-            made.row.preflight, made.row.preflight_of = {"blockers": []}, made.digest
-
-    def ask(self, by: UserRow | None = None) -> dict[str, Any]:
-        answer = self.people(by or self.author).post(f"/api/v1/assessments/{self.id}/reviews", json={})
-        assert answer.status_code == 201, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def decide(self, review: dict[str, Any], by: UserRow | None = None, **body: Any) -> Any:
-        sent = {"kind": "approve", "digest": review["digest"], **body}
-        return self.people(by or self.reviewer).post(f"/api/v1/reviews/{review['id']}/decisions", json=sent)
-
-    def approve(self) -> dict[str, Any]:
-        review = self.ask()
-        assert self.decide(review).status_code == 201
-        return review
-
-    def launch(self, by: UserRow | None = None, key: str = "one", **more: Any) -> Any:
-        return self.people(by or self.author).post(
-            f"/api/v1/assessments/{self.id}/trainings", headers={"Idempotency-Key": key}, **more
-        )
-
-    def change(self, table: type, **values: Any) -> None:
-        """Change every row of a table behind the app's back."""
-        with writing(self.engine) as session:
-            session.execute(update(table).values(**values))
-
-    def started(self) -> int:
-        with reading(self.engine) as session:
-            return len(session.scalars(select(JobRow).where(JobRow.kind == "train")).all())
-
-    def denials(self) -> int:
-        with reading(self.engine) as session:
-            return len(session.scalars(select(EntryRow).where(EntryRow.act == "gate.denied")).all())
+@pytest.fixture
+def settings(tmp_path: Path, ready_made: Path) -> Settings:
+    """An installation in which only the review is missing."""
+    shutil.copytree(ready_made, tmp_path / "data")
+    return cheap(tmp_path / "data")
 
 
 @pytest.fixture

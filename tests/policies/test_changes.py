@@ -1,7 +1,7 @@
 """Numbers on their way through a form, and the difference between two policies in words."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.advice.policy import POLICY
@@ -80,7 +80,6 @@ def test_differences_are_in_words_and_in_the_order_of_the_policy() -> None:
     assert changes.differences(POLICY, POLICY) == []
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_any_policy_survives_the_form(data: st.DataObject) -> None:
     """Whatever an administrator may publish comes back from its own form as it was."""

@@ -1,11 +1,9 @@
-"""Which database a test runs on: a test that asks for `either` runs on both, unless it is marked with this.
-
-Only what depends on the dialect is worth the second database in the quick suite.
-"""
+"""Which database a test runs on."""
 
 import pytest
 
-POSTGRES_ONLY_DEEP = [pytest.mark.postgres, pytest.mark.deep]
+# A test that asks for `either` runs on SQLite and PostgreSQL; marked with this, on PostgreSQL only when deep: what does
+# not depend on the dialect is not worth the second database in the quick suite.
 postgres_is_deep = pytest.mark.parametrize(
-    "either", ["sqlite", pytest.param("postgres", marks=POSTGRES_ONLY_DEEP)], indirect=True
+    "either", ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.deep])], indirect=True
 )
