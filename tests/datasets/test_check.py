@@ -406,15 +406,12 @@ def test_kill_minus_9_loses_nothing(
     upload: Upload, engine: Engine, settings: Settings, worker: Callable[..., Process]
 ) -> None:
     count = depth(2_000, 8_000)
-    while True:
-        row = upload(pairs(count))
-        first = worker(settings)
-        found = until_running(engine, row)
-        until(lambda: progress(engine, found).get("stage", "").startswith(("Comparing", "Writing")), 60)  # noqa: B023 - called at once
-        first.kill()
-        if state(engine, row) == "checking":
-            break
+    while not killed_amid_its_check(engine, row := upload(pairs(count)), worker(settings)):
         count *= 2  # it was through before this process had its turn
+    with reading(engine) as session:
+        one = job_store.latest(session, "check", row.id)
+        assert one is not None
+        found = one.id
 
     worker(settings)
 
@@ -422,8 +419,23 @@ def test_kill_minus_9_loses_nothing(
     with reading(engine) as session:
         done = job_store.get(session, found)
         assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == count
-        assert store.get(session, row.id).usable_rows == count * 0.8
+        checked = store.get(session, row.id)
+        assert checked.usable_rows + checked.test_rows == count
     assert done.attempt == 2
+
+
+def killed_amid_its_check(engine: Engine, row: DatasetRow, worker: Process) -> bool:
+    """Kill a worker that compares or writes rows; whether that ended its check halfway."""
+    found = until_running(engine, row)
+    until(
+        lambda: (
+            progress(engine, found).get("stage", "").startswith(("Comparing", "Writing"))
+            or state(engine, row) != "checking"
+        ),
+        60,
+    )
+    worker.kill()
+    return state(engine, row) == "checking"
 
 
 def until_running(engine: Engine, row: DatasetRow) -> int:
@@ -434,7 +446,7 @@ def until_running(engine: Engine, row: DatasetRow) -> int:
             one = job_store.latest(session, "check", row.id)
             assert one is not None
             found[:] = [one.id]
-            return one.status == Status.RUNNING
+            return one.status in {Status.RUNNING, Status.DONE}
 
     until(running, 60)
     return found[0]

@@ -189,35 +189,35 @@ def test_each_bar_of_the_lengths_leads_to_as_many_rows(client: TestClient, check
     assert len(api) == bars[-1]["rows"]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "?page=1000000",
-        "?status=%00",
-        "?label=" + "x" * 1000,
-        "?cluster=9007199254740992",
-        "?line=abc",
-        "?line=99999999999999999999",
-        "?split=no-such",
-        "?file=no-such",
-        "?size_from=99999999999999999999&size_to=-1",
-        "?size_from=10&size_to=x&label=y",
-        "?label=%F0%9F%98%80&cluster=1&status=usable&split=train&file=upload&remark=error",
-    ],
+ODD = (
+    "?page=1000000",
+    "?status=%00",
+    "?label=" + "x" * 1000,
+    "?cluster=9007199254740992",
+    "?line=abc",
+    "?line=99999999999999999999",
+    "?split=no-such",
+    "?file=no-such",
+    "?size_from=99999999999999999999&size_to=-1",
+    "?size_from=10&size_to=x&label=y",
+    "?label=%F0%9F%98%80&cluster=1&status=usable&split=train&file=upload&remark=error",
 )
-def test_odd_filters_find_nothing_and_break_nothing(client: TestClient, checked: Upload, query: str) -> None:
+
+
+def test_odd_filters_find_nothing_and_break_nothing(client: TestClient, checked: Upload) -> None:
     row = checked(pairs(30))
 
-    assert client.get(f"/datasets/{row.id}/rows{query}").status_code in (200, 303, 422)
+    for query in ODD:
+        assert client.get(f"/datasets/{row.id}/rows{query}").status_code in (200, 303, 422), query
     assert client.get(f"/datasets/{row.id}/labels?q=%00&order=x&page=9").status_code == 422
     assert client.get(f"/datasets/{row.id}/clusters?size=2&least=99&page=999").status_code == 200
 
 
-@pytest.mark.parametrize("page", ["rows", "rows/1", "labels", "clusters"])
-def test_a_stranger_sees_none_of_it(web: TestClient, checked: Upload, page: str) -> None:
+def test_a_stranger_sees_none_of_it(web: TestClient, checked: Upload) -> None:
     row = checked(pairs(30))
 
-    assert web.get(f"/datasets/{row.id}/{page}").status_code in (302, 303, 401)
+    for page in ("rows", "rows/1", "labels", "clusters"):
+        assert web.get(f"/datasets/{row.id}/{page}").status_code in (302, 303, 401), page
 
 
 def test_pasted_rows_are_an_upload_like_any_other(

@@ -173,24 +173,29 @@ def hostile() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", hostile())
-def test_a_name_is_only_ever_shown(client: TestClient, assessment: AssessmentRow, blobs: Blobs, name: str) -> None:
-    answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", params={"filename": name}, content=GOOD)
+def test_a_name_is_only_ever_shown(client: TestClient, assessment: AssessmentRow, blobs: Blobs) -> None:
+    for name in hostile():
+        answer = client.put(f"/api/v1/assessments/{assessment.id}/dataset", params={"filename": name}, content=GOOD)
 
-    if len(name) > 2000:
-        assert answer.status_code == 422
-        return
-    shown = answer.json()["filename"]
-    assert 0 < len(shown) <= uploads.LONGEST_NAME
-    assert shown.isprintable()
-    stored = [path.name for path in blobs.root.rglob("*") if path.is_file()]
-    assert stored == [answer.json()["sha256"]]
-    page = client.get(f"/assessments/{assessment.id}/data")
-    assert "<img src=x" not in page.text
+        if len(name) > 2000:
+            assert answer.status_code == 422, name
+            continue
+        shown = answer.json()["filename"]
+        assert 0 < len(shown) <= uploads.LONGEST_NAME, name
+        assert shown.isprintable(), name
+        stored = [path.name for path in blobs.root.rglob("*") if path.is_file()]
+        assert stored == [answer.json()["sha256"]], name
+        page = client.get(f"/assessments/{assessment.id}/data")
+        assert "<img src=x" not in page.text, name
 
 
-@pytest.mark.parametrize("name", hostile())
-def test_a_name_in_a_form_harms_nobody(client: TestClient, assessment: AssessmentRow, name: str) -> None:
+def test_a_name_in_a_form_harms_nobody(client: TestClient, assessment: AssessmentRow) -> None:
+    for name in hostile():
+        assert sent_by_form(client, assessment, name) in (303, 422), name
+
+
+def sent_by_form(client: TestClient, assessment: AssessmentRow, name: str) -> int:
+    """The status of the answer."""
     quoted = name.replace("\\", "\\\\").replace('"', '\\"').encode("utf-8", "surrogatepass")[:7000]
     body = (
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="'
@@ -203,8 +208,7 @@ def test_a_name_in_a_form_harms_nobody(client: TestClient, assessment: Assessmen
     answer = client.post(
         f"/assessments/{assessment.id}/data", content=body, headers={"content-type": "multipart/form-data; boundary=x"}
     )
-
-    assert answer.status_code in (303, 422)
+    return answer.status_code
 
 
 @given(st.text(max_size=300))
