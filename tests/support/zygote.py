@@ -141,9 +141,17 @@ def address() -> str:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.stdout.close()
-        atexit.register(process.communicate)  # closes its standard input, which is what it waits for
+        atexit.register(_end, process)
         _address.append(f"{folder}/at")
     return _address[0]
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.communicate(timeout=30)  # closes its standard input, which is what it waits for
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 # ---------------------------------------------------------------- in the zygote
@@ -190,8 +198,8 @@ class Zygote:
 
     def run(self) -> None:
         while True:
-            for key, _ in self.look.select():
-                key.data(key.fileobj)
+            key, _ = self.look.select()[0]  # one at a time: what it does may be the end of another one's caller
+            key.data(key.fileobj)
 
     def _second(self, heavy: socket.socket) -> None:
         """Somebody asked for torch: a second zygote, forked from this one, has it from here on."""
