@@ -16,6 +16,7 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Cancelled, Claim, Failed, Stopping
 from app.settings import Settings
+from tests.support.depth import depth
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, finish_job, number_of, started, target
 from tests.support.model_server import ModelServer, Raw, last_user, serving
@@ -28,9 +29,14 @@ def server() -> Iterator[ModelServer]:
         yield started_server
 
 
+TRAIN, DEV, TEST = 40, depth(20, 30), depth(24, 40)
+FIRST_DEV, FIRST_TEST = TRAIN + 1, TRAIN + DEV + 1
+IN_ALL = 5 * DEV + TEST  # calls of a whole measurement: five arms on dev, one on test
+
+
 @pytest.fixture
 def case(make: Make, engine: Engine, server: ModelServer) -> Case:
-    return a_case(make, engine, server)
+    return a_case(make, engine, server, train=TRAIN, dev=DEV, test=TEST)
 
 
 @pytest.fixture
@@ -51,18 +57,18 @@ def test_all_arms_are_asked_on_dev_and_the_best_once_on_test(claim: Claim, serve
     assert best is not None
     assert best.family.startswith("few_shot")
     assert best.test is not None
-    assert best.test["n"] == 40
-    assert best.test["passed"] == round(40 * best.test["score"])
+    assert best.test["n"] == TEST
+    assert best.test["passed"] == round(TEST * best.test["score"])
     assert best.test["low"] < best.test["score"] < best.test["high"]
     assert [arm.family for arm in baseline.arms if arm.test] == ["trivial", best.family]
     assert [look["why"] for look in baseline.test_looks] == ["best on dev"]
-    assert len(server.calls) == 5 * 30 + 40
+    assert len(server.calls) == IN_ALL
 
 
 def test_every_call_is_rendered_alike_and_only_training_rows_are_shown(claim: Claim, server: ModelServer) -> None:
     job.measure(claim)
 
-    train = set(range(1, 41))
+    train = set(range(1, FIRST_DEV))
     for call in server.calls:
         turns = call.body["messages"]
         assert turns[0] == {"role": "system", "content": "Give the label."}
@@ -91,17 +97,41 @@ def test_what_is_answered_is_not_asked_again(claim: Claim, server: ModelServer, 
         job.measure(claim)
     stored = _stored(engine, claim.subject_id)
     first = list(server.asked)
-    assert 40 < stored["dev"] <= 80
+    assert DEV < stored["dev"] <= DEV + 50
     claim.stopping.clear()
 
     server.reply = clever
     job.measure(claim)
 
-    assert len(server.calls) - len(first) <= 5 * 30 + 40 - (
-        stored["dev"] - 30
-    )  # 30 dev rows of the arm without a model
-    assert len(server.calls) <= 5 * 30 + 40 + claim.settings.endpoint_concurrency + job.FLUSH_ROWS
-    assert _stored(engine, claim.subject_id) == {"dev": 6 * 30, "test": 2 * 40}
+    assert len(server.calls) - len(first) <= IN_ALL - (
+        stored["dev"] - DEV
+    )  # besides the rows of the arm without a model
+    assert len(server.calls) <= IN_ALL + claim.settings.endpoint_concurrency + job.FLUSH_ROWS
+    assert _stored(engine, claim.subject_id) == {"dev": 6 * DEV, "test": 2 * TEST}
+
+
+def test_cancel_ends_in_the_middle_of_calls_and_keeps_what_came(
+    case: Case, claim: Claim, server: ModelServer, engine: Engine
+) -> None:
+    """The server answers nothing more once cancel was pressed, so nobody can have waited for it."""
+    over = threading.Event()
+    pressed = threading.Lock()
+
+    def reply(body: dict[str, Any]) -> str:
+        if len(server.calls) > DEV + 5:  # the first arm is through, and its answers are stored
+            if pressed.acquire(blocking=False):
+                _press_cancel(engine, claim, case)
+            over.wait(60)
+        return clever(body)
+
+    server.reply = reply
+    with pytest.raises(Cancelled):
+        job.measure(claim)
+    assert not over.is_set()
+    over.set()
+
+    assert _stored(engine, claim.subject_id)["dev"] >= 2 * DEV
+    assert baseline_of(engine, claim.subject_id).concluded_at is None
 
 
 @pytest.mark.alone
@@ -141,7 +171,7 @@ def test_errors_are_kept_apart_and_the_arm_counts_for_nothing(
     baseline = baseline_of(engine, claim.subject_id)
     nearest = next(arm for arm in baseline.arms if arm.name == "few_shot_nearest")
     assert nearest.dev is not None
-    assert (nearest.dev["n"], nearest.dev["errors"]) == (27, 3)
+    assert (nearest.dev["n"], nearest.dev["errors"]) == (DEV - DEV // 10, DEV // 10)
     best = store.best(baseline)
     assert best is not None
     assert best.family == "few_shot_random"
@@ -152,7 +182,7 @@ def test_errors_are_kept_apart_and_the_arm_counts_for_nothing(
 def test_going_on_asks_the_errors_again_and_nothing_else(
     case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, line: job_engine.Client
 ) -> None:
-    server.reply = lambda body: Raw(b"") if number_of(last_user(body)) == 41 else clever(body)
+    server.reply = lambda body: Raw(b"") if number_of(last_user(body)) == FIRST_DEV else clever(body)
     with pytest.raises(Failed, match="No arm can be judged"):
         job.measure(claim)
     finish_job(engine, claim)
@@ -164,8 +194,10 @@ def test_going_on_asks_the_errors_again_and_nothing_else(
     job.measure(claim_of(engine, settings, line, claim.subject_id))
 
     dev_calls = Counter(number_of(asked) for asked in server.asked)
-    assert dev_calls[41] == 5
-    assert set(dev_calls) <= {41} | set(range(71, 111)), "only the errors, and the test rows if another arm leads now"
+    assert dev_calls[FIRST_DEV] == 5
+    assert set(dev_calls) <= {FIRST_DEV} | set(range(FIRST_TEST, FIRST_TEST + TEST)), (
+        "only the errors, and the test rows if another arm leads now"
+    )
     assert all(arm.dev and arm.dev["errors"] == 0 for arm in baseline_of(engine, claim.subject_id).arms)
 
 
@@ -202,15 +234,19 @@ def test_a_revision_is_one_more_arm_and_a_further_look_only_if_it_leads(
 
     baseline = baseline_of(engine, claim.subject_id)
     assert arm.name == "revised_prompt/1"
-    assert len(server.calls) == 30 + 40, "only the new arm on dev, and once on test"
+    assert len(server.calls) == DEV + TEST, "only the new arm on dev, and once on test"
     assert {call.body["messages"][0]["content"] for call in server.calls} == {"Give the label as in the examples."}
     assert [look["why"] for look in baseline.test_looks] == ["best on dev", "best on dev after a revision"]
     with reading(engine) as session:
         said = service.measured(session, case.assessment.id)
     assert said["baseline"]["revised"] is True
     assert said["baseline"]["best_arm"] == "revised_prompt"
-    assert (said["baseline"]["passed"], said["baseline"]["total"]) == (40, 40)
-    assert said["arms"]["revised_prompt"] | {"prompt_tokens": 0} == {"passed": 30, "total": 30, "prompt_tokens": 0}
+    assert (said["baseline"]["passed"], said["baseline"]["total"]) == (TEST, TEST)
+    assert said["arms"]["revised_prompt"] | {"prompt_tokens": 0} == {
+        "passed": DEV,
+        "total": DEV,
+        "prompt_tokens": 0,
+    }
     assert "trivial" in said["arms"], "what needs no model stands beside what does"
 
 
@@ -242,7 +278,7 @@ def test_an_adapter_answers_the_same_test_rows_with_the_same_instructions(claim:
 
     found = job.answer_arm(claim, arm.id, "test", tuned)
 
-    assert (found["passed"], found["n"]) == (40, 40)
+    assert (found["passed"], found["n"]) == (TEST, TEST)
     assert all(request.messages[0].content == "Give the label." for request in tuned.asked)
     assert all(len(request.messages) == 2 for request in tuned.asked)
     with reading(engine) as session:
@@ -255,8 +291,9 @@ def test_an_adapter_answers_the_same_test_rows_with_the_same_instructions(claim:
 
 
 def test_a_sample_asks_the_same_rows_of_every_arm(
-    case: Case, engine: Engine, settings: Settings, line: job_engine.Client, server: ModelServer
+    make: Make, engine: Engine, settings: Settings, line: job_engine.Client, server: ModelServer
 ) -> None:
+    case = a_case(make, engine, server, train=TRAIN, dev=30, test=26)
     claim = claim_of(engine, settings, line, started(engine, line, case, dev_rows=20, test_rows=25).id)
 
     job.measure(claim)

@@ -17,7 +17,6 @@ from fastapi.testclient import TestClient
 
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.support import tiny
 from tests.support.factories import ANSWERS, Make
 from tests.support.processes import Process, until
 
@@ -85,12 +84,12 @@ def team(people: Callable[[UserRow], TestClient], make: Make) -> Team:
     return Team(people, make)
 
 
+@pytest.mark.long("the one whole way")
 def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what is tested
-    team: Team, settings: Settings, worker: Callable[..., Process], tmp_path: Path
+    team: Team, settings: Settings, worker: Callable[..., Process], tiny_model: Path
 ) -> None:
     worker(settings)
-    folder = tiny.make(tmp_path / "tiny")
-    model = good(team.amy.post("/api/v1/models/folders", json={"name": "Tiny", "path": str(folder.resolve())}))
+    model = good(team.amy.post("/api/v1/models/folders", json={"name": "Tiny", "path": str(tiny_model.resolve())}))
     team.done(good(team.amy.get("/api/v1/jobs"))["data"][0])
 
     # Describe: the advice leans to training and says what is missing.

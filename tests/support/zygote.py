@@ -141,16 +141,17 @@ def address() -> str:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.stdout.close()
-        atexit.register(_end, process, Path(folder))
+        atexit.register(_end, process)
         _address.append(f"{folder}/at")
     return _address[0]
 
 
-def _end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    process.communicate()  # closes its standard input, which is what it waits for
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.communicate(timeout=30)  # closes its standard input, which is what it waits for
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 # ---------------------------------------------------------------- in the zygote
@@ -164,7 +165,17 @@ def main(place: str) -> None:
         door.listen(64)
     _import(LIGHT)
     print("ready", flush=True)  # noqa: T201 - who started us waits for it
-    Zygote(doors[""], lifeline=0, heavy=doors[".torch"]).run()
+
+    def end(_: object) -> None:
+        """Whoever started us is gone, however suddenly. Our forks end with us."""
+        for suffix in doors:
+            Path(place + suffix).unlink()
+        Path(place).parent.rmdir()
+        os._exit(0)
+
+    zygote = Zygote(doors[""], heavy=doors[".torch"])
+    zygote.look.register(0, selectors.EVENT_READ, end)
+    zygote.run()
 
 
 def _import(names: tuple[str, ...]) -> None:
@@ -179,18 +190,16 @@ def _import(names: tuple[str, ...]) -> None:
 class Zygote:
     """Forks a process for everyone who comes in, tells them its id and, once it has ended, how."""
 
-    def __init__(self, door: socket.socket, lifeline: int | None = None, heavy: socket.socket | None = None) -> None:
+    def __init__(self, door: socket.socket, heavy: socket.socket | None = None) -> None:
         self.look = selectors.DefaultSelector()
         self.look.register(door, selectors.EVENT_READ, self._come_in)
         if heavy is not None:
             self.look.register(heavy, selectors.EVENT_READ, self._second)
-        if lifeline is not None:
-            self.look.register(lifeline, selectors.EVENT_READ, lambda _: os._exit(0))  # our forks end with us
 
     def run(self) -> None:
         while True:
-            for key, _ in self.look.select():
-                key.data(key.fileobj)
+            key, _ = self.look.select()[0]  # one at a time: what it does may be the end of another one's caller
+            key.data(key.fileobj)
 
     def _second(self, heavy: socket.socket) -> None:
         """Somebody asked for torch: a second zygote, forked from this one, has it from here on."""
