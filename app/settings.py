@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     endpoint_concurrency: model calls in flight at once on one endpoint.
     approval_days: days after which an approval that was not used expires.
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
+    worker_poll: seconds between two looks of a worker for a job that waits; a look costs some 40 microseconds.
+    worker_beat, worker_lost_after: how often a worker says that it is alive, and after how long a silence, in seconds,
+        another one takes its jobs over.
     hash_time, hash_memory: argon2 cost (passes, KiB). The default is OWASP's second choice, about 0.1 s.
     """
 

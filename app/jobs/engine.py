@@ -3,24 +3,35 @@
 DBOS remembers which jobs are waiting, running on which worker, or finished; our `jobs` table holds what people see.
 A job is one workflow with one step, and its only argument is a job id. Bodies go on from our own tables when they are
 called again, so one coarse step is enough and DBOS keeps no copy of anybody's texts.
+
+A worker with nothing to do costs next to nothing: DBOS's own thread takes jobs out of a line, but it is woken by a look
+at an index instead of by the clock, and its loops for what we do not use are ended (`work`).
 """
 
 import contextlib
 import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
-from sqlalchemy import Engine, create_engine, event
+from dbos._queue import Queue, queue_worker_thread
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.db import STUCK
+
+log = logging.getLogger("tunegate.engine")
 
 APPLICATION = "tunegate"
 VERSION = "1"  # of the workflow below; raise it only if old waiting jobs could not be run by new code
 WORKFLOW = "run_job"
 # Jobs at once on one worker. `model` is everything that loads weights: two at once would fight for cores and memory.
 QUEUES = {"cpu": 4, "model": 1}
+# Seconds after which DBOS looks into a line by itself, should our look ever fail to see what it would take.
+BY_ITSELF = 30.0
 
 
 def _own_engine(url: str) -> Engine:
@@ -81,11 +92,53 @@ def workflow_id(job_id: int) -> str:
     return f"job-{job_id}"
 
 
-def work(url: str, worker: str, queues: Sequence[str], poll: float, body: Callable[[int], None]) -> None:
+class Call(threading.Event):
+    """What tells a line's thread to stop, and wakes it early when a job stands in the line.
+
+    The thread sleeps in `wait` between two dequeues. A dequeue is three transactions through SQLAlchemy's expressions;
+    the look here is one read of an index, by a connection that stays open.
+    """
+
+    def __init__(self, looks: Engine, queue: str, every: float) -> None:
+        super().__init__()
+        self._looks = looks
+        self._queue = queue
+        self._every = every
+        schema = "" if looks.dialect.name == "sqlite" else "dbos."
+        # The second condition is the predicate of DBOS's partial index, without which SQLite would not use it.
+        self.question = text(
+            f"select 1 from {schema}workflow_status where queue_name = :queue and status = 'ENQUEUED'"  # noqa: S608 - ours
+            " and status in ('ENQUEUED', 'PENDING') and application_version = :version limit 1"
+        )
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Whether to stop; False also when a job waits, before the timeout."""
+        until = time.monotonic() + (BY_ITSELF if timeout is None else timeout)
+        while not super().wait(max(0.0, min(self._every, until - time.monotonic()))):
+            if time.monotonic() >= until or self._waiting():
+                return False
+        return True
+
+    def _waiting(self) -> bool:
+        try:
+            with self._looks.connect() as connection:
+                return connection.scalar(self.question, {"queue": self._queue, "version": VERSION}) is not None
+        except DBAPIError:
+            return True  # DBOS will meet the same trouble, say so, and try again
+
+
+def work(
+    url: str,
+    worker: str,
+    queues: Sequence[str],
+    poll: float,
+    body: Callable[[int], None],
+    by_itself: float = BY_ITSELF,
+) -> None:
     """Start taking jobs from `queues`; returns at once, the work happens in DBOS's threads.
 
     `worker` must be unique among living workers and stay the same over restarts: a worker that starts again under
-    its old name takes up the jobs it was killed in.
+    its old name takes up the jobs it was killed in. `poll` is the time between two looks into a line.
     """
     logging.getLogger("dbos").addFilter(_noise)
     config: Any = {
@@ -97,10 +150,11 @@ def work(url: str, worker: str, queues: Sequence[str], poll: float, body: Callab
         "console_log_level": "WARNING",
         "log_level": "WARNING",
         "run_migrations": False,
+        "use_listen_notify": False,  # for messages between workflows, which we have none of; wakes 100 times a second
     }
     if url.startswith("postgresql"):
         config["system_database_url"] = url
-    DBOS(config=config)
+    dbos = DBOS(config=config)
 
     @DBOS.step(name="do")
     def do(job_id: int) -> None:
@@ -110,10 +164,43 @@ def work(url: str, worker: str, queues: Sequence[str], poll: float, body: Callab
     def run_job(job_id: int) -> None:
         do(job_id)
 
-    DBOS.listen_queues(list(queues))
+    DBOS.listen_queues([])  # ours get their threads below
+    dbos._background_jobs_stop_event.set()  # noqa: SLF001 - delays and deadlines of workflows: there are none
     DBOS.launch()
-    for queue in queues:
-        DBOS.register_queue(queue, worker_concurrency=QUEUES[queue], polling_interval_sec=poll)
+    if _recovered(worker):
+        # The manager of queues, its internal queue and the scheduler. Only now: the recovery is stopped by these too.
+        for loop in tuple(dbos.background_thread_stop_events):
+            loop.set()
+    looks = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=len(queues))
+    for name in queues:
+        queue = DBOS.register_queue(name, worker_concurrency=QUEUES[name], polling_interval_sec=by_itself)
+        call = Call(looks, name, poll)
+        thread = threading.Thread(target=_serve, args=(call, dbos, queue), name=f"line-{name}", daemon=True)
+        dbos.background_thread_stop_events.append(call)  # so that `stop` ends it
+        dbos._background_threads.append(thread)  # noqa: SLF001 - and waits for it, before the connections close
+        thread.start()
+
+
+def _recovered(worker: str, within: float = 5.0) -> bool:
+    """Wait for DBOS to have put the jobs in which this worker was killed back into their lines."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if not DBOS.list_workflows(
+            status="PENDING", executor_id=worker, app_version=VERSION, limit=1, load_input=False, load_output=False
+        ):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _serve(call: Call, dbos: DBOS, queue: Queue) -> None:
+    """Take jobs until told to stop, whatever happens: DBOS's manager would start a thread that ended again, too."""
+    while not call.is_set():
+        try:
+            queue_worker_thread(call, dbos, queue)
+        except Exception:
+            log.exception("the line %s broke off; it is taken up again", queue.name)
+        threading.Event.wait(call, 1.0)
 
 
 def take_over(worker: str) -> None:

@@ -20,6 +20,7 @@ from app.web.refusals import TooMany
 log = logging.getLogger(__name__)
 
 RECHECK = 3.0  # seconds between two looks whether the listener is still signed in
+QUIET_AFTER = 40  # looks without news, ten seconds of them, after which only every fourth is taken
 DONE = "done"  # the event that makes htmx close a stream; without it, it would connect again for ever
 
 
@@ -41,7 +42,10 @@ class Listener:
 
 
 class Hub:
-    """Wakes streams when `newest`, the highest event id, moves; `closing` ends them all within `every` seconds."""
+    """Wakes streams when `newest`, the highest event id, moves; `closing` ends them all within `every` seconds.
+
+    It looks every `every` seconds while somebody listens, and a quarter as often once nothing has moved for a while.
+    """
 
     def __init__(self, newest: Callable[[], int], *, every: float = 0.25, per_person: int = 12) -> None:
         self.closing = False
@@ -51,6 +55,7 @@ class Hub:
         self._open: Counter[int] = Counter()
         self._event: asyncio.Event | None = None
         self._poller: asyncio.Task[None] | None = None
+        self._quiet = 0  # ticks without news
 
     @property
     def listeners(self) -> int:
@@ -68,6 +73,7 @@ class Hub:
     @contextmanager
     def listening(self, person: int) -> Iterator[None]:
         self._open[person] += 1
+        self._quiet = 0  # who has just opened a page is waiting for something
         if self._poller is None or self._poller.done():
             self._poller = asyncio.get_running_loop().create_task(self._poll())
         try:
@@ -89,15 +95,18 @@ class Hub:
     async def _poll(self) -> None:
         seen = -1
         while self.listeners and not self.closing:
-            try:
-                newest = await asyncio.to_thread(self._newest)
-            except Exception:
-                # A database that is away for a moment must not silence every page until the next start.
-                log.exception("The newest event could not be read")
-            else:
-                if newest != seen:
-                    seen = newest
-                    self._wake()
+            if self._quiet < QUIET_AFTER or self._quiet % 4 == 0:
+                try:
+                    newest = await asyncio.to_thread(self._newest)
+                except Exception:
+                    # A database that is away for a moment must not silence every page until the next start.
+                    log.exception("The newest event could not be read")
+                else:
+                    if newest != seen:
+                        seen = newest
+                        self._quiet = 0
+                        self._wake()
+            self._quiet += 1
             await asyncio.sleep(self._every)
         self._poller = None
         self._wake()
