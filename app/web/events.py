@@ -19,7 +19,6 @@ from app.web.refusals import TooMany
 
 log = logging.getLogger(__name__)
 
-RECHECK = 3.0  # seconds between two looks whether the listener is still signed in
 DONE = "done"  # the event that makes htmx close a stream; without it, it would connect again for ever
 
 
@@ -41,10 +40,16 @@ class Listener:
 
 
 class Hub:
-    """Wakes streams when `newest`, the highest event id, moves; `closing` ends them all within `every` seconds."""
+    """Wakes streams when `newest`, the highest event id, moves; `closing` ends them all within `every` seconds.
 
-    def __init__(self, newest: Callable[[], int], *, every: float = 0.25, per_person: int = 12) -> None:
+    recheck: seconds between two looks whether a listener is still signed in.
+    """
+
+    def __init__(
+        self, newest: Callable[[], int], *, every: float = 0.25, per_person: int = 12, recheck: float = 3.0
+    ) -> None:
         self.closing = False
+        self.recheck = recheck
         self._newest = newest
         self._every = every
         self._per_person = per_person
@@ -127,8 +132,8 @@ async def stream(
                     yield ServerSentEvent(event=DONE, raw_data="")
                     return
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), RECHECK)
-            if time.monotonic() - checked >= RECHECK:
+                await asyncio.wait_for(changed.wait(), hub.recheck)
+            if time.monotonic() - checked >= hub.recheck:
                 if not await asyncio.to_thread(listener.holds):
                     yield ServerSentEvent(event=DONE, raw_data="")
                     return
