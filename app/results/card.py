@@ -4,6 +4,7 @@ The layout is PEFT's, so that every loader reads it; beside it lie what was meas
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,10 +50,11 @@ class CardFacts:
 def card(facts: CardFacts) -> str:
     """README.md: front matter that model hubs read, then what was measured, in words."""
     rank = int(facts.recipe.get("rank", 16))
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", facts.instructions)), default=0))
     lines = [
         "---",
         "library_name: peft",
-        f"base_model: {facts.base_model}",
+        f"base_model: {_quoted(facts.base_model)}",
         "base_model_relation: adapter",
         "pipeline_tag: text-generation",
         "tags:",
@@ -86,9 +88,9 @@ def card(facts: CardFacts) -> str:
         "",
         "The prompt is the base model's own chat template with these instructions as the system turn:",
         "",
-        "```",
+        fence,
         facts.instructions.strip() or "(none)",
-        "```",
+        fence,
         "",
         "```",
         f"vllm serve {facts.base_model} --enable-lora --max-lora-rank {rank} --lora-modules adapter=THIS_FOLDER",
@@ -116,7 +118,7 @@ def _model_index(facts: CardFacts) -> list[str]:
     interval = f"{facts.adapter.low:.4f} to {facts.adapter.high:.4f}"
     return [
         "model-index:",
-        f"- name: {json.dumps(facts.name)}",
+        f"- name: {_quoted(facts.name)}",
         "  results:",
         "  - task:",
         "      type: text-generation",
@@ -128,6 +130,11 @@ def _model_index(facts: CardFacts) -> list[str]:
         f"      value: {facts.adapter.score:.4f}",
         f"      name: {name} (n={facts.adapter.rows}, 95 % interval {interval})",
     ]
+
+
+def _quoted(text: str) -> str:
+    """A text for YAML, whatever signs are in it; bare, `yes` would be true and `a: b` a mapping."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _compared_line(other: str, compared: Comparison) -> str:

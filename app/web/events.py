@@ -19,7 +19,6 @@ from app.web.refusals import TooMany
 
 log = logging.getLogger(__name__)
 
-RECHECK = 3.0  # seconds between two looks whether the listener is still signed in
 QUIET_AFTER = 40  # looks without news, ten seconds of them, after which only every fourth is taken
 DONE = "done"  # the event that makes htmx close a stream; without it, it would connect again for ever
 
@@ -45,10 +44,14 @@ class Hub:
     """Wakes streams when `newest`, the highest event id, moves; `closing` ends them all within `every` seconds.
 
     It looks every `every` seconds while somebody listens, and a quarter as often once nothing has moved for a while.
+    recheck: seconds between two looks whether a listener is still signed in.
     """
 
-    def __init__(self, newest: Callable[[], int], *, every: float = 0.25, per_person: int = 12) -> None:
+    def __init__(
+        self, newest: Callable[[], int], *, every: float = 0.25, per_person: int = 12, recheck: float = 3.0
+    ) -> None:
         self.closing = False
+        self.recheck = recheck
         self._newest = newest
         self._every = every
         self._per_person = per_person
@@ -136,8 +139,8 @@ async def stream(
                     yield ServerSentEvent(event=DONE, raw_data="")
                     return
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), RECHECK)
-            if time.monotonic() - checked >= RECHECK:
+                await asyncio.wait_for(changed.wait(), hub.recheck)
+            if time.monotonic() - checked >= hub.recheck:
                 if not await asyncio.to_thread(listener.holds):
                     yield ServerSentEvent(event=DONE, raw_data="")
                     return

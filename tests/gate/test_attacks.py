@@ -4,7 +4,6 @@ Numbers are those of the attack list that the product was designed against (G01 
 """
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,19 @@ from app.settings import Settings
 from app.training.tables import TrainingRow
 from app.users.tables import Role, UserRow
 from tests.support.factories import Make
-from tests.support.processes import cheap
-from tests.support.scene import People, Scene, laid_out
+from tests.support.installed import copied, laid_out
+from tests.support.scene import People, Scene, lay_out
 
 
 @pytest.fixture(scope="module")
 def ready_made(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
-    return laid_out(tmp_path_factory.mktemp("scene") / "data", template).data
+    return laid_out(tmp_path_factory.mktemp("scene"), template, lay_out)
 
 
 @pytest.fixture
 def settings(tmp_path: Path, ready_made: Path) -> Settings:
     """An installation in which only the review is missing."""
-    shutil.copytree(ready_made, tmp_path / "data")
-    return cheap(tmp_path / "data")
+    return copied(ready_made, tmp_path)
 
 
 @pytest.fixture

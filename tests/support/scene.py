@@ -1,8 +1,6 @@
 """A ready assessment, its author, and a reviewer who had no hand in it: where tests of the gate begin."""
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -10,13 +8,11 @@ from sqlalchemy import Engine, select, update
 
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
-from app.db import make_engine, reading, writing
+from app.db import reading, writing
 from app.jobs.tables import JobRow
-from app.settings import Settings
 from app.training import service as trainings
 from app.users.tables import Role, UserRow
 from tests.support.factories import Make
-from tests.support.processes import cheap
 
 People = Callable[[UserRow], TestClient]
 
@@ -75,14 +71,3 @@ def lay_out(make: Make) -> None:
     with writing(make.engine) as session:
         made = trainings.plan(session, assessment.id)
         made.row.preflight, made.row.preflight_of = {"blockers": []}, made.digest
-
-
-def laid_out(folder: Path, template: Path) -> Settings:
-    """An installation on SQLite with a scene in it, for tests to copy: making one takes a quarter of a second."""
-    settings = cheap(folder)
-    settings.data.mkdir(parents=True)
-    shutil.copy(template, settings.data / "tunegate.db")
-    engine = make_engine(settings.url)
-    lay_out(Make(engine, settings))
-    engine.dispose()  # the last connection puts what is in the log into the file
-    return settings

@@ -1,0 +1,190 @@
+"""The seven steps: what each says, and in which tone, for every state that the concepts below can be in."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, delete, select, update
+
+from app.assessments import store as assessments
+from app.assessments.tables import AssessmentRow
+from app.baselines.tables import ArmRow, BaselineRow
+from app.datasets.tables import DatasetRow
+from app.db import reading, utcnow, writing
+from app.dossier import service
+from app.gate.tables import ReviewRow
+from app.training.tables import TrainingRow
+from app.users.tables import UserRow
+from app.web.context import Step
+from tests.support.factories import Make
+from tests.support.trained import approved_run
+
+KEYS = ["describe", "data", "measure", "verdict", "review", "train", "result"]
+
+
+def steps(engine: Engine, assessment_id: int = 1) -> dict[str, Step]:
+    with reading(engine) as session:
+        return {step.slug: step for step in service.steps(session, assessments.get(session, assessment_id))}
+
+
+def said(engine: Engine, key: str) -> tuple[str, str]:
+    """Word and tone of a step of the assessment 1."""
+    step = steps(engine)[key]
+    return step.state, step.tone
+
+
+def changed(engine: Engine, table: type[Any], **values: Any) -> None:
+    with writing(engine) as session:
+        session.execute(update(table).values(**values))
+
+
+def test_an_assessment_that_was_just_begun_has_seven_steps_and_nothing_done(engine: Engine, make: Make) -> None:
+    other = make.assessment(make.user(name="Kim", email="kim@example.org"))
+    with writing(engine) as session:
+        session.get_one(AssessmentRow, other.id).answers = {}
+
+    found = steps(engine, other.id)
+
+    assert list(found) == KEYS
+    assert {step.url for step in found.values()} == {f"/assessments/{other.id}/{key}" for key in KEYS}
+    assert found["describe"].state == "0 of 24"
+    assert found["train"].state == "locked"
+    assert {key for key in KEYS if found[key].state} == {"describe", "verdict", "train"}
+    assert "pass" not in {step.tone for step in found.values()}
+
+
+def test_at_the_end_every_step_has_its_word(engine: Engine) -> None:
+    assert {key: (step.state, step.tone) for key, step in steps(engine).items()} == {
+        "describe": ("24 of 24", "pass"),
+        "data": ("1,150 usable", "pass"),
+        "measure": ("7 arms", ""),
+        "verdict": ("ready", "pass"),
+        "review": ("launched", "pass"),
+        "train": ("trained", "pass"),
+        "result": ("improved", "pass"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"state": "checking"}, ("checking", "info")),
+        ({"state": "rejected"}, ("rejected", "fail")),
+        ({"state": "ready", "frozen_at": None}, ("1,150 usable", "")),
+        ({"usable_rows": 0}, ("0 usable", "pass")),
+    ],
+)
+def test_the_data_says_how_far_its_check_is(engine: Engine, values: dict[str, Any], expected: tuple[str, str]) -> None:
+    changed(engine, DatasetRow, **values)
+
+    assert said(engine, "data") == expected
+
+
+def test_only_arms_that_were_measured_are_counted(engine: Engine) -> None:
+    changed(engine, ArmRow, dev=None)
+    assert said(engine, "measure") == ("2 arms", "")  # these two have a test result
+
+    changed(engine, BaselineRow, archived_at=utcnow())
+    assert said(engine, "measure") == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({"owner": None}, "unknown"),
+        ({"goals": ["facts"], "main_goal": "facts"}, ""),
+    ],
+)
+def test_the_verdict_tells_not_yet_from_not_at_all(engine: Engine, answers: dict[str, Any], expected: str) -> None:
+    with writing(engine) as session:
+        row = assessments.get(session, 1)
+        row.answers = {**row.answers, **answers}
+
+    word, tone = said(engine, "verdict")
+
+    assert tone == expected
+    assert (word == "not yet") == (tone == "unknown")
+    assert "_" not in word
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"state": "open"}, ("waiting", "info")),
+        ({"state": "approved"}, ("approved", "pass")),
+        ({"state": "changes_requested"}, ("changes", "fail")),
+        ({"state": "withdrawn"}, ("", "")),
+        ({"state": "superseded"}, ("", "")),
+        ({"state": "consumed"}, ("launched", "pass")),
+        ({"state": "open", "revision": 0}, ("out of date", "unknown")),
+        ({"state": "approved", "revision": 0}, ("out of date", "unknown")),
+        ({"state": "consumed", "revision": 0}, ("launched", "pass")),
+    ],
+)
+def test_a_review_counts_for_what_it_was_asked_for(
+    engine: Engine, values: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    changed(engine, ReviewRow, **values)
+
+    assert said(engine, "review") == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("queued", ("queued", "info")),
+        ("running", ("running", "info")),
+        ("evaluating", ("evaluating", "info")),
+        ("done", ("trained", "pass")),
+        ("cancelled", ("cancelled", "fail")),
+        ("failed", ("failed", "fail")),
+        ("refused", ("refused", "fail")),
+    ],
+)
+def test_a_run_says_its_state_and_only_a_finished_one_has_a_result(
+    engine: Engine, state: str, expected: tuple[str, str]
+) -> None:
+    changed(engine, TrainingRow, state=state)
+
+    found = steps(engine)
+
+    assert (found["train"].state, found["train"].tone) == expected
+    assert bool(found["result"].state) == (state == "done")
+
+
+@pytest.mark.parametrize(("answers", "word"), [({}, ""), ({"recurrence": "once"}, "locked")])
+def test_without_a_run_training_is_open_or_locked(engine: Engine, answers: dict[str, Any], word: str) -> None:
+    with writing(engine) as session:
+        session.execute(delete(TrainingRow))
+        row = assessments.get(session, 1)
+        row.answers = {**row.answers, **answers}
+
+    assert said(engine, "train") == (word, "")
+    assert said(engine, "result") == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({"verdict": "improved"}, ("improved", "pass")),
+        ({"verdict": "regressed"}, ("regressed", "fail")),
+        ({"verdict": "inconclusive"}, ("inconclusive", "unknown")),
+        ({"verdict": "not better"}, ("not better", "unknown")),
+        (None, ("", "")),
+    ],
+)
+def test_a_result_has_the_tone_of_its_verdict(
+    engine: Engine, result: dict[str, Any] | None, expected: tuple[str, str]
+) -> None:
+    changed(engine, TrainingRow, result=result)
+
+    assert said(engine, "result") == expected
+
+
+def test_the_newest_run_speaks(engine: Engine, make: Make) -> None:
+    """A second approval and a second run, which did not get far: the first one's result is not its own."""
+    with writing(engine) as session:
+        people = {name: session.scalars(select(UserRow).where(UserRow.name == name)).one() for name in ("Ada", "Rob")}
+        approved_run(session, make, 1, people["Ada"], people["Rob"], state="failed")
+
+    assert said(engine, "train") == ("failed", "fail")
+    assert said(engine, "result") == ("", "")

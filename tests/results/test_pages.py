@@ -1,0 +1,123 @@
+"""The result as a page and for programs, in every state of a run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, update
+
+from app.db import reading, writing
+from app.results import service
+from app.training.tables import TrainingRow
+from app.users.tables import UserRow
+from tests.support.factories import Make
+
+AFTER_THE_SCORE = {"verdict", "words", "delta", "low", "high", "p", "test", "rows", "reaches_target"}
+
+
+@pytest.fixture
+def client(make: Make, people: Callable[[UserRow], TestClient]) -> TestClient:
+    """Somebody who had nothing to do with it: results are for everybody who is signed in."""
+    return people(make.user(name="Zoe", email="zoe@example.org"))
+
+
+def changed(engine: Engine, **values: Any) -> None:
+    with writing(engine) as session:
+        session.execute(update(TrainingRow).values(**values))
+
+
+def test_programs_get_what_the_comparison_says(client: TestClient, engine: Engine) -> None:
+    with reading(engine) as session:
+        found = service.outcome(session, 1)
+
+    answer = client.get("/api/v1/trainings/1/result").json()
+
+    assert found.compared is not None
+    assert {name: answer[name] for name in AFTER_THE_SCORE - {"reaches_target"}} == {
+        name: getattr(found.compared, name) for name in AFTER_THE_SCORE - {"reaches_target"}
+    }
+    assert (answer["state"], answer["left_out"], answer["reaches_target"]) == ("done", 0, False)
+    assert answer["fixed"] == list(found.compared.fixed)
+    assert answer["broken"] == list(found.compared.broken)
+    assert answer["evaluation"]["results"]["adapter/1"]["n-samples"] == 220
+
+
+def test_before_the_score_a_result_has_no_numbers(client: TestClient, engine: Engine) -> None:
+    changed(engine, arm_id=None, state="evaluating", result=None)
+
+    answer = client.get("/api/v1/trainings/1/result").json()
+
+    assert answer["state"] == "evaluating"
+    assert {name: answer[name] for name in AFTER_THE_SCORE} == dict.fromkeys(AFTER_THE_SCORE)
+    assert (answer["fixed"], answer["broken"], answer["evaluation"]["pairwise"]) == ([], [], [])
+
+
+@pytest.mark.parametrize("path", ["/trainings/1/adapter.zip", "/api/v1/trainings/1/adapter"])
+def test_the_adapter_is_downloaded_under_its_name(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    assert answer.headers["content-disposition"] == 'attachment; filename="adapter-1.zip"'
+    assert answer.content.startswith(b"PK")
+    assert client.get(path).content == answer.content
+
+
+@pytest.mark.parametrize("path", ["/trainings/{}/adapter.zip", "/api/v1/trainings/{}/adapter"])
+def test_without_an_adapter_there_is_nothing_to_download(client: TestClient, engine: Engine, path: str) -> None:
+    changed(engine, adapter_sha256=None)
+
+    assert [client.get(path.format(number)).status_code for number in (1, 99)] == [404, 404]
+
+
+@pytest.mark.parametrize("path", ["/assessments/1/result", "/trainings/1/adapter.zip", "/api/v1/trainings/1/result"])
+def test_nobody_else_gets_a_result(web: TestClient, path: str) -> None:
+    answer = web.get(path)
+
+    assert answer.status_code == (401 if path.startswith("/api/") else 303)
+
+
+def test_the_page_shows_both_answers_of_the_rows_that_changed(client: TestClient, engine: Engine) -> None:
+    with reading(engine) as session:
+        found = service.outcome(session, 1)
+        first = service.changed(session, found, "broken", 0, 1)[0]
+
+    page = client.get("/assessments/1/result?which=broken")
+
+    assert page.status_code == 200
+    assert page.text.count('<details class="more"') == 10
+    assert f"Line {first.line}:" in page.text
+    assert first.after in page.text
+    assert first.target in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"), [("", 10), ("?first=40", 10), ("?first=45", 5), ("?first=2147483649", None)]
+)
+def test_the_page_turns_over(client: TestClient, query: str, rows: int | None) -> None:
+    page = client.get(f"/assessments/1/result{query}")
+
+    assert page.status_code == (422 if rows is None else 200)
+    assert rows is None or page.text.count('<details class="more"') == rows
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "evaluating", "done", "cancelled", "failed", "refused"])
+def test_there_is_a_page_in_every_state_before_a_comparison(client: TestClient, engine: Engine, state: str) -> None:
+    changed(engine, arm_id=None, adapter_sha256=None, result=None, state=state)
+
+    page = client.get("/assessments/1/result")
+
+    assert page.status_code == 200
+    assert "adapter.zip" not in page.text
+    assert '<details class="more"' not in page.text
+
+
+def test_there_is_a_page_before_the_first_run(client: TestClient, make: Make) -> None:
+    other = make.assessment(make.user(name="Kim", email="kim@example.org"))
+
+    assert client.get(f"/assessments/{other.id}/result").status_code == 200
+    assert client.get("/assessments/99/result").status_code == 404
+
+
+def test_what_is_shown_can_be_taken_along(client: TestClient) -> None:
+    assert "/trainings/1/adapter.zip" in client.get("/assessments/1/result").text

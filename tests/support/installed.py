@@ -1,0 +1,30 @@
+"""An installation that was made once, and a copy of it for each test."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from app.db import make_engine
+from app.settings import Settings
+from tests.support.factories import Make
+from tests.support.processes import cheap
+
+
+def laid_out(folder: Path, template: Path, furnish: Callable[[Make], object]) -> Path:
+    """Make an installation on SQLite with `furnish`'s things in it; gives its data folder.
+
+    A ready assessment alone takes a fifth of a second to make, its copy a hundredth.
+    """
+    settings = cheap(folder / "data")
+    settings.data.mkdir(parents=True)
+    shutil.copy(template, settings.data / "tunegate.db")
+    engine = make_engine(settings.url)
+    furnish(Make(engine, settings))
+    engine.dispose()  # the last connection puts what is in the log into the file
+    return settings.data
+
+
+def copied(laid_out: Path, folder: Path) -> Settings:
+    """Settings of a copy of it."""
+    shutil.copytree(laid_out, folder / "data")
+    return cheap(folder / "data")
