@@ -24,6 +24,7 @@ def ask(*texts: str) -> list[Request]:
 
 def endpoint(server: ModelServer, **settings: Any) -> Endpoint:
     quick: dict[str, Any] = {"concurrency": 2, "first_wait": 0.01, "wait_limit": 0.05, "total_seconds": 2.0}
+    quick |= {"patience": 0.0}  # rows end by their attempts; tests/inference/test_server_trouble.py is about waiting
     return Endpoint(server.url, "loopback-1", settings.pop("key", None), LOOPBACK, **{**quick, **settings})
 
 
@@ -102,7 +103,7 @@ def test_a_broken_connection_is_tried_again() -> None:
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("after", ["0.2", "a date", "1000000000", "nan", "soon", "-5"])
+@pytest.mark.parametrize("after", ["0.2", "a date", "nan", "soon", "-5"])
 def test_retry_after_is_kept_to_a_limit(after: str) -> None:
     if after == "a date":
         after = formatdate(time.time() + 3, usegmt=True)
@@ -112,7 +113,7 @@ def test_retry_after_is_kept_to_a_limit(after: str) -> None:
         assert first(server, wait_limit=0.2).text == "at last"
 
     assert time.monotonic() - started < 1.5
-    if after in ("0.2", "1000000000"):
+    if after == "0.2":
         assert time.monotonic() - started >= 0.2
 
 
@@ -158,7 +159,7 @@ def test_no_server_at_all_is_an_error_with_its_cause() -> None:
 
 @pytest.mark.parametrize(
     ("status", "cause"),
-    [(401, "key"), (403, "key"), (404, "no model “loopback-1”"), (405, "no model"), (302, "sent us on")],
+    [(401, "key"), (404, "no model “loopback-1”"), (405, "no model"), (302, "sent us on")],
 )
 def test_a_wrong_key_address_or_model_ends_the_run_at_once(status: int, cause: str) -> None:
     with (
@@ -192,13 +193,13 @@ MALFORMED: dict[str, bytes] = {
     "no message": b'{"choices": [{}]}',
     "null content": completion(None),
     "content is a number": completion(3),
-    "content is a list": completion([{"type": "text", "text": "a"}]),
+    "content is a picture": completion([{"type": "image_url", "image_url": "a"}]),
     "not a number": b'{"choices": NaN}',
     "deep": b"[" * 100_000,
     "lone surrogate": b'{"choices": [{"message": {"content": "\\ud800"}}]}',
     "invalid utf-8": completion("abc").replace(b"abc", b"\xff\xfe"),
     "other charset": json.dumps({"choices": []}).encode("utf-16"),
-    "error inside 200": b'{"error": {"message": "no capacity"}}',
+    "error inside 200": b'{"error": {"message": "no such thing", "code": 400}}',
     "filtered": completion("", finish="content_filter"),
 }
 
