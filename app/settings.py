@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     endpoint_seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0
     endpoint_patience: Annotated[float, Field(ge=0, le=86_400)] = 300.0
     endpoint_first_wait: Annotated[float, Field(gt=0, le=60)] = 0.5
-    ca_file: Path | None = None
+    ca_file: str = ""
     approval_days: Annotated[int, Field(ge=1, le=365)] = 14
     share_days: Annotated[int, Field(ge=0, le=365)] = 90
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3
@@ -58,11 +58,6 @@ class Settings(BaseSettings):
     worker_poll: Annotated[float, Field(gt=0, le=60)] = 0.5
     worker_beat: Annotated[float, Field(gt=0, le=60)] = 5.0
     worker_lost_after: Annotated[float, Field(gt=0, le=3600)] = 30.0
-
-    @field_validator("ca_file", mode="before")
-    @classmethod
-    def _none_for_empty(cls, value: object) -> object:
-        return value or None
 
     @field_validator("hosts", "allowed_hosts", mode="before")
     @classmethod

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -82,7 +81,7 @@ class Endpoint:
         wait_limit: float = WAIT_LIMIT,
         first_wait: float = 0.5,
         patience: float = PATIENCE,
-        ca_file: Path | None = None,
+        ca_file: str = "",
         resolver: outbound.Resolver = outbound.resolve,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import httpcore2
@@ -256,14 +255,14 @@ def _untrusted(error: BaseException) -> NotTrusted | None:
     return None
 
 
-def trust(ca_file: Path | None = None) -> ssl.SSLContext:
+def trust(ca_file: str = "") -> ssl.SSLContext:
     """Whom we believe: the authorities that come with the client, and those of one file besides. Never everybody.
 
     Raises:
         OSError: the file cannot be read, or holds no certificate.
     """
     context = httpx2.create_ssl_context(trust_env=False)
-    if ca_file is not None:
+    if ca_file:
         context.load_verify_locations(cafile=ca_file)
     return context
 
