@@ -34,8 +34,8 @@ class Measured:
     """One way to answer, as it was measured. model: its id and name; local: it runs on machines of one's own.
 
     tokens_in: None where no model is asked. counted: the model said how many, they are not estimated. split: dev or
-    test, where the score is from. meets: the target, by the rule of gate G6. pace: seconds from one answer to the next. shots: examples in the prompt, `nearest` or the same for all.
-    instructions: characters of them.
+    test, where the score is from. meets: the target, by the rule of gate G6. pace: seconds from one answer to the next.
+    shots: examples in the prompt, `nearest` or the same for all. instructions: characters of them.
     """
 
     key: str

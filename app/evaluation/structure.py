@@ -5,8 +5,6 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import orjson
-
 # A fence of back ticks or tildes, on lines of its own or on one; what follows its opening may name the language.
 FENCE = re.compile(
     r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[\w.+-]*)[ \t]*\n?(?P<inside>.*?)\n?[ \t]*(?P=fence)", re.DOTALL
@@ -59,10 +57,16 @@ def parsed(text: str, *, fence: bool = False, around: bool = False) -> Any:
     """The value, with every number as it is written: a float would round a long one to its neighbour."""
     read = bare(text, fence=fence, around=around)
     try:
-        orjson.loads(read)  # strict: no NaN, no half characters, no more than 1,024 deep
-        return json.loads(read, parse_int=Decimal, parse_float=Decimal)
+        value = json.loads(read, parse_int=Decimal, parse_float=Decimal, parse_constant=_refuse)
+        if "\\u" in read:
+            written(value).encode()  # half a character cannot be kept or shown
     except (ValueError, RecursionError, InvalidOperation):
         return NOTHING
+    return value
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def same(one: Any, other: Any) -> bool:
