@@ -313,7 +313,7 @@ def _fault(content: bytes, found: Mapping[str, Any]) -> Trouble:
     code = next((int(part) for part in one.code.split() if re.fullmatch(r"[45]\d\d", part)), 0)
     if PAID.search(f"{one.code} {one.message}") or code == 402:
         return Trouble("quota", said)
-    if code in (429, 502, 503, 504, 529):
+    if code in (429, 529):
         return Trouble("wide", said)
     return Trouble("row" if code in (400, 403, 413, 422) else "again", said)
 

@@ -46,13 +46,23 @@ class _Row(Exception):
 class _Busy(Exception):
     """Worth another try; `after` is how many seconds the server asked us to wait, None if it did not say.
 
-    wide: the server is busy or away for everybody, not only for this row. hopeless: that it answers soon is unlikely.
+    wide: the server is busy or away for everybody, not only for this row. unheard: there was no answer of any kind.
+    hopeless: there is no such server, as far as we can tell.
     """
 
-    def __init__(self, said: str, after: float | None = None, *, wide: bool = False, hopeless: bool = False) -> None:
+    def __init__(
+        self,
+        said: str,
+        after: float | None = None,
+        *,
+        wide: bool = False,
+        unheard: bool = False,
+        hopeless: bool = False,
+    ) -> None:
         super().__init__(said)
         self.after = after
         self.wide = wide
+        self.unheard = unheard
         self.hopeless = hopeless
 
 
@@ -279,8 +289,9 @@ class Endpoint:
         """
         if busy.wide:
             self._traffic.away(str(busy), entered, busy.after)
+            self._go_on_waiting(busy)
         if tries >= self._attempts:
-            self._give_up(request, busy, started)
+            self._give_up(request, busy, tries, started)
         if not busy.wide and self._stopped.wait(self._pause(tries, busy.after)):
             raise _Row("Cancelled before there was an answer.") from None
 
@@ -290,28 +301,35 @@ class Endpoint:
             growing = self._first_wait * 2 ** (tries - 1) * self._jitter.uniform(1.0, 1.25)
         return min(growing if after is None else after, self._wait_limit)
 
-    def _give_up(self, request: Request, busy: _Busy, started: float) -> None:
-        """Give this row up, or the run; return when the server may still come back for everybody.
+    def _go_on_waiting(self, busy: _Busy) -> None:
+        """Return while the server may still come back for everybody.
+
+        Raises:
+            Unusable: it has been away for longer than anybody waits.
+        """
+        patience = self._patience
+        if busy.unheard and not self._traffic.ever:
+            patience = min(patience, NEVER_THERE)
+        away = self._traffic.away_for()
+        if patience and away >= patience:
+            raise Unusable(
+                f"The model server could not be had for {_duration(away)}. Last: {busy} "
+                "Rows that were answered are kept; press Go on when the server is back."
+            ) from busy
+
+    def _give_up(self, request: Request, busy: _Busy, tries: int, started: float) -> None:
+        """Give this row up after its attempts; return when it is the server that is away, not the row that is bad.
 
         Raises:
             _Busy: it is this row that the server cannot answer.
-            Unusable: the server has been away for longer than anybody waits.
+            Unusable: there is no such server.
         """
-        traffic = self._traffic
-        if busy.hopeless and not traffic.ever:
+        if busy.hopeless and not self._traffic.ever:
             raise Unusable(f"{busy} Check the address.") from busy
-        if not busy.wide or not self._patience or traffic.answered_since(started):
+        if not busy.wide or not self._patience or self._traffic.answered_since(started):
             raise busy
-        patience = self._patience if traffic.ever or busy.after is not None else min(self._patience, NEVER_THERE)
-        if "status" in str(busy):  # it is there and says that it is not ready
-            patience = self._patience
-        if (away := traffic.away_for()) >= patience:
-            raise Unusable(
-                f"The model server could not be had for {away / 60:.0f} minutes. Last: {busy} "
-                "Rows that were answered are kept; press Go on when the server is back."
-            ) from busy
-        if traffic.ever and request.id != PROBE.id and self._alive():
-            traffic.answered()
+        if tries == self._attempts and self._alive():  # nobody else is asking: a harmless question tells
+            self._traffic.answered()
             raise busy
 
     def _alive(self) -> bool:
@@ -380,7 +398,8 @@ class Endpoint:
     def _answers_folded(self, request: Request, learnt: frozenset[str]) -> bool:
         """One probe tells whether the system turn is what the server cannot take: the same question without it."""
         try:
-            return self._sent(request, learnt | {"system"}).status_code < 300
+            response = self._sent(request, learnt | {"system"})
+            return response.status_code < 300 or bool(completion.unsupported(response.content))
         except (_Row, _Busy, Unusable):
             return False
 
@@ -500,14 +519,14 @@ def _failed(cause: BaseException) -> Exception:
     if isinstance(cause, outbound.NotAllowed | outbound.NotTrusted):
         return Unusable(str(cause))
     if isinstance(cause, outbound.NoSuchName):
-        return _Busy(str(cause), wide=True, hopeless=True)
+        return _Busy(str(cause), wide=True, unheard=True, hopeless=True)
     if isinstance(cause, outbound.TooLong):
         return _Slow("The model server did not finish its answer in time.")
     for kind, said in ENDED.items():
         if isinstance(cause, kind):
             return _Row(said)
     said = completion.excerpt(str(cause).encode())
-    return _Busy(f"The connection to the model server failed: {said}", wide=True)
+    return _Busy(f"The connection to the model server failed: {said}", wide=True, unheard=True)
 
 
 ENDED = {
@@ -524,7 +543,9 @@ def _all_words(content: bytes) -> str:
 def _duration(seconds: float) -> str:
     if seconds >= 2 * 86_400:
         return f"{min(seconds / 86_400, 9999):.0f} days"
-    return f"{seconds / 3600:.0f} hours" if seconds >= 2 * 3600 else f"{seconds / 60:.0f} minutes"
+    if seconds >= 2 * 3600:
+        return f"{seconds / 3600:.0f} hours"
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
