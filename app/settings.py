@@ -23,6 +23,10 @@ class Settings(BaseSettings):
     allow_hub: whether a model may be named by its hub name; nothing reaches a hub without it.
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
     endpoint_concurrency: model calls in flight at once on one endpoint.
+    endpoint_seconds: how long one answer of a model server may take, from when it can be expected.
+    endpoint_patience: seconds that a model server may be away (loading, overloaded) before a measurement ends.
+    endpoint_first_wait: seconds before a server in trouble is asked again; doubled with each further time.
+    ca_file: certificate authorities (PEM) that are trusted for model servers besides the usual ones, as companies have.
     approval_days: days after which an approval that was not used expires.
     share_days: the longest that a read-only link to an assessment's advice may live; 0 switches all of them off.
     worker_poll: seconds between two looks of a worker for a job that waits; a look costs some 40 microseconds.
@@ -45,6 +49,10 @@ class Settings(BaseSettings):
     allow_hub: bool = False
     threads: Annotated[int, Field(ge=0, le=512)] = 0
     endpoint_concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    endpoint_seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0
+    endpoint_patience: Annotated[float, Field(ge=0, le=86_400)] = 300.0
+    endpoint_first_wait: Annotated[float, Field(gt=0, le=60)] = 0.5
+    ca_file: str = ""
     approval_days: Annotated[int, Field(ge=1, le=365)] = 14
     share_days: Annotated[int, Field(ge=0, le=365)] = 90
     upload_limit: Annotated[int, Field(ge=1024)] = 2 * 1024**3

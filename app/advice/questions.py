@@ -313,7 +313,8 @@ SECTIONS = (
                 "Metric: what turns an answer and the ideal answer into a score.",
                 (
                     Choice("exact_match", "The answer is exactly the ideal one"),
-                    Choice("normalised_match", "The same, ignoring case, spaces and punctuation"),
+                    Choice("normalised_match", "The same, ignoring case, spaces and what only dresses it"),
+                    Choice("number_match", "It is the same number", "With a decimal sign and a tolerance that you set"),
                     Choice("pattern", "The parts that count are the same", "Found by a pattern you write"),
                     Choice("json_valid", "The answer has valid structure"),
                     Choice("json_match", "The answer has the same fields and values", "For JSON"),

@@ -160,7 +160,7 @@ class Baselines(BaseModel):
 
 
 class Estimated(BaseModel):
-    """An estimate. `seconds`: null for a model that was never asked; `rough`: not from its own pace."""
+    """An estimate. `seconds`: null for a model that was never asked; `rough`: not from calls like these."""
 
     calls: int
     dev_rows: int
@@ -173,7 +173,11 @@ class Estimated(BaseModel):
 
 
 class AnswerOf(BaseModel):
-    """One answer beside its row. `score` is null for an error, which is never a wrong answer."""
+    """One answer beside its row. `score` is null for an error, which is never a wrong answer.
+
+    `raw`: the text as it came, where thinking was taken off. Tokens are null where the model did not say how many.
+    `latency_ms`: of this answer alone.
+    """
 
     id: int
     object: str = "answer"
@@ -182,6 +186,7 @@ class AnswerOf(BaseModel):
     question: str
     target: str
     output: str
+    raw: str | None
     compared_target: str
     compared_output: str
     score: float | None
@@ -193,8 +198,8 @@ class AnswerOf(BaseModel):
     suggested_cause: str | None
     prompt_sha256: str
     shots: list[int]
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
     latency_ms: int
     attempt: int
     created_at: datetime
@@ -209,6 +214,7 @@ class AnswerOf(BaseModel):
             question=shown.question,
             target=shown.target,
             output=shown.output,
+            raw=shown.raw,
             compared_target=shown.compared_target,
             compared_output=shown.compared_output,
             score=row.score,
@@ -220,8 +226,8 @@ class AnswerOf(BaseModel):
             suggested_cause=shown.guess.cause if shown.guess else None,
             prompt_sha256=row.prompt_sha256,
             shots=row.shots,
-            prompt_tokens=row.prompt_tokens,
-            completion_tokens=row.completion_tokens,
+            prompt_tokens=row.prompt_tokens if row.tokens_known else None,
+            completion_tokens=row.completion_tokens if row.tokens_known else None,
             latency_ms=round(1000 * row.seconds),
             attempt=row.attempt,
             created_at=row.created_at,

@@ -15,6 +15,9 @@ from app.evaluation import statistics
 
 SEEDS = 3  # draws of random examples: their spread shows how much the choice of examples matters
 ERROR_LIMIT = 0.02  # above this share of rows without an answer, an arm says nothing about prompting
+MOSTLY_CUT = 0.5  # above this share of answers cut at the limit, an arm was no fair try
+CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
+SHORT_COUNT = 3.0  # a server that counts so many times fewer tokens than a prompt should have may have cut it off
 COMMON_LABEL = 0.05  # the commonest answer is worth an arm of its own when it is at least this common
 
 NEEDED = ("zero_shot", "few_shot_random", "few_shot_nearest", "revised_prompt")  # gate G5, in the order to do them
@@ -111,17 +114,33 @@ def sample(ids: Sequence[int], limit: int, seed: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What counts of one answer: score None is an error; cut says that it hit the length limit."""
+    """What counts of one answer: score None is an error; cut says that it hit the length limit.
+
+    prompt_tokens: 0 where the model did not say. thought: thinking was taken off. dressed: right only because marks
+    around the answer were. saved: the option of the metric that would make it right. near: how like the wanted answer
+    it is, from 0 to 1, whatever the metric says. characters: of the answer.
+    """
 
     score: float | None
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
     cut: bool = False
+    thought: bool = False
+    dressed: bool = False
+    saved: str = ""
+    near: float = 0.0
+    characters: int = 0
 
 
-def tallied(answers: Sequence[Scored], *, binary: bool, seed: int) -> dict[str, Any]:
-    """What an arm came to on one split, in the shape its row keeps: score with its 95 % interval, counts, means."""
+def tallied(
+    answers: Sequence[Scored], *, binary: bool, seed: int, prompt_characters: float | None = None
+) -> dict[str, Any]:
+    """What an arm came to on one split, in the shape its row keeps: score with its 95 % interval, counts, means.
+
+    prompt_characters: of a prompt, on average; from it tokens are estimated where the server did not count them, and
+    `tokens_from` says so. None: no model was asked.
+    """
     given = [answer for answer in answers if answer.score is not None]
     scores = [answer.score for answer in given if answer.score is not None]
     interval = statistics.mean_interval(scores, binary=binary, seed=seed)
@@ -132,22 +151,49 @@ def tallied(answers: Sequence[Scored], *, binary: bool, seed: int) -> dict[str, 
         "n": len(given),
         "errors": len(answers) - len(given),
         "cut": sum(answer.cut for answer in given),
-        "mean_prompt_tokens": _mean([answer.prompt_tokens for answer in given]),
-        "mean_completion_tokens": _mean([answer.completion_tokens for answer in given]),
+        **_tokens(given, prompt_characters),
         "mean_seconds": _mean([answer.seconds for answer in given]),
     }
     if binary:
         found["passed"] = round(sum(scores))
+        if given and not found["passed"]:
+            found["near"] = _mean([answer.near for answer in given])
     else:
         found["spread"] = pstdev(scores) if len(scores) > 1 else 0.0
-    return found
+    counts = {"thought": sum(answer.thought for answer in given), "dressed": sum(answer.dressed for answer in given)}
+    saved = Counter(answer.saved for answer in given if answer.saved)
+    return found | {name: count for name, count in counts.items() if count} | ({"saved": dict(saved)} if saved else {})
+
+
+def _tokens(given: Sequence[Scored], prompt_characters: float | None) -> dict[str, Any]:
+    """Mean tokens of a call, and whether they were counted or are estimated from characters."""
+    told = [answer for answer in given if answer.prompt_tokens > 0]
+    if told or prompt_characters is None or not given:
+        return {
+            "mean_prompt_tokens": _mean([answer.prompt_tokens for answer in told]),
+            "mean_completion_tokens": _mean([answer.completion_tokens for answer in told]),
+            "tokens_from": "measured",
+        }
+    return {
+        "mean_prompt_tokens": prompt_characters / CHARACTERS_PER_TOKEN,
+        "mean_completion_tokens": _mean([answer.characters for answer in given]) / CHARACTERS_PER_TOKEN,
+        "tokens_from": "estimated",
+    }
+
+
+def counted_short(found: Mapping[str, Any], prompt_characters: float) -> bool:
+    """Whether the server counted far fewer tokens than the prompts should have had: it may have cut them off."""
+    counted = float(found["mean_prompt_tokens"])
+    short = 0 < counted * CHARACTERS_PER_TOKEN * SHORT_COUNT < prompt_characters
+    return short and found["tokens_from"] == "measured"
 
 
 def pace(moments: Sequence[tuple[int, float, float]]) -> float | None:
     """Seconds from one answer to the next; moments are (attempt, when it came, how long it took), times in seconds.
 
     Attempts are counted apart, so a pause between a crash and the next attempt is nobody's time. The time an answer
-    took itself does not do: several are under way at once.
+    took itself does not do for a server: several are under way at once. (For a model on this machine it does: there
+    every answer's time is its own share.)
     """
     spans, number = 0.0, 0
     for attempt in {moment[0] for moment in moments}:
@@ -165,18 +211,33 @@ def _mean(values: Sequence[float]) -> float:
 class Tally:
     """What an arm came to on one split, as its row in the database keeps it.
 
-    score: mean over the rows that were answered. n: those rows; errors: rows without an answer.
+    score: mean over the rows that were answered. n: those rows; errors: rows without an answer. cut: answers that hit
+    the length limit. near: how like the wanted answers these are, where none is right.
     """
 
     score: float
     n: int
     errors: int
     mean_prompt_tokens: float = 0.0
+    cut: int = 0
+    near: float = 0.0
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:
         """From what `tallied` made."""
-        return cls(found["score"], found["n"], found["errors"], found.get("mean_prompt_tokens", 0.0))
+        return cls(
+            found["score"],
+            found["n"],
+            found["errors"],
+            found.get("mean_prompt_tokens", 0.0),
+            found.get("cut", 0),
+            found.get("near", 0.0),
+        )
+
+    @property
+    def fair(self) -> bool:
+        """Whether most answers could end by themselves; an answer that was cut says nothing about its prompt."""
+        return self.cut <= MOSTLY_CUT * self.n
 
     @property
     def error_rate(self) -> float:
@@ -193,12 +254,20 @@ def best(tallies: Iterable[tuple[Arm, Tally]]) -> Arm | None:
     """The arm to look at on the test rows: the highest dev score; on a tie the cheaper prompt.
 
     Arms without a model are for comparison and never chosen (there is no prompt in them to build on), and neither is
-    an adapter, nor an arm with too many errors.
+    an adapter, nor an arm with too many errors. One whose answers are mostly cut leads only where all are. Where no
+    arm got a single row right, the cheapest prompt would win by being cheap: then the nearest answers lead.
     """
     eligible = [(arm, tally) for arm, tally in tallies if tally.known and not arm.free and arm.family != "adapter"]
+    eligible = [(arm, tally) for arm, tally in eligible if tally.fair] or eligible
     if not eligible:
         return None
-    return max(eligible, key=lambda pair: (round(pair[1].score, 9), -pair[1].mean_prompt_tokens))[0]
+    nothing = all(tally.score <= 0 for _, tally in eligible)
+
+    def rank(pair: tuple[Arm, Tally]) -> tuple[float, float, float]:
+        tally = pair[1]
+        return round(tally.score, 9), round(tally.near, 9) if nothing else 0.0, -tally.mean_prompt_tokens
+
+    return max(eligible, key=rank)[0]
 
 
 def done(tallies: Iterable[tuple[Arm, Tally]]) -> list[str]:

@@ -17,7 +17,11 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One answer with what it was asked and how it was judged."""
+    """One answer with what it was asked and how it was judged.
+
+    raw: the text as it came, where thinking was taken off. Tokens: None where the model did not say. latency_ms: of
+    this answer alone.
+    """
 
     baseline: int
     arm: str
@@ -27,6 +31,7 @@ class Line:
     question: str
     target: str
     output: str
+    raw: str | None
     compared_target: str
     compared_output: str
     metric: str
@@ -38,8 +43,8 @@ class Line:
     cause: str | None
     prompt_sha256: str
     shots: tuple[int, ...]
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
     latency_ms: int
     attempt: int
     created_at: str

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.baselines import arms, prompts, service, shots, store
 from app.baselines.arms import Scored
 from app.baselines.prompts import Shot
-from app.baselines.tables import ArmRow, BaselineRow
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets import personal_data
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
@@ -24,6 +24,7 @@ from app.db import utcnow
 from app.evaluation import metrics
 from app.inference import job as inference_job
 from app.inference import service as inference
+from app.inference import spoken
 from app.inference import store as model_store
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
@@ -68,7 +69,7 @@ def answer_arm(
     written down before the first of them is asked. Returns the result as the arm's row keeps it.
 
     Raises:
-        Failed: the model cannot be used, or the first rows all failed.
+        Failed: the model cannot be used, or the first rows all failed and nothing else in this measurement worked.
         Cancelled, Fenced, Stopping: pass them on.
     """
     with claim.read() as session:
@@ -88,7 +89,7 @@ def answer_arm(
     elif waiting:
         _ask(claim, arm, split, waiting, pool, generator, meter)
     claim.check()
-    return _conclude(claim, arm_id, split, len(examples), generator)
+    return _conclude(claim, arm_id, split, examples, pool, generator)
 
 
 # ---------------------------------------------------------------- rows
@@ -227,19 +228,42 @@ def _ask(
         messages = prompts.render(instructions, shown[name], example.messages)
         requests.append(Request(name, messages, arm.baseline.max_tokens))
     asked = {request.id: request for request in requests}
+    if isinstance(generator, Endpoint):
+        generator.on_wait = meter.waits
     outbox = _Outbox(claim)
-    failed = 0
-    with closing(_iterated(generator.answer(requests, claim.cancelled))) as answers:
-        for number, answer in enumerate(answers, start=1):
-            outbox.put(_answer(claim, arm, split, by_id[answer.id], asked[answer.id], shown[answer.id], answer))
-            meter.count()
-            failed += answer.error is not None
-            if failed == number == HOPELESS:
-                outbox.flush()
-                raise Failed(
-                    f"The first {HOPELESS} rows all failed. The last one: {personal_data.mask(answer.error or '')}"
-                )
-    outbox.flush()
+    failed, hopeless = 0, ""
+    try:
+        with closing(_iterated(generator.answer(requests, claim.cancelled))) as answers:
+            for number, answer in enumerate(answers, start=1):
+                row = _answer(claim, arm, split, by_id[answer.id], asked.pop(answer.id), shown[answer.id], answer)
+                outbox.put(row)
+                meter.count()
+                failed += row["error"] is not None
+                if failed == number == HOPELESS:
+                    hopeless = personal_data.mask(row["error"])
+                    break
+    finally:
+        outbox.flush()  # whatever ends this: answers that came are kept
+    if hopeless:
+        _give_up(claim, arm, split, f"The first {HOPELESS} rows all failed. The last one: {hopeless}")
+        for left, request in asked.items():
+            nothing = Answer(left, "", "", 0, 0, 0.0, error=f"Not asked: the first {HOPELESS} rows all failed.")
+            outbox.put(_answer(claim, arm, split, by_id[left], request, shown[left], nothing))
+        outbox.flush()
+
+
+def _give_up(claim: Claim, arm: ArmRow, split: str, why: str) -> None:
+    """An arm that cannot be asked costs that arm, as long as the model has answered another one.
+
+    Raises:
+        Failed: it has not, or it is the test rows that cannot be asked.
+    """
+    claim.check()
+    with claim.read() as session:
+        others = split == "dev" and arm.family != "adapter" and store.any_answer(session, arm.baseline_id, arm.id)
+    if not others:
+        raise Failed(why)
+    claim.log(f"{arm.title} was given up. {why}")
 
 
 def _iterated(answers: Iterator[Answer]) -> Any:
@@ -258,6 +282,8 @@ def _answer(
 ) -> dict[str, Any]:
     baseline = arm.baseline
     score = None
+    if arm.family != "trivial":
+        answer = spoken.settled(answer, request.max_tokens, example.target)
     if answer.error is None:
         score = metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
     return {
@@ -266,6 +292,7 @@ def _answer(
         "example_id": example.id,
         "status": "error" if answer.error else "ok",
         "output": answer.text,
+        "raw": answer.raw,
         "error": answer.error,
         "score": score,
         "finish": answer.finish,
@@ -307,7 +334,7 @@ class _Outbox:
 
     def flush(self) -> None:
         if self.waiting:
-            with self.claim.write() as session:
+            with self.claim.keep() as session:
                 store.put(session, self.waiting)
             self.waiting = []
         self.since = time.monotonic()
@@ -339,14 +366,18 @@ class _Meter:
         self.in_stage += 1
         self.tell()
 
-    def tell(self, *, now: bool = False) -> None:
+    def waits(self, why: str) -> None:
+        """Say that nothing comes for now, and why."""
+        self.tell(now=True, stage=why)
+
+    def tell(self, *, now: bool = False, stage: str = "") -> None:
         said: dict[str, Any] = {
-            "stage": self.stage,
+            "stage": stage or self.stage,
             "done": self.done,
             "total": max(self.total, self.done),
             "unit": "answers",
         }
-        if self.in_stage >= 4:
+        if self.in_stage >= 4 and not stage:
             rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
             said |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}
         self.claim.report(said, now=now)
@@ -355,25 +386,81 @@ class _Meter:
 # ---------------------------------------------------------------- the result
 
 
-def _conclude(claim: Claim, arm_id: int, split: str, expected: int, generator: Generator | None) -> dict[str, Any]:
+def _conclude(
+    claim: Claim,
+    arm_id: int,
+    split: str,
+    examples: Sequence[Example],
+    pool: Sequence[Shot],
+    generator: Generator | None,
+) -> dict[str, Any]:
     """Sum up an arm's answers on a split, once all of its rows have one."""
     with claim.write() as session:
         arm = store.arm(session, arm_id)
         rows = store.answers(session, arm_id, split)
-        if len(rows) < expected:
-            raise Failed(f"{expected - len(rows)} rows of {arm.title} have no answer. Press Go on to ask them again.")
-        scored = [
-            Scored(row.score, row.prompt_tokens, row.completion_tokens, row.seconds, row.finish == "length")
-            for row in rows
-        ]
-        found = arms.tallied(scored, binary=metrics.get(arm.baseline.metric).binary, seed=arm.baseline.seed)
+        if len(rows) < len(examples):
+            missing = len(examples) - len(rows)
+            raise Failed(f"{missing} rows of {arm.title} have no answer. Press Go on to ask them again.")
+        binary = metrics.get(arm.baseline.metric).binary
+        nothing = binary and not any(row.score for row in rows)
+        wanted = {example.id: example.target for example in examples}
+        asked = arm.family != "trivial"
+        size = _prompt_characters(arm, examples, pool) if asked else None
+        scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and asked) for row in rows]
+        found = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
         found["at"] = utcnow().isoformat()
-        if arm.family != "trivial":
-            found["pace"] = arms.pace([(row.attempt, row.created_at.timestamp(), row.seconds) for row in rows])
-        if isinstance(generator, Endpoint) and generator.reported:
-            found["reported"] = sorted(generator.reported)
+        if asked:
+            found["pace"] = _pace(rows, found, generator)
+        if isinstance(generator, Endpoint):
+            if generator.reported:
+                found["reported"] = sorted(generator.reported)
+            remarks = list(generator.remarks)
+            if size is not None and arms.counted_short(found, size):
+                remarks.append(
+                    f"The server counted {found['mean_prompt_tokens']:,.0f} tokens for prompts of about {size:,.0f} "
+                    "characters. It may cut prompts off: look at the size of its context."
+                )
+            if remarks:
+                found["remarks"] = remarks
         if split == "dev":
             arm.dev = found
         else:
             arm.test = found
         return found
+
+
+def _scored(baseline: BaselineRow, row: AnswerRow, target: str, *, near: bool) -> Scored:
+    name, options = baseline.metric, baseline.metric_options
+    answered = row.score is not None
+    return Scored(
+        row.score,
+        row.prompt_tokens,
+        row.completion_tokens,
+        row.seconds,
+        cut=row.finish == "length",
+        thought=row.raw is not None,
+        dressed=bool(row.score) and metrics.dressed(name, row.output, target, options),
+        saved=metrics.saved(name, row.output, target, options) if answered and not row.score else "",
+        near=metrics.score("chrf", row.output, target, {}) if near and answered else 0.0,
+        characters=len(row.raw or row.output),
+    )
+
+
+def _prompt_characters(arm: ArmRow, examples: Sequence[Example], pool: Sequence[Shot]) -> float:
+    """Characters of a prompt of this arm, on average."""
+    asked = _mean([len(turn.content) for example in examples for turn in example.messages], of=len(examples))
+    shots = int(arm.settings.get("k", 0))
+    one = _mean([len(turn.content) for shot in pool for turn in shot.messages], of=len(pool))
+    one += _mean([len(shot.target) for shot in pool], of=len(pool))
+    return len(service.instructions_of(arm.baseline, arm)) + asked + shots * one
+
+
+def _mean(values: Sequence[int], *, of: int) -> float:
+    return sum(values) / of if of else 0.0
+
+
+def _pace(rows: Sequence[AnswerRow], found: dict[str, Any], generator: Generator | None) -> float | None:
+    """Seconds from one answer to the next: by the clock where several are under way, else what each took."""
+    if isinstance(generator, Endpoint):
+        return arms.pace([(row.attempt, row.created_at.timestamp(), row.seconds) for row in rows])
+    return found["mean_seconds"] or None

@@ -282,11 +282,12 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
     urls = {arm.id: url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id) for arm in baseline.arms}
     dataset = dataset_store.get(db, baseline.dataset_id)
     metric = metrics.get(baseline.metric)
+    model = model_store.get(db, baseline.model_id)
     tested = baseline.test_limit or dataset.test_rows
     return {
         "baseline": baseline,
         "measured_metric": metric,
-        "model": model_store.get(db, baseline.model_id),
+        "model": model,
         "measured_on": dataset,
         "job": job,
         "ahead": job_store.ahead(db, job) if job and not job.final else 0,
@@ -297,6 +298,13 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
         "leading": leading,
         "free_lead": views.free_lead(baseline.arms, leading),
         "reported": views.reported(baseline.arms),
+        "notes": views.notes(
+            baseline.arms,
+            leading,
+            asked_for=model.reference if model.kind == "endpoint" else "",
+            metric=baseline.metric,
+            max_tokens=baseline.max_tokens,
+        ),
         "outlook": service.outlook(baseline, min(tested, dataset.test_rows)),
         "failing": store.counted(db, leading.id, "dev", service.passing(baseline)) if leading else None,
         "tagged": service.failure_causes(db, baseline),

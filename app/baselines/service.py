@@ -40,7 +40,8 @@ SHOTS_MOST = 20
 TOKENS_MOST = 4096
 PATTERN_COVERAGE = 0.9  # least share of wanted answers in which a pattern has to find anything
 BUNDLED_READS, BUNDLED_WRITES = 500.0, 30.0  # tokens a second on one ordinary core, until it has been timed here
-CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
+CHARACTERS_PER_TOKEN = arms.CHARACTERS_PER_TOKEN
+ALIKE = 2.0  # calls of up to so many times the tokens measured so far are estimated well, others roughly
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ class Order:
 class Estimate:
     """What a run will ask for, before it starts.
 
-    seconds: from how long this model took so far; a rough guess for the embedded model before its first answer,
-    None for others. cost: None without prices.
+    seconds: from how long this model took so far for how many tokens; a rough guess for the embedded model before its
+    first answer, None for others. rough: it is from other rows or settings than these, or from no counted tokens.
+    cost: None without prices.
     """
 
     calls: int
@@ -223,10 +225,7 @@ def _estimate(
     per_call = [len(order.instructions) + question + k * (question + answer) for k in shots]
     prompt = (sum(per_call) * dev + max(per_call) * test) / CHARACTERS_PER_TOKEN
     completion = calls * min(float(order.max_tokens), max(1.0, answer / CHARACTERS_PER_TOKEN))
-    pace = store.pace(session, order.model_id)
-    seconds = calls * pace if pace is not None else None
-    if seconds is None and (row := model_store.bundled(session)) and row.id == order.model_id:
-        seconds = prompt / BUNDLED_READS + completion / BUNDLED_WRITES
+    seconds, rough = _time(session, order, calls, prompt, completion)
     cost = None
     if order.price_in is not None and order.price_out is not None:
         cost = (prompt * order.price_in + completion * order.price_out) / 1e6
@@ -237,9 +236,35 @@ def _estimate(
         prompt_tokens=round(prompt),
         completion_tokens=round(completion),
         seconds=seconds,
-        rough=pace is None,
+        rough=rough,
         cost=cost,
     )
+
+
+def _time(session: Session, order: Order, calls: int, prompt: float, completion: float) -> tuple[float | None, bool]:
+    """Seconds for that many tokens, by what this model took so far, and whether that is a rough guess.
+
+    Reading a token takes a model a small part of the time that writing one takes; the ratio is that of the embedded
+    model, and close enough for others: what counts is that ten times the tokens are not the same time.
+    """
+
+    def work(read: float, write: float) -> float:
+        return read / BUNDLED_READS + write / BUNDLED_WRITES
+
+    paces = store.paces(session, order.model_id)
+    if not paces:
+        row = model_store.bundled(session)
+        return (work(prompt, completion) if row and row.id == order.model_id else None), True
+    weighed = [one for one in paces if work(one.prompt_tokens, one.completion_tokens) > 0]
+    if not weighed:
+        return calls * sum(one.seconds for one in paces) / len(paces), True
+    spent = sum(one.seconds for one in weighed)
+    rate = spent / sum(work(one.prompt_tokens, one.completion_tokens) for one in weighed)
+    seconds = rate * work(prompt, completion)
+    so_far = sum(work(one.prompt_tokens, one.completion_tokens) for one in weighed) / len(weighed)
+    planned = work(prompt, completion) / max(1, calls)
+    alike = max(so_far, planned) <= ALIKE * min(so_far, planned)
+    return seconds, not (alike and all(one.counted for one in weighed))
 
 
 def _mean(values: Sequence[int]) -> float:
@@ -582,7 +607,8 @@ def outlook(baseline: BaselineRow, test_rows: int) -> Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An answer beside what was asked, for reading. compared_*: what the metric really compares.
+    """An answer beside what was asked, for reading. compared_*: what the metric really compares. raw: the answer as it
+    came, where thinking was taken off.
 
     The texts are as they may be shown; `answer` holds them as they are.
     """
@@ -592,6 +618,7 @@ class Shown:
     question: str
     target: str
     output: str
+    raw: str | None
     error: str | None
     compared_target: str
     compared_output: str
@@ -619,6 +646,7 @@ def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: Answer
         question=veil.text(asked),
         target=veil.text(example.target),
         output=veil.text(answer.output),
+        raw=None if answer.raw is None else veil.text(answer.raw),
         error=None if answer.error is None else veil.text(answer.error),
         compared_target=veil.text(metric.view(example.target, baseline.metric_options)),
         compared_output=veil.text(metric.view(answer.output, baseline.metric_options)),
@@ -666,6 +694,7 @@ def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Line]:
                     question=one.question,
                     target=one.target,
                     output=one.output,
+                    raw=one.raw,
                     compared_target=one.compared_target,
                     compared_output=one.compared_output,
                     metric=baseline.metric,
@@ -677,8 +706,8 @@ def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Line]:
                     cause=answer.cause,
                     prompt_sha256=answer.prompt_sha256,
                     shots=tuple(answer.shots),
-                    prompt_tokens=answer.prompt_tokens,
-                    completion_tokens=answer.completion_tokens,
+                    prompt_tokens=answer.prompt_tokens if answer.tokens_known else None,
+                    completion_tokens=answer.completion_tokens if answer.tokens_known else None,
                     latency_ms=round(1000 * answer.seconds),
                     attempt=answer.attempt,
                     created_at=answer.created_at.isoformat(),

@@ -128,6 +128,17 @@ def answers(session: Session, arm_id: int, split: str) -> Sequence[AnswerRow]:
     ).all()
 
 
+def any_answer(session: Session, baseline_id: int, besides: int) -> bool:
+    """Whether the model has answered any row of a measurement, in another arm than this one."""
+    query = (
+        select(AnswerRow.id)
+        .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
+        .where(ArmRow.baseline_id == baseline_id, ArmRow.family != "trivial", ArmRow.id != besides)
+        .where(AnswerRow.status == "ok")
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
 def answer(session: Session, answer_id: int) -> AnswerRow:
     found = session.get(AnswerRow, answer_id)
     if found is None:
@@ -238,18 +249,39 @@ def answers_sha256(session: Session, baseline_id: int) -> str:
     return digest.hexdigest()
 
 
-def pace(session: Session, model_id: int) -> float | None:
-    """Seconds from one answer to the next on this model, in what was measured last; None when it was never asked."""
-    found = [
-        value
-        for row in session.scalars(
-            select(ArmRow)
-            .join(BaselineRow, BaselineRow.id == ArmRow.baseline_id)
-            .where(BaselineRow.model_id == model_id, ArmRow.family != "trivial")
-            .order_by(ArmRow.id.desc())
-            .limit(6)
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a model answered in one arm: seconds from one answer to the next, and the tokens of a call.
+
+    counted: the model said how many tokens, they are not estimated. baseline_id: where it was measured.
+    """
+
+    seconds: float
+    prompt_tokens: float
+    completion_tokens: float
+    counted: bool
+    baseline_id: int
+
+
+def paces(session: Session, model_id: int) -> list[Pace]:
+    """What was measured last with a model, the newest first; empty when it was never asked."""
+    rows = session.scalars(
+        select(ArmRow)
+        .join(BaselineRow, BaselineRow.id == ArmRow.baseline_id)
+        .where(BaselineRow.model_id == model_id, ArmRow.family != "trivial")
+        .where(ArmRow.dev.is_not(None) | ArmRow.test.is_not(None))
+        .order_by(ArmRow.id.desc())
+        .limit(6)
+    )
+    return [
+        Pace(
+            seconds=float(result["pace"]),
+            prompt_tokens=float(result.get("mean_prompt_tokens") or 0.0),
+            completion_tokens=float(result.get("mean_completion_tokens") or 0.0),
+            counted=result.get("tokens_from", "measured") == "measured" and bool(result.get("mean_prompt_tokens")),
+            baseline_id=row.baseline_id,
         )
+        for row in rows
         for result in (row.dev, row.test)
-        if result and (value := result.get("pace"))
+        if result and result.get("pace")
     ]
-    return sum(found) / len(found) if found else None

@@ -68,7 +68,9 @@ class AnswerRow(Base):
     """One answer of one arm to one row. Unique, so a repeated job cannot ask or count twice.
 
     status: ok or error; an error (no answer came) is never a wrong answer. score is 0 to 1, None for an error.
-    seconds: time the call took; shots: lines of the examples shown.
+    output: what is scored; raw: the text as it came, where thinking was taken off it. finish: stop, length, or empty
+    where the server did not say. prompt_tokens: 0 where it did not say how many (`tokens_known`).
+    seconds: time this answer took; shots: lines of the examples shown.
     cause: a person's word on why it failed: behaviour, facts, instructions, reference.
     """
 
@@ -87,6 +89,7 @@ class AnswerRow(Base):
     example_id: Mapped[int] = mapped_column(ForeignKey("examples.id"))
     status: Mapped[str] = mapped_column(String(8))
     output: Mapped[str] = mapped_column(Text, default="")
+    raw: Mapped[str | None] = mapped_column(Text)
     error: Mapped[str | None] = mapped_column(Text)
     score: Mapped[float | None]
     finish: Mapped[str] = mapped_column(String(16), default="")
@@ -99,3 +102,8 @@ class AnswerRow(Base):
     created_at: Mapped[datetime]
     cause: Mapped[str | None] = mapped_column(String(16))
     tagged_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    @property
+    def tokens_known(self) -> bool:
+        """Whether the model said how many tokens there were: no question has none."""
+        return self.prompt_tokens > 0

@@ -7,6 +7,8 @@ from typing import Any
 from app.baselines import arms
 from app.baselines.arms import Tally
 from app.baselines.tables import ArmRow
+from app.evaluation import metrics
+from app.inference import service as models
 from app.web import charts
 
 TONES = {"trivial": "soft", "adapter": "tune"}
@@ -22,6 +24,7 @@ class Row:
     test: Mapping[str, Any] | None
     unknown: bool
     leading: bool
+    mostly_cut: bool
 
 
 def rows(shown: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
@@ -35,6 +38,7 @@ def rows(shown: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
             test=arm.test,
             unknown=any(found is not None and not Tally.of(found).known for found in (arm.dev, arm.test)),
             leading=leading is not None and arm.id == leading.id,
+            mostly_cut=any(found is not None and not Tally.of(found).fair for found in (arm.dev, arm.test)),
         )
         for arm in ordered
     ]
@@ -45,6 +49,60 @@ def reported(shown: Sequence[ArmRow]) -> list[str]:
     return sorted(
         {name for arm in shown for found in (arm.dev, arm.test) if found for name in found.get("reported", [])}
     )
+
+
+def notes(
+    shown: Sequence[ArmRow], leading: ArmRow | None, *, asked_for: str, metric: str, max_tokens: int
+) -> list[str]:
+    """What a reader has to know before believing the numbers, one sentence each, the weightiest first.
+
+    asked_for: the model's name on its server, empty for one on this machine.
+    """
+    names = reported(shown)
+    found = models.named_otherwise(asked_for, names) if asked_for else []
+    if leading is not None and leading.dev is not None and leading.dev["score"] <= 0:
+        found.append(
+            f"No prompt got a single row right. “{leading.title}” leads only because its answers come nearest to the "
+            "wanted ones."
+        )
+    results = [(arm, result) for arm in shown for result in (arm.dev, arm.test) if result and arm.family != "trivial"]
+    for arm, result in results:
+        if not Tally.of(result).fair:
+            found.append(
+                f"“{arm.title}”: {result['cut']:,} of {result['n']:,} answers were cut at {max_tokens:,} tokens. That "
+                "is no fair try of this prompt: raise the longest answer, or tell the model to be brief."
+            )
+    found += dict.fromkeys(remark for _, result in results for remark in result.get("remarks", []))
+    return [*found, *_made_right(results, metric)]
+
+
+def _made_right(results: Sequence[tuple[ArmRow, Mapping[str, Any]]], metric: str) -> list[str]:
+    """How many answers were read in a kind way, and how many another setting would save; said of the arm with most."""
+    found = []
+    thought = max(((arm, result, result.get("thought", 0)) for arm, result in results), key=_third, default=None)
+    if thought and thought[2]:
+        found.append(
+            f"Thinking was taken off before the answer was scored, most often in “{thought[0].title}”: "
+            f"{thought[2]:,} of {thought[1]['n']:,} rows. Each row shows the text as it came."
+        )
+    dressed = max(((arm, result, result.get("dressed", 0)) for arm, result in results), key=_third, default=None)
+    if dressed and dressed[2]:
+        found.append(
+            f"{dressed[2]:,} of {dressed[1]['n']:,} rows of “{dressed[0].title}” are right only because marks around "
+            "the answer, such as ** or quotation marks, were taken off. An adapter is read in the same way."
+        )
+    titles = {option.name: option.title for option in metrics.get(metric).options}
+    for name, title in titles.items() if results else ():
+        most = max(((arm, result, result.get("saved", {}).get(name, 0)) for arm, result in results), key=_third)
+        if most[2]:
+            found.append(
+                f"{most[2]:,} more of {most[1]['n']:,} rows of “{most[0].title}” would be right with: {title}."
+            )
+    return found
+
+
+def _third(one: tuple[ArmRow, Mapping[str, Any], int]) -> int:
+    return one[2]
 
 
 def free_lead(shown: Sequence[ArmRow], leading: ArmRow | None) -> ArmRow | None:

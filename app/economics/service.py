@@ -340,4 +340,5 @@ def _arm(
         shots=shots,
         nearest=arm.settings.get("shots") == "nearest",
         instructions=len(baselines.instructions_of(baseline, arm)),
+        counted=all(result.get("tokens_from", "measured") == "measured" for result in results),
     )

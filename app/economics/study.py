@@ -33,9 +33,9 @@ CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
 class Measured:
     """One way to answer, as it was measured. model: its id and name; local: it runs on machines of one's own.
 
-    tokens_in: None where no model is asked. split: dev or test, where the score is from. meets: the target, by the rule
-    of gate G6. pace: seconds from one answer to the next. shots: examples in the prompt, `nearest` or the same for all.
-    instructions: characters of them.
+    tokens_in: None where no model is asked. counted: the model said how many, they are not estimated. split: dev or
+    test, where the score is from. meets: the target, by the rule of gate G6. pace: seconds from one answer to the next.
+    shots: examples in the prompt, `nearest` or the same for all. instructions: characters of them.
     """
 
     key: str
@@ -54,6 +54,7 @@ class Measured:
     shots: int = 0
     nearest: bool = False
     instructions: int = 0
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +302,8 @@ class _Book:
         tokens = None if arm.tokens_in is None else Tokens(arm.tokens_in, arm.tokens_out)
         way, lacks = self.way(arm, tokens)
         tone = "soft" if tokens is None else "prompt"
-        return self._line(arm.key, self._name(arm), tone, tokens, "measured", arm, way, lacks)
+        how: How = "measured" if arm.counted else "estimated"
+        return self._line(arm.key, self._name(arm), tone, tokens, how, arm, way, lacks)
 
     def _name(self, arm: Measured) -> str:
         several = len({one.model for one in self.given.arms}) > 1
@@ -363,7 +365,7 @@ class _Book:
         if arm is None or arm.tokens_in is None:
             return None
         tokens = Tokens(arm.tokens_in, arm.tokens_out)
-        how: How = "measured" if adapter else "estimated"
+        how: How = "measured" if adapter and adapter.counted else "estimated"
         if self.said.tuned_rates:
             rates = self.named(self.said.tuned_rates)
             way = rates and Way(economics.call_cost(tokens, rates), None, self._looking_after())

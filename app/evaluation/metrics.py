@@ -5,17 +5,15 @@ scored 0 % where another scored 26.5 % on identical replies. `view` is what a me
 can show the raw text and the compared text side by side.
 """
 
-import math
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-import orjson
-
 from app.errors import FieldError, Invalid
+from app.evaluation import form, numbers, structure
 
 Options = Mapping[str, Any]
 
@@ -88,11 +86,24 @@ def checked(name: str, options: Options) -> dict[str, Any]:
             faults.append(FieldError(f"#/metric_options/{option.name}", f"{option.title} has to be text."))
         else:
             kept[option.name] = value
-    if "pattern" in kept and (wrong := _pattern_fault(kept["pattern"])):
-        faults.append(FieldError("#/metric_options/pattern", wrong))
+    faults += _faults(kept)
     if faults:
         raise Invalid(f"{metric.title} cannot be used like this.", faults)
     return kept
+
+
+def _faults(kept: dict[str, Any]) -> list[FieldError]:
+    """What is wrong with the values of options; words for the decimal sign become the sign."""
+    faults = []
+    if "pattern" in kept and (wrong := _pattern_fault(kept["pattern"])):
+        faults.append(FieldError("#/metric_options/pattern", wrong))
+    if "decimal" in kept:
+        kept["decimal"] = {"point": ".", "comma": ","}.get(kept["decimal"].strip().lower(), kept["decimal"].strip())
+        if kept["decimal"] not in (".", ","):
+            faults.append(FieldError("#/metric_options/decimal", "Type . (as in 1,234.5) or , (as in 1.234,5)."))
+    if "tolerance" in kept and not numbers.TOLERANCE.fullmatch(kept["tolerance"].strip()):
+        faults.append(FieldError("#/metric_options/tolerance", "Use a number like 0.01, or a share like 1 %."))
+    return faults
 
 
 def score(name: str, output: str, target: str, options: Options) -> float:
@@ -117,27 +128,45 @@ def _trimmed(text: str, _options: Options) -> str:
     return text.strip()
 
 
-def _normal(text: str, _options: Options) -> str:
-    """NFKC, case folded, white space collapsed, punctuation cut off at both ends.
-
-    NFKC is applied again after folding, because folding can undo it (Unicode Standard, 3.13, definition D146).
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    words = " ".join(folded.split())
-    start, end = 0, len(words)
-    while start < end and _edge(words[start]):
-        start += 1
-    while end > start and _edge(words[end - 1]):
-        end -= 1
-    return words[start:end]
-
-
-def _edge(character: str) -> bool:
-    return character == " " or unicodedata.category(character).startswith("P")
+def _normal(text: str, options: Options) -> str:
+    bare = form.bared(form.folded(text))
+    return form.unprefixed(bare) if options.get("prefix") else bare
 
 
 def _normalised(output: str, target: str, options: Options) -> float:
-    return float(_normal(output, options) == _normal(target, options))
+    if output.strip() == target.strip():
+        return 1.0
+    said = _normal(output, options)
+    return float(bool(said) and said == _normal(target, options))
+
+
+def dressed(name: str, output: str, target: str, options: Options) -> bool:
+    """Whether an answer counts as right only because something around it was taken off."""
+    return (
+        name == "normalised_match"
+        and _normalised(output, target, options) == 1
+        and output.strip() != target.strip()
+        and form.folded(output) != form.folded(target)
+    )
+
+
+# ------------------------------------------------------------------ a number
+
+
+def _number(text: str, options: Options) -> tuple[Decimal, str] | None:
+    return numbers.read(text, str(options.get("decimal", ".")))
+
+
+def _number_match(output: str, target: str, options: Options) -> float:
+    said, wanted = _number(output, options), _number(target, options)
+    if said is None or wanted is None or said[1] != wanted[1]:
+        return float(output.strip() == target.strip())
+    return float(numbers.same(said[0], wanted[0], str(options.get("tolerance", ""))))
+
+
+def _number_view(text: str, options: Options) -> str:
+    found = _number(text, options)
+    return "not one number" if found is None else f"{found[0].normalize():f} {found[1]}".strip()
 
 
 # ------------------------------------------------------------------ overlap
@@ -170,8 +199,8 @@ def _rouge_l(output: str, target: str, _options: Options) -> float:
     from rapidfuzz.distance import LCSseq
 
     said, wanted = _words(output), _words(target)
-    if not said or not wanted:
-        return float(not said and not wanted)
+    if not said or not wanted:  # no word on one side: only the same signs are the same answer
+        return float(output.strip() == target.strip())
     common = LCSseq.similarity(said, wanted)
     return 2 * common / (len(said) + len(wanted))
 
@@ -183,59 +212,48 @@ def _word_view(text: str, _options: Options) -> str:
 # ------------------------------------------------------------------ structure
 
 
-FENCE = re.compile(r"\A```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```\Z", re.DOTALL)
-_NOT_JSON = object()
+def _reach(options: Options) -> dict[str, bool]:
+    """How far around the JSON we look."""
+    return {name: bool(options.get(name)) for name in ("fence", "around")}
 
 
-def _bare(text: str, options: Options) -> str:
-    text = text.strip()
-    if options.get("fence") and (fenced := FENCE.match(text)):
-        return fenced[1].strip()
-    return text
-
-
-def _parsed(text: str, options: Options) -> Any:
-    try:
-        return orjson.loads(_bare(text, options))
-    except orjson.JSONDecodeError:
-        return _NOT_JSON
+def _json(text: str, options: Options) -> Any:
+    return structure.parsed(text, **_reach(options))
 
 
 def _json_valid(output: str, _target: str, options: Options) -> float:
-    return float(_parsed(output, options) is not _NOT_JSON)
+    return float(_json(output, options) is not structure.NOTHING)
 
 
 def _json_match(output: str, target: str, options: Options) -> float:
-    said, wanted = _parsed(output, options), _parsed(target, options)
-    if said is _NOT_JSON or wanted is _NOT_JSON:
+    said, wanted = _json(output, options), _json(target, options)
+    if said is structure.NOTHING or wanted is structure.NOTHING:
         return 0.0
     try:
-        return float(_same(said, wanted))
+        return float(structure.same(said, wanted))
     except RecursionError:  # nested about a thousand deep: no data anyone means
         return 0.0
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1 and 1.0 are the same number, true is not 1, the order of keys does not matter."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, float) and isinstance(other, float):
-        return one == other or math.isclose(one, other, rel_tol=1e-12)
-    return bool(one == other)
-
-
 def _json_view(text: str, options: Options) -> str:
-    value = _parsed(text, options)
-    if value is _NOT_JSON:
+    value = _json(text, options)
+    if value is structure.NOTHING:
         return "not JSON"
     try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
-    except orjson.JSONEncodeError:  # nested too deep to be written again
-        return _bare(text, options)
+        return structure.written(value)
+    except RecursionError:  # nested too deep to be written again
+        return structure.bare(text, **_reach(options))
+
+
+def saved(name: str, output: str, target: str, options: Options) -> str:
+    """The option of this metric that would make a wrong answer right, empty if none would: for a count on the page."""
+    for option in get(name).options:
+        if option.kind != "flag" or options.get(option.name):
+            continue
+        allowed = {**options, option.name: True}
+        if get(name).binary and score(name, output, target, allowed) == 1 > score(name, output, target, options):
+            return option.name
+    return ""
 
 
 def _compiled(pattern: str) -> Any:
@@ -277,6 +295,8 @@ def _matches(text: str, options: Options) -> list[tuple[str, ...]]:
 
 
 def _pattern(output: str, target: str, options: Options) -> float:
+    if not output.strip():  # finds nothing, like a wanted text without a finding, and is no answer all the same
+        return float(not target.strip())
     return float(_matches(output, options) == _matches(target, options))
 
 
@@ -290,7 +310,14 @@ _FENCE_OPTION = Option(
     name="fence",
     kind="flag",
     title="Accept JSON inside a code fence",
-    help="Reads the JSON between ``` lines too. Leave it off when the program behind reads the answer as it is.",
+    help="Reads the JSON between ``` or ~~~ too, when that is all there is. Leave it off when the program behind reads "
+    "the answer as it is.",
+)
+_AROUND_OPTION = Option(
+    name="around",
+    kind="flag",
+    title="Accept sentences around the JSON",
+    help="Reads the one piece of JSON in a longer text. The program behind has to do the same. Two pieces stay wrong.",
 )
 
 METRICS: Mapping[str, Metric] = {
@@ -308,11 +335,44 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             name="normalised_match",
             title="Match without form",
-            explanation="Right when the texts are the same once capitals, blank space, look-alike characters and "
-            "punctuation at both ends are ignored. Good for labels and short answers.",
+            explanation="Right when the texts are the same once capitals, blank space, look-alike characters and what "
+            "only dresses it are ignored: quotation marks, bold, brackets, a full stop. Signs that mean "
+            "something count: -1 is not 1, C# is not C. Good for labels and short answers.",
             binary=True,
             score=_normalised,
             view=_normal,
+            options=(
+                Option(
+                    name="prefix",
+                    kind="flag",
+                    title="Take off “Label:” or “The answer is”",
+                    help="Reads what follows such words. Leave it off when the program behind does not.",
+                ),
+            ),
+        ),
+        Metric(
+            name="number_match",
+            title="Same number",
+            explanation="Right when the answer is one number and it is the wanted one, with the same unit, within a "
+            "tolerance that you set. Thousands may be grouped.",
+            binary=True,
+            score=_number_match,
+            view=_number_view,
+            options=(
+                Option(
+                    name="decimal",
+                    kind="text",
+                    title="Decimal sign",
+                    help="A point as in 1,234.5, or a comma as in 1.234,5: type . or ,",
+                    required=True,
+                ),
+                Option(
+                    name="tolerance",
+                    kind="text",
+                    title="Tolerance",
+                    help="How far off still counts as right: 0.01, or 1 % of the wanted number. Empty: not at all.",
+                ),
+            ),
         ),
         Metric(
             name="pattern",
@@ -341,7 +401,7 @@ METRICS: Mapping[str, Metric] = {
             binary=True,
             score=_json_match,
             view=_json_view,
-            options=(_FENCE_OPTION,),
+            options=(_FENCE_OPTION, _AROUND_OPTION),
         ),
         Metric(
             name="json_valid",
@@ -351,7 +411,7 @@ METRICS: Mapping[str, Metric] = {
             binary=True,
             score=_json_valid,
             view=_json_view,
-            options=(_FENCE_OPTION,),
+            options=(_FENCE_OPTION, _AROUND_OPTION),
         ),
         Metric(
             name="chrf",

@@ -95,12 +95,13 @@ class EndpointChange(BaseModel):
 
 
 class Tested(BaseModel):
-    """What came of asking for one word."""
+    """What came of asking for one word as a measurement asks. `remarks`: what works otherwise than asked for."""
 
     fine: bool
     text: str
     error: str | None
     seconds: float
+    remarks: list[str]
 
 
 @router.get("", name="api_models")
@@ -135,8 +136,15 @@ def test_model(model_id: Id, app: App, me: Me) -> Tested:
     """Ask a server for one word; takes up to twenty seconds."""
     with reading(app.engine) as session:
         model = store.get(session, model_id)
-    answer = service.try_out(app.settings, model)
-    return Tested(fine=answer.error is None, text=answer.text[:300], error=answer.error, seconds=answer.seconds)
+    tried = service.try_out(app.settings, model)
+    answer = tried.answer
+    return Tested(
+        fine=tried.fine,
+        text=answer.text[:300],
+        error=answer.error,
+        seconds=answer.seconds,
+        remarks=list(tried.remarks),
+    )
 
 
 @router.post("/{model_id}/prepare", name="api_prepare_model", status_code=202)

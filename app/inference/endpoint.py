@@ -1,34 +1,42 @@
 """A model behind an OpenAI-compatible address.
 
 Three outcomes for a row: an answer, an error, or an end of the whole run; a busy or broken server never turns into
-a wrong answer. Busy (429) and broken (5xx, no connection) is tried again with growing, jittered pauses; a wrong key,
-a wrong address, a redirect or a model that is not there ends the run at once, because every further call would only
-cost time. What comes back is a stranger's text: it is parsed strictly, bounded in size, and never shown as anything
-but text.
+a wrong answer. What is busy or away is waited for, by one call at a time (`traffic`); what no waiting mends, a wrong
+key, money that is used up, a certificate, a model that is not there, ends the run at once, because every further call
+would only cost time. What a server does not take (a setting, a system turn) is learnt once and said. What comes back is
+a stranger's text: it is parsed strictly (`completion`), bounded in size, never shown as anything but text, and our own
+key is taken out of it before anybody sees it.
 """
 
 import email.utils
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
-import orjson
 
-from app.inference import outbound
-from app.inference.generator import Answer, Finish, Request, Unusable
+from app.inference import completion, outbound
+from app.inference.completion import Said, Trouble
+from app.inference.generator import Answer, Message, Request, Unusable, folded
+from app.inference.traffic import Traffic
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
-TOTAL_SECONDS = 120.0  # of one call
+TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
 ATTEMPTS = 5
-WAIT_LIMIT = 60.0  # seconds we wait at most, whatever Retry-After says
+SLOW_ATTEMPTS = 2  # of a call that ended at its deadline; a server may go on computing what nobody waits for any more
+WAIT_LIMIT = 600.0  # seconds we wait at a server's word; one that asks for more is come back to later, by a person
+PATIENCE = 300.0  # seconds a server may be away (loading, starting, overloaded) before the run ends
+NEVER_THERE = 60.0  # the same for one that refused every connection since the start
 GIVE_UP = 10  # rows in a row that ended without an answer because the server could not be had
-EXCERPT = 300  # characters of a stranger's text in one of our sentences
 LOOK = 0.2  # seconds between looks at "stop"
+DRAIN = 10.0  # seconds that calls under way get to bring their answers when another one has ended the run
+KEY_PART = 8  # characters of a key that are looked for in what comes back
+
+PROBE = Request("probe", (Message("user", "Reply with the single word: ready"),), 64)
 
 
 class _Row(Exception):
@@ -36,17 +44,37 @@ class _Row(Exception):
 
 
 class _Busy(Exception):
-    """Worth another try; `after` is how many seconds the server asked us to wait, None if it did not say."""
+    """Worth another try; `after` is how many seconds the server asked us to wait, None if it did not say.
 
-    def __init__(self, said: str, after: float | None = None) -> None:
+    wide: the server is busy or away for everybody, not only for this row. unheard: there was no answer of any kind.
+    hopeless: there is no such server, as far as we can tell.
+    """
+
+    def __init__(
+        self,
+        said: str,
+        after: float | None = None,
+        *,
+        wide: bool = False,
+        unheard: bool = False,
+        hopeless: bool = False,
+    ) -> None:
         super().__init__(said)
         self.after = after
+        self.wide = wide
+        self.unheard = unheard
+        self.hopeless = hopeless
+
+
+class _Slow(_Busy):
+    """The call ended at its deadline."""
 
 
 class Endpoint:
     """A `Generator` that asks a server, up to `concurrency` requests at once.
 
     reported: names the server gave for the model that answered; more than one means it changed under the run.
+    on_wait: told in the calling thread, about once a second, why and how long the server is waited for.
     """
 
     def __init__(
@@ -62,31 +90,50 @@ class Endpoint:
         attempts: int = ATTEMPTS,
         wait_limit: float = WAIT_LIMIT,
         first_wait: float = 0.5,
+        patience: float = PATIENCE,
+        ca_file: str = "",
         resolver: outbound.Resolver = outbound.resolve,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         import openai
 
         self.model = model
         self.reported: set[str] = set()
+        self.on_wait: Callable[[str], None] | None = None
+        self._address = outbound.read(base_url)
+        self._key = key or ""
         self._concurrency = concurrency
         self._attempts = attempts
         self._wait_limit = wait_limit
         self._first_wait = first_wait
+        self._patience = patience
+        self._seconds = total_seconds
+        self._clock = clock
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._not_before = 0.0  # on the monotonic clock: one "slow down" holds all threads
+        self._traffic = self._door()
         self._unavailable = 0
-        self._left_out: set[str] = set()  # parameters this server does not take
+        self._learnt: frozenset[str] = frozenset()  # what this server does not take; replaced, never changed
+        self._system_works = False
         self._jitter = random.Random(7)
+        try:
+            context = outbound.trust(ca_file)
+        except OSError as error:
+            raise Unusable(
+                f"The file in TUNEGATE_CA_FILE cannot be used: {error.strerror or 'it holds no certificate'}. "
+                "The operator has to name a readable file with certificates in PEM form."
+            ) from error
+        self._transport = outbound.Transport(
+            policy,
+            total_seconds=total_seconds,
+            max_bytes=max_bytes,
+            connections=concurrency,
+            stopping=self._halted,
+            resolver=resolver,
+            context=context,
+        )
         self._http = httpx2.Client(
-            transport=outbound.Transport(
-                policy,
-                total_seconds=total_seconds,
-                max_bytes=max_bytes,
-                connections=concurrency,
-                stopping=self._halted,
-                resolver=resolver,
-            ),
+            transport=self._transport,
             follow_redirects=False,
             trust_env=False,
             timeout=None,  # the transport has a deadline for the whole call, which no timeout here gives
@@ -95,7 +142,7 @@ class Endpoint:
         self._options: Any = {"headers": {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}}
         # Every argument that is not given would be read from this process's environment, another key included.
         self._client = openai.OpenAI(
-            base_url=str(outbound.read(base_url)),
+            base_url=str(self._address),
             api_key=key or "none",
             admin_api_key="",
             organization="",
@@ -105,11 +152,22 @@ class Endpoint:
             max_retries=0,
         )
 
+    def _door(self) -> Traffic:
+        return Traffic(
+            self._concurrency,
+            first_wait=self._first_wait,
+            wait_most=self._wait_limit,
+            stopped=self._halted,
+            clock=self._clock,
+        )
+
     def answer(self, requests: Sequence[Request], stop: Callable[[], bool]) -> Iterator[Answer]:
         self._stopped = stopped = threading.Event()
         coming = iter(requests)
         running: set[Future[Answer]] = set()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="endpoint")
+        told = self._clock()
+        self._traffic.open()
         try:
             while not stop():
                 while len(running) < self._concurrency and (request := next(coming, None)) is not None:
@@ -117,10 +175,44 @@ class Endpoint:
                 if not running:
                     return
                 done, running = wait(running, timeout=LOOK, return_when=FIRST_COMPLETED)
-                yield from _told_apart(done)
+                ended = yield from _answered(done)
+                if ended:
+                    yield from self._last_ones(running, stop)
+                    raise ended
+                if self.on_wait and self._clock() - told >= 1 and (text := self.waiting()):
+                    told = self._clock()
+                    self.on_wait(text)
         finally:
             stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _last_ones(self, running: set[Future[Answer]], stop: Callable[[], bool]) -> Iterator[Answer]:
+        """What was under way when the run ended may have been paid for: wait a moment for its answers."""
+        self._traffic.close()
+        until = time.monotonic() + min(DRAIN, self._seconds)
+        while running and not stop() and (left := until - time.monotonic()) > 0:
+            done, running = wait(running, timeout=min(LOOK, left), return_when=FIRST_COMPLETED)
+            for future in done:
+                if future.exception() is None and future.result().error is None:
+                    yield future.result()
+
+    def waiting(self) -> str:
+        """Why and how long the server is waited for, as a sentence for the progress; empty while it is not."""
+        seconds = int(self._traffic.away_for())
+        if not seconds:
+            return ""
+        why = "the model to load" if "loading" in self._traffic.said.lower() else "the model server"
+        return f"Waiting for {why} ({seconds // 60}:{seconds % 60:02})"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is different from how a question is usually asked, because this server does not take it."""
+        said = {
+            "temperature": "Asked without temperature 0, which the server does not take: answers may differ between "
+            "runs.",
+            "system": "The server takes no system turn, so the instructions stand in front of the first question.",
+        }
+        return [said[name] for name in sorted(self._learnt) if name in said]
 
     def close(self) -> None:
         self._stopped.set()
@@ -132,16 +224,26 @@ class Endpoint:
     # -------------------------------------------------------------- one row
 
     def _one(self, request: Request) -> Answer:
-        started = time.monotonic()
+        """One row's answer or error. Nothing of our key is in either."""
         try:
-            text, finish, usage = self._asked(request)
-        except (_Row, _Busy) as error:
-            self._note(unavailable=isinstance(error, _Busy), said=str(error))
-            return Answer(request.id, "", "stop", 0, 0, time.monotonic() - started, error=str(error))
+            try:
+                said, seconds = self._asked(request)
+            except (_Row, _Busy) as error:
+                self._note(unavailable=isinstance(error, _Busy), said=str(error))
+                return Answer(request.id, "", "", 0, 0, 0.0, error=self._without_key(str(error)))
+        except Unusable as error:
+            raise Unusable(self._without_key(str(error))) from None
         self._note(unavailable=False, said="")
-        seconds = time.monotonic() - started
-        prompt, completion = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
-        return Answer(request.id, text, finish, prompt, completion, seconds)
+        finish = "length" if not said.finish and said.completion_tokens >= request.max_tokens else said.finish
+        return Answer(
+            id=request.id,
+            text=self._without_key(said.text),
+            finish=finish,
+            prompt_tokens=said.prompt_tokens,
+            completion_tokens=said.completion_tokens,
+            seconds=seconds,
+            thinking=self._without_key(said.thinking),
+        )
 
     def _note(self, *, unavailable: bool, said: str) -> None:
         with self._lock:
@@ -149,162 +251,301 @@ class Endpoint:
             if self._unavailable >= GIVE_UP:
                 raise Unusable(
                     f"The model server could not be had for {GIVE_UP} rows in a row. Last: {said} "
-                    "Rows that were answered are kept; start again when the server is back."
+                    "Rows that were answered are kept; press Go on when the server is back."
                 )
 
-    def _asked(self, request: Request) -> tuple[str, Finish, Mapping[str, Any]]:
-        """Ask until there is an answer or no sense in asking again."""
-        for attempt in range(1, self._attempts + 1):
-            self._hold()
-            try:
-                return self._call(request)
-            except _Busy as busy:
-                if attempt == self._attempts:
-                    raise
-                pause = busy.after if busy.after is not None else self._first_wait * 2 ** (attempt - 1)
-                with self._lock:
-                    pause = min(pause, self._wait_limit) * self._jitter.uniform(1.0, 1.25)
-                    if busy.after is not None:
-                        self._not_before = max(self._not_before, time.monotonic() + pause)
-                if self._stopped.wait(pause):
-                    raise _Row("Cancelled before there was an answer.") from None
-        raise AssertionError("the last attempt either answers or raises")
-
-    def _hold(self) -> None:
-        """Wait while the server has asked everybody to slow down."""
-        while (left := self._not_before - time.monotonic()) > 0:
-            if self._stopped.wait(min(left, LOOK)):
+    def _asked(self, request: Request) -> tuple[Said, float]:
+        """Ask until there is an answer or no sense in asking again; the answer and the seconds that it took."""
+        tries, slow, started = 0, 0, self._clock()
+        while True:
+            if (entered := self._traffic.enter()) is None:
                 raise _Row("Cancelled before there was an answer.")
+            try:
+                self._transport.stretched(2.0**slow)
+                said = self._call(request)
+            except _Slow:
+                self._traffic.slow()
+                slow += 1
+                if slow >= min(SLOW_ATTEMPTS, self._attempts):
+                    raise
+            except _Busy as busy:
+                tries += 1
+                self._met(request, busy, tries, entered, started)
+            except _Row:
+                self._traffic.answered()
+                raise
+            else:
+                self._traffic.answered()
+                return said, self._clock() - entered
+            finally:
+                self._traffic.leave()
 
-    def _call(self, request: Request) -> tuple[str, Finish, Mapping[str, Any]]:
+    def _met(self, request: Request, busy: _Busy, tries: int, entered: float, started: float) -> None:
+        """A try that met trouble: keep everybody back where it is everybody's, and return when to try again.
+
+        Raises:
+            _Busy, Unusable: see `_give_up`.
+            _Row: somebody stopped us meanwhile.
+        """
+        if busy.wide:
+            self._traffic.away(str(busy), entered, busy.after)
+            self._go_on_waiting(busy)
+        if tries >= self._attempts:
+            self._give_up(request, busy, tries, started)
+        if not busy.wide and self._stopped.wait(self._pause(tries, busy.after)):
+            raise _Row("Cancelled before there was an answer.") from None
+
+    def _pause(self, tries: int, after: float | None) -> float:
+        """Seconds before this row is asked again."""
+        with self._lock:
+            growing = self._first_wait * 2 ** (tries - 1) * self._jitter.uniform(1.0, 1.25)
+        return min(growing if after is None else after, self._wait_limit)
+
+    def _go_on_waiting(self, busy: _Busy) -> None:
+        """Return while the server may still come back for everybody.
+
+        Raises:
+            Unusable: it has been away for longer than anybody waits.
+        """
+        patience = self._patience
+        if busy.unheard and not self._traffic.ever:
+            patience = min(patience, NEVER_THERE)
+        away = self._traffic.away_for()
+        if patience and away >= patience:
+            raise Unusable(
+                f"The model server could not be had for {_duration(away)}. Last: {busy} "
+                "Rows that were answered are kept; press Go on when the server is back."
+            ) from busy
+
+    def _give_up(self, request: Request, busy: _Busy, tries: int, started: float) -> None:
+        """Give this row up after its attempts; return when it is the server that is away, not the row that is bad.
+
+        Raises:
+            _Busy: it is this row that the server cannot answer.
+            Unusable: there is no such server.
+        """
+        if busy.hopeless and not self._traffic.ever:
+            raise Unusable(f"{busy} Check the address.") from busy
+        if not busy.wide or not self._patience or self._traffic.answered_since(started):
+            raise busy
+        if tries == self._attempts and self._alive():  # nobody else is asking: a harmless question tells
+            self._traffic.answered()
+            raise busy
+
+    def _alive(self) -> bool:
+        """Whether the server answers a harmless question now."""
+        try:
+            self._call(PROBE)
+        except _Row:
+            return True
+        except (_Busy, Unusable):
+            return False
+        return True
+
+    # -------------------------------------------------------------- one call
+
+    def _call(self, request: Request) -> Said:
+        """One question, asked again only for what is learnt from being refused."""
+        while True:
+            learnt = self._learnt
+            response = self._sent(request, learnt)
+            if response.status_code < 300:
+                return self._understood(response.content, request, learnt)
+            more = self._lessons(response, request, learnt)
+            if not more:
+                raise self._refused(request, response)
+            with self._lock:  # what one call learns holds for those in flight too: they ask again as well
+                self._learnt |= more
+
+    def _sent(self, request: Request, learnt: frozenset[str]) -> httpx2.Response:
         import openai
 
-        body = {
+        messages = folded(request.messages) if "system" in learnt else request.messages
+        body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
             "temperature": 0,
             "max_tokens": request.max_tokens,
         }
-        if "max_tokens" in self._left_out:
+        if "max_tokens" in learnt:
             body["max_completion_tokens"] = body.pop("max_tokens")
-        if "temperature" in self._left_out:
+        if "temperature" in learnt:
             del body["temperature"]
         try:
             received = self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=self._options)
         except openai.APIStatusError as error:
-            return self._refused(request, error.response)
+            received = error.response
         except outbound.Ended as error:
             raise _failed(error) from error
         except openai.APIError as error:
             raise _failed(error.__cause__ or error) from error
-        return self._understood(received.content)
+        return received
 
-    def _refused(self, request: Request, response: httpx2.Response) -> tuple[str, Finish, Mapping[str, Any]]:
+    def _lessons(self, response: httpx2.Response, request: Request, learnt: frozenset[str]) -> frozenset[str]:
+        """What of this call the server does not take, so that it can be asked without."""
+        status, content = response.status_code, response.content
+        more: set[str] = set()
+        if status in (400, 422):
+            more = completion.unsupported(content) - learnt
+        told = any(message.role == "system" for message in request.messages)
+        if more or not told or "system" in learnt or self._system_works:
+            return frozenset(more)
+        refused = status in (400, 422) and completion.NO_SYSTEM.search(completion.message(content))
+        if (refused or (status == 500 and not content.strip())) and self._answers_folded(request, learnt):
+            more = {"system"}
+        return frozenset(more)
+
+    def _answers_folded(self, request: Request, learnt: frozenset[str]) -> bool:
+        """One probe tells whether the system turn is what the server cannot take: the same question without it."""
+        try:
+            response = self._sent(request, learnt | {"system"})
+            return response.status_code < 300 or bool(completion.unsupported(response.content))
+        except (_Row, _Busy, Unusable):
+            return False
+
+    def _refused(self, request: Request, response: httpx2.Response) -> Exception:
         """A status that is not success: ask again, give up on the row, or on the run."""
-        status, said = response.status_code, _message(response.content)
+        status, after = response.status_code, _retry_after(response)
+        said = self._words(response.content)
+        if ended := self._hopeless(request, response, said, after):
+            return ended
+        met = f"The model server answered with status {status}. {said}".strip()
+        if status in (429, 502, 503, 504, 529) or (status in (404, 405) and self._traffic.ever):
+            return _Busy(met, after, wide=True)  # 404: it was there, and is loaded anew, or is one of several
+        if status in (408, 409, 425) or status >= 500:
+            return _Busy(met, after)
+        return _Row(f"The model server refused this row (status {status}). {said}".strip())
+
+    def _hopeless(self, request: Request, response: httpx2.Response, said: str, after: float | None) -> Unusable | None:
+        """What no waiting mends, for any row."""
+        status, soon = response.status_code, after is not None and after <= WAIT_LIMIT
+        later = "Rows that were answered are kept; press Go on"
         if 300 <= status < 400:
-            raise Unusable(
+            return Unusable(
                 "The model server sent us on to another address, which is never followed. "
                 "Enter the address it really has, usually one that ends in /v1."
             )
-        if status in (401, 403):
-            raise Unusable(f"The model server does not accept the key (status {status}). Check the key. {said}")
-        if status in (404, 405):
-            raise Unusable(
-                f"The model server knows no model “{self.model}” at this address (status {status}). "
-                f"Check the model's name and that the address ends where /chat/completions begins. {said}"
+        if status == 402 or (completion.PAID.search(_all_words(response.content)) and status < 500 and not soon):
+            words = f"The provider says that quota or credit is used up (status {status}). {said}"
+            return Unusable(f"{words} {later} when there is credit again.")
+        if after is not None and after > max(WAIT_LIMIT, self._wait_limit) and status in (429, 503):
+            words = f"The model server asks to come back in {_duration(after)} (status {status}). {said}"
+            return Unusable(f"{words} {later} then.")
+        if status == 401 or (status == 403 and not self._only_this(request)):
+            return Unusable(f"The model server does not accept the key (status {status}). Check the key. {said}")
+        if status in (404, 405) and not self._traffic.ever:
+            return self._not_there(status, response.content, said)
+        return None
+
+    def _only_this(self, request: Request) -> bool:
+        """403 is said of keys, and of single questions that somebody does not like: a harmless one tells which."""
+        return self._traffic.ever or (request.id != PROBE.id and self._alive())
+
+    def _not_there(self, status: int, content: bytes, said: str) -> Unusable:
+        if outbound.CLASSIC_AZURE in self._address.path + "/":
+            return Unusable(f"Nothing answers at this address (status {status}). {outbound.AZURE}")
+        if completion.is_page(content):
+            return Unusable(
+                f"There is a web page at this address, not a model server (status {status}). Check the address: it "
+                "usually ends in /v1."
             )
-        if status in (408, 409, 429) or status >= 500:
-            raise _Busy(f"The model server answered with status {status}. {said}".strip(), _retry_after(response))
-        if status == 400 and (unknown := _unsupported(response.content) - self._left_out):
-            # Newer models of some providers take no temperature, and name the limit differently. Learn it once.
-            self._left_out |= unknown
-            return self._call(request)
-        raise _Row(f"The model server refused this row (status {status}). {said}".strip())
+        return Unusable(
+            f"The model server knows no model “{self.model}” at this address (status {status}). "
+            f"Check the model's name and that the address ends where /chat/completions begins. {said}"
+        )
 
-    def _understood(self, content: bytes) -> tuple[str, Finish, Mapping[str, Any]]:
-        """Read a chat completion; whatever else it is, it is an error of this row."""
+    def _understood(self, content: bytes, request: Request, learnt: frozenset[str]) -> Said:
+        """Read a chat completion; whatever else it is, it is trouble of this row or of the server."""
         try:
-            body = orjson.loads(content)
-        except orjson.JSONDecodeError:
-            raise _Row(f"The answer is not JSON: {_excerpt(content)}") from None
-        if isinstance(body, dict) and body.get("error"):
-            raise _Row(f"The model server reported an error: {_message(content)}")
-        try:
-            choice = body["choices"][0]
-            text, reason = choice["message"]["content"], choice.get("finish_reason")
-        except (KeyError, IndexError, TypeError, AttributeError):
-            raise _Row(f"The answer is not a chat completion: {_excerpt(content)}") from None
-        if reason == "content_filter":
-            raise _Row("The model server's content filter withheld the answer.")
-        if not isinstance(text, str):
-            raise _Row(f"The answer holds no text: {_excerpt(content)}")
-        if isinstance(name := body.get("model"), str):
-            self.reported.add(name[:200])
-        usage = body.get("usage")
-        # A zero character cannot be kept by every database; it is shown as the usual stand-in.
-        text = text.replace("\x00", "\ufffd")
-        return text, "length" if reason == "length" else "stop", usage if isinstance(usage, dict) else {}
+            said = completion.read(content)
+        except Trouble as trouble:
+            words = self._without_key(str(trouble))
+            if trouble.sort == "quota":
+                raise Unusable(
+                    f"The provider says that quota or credit is used up. {words} "
+                    "Rows that were answered are kept; press Go on when there is credit again."
+                ) from None
+            if trouble.sort == "row":
+                raise _Row(words) from None
+            raise _Busy(words, wide=trouble.sort == "wide") from None
+        with self._lock:
+            if said.model:
+                self.reported.add(self._without_key(completion.shown_name(said.model)))
+            if "system" not in learnt and any(message.role == "system" for message in request.messages):
+                self._system_works = True
+        return said
+
+    # -------------------------------------------------------------- our key
+
+    def _words(self, content: bytes) -> str:
+        """What a server says is wrong; our key is taken out before it is cut to the length of a sentence."""
+        clean = self._without_key(content.decode("latin-1")).encode("latin-1")
+        return completion.message(clean)
+
+    def _without_key(self, text: str) -> str:
+        """A stranger's text without our key, or a longer part of it: some servers repeat what they were sent."""
+        key = self._key
+        if len(key) < KEY_PART:
+            return text.replace(key, "[key]") if len(key) >= 4 and not key.isalpha() else text
+        for start in range(0, len(key) - KEY_PART + 1, KEY_PART):
+            part, at = key[start : start + KEY_PART], 0
+            while (at := text.find(part, at)) >= 0:
+                first, last, before, after = at, at + KEY_PART, start, start + KEY_PART
+                while first > 0 and before > 0 and text[first - 1] == key[before - 1]:
+                    first, before = first - 1, before - 1
+                while last < len(text) and after < len(key) and text[last] == key[after]:
+                    last, after = last + 1, after + 1
+                if last - first >= min(len(key), KEY_PART + 4):
+                    text = f"{text[:first]}[key]{text[last:]}"
+                    at = first + len("[key]")
+                else:
+                    at = last
+        return text
 
 
-def _told_apart(done: set[Future[Answer]]) -> Iterator[Answer]:
-    """The answers among what is done; then, if one of them ended the run, that."""
+def _answered(done: set[Future[Answer]]) -> Generator[Answer, None, BaseException | None]:
+    """The answers among what is done; gives back what ended the run, if one of them did."""
     ended: BaseException | None = None
     for future in done:
         if (error := future.exception()) is None:
             yield future.result()
         else:
             ended = error
-    if ended:
-        raise ended
+    return ended
 
 
 def _failed(cause: BaseException) -> Exception:
     """What a call that got no status comes to."""
-    if isinstance(cause, outbound.NotAllowed):
+    if isinstance(cause, outbound.NotAllowed | outbound.NotTrusted):
         return Unusable(str(cause))
-    if isinstance(cause, outbound.TooLarge):
-        return _Row("The answer is larger than an answer may be.")
-    if isinstance(cause, outbound.Encoded):
-        return _Row("The answer is compressed although that was not asked for.")
-    if isinstance(cause, outbound.Stopped):
-        return _Row("Cancelled before there was an answer.")
+    if isinstance(cause, outbound.NoSuchName):
+        return _Busy(str(cause), wide=True, unheard=True, hopeless=True)
     if isinstance(cause, outbound.TooLong):
-        return _Busy("The model server did not finish its answer in time.")
-    return _Busy(f"The connection to the model server failed: {_excerpt(str(cause).encode())}")
+        return _Slow("The model server did not finish its answer in time.")
+    for kind, said in ENDED.items():
+        if isinstance(cause, kind):
+            return _Row(said)
+    said = completion.excerpt(str(cause).encode())
+    return _Busy(f"The connection to the model server failed: {said}", wide=True, unheard=True)
 
 
-def _count(usage: Mapping[str, Any], name: str) -> int:
-    value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else 0
+ENDED = {
+    outbound.TooLarge: "The answer is larger than an answer may be.",
+    outbound.Encoded: "The answer is compressed although that was not asked for.",
+    outbound.Stopped: "Cancelled before there was an answer.",
+}
 
 
-def _excerpt(content: bytes) -> str:
-    """The beginning of a stranger's text, without control characters."""
-    text = content[: 4 * EXCERPT].decode("utf-8", "replace")
-    text = "".join(character if character.isprintable() else " " for character in text)
-    text = " ".join(text.split())
-    return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
+def _all_words(content: bytes) -> str:
+    return " ".join(f"{fault.code} {fault.message}" for fault in completion.faults(content))
 
 
-def _fault(content: bytes) -> Mapping[str, Any]:
-    try:
-        body = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return {}
-    fault = body.get("error", body.get("detail")) if isinstance(body, dict) else None
-    return fault if isinstance(fault, dict) else {"message": fault} if isinstance(fault, str) else {}
-
-
-def _message(content: bytes) -> str:
-    said = _fault(content).get("message")
-    return _excerpt(said.encode("utf-8", "replace") if isinstance(said, str) else content)
-
-
-def _unsupported(content: bytes) -> set[str]:
-    fault = _fault(content)
-    named = {str(fault.get("param"))}
-    return named & {"max_tokens", "temperature"}
+def _duration(seconds: float) -> str:
+    if seconds >= 2 * 86_400:
+        return f"{min(seconds / 86_400, 9999):.0f} days"
+    if seconds >= 2 * 3600:
+        return f"{seconds / 3600:.0f} hours"
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
 def _retry_after(response: httpx2.Response) -> float | None:

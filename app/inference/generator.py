@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
-Finish = Literal["stop", "length"]
+Finish = Literal["stop", "length", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,10 @@ class Answer:
     """What came back for one request.
 
     With `error` there is no answer: `text` is empty and nobody may score it as a wrong one. Without it the
-    text is what the model said, even if that is nothing. Token counts are the model's own, 0 where it did
-    not say.
+    text is what the model said, even if that is nothing. finish: empty where the server did not say why it ended.
+    Token counts are the model's own; 0 prompt tokens are none that any question can have: it did not say. seconds: of
+    this answer alone, without what waited before it or ran beside it. thinking: what the model thought, where it came
+    apart from the answer. raw: the text as it came, where something was taken off (`spoken.settled`).
     """
 
     id: str
@@ -46,6 +48,23 @@ class Answer:
     completion_tokens: int
     seconds: float
     error: str | None = None
+    thinking: str = ""
+    raw: str | None = None
+
+
+def folded(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The same conversation without a system turn: its text stands in front of what the user says first.
+
+    For models whose template knows no system turn (Gemma, early Mistral). The one form of it, for servers and for
+    models on this machine, in asking as in training.
+    """
+    told = "\n\n".join(message.content for message in messages if message.role == "system" and message.content.strip())
+    turns = [message for message in messages if message.role != "system"]
+    first = next((at for at, turn in enumerate(turns) if turn.role == "user"), None)
+    if not told or first is None:
+        return tuple(messages)
+    turns[first] = Message("user", f"{told}\n\n{turns[first].content}")
+    return tuple(turns)
 
 
 class Generator(Protocol):

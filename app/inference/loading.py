@@ -19,7 +19,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from app.inference import folders
+from app.inference import folders, tokens
 
 disable_progress_bar()
 
@@ -79,6 +79,28 @@ def load(folder: Path, files: Mapping[str, str] | None, dtype: str, attention: s
     window = int(getattr(model.config, "max_position_embeddings", 0) or 0)
     context = min(window or 2048, max(int(tokenizer.model_max_length), 1))
     return Loaded(model, tokenizer, kind, context, manifest)
+
+
+def stop_faults(loaded: Loaded) -> Iterator[str]:
+    """Why this model would not stop after an answer, in words; a base model's folder may bring a chat template that
+    it has never seen. A LoRA adapter leaves embeddings as they are, so training does not mend that."""
+    end = tokens.ending(loaded.tokenizer)
+    if end is None:
+        return
+    name = loaded.tokenizer.decode([end])
+    if end not in loaded.stops:
+        others = ", ".join(loaded.tokenizer.decode([stop]) for stop in sorted(loaded.stops))
+        yield (
+            f"The chat template ends an answer with {name}, but the model stops at {others}. This looks like a base "
+            "model with the template of another: answers may go on to the limit. Use the model's instruct version."
+        )
+    weights = loaded.model.get_input_embeddings().weight
+    like = (weights == weights[end]).all(dim=1)
+    if int(like.sum()) > 1:
+        yield (
+            f"The model has never learnt {name}, with which its chat template ends an answer: its embedding is that of "
+            "tokens nobody uses. This looks like a base model: a tuned one would not stop. Use its instruct version."
+        )
 
 
 def adapted(loaded: Loaded, folder: Path) -> Loaded:

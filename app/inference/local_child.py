@@ -33,12 +33,18 @@ WORTH_SHARING = 16  # tokens
 
 @dataclass(slots=True)
 class Row:
-    """A request on its way: `ids` of its whole prompt, what has been said so far, how long it may get."""
+    """A request on its way: `ids` of its whole prompt, what has been said so far, how long it may get.
+
+    opened: thinking that the prompt leaves open, which is said with the answer. seconds: this row's own share of the
+    time that its batch has taken.
+    """
 
     id: str
     ids: list[int]
     room: int
+    opened: str = ""
     said: list[int] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def answer(
@@ -56,7 +62,11 @@ def answer(
     if shared < WORTH_SHARING or len(rows) < 2 or not loaded.plain_cache:
         shared = 0
     with torch.inference_mode():
+        started = time.monotonic()
         prefix = _prefill(loaded, rows[0].ids[:shared]) if shared else None
+        share = (time.monotonic() - started) / max(1, len(rows))
+        for row in rows:
+            row.seconds = share
         for batch in batches(rows, _limit(loaded)):
             if stop.is_set():
                 return
@@ -77,15 +87,17 @@ def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
 
 
 def _row(loaded: loading.Loaded, request: dict[str, Any]) -> tuple[Row | None, str]:
+    messages = [Message(m["role"], m["content"]) for m in request["messages"]]
     try:
-        ids = tokens.prompt_ids(loaded.tokenizer, [Message(m["role"], m["content"]) for m in request["messages"]])
+        ids = tokens.prompt_ids(loaded.tokenizer, messages)
+        opened = tokens.opened(loaded.tokenizer, messages)
     except tokens.CannotRender as error:
         return None, str(error)
     if not ids:
         return None, "The prompt is empty."
     if len(ids) >= loaded.context:
         return None, f"The prompt has {len(ids)} tokens, and the model reads {loaded.context} at most."
-    return Row(str(request["id"]), ids, min(int(request["max_tokens"]), loaded.context - len(ids))), ""
+    return Row(str(request["id"]), ids, min(int(request["max_tokens"]), loaded.context - len(ids)), opened), ""
 
 
 def _limit(loaded: loading.Loaded) -> int:
@@ -119,6 +131,7 @@ def _decode(
         seen[number, shared + width - (len(row.ids) - shared) :] = 1
     positions = (seen.cumsum(1) - 1)[:, shared:].clamp(min=0)  # padding sits between the shared part and the rest
     while rows and not stop.is_set():
+        under_way = rows
         logits = loaded.model(
             input_ids=inputs,
             attention_mask=seen,
@@ -127,15 +140,19 @@ def _decode(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]  # (rows, vocabulary)
+        now = time.monotonic()
+        for row in under_way:  # a step is one for all of them: each has its share of it
+            row.seconds += (now - started) / len(under_way)
+        started = now
         kept = []
         for number, token in enumerate(logits.argmax(-1).tolist()):
             row = rows[number]
             if token in loaded.stops:
-                yield _done(loaded, row, "stop", started)
+                yield _done(loaded, row, "stop")
                 continue
             row.said.append(token)
             if len(row.said) >= row.room:
-                yield _done(loaded, row, "length", started)
+                yield _done(loaded, row, "length")
             else:
                 kept.append(number)
         if len(kept) < len(rows):
@@ -148,19 +165,19 @@ def _decode(
         positions = seen.sum(1, keepdim=True) - 1
 
 
-def _done(loaded: loading.Loaded, row: Row, finish: str, started: float) -> dict[str, Any]:
-    text = loaded.tokenizer.decode(row.said, skip_special_tokens=True)
-    return _answer(row, text, finish=finish, seconds=time.monotonic() - started)
+def _done(loaded: loading.Loaded, row: Row, finish: str) -> dict[str, Any]:
+    text = row.opened + loaded.tokenizer.decode(row.said, skip_special_tokens=True)
+    return _answer(row, text, finish=finish)
 
 
-def _answer(row: Row, text: str = "", *, finish: str = "stop", seconds: float = 0, error: str = "") -> dict[str, Any]:
+def _answer(row: Row, text: str = "", *, finish: str = "stop", error: str = "") -> dict[str, Any]:
     return {
         "id": row.id,
         "text": text,
         "finish": finish,
         "prompt_tokens": len(row.ids),
         "completion_tokens": len(row.said),
-        "seconds": seconds,
+        "seconds": row.seconds,
         "error": error or None,
     }
 

@@ -13,6 +13,7 @@ Private addresses are open only to model servers that the operator has listed (T
 import ipaddress
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -31,13 +32,30 @@ SLICE = 0.2  # seconds between looks at the deadline and at "stop" while a serve
 CONNECT_SECONDS = 10.0
 KEEP_SECONDS = 15.0  # a connection idle for longer is not used again, so its address is checked anew
 # Given away for special purposes, and not known as such to every Python version we run on (IANA registries).
-SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")))
+# The last line: addresses that look public and are a cloud's own or nobody's. Azure's internal services, documentation
+# (RFC 9637), segment routing (RFC 9602), the dummy prefix (RFC 9780), translation inside one network (RFC 8215).
+SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("192.0.0.0/24", "192.88.99.0/24", "fec0::/10"),
+            *("168.63.129.16/32", "3fff::/20", "5f00::/16", "100:0:0:1::/64", "64:ff9b:1::/48"),
+        ),
+    )
+)
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses written as IPv6 ones (RFC 6052)
 
 URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>(?:/[A-Za-z0-9._~!$'()*+,;=:-]*)*)",
     re.IGNORECASE,
+)
+# What people copy together with an address: the door itself, where only the way to it is wanted.
+TAIL = re.compile(r"/(?:chat/completions|completions|responses|embeddings|models)/*\Z")
+CLASSIC_AZURE = "/openai/deployments/"
+AZURE = (
+    "This is the older form of Azure's address, which needs a version in the address and another header. Enter the "
+    "newer one, https://YOUR-NAME.openai.azure.com/openai/v1, with the name of the deployment as the model."
 )
 NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
@@ -66,6 +84,14 @@ class Stopped(Ended):
     """The caller no longer wants the answer."""
 
 
+class NotTrusted(Ended):
+    """The certificate of the other side proves nothing; the text says why and what helps."""
+
+
+class NoSuchName(Ended):
+    """The name in the address stands for nothing; the text names it."""
+
+
 # ------------------------------------------------------------------ addresses
 
 
@@ -90,7 +116,10 @@ def read(url: str) -> Address:
     Raises:
         Invalid: it is not a plain http(s) address; the sentence says what is wrong.
     """
-    found = URL.fullmatch(url.strip(" "))
+    url = url.strip(" \t\r\n")
+    found = URL.fullmatch(url)
+    if not found and CLASSIC_AZURE in url:
+        raise _wrong(AZURE)
     if not found:
         raise _wrong(
             "Write it like https://models.example.org/v1: http or https, a host name, no user name, no question "
@@ -113,7 +142,7 @@ def read(url: str) -> Address:
             raise _wrong("Write an IPv4 address as four numbers, like 192.0.2.10.") from None
     elif ".." in host or len(host) > 253 or any(len(label) > 63 for label in host.split(".")):
         raise _wrong("This is not a host name.")
-    path = found["path"].rstrip("/")
+    path = TAIL.sub("", found["path"].rstrip("/")).rstrip("/")
     if any(part in (".", "..") for part in path.split("/")):
         raise _wrong("The path may not hold . or .. parts.")
     return Address(found["scheme"].lower(), host, port, path)
@@ -203,10 +232,68 @@ def _plain(address: IpAddress) -> IpAddress:
 # ------------------------------------------------------------------ the client
 
 
-class _Call(threading.local):
-    """The deadline of the call that this thread is in, on the monotonic clock."""
+def _untrusted(error: BaseException) -> NotTrusted | None:
+    """What stands behind a failed handshake, when asking again cannot help; None when it might."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        match cause.verify_code:
+            case 10:
+                return NotTrusted("The certificate of the model server has expired. Whoever runs it has to renew it.")
+            case 9:
+                return NotTrusted("The certificate of the model server is not valid yet. Look at the clocks of both.")
+            case 62 | 64:
+                return NotTrusted("The certificate of the model server is for another name than the address has.")
+            case _:
+                return NotTrusted(
+                    "The certificate of the model server is signed by nobody we trust. If it is your company's own, "
+                    "the operator can name a file with its certificate authority: TUNEGATE_CA_FILE=/path/to/ca.pem."
+                )
+    if cause is not None and getattr(cause, "reason", "") in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+        return NotTrusted("The model server does not speak https at this address. Try http, or another port.")
+    return None
 
-    until: float = 0.0
+
+def trust(ca_file: str = "") -> ssl.SSLContext:
+    """Whom we believe: the authorities that come with the client, and those of one file besides. Never everybody.
+
+    Raises:
+        OSError: the file cannot be read, or holds no certificate.
+    """
+    context = httpx2.create_ssl_context(trust_env=False)
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+class _Deadline:
+    """Until when a call may take, on the monotonic clock.
+
+    A server that answers one question after the other lets the later ones wait. So the time of a call begins when
+    those that were sent before it have their answers: it is moved with each of them, and no further.
+    """
+
+    __slots__ = ("number", "seconds", "until")
+
+    def __init__(self, number: int, seconds: float) -> None:
+        self.number = number
+        self.seconds = seconds
+        self.until = time.monotonic() + seconds
+
+    def begin_anew(self) -> None:
+        self.until = time.monotonic() + self.seconds
+
+
+class _Call(threading.local):
+    """The call that this thread is in. stretch: how many times the usual time its next call may take."""
+
+    deadline: _Deadline = _Deadline(0, 0.0)
+    stretch: float = 1.0
+
+    @property
+    def until(self) -> float:
+        return self.deadline.until
 
 
 class _Stream(httpcore2.NetworkStream):
@@ -241,7 +328,12 @@ class _Stream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        secured = self._inner.start_tls(ssl_context, server_hostname, min(CONNECT_SECONDS, self._left()))
+        try:
+            secured = self._inner.start_tls(ssl_context, server_hostname, min(CONNECT_SECONDS, self._left()))
+        except httpcore2.ConnectError as error:
+            if found := _untrusted(error):
+                raise found from error
+            raise
         return _Stream(secured, self._call, self._stopping)
 
     def get_extra_info(self, info: str) -> Any:
@@ -285,7 +377,7 @@ class _Backend(httpcore2.NetworkBackend):
         try:
             addresses = self._resolver(host, port)
         except OSError as error:
-            raise httpcore2.ConnectError(f"The name {host} cannot be resolved.") from error
+            raise NoSuchName(f"The name {host} cannot be resolved.") from error
         for address in addresses:
             if not self._policy.permits(host, port, address):
                 raise NotAllowed(
@@ -298,8 +390,8 @@ class _Backend(httpcore2.NetworkBackend):
 class Transport(httpx2.BaseTransport):
     """Sends a request under the policy and reads the whole answer, within a deadline and a size.
 
-    total_seconds: for one call from the first byte out to the last byte in. stopping: asked a few times a second
-    from the calling threads, so it has to be quick.
+    total_seconds: for one call, from when an answer can be expected to the last byte in (see `_Deadline`). stopping:
+    asked a few times a second from the calling threads, so it has to be quick. context: see `trust`.
     """
 
     def __init__(
@@ -311,20 +403,44 @@ class Transport(httpx2.BaseTransport):
         connections: int,
         stopping: Callable[[], bool] = lambda: False,
         resolver: Resolver = resolve,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self._call = _Call()
+        self._lock = threading.Lock()
+        self._open: dict[int, _Deadline] = {}
+        self._sent = 0
         self._total_seconds = total_seconds
         self._max_bytes = max_bytes
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            ssl_context=context or trust(),
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=KEEP_SECONDS,
             network_backend=_Backend(policy, resolver, self._call, stopping),
         )
 
+    def stretched(self, times: float) -> None:
+        """Let the calling thread's next calls take that many times as long as usual."""
+        self._call.stretch = times
+
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        self._call.until = time.monotonic() + self._total_seconds
+        with self._lock:
+            self._sent += 1
+            deadline = _Deadline(self._sent, self._total_seconds * self._call.stretch)
+            self._open[deadline.number] = deadline
+        self._call.deadline = deadline
+        try:
+            answered = self._handled(request, deadline.seconds)
+            with self._lock:
+                for later in self._open.values():
+                    if later.number > deadline.number:
+                        later.begin_anew()
+            return answered
+        finally:
+            with self._lock:
+                del self._open[deadline.number]
+
+    def _handled(self, request: httpx2.Request, seconds: float) -> httpx2.Response:
         request.headers["accept-encoding"] = "identity"
         request.read()
         sent = httpcore2.Request(
@@ -337,7 +453,7 @@ class Transport(httpx2.BaseTransport):
             ),
             headers=request.headers.raw,
             content=request.content,
-            extensions={"timeout": {"pool": self._total_seconds}},
+            extensions={"timeout": {"pool": seconds}},
         )
         try:
             received = self._pool.handle_request(sent)

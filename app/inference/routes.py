@@ -104,9 +104,9 @@ def test_model(request: Request, model_id: int, app: App, me: Me) -> Response:
     """Ask the server for one word. No transaction is open meanwhile: it may take twenty seconds."""
     with reading(app.engine) as session:
         model = store.get(session, model_id)
-    answer = service.try_out(app.settings, model)
+    tried = service.try_out(app.settings, model)
     with reading(app.engine) as session:
-        return _model(request, session, model_id, answer=answer)
+        return _model(request, session, model_id, tried=tried)
 
 
 @router.post("/models/{model_id}/prepare", name="prepare_model")
@@ -161,7 +161,7 @@ def _model(
     status: int = 200,
     typed: dict[str, str] | None = None,
     refusal: Invalid | None = None,
-    answer: Any = None,
+    tried: service.Tried | None = None,
 ) -> Response:
     model = store.get(db, model_id)
     state, job = service.state(db, model)
@@ -182,5 +182,6 @@ def _model(
         typed=typed or kept,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
-        answer=answer,
+        answer=tried.answer if tried else None,
+        remarks=tried.remarks if tried else (),
     )

@@ -5,6 +5,8 @@ point a connection somewhere else and have the key sent there.
 """
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +18,7 @@ from app import secret
 from app.audit import service as audit
 from app.db import reading, utcnow, writing
 from app.errors import Conflict, FieldError, Forbidden, Invalid
-from app.inference import folders, outbound, store
+from app.inference import completion, folders, outbound, spoken, store
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Message, Request, Unusable
 from app.inference.local import Dtype, LocalModel
@@ -34,6 +36,19 @@ BUNDLED_PUBLIC = "HuggingFaceTB/SmolLM2-135M-Instruct"
 HUB_FOLDER = "hub"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 NAME_LENGTH, PATH_LENGTH, KEY_LENGTH = 100, 500, 4000
+
+TRY_SECONDS = 20.0  # of the test button: somebody looks at the page meanwhile
+# As a measurement asks: instructions in a system turn, a finished example, a question, room for a usual answer.
+TRIAL = Request(
+    "test",
+    (
+        Message("system", "Answer with the single word you are told to say, and nothing else."),
+        Message("user", "Say: hello"),
+        Message("assistant", "hello"),
+        Message("user", "Say: ready"),
+    ),
+    256,
+)
 
 State = Literal["ready", "not prepared", "preparing", "failed", "retired"]
 
@@ -291,28 +306,108 @@ def endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> En
             key = Fernet(secret.key(settings)).decrypt(model.key_sealed.encode()).decode()
         except InvalidToken:
             raise Unusable("The stored key cannot be read with this installation's secret. Enter it again.") from None
+    return _client(settings, model.base_url, model.reference, key, patient=patient)
+
+
+def _client(settings: Settings, base_url: str, name: str, key: str | None, *, patient: bool) -> Endpoint:
     policy = outbound.Policy.read(settings.allowed_hosts)
     try:
         if patient:
-            return Endpoint(model.base_url, model.reference, key, policy, concurrency=settings.endpoint_concurrency)
-        return Endpoint(model.base_url, model.reference, key, policy, concurrency=1, attempts=1, total_seconds=20.0)
+            return Endpoint(
+                base_url,
+                name,
+                key,
+                policy,
+                concurrency=settings.endpoint_concurrency,
+                total_seconds=settings.endpoint_seconds,
+                patience=settings.endpoint_patience,
+                first_wait=settings.endpoint_first_wait,
+                ca_file=settings.ca_file,
+            )
+        return Endpoint(
+            base_url,
+            name,
+            key,
+            policy,
+            concurrency=1,
+            attempts=1,
+            total_seconds=min(TRY_SECONDS, settings.endpoint_seconds),
+            patience=0.0,
+            ca_file=settings.ca_file,
+        )
     except Invalid as refusal:
         raise Unusable(refusal.detail) from refusal
 
 
-def try_out(settings: Settings, model: ModelRow) -> Answer:
-    """Ask a server for one word; what goes wrong is in the answer's `error`."""
-    request = Request("test", (Message("user", "Reply with the single word: ready"),), 8)
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of trying a server out. remarks: what works otherwise than asked for, one sentence each."""
+
+    answer: Answer
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def fine(self) -> bool:
+        return self.answer.error is None
+
+
+def try_out(settings: Settings, model: ModelRow) -> Tried:
+    """Ask a server as a measurement will ask it: instructions, an example, a question, the same limits.
+
+    What goes wrong is in the answer's `error`.
+    """
     try:
         asked = endpoint(settings, model, patient=False)
     except Unusable as error:
-        return Answer("test", "", "stop", 0, 0, 0.0, error=str(error))
+        return Tried(_no_answer(str(error)))
     try:
-        return next(iter(asked.answer([request], lambda: False)))
+        came = next(iter(asked.answer([TRIAL], lambda: False)))
+        answer = spoken.settled(came, TRIAL.max_tokens)
+        if answer.error is None and not answer.text.strip():
+            answer = _no_answer("The model answered with nothing at all. Check the model's name and its settings.")
+        if answer.error is not None:
+            return Tried(_no_answer(f"{answer.error}{_elsewhere(settings, model, answer.error)}"))
+        remarks = [*asked.remarks, *named_otherwise(model.reference, asked.reported)]
+        if answer.raw is not None or answer.thinking:
+            remarks.append(
+                "The model thinks before it answers. Thinking counts against the longest answer and is not scored."
+            )
+        if answer.prompt_tokens == 0:
+            remarks.append("The server does not say how many tokens were used: costs will be estimates.")
+        return Tried(answer, tuple(remarks))
     except Unusable as error:
-        return Answer("test", "", "stop", 0, 0, 0.0, error=str(error))
+        return Tried(_no_answer(f"{error}{_elsewhere(settings, model, str(error))}"))
     finally:
         asked.close()
+
+
+def named_otherwise(asked: str, reported: Iterable[str]) -> list[str]:
+    """A sentence for every name that answered and is not what was asked for; dated and longer forms of it are."""
+    others = sorted({name for name in reported if not completion.same_model(asked, name)})
+    return [f"You asked for {completion.shown_name(asked)}, and {name} answered." for name in others]
+
+
+def _no_answer(error: str) -> Answer:
+    return Answer("test", "", "", 0, 0, 0.0, error=error)
+
+
+def _elsewhere(settings: Settings, model: ModelRow, wrong: str) -> str:
+    """A hint when nothing is at the address but its /v1 answers. It is asked without the key, which is not for it."""
+    nothing_there = ("web page", "knows no model", "not JSON", "not a chat completion")
+    if model.base_url.endswith("/v1") or not any(words in wrong for words in nothing_there):
+        return ""
+    nearby = f"{model.base_url}/v1"
+    try:
+        asked = _client(settings, nearby, model.reference, None, patient=False)
+    except Unusable:
+        return ""
+    try:
+        there = next(iter(asked.answer([TRIAL], lambda: False))).error is None
+    except Unusable as error:
+        there = "does not accept the key" in str(error)
+    finally:
+        asked.close()
+    return f" But {nearby} answers: enter that as the address." if there else ""
 
 
 # ---------------------------------------------------------------- inside

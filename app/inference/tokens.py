@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.inference.generator import Message
+from app.inference import spoken
+from app.inference.generator import Message, folded
 
 
 class Tokenizer(Protocol):
@@ -48,16 +49,22 @@ def prompt_text(tokenizer: Tokenizer, messages: Sequence[Message]) -> str:
 
 
 def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
-    """Token ids of the prompt; the template brings every special token itself."""
-    return _ids(tokenizer, prompt_text(tokenizer, messages))
+    """Token ids of the prompt. A template brings every special token itself; without one a beginning is added here."""
+    return _prompt_ids(tokenizer, prompt_text(tokenizer, messages))
+
+
+def opened(tokenizer: Tokenizer, messages: Sequence[Message]) -> str:
+    """The mark of thinking that the template leaves open for the model to go on with; empty where there is none."""
+    return spoken.opens(prompt_text(tokenizer, messages)) if tokenizer.chat_template else ""
 
 
 def training_row(tokenizer: Tokenizer, messages: Sequence[Message], target: str) -> TokenRow:
     """Prompt and completion of a training row.
 
     The completion is what the model's own template writes for the answer, up to and with its first stop token, which
-    is where generation ends. A template that writes another start for a finished answer than for one to come (some
-    add a thinking block) leaves the plain answer and a stop token.
+    is where generation ends. Where the template opens thinking for an answer to come, and writes none for a finished
+    one, the answer begins by closing it: that is what the model has to do to be read. Thinking that a template can
+    leave out is left out, here as in asking (`_render`), for the rows have none.
     """
     before = prompt_text(tokenizer, messages)
     after = target + tokenizer.eos_token
@@ -65,12 +72,14 @@ def training_row(tokenizer: Tokenizer, messages: Sequence[Message], target: str)
         whole = _render(tokenizer, [*messages, Message("assistant", target)], add_generation_prompt=False)
         if whole.startswith(before):
             after = whole[len(before) :]
+        elif mark := spoken.opens(before):
+            after = f"\n{spoken.closing(mark)}\n\n{after}"
     completion = _ids(tokenizer, after)
     if tokenizer.eos_token_id in completion:
         completion = completion[: completion.index(tokenizer.eos_token_id) + 1]
     else:
         completion = [*completion, tokenizer.eos_token_id]
-    return TokenRow(_ids(tokenizer, before), completion)
+    return TokenRow(_prompt_ids(tokenizer, before), completion)
 
 
 def common_prefix(rows: Sequence[list[int]]) -> int:
@@ -83,12 +92,54 @@ def common_prefix(rows: Sequence[list[int]]) -> int:
 
 
 def _render(tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
-    turns = [{"role": message.role, "content": message.content} for message in messages]
+    """What the template makes of these turns; without a system turn for templates that refuse it or leave it out."""
+    plain = folded(messages)
     try:
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt)
+        text = _templated(tokenizer, messages, add_generation_prompt=add_generation_prompt)
+    except CannotRender:
+        if plain == tuple(messages):
+            raise
+        return _templated(tokenizer, plain, add_generation_prompt=add_generation_prompt)
+    if any(message.role == "system" and message.content.strip() not in text for message in messages):
+        return _templated(tokenizer, plain, add_generation_prompt=add_generation_prompt)
+    return text
+
+
+def _templated(tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    # The usual switch of templates that know thinking (Qwen's and others): the rows have answers only.
+    mode = {"enable_thinking": False} if "enable_thinking" in str(tokenizer.chat_template) else {}
+    try:
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt, **mode)
     except Exception as error:  # a template is the model maker's program: it raises what it likes
         raise CannotRender(f"The model's chat template does not take these messages: {error}") from error
     return str(text)
+
+
+def _prompt_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """A prompt's tokens, with the one beginning token that its model was trained with, if it was with one."""
+    ids = _ids(tokenizer, text)
+    first = getattr(tokenizer, "bos_token_id", None)
+    if tokenizer.chat_template or first is None or ids[:1] == [first]:
+        return ids
+    adds_it = list(tokenizer("a", add_special_tokens=True)["input_ids"])[:1] == [first]
+    return [int(first), *ids] if adds_it else ids
+
+
+def ending(tokenizer: Tokenizer) -> int | None:
+    """The token that the template writes right after an answer; None without a template, or where it writes none."""
+    if not tokenizer.chat_template:
+        return None
+    said = "answer"
+    try:
+        whole = _render(
+            tokenizer, [Message("user", "question"), Message("assistant", said)], add_generation_prompt=False
+        )
+    except CannotRender:
+        return None
+    behind = whole[whole.rindex(said) + len(said) :] if said in whole else ""
+    ids = _ids(tokenizer, behind.lstrip())
+    return ids[0] if ids else None
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -75,6 +75,19 @@ class Claim:
             yield session
 
     @contextmanager
+    def keep(self) -> Iterator[Session]:
+        """A transaction for what has come and would be lost: also while the job is being cancelled or stopped.
+
+        Raises:
+            Fenced: this attempt no longer owns the job.
+        """
+        with writing(self.engine) as session:
+            job = store.get(session, self.job_id)
+            if job.attempt != self.attempt or job.final:
+                raise Fenced
+            yield session
+
+    @contextmanager
     def read(self) -> Iterator[Session]:
         with reading(self.engine) as session:
             yield session

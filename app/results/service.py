@@ -27,6 +27,9 @@ from app.results.card import ArmFacts, CardFacts
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 
+NEVER_STOPS = (
+    0.1  # above this share of answers cut at the limit (and above the best prompt's), an adapter does not stop
+)
 LARGEST_IN_MEMORY = 8 * 1024 * 1024  # bytes of a bundle; a larger one waits on the disk while it is sent
 
 
@@ -67,7 +70,19 @@ def outcome(session: Session, training_id: int) -> Outcome:
         if pair.before is not None and pair.after is not None
     ]
     compared = compare(judged, binary=metrics.get(baseline.metric).binary) if judged else None
+    if compared and compared.verdict == "improved" and (share := cut(adapter)) > max(NEVER_STOPS, cut(best)):
+        words = (
+            f"{share:.0%} of the adapter's answers went on to the length limit: it does not stop by itself. That is no "
+            "improvement to rely on, whatever the score. Look at the warnings of the preflight about its stop token."
+        )
+        compared = replace(compared, verdict="inconclusive", words=words)
     return Outcome(training, baseline, best, adapter, compared, len(paired) - len(judged))
+
+
+def cut(arm: ArmRow) -> float:
+    """The share of an arm's test answers that hit the length limit."""
+    test = arm.test or {}
+    return float(test.get("cut", 0)) / test["n"] if test.get("n") else 0.0
 
 
 def summary(found: Outcome) -> dict[str, Any] | None:

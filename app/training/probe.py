@@ -46,6 +46,7 @@ def probe(order: Order, model: Path, source: Path, threads: int) -> dict[str, An
             decode = loaded.tokenizer.decode
             shown.append({"id": str(row.line), "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
     found = preflight.report(order.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
+    found["warnings"] = list(loading.stop_faults(loaded))
     found |= {"samples": shown, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
     if fitting["train"] and fitting["dev"]:
         found |= _timed(loaded, order, fitting["train"], fitting["dev"], found)

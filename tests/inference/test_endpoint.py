@@ -25,6 +25,7 @@ def ask(*texts: str) -> list[Request]:
 
 def endpoint(server: ModelServer, **settings: Any) -> Endpoint:
     quick: dict[str, Any] = {"concurrency": 2, "first_wait": 0.01, "wait_limit": 0.05, "total_seconds": 2.0}
+    quick |= {"patience": 0.0}  # rows end by their attempts; tests/inference/test_server_trouble.py is about waiting
     return Endpoint(server.url, "loopback-1", settings.pop("key", None), LOOPBACK, **{**quick, **settings})
 
 
@@ -108,16 +109,16 @@ def test_a_broken_connection_is_tried_again() -> None:
         assert first(server).text == "at last"
 
 
-AFTER = ("0.2", "a date", "1000000000", "nan", "soon", "-5")
+AFTER = ("0.2", "a date", "nan", "soon", "-5")  # what asks for more than a minute ends the run: test_server_trouble
 
 
 @pytest.mark.parametrize("after", AFTER)
 def test_retry_after_is_kept_to_a_limit(after: str) -> None:
-    """At most a second is waited, where a day, half an hour and a word were asked for. A day would not end."""
-    took = waited_for("1000" if after == "0.2" else _date(1800) if after == "a date" else after, wait_limit=0.2)
+    """At most the limit is waited, where fifty seconds and a word were asked for."""
+    took = waited_for("50" if after == "0.2" else _date(50) if after == "a date" else after, wait_limit=0.2)
 
-    assert took < 600
-    if after in ("0.2", "a date", "1000000000"):
+    assert took < 45
+    if after in ("0.2", "a date"):
         assert took >= 0.2
 
 
@@ -131,7 +132,7 @@ def test_retry_after_is_kept_to_a_limit_of_seconds(after: str) -> None:
     took = waited_for(_date(3) if after == "a date" else after, wait_limit=0.2)
 
     assert took < 1.5
-    if after in ("0.2", "1000000000"):
+    if after == "0.2":
         assert took >= 0.2
 
 
@@ -199,7 +200,7 @@ def test_no_server_at_all_is_an_error_with_its_cause() -> None:
 
 @pytest.mark.parametrize(
     ("status", "cause"),
-    [(401, "key"), (403, "key"), (404, "no model “loopback-1”"), (405, "no model"), (302, "sent us on")],
+    [(401, "key"), (404, "no model “loopback-1”"), (405, "no model"), (302, "sent us on")],
 )
 def test_a_wrong_key_address_or_model_ends_the_run_at_once(status: int, cause: str) -> None:
     with (
@@ -233,13 +234,13 @@ MALFORMED: dict[str, bytes] = {
     "no message": b'{"choices": [{}]}',
     "null content": completion(None),
     "content is a number": completion(3),
-    "content is a list": completion([{"type": "text", "text": "a"}]),
+    "content is a picture": completion([{"type": "image_url", "image_url": "a"}]),
     "not a number": b'{"choices": NaN}',
     "deep": b"[" * 100_000,
     "lone surrogate": b'{"choices": [{"message": {"content": "\\ud800"}}]}',
     "invalid utf-8": completion("abc").replace(b"abc", b"\xff\xfe"),
     "other charset": json.dumps({"choices": []}).encode("utf-16"),
-    "error inside 200": b'{"error": {"message": "no capacity"}}',
+    "error inside 200": b'{"error": {"message": "no such thing", "code": 400}}',
     "filtered": completion("", finish="content_filter"),
 }
 

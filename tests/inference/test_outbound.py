@@ -210,7 +210,7 @@ def test_a_name_that_means_nothing_is_a_failed_connection() -> None:
     def unknown(_host: str, _port: int) -> list[str]:
         raise socket.gaierror(-2, "Name or service not known")
 
-    with pytest.raises(httpx2.TransportError, match="cannot be resolved"):
+    with pytest.raises(outbound.NoSuchName, match="cannot be resolved"):
         call(NOTHING, "http://models.example.org/v1", unknown)
     with pytest.raises(httpx2.TransportError, match="no address"):
         call(NOTHING, "http://models.example.org/v1", lambda *_: [])

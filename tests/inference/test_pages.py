@@ -157,7 +157,7 @@ def test_a_private_address_is_saved_but_never_called_unless_it_is_listed(
 ) -> None:
     row = make.model(kind="endpoint", base_url=server.url, reference="m", files={})
 
-    answer = service.try_out(settings.model_copy(update={"allowed_hosts": ()}), row)
+    answer = service.try_out(settings.model_copy(update={"allowed_hosts": ()}), row).answer
 
     assert answer.error is not None
     assert "TUNEGATE_ALLOWED_HOSTS" in answer.error

@@ -23,8 +23,8 @@ class Letters:
         self.chat_template: Any = template
 
     def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> str:
-        if self.chat_template == "no system" and conversation[0]["role"] == "system":
-            raise ValueError("System role not supported")
+        if self.chat_template == "no model" and conversation[-1]["role"] == "assistant":
+            raise ValueError("Only questions are supported")
         start = "A:" if self.chat_template != "thinking" else "A:<think>"
         text = "".join(f"{turn['role'][0].upper()}:{turn['content']}{END}\n" for turn in conversation)
         return text + (start if options["add_generation_prompt"] else "")
@@ -44,9 +44,10 @@ ASKED = (Message("user", "hi"),)
 def test_the_completion_is_the_answer_and_one_stop_token(template: str) -> None:
     row = tokens.training_row(Letters(template), ASKED, "yo")
 
-    assert "".join(map(chr, row.completion)) == f"yo{END}"
+    closed = "\n</think>\n\n" if template == "thinking" else ""  # the prompt opens thinking, the answer has to end it
+    assert "".join(map(chr, row.completion)) == f"{closed}yo{END}"
     assert row.prompt == tokens.prompt_ids(Letters(template), ASKED)
-    assert row.length == len(row.prompt) + 3
+    assert row.length == len(row.prompt) + len(closed) + 3
 
 
 def test_nothing_after_the_first_stop_token_is_trained() -> None:
@@ -56,8 +57,8 @@ def test_nothing_after_the_first_stop_token_is_trained() -> None:
 
 
 def test_a_template_that_refuses_is_said() -> None:
-    with pytest.raises(tokens.CannotRender, match="System role not supported"):
-        tokens.prompt_ids(Letters("no system"), (Message("system", "x"), *ASKED))
+    with pytest.raises(tokens.CannotRender, match="Only questions are supported"):
+        tokens.training_row(Letters("no model"), ASKED, "yo")
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), max_size=6))

@@ -1,0 +1,99 @@
+"""What of a short answer is only form: characters nobody sees, and marks around it that say nothing. Pure."""
+
+import re
+import unicodedata
+
+# Characters that nobody sees: soft hyphen, zero-width spaces and marks, direction marks, byte-order mark. The joiners
+# of Persian and of emoji are not among them, they change what is read.
+UNSEEN = dict.fromkeys(
+    [0x00AD, 0x034F, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
+)
+MINUS = re.compile(r"[\u2012\u2013\u2212](?=[.,]?\d)")  # as a minus before a number; a dash elsewhere
+RAISED = ("<super>", "<sub>", "<fraction>")  # forms that change a value: 10² is not 102, ½ is not 12
+# Marks that stand on both sides of an answer and say nothing; longer ones first.
+ALIKE = ("***", "**", "__", "~~", "```", "``", "$$", "*", "_", "`", "$", '"', "'")
+PAIRS = (
+    *((mark, mark) for mark in ALIKE),
+    *zip("“‘„„‚«»‹「『【《([{<", "”’“”‘»«›」』】》)]}>", strict=True),
+    (r"\(", r"\)"),
+    (r"\[", r"\]"),
+)
+LEAD = re.compile(r"\A(?:(?:[-*+•·–—>]|#{1,6})\s+(?![\d.,])|[¡¿]+|(?:\.{2,}|…)\s*(?=[^\W\d]))")  # bullets, headings
+# A full stop after a letter or a digit; ! and ? only after a word (not n!, not a lone ?); any of them after a mark.
+SENTENCE_END = re.compile(
+    r"(?<=[^\W_])[.,;:。．，；：…]+$|(?<=[^\W\d_]{2})[!?！？.,;:…]+$|(?<=[)\]}>%\"'*`_”’“»›」』】》])[.,;:!?。！？]+$"
+)
+
+
+def folded(text: str) -> str:
+    """Without what is only form in the characters: look-alikes, capitals, blanks, characters nobody sees.
+
+    NFKC is applied again after folding, because folding can undo it (Unicode Standard, 3.13, definition D146).
+    """
+    parts = re.split(r"(\s+)", text.translate(UNSEEN))
+    return MINUS.sub("-", " ".join("".join(map(_compatible, parts)).split()))
+
+
+def _compatible(part: str) -> str:
+    if part.isascii():
+        return part.lower()
+    if any(unicodedata.decomposition(character).startswith(RAISED) for character in part):
+        return "".join(
+            character
+            if unicodedata.decomposition(character).startswith(RAISED)
+            else unicodedata.normalize("NFKC", character)
+            for character in unicodedata.normalize("NFC", part).casefold()
+        )
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", part).casefold())
+
+
+def bared(text: str) -> str:
+    """Without what stands around an answer and says nothing: quotation marks, emphasis, brackets, a full stop.
+
+    Signs that mean something stay: -1, .5, C#, A-, A*, 50%, $5. Nothing is taken off that leaves nothing.
+    """
+    while True:
+        before = text = text.strip()
+        for opened, closed in PAIRS:
+            if text.startswith(opened) and text.endswith(closed) and _one_pair(text, opened, closed):
+                text = text[len(opened) : -len(closed)].strip()
+                break
+        text = SENTENCE_END.sub("", LEAD.sub("", text, count=1))
+        if not text.strip():
+            return before
+        if text == before:
+            return text
+
+
+def _one_pair(text: str, opened: str, closed: str) -> bool:
+    """Whether these two marks belong together: `(a)`, not `(a) or (b)`."""
+    inside = text[len(opened) : -len(closed)]
+    if len(text) <= len(opened) + len(closed) or not inside.strip():
+        return False
+    if opened == closed:
+        return opened not in inside and not (len(opened) == 1 and inside[0] == opened)
+    depth = 0
+    for at in range(len(inside)):
+        depth += inside.startswith(opened, at) - inside.startswith(closed, at)
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+PREFIX = re.compile(
+    r"(?:(?:the|my|your|final|correct|predicted|best)\s+){0,3}(?:answer|label|category|class|classification|intent|"
+    r"result|output|response|prediction|sentiment|topic|type|score|value)(?:\s+(?:is|would be))?\s*[:=]\s*"
+    r"|(?:(?:the|my|final|correct|predicted|best)\s+){1,3}(?:answer|label|category|class|intent|result)\s+is\s+"
+)
+
+
+def unprefixed(text: str) -> str:
+    """Without words that announce an answer, for text that is folded already: “**Answer:** the label is `refund`”."""
+    for _ in range(3):
+        plain = text.lstrip("*_`# ")
+        found = PREFIX.match(plain)
+        rest = plain[found.end() :].strip("*_` ") if found else ""
+        if not rest:
+            break
+        text = bared(rest)
+    return text

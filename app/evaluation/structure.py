@@ -1,0 +1,91 @@
+"""JSON in a model's answer: found in what stands around it, read with exact numbers, compared, and shown. Pure."""
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+# A fence of back ticks or tildes, on lines of its own or on one; what follows its opening may name the language.
+FENCE = re.compile(
+    r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[\w.+-]*)[ \t]*\n?(?P<inside>.*?)\n?[ \t]*(?P=fence)", re.DOTALL
+)
+MARKS_FIRST = (
+    "\ufeff",
+    "\u00ef\u00bb\u00bf",
+    "\u200b",
+    "\u2060",
+)  # a byte-order mark, as it is and as Latin-1 reads it
+NOTHING = object()  # what a text that is no JSON says
+
+
+def bare(text: str, *, fence: bool = False, around: bool = False) -> str:
+    """What is read as JSON: the text without a byte-order mark, and without a fence or sentences where that is allowed.
+
+    fence: the whole answer may be one fence. around: other text may stand before and behind it. Two are never one.
+    """
+    text = _unmarked(text)
+    if not fence and not around:
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    fences = list(FENCE.finditer(text))
+    if len(fences) == 1 and (around or fences[0].span() == (0, len(text))):
+        return _unmarked(fences[0]["inside"])
+    return _only(text) if around and not fences else text
+
+
+def _unmarked(text: str) -> str:
+    text = text.strip()
+    while mark := next((mark for mark in MARKS_FIRST if text.startswith(mark)), ""):
+        text = text.removeprefix(mark).strip()
+    return text.rstrip("\ufeff\u200b\u2060").rstrip()
+
+
+def _only(text: str) -> str:
+    """The one object or list inside a text; the whole text when there is none, or more than one."""
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    if not starts:
+        return text
+    first = min(starts)
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, first)
+    except (ValueError, RecursionError):
+        return text
+    return text if {"{", "["} & set(text[end:]) else text[first:end]
+
+
+def parsed(text: str, *, fence: bool = False, around: bool = False) -> Any:
+    """The value, with every number as it is written: a float would round a long one to its neighbour."""
+    read = bare(text, fence=fence, around=around)
+    try:
+        value = json.loads(read, parse_int=Decimal, parse_float=Decimal, parse_constant=_refuse)
+        if "\\u" in read:
+            written(value).encode()  # half a character cannot be kept or shown
+    except (ValueError, RecursionError, InvalidOperation):
+        return NOTHING
+    return value
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: 1 and 1.0 are the same number, true is not 1, the order of keys does not matter."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def written(value: Any, indent: str = "") -> str:
+    """JSON with sorted keys, two blanks a level, and numbers digit by digit."""
+    deeper = indent + "  "
+    if isinstance(value, dict) and value:
+        lines = [f"{deeper}{json.dumps(k, ensure_ascii=False)}: {written(value[k], deeper)}" for k in sorted(value)]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(deeper + written(one, deeper) for one in value) + f"\n{indent}]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)

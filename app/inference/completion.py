@@ -1,0 +1,393 @@
+"""What a server sent, read as one answer or as the trouble that it is. Pure: bytes in, values out.
+
+Servers and gateways say the same things in many ways: text as a list of parts, thinking beside it, an error inside a
+200, a stream nobody asked for. All of it is read here, strictly: what is not surely an answer is never taken for one.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from app.inference.generator import Finish
+
+EXCERPT = 300  # characters of a stranger's text in one of our sentences
+
+# Why an answer ended, in the words of servers. What is not in one of these is not known, and never means "finished".
+FINISHED = frozenset(
+    {"stop", "eos", "eos_token", "end_turn", "end", "stop_sequence", "stop_token", "complete", "completed", "finish"}
+)
+CALLED = frozenset({"tool_calls", "function_call", "tool_use", "tool_call"})
+CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "token_limit"})
+WITHHELD = frozenset(
+    {"content_filter", "sensitive", "safety", "recitation", "prohibited_content", "blocklist", "spii", "refusal"}
+)
+
+Sort = Literal["row", "again", "wide", "quota"]
+
+
+class Trouble(Exception):
+    """No answer. sort says whom it concerns.
+
+    row: this row only. again: this row, which may be asked again. wide: the server is busy or away for everybody.
+    quota: nobody will get an answer until somebody pays.
+    """
+
+    def __init__(self, sort: Sort, said: str) -> None:
+        super().__init__(said)
+        self.sort = sort
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer as it came. Token counts are 0 where the server did not say; model: the name it gave."""
+
+    text: str
+    finish: Finish
+    prompt_tokens: int
+    completion_tokens: int
+    thinking: str = ""
+    model: str = ""
+
+
+def read(content: bytes) -> Said:
+    """Read a chat completion.
+
+    Raises:
+        Trouble: it is not an answer; the sentence says what it is.
+    """
+    body = _streamed(content) if content.lstrip()[:5] == b"data:" else _json(content)
+    if isinstance(body, Mapping) and body.get("error"):
+        raise _fault(content, _first_fault(body))
+    try:
+        choice = body["choices"][0]
+        message = choice["message"] if "message" in choice else {"content": choice["text"]}
+        reason = choice.get("finish_reason")
+        said, refusal = message.get("content"), message.get("refusal")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise Trouble("row", f"The answer is not a chat completion: {excerpt(content)}") from None
+    if isinstance(choice.get("error"), Mapping):
+        raise _fault(content, choice["error"])
+    finish = _finish(reason)
+    text, thinking = _text(said)
+    beside = next(
+        (message[name] for name in ("reasoning_content", "reasoning", "thinking") if message.get(name)),
+        "",
+    )
+    thinking = "\n".join(part for part in (thinking, beside if isinstance(beside, str) else "") if part)
+    if calls := _calls(message):
+        text = f"{text.rstrip()}\n{calls}" if text and text.strip() else calls
+    if text is None and isinstance(refusal, str) and refusal:
+        text = refusal  # what the model says to this question is that it will not answer it
+    prompt, completion = _usage(body)
+    if text is None and (finish == "length" or thinking):
+        text = ""  # all of it went into thinking: told in words by `spoken.settled`
+    if text is None:
+        raise Trouble("row", f"The answer holds no text{_because(reason)}.")
+    if _is_error(text, body):
+        raise Trouble("again", f"The model server gave an error as its answer: {excerpt(text.encode())}")
+    name = body.get("model")
+    return Said(
+        storable(text), finish, prompt, completion, storable(thinking), name[:200] if isinstance(name, str) else ""
+    )
+
+
+# Some gateways send an error of theirs as the text of an answer, with a usage of nothing at all. It begins as errors do
+# and says what errors say; an answer about an error has tokens.
+ERROR_BEGINS = re.compile(
+    r"\W*(?:(?:api |server |internal |upstream |http )?(?:error|exception)\b|(?:http |status |code )*[45]\d\d\b"
+    r"|rate limit|too many requests|quota|service unavailable|(?:the )?(?:server|model) is )",
+    re.IGNORECASE,
+)
+ERROR_SAYS = re.compile(
+    r"\b[45]\d\d\b|exceeded|reached|try again|retry|too many requests|overloaded|unavailable|timed? ?out", re.IGNORECASE
+)
+
+
+def _is_error(text: str, body: Mapping[str, Any]) -> bool:
+    usage = body.get("usage")
+    nothing = isinstance(usage, Mapping) and bool(usage) and _usage(body) == (0, 0)
+    return nothing and len(text) <= 500 and bool(ERROR_BEGINS.match(text) and ERROR_SAYS.search(text))
+
+
+def storable(text: str) -> str:
+    """A zero character cannot be kept by every database; it is shown as the usual stand-in."""
+    return text.replace("\x00", "\ufffd")
+
+
+def is_page(content: bytes) -> bool:
+    """Whether this is a web page, which an address that is not a model server's often gives."""
+    return bool(re.match(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body)\b", content[:200], re.IGNORECASE))
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError:
+        pass
+    if is_page(content):
+        raise Trouble("row", "This is a web page, not a model server. Check the address: it usually ends in /v1.")
+    raise Trouble("row", f"The answer is not JSON: {excerpt(content)}")
+
+
+def _streamed(content: bytes) -> Any:
+    """Put a stream of server-sent events together as the one answer that was asked for."""
+    text, thinking, reason = "", "", None
+    found: dict[str, Any] = {}
+    for line in content.splitlines():
+        data = line.removeprefix(b"data:").strip()
+        if not line.startswith(b"data:") or data == b"[DONE]":
+            continue
+        part = _json(data)
+        if not isinstance(part, dict):
+            raise Trouble("row", f"The answer is not a chat completion: {excerpt(content)}")
+        if part.get("error"):
+            return part
+        found |= {name: part[name] for name in ("model", "usage") if part.get(name)}
+        for choice in part.get("choices") or []:
+            delta = choice.get("delta") or choice.get("message") or {}
+            more, thought = _text(delta.get("content"))
+            text += more or ""
+            beside = delta.get("reasoning_content") or delta.get("reasoning") or ""
+            thinking += (thought or "") + (beside if isinstance(beside, str) else "")
+            reason = choice.get("finish_reason") or reason
+    if reason is None:
+        raise Trouble("again", "The answer came as a stream that broke off before its end.")
+    message = {"content": text, "reasoning_content": thinking}
+    return {**found, "choices": [{"message": message, "finish_reason": reason}]}
+
+
+def _finish(reason: object) -> Finish:
+    """Whether an answer is whole; empty where the server does not say.
+
+    Raises:
+        Trouble: it was withheld, or it ended in a way that is not the end of an answer.
+    """
+    if reason is None or reason == "":
+        return ""
+    word = str(reason).lower()
+    if word in FINISHED or word in CALLED:
+        return "stop"
+    if word in CUT:
+        return "length"
+    if word in WITHHELD:
+        raise Trouble("row", "The model server's content filter withheld the answer.")
+    raise Trouble(
+        "again", f"The model server broke the answer off (finish reason “{excerpt(str(reason).encode())[:60]}”)."
+    )
+
+
+def _because(reason: object) -> str:
+    return f" (finish reason “{excerpt(str(reason).encode())[:60]}”)" if reason else ""
+
+
+def _text(content: object) -> tuple[str | None, str]:
+    """Text and thinking of a message's content: text, or a list of parts (OpenAI, Mistral, Converse)."""
+    if content is None or isinstance(content, str):
+        return content, ""
+    if not isinstance(content, list):
+        raise Trouble("row", "The answer's content is neither text nor a list of parts.")
+    texts: list[str] = []
+    thoughts: list[str] = []
+    for part in content:
+        kind = part.get("type", "text") if isinstance(part, dict) else "text" if isinstance(part, str) else "?"
+        match kind:
+            case "text" | "output_text":
+                texts += _strings(part)
+            case "thinking" | "reasoning" | "redacted_thinking" | "reasoning_content":
+                thoughts += _strings(part)
+            case "refusal":
+                texts += _strings(part)
+            case _:
+                name = excerpt(str(kind).encode())[:60]
+                raise Trouble("row", f"The answer holds a part of type “{name}”, which is not text.")
+    return ("".join(texts) if texts else None), "".join(thoughts)
+
+
+def _strings(part: object) -> Iterator[str]:
+    """The texts inside a part, however deep it wraps them."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, list):
+        for one in part:
+            yield from _strings(one)
+    elif isinstance(part, dict):
+        names = ("text", "thinking", "reasoning", "content", "refusal", "summary")
+        yield from _strings(next((part[name] for name in names if part.get(name)), ""))
+
+
+def _calls(message: Mapping[str, Any]) -> str:
+    """Tool calls as data sets write them: name and arguments, one object or a list of them."""
+    given = message.get("tool_calls") or ([{"function": one}] if (one := message.get("function_call")) else [])
+    calls = []
+    for call in given if isinstance(given, list) else []:
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise Trouble("row", "The answer holds a tool call without a name.")
+        arguments = function.get("arguments")
+        if isinstance(arguments, str):
+            try:
+                arguments = orjson.loads(arguments or "{}")
+            except orjson.JSONDecodeError:
+                arguments = str(arguments)  # the model wrote something that is not JSON: that is its answer
+        calls.append({"name": function["name"], "arguments": {} if arguments is None else arguments})
+    return "" if not calls else orjson.dumps(calls[0] if len(calls) == 1 else calls).decode()
+
+
+def _usage(body: Mapping[str, Any]) -> tuple[int, int]:
+    usage = body.get("usage")
+    if not isinstance(usage, Mapping):
+        return 0, 0
+    return _count(usage, "prompt_tokens", "input_tokens"), _count(usage, "completion_tokens", "output_tokens")
+
+
+def _count(usage: Mapping[str, Any], *names: str) -> int:
+    value = next((usage[name] for name in names if name in usage), 0)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else 0
+
+
+# ------------------------------------------------------------------ faults
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a server says is wrong. code: its codes and types in one text; param: the setting it names."""
+
+    message: str
+    code: str
+    param: str
+
+
+def faults(content: bytes) -> list[Fault]:
+    """Every fault in an answer's body: one object, a list of them, or a validator's list."""
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return []
+    return [_as_fault(one) for one in _found(body)]
+
+
+def _found(body: object) -> Iterator[Mapping[str, Any]]:
+    if isinstance(body, list):
+        for one in body[:20]:
+            yield from _found(one)
+    elif isinstance(body, Mapping):
+        inner = next((body[name] for name in ("error", "errors", "detail", "details") if body.get(name)), None)
+        if isinstance(inner, Mapping):
+            yield {**{name: body[name] for name in ("code", "type", "param") if name in body}, **inner}
+        elif isinstance(inner, list):
+            yield from _found(inner)
+        elif isinstance(inner, str):
+            yield {**body, "message": inner}
+        elif any(name in body for name in ("message", "msg", "code", "type")):
+            yield body
+
+
+def _first_fault(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next(_found(body), {})
+
+
+def _as_fault(found: Mapping[str, Any]) -> Fault:
+    said = next((found[name] for name in ("message", "msg", "title") if isinstance(found.get(name), str)), "")
+    codes = [str(found[name]) for name in ("code", "type", "status") if found.get(name) is not None]
+    where = found.get("param")
+    if where is None and isinstance(loc := found.get("loc"), list) and loc:
+        where = loc[-1]
+    return Fault(said, " ".join(codes), "" if where is None else str(where))
+
+
+# Words and codes for money that is used up: waiting does not help.
+PAID = re.compile(
+    r"insufficient[_ ](?:quota|balance|credit|fund)|billing|credit balance|out of credit|exceeded your current quota"
+    r"|payment[_ ]required|balance (?:is )?(?:too low|insufficient)",
+    re.IGNORECASE,
+)
+
+
+def _fault(content: bytes, found: Mapping[str, Any]) -> Trouble:
+    """An error inside an answer that says it succeeded, by its own code: tried again unless that cannot help."""
+    one = _as_fault(found)
+    said = f"The model server reported an error: {excerpt((one.message or '').encode()) or excerpt(content)}"
+    code = next((int(part) for part in one.code.split() if re.fullmatch(r"[45]\d\d", part)), 0)
+    if PAID.search(f"{one.code} {one.message}") or code == 402:
+        return Trouble("quota", said)
+    if code in (429, 529):
+        return Trouble("wide", said)
+    return Trouble("row" if code in (400, 403, 413, 422) else "again", said)
+
+
+def message(content: bytes) -> str:
+    """What a server says is wrong, in its own words, as one of our sentences can hold it."""
+    said = next((fault.message for fault in faults(content) if fault.message), "")
+    if said:
+        return excerpt(said.encode("utf-8", "replace"))
+    return "It sent a web page." if is_page(content) else excerpt(content)
+
+
+UNKNOWN = re.compile(
+    r"unsupported|not supported|does(?: not|n.t) support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed"
+    r"|invalid[_ ]param|no longer|deprecated|extra[_ ](?:fields|inputs)|only the default|instead",
+    re.IGNORECASE,
+)
+TOO_MUCH = re.compile(
+    r"too (?:large|big|high|long|many)|at most|at least|maximum|exceed|less than|greater than|between|must be"
+    r"|out of range",
+    re.IGNORECASE,
+)
+NO_SYSTEM = re.compile(
+    r"system.{0,60}(?:not supported|unsupported|not allowed|invalid|not permitted)|roles? must alternate|must alternate"
+    r"|(?:unsupported|invalid|unknown|unexpected).{0,30}(?:role|system)|only user and assistant|first message",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def unsupported(content: bytes) -> set[str]:
+    """Which of our settings the server does not take, from `param` or from the sentence alone.
+
+    A limit that is too high is no setting that is not known: nothing is learnt from it.
+    """
+    found = set()
+    for fault in faults(content):
+        words = f"{fault.message} {fault.code}"
+        too_much = TOO_MUCH.search(fault.message) and not UNKNOWN.search(words)
+        for name in ("max_tokens", "temperature"):
+            named = re.search(rf"(?<![\w]){name}(?![\w])", fault.message)
+            if (fault.param == name and (name == "temperature" or not too_much)) or (
+                not fault.param and named and UNKNOWN.search(words) and not TOO_MUCH.search(fault.message)
+            ):
+                found.add(name)
+    return found
+
+
+def excerpt(content: bytes) -> str:
+    """The beginning of a stranger's text, without control characters."""
+    text = content[: 4 * EXCERPT].decode("utf-8", "replace")
+    text = "".join(character if character.isprintable() else " " for character in text)
+    text = " ".join(text.split())
+    return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
+
+
+# ------------------------------------------------------------------ names
+
+
+def shown_name(name: str) -> str:
+    """The name that a server gives its model, without the folders that it lies in there: they are nobody's business."""
+    if name.startswith(("/", "~", ".", "file:")) or re.match(r"[A-Za-z]:[\\/]", name) or "\\" in name:
+        return re.split(r"[\\/]", name.rstrip("/\\"))[-1]
+    return name
+
+
+DATED = re.compile(r"[-@:](?:\d{4}-\d{2}-\d{2}|20\d{6}|\d{4}|\d{3}|latest)\Z")
+
+
+def same_model(asked: str, reported: str) -> bool:
+    """Whether a reported name means what was asked for: a dated, tagged, provider's or file's form of the same name."""
+    one, other = _plain(asked), _plain(reported)
+    return one == other or DATED.sub("", other) == one or DATED.sub("", one) == other
+
+
+def _plain(name: str) -> str:
+    name = shown_name(name).lower().rsplit("/", 1)[-1].split("@", 1)[0].removesuffix(":latest")
+    return re.sub(r"\.(?:gguf|bin|safetensors)\Z", "", name)
