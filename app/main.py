@@ -55,6 +55,7 @@ from app.users import routes as users_routes
 from app.users import service as users
 from app.users import store as user_store
 from app.web import files, pages, problems
+from app.web.arriving import protocol
 from app.web.context import AppContext
 from app.web.events import Hub
 from app.web.security import Web
@@ -179,6 +180,8 @@ def run(settings: Settings) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        http=protocol(settings.patience / 4),
+        proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=3,
     )

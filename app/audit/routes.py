@@ -8,6 +8,7 @@ from app.audit import service, store
 from app.users.deps import Reviewer
 from app.web.deps import Db
 from app.web.pages import page
+from app.web.params import LARGEST
 
 router = APIRouter(include_in_schema=False)
 
@@ -19,9 +20,9 @@ def show_audit(
     request: Request,
     db: Db,
     me: Reviewer,
-    before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     subject: Annotated[str, Query(max_length=40, pattern=r"^[a-z_]*$")] = "",
-    subject_id: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    subject_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Response:
     found = store.newest(db, before, PAGE + 1, subject=subject or None, subject_id=subject_id)
     return page(

@@ -6,11 +6,11 @@ slow line trickles; that is why the upload routes don't ask for `Db`.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import anyio.from_thread
 import anyio.to_thread
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
@@ -29,14 +29,6 @@ PATIENCE = 60.0  # seconds without a byte after which nobody is thought to be th
 EACH, ALL = 4, 64  # uploads under way at once: of one person, and of everybody
 
 T = TypeVar("T")
-
-
-async def _sent(request: Request) -> dict[str, str]:
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-
-
-Sent = Annotated[dict[str, str], Depends(_sent)]
-"""The fields of a small form whose names are not known beforehand."""
 
 
 def must_exist(app: AppContext, assessment_id: int) -> None:

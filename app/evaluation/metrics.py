@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from app.errors import FieldError, Invalid
+from app.text import normal_form
 
 Options = Mapping[str, Any]
 
@@ -122,7 +123,7 @@ def _normal(text: str, _options: Options) -> str:
 
     NFKC is applied again after folding, because folding can undo it (Unicode Standard, 3.13, definition D146).
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = normal_form("NFKC", normal_form("NFKC", text).casefold())
     words = " ".join(folded.split())
     start, end = 0, len(words)
     while start < end and _edge(words[start]):

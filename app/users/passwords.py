@@ -2,12 +2,13 @@
 
 import secrets
 import threading
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+
+from app.text import normal_form
 
 SHORTEST = 12  # characters; length is what counts, so there are no rules about kinds of characters (NIST SP 800-63B)
 LONGEST = 256
@@ -64,7 +65,7 @@ class Passwords:
 
 def _normal(password: str) -> str:
     # The same letter can be typed as one sign or as two, depending on the keyboard.
-    return unicodedata.normalize("NFC", password)
+    return normal_form("NFC", password)
 
 
 @lru_cache(maxsize=4)

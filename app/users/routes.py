@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from starlette.routing import Match
@@ -17,6 +17,7 @@ from app.users.passwords import Passwords
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see
+from app.web.params import Address, Id, OneLine
 from app.web.refusals import TooMany
 
 router = APIRouter(include_in_schema=False)
@@ -57,13 +58,13 @@ def signed_in(settings: Settings, secret: str, address: str) -> Response:
 
 
 class SignIn(BaseModel):
-    email: str = ""
-    password: str = ""
-    next: str = "/"
+    email: OneLine = ""
+    password: OneLine = ""
+    next: Address = "/"
 
 
 @router.get("/sign-in", name="sign_in")
-def show_sign_in(request: Request, db: Db, next: str = "/") -> Response:  # noqa: A002 - the word in the address
+def show_sign_in(request: Request, db: Db, next: Annotated[Address, Query()] = "/") -> Response:  # noqa: A002 - the word in the address
     if not store.anyone(db):
         return see(request, "set_up")
     return page(request, "users/sign_in.html", email="", next=next, errors={}, detail="")
@@ -108,14 +109,14 @@ def sign_out(request: Request, app: App, db: Db, who: Identified, me: Newcomer) 
 
 
 class SetUp(BaseModel):
-    code: str = ""
-    name: str = ""
-    email: str = ""
-    password: str = ""
+    code: OneLine = ""
+    name: OneLine = ""
+    email: OneLine = ""
+    password: OneLine = ""
 
 
 @router.get("/setup", name="set_up")
-def show_set_up(request: Request, db: Db, code: str = "") -> Response:
+def show_set_up(request: Request, db: Db, code: Annotated[OneLine, Query()] = "") -> Response:
     if store.anyone(db):
         return see(request, "sign_in")
     return page(request, "users/set_up.html", data=SetUp(code=code[:100]), errors={}, detail="")
@@ -161,9 +162,9 @@ def show_password(request: Request, me: Newcomer) -> Response:
 
 
 class NewPassword(BaseModel):
-    current: str = ""
-    password: str = ""
-    again: str = ""
+    current: OneLine = ""
+    password: OneLine = ""
+    again: OneLine = ""
 
 
 @router.post("/account/password")
@@ -193,9 +194,9 @@ def end_sessions(request: Request, app: App, db: Db, who: Identified, me: Me) ->
 
 
 class NewToken(BaseModel):
-    name: str = ""
-    scope: str = "read"
-    days: str = "90"
+    name: OneLine = ""
+    scope: OneLine = "read"
+    days: OneLine = "90"
 
 
 @router.post("/account/tokens", name="add_token")
@@ -219,7 +220,7 @@ def add_token(
 
 
 @router.post("/account/tokens/{token_id}/revoke", name="revoke_token")
-def revoke_token(request: Request, token_id: int, app: App, db: Db, me: Me) -> Response:
+def revoke_token(request: Request, token_id: Id, app: App, db: Db, me: Me) -> Response:
     service.revoke_token(db, me, token_id, now=utcnow(), record=app.record)
     return see(request, "account", notice="revoked", anchor="tokens")
 
@@ -229,8 +230,8 @@ def change_theme(
     request: Request,
     app: App,
     me: Newcomer,
-    theme: Annotated[str, Form()] = "",
-    next: Annotated[str, Form()] = "/",  # noqa: A002 - as above
+    theme: Annotated[OneLine, Form()] = "",
+    next: Annotated[Address, Form()] = "/",  # noqa: A002 - as above
 ) -> Response:
     response = RedirectResponse(safe_next(request, next), 303)
     if theme in {"light", "dark"}:
@@ -244,10 +245,10 @@ def change_theme(
 
 
 class NewUser(BaseModel):
-    name: str = ""
-    email: str = ""
-    role: str = "author"
-    password: str = ""
+    name: OneLine = ""
+    email: OneLine = ""
+    role: OneLine = "author"
+    password: OneLine = ""
 
 
 def _people(request: Request, db: Db, status: int = 200, **more: object) -> Response:
@@ -273,26 +274,26 @@ def add_user(request: Request, app: App, db: Db, me: Admin, data: Annotated[NewU
 
 
 @router.post("/users/{user_id}/reset-password", name="reset_password")
-def reset_password(request: Request, user_id: int, app: App, db: Db, me: Admin) -> Response:
+def reset_password(request: Request, user_id: Id, app: App, db: Db, me: Admin) -> Response:
     person, given = service.reset_password(db, keeper(app.settings), user_id, by=me, record=app.record)
     return _people(request, db, person=person, given=given)
 
 
 @router.post("/users/{user_id}/role", name="change_role")
 def change_role(
-    request: Request, user_id: int, app: App, db: Db, me: Admin, role: Annotated[str, Form()] = ""
+    request: Request, user_id: Id, app: App, db: Db, me: Admin, role: Annotated[OneLine, Form()] = ""
 ) -> Response:
     service.change_role(db, user_id, role, by=me, record=app.record)
     return see(request, "users", notice="role")
 
 
 @router.post("/users/{user_id}/disable", name="disable_user")
-def disable_user(request: Request, user_id: int, app: App, db: Db, me: Admin) -> Response:
+def disable_user(request: Request, user_id: Id, app: App, db: Db, me: Admin) -> Response:
     service.disable(db, user_id, by=me, record=app.record)
     return see(request, "users", notice="disabled")
 
 
 @router.post("/users/{user_id}/enable", name="enable_user")
-def enable_user(request: Request, user_id: int, app: App, db: Db, me: Admin) -> Response:
+def enable_user(request: Request, user_id: Id, app: App, db: Db, me: Admin) -> Response:
     service.enable(db, user_id, by=me, record=app.record)
     return see(request, "users", notice="enabled")

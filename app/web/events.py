@@ -6,6 +6,7 @@ goes on after the last id that the browser saw. Nothing is kept here but who is 
 
 import asyncio
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -49,6 +50,8 @@ class Hub:
         self._every = every
         self._per_person = per_person
         self._open: Counter[int] = Counter()
+        self._places: Counter[int] = Counter()
+        self._lock = threading.Lock()
         self._event: asyncio.Event | None = None
         self._poller: asyncio.Task[None] | None = None
 
@@ -56,14 +59,24 @@ class Hub:
     def listeners(self) -> int:
         return self._open.total()
 
-    def make_room(self, person: int) -> None:
-        """Refuse one stream too many; a browser itself stops at six for one site.
+    @contextmanager
+    def place(self, person: int) -> Iterator[None]:
+        """Take a place before the answer begins, so that many at once cannot all find it free.
+
+        Refuses one stream too many; a browser itself stops at six for one site.
 
         Raises:
             TooMany: this person has as many open as anybody gets.
         """
-        if self._open[person] >= self._per_person:
-            raise TooMany("Too many live pages are open. Close some of them.", 10)
+        with self._lock:
+            if self._places[person] >= self._per_person:
+                raise TooMany("Too many live pages are open. Close some of them.", 10)
+            self._places[person] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._places[person] -= 1
 
     @contextmanager
     def listening(self, person: int) -> Iterator[None]:
