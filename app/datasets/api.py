@@ -24,7 +24,8 @@ from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
 
-Filename = Annotated[OneLine, Query(max_length=2000, description="shown to people, used for nothing else")]
+# Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
+Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
 ALIKE = 8  # rows of a group that come along with it
 MARKS = {kind: int(mark) for mark, (kind, _) in content.WORDS.items()}
 REMARKS = f"^({'|'.join(MARKS)})?$"

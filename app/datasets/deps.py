@@ -22,11 +22,9 @@ from app.errors import Conflict, Invalid
 from app.jobs import service as jobs
 from app.users.tables import UserRow
 from app.web.context import AppContext
-from app.web.refusals import TooMany
 
 ANY_SIZE = 1 << 50  # the framework's limit is switched off here; `settings.upload_limit` counts bytes as they come
 PATIENCE = 60.0  # seconds without a byte after which nobody is thought to be there any more
-EACH, ALL = 4, 64  # uploads under way at once: of one person, and of everybody
 
 T = TypeVar("T")
 
@@ -89,23 +87,8 @@ async def with_chunks(
             if chunk:
                 yield chunk
 
-    with _one_more(app, me):
+    with app.uploads.take(me.id):
         return await anyio.to_thread.run_sync(use, chunks(), limiter=anyio.CapacityLimiter(1))
-
-
-@contextmanager
-def _one_more(app: AppContext, me: UserRow) -> Iterator[None]:
-    """Count an upload while it is under way; only the event loop does, so nothing comes between."""
-    under_way = app.uploads
-    if under_way[me.id] >= EACH:
-        raise TooMany(f"{EACH} uploads of yours are under way. Wait until one of them ends.", 30)
-    if under_way.total() >= ALL:
-        raise TooMany(f"{ALL} uploads are under way, which is all this server takes at once. Try again soon.", 30)
-    under_way[me.id] += 1
-    try:
-        yield
-    finally:
-        under_way[me.id] -= 1
 
 
 def export(app: AppContext, dataset_id: int, rows_sha256: str | None, form: exporting.Form, part: str) -> Response:

@@ -23,7 +23,8 @@ from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["documents"], responses=REFUSALS)
 
-Filename = Annotated[OneLine, Query(max_length=2000, description="its ending tells Markdown, HTML and text apart")]
+# Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
+Filename = Annotated[str, Query(max_length=2000, description="its ending tells Markdown, HTML and text apart")]
 UPLOADS = described(429, 503)  # too many under way at once; the disk is full
 BODY = {
     "requestBody": {

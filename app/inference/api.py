@@ -13,7 +13,7 @@ from app.jobs.api import Job
 from app.users.deps import Admin, Me
 from app.web.deps import App, Db
 from app.web.params import Id, Number, Text
-from app.web.problems import REFUSALS
+from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"], responses=REFUSALS, dependencies=[WithBundled])
 
@@ -128,12 +128,13 @@ def change_model(model_id: Id, body: EndpointChange, app: App, db: Db, me: Admin
     return Model.of(db, row)
 
 
-@router.post("/{model_id}/test", name="api_test_model")
+@router.post("/{model_id}/test", name="api_test_model", responses=described(429))
 def test_model(model_id: Id, app: App, me: Me) -> Tested:
     """Ask a server for one word; takes up to twenty seconds."""
     with reading(app.engine) as session:
         model = store.get(session, model_id)
-    answer = service.try_out(app.settings, model)
+    with app.model_tests.take(me.id):
+        answer = service.try_out(app.settings, model)
     return Tested(fine=answer.error is None, text=answer.text[:300], error=answer.error, seconds=answer.seconds)
 
 

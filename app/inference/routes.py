@@ -105,7 +105,8 @@ def test_model(request: Request, model_id: Id, app: App, me: Me) -> Response:
     """Ask the server for one word. No transaction is open meanwhile: it may take twenty seconds."""
     with reading(app.engine) as session:
         model = store.get(session, model_id)
-    answer = service.try_out(app.settings, model)
+    with app.model_tests.take(me.id):
+        answer = service.try_out(app.settings, model)
     with reading(app.engine) as session:
         return _model(request, session, model_id, answer=answer)
 

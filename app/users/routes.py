@@ -1,6 +1,7 @@
 """Pages: set-up, sign in and out, one's own account, and the admin's list of people."""
 
-from typing import Annotated
+import logging
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -8,17 +9,20 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from starlette.routing import Match
 
-from app.db import utcnow
-from app.errors import Invalid
+from app.db import reading, utcnow
+from app.errors import Invalid, Refusal
 from app.settings import Settings
 from app.users import passwords, service, store
 from app.users.deps import Admin, Identified, Me, Newcomer, cookie_name
 from app.users.passwords import Passwords
+from app.users.tables import UserRow
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see
 from app.web.params import Address, Id, OneLine
 from app.web.refusals import TooMany
+
+log = logging.getLogger("tunegate.web")
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,18 +47,37 @@ def safe_next(request: Request, address: str) -> str:
     return address if ours and known else "/"
 
 
-def signed_in(settings: Settings, secret: str, address: str) -> Response:
+def signed_in(settings: Settings, opened: service.Opened, address: str) -> Response:
     response = RedirectResponse(address, 303)
-    response.set_cookie(
-        cookie_name(settings),
-        secret,
-        max_age=int(service.LONGEST_SESSION.total_seconds()),
-        path="/",
-        secure=settings.secure,
-        httponly=True,
-        samesite="lax",
-    )
+    for name, secret, seconds in (
+        (cookie_name(settings), opened.secret, int(service.LONGEST_SESSION.total_seconds())),
+        (device_cookie(settings), opened.device, YEAR),
+    ):
+        response.set_cookie(
+            name, secret, max_age=seconds, path="/", secure=settings.secure, httponly=True, samesite="lax"
+        )
     return response
+
+
+def device_cookie(settings: Settings) -> str:
+    """It opens nothing: it only says that this browser signed in before, and is not counted among strangers."""
+    return f"{cookie_name(settings)}-device"
+
+
+def _from(request: Request, settings: Settings) -> dict[str, str]:
+    """Where a guess comes from."""
+    if "x-forwarded-for" in request.headers and not settings.trusted_proxies:
+        _say_once(request.app.state)
+    return {"address": request.client.host if request.client else "unknown"}
+
+
+def _say_once(state: Any) -> None:
+    if not getattr(state, "said_proxy", False):
+        state.said_proxy = True
+        log.warning(
+            "A proxy says X-Forwarded-For, but TUNEGATE_TRUSTED_PROXIES names none: everybody behind it counts as one "
+            "when sign-ins are limited. Set it to the proxy's address."
+        )
 
 
 class SignIn(BaseModel):
@@ -73,15 +96,16 @@ def show_sign_in(request: Request, db: Db, next: Annotated[Address, Query()] = "
 @router.post("/sign-in")
 def sign_in(request: Request, app: App, data: Annotated[SignIn, Form()]) -> Response:
     try:
-        secret = service.sign_in(
+        opened = service.sign_in(
             app.engine,
             keeper(app.settings),
             email=data.email,
             password=data.password,
-            address=request.client.host if request.client else "unknown",
             user_agent=request.headers.get("user-agent", ""),
             now=utcnow(),
             record=app.record,
+            device=request.cookies.get(device_cookie(app.settings), "")[:100],
+            **_from(request, app.settings),
         )
     except (Invalid, TooMany) as refusal:
         waits = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else {}
@@ -96,7 +120,7 @@ def sign_in(request: Request, app: App, data: Annotated[SignIn, Form()]) -> Resp
         )
         answer.headers.update(waits)
         return answer
-    return signed_in(app.settings, secret, safe_next(request, data.next))
+    return signed_in(app.settings, opened, safe_next(request, data.next))
 
 
 @router.post("/sign-out", name="sign_out")
@@ -124,14 +148,16 @@ def show_set_up(request: Request, db: Db, code: Annotated[OneLine, Query()] = ""
 
 @router.post("/setup")
 def set_up(request: Request, app: App, db: Db, data: Annotated[SetUp, Form()]) -> Response:
+    where = _from(request, app.settings)
     try:
-        user = service.set_up(db, keeper(app.settings), **data.model_dump(), now=utcnow(), record=app.record)
+        user = service.set_up(db, keeper(app.settings), **data.model_dump(), now=utcnow(), record=app.record, **where)
     except Invalid as refusal:
         return page(
             request, "users/set_up.html", status=422, data=data, errors=by_field(refusal), detail=refusal.detail
         )
     secret = service.open_session(db, user, request.headers.get("user-agent", ""), utcnow())
-    return signed_in(app.settings, secret, "/")
+    device = service.settle(db, user, where["address"], "", utcnow())
+    return signed_in(app.settings, service.Opened(secret, device), "/")
 
 
 # ---------------------------------------------------------------------------------------------------------- account
@@ -157,32 +183,51 @@ def show_account(request: Request, db: Db, who: Identified, me: Me) -> Response:
 
 
 @router.get("/account/password", name="password")
-def show_password(request: Request, me: Newcomer) -> Response:
-    return page(request, "users/password.html", errors={}, detail="")
+def show_password(request: Request, db: Db, me: Newcomer) -> Response:
+    return _password(request, db, me)
+
+
+def _password(request: Request, db: Any, me: UserRow, status: int = 200, refusal: Refusal | None = None) -> Response:
+    return page(
+        request,
+        "users/password.html",
+        status=status,
+        errors=by_field(refusal) if isinstance(refusal, Invalid) else {},
+        detail=refusal.detail if refusal else "",
+        tokens=sum(service.lives(token, utcnow()) for token in store.tokens_of(db, me.id)),
+    )
 
 
 class NewPassword(BaseModel):
     current: OneLine = ""
     password: OneLine = ""
     again: OneLine = ""
+    end_tokens: bool = False
 
 
 @router.post("/account/password")
 def change_password(
-    request: Request, app: App, db: Db, who: Identified, me: Newcomer, data: Annotated[NewPassword, Form()]
+    request: Request, app: App, who: Identified, me: Newcomer, data: Annotated[NewPassword, Form()]
 ) -> Response:
     try:
         service.change_password(
-            db,
+            app.engine,
             keeper(app.settings),
             who,
             current=data.current,
             new=data.password,
             again=data.again,
+            now=utcnow(),
             record=app.record,
+            end_tokens=data.end_tokens,
+            **_from(request, app.settings),
         )
-    except Invalid as refusal:
-        return page(request, "users/password.html", status=422, errors=by_field(refusal), detail=refusal.detail)
+    except (Invalid, TooMany) as refusal:
+        status = 429 if isinstance(refusal, TooMany) else 422
+        with reading(app.engine) as session:
+            answer = _password(request, session, me, status, refusal)
+        answer.headers.update({"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else {})
+        return answer
     return see(request, "account", notice="password")
 
 

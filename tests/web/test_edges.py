@@ -75,7 +75,9 @@ def unbounded(schema: Schema, known: Schema, place: str, seen: frozenset[str] = 
         yield from unbounded(inner, known, f"{place}{key}", seen)
 
 
-def bounded_text(schema: Schema, _place: str) -> bool:
+def bounded_text(schema: Schema, place: str) -> bool:
+    if place == "filename":  # what cannot be stored is taken out of it
+        return "maxLength" in schema
     pattern = schema.get("pattern", "")
     closed = re.fullmatch(r"\^\([a-z|_-]+\)\??\$", pattern)
     return "format" in schema or (pattern.startswith("^") and (closed is not None or "maxLength" in schema))
