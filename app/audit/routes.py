@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.audit import service, store
 from app.users.deps import Reviewer
-from app.web.deps import Db
+from app.web.deps import App, Db
 from app.web.pages import page
 from app.web.params import LARGEST
 
@@ -18,6 +18,7 @@ PAGE = 100
 @router.get("/audit", name="audit")
 def show_audit(
     request: Request,
+    app: App,
     db: Db,
     me: Reviewer,
     before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
@@ -32,5 +33,5 @@ def show_audit(
         next_before=found[PAGE - 1].id if len(found) > PAGE else None,
         subject=subject,
         subject_id=subject_id,
-        broken_at=service.broken_at(db),
+        broken_at=app.chain.broken_at(lambda: service.broken_at(db)),
     )

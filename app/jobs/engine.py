@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
+from dbos._serialization import DefaultSerializer
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,18 @@ VERSION = "1"  # of the workflow below; raise it only if old waiting jobs could 
 WORKFLOW = "run_job"
 # Jobs at once on one worker. `model` is everything that loads weights: two at once would fight for cores and memory.
 QUEUES = {"cpu": 4, "model": 1}
+
+
+def _no_pickles(_self: object, _serialized: str) -> Any:
+    """Refuse a row that says it is a pickle.
+
+    DBOS reads each row by the format that the *row* names, whatever serializer it was given, and a pickle runs what its
+    writer wants. We never write one, so whoever can write into the database cannot run code in our processes.
+    """
+    raise TypeError("A pickled row is never read here.")
+
+
+DefaultSerializer.deserialize = _no_pickles  # type: ignore[method-assign, assignment]  # both web and worker import this
 
 
 def _own_engine(url: str) -> Engine:
