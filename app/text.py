@@ -12,6 +12,7 @@ Three promises are kept here, so that they are kept everywhere:
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
@@ -23,9 +24,11 @@ _LAST = 0x20000  # behind the last character that joins the one before it (as of
 
 # Signs without a shape of their own, and those that turn the direction of what follows: with them a text reads
 # otherwise than a program takes it ("Trojan Source", CVE-2021-42574). Tags (U+E0000..) spell whole sentences unseen.
-UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+# Joiners and emoji selectors have their place behind a letter or picture beyond ASCII, one or two at a time.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "|(?<![^\x00-\x7f])[\u200c\u200d\ufe0e\ufe0f]|(?<=[\u200c\u200d\ufe0e\ufe0f]{2})[\u200c\u200d\ufe0e\ufe0f]"
 )
 # Everything by which a text could do something to a terminal.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -75,6 +78,18 @@ def _long_run() -> re.Pattern[str]:
 def printable(text: str) -> str:
     """The text for a terminal or a log: what could move its cursor or end its line is written as an escape."""
     return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def parted(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in pieces, each with whether it is one sign that cannot be seen where it stands."""
+    at = 0
+    for found in _UNSEEN.finditer(text) if not text.isascii() else ():
+        if found.start() > at:
+            yield text[at : found.start()], False
+        yield found[0], True
+        at = found.end()
+    if at < len(text):
+        yield text[at:], False
 
 
 def name_of(sign: str) -> str:

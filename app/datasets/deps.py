@@ -54,7 +54,10 @@ async def receive(request: Request, app: AppContext, me: UserRow) -> Blob:
     limit = app.settings.upload_limit
     if (said := request.headers.get("content-length", "")).isdecimal() and len(said) < 20:
         app.blobs.within(int(said), limit)
-    return await with_chunks(request, app, me, lambda chunks: app.blobs.put(chunks, limit))
+    blob = await with_chunks(request, app, me, lambda chunks: app.blobs.put(chunks, limit))
+    if not blob.size:
+        raise Invalid("The file is empty. Send the file itself as the body (with curl: --upload-file FILE).")
+    return blob
 
 
 async def with_chunks(

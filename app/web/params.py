@@ -10,7 +10,7 @@ Query(max_length=40)]`.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from pydantic import Field
@@ -24,6 +24,7 @@ LONGEST_TEXT = 100_000
 LONGEST_FIELD = 1_000_000  # of a form with fields of any name, where rows may be pasted; Starlette reads no more
 LONGEST_ADDRESS = 8_000
 NO_NUL = r"^[^\x00]*$"
+MOST_PARTS = 20_000  # keys and items of one JSON body; the longest honest one is a thousand words on answers
 MOST_NAMED = 20  # wrong fields in one answer; a request can bring a hundred thousand of them
 
 Id = Annotated[int, Path(ge=1, le=LARGEST)]
@@ -40,6 +41,25 @@ Slug = Annotated[OneLine, Path(max_length=100)]
 """A word in an address."""
 Address = Annotated[str, Field(max_length=LONGEST_ADDRESS, pattern=NO_NUL)]
 """A path of ours with its query."""
+
+
+async def few_parts(request: Request) -> None:
+    """Refuse JSON of a hundred thousand keys or items before it is compared with what is expected.
+
+    Each of them that does not belong becomes a fault of its own, which took ten seconds in which nothing else was
+    answered. Asked before everything else; a body that a route reads itself, an upload, is not looked at.
+
+    Raises:
+        Invalid: there are too many.
+    """
+    level: list[Any] = [getattr(request, "_json", None)]  # where Starlette keeps what was read
+    count = 0
+    while level:
+        inside = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        count += sum(map(len, inside))
+        if count > MOST_PARTS:
+            raise Invalid(f"The body has more than {MOST_PARTS:,} keys and items. Send less at once.")
+        level = [part for held in inside for part in held if isinstance(part, dict | list)]
 
 
 async def _form(request: Request) -> FormData:

@@ -120,6 +120,8 @@ KINDS = {
     "unavailable": Kind(503, "Not available right now", "Try again in a moment."),
 }
 JSON_TYPE = "application/problem+json"
+NOTHING_HERE = "There is nothing at this address."
+SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
 class ProblemError(BaseModel):
@@ -168,10 +170,7 @@ def slug_for(status: int) -> str:
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What the description of the API says of answers with these statuses."""
-    return {
-        status: {"model": Problem, "description": KINDS[slug_for(status)].title, "content": {JSON_TYPE: {}}}
-        for status in statuses
-    }
+    return {status: {"model": Problem, "description": KINDS[slug_for(status)].title} for status in statuses}
 
 
 # For routers of the API: `APIRouter(prefix="/api/v1/...", responses=REFUSALS)`, so that the description tells it all.
@@ -297,14 +296,15 @@ def _on_http(request: Request, error: Exception) -> Response:
     raised = cast("AnyHTTPException", error)
     status = raised.status_code
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        return _other_methods(request, methods_of(request))
+        methods = methods_of(request)
+        return _other_methods(request, methods) if methods else problem(request, 404, NOTHING_HERE)
     slug = slug_for(status)
     if getattr(request.scope.get("arriving"), "late", False):
         return _on_gone(request, error)
     if raised.detail == "There was an error parsing the body":
         detail = "The body could not be read."
     elif raised.detail in {HTTPStatus(status).phrase, "Content Too Large", ""}:
-        detail = KINDS[slug].advice if status != HTTPStatus.NOT_FOUND else "There is nothing at this address."
+        detail = KINDS[slug].advice if status != HTTPStatus.NOT_FOUND else NOTHING_HERE
     else:
         detail = str(raised.detail)
     return problem(request, status, detail, headers=raised.headers)
@@ -316,7 +316,7 @@ def _on_validation(request: Request, error: Exception) -> Response:
         # An address with a word where a number belongs is an address that does not exist, or another one.
         if methods := methods_of(request):
             return _other_methods(request, methods)
-        return problem(request, 404, "There is nothing at this address.")
+        return problem(request, 404, NOTHING_HERE)
     if any(one["type"] == "json_invalid" for one in errors):
         return problem(request, 400, "The body is not JSON.")
     return problem(request, 422, "Some fields cannot be used as they are.", field_errors(errors))

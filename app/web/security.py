@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.settings import Settings
 from app.web import problems
 from app.web.arriving import Arriving
+from app.web.params import few_parts
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LONGEST_ID = 18  # digits; a longer number is no id of anything, and more than a database takes for one
@@ -191,8 +192,24 @@ class Web(FastAPI):
     """A FastAPI app inside the guard. FastAPI's own documentation pages are off: they load scripts from elsewhere."""
 
     def __init__(self, settings: Settings, **options: Any) -> None:
-        super().__init__(docs_url=None, redoc_url=None, max_body_size=BODY_LIMIT, **options)
+        super().__init__(
+            docs_url=None,
+            redoc_url=None,
+            max_body_size=BODY_LIMIT,
+            dependencies=[Depends(few_parts)],
+            **options,
+        )
         self._settings = settings
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the API; every refusal in it is what it is sent as, a problem document."""
+        if self.openapi_schema is None:
+            described = super().openapi()
+            for operation in (one for path in described["paths"].values() for one in path.values()):
+                for status, response in operation["responses"].items():
+                    if int(status) >= HTTPStatus.BAD_REQUEST:
+                        response["content"] = {problems.JSON_TYPE: {"schema": problems.SCHEMA}}
+        return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:
         return Guard(super().build_middleware_stack(), self._settings, self)

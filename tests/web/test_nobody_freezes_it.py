@@ -126,6 +126,25 @@ def test_no_form_takes_longer_for_marks_than_for_letters(settings: Settings, coo
             assert took[HEAVY] < 8 * took[LIGHT] + 0.2, name
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"title": "x", **{f"unknown {number}": 1 for number in range(40_000)}},
+        {"title": "x", "answers": {"goals": ["nothing"] * 40_000}},
+        {"measured": {"x": [{"y": 1}] * 40_000}},
+    ],
+)
+def test_a_body_of_many_parts_is_refused_as_a_whole(web: TestClient, engine: Engine, make: Make, body: object) -> None:
+    """170,000 unknown keys were 170,000 faults: 11 s in which nothing else was answered."""
+    sign_in(web, engine, make.author())
+
+    answer = web.post("/api/v1/assessments", json=body, headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert answer.status_code == 422
+    assert "keys and items" in answer.json()["detail"]
+    assert "errors" not in answer.json()
+
+
 @pytest.mark.deep
 @pytest.mark.alone
 def test_everybody_is_answered_within_a_second_whatever_one_sends(settings: Settings, cookie: str) -> None:
