@@ -115,6 +115,10 @@ BOUNDED = {
 INSIDE: dict[str, Any] = {"array": lambda schema: [("[]", schema.get("items", {}))], "object": properties}
 
 
+def declared(info: Any) -> Any:
+    return Annotated[info.annotation, info]
+
+
 def dependants(one: Dependant | None) -> Iterator[Dependant]:
     if one is not None:
         yield one
@@ -127,7 +131,7 @@ def test_every_text_and_number_that_a_route_takes_has_a_bound(web: TestClient) -
     for method, route in routes(web.app):  # type: ignore[arg-type]  # it is our app
         for dependant in dependants(getattr(route, "dependant", None)):
             for field in (field for kind in KINDS for field in getattr(dependant, kind)):
-                schema = TypeAdapter(Annotated[field.field_info.annotation, field.field_info]).json_schema()
+                schema = TypeAdapter(declared(field.field_info)).json_schema()
                 places = unbounded(schema, schema.get("$defs", {}), field.name)
                 found += [f"{method} {route.path}: {place}" for place in places]
 
