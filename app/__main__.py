@@ -12,8 +12,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from app import secret
 from app.datasets import encodings
 from app.settings import Settings
+from app.text import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("tunegate").setLevel(logging.INFO)
     logging.getLogger("dbos").setLevel(logging.WARNING)
-    return COMMANDS[given.command](given, Settings())
+    settings = Settings()
+    if given.command in KEEPS_DATA:
+        secret.keep_closed(settings)
+    return COMMANDS[given.command](given, settings)
 
 
 def _serve(_given: argparse.Namespace, settings: Settings) -> int:
@@ -97,7 +102,8 @@ def _advise(given: argparse.Namespace, _settings: Settings) -> int:
     try:
         advice = verdict.advise(case.parse(case.load(given.case)))
     except case.NotACase as error:
-        print("\n".join(error.faults), file=sys.stderr)
+        # They quote the file, which may be a stranger's and mean something to a terminal.
+        print("\n".join(map(printable, error.faults)), file=sys.stderr)
         return 1
     print(json.dumps(advice.to_json() | ({"more": advice.more()} if given.more else {}), ensure_ascii=False, indent=2))
     return 0
@@ -107,7 +113,7 @@ def _check_data(given: argparse.Namespace, _settings: Settings) -> int:
     from app.datasets import command
 
     outcome = command.examine(given.file, given.test, given.encoding)
-    said = json.dumps(outcome, ensure_ascii=True) if given.json else "\n".join(command.words(outcome))
+    said = json.dumps(outcome, ensure_ascii=True) if given.json else "\n".join(map(printable, command.words(outcome)))
     try:
         print(said.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8"))
         sys.stdout.flush()
@@ -142,6 +148,8 @@ COMMANDS = {
     "demo": _demo,
     "doctor": _doctor,
 }
+
+KEEPS_DATA = frozenset({"serve", "web", "worker", "migrate", "setup-code", "demo"})  # the others write nothing
 
 if __name__ == "__main__":
     sys.exit(main())

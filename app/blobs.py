@@ -116,7 +116,7 @@ class Blobs:
     def _settle(self, staged: Path, blob: Blob) -> None:
         final = self.path(blob.sha256)
         final.parent.mkdir(parents=True, exist_ok=True)
-        staged.chmod(0o440)
+        staged.chmod(0o400)
         staged.replace(final)
         folder = os.open(final.parent, os.O_RDONLY)
         try:

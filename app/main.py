@@ -11,12 +11,13 @@ from types import FrameType
 import uvicorn
 from fastapi import Request
 
-from app import schema
+from app import schema, secret
 from app.assessments import api as assessments_api
 from app.assessments import routes as assessments_routes
 from app.audit import api as audit_api
 from app.audit import routes as audit_routes
 from app.audit import service as audit
+from app.audit.watch import Chain, Denials
 from app.baselines import api as baselines_api
 from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
@@ -55,6 +56,7 @@ from app.users import routes as users_routes
 from app.users import service as users
 from app.users import store as user_store
 from app.web import files, pages, problems
+from app.web.arriving import protocol
 from app.web.context import AppContext
 from app.web.events import Hub
 from app.web.security import Web
@@ -107,13 +109,19 @@ def create_app(settings: Settings) -> Web:
         with reading(engine) as session:
             return job_store.last_event_id(session)
 
+    denials = Denials()
+
     def on_refusal(request: Request, refusal: Refusal) -> None:
-        """Keep a record of everybody whom the gate sent away."""
+        """Keep a record of everybody whom the gate sent away, and of no more than that."""
         person = getattr(request.state, "me", None)
         if person is None or not isinstance(refusal, GateClosed | Forbidden):
             return
+        detail = {"path": request.url.path[:500], "because": refusal.detail[:500]}
+        more = denials.worth(person.id, f"{detail['path']} {detail['because']}")
+        if more is None:
+            return
         with writing(engine) as session:
-            detail = {"path": request.url.path, "because": refusal.detail[:500]}
+            detail |= {"note": more} if more else {}
             audit.record(session, person, "gate.denied", "address", None, detail)
 
     context = AppContext(
@@ -130,6 +138,7 @@ def create_app(settings: Settings) -> Web:
         read_ahead=gate.read_ahead,
         effects=gate.effects,
         on_refusal=on_refusal,
+        chain=Chain(),
     )
 
     @asynccontextmanager
@@ -179,6 +188,8 @@ def run(settings: Settings) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        http=protocol(settings.patience / 4),
+        proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=3,
     )
@@ -235,6 +246,7 @@ def findings(settings: Settings) -> list[Finding]:
     """Everything a running installation needs, checked now; nothing is fetched from anywhere."""
     found = [
         Finding("data folder", *_writable(settings)),
+        Finding("for this account alone", not (open_to := secret.open_to_others(settings)), open_to or "closed"),
         Finding("database", not (sentence := not_ready(settings)), sentence or f"schema {schema.head()}"),
     ]
     for name in files.BORROWED:

@@ -6,8 +6,31 @@ Made at the first use, readable by the owner only. Losing it means typing the mo
 import os
 import secrets
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 
 from app.settings import Settings
+
+OTHERS = 0o077  # the bits of a mode that let in anybody but the owner
+
+
+def keep_closed(settings: Settings) -> None:
+    """From here on everything that this process and its children make is for this account alone, data folder first.
+
+    The folder holds rows, prompts, the database and running jobs' orders; the key beside them would not help much. A
+    folder that belongs to somebody else stays as it is: `doctor` says so.
+    """
+    os.umask(OTHERS)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with suppress(PermissionError):
+        settings.data.chmod(0o700)
+
+
+def open_to_others(settings: Settings) -> str:
+    """What of the data folder other accounts of this machine could read; empty when they can't."""
+    for path, mode in ((settings.data, "700"), (settings.key_file, "600")):
+        if path.exists() and path.stat().st_mode & OTHERS:
+            return f"{path} is open to other accounts of this machine; run: chmod {mode} {path}"
+    return ""
 
 
 def key(settings: Settings) -> bytes:

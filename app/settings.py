@@ -19,8 +19,10 @@ class Settings(BaseSettings):
     public_url: the address people type. An https address turns on Secure cookies and HSTS.
     hosts: host names that requests may carry besides the one in `public_url`.
     trusted_proxies: addresses (comma list) whose X-Forwarded-For is believed; sign-in is limited by the address behind.
+        Empty by default: any program on the machine could otherwise say that it is somebody else.
     allowed_hosts: model servers on private addresses that may be called, as `host:port`, `host` or CIDR.
     allow_hub: whether a model may be named by its hub name; nothing reaches a hub without it.
+    patience: seconds that a request may take to arrive, and a second more for each kB; a quarter of it for its head.
     threads: CPU threads of a model child; 0 means all cores but none of the web's.
     endpoint_concurrency: model calls in flight at once on one endpoint.
     endpoint_seconds: how long one answer of a model server may take, from when it can be expected.
@@ -44,9 +46,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     public_url: str = ""
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    trusted_proxies: str = "127.0.0.1"
+    trusted_proxies: str = ""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     allow_hub: bool = False
+    patience: Annotated[float, Field(gt=0, le=3600)] = 60.0
     threads: Annotated[int, Field(ge=0, le=512)] = 0
     endpoint_concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     endpoint_seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0

@@ -5,7 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from app.advice import case, starting_points, verdict
@@ -17,12 +17,12 @@ from app.errors import FieldError, Invalid, Stale
 from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
+from app.web.params import LARGEST, Id, OneLine, Text
 from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
-Text = Annotated[str, Field(max_length=service.LONGEST_NOTE, pattern=r"^[^\x00]*$")]
+Note = Annotated[Text, Field(max_length=service.LONGEST_NOTE)]
 
 
 def _codes(values: tuple[str, ...], *more: str) -> Any:
@@ -39,7 +39,10 @@ def _count(least: int = 0) -> Any:
 _goals: Any = Literal
 _line = Annotated[str, Field(max_length=case.LONGEST_TEXT, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _FIELDS: dict[str, Any] = {
-    "goals": (list[_goals[case.GOALS]] | Literal["unknown"] | None, None),
+    "goals": (
+        Annotated[list[_goals[case.GOALS]], Field(max_length=2 * len(case.GOALS))] | Literal["unknown"] | None,
+        None,
+    ),
     "main_goal": _codes(case.GOALS),
     "corpus_tokens": _count(),
     "context_window": _count(1),
@@ -63,12 +66,13 @@ class NewAssessment(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Annotated[str, Field(min_length=1, max_length=service.LONGEST_TITLE, pattern=r"^[^\x00]*$")]
-    team: Annotated[str, Field(max_length=service.LONGEST_TEAM, pattern=r"^[^\x00]*$")] = ""
-    note: Text = ""
+    title: Annotated[OneLine, Field(min_length=1, max_length=service.LONGEST_TITLE)]
+    team: Annotated[OneLine, Field(max_length=service.LONGEST_TEAM)] = ""
+    note: Note = ""
     answers: Answers = Answers()
     starting_point: Annotated[
-        str, Field(max_length=40, description="A slug of `/starting-points`: its answers stand in for those not given.")
+        OneLine,
+        Field(max_length=40, description="A slug of `/starting-points`: its answers stand in for those not given."),
     ] = ""
 
 
@@ -77,9 +81,9 @@ class AssessmentChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Annotated[str | None, Field(min_length=1, max_length=service.LONGEST_TITLE, pattern=r"^[^\x00]*$")] = None
-    team: Annotated[str | None, Field(max_length=service.LONGEST_TEAM, pattern=r"^[^\x00]*$")] = None
-    note: Annotated[str | None, Field(max_length=service.LONGEST_NOTE, pattern=r"^[^\x00]*$")] = None
+    title: Annotated[OneLine | None, Field(min_length=1, max_length=service.LONGEST_TITLE)] = None
+    team: Annotated[OneLine | None, Field(max_length=service.LONGEST_TEAM)] = None
+    note: Note | None = None
     answers: Answers | None = None
 
 
@@ -126,6 +130,9 @@ class Assessments(BaseModel):
     has_more: bool
 
 
+MeasuredKey = Annotated[OneLine, Field(max_length=100)]
+
+
 class Case(BaseModel):
     """A case file, as `python -m app advise` reads it. Every key may be left out."""
 
@@ -133,7 +140,8 @@ class Case(BaseModel):
 
     answers: Answers | None = None
     measured: Annotated[
-        dict[str, Any] | None, Field(description=f"Measured values: {', '.join(case.MEASURED_KEYS)}.")
+        dict[MeasuredKey, Any] | None,
+        Field(max_length=100, description=f"Measured values: {', '.join(case.MEASURED_KEYS)}."),
     ] = None
 
 
@@ -278,9 +286,9 @@ def list_starting_points(me: Me) -> StartingPoints:
 def list_assessments(
     db: Db,
     me: Me,
-    q: Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$", description="Words in the title or the team.")] = "",
+    q: Annotated[OneLine, Query(max_length=100, description="Words in the title or the team.")] = "",
     archived: bool = False,
-    before: Annotated[int | None, Query(ge=1, le=2**53, description="The last id of the page before.")] = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST, description="The last id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Assessments:
     """From the newest back."""
@@ -318,7 +326,7 @@ def change_assessment(
     db: Db,
     me: Me,
     data: AssessmentChange,
-    if_match: Annotated[str | None, Header(max_length=200)] = None,
+    if_match: Annotated[OneLine | None, Header(max_length=200)] = None,
 ) -> Assessment:
     row = store.changing(db, assessment_id)
     if if_match is not None and if_match not in ("*", _etag(row)):

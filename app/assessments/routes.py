@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Path, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel
 
 from app.advice import explanation
@@ -19,7 +19,6 @@ from app.advice.questions import section as find_section
 from app.advice.starting_points import STARTING_POINTS
 from app.advice.verdict import Advice
 from app.assessments import service, store, typed
-from app.assessments.deps import Sent
 from app.assessments.service import Clash, Details, Page
 from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow
@@ -30,11 +29,11 @@ from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see, url_if_any, wants_fragment
+from app.web.params import Form as SentForm
+from app.web.params import Id, OneLine, Slug, Text
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
-Slug = Annotated[str, Path(max_length=40)]
 State = Literal["", "mine", "ready", "not_yet", "archived"]
 PAGE = 20
 LOOKED_AT = 300
@@ -60,7 +59,7 @@ def show_home(
     app: App,
     db: Db,
     me: Me,
-    q: Annotated[str, Query(max_length=100)] = "",
+    q: Annotated[OneLine, Query(max_length=100)] = "",
     state: State = "",
     page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
 ) -> Response:
@@ -104,10 +103,10 @@ class Naming(BaseModel):
     `about` is the note: every page has a place of that name for notices already.
     """
 
-    title: str = ""
-    team: str = ""
-    about: str = ""
-    starting_point: str = ""
+    title: OneLine = ""
+    team: OneLine = ""
+    about: Text = ""
+    starting_point: OneLine = ""
 
     def details(self) -> Details:
         return Details(self.title, self.team, self.about)
@@ -118,7 +117,7 @@ class Naming(BaseModel):
 
 
 @router.get("/assessments/new", name="new_assessment")
-def show_new(request: Request, db: Db, me: Me, start: Annotated[str, Query(max_length=40)] = "") -> Response:
+def show_new(request: Request, db: Db, me: Me, start: Annotated[OneLine, Query(max_length=40)] = "") -> Response:
     return _new(request, Naming(starting_point=start), {}, "", 200)
 
 
@@ -208,7 +207,9 @@ def show_section(request: Request, assessment_id: Id, section: Slug, app: App, d
 
 
 @router.post("/assessments/{assessment_id}/describe/{section}", name="save_section")
-def save_section(request: Request, assessment_id: Id, section: Slug, sent: Sent, app: App, db: Db, me: Me) -> Response:
+def save_section(
+    request: Request, assessment_id: Id, section: Slug, sent: SentForm, app: App, db: Db, me: Me
+) -> Response:
     """Keep the answers as typed: by htmx after each pause, or by a button that also says where to go."""
     shown, draft = _section(section), wants_fragment(request)
     row = store.get(db, assessment_id)

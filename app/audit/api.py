@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from app.audit import service, store
 from app.users.deps import Reviewer
-from app.web.deps import Db
+from app.web.deps import App, Db
+from app.web.params import LARGEST
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"], responses=REFUSALS)
@@ -42,7 +43,7 @@ class Chain(BaseModel):
 def list_entries(
     db: Db,
     me: Reviewer,
-    before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[Entry]:
     """Entries from the newest back; `before` is the last id of the page before."""
@@ -50,7 +51,7 @@ def list_entries(
 
 
 @router.get("/chain")
-def check_chain(db: Db, me: Reviewer) -> Chain:
-    """Compute every seal anew."""
-    broken_at = service.broken_at(db)
+def check_chain(app: App, db: Db, me: Reviewer) -> Chain:
+    """Compute every seal anew; where that takes long, the answer may be up to a minute old."""
+    broken_at = app.chain.broken_at(lambda: service.broken_at(db))
     return Chain(whole=broken_at is None, broken_at=broken_at)

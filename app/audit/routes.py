@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.audit import service, store
 from app.users.deps import Reviewer
-from app.web.deps import Db
+from app.web.deps import App, Db
 from app.web.pages import page
+from app.web.params import LARGEST
 
 router = APIRouter(include_in_schema=False)
 
@@ -17,11 +18,12 @@ PAGE = 100
 @router.get("/audit", name="audit")
 def show_audit(
     request: Request,
+    app: App,
     db: Db,
     me: Reviewer,
-    before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     subject: Annotated[str, Query(max_length=40, pattern=r"^[a-z_]*$")] = "",
-    subject_id: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    subject_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Response:
     found = store.newest(db, before, PAGE + 1, subject=subject or None, subject_id=subject_id)
     return page(
@@ -31,5 +33,5 @@ def show_audit(
         next_before=found[PAGE - 1].id if len(found) > PAGE else None,
         subject=subject,
         subject_id=subject_id,
-        broken_at=service.broken_at(db),
+        broken_at=app.chain.broken_at(lambda: service.broken_at(db)),
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
@@ -16,13 +16,19 @@ from app.inference.deps import WithBundled
 from app.jobs.api import Job
 from app.users.deps import Author, Launcher, Me
 from app.web.deps import App, Db
+from app.web.params import LARGEST, Id, Number, OneLine, Text
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["measuring"], responses=REFUSALS, dependencies=[WithBundled])
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
 Split = Literal["dev", "test"]
 Show = Literal["all", "right", "wrong", "error", "tagged", "untagged"]
+
+
+# Of either sign: what is too few or too many is said by the service, with the reason.
+Count = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+Name = Annotated[OneLine, Field(max_length=100)]
+Option = Annotated[Text, Field(max_length=10_000)]
 
 
 class NewBaseline(BaseModel):
@@ -33,14 +39,14 @@ class NewBaseline(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model_id: int = Field(ge=1, le=2**53)
-    instructions: str = Field(max_length=service.INSTRUCTIONS_LIMIT)
-    k_random: int = 3
-    k_nearest: int = 5
-    max_tokens: int = 256
+    model_id: Number
+    instructions: Text = Field(max_length=service.INSTRUCTIONS_LIMIT)
+    k_random: Count = 3
+    k_nearest: Count = 5
+    max_tokens: Count = 256
     dev_rows: int = Field(default=0, ge=0, le=10**9)
     test_rows: int = Field(default=0, ge=0, le=10**9)
-    metric_options: dict[str, str | bool] = Field(default_factory=dict)
+    metric_options: dict[Name, Option | bool] = Field(default_factory=dict, max_length=20)
     consent: bool = False
     price_in: float | None = None
     price_out: float | None = None
@@ -54,7 +60,7 @@ class Revision(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    instructions: str = Field(max_length=service.INSTRUCTIONS_LIMIT)
+    instructions: Text = Field(max_length=service.INSTRUCTIONS_LIMIT)
 
 
 class Cause(BaseModel):
@@ -62,7 +68,7 @@ class Cause(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    answer_id: int = Field(ge=1, le=2**53)
+    answer_id: Number
     cause: Literal["", "behaviour", "facts", "instructions", "reference"]
 
 
@@ -294,7 +300,7 @@ def list_answers(
     me: Me,
     split: Split = "dev",
     show: Show = "all",
-    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Answers:
     arm = _arm(db, baseline_id, arm_id)

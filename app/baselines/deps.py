@@ -1,23 +1,14 @@
-"""What the routes of measuring share: forms with fields of many names, and downloads of all answers."""
+"""What the routes of measuring share: downloads of all answers."""
 
 from collections.abc import Iterator
-from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Response
 from fastapi.responses import StreamingResponse
 
 from app.baselines import exports, service
 from app.baselines.tables import BaselineRow
 from app.db import reading
 from app.web.context import AppContext
-
-
-async def _typed(request: Request) -> dict[str, str]:
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-
-
-# Every text field of a form. For forms whose fields depend on the metric or on the rows shown.
-Typed = Annotated[dict[str, str], Depends(_typed)]
 
 
 def exported(app: AppContext, baseline: BaselineRow, kind: str) -> Response:

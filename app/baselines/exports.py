@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+from app.text import cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,7 @@ def _cell(value: Any) -> str:
         return str(value)
     if isinstance(value, tuple | list):
         return " ".join(str(part) for part in value)
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return cell(str(value))
 
 
 def _row(cells: Iterable[str]) -> bytes:

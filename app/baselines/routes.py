@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.baselines import arms, causes, service, store, views
-from app.baselines.deps import Typed, exported
+from app.baselines.deps import exported
 from app.baselines.service import Order
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
@@ -22,11 +22,11 @@ from app.users.deps import Launcher, Me
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, render, see, url_for, wants_fragment
+from app.web.params import Id, Sent, Text
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
 PAGE = 20
-Text = Annotated[str, Form(max_length=40_000)]
 Show = Literal["all", "right", "wrong", "error", "tagged", "untagged"]
 Split = Literal["dev", "test"]
 
@@ -34,12 +34,12 @@ FIELDS = ("model_id", "k_random", "k_nearest", "max_tokens", "dev_rows", "test_r
 
 
 @router.get("/assessments/{assessment_id}/measure", name="measure")
-def show_measure(request: Request, assessment_id: int, app: App, db: Db, me: Me) -> Response:
+def show_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     return _measure(request, app, db, assessment_id)
 
 
 @router.post("/assessments/{assessment_id}/measure", name="start_measure")
-def start_measure(request: Request, assessment_id: int, app: App, db: Db, me: Launcher, typed: Typed) -> Response:
+def start_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Launcher, typed: Sent) -> Response:
     try:
         service.start(db, assessment_id, _order(typed), by=me)
     except Invalid as refusal:
@@ -48,7 +48,7 @@ def start_measure(request: Request, assessment_id: int, app: App, db: Db, me: La
 
 
 @router.post("/assessments/{assessment_id}/measure/estimate", name="estimate_measure")
-def estimate_measure(request: Request, assessment_id: int, app: App, me: Me, typed: Typed) -> Response:
+def estimate_measure(request: Request, assessment_id: Id, app: App, me: Me, typed: Sent) -> Response:
     """Say what a measurement would cost; starts nothing, so a read-only transaction is enough."""
     with reading(app.engine) as db:
         try:
@@ -62,14 +62,19 @@ def estimate_measure(request: Request, assessment_id: int, app: App, me: Me, typ
 
 
 @router.post("/baselines/{baseline_id}/go-on", name="go_on_measure")
-def go_on(request: Request, baseline_id: int, db: Db, me: Launcher) -> Response:
+def go_on(request: Request, baseline_id: Id, db: Db, me: Launcher) -> Response:
     baseline = service.go_on(db, baseline_id, by=me)
     return see(request, "measure", assessment_id=baseline.assessment_id, notice="started")
 
 
 @router.post("/baselines/{baseline_id}/revise", name="revise_measure")
 def revise(
-    request: Request, baseline_id: int, app: App, db: Db, me: Launcher, revised_instructions: Text = ""
+    request: Request,
+    baseline_id: Id,
+    app: App,
+    db: Db,
+    me: Launcher,
+    revised_instructions: Annotated[Text, Form()] = "",
 ) -> Response:
     baseline = store.get(db, baseline_id)
     try:
@@ -93,8 +98,8 @@ def revise(
 @router.get("/baselines/{baseline_id}/arms/{arm_id}", name="arm")
 def show_arm(
     request: Request,
-    baseline_id: int,
-    arm_id: int,
+    baseline_id: Id,
+    arm_id: Id,
     db: Db,
     me: Me,
     split: Split | None = None,
@@ -132,7 +137,7 @@ def show_arm(
 
 
 @router.post("/baselines/{baseline_id}/arms/{arm_id}/causes", name="tag_arm")
-def tag_arm(request: Request, baseline_id: int, arm_id: int, db: Db, me: Me, typed: Typed) -> Response:
+def tag_arm(request: Request, baseline_id: Id, arm_id: Id, db: Db, me: Me, typed: Sent) -> Response:
     """Store the causes of one page of examples; fields are named cause-<answer id>."""
     tags = {
         int(name.removeprefix("cause-")): value
@@ -150,7 +155,7 @@ def tag_arm(request: Request, baseline_id: int, arm_id: int, db: Db, me: Me, typ
 
 
 @router.get("/answers/{answer_id}", name="answer")
-def show_answer(request: Request, answer_id: int, db: Db, me: Me) -> Response:
+def show_answer(request: Request, answer_id: Id, db: Db, me: Me) -> Response:
     answer, arm, shown, rendered, same = service.prompt_of(db, answer_id)
     return page(
         request,
@@ -167,7 +172,7 @@ def show_answer(request: Request, answer_id: int, db: Db, me: Me) -> Response:
 
 
 @router.get("/baselines/{baseline_id}/answers.{kind}", name="export_answers")
-def export_answers(baseline_id: int, kind: Literal["csv", "jsonl"], app: App, db: Db, me: Me) -> Response:
+def export_answers(baseline_id: Id, kind: Literal["csv", "jsonl"], app: App, db: Db, me: Me) -> Response:
     return exported(app, store.get(db, baseline_id), kind)
 
 

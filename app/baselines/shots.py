@@ -7,12 +7,12 @@ question itself is never shown: the answer would be copied, not worked out.
 """
 
 import random
-import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from app.baselines.prompts import Shot, question
+from app.text import normal_form
 
 NEAR = 0.8  # share of character 5-grams in common from which two questions are the same row (as in the data check)
 POOL_LIMIT = 20_000  # training rows searched for the nearest; a larger set is sampled
@@ -22,7 +22,7 @@ REACH = 4  # so many times k rows are looked through for different answers
 
 @lru_cache(maxsize=4096)
 def _grams(text: str) -> frozenset[str]:
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())[:TEXT_LIMIT]
+    folded = " ".join(normal_form("NFKC", text[: 4 * TEXT_LIMIT]).casefold().split())[:TEXT_LIMIT]
     return frozenset(folded[at : at + 5] for at in range(max(1, len(folded) - 4)))
 
 

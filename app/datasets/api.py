@@ -19,12 +19,12 @@ from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
+from app.web.params import LARGEST, Id, OneLine
 from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
-NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none, not even to look for it
+# Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
 Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
 ALIKE = 8  # rows of a group that come along with it
 MARKS = {kind: int(mark) for mark, (kind, _) in content.WORDS.items()}
@@ -206,26 +206,30 @@ class SharedGroups(BaseModel):
 class Decisions(BaseModel):
     """What becomes of each kind of personal data that the report names."""
 
-    decisions: dict[Annotated[str, Field(max_length=60)], Literal["mask", "exclude", "attest"]] = Field(max_length=20)
-    reason: str = Field(default="", max_length=500, description="why rows may be kept as they are; needed for attest")
+    decisions: dict[Annotated[OneLine, Field(max_length=60)], Literal["mask", "exclude", "attest"]] = Field(
+        max_length=20
+    )
+    reason: OneLine = Field(
+        default="", max_length=500, description="why rows may be kept as they are; needed for attest"
+    )
 
 
 class Reading(BaseModel):
     """How a file is to be read. With the shape `columns`, question and answer name its columns."""
 
-    shape: str = Field("", max_length=40, description="empty is a guess for each record")
-    question: str = Field("", max_length=200, description="such as question, or vars.question inside an object")
-    answer: str = Field("", max_length=200)
-    system: str = Field("", max_length=200)
-    group: str = Field("", max_length=200, description="rows of one group stay on one side of the split")
-    part: str = Field("", max_length=200, description="the column that says train, validation or test")
-    time: str = Field("", max_length=200, description="the column that says when a row came up")
+    shape: OneLine = Field("", max_length=40, description="empty is a guess for each record")
+    question: OneLine = Field("", max_length=200, description="such as question, or vars.question inside an object")
+    answer: OneLine = Field("", max_length=200)
+    system: OneLine = Field("", max_length=200)
+    group: OneLine = Field("", max_length=200, description="rows of one group stay on one side of the split")
+    part: OneLine = Field("", max_length=200, description="the column that says train, validation or test")
+    time: OneLine = Field("", max_length=200, description="the column that says when a row came up")
     header: bool = Field(default=True, description="whether the first row of a table names its columns")
-    encoding: str = Field("", max_length=20, description=f"empty is UTF-8; else {', '.join(encodings.CHOICES)}")
+    encoding: OneLine = Field("", max_length=20, description=f"empty is UTF-8; else {', '.join(encodings.CHOICES)}")
 
 
 class Count(BaseModel):
-    model_id: int = Field(ge=1, le=2**53, description="a model on this machine, whose tokenizer counts")
+    model_id: int = Field(ge=1, le=LARGEST, description="a model on this machine, whose tokenizer counts")
 
 
 class Change(BaseModel):
@@ -303,16 +307,16 @@ def list_rows(
     dataset_id: Id,
     db: Db,
     me: Me,
-    status: Annotated[str, Query(max_length=20, pattern=NO_NUL)] = "",
-    split: Annotated[str, Query(max_length=12, pattern=NO_NUL, description="train, dev, test, or train-dev")] = "",
+    status: Annotated[OneLine, Query(max_length=20)] = "",
+    split: Annotated[OneLine, Query(max_length=12, description="train, dev, test, or train-dev")] = "",
     file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",
-    label: Annotated[str | None, Query(max_length=1000, pattern=NO_NUL, description="the answer, exactly")] = None,
-    cluster: Annotated[int | None, Query(ge=0, lt=2**31, description="one group of like rows")] = None,
-    size_from: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or longer, see size")] = None,
-    size_to: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or shorter")] = None,
+    label: Annotated[OneLine | None, Query(max_length=1000, description="the answer, exactly")] = None,
+    cluster: Annotated[int | None, Query(ge=0, le=LARGEST, description="one group of like rows")] = None,
+    size_from: Annotated[int | None, Query(ge=0, le=LARGEST, description="so long or longer, see size")] = None,
+    size_to: Annotated[int | None, Query(ge=0, le=LARGEST, description="so long or shorter")] = None,
     remark: Annotated[str, Query(max_length=40, pattern=REMARKS, description="what is odd about the content")] = "",
-    line: Annotated[int | None, Query(ge=1, lt=2**31, description="of the upload")] = None,
-    after: Annotated[int, Query(ge=0, le=2**53, description="id of the last row seen")] = 0,
+    line: Annotated[int | None, Query(ge=1, le=LARGEST, description="of the upload")] = None,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given."""
@@ -326,7 +330,7 @@ def list_rows(
 @router.post("/datasets/{dataset_id}/rows/{line}/open")
 def open_row(
     dataset_id: Id,
-    line: Annotated[int, Path(ge=1, lt=2**31)],
+    line: Annotated[int, Path(ge=1, le=LARGEST)],
     db: Db,
     me: Author,
     file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",
@@ -396,8 +400,8 @@ def list_clusters(
     dataset_id: Id,
     db: Db,
     me: Me,
-    least: Annotated[int, Query(ge=2, le=2**53, description="rows that a group has at least")] = 2,
-    skip: Annotated[int, Query(ge=0, le=2**53, description="how many groups to leave out")] = 0,
+    least: Annotated[int, Query(ge=2, le=LARGEST, description="rows that a group has at least")] = 2,
+    skip: Annotated[int, Query(ge=0, le=LARGEST, description="how many groups to leave out")] = 0,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Clusters:
     """Groups of rows that are the same or nearly so, each with its first rows."""
@@ -414,7 +418,7 @@ def list_clusters(
     )
 
 
-Cluster = Annotated[int, Path(ge=0, le=2**53, description="number of the group, as rows carry it")]
+Cluster = Annotated[int, Path(ge=0, le=LARGEST, description="number of the group, as rows carry it")]
 
 
 @router.put("/datasets/{dataset_id}/clusters/{cluster}", status_code=204)
@@ -459,8 +463,8 @@ def list_changes(
     app: App,
     db: Db,
     me: Me,
-    since: Annotated[int | None, Query(ge=1, lt=2**31, description="another version; else the one before")] = None,
-    skip: Annotated[int, Query(ge=0, le=2**53, description="how many of each kind to leave out")] = 0,
+    since: Annotated[int | None, Query(ge=1, le=LARGEST, description="another version; else the one before")] = None,
+    skip: Annotated[int, Query(ge=0, le=LARGEST, description="how many of each kind to leave out")] = 0,
     limit: Annotated[int, Query(ge=1, le=500, description="how many of each kind to list")] = 200,
 ) -> Changes:
     """What changed since another version: lines added (here) and removed (there), answers, places and statuses."""

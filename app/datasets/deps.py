@@ -6,11 +6,11 @@ slow line trickles; that is why the upload routes don't ask for `Db`.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import anyio.from_thread
 import anyio.to_thread
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
@@ -22,21 +22,11 @@ from app.errors import Conflict, Invalid
 from app.jobs import service as jobs
 from app.users.tables import UserRow
 from app.web.context import AppContext
-from app.web.refusals import TooMany
 
 ANY_SIZE = 1 << 50  # the framework's limit is switched off here; `settings.upload_limit` counts bytes as they come
 PATIENCE = 60.0  # seconds without a byte after which nobody is thought to be there any more
-EACH, ALL = 4, 64  # uploads under way at once: of one person, and of everybody
 
 T = TypeVar("T")
-
-
-async def _sent(request: Request) -> dict[str, str]:
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-
-
-Sent = Annotated[dict[str, str], Depends(_sent)]
-"""The fields of a small form whose names are not known beforehand."""
 
 
 def must_exist(app: AppContext, assessment_id: int) -> None:
@@ -64,7 +54,10 @@ async def receive(request: Request, app: AppContext, me: UserRow) -> Blob:
     limit = app.settings.upload_limit
     if (said := request.headers.get("content-length", "")).isdecimal() and len(said) < 20:
         app.blobs.within(int(said), limit)
-    return await with_chunks(request, app, me, lambda chunks: app.blobs.put(chunks, limit))
+    blob = await with_chunks(request, app, me, lambda chunks: app.blobs.put(chunks, limit))
+    if not blob.size:
+        raise Invalid("The file is empty. Send the file itself as the body (with curl: --upload-file FILE).")
+    return blob
 
 
 async def with_chunks(
@@ -97,23 +90,8 @@ async def with_chunks(
             if chunk:
                 yield chunk
 
-    with _one_more(app, me):
+    with app.uploads.take(me.id):
         return await anyio.to_thread.run_sync(use, chunks(), limiter=anyio.CapacityLimiter(1))
-
-
-@contextmanager
-def _one_more(app: AppContext, me: UserRow) -> Iterator[None]:
-    """Count an upload while it is under way; only the event loop does, so nothing comes between."""
-    under_way = app.uploads
-    if under_way[me.id] >= EACH:
-        raise TooMany(f"{EACH} uploads of yours are under way. Wait until one of them ends.", 30)
-    if under_way.total() >= ALL:
-        raise TooMany(f"{ALL} uploads are under way, which is all this server takes at once. Try again soon.", 30)
-    under_way[me.id] += 1
-    try:
-        yield
-    finally:
-        under_way[me.id] -= 1
 
 
 def export(app: AppContext, dataset_id: int, rows_sha256: str | None, form: exporting.Form, part: str) -> Response:

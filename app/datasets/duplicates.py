@@ -29,7 +29,6 @@ puts every row's grams in order and beside their repeats. That takes a fifth of 
 
 import re
 import tempfile
-import unicodedata
 import zlib
 from array import array
 from collections import OrderedDict
@@ -45,6 +44,7 @@ from rensa import RMinHash
 from app.datasets import wording
 from app.datasets.desk import Desk
 from app.datasets.wording import Change, Wording
+from app.text import normal_form
 
 ALIKE = 0.8
 ASKED_ALIKE = 0.6  # of the questions alone, when the answers speak too
@@ -118,7 +118,7 @@ class Groups:
 
 def normal(text: str) -> str:
     """The text as it is compared: compatibility forms, case and white space do not count."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(normal_form("NFKC", text).casefold().split())
 
 
 def comparable(text: str) -> str:

@@ -33,6 +33,7 @@ can_be_used: whether each split has a row; an upload that can't is rejected and 
 """
 
 import itertools
+import time
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -65,6 +66,7 @@ from app.datasets.rows import Rows, question
 from app.datasets.splitting import Drawn, Places, Split, Told
 from app.datasets.wording import Change
 
+EVERY = 0.5  # seconds between two looks whether somebody cancelled, however long rows are
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 SAMPLES = 3
 LABELS = 500  # labels listed in a report
@@ -345,6 +347,7 @@ class _Gathering:
         self.hidden: list[int] = []
         self.markup: list[int] = []
         self.last: int | None = None
+        self.told = time.monotonic()
 
     def run(self, files: Sequence[BinaryIO | Upload]) -> list[Facts]:
         before = self.desk.noted("reading") if self.desk else None
@@ -365,7 +368,8 @@ class _Gathering:
         for item in itertools.islice(reading, self.items, None):
             self._take(item, file, table=reading.layout == "CSV")
             self.items += 1
-            if self.items % 1000 == 0:
+            if self.items % 1000 == 0 or time.monotonic() - self.told >= EVERY:
+                self.told = time.monotonic()
                 if self.desk and self.desk.due():
                     self._save()
                 self.tick(stage, len(self.rows), 0)

@@ -49,6 +49,12 @@ from app.datasets.unpacking import Packed, Source
 
 CHUNK = 1 << 18
 LONGEST_LINE = 4 << 20  # bytes; the longest honest record is a long document, a few hundred KiB
+# Characters of a record that anything is done with. Rows of over 24,000 are left out for their length (`remarks`), but
+# are read, searched and shown; what is longer still is named and not looked at, so that no row can take minutes.
+MOST_READ = 200_000
+A_TURN = (
+    16  # characters that a turn counts for besides its text: a conversation of a hundred thousand turns is long, too
+)
 BINARY = 0.05  # share of control characters from which on bytes are no text; random bytes have 0.1
 
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -333,6 +339,7 @@ class Reading:
             if shape is None:
                 raise stranger(value)
             record, left_out = convert(shape, value, number, self.how)
+            _bounded(record)
         except Unfit as unfit:
             yield Fault(number, unfit.field, unfit.text, kind=unfit.kind)
             return
@@ -506,6 +513,18 @@ def from_canonical(raw: bytes) -> Record:
     turns = tuple(Message(turn["role"], turn["content"]) for turn in value["messages"])
     more = value.get("group", ""), value.get("part"), value.get("source"), value.get("time", "")
     return Record(value["line"], turns, value["target"], *more)
+
+
+def _bounded(record: Record) -> None:
+    """
+    Raises:
+        Unfit: there is more in it than anything is done with.
+    """
+    size = len(record.target) + sum(A_TURN + len(turn.content) for turn in record.messages)
+    if record.source is not None:
+        size = max(size, len(orjson.dumps(record.source)) // 2)  # of its letters, half are keys and brackets at least
+    if size > MOST_READ:
+        raise Unfit("", f"The record is {size:,} characters long; over {MOST_READ:,} none is looked at.")
 
 
 # ---------------------------------------------------------------------- words

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from app.datasets.formats import Fault, Record
+from app.text import is_formula
 
 # Characters of question and answer together. About 6,000 tokens: over the context that small models are trained with.
 LONGEST_RECORD = 24_000
@@ -22,7 +23,6 @@ _TEMPLATE = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|system|user|assistant|end)\|>"
     r"|</?s>(?!\w)|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def texts(record: Record) -> Iterator[tuple[str, str]]:
@@ -60,7 +60,7 @@ def _of(text: str, *, table: bool) -> Iterator[str]:
             yield "holds the sign of a letter that was lost (U+FFFD)"
     if ("<" in text or "[" in text) and _TEMPLATE.search(text):
         yield "holds control tokens of a chat template, which would end or start a turn in training"
-    if table and text.startswith(FORMULA):
+    if table and is_formula(text):
         yield "begins like a spreadsheet formula; it is kept as text here"
 
 

@@ -39,12 +39,11 @@ from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see, url_for
+from app.web.params import LARGEST, Id, OneLine, Sent
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
-NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none, not even to look for it
-Word = Annotated[str, Query(max_length=40, pattern=NO_NUL)]
+Word = Annotated[OneLine, Query(max_length=40)]
 ROWS = 25  # rows on one page of the browser
 PAIRS = 5  # pairs of each kind on the report; the rows behind the number are a link away
 MOST = 10_001  # rows that are counted where no index counts them; beyond it the page says "more than 10,000"
@@ -264,7 +263,7 @@ def show_changes(
     app: App,
     db: Db,
     me: Me,
-    since: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    since: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     kind: Word = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
@@ -309,7 +308,7 @@ def export_manifest(dataset_id: Id, app: App, db: Db, me: Me) -> Response:
 
 @router.post("/datasets/{dataset_id}/split", name="split_dataset")
 def split_dataset(
-    request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[str, Form(max_length=20)]
+    request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[OneLine, Form(max_length=20)]
 ) -> Response:
     row = service.split_by(db, dataset_id, me, by)
     return see(request, "dataset", dataset_id=row.id, notice="started")
@@ -324,7 +323,7 @@ def share_groups(
 
 
 @router.post("/datasets/{dataset_id}/decide", name="decide_dataset")
-def decide_dataset(request: Request, dataset_id: Id, sent: deps.Sent, app: App, db: Db, me: Author) -> Response:
+def decide_dataset(request: Request, dataset_id: Id, sent: Sent, app: App, db: Db, me: Author) -> Response:
     choices = {name.removeprefix("kind-"): value for name, value in sent.items() if name.startswith("kind-") and value}
     try:
         row = service.decide(db, dataset_id, me, choices, sent.get("reason", ""))
@@ -343,9 +342,9 @@ def show_rows(
     status: Word = "",
     split: Word = "",
     file: Word = "",
-    label: Annotated[str | None, Query(max_length=1000, pattern=NO_NUL)] = None,
+    label: Annotated[OneLine | None, Query(max_length=1000)] = None,
     remark: Word = "",
-    cluster: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
+    cluster: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
     line: Word = "",
     size_from: Word = "",
     size_to: Word = "",
@@ -425,7 +424,7 @@ def row_url(request: Request, dataset_id: int, line: int, file: int = 0) -> str:
 def show_row(
     request: Request,
     dataset_id: Id,
-    line: Annotated[int, Path(ge=1, lt=2**31)],
+    line: Annotated[int, Path(ge=1, le=LARGEST)],
     db: Db,
     me: Me,
     file: Word = "",
@@ -438,7 +437,7 @@ def show_row(
 def open_row(
     request: Request,
     dataset_id: Id,
-    line: Annotated[int, Path(ge=1, lt=2**31)],
+    line: Annotated[int, Path(ge=1, le=LARGEST)],
     db: Db,
     me: Author,
     file: Word = "",
@@ -489,7 +488,7 @@ def show_labels(
     db: Db,
     me: Me,
     order: Word = "",
-    q: Annotated[str, Query(max_length=100, pattern=NO_NUL)] = "",
+    q: Annotated[OneLine, Query(max_length=100)] = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
     """Every label with its rows in each part: what is rare, what is missing from one of them, what is written twice."""
@@ -526,8 +525,8 @@ def show_clusters(
     dataset_id: Id,
     db: Db,
     me: Me,
-    size: Annotated[int | None, Query(ge=2, le=2**53)] = None,
-    least: Annotated[int, Query(ge=2, le=2**53)] = 2,
+    size: Annotated[int | None, Query(ge=2, le=LARGEST)] = None,
+    least: Annotated[int, Query(ge=2, le=LARGEST)] = 2,
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
     """Groups of rows that are the same or nearly so, the largest first."""
@@ -561,7 +560,7 @@ def _counts_now(db: Any, dataset: DatasetRow) -> bool:
     return dataset.state == "ready" and current is not None and current.id == dataset.id
 
 
-Cluster = Annotated[int, Path(ge=0, le=2**53)]
+Cluster = Annotated[int, Path(ge=0, le=LARGEST)]
 
 
 @router.post("/datasets/{dataset_id}/clusters/{cluster}/keep", name="keep_cluster")
@@ -584,14 +583,14 @@ def recount_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Res
 
 @router.post("/datasets/{dataset_id}/lengths", name="count_lengths")
 def count_lengths(
-    request: Request, dataset_id: Id, db: Db, me: Author, model_id: Annotated[int, Form(ge=1, le=2**53)]
+    request: Request, dataset_id: Id, db: Db, me: Author, model_id: Annotated[int, Form(ge=1, le=LARGEST)]
 ) -> Response:
     job = service.count_with(db, dataset_id, model_id, me)
     return see(request, "job", job_id=job.id, notice="started")
 
 
-Column = Annotated[str, Query(max_length=200)]
-Chosen = Annotated[str, Form(max_length=200)]
+Column = Annotated[OneLine, Query(max_length=200)]
+Chosen = Annotated[OneLine, Form(max_length=200)]
 
 
 @router.get("/datasets/{dataset_id}/reading", name="dataset_reading")
@@ -608,8 +607,8 @@ def show_reading(
     group: Column = "",
     part: Column = "",
     time: Column = "",
-    header: Annotated[str, Query(max_length=8)] = "yes",
-    encoding: Annotated[str, Query(max_length=20)] = "",
+    header: Annotated[OneLine, Query(max_length=8)] = "yes",
+    encoding: Annotated[OneLine, Query(max_length=20)] = "",
 ) -> Response:
     """How the file is read, and how else it could be; with a choice in the address, three rows read that way."""
     row = store.get(db, dataset_id)
@@ -669,8 +668,8 @@ def reread_dataset(
     group: Chosen = "",
     part: Chosen = "",
     time: Chosen = "",
-    header: Annotated[str, Form(max_length=8)] = "yes",
-    encoding: Annotated[str, Form(max_length=20)] = "",
+    header: Annotated[OneLine, Form(max_length=8)] = "yes",
+    encoding: Annotated[OneLine, Form(max_length=20)] = "",
 ) -> Response:
     how = _chosen(ReadAs(shape, question, answer, system, group, part, time, header != "no", encoding))
     try:

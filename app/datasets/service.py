@@ -92,7 +92,11 @@ def add_test(session: Session, assessment_id: int, by: UserRow, test: Blob, file
 
     Raises:
         Conflict: no examples were uploaded yet.
+        Invalid: the file is empty.
     """
+    if test.size == 0:
+        fault = FieldError("#/test", "Choose a file with test rows; this one is empty.")
+        raise Invalid("The file is empty.", [fault])
     assessment_store.changing(session, assessment_id)
     last = store.current(session, assessment_id)
     if last is None or last.state == "rejected":

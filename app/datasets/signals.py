@@ -24,7 +24,6 @@ Thresholds are judgements, fitted to the shared sets and to a public tool's seve
 import ast
 import re
 import sqlite3
-import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,6 +35,7 @@ from typing import Any, Literal, Protocol
 import orjson
 
 from app.datasets import languages
+from app.text import normal_form
 
 Kind = Literal["label", "json", "sql", "code", "prose"]
 KINDS: tuple[Kind, ...] = ("label", "json", "sql", "code", "prose")
@@ -307,7 +307,7 @@ def plain(text: str) -> str:
     """Without case and accents."""
     if text.isascii():
         return text.casefold()
-    return _ACCENT.sub("", unicodedata.normalize("NFKD", text)).casefold()
+    return _ACCENT.sub("", normal_form("NFKD", text)).casefold()
 
 
 def _words(text: str) -> set[str]:

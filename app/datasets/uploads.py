@@ -6,7 +6,6 @@ but the small fields is kept.
 """
 
 import re
-import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from app.errors import FieldError, Invalid
+from app.text import normal_form
 
 MOST_PARTS = 20
 LONGEST_NAME = 200  # characters of a file name that are shown
@@ -49,7 +49,7 @@ class Part:
 
 def display_name(name: str) -> str:
     """A file name as it may be shown. It is never a path here: files are stored under their content's hash."""
-    shown = _UNSHOWN.sub("", unicodedata.normalize("NFC", name)).strip()
+    shown = _UNSHOWN.sub("", normal_form("NFC", name[: 4 * LONGEST_NAME])).strip()
     return shown[:LONGEST_NAME] or "unnamed"
 
 

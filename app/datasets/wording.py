@@ -7,13 +7,14 @@ together. The lists are short and about everyday words; where they know nothing,
 """
 
 import re
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
+
+from app.text import normal_form
 
 _FEW = 400  # pairs of words, up to which comparing them all is quicker than counting
 _CACHED = 1 << 16  # words, or pairs of them, of which the answer is kept; a language has not many more
@@ -395,7 +396,7 @@ def plain(text: str) -> str:
     text = _UNSEEN.sub("", text)
     if _NOT_MARKED.search(text) is None:
         return text
-    text = unicodedata.normalize("NFKC", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
+    text = normal_form("NFKC", _MARKS.sub("", normal_form("NFKD", text)))
     return _MIXED.sub(lambda found: found[0].translate(_LIKE), text)
 
 

@@ -20,13 +20,14 @@ import ast
 import importlib.util
 import inspect
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+
+from app.text import normal_form
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate")
 ASK = "Write the docstring for: "
@@ -198,5 +199,5 @@ def _sentence(text: str) -> str:
 
 
 def _grams(text: str) -> frozenset[str]:
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    folded = " ".join(normal_form("NFKC", text).casefold().split())
     return frozenset(folded[at : at + 5] for at in range(max(1, len(folded) - 4)))

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -18,11 +18,12 @@ from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
+from app.web.params import LARGEST, Id, OneLine
 from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["documents"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+# Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
 Filename = Annotated[str, Query(max_length=2000, description="its ending tells Markdown, HTML and text apart")]
 UPLOADS = described(429, 503)  # too many under way at once; the disk is full
 BODY = {
@@ -71,8 +72,10 @@ class DocumentFile(BaseModel):
 class Decisions(BaseModel):
     """What becomes of each kind of personal data in a file."""
 
-    decisions: dict[Annotated[str, Field(max_length=60)], Literal["mask", "attest"]] = Field(max_length=20)
-    reason: str = Field(default="", max_length=500, description="why they may be kept as they are; needed for attest")
+    decisions: dict[Annotated[OneLine, Field(max_length=60)], Literal["mask", "attest"]] = Field(max_length=20)
+    reason: OneLine = Field(
+        default="", max_length=500, description="why they may be kept as they are; needed for attest"
+    )
 
 
 class Corpus(BaseModel):
@@ -176,7 +179,7 @@ def list_documents(
     assessment_id: Id,
     db: Db,
     me: Me,
-    after: Annotated[int, Query(ge=0, le=2**53, description="id of the last file seen")] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last file seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Corpus:
     """The files of the corpus in the order of their upload, with the size of the whole."""
@@ -233,7 +236,7 @@ def list_file(
     file_id: Id,
     db: Db,
     me: Me,
-    after: Annotated[int, Query(ge=0, le=2**53, description="number of the last document seen")] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="number of the last document seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Documents:
     """What was read from a file, in its order."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
@@ -21,10 +21,10 @@ from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see
+from app.web.params import Id, Sent
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
 LEAKS = 100  # test questions on their page
 PAGE = 50  # documents of a file on one page
 
@@ -148,7 +148,7 @@ def remove_documents(request: Request, file_id: Id, db: Db, me: Author) -> Respo
 
 
 @router.post("/document-files/{file_id}/decide", name="decide_documents")
-def decide_documents(request: Request, file_id: Id, sent: deps.Sent, app: App, db: Db, me: Author) -> Response:
+def decide_documents(request: Request, file_id: Id, sent: Sent, app: App, db: Db, me: Author) -> Response:
     choices = {name.removeprefix("kind-"): value for name, value in sent.items() if name.startswith("kind-") and value}
     row = store.file(db, file_id)
     try:

@@ -1,8 +1,6 @@
 """The dossier page: where an assessment stands, at a glance; and the health answers."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.assessments import store as assessment_store
 from app.audit import store as audit_store
@@ -16,10 +14,9 @@ from app.users import store as user_store
 from app.users.deps import Me
 from app.web.deps import App, Db
 from app.web.pages import page
+from app.web.params import Id
 
 router = APIRouter(include_in_schema=False)
-
-Id = Annotated[int, Path(ge=1, le=2**53)]
 
 
 @router.get("/assessments/{assessment_id}", name="assessment")

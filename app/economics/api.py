@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.advice.economics import Comparison, Move
@@ -13,12 +13,13 @@ from app.economics.study import Figure, Lack, Line, Once
 from app.economics.tables import PriceRow
 from app.users.deps import Author, Me
 from app.web.deps import Db
+from app.web.params import Id, OneLine, Text
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["costs"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
 Unit = Literal["input_tokens", "cached_tokens", "output_tokens", "batch_share", "machine_hour", "person_hour"]
+Name = Annotated[OneLine, Field(max_length=100)]
 Finite = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 
@@ -27,12 +28,12 @@ class NewPrice(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(max_length=200)
+    name: OneLine = Field(max_length=200)
     unit: Unit
     price: Finite
-    currency: str = Field(default="", max_length=3)
+    currency: OneLine = Field(default="", max_length=3)
     dated: date
-    source: str = Field(max_length=1000)
+    source: OneLine = Field(max_length=1000)
 
 
 class Price(BaseModel):
@@ -71,7 +72,7 @@ class Csv(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    csv: str = Field(max_length=1_000_000)
+    csv: Text = Field(max_length=1_000_000)
 
 
 class Imported(BaseModel):
@@ -118,12 +119,12 @@ class Assumed(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    currency: str = Field(default="", max_length=3)
-    rates: dict[str, str] = Field(default_factory=dict)
-    tuned_rates: str = Field(default="", max_length=100)
-    machine: str = Field(default="", max_length=100)
-    person: str = Field(default="", max_length=100)
-    now_name: str = Field(default="", max_length=100)
+    currency: OneLine = Field(default="", max_length=3)
+    rates: dict[Name, Name] = Field(default_factory=dict, max_length=200)
+    tuned_rates: OneLine = Field(default="", max_length=100)
+    machine: OneLine = Field(default="", max_length=100)
+    person: OneLine = Field(default="", max_length=100)
+    now_name: OneLine = Field(default="", max_length=100)
     machines: Finite | None = None
     hours: Finite | None = None
     calls_per_second: Finite | None = None
@@ -259,7 +260,7 @@ class FailureKind(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(default="", max_length=100)
+    name: OneLine = Field(default="", max_length=100)
     share: float = Field(default=1.0, ge=0, le=1, allow_inf_nan=False)
     cost: Finite
 

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from app.advice.economics import Rates
 from app.economics.assumptions import plain
 from app.errors import FieldError, Invalid
+from app.text import cell, uncell
 
 UNITS: Mapping[str, str] = {
     "input_tokens": "a million input tokens",
@@ -25,7 +26,6 @@ UNITS: Mapping[str, str] = {
     "person_hour": "a person for an hour",
 }
 OLD_AFTER = timedelta(days=90)
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = ("name", "unit", "price", "currency", "dated", "source")
 LARGEST_FILE = 1_000_000  # bytes
 MOST_ROWS = 2000
@@ -133,13 +133,9 @@ def to_csv(prices: Iterable[Price]) -> bytes:
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
     for one in prices:
-        text = (_safe(one.name), one.unit, plain(one.price), one.currency, one.dated.isoformat(), _safe(one.source))
+        text = (cell(one.name), one.unit, plain(one.price), one.currency, one.dated.isoformat(), cell(one.source))
         writer.writerow(text)
     return b"\xef\xbb\xbf" + buffer.getvalue().encode()
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) or text.startswith("'") else text
 
 
 def from_csv(raw: bytes, today: date) -> list[Price]:
@@ -149,7 +145,7 @@ def from_csv(raw: bytes, today: date) -> list[Price]:
         Invalid: with one fault for each line that can't be used.
     """
     rows = _lines(raw)
-    head = [cell.strip().lower() for cell in rows[0]]
+    head = [name.strip().lower() for name in rows[0]]
     missing = [name for name in COLUMNS if name not in head]
     if missing:
         raise Invalid(
@@ -158,9 +154,9 @@ def from_csv(raw: bytes, today: date) -> list[Price]:
     found: list[Price] = []
     faults: list[FieldError] = []
     for number, cells in enumerate(rows[1:], start=2):
-        if not any(cell.strip() for cell in cells):
+        if not any(map(str.strip, cells)):
             continue
-        given = {name: _plain(cell) for name, cell in zip(head, cells, strict=False)}
+        given = {name: uncell(value.strip()) for name, value in zip(head, cells, strict=False)}
         try:
             price = read(given, today)
         except Invalid as refusal:
@@ -200,9 +196,3 @@ def _lines(raw: bytes) -> Sequence[list[str]]:
         fault = FieldError("#/file", f"Use a file of 1 to {MOST_ROWS:,} prices.")
         raise Invalid("This file can't be used.", [fault])
     return rows
-
-
-def _plain(cell: str) -> str:
-    """A cell without the apostrophe that `to_csv` put in front."""
-    text = cell.strip()
-    return text.removeprefix("'")

@@ -1,13 +1,11 @@
 """Pages: the team's list of prices, what a use case costs, and the target worked out from money."""
 
 from collections.abc import Mapping
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.datastructures import FormData, UploadFile
 
 from app.assessments import store as assessment_store
-from app.assessments.deps import Sent
 from app.economics import assumptions, prices, service, store, views, words
 from app.economics.prices import LARGEST_FILE
 from app.errors import Invalid
@@ -16,10 +14,10 @@ from app.users.deps import Author, Me
 from app.web.deps import Db
 from app.web.forms import by_field
 from app.web.pages import page, see
+from app.web.params import Form as SentForm
+from app.web.params import Id
 
 router = APIRouter(include_in_schema=False)
-
-Id = Annotated[int, Path(ge=1, le=2**53)]
 
 
 def _texts(sent: FormData) -> dict[str, str]:
@@ -35,7 +33,7 @@ def show_prices(request: Request, db: Db, me: Me) -> Response:
 
 
 @router.post("/prices", name="add_price")
-def add_price(request: Request, sent: Sent, db: Db, me: Author) -> Response:
+def add_price(request: Request, sent: SentForm, db: Db, me: Author) -> Response:
     try:
         service.add_price(db, _texts(sent), me)
     except Invalid as refusal:
@@ -44,7 +42,7 @@ def add_price(request: Request, sent: Sent, db: Db, me: Author) -> Response:
 
 
 @router.post("/prices/import", name="import_prices")
-def import_prices(request: Request, sent: Sent, db: Db, me: Author) -> Response:
+def import_prices(request: Request, sent: SentForm, db: Db, me: Author) -> Response:
     """A file, or the same text pasted into the form; the file counts if both are there."""
     try:
         service.import_prices(db, _file(sent), me)
@@ -78,7 +76,7 @@ def show_price(request: Request, price_id: Id, db: Db, me: Me) -> Response:
 
 
 @router.post("/prices/{price_id}", name="change_price")
-def change_price(request: Request, price_id: Id, sent: Sent, db: Db, me: Author) -> Response:
+def change_price(request: Request, price_id: Id, sent: SentForm, db: Db, me: Author) -> Response:
     try:
         service.change_price(db, price_id, _texts(sent), me)
     except Invalid as refusal:
@@ -139,7 +137,7 @@ def show_costs(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
 
 
 @router.post("/assessments/{assessment_id}/costs", name="save_costs")
-def save_costs(request: Request, assessment_id: Id, sent: Sent, db: Db, me: Author) -> Response:
+def save_costs(request: Request, assessment_id: Id, sent: SentForm, db: Db, me: Author) -> Response:
     try:
         service.assume(db, assessment_id, _texts(sent), me)
     except Invalid as refusal:
@@ -203,7 +201,7 @@ def show_target(request: Request, assessment_id: Id, db: Db, me: Me) -> Response
 
 
 @router.post("/assessments/{assessment_id}/target", name="use_target")
-def use_target(request: Request, assessment_id: Id, sent: Sent, db: Db, me: Author) -> Response:
+def use_target(request: Request, assessment_id: Id, sent: SentForm, db: Db, me: Author) -> Response:
     try:
         service.use_target(db, assessment_id, _texts(sent), me)
     except Invalid:

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from app.text import normal_form
+
 # Characters that nobody sees: soft hyphen, zero-width spaces and marks, direction marks, byte-order mark. The joiners
 # of Persian and of emoji are not among them, they change what is read.
 UNSEEN = dict.fromkeys(
@@ -39,12 +41,10 @@ def _compatible(part: str) -> str:
         return part.lower()
     if any(unicodedata.decomposition(character).startswith(RAISED) for character in part):
         return "".join(
-            character
-            if unicodedata.decomposition(character).startswith(RAISED)
-            else unicodedata.normalize("NFKC", character)
-            for character in unicodedata.normalize("NFC", part).casefold()
+            character if unicodedata.decomposition(character).startswith(RAISED) else normal_form("NFKC", character)
+            for character in normal_form("NFC", part).casefold()
         )
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", part).casefold())
+    return normal_form("NFKC", normal_form("NFKC", part).casefold())
 
 
 def bared(text: str) -> str:

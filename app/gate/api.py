@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import service as assessments
@@ -14,6 +14,7 @@ from app.gate.tables import DecisionRow, ReviewRow
 from app.users.deps import Me, Reviewer
 from app.web.deps import Db
 from app.web.pages import url_for
+from app.web.params import LARGEST, Id, OneLine, Text
 from app.web.problems import REFUSALS, described
 
 ABOUT_DIGESTS = {
@@ -21,8 +22,6 @@ ABOUT_DIGESTS = {
     **described(428, words="No digest was sent"),
 }
 router = APIRouter(prefix="/api/v1", tags=["reviews"], responses=REFUSALS)
-
-Id = Annotated[int, Path(ge=1, le=2**53)]
 
 
 class Decision(BaseModel):
@@ -83,7 +82,7 @@ class Reviews(BaseModel):
 class Ask(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    note: str = Field("", max_length=4000)
+    note: Text = Field("", max_length=4000)
 
 
 class Decide(BaseModel):
@@ -92,8 +91,8 @@ class Decide(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["approve", "request_changes"]
-    digest: str | None = Field(None, max_length=200)
-    comment: str = Field("", max_length=4000)
+    digest: OneLine | None = Field(None, max_length=200)
+    comment: Text = Field("", max_length=4000)
 
 
 class Standing(BaseModel):
@@ -140,7 +139,7 @@ def list_reviews(
     db: Db,
     me: Me,
     state: Literal["open", "approved", "changes_requested", "withdrawn", "superseded", "consumed"] = "open",
-    after: Annotated[int | None, Query(ge=1, le=2**53, description="id of the last review seen")] = None,
+    after: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last review seen")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Reviews:
     found = store.queue(db, (state,), limit + 1, after)

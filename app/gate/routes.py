@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Path, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 
 from app.advice import explanation
 from app.advice.questions import SECTIONS
@@ -21,10 +21,10 @@ from app.users.deps import Me, Reviewer
 from app.web.deps import Db
 from app.web.forms import by_field
 from app.web.pages import page, see, url_for, url_if_any
+from app.web.params import LARGEST, Id, OneLine, Text
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
 QUEUE = 50
 
 
@@ -96,7 +96,7 @@ def show_review_step(request: Request, assessment_id: Id, db: Db, me: Me) -> Res
 
 @router.post("/assessments/{assessment_id}/review", name="request_review")
 def request_review(
-    request: Request, assessment_id: Id, db: Db, me: Me, about: Annotated[str, Form(max_length=4000)] = ""
+    request: Request, assessment_id: Id, db: Db, me: Me, about: Annotated[Text, Form(max_length=4000)] = ""
 ) -> Response:
     review = service.request_review(db, assessment_id, me, about)
     return see(request, "review", review_id=review.id, notice="requested")
@@ -128,7 +128,7 @@ def _review_step(
 
 @router.get("/reviews", name="reviews")
 def show_reviews(
-    request: Request, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
+    request: Request, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None
 ) -> Response:
     waiting = store.queue(db, ("open",), QUEUE)
     decided = store.queue(
@@ -158,9 +158,9 @@ def decide_review(
     review_id: Id,
     db: Db,
     me: Reviewer,
-    kind: Annotated[str, Form(max_length=40)],
-    digest: Annotated[str, Form(max_length=200)] = "",
-    comment: Annotated[str, Form(max_length=4000)] = "",
+    kind: Annotated[OneLine, Form(max_length=40)],
+    digest: Annotated[OneLine, Form(max_length=200)] = "",
+    comment: Annotated[Text, Form(max_length=4000)] = "",
 ) -> Response:
     try:
         service.decide(db, review_id, me, kind, digest, comment)
@@ -171,7 +171,7 @@ def decide_review(
 
 @router.post("/reviews/{review_id}/comment", name="comment_review")
 def comment_review(
-    request: Request, review_id: Id, db: Db, me: Me, comment: Annotated[str, Form(max_length=4000)] = ""
+    request: Request, review_id: Id, db: Db, me: Me, comment: Annotated[Text, Form(max_length=4000)] = ""
 ) -> Response:
     try:
         service.comment(db, review_id, me, comment)

@@ -8,10 +8,11 @@ first (`exact`). Equal content therefore has one text and one digest, on every m
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
+
+from app.text import normal_form
 
 PREFIX = b"gate-v1\n"  # says what kind of digest it is; a change of the rules above changes it
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -27,7 +28,7 @@ def exact(value: Any) -> Any:
         case None | bool() | int():
             return value
         case str():
-            return unicodedata.normalize("NFC", value)
+            return normal_form("NFC", value)
         case float():
             if not math.isfinite(value):
                 raise ValueError("a subject holds no NaN and no infinity")

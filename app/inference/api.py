@@ -1,9 +1,8 @@
 """The REST side of model connections."""
 
 from datetime import datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db import reading
@@ -13,11 +12,10 @@ from app.inference.tables import ModelRow
 from app.jobs.api import Job
 from app.users.deps import Admin, Me
 from app.web.deps import App, Db
-from app.web.problems import REFUSALS
+from app.web.params import Id, Number, Text
+from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"], responses=REFUSALS, dependencies=[WithBundled])
-
-Id = Annotated[int, Path(ge=1, le=2**53)]
 
 
 class Model(BaseModel):
@@ -66,11 +64,11 @@ class NewEndpoint(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(max_length=service.NAME_LENGTH)
-    base_url: str = Field(max_length=service.PATH_LENGTH)
-    model: str = Field(max_length=service.PATH_LENGTH)
-    key: str = Field(default="", max_length=service.KEY_LENGTH)
-    context_window: int | None = None
+    name: Text = Field(max_length=service.NAME_LENGTH)
+    base_url: Text = Field(max_length=service.PATH_LENGTH)
+    model: Text = Field(max_length=service.PATH_LENGTH)
+    key: Text = Field(default="", max_length=service.KEY_LENGTH)
+    context_window: Number | None = None
 
 
 class NewFolder(BaseModel):
@@ -78,8 +76,8 @@ class NewFolder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(max_length=service.NAME_LENGTH)
-    path: str = Field(max_length=service.PATH_LENGTH)
+    name: Text = Field(max_length=service.NAME_LENGTH)
+    path: Text = Field(max_length=service.PATH_LENGTH)
 
 
 class EndpointChange(BaseModel):
@@ -87,11 +85,11 @@ class EndpointChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str | None = Field(default=None, max_length=service.NAME_LENGTH)
-    base_url: str | None = Field(default=None, max_length=service.PATH_LENGTH)
-    model: str | None = Field(default=None, max_length=service.PATH_LENGTH)
-    key: str | None = Field(default=None, max_length=service.KEY_LENGTH)
-    context_window: int | None = None
+    name: Text | None = Field(default=None, max_length=service.NAME_LENGTH)
+    base_url: Text | None = Field(default=None, max_length=service.PATH_LENGTH)
+    model: Text | None = Field(default=None, max_length=service.PATH_LENGTH)
+    key: Text | None = Field(default=None, max_length=service.KEY_LENGTH)
+    context_window: Number | None = None
 
 
 class Tested(BaseModel):
@@ -131,12 +129,13 @@ def change_model(model_id: Id, body: EndpointChange, app: App, db: Db, me: Admin
     return Model.of(db, row)
 
 
-@router.post("/{model_id}/test", name="api_test_model")
+@router.post("/{model_id}/test", name="api_test_model", responses=described(429))
 def test_model(model_id: Id, app: App, me: Me) -> Tested:
     """Ask a server for one word; takes up to twenty seconds."""
     with reading(app.engine) as session:
         model = store.get(session, model_id)
-    tried = service.try_out(app.settings, model)
+    with app.model_tests.take(me.id):
+        tried = service.try_out(app.settings, model)
     answer = tried.answer
     return Tested(
         fine=tried.fine,

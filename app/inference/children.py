@@ -4,13 +4,33 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import app
 
 ROOT = Path(app.__file__).parent.parent
+
+
+# Of our environment a child gets what finding its libraries, its accelerator and its caches needs. Keys and addresses
+# of databases stay here: what a library, a model's code or a stranger's file makes a child do, it does without them.
+KEPT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONHASHSEED", "PYTHONWARNINGS",
+        "CUBLAS_WORKSPACE_CONFIG", "XDG_CACHE_HOME", "HF_HOME")  # fmt: skip
+KEPT_FAMILIES = ("LC_", "CUDA_", "NVIDIA_", "NCCL_", "TORCH_", "PYTORCH_", "TRITON_", "OMP_", "MKL_", "KMP_", "HIP_",
+                 "HSA_", "ROCR_")  # fmt: skip
+# For the one child that asks a hub for a model, where the operator allows it.
+TO_A_HUB = ("HF_TOKEN", "HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy",
+            "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")  # fmt: skip
+
+
+def small_environment(further: Sequence[str] = ()) -> dict[str, str]:
+    """The part of our environment that a child may see."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in KEPT or name in further or name.startswith(KEPT_FAMILIES)
+    }
 
 
 def threads_for(wanted: int | None) -> int:
@@ -20,16 +40,22 @@ def threads_for(wanted: int | None) -> int:
 
 
 def start(
-    module: str, *arguments: str, threads: int, log: IO[bytes], settings: Mapping[str, str] | None = None
+    module: str,
+    *arguments: str,
+    threads: int,
+    log: IO[bytes],
+    settings: Mapping[str, str] | None = None,
+    further: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
     """Run `python -m MODULE`, JSON lines in and out, everything else it says into `log`.
 
     It leads a process group of its own, so that stopping takes whatever it started along. Our end of its standard
     input is its lifeline: when we die, however suddenly, the system closes it and the child ends by itself.
-    settings: environment variables that differ from ours.
+    settings: environment variables beside the few of ours that it gets (`small_environment`).
+    further: names of ours that this one gets as well.
     OpenMP sleeps while it waits: two processes that spin for the same core stand still together.
     """
-    environment = os.environ | {
+    environment = small_environment(further) | {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "OMP_WAIT_POLICY": "PASSIVE",

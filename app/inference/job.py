@@ -7,7 +7,7 @@ whether to go on.
 import json
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def prepare(claim: Claim, model_id: int) -> None:
         if not claim.settings.allow_hub:
             raise Failed("Models are not fetched from a hub here; the operator can allow it with TUNEGATE_ALLOW_HUB.")
         if not place.exists():
-            _child(claim, "app.inference.hub_child", name, str(place.resolve()))
+            _child(claim, "app.inference.hub_child", name, str(place.resolve()), further=children.TO_A_HUB)
     claim.report({"stage": "Checking the model's files"}, now=True)
     try:
         folders.check(place)
@@ -59,11 +59,11 @@ def prepare(claim: Claim, model_id: int) -> None:
         row.context_window = context or row.context_window
 
 
-def _child(claim: Claim, module: str, *arguments: str) -> None:
+def _child(claim: Claim, module: str, *arguments: str, further: Sequence[str] = ()) -> None:
     """Run a child that makes a folder, and pass on what it says."""
     said = {"text": "The model could not be prepared; the worker's log has the details."}
     with tempfile.TemporaryFile() as log:
-        process = children.start(module, *arguments, threads=1, log=log)
+        process = children.start(module, *arguments, threads=1, log=log, further=further)
         try:
             with _ended_by(claim, process):
                 for event in _events(process):

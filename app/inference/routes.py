@@ -13,10 +13,11 @@ from app.users.deps import Admin, Me
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see
+from app.web.params import Id, Text
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
-Text = Annotated[str, Form(max_length=5000)]
+Typed = Annotated[Text, Form(max_length=5000)]
 
 
 @router.get("/models", name="models")
@@ -30,11 +31,11 @@ def add_endpoint(
     app: App,
     db: Db,
     me: Admin,
-    name: Text = "",
-    base_url: Text = "",
-    model: Text = "",
-    key: Text = "",
-    context_window: Text = "",
+    name: Typed = "",
+    base_url: Typed = "",
+    model: Typed = "",
+    key: Typed = "",
+    context_window: Typed = "",
 ) -> Response:
     typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window}
     try:
@@ -48,7 +49,7 @@ def add_endpoint(
 
 
 @router.post("/models/folders", name="add_folder")
-def add_folder(request: Request, app: App, db: Db, me: Admin, name: Text = "", path: Text = "") -> Response:
+def add_folder(request: Request, app: App, db: Db, me: Admin, name: Typed = "", path: Typed = "") -> Response:
     try:
         row = service.add_folder(db, app.settings, by=me, name=name, path=path)
     except Invalid as refusal:
@@ -58,22 +59,22 @@ def add_folder(request: Request, app: App, db: Db, me: Admin, name: Text = "", p
 
 
 @router.get("/models/{model_id}", name="model")
-def show_model(request: Request, model_id: int, db: Db, me: Me) -> Response:
+def show_model(request: Request, model_id: Id, db: Db, me: Me) -> Response:
     return _model(request, db, model_id)
 
 
 @router.post("/models/{model_id}", name="change_model")
 def change_model(
     request: Request,
-    model_id: int,
+    model_id: Id,
     app: App,
     db: Db,
     me: Admin,
-    name: Text = "",
-    base_url: Text = "",
-    model: Text = "",
-    key: Text = "",
-    context_window: Text = "",
+    name: Typed = "",
+    base_url: Typed = "",
+    model: Typed = "",
+    key: Typed = "",
+    context_window: Typed = "",
 ) -> Response:
     try:
         service.change_endpoint(
@@ -94,29 +95,30 @@ def change_model(
 
 
 @router.post("/models/{model_id}/drop-key", name="drop_model_key")
-def drop_model_key(request: Request, model_id: int, app: App, db: Db, me: Admin) -> Response:
+def drop_model_key(request: Request, model_id: Id, app: App, db: Db, me: Admin) -> Response:
     service.change_endpoint(db, app.settings, model_id, by=me, key="")
     return see(request, "model", model_id=model_id, notice="saved")
 
 
 @router.post("/models/{model_id}/test", name="test_model")
-def test_model(request: Request, model_id: int, app: App, me: Me) -> Response:
+def test_model(request: Request, model_id: Id, app: App, me: Me) -> Response:
     """Ask the server for one word. No transaction is open meanwhile: it may take twenty seconds."""
     with reading(app.engine) as session:
         model = store.get(session, model_id)
-    tried = service.try_out(app.settings, model)
+    with app.model_tests.take(me.id):
+        tried = service.try_out(app.settings, model)
     with reading(app.engine) as session:
         return _model(request, session, model_id, tried=tried)
 
 
 @router.post("/models/{model_id}/prepare", name="prepare_model")
-def prepare_model(request: Request, model_id: int, db: Db, me: Me) -> Response:
+def prepare_model(request: Request, model_id: Id, db: Db, me: Me) -> Response:
     service.prepare(db, model_id, me)
     return see(request, "model", model_id=model_id, notice="started")
 
 
 @router.post("/models/{model_id}/retire", name="retire_model")
-def retire_model(request: Request, model_id: int, db: Db, me: Admin) -> Response:
+def retire_model(request: Request, model_id: Id, db: Db, me: Admin) -> Response:
     service.retire(db, model_id, me)
     return see(request, "models", notice="saved")
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from dbos._queue import Queue, queue_worker_thread
+from dbos._serialization import DefaultSerializer
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -32,6 +33,18 @@ WORKFLOW = "run_job"
 QUEUES = {"cpu": 4, "model": 1}
 # Seconds after which DBOS looks into a line by itself, should our look ever fail to see what it would take.
 BY_ITSELF = 30.0
+
+
+def _no_pickles(_self: object, _serialized: str) -> Any:
+    """Refuse a row that says it is a pickle.
+
+    DBOS reads each row by the format that the *row* names, whatever serializer it was given, and a pickle runs what its
+    writer wants. We never write one, so whoever can write into the database cannot run code in our processes.
+    """
+    raise TypeError("A pickled row is never read here.")
+
+
+DefaultSerializer.deserialize = _no_pickles  # type: ignore[method-assign, assignment]  # both web and worker import this
 
 
 def _own_engine(url: str) -> Engine:

@@ -15,6 +15,7 @@ from app.web import events
 from app.web.deps import App, Db
 from app.web.events import Sent
 from app.web.pages import page, render, see
+from app.web.params import LARGEST, Id
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,7 +24,7 @@ PAGE = 50
 
 @router.get("/jobs", name="jobs")
 def show_jobs(
-    request: Request, app: App, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
+    request: Request, app: App, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None
 ) -> Response:
     found = store.newest(db, before, PAGE + 1)
     now = utcnow()
@@ -41,14 +42,14 @@ def show_jobs(
 
 
 @router.get("/jobs/{job_id}", name="job")
-def show_job(request: Request, job_id: int, db: Db, me: Me) -> Response:
+def show_job(request: Request, job_id: Id, db: Db, me: Me) -> Response:
     job = store.get(db, job_id)
     by = user_store.get(db, job.created_by) if job.created_by else None
     return page(request, "jobs/job.html", job=job, ahead=store.ahead(db, job), log=store.log_lines(db, job_id), by=by)
 
 
 @router.post("/jobs/{job_id}/cancel", name="cancel_job")
-def cancel_job(request: Request, job_id: int, db: Db, me: Me) -> Response:
+def cancel_job(request: Request, job_id: Id, db: Db, me: Me) -> Response:
     job = service.cancel(db, job_id, me)
     return see(request, "job", job_id=job.id, notice="cancelled" if job.final else "cancelling")
 
@@ -56,10 +57,10 @@ def cancel_job(request: Request, job_id: int, db: Db, me: Me) -> Response:
 @router.get("/jobs/{job_id}/events", name="job_events", response_class=EventSourceResponse)
 async def job_events(
     request: Request,
-    job_id: int,
+    job_id: Id,
     app: App,
     listener: Listening,
-    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=LARGEST)] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
     """Send the job's state as a fragment whenever it says something; the last one makes the page load itself anew."""
 

@@ -13,13 +13,14 @@ from app.policies.tables import PolicyRow
 from app.users.deps import Admin, Me
 from app.web.deps import Db
 from app.web.pages import url_for
+from app.web.params import LARGEST, OneLine, Text
 from app.web.problems import REFUSALS, described
 
 STALE = described(412, words="Another policy was published since the one named in `based_on`")
 router = APIRouter(prefix="/api/v1/policies", tags=["policies"], responses=REFUSALS)
 
-Number = Annotated[int, Path(ge=BUILT_IN, le=2**31 - 1, description="0 is the policy that comes with the app")]
-Name = Annotated[str, Field(max_length=100)]
+Number = Annotated[int, Path(ge=BUILT_IN, le=LARGEST, description="0 is the policy that comes with the app")]
+Name = Annotated[OneLine, Field(max_length=100)]
 
 
 class ChangedNumber(BaseModel):
@@ -108,15 +109,18 @@ class Whole(Version):
     sources: list[Cited]
 
 
+Points = Annotated[int, Field(strict=True, ge=-LARGEST, le=LARGEST)]
+
+
 class NewPolicy(BaseModel):
     """Numbers to publish; what is left out stays as it is. Weights are `F01.facts: [0, 3, -3]`, shares from 0 to 1."""
 
     model_config = ConfigDict(extra="forbid")
 
-    based_on: int = Field(ge=BUILT_IN, le=2**31 - 1, description="the number of the policy that you looked at")
-    reason: str = Field(max_length=service.LONGEST_REASON, pattern=r"^[^\x00]*$")
-    thresholds: dict[Name, Annotated[float, Field(strict=True, allow_inf_nan=False)]] = {}
-    weights: dict[Name, Annotated[list[Annotated[int, Field(strict=True)]], Field(max_length=3)]] = {}
+    based_on: int = Field(ge=BUILT_IN, le=LARGEST, description="the number of the policy that you looked at")
+    reason: Text = Field(max_length=service.LONGEST_REASON)
+    thresholds: dict[Name, Annotated[float, Field(strict=True, allow_inf_nan=False)]] = Field({}, max_length=200)
+    weights: dict[Name, Annotated[list[Points], Field(max_length=3)]] = Field({}, max_length=500)
 
 
 def _version(policy: Policy, row: PolicyRow | None, before: Policy | None) -> dict[str, Any]:

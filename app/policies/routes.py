@@ -11,7 +11,6 @@ from app.advice.policy import MARKS, POLICY, Factor, Policy
 from app.advice.questions import SECTIONS
 from app.errors import Conflict, Invalid, Stale
 from app.policies import changes, service, store
-from app.policies.deps import Sent
 from app.policies.service import BUILT_IN
 from app.policies.tables import PolicyRow
 from app.users import store as user_store
@@ -20,10 +19,12 @@ from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see
+from app.web.params import LARGEST
+from app.web.params import Form as SentForm
 
 router = APIRouter(include_in_schema=False)
 
-Number = Annotated[int, Path(ge=BUILT_IN, le=2**31 - 1)]
+Number = Annotated[int, Path(ge=BUILT_IN, le=LARGEST)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,13 @@ def _sections(policy: Policy) -> list[tuple[str, list[Factor]]]:
 
 
 @router.post("/policy/preview", name="preview_policy")
-def preview(request: Request, sent: Sent, app: App, db: Db, me: Admin) -> Response:
+def preview(request: Request, sent: SentForm, app: App, db: Db, me: Admin) -> Response:
     """Show what would be different, or the form again with what is wrong."""
     return _preview(request, app, db, sent, go_back=sent.get("go") == "back")
 
 
 @router.post("/policy", name="publish_policy")
-def publish(request: Request, sent: Sent, app: App, db: Db, me: Admin) -> Response:
+def publish(request: Request, sent: SentForm, app: App, db: Db, me: Admin) -> Response:
     numbers, faults = changes.read_form(sent, service.today(db))
     if faults:
         return _form(request, db, sent, by_field(faults), "", 422)

@@ -1,8 +1,8 @@
 """The REST side of results."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -10,11 +10,10 @@ from app.results import card, service
 from app.results.deps import send
 from app.users.deps import Me
 from app.web.deps import App, Db
+from app.web.params import Id
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1/trainings", tags=["results"], responses=REFUSALS)
-
-Id = Annotated[int, Path(ge=1, le=2**53)]
 
 
 class Result(BaseModel):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.assessments import store as assessment_store
 from app.evaluation import metrics
@@ -13,10 +13,10 @@ from app.users.deps import Me
 from app.web import charts
 from app.web.deps import App, Db
 from app.web.pages import page
+from app.web.params import LARGEST, Id
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
 PAGE = 10
 
 
@@ -27,7 +27,7 @@ def show_result(
     db: Db,
     me: Me,
     which: Annotated[Literal["fixed", "broken"], Query()] = "fixed",
-    first: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    first: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     training = trainings.latest(db, assessment_id)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
@@ -14,11 +14,10 @@ from app.users.deps import Author, Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.pages import url_for
+from app.web.params import Id, OneLine
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["sharing"], responses=REFUSALS)
-
-Id = Annotated[int, Path(ge=1, le=2**53)]
 
 
 class NewShare(BaseModel):
@@ -26,7 +25,7 @@ class NewShare(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    label: Annotated[str, Field(min_length=1, max_length=service.LONGEST_LABEL, pattern=r"^[^\x00]*$")]
+    label: Annotated[OneLine, Field(min_length=1, max_length=service.LONGEST_LABEL)]
     days: Annotated[int, Field(ge=1, le=365)] = 7
 
 

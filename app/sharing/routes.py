@@ -17,10 +17,9 @@ from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see, url_for
+from app.web.params import Id, OneLine
 
 router = APIRouter(include_in_schema=False)
-
-Id = Annotated[int, Path(ge=1, le=2**53)]
 
 
 @router.get("/assessments/{assessment_id}/share", name="shares")
@@ -35,7 +34,7 @@ def add_share(
     app: App,
     db: Db,
     me: Author,
-    label: Annotated[str, Form(max_length=400)] = "",
+    label: Annotated[OneLine, Form(max_length=400)] = "",
     days: Annotated[int, Form(ge=0, le=3650)] = 0,
 ) -> Response:
     """Show the new link in the answer itself: its secret is nowhere else, so there is nothing to redirect to."""
@@ -87,7 +86,7 @@ def _shares(
 
 
 @router.get("/shared/{secret}", name="shared")
-def show_shared(request: Request, secret: Annotated[str, Path(max_length=100)], app: App, db: Db) -> Response:
+def show_shared(request: Request, secret: Annotated[OneLine, Path(max_length=100)], app: App, db: Db) -> Response:
     """The advice for whoever has the link; nobody has to sign in, and nothing but the advice is here."""
     now = utcnow()
     row, assessment = service.opens(db, secret, app.settings.share_days, now)

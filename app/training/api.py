@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.api import Job
@@ -13,11 +13,10 @@ from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 from app.users.deps import Launcher, Me
 from app.web.deps import Db
 from app.web.pages import url_for
+from app.web.params import LARGEST, Id, Number, OneLine
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["training"], responses=REFUSALS)
-
-Id = Annotated[int, Path(ge=1, le=2**53)]
 
 
 class Setting(BaseModel):
@@ -47,13 +46,17 @@ class Recipe(BaseModel):
     fields: list[Setting]
 
 
+Name = Annotated[OneLine, Field(max_length=100)]
+Value = Annotated[int, Field(ge=-(2**53), le=2**53)] | float | Annotated[OneLine, Field(max_length=200)]
+
+
 class RecipeChange(BaseModel):
     """What to change; settings that are left out stay as they are. Unknown settings are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
-    model_id: int = Field(ge=1, le=2**53)
-    settings: dict[str, int | float | str] = Field(default_factory=dict)
+    model_id: Number
+    settings: dict[Name, Value] = Field(default_factory=dict, max_length=100)
 
 
 class Nothing(BaseModel):
@@ -174,7 +177,7 @@ def launch(
     assessment_id: Id,
     db: Db,
     me: Launcher,
-    idempotency_key: Annotated[str, Header(max_length=200)] = "",
+    idempotency_key: Annotated[OneLine, Header(max_length=200)] = "",
     nothing: Nothing | None = None,
 ) -> Training:
     """Use the approval for one training run. The body is empty: everything that is trained is in what was approved.
@@ -191,7 +194,7 @@ def launch(
 def list_trainings(
     db: Db,
     me: Me,
-    after: Annotated[int | None, Query(ge=1, le=2**53, description="id of the last run seen")] = None,
+    after: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last run seen")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Trainings:
     found = store.newest(db, after, limit + 1)

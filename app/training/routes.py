@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, Mapping
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Header, Path, Request, Response
+from fastapi import APIRouter, Form, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.assessments import store as assessment_store
@@ -22,18 +22,10 @@ from app.web.deps import App, Db
 from app.web.events import Sent
 from app.web.forms import by_field
 from app.web.pages import page, render, see
+from app.web.params import LARGEST, Id, OneLine
+from app.web.params import Sent as TextsSent
 
 router = APIRouter(include_in_schema=False)
-
-Id = Annotated[int, Path(ge=1, le=2**53)]
-
-
-async def _typed(request: Request) -> dict[str, str]:
-    """The fields of a form whose names are data (`recipe.FIELDS`), not parameters."""
-    return {name: str(value)[:200] for name, value in (await request.form()).items()}
-
-
-Typed = Annotated[dict[str, str], Depends(_typed)]
 
 
 @router.get("/assessments/{assessment_id}/train", name="train")
@@ -42,7 +34,7 @@ def show_train(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
 
 
 @router.post("/assessments/{assessment_id}/recipe", name="save_recipe")
-def save_recipe(request: Request, assessment_id: Id, form: Typed, db: Db, me: Me) -> Response:
+def save_recipe(request: Request, assessment_id: Id, form: TextsSent, db: Db, me: Me) -> Response:
     settings = {name: value for name, value in form.items() if name != "model_id"}
     try:
         service.save_recipe(db, assessment_id, me, _number(form.get("model_id", "")), settings)
@@ -63,7 +55,7 @@ def launch_training(
     assessment_id: Id,
     db: Db,
     me: Launcher,
-    idempotency_key: Annotated[str, Form(max_length=200)] = "",
+    idempotency_key: Annotated[OneLine, Form(max_length=200)] = "",
 ) -> Response:
     row, _ = service.launch(db, assessment_id, me, idempotency_key)
     return see(request, "training", training_id=row.id, notice="started")
@@ -104,7 +96,7 @@ async def training_events(
     training_id: Id,
     app: App,
     listener: Listening,
-    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=LARGEST)] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
     """Send the loss chart anew whenever the run's job has said something, and end with the job."""
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db import utcnow
@@ -12,12 +12,12 @@ from app.users import passwords, service, store
 from app.users.deps import Admin, Identified, Me
 from app.users.tables import Role
 from app.web.deps import App, Db
+from app.web.params import Id, OneLine
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["users"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
-Text = Annotated[str, Field(max_length=300, pattern=r"^[^\x00]*$")]
+Short = Annotated[OneLine, Field(max_length=300)]
 
 
 class User(BaseModel):
@@ -39,10 +39,10 @@ class NewUser(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Text
-    email: Text
+    name: Short
+    email: Short
     role: Role = Role.AUTHOR
-    password: Text = ""
+    password: Short = ""
 
 
 class AddedUser(User):
@@ -80,7 +80,7 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Text
+    name: Short
     scope: Annotated[str, Field(pattern="^(read|write|launch)$")] = "read"
     days: Annotated[int | None, Field(ge=1, le=366)] = 90
 

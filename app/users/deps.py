@@ -1,5 +1,6 @@
 """Who asks: the one place that reads credentials, and the roles that routes can require."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -99,9 +100,11 @@ Launcher = Annotated[UserRow, Depends(Require(Role.AUTHOR, scope="launch"))]
 Newcomer = Annotated[UserRow, Depends(Require(Role.AUTHOR, even_with_old_password=True))]
 
 
-def _listener(request: Request, app: App, me: Me) -> Listener:
-    """Let somebody listen to a stream: the credential is looked at again while it is open."""
-    app.hub.make_room(me.id)
+def _listener(request: Request, app: App, me: Me) -> Iterator[Listener]:
+    """Let somebody listen to a stream, in a place that is theirs until it ends.
+
+    The credential is looked at again while it is open.
+    """
     secret, token = secret_of(request, app.settings)
 
     def holds() -> bool:
@@ -112,7 +115,8 @@ def _listener(request: Request, app: App, me: Me) -> Listener:
                 return False
         return True
 
-    return Listener(me.id, holds)
+    with app.hub.place(me.id):
+        yield Listener(me.id, holds)
 
 
 # For streams, in place of `Me`: `events.stream(app.hub, listener, ...)`.

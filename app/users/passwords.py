@@ -2,15 +2,19 @@
 
 import secrets
 import threading
-import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from app.text import normal_form
+from app.web.refusals import TooMany
+
 SHORTEST = 12  # characters; length is what counts, so there are no rules about kinds of characters (NIST SP 800-63B)
 LONGEST = 256
+AT_ONCE = 2  # passwords looked at
 
 # Runs that people type when twelve characters are asked for. What holds one of them needs as many others besides.
 WORN = ("password", "passwort", "qwertyuiop", "qwertzuiop", "asdfghjkl", "1234567890", "0987654321", "letmein",
@@ -24,6 +28,7 @@ def faults(password: str, *about: str) -> Iterator[str]:
         return
     if len(password) > LONGEST:
         yield f"Use at most {LONGEST} characters."
+        return
     plain = password.casefold()
     if len(set(plain)) < 5:
         yield "Use more than a few different characters."
@@ -45,26 +50,55 @@ def one_time() -> str:
 
 
 class Passwords:
-    """Argon2id with the installation's cost, at most two at once: a rush of sign-ins must not take all the memory."""
+    """Argon2id with the installation's cost, at most two at once: a rush of sign-ins must not take all the memory.
+
+    Nor may it take the threads that make the pages, so only a few wait for their turn.
+    """
+
+    WAITING, RESERVED = 6, 6  # that wait, of strangers and of those who were here before
 
     def __init__(self, passes: int, memory: int) -> None:
         self._hasher = PasswordHash((Argon2Hasher(time_cost=passes, memory_cost=memory, parallelism=1),))
-        self._turn = threading.Semaphore(2)
+        self._turn = threading.Semaphore(AT_ONCE)
         self._nobody = self._hasher.hash(secrets.token_hex())
+        self._inside = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def admitted(self, *, known: bool = False) -> Iterator[None]:
+        """Be one of the few who have a password looked at, or wait for it. known: not a stranger.
+
+        Raises:
+            TooMany: all places are taken; nothing has been looked at, so nothing counts as a failure.
+        """
+        with self._lock:
+            if self._inside >= AT_ONCE + self.WAITING + (self.RESERVED if known else 0):
+                raise TooMany("Many people are signing in right now. Try again in a few seconds.", 3)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
 
     def hash(self, password: str) -> str:
         with self._turn:
             return self._hasher.hash(_normal(password))
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """Check a password; for nobody (`None`) it takes as long and is always wrong."""
+        """Check a password; for nobody (`None`) it takes as long and is always wrong.
+
+        One that is longer than any that is accepted is wrong before anything is done with it.
+        """
+        if len(password) > LONGEST:
+            return False
         with self._turn:
             return self._hasher.verify(_normal(password), stored or self._nobody) and stored is not None
 
 
 def _normal(password: str) -> str:
     # The same letter can be typed as one sign or as two, depending on the keyboard.
-    return unicodedata.normalize("NFC", password)
+    return normal_form("NFC", password)
 
 
 @lru_cache(maxsize=4)

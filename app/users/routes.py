@@ -1,23 +1,28 @@
 """Pages: set-up, sign in and out, one's own account, and the admin's list of people."""
 
-from typing import Annotated
+import logging
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from starlette.routing import Match
 
-from app.db import utcnow
-from app.errors import Invalid
+from app.db import reading, utcnow
+from app.errors import Invalid, Refusal
 from app.settings import Settings
 from app.users import passwords, service, store
 from app.users.deps import Admin, Identified, Me, Newcomer, cookie_name
 from app.users.passwords import Passwords
+from app.users.tables import UserRow
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see
+from app.web.params import Address, Id, OneLine
 from app.web.refusals import TooMany
+
+log = logging.getLogger("tunegate.web")
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,28 +47,47 @@ def safe_next(request: Request, address: str) -> str:
     return address if ours and known else "/"
 
 
-def signed_in(settings: Settings, secret: str, address: str) -> Response:
+def signed_in(settings: Settings, opened: service.Opened, address: str) -> Response:
     response = RedirectResponse(address, 303)
-    response.set_cookie(
-        cookie_name(settings),
-        secret,
-        max_age=int(service.LONGEST_SESSION.total_seconds()),
-        path="/",
-        secure=settings.secure,
-        httponly=True,
-        samesite="lax",
-    )
+    for name, secret, seconds in (
+        (cookie_name(settings), opened.secret, int(service.LONGEST_SESSION.total_seconds())),
+        (device_cookie(settings), opened.device, YEAR),
+    ):
+        response.set_cookie(
+            name, secret, max_age=seconds, path="/", secure=settings.secure, httponly=True, samesite="lax"
+        )
     return response
 
 
+def device_cookie(settings: Settings) -> str:
+    """It opens nothing: it only says that this browser signed in before, and is not counted among strangers."""
+    return f"{cookie_name(settings)}-device"
+
+
+def _from(request: Request, settings: Settings) -> dict[str, str]:
+    """Where a guess comes from."""
+    if "x-forwarded-for" in request.headers and not settings.trusted_proxies:
+        _say_once(request.app.state)
+    return {"address": request.client.host if request.client else "unknown"}
+
+
+def _say_once(state: Any) -> None:
+    if not getattr(state, "said_proxy", False):
+        state.said_proxy = True
+        log.warning(
+            "A proxy says X-Forwarded-For, but TUNEGATE_TRUSTED_PROXIES names none: everybody behind it counts as one "
+            "when sign-ins are limited. Set it to the proxy's address."
+        )
+
+
 class SignIn(BaseModel):
-    email: str = ""
-    password: str = ""
-    next: str = "/"
+    email: OneLine = ""
+    password: OneLine = ""
+    next: Address = "/"
 
 
 @router.get("/sign-in", name="sign_in")
-def show_sign_in(request: Request, db: Db, next: str = "/") -> Response:  # noqa: A002 - the word in the address
+def show_sign_in(request: Request, db: Db, next: Annotated[Address, Query()] = "/") -> Response:  # noqa: A002 - the word in the address
     if not store.anyone(db):
         return see(request, "set_up")
     return page(request, "users/sign_in.html", email="", next=next, errors={}, detail="")
@@ -72,15 +96,16 @@ def show_sign_in(request: Request, db: Db, next: str = "/") -> Response:  # noqa
 @router.post("/sign-in")
 def sign_in(request: Request, app: App, data: Annotated[SignIn, Form()]) -> Response:
     try:
-        secret = service.sign_in(
+        opened = service.sign_in(
             app.engine,
             keeper(app.settings),
             email=data.email,
             password=data.password,
-            address=request.client.host if request.client else "unknown",
             user_agent=request.headers.get("user-agent", ""),
             now=utcnow(),
             record=app.record,
+            device=request.cookies.get(device_cookie(app.settings), "")[:100],
+            **_from(request, app.settings),
         )
     except (Invalid, TooMany) as refusal:
         waits = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else {}
@@ -95,7 +120,7 @@ def sign_in(request: Request, app: App, data: Annotated[SignIn, Form()]) -> Resp
         )
         answer.headers.update(waits)
         return answer
-    return signed_in(app.settings, secret, safe_next(request, data.next))
+    return signed_in(app.settings, opened, safe_next(request, data.next))
 
 
 @router.post("/sign-out", name="sign_out")
@@ -108,14 +133,14 @@ def sign_out(request: Request, app: App, db: Db, who: Identified, me: Newcomer) 
 
 
 class SetUp(BaseModel):
-    code: str = ""
-    name: str = ""
-    email: str = ""
-    password: str = ""
+    code: OneLine = ""
+    name: OneLine = ""
+    email: OneLine = ""
+    password: OneLine = ""
 
 
 @router.get("/setup", name="set_up")
-def show_set_up(request: Request, db: Db, code: str = "") -> Response:
+def show_set_up(request: Request, db: Db, code: Annotated[OneLine, Query()] = "") -> Response:
     if store.anyone(db):
         return see(request, "sign_in")
     return page(request, "users/set_up.html", data=SetUp(code=code[:100]), errors={}, detail="")
@@ -123,14 +148,16 @@ def show_set_up(request: Request, db: Db, code: str = "") -> Response:
 
 @router.post("/setup")
 def set_up(request: Request, app: App, db: Db, data: Annotated[SetUp, Form()]) -> Response:
+    where = _from(request, app.settings)
     try:
-        user = service.set_up(db, keeper(app.settings), **data.model_dump(), now=utcnow(), record=app.record)
+        user = service.set_up(db, keeper(app.settings), **data.model_dump(), now=utcnow(), record=app.record, **where)
     except Invalid as refusal:
         return page(
             request, "users/set_up.html", status=422, data=data, errors=by_field(refusal), detail=refusal.detail
         )
     secret = service.open_session(db, user, request.headers.get("user-agent", ""), utcnow())
-    return signed_in(app.settings, secret, "/")
+    device = service.settle(db, user, where["address"], "", utcnow())
+    return signed_in(app.settings, service.Opened(secret, device), "/")
 
 
 # ---------------------------------------------------------------------------------------------------------- account
@@ -156,32 +183,51 @@ def show_account(request: Request, db: Db, who: Identified, me: Me) -> Response:
 
 
 @router.get("/account/password", name="password")
-def show_password(request: Request, me: Newcomer) -> Response:
-    return page(request, "users/password.html", errors={}, detail="")
+def show_password(request: Request, db: Db, me: Newcomer) -> Response:
+    return _password(request, db, me)
+
+
+def _password(request: Request, db: Any, me: UserRow, status: int = 200, refusal: Refusal | None = None) -> Response:
+    return page(
+        request,
+        "users/password.html",
+        status=status,
+        errors=by_field(refusal) if isinstance(refusal, Invalid) else {},
+        detail=refusal.detail if refusal else "",
+        tokens=sum(service.lives(token, utcnow()) for token in store.tokens_of(db, me.id)),
+    )
 
 
 class NewPassword(BaseModel):
-    current: str = ""
-    password: str = ""
-    again: str = ""
+    current: OneLine = ""
+    password: OneLine = ""
+    again: OneLine = ""
+    end_tokens: bool = False
 
 
 @router.post("/account/password")
 def change_password(
-    request: Request, app: App, db: Db, who: Identified, me: Newcomer, data: Annotated[NewPassword, Form()]
+    request: Request, app: App, who: Identified, me: Newcomer, data: Annotated[NewPassword, Form()]
 ) -> Response:
     try:
         service.change_password(
-            db,
+            app.engine,
             keeper(app.settings),
             who,
             current=data.current,
             new=data.password,
             again=data.again,
+            now=utcnow(),
             record=app.record,
+            end_tokens=data.end_tokens,
+            **_from(request, app.settings),
         )
-    except Invalid as refusal:
-        return page(request, "users/password.html", status=422, errors=by_field(refusal), detail=refusal.detail)
+    except (Invalid, TooMany) as refusal:
+        status = 429 if isinstance(refusal, TooMany) else 422
+        with reading(app.engine) as session:
+            answer = _password(request, session, me, status, refusal)
+        answer.headers.update({"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else {})
+        return answer
     return see(request, "account", notice="password")
 
 
@@ -193,9 +239,9 @@ def end_sessions(request: Request, app: App, db: Db, who: Identified, me: Me) ->
 
 
 class NewToken(BaseModel):
-    name: str = ""
-    scope: str = "read"
-    days: str = "90"
+    name: OneLine = ""
+    scope: OneLine = "read"
+    days: OneLine = "90"
 
 
 @router.post("/account/tokens", name="add_token")
@@ -219,7 +265,7 @@ def add_token(
 
 
 @router.post("/account/tokens/{token_id}/revoke", name="revoke_token")
-def revoke_token(request: Request, token_id: int, app: App, db: Db, me: Me) -> Response:
+def revoke_token(request: Request, token_id: Id, app: App, db: Db, me: Me) -> Response:
     service.revoke_token(db, me, token_id, now=utcnow(), record=app.record)
     return see(request, "account", notice="revoked", anchor="tokens")
 
@@ -229,8 +275,8 @@ def change_theme(
     request: Request,
     app: App,
     me: Newcomer,
-    theme: Annotated[str, Form()] = "",
-    next: Annotated[str, Form()] = "/",  # noqa: A002 - as above
+    theme: Annotated[OneLine, Form()] = "",
+    next: Annotated[Address, Form()] = "/",  # noqa: A002 - as above
 ) -> Response:
     response = RedirectResponse(safe_next(request, next), 303)
     if theme in {"light", "dark"}:
@@ -244,10 +290,10 @@ def change_theme(
 
 
 class NewUser(BaseModel):
-    name: str = ""
-    email: str = ""
-    role: str = "author"
-    password: str = ""
+    name: OneLine = ""
+    email: OneLine = ""
+    role: OneLine = "author"
+    password: OneLine = ""
 
 
 def _people(request: Request, db: Db, status: int = 200, **more: object) -> Response:
@@ -273,26 +319,26 @@ def add_user(request: Request, app: App, db: Db, me: Admin, data: Annotated[NewU
 
 
 @router.post("/users/{user_id}/reset-password", name="reset_password")
-def reset_password(request: Request, user_id: int, app: App, db: Db, me: Admin) -> Response:
+def reset_password(request: Request, user_id: Id, app: App, db: Db, me: Admin) -> Response:
     person, given = service.reset_password(db, keeper(app.settings), user_id, by=me, record=app.record)
     return _people(request, db, person=person, given=given)
 
 
 @router.post("/users/{user_id}/role", name="change_role")
 def change_role(
-    request: Request, user_id: int, app: App, db: Db, me: Admin, role: Annotated[str, Form()] = ""
+    request: Request, user_id: Id, app: App, db: Db, me: Admin, role: Annotated[OneLine, Form()] = ""
 ) -> Response:
     service.change_role(db, user_id, role, by=me, record=app.record)
     return see(request, "users", notice="role")
 
 
 @router.post("/users/{user_id}/disable", name="disable_user")
-def disable_user(request: Request, user_id: int, app: App, db: Db, me: Admin) -> Response:
+def disable_user(request: Request, user_id: Id, app: App, db: Db, me: Admin) -> Response:
     service.disable(db, user_id, by=me, record=app.record)
     return see(request, "users", notice="disabled")
 
 
 @router.post("/users/{user_id}/enable", name="enable_user")
-def enable_user(request: Request, user_id: int, app: App, db: Db, me: Admin) -> Response:
+def enable_user(request: Request, user_id: Id, app: App, db: Db, me: Admin) -> Response:
     service.enable(db, user_id, by=me, record=app.record)
     return see(request, "users", notice="enabled")

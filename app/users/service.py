@@ -6,16 +6,17 @@
 import ipaddress
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from math import ceil
 from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from app.db import reading, writing
+from app.db import reading, utcnow, writing
 from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.users import passwords, store
 from app.users.passwords import Passwords
@@ -29,9 +30,16 @@ IDLE_SESSION = timedelta(days=7)
 NOTICE_EVERY = timedelta(minutes=10)  # how often "last seen" and "last used" are worth a write
 
 WINDOW = timedelta(minutes=15)
-# Failures in the window after which no password is looked at. The pair comes first, so that a stranger elsewhere cannot
-# lock somebody out; the other two stop one who tries many accounts, and many machines that try one.
-PAIR_LIMIT, ADDRESS_LIMIT, ACCOUNT_LIMIT = 10, 30, 100
+# Failures in the window after which no password is looked at. The pair of account and network comes first, so that a
+# stranger elsewhere cannot lock somebody out; the others stop one who tries many accounts, from one network or from
+# many that one line has (an IPv6 /48 is 65,536 of them). They are for strangers: where somebody signed in before, only
+# what failed at that very place counts.
+PAIR_LIMIT, ADDRESS_LIMIT, AREA_LIMIT = 10, 30, 60
+# Many networks that try one account slow each other down, and whoever comes from somewhere new; nobody is shut out.
+ACCOUNT_LIMIT, PAUSE = 100, timedelta(seconds=5)
+MOST_PLACES = 40  # networks and devices that are remembered of one person
+SETUP = "#setup"  # stands for an account where the set-up code is guessed
+WRONG = "The e-mail address or the password is wrong."
 
 SCOPES = ("read", "write", "launch")  # each includes those before it
 TOKEN_MARK = "tg_"  # noqa: S105 - the mark that all tokens begin with, not a token
@@ -81,17 +89,24 @@ def set_up(
     password: str,
     now: datetime,
     record: Record,
+    address: str = "",
 ) -> UserRow:
     """Make the first admin with the one-time code, which is used up by it.
 
     Raises:
         Conflict: there are users already.
-        Invalid: another code, or details that cannot be used.
+        Invalid: another code, or details that cannot be used. What is in the session by then is to be kept: it is the
+            note of the failure.
+        TooMany: too many wrong codes; says when to try again.
     """
     if store.anyone(session):
         raise Conflict("Set-up is over. Ask an admin for an account.")
     _need(name, email, password)
+    network = network_of(address)
+    _not_too_often(_seconds_left(session, now, [(PAIR_LIMIT, {"account": SETUP, "address": network})]))
     if not store.use_setup_code(session, digest(code.strip().lower()), now):
+        session.add(FailureRow(account=SETUP, address=network, at=now))
+        record(session, None, "user.set_up_failed", "user", None, {"from": network})
         raise Invalid(
             "That is not the set-up code.",
             [
@@ -110,6 +125,24 @@ def set_up(
 # ---------------------------------------------------------------------------------------------------------- sign in
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a sign-in gives the browser: the secret of the session, and that of the device, which stays."""
+
+    secret: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody signs in from. `bucket`: under what their failures are counted. known: they were here before."""
+
+    network: str
+    area: str
+    bucket: str
+    known: bool
+
+
 def sign_in(
     engine: Engine,
     keeper: Passwords,
@@ -120,46 +153,94 @@ def sign_in(
     user_agent: str,
     now: datetime,
     record: Record,
-) -> str:
-    """Check a password and open a session; returns the secret for the cookie.
+    device: str = "",
+) -> Opened:
+    """Check a password and open a session. device: the secret that an earlier sign-in left with this browser.
 
     The attempt is written down as a failure before the password is looked at, and taken back when it was right: many
     attempts at once cannot slip through between the count and the note. No transaction is open while it is checked.
 
     Raises:
         Invalid: address or password is wrong; which one is not said.
-        TooMany: too many failures; says when to try again.
+        TooMany: too many failures, or too many people at once; says when to try again.
     """
-    account, network = email.strip().lower()[:254], network_of(address)
-    with writing(engine) as session:
-        if wait := _wait(session, account, network, now):
-            raise TooMany(f"Too many failed attempts. Try again in {wait // 60 + 1} minutes.", wait)
-        session.add(FailureRow(account=account, address=network, at=now))
+    account = email.strip().lower()[:254]
+    place = _place(engine, account, address, device)
+    with keeper.admitted(known=place.known):
+        with writing(engine) as session:
+            _not_too_often(_wait(session, account, place, now))
+            failure = FailureRow(account=account, address=place.bucket, area=place.area, at=now)
+            session.add(failure)
+        with reading(engine) as session:
+            user = store.find(session, account)
+        right = keeper.verify(password, user.password_hash if user and user.active else None)
+        with writing(engine) as session:
+            if user is not None and right:
+                store.forgive(session, account, place.bucket)
+                store.forget_old(session, now, now - WINDOW)
+                record(session, user, "user.sign_in", "user", user.id, {"from": place.network})
+                device = settle(session, user, address, device, now)
+                return Opened(open_session(session, user, user_agent, now), device)
+            # An unknown account leaves no entry, but costs what one costs: how long the answer takes says nothing.
+            with session.begin_nested() as entry:
+                detail = {"from": place.network}
+                record(session, None, "user.sign_in_failed", "user", user.id if user else None, detail)
+                if user is None:
+                    entry.rollback()
+            store.touch(session, failure.id)
+    raise Invalid(WRONG)
+
+
+def _place(engine: Engine, account: str, address: str, device: str) -> Place:
+    network, mark = network_of(address), _mark(device)
     with reading(engine) as session:
-        user = store.find(session, account)
-    right = keeper.verify(password, user.password_hash if user and user.active else None)
-    with writing(engine) as session:
-        if user is not None and right:
-            store.forgive(session, account, network)
-            store.forget_old(session, now, now - WINDOW)
-            record(session, user, "user.sign_in", "user", user.id, {"from": network})
-            return open_session(session, user, user_agent, now)
-        if user is not None:
-            record(session, None, "user.sign_in_failed", "user", user.id, {"from": network})
-    raise Invalid("The e-mail address or the password is wrong.")
+        known = store.known_of(session, account, [network, mark])
+    bucket = mark[:64] if mark in known else network
+    return Place(network, area_of(address), bucket, known=bool(known))
 
 
-def _wait(session: Session, account: str, network: str, now: datetime) -> int:
+def settle(session: Session, user: UserRow, address: str, device: str, now: datetime) -> str:
+    """Remember where somebody signed in, so that what strangers do elsewhere does not keep them out from here.
+
+    Returns the device's secret; only its hash is kept. One that this person never signed in with is not taken over.
+    """
+    if not store.known_of(session, user.email, [_mark(device)]):
+        device = secrets.token_urlsafe(32)
+    store.remember(session, user.id, [network_of(address), _mark(device)], now, most=MOST_PLACES)
+    return device
+
+
+def _mark(device: str) -> str:
+    """The place that a device is: no network has such a name."""
+    return f"device:{digest(device)[:56]}"
+
+
+def _wait(session: Session, account: str, place: Place, now: datetime) -> int:
     """Seconds until the next attempt is looked at; 0 is now."""
-    since = now - WINDOW
-    counted = (
-        (PAIR_LIMIT, store.failures(session, since, account=account, address=network)),
-        (ADDRESS_LIMIT, store.failures(session, since, address=network)),
-        (ACCOUNT_LIMIT, store.failures(session, since, account=account)),
-    )
+    limits: list[tuple[int, dict[str, str]]] = [(PAIR_LIMIT, {"account": account, "address": place.bucket})]
+    if place.known:
+        return _seconds_left(session, now, limits)
+    limits.append((ADDRESS_LIMIT, {"address": place.bucket}))
+    if place.area:
+        limits.append((AREA_LIMIT, {"area": place.area}))
+    failed = store.failures(session, now - WINDOW, account=account)
+    pause = ceil((failed[0] + PAUSE - now).total_seconds()) if len(failed) >= ACCOUNT_LIMIT else 0
+    return max(_seconds_left(session, now, limits), pause)
+
+
+def _seconds_left(session: Session, now: datetime, limits: Sequence[tuple[int, dict[str, str]]]) -> int:
+    """Seconds until fewer failures than each limit are in the window."""
+    counted = [(limit, store.failures(session, now - WINDOW, **of)) for limit, of in limits]
     # Newest first: once the one at `limit - 1` has left the window, fewer than `limit` are in it.
     ends = [failed[limit - 1] + WINDOW for limit, failed in counted if len(failed) >= limit]
     return max((int((end - now).total_seconds()) + 1 for end in ends), default=0)
+
+
+def _not_too_often(wait: int) -> None:
+    if wait > 60:
+        raise TooMany(f"Too many failed attempts. Try again in {wait // 60 + 1} minutes.", wait)
+    if wait > 0:
+        raise TooMany(f"Too many failed attempts. Try again in {wait} seconds.", wait)
 
 
 def network_of(address: str) -> str:
@@ -171,6 +252,15 @@ def network_of(address: str) -> str:
     if parsed.version == 4:
         return address
     return str(ipaddress.ip_network(f"{address}/64", strict=False))
+
+
+def area_of(address: str) -> str:
+    """What a provider gives one customer at most; in IPv4 that is the address, which is counted already."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    return "" if parsed.version == 4 else str(ipaddress.ip_network(f"{address}/48", strict=False))
 
 
 def open_session(session: Session, user: UserRow, user_agent: str, now: datetime) -> str:
@@ -251,12 +341,16 @@ def add_user(
 def reset_password(
     session: Session, keeper: Passwords, user_id: int, *, by: UserRow, record: Record
 ) -> tuple[UserRow, str]:
-    """Give somebody a new one-time password and end their sessions; returns it to hand over."""
+    """Give somebody a new one-time password and end their sessions and tokens; returns it to hand over.
+
+    A reset follows on a loss or a theft, so nothing goes on that was there before.
+    """
     user = store.get(session, user_id)
     given = passwords.one_time()
     user.password_hash, user.must_change_password = keeper.hash(given), True
     store.end_sessions(session, user.id)
-    record(session, by, "user.reset_password", "user", user.id, {})
+    ended = store.revoke_tokens(session, user.id, utcnow())
+    record(session, by, "user.reset_password", "user", user.id, {"tokens_ended": ended})
     return user, given
 
 
@@ -275,14 +369,18 @@ def change_role(session: Session, user_id: int, role: str, *, by: UserRow, recor
 
 
 def disable(session: Session, user_id: int, *, by: UserRow, record: Record) -> UserRow:
-    """Close an account: nobody can sign in with it or use its tokens; the name stays on what was done."""
+    """Close an account: nobody can sign in with it, and its tokens end; the name stays on what was done.
+
+    They do not come back when it is opened again: whoever opens it may not know of them.
+    """
     user = store.get(session, user_id)
     if not user.active:
         return user
     _keep_an_admin(session, user)
     user.active = False
     store.end_sessions(session, user.id)
-    record(session, by, "user.disable", "user", user.id, {})
+    ended = store.revoke_tokens(session, user.id, utcnow())
+    record(session, by, "user.disable", "user", user.id, {"tokens_ended": ended})
     return user
 
 
@@ -300,29 +398,57 @@ def _keep_an_admin(session: Session, user: UserRow) -> None:
 
 
 def change_password(
-    session: Session, keeper: Passwords, who: Who, *, current: str, new: str, again: str, record: Record
+    engine: Engine,
+    keeper: Passwords,
+    who: Who,
+    *,
+    current: str,
+    new: str,
+    again: str,
+    address: str,
+    now: datetime,
+    record: Record,
+    end_tokens: bool = False,
 ) -> None:
-    """Set one's own password and end one's other sessions.
+    """Set one's own password and end one's other sessions, and one's tokens if that is wished.
+
+    Guesses are counted as at sign-in, by the account alone: whoever holds a stolen session may come from anywhere.
+    No transaction is open while passwords are looked at.
 
     Raises:
         Forbidden: a token asks; a token is not the person.
         Invalid: the current one is wrong, or the new one cannot be used.
+        TooMany: the current one was wrong too often; says when to try again.
     """
     if who.token is not None:
         raise Forbidden("A password is changed in the browser, not with a token.")
-    user = store.get(session, who.user.id)
-    errors = [FieldError("#/password", fault) for fault in passwords.faults(new, user.name, user.email)]
+    account, network = f"#{who.user.id}", network_of(address)
+    errors = [FieldError("#/password", fault) for fault in passwords.faults(new, who.user.name, who.user.email)]
     if new != again:
         errors.append(FieldError("#/again", "This is not the same."))
     if new == current:
         errors.append(FieldError("#/password", "This is the password you have."))
-    if not keeper.verify(current, user.password_hash):
-        errors.append(FieldError("#/current", "This is not your password."))
-    if errors:
-        raise Invalid("The password was not changed.", errors)
-    user.password_hash, user.must_change_password = keeper.hash(new), False
-    store.end_sessions(session, user.id, but=who.session_sha256)
-    record(session, user, "user.change_password", "user", user.id, {})
+    with keeper.admitted(known=True):
+        with writing(engine) as session:
+            _not_too_often(_seconds_left(session, now, [(PAIR_LIMIT, {"account": account})]))
+            session.add(FailureRow(account=account, address=network, at=now))
+            stored = store.get(session, who.user.id).password_hash
+        right = keeper.verify(current, stored)
+        hashed = "" if errors or not right else keeper.hash(new)
+    with writing(engine) as session:
+        user = store.get(session, who.user.id)
+        if not right:
+            errors.append(FieldError("#/current", "This is not your password."))
+            record(session, user, "user.change_password_failed", "user", user.id, {"from": network})
+        else:
+            store.forgive(session, account, network)
+        if hashed and user.password_hash == stored:
+            user.password_hash, user.must_change_password = hashed, False
+            store.end_sessions(session, user.id, but=who.session_sha256)
+            ended = store.revoke_tokens(session, user.id, now) if end_tokens else 0
+            record(session, user, "user.change_password", "user", user.id, {"tokens_ended": ended})
+            return
+    raise Invalid("The password was not changed.", errors)
 
 
 # ----------------------------------------------------------------------------------------------------------- tokens
@@ -372,6 +498,11 @@ def revoke_token(session: Session, user: UserRow, token_id: int, *, now: datetim
         token.revoked_at = now
         record(session, user, "token.revoke", "token", token.id, {"name": token.name})
     return token
+
+
+def lives(token: TokenRow, now: datetime) -> bool:
+    """Whether the token still opens something, if its account does."""
+    return token.revoked_at is None and (token.expires_at is None or token.expires_at > now)
 
 
 # -------------------------------------------------------------------------------------------------------- the forms

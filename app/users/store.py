@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.users.tables import FailureRow, Role, SessionRow, SetupRow, TokenRow, UserRow
+from app.users.tables import FailureRow, PlaceRow, Role, SessionRow, SetupRow, TokenRow, UserRow
 
 
 def get(session: Session, user_id: int) -> UserRow:
@@ -103,20 +103,66 @@ def used(session: Session, token_id: int, now: datetime) -> None:
 
 
 def failures(
-    session: Session, since: datetime, *, account: str | None = None, address: str | None = None
+    session: Session,
+    since: datetime,
+    *,
+    account: str | None = None,
+    address: str | None = None,
+    area: str | None = None,
 ) -> Sequence[datetime]:
-    """When sign-ins failed for this account, from this address, or both; newest first."""
+    """When guesses failed for this account, from this address or area, or several of these; newest first."""
     query = select(FailureRow.at).where(FailureRow.at >= since).order_by(FailureRow.at.desc())
     if account is not None:
         query = query.where(FailureRow.account == account)
     if address is not None:
         query = query.where(FailureRow.address == address)
+    if area is not None:
+        query = query.where(FailureRow.area == area)
     return session.scalars(query).all()
+
+
+def touch(session: Session, failure_id: int) -> None:
+    """Write a failure once more as it is, so that a transaction that has nothing else to say costs what others do."""
+    session.execute(update(FailureRow).where(FailureRow.id == failure_id).values(at=FailureRow.at))
 
 
 def forgive(session: Session, account: str, address: str) -> None:
     """Forget the failures of an account from one address, after a sign-in from there."""
     session.execute(delete(FailureRow).where(FailureRow.account == account, FailureRow.address == address))
+
+
+def known_of(session: Session, account: str, places: Sequence[str]) -> set[str]:
+    """Which of the places the person with this e-mail address signed in from before.
+
+    One query, whether there is such a person or not: the answer must not take longer for those who are there.
+    """
+    query = (
+        select(PlaceRow.place)
+        .join(UserRow, UserRow.id == PlaceRow.user_id)
+        .where(UserRow.email == account, PlaceRow.place.in_(places))
+    )
+    return set(session.scalars(query))
+
+
+def remember(session: Session, user_id: int, places: Sequence[str], now: datetime, *, most: int) -> None:
+    """Keep the places of a sign-in; of all that this person has the `most` newest stay."""
+    kept = session.scalars(select(PlaceRow).where(PlaceRow.user_id == user_id).order_by(PlaceRow.seen_at.desc())).all()
+    by_place = {row.place: row for row in kept}
+    for place in places:
+        if place in by_place:
+            by_place[place].seen_at = now
+        else:
+            session.add(PlaceRow(user_id=user_id, place=place, seen_at=now))
+    for row in [row for row in kept if row.place not in places][max(0, most - len(places)) :]:
+        session.delete(row)
+
+
+def revoke_tokens(session: Session, user_id: int, now: datetime) -> int:
+    """End a person's tokens; returns how many lived."""
+    ended = session.execute(
+        update(TokenRow).where(TokenRow.user_id == user_id, TokenRow.revoked_at.is_(None)).values(revoked_at=now)
+    )
+    return cast("CursorResult[Any]", ended).rowcount
 
 
 def use_setup_code(session: Session, code_sha256: str, now: datetime) -> bool:

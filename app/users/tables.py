@@ -71,18 +71,35 @@ class TokenRow(Base):
 
 
 class FailureRow(Base):
-    """A failed sign-in, kept for the rate limit: `account` is the address typed, in lower case."""
+    """A guess that failed, kept for the rate limit.
+
+    account: the address typed, in lower case; `#` and a person's id for the password they have, `#setup` for the set-up
+    code. address: the network it came from, or a device that this person signed in on before. area: the network around
+    it, where one line may have so many networks that they are no limit (IPv6); else empty.
+    """
 
     __tablename__ = "sign_in_failures"
     __table_args__ = (
         Index("ix_sign_in_failures_account_at", "account", "at"),
         Index("ix_sign_in_failures_address_at", "address", "at"),
+        Index("ix_sign_in_failures_area_at", "area", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     account: Mapped[str] = mapped_column(String(254))
     address: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime]
+    area: Mapped[str] = mapped_column(String(64), default="", server_default="")
+
+
+class PlaceRow(Base):
+    """A network or a device from which somebody signed in before: what strangers do elsewhere does not keep it out."""
+
+    __tablename__ = "known_places"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[str] = mapped_column(String(80), primary_key=True)
+    seen_at: Mapped[datetime]
 
 
 class SetupRow(Base):

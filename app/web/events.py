@@ -9,13 +9,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 from fastapi.sse import ServerSentEvent
 
 from app.errors import Refusal
-from app.web.refusals import TooMany
+from app.web import turns
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ class Hub:
         self.recheck = recheck
         self._newest = newest
         self._every = every
-        self._per_person = per_person
         self._open: Counter[int] = Counter()
+        self._places = turns.streams(per_person)
         self._event: asyncio.Event | None = None
         self._poller: asyncio.Task[None] | None = None
         self._quiet = 0  # ticks without news
@@ -64,14 +64,13 @@ class Hub:
     def listeners(self) -> int:
         return self._open.total()
 
-    def make_room(self, person: int) -> None:
-        """Refuse one stream too many; a browser itself stops at six for one site.
+    def place(self, person: int) -> AbstractContextManager[None]:
+        """A place for one stream, taken before the answer begins, so that many at once cannot all find it free.
 
         Raises:
-            TooMany: this person has as many open as anybody gets.
+            TooMany: this person, or everybody together, has as many open as there may be.
         """
-        if self._open[person] >= self._per_person:
-            raise TooMany("Too many live pages are open. Close some of them.", 10)
+        return self._places.take(person)
 
     @contextmanager
     def listening(self, person: int) -> Iterator[None]:

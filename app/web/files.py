@@ -13,6 +13,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 
 from app.errors import NotFound
+from app.web.params import Slug
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/static/{version}/{name}", name="static")
-def show_file(request: Request, version: str, name: str) -> Response:
+def show_file(request: Request, version: Slug, name: Slug) -> Response:
     file: File = request.app.state.context.files.get(name)
     # An old address still answers, so that a page from before an update is not left without its style.
     kept = f"public, max-age={YEAR}, immutable" if version == file.version else "no-cache"

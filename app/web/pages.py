@@ -17,9 +17,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import iter_route_contexts
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 from starlette.routing import NoMatchFound
 
 from app.db import reading
+from app.text import name_of, parted
 from app.web import charts
 from app.web.context import AppContext, Step
 from app.web.files import Files
@@ -134,6 +136,16 @@ def ago(value: datetime | None, now: datetime | None = None) -> str:
     return "just now"
 
 
+def visible(value: object) -> Markup:
+    """Text as a reviewer has to see it: what has no shape, or turns the line around, is named in its place."""
+    return Markup("").join(  # each piece is escaped on the way in
+        Markup('<mark class="unseen" title="{}">U+{:04X}</mark>').format(name_of(piece), ord(piece))
+        if unseen
+        else piece
+        for piece, unseen in parted(str(value))
+    )
+
+
 # The request of the page being drawn, for `url_for`: imported macros see the globals, but not the page's own names.
 _asked: ContextVar[Request] = ContextVar("asked")
 
@@ -158,6 +170,7 @@ def make_templates(files: Files) -> Environment:
         "duration": duration,
         "moment": moment,
         "ago": ago,
+        "visible": visible,
     }
     env.globals |= {
         "url_for": lambda name, **params: url_for(_asked.get(), name, **params),

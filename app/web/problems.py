@@ -9,13 +9,16 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, cast
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import RouteContext, iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.requests import ClientDisconnect
 
 from app.errors import (
     Conflict,
@@ -29,6 +32,7 @@ from app.errors import (
     Stale,
 )
 from app.web import pages
+from app.web.params import MOST_NAMED, Slug
 from app.web.refusals import SeeFirst, SignInFirst, TooMany
 
 log = logging.getLogger(__name__)
@@ -68,6 +72,7 @@ KINDS = {
         "It never existed, or it has been deleted. Start again from the list it should be in.",
     ),
     "method": Kind(405, "This address does not do that", "The `Allow` header names the methods that it takes."),
+    "timeout": Kind(408, "The request did not arrive", "It came too slowly, or stopped half-way. Send it again."),
     "conflict": Kind(
         409,
         "The current state does not allow this",
@@ -115,6 +120,8 @@ KINDS = {
     "unavailable": Kind(503, "Not available right now", "Try again in a moment."),
 }
 JSON_TYPE = "application/problem+json"
+NOTHING_HERE = "There is nothing at this address."
+SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
 class ProblemError(BaseModel):
@@ -253,6 +260,7 @@ WORDS = {
     "finite_number": "Use a number.",
     "bool_parsing": "Use true or false.",
     "string_type": "Use text.",
+    "string_unicode": "This holds half of a character (a lone surrogate), which cannot be stored.",
     "literal_error": "Use one of: {expected}.",
     "enum": "Use one of: {expected}.",
     "extra_forbidden": "There is no such field here.",
@@ -263,12 +271,12 @@ WORDS = {
 
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """Put pydantic's errors into words; the place becomes a JSON pointer without `body`, `query` and the like."""
-    return [FieldError(_pointer(error["loc"]), _sentence(error)) for error in errors]
+    return [FieldError(_pointer(error["loc"]), _sentence(error)) for error in islice(errors, MOST_NAMED)]
 
 
 def _pointer(place: Sequence[int | str]) -> str:
     inside = place[1:] if place and place[0] in {"body", "query", "path", "header", "cookie"} else place
-    return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in inside)
+    return "#/" + "/".join(str(part)[:200].replace("~", "~0").replace("/", "~1") for part in inside)
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
@@ -290,11 +298,16 @@ def _on_http(request: Request, error: Exception) -> Response:
     """Answer what FastAPI and Starlette refuse themselves: unknown addresses, methods, unreadable bodies."""
     raised = cast("AnyHTTPException", error)
     status = raised.status_code
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        methods = methods_of(request)
+        return _other_methods(request, methods) if methods else problem(request, 404, NOTHING_HERE)
     slug = slug_for(status)
+    if getattr(request.scope.get("arriving"), "late", False):
+        return _on_gone(request, error)
     if raised.detail == "There was an error parsing the body":
         detail = "The body could not be read."
     elif raised.detail in {HTTPStatus(status).phrase, "Content Too Large", ""}:
-        detail = KINDS[slug].advice if status != HTTPStatus.NOT_FOUND else "There is nothing at this address."
+        detail = KINDS[slug].advice if status != HTTPStatus.NOT_FOUND else NOTHING_HERE
     else:
         detail = str(raised.detail)
     return problem(request, status, detail, headers=raised.headers)
@@ -303,11 +316,40 @@ def _on_http(request: Request, error: Exception) -> Response:
 def _on_validation(request: Request, error: Exception) -> Response:
     errors = cast("RequestValidationError", error).errors()
     if any(one["loc"] and one["loc"][0] == "path" for one in errors):
-        # An address with a word where a number belongs is an address that does not exist.
-        return problem(request, 404, "There is nothing at this address.")
+        # An address with a word where a number belongs is an address that does not exist, or another one.
+        if methods := methods_of(request):
+            return _other_methods(request, methods)
+        return problem(request, 404, NOTHING_HERE)
     if any(one["type"] == "json_invalid" for one in errors):
         return problem(request, 400, "The body is not JSON.")
     return problem(request, 422, "Some fields cannot be used as they are.", field_errors(errors))
+
+
+def _on_gone(request: Request, _error: Exception) -> Response:
+    """The other side stopped sending: it went away, and hears nothing of this, or it takes too long."""
+    return problem(request, 408, "The request came too slowly, or stopped half-way. Nothing of it was used.")
+
+
+def _other_methods(request: Request, methods: set[str]) -> Response:
+    return problem(request, 405, KINDS["method"].advice, headers={"Allow": ", ".join(sorted(methods))})
+
+
+def methods_of(request: Request) -> set[str]:
+    """What can be done at this address. Each route of a path knows only its own method, so all of them are asked."""
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        match = route.path_regex.match(request.url.path) if route.methods else None
+        if match is not None and _fits(route, match.groupdict()):
+            found |= route.methods or set()
+    return found
+
+
+def _fits(route: RouteContext, given: Mapping[str, str]) -> bool:
+    """Whether what stands in the gaps of the address is what the route takes there: no word for a number."""
+    dependant = getattr(route, "dependant", None)
+    return dependant is None or not any(
+        field.validate(given.get(field.name), loc=())[1] for field in dependant.path_params
+    )
 
 
 def _on_crash(request: Request, error: Exception) -> Response:
@@ -322,6 +364,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AnyHTTPException, _on_http)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(ClientDisconnect, _on_gone)
     app.add_exception_handler(Exception, _on_crash)
 
 
@@ -329,7 +372,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/problems/{slug}", name="problem")
-def show_kind(request: Request, slug: str) -> Response:
+def show_kind(request: Request, slug: Slug) -> Response:
     """Explain a type of problem: the address in `type` leads here."""
     if slug not in KINDS:
         raise NotFound("There is no such problem.")

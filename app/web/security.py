@@ -7,14 +7,17 @@ even the layer that answers crashes: a header that is missing on the 500 page is
 import ipaddress
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import Settings
 from app.web import problems
+from app.web.arriving import Arriving
+from app.web.params import few_parts
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LONGEST_ID = 18  # digits; a longer number is no id of anything, and more than a database takes for one
@@ -53,9 +56,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        arriving = Arriving(receive, self._settings.patience)
+
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if arriving.late:
+                    headers["Connection"] = "close"
+                if location := headers.get("location"):
+                    headers["location"] = path_of(location)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)  # a download says itself that nothing in it may run
                 headers.setdefault("Cache-Control", "no-store")
@@ -64,9 +73,11 @@ class Guard:
         if refused := self._refuse(scope):
             status, detail = refused
             scope["app"] = self._owner
-            await problems.problem(Request(scope), status, detail)(scope, receive, marked)
+            closing = {"Connection": "close"} if status == HTTPStatus.BAD_REQUEST else None
+            await problems.problem(Request(scope), status, detail, headers=closing)(scope, receive, marked)
             return
-        await self._app(scope, receive, self._instead_of_bare(scope, receive, marked))
+        scope["arriving"] = arriving
+        await self._app(scope, arriving, self._instead_of_bare(scope, receive, marked))
 
     def _instead_of_bare(self, scope: Scope, receive: Receive, send: Send) -> Send:
         """Put our problem in place of the two words with which Starlette itself refuses a body that is too large."""
@@ -90,6 +101,11 @@ class Guard:
         headers = Headers(scope=scope)
         if not known_host(headers.getlist("host"), self._settings.known_hosts):
             return 400, "This server does not answer to that host name. The setting TUNEGATE_PUBLIC_URL names it."
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # Two servers in a row that believe different ones of them read different requests (RFC 9112, 6.1).
+            return 400, "The request says its length in two ways. Send Content-Length or Transfer-Encoding, not both."
+        if not decodable(headers.getlist("content-type")):
+            return 415, "Send forms and JSON in UTF-8."
         if scope["method"] not in SAFE and not self._own(headers):
             return 403, "This request came from another site. Open the page here and try again."
         if any(part.isdigit() and len(part) > LONGEST_ID for part in scope["path"].split("/")):
@@ -113,6 +129,26 @@ class Guard:
         if origins:
             return _same_host(origins[0], headers)
         return "cookie" not in headers
+
+
+def path_of(address: str) -> str:
+    """An address to go on to, without a host: it would be the one that the request named, and that is anybody's word.
+
+    Nothing here leads to another site, so nothing is lost.
+    """
+    if address.startswith("/") and not address.startswith(("//", "/\\")):
+        return address
+    parts = urlsplit(address)
+    return urlunsplit(("", "", "/" + parts.path.lstrip("/\\"), parts.query, parts.fragment))
+
+
+def decodable(types: list[str]) -> bool:
+    """Whether a form leaves its encoding to us. Python's decoders make halves of characters, and some never end."""
+    if len(types) > 1:
+        return False
+    kind, options = parse_options_header(types[0][:1000] if types else "")
+    is_form = kind in {b"multipart/form-data", b"application/x-www-form-urlencoded"}
+    return not is_form or options.get(b"charset", b"utf-8").lower() in {b"utf-8", b"utf8", b"us-ascii"}
 
 
 def origin_of(address: str) -> str:
@@ -156,8 +192,24 @@ class Web(FastAPI):
     """A FastAPI app inside the guard. FastAPI's own documentation pages are off: they load scripts from elsewhere."""
 
     def __init__(self, settings: Settings, **options: Any) -> None:
-        super().__init__(docs_url=None, redoc_url=None, max_body_size=BODY_LIMIT, **options)
+        super().__init__(
+            docs_url=None,
+            redoc_url=None,
+            max_body_size=BODY_LIMIT,
+            dependencies=[Depends(few_parts)],
+            **options,
+        )
         self._settings = settings
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the API; every refusal in it is what it is sent as, a problem document."""
+        if self.openapi_schema is None:
+            described = super().openapi()
+            for operation in (one for path in described["paths"].values() for one in path.values()):
+                for status, response in operation["responses"].items():
+                    if int(status) >= HTTPStatus.BAD_REQUEST:
+                        response["content"] = {problems.JSON_TYPE: {"schema": problems.SCHEMA}}
+        return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:
         return Guard(super().build_middleware_stack(), self._settings, self)

@@ -317,19 +317,19 @@ def test_an_upload_that_falls_silent_is_ended(web: TestClient, me: UserRow) -> N
 
 def test_silent_uploads_keep_nobody_from_the_pages(web: TestClient) -> None:
     app: AppContext = web.app.state.context  # type: ignore[attr-defined]  # the app under the client
-    people = [UserRow(id=number) for number in range(100, 100 + deps.ALL // deps.EACH)]
+    people = [UserRow(id=number) for number in range(100, 100 + app.uploads.together // app.uploads.each)]
 
     async def crowd() -> None:
         async with anyio.create_task_group() as group:
-            for one in people * deps.EACH:
+            for one in people * app.uploads.each:
                 group.start_soon(ended, one)
             await anyio.wait_all_tasks_blocked()
-            assert app.uploads.total() == deps.ALL
+            assert app.uploads.total() == app.uploads.together
             for one in (people[0], UserRow(id=1)):
                 with pytest.raises(TooMany, match="under way"):
                     await deps.with_chunks(silent(), app, one, list)
             assert await run_in_threadpool(lambda: "a page") == "a page"
-            assert app.uploads.total() == deps.ALL  # none of them had to end first
+            assert app.uploads.total() == app.uploads.together  # none of them had to end first
 
     async def ended(one: UserRow) -> None:
         with pytest.raises(Invalid):

@@ -100,7 +100,7 @@ def test_only_the_hash_of_the_cookie_is_kept(people: People) -> None:
 # ------------------------------------------------------------------------------------------------------ the limits
 
 
-def attempt(app: Web, email: str, address: str = "10.0.0.1", password: str = "", minutes: float = 0) -> str:
+def attempt(app: Web, email: str, address: str = "10.0.0.1", password: str = "", minutes: float = 0) -> service.Opened:
     return service.sign_in(
         app.state.context.engine,
         with_cost(1, 8),

@@ -253,14 +253,13 @@ def test_what_is_not_there_is_an_end() -> None:
 def test_one_person_gets_so_many_streams(people: People) -> None:
     hub = Hub(lambda: 0, per_person=2)
 
-    async def three() -> None:
-        with hub.listening(1), hub.listening(1):
-            with pytest.raises(TooMany):
-                hub.make_room(1)
-            hub.make_room(2)
-        hub.make_room(1)
-
-    in_a_loop(three())
+    with hub.place(1), hub.place(1):
+        with pytest.raises(TooMany), hub.place(1):
+            pass
+        with hub.place(2):
+            pass
+    with hub.place(1):
+        pass
 
 
 def test_a_database_that_is_away_for_a_moment_silences_nobody() -> None:
