@@ -160,7 +160,7 @@ def _starting_point(slug: str) -> starting_points.StartingPoint:
 def rename(session: Session, assessment_id: int, details: Details, me: UserRow) -> AssessmentRow:
     """Change title, team and note. A reviewer approves content, so a name doesn't void an approval."""
     details = details.checked()
-    row = _open(session, assessment_id)
+    row = store.opened(session, assessment_id)
     if (row.title, row.team, row.note) != (details.title, details.team, details.note):
         before = row.title
         row.title, row.team, row.note = details.title, details.team, details.note
@@ -199,7 +199,7 @@ def take_todays_policy(session: Session, assessment_id: int, me: UserRow) -> Ass
     Raises:
         Conflict: it is judged by the newest one already, or the assessment is archived.
     """
-    row = _open(session, assessment_id)
+    row = store.opened(session, assessment_id)
     before, today = policy_of(session, row), policies.todays_id(session)
     if row.policy_id == today:
         raise Conflict(f"This assessment is judged by today's policy, {before.version}, already.")
@@ -238,7 +238,7 @@ def save_section(
         Clash: somebody else saved since the page was opened.
         Conflict: the assessment is archived.
     """
-    row = _open(session, assessment_id)
+    row = store.opened(session, assessment_id)
     if row.version != page.version and row.last_tab != page.tab:
         raise Clash(row, given)
     before = row.version
@@ -266,7 +266,7 @@ def patch(
     Raises:
         Invalid: an answer can't be used; then none is kept.
     """
-    row = _open(session, assessment_id)
+    row = store.opened(session, assessment_id)
     new = {key: value for key, value in row.answers.items() if key not in given} | _checked(given)
     if "main_goal" in new and typed.fault(ASKED["main_goal"], new):
         raise Invalid(
@@ -329,13 +329,6 @@ def _note_target(row: AssessmentRow, old: Mapping[str, Any], *, has_results: boo
     row.metric_set_at = utcnow() if settled else None
     if has_results:
         row.target_changes = (row.target_changes or 0) + 1
-
-
-def _open(session: Session, assessment_id: int) -> AssessmentRow:
-    row = store.changing(session, assessment_id)
-    if row.archived_at is not None:
-        raise Conflict("This assessment is archived. Take it out of the archive to change it.")
-    return row
 
 
 # ------------------------------------------------------------------ four eyes

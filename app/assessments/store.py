@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow, ContributionRow
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,20 @@ def changing(session: Session, assessment_id: int) -> AssessmentRow:
     )
     if row is None:
         raise NotFound("There is no such assessment.")
+    return row
+
+
+def opened(session: Session, assessment_id: int) -> AssessmentRow:
+    """`changing`, for whatever must not happen to an assessment that was put away. Every act on any part of one begins
+    here: whoever comes second waits, and then sees what the first did.
+
+    Raises:
+        NotFound: there is no such assessment.
+        Conflict: it is archived.
+    """
+    row = changing(session, assessment_id)
+    if row.archived_at is not None:
+        raise Conflict("This assessment is archived. Take it out of the archive to change it.")
     return row
 
 

@@ -256,6 +256,7 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
         Conflict: something has to be done elsewhere first, or a measurement is running.
         Invalid: the order cannot be used.
     """
+    assessment_store.changing(session, assessment_id)  # that it is archived is said by `plan`, with the rest
     planned = plan(session, assessment_id, order)
     before = store.current(session, assessment_id)
     if before is not None:
@@ -366,6 +367,7 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
         Invalid: a cause is none of the four.
     """
     arm = store.arm(session, arm_id)
+    assessment_store.opened(session, arm.baseline.assessment_id)
     unknown = sorted({cause for cause in tags.values() if cause and cause not in causes.CAUSES})
     if unknown:
         known = ", ".join(causes.CAUSES)
@@ -397,6 +399,7 @@ def add_adapter_arm(session: Session, baseline_id: int, *, training_id: int, tit
 
 
 def _open(session: Session, baseline_id: int) -> BaselineRow:
+    assessment_store.opened(session, store.assessment_of(session, baseline_id))
     baseline = store.get(session, baseline_id)
     if baseline.archived_at is not None:
         raise Conflict("This measurement was put aside for a newer one.")

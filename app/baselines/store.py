@@ -27,6 +27,14 @@ def get(session: Session, baseline_id: int) -> BaselineRow:
     return found
 
 
+def assessment_of(session: Session, baseline_id: int) -> int:
+    """Whose measurement it is, without loading it: its assessment is locked first."""
+    found = session.scalar(select(BaselineRow.assessment_id).where(BaselineRow.id == baseline_id))
+    if found is None:
+        raise NotFound("There is no such measurement.")
+    return found
+
+
 def current(session: Session, assessment_id: int) -> BaselineRow | None:
     """The newest measurement of an assessment that was not put aside, with its arms."""
     return once(

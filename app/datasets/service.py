@@ -51,7 +51,7 @@ def upload(
         NotFound: there is no such assessment.
         Invalid: the file is empty.
     """
-    assessment = assessment_store.changing(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     if not file.size:
         raise Invalid("The file is empty.", [FieldError("#/file", "Choose a file with examples; this one is empty.")])
     last = store.newest(session, assessment_id)
@@ -93,7 +93,7 @@ def add_test(session: Session, assessment_id: int, by: UserRow, test: Blob, file
     Raises:
         Conflict: no examples were uploaded yet.
     """
-    assessment_store.changing(session, assessment_id)
+    assessment_store.opened(session, assessment_id)
     last = store.current(session, assessment_id)
     if last is None or last.state == "rejected":
         raise Conflict("Upload the examples first, then the test file.")
@@ -469,7 +469,7 @@ def _held(session: Session, dataset_id: int) -> DatasetRow:
     """The version, with its assessment locked until the end of the transaction: of two people who press at once the
     second sees what the first did. Locked before anything is put on record, so that no two wait for each other.
     """
-    assessment_store.changing(session, store.assessment_of(session, dataset_id))
+    assessment_store.opened(session, store.assessment_of(session, dataset_id))
     return store.get(session, dataset_id)
 
 

@@ -28,7 +28,7 @@ from app.economics.assumptions import Assumptions, Worth
 from app.economics.prices import Price
 from app.economics.study import Given, Measured, Study
 from app.economics.tables import CostRow, PriceRow
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import FieldError, Invalid
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.users.tables import UserRow
@@ -135,7 +135,7 @@ def assume(session: Session, assessment_id: int, given: Mapping[str, object], by
         Invalid: a figure can't be used.
         Conflict: the assessment is archived.
     """
-    assessment = _open(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     before = said(session, assessment_id)
     new = replace(assumptions.read(given), success=before.success, kinds=before.kinds)
     _keep(session, assessment, new, by, "costs")
@@ -151,7 +151,7 @@ def use_target(session: Session, assessment_id: int, given: Mapping[str, object]
         Invalid: no target follows from what was sent.
         Conflict: the assessment is archived.
     """
-    assessment = _open(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     worth = assumptions.read_worth(given)
     new = replace(said(session, assessment_id), success=worth.success, kinds=worth.kinds)
     _keep(session, assessment, new, by, "target")
@@ -163,13 +163,6 @@ def use_target(session: Session, assessment_id: int, given: Mapping[str, object]
 def has_results(session: Session, assessment_id: int) -> bool:
     """Whether a result was seen, so that a change of the target counts."""
     return bool(baselines.measured(session, assessment_id).get("baseline"))
-
-
-def _open(session: Session, assessment_id: int) -> AssessmentRow:
-    row = assessment_store.changing(session, assessment_id)
-    if row.archived_at is not None:
-        raise Conflict("This assessment is archived. Take it out of the archive to change it.")
-    return row
 
 
 def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: UserRow, what: str) -> None:

@@ -221,7 +221,7 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
     Raises:
         Conflict: there is nothing to review yet, or exactly this is under review or approved already.
     """
-    assessment = assessment_store.get(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     if not assessments.answers(assessment):
         raise Conflict("Answer the questionnaire first; there is nothing to review yet.")
     made = subject.exact(build_subject(session, assessment))
@@ -274,6 +274,7 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
         Forbidden: this person may not decide this.
         Conflict: this review is over, or this person has said the same already.
     """
+    assessment_store.opened(session, store.assessment_of(session, review_id))
     review = store.get(session, review_id)
     if reasons := may_decide(session, review, me):
         raise Forbidden(" ".join(reasons))
@@ -291,6 +292,7 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
     for earlier in review.decisions:  # one voice each: a new decision of the same person replaces the old one
         if earlier.reviewer_id == me.id and earlier.voided_at is None and earlier.kind != "comment":
             earlier.voided_at = now
+    session.flush()  # the old voice goes before the new one comes: the database lets nobody have two
     made = DecisionRow(
         review_id=review.id,
         reviewer_id=me.id,
@@ -302,7 +304,7 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
     )
     review.decisions.append(made)
     session.flush()
-    review.state = _state(review)
+    _move(session, review, _state(review))
     audit.record(
         session,
         me,
@@ -330,6 +332,7 @@ def _refuse_malformed(kind: str, digest: object, comment: str) -> None:
 
 def comment(session: Session, review_id: int, me: UserRow, text: str) -> DecisionRow:
     """Say something about a review without deciding it. Anybody signed in may."""
+    assessment_store.changing(session, store.assessment_of(session, review_id))
     review = store.get(session, review_id)
     if not text.strip():
         raise Invalid("Write something first.", [FieldError("#/comment", "Write something first.")])
@@ -342,6 +345,7 @@ def comment(session: Session, review_id: int, me: UserRow, text: str) -> Decisio
 
 def withdraw(session: Session, review_id: int, me: UserRow) -> ReviewRow:
     """Take a request back: whoever asked, or a contributor, may. An approval goes with it."""
+    assessment_store.changing(session, store.assessment_of(session, review_id))
     review = store.get(session, review_id)
     if review.state not in store.LIVING:
         raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")
@@ -375,8 +379,18 @@ def _state(review: ReviewRow) -> str:
 
 
 def _close(session: Session, review: ReviewRow, state: str, because: str) -> None:
-    review.state, review.closed_at, review.closed_because = state, utcnow(), because
-    session.flush()
+    _move(session, review, state, closed_at=utcnow(), closed_because=because[:200])
+
+
+def _move(session: Session, review: ReviewRow, state: str, **more: object) -> None:
+    """Every act holds the assessment, so nobody can have come between; a state that is another one all the same is a
+    sign that something wrote past us, and nothing is built on it.
+
+    Raises:
+        Conflict: the review has another state than the one that was looked at.
+    """
+    if not store.move(session, review, state, **more):
+        raise Conflict("Somebody else acted on this review at the same moment. Look at it again.")
 
 
 # ---------------------------------------------------------------- launching

@@ -1,8 +1,9 @@
 """Queries on reviews and decisions."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from app.errors import NotFound
@@ -19,6 +20,26 @@ def get(session: Session, review_id: int) -> ReviewRow:
     if review is None:
         raise NotFound("There is no such review.")
     return review
+
+
+def assessment_of(session: Session, review_id: int) -> int:
+    """Whose review it is, without loading it: its assessment is locked first."""
+    found = session.scalar(select(ReviewRow.assessment_id).where(ReviewRow.id == review_id))
+    if found is None:
+        raise NotFound("There is no such review.")
+    return found
+
+
+def move(session: Session, review: ReviewRow, state: str, **more: object) -> bool:
+    """Change the state of a review from the one that was seen; False: it has another one by now, and keeps it."""
+    moved = session.execute(
+        update(ReviewRow)
+        .where(ReviewRow.id == review.id, ReviewRow.state == review.state)
+        .values(state=state, **more)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(review, ["state", *more])
+    return cast("CursorResult[Any]", moved).rowcount == 1
 
 
 def living(session: Session, assessment_id: int) -> ReviewRow | None:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app import secret
+from app.assessments import store as assessment_store
 from app.baselines import job as baseline_job
 from app.baselines import service as baselines
 from app.datasets import shown
@@ -190,6 +191,7 @@ def _order(claim: Claim) -> dict[str, Any]:
     Raises: Refused: the approval no longer allows this.
     """
     with claim.write() as session:
+        assessment_store.changing(session, store.assessment_of(session, claim.subject_id))
         row = store.get(session, claim.subject_id)
         started = bool(store.metrics(session, row.id, "step"))
         try:
