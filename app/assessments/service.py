@@ -20,7 +20,7 @@ from app.advice import case, starting_points, verdict
 from app.advice.policy import POLICY, Policy
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.assessments import store, typed
-from app.assessments.tables import AssessmentRow, ContributionRow
+from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
 from app.audit import service as audit
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
@@ -131,7 +131,7 @@ def create(
         created_at=now,
         updated_at=now,
     )
-    _note_target(row, {}, has_results=False)
+    _note_target(session, row, {}, me, has_results=False)
     session.add(row)
     session.flush()
     session.add(ContributionRow(assessment_id=row.id, user_id=me.id, what="created", at=now))
@@ -243,6 +243,7 @@ def save_section(
         raise Clash(row, given)
     before = row.version
     keys = {question.key for question in section.asked}
+    has_results = has_results or row.result_seen_at is not None
     if page.draft and has_results:
         keys -= set(MEASURED_AGAINST)
     kept = {key: value for key, value in row.answers.items() if key not in keys}
@@ -273,7 +274,8 @@ def patch(
             "The answers contradict each other.",
             [FieldError("#/answers/main_goal", "The main goal has to be one of the goals.")],
         )
-    _replace(session, row, new, me, what="answers", has_results=has_results)
+    seen = has_results or row.result_seen_at is not None
+    _replace(session, row, new, me, what="answers", has_results=seen)
     return row
 
 
@@ -307,8 +309,10 @@ def _replace(
     row.answers = new
     row.version += 1
     row.last_tab = ""
-    row.questions_version = POLICY.sha256
-    _note_target(row, old, has_results=has_results)
+    says_more = typed.readable(old) != typed.readable(new)
+    if says_more:  # a half-typed answer is kept, and says nothing yet
+        row.questions_version = POLICY.sha256
+    _note_target(session, row, old, me, has_results=has_results)
     changed = sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
     measured = {key: [old.get(key), new.get(key)] for key in changed if key in MEASURED_AGAINST}
     last = store.contribution(session, row.id, me.id)
@@ -316,10 +320,12 @@ def _replace(
     if measured or not same_sitting:
         detail = {"what": what, "changed": changed, **measured}
         audit.record(session, me, "assessment.answers", "assessment", row.id, detail)
-    contribute(session, row, me, what)
+    contribute(session, row, me, what, changed=says_more)
 
 
-def _note_target(row: AssessmentRow, old: Mapping[str, Any], *, has_results: bool) -> None:
+def _note_target(
+    session: Session, row: AssessmentRow, old: Mapping[str, Any], me: UserRow, *, has_results: bool
+) -> None:
     """When metric and target were set, which G7 asks for; and how often they were changed after a result was seen."""
     before = {key: typed.readable(old).get(key) for key in MEASURED_AGAINST}
     after = {key: answers(row).get(key) for key in MEASURED_AGAINST}
@@ -329,14 +335,31 @@ def _note_target(row: AssessmentRow, old: Mapping[str, Any], *, has_results: boo
     row.metric_set_at = utcnow() if settled else None
     if has_results:
         row.target_changes = (row.target_changes or 0) + 1
+        session.add(
+            LateTargetRow(
+                assessment_id=row.id,
+                metric=str(after["metric"] or "")[:100],
+                target=str(after["target"] if after["target"] is not None else "")[:40],
+                metric_before=str(before["metric"] or "")[:100],
+                target_before=str(before["target"] if before["target"] is not None else "")[:40],
+                changed_by=me.id,
+                changed_at=row.metric_set_at or utcnow(),
+            )
+        )
 
 
 # ------------------------------------------------------------------ four eyes
 
 
-def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what: str) -> None:
+def contribute(
+    session: Session, assessment: AssessmentRow, user: UserRow, what: str, *, changed: bool = True
+) -> None:
     """Note that somebody had a hand in it, and start a new revision: who contributed can't approve, and an approval
-    holds for the revision it was given for. Every edit of any part comes through here."""
+    holds for the revision it was given for. Every edit of any part comes through here.
+
+    changed: False for what a reviewer would not see (a half-typed answer, a word that the next version will follow):
+    the hand is noted, the revision stays, and no approval is lost by it.
+    """
     now = utcnow()
     done = store.contribution(session, assessment.id, user.id)
     if done is None:
@@ -347,7 +370,7 @@ def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what:
     session.execute(
         update(AssessmentRow)
         .where(AssessmentRow.id == assessment.id)
-        .values(revision=AssessmentRow.revision + 1, updated_at=now)
+        .values(revision=AssessmentRow.revision + int(changed), updated_at=now)
         .execution_options(synchronize_session=False)
     )
     session.refresh(assessment, ["revision", "updated_at"])

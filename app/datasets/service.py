@@ -181,6 +181,7 @@ def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
         raise Conflict(" ".join(against))
     row.frozen_at = utcnow()
     row.frozen_by = by.id
+    store.keep_test_keys(session, row.id)
     assessments.contribute(session, assessment, by, f"split of data version {row.version}")
     detail = {
         "assessment": row.assessment_id,
@@ -262,7 +263,8 @@ def join_cluster(session: Session, dataset_id: int, cluster: int, by: UserRow) -
 def _had_a_hand(session: Session, row: DatasetRow, by: UserRow) -> None:
     """Somebody else may press the button that makes the next version; whose word it follows had a hand in it, too."""
     assessment = assessment_store.get(session, row.assessment_id)
-    assessments.contribute(session, assessment, by, f"groups of like rows of data version {row.version}")
+    what = f"groups of like rows of data version {row.version}"
+    assessments.contribute(session, assessment, by, what, changed=False)  # it is the next version that will differ
 
 
 def waiting_clusters(session: Session, row: DatasetRow) -> int:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, aliased, defer
 
+from app.datasets import seen
 from app.datasets.formats import Message
-from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow
+from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow, TestKeyRow
 from app.db import Base, know, once
 from app.errors import NotFound
 
@@ -344,6 +345,57 @@ def row_ids(session: Session, dataset_id: int) -> list[int]:
     return list(
         session.scalars(select(ExampleRow.id).where(ExampleRow.dataset_id == dataset_id).order_by(ExampleRow.id))
     )
+
+
+def keep_test_keys(session: Session, dataset_id: int) -> None:
+    """Write down what the test rows of a frozen version ask, once."""
+    if session.scalar(select(TestKeyRow.dataset_id).where(TestKeyRow.dataset_id == dataset_id).limit(1)) is not None:
+        return
+    asked = session.scalars(
+        select(ExampleRow.messages).where(ExampleRow.dataset_id == dataset_id, ExampleRow.split == "test")
+    )
+    keys = sorted({seen.key_of(messages) for messages in asked})
+    if keys:
+        session.execute(insert(TestKeyRow), [{"dataset_id": dataset_id, "key": key} for key in keys])
+
+
+def of_same_test_rows(session: Session, dataset_id: int) -> dict[int, int]:
+    """Versions, of any assessment, whose test rows count as the same rows (`seen.same_rows`): which assessment's each
+    is. The version itself is always among them."""
+    return once(
+        session, ("same test rows", dataset_id), lambda: _of_same_test_rows(session, [dataset_id])[dataset_id]
+    )
+
+
+def read_ahead_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """The same for many versions at once, for a page that will ask for each (`db.know`)."""
+    found = _of_same_test_rows(session, dataset_ids)
+    know(session, {("same test rows", one): alike for one, alike in found.items()})
+    return found
+
+
+def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    mine, other = aliased(TestKeyRow), aliased(TestKeyRow)
+    shared = session.execute(
+        select(mine.dataset_id, other.dataset_id, func.count())
+        .join(other, mine.key == other.key)
+        .where(mine.dataset_id.in_(dataset_ids))
+        .group_by(mine.dataset_id, other.dataset_id)
+    ).all()
+    everybody = {*dataset_ids, *(there for _, there, _ in shared)}
+    sizes = dict(_pairs(session, select(TestKeyRow.dataset_id, func.count()).group_by(TestKeyRow.dataset_id), everybody))
+    owners = dict(_pairs(session, select(DatasetRow.id, DatasetRow.assessment_id), everybody))
+    found = {one: {one: owners[one]} for one in dataset_ids}
+    for here, there, number in shared:
+        if seen.same_rows(number, sizes[here], sizes[there]):
+            found[here][there] = owners[there]
+    return found
+
+
+def _pairs(session: Session, query: Select[Any], ids: Iterable[int]) -> Iterable[tuple[int, int]]:
+    """Two numbers a row, of the rows whose first one is among `ids`."""
+    first = next(iter(query.selected_columns))
+    return [(row[0], row[1]) for row in session.execute(query.where(first.in_(sorted(ids))))]
 
 
 def being_checked(session: Session) -> Sequence[int]:

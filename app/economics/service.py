@@ -20,6 +20,7 @@ from app.audit import service as audit
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
 from app.baselines.arms import Tally
+from app.baselines.service import MeasuredModel
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
@@ -162,12 +163,15 @@ def use_target(session: Session, assessment_id: int, given: Mapping[str, object]
 
 def has_results(session: Session, assessment_id: int) -> bool:
     """Whether a result was seen, so that a change of the target counts."""
+    if assessment_store.get(session, assessment_id).result_seen_at is not None:
+        return True
     return bool(baselines.measured(session, assessment_id).get("baseline"))
 
 
 def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: UserRow, what: str) -> None:
     row = store.find_costs(session, assessment.id)
     before = row.said if row else {}
+    counted = measured(session, assessment.id)
     after = new.to_json()
     if row is None:
         row = CostRow(assessment_id=assessment.id)
@@ -185,7 +189,7 @@ def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: Use
         assessment.id,
         {"changed": {key: [before.get(key), after.get(key)] for key in changed}},
     )
-    assessments.contribute(session, assessment, by, what)
+    assessments.contribute(session, assessment, by, what, changed=measured(session, assessment.id) != counted)
 
 
 # ---------------------------------------------------------------- what it comes to
@@ -214,6 +218,23 @@ def of(session: Session, assessment: AssessmentRow) -> Study:
             test_rows=dataset.test_rows if dataset else 0,
         )
     )
+
+
+def price_setters(session: Session, assessment: AssessmentRow) -> list[tuple[int, str]]:
+    """Who last set the prices that the cost case rests on, where it is one of the criteria: (user id, what they did)."""
+    if "cost_case" not in measured(session, assessment.id) or not _aims_at_cost(assessment):
+        return []
+    used = {(price.name, price.unit) for price in of(session, assessment).used}
+    return [
+        (row.edited_by, f"set the price of {row.name}")
+        for row in store.prices(session)
+        if (row.name, row.unit) in used
+    ]
+
+
+def _aims_at_cost(assessment: AssessmentRow) -> bool:
+    goals = assessments.answers(assessment).get("goals")
+    return isinstance(goals, list) and "efficiency" in goals
 
 
 def _number(value: object) -> float | None:
@@ -286,7 +307,7 @@ def _arms(session: Session, assessment: AssessmentRow, policy: Policy) -> Iterat
         if not known:
             continue
         seen.add(baseline.model_id)
-        model = model_store.get(session, baseline.model_id)
+        model = baselines.model_of(session, baseline)
         draws = [pair for pair in known if pair[0].family == "few_shot_random"]
         single = [pair for pair in known if pair[0].family != "few_shot_random"]
         for group in [[pair] for pair in single] + ([draws] if draws else []):
@@ -300,7 +321,7 @@ def _result(arm: ArmRow) -> Mapping[str, Any] | None:
 
 def _arm(
     baseline: BaselineRow,
-    model: ModelRow,
+    model: MeasuredModel,
     group: Sequence[tuple[ArmRow, Mapping[str, Any]]],
     target: float | None,
     grace: float,
@@ -320,7 +341,7 @@ def _arm(
         key=f"{baseline.id}/{arm.family if len(group) > 1 else arm.name}",
         family=arm.family,
         title=f"{shots} random examples" if len(group) > 1 else arm.title,
-        model=model.id,
+        model=baseline.model_id,
         model_name=model.name,
         model_reference=model.reference,
         local=model.kind != "endpoint",

@@ -100,5 +100,14 @@ def decision(session: Session, decision_id: int) -> DecisionRow:
     return row
 
 
+def unsealed(session: Session) -> Sequence[DecisionRow]:
+    """Living decisions without a seal."""
+    return session.scalars(
+        select(DecisionRow).where(
+            DecisionRow.seal == "", DecisionRow.kind != "comment", DecisionRow.voided_at.is_(None)
+        )
+    ).all()
+
+
 def recipe(session: Session, assessment_id: int) -> RecipeRow | None:
     return session.scalar(select(RecipeRow).where(RecipeRow.assessment_id == assessment_id))
