@@ -121,8 +121,10 @@ def writing(engine: Engine) -> Iterator[Session]:
 
 
 def afterwards(session: Session, name: str, act: Callable[[], None]) -> None:
-    """Have something done once the transaction is committed, and not at all if it is not. The last one of a name counts;
-    it must not raise, for what it follows is done."""
+    """Have something done once the transaction is committed, and not at all if it is not.
+
+    The last one of a name counts. It must not raise, for what it follows is done.
+    """
     session.info.setdefault("afterwards", {})[name] = act
 
 

@@ -51,6 +51,7 @@ from app.sharing import routes as sharing_routes
 from app.training import api as training_api
 from app.training import routes as training_routes
 from app.users import api as users_api
+from app.users import passwords
 from app.users import routes as users_routes
 from app.users import service as users
 from app.users import store as user_store
@@ -215,6 +216,23 @@ def new_setup_code(settings: Settings) -> str:
     try:
         with writing(engine) as session:
             return users.new_setup_code(session, utcnow()) or ""
+    finally:
+        engine.dispose()
+
+
+def new_password(settings: Settings, email: str) -> str:
+    """A one-time password for an account, from whoever can type commands on the server; empty when there is none.
+
+    A disabled account stays disabled: who closed it can open it.
+    """
+    engine = engine_for(settings)
+    try:
+        with writing(engine) as session:
+            user = user_store.find(session, email)
+            if user is None:
+                return ""
+            keeper = passwords.with_cost(settings.hash_time, settings.hash_memory)
+            return users.reset_password(session, keeper, user.id, by=None, record=audit.record)[1]
     finally:
         engine.dispose()
 

@@ -237,7 +237,10 @@ def save_section(
     Raises:
         Clash: somebody else saved since the page was opened.
         Conflict: the assessment is archived.
+        Invalid: a metric that the form does not offer.
     """
+    if fault := typed.metric_fault(given.get("metric")):
+        raise Invalid("Some answers can't be used.", [FieldError("#/metric", fault)])
     row = store.opened(session, assessment_id)
     if row.version != page.version and row.last_tab != page.tab:
         raise Clash(row, given)
@@ -293,6 +296,8 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
         except case.NotACase as refusal:
             errors += [FieldError(f"#/answers/{key}", fault) for fault in refusal.faults]
         else:
+            if key == "metric" and (fault := typed.metric_fault(read.get(key))):
+                errors.append(FieldError("#/answers/metric", fault))
             checked |= {key: read[key]} if key in read else {key: value} if value == case.UNKNOWN else {}
     if errors:
         raise Invalid("Some answers can't be used.", errors)
@@ -351,9 +356,7 @@ def _note_target(
 # ------------------------------------------------------------------ four eyes
 
 
-def contribute(
-    session: Session, assessment: AssessmentRow, user: UserRow, what: str, *, changed: bool = True
-) -> None:
+def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what: str, *, changed: bool = True) -> None:
     """Note that somebody had a hand in it, and start a new revision: who contributed can't approve, and an approval
     holds for the revision it was given for. Every edit of any part comes through here.
 

@@ -58,9 +58,7 @@ def _keep_head(installation: Installation, newest: head.Head) -> None:
         log.exception("the head of the record could not be sealed")
 
 
-def knows(
-    session: Session, actor_id: int, act: str, subject: str, subject_id: int, detail: dict[str, Any]
-) -> bool:
+def knows(session: Session, actor_id: int, act: str, subject: str, subject_id: int, detail: dict[str, Any]) -> bool:
     """Whether there is an entry of this act with at least these details that says what it was sealed with."""
     return any(
         entry.actor_id == actor_id and detail.items() <= entry.detail.items() and seal(entry) == entry.sha256

@@ -102,8 +102,11 @@ class Arm(BaseModel):
 
 
 class Baseline(BaseModel):
-    """A measurement with its arms. `model` is what it was when this began; `before` lists what happened on the same test
-    rows earlier, in any assessment: looks, and targets that were changed after results. `best_arm` is set once its test result stands; `measured` is what the gates read."""
+    """A measurement with its arms.
+
+    `model` is what it was when this began; `before` lists what happened on the same test rows earlier, in any
+    assessment: looks, and targets that were changed after results. `best_arm` is set once its test result stands.
+    """
 
     id: int
     object: str = "baseline"

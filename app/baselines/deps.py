@@ -37,8 +37,8 @@ def exported(app: AppContext, session: Session, me: UserRow, baseline: BaselineR
     shown_to(app, session, me, baseline, baseline.arms, "downloaded")
 
     def lines() -> Iterator[bytes]:
-        with reading(app.engine) as session:
-            found = service.export_lines(session, baseline.id)
+        with reading(app.engine) as own:
+            found = service.export_lines(own, baseline.id)
             yield from exports.as_csv(found) if kind == "csv" else exports.jsonl(found)
 
     media = "text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson"

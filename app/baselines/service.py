@@ -16,7 +16,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.baselines import arms, causes, exports, prompts, store
-from app.baselines.arms import Arm, Tally
+from app.baselines.arms import Arm, Scored, Tally
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets import shown as datasets_shown
@@ -369,6 +369,8 @@ def go_on(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
     incomplete = [arm for arm in baseline.arms if arm.family != "adapter" and _has_errors(arm)]
     if baseline.concluded_at is not None and not incomplete:
         raise Conflict("Everything has been asked and answered.")
+    if any(arm.family == "adapter" and arm.test for arm in baseline.arms):
+        raise Conflict("An adapter was judged by these answers; they stay as they are. Start a new measurement.")
     _need_model(session, baseline)
     store.forget_errors(session, [arm.id for arm in baseline.arms if arm.family != "adapter"])
     for arm in incomplete:
@@ -504,9 +506,7 @@ def unnoted(session: Session, baseline: BaselineRow, arms_: Sequence[ArmRow], by
     return [arm for arm in arms_ if arm.test and (arm.id, _rounds(baseline)) not in noted]
 
 
-def note_opening(
-    session: Session, baseline: BaselineRow, arms_: Sequence[ArmRow], by: UserRow, how: str
-) -> None:
+def note_opening(session: Session, baseline: BaselineRow, arms_: Sequence[ArmRow], by: UserRow, how: str) -> None:
     """Write down that somebody is shown the answers of these arms to the test rows: `how` is read, downloaded, tagged.
 
     Reading them is no fault. Writing better instructions after it makes the test rows rows that were looked at.
@@ -655,6 +655,30 @@ def winning_instructions(baseline: BaselineRow) -> str:
     """What training rows and the adapter are asked with: those of the winning arm, the run's own until there is one."""
     best = store.best(baseline)
     return instructions_of(baseline, best) if best else baseline.instructions
+
+
+INTERVAL_SLACK = 0.02  # by how much an interval may differ from one worked out today: the way to do it may have changed
+
+
+def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
+    """Results that are not what their answers come to: a sentence for each arm. Adapters are judged apart."""
+    binary = metrics.get(baseline.metric).binary
+    for arm in baseline.arms:
+        for split, stored in (("dev", arm.dev), ("test", arm.test)):
+            if arm.family == "adapter" or stored is None:
+                continue
+            scored = [Scored(score) for score in store.scores(session, arm.id, split)]
+            found = arms.tallied(scored, binary=binary, seed=baseline.seed)
+            counted = all(stored.get(name) == found.get(name) for name in ("n", "errors", "passed"))
+            near = all(
+                abs(float(stored.get(name) or 0.0) - float(found.get(name) or 0.0)) <= slack
+                for name, slack in (("score", 1e-9), ("low", INTERVAL_SLACK), ("high", INTERVAL_SLACK))
+            )
+            if not counted or not near:
+                yield (
+                    f"The {split} result of \u201c{arm.title}\u201d is not what its answers come to. "
+                    "Measure again, and tell the operator."
+                )
 
 
 def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:

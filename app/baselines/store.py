@@ -186,6 +186,15 @@ def answers(session: Session, arm_id: int, split: str) -> Sequence[AnswerRow]:
     ).all()
 
 
+def scores(session: Session, arm_id: int, split: str) -> Sequence[float | None]:
+    """What each answer of an arm scored, by row; None where no answer came."""
+    return session.scalars(
+        select(AnswerRow.score)
+        .where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
+        .order_by(AnswerRow.example_id)
+    ).all()
+
+
 def answer(session: Session, answer_id: int) -> AnswerRow:
     found = session.get(AnswerRow, answer_id)
     if found is None:

@@ -1,8 +1,8 @@
 """Whether two sets of test rows are the same rows, whatever version, assessment or file they came in.
 
 A result, a look or a target that was changed after a result belongs to the rows, not to the object that holds them:
-objects can be made anew by anybody. Two rows are the same when they ask the same (`duplicates.key`), so a changed space,
-a capital or another answer makes no fresh row.
+objects can be made anew by anybody. Two rows are the same when they ask the same (`duplicates.key`), so another space
+or capital, or another answer, makes no fresh row.
 """
 
 from collections.abc import Iterable, Mapping

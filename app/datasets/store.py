@@ -362,9 +362,7 @@ def keep_test_keys(session: Session, dataset_id: int) -> None:
 def of_same_test_rows(session: Session, dataset_id: int) -> dict[int, int]:
     """Versions, of any assessment, whose test rows count as the same rows (`seen.same_rows`): which assessment's each
     is. The version itself is always among them."""
-    return once(
-        session, ("same test rows", dataset_id), lambda: _of_same_test_rows(session, [dataset_id])[dataset_id]
-    )
+    return once(session, ("same test rows", dataset_id), lambda: _of_same_test_rows(session, [dataset_id])[dataset_id])
 
 
 def read_ahead_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
@@ -383,7 +381,9 @@ def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int
         .group_by(mine.dataset_id, other.dataset_id)
     ).all()
     everybody = {*dataset_ids, *(there for _, there, _ in shared)}
-    sizes = dict(_pairs(session, select(TestKeyRow.dataset_id, func.count()).group_by(TestKeyRow.dataset_id), everybody))
+    sizes = dict(
+        _pairs(session, select(TestKeyRow.dataset_id, func.count()).group_by(TestKeyRow.dataset_id), everybody)
+    )
     owners = dict(_pairs(session, select(DatasetRow.id, DatasetRow.assessment_id), everybody))
     found = {one: {one: owners[one]} for one in dataset_ids}
     for here, there, number in shared:

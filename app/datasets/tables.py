@@ -106,7 +106,7 @@ class ExampleRow(Base):
 
 
 class TestKeyRow(Base):
-    """What one frozen test row asks (`seen.key_of`): by these, sets of test rows are known again wherever they turn up."""
+    """What one frozen test row asks (`seen.key_of`): by these, test rows are known again wherever they turn up."""
 
     __tablename__ = "test_keys"
     __table_args__ = (Index("ix_test_keys_key", "key"),)

@@ -43,7 +43,7 @@ def main(settings: Settings) -> int:
     """Run or watch the worked example. Returns 0 when it was finished, 2 when it could not be."""
     for chatty in ("dbos", "httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    print(schema.migrate(settings.url), flush=True)
+    print(schema.upgrade(settings), flush=True)
     engine = engine_for(settings)
     line = job_engine.Client(settings.url)
     try:

@@ -221,14 +221,12 @@ def of(session: Session, assessment: AssessmentRow) -> Study:
 
 
 def price_setters(session: Session, assessment: AssessmentRow) -> list[tuple[int, str]]:
-    """Who last set the prices that the cost case rests on, where it is one of the criteria: (user id, what they did)."""
+    """Who last set the prices that the cost case rests on, where that is a criterion: (user id, what they did)."""
     if "cost_case" not in measured(session, assessment.id) or not _aims_at_cost(assessment):
         return []
     used = {(price.name, price.unit) for price in of(session, assessment).used}
     return [
-        (row.edited_by, f"set the price of {row.name}")
-        for row in store.prices(session)
-        if (row.name, row.unit) in used
+        (row.edited_by, f"set the price of {row.name}") for row in store.prices(session) if (row.name, row.unit) in used
     ]
 
 

@@ -45,8 +45,8 @@ def against_deciding(
         yield "You had a hand in this assessment; somebody who did not has to decide."
     elif person.kept_by & workers - {person.id}:
         yield (
-            "Your account was made, opened or given its role by somebody who worked on this assessment. Two people have "
-            "to be two: have another administrator, or the operator on the server, give you a new password and role."
+            "Your account was made, opened or given its role by somebody who worked on this assessment. Four eyes are "
+            "two people: have the operator give you a new password on the server (python -m app reset-password)."
         )
 
 
@@ -104,7 +104,7 @@ def against_launching(
 def against_approval(
     approval: Approval, contributors: AbstractSet[int], workers: AbstractSet[int], now: datetime | None
 ) -> Iterator[str]:
-    """What is wrong with an approval by itself. now: None where it was in time once, and time does not count any more."""
+    """What is wrong with an approval by itself. now: None where it was in time once, and time counts no more."""
     if now is not None and approval.expires_at is not None and approval.expires_at <= now:
         yield "The approval has expired. Ask for review again."
     if not approval.sealed:
@@ -116,7 +116,7 @@ def against_approval(
 
 
 def put_away(*, archived: bool, retired: str) -> Iterator[str]:
-    """What was taken out of use and is not used for training, before a launch or at a start. retired: a model's name."""
+    """What was taken out of use and is not trained with, at a launch or a start. retired: a model's name, or empty."""
     if archived:
         yield "This assessment is archived. Take it out of the archive first."
     if retired:
@@ -129,7 +129,7 @@ def _third_person(reason: str) -> str:
         .replace("Only a reviewer decides. Ask an administrator for the role.", "The approver is no reviewer now.")
         .replace("You had a hand in this assessment; somebody", "The approver had a hand in this; somebody")
         .replace("Your account was made", "The approver's account was made")
-        .replace("give you a new", "give them a new")
+        .replace("give you a new password", "give them a new password")
     )
 
 

@@ -25,6 +25,7 @@ from app.audit import store as audit_store
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
 from app.baselines.tables import BaselineRow
+from app.blobs import Blobs
 from app.datasets import service as datasets
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
@@ -222,6 +223,9 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
     assessment = assessment_store.opened(session, assessment_id)
     if not assessments.answers(assessment):
         raise Conflict("Answer the questionnaire first; there is nothing to review yet.")
+    baseline = baseline_store.current(session, assessment_id)
+    if baseline is not None and (wrong := list(baselines.misstated(session, baseline))):
+        raise Conflict(" ".join(wrong))
     made = subject.exact(build_subject(session, assessment))
     text = subject.canonical(made)
     digest = subject.digest_of_text(text)
@@ -261,6 +265,29 @@ def changed_since(session: Session, review: ReviewRow) -> list[tuple[str, Any, A
     """What is different now from what was put up for review: (path, then, now)."""
     assessment = assessment_store.get(session, review.assessment_id)
     return subject.differences(subject_of(review), build_subject(session, assessment))
+
+
+def void_because(session: Session, review: ReviewRow) -> list[str]:
+    """Why a review that looks alive is not: what changed since, and what is wrong with its approval by itself."""
+    if review.state not in store.LIVING:
+        return []
+    said = []
+    if changes := changed_since(session, review):
+        said.append(f"Something changed since review was asked for: {', '.join(path for path, _, _ in changes[:5])}.")
+    if (
+        review.state == "approved"
+        and (decision := _approving(review))
+        and (approval := _approval(session, review, decision))
+    ):
+        had, worked = contributors(session, review.assessment_id), workers(session, review.assessment_id)
+        said += permission.against_approval(approval, had, worked, utcnow())
+    return said
+
+
+def _approving(review: ReviewRow | None) -> DecisionRow | None:
+    """The living approval of a review, the latest of several."""
+    decisions = reversed(review.decisions) if review else iter(())
+    return next((one for one in decisions if one.kind == "approve" and one.voided_at is None), None)
 
 
 def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: object, comment: str = "") -> DecisionRow:
@@ -314,7 +341,7 @@ def _recorded(review: ReviewRow, made: DecisionRow) -> dict[str, Any]:
 
 
 def _seal(session: Session, made: DecisionRow) -> str:
-    """The seal that a decision has to carry; empty where the installation's key is not at hand, and nothing is sealed."""
+    """The seal that a decision has to carry; empty where the installation's key is not at hand."""
     installation = installation_of(session)
     if installation is None:
         return ""
@@ -429,7 +456,7 @@ def contributors(session: Session, assessment_id: int) -> frozenset[int]:
 
 
 def workers(session: Session, assessment_id: int) -> frozenset[int]:
-    """Ids of everybody who worked on the assessment itself: creator, editors, uploaders, who measured or set the recipe.
+    """Ids of everybody who worked on the assessment itself: creator, editors, who uploaded, measured, set the recipe.
 
     An account that one of them made is not another person's for sure. An administrator who only connects models and
     keeps the accounts is none of them: else nobody could ever approve where there is one administrator.
@@ -530,7 +557,21 @@ def permit(session: Session, assessment_id: int) -> Permit:
     reasons, review, decision, text = _weigh(session, assessment_id)
     if reasons or review is None or decision is None:
         raise GateClosed(reasons or ["Nobody has approved this yet. Ask for review."])
+    if damaged := list(_damaged(session, assessment_id)):
+        raise GateClosed(damaged)
     return Permit(review, decision, review.digest, json.loads(text))
+
+
+def _damaged(session: Session, assessment_id: int) -> Iterator[str]:
+    """What is not what it says it is, looked at byte by byte: too slow for a page, and an approval is not used up for
+    a run that the trainer would refuse."""
+    installation, dataset = installation_of(session), dataset_store.current(session, assessment_id)
+    if installation is None or dataset is None or not dataset.rows_sha256:
+        yield "The stored rows cannot be looked at."
+    elif not Blobs(installation.settings.blobs_dir).intact(dataset.rows_sha256):
+        yield "The stored rows are not those that were approved: a file was changed or replaced. Tell the operator."
+    if (baseline := baseline_store.current(session, assessment_id)) is not None:
+        yield from baselines.misstated(session, baseline)
 
 
 def use(session: Session, granted: Permit) -> None:
@@ -542,10 +583,7 @@ def _weigh(session: Session, assessment_id: int) -> tuple[list[str], ReviewRow |
     assessment = assessment_store.get(session, assessment_id)
     advised = judge(session, assessment)
     review = store.latest(session, assessment_id)
-    decision = next(
-        (d for d in reversed(review.decisions) if d.kind == "approve" and d.voided_at is None) if review else iter(()),
-        None,
-    )
+    decision = _approving(review)
     now_text = subject.canonical(build_subject(session, assessment))
     blockers = (
         []
@@ -585,9 +623,7 @@ def _approval(session: Session, review: ReviewRow, decision: DecisionRow) -> App
         expires_at=decision.expires_at,
         voided=decision.voided_at is not None,
         sealed=bool(wanted) and hmac.compare_digest(decision.seal, wanted),
-        recorded=audit.knows(
-            session, decision.reviewer_id, "review.approve", "assessment", review.assessment_id, told
-        ),
+        recorded=audit.knows(session, decision.reviewer_id, "review.approve", "assessment", review.assessment_id, told),
     )
 
 
@@ -596,6 +632,17 @@ def _put_away(session: Session, assessment: AssessmentRow) -> Iterator[str]:
     model = model_store.get(session, recipe.model_id) if recipe else None
     retired = model.name if model is not None and model.retired_at is not None else ""
     yield from permission.put_away(archived=assessment.archived_at is not None, retired=retired)
+
+
+def against_resuming(session: Session, review_id: int, decision_id: int) -> list[str]:
+    """What stands against going on with a run: to press the button is a start like the first, so the approval has to be
+    in time and everything in use."""
+    review = store.get(session, review_id)
+    assessment = assessment_store.get(session, review.assessment_id)
+    approval = _approval(session, review, store.decision(session, decision_id))
+    had, worked = contributors(session, assessment.id), workers(session, assessment.id)
+    against = permission.against_approval(approval, had, worked, utcnow()) if approval else ["The approver is gone."]
+    return [*_put_away(session, assessment), *against]
 
 
 def recheck(session: Session, review_id: int, decision_id: int, digest: str, *, started: bool) -> dict[str, Any]:

@@ -55,8 +55,8 @@ class ReviewRow(Base):
 class DecisionRow(Base):
     """What one reviewer decided about one digest. Never changed, apart from being voided.
 
-    kind: approve, request_changes, comment. seal: made with the installation's key (`permission.decision_seal`), so that
-    a row which was put here past the app is no approval.
+    kind: approve, request_changes, comment. seal: made with the installation's key (`permission.decision_seal`), so
+    that a row which was put here past the app is no approval.
     """
 
     __tablename__ = "decisions"

@@ -189,7 +189,7 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
         recipe=dict(granted.subject["training"]["recipe"]),
         state="queued",
         idempotency_key=key,
-        training_facts={},
+        training_facts={"compared_with": _to_beat(session, assessment_id)},
         launched_by=me.id,
         launched_at=utcnow(),
     )
@@ -200,6 +200,13 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
     detail = {"training": row.id, "digest": row.digest, "review": row.review_id}
     audit.record(session, me, "training.launch", "assessment", assessment_id, detail)
     return row, True
+
+
+def _to_beat(session: Session, assessment_id: int) -> str:
+    """The arm that the adapter will be judged against: the best one as it was approved, whatever is tried later."""
+    baseline = baseline_store.current(session, assessment_id)
+    best = baseline_store.best(baseline) if baseline else None
+    return best.name if best else ""
 
 
 def _enqueue(session: Session, row: TrainingRow, me: UserRow, title: str) -> None:
@@ -220,6 +227,8 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
         raise Conflict("This run is finished.")
     if state not in OVER:
         raise Conflict("This run is going on already.")
+    if against := gate.against_resuming(session, row.review_id, row.decision_id):
+        raise Conflict(" ".join(against))
     if not resumable(row, state):
         raise Conflict("This run cannot go on. Ask for review and launch again; what was learned stays readable.")
     row.state, row.finished_at = "queued", None

@@ -139,12 +139,9 @@ def _create(guards: Guards) -> None:
         asked = condition.replace("{now}", NOW[dialect]) if condition else None
         if dialect == "sqlite":
             test = f"when {asked} " if asked else ""
-            op.execute(
-                sa.text(
-                    f"create trigger {name} {when} on {table} {test}begin select raise(abort, '{message}'); end"
-                    .replace(":", r"\:")
-                )
-            )
+            body = f"begin select raise(abort, '{message}'); end"
+            # A colon would be taken for the name of a parameter.
+            op.execute(sa.text(f"create trigger {name} {when} on {table} {test}{body}".replace(":", r"\:")))
             continue
         body = f"raise exception '{message}';"
         if asked:

@@ -105,9 +105,7 @@ def _keys(bind: sa.Connection, tables: dict[str, Any]) -> None:
         from app.datasets.seen import key_of  # only where there is something to carry over
 
         rows = bind.execute(
-            sa.select(examples.c.messages).where(
-                examples.c.dataset_id == dataset_id, examples.c.split == "test"
-            )
+            sa.select(examples.c.messages).where(examples.c.dataset_id == dataset_id, examples.c.split == "test")
         )
         keys = {key_of(messages) for (messages,) in rows}
         if keys:
