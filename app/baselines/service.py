@@ -585,6 +585,8 @@ def late_targets(session: Session, baseline: BaselineRow) -> list[dict[str, Any]
     if not known or settled is None:
         return []
     first, of_first = min(known, key=lambda pair: pair[0])
+    if settled <= first and settled == baseline.metric_set_at:
+        return []
     rows = [
         row
         for row in assessment_store.late_targets(session, {assessment.id, *(row.assessment_id for _, row in known)})

@@ -381,10 +381,10 @@ def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int
         .group_by(mine.dataset_id, other.dataset_id)
     ).all()
     everybody = {*dataset_ids, *(there for _, there, _ in shared)}
-    sizes = dict(
-        _pairs(session, select(TestKeyRow.dataset_id, func.count()).group_by(TestKeyRow.dataset_id), everybody)
-    )
-    owners = dict(_pairs(session, select(DatasetRow.id, DatasetRow.assessment_id), everybody))
+    counted = select(TestKeyRow.dataset_id, func.count()).group_by(TestKeyRow.dataset_id)
+    sizes = _numbers(session, counted.where(TestKeyRow.dataset_id.in_(sorted(everybody))))
+    whose = select(DatasetRow.id, DatasetRow.assessment_id)
+    owners = _numbers(session, whose.where(DatasetRow.id.in_(sorted(everybody))))
     found = {one: {one: owners[one]} for one in dataset_ids}
     for here, there, number in shared:
         if seen.same_rows(number, sizes[here], sizes[there]):
@@ -392,10 +392,9 @@ def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int
     return found
 
 
-def _pairs(session: Session, query: Select[Any], ids: Iterable[int]) -> Iterable[tuple[int, int]]:
-    """Two numbers a row, of the rows whose first one is among `ids`."""
-    first = next(iter(query.selected_columns))
-    return [(row[0], row[1]) for row in session.execute(query.where(first.in_(sorted(ids))))]
+def _numbers(session: Session, query: Select[int, int]) -> dict[int, int]:
+    """What a query of two numbers a row found, the second by the first."""
+    return {first: second for first, second in session.execute(query)}  # noqa: C416 - a Row is no pair to the type checker
 
 
 def being_checked(session: Session) -> Sequence[int]:

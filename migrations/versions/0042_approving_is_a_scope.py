@@ -22,5 +22,5 @@ def downgrade() -> None:
 def _allow(scopes: str) -> None:
     # Nothing hangs on this table, so SQLite may build it anew.
     with op.batch_alter_table("api_tokens") as table:
-        table.drop_constraint("ck_api_tokens_scope", type_="check")
-        table.create_check_constraint("ck_api_tokens_scope", f"scope in ({scopes})")
+        table.drop_constraint(op.f("ck_api_tokens_scope"), type_="check")
+        table.create_check_constraint(op.f("ck_api_tokens_scope"), f"scope in ({scopes})")

@@ -19,7 +19,7 @@ from tests.support.depth import depth
 from tests.support.factories import Make
 from tests.support.racers import Act, Answer, Racer, race, secret_of
 
-ROUNDS = depth(3, 300)
+ROUNDS = depth(3, 200)
 pytestmark = pytest.mark.long(why="two processes with the whole app, some rounds each")
 
 
