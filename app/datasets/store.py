@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased, defer
 
 from app.datasets import seen
 from app.datasets.formats import Message
-from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow, TestKeyRow
+from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base, know, once
 from app.errors import NotFound
 
@@ -349,14 +349,14 @@ def row_ids(session: Session, dataset_id: int) -> list[int]:
 
 def keep_test_keys(session: Session, dataset_id: int) -> None:
     """Write down what the test rows of a frozen version ask, once."""
-    if session.scalar(select(TestKeyRow.dataset_id).where(TestKeyRow.dataset_id == dataset_id).limit(1)) is not None:
+    if session.scalar(select(KeyRow.dataset_id).where(KeyRow.dataset_id == dataset_id).limit(1)) is not None:
         return
     asked = session.scalars(
         select(ExampleRow.messages).where(ExampleRow.dataset_id == dataset_id, ExampleRow.split == "test")
     )
     keys = sorted({seen.key_of(messages) for messages in asked})
     if keys:
-        session.execute(insert(TestKeyRow), [{"dataset_id": dataset_id, "key": key} for key in keys])
+        session.execute(insert(KeyRow), [{"dataset_id": dataset_id, "key": key} for key in keys])
 
 
 def of_same_test_rows(session: Session, dataset_id: int) -> dict[int, int]:
@@ -373,7 +373,7 @@ def read_ahead_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> d
 
 
 def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    mine, other = aliased(TestKeyRow), aliased(TestKeyRow)
+    mine, other = aliased(KeyRow), aliased(KeyRow)
     shared = session.execute(
         select(mine.dataset_id, other.dataset_id, func.count())
         .join(other, mine.key == other.key)
@@ -381,8 +381,8 @@ def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int
         .group_by(mine.dataset_id, other.dataset_id)
     ).all()
     everybody = {*dataset_ids, *(there for _, there, _ in shared)}
-    counted = select(TestKeyRow.dataset_id, func.count()).group_by(TestKeyRow.dataset_id)
-    sizes = _numbers(session, counted.where(TestKeyRow.dataset_id.in_(sorted(everybody))))
+    counted = select(KeyRow.dataset_id, func.count()).group_by(KeyRow.dataset_id)
+    sizes = _numbers(session, counted.where(KeyRow.dataset_id.in_(sorted(everybody))))
     whose = select(DatasetRow.id, DatasetRow.assessment_id)
     owners = _numbers(session, whose.where(DatasetRow.id.in_(sorted(everybody))))
     found = {one: {one: owners[one]} for one in dataset_ids}

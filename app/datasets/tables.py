@@ -105,7 +105,7 @@ class ExampleRow(Base):
     target: Mapped[str] = mapped_column(Text, default="")
 
 
-class TestKeyRow(Base):
+class KeyRow(Base):
     """What one frozen test row asks (`seen.key_of`): by these, test rows are known again wherever they turn up."""
 
     __tablename__ = "test_keys"
