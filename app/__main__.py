@@ -31,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     worker.add_argument("--queues", default="cpu,model", help="which lines it serves: cpu, model")
     commands.add_parser("migrate", help="bring the database to this version")
     commands.add_parser("setup-code", help="print a new one-time code that makes the first administrator")
+    reset = commands.add_parser(
+        "reset-password",
+        help="a new one-time password for an account, on record; how a sole administrator gets back in",
+    )
+    reset.add_argument("email", metavar="E-MAIL")
     advise = commands.add_parser("advise", help="advice for one case file, as JSON")
     advise.add_argument("case", type=Path, metavar="CASE.json")
     advise.add_argument("--more", action="store_true", help="also contradictions, disagreements and robustness")
@@ -85,7 +90,7 @@ def _worker(given: argparse.Namespace, settings: Settings) -> int:
 def _migrate(_given: argparse.Namespace, settings: Settings) -> int:
     from app import schema
 
-    print(schema.migrate(settings.url))
+    print(schema.upgrade(settings))
     return 0
 
 
@@ -93,6 +98,20 @@ def _setup_code(_given: argparse.Namespace, settings: Settings) -> int:
     from app import main as web
 
     print(web.new_setup_code(settings))
+    return 0
+
+
+def _reset_password(given: argparse.Namespace, settings: Settings) -> int:
+    from app import main as web
+
+    if sentence := web.not_ready(settings):
+        print(sentence, file=sys.stderr)
+        return 2
+    password = web.new_password(settings, given.email)
+    if not password:
+        print("Nobody has this e-mail address.", file=sys.stderr)
+        return 1
+    print(f"One-time password: {password}   It has to be changed at the next sign-in.")
     return 0
 
 
@@ -143,6 +162,7 @@ COMMANDS = {
     "worker": _worker,
     "migrate": _migrate,
     "setup-code": _setup_code,
+    "reset-password": _reset_password,
     "advise": _advise,
     "check-data": _check_data,
     "demo": _demo,

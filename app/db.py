@@ -17,6 +17,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from app.secret import Installation
+from app.settings import Settings
+
 T = TypeVar("T")
 
 
@@ -69,12 +72,18 @@ STUCK = {"options": "-c idle_in_transaction_session_timeout=60s"}
 QUIET: dict[str, Any] = {"hide_parameters": True}
 
 
-def make_engine(url: str) -> Engine:
+def engine_for(settings: Settings) -> Engine:
+    """The engine of an installation: what may approve, launch and seal."""
+    return make_engine(settings.url, Installation(settings))
+
+
+def make_engine(url: str, installation: Installation | None = None) -> Engine:
     """An engine for `sqlite:///...` or `postgresql+psycopg://...` with our transaction rules."""
+    options: dict[str, Any] = {**QUIET, "execution_options": {"installation": installation}}
     if not url.startswith("sqlite"):
-        return create_engine(url, **QUIET, pool_size=20, max_overflow=20, pool_pre_ping=True, connect_args=STUCK)
+        return create_engine(url, **options, pool_size=20, max_overflow=20, pool_pre_ping=True, connect_args=STUCK)
     # One connection a thread of the server's pool at most; a short queue beats a failed request.
-    engine = create_engine(url, **QUIET, pool_size=20, max_overflow=20)
+    engine = create_engine(url, **options, pool_size=20, max_overflow=20)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -95,11 +104,28 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
+def installation_of(session: Session) -> Installation | None:
+    """What the session's engine knows of the installation; None for a bare engine, which approves nothing."""
+    found: Installation | None = session.get_bind().get_execution_options().get("installation")
+    return found
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """A transaction that may write; commits at the end, rolls back on any error."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        yield session
+    with Session(engine, expire_on_commit=False) as session:
+        with session.begin():
+            yield session
+        for act in session.info.pop("afterwards", {}).values():
+            act()
+
+
+def afterwards(session: Session, name: str, act: Callable[[], None]) -> None:
+    """Have something done once the transaction is committed, and not at all if it is not.
+
+    The last one of a name counts. It must not raise, for what it follows is done.
+    """
+    session.info.setdefault("afterwards", {})[name] = act
 
 
 def once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T:

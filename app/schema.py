@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from app.jobs import engine
+from app.settings import Settings
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -74,6 +75,25 @@ def migrate(url: str) -> str:
     if before == newest:
         return "The database is up to date."
     return f"The database was {'upgraded' if before else 'created'} (schema {newest})."
+
+
+SEALED_FROM = "0040"  # the step that brought the seals of decisions
+
+
+def upgrade(settings: Settings) -> str:
+    """`migrate` for an installation, which has a key. The step that brings the seals has what was decided before it
+    sealed, once: whoever upgrades vouches for the database as it is."""
+    before = current(settings.url)
+    sentence = migrate(settings.url)
+    if before and before < SEALED_FROM:
+        from app.db import engine_for, writing  # only this one upgrade needs them
+        from app.gate import service as gate
+
+        made = engine_for(settings)
+        with writing(made) as session:
+            gate.seal_earlier(session)
+        made.dispose()
+    return sentence
 
 
 @contextmanager

@@ -1,12 +1,16 @@
-"""The secret of this installation: signs launch tokens and encrypts stored model keys. Never in the database.
+"""The secret of this installation: signs launch tokens, seals approvals and the head of the record, and encrypts stored
+model keys. Never in the database.
 
-Made at the first use, readable by the owner only. Losing it means typing the model keys again, nothing worse.
+Made at the first use, readable by the owner only. Losing it means typing the model keys again and asking for the
+approvals again that were not used yet, nothing worse.
 """
 
 import os
 import secrets
 from base64 import urlsafe_b64encode
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 from app.settings import Settings
 
@@ -31,6 +35,25 @@ def open_to_others(settings: Settings) -> str:
         if path.exists() and path.stat().st_mode & OTHERS:
             return f"{path} is open to other accounts of this machine; run: chmod {mode} {path}"
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What belongs to this installation and is not in its database, so that whoever can write there cannot make it.
+
+    The engine carries it (`db.engine_for`); a process without it can neither seal an approval nor believe one.
+    """
+
+    settings: Settings
+
+    @property
+    def key(self) -> bytes:
+        return key(self.settings)
+
+    @property
+    def head(self) -> Path:
+        """Where the seal of the record's newest entry is kept."""
+        return self.settings.data / "audit.head"
 
 
 def key(settings: Settings) -> bytes:

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 
 from app import schema
 from app.blobs import Blobs, Damaged, NoSpace
-from app.db import make_engine, utcnow, writing
+from app.db import engine_for, utcnow, writing
 from app.errors import Refusal
 from app.jobs import claims, engine, service, store
 from app.jobs.claims import Claim
@@ -55,7 +55,7 @@ class Worker:
         self.body = bodies or body
         self.name = f"{socket.gethostname()}:{slot}"
         self.queues = tuple(queues)
-        self.engine: Engine = make_engine(settings.url)
+        self.engine: Engine = engine_for(settings)
         self.blobs = Blobs(settings.blobs_dir)
         self.line = engine.Client(settings.url)
         self.stopping = threading.Event()

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app import schema
 from app.blobs import Blobs
-from app.db import make_engine, writing
+from app.db import engine_for, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.settings import Settings
@@ -152,7 +152,7 @@ def either(request: pytest.FixtureRequest, settings: Settings) -> Settings:
 
 @pytest.fixture
 def engine(settings: Settings) -> Iterator[Engine]:
-    made = make_engine(settings.url)
+    made = engine_for(settings)
     yield made
     made.dispose()
 

@@ -171,6 +171,7 @@ class Signals:
 class Measured:
     """What the app measured. None is not measured yet.
 
+    target_changes: changes of metric or target after a result on these test rows, by anybody; one is allowed.
     failures: dev rows on which the best arm failed, tagged or not; failure_causes: what people said of those they read.
     """
 
@@ -182,6 +183,7 @@ class Measured:
     test_overlap_rows: int | None = None
     test_human_checked: bool | None = None
     metric_set_before_baseline: bool | None = None
+    target_changes: int | None = None
     baseline: Baseline | None = None
     teacher: Result | None = None
     oracle_gain: float | None = None

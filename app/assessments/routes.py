@@ -217,7 +217,7 @@ def save_section(
     touched = str(sent.get("touched", "")) if draft else ""
     given = typed.read_section(shown, sent, row.answers, touched)
     source = Page(_whole(sent.get("version")), str(sent.get("tab", ""))[:40], draft)
-    results = bool(measured.get("baseline"))
+    results = bool(measured.get("baseline")) or row.result_seen_at is not None
     try:
         row = service.save_section(db, assessment_id, shown, given, source, me, has_results=results)
     except Clash as clash:
@@ -291,7 +291,7 @@ def _section_page(
         last=at == len(SECTIONS) - 1,
         advice=advice,
         said=explanation.sentence(advice),
-        has_results=bool(measured.get("baseline")),
+        has_results=bool(measured.get("baseline")) or row.result_seen_at is not None,
         informed=_informed(measured),
     )
 

@@ -20,7 +20,7 @@ from app.advice import case, starting_points, verdict
 from app.advice.policy import POLICY, Policy
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.assessments import store, typed
-from app.assessments.tables import AssessmentRow, ContributionRow
+from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
 from app.audit import service as audit
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
@@ -131,7 +131,7 @@ def create(
         created_at=now,
         updated_at=now,
     )
-    _note_target(row, {}, has_results=False)
+    _note_target(session, row, {}, me, has_results=False)
     session.add(row)
     session.flush()
     session.add(ContributionRow(assessment_id=row.id, user_id=me.id, what="created", at=now))
@@ -160,7 +160,7 @@ def _starting_point(slug: str) -> starting_points.StartingPoint:
 def rename(session: Session, assessment_id: int, details: Details, me: UserRow) -> AssessmentRow:
     """Change title, team and note. A reviewer approves content, so a name doesn't void an approval."""
     details = details.checked()
-    row = _open(session, assessment_id)
+    row = store.opened(session, assessment_id)
     if (row.title, row.team, row.note) != (details.title, details.team, details.note):
         before = row.title
         row.title, row.team, row.note = details.title, details.team, details.note
@@ -199,7 +199,7 @@ def take_todays_policy(session: Session, assessment_id: int, me: UserRow) -> Ass
     Raises:
         Conflict: it is judged by the newest one already, or the assessment is archived.
     """
-    row = _open(session, assessment_id)
+    row = store.opened(session, assessment_id)
     before, today = policy_of(session, row), policies.todays_id(session)
     if row.policy_id == today:
         raise Conflict(f"This assessment is judged by today's policy, {before.version}, already.")
@@ -237,12 +237,16 @@ def save_section(
     Raises:
         Clash: somebody else saved since the page was opened.
         Conflict: the assessment is archived.
+        Invalid: a metric that the form does not offer.
     """
-    row = _open(session, assessment_id)
+    if fault := typed.metric_fault(given.get("metric")):
+        raise Invalid("Some answers can't be used.", [FieldError("#/metric", fault)])
+    row = store.opened(session, assessment_id)
     if row.version != page.version and row.last_tab != page.tab:
         raise Clash(row, given)
     before = row.version
     keys = {question.key for question in section.asked}
+    has_results = has_results or row.result_seen_at is not None
     if page.draft and has_results:
         keys -= set(MEASURED_AGAINST)
     kept = {key: value for key, value in row.answers.items() if key not in keys}
@@ -266,14 +270,15 @@ def patch(
     Raises:
         Invalid: an answer can't be used; then none is kept.
     """
-    row = _open(session, assessment_id)
+    row = store.opened(session, assessment_id)
     new = {key: value for key, value in row.answers.items() if key not in given} | _checked(given)
     if "main_goal" in new and typed.fault(ASKED["main_goal"], new):
         raise Invalid(
             "The answers contradict each other.",
             [FieldError("#/answers/main_goal", "The main goal has to be one of the goals.")],
         )
-    _replace(session, row, new, me, what="answers", has_results=has_results)
+    seen = has_results or row.result_seen_at is not None
+    _replace(session, row, new, me, what="answers", has_results=seen)
     return row
 
 
@@ -291,6 +296,8 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
         except case.NotACase as refusal:
             errors += [FieldError(f"#/answers/{key}", fault) for fault in refusal.faults]
         else:
+            if key == "metric" and (fault := typed.metric_fault(read.get(key))):
+                errors.append(FieldError("#/answers/metric", fault))
             checked |= {key: read[key]} if key in read else {key: value} if value == case.UNKNOWN else {}
     if errors:
         raise Invalid("Some answers can't be used.", errors)
@@ -307,8 +314,10 @@ def _replace(
     row.answers = new
     row.version += 1
     row.last_tab = ""
-    row.questions_version = POLICY.sha256
-    _note_target(row, old, has_results=has_results)
+    says_more = typed.readable(old) != typed.readable(new)
+    if says_more:  # a half-typed answer is kept, and says nothing yet
+        row.questions_version = POLICY.sha256
+    _note_target(session, row, old, me, has_results=has_results)
     changed = sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
     measured = {key: [old.get(key), new.get(key)] for key in changed if key in MEASURED_AGAINST}
     last = store.contribution(session, row.id, me.id)
@@ -316,10 +325,12 @@ def _replace(
     if measured or not same_sitting:
         detail = {"what": what, "changed": changed, **measured}
         audit.record(session, me, "assessment.answers", "assessment", row.id, detail)
-    contribute(session, row, me, what)
+    contribute(session, row, me, what, changed=says_more)
 
 
-def _note_target(row: AssessmentRow, old: Mapping[str, Any], *, has_results: bool) -> None:
+def _note_target(
+    session: Session, row: AssessmentRow, old: Mapping[str, Any], me: UserRow, *, has_results: bool
+) -> None:
     """When metric and target were set, which G7 asks for; and how often they were changed after a result was seen."""
     before = {key: typed.readable(old).get(key) for key in MEASURED_AGAINST}
     after = {key: answers(row).get(key) for key in MEASURED_AGAINST}
@@ -329,21 +340,29 @@ def _note_target(row: AssessmentRow, old: Mapping[str, Any], *, has_results: boo
     row.metric_set_at = utcnow() if settled else None
     if has_results:
         row.target_changes = (row.target_changes or 0) + 1
-
-
-def _open(session: Session, assessment_id: int) -> AssessmentRow:
-    row = store.changing(session, assessment_id)
-    if row.archived_at is not None:
-        raise Conflict("This assessment is archived. Take it out of the archive to change it.")
-    return row
+        session.add(
+            LateTargetRow(
+                assessment_id=row.id,
+                metric=str(after["metric"] or "")[:100],
+                target=str(after["target"] if after["target"] is not None else "")[:40],
+                metric_before=str(before["metric"] or "")[:100],
+                target_before=str(before["target"] if before["target"] is not None else "")[:40],
+                changed_by=me.id,
+                changed_at=row.metric_set_at or utcnow(),
+            )
+        )
 
 
 # ------------------------------------------------------------------ four eyes
 
 
-def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what: str) -> None:
+def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what: str, *, changed: bool = True) -> None:
     """Note that somebody had a hand in it, and start a new revision: who contributed can't approve, and an approval
-    holds for the revision it was given for. Every edit of any part comes through here."""
+    holds for the revision it was given for. Every edit of any part comes through here.
+
+    changed: False for what a reviewer would not see (a half-typed answer, a word that the next version will follow):
+    the hand is noted, the revision stays, and no approval is lost by it.
+    """
     now = utcnow()
     done = store.contribution(session, assessment.id, user.id)
     if done is None:
@@ -354,7 +373,7 @@ def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what:
     session.execute(
         update(AssessmentRow)
         .where(AssessmentRow.id == assessment.id)
-        .values(revision=AssessmentRow.revision + 1, updated_at=now)
+        .values(revision=AssessmentRow.revision + int(changed), updated_at=now)
         .execution_options(synchronize_session=False)
     )
     session.refresh(assessment, ["revision", "updated_at"])

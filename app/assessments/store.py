@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.assessments.tables import AssessmentRow, ContributionRow
-from app.errors import NotFound
+from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
+from app.errors import Conflict, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,20 @@ def changing(session: Session, assessment_id: int) -> AssessmentRow:
     )
     if row is None:
         raise NotFound("There is no such assessment.")
+    return row
+
+
+def opened(session: Session, assessment_id: int) -> AssessmentRow:
+    """`changing`, for whatever must not happen to an assessment that was put away. Every act on any part of one begins
+    here: whoever comes second waits, and then sees what the first did.
+
+    Raises:
+        NotFound: there is no such assessment.
+        Conflict: it is archived.
+    """
+    row = changing(session, assessment_id)
+    if row.archived_at is not None:
+        raise Conflict("This assessment is archived. Take it out of the archive to change it.")
     return row
 
 
@@ -84,12 +99,37 @@ def _escaped(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+def note_result(session: Session, assessment_id: int, now: datetime) -> None:
+    """A result stands: the first one is the moment after which a change of the target is a late one."""
+    session.execute(
+        update(AssessmentRow)
+        .where(AssessmentRow.id == assessment_id, AssessmentRow.result_seen_at.is_(None))
+        .values(result_seen_at=now)
+    )
+
+
+def late_targets(session: Session, assessment_ids: Iterable[int]) -> Sequence[LateTargetRow]:
+    """Every change of metric or target after a result, first ones first."""
+    return session.scalars(
+        select(LateTargetRow)
+        .where(LateTargetRow.assessment_id.in_(sorted(assessment_ids)))
+        .order_by(LateTargetRow.changed_at, LateTargetRow.id)
+    ).all()
+
+
 # ------------------------------------------------------------------ contributions
 
 
 def contributor_ids(session: Session, assessment_id: int) -> Sequence[int]:
     """Everybody who ever had a hand in it: none of them may approve it."""
     return session.scalars(select(ContributionRow.user_id).where(ContributionRow.assessment_id == assessment_id)).all()
+
+
+def contributions(session: Session, assessment_id: int) -> Sequence[ContributionRow]:
+    """The same with what they did last, first ones first."""
+    return session.scalars(
+        select(ContributionRow).where(ContributionRow.assessment_id == assessment_id).order_by(ContributionRow.at)
+    ).all()
 
 
 def contribution(session: Session, assessment_id: int, user_id: int) -> ContributionRow | None:

@@ -17,6 +17,7 @@ class AssessmentRow(Base):
     revision: raised by every edit of any part, data and recipe included; an approval names the one it was given for.
     policy_id: the published policy it is judged by; None is the built-in one.
     metric_set_at: when metric and target were last changed; `target_changes` counts changes after a result was seen.
+    result_seen_at: when the first result of any measurement stood; whatever becomes of that measurement, it was seen.
     """
 
     __tablename__ = "assessments"
@@ -33,11 +34,27 @@ class AssessmentRow(Base):
     revision: Mapped[int] = mapped_column(default=1)
     metric_set_at: Mapped[datetime | None]
     target_changes: Mapped[int] = mapped_column(default=0)
+    result_seen_at: Mapped[datetime | None]
     demo: Mapped[bool] = mapped_column(default=False)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(index=True)
     archived_at: Mapped[datetime | None]
+
+
+class LateTargetRow(Base):
+    """One change of metric or target after a result was seen. Texts, since what people typed need not be a number."""
+
+    __tablename__ = "late_targets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id"), index=True)
+    metric: Mapped[str] = mapped_column(String(100))
+    target: Mapped[str] = mapped_column(String(40))
+    metric_before: Mapped[str] = mapped_column(String(100))
+    target_before: Mapped[str] = mapped_column(String(40))
+    changed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    changed_at: Mapped[datetime]
 
 
 class ContributionRow(Base):

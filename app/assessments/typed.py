@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from app.advice.case import GOALS, UNKNOWN, NotACase, parse
 from app.advice.questions import ASKED, SECTIONS, Question, Section
+from app.evaluation.metrics import METRICS
 
 LONGEST_TYPED = 400
 NOBODY = "nobody"
@@ -155,6 +156,14 @@ def fault(question: Question, answers: Mapping[str, Any]) -> str:
     if question.key == "main_goal" and isinstance(goals, list) and answer in GOALS and answer not in goals:
         return "Pick one of those you ticked above."
     return ""
+
+
+def metric_fault(answer: Any) -> str:
+    """Why a metric can't be set here; empty if it can. A case file may name any, for it only argues with the result; an
+    assessment is measured, and would find out too late."""
+    if answer in (None, UNKNOWN) or answer in METRICS:
+        return ""
+    return f"Nothing here can measure by that. Use one of: {', '.join(METRICS)}."
 
 
 @lru_cache(maxsize=4096)

@@ -1,11 +1,20 @@
 """Queries on the record."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audit.tables import EntryRow
+
+
+def acts(session: Session, names: Collection[str], subject: str, subject_id: int) -> Sequence[EntryRow]:
+    """What was done to one thing, of these kinds, oldest first."""
+    return session.scalars(
+        select(EntryRow)
+        .where(EntryRow.subject == subject, EntryRow.subject_id == subject_id, EntryRow.act.in_(names))
+        .order_by(EntryRow.id)
+    ).all()
 
 
 def newest(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
 from app.baselines import service, store
-from app.baselines.deps import exported
+from app.baselines.deps import exported, shown_to
 from app.baselines.service import Order, Shown
 from app.baselines.tables import ArmRow, BaselineRow
 from app.errors import NotFound
@@ -108,13 +108,18 @@ class Arm(BaseModel):
 
 
 class Baseline(BaseModel):
-    """A measurement with its arms. `best_arm` is set once its test result stands; `measured` is what the gates read."""
+    """A measurement with its arms.
+
+    `model` is what it was when this began; `before` lists what happened on the same test rows earlier, in any
+    assessment: looks, and targets that were changed after results. `best_arm` is set once its test result stands.
+    """
 
     id: int
     object: str = "baseline"
     assessment_id: int
     dataset_id: int
     model_id: int
+    model: dict[str, Any]
     metric: str
     metric_options: dict[str, Any]
     target: float | None
@@ -128,6 +133,7 @@ class Baseline(BaseModel):
     concluded_at: datetime | None
     archived_at: datetime | None
     test_looks: list[Any]
+    before: dict[str, Any]
     arms: list[Arm]
     best_arm: str | None
     failure_causes: dict[str, int]
@@ -141,6 +147,7 @@ class Baseline(BaseModel):
             assessment_id=row.assessment_id,
             dataset_id=row.dataset_id,
             model_id=row.model_id,
+            model=service.model_of(session, row).part(),
             metric=row.metric,
             metric_options=row.metric_options,
             target=row.target,
@@ -154,6 +161,7 @@ class Baseline(BaseModel):
             concluded_at=row.concluded_at,
             archived_at=row.archived_at,
             test_looks=row.test_looks,
+            before=service.before(session, row),
             arms=[Arm.of(arm) for arm in row.arms],
             best_arm=best.name if best else None,
             failure_causes=service.failure_causes(session, row),
@@ -296,6 +304,7 @@ def revise(baseline_id: Id, body: Revision, db: Db, me: Launcher) -> Arm:
 def list_answers(
     baseline_id: Id,
     arm_id: Id,
+    app: App,
     db: Db,
     me: Me,
     split: Split = "dev",
@@ -304,6 +313,8 @@ def list_answers(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Answers:
     arm = _arm(db, baseline_id, arm_id)
+    if split == "test":
+        shown_to(app, db, me, arm.baseline, [arm], "read")
     found = store.page_of_answers(
         db, arm_id, split, show=show, passing=service.passing(arm.baseline), after=after, limit=limit + 1
     )
@@ -324,13 +335,13 @@ def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -
 @router.get("/baselines/{baseline_id}/answers.jsonl", name="api_export_jsonl", response_class=Response)
 def export_jsonl(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
     """Every answer as JSON lines."""
-    return exported(app, store.get(db, baseline_id), "jsonl")
+    return exported(app, db, me, store.get(db, baseline_id), "jsonl")
 
 
 @router.get("/baselines/{baseline_id}/answers.csv", name="api_export_csv", response_class=Response)
 def export_csv(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
     """Every answer as CSV; cells that a spreadsheet would run as a formula are marked as text."""
-    return exported(app, store.get(db, baseline_id), "csv")
+    return exported(app, db, me, store.get(db, baseline_id), "csv")
 
 
 def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:

@@ -1,22 +1,35 @@
 """What the routes of measuring share: downloads of all answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
 from app.baselines import exports, service
-from app.baselines.tables import BaselineRow
-from app.db import reading
+from app.baselines.tables import ArmRow, BaselineRow
+from app.db import reading, writing
+from app.users.tables import UserRow
 from app.web.context import AppContext
+from app.web.deps import Db as Session
 
 
-def exported(app: AppContext, baseline: BaselineRow, kind: str) -> Response:
+def shown_to(
+    app: AppContext, session: Session, me: UserRow, baseline: BaselineRow, arms: Sequence[ArmRow], how: str
+) -> None:
+    """Note that test answers of these arms are shown to somebody, in a transaction of its own: reading holds none that
+    may write. Nothing is written the second time."""
+    if due := service.unnoted(session, baseline, arms, me):
+        with writing(app.engine) as own:
+            service.note_opening(own, baseline, due, me, how)
+
+
+def exported(app: AppContext, session: Session, me: UserRow, baseline: BaselineRow, kind: str) -> Response:
     """A download of all answers; the stream has a session of its own, because the request's ends before it."""
+    shown_to(app, session, me, baseline, baseline.arms, "downloaded")
 
     def lines() -> Iterator[bytes]:
-        with reading(app.engine) as session:
-            found = service.export_lines(session, baseline.id)
+        with reading(app.engine) as own:
+            found = service.export_lines(own, baseline.id)
             yield from exports.as_csv(found) if kind == "csv" else exports.jsonl(found)
 
     media = "text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson"

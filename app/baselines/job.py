@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.assessments import store as assessment_store
 from app.baselines import arms, prompts, service, shots, store
 from app.baselines.arms import Scored
 from app.baselines.prompts import Shot
@@ -44,6 +45,7 @@ def measure(claim: Claim) -> None:
         meter = _meter(claim, session, baseline)
     if model.kind != "endpoint" and not model.files:
         inference_job.prepare(claim, model.id)
+    _same_model(claim)
     with _model(claim, baseline) as generator:
         for arm in baseline.arms:
             if arm.family != "adapter" and arm.dev is None:
@@ -52,6 +54,20 @@ def measure(claim: Claim) -> None:
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
     with claim.write() as session:
         store.get(session, claim.subject_id).concluded_at = utcnow()
+
+
+def _same_model(claim: Claim) -> None:
+    """Ask only what the measurement began with; what a model was not prepared for then is written down now.
+
+    Raises:
+        Failed: its connection was changed, or it was retired.
+    """
+    with claim.write() as session:
+        baseline = store.get(session, claim.subject_id)
+        if baseline.model_as is not None and not baseline.model_as["files"]:
+            baseline.model_as = {**baseline.model_as, "files": dict(model_store.get(session, baseline.model_id).files)}
+        if against := service.against_model(session, baseline):
+            raise Failed(against)
 
 
 def answer_arm(
@@ -409,6 +425,7 @@ def _conclude(
         scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and asked) for row in rows]
         found = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
         found["at"] = utcnow().isoformat()
+        assessment_store.note_result(session, arm.baseline.assessment_id, utcnow())
         if asked:
             found["pace"] = _pace(rows, found, generator)
         if isinstance(generator, Endpoint):

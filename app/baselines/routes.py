@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.baselines import arms, causes, service, store, views
-from app.baselines.deps import exported
+from app.baselines.deps import exported, shown_to
 from app.baselines.service import Order
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
@@ -100,6 +100,7 @@ def show_arm(
     request: Request,
     baseline_id: Id,
     arm_id: Id,
+    app: App,
     db: Db,
     me: Me,
     split: Split | None = None,
@@ -111,6 +112,8 @@ def show_arm(
         raise NotFound("There is no such arm.")
     baseline = arm.baseline
     chosen: Split = split or ("test" if arm.test and not arm.dev else "dev")
+    if chosen == "test":
+        shown_to(app, db, me, baseline, [arm], "read")
     passing = service.passing(baseline)
     counted = store.counted(db, arm_id, chosen, passing)
     answers = store.numbered_page(db, arm_id, chosen, show=show, passing=passing, number=page_number, size=PAGE)
@@ -155,8 +158,10 @@ def tag_arm(request: Request, baseline_id: Id, arm_id: Id, db: Db, me: Me, typed
 
 
 @router.get("/answers/{answer_id}", name="answer")
-def show_answer(request: Request, answer_id: Id, db: Db, me: Me) -> Response:
+def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me) -> Response:
     answer, arm, shown, rendered, same = service.prompt_of(db, answer_id)
+    if answer.split == "test":
+        shown_to(app, db, me, arm.baseline, [arm], "read")
     return page(
         request,
         "baselines/answer.html",
@@ -173,7 +178,7 @@ def show_answer(request: Request, answer_id: Id, db: Db, me: Me) -> Response:
 
 @router.get("/baselines/{baseline_id}/answers.{kind}", name="export_answers")
 def export_answers(baseline_id: Id, kind: Literal["csv", "jsonl"], app: App, db: Db, me: Me) -> Response:
-    return exported(app, store.get(db, baseline_id), kind)
+    return exported(app, db, me, store.get(db, baseline_id), kind)
 
 
 # ---------------------------------------------------------------- inside
@@ -292,7 +297,8 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
     return {
         "baseline": baseline,
         "measured_metric": metric,
-        "model": model,
+        "model": service.model_of(db, baseline),
+        "before": service.before(db, baseline),
         "measured_on": dataset,
         "job": job,
         "ahead": job_store.ahead(db, job) if job and not job.final else 0,

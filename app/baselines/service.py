@@ -5,7 +5,8 @@ the dev rows, then the best of them on the test rows, and every look at the test
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.baselines import arms, causes, exports, prompts, store
-from app.baselines.arms import Arm, Tally
+from app.baselines.arms import Arm, Scored, Tally
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets import shown as datasets_shown
@@ -26,6 +27,7 @@ from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics, statistics
+from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.generator import Message
 from app.inference.tables import ModelRow
@@ -96,6 +98,55 @@ class Plan:
     target: float
     arms: tuple[Arm, ...]
     estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredModel:
+    """What a model was when a measurement began: what its row says later is of no use to who reads the result.
+
+    set_by: who had made the connection what it was; it stays here, since it is no part of what answered.
+    """
+
+    kind: str
+    name: str
+    reference: str
+    base_url: str
+    files: Mapping[str, str]
+    set_by: int | None
+
+    @classmethod
+    def of(cls, row: ModelRow) -> "MeasuredModel":
+        return cls(row.kind, row.name, row.reference, row.base_url, dict(row.files), models.set_up_by(row))
+
+    def part(self) -> dict[str, Any]:
+        """What a reviewer approves: a server and a name, or files by their hashes. Never its key."""
+        return {name: value for name, value in asdict(self).items() if name != "set_by"}
+
+    def answers_as(self, row: ModelRow) -> bool:
+        """Whether the connection, as it is now, is still the one that was measured. What people call it may change."""
+        return (self.kind, self.reference, self.base_url) == (row.kind, row.reference, row.base_url) and (
+            not self.files or dict(self.files) == row.files
+        )
+
+
+def model_of(session: Session, baseline: BaselineRow) -> MeasuredModel:
+    """What the model of a measurement was."""
+    if baseline.model_as is None:
+        return MeasuredModel.of(model_store.get(session, baseline.model_id))
+    return MeasuredModel(**baseline.model_as)
+
+
+def against_model(session: Session, baseline: BaselineRow) -> str:
+    """Why this measurement cannot go on with its model; empty when it can."""
+    row = model_store.get(session, baseline.model_id)
+    if row.retired_at is not None:
+        return f"{row.name} is retired. Start a new measurement with another model."
+    if not model_of(session, baseline).answers_as(row):
+        return (
+            f"The connection of {row.name} was changed since this measurement began: going on would mix two models. "
+            "Start a new measurement."
+        )
+    return ""
 
 
 # ---------------------------------------------------------------- before the start
@@ -281,6 +332,7 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
         Conflict: something has to be done elsewhere first, or a measurement is running.
         Invalid: the order cannot be used.
     """
+    assessment_store.changing(session, assessment_id)  # that it is archived is said by `plan`, with the rest
     planned = plan(session, assessment_id, order)
     before = store.current(session, assessment_id)
     if before is not None:
@@ -291,6 +343,7 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
         assessment_id=assessment_id,
         dataset_id=planned.dataset.id,
         model_id=planned.model.id,
+        model_as=asdict(MeasuredModel.of(planned.model)),
         metric=planned.metric,
         metric_options=planned.metric_options,
         target=planned.target,
@@ -310,6 +363,7 @@ def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) ->
     )
     session.add(baseline)
     session.flush()
+    dataset_store.keep_test_keys(session, planned.dataset.id)
     _run(session, baseline, planned.model, by)
     assessments.contribute(session, planned.assessment, by, "measure")
     audit.record(
@@ -340,6 +394,9 @@ def go_on(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
     incomplete = [arm for arm in baseline.arms if arm.family != "adapter" and _has_errors(arm)]
     if baseline.concluded_at is not None and not incomplete:
         raise Conflict("Everything has been asked and answered.")
+    if any(arm.family == "adapter" and arm.test for arm in baseline.arms):
+        raise Conflict("An adapter was judged by these answers; they stay as they are. Start a new measurement.")
+    _need_model(session, baseline)
     store.forget_errors(session, [arm.id for arm in baseline.arms if arm.family != "adapter"])
     for arm in incomplete:
         arm.dev = arm.dev if not _errors(arm.dev) else None
@@ -361,6 +418,7 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
     best = store.leading(baseline)
     if best is None or baseline.concluded_at is None:
         raise Conflict("Let the first run finish: a revision starts from the arm that did best.")
+    _need_model(session, baseline)
     text = instructions.strip()
     if not text or len(text) > INSTRUCTIONS_LIMIT:
         raise Invalid(
@@ -372,7 +430,8 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
             "The revision cannot start like this.",
             [FieldError("#/instructions", "These instructions have been tried already. Change them first.")],
         )
-    number = 1 + sum(arm.family == "revised_prompt" for arm in baseline.arms)
+    number = 1 + _rounds(baseline)
+    baseline.test_looks = [*baseline.test_looks, *_looks_by_people(session, baseline)]
     new = arms.revised(text, store.value(best), number)
     row = ArmRow(family=new.family, name=new.name, title=new.title, settings={**new.settings, **_dtype(baseline)})
     baseline.arms.append(row)
@@ -391,13 +450,16 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
         Invalid: a cause is none of the four.
     """
     arm = store.arm(session, arm_id)
+    assessment_store.opened(session, arm.baseline.assessment_id)
     unknown = sorted({cause for cause in tags.values() if cause and cause not in causes.CAUSES})
     if unknown:
         known = ", ".join(causes.CAUSES)
         raise Invalid("These causes cannot be stored.", [FieldError("#/causes", f"Use one of: {known}.")])
     changed = 0
-    for answer_id, cause in tags.items():
-        answer = store.answer(session, answer_id)
+    tagged = [store.answer(session, answer_id) for answer_id in tags]
+    if any(answer.split == "test" for answer in tagged):
+        note_opening(session, arm.baseline, [arm], by, "tagged")
+    for answer, cause in zip(tagged, tags.values(), strict=True):
         if answer.arm_id != arm_id or answer.score is None or answer.score >= passing(arm.baseline):
             raise Conflict("Only failed answers of this arm can be given a cause. Look at the page again.")
         if (answer.cause or "") != cause:
@@ -421,7 +483,13 @@ def add_adapter_arm(session: Session, baseline_id: int, *, training_id: int, tit
     return arm
 
 
+def _need_model(session: Session, baseline: BaselineRow) -> None:
+    if against := against_model(session, baseline):
+        raise Conflict(against)
+
+
 def _open(session: Session, baseline_id: int) -> BaselineRow:
+    assessment_store.opened(session, store.assessment_of(session, baseline_id))
     baseline = store.get(session, baseline_id)
     if baseline.archived_at is not None:
         raise Conflict("This measurement was put aside for a newer one.")
@@ -452,6 +520,126 @@ def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail
     assessment = assessment_store.get(session, baseline.assessment_id)
     assessments.contribute(session, assessment, by, "measure")
     audit.record(session, by, act, "baseline", baseline.id, {"assessment": baseline.assessment_id, **detail})
+
+
+# ---------------------------------------------------------------- looks at the test rows
+
+
+def unnoted(session: Session, baseline: BaselineRow, arms_: Sequence[ArmRow], by: UserRow) -> list[ArmRow]:
+    """Of these arms those whose test answers this person has not been shown yet, since the last revision."""
+    noted = {(one.arm_id, one.round) for one in store.openings(session, {baseline.id}) if one.user_id == by.id}
+    return [arm for arm in arms_ if arm.test and (arm.id, _rounds(baseline)) not in noted]
+
+
+def note_opening(session: Session, baseline: BaselineRow, arms_: Sequence[ArmRow], by: UserRow, how: str) -> None:
+    """Write down that somebody is shown the answers of these arms to the test rows: `how` is read, downloaded, tagged.
+
+    Reading them is no fault. Writing better instructions after it makes the test rows rows that were looked at.
+    """
+    for arm in arms_:
+        opening = {"baseline_id": baseline.id, "arm_id": arm.id, "user_id": by.id, "how": how, "at": utcnow()}
+        store.note_opening(session, opening | {"round": _rounds(baseline)})
+
+
+def _rounds(baseline: BaselineRow) -> int:
+    return sum(arm.family == "revised_prompt" for arm in baseline.arms)
+
+
+def _looks_by_people(session: Session, baseline: BaselineRow) -> list[dict[str, Any]]:
+    """The looks that people took at the test rows since the last revision, which now begins from what they saw."""
+    titles = {arm.id: (arm.name, arm.title) for arm in baseline.arms}
+    return [
+        {
+            "arm": titles[one.arm_id][0],
+            "title": titles[one.arm_id][1],
+            "at": one.at.isoformat(),
+            "by": one.user_id,
+            "why": f"its test answers were {one.how} before a revision",
+        }
+        for one in store.openings(session, {baseline.id})
+        if one.round == _rounds(baseline)
+    ]
+
+
+def before(session: Session, baseline: BaselineRow) -> dict[str, Any]:
+    """What happened on the same test rows before this result, in whichever version, copy or measurement: looks at them,
+    and targets that were changed when results were known. Only what there was.
+
+    What others do later changes nothing here: an approval is not lost because somebody else measures.
+    """
+    looks, late = earlier_looks(session, baseline), late_targets(session, baseline)
+    return ({"looks": looks} if looks else {}) | ({"late_targets": late} if late else {})
+
+
+def earlier_looks(session: Session, baseline: BaselineRow) -> list[dict[str, Any]]:
+    """Looks at these test rows by other measurements, up to this one's last look; all so far while it has none."""
+    until = max((datetime.fromisoformat(look["at"]) for look in baseline.test_looks), default=None)
+    others = {row.id: row for row in store.on_same_rows(session, baseline.dataset_id) if row.id != baseline.id}
+    found = [
+        {"assessment": row.assessment_id, "measurement": row.id, **look}
+        for row in others.values()
+        for look in row.test_looks
+        if until is None or datetime.fromisoformat(look["at"]) < until
+    ]
+    if others:
+        named = {arm.id: arm for row in others.values() for arm in row.arms}
+        found += [
+            {
+                "assessment": others[one.baseline_id].assessment_id,
+                "measurement": one.baseline_id,
+                "arm": named[one.arm_id].name,
+                "title": named[one.arm_id].title,
+                "at": one.at.isoformat(),
+                "by": one.user_id,
+                "why": f"its test answers were {one.how}",
+            }
+            for one in store.openings(session, others)
+            if one.at < baseline.created_at
+        ]
+    return sorted(found, key=lambda look: (str(look["at"]), look["measurement"], str(look["arm"])))
+
+
+def late_targets(session: Session, baseline: BaselineRow) -> list[dict[str, Any]]:
+    """Metric and target as they were set after a result on these test rows was known, up to the setting that holds.
+
+    A setting of another assessment on the same rows counts: copying an assessment makes nobody forget.
+    """
+    assessment = assessment_store.get(session, baseline.assessment_id)
+    known = [(at, row) for row in store.on_same_rows(session, baseline.dataset_id) if (at := store.first_result(row))]
+    settled = assessment.metric_set_at
+    if not known or settled is None:
+        return []
+    first, of_first = min(known, key=lambda pair: pair[0])
+    if settled <= first and settled == baseline.metric_set_at:
+        return []
+    rows = [
+        row
+        for row in assessment_store.late_targets(session, {assessment.id, *(row.assessment_id for _, row in known)})
+        if first < row.changed_at <= settled
+    ]
+    found = [
+        {
+            "assessment": row.assessment_id,
+            "at": row.changed_at.isoformat(),
+            "by": row.changed_by,
+            "from": f"{row.metric_before} {row.target_before}".strip(),
+            "to": f"{row.metric} {row.target}".strip(),
+        }
+        for row in rows
+    ]
+    own = sum(row.assessment_id == assessment.id for row in assessment_store.late_targets(session, {assessment.id}))
+    if settled != baseline.metric_set_at:  # changed by an earlier version of the app, which kept the number only
+        unnamed = {"assessment": assessment.id, "at": settled.isoformat(), "by": None, "from": "", "to": ""}
+        found += [unnamed] * max(0, (assessment.target_changes or 0) - own)
+    elif settled > first and all(row.changed_at != settled for row in rows):
+        answers = assessments.answers(assessment)
+        now = f"{answers.get('metric')} {answers.get('target')}"
+        used = {f"{row.metric} {row.target}" for at, row in known if row.created_at < settled}
+        if now not in used | {str(one["to"]) for one in found}:
+            was = f"{of_first.metric} {of_first.target}"
+            made = {"assessment": assessment.id, "at": settled.isoformat(), "by": assessment.created_by}
+            found.append({**made, "from": was, "to": now})
+    return found
 
 
 # ---------------------------------------------------------------- what it says
@@ -496,6 +684,30 @@ def winning_instructions(baseline: BaselineRow) -> str:
     return instructions_of(baseline, best) if best else baseline.instructions
 
 
+INTERVAL_SLACK = 0.02  # by how much an interval may differ from one worked out today: the way to do it may have changed
+
+
+def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
+    """Results that are not what their answers come to: a sentence for each arm. Adapters are judged apart."""
+    binary = metrics.get(baseline.metric).binary
+    for arm in baseline.arms:
+        for split, stored in (("dev", arm.dev), ("test", arm.test)):
+            if arm.family == "adapter" or stored is None:
+                continue
+            scored = [Scored(score) for score in store.scores(session, arm.id, split)]
+            found = arms.tallied(scored, binary=binary, seed=baseline.seed)
+            counted = all(stored.get(name) == found.get(name) for name in ("n", "errors", "passed"))
+            near = all(
+                abs(float(stored.get(name) or 0.0) - float(found.get(name) or 0.0)) <= slack
+                for name, slack in (("score", 1e-9), ("low", INTERVAL_SLACK), ("high", INTERVAL_SLACK))
+            )
+            if not counted or not near:
+                yield (
+                    f"The {split} result of \u201c{arm.title}\u201d is not what its answers come to. "
+                    "Measure again, and tell the operator."
+                )
+
+
 def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     """How many failed rows people put down to which cause; a row counts once, by the word about the best arm first."""
     best = store.leading(baseline)
@@ -515,7 +727,10 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
         return {}
     assessment = assessment_store.get(session, assessment_id)
     tried = arms.done(store.tallies(baseline))
-    found: dict[str, Any] = {"metric_set_before_baseline": _set_before(assessment, baseline)}
+    late = len(late_targets(session, baseline))
+    found: dict[str, Any] = {"metric_set_before_baseline": _set_before(assessment, baseline, late)}
+    if late:
+        found["target_changes"] = late
     part: dict[str, Any] = {"arms": tried, "revised": "revised_prompt" in tried}
     if best := store.best(baseline):
         test = best.test or {}
@@ -560,13 +775,14 @@ def _result(found: Mapping[str, Any]) -> dict[str, Any]:
     return score | {"prompt_tokens": round(found.get("mean_prompt_tokens", 0))}
 
 
-def _set_before(assessment: AssessmentRow, baseline: BaselineRow) -> bool:
-    """Whether metric and target stood before the first result. One later change is allowed, and is shown (gate G7)."""
+def _set_before(assessment: AssessmentRow, baseline: BaselineRow, late: int) -> bool:
+    """Whether metric and target stood before the first result on these test rows. One later change is allowed, and is
+    shown (gate G7)."""
     if baseline.metric_set_at is None or baseline.metric_set_at > baseline.created_at:
         return False
     if assessments.answers(assessment).get("metric") != baseline.metric:
         return False
-    return assessment.metric_set_at == baseline.metric_set_at or assessment.target_changes <= 1
+    return late <= 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Queries on measurements, their arms and the answers."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 import orjson
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.baselines import arms
 from app.baselines.arms import Arm, Tally
-from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow
+from app.datasets import store as dataset_store
 from app.db import know, once
 from app.errors import NotFound
 
@@ -22,6 +24,14 @@ def get(session: Session, baseline_id: int) -> BaselineRow:
     found = session.scalar(
         select(BaselineRow).where(BaselineRow.id == baseline_id).options(selectinload(BaselineRow.arms))
     )
+    if found is None:
+        raise NotFound("There is no such measurement.")
+    return found
+
+
+def assessment_of(session: Session, baseline_id: int) -> int:
+    """Whose measurement it is, without loading it: its assessment is locked first."""
+    found = session.scalar(select(BaselineRow.assessment_id).where(BaselineRow.id == baseline_id))
     if found is None:
         raise NotFound("There is no such measurement.")
     return found
@@ -54,6 +64,12 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     )
     found = {row.assessment_id: row for row in rows}
     know(session, {("baseline", one): found.get(one) for one in assessment_ids})
+    alike = dataset_store.read_ahead_same_test_rows(session, [row.dataset_id for row in found.values()])
+    measured = _on_rows(session, {one for ids in alike.values() for one in ids})
+    know(
+        session,
+        {("on same rows", one): [row for row in measured if row.dataset_id in ids] for one, ids in alike.items()},
+    )
     tags = _tagged(session, [row.id for row in found.values()])
     know(session, {("tagged", row.id): tags.get(row.id, []) for row in found.values()})
 
@@ -102,6 +118,48 @@ def best(baseline: BaselineRow) -> ArmRow | None:
     return first
 
 
+def on_same_rows(session: Session, dataset_id: int) -> Sequence[BaselineRow]:
+    """Every measurement on the test rows of this version, of whichever version, assessment or time, oldest first."""
+    return once(
+        session,
+        ("on same rows", dataset_id),
+        lambda: _on_rows(session, dataset_store.of_same_test_rows(session, dataset_id)),
+    )
+
+
+def _on_rows(session: Session, dataset_ids: Collection[int]) -> Sequence[BaselineRow]:
+    return session.scalars(
+        select(BaselineRow)
+        .where(BaselineRow.dataset_id.in_(sorted(dataset_ids)))
+        .order_by(BaselineRow.id)
+        .options(selectinload(BaselineRow.arms))
+    ).all()
+
+
+def first_result(baseline: BaselineRow) -> datetime | None:
+    """When its first result stood; None while there is none. Results of earlier versions have no time of their own."""
+    found = [result for arm in baseline.arms for result in (arm.dev, arm.test) if result]
+    times = [datetime.fromisoformat(result["at"]) for result in found if "at" in result]
+    return min(times) if times else (baseline.concluded_at or baseline.created_at) if found else None
+
+
+# ---------------------------------------------------------------- looks at the test rows
+
+
+def openings(session: Session, baseline_ids: Collection[int]) -> Sequence[OpeningRow]:
+    """When answers to test rows were shown to people, first ones first."""
+    return session.scalars(
+        select(OpeningRow).where(OpeningRow.baseline_id.in_(sorted(baseline_ids))).order_by(OpeningRow.id)
+    ).all()
+
+
+def note_opening(session: Session, opening: dict[str, Any]) -> None:
+    """Write down that somebody was shown them, unless it is written down already."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    unique = ["arm_id", "user_id", "round"]
+    session.execute(dialect.insert(OpeningRow).values(**opening).on_conflict_do_nothing(index_elements=unique))
+
+
 # ---------------------------------------------------------------- answers
 
 
@@ -137,6 +195,15 @@ def any_answer(session: Session, baseline_id: int, besides: int) -> bool:
         .where(AnswerRow.status == "ok")
     )
     return session.scalar(query.limit(1)) is not None
+
+
+def scores(session: Session, arm_id: int, split: str) -> Sequence[float | None]:
+    """What each answer of an arm scored, by row; None where no answer came."""
+    return session.scalars(
+        select(AnswerRow.score)
+        .where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
+        .order_by(AnswerRow.example_id)
+    ).all()
 
 
 def answer(session: Session, answer_id: int) -> AnswerRow:

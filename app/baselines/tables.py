@@ -13,6 +13,7 @@ class BaselineRow(Base):
     """One measurement of a use case: one model, one metric, one frozen split, several arms.
 
     dev_limit, test_limit: how many rows of each split are asked (a sample drawn with `seed`; 0 means all of them).
+    model_as: what the model was when the measurement began (`service.MeasuredModel`); its connection may change later.
     test_looks: one entry for every time an arm was run on the test rows, with who, when and why.
     metric_set_at: copied from the assessment at the start, so that the order of events can be shown (gate G7).
     concluded_at: set when the best arm's test result stands.
@@ -24,6 +25,7 @@ class BaselineRow(Base):
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), index=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    model_as: Mapped[dict[str, Any] | None]
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
     metric: Mapped[str] = mapped_column(String(40))
     metric_options: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -107,3 +109,21 @@ class AnswerRow(Base):
     def tokens_known(self) -> bool:
         """Whether the model said how many tokens there were: no question has none."""
         return self.prompt_tokens > 0
+
+
+class OpeningRow(Base):
+    """Somebody was shown the answers of an arm to the test rows. If instructions are revised after it, it was a look.
+
+    how: read, downloaded or tagged. round: revisions that there were by then; once an arm, person and round is enough.
+    """
+
+    __tablename__ = "test_openings"
+    __table_args__ = (UniqueConstraint("arm_id", "user_id", "round"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    baseline_id: Mapped[int] = mapped_column(ForeignKey("baselines.id", ondelete="CASCADE"), index=True)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    round: Mapped[int]
+    how: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime]

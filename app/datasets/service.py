@@ -51,7 +51,7 @@ def upload(
         NotFound: there is no such assessment.
         Invalid: the file is empty.
     """
-    assessment = assessment_store.changing(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     if not file.size:
         raise Invalid("The file is empty.", [FieldError("#/file", "Choose a file with examples; this one is empty.")])
     last = store.newest(session, assessment_id)
@@ -97,7 +97,7 @@ def add_test(session: Session, assessment_id: int, by: UserRow, test: Blob, file
     if test.size == 0:
         fault = FieldError("#/test", "Choose a file with test rows; this one is empty.")
         raise Invalid("The file is empty.", [fault])
-    assessment_store.changing(session, assessment_id)
+    assessment_store.opened(session, assessment_id)
     last = store.current(session, assessment_id)
     if last is None or last.state == "rejected":
         raise Conflict("Upload the examples first, then the test file.")
@@ -185,6 +185,7 @@ def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
         raise Conflict(" ".join(against))
     row.frozen_at = utcnow()
     row.frozen_by = by.id
+    store.keep_test_keys(session, row.id)
     assessments.contribute(session, assessment, by, f"split of data version {row.version}")
     detail = {
         "assessment": row.assessment_id,
@@ -266,7 +267,8 @@ def join_cluster(session: Session, dataset_id: int, cluster: int, by: UserRow) -
 def _had_a_hand(session: Session, row: DatasetRow, by: UserRow) -> None:
     """Somebody else may press the button that makes the next version; whose word it follows had a hand in it, too."""
     assessment = assessment_store.get(session, row.assessment_id)
-    assessments.contribute(session, assessment, by, f"groups of like rows of data version {row.version}")
+    what = f"groups of like rows of data version {row.version}"
+    assessments.contribute(session, assessment, by, what, changed=False)  # it is the next version that will differ
 
 
 def waiting_clusters(session: Session, row: DatasetRow) -> int:
@@ -473,7 +475,7 @@ def _held(session: Session, dataset_id: int) -> DatasetRow:
     """The version, with its assessment locked until the end of the transaction: of two people who press at once the
     second sees what the first did. Locked before anything is put on record, so that no two wait for each other.
     """
-    assessment_store.changing(session, store.assessment_of(session, dataset_id))
+    assessment_store.opened(session, store.assessment_of(session, dataset_id))
     return store.get(session, dataset_id)
 
 

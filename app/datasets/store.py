@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, aliased, defer
 
+from app.datasets import seen
 from app.datasets.formats import Message
-from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow
+from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base, know, once
 from app.errors import NotFound
 
@@ -344,6 +345,56 @@ def row_ids(session: Session, dataset_id: int) -> list[int]:
     return list(
         session.scalars(select(ExampleRow.id).where(ExampleRow.dataset_id == dataset_id).order_by(ExampleRow.id))
     )
+
+
+def keep_test_keys(session: Session, dataset_id: int) -> None:
+    """Write down what the test rows of a frozen version ask, once."""
+    if session.scalar(select(KeyRow.dataset_id).where(KeyRow.dataset_id == dataset_id).limit(1)) is not None:
+        return
+    asked = session.scalars(
+        select(ExampleRow.messages).where(ExampleRow.dataset_id == dataset_id, ExampleRow.split == "test")
+    )
+    keys = sorted({seen.key_of(messages) for messages in asked})
+    if keys:
+        session.execute(insert(KeyRow), [{"dataset_id": dataset_id, "key": key} for key in keys])
+
+
+def of_same_test_rows(session: Session, dataset_id: int) -> dict[int, int]:
+    """Versions, of any assessment, whose test rows count as the same rows (`seen.same_rows`): which assessment's each
+    is. The version itself is always among them."""
+    return once(session, ("same test rows", dataset_id), lambda: _of_same_test_rows(session, [dataset_id])[dataset_id])
+
+
+def read_ahead_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """The same for many versions at once, for a page that will ask for each (`db.know`)."""
+    found = _of_same_test_rows(session, dataset_ids)
+    know(session, {("same test rows", one): alike for one, alike in found.items()})
+    return found
+
+
+def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    mine, other = aliased(KeyRow), aliased(KeyRow)
+    shared = session.execute(
+        select(mine.dataset_id, other.dataset_id, func.count())
+        .join(other, mine.key == other.key)
+        .where(mine.dataset_id.in_(dataset_ids))
+        .group_by(mine.dataset_id, other.dataset_id)
+    ).all()
+    everybody = {*dataset_ids, *(there for _, there, _ in shared)}
+    counted = select(KeyRow.dataset_id, func.count()).group_by(KeyRow.dataset_id)
+    sizes = _numbers(session, counted.where(KeyRow.dataset_id.in_(sorted(everybody))))
+    whose = select(DatasetRow.id, DatasetRow.assessment_id)
+    owners = _numbers(session, whose.where(DatasetRow.id.in_(sorted(everybody))))
+    found = {one: {one: owners[one]} for one in dataset_ids}
+    for here, there, number in shared:
+        if seen.same_rows(number, sizes[here], sizes[there]):
+            found[here][there] = owners[there]
+    return found
+
+
+def _numbers(session: Session, query: Select[int, int]) -> dict[int, int]:
+    """What a query of two numbers a row found, the second by the first."""
+    return {first: second for first, second in session.execute(query)}  # noqa: C416 - a Row is no pair to the type checker
 
 
 def being_checked(session: Session) -> Sequence[int]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -103,6 +103,16 @@ class ExampleRow(Base):
     size: Mapped[int | None]
     messages: Mapped[list[Any]] = mapped_column(default=list)
     target: Mapped[str] = mapped_column(Text, default="")
+
+
+class KeyRow(Base):
+    """What one frozen test row asks (`seen.key_of`): by these, test rows are known again wherever they turn up."""
+
+    __tablename__ = "test_keys"
+    __table_args__ = (Index("ix_test_keys_key", "key"),)
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
 
 
 class KeptClusterRow(Base):

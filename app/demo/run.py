@@ -21,7 +21,7 @@ import httpx2
 
 from app import schema
 from app.audit import service as audit
-from app.db import make_engine, reading, utcnow, writing
+from app.db import engine_for, reading, utcnow, writing
 from app.demo import service
 from app.errors import Refusal
 from app.jobs import engine as job_engine
@@ -43,8 +43,8 @@ def main(settings: Settings) -> int:
     """Run or watch the worked example. Returns 0 when it was finished, 2 when it could not be."""
     for chatty in ("dbos", "httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    print(schema.migrate(settings.url), flush=True)
-    engine = make_engine(settings.url)
+    print(schema.upgrade(settings), flush=True)
+    engine = engine_for(settings)
     line = job_engine.Client(settings.url)
     try:
         if first := _first_admin(settings, engine):

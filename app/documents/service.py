@@ -35,7 +35,7 @@ def add(
         NotFound: there is no such assessment.
         Invalid: no file came, or there would be too many.
     """
-    assessment = assessment_store.get(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     if not files:
         raise Invalid("No document came with the form.", [FieldError("#/documents", "Choose files with text in them.")])
     if len(store.files(session, assessment_id)) + len(files) > MOST_FILES:
@@ -72,10 +72,18 @@ def read_again(session: Session, file_id: int, by: UserRow) -> JobRow:
     Raises:
         Conflict: the file was read, or its reading is under way.
     """
-    row = store.file(session, file_id)
+    row = _held(session, file_id)
     if row.state != "reading" or row.removed_at is not None:
         raise Conflict("This file has been read.")
     return _read(session, store.file(session, row.batch), by, row.filename)
+
+
+def _held(session: Session, file_id: int) -> DocumentFileRow:
+    """The file, with its assessment locked until the end of the transaction."""
+    assessment_store.opened(session, store.file(session, file_id).assessment_id)
+    row = store.file(session, file_id)
+    session.refresh(row)  # somebody may have changed it while we waited for the lock
+    return row
 
 
 def _read(session: Session, first: DocumentFileRow, by: UserRow, what: str) -> JobRow:
@@ -85,7 +93,7 @@ def _read(session: Session, first: DocumentFileRow, by: UserRow, what: str) -> J
 
 def remove(session: Session, file_id: int, by: UserRow) -> DocumentFileRow:
     """Take a file out of the corpus. Its texts stay readable; removing it twice changes nothing."""
-    row = store.file(session, file_id)
+    row = _held(session, file_id)
     if row.removed_at is None:
         assessment = assessment_store.get(session, row.assessment_id)
         row.removed_at, row.removed_by = utcnow(), by.id
@@ -122,7 +130,7 @@ def decide(
         Conflict: the file is being read, or was taken out.
         Invalid: nothing was decided, a kind that was not found, an unknown action, or no reason for keeping.
     """
-    row = store.file(session, file_id)
+    row = _held(session, file_id)
     if row.state != "ready" or row.removed_at is not None:
         raise Conflict("This file is not read, or no part of the documents any more.")
     reason = " ".join(reason.split())[:500]

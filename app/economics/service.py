@@ -20,6 +20,7 @@ from app.audit import service as audit
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
 from app.baselines.arms import Tally
+from app.baselines.service import MeasuredModel
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
@@ -28,7 +29,7 @@ from app.economics.assumptions import Assumptions, Worth
 from app.economics.prices import Price
 from app.economics.study import Given, Measured, Study
 from app.economics.tables import CostRow, PriceRow
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import FieldError, Invalid
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.users.tables import UserRow
@@ -135,7 +136,7 @@ def assume(session: Session, assessment_id: int, given: Mapping[str, object], by
         Invalid: a figure can't be used.
         Conflict: the assessment is archived.
     """
-    assessment = _open(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     before = said(session, assessment_id)
     new = replace(assumptions.read(given), success=before.success, kinds=before.kinds)
     _keep(session, assessment, new, by, "costs")
@@ -151,7 +152,7 @@ def use_target(session: Session, assessment_id: int, given: Mapping[str, object]
         Invalid: no target follows from what was sent.
         Conflict: the assessment is archived.
     """
-    assessment = _open(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     worth = assumptions.read_worth(given)
     new = replace(said(session, assessment_id), success=worth.success, kinds=worth.kinds)
     _keep(session, assessment, new, by, "target")
@@ -162,19 +163,15 @@ def use_target(session: Session, assessment_id: int, given: Mapping[str, object]
 
 def has_results(session: Session, assessment_id: int) -> bool:
     """Whether a result was seen, so that a change of the target counts."""
+    if assessment_store.get(session, assessment_id).result_seen_at is not None:
+        return True
     return bool(baselines.measured(session, assessment_id).get("baseline"))
-
-
-def _open(session: Session, assessment_id: int) -> AssessmentRow:
-    row = assessment_store.changing(session, assessment_id)
-    if row.archived_at is not None:
-        raise Conflict("This assessment is archived. Take it out of the archive to change it.")
-    return row
 
 
 def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: UserRow, what: str) -> None:
     row = store.find_costs(session, assessment.id)
     before = row.said if row else {}
+    counted = measured(session, assessment.id)
     after = new.to_json()
     if row is None:
         row = CostRow(assessment_id=assessment.id)
@@ -192,7 +189,7 @@ def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: Use
         assessment.id,
         {"changed": {key: [before.get(key), after.get(key)] for key in changed}},
     )
-    assessments.contribute(session, assessment, by, what)
+    assessments.contribute(session, assessment, by, what, changed=measured(session, assessment.id) != counted)
 
 
 # ---------------------------------------------------------------- what it comes to
@@ -221,6 +218,21 @@ def of(session: Session, assessment: AssessmentRow) -> Study:
             test_rows=dataset.test_rows if dataset else 0,
         )
     )
+
+
+def price_setters(session: Session, assessment: AssessmentRow) -> list[tuple[int, str]]:
+    """Who last set the prices that the cost case rests on, where that is a criterion: (user id, what they did)."""
+    if "cost_case" not in measured(session, assessment.id) or not _aims_at_cost(assessment):
+        return []
+    used = {(price.name, price.unit) for price in of(session, assessment).used}
+    return [
+        (row.edited_by, f"set the price of {row.name}") for row in store.prices(session) if (row.name, row.unit) in used
+    ]
+
+
+def _aims_at_cost(assessment: AssessmentRow) -> bool:
+    goals = assessments.answers(assessment).get("goals")
+    return isinstance(goals, list) and "efficiency" in goals
 
 
 def _number(value: object) -> float | None:
@@ -293,7 +305,7 @@ def _arms(session: Session, assessment: AssessmentRow, policy: Policy) -> Iterat
         if not known:
             continue
         seen.add(baseline.model_id)
-        model = model_store.get(session, baseline.model_id)
+        model = baselines.model_of(session, baseline)
         draws = [pair for pair in known if pair[0].family == "few_shot_random"]
         single = [pair for pair in known if pair[0].family != "few_shot_random"]
         for group in [[pair] for pair in single] + ([draws] if draws else []):
@@ -307,7 +319,7 @@ def _result(arm: ArmRow) -> Mapping[str, Any] | None:
 
 def _arm(
     baseline: BaselineRow,
-    model: ModelRow,
+    model: MeasuredModel,
     group: Sequence[tuple[ArmRow, Mapping[str, Any]]],
     target: float | None,
     grace: float,
@@ -327,7 +339,7 @@ def _arm(
         key=f"{baseline.id}/{arm.family if len(group) > 1 else arm.name}",
         family=arm.family,
         title=f"{shots} random examples" if len(group) > 1 else arm.title,
-        model=model.id,
+        model=baseline.model_id,
         model_name=model.name,
         model_reference=model.reference,
         local=model.kind != "endpoint",

@@ -11,7 +11,8 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.gate import service, store
 from app.gate.tables import DecisionRow, ReviewRow
-from app.users.deps import Me, Reviewer
+from app.users import store as user_store
+from app.users.deps import Approver, Me
 from app.web.deps import Db
 from app.web.pages import url_for
 from app.web.params import LARGEST, Id, OneLine, Text
@@ -39,8 +40,21 @@ class Decision(BaseModel):
         return Decision.model_validate(row, from_attributes=True)
 
 
+class Hand(BaseModel):
+    """Somebody who had a hand in an assessment, or in what its evidence rests on."""
+
+    id: int
+    name: str
+    email: str
+    what: list[str]
+
+
 class Review(BaseModel):
-    """A frozen subject under review. `subject` is exactly what `digest` is the digest of (gate-v1, see the README)."""
+    """A frozen subject under review. `subject` is exactly what `digest` is the digest of (gate-v1, see the README).
+
+    `void_because`: why an approval does not count any more, or what has changed since review was asked for; empty while
+    the review holds, and for one that is over. `hands`: who had a hand in it, so cannot decide.
+    """
 
     id: int
     object: str = "review"
@@ -53,12 +67,21 @@ class Review(BaseModel):
     requested_at: datetime
     closed_at: datetime | None
     closed_because: str
+    void_because: list[str]
     decisions: list[Decision]
+    hands: list[Hand]
     subject: dict[str, Any]
 
     @staticmethod
-    def of(row: ReviewRow) -> "Review":
+    def of(session: Db, row: ReviewRow) -> "Review":
+        people = {person.id: person for person in user_store.everyone(session)}
+        hands = service.hands(session, row.assessment_id)
         return Review(
+            void_because=service.void_because(session, row),
+            hands=[
+                Hand(id=user, name=people[user].name, email=people[user].email, what=what)
+                for user, what in sorted(hands.items())
+            ],
             id=row.id,
             assessment_id=row.assessment_id,
             revision=row.revision,
@@ -143,28 +166,29 @@ def list_reviews(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Reviews:
     found = store.queue(db, (state,), limit + 1, after)
-    return Reviews(data=[Review.of(row) for row in found[:limit]], has_more=len(found) > limit)
+    return Reviews(data=[Review.of(db, row) for row in found[:limit]], has_more=len(found) > limit)
 
 
 @router.post("/assessments/{assessment_id}/reviews", name="api_request_review", status_code=201)
 def request_review(request: Request, response: Response, assessment_id: Id, asked: Ask, db: Db, me: Me) -> Review:
     review = service.request_review(db, assessment_id, me, asked.note)
     response.headers["Location"] = url_for(request, "api_review", review_id=review.id)
-    return Review.of(store.get(db, review.id))
+    return Review.of(db, store.get(db, review.id))
 
 
 @router.get("/reviews/{review_id}", name="api_review")
 def get_review(review_id: Id, db: Db, me: Me) -> Review:
-    return Review.of(store.get(db, review_id))
+    return Review.of(db, store.get(db, review_id))
 
 
 @router.post("/reviews/{review_id}/decisions", name="api_decide", status_code=201, responses=ABOUT_DIGESTS)
-def decide(review_id: Id, decision: Decide, db: Db, me: Reviewer) -> Decision:
-    """Approve or send back exactly the digest given. Never one's own work; an administrator is no exception."""
+def decide(review_id: Id, decision: Decide, db: Db, me: Approver) -> Decision:
+    """Approve or send back exactly the digest given. Never one's own work; an administrator is no exception. A token
+    needs the scope `approve`."""
     return Decision.of(service.decide(db, review_id, me, decision.kind, decision.digest, decision.comment))
 
 
 @router.post("/reviews/{review_id}/withdraw", name="api_withdraw")
 def withdraw(review_id: Id, db: Db, me: Me) -> Review:
     service.withdraw(db, review_id, me)
-    return Review.of(store.get(db, review_id))
+    return Review.of(db, store.get(db, review_id))

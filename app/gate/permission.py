@@ -1,31 +1,41 @@
 """Who may decide, and the token without which the trainer does not start. All pure, to be argued with in a test."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-TOKEN_LIFE = 3600  # seconds between a launcher starting a trainer and the trainer reading its token: ample, not eternal
+from app.gate import subject
+
+TOKEN_LIFE = 600  # seconds between a launcher starting a trainer and the trainer reading its token: ample, not eternal
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The facts about somebody that the gate looks at. `rank`: 0 author, 1 reviewer, 2 admin."""
+    """The facts about somebody that the gate looks at. `rank`: 0 author, 1 reviewer, 2 admin.
+
+    kept_by: who made the account, gave it its last password, its role, or switched it off and on: whoever did may be
+    the one who uses it.
+    """
 
     id: int
     rank: int
     active: bool
+    kept_by: frozenset[int] = frozenset()
 
 
 REVIEWER = 1
 
 
-def against_deciding(person: Person, contributors: AbstractSet[int]) -> Iterator[str]:
+def against_deciding(
+    person: Person, contributors: AbstractSet[int], workers: AbstractSet[int] = frozenset()
+) -> Iterator[str]:
     """Every reason why this person may not approve or send back this subject.
 
-    An administrator is no exception: who had a hand in it does not judge it.
+    An administrator is no exception: who had a hand in it does not judge it. Four eyes are two people: an account that
+    one of the `workers` (who wrote, uploaded, measured, set the recipe) made or opened may be theirs.
     """
     if not person.active:
         yield "This account is switched off."
@@ -33,16 +43,26 @@ def against_deciding(person: Person, contributors: AbstractSet[int]) -> Iterator
         yield "Only a reviewer decides. Ask an administrator for the role."
     if person.id in contributors:
         yield "You had a hand in this assessment; somebody who did not has to decide."
+    elif person.kept_by & workers - {person.id}:
+        yield (
+            "Your account was made, opened or given its role by somebody who worked on this assessment. Four eyes are "
+            "two people: have the operator give you a new password on the server (python -m app reset-password)."
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An approval as it stands: of which digest, by whom, and whether it still counts."""
+    """An approval as it stands: of which digest, by whom, and whether it still counts.
+
+    sealed: with this installation's key. recorded: the record of what was done knows it.
+    """
 
     digest: str
     approver: Person
     expires_at: datetime | None
     voided: bool
+    sealed: bool = True
+    recorded: bool = True
 
 
 def against_launching(
@@ -54,12 +74,16 @@ def against_launching(
     contributors: AbstractSet[int],
     blockers: list[str],
     now: datetime,
+    workers: AbstractSet[int] = frozenset(),
+    put_away: Sequence[str] = (),
 ) -> Iterator[str]:
     """Every reason why training may not start. Nothing said means that it may.
 
     digest_now: of the subject as it is at this moment, built from stored content.
     digest_reviewed: of the subject that the reviewer saw. blockers: what the criteria say against it.
+    put_away: what may not be used any more, as sentences (`put_away`).
     """
+    yield from put_away
     yield from blockers
     if review_state == "consumed":
         yield "This approval was used for a launch already; ask for review again."
@@ -74,10 +98,29 @@ def against_launching(
         yield "Something changed after the approval. Ask for review of what it is now."
     if not hmac.compare_digest(approval.digest, digest_reviewed):
         yield "The approval is for something else."
-    if approval.expires_at is not None and approval.expires_at <= now:
+    yield from against_approval(approval, contributors, workers, now)
+
+
+def against_approval(
+    approval: Approval, contributors: AbstractSet[int], workers: AbstractSet[int], now: datetime | None
+) -> Iterator[str]:
+    """What is wrong with an approval by itself. now: None where it was in time once, and time counts no more."""
+    if now is not None and approval.expires_at is not None and approval.expires_at <= now:
         yield "The approval has expired. Ask for review again."
-    for reason in against_deciding(approval.approver, contributors):
+    if not approval.sealed:
+        yield "The approval does not carry this installation's seal. Ask for review again and tell the operator."
+    elif not approval.recorded:
+        yield "The record of what was done knows no such approval. Ask for review again and tell the operator."
+    for reason in against_deciding(approval.approver, contributors, workers):
         yield f"The approval does not count any more. {_third_person(reason)}"
+
+
+def put_away(*, archived: bool, retired: str) -> Iterator[str]:
+    """What was taken out of use and is not trained with, at a launch or a start. retired: a model's name, or empty."""
+    if archived:
+        yield "This assessment is archived. Take it out of the archive first."
+    if retired:
+        yield f"The model {retired} is retired. Choose another one in the recipe, and ask for review of that."
 
 
 def _third_person(reason: str) -> str:
@@ -85,7 +128,33 @@ def _third_person(reason: str) -> str:
         reason.replace("This account", "The approver's account")
         .replace("Only a reviewer decides. Ask an administrator for the role.", "The approver is no reviewer now.")
         .replace("You had a hand in this assessment; somebody", "The approver had a hand in this; somebody")
+        .replace("Your account was made", "The approver's account was made")
+        .replace("give you a new password", "give them a new password")
     )
+
+
+def decision_seal(
+    key: bytes,
+    *,
+    review_id: int,
+    reviewer_id: int,
+    kind: str,
+    digest: str,
+    comment: str,
+    at: datetime,
+    expires_at: datetime | None,
+) -> str:
+    """HMAC-SHA-256 over everything that a decision says; its row's id is the database's, and not part of it."""
+    said = {
+        "review": review_id,
+        "reviewer": reviewer_id,
+        "kind": kind,
+        "digest": digest,
+        "comment": comment,
+        "at": at.isoformat(),
+        "expires_at": expires_at.isoformat() if expires_at else None,
+    }
+    return hmac.new(key, b"decision-v1\n" + subject.canonical(said), sha256).hexdigest()
 
 
 def launch_token(key: bytes, *, job_id: int, attempt: int, digest: str, expires: int) -> str:

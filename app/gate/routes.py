@@ -17,7 +17,7 @@ from app.errors import Invalid
 from app.gate import service, store, subject
 from app.gate.tables import ReviewRow
 from app.users import store as user_store
-from app.users.deps import Me, Reviewer
+from app.users.deps import Approver, Me
 from app.web.deps import Db
 from app.web.forms import by_field
 from app.web.pages import page, see, url_for, url_if_any
@@ -118,8 +118,9 @@ def _review_step(
         living=living,
         changes=service.changed_since(db, living) if living else [],
         advice=service.judge(db, assessment),
-        people={person.id: person.name for person in user_store.everyone(db)},
-        contributors=service.contributors(db, assessment_id),
+        people=_people(db),
+        hands=service.hands(db, assessment_id),
+        void=service.void_because(db, living) if living else [],
         errors=errors,
         detail=detail,
         now=utcnow(),
@@ -143,8 +144,14 @@ def show_reviews(
         next_before=decided[QUEUE - 1].id if len(decided) > QUEUE else None,
         titles=assessment_store.titles(db, {review.assessment_id for review in shown}),
         mine={review.id for review in waiting if not service.may_decide(db, review, me)},
-        people={person.id: person.name for person in user_store.everyone(db)},
+        people=_people(db),
+        void={review.id for review in shown if service.void_because(db, review)},
     )
+
+
+def _people(session: Db) -> dict[int, str]:
+    """Names with addresses: two people may be called alike, and who approves has to be told apart."""
+    return {person.id: f"{person.name} ({person.email})" for person in user_store.everyone(session)}
 
 
 @router.get("/reviews/{review_id}", name="review")
@@ -157,7 +164,7 @@ def decide_review(
     request: Request,
     review_id: Id,
     db: Db,
-    me: Reviewer,
+    me: Approver,
     kind: Annotated[OneLine, Form(max_length=40)],
     digest: Annotated[OneLine, Form(max_length=200)] = "",
     comment: Annotated[Text, Form(max_length=4000)] = "",
@@ -205,8 +212,11 @@ def _review(
         changes=service.changed_since(db, review) if living else [],
         before=before,
         differences=subject.differences(service.subject_of(before), frozen) if before else [],
-        people={person.id: person.name for person in user_store.everyone(db)},
-        contributors=service.contributors(db, review.assessment_id),
+        people=_people(db),
+        hands=service.hands(db, review.assessment_id),
+        workers=service.workers(db, review.assessment_id),
+        keepers={one.reviewer_id: service.keepers(db, one.reviewer_id) for one in review.decisions},
+        void=service.void_because(db, review),
         living=living,
         errors=errors,
         typed=typed,

@@ -4,8 +4,9 @@ Nothing here trusts a flag. Whether training may start is worked out each time f
 again, its digest is compared with the one a reviewer approved, and every criterion is looked at once more.
 """
 
+import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,13 +21,15 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
+from app.audit import store as audit_store
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
 from app.baselines.tables import BaselineRow
+from app.blobs import Blobs
 from app.datasets import service as datasets
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
-from app.db import once, utcnow
+from app.db import installation_of, once, utcnow
 from app.documents import service as documents
 from app.economics import service as economics
 from app.economics import store as cost_store
@@ -174,7 +177,7 @@ def _baseline_part(session: Session, row: BaselineRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "dataset": row.dataset_id,
-        "model": model_part(session, row.model_id),
+        "model": {"id": row.model_id, **baselines.model_of(session, row).part()},
         "metric": row.metric,
         "metric_options": row.metric_options,
         "target": row.target,
@@ -188,14 +191,10 @@ def _baseline_part(session: Session, row: BaselineRow) -> dict[str, Any]:
             if arm.family != "adapter"
         ],
         "answers_sha256": baseline_store.answers_sha256(session, row.id),
+        # What came before on the same test rows. Only where something did: the canonical form stays `gate-v1`, and what
+        # was approved before there was this part keeps its digest.
+        **({"before": before} if (before := baselines.before(session, row)) else {}),
     }
-
-
-def model_part(session: Session, model_id: int) -> dict[str, Any]:
-    """What a model is, without its key: a reviewer approves a server and a name, or files by their hashes."""
-    row = model_store.get(session, model_id)
-    return {"id": row.id, "kind": row.kind, "name": row.name, "reference": row.reference, "base_url": row.base_url,
-            "files": row.files}  # fmt: skip
 
 
 def _training_part(session: Session, assessment_id: int, baseline: BaselineRow | None) -> dict[str, Any] | None:
@@ -221,9 +220,12 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
     Raises:
         Conflict: there is nothing to review yet, or exactly this is under review or approved already.
     """
-    assessment = assessment_store.changing(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     if not assessments.answers(assessment):
         raise Conflict("Answer the questionnaire first; there is nothing to review yet.")
+    baseline = baseline_store.current(session, assessment_id)
+    if baseline is not None and (wrong := list(baselines.misstated(session, baseline))):
+        raise Conflict(" ".join(wrong))
     made = subject.exact(build_subject(session, assessment))
     text = subject.canonical(made)
     digest = subject.digest_of_text(text)
@@ -265,6 +267,29 @@ def changed_since(session: Session, review: ReviewRow) -> list[tuple[str, Any, A
     return subject.differences(subject_of(review), build_subject(session, assessment))
 
 
+def void_because(session: Session, review: ReviewRow) -> list[str]:
+    """Why a review that looks alive is not: what changed since, and what is wrong with its approval by itself."""
+    if review.state not in store.LIVING:
+        return []
+    said = []
+    if changes := changed_since(session, review):
+        said.append(f"Something changed since review was asked for: {', '.join(path for path, _, _ in changes[:5])}.")
+    if (
+        review.state == "approved"
+        and (decision := _approving(review))
+        and (approval := _approval(session, review, decision))
+    ):
+        had, worked = contributors(session, review.assessment_id), workers(session, review.assessment_id)
+        said += permission.against_approval(approval, had, worked, utcnow())
+    return said
+
+
+def _approving(review: ReviewRow | None) -> DecisionRow | None:
+    """The living approval of a review, the latest of several."""
+    decisions = reversed(review.decisions) if review else iter(())
+    return next((one for one in decisions if one.kind == "approve" and one.voided_at is None), None)
+
+
 def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: object, comment: str = "") -> DecisionRow:
     """Approve, or ask for changes, of exactly the digest that was on the reviewer's screen.
 
@@ -274,7 +299,8 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
         Forbidden: this person may not decide this.
         Conflict: this review is over, or this person has said the same already.
     """
-    review = store.changing(session, review_id)
+    assessment_store.opened(session, store.assessment_of(session, review_id))
+    review = store.get(session, review_id)
     if reasons := may_decide(session, review, me):
         raise Forbidden(" ".join(reasons))
     _refuse_malformed(kind, digest, comment)
@@ -291,6 +317,7 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
     for earlier in review.decisions:  # one voice each: a new decision of the same person replaces the old one
         if earlier.reviewer_id == me.id and earlier.voided_at is None and earlier.kind != "comment":
             earlier.voided_at = now
+    session.flush()  # the old voice goes before the new one comes: the database lets nobody have two
     made = DecisionRow(
         review_id=review.id,
         reviewer_id=me.id,
@@ -301,17 +328,49 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
         expires_at=now + timedelta(days=_approval_days(session)) if kind == "approve" else None,
     )
     review.decisions.append(made)
+    made.seal = _seal(session, made)
     session.flush()
-    review.state = _state(review)
-    audit.record(
-        session,
-        me,
-        f"review.{kind}",
-        "assessment",
-        review.assessment_id,
-        {"review": review.id, "digest": review.digest},
-    )
+    _move(session, review, _state(review))
+    audit.record(session, me, f"review.{kind}", "assessment", review.assessment_id, _recorded(review, made))
     return made
+
+
+def _recorded(review: ReviewRow, made: DecisionRow) -> dict[str, Any]:
+    """What the record says of a decision; a launch looks for exactly this."""
+    return {"review": review.id, "digest": review.digest, "decision": made.id}
+
+
+def _seal(session: Session, made: DecisionRow) -> str:
+    """The seal that a decision has to carry; empty where the installation's key is not at hand."""
+    installation = installation_of(session)
+    if installation is None:
+        return ""
+    return permission.decision_seal(
+        installation.key,
+        review_id=made.review_id,
+        reviewer_id=made.reviewer_id,
+        kind=made.kind,
+        digest=made.digest,
+        comment=made.comment,
+        at=made.at,
+        expires_at=made.expires_at,
+    )
+
+
+def seal_earlier(session: Session) -> int:
+    """Seal what was decided before decisions were sealed, as far as the record knows it; returns how many.
+
+    Once, in the upgrade that brings the seals: later on, a decision without one was not made through the app.
+    """
+    sealed = 0
+    for made in store.unsealed(session):
+        review = store.get(session, made.review_id)
+        told = {"review": review.id, "digest": made.digest}
+        act = f"review.{made.kind}"
+        if audit.knows(session, made.reviewer_id, act, "assessment", review.assessment_id, told):
+            made.seal = _seal(session, made)
+            sealed += 1
+    return sealed
 
 
 def _refuse_malformed(kind: str, digest: object, comment: str) -> None:
@@ -330,6 +389,7 @@ def _refuse_malformed(kind: str, digest: object, comment: str) -> None:
 
 def comment(session: Session, review_id: int, me: UserRow, text: str) -> DecisionRow:
     """Say something about a review without deciding it. Anybody signed in may."""
+    assessment_store.changing(session, store.assessment_of(session, review_id))
     review = store.get(session, review_id)
     if not text.strip():
         raise Invalid("Write something first.", [FieldError("#/comment", "Write something first.")])
@@ -342,28 +402,109 @@ def comment(session: Session, review_id: int, me: UserRow, text: str) -> Decisio
 
 def withdraw(session: Session, review_id: int, me: UserRow) -> ReviewRow:
     """Take a request back: whoever asked, or a contributor, may. An approval goes with it."""
-    review = store.changing(session, review_id)
+    assessment_store.changing(session, store.assessment_of(session, review_id))
+    review = store.get(session, review_id)
     if review.state not in store.LIVING:
         raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")
-    if me.id != review.requested_by and me.id not in contributors(session, review.assessment_id):
+    if me.id != review.requested_by and me.id not in workers(session, review.assessment_id):
         raise Forbidden("Only somebody who worked on this assessment can withdraw its review.")
     _close(session, review, "withdrawn", f"withdrawn by {me.name}")
     audit.record(session, me, "review.withdraw", "assessment", review.assessment_id, {"review": review.id})
     return review
 
 
+def hands(session: Session, assessment_id: int) -> dict[int, list[str]]:
+    """Who had a hand in what is under review, and what it was: none of them judges it.
+
+    Those who worked on the assessment itself; and those whose word the evidence rests on without being part of the
+    assessment: who published the policy it is judged by, set a price that was counted with, or connected a model.
+    """
+    found: dict[int, list[str]] = {
+        one.user_id: [one.what] for one in assessment_store.contributions(session, assessment_id)
+    }
+    assessment = assessment_store.get(session, assessment_id)
+    for user_id, what in (
+        *_publisher(session, assessment),
+        *economics.price_setters(session, assessment),
+        *_connectors(session, assessment_id),
+    ):
+        if what not in found.setdefault(user_id, []):
+            found[user_id].append(what)
+    return found
+
+
+def _publisher(session: Session, assessment: AssessmentRow) -> Iterator[tuple[int, str]]:
+    if (published := policies.published(session, assessment.policy_id)) is not None:
+        yield published.published_by, f"published policy {published.number}, which it is judged by"
+
+
+def _connectors(session: Session, assessment_id: int) -> Iterator[tuple[int, str]]:
+    """Who set up the model that was measured, as it was then, and the one that would be trained."""
+    if (baseline := baseline_store.current(session, assessment_id)) is not None:
+        measured = baselines.model_of(session, baseline)
+        if measured.set_by is not None:
+            yield measured.set_by, f"set up the model {measured.name}"
+    if (recipe := store.recipe(session, assessment_id)) is not None:
+        model = model_store.get(session, recipe.model_id)
+        if (by := models.set_up_by(model)) is not None:
+            yield by, f"set up the model {model.name}"
+
+
 def contributors(session: Session, assessment_id: int) -> frozenset[int]:
-    """Ids of everybody who had a hand in it: creator, every editor, uploader, whoever measured or set the recipe."""
+    """Ids of everybody who had a hand in it (`hands`)."""
+    return frozenset(hands(session, assessment_id))
+
+
+def workers(session: Session, assessment_id: int) -> frozenset[int]:
+    """Ids of everybody who worked on the assessment itself: creator, editors, who uploaded, measured, set the recipe.
+
+    An account that one of them made is not another person's for sure. An administrator who only connects models and
+    keeps the accounts is none of them: else nobody could ever approve where there is one administrator.
+    """
     return frozenset(assessment_store.contributor_ids(session, assessment_id))
+
+
+OPENED = ("user.add", "user.reset_password")
+RAISED = ("user.add", "user.change_role")
+SWITCHED = ("user.disable", "user.enable")
+
+
+def keepers(session: Session, user_id: int) -> dict[int, list[str]]:
+    """Who could use an account besides its owner, from the record: who made it or gave it its last password, who gave
+    it its role, who switched it off or on last. What was done before the operator gave it a password on the server
+    counts no more."""
+    entries = audit_store.acts(session, {*OPENED, *RAISED, *SWITCHED}, "user", user_id)
+    for number, entry in enumerate(entries):
+        if entry.act == "user.reset_password" and entry.actor_id is None:
+            entries = entries[number:]
+    found: dict[int, list[str]] = {}
+    for acts in (OPENED, RAISED, SWITCHED):
+        last = next((entry for entry in reversed(entries) if entry.act in acts), None)
+        if last is not None and last.actor_id not in (None, user_id):
+            said = found.setdefault(int(last.actor_id), [])
+            if DONE[last.act] not in said:
+                said.append(DONE[last.act])
+    return found
+
+
+DONE = {
+    "user.add": "made the account",
+    "user.reset_password": "gave it a new password",
+    "user.change_role": "gave it its role",
+    "user.disable": "switched it off",
+    "user.enable": "switched it on",
+}
 
 
 def may_decide(session: Session, review: ReviewRow, me: UserRow) -> list[str]:
     """Why this person may not decide this review; an empty list means that they may."""
-    return list(permission.against_deciding(person(me), contributors(session, review.assessment_id)))
+    had = contributors(session, review.assessment_id)
+    return list(permission.against_deciding(person(session, me), had, workers(session, review.assessment_id)))
 
 
-def person(user: UserRow) -> Person:
-    return Person(id=user.id, rank=Role(user.role).rank, active=user.active)
+def person(session: Session, user: UserRow) -> Person:
+    kept_by = frozenset(keepers(session, user.id))
+    return Person(id=user.id, rank=Role(user.role).rank, active=user.active, kept_by=kept_by)
 
 
 def _state(review: ReviewRow) -> str:
@@ -375,8 +516,18 @@ def _state(review: ReviewRow) -> str:
 
 
 def _close(session: Session, review: ReviewRow, state: str, because: str) -> None:
-    review.state, review.closed_at, review.closed_because = state, utcnow(), because
-    session.flush()
+    _move(session, review, state, closed_at=utcnow(), closed_because=because[:200])
+
+
+def _move(session: Session, review: ReviewRow, state: str, **more: object) -> None:
+    """Every act holds the assessment, so nobody can have come between; a state that is another one all the same is a
+    sign that something wrote past us, and nothing is built on it.
+
+    Raises:
+        Conflict: the review has another state than the one that was looked at.
+    """
+    if not store.move(session, review, state, **more):
+        raise Conflict("Somebody else acted on this review at the same moment. Look at it again.")
 
 
 # ---------------------------------------------------------------- launching
@@ -406,7 +557,21 @@ def permit(session: Session, assessment_id: int) -> Permit:
     reasons, review, decision, text = _weigh(session, assessment_id)
     if reasons or review is None or decision is None:
         raise GateClosed(reasons or ["Nobody has approved this yet. Ask for review."])
+    if damaged := list(_damaged(session, assessment_id)):
+        raise GateClosed(damaged)
     return Permit(review, decision, review.digest, json.loads(text))
+
+
+def _damaged(session: Session, assessment_id: int) -> Iterator[str]:
+    """What is not what it says it is, looked at byte by byte: too slow for a page, and an approval is not used up for
+    a run that the trainer would refuse."""
+    installation, dataset = installation_of(session), dataset_store.current(session, assessment_id)
+    if installation is None or dataset is None or not dataset.rows_sha256:
+        yield "The stored rows cannot be looked at."
+    elif not Blobs(installation.settings.blobs_dir).intact(dataset.rows_sha256):
+        yield "The stored rows are not those that were approved: a file was changed or replaced. Tell the operator."
+    if (baseline := baseline_store.current(session, assessment_id)) is not None:
+        yield from baselines.misstated(session, baseline)
 
 
 def use(session: Session, granted: Permit) -> None:
@@ -418,10 +583,7 @@ def _weigh(session: Session, assessment_id: int) -> tuple[list[str], ReviewRow |
     assessment = assessment_store.get(session, assessment_id)
     advised = judge(session, assessment)
     review = store.latest(session, assessment_id)
-    decision = next(
-        (d for d in reversed(review.decisions) if d.kind == "approve" and d.voided_at is None) if review else iter(()),
-        None,
-    )
+    decision = _approving(review)
     now_text = subject.canonical(build_subject(session, assessment))
     blockers = (
         []
@@ -432,18 +594,15 @@ def _weigh(session: Session, assessment_id: int) -> tuple[list[str], ReviewRow |
         blockers = [f"The advice is {advised.approach.replace('_', ' ')}; training is not what this case needs."]
     if store.recipe(session, assessment_id) is None:
         blockers.append("There is no recipe yet.")
-    approval = None
-    if decision is not None:
-        approver = session.scalar(select(UserRow).where(UserRow.id == decision.reviewer_id))
-        if approver is not None:
-            approval = Approval(decision.digest, person(approver), decision.expires_at, decision.voided_at is not None)
     reasons = list(
         permission.against_launching(
             digest_now=subject.digest_of_text(now_text),
             digest_reviewed=subject.digest_of_text(review.subject.encode()) if review else None,
             review_state=review.state if review else None,
-            approval=approval,
+            approval=_approval(session, review, decision) if review and decision else None,
             contributors=contributors(session, assessment_id),
+            workers=workers(session, assessment_id),
+            put_away=list(_put_away(session, assessment)),
             blockers=blockers,
             now=utcnow(),
         )
@@ -451,30 +610,67 @@ def _weigh(session: Session, assessment_id: int) -> tuple[list[str], ReviewRow |
     return reasons, review, decision, now_text.decode()
 
 
+def _approval(session: Session, review: ReviewRow, decision: DecisionRow) -> Approval | None:
+    """The facts about an approval, from its row, its seal, and the record."""
+    approver = session.scalar(select(UserRow).where(UserRow.id == decision.reviewer_id))
+    if approver is None:
+        return None
+    wanted = _seal(session, decision)
+    told = {"review": review.id, "digest": decision.digest}  # what the record of every version says
+    return Approval(
+        digest=decision.digest,
+        approver=person(session, approver),
+        expires_at=decision.expires_at,
+        voided=decision.voided_at is not None,
+        sealed=bool(wanted) and hmac.compare_digest(decision.seal, wanted),
+        recorded=audit.knows(session, decision.reviewer_id, "review.approve", "assessment", review.assessment_id, told),
+    )
+
+
+def _put_away(session: Session, assessment: AssessmentRow) -> Iterator[str]:
+    recipe = store.recipe(session, assessment.id)
+    model = model_store.get(session, recipe.model_id) if recipe else None
+    retired = model.name if model is not None and model.retired_at is not None else ""
+    yield from permission.put_away(archived=assessment.archived_at is not None, retired=retired)
+
+
+def against_resuming(session: Session, review_id: int, decision_id: int) -> list[str]:
+    """What stands against going on with a run: to press the button is a start like the first, so the approval has to be
+    in time and everything in use."""
+    review = store.get(session, review_id)
+    assessment = assessment_store.get(session, review.assessment_id)
+    approval = _approval(session, review, store.decision(session, decision_id))
+    had, worked = contributors(session, assessment.id), workers(session, assessment.id)
+    against = permission.against_approval(approval, had, worked, utcnow()) if approval else ["The approver is gone."]
+    return [*_put_away(session, assessment), *against]
+
+
 def recheck(session: Session, review_id: int, decision_id: int, digest: str, *, started: bool) -> dict[str, Any]:
     """The last look before a trainer starts, from the stored record; returns the subject.
 
     started: whether an optimizer step was run already. Before the first one, the assessment must still be what was
-    approved. Afterwards only what the job itself uses is compared (by the trainer, byte for byte): an edit made while a
-    job runs does not stop it, it only means that the next launch needs a new approval.
+    approved, and the approval in time. Afterwards only what the job itself uses is compared (by the trainer, byte for
+    byte): an edit made while a job runs does not stop it, it only means that the next launch needs a new approval.
 
     Raises:
         GateClosed: the approval does not allow this any more.
     """
     review = store.get(session, review_id)
     decision = store.decision(session, decision_id)
-    reasons = []
+    assessment = assessment_store.get(session, review.assessment_id)
+    reasons = list(_put_away(session, assessment))
     if not (review.digest == digest == decision.digest == subject.digest_of_text(review.subject.encode())):
         reasons.append("The stored subject is not the one that was approved.")
     if decision.kind != "approve" or decision.voided_at is not None or decision.review_id != review.id:
         reasons.append("The approval was taken back.")
     if review.state != "consumed":
         reasons.append("The approval was not used for this job.")
-    approver = session.scalar(select(UserRow).where(UserRow.id == decision.reviewer_id))
-    if approver is None or list(
-        permission.against_deciding(person(approver), contributors(session, review.assessment_id))
-    ):
-        reasons.append("The approver may not approve this any more.")
+    had, worked = contributors(session, assessment.id), workers(session, assessment.id)
+    approval = _approval(session, review, decision)
+    if approval is None:
+        reasons.append("The approver is not there any more.")
+    else:
+        reasons += permission.against_approval(approval, had, worked, None if started else utcnow())
     if not started and not reasons and changed_since(session, review):
         reasons.append("Something changed between the launch and the start. Ask for review again.")
     if reasons:

@@ -1,11 +1,11 @@
 """Queries on reviews and decisions."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from app.assessments import store as assessment_store
 from app.errors import NotFound
 from app.gate.tables import DecisionRow, RecipeRow, ReviewRow
 
@@ -22,16 +22,24 @@ def get(session: Session, review_id: int) -> ReviewRow:
     return review
 
 
-def changing(session: Session, review_id: int) -> ReviewRow:
-    """The same, with its assessment locked until the end of the transaction: who decides, takes back or launches comes
-    one after the other.
-    """
-    assessment_id = session.scalar(select(ReviewRow.assessment_id).where(ReviewRow.id == review_id))
-    if assessment_id is None:
+def assessment_of(session: Session, review_id: int) -> int:
+    """Whose review it is, without loading it: its assessment is locked first."""
+    found = session.scalar(select(ReviewRow.assessment_id).where(ReviewRow.id == review_id))
+    if found is None:
         raise NotFound("There is no such review.")
-    assessment_store.changing(session, assessment_id)
-    query = select(ReviewRow).where(ReviewRow.id == review_id).options(selectinload(ReviewRow.decisions))
-    return session.scalars(query.execution_options(populate_existing=True)).one()
+    return found
+
+
+def move(session: Session, review: ReviewRow, state: str, **more: object) -> bool:
+    """Change the state of a review from the one that was seen; False: it has another one by now, and keeps it."""
+    moved = session.execute(
+        update(ReviewRow)
+        .where(ReviewRow.id == review.id, ReviewRow.state == review.state)
+        .values(state=state, **more)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(review, ["state", *more])
+    return cast("CursorResult[Any]", moved).rowcount == 1
 
 
 def living(session: Session, assessment_id: int) -> ReviewRow | None:
@@ -90,6 +98,15 @@ def decision(session: Session, decision_id: int) -> DecisionRow:
     if row is None:
         raise NotFound("There is no such decision.")
     return row
+
+
+def unsealed(session: Session) -> Sequence[DecisionRow]:
+    """Living decisions without a seal."""
+    return session.scalars(
+        select(DecisionRow).where(
+            DecisionRow.seal == "", DecisionRow.kind != "comment", DecisionRow.voided_at.is_(None)
+        )
+    ).all()
 
 
 def recipe(session: Session, assessment_id: int) -> RecipeRow | None:

@@ -55,11 +55,23 @@ class ReviewRow(Base):
 class DecisionRow(Base):
     """What one reviewer decided about one digest. Never changed, apart from being voided.
 
-    kind: approve, request_changes, comment.
+    kind: approve, request_changes, comment. seal: made with the installation's key (`permission.decision_seal`), so
+    that a row which was put here past the app is no approval.
     """
 
     __tablename__ = "decisions"
-    __table_args__ = (CheckConstraint("kind in ('approve', 'request_changes', 'comment')", name="kind"),)
+    __table_args__ = (
+        CheckConstraint("kind in ('approve', 'request_changes', 'comment')", name="kind"),
+        # One living voice a person and review.
+        Index(
+            "uq_decisions_voice",
+            "review_id",
+            "reviewer_id",
+            unique=True,
+            sqlite_where=text("voided_at is null and kind <> 'comment'"),
+            postgresql_where=text("voided_at is null and kind <> 'comment'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     review_id: Mapped[int] = mapped_column(ForeignKey("reviews.id"), index=True)
@@ -70,6 +82,7 @@ class DecisionRow(Base):
     at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     voided_at: Mapped[datetime | None]
+    seal: Mapped[str] = mapped_column(String(64), default="", server_default="")
     review: Mapped[ReviewRow] = relationship(lazy="raise", back_populates="decisions")
 
 

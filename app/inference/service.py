@@ -101,6 +101,11 @@ def public_name(model: ModelRow) -> tuple[str, str]:
     return (BUNDLED_PUBLIC if model.kind == "bundled" else model.name), revision
 
 
+def set_up_by(model: ModelRow) -> int | None:
+    """Who made this connection what it is: whoever changed it last, else who added it; nobody for the bundled model."""
+    return model.set_by if model.set_by is not None else model.created_by
+
+
 def state(session: Session, model: ModelRow) -> tuple[State, JobRow | None]:
     """Whether a model can be used now, and the job that prepares it or did last."""
     if model.retired_at:
@@ -148,6 +153,7 @@ def add_endpoint(
         context_window=context_window,
         files={},
         created_by=by.id,
+        set_by=by.id,
         created_at=utcnow(),
     )
     _put_key(settings, row, key.strip())
@@ -198,6 +204,7 @@ def change_endpoint(
     row.name = row.name if name is None else name.strip()
     row.reference = row.reference if model is None else model.strip()
     row.base_url = address
+    row.set_by = by.id
     row.context_window = context_window if context_window is not None else row.context_window
     if key is not None or moved:
         _put_key(settings, row, (key or "").strip())
@@ -230,6 +237,7 @@ def add_folder(session: Session, settings: Settings, *, by: UserRow, name: str, 
         base_url="",
         files={},
         created_by=by.id,
+        set_by=by.id,
         created_at=utcnow(),
     )
     session.add(row)

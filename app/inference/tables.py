@@ -15,6 +15,7 @@ class ModelRow(Base):
     kind: bundled (comes with the app), folder (a local transformers folder), endpoint (an OpenAI-compatible server).
     reference: what the kind needs to find it: nothing, a path, or the model's name on the server.
     key_sealed: the API key, encrypted with the installation's key; it belongs to `base_url` and goes when that changes.
+    set_by: who made the connection what it is, None for the bundled model.
     files: name -> sha256 of every file of a local model, as hashed when it was added or converted.
     """
 
@@ -31,6 +32,7 @@ class ModelRow(Base):
     context_window: Mapped[int | None]
     files: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    set_by: Mapped[int | None]
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
 

@@ -71,7 +71,7 @@ class Claim:
         """
         with writing(self.engine) as session:
             service.bind(session, self.line)
-            self._check(session)
+            self._check(session, lock=True)
             yield session
 
     @contextmanager
@@ -92,8 +92,8 @@ class Claim:
         with reading(self.engine) as session:
             yield session
 
-    def _check(self, session: Session) -> None:
-        job = store.get(session, self.job_id)
+    def _check(self, session: Session, *, lock: bool = False) -> None:
+        job = (store.held if lock else store.get)(session, self.job_id)
         if job.attempt != self.attempt or job.final:
             raise Fenced
         if job.status == Status.CANCELLING:

@@ -3,14 +3,15 @@
 import os
 from typing import Protocol
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.audit import service as audit
 from app.db import utcnow
-from app.errors import Conflict
+from app.errors import Conflict, Forbidden
 from app.jobs import store
 from app.jobs.tables import JobEventRow, JobRow, Status
-from app.users.tables import UserRow
+from app.users.tables import Role, UserRow
 
 # Which queue a kind waits in, unless the caller knows better (a measurement on an endpoint loads no weights).
 QUEUE_OF = {
@@ -67,20 +68,28 @@ def add(
         created_by=by,
         created_at=utcnow(),
     )
-    session.add(job)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(job)
+    except IntegrityError as error:
+        if store.find_open(session, kind, subject_id) is None:
+            raise
+        raise Conflict("This is already waiting or running.") from error  # put in line at this very moment
     line: Line = session.info[_KEY]
     line.enqueue(session, job.id, job.queue)
     return job
 
 
 def cancel(session: Session, job_id: int, by: UserRow) -> JobRow:
-    """Ask a job to stop; one that has not started is over at once.
+    """Ask a job to stop; one that has not started is over at once. Whoever started it may, and an administrator.
 
     Raises:
+        Forbidden: it is somebody else's.
         Conflict: it is over already.
     """
-    job = store.get(session, job_id)
+    job = store.held(session, job_id)
+    if not may_cancel(job, by):
+        raise Forbidden("Only whoever started this job, or an administrator, can cancel it.")
     if job.final:
         raise Conflict(f"This job is over: {job.status}.")
     if job.status == Status.QUEUED:
@@ -92,6 +101,11 @@ def cancel(session: Session, job_id: int, by: UserRow) -> JobRow:
     say(session, job, "done" if job.final else "status", {"status": job.status})
     audit.record(session, by, "job.cancel", "job", job.id, {"kind": job.kind, "title": job.title})
     return job
+
+
+def may_cancel(job: JobRow, person: UserRow) -> bool:
+    """Whether this job is this person's to cancel; what nobody started is an administrator's."""
+    return person.role == Role.ADMIN or job.created_by == person.id
 
 
 def say(session: Session, job: JobRow, kind: str, body: dict[str, object]) -> None:

@@ -18,6 +18,17 @@ def get(session: Session, job_id: int) -> JobRow:
     return job
 
 
+def held(session: Session, job_id: int) -> JobRow:
+    """The same job as it is now, locked until the end of the transaction: nobody cancels it, takes it over or ends it
+    while its state decides something."""
+    job = session.scalar(
+        select(JobRow).where(JobRow.id == job_id).with_for_update().execution_options(populate_existing=True)
+    )
+    if job is None:
+        raise NotFound("There is no such job.")
+    return job
+
+
 def find_open(session: Session, kind: str, subject_id: int) -> JobRow | None:
     """The job of this kind that is waiting or running for this subject, if any."""
     return session.scalar(
@@ -51,8 +62,8 @@ def ahead(session: Session, job: JobRow) -> int:
 
 def claim(session: Session, job_id: int, worker: str, now: datetime) -> int | None:
     """Make this the job's current attempt and return its number; None when there is nothing to do any more."""
-    job = session.get(JobRow, job_id)
-    if job is None or job.status not in {Status.QUEUED, Status.RUNNING}:
+    job = held(session, job_id)
+    if job.status not in {Status.QUEUED, Status.RUNNING}:
         return None
     job.attempt += 1
     job.status = Status.RUNNING

@@ -41,6 +41,11 @@ def todays_id(session: Session) -> int | None:
     return newest.id if newest else None
 
 
+def published(session: Session, policy_id: int | None) -> PolicyRow | None:
+    """The row of a policy that a team published; None for the built-in one, which nobody here set."""
+    return None if policy_id is None else store.get(session, policy_id)
+
+
 def today(session: Session) -> Policy:
     newest = store.newest(session)
     return made(newest) if newest else POLICY

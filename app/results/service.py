@@ -60,7 +60,7 @@ def outcome(session: Session, training_id: int) -> Outcome:
     training = trainings.get(session, training_id)
     baseline = baseline_store.get(session, training.baseline_id)
     adapter = next((arm for arm in baseline.arms if arm.id == training.arm_id), None)
-    best = baseline_store.best(baseline)
+    best = _judged_against(training, baseline)
     if adapter is None or best is None or not adapter.test:
         return Outcome(training, baseline, best, adapter, None, 0)
     paired = store.pairs(session, best.id, adapter.id)
@@ -83,6 +83,15 @@ def cut(arm: ArmRow) -> float:
     """The share of an arm's test answers that hit the length limit."""
     test = arm.test or {}
     return float(test.get("cut", 0)) / test["n"] if test.get("n") else 0.0
+
+
+def _judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | None:
+    """The arm that was to beat when the run was launched. A revision that is tried afterwards changes no result; for
+    runs of earlier versions it is the one that their stored result names."""
+    named = training.training_facts.get("compared_with") or (training.result or {}).get("compared_with")
+    if not named:
+        return baseline_store.best(baseline)
+    return next((arm for arm in baseline.arms if arm.name == named and arm.test), None)
 
 
 def summary(found: Outcome) -> dict[str, Any] | None:
@@ -132,7 +141,8 @@ def facts(session: Session, found: Outcome) -> CardFacts:
     subject = gate.subject_of(reviews.get(session, training.review_id))
     model = model_store.get(session, training.model_id)
     name, revision = models.public_name(model)
-    arms = [_arm(arm) for arm in baseline.arms if arm.family != "adapter" and arm.test]
+    approved = {arm["name"] for arm in subject["baseline"]["arms"]}  # what was tried since is not part of this result
+    arms = [_arm(arm) for arm in baseline.arms if arm.name in approved and arm.test]
     return CardFacts(
         name=assessment_store.get(session, training.assessment_id).title,
         base_model=name,

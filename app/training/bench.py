@@ -9,11 +9,12 @@ from app.baselines import prompts
 from app.inference import loading, tokens
 from app.inference.tokens import TokenRow
 from app.training import lora
-from app.training import order as orders
 from app.training.order import Order, SourceRow
 
 
-def learner(model: Path, rows: Path, order: Order, threads: int, dtype: str = "") -> tuple[lora.Learner, int]:
+def learner(
+    model: Path, rows: Iterable[SourceRow], order: Order, threads: int, dtype: str = ""
+) -> tuple[lora.Learner, int]:
     """A learner over the approved rows, and how many training rows were too long for the recipe.
 
     dtype: of the attempt before, so that a resumed run does not change its precision.
@@ -23,8 +24,7 @@ def learner(model: Path, rows: Path, order: Order, threads: int, dtype: str = ""
     loaded = loading.load(
         model, order.files, kind, attention="eager"
     )  # hashed once more: what is opened is what was seen
-    with rows.open("rb") as lines:
-        source = list(orders.rows(lines))
+    source = list(rows)
     train, dropped = encoded(loaded, order, (row for row in source if row.split == "train"))
     dev, _ = encoded(loaded, order, (row for row in source if row.split == "dev"))
     if not train or not dev:

@@ -1,9 +1,10 @@
 """The trainer: `python -m app.training.child RUN_DIR`. Only a worker with a launch token gets anything out of it.
 
 RUN_DIR/spec.json names the approved subject (its canonical text), its digest, a launch token, and where rows and model
-lie. In this order: the token is checked, the digest is computed from the subject, the rows (which carry the split) are
-copied into the run's own folder and hashed on the way, every file of the model is hashed. Only then is anything opened,
-and what is opened is the copy.
+lie. In this order: the token is checked and the spec removed, the digest is computed from the subject, the start is
+written into the lock of the run (a token is for one start, and no start happens twice), the rows (which carry the
+split) are read and hashed, every file of the model is hashed. What is trained are the very bytes that were hashed: rows
+are never opened again, and the model is hashed once more as it is loaded.
 
 Says what it does as JSON lines on standard output. The end of standard input means that the worker is gone: commit a
 checkpoint after the step that is being taken, and end. So do SIGTERM and the line `{"do": "cancel"}`.
@@ -20,7 +21,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +34,8 @@ from app.inference import folders
 from app.settings import Settings
 from app.training import order as orders
 from app.training.checkpoints import Checkpoint, Corrupt, Shelf
-from app.training.order import Order
-from app.training.protocol import ADAPTER, JOURNAL, ROWS, SEALED, SPEC, Exit
+from app.training.order import Order, SourceRow
+from app.training.protocol import ADAPTER, JOURNAL, SEALED, SPEC, Exit, plain
 
 PATIENCE = 30.0  # seconds to wait for an attempt before us that is still writing its last checkpoint
 EVERY = 60.0  # seconds between checkpoints, besides those at dev checks: what a crash can cost
@@ -125,7 +128,9 @@ def admit(run: Path, key: bytes, now: float) -> tuple[Spec, Order]:
         Ended: no valid token. Refuse: the subject is not the one that the token is for.
     """
     try:
-        spec = Spec(**json.loads((run / SPEC).read_text(encoding="utf-8")))
+        text = (run / SPEC).read_text(encoding="utf-8")
+        (run / SPEC).unlink()  # it is ours now; nobody starts with it again
+        spec = Spec(**json.loads(text))
         permission.verify_token(key, spec.token, job_id=spec.job_id, attempt=spec.attempt, digest=spec.digest, now=now)
     except (OSError, ValueError, TypeError) as error:
         raise Ended(Exit.NO_TOKEN, f"No valid launch token: {error}.") from error
@@ -137,23 +142,29 @@ def admit(run: Path, key: bytes, now: float) -> tuple[Spec, Order]:
         raise Refuse(f"The approved subject cannot be trained: {error}.") from error
 
 
-def copy_rows(source: Path, target: Path, sha256: str) -> None:
-    """Copy the rows, hashing what is written; a file of another content leaves nothing behind.
+def read_rows(source: Path, sha256: str) -> Iterator[SourceRow]:
+    """The approved rows, read once: what is handed on are the bytes that were hashed, whatever becomes of the file.
 
     Raises: Refuse: it is not the approved content, or not a plain file.
     """
-    digest = hashlib.sha256()
+    digest, lines = hashlib.sha256(), deque[bytes]()
     try:
         handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
         raise Refuse(f"The rows cannot be read: {os.strerror(error.errno or 0)}.") from error
-    with os.fdopen(handle, "rb") as file, target.open("wb") as copy:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-            copy.write(chunk)
+    with os.fdopen(handle, "rb") as file:
+        for line in file:
+            digest.update(line)
+            lines.append(line)
     if digest.hexdigest() != sha256:
-        target.unlink()
         raise Refuse("The rows changed after they were approved.")
+    return orders.rows(_taken(lines))
+
+
+def _taken(lines: deque[bytes]) -> Iterator[bytes]:
+    """Each line once, and gone: a large set is not held twice while it is cut into tokens."""
+    while lines:
+        yield lines.popleft()
 
 
 def check_model(folder: Path, order: Order) -> None:
@@ -229,7 +240,8 @@ class Run:
     def _tell(self, event: str, **body: object) -> None:
         """Say a measurement and keep it: a worker that was killed did not hear the steps before our last checkpoint."""
         say(event, **body)
-        with (self.shelf.root / JOURNAL).open("a", encoding="utf-8") as journal:
+        file = plain(self.shelf.root / JOURNAL, os.O_WRONLY | os.O_APPEND)
+        with os.fdopen(file, "a", encoding="utf-8") as journal:
             journal.write(json.dumps({"event": event, **body}) + "\n")
 
     def _enough(self) -> bool:
@@ -286,19 +298,35 @@ def _commit(revision: str) -> bool:
     return len(revision) == 40 and set(revision) <= set("0123456789abcdef")
 
 
-def lock(run: Path) -> Any:
-    """Be the only trainer in this folder; waits for the one before us to finish its last checkpoint."""
-    handle = (run / SEALED).open("w")
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise Ended(Exit.BUSY, "Another attempt still holds this run.") from None
-            time.sleep(0.2)
-        else:
-            return handle
+@contextmanager
+def lock(run: Path, number: int) -> Iterator[None]:
+    """Be the only trainer in this folder; waits for the one before us to finish its last checkpoint.
+
+    The lock's file keeps the number of the last start. The worker counts them up, so a token that is used a second time
+    is for a start that was made already.
+
+    Raises:
+        Ended: the one before us does not finish, or this start was made already.
+    """
+    with os.fdopen(plain(run / SEALED, os.O_RDWR), "r+", encoding="ascii") as handle:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Ended(Exit.BUSY, "Another attempt still holds this run.") from None
+                time.sleep(0.2)
+        used = handle.read().strip()
+        if used.isdigit() and number <= int(used):
+            raise Ended(Exit.NO_TOKEN, "No valid launch token: it was used already.")
+        handle.seek(0)
+        handle.write(f"{number}\n")
+        handle.truncate()
+        handle.flush()
+        os.fsync(handle.fileno())
+        yield
 
 
 def finished(shelf: Shelf) -> Checkpoint | None:
@@ -312,18 +340,18 @@ def finished(shelf: Shelf) -> Checkpoint | None:
 def work(run: Path, key: bytes, stop: Stop, now: Callable[[], float] = time.time) -> None:
     """Everything from the token to the adapter."""
     spec, order = admit(run, key, now())
-    with lock(run):
+    with lock(run, spec.attempt):
         shelf = Shelf(run, key, spec.digest, spec.attempt)
         shelf.sweep()
-        copy_rows(Path(spec.rows), run / ROWS, order.rows_sha256)
+        rows = read_rows(Path(spec.rows), order.rows_sha256)
         check_model(Path(spec.model), order)
         done = finished(shelf)
         if done is None:
-            done = _train(run, spec, order, shelf, stop)
+            done = _train(rows, spec, order, shelf, stop)
         say("done", best_step=done.step, manifest_sha256=done.manifest_sha256, facts=dict(done.facts))
 
 
-def _train(run: Path, spec: Spec, order: Order, shelf: Shelf, stop: Stop) -> Checkpoint:
+def _train(rows: Iterator[SourceRow], spec: Spec, order: Order, shelf: Shelf, stop: Stop) -> Checkpoint:
     from app.training import bench, lora
 
     at = shelf.newest(lambda line: say("log", line=line))
@@ -333,7 +361,10 @@ def _train(run: Path, spec: Spec, order: Order, shelf: Shelf, stop: Stop) -> Che
             "log", line=f"The best checkpoint so far (step {progress.best_step}) is damaged; dev loss is measured anew."
         )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
-    learner, left_out = bench.learner(Path(spec.model), run / ROWS, order, spec.threads, progress.dtype)
+    try:
+        learner, left_out = bench.learner(Path(spec.model), rows, order, spec.threads, progress.dtype)
+    except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
+        raise Refuse(f"The base model is not the approved one: {error}") from error
     progress.dtype = learner.loaded.dtype
     if at:
         learner.restore(at.folder)

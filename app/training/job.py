@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app import secret
+from app.assessments import store as assessment_store
 from app.baselines import job as baseline_job
 from app.baselines import service as baselines
 from app.datasets import shown
@@ -32,7 +33,7 @@ from app.training import preflight as preflights
 from app.training import service, store
 from app.training.checkpoints import Corrupt, Shelf
 from app.training.launchers import Launcher, Local, Process, Running, last_words
-from app.training.protocol import ADAPTER, JOURNAL, Exit
+from app.training.protocol import ADAPTER, JOURNAL, SPEC, Exit
 from app.training.tables import TrainingRow
 
 FLUSH = 1.0  # seconds between two writes of metrics
@@ -65,7 +66,7 @@ def preflight(claim: Claim) -> None:
             "dataset": {"rows_sha256": plan.dataset.rows_sha256, "split_sha256": plan.dataset.split_sha256},
         },
         "model": str(inference.folder(claim.settings, plan.model).resolve()),
-        "rows": str(claim.blobs.path(str(plan.dataset.rows_sha256)).resolve()),
+        "rows": _stored(claim, str(plan.dataset.rows_sha256)),
         "threads": threads,
     }
     found = _probe(claim, order, threads)
@@ -145,6 +146,8 @@ def _work(claim: Claim, launcher: Launcher, conclude: Callable[[Session, Trainin
         state = store.get(session, claim.subject_id).state
     if state == "done":
         return
+    if state not in {"queued", "running", "evaluating"}:
+        raise Refused("This run is over. Ask for review and launch again.")
     run = claim.settings.runs_dir / f"training-{claim.subject_id}"
     if state != "evaluating":
         _until_done(claim, launcher, run)
@@ -165,6 +168,7 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
             seen = _supervise(claim, running, int(spec["attempt"]), run)
         finally:
             running.close()
+            (run / SPEC).unlink(missing_ok=True)  # one that ended before it read it
         code = running.code if running.code is not None else 1
         if code == Exit.DONE and seen.done:
             _keep(claim, run, spec, seen.done)
@@ -190,6 +194,7 @@ def _order(claim: Claim) -> dict[str, Any]:
     Raises: Refused: the approval no longer allows this.
     """
     with claim.write() as session:
+        assessment_store.changing(session, store.assessment_of(session, claim.subject_id))
         row = store.get(session, claim.subject_id)
         started = bool(store.metrics(session, row.id, "step"))
         try:
@@ -208,10 +213,16 @@ def _order(claim: Claim) -> dict[str, Any]:
         "token": permission.launch_token(key, job_id=claim.job_id, attempt=attempt, digest=digest, expires=expires),
         "digest": digest,
         "subject": text,
-        "rows": str(claim.blobs.path(subject["dataset"]["rows_sha256"]).resolve()),
+        "rows": _stored(claim, subject["dataset"]["rows_sha256"]),
         "model": str(inference.folder(claim.settings, model).resolve()),
         "threads": children.threads_for(claim.settings.threads or None),
     }
+
+
+def _stored(claim: Claim, sha256: str) -> str:
+    """Where a stored file lies, for another process. Not followed any further: a link in its place is refused there."""
+    path = claim.blobs.path(sha256)
+    return str(path.parent.resolve() / path.name)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Where a trainer runs: today as a process on this machine, behind an interface that a cluster fits too."""
 
 import json
+import os
 import queue
 import subprocess
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from app.inference import children
-from app.training.protocol import SPEC
+from app.training.protocol import SPEC, plain
 
 POLL = 0.3  # seconds
 GRACE = 60.0  # seconds for the step that is being taken and its checkpoint, after which the process is ended by force
@@ -54,7 +55,9 @@ class Local:
     def start(self, run: Path, spec: Mapping[str, Any]) -> "Process":
         """Write the spec and start `python -m app.training.child RUN_DIR`."""
         run.mkdir(parents=True, exist_ok=True)
-        (run / SPEC).write_text(json.dumps(dict(spec)), encoding="utf-8")
+        (run / SPEC).unlink(missing_ok=True)
+        with os.fdopen(plain(run / SPEC, os.O_WRONLY | os.O_EXCL), "w", encoding="utf-8") as file:
+            json.dump(dict(spec), file)
         return Process(
             "app.training.child",
             str(run.resolve()),
@@ -72,7 +75,7 @@ class Process:
     ) -> None:
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._over = False
-        with log.open("ab") as errors:
+        with os.fdopen(plain(log, os.O_WRONLY | os.O_APPEND), "ab") as errors:
             self.process: subprocess.Popen[str] = children.start(
                 module, *arguments, threads=threads, log=errors, settings=settings
             )

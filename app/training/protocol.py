@@ -1,6 +1,8 @@
 """What the trainer and whoever started it say to each other: the order's file, events, exit codes."""
 
+import os
 from enum import IntEnum
+from pathlib import Path
 
 
 class Exit(IntEnum):
@@ -18,7 +20,12 @@ class Exit(IntEnum):
 
 
 SPEC = "spec.json"
-ROWS = "rows.jsonl"
 JOURNAL = "metrics.jsonl"  # steps and dev checks of all attempts, for whoever was not there to hear them
 ADAPTER = "adapter"
 SEALED = "run.lock"
+
+
+def plain(path: Path, flags: int) -> int:
+    """Open a file of a run's folder, made if it is not there, for its owner only. A link in its place is an error: what
+    is written here goes nowhere else."""
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)

@@ -68,7 +68,7 @@ def save_recipe(
         NotFound: there is no such assessment.
         Invalid: a setting or the model cannot be used.
     """
-    assessment = assessment_store.get(session, assessment_id)
+    assessment = assessment_store.opened(session, assessment_id)
     row, before = recipe_of(session, assessment_id)
     errors: list[FieldError] = []
     made = before
@@ -138,6 +138,7 @@ def start_preflight(session: Session, assessment_id: int, me: UserRow) -> JobRow
     Raises:
         Conflict: something is missing, or a preflight is running.
     """
+    assessment_store.opened(session, assessment_id)
     made = plan(session, assessment_id)
     title = "Preflight: rows, tokens, time and memory"
     job = jobs.add(session, "preflight", made.row.id, me.id, assessment_id=assessment_id, title=title)
@@ -169,7 +170,7 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
         Invalid: no key.
         GateClosed: with every reason.
     """
-    assessment = assessment_store.changing(session, assessment_id)
+    assessment = assessment_store.changing(session, assessment_id)  # that it is archived is said with the rest
     if not key.strip() or len(key) > KEY_LENGTH:
         errors = [FieldError("#/idempotency_key", f"Send a key of at most {KEY_LENGTH} characters.")]
         raise Invalid("A launch needs a key, so that asking twice starts one job.", errors)
@@ -188,7 +189,7 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
         recipe=dict(granted.subject["training"]["recipe"]),
         state="queued",
         idempotency_key=key,
-        training_facts={},
+        training_facts={"compared_with": _to_beat(session, assessment_id)},
         launched_by=me.id,
         launched_at=utcnow(),
     )
@@ -199,6 +200,13 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
     detail = {"training": row.id, "digest": row.digest, "review": row.review_id}
     audit.record(session, me, "training.launch", "assessment", assessment_id, detail)
     return row, True
+
+
+def _to_beat(session: Session, assessment_id: int) -> str:
+    """The arm that the adapter will be judged against: the best one as it was approved, whatever is tried later."""
+    baseline = baseline_store.current(session, assessment_id)
+    best = baseline_store.best(baseline) if baseline else None
+    return best.name if best else ""
 
 
 def _enqueue(session: Session, row: TrainingRow, me: UserRow, title: str) -> None:
@@ -212,12 +220,15 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
     Raises:
         Conflict: it is running, is done, was cancelled or refused, or diverged. These need a new approval.
     """
+    assessment_store.opened(session, store.assessment_of(session, training_id))
     row = store.get(session, training_id)
     state, _ = standing(session, row)
     if state == "done":
         raise Conflict("This run is finished.")
     if state not in OVER:
         raise Conflict("This run is going on already.")
+    if against := gate.against_resuming(session, row.review_id, row.decision_id):
+        raise Conflict(" ".join(against))
     if not resumable(row, state):
         raise Conflict("This run cannot go on. Ask for review and launch again; what was learned stays readable.")
     row.state, row.finished_at = "queued", None

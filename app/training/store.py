@@ -18,6 +18,14 @@ def get(session: Session, training_id: int) -> TrainingRow:
     return row
 
 
+def assessment_of(session: Session, training_id: int) -> int:
+    """Whose run it is, without loading it: its assessment is locked first."""
+    found = session.scalar(select(TrainingRow.assessment_id).where(TrainingRow.id == training_id))
+    if found is None:
+        raise NotFound("There is no such training run.")
+    return found
+
+
 def latest(session: Session, assessment_id: int) -> TrainingRow | None:
     """The newest run of an assessment."""
     return session.scalar(

@@ -81,7 +81,7 @@ class NewToken(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Short
-    scope: Annotated[str, Field(pattern="^(read|write|launch)$")] = "read"
+    scope: Annotated[str, Field(pattern="^(read|write|launch|approve)$")] = "read"
     days: Annotated[int | None, Field(ge=1, le=366)] = 90
 
 

@@ -96,6 +96,8 @@ Reviewer = Annotated[UserRow, Depends(Require(Role.REVIEWER))]
 Admin = Annotated[UserRow, Depends(Require(Role.ADMIN))]
 # Starting what costs money or hours: a token needs the scope of its own for it.
 Launcher = Annotated[UserRow, Depends(Require(Role.AUTHOR, scope="launch"))]
+# Saying that others' work is right: a token needs the scope of its own for it, too.
+Approver = Annotated[UserRow, Depends(Require(Role.REVIEWER, scope="approve"))]
 # One's own account, which has to be open to somebody who has yet to set a password of their own.
 Newcomer = Annotated[UserRow, Depends(Require(Role.AUTHOR, even_with_old_password=True))]
 

@@ -6,7 +6,7 @@
 import ipaddress
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.db import reading, utcnow, writing
 from app.errors import Conflict, FieldError, Forbidden, Invalid
-from app.users import passwords, store
+from app.users import likeness, passwords, store
 from app.users.passwords import Passwords
 from app.users.tables import FailureRow, Role, SessionRow, SetupRow, TokenRow, UserRow
 from app.web.refusals import SignInFirst, TooMany
@@ -41,7 +41,14 @@ MOST_PLACES = 40  # networks and devices that are remembered of one person
 SETUP = "#setup"  # stands for an account where the set-up code is guessed
 WRONG = "The e-mail address or the password is wrong."
 
-SCOPES = ("read", "write", "launch")  # each includes those before it
+# What a token of each scope may do. Approving is no more than writing, and no less: it is something else, so that a
+# program which writes or launches cannot also be the second person.
+SCOPES: Mapping[str, frozenset[str]] = {
+    "read": frozenset({"read"}),
+    "write": frozenset({"read", "write"}),
+    "launch": frozenset({"read", "write", "launch"}),
+    "approve": frozenset({"read", "approve"}),
+}
 TOKEN_MARK = "tg_"  # noqa: S105 - the mark that all tokens begin with, not a token
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>\"',;]+@[^@\s\x00-\x1f\x7f<>\"',;]+")
 
@@ -56,7 +63,7 @@ class Who:
 
     def may(self, scope: str) -> bool:
         """Whether the token's scope reaches that far; a browser session reaches everything its role does."""
-        return self.token is None or SCOPES.index(self.token.scope) >= SCOPES.index(scope)
+        return self.token is None or scope in SCOPES[self.token.scope]
 
 
 def digest(secret: str) -> str:
@@ -330,6 +337,8 @@ def add_user(
     _need(name, email, given, role)
     if store.find(session, email):
         raise Invalid("This person is here already.", [FieldError("#/email", "Somebody has this address already.")])
+    if errors := list(_mistakable(session, name, email)):
+        raise Invalid("The account was not made.", errors)
     user = _new_user(name, email, Role(role), keeper.hash(given), now)
     user.must_change_password = True
     session.add(user)
@@ -338,19 +347,32 @@ def add_user(
     return user, given
 
 
+def _mistakable(session: Session, name: str, email: str) -> Iterator[FieldError]:
+    """Whether somebody would be taken for somebody else: a reviewer is known on a page by name and address."""
+    for other in store.everyone(session):
+        if likeness.name(other.name) == likeness.name(name):
+            yield FieldError(
+                "#/name", f"{other.name} ({other.email}) is called so, or looks alike. Add what tells them apart."
+            )
+        if likeness.address(other.email) == likeness.address(email):
+            yield FieldError("#/email", f"This looks like {other.email}, which somebody has already.")
+
+
 def reset_password(
-    session: Session, keeper: Passwords, user_id: int, *, by: UserRow, record: Record
+    session: Session, keeper: Passwords, user_id: int, *, by: UserRow | None, record: Record
 ) -> tuple[UserRow, str]:
     """Give somebody a new one-time password and end their sessions and tokens; returns it to hand over.
 
-    A reset follows on a loss or a theft, so nothing goes on that was there before.
+    A reset follows on a loss or a theft, so nothing goes on that was there before. by: None is the operator, at the
+    server's command line. That is how a sole administrator gets back in.
     """
     user = store.get(session, user_id)
     given = passwords.one_time()
     user.password_hash, user.must_change_password = keeper.hash(given), True
     store.end_sessions(session, user.id)
     ended = store.revoke_tokens(session, user.id, utcnow())
-    record(session, by, "user.reset_password", "user", user.id, {"tokens_ended": ended})
+    detail = {"tokens_ended": ended} | ({} if by else {"from": "the server's command line"})
+    record(session, by, "user.reset_password", "user", user.id, detail)
     return user, given
 
 
@@ -466,12 +488,12 @@ def add_token(
     if not name.strip() or len(name) > 100 or not printable(name):
         errors.append(FieldError("#/name", "Give it a name of at most 100 characters, so that you know it again."))
     if scope not in SCOPES:
-        errors.append(FieldError("#/scope", "Use read, write or launch."))
+        errors.append(FieldError("#/scope", "Use read, write, launch or approve."))
     if days is not None and not 1 <= days <= 366:
         errors.append(FieldError("#/days", "Use 1 to 366 days."))
     if errors:
         raise Invalid("The token was not made.", errors)
-    if not who.may(scope):
+    if not all(who.may(one) for one in SCOPES[scope]):
         raise Forbidden("A token cannot make one that may do more than itself.")
     ends = now + timedelta(days=days) if days else None
     if who.token is not None and who.token.expires_at is not None:
@@ -517,8 +539,12 @@ def _need(name: str, email: str, password: str, role: str = Role.AUTHOR) -> None
     errors = []
     if not name.strip() or len(name.strip()) > 100 or not printable(name):
         errors.append(FieldError("#/name", "Give a name of at most 100 characters."))
+    elif fault := likeness.name_fault(name):
+        errors.append(FieldError("#/name", fault))
     if len(email.strip()) > 254 or not EMAIL.fullmatch(email.strip()):
         errors.append(FieldError("#/email", "Give an e-mail address, for example dana@example.org."))
+    elif fault := likeness.address_fault(email):
+        errors.append(FieldError("#/email", fault))
     if role not in set(Role):
         errors.append(FieldError("#/role", "Use author, reviewer or admin."))
     errors += [FieldError("#/password", fault) for fault in passwords.faults(password, name, email)]

@@ -52,10 +52,10 @@ class SessionRow(Base):
 
 
 class TokenRow(Base):
-    """An API token. Shown once; only its hash and last four characters stay. `scope` is read, write or launch."""
+    """An API token. Shown once; only its hash and last four characters stay. `scope`: see `service.SCOPES`."""
 
     __tablename__ = "api_tokens"
-    __table_args__ = (CheckConstraint("scope in ('read', 'write', 'launch')", name="scope"),)
+    __table_args__ = (CheckConstraint("scope in ('read', 'write', 'launch', 'approve')", name="scope"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)

@@ -1,136 +1,265 @@
-"""Two at the same moment: whatever comes first, the gate opens once or not at all.
+"""Two processes act on one assessment at the same moment, on both databases: nothing is lost, and nothing starts twice.
 
-On SQLite a writer waits for the one before it; on PostgreSQL both are at work at the same time, so each race is run
-there as well when deep.
+A quick run tries each pair a few times; `make test-deep` some hundred times.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
-from sqlalchemy import Engine, select
+from sqlalchemy import func, select
 
-from app.audit import service as audit
-from app.db import make_engine, reading
+from app.db import engine_for, reading, writing
 from app.gate.tables import DecisionRow, ReviewRow
-from app.main import create_app
+from app.jobs.tables import JobRow
 from app.settings import Settings
-from tests.support.databases import postgres_is_deep
+from app.training import service as trainings
+from app.training.tables import TrainingRow
 from tests.support.depth import depth
 from tests.support.factories import Make
-from tests.support.races import at_once
-from tests.support.ready import ready
-from tests.support.scene import People, Scene, lay_out
+from tests.support.racers import Act, Answer, Racer, race, secret_of
 
-pytestmark = postgres_is_deep
+ROUNDS = depth(3, 200)
+pytestmark = pytest.mark.long(why="two processes with the whole app, some rounds each")
 
-# The launch is what the gate is for.
-LAUNCHES = range(depth(2, 200))
-ROUNDS = range(depth(1, 40))
+
+class Ring:
+    """A ready assessment, three people, and the two processes that act for them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine = engine_for(settings)
+        make = Make(self.engine, settings)
+        people = {"author": make.author("Ada"), "rob": make.reviewer("Rob"), "sue": make.reviewer("Sue")}
+        self.id = make.ready(people["author"]).id
+        with writing(self.engine) as session:
+            made = trainings.plan(session, self.id)
+            made.row.preflight, made.row.preflight_of = {"blockers": []}, made.digest
+        self.secrets = {name: secret_of(settings, person) for name, person in people.items()}
+        self.racers = Racer(settings), Racer(settings)
+        self.round = 0
+
+    def close(self) -> None:
+        for racer in self.racers:
+            racer.close()
+        self.engine.dispose()
+
+    def both(self, one: Act, other: Act) -> tuple[Answer, Answer]:
+        first, second = race(*self.racers, one, other)
+        assert max(first.status, second.status) < 500, (first, second)
+        return first, second
+
+    def do(self, act: Act) -> Answer:
+        """Alone, for what comes before and after a race."""
+        self.racers[0].begin(act, 0.0)
+        return self.racers[0].end()
+
+    # -------------------------------------------------------- acts
+
+    def edit(self) -> Act:
+        self.round += 1
+        body = {"answers": {"owner": f"Team {self.round}"}}
+        return Act(self.secrets["author"], f"/api/v1/assessments/{self.id}", body, method="PATCH")
+
+    def ask(self) -> Act:
+        return Act(self.secrets["author"], f"/api/v1/assessments/{self.id}/reviews")
+
+    def approve(self, review: ReviewRow, by: str = "rob") -> Act:
+        body = {"kind": "approve", "digest": review.digest}
+        return Act(self.secrets[by], f"/api/v1/reviews/{review.id}/decisions", body)
+
+    def object(self, review: ReviewRow, by: str = "sue") -> Act:
+        body = {"kind": "request_changes", "digest": review.digest, "comment": "Not yet."}
+        return Act(self.secrets[by], f"/api/v1/reviews/{review.id}/decisions", body)
+
+    def withdraw(self, review: ReviewRow) -> Act:
+        return Act(self.secrets["author"], f"/api/v1/reviews/{review.id}/withdraw")
+
+    def archive(self) -> Act:
+        return Act(self.secrets["author"], f"/api/v1/assessments/{self.id}/archive")
+
+    def launch(self, key: str) -> Act:
+        path = f"/api/v1/assessments/{self.id}/trainings"
+        return Act(self.secrets["author"], path, headers={"Idempotency-Key": key})
+
+    # -------------------------------------------------------- states
+
+    def asked(self) -> ReviewRow:
+        """A new review, of something new."""
+        self.do(Act(self.secrets["author"], f"/api/v1/assessments/{self.id}/restore"))
+        assert self.do(self.edit()).status == 200
+        assert self.do(self.ask()).status == 201
+        return self.newest()
+
+    def approved(self) -> ReviewRow:
+        review = self.asked()
+        assert self.do(self.approve(review)).status == 201
+        return review
+
+    def newest(self) -> ReviewRow:
+        with reading(self.engine) as session:
+            return session.scalars(select(ReviewRow).order_by(ReviewRow.id.desc()).limit(1)).one()
+
+    def voices(self, review: ReviewRow) -> list[tuple[str, int]]:
+        """Living decisions: what, by whom."""
+        with reading(self.engine) as session:
+            rows = session.scalars(
+                select(DecisionRow).where(DecisionRow.review_id == review.id, DecisionRow.voided_at.is_(None))
+            )
+            return [(row.kind, row.reviewer_id) for row in rows]
+
+    def runs(self, review: ReviewRow) -> int:
+        """Runs of this review, each with its job."""
+        with reading(self.engine) as session:
+            found = session.scalars(select(TrainingRow).where(TrainingRow.review_id == review.id)).all()
+            for run in found:
+                counted = select(func.count()).where(JobRow.kind == "train", JobRow.subject_id == run.id)
+                assert session.scalar(counted) == 1
+            return len(found)
 
 
 @pytest.fixture
-def engine(either: Settings) -> Iterator[Engine]:
-    made = make_engine(either.url)
+def ring(either: Settings) -> Iterator[Ring]:
+    made = Ring(either)
     yield made
-    made.dispose()
+    made.close()
 
 
-@pytest.fixture
-def web(either: Settings) -> Iterator[TestClient]:
-    with TestClient(ready(create_app, either), base_url="http://127.0.0.1:1", follow_redirects=False) as client:
-        yield client
+def test_a_request_for_changes_beside_an_approval_is_never_lost(ring: Ring) -> None:
+    for _ in range(ROUNDS):
+        review = ring.asked()
+
+        approved, returned = ring.both(ring.approve(review), ring.object(review))
+
+        assert (approved.status, returned.status) == (201, 201)
+        assert ring.newest().state == "changes_requested"
+        assert ring.do(ring.launch(f"a{review.id}")).status == 409
 
 
-@pytest.fixture
-def scene(make: Make, people: People, engine: Engine) -> Iterator[Scene]:
-    lay_out(make)
-    made = Scene(make, people, engine)
-    yield made
-    with reading(engine) as session:
-        assert audit.broken_at(session) is None
+def test_a_withdrawal_beside_an_approval_holds(ring: Ring) -> None:
+    for _ in range(ROUNDS):
+        review = ring.asked()
+
+        approved, withdrawn = ring.both(ring.approve(review), ring.withdraw(review))
+
+        assert withdrawn.status == 200
+        assert approved.status in {201, 409}
+        assert ring.newest().state == "withdrawn"
+        assert ring.do(ring.launch(f"w{review.id}")).status == 409
 
 
-def state(scene: Scene) -> str:
-    """Where the newest review stands."""
-    with reading(scene.engine) as session:
-        return session.scalars(select(ReviewRow.state).order_by(ReviewRow.id.desc())).first() or ""
+def test_one_person_approves_once(ring: Ring) -> None:
+    for _ in range(ROUNDS):
+        review = ring.asked()
+
+        answers = ring.both(ring.approve(review), ring.approve(review))
+
+        assert sorted(answer.status for answer in answers) == [201, 409]
+        assert [kind for kind, _ in ring.voices(review)] == ["approve"]
 
 
-def test_of_two_launches_one_uses_the_approval(scene: Scene) -> None:
-    for number in LAUNCHES:
-        scene.approve()
+def test_one_person_who_says_both_at_once_said_one_of_them_last(ring: Ring) -> None:
+    for _ in range(ROUNDS):
+        review = ring.asked()
 
-        answers = at_once(lambda n=number: scene.launch(key=f"a{n}"), lambda n=number: scene.launch(key=f"b{n}"))
+        ring.both(ring.approve(review), ring.object(review, by="rob"))
 
-        assert sorted(answer.status_code for answer in answers) == [201, 409], [answer.text for answer in answers]
-        assert scene.started() == number + 1
-
-
-def test_the_same_launch_twice_is_one_run(scene: Scene) -> None:
-    for number in ROUNDS:
-        scene.approve()
-
-        answers = at_once(*[lambda n=number: scene.launch(key=f"{n}")] * 2)
-
-        assert sorted(answer.status_code for answer in answers) == [200, 201], [answer.text for answer in answers]
-        assert len({answer.json()["id"] for answer in answers}) == 1
-        assert scene.started() == number + 1
+        (voice,) = ring.voices(review)
+        assert ring.newest().state == {"approve": "approved", "request_changes": "changes_requested"}[voice[0]]
 
 
-def test_an_approval_is_withdrawn_or_used_and_never_both(scene: Scene) -> None:
-    started = 0
-    for number in ROUNDS:
-        review = scene.approve()
+def one_of_the_two(ring: Ring, against: Callable[[ReviewRow], Act], good: int) -> None:
+    """Either the run was launched and the other act came too late, or the other way round."""
+    for _ in range(ROUNDS):
+        review = ring.approved()
 
-        launched, withdrawn = at_once(
-            lambda n=number: scene.launch(key=f"{n}"),
-            lambda r=review: scene.people(scene.author).post(f"/api/v1/reviews/{r['id']}/withdraw"),
-        )
+        launched, other = ring.both(ring.launch(f"l{review.id}"), against(review))
 
-        won = {(201, 409): "consumed", (409, 200): "withdrawn"}
-        assert won.get((launched.status_code, withdrawn.status_code)) == state(scene), (launched.text, withdrawn.text)
-        started += launched.status_code == 201
-        assert scene.started() == started
+        assert (launched.status, other.status) in {(201, 409), (409, good)}, (launched, other)
+        assert ring.runs(review) == (launched.status == 201)
 
 
-def test_changes_are_asked_for_before_the_launch_or_not_at_all(scene: Scene) -> None:
-    second = scene.make.reviewer("Sue")
-    started = 0
-    for number in ROUNDS:
-        review = scene.approve()
-
-        launched, decided = at_once(
-            lambda n=number: scene.launch(key=f"{n}"),
-            lambda r=review: scene.decide(r, second, kind="request_changes", comment="The target is too low."),
-        )
-
-        won = {(201, 409): "consumed", (409, 201): "changes_requested"}
-        assert won.get((launched.status_code, decided.status_code)) == state(scene), (launched.text, decided.text)
-        started += launched.status_code == 201
-        assert scene.started() == started
-        if decided.status_code == 201:
-            assert scene.people(scene.author).post(f"/api/v1/reviews/{review['id']}/withdraw").status_code == 200
+def test_a_launch_beside_a_withdrawal_is_one_of_the_two(ring: Ring) -> None:
+    one_of_the_two(ring, ring.withdraw, 200)
 
 
-def test_one_reviewer_approves_once(scene: Scene) -> None:
-    for _ in ROUNDS:
-        review = scene.ask()
-
-        answers = at_once(*[lambda r=review: scene.decide(r)] * 2)
-
-        assert sorted(answer.status_code for answer in answers) == [201, 409], [answer.text for answer in answers]
-        with reading(scene.engine) as session:
-            kinds = session.scalars(select(DecisionRow.kind).where(DecisionRow.review_id == review["id"])).all()
-        assert kinds == ["approve"]
-        assert scene.people(scene.author).post(f"/api/v1/reviews/{review['id']}/withdraw").status_code == 200
+def test_a_launch_beside_a_request_for_changes_is_one_of_the_two(ring: Ring) -> None:
+    one_of_the_two(ring, ring.object, 201)
 
 
-def test_two_who_ask_for_review_have_one(scene: Scene) -> None:
-    path = f"/api/v1/assessments/{scene.id}/reviews"
-    for _ in ROUNDS:
-        answers = at_once(*[lambda: scene.people(scene.author).post(path, json={})] * 2)
+def test_a_launch_beside_an_edit_started_what_was_approved_or_nothing(ring: Ring) -> None:
+    """An edit that comes second is an edit after the launch; the worker's last look sees it."""
+    for _ in range(ROUNDS):
+        review = ring.approved()
 
-        assert sorted(answer.status_code for answer in answers) == [201, 409], [answer.text for answer in answers]
-        review = next(answer.json() for answer in answers if answer.status_code == 201)
-        assert scene.people(scene.author).post(f"/api/v1/reviews/{review['id']}/withdraw").status_code == 200
+        launched, edited = ring.both(ring.launch(f"e{review.id}"), ring.edit())
+
+        assert edited.status == 200
+        assert launched.status in {201, 409}
+        assert ring.runs(review) == (launched.status == 201)
+
+
+def test_a_launch_beside_archiving_started_what_was_open_or_nothing(ring: Ring) -> None:
+    for _ in range(ROUNDS):
+        review = ring.approved()
+
+        launched, archived = ring.both(ring.launch(f"p{review.id}"), ring.archive())
+
+        assert archived.status == 200
+        assert launched.status in {201, 409}
+        assert ring.runs(review) == (launched.status == 201)
+
+
+def test_the_same_key_at_once_is_one_launch(ring: Ring) -> None:
+    for _ in range(ROUNDS):
+        review = ring.approved()
+
+        answers = ring.both(ring.launch(f"s{review.id}"), ring.launch(f"s{review.id}"))
+
+        assert sorted(answer.status for answer in answers) == [200, 201]
+        assert ring.runs(review) == 1
+
+
+def test_two_keys_at_once_are_one_launch_and_a_refusal(ring: Ring) -> None:
+    for _ in range(ROUNDS):
+        review = ring.approved()
+
+        answers = ring.both(ring.launch(f"x{review.id}"), ring.launch(f"y{review.id}"))
+
+        assert sorted(answer.status for answer in answers) == [201, 409]
+        assert ring.runs(review) == 1
+
+
+def test_two_requests_for_review_are_one(ring: Ring) -> None:
+    for _ in range(ROUNDS):
+        assert ring.do(ring.edit()).status == 200
+
+        answers = ring.both(ring.ask(), ring.ask())
+
+        assert sorted(answer.status for answer in answers) == [201, 409]
+
+
+def test_an_approval_beside_an_edit_is_of_what_was_read_or_void(ring: Ring) -> None:
+    for _ in range(ROUNDS):
+        review = ring.asked()
+
+        approved, edited = ring.both(ring.approve(review), ring.edit())
+
+        assert edited.status == 200
+        assert approved.status in {201, 412}
+        assert ring.do(ring.launch(f"v{review.id}")).status == 409
+
+
+def test_two_clicks_on_a_job_start_and_end_it_once(ring: Ring) -> None:
+    preflight = Act(ring.secrets["author"], f"/api/v1/assessments/{ring.id}/preflight")
+    for _ in range(ROUNDS):
+        started = ring.both(preflight, preflight)
+        assert sorted(answer.status for answer in started) == [202, 409]
+
+        cancel = Act(ring.secrets["author"], f"/api/v1/jobs/{_job(ring)}/cancel")
+        ended = ring.both(cancel, cancel)
+        assert sorted(answer.status for answer in ended) == [200, 409]
+
+
+def _job(ring: Ring) -> Any:
+    with reading(ring.engine) as session:
+        return session.scalar(select(func.max(JobRow.id)))

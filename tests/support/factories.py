@@ -16,6 +16,8 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow, ContributionRow
+from app.baselines import arms
+from app.baselines.arms import Scored
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.datasets import quality
@@ -69,6 +71,11 @@ def _report() -> dict[str, Any]:
     ]
     with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as working:
         return dict(quality.check(io.BytesIO("\n".join(rows).encode()), working, seed=7).report)
+
+
+def _tally(passed: int, total: int) -> dict[str, Any]:
+    """What the job would store for so many right answers."""
+    return arms.tallied([Scored(float(index < passed)) for index in range(total)], binary=True, seed=7)
 
 
 def sign_in(client: TestClient, engine: Engine, user: UserRow) -> None:
@@ -219,7 +226,6 @@ class Make:
     ) -> BaselineRow:
         """A concluded run: four arms on dev, the nearest examples best and once on test with `passed` right answers."""
         total = dataset.test_rows
-        score = passed / total
         with writing(self.engine) as session:
             row = BaselineRow(
                 assessment_id=assessment.id,
@@ -250,39 +256,40 @@ class Make:
                 ("revised_prompt", "revised_prompt/1", {"shots": "nearest", "k": 5, "instructions": "In one line."}),
             ]:
                 best = family == "few_shot_nearest"
-                tally = {"score": 0.7 if best else 0.5, "low": 0.4, "high": 0.8, "n": 100, "errors": 0}
+                right = round(dataset.dev_rows * (0.7 if best else 0.5))
                 arm = ArmRow(
                     baseline_id=row.id,
                     family=family,
                     name=name,
                     title=name,
                     settings=settings,
-                    dev=tally,
-                    test={**tally, "score": score, "n": total, "passed": passed} if best else None,
+                    dev=_tally(right, dataset.dev_rows),
+                    test=_tally(passed, total) if best else None,
                 )
                 session.add(arm)
                 session.flush()
+                self._answers(session, arm, dataset, right, "dev")
                 if best:
-                    self._answers(session, arm, dataset, passed)
+                    self._answers(session, arm, dataset, passed, "test")
         return row
 
     @staticmethod
-    def _answers(session: Session, arm: ArmRow, dataset: DatasetRow, passed: int) -> None:
+    def _answers(session: Session, arm: ArmRow, dataset: DatasetRow, passed: int, split: str) -> None:
         rows = session.execute(
             select(ExampleRow.id, ExampleRow.target)
-            .where(ExampleRow.dataset_id == dataset.id, ExampleRow.split == "test")
+            .where(ExampleRow.dataset_id == dataset.id, ExampleRow.split == split)
             .order_by(ExampleRow.id)
         )
         answers = [
             {
                 "arm_id": arm.id,
-                "split": "test",
+                "split": split,
                 "example_id": example,
                 "status": "ok",
                 "output": target if index < passed else "?",
                 "score": 1.0 if index < passed else 0.0,
                 "created_at": utcnow(),
-                "cause": None if index < passed or index >= passed + 40 else "behaviour",
+                "cause": "behaviour" if split == "test" and passed <= index < passed + 40 else None,
             }
             for index, (example, target) in enumerate(rows)
         ]

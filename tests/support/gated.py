@@ -1,0 +1,112 @@
+"""A ready assessment at the gate: its author, a reviewer who had no hand in it, and the requests they send."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, select, text
+
+from app.assessments.tables import AssessmentRow
+from app.baselines import service as baselines
+from app.baselines import store as baseline_store
+from app.datasets import store as dataset_store
+from app.datasets.tables import DatasetRow
+from app.db import reading, utcnow, writing
+from app.gate import service as gate
+from app.inference.tables import ModelRow
+from app.training import service as trainings
+from app.users.tables import UserRow
+from tests.support.factories import Make
+
+People = Callable[[UserRow], TestClient]
+
+
+class Gated:
+    """`id` is the assessment's."""
+
+    def __init__(self, make: Make, people: People, engine: Engine, author: UserRow | None = None) -> None:
+        self.make, self.people, self.engine = make, people, engine
+        self.author, self.reviewer = author or make.author("Ada"), make.reviewer("Rob")
+        self.assessment = make.ready(self.author)
+        self.id = self.assessment.id
+        with writing(engine) as session:
+            dataset = dataset_store.current(session, self.id)
+            assert dataset is not None
+            dataset_store.keep_test_keys(session, dataset.id)
+            self.dataset = dataset
+        self.preflight()
+
+    def preflight(self) -> None:
+        """Pretend that a preflight of exactly this recipe has passed; `tests/training` runs real ones."""
+        with writing(self.engine) as session:
+            made = trainings.plan(session, self.id)
+            made.row.preflight, made.row.preflight_of = {"blockers": []}, made.digest
+
+    # -------------------------------------------------------- requests
+
+    def post(self, path: str, by: UserRow | None = None, **more: Any) -> Any:
+        return self.people(by or self.author).post(path, **more)
+
+    def edit(self, by: UserRow | None = None, **answers: Any) -> Any:
+        body = {"answers": answers}
+        answer = self.people(by or self.author).patch(f"/api/v1/assessments/{self.id}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    def ask(self) -> Any:
+        return self.post(f"/api/v1/assessments/{self.id}/reviews", json={})
+
+    def asked(self) -> dict[str, Any]:
+        answer = self.ask()
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def decide(self, review: dict[str, Any], by: UserRow | None = None, **body: Any) -> Any:
+        sent = {"kind": "approve", "digest": review["digest"], **body}
+        return self.post(f"/api/v1/reviews/{review['id']}/decisions", by or self.reviewer, json=sent)
+
+    def approved(self) -> dict[str, Any]:
+        review = self.asked()
+        answer = self.decide(review)
+        assert answer.status_code == 201, answer.text
+        return review
+
+    def launch(self, key: str = "one") -> Any:
+        return self.post(f"/api/v1/assessments/{self.id}/trainings", headers={"Idempotency-Key": key})
+
+    def review_page(self, review: dict[str, Any]) -> str:
+        return str(self.people(self.author).get(f"/reviews/{review['id']}").text)
+
+    # -------------------------------------------------------- behind the app
+
+    def sql(self, *statements: str) -> None:
+        with writing(self.engine) as session:
+            for statement in statements:
+                session.execute(text(statement))
+
+    def measured(self, assessment_id: int = 0) -> dict[str, Any]:
+        """What the measurement says to the criteria."""
+        with reading(self.engine) as session:
+            return baselines.measured(session, assessment_id or self.id)
+
+    def subject(self, assessment_id: int = 0) -> dict[str, Any]:
+        with reading(self.engine) as session:
+            return gate.build_subject(session, session.get_one(AssessmentRow, assessment_id or self.id))
+
+    def model(self) -> ModelRow:
+        with reading(self.engine) as session:
+            return session.scalars(select(ModelRow).order_by(ModelRow.id).limit(1)).one()
+
+    def measure(self, assessment_id: int = 0, version: int = 2, **rows: int) -> DatasetRow:
+        """Freeze rows as a version and measure on them: by default those of the first version."""
+        assessment_id = assessment_id or self.id
+        with reading(self.engine) as session:
+            assessment = session.get_one(AssessmentRow, assessment_id)
+        dataset = self.make.dataset(assessment, self.author, version=version, **rows)
+        with writing(self.engine) as session:
+            dataset_store.keep_test_keys(session, dataset.id)
+            if (before := baseline_store.current(session, assessment_id)) is not None:
+                before.archived_at = utcnow()
+        self.make.baseline(assessment, dataset, self.model(), self.author)
+        return dataset
