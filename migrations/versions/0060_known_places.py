@@ -6,7 +6,7 @@ from alembic import op
 import app.db
 
 revision = "0060"
-down_revision = "0011"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
