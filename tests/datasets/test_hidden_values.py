@@ -133,6 +133,7 @@ def decide(
         return store.get(session, after.id)
 
 
+@pytest.mark.long("every page of the app is asked for, three times")
 def test_no_value_reaches_a_page_a_file_or_the_record(
     client: TestClient,
     checked: Upload,
