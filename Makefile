@@ -31,8 +31,8 @@ test: $(VENV)/.dev assets/.done .system check  ## what a change can break, in mi
 	$(BIN)/python -m pytest $(SPREAD)
 
 test-deep: $(VENV)/.dev assets/.done .system  ## all of it, at full size: kills, races, whole ways, big files, memory, large sets
-	TUNEGATE_DEEP=1 $(BIN)/python -m pytest $(SPREAD) -m "not slow and not gpu and not alone"
-	TUNEGATE_DEEP=1 $(BIN)/python -m pytest -m alone
+	TUNEGATE_DEEP=1 $(BIN)/python -m pytest $(SPREAD) -o seconds_a_test=inf -m "not slow and not gpu and not alone"
+	TUNEGATE_DEEP=1 $(BIN)/python -m pytest -o seconds_a_test=inf -m alone
 
 check: $(VENV)/.dev  ## style, types, imports, schema
 	$(BIN)/ruff format --check .
