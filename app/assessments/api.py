@@ -21,7 +21,7 @@ from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Text = Annotated[str, Field(max_length=service.LONGEST_NOTE, pattern=r"^[^\x00]*$")]
 
 
@@ -280,7 +280,7 @@ def list_assessments(
     me: Me,
     q: Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$", description="Words in the title or the team.")] = "",
     archived: bool = False,
-    before: Annotated[int | None, Query(ge=1, le=2**53, description="The last id of the page before.")] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The last id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Assessments:
     """From the newest back."""

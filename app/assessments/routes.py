@@ -33,7 +33,7 @@ from app.web.pages import page, see, url_if_any, wants_fragment
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Slug = Annotated[str, Path(max_length=40)]
 State = Literal["", "mine", "ready", "not_yet", "archived"]
 PAGE = 20

@@ -42,7 +42,7 @@ class Chain(BaseModel):
 def list_entries(
     db: Db,
     me: Reviewer,
-    before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[Entry]:
     """Entries from the newest back; `before` is the last id of the page before."""

@@ -19,9 +19,9 @@ def show_audit(
     request: Request,
     db: Db,
     me: Reviewer,
-    before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     subject: Annotated[str, Query(max_length=40, pattern=r"^[a-z_]*$")] = "",
-    subject_id: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    subject_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     found = store.newest(db, before, PAGE + 1, subject=subject or None, subject_id=subject_id)
     return page(

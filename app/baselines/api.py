@@ -20,7 +20,7 @@ from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["measuring"], responses=REFUSALS, dependencies=[WithBundled])
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Split = Literal["dev", "test"]
 Show = Literal["all", "right", "wrong", "error", "tagged", "untagged"]
 
@@ -33,7 +33,7 @@ class NewBaseline(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model_id: int = Field(ge=1, le=2**53)
+    model_id: int = Field(ge=1, le=2**31 - 1)
     instructions: str = Field(max_length=service.INSTRUCTIONS_LIMIT)
     k_random: int = 3
     k_nearest: int = 5
@@ -62,7 +62,7 @@ class Cause(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    answer_id: int = Field(ge=1, le=2**53)
+    answer_id: int = Field(ge=1, le=2**31 - 1)
     cause: Literal["", "behaviour", "facts", "instructions", "reference"]
 
 
@@ -288,7 +288,7 @@ def list_answers(
     me: Me,
     split: Split = "dev",
     show: Show = "all",
-    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Answers:
     arm = _arm(db, baseline_id, arm_id)

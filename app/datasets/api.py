@@ -23,7 +23,7 @@ from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none, not even to look for it
 Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
 ALIKE = 8  # rows of a group that come along with it
@@ -225,7 +225,7 @@ class Reading(BaseModel):
 
 
 class Count(BaseModel):
-    model_id: int = Field(ge=1, le=2**53, description="a model on this machine, whose tokenizer counts")
+    model_id: int = Field(ge=1, le=2**31 - 1, description="a model on this machine, whose tokenizer counts")
 
 
 class Change(BaseModel):
@@ -312,7 +312,7 @@ def list_rows(
     size_to: Annotated[int | None, Query(ge=0, lt=2**31, description="so long or shorter")] = None,
     remark: Annotated[str, Query(max_length=40, pattern=REMARKS, description="what is odd about the content")] = "",
     line: Annotated[int | None, Query(ge=1, lt=2**31, description="of the upload")] = None,
-    after: Annotated[int, Query(ge=0, le=2**53, description="id of the last row seen")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given."""
@@ -396,8 +396,8 @@ def list_clusters(
     dataset_id: Id,
     db: Db,
     me: Me,
-    least: Annotated[int, Query(ge=2, le=2**53, description="rows that a group has at least")] = 2,
-    skip: Annotated[int, Query(ge=0, le=2**53, description="how many groups to leave out")] = 0,
+    least: Annotated[int, Query(ge=2, le=2**31 - 1, description="rows that a group has at least")] = 2,
+    skip: Annotated[int, Query(ge=0, le=2**31 - 1, description="how many groups to leave out")] = 0,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Clusters:
     """Groups of rows that are the same or nearly so, each with its first rows."""
@@ -414,7 +414,7 @@ def list_clusters(
     )
 
 
-Cluster = Annotated[int, Path(ge=0, le=2**53, description="number of the group, as rows carry it")]
+Cluster = Annotated[int, Path(ge=0, le=2**31 - 1, description="number of the group, as rows carry it")]
 
 
 @router.put("/datasets/{dataset_id}/clusters/{cluster}", status_code=204)
@@ -460,7 +460,7 @@ def list_changes(
     db: Db,
     me: Me,
     since: Annotated[int | None, Query(ge=1, lt=2**31, description="another version; else the one before")] = None,
-    skip: Annotated[int, Query(ge=0, le=2**53, description="how many of each kind to leave out")] = 0,
+    skip: Annotated[int, Query(ge=0, le=2**31 - 1, description="how many of each kind to leave out")] = 0,
     limit: Annotated[int, Query(ge=1, le=500, description="how many of each kind to list")] = 200,
 ) -> Changes:
     """What changed since another version: lines added (here) and removed (there), answers, places and statuses."""

@@ -42,7 +42,7 @@ from app.web.pages import page, see, url_for
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none, not even to look for it
 Word = Annotated[str, Query(max_length=40, pattern=NO_NUL)]
 ROWS = 25  # rows on one page of the browser
@@ -526,8 +526,8 @@ def show_clusters(
     dataset_id: Id,
     db: Db,
     me: Me,
-    size: Annotated[int | None, Query(ge=2, le=2**53)] = None,
-    least: Annotated[int, Query(ge=2, le=2**53)] = 2,
+    size: Annotated[int | None, Query(ge=2, le=2**31 - 1)] = None,
+    least: Annotated[int, Query(ge=2, le=2**31 - 1)] = 2,
     number: Annotated[int, Query(alias="page", ge=1, le=10**6)] = 1,
 ) -> Response:
     """Groups of rows that are the same or nearly so, the largest first."""
@@ -561,7 +561,7 @@ def _counts_now(db: Any, dataset: DatasetRow) -> bool:
     return dataset.state == "ready" and current is not None and current.id == dataset.id
 
 
-Cluster = Annotated[int, Path(ge=0, le=2**53)]
+Cluster = Annotated[int, Path(ge=0, le=2**31 - 1)]
 
 
 @router.post("/datasets/{dataset_id}/clusters/{cluster}/keep", name="keep_cluster")
@@ -584,7 +584,7 @@ def recount_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Res
 
 @router.post("/datasets/{dataset_id}/lengths", name="count_lengths")
 def count_lengths(
-    request: Request, dataset_id: Id, db: Db, me: Author, model_id: Annotated[int, Form(ge=1, le=2**53)]
+    request: Request, dataset_id: Id, db: Db, me: Author, model_id: Annotated[int, Form(ge=1, le=2**31 - 1)]
 ) -> Response:
     job = service.count_with(db, dataset_id, model_id, me)
     return see(request, "job", job_id=job.id, notice="started")

@@ -22,7 +22,7 @@ from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["documents"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Filename = Annotated[str, Query(max_length=2000, description="its ending tells Markdown, HTML and text apart")]
 UPLOADS = described(429, 503)  # too many under way at once; the disk is full
 BODY = {
@@ -176,7 +176,7 @@ def list_documents(
     assessment_id: Id,
     db: Db,
     me: Me,
-    after: Annotated[int, Query(ge=0, le=2**53, description="id of the last file seen")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="id of the last file seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Corpus:
     """The files of the corpus in the order of their upload, with the size of the whole."""
@@ -233,7 +233,7 @@ def list_file(
     file_id: Id,
     db: Db,
     me: Me,
-    after: Annotated[int, Query(ge=0, le=2**53, description="number of the last document seen")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="number of the last document seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Documents:
     """What was read from a file, in its order."""

@@ -24,7 +24,7 @@ from app.web.pages import page, see
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 LEAKS = 100  # test questions on their page
 PAGE = 50  # documents of a file on one page
 

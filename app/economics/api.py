@@ -17,7 +17,7 @@ from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["costs"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Unit = Literal["input_tokens", "cached_tokens", "output_tokens", "batch_share", "machine_hour", "person_hour"]
 Finite = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 

@@ -22,7 +22,7 @@ ABOUT_DIGESTS = {
 }
 router = APIRouter(prefix="/api/v1", tags=["reviews"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class Decision(BaseModel):
@@ -140,7 +140,7 @@ def list_reviews(
     db: Db,
     me: Me,
     state: Literal["open", "approved", "changes_requested", "withdrawn", "superseded", "consumed"] = "open",
-    after: Annotated[int | None, Query(ge=1, le=2**53, description="id of the last review seen")] = None,
+    after: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="id of the last review seen")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Reviews:
     found = store.queue(db, (state,), limit + 1, after)

@@ -24,7 +24,7 @@ from app.web.pages import page, see, url_for, url_if_any
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 QUEUE = 50
 
 
@@ -128,7 +128,7 @@ def _review_step(
 
 @router.get("/reviews", name="reviews")
 def show_reviews(
-    request: Request, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
+    request: Request, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 ) -> Response:
     waiting = store.queue(db, ("open",), QUEUE)
     decided = store.queue(

@@ -14,7 +14,7 @@ from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class Job(BaseModel):
@@ -73,9 +73,9 @@ class Events(BaseModel):
 def list_jobs(
     db: Db,
     me: Me,
-    after: Annotated[int | None, Query(ge=1, le=2**53, description="id of the last job seen")] = None,
+    after: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="id of the last job seen")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    assessment_id: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    assessment_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Jobs:
     found = store.newest(db, after, limit + 1, assessment_id=assessment_id)
     return Jobs(data=[Job.of(row) for row in found[:limit]], has_more=len(found) > limit)
@@ -87,7 +87,7 @@ def get_job(job_id: Id, db: Db, me: Me) -> Job:
 
 
 @router.get("/{job_id}/events", name="api_job_events")
-def list_events(job_id: Id, db: Db, me: Me, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Events:
+def list_events(job_id: Id, db: Db, me: Me, after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0) -> Events:
     """What the job said after event `after`, oldest first; poll with the last id, or listen at the page's stream."""
     store.get(db, job_id)
     return Events(

@@ -23,7 +23,7 @@ PAGE = 50
 
 @router.get("/jobs", name="jobs")
 def show_jobs(
-    request: Request, app: App, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
+    request: Request, app: App, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 ) -> Response:
     found = store.newest(db, before, PAGE + 1)
     now = utcnow()
@@ -59,7 +59,7 @@ async def job_events(
     job_id: int,
     app: App,
     listener: Listening,
-    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=2**31 - 1)] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
     """Send the job's state as a fragment whenever it says something; the last one makes the page load itself anew."""
 

@@ -18,7 +18,7 @@ from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["sharing"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class NewShare(BaseModel):

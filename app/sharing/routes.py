@@ -20,7 +20,7 @@ from app.web.pages import page, see, url_for
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("/assessments/{assessment_id}/share", name="shares")

@@ -17,7 +17,7 @@ from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["training"], responses=REFUSALS)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class Setting(BaseModel):
@@ -52,7 +52,7 @@ class RecipeChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model_id: int = Field(ge=1, le=2**53)
+    model_id: int = Field(ge=1, le=2**31 - 1)
     settings: dict[str, int | float | str] = Field(default_factory=dict)
 
 
@@ -191,7 +191,7 @@ def launch(
 def list_trainings(
     db: Db,
     me: Me,
-    after: Annotated[int | None, Query(ge=1, le=2**53, description="id of the last run seen")] = None,
+    after: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="id of the last run seen")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Trainings:
     found = store.newest(db, after, limit + 1)

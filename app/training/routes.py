@@ -25,7 +25,7 @@ from app.web.pages import page, render, see
 
 router = APIRouter(include_in_schema=False)
 
-Id = Annotated[int, Path(ge=1, le=2**53)]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 async def _typed(request: Request) -> dict[str, str]:
@@ -104,7 +104,7 @@ async def training_events(
     training_id: Id,
     app: App,
     listener: Listening,
-    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=2**31 - 1)] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
     """Send the loss chart anew whenever the run's job has said something, and end with the job."""
 

@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.web import problems
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-LONGEST_ID = 18  # digits; a longer number is no id of anything, and more than a database takes for one
+LARGEST_ID = 2**31 - 1  # what PostgreSQL takes for one; a larger number is no id of anything
 BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
 
 # Scripts and styles only from here, no plugin, no frame; a form can only be sent to us.
@@ -92,7 +92,7 @@ class Guard:
             return 400, "This server does not answer to that host name. The setting TUNEGATE_PUBLIC_URL names it."
         if scope["method"] not in SAFE and not self._own(headers):
             return 403, "This request came from another site. Open the page here and try again."
-        if any(part.isdigit() and len(part) > LONGEST_ID for part in scope["path"].split("/")):
+        if _too_large(scope["path"]):
             return 404, "There is nothing at this address."
         return None
 
@@ -113,6 +113,12 @@ class Guard:
         if origins:
             return _same_host(origins[0], headers)
         return "cookie" not in headers
+
+
+def _too_large(path: str) -> bool:
+    """Whether a number in an address is larger than the id of anything. A file's version may look like one."""
+    numbers = (part for part in path.split("/") if part.isdecimal())
+    return not path.startswith("/static/") and any(len(part) > 10 or int(part) > LARGEST_ID for part in numbers)
 
 
 def origin_of(address: str) -> str:
