@@ -5,9 +5,11 @@ there as well when deep.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx2 import Response
 from sqlalchemy import Engine, select
 
 from app.audit import service as audit
@@ -60,7 +62,7 @@ def test_of_two_launches_one_uses_the_approval(scene: Scene) -> None:
     for number in LAUNCHES:
         scene.approve()
 
-        answers = at_once(lambda n=number: scene.launch(key=f"a{n}"), lambda n=number: scene.launch(key=f"b{n}"))
+        answers = at_once(partial(scene.launch, key=f"a{number}"), partial(scene.launch, key=f"b{number}"))
 
         assert sorted(answer.status_code for answer in answers) == [201, 409], [answer.text for answer in answers]
         assert scene.started() == number + 1
@@ -70,7 +72,7 @@ def test_the_same_launch_twice_is_one_run(scene: Scene) -> None:
     for number in ROUNDS:
         scene.approve()
 
-        answers = at_once(*[lambda n=number: scene.launch(key=f"{n}")] * 2)
+        answers = at_once(*[partial(scene.launch, key=f"{number}")] * 2)
 
         assert sorted(answer.status_code for answer in answers) == [200, 201], [answer.text for answer in answers]
         assert len({answer.json()["id"] for answer in answers}) == 1
@@ -82,10 +84,7 @@ def test_an_approval_is_withdrawn_or_used_and_never_both(scene: Scene) -> None:
     for number in ROUNDS:
         review = scene.approve()
 
-        launched, withdrawn = at_once(
-            lambda n=number: scene.launch(key=f"{n}"),
-            lambda r=review: scene.people(scene.author).post(f"/api/v1/reviews/{r['id']}/withdraw"),
-        )
+        launched, withdrawn = at_once(partial(scene.launch, key=f"{number}"), partial(scene.withdraw, review))
 
         won = {(201, 409): "consumed", (409, 200): "withdrawn"}
         assert won.get((launched.status_code, withdrawn.status_code)) == state(scene), (launched.text, withdrawn.text)
@@ -100,8 +99,8 @@ def test_changes_are_asked_for_before_the_launch_or_not_at_all(scene: Scene) -> 
         review = scene.approve()
 
         launched, decided = at_once(
-            lambda n=number: scene.launch(key=f"{n}"),
-            lambda r=review: scene.decide(r, second, kind="request_changes", comment="The target is too low."),
+            partial(scene.launch, key=f"{number}"),
+            partial(scene.decide, review, second, kind="request_changes", comment="The target is too low."),
         )
 
         won = {(201, 409): "consumed", (409, 201): "changes_requested"}
@@ -109,27 +108,29 @@ def test_changes_are_asked_for_before_the_launch_or_not_at_all(scene: Scene) -> 
         started += launched.status_code == 201
         assert scene.started() == started
         if decided.status_code == 201:
-            assert scene.people(scene.author).post(f"/api/v1/reviews/{review['id']}/withdraw").status_code == 200
+            assert scene.withdraw(review).status_code == 200
 
 
 def test_one_reviewer_approves_once(scene: Scene) -> None:
     for _ in ROUNDS:
         review = scene.ask()
 
-        answers = at_once(*[lambda r=review: scene.decide(r)] * 2)
+        answers = at_once(*[partial(scene.decide, review)] * 2)
 
         assert sorted(answer.status_code for answer in answers) == [201, 409], [answer.text for answer in answers]
         with reading(scene.engine) as session:
             kinds = session.scalars(select(DecisionRow.kind).where(DecisionRow.review_id == review["id"])).all()
         assert kinds == ["approve"]
-        assert scene.people(scene.author).post(f"/api/v1/reviews/{review['id']}/withdraw").status_code == 200
+        assert scene.withdraw(review).status_code == 200
 
 
 def test_two_who_ask_for_review_have_one(scene: Scene) -> None:
-    path = f"/api/v1/assessments/{scene.id}/reviews"
+    def ask() -> Response:
+        return scene.people(scene.author).post(f"/api/v1/assessments/{scene.id}/reviews", json={})
+
     for _ in ROUNDS:
-        answers = at_once(*[lambda: scene.people(scene.author).post(path, json={})] * 2)
+        answers = at_once(*[ask] * 2)
 
         assert sorted(answer.status_code for answer in answers) == [201, 409], [answer.text for answer in answers]
         review = next(answer.json() for answer in answers if answer.status_code == 201)
-        assert scene.people(scene.author).post(f"/api/v1/reviews/{review['id']}/withdraw").status_code == 200
+        assert scene.withdraw(review).status_code == 200
