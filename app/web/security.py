@@ -20,7 +20,7 @@ from app.web.arriving import Arriving
 from app.web.params import few_parts
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-LONGEST_ID = 18  # digits; a longer number is no id of anything, and more than a database takes for one
+LARGEST_ID = 2**31 - 1  # what PostgreSQL takes for one; a larger number is no id of anything
 BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
 
 # Scripts and styles only from here, no plugin, no frame; a form can only be sent to us.
@@ -108,7 +108,7 @@ class Guard:
             return 415, "Send forms and JSON in UTF-8."
         if scope["method"] not in SAFE and not self._own(headers):
             return 403, "This request came from another site. Open the page here and try again."
-        if any(part.isdigit() and len(part) > LONGEST_ID for part in scope["path"].split("/")):
+        if _too_large(scope["path"]):
             return 404, "There is nothing at this address."
         return None
 
@@ -149,6 +149,12 @@ def decodable(types: list[str]) -> bool:
     kind, options = parse_options_header(types[0][:1000] if types else "")
     is_form = kind in {b"multipart/form-data", b"application/x-www-form-urlencoded"}
     return not is_form or options.get(b"charset", b"utf-8").lower() in {b"utf-8", b"utf8", b"us-ascii"}
+
+
+def _too_large(path: str) -> bool:
+    """Whether a number in an address is larger than the id of anything. A file's version may look like one."""
+    numbers = (part for part in path.split("/") if part.isdecimal())
+    return not path.startswith("/static/") and any(len(part) > 10 or int(part) > LARGEST_ID for part in numbers)
 
 
 def origin_of(address: str) -> str:

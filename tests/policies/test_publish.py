@@ -1,4 +1,6 @@
-"""Publishing: who is judged by what, on both databases, and that nothing published is ever rewritten."""
+"""Publishing: who is judged by what, and that nothing published is ever rewritten, whichever the database."""
+
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -18,7 +20,10 @@ from app.policies import service, store
 from app.policies.tables import PolicyRow
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support.databases import postgres_is_deep
+from tests.support.depth import depth
 from tests.support.factories import ANSWERS, Make
+from tests.support.races import at_once
 
 STRICT = {"thresholds": {"usable_examples": 2000}}
 
@@ -28,6 +33,7 @@ def ada(make: Make) -> UserRow:
     return make.admin("Ada")
 
 
+@postgres_is_deep
 def test_a_published_policy_holds_from_now_on(either: Settings) -> None:
     engine = make_engine(either.url)
     make = Make(engine, either)
@@ -69,7 +75,29 @@ def test_nothing_published_is_rewritten(either: Settings) -> None:
     engine.dispose()
 
 
-def test_two_at_once_make_one_policy(either: Settings) -> None:
+@postgres_is_deep
+def test_of_two_who_publish_at_the_same_moment_one_is_told_so(either: Settings) -> None:
+    engine = make_engine(either.url)
+    ada = Make(engine, either).admin()
+
+    def publish(rows: int, based_on: int) -> str:
+        try:
+            with writing(engine) as session:
+                service.publish(session, {"thresholds": {"usable_examples": rows}}, "Because", based_on, ada)
+        except Stale:
+            return "stale"
+        return "published"
+
+    for number in range(depth(2, 100)):
+        said = at_once(partial(publish, 1500 + 2 * number, number), partial(publish, 1501 + 2 * number, number))
+        assert sorted(said) == ["published", "stale"]
+    with reading(engine) as session:
+        assert [row.number for row in store.everything(session)] == list(range(depth(2, 100), 0, -1))
+    engine.dispose()
+
+
+@postgres_is_deep
+def test_what_another_has_published_is_not_published_over(either: Settings) -> None:
     engine = make_engine(either.url)
     ada = Make(engine, either).admin()
     with writing(engine) as session:

@@ -45,9 +45,9 @@ def test_the_adapter_is_in_it_byte_for_byte_with_what_was_measured(engine: Engin
 def test_every_file_has_the_hash_that_is_written_beside_it(engine: Engine, blobs: Blobs) -> None:
     files = unpacked(bundle(engine, blobs))
 
-    written = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())
+    written = files.pop("SHA256SUMS").decode().splitlines()
 
-    assert written == {name: sha256(content).hexdigest() for name, content in files.items()}
+    assert written == [f"{sha256(files[name]).hexdigest()}  {name}" for name in sorted(files)]
 
 
 def test_it_says_exactly_what_was_approved_and_by_whom(engine: Engine, blobs: Blobs) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from app.evaluation.comparison import Pair, compare
 from app.results import card

@@ -48,6 +48,9 @@ class Scene:
             f"/api/v1/assessments/{self.id}/trainings", headers={"Idempotency-Key": key}, **more
         )
 
+    def withdraw(self, review: dict[str, Any]) -> Any:
+        return self.people(self.author).post(f"/api/v1/reviews/{review['id']}/withdraw")
+
     def change(self, table: type, **values: Any) -> None:
         """Change every row of a table behind the app's back."""
         with writing(self.engine) as session:

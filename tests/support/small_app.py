@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
@@ -94,9 +95,13 @@ def small_app(settings: Settings) -> Web:
 
 @dataclass
 class People:
-    """Users of an app, and clients that act for them."""
+    """Users of an app, and clients that act for them.
+
+    portal: one loop in one thread for the requests of all of them; without it each request starts its own.
+    """
 
     app: Web
+    portal: BlockingPortal | None = None
 
     def __post_init__(self) -> None:
         self._numbers = count(1)
@@ -118,13 +123,7 @@ class People:
 
     def anonymous(self, **headers: str) -> TestClient:
         """A browser with no cookie, on one of our own pages."""
-        return TestClient(
-            self.app,
-            base_url=BASE,
-            headers={"Origin": BASE, "Sec-Fetch-Site": "same-origin"} | headers,
-            follow_redirects=False,
-            raise_server_exceptions=False,
-        )
+        return self._client({"Origin": BASE, "Sec-Fetch-Site": "same-origin"} | headers)
 
     def browser(self, user: UserRow | str = "author") -> TestClient:
         """A browser in which somebody is signed in; a word makes a new person of that role."""
@@ -142,13 +141,14 @@ class People:
             _, secret = service.add_token(
                 session, service.Who(person), name="test", scope=scope, days=days, now=utcnow(), record=audit.record
             )
-        return TestClient(
-            self.app,
-            base_url=BASE,
-            headers={"Authorization": f"Bearer {secret}"},
-            follow_redirects=False,
-            raise_server_exceptions=False,
+        return self._client({"Authorization": f"Bearer {secret}"})
+
+    def _client(self, headers: dict[str, str]) -> TestClient:
+        client = TestClient(
+            self.app, base_url=BASE, headers=headers, follow_redirects=False, raise_server_exceptions=False
         )
+        client.portal = self.portal
+        return client
 
 
 @pytest.fixture
@@ -160,5 +160,6 @@ def app(tmp_path: Path, template: Path) -> Iterator[Web]:
 
 
 @pytest.fixture
-def people(app: Web) -> People:
-    return People(app)
+def people(app: Web) -> Iterator[People]:
+    with start_blocking_portal() as portal:
+        yield People(app, portal)

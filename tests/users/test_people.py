@@ -1,5 +1,7 @@
 """What the admin does with people, on the page and by the API."""
 
+from functools import partial
+
 import pytest
 
 from app.db import reading, writing
@@ -108,8 +110,8 @@ def test_two_admins_cannot_remove_each_other_at_once(either: Settings) -> None:
         browsers = people.browser(first), people.browser(second)
 
         answers = at_once(
-            lambda act=browsers[0], other=second.id: act.post(f"/users/{other}/disable"),
-            lambda act=browsers[1], other=first.id: act.post(f"/users/{other}/disable"),
+            partial(browsers[0].post, f"/users/{second.id}/disable"),
+            partial(browsers[1].post, f"/users/{first.id}/disable"),
         )
 
         with writing(people.context.engine) as session:

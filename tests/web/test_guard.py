@@ -157,3 +157,12 @@ def test_https_is_remembered_for_two_years(people: People) -> None:
     answer = secure.anonymous(Host="tunegate.example").get("/problems/conflict")
 
     assert answer.headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [("2147483647", 404), ("2147483648", 404), ("00000000001", 404), ("1", 200), ("0000000001", 200)],
+)
+def test_a_number_that_no_id_can_be_is_nobodys_address(people: People, number: str, status: int) -> None:
+    """PostgreSQL breaks over an id that its column has no room for; nothing of ours asks it for one."""
+    assert people.program(people.add("admin")).get(f"/api/v1/users/{number}").status_code == status
