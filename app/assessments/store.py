@@ -60,6 +60,12 @@ def titles(session: Session, ids: Iterable[int]) -> dict[int, str]:
     return {row.id: row.title for row in session.execute(query)}
 
 
+def revisions(session: Session, ids: Iterable[int]) -> dict[int, int]:
+    """Revisions by id, for lists that say whether something is of an earlier one."""
+    query = select(AssessmentRow.id, AssessmentRow.revision).where(AssessmentRow.id.in_(sorted(ids)))
+    return {row.id: row.revision for row in session.execute(query)}
+
+
 def page(session: Session, wanted: Wanted, number: int, size: int) -> tuple[Sequence[AssessmentRow], int]:
     """One page of a list, last changed first, and how many there are in all."""
     conditions = _conditions(wanted)

@@ -77,8 +77,10 @@ class Walk:
                 time.sleep(POLL)
         except Cancelled:
             with writing(self.claim.engine) as session:
-                if not job_store.get(session, job_id).final:
-                    jobs.cancel(session, job_id, service.author(session))
+                author = service.author(session)
+                waited = job_store.held(session, job_id)
+                if not waited.final and jobs.may_cancel(waited, author):  # a model that somebody else prepares goes on
+                    jobs.cancel(session, job_id, author)
             raise
         if job.status != Status.DONE:
             raise Failed(

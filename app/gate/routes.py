@@ -1,5 +1,6 @@
 """Pages for the verdict, asking for review, the review queue, and the frozen subject that a reviewer decides on."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -145,8 +146,15 @@ def show_reviews(
         titles=assessment_store.titles(db, {review.assessment_id for review in shown}),
         mine={review.id for review in waiting if not service.may_decide(db, review, me)},
         people=_people(db),
-        void={review.id for review in shown if service.void_because(db, review)},
+        void=_void(db, shown),
     )
+
+
+def _void(session: Db, reviews: Sequence[ReviewRow]) -> set[int]:
+    """Which of them look alive and are of an earlier revision; what else may have changed, each one's page says."""
+    now = assessment_store.revisions(session, {review.assessment_id for review in reviews})
+    living = [review for review in reviews if review.state in store.LIVING]
+    return {review.id for review in living if review.revision != now[review.assessment_id]}
 
 
 def _people(session: Db) -> dict[int, str]:

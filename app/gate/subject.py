@@ -3,6 +3,11 @@
 The text is JSON by the rules of RFC 8785 as far as we need them: sorted keys, no white space, NFC strings, and no
 floating point numbers at all. A float has more than one spelling, so numbers that are not whole are written as strings
 first (`exact`). Equal content therefore has one text and one digest, on every machine.
+
+How versions go on: `gate-v1` stays readable for good, since approvals name its digests. A part that a subject did not
+have before is added only where there is something to say in it, so that what was approved keeps its digest; whatever
+changes the text of every subject takes a new prefix, and `digest_of_text` goes by the prefix that a review was stored
+with.
 """
 
 import json

@@ -14,6 +14,7 @@ from math import ceil
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import reading, utcnow, writing
@@ -341,8 +342,12 @@ def add_user(
         raise Invalid("The account was not made.", errors)
     user = _new_user(name, email, Role(role), keeper.hash(given), now)
     user.must_change_password = True
-    session.add(user)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(user)
+    except IntegrityError as error:  # added by somebody else at this moment
+        taken = [FieldError("#/email", "Somebody has this address already.")]
+        raise Invalid("This person is here already.", taken) from error
     record(session, by, "user.add", "user", user.id, {"email": user.email, "role": role})
     return user, given
 

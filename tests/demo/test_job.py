@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.audit import store as audit_store
+from app.baselines import arms
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
+from app.baselines.arms import Scored
 from app.baselines.tables import AnswerRow
 from app.datasets import store as dataset_store
-from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
 from app.demo import example, job, service
 from app.demo.job import Walk
@@ -62,14 +63,12 @@ class Scene:
             assert best is not None
             for answer in session.query(AnswerRow).filter_by(arm_id=best.id):
                 answer.cause = None
-            rows = session.query(ExampleRow).filter_by(dataset_id=dataset.id, split="dev").order_by(ExampleRow.id)
-            for index, asked in enumerate(rows):
-                session.add(
-                    AnswerRow(
-                        arm_id=best.id, split="dev", example_id=asked.id, status="ok", output="?",
-                        score=float(index >= 40), created_at=utcnow(),
-                    )
-                )  # fmt: skip
+            # Forty failures to tag; the result is what these answers come to, else no review could be asked for.
+            asked = session.query(AnswerRow).filter_by(arm_id=best.id, split="dev").order_by(AnswerRow.example_id).all()
+            for index, answer in enumerate(asked):
+                answer.output, answer.score = "?", float(index >= 40)
+            scored = [Scored(answer.score) for answer in asked]
+            best.dev = arms.tallied(scored, binary=True, seed=stored.seed)
 
     def causes(self) -> dict[str, int]:
         with reading(self.engine) as session:
@@ -213,7 +212,7 @@ def _other_job(scene: Scene, **different: Any) -> int:
     with writing(scene.engine) as session:
         row = JobRow(
             kind="measure", title="Measure", subject_id=1, queue="model", progress={}, attempt=1,
-            created_at=utcnow(), **different,
+            created_by=scene.dana.id, created_at=utcnow(), **different,
         )  # fmt: skip
         session.add(row)
         session.flush()

@@ -19,7 +19,8 @@ from tests.support.depth import depth
 from tests.support.factories import Make
 from tests.support.racers import Act, Answer, Racer, race, secret_of
 
-ROUNDS = depth(3, 200)
+ROUNDS = depth(3, 100)
+MANY = depth(3, 300)  # of the pairs that were lost before
 pytestmark = pytest.mark.long(why="two processes with the whole app, some rounds each")
 
 
@@ -125,7 +126,7 @@ def ring(either: Settings) -> Iterator[Ring]:
 
 
 def test_a_request_for_changes_beside_an_approval_is_never_lost(ring: Ring) -> None:
-    for _ in range(ROUNDS):
+    for _ in range(MANY):
         review = ring.asked()
 
         approved, returned = ring.both(ring.approve(review), ring.object(review))
@@ -136,7 +137,7 @@ def test_a_request_for_changes_beside_an_approval_is_never_lost(ring: Ring) -> N
 
 
 def test_a_withdrawal_beside_an_approval_holds(ring: Ring) -> None:
-    for _ in range(ROUNDS):
+    for _ in range(MANY):
         review = ring.asked()
 
         approved, withdrawn = ring.both(ring.approve(review), ring.withdraw(review))

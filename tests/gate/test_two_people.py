@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from app import __main__ as command
 from app import main
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.audit import store as audit_store
-from app.baselines.tables import BaselineRow
+from app.baselines.tables import ArmRow, BaselineRow
 from app.db import reading, utcnow, writing
+from app.economics import service as economics
 from app.economics.tables import PriceRow
 from app.gate import service as gate
 from app.inference.tables import ModelRow
@@ -168,38 +169,40 @@ def test_whose_word_the_evidence_rests_on_does_not_judge_it(
     assert gated.decide(review, gated.make.reviewer("Sue")).status_code == 201
 
 
-def test_who_set_a_price_that_is_counted_with_does_not_judge_it(gated: Gated) -> None:
-    gated.edit(goals=["efficiency", "style"], main_goal="efficiency")
-    with writing(gated.engine) as session:
-        for unit, price in (("input", 5.0), ("output", 15.0)):
-            session.add(
-                PriceRow(
-                    name=gated.model().name,
-                    unit=unit,
-                    price=price,
-                    currency="EUR",
-                    dated=utcnow().date(),
-                    source="list",
-                    edited_by=gated.reviewer.id,
-                    edited_at=utcnow(),
-                )
-            )
-    with reading(gated.engine) as session:
-        before = gate.hands(session, gated.id)
-    assert gated.reviewer.id not in before, "a price that nothing was counted with is nobody's hand"
-
-    with writing(gated.engine) as session:
-        from app.economics import service as economics
-
-        economics.assume(session, gated.id, _costs(), gated.author)
-        found = gate.hands(session, gated.id)
-        rests = "cost_case" in economics.measured(session, gated.id)
-
-    assert (gated.reviewer.id in found) == rests
+PRICES = b"""name,unit,price,currency,dated,source
+Large,input_tokens,3,USD,2026-10-01,contract
+Large,output_tokens,15,USD,2026-10-01,contract
+GPU,machine_hour,1.5,USD,2026-10-01,contract
+Engineer,person_hour,60,USD,2026-10-01,payroll
+Never used,input_tokens,3,USD,2026-10-01,contract
+"""
+SAID = {"upkeep_hours": "10", "retrains_year": "1", "minutes_row": "3", "review_hours": "4", "rows_to_write": "0"}
 
 
-def _costs() -> dict[str, object]:
-    return {"currency": "EUR"}
+def test_who_set_a_price_that_is_counted_with_does_not_judge_it(make: Make, people: People, engine: Engine) -> None:
+    author, pricer, other = make.author(), make.reviewer("Pat"), make.reviewer("Una")
+    cheaper = {"goals": ["efficiency", "classify"], "main_goal": "efficiency", "calls_per_month": 2_000_000}
+    assessment = make.assessment(author, answers=cheaper)
+    dataset = make.dataset(assessment, author)
+    make.baseline(assessment, dataset, make.model(name="Large", kind="endpoint"), author, passed=215)
+    with writing(engine) as session:
+        for arm in session.scalars(select(ArmRow)):
+            tokens = {"mean_prompt_tokens": 2200 if arm.test else 300, "mean_completion_tokens": 150}
+            arm.dev = {**(arm.dev or {}), **tokens}
+            arm.test = {**arm.test, **tokens} if arm.test else None
+        economics.import_prices(session, PRICES, pricer)
+        session.execute(update(PriceRow).where(PriceRow.name == "Never used").values(edited_by=other.id))
+        assert pricer.id not in gate.hands(session, assessment.id), "nothing was counted yet"
+
+        economics.assume(session, assessment.id, SAID, author)
+        found = gate.hands(session, assessment.id)
+
+    assert "set the price of Large" in found[pricer.id]
+    assert other.id not in found, "a price that nothing was counted with is nobody's hand"
+    review = people(author).post(f"/api/v1/assessments/{assessment.id}/reviews", json={}).json()
+    body = {"kind": "approve", "digest": review["digest"]}
+    refused(people(pricer).post(f"/api/v1/reviews/{review['id']}/decisions", json=body), "You had a hand")
+    assert people(other).post(f"/api/v1/reviews/{review['id']}/decisions", json=body).status_code == 201
 
 
 def test_an_administrator_who_connected_the_model_does_not_judge_but_their_reviewer_does(
