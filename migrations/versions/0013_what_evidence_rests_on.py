@@ -11,8 +11,8 @@ from alembic import op
 
 from app.db import Json, Moment
 
-revision = "0041"
-down_revision = "0040"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ living approvals by one person (the later one holds), an approved review that so
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0040"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
