@@ -251,7 +251,9 @@ def _ask(
     try:
         with closing(_iterated(generator.answer(requests, claim.cancelled))) as answers:
             for number, answer in enumerate(answers, start=1):
-                row = _answer(claim, arm, split, by_id[answer.id], asked.pop(answer.id), shown[answer.id], answer)
+                request = asked.pop(answer.id)
+                unseen = isinstance(generator, Endpoint)
+                row = _answer(claim, arm, split, by_id[answer.id], request, shown[answer.id], answer, unseen=unseen)
                 outbox.put(row)
                 meter.count()
                 failed += row["error"] is not None
@@ -295,11 +297,13 @@ def _answer(
     request: Request,
     shown: Sequence[Shot],
     answer: Answer,
+    *,
+    unseen: bool = False,
 ) -> dict[str, Any]:
     baseline = arm.baseline
     score = None
     if arm.family != "trivial":
-        answer = spoken.settled(answer, request.max_tokens, example.target)
+        answer = spoken.settled(answer, request.max_tokens, example.target, unseen=unseen)
     if answer.error is None:
         score = metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
     return {

@@ -68,10 +68,11 @@ def apart(text: str) -> Apart:
     return Apart("\n".join(thoughts).strip(), rest.lstrip())
 
 
-def settled(answer: Answer, limit: int, target: str = "") -> Answer:
+def settled(answer: Answer, limit: int, target: str = "", *, unseen: bool = True) -> Answer:
     """An answer without its thinking; an error where thinking is all there is.
 
     limit: tokens that were allowed. target: the wanted answer, whose own marks are left alone in the answer too.
+    unseen: whether it may have thought where we cannot look, as servers do; a model of ours that says nothing said it.
     """
     if answer.error is not None:
         return answer
@@ -80,7 +81,7 @@ def settled(answer: Answer, limit: int, target: str = "") -> Answer:
         found = Apart("", answer.text)
     if not found.unfinished and found.answer.strip():
         return answer if found.answer == answer.text else replace(answer, text=found.answer, raw=answer.text)
-    if answer.finish == "length":
+    if answer.finish == "length" and (unseen or found.thinking or found.unfinished):
         said = used_up(limit)
     elif found.unfinished:
         said = "The answer is thinking that never ends: the mark that closes it is missing."

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app.db import make_engine
+from app.db import engine_for
 from app.main import create_app
 from app.settings import Settings
 from app.web.security import Web
@@ -53,7 +53,7 @@ class Installed:
 
 
 def installed(settings: Settings) -> Iterator[Installed]:
-    engine = make_engine(settings.url)
+    engine = engine_for(settings)
     tokens = furnish(Make(engine, settings))
     engine.dispose()
     app = ready(create_app, settings.model_copy(update={"hosts": (HOST,)}))

@@ -1,7 +1,8 @@
 """Uploading: by form and by API, whole and broken, with honest and hostile names."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -307,11 +308,17 @@ def silent() -> Request:
     return Request({"type": "http", "method": "PUT", "headers": []}, receive)
 
 
+def in_a_loop(work: Callable[..., Awaitable[object]], *given: object) -> None:
+    """Run it in a thread of its own: where a browser was used, this one has a loop that is under way."""
+    with ThreadPoolExecutor(1) as own:
+        own.submit(anyio.run, work, *given).result()
+
+
 def test_an_upload_that_falls_silent_is_ended(web: TestClient, me: UserRow) -> None:
     app: AppContext = web.app.state.context  # type: ignore[attr-defined]  # the app under the client
 
     with pytest.raises(Invalid, match="Nothing was kept"):
-        anyio.run(deps.with_chunks, silent(), app, me, list, 0.05)
+        in_a_loop(deps.with_chunks, silent(), app, me, list, 0.05)
     assert app.uploads.total() == 0
 
 
@@ -335,7 +342,7 @@ def test_silent_uploads_keep_nobody_from_the_pages(web: TestClient) -> None:
         with pytest.raises(Invalid):
             await deps.with_chunks(silent(), app, one, list, 1.5)
 
-    anyio.run(crowd)
+    in_a_loop(crowd)
     assert app.uploads.total() == 0
 
 

@@ -320,7 +320,7 @@ def test_a_sole_administrator_gets_back_in_by_a_command_on_record(
         (entry,) = audit_store.acts(session, ("user.reset_password",), "user", boss.id)
     assert keeper.verify(password, user.password_hash)
     assert user.must_change_password
-    assert (entry.actor_id, entry.detail) == (None, {"from": "the server's command line"})
+    assert (entry.actor_id, entry.detail) == (None, {"tokens_ended": 0, "from": "the server's command line"})
 
 
 def test_the_command_says_when_nobody_has_the_address(

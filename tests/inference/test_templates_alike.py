@@ -200,3 +200,12 @@ def test_the_time_of_an_answer_is_its_own_share_of_the_batch(folder: Path) -> No
 
     assert len(took) == 16
     assert 0.5 * whole < sum(took) <= whole
+
+
+def test_a_model_of_our_own_that_says_nothing_said_nothing() -> None:
+    """A server may have thought unseen; a model in our own process has not, and nothing is what it answered."""
+    empty = Answer("1", "", "length", 1, 256, 0.1)
+
+    assert spoken.settled(empty, 256).error is not None
+    assert spoken.settled(empty, 256, unseen=False) == empty
+    assert spoken.settled(Answer("1", "<think>so", "length", 1, 256, 0.1), 256, unseen=False).error is not None

@@ -22,7 +22,7 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, ViewportSize, expect, sync_playwright
 from sqlalchemy import Engine
 
-from app.db import make_engine, utcnow, writing
+from app.db import engine_for, utcnow, writing
 from app.settings import Settings
 from app.users import service as users
 from app.users.tables import UserRow
@@ -62,7 +62,7 @@ def _migrated(folder: Path, template: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def engine(settings: Settings) -> Iterator[Engine]:
-    made = make_engine(settings.url)
+    made = engine_for(settings)
     yield made
     made.dispose()
 
@@ -201,7 +201,7 @@ def untouched(chromium: Browser, tmp_path: Path, template: Path) -> Iterator[tup
     from app.main import create_app
 
     settings = _migrated(tmp_path, template)
-    engine = make_engine(settings.url)
+    engine = engine_for(settings)
     with serving(ready(create_app, settings)) as address, visits(chromium, address, engine) as made:
         yield Make(engine, settings), made
     engine.dispose()

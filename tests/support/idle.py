@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from app import schema
-from app.db import make_engine, reading, utcnow, writing
+from app.db import engine_for, reading, utcnow, writing
 from app.jobs import engine as job_engine
 from app.jobs import service, store
 from app.jobs.tables import JobRow
@@ -105,7 +105,7 @@ def installed(folder: Path, database_url: str = "", *, settle: float = 0.0) -> I
     settings = Settings(data=folder, assets=assets, database_url=database_url, port=free_port())
     settings.data.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.url)
-    engine, line = make_engine(settings.url), job_engine.Client(settings.url)
+    engine, line = engine_for(settings), job_engine.Client(settings.url)
     author = Make(engine, settings).user(email=f"idle{time.time_ns()}@example.org")  # also where one was before
     process = Process(settings, "serve")
     try:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from app.db import make_engine
+from app.db import engine_for
 from app.settings import Settings
 from tests.support.factories import Make
 from tests.support.processes import cheap
@@ -18,7 +18,7 @@ def laid_out(folder: Path, template: Path, furnish: Callable[[Make], object]) ->
     settings = cheap(folder / "data")
     settings.data.mkdir(parents=True)
     shutil.copy(template, settings.data / "tunegate.db")
-    engine = make_engine(settings.url)
+    engine = engine_for(settings)
     furnish(Make(engine, settings))
     engine.dispose()  # the last connection puts what is in the log into the file
     return settings.data

@@ -20,7 +20,7 @@ from app.audit import api as audit_api
 from app.audit import routes as audit_routes
 from app.audit import service as audit
 from app.blobs import Blobs
-from app.db import Base, make_engine, reading, utcnow, writing
+from app.db import Base, engine_for, reading, utcnow, writing
 from app.jobs import store as jobs
 from app.jobs.tables import JobRow, Status
 from app.settings import Settings
@@ -55,7 +55,7 @@ def running() -> JobRow:
 
 def small_app(settings: Settings) -> Web:
     settings.data.mkdir(parents=True, exist_ok=True)
-    engine = make_engine(settings.url)
+    engine = engine_for(settings)
     if not (settings.data / "tunegate.db").exists():
         schema.load_tables()
         Base.metadata.create_all(engine)
