@@ -16,6 +16,7 @@ from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from app.web.context import Step
 from tests.support.factories import Make
+from tests.support.installed import unguard
 from tests.support.trained import approved_run
 
 KEYS = ["describe", "data", "measure", "verdict", "review", "train", "result"]
@@ -34,6 +35,7 @@ def said(engine: Engine, key: str) -> tuple[str, str]:
 
 def changed(engine: Engine, table: type[Any], **values: Any) -> None:
     with writing(engine) as session:
+        unguard(session, table.__tablename__)
         session.execute(update(table).values(**values))
 
 

@@ -4,6 +4,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
 from app.db import engine_for
 from app.settings import Settings
 from tests.support.factories import Make
@@ -28,3 +31,10 @@ def copied(laid_out: Path, folder: Path) -> Settings:
     """Settings of a copy of it."""
     shutil.copytree(laid_out, folder / "data")
     return cheap(folder / "data")
+
+
+def unguard(session: Session, table: str) -> None:
+    """Take the triggers of a table away (on SQLite), so that a test can lay out a state without the steps to it."""
+    query = text("select name from sqlite_master where type = 'trigger' and tbl_name = :table")
+    for name in session.scalars(query, {"table": table}).all():
+        session.execute(text(f'drop trigger "{name}"'))

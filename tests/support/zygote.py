@@ -6,9 +6,9 @@ memory of its own, which can be stopped, killed -9 and waited for like any other
 product does, from nothing.
 
 Two ways in. `Forked` is a `Popen` for tests that start a process themselves. What the app starts itself (`python -m
-app.training.child`) finds `TUNEGATE_ZYGOTE` in its environment and `warm/sitecustomize.py` on its path: that
-interpreter then only stands for the forked process: it passes signals on, ends as that one ended, and takes it along
-when it is killed.
+app.training.child`) finds `warm/sitecustomize.py` on its path, in the zygote's own folder, since a small environment
+brings nothing else along: that interpreter then only stands for the forked process: it passes signals on, ends as that
+one ended, and takes it along when it is killed.
 
 What needs torch is forked from a second process, which the first one forks when it is first asked for.
 """
@@ -21,6 +21,7 @@ import json
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -35,8 +36,7 @@ from typing import IO, Any
 from tests.support.depth import DEEP
 from tests.support.places import ROOT
 
-ADDRESS = "TUNEGATE_ZYGOTE"
-STANDS_FOR = Path(__file__).with_name("warm")  # has a sitecustomize.py, which Python imports before anything else
+STANDS_FOR = Path(__file__).with_name("warm") / "sitecustomize.py"  # which Python imports before anything else
 # What the bodies of jobs import once they need it stands here too.
 LIGHT = (
     "dbos", "app.__main__", "app.worker", "app.datasets.job", "app.documents.job", "app.inference.job",
@@ -124,7 +124,7 @@ def variables() -> dict[str, str]:
     """Environment variables that make a process start its children warm too; none in the deep suite."""
     if DEEP:
         return {}
-    return {ADDRESS: address(), "PYTHONPATH": os.pathsep.join([str(STANDS_FOR), str(ROOT)])}
+    return {"PYTHONPATH": os.pathsep.join([str(Path(address()).parent), str(ROOT)])}
 
 
 _address: list[str] = []
@@ -134,6 +134,7 @@ def address() -> str:
     """Where the zygote of this run listens; it is started by whoever asks first and ends when we do."""
     if not _address:
         folder = tempfile.mkdtemp(prefix="tunegate-zygote-")  # a short path, as Unix sockets need
+        shutil.copy(STANDS_FOR, folder)
         command = [sys.executable, "-m", "tests.support.zygote", f"{folder}/at"]
         env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -141,17 +142,18 @@ def address() -> str:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.stdout.close()
-        atexit.register(_end, process)
+        atexit.register(_end, process, folder)
         _address.append(f"{folder}/at")
     return _address[0]
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: "subprocess.Popen[bytes]", folder: str) -> None:
     try:
         process.communicate(timeout=30)  # closes its standard input, which is what it waits for
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 # ---------------------------------------------------------------- in the zygote

@@ -31,6 +31,5 @@ def stand_for(module: str, arguments: list[str], place: str) -> None:
     os._exit(code)
 
 
-place = os.environ.get("TUNEGATE_ZYGOTE")
-if place and sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2] in MODULES:
-    stand_for(sys.orig_argv[2], sys.orig_argv[3:], f"{place}.torch")
+if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2] in MODULES:
+    stand_for(sys.orig_argv[2], sys.orig_argv[3:], os.path.join(os.path.dirname(__file__), "at.torch"))  # noqa: PTH118, PTH120 - pathlib would have to be imported
