@@ -1,6 +1,6 @@
 """Two processes act on one assessment at the same moment, on both databases: nothing is lost, and nothing starts twice.
 
-A quick run tries each pair a few times; `make test-deep` some hundred times.
+A quick run tries the three that were lost once, a few times; `make test-deep` all of them, some hundred times.
 """
 
 from collections.abc import Callable, Iterator
@@ -148,6 +148,7 @@ def test_a_withdrawal_beside_an_approval_holds(ring: Ring) -> None:
         assert ring.do(ring.launch(f"w{review.id}")).status == 409
 
 
+@pytest.mark.deep
 def test_one_person_approves_once(ring: Ring) -> None:
     for _ in range(ROUNDS):
         review = ring.asked()
@@ -158,6 +159,7 @@ def test_one_person_approves_once(ring: Ring) -> None:
         assert [kind for kind, _ in ring.voices(review)] == ["approve"]
 
 
+@pytest.mark.deep
 def test_one_person_who_says_both_at_once_said_one_of_them_last(ring: Ring) -> None:
     for _ in range(ROUNDS):
         review = ring.asked()
@@ -179,14 +181,17 @@ def one_of_the_two(ring: Ring, against: Callable[[ReviewRow], Act], good: int) -
         assert ring.runs(review) == (launched.status == 201)
 
 
+@pytest.mark.deep
 def test_a_launch_beside_a_withdrawal_is_one_of_the_two(ring: Ring) -> None:
     one_of_the_two(ring, ring.withdraw, 200)
 
 
+@pytest.mark.deep
 def test_a_launch_beside_a_request_for_changes_is_one_of_the_two(ring: Ring) -> None:
     one_of_the_two(ring, ring.object, 201)
 
 
+@pytest.mark.deep
 def test_a_launch_beside_an_edit_started_what_was_approved_or_nothing(ring: Ring) -> None:
     """An edit that comes second is an edit after the launch; the worker's last look sees it."""
     for _ in range(ROUNDS):
@@ -199,6 +204,7 @@ def test_a_launch_beside_an_edit_started_what_was_approved_or_nothing(ring: Ring
         assert ring.runs(review) == (launched.status == 201)
 
 
+@pytest.mark.deep
 def test_a_launch_beside_archiving_started_what_was_open_or_nothing(ring: Ring) -> None:
     for _ in range(ROUNDS):
         review = ring.approved()
@@ -220,6 +226,7 @@ def test_the_same_key_at_once_is_one_launch(ring: Ring) -> None:
         assert ring.runs(review) == 1
 
 
+@pytest.mark.deep
 def test_two_keys_at_once_are_one_launch_and_a_refusal(ring: Ring) -> None:
     for _ in range(ROUNDS):
         review = ring.approved()
@@ -230,6 +237,7 @@ def test_two_keys_at_once_are_one_launch_and_a_refusal(ring: Ring) -> None:
         assert ring.runs(review) == 1
 
 
+@pytest.mark.deep
 def test_two_requests_for_review_are_one(ring: Ring) -> None:
     for _ in range(ROUNDS):
         assert ring.do(ring.edit()).status == 200
@@ -239,6 +247,7 @@ def test_two_requests_for_review_are_one(ring: Ring) -> None:
         assert sorted(answer.status for answer in answers) == [201, 409]
 
 
+@pytest.mark.deep
 def test_an_approval_beside_an_edit_is_of_what_was_read_or_void(ring: Ring) -> None:
     for _ in range(ROUNDS):
         review = ring.asked()
@@ -250,6 +259,7 @@ def test_an_approval_beside_an_edit_is_of_what_was_read_or_void(ring: Ring) -> N
         assert ring.do(ring.launch(f"v{review.id}")).status == 409
 
 
+@pytest.mark.deep
 def test_two_clicks_on_a_job_start_and_end_it_once(ring: Ring) -> None:
     preflight = Act(ring.secrets["author"], f"/api/v1/assessments/{ring.id}/preflight")
     for _ in range(ROUNDS):
