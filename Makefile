@@ -52,9 +52,10 @@ format: $(VENV)/.dev  ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev assets/.done  ## the web beside an empty page, and what a crash costs
+bench: $(VENV)/.dev assets/.done  ## the web beside an empty page, what a crash costs, what idling takes
 	$(BIN)/python tests/bench/bench_web.py
 	$(BIN)/python tests/bench/bench_crash.py
+	$(BIN)/python tests/bench/bench_idle.py
 
 lock: $(VENV)/.dev  ## choose new versions
 	$(PIP) install --quiet uv
