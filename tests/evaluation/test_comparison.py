@@ -56,6 +56,15 @@ def test_graded_scores_are_compared_by_how_far_they_moved() -> None:
     assert compared.p < 0.01
 
 
+def test_a_gain_is_ruled_out_only_where_the_interval_ends_below_it() -> None:
+    """Both sides of the boundary: the same rows, and a gain just above and just below where their interval ends."""
+    pairs = binary(300, 6, 8, 300)
+    end = compare(pairs, binary=True).high
+
+    assert compare(pairs, binary=True, worthwhile=end + 0.001).verdict == "not better"
+    assert compare(pairs, binary=True, worthwhile=end - 0.001).verdict == "inconclusive"
+
+
 def test_nothing_in_common_says_nothing() -> None:
     compared = compare([], binary=True)
 
