@@ -28,6 +28,14 @@ def test_a_question_that_stands_in_a_document_is_found_with_its_answer() -> None
     assert [(one.question, one.document, one.answered) for one in found] == [(0, 1, True), (1, 1, False)]
 
 
+def test_a_long_answer_counts_when_most_of_it_stands_there() -> None:
+    words = ANSWER.split()  # 17 words, 13 runs of five
+    most, half = " ".join(words[:16]), " ".join(words[:9])
+
+    assert leaks.find([(QUESTION, ANSWER)], [f"{QUESTION} {most}"])[0].answered
+    assert leaks.find([(QUESTION, ANSWER)], [f"{QUESTION} {half}"])[0].answered is False
+
+
 def test_a_short_answer_counts_as_whole_words() -> None:
     assert leaks.find([(QUESTION, "five days")], [f"{QUESTION} Five days."])[0].answered
     assert leaks.find([(QUESTION, "five")], [f"{QUESTION} Fivefold."])[0].answered is False
