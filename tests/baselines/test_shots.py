@@ -79,6 +79,14 @@ def test_near_is_the_share_of_common_five_character_pieces() -> None:
     assert shots.near("abc", "ABC")
 
 
+def test_near_begins_at_four_fifths() -> None:
+    question = "How do I get my money back for the lamp?"  # 40 letters and signs, 36 pieces of five
+    longer = " Broken it came"
+
+    assert shots.near(question, question + longer[:9])  # 36 of 45
+    assert not shots.near(question, question + longer[:10])  # 36 of 46
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_near_goes_both_ways(one: str, other: str) -> None:
     assert shots.near(one, other) == shots.near(other, one)
