@@ -49,7 +49,7 @@ def normal_form(form: Form, text: str) -> str:
     """
     if text.isascii():
         return text
-    return unicodedata.normalize(form, _long_run().sub(_parted, text) if len(text) > MARKS else text)  # noqa: TID251
+    return unicodedata.normalize(form, _long_run().sub(_parted, text) if len(text) > MARKS else text)  # noqa: TID251 - here it is safe
 
 
 def _parted(run: re.Match[str]) -> str:
@@ -63,7 +63,7 @@ def _long_run() -> re.Pattern[str]:
     joining = [
         code
         for code in range(0x300, _LAST)
-        if not 0xD800 <= code < 0xE000 and unicodedata.combining(unicodedata.normalize("NFKD", chr(code))[0])  # noqa: TID251
+        if not 0xD800 <= code < 0xE000 and unicodedata.combining(unicodedata.normalize("NFKD", chr(code))[0])  # noqa: TID251 - one letter
     ]
     spans: list[list[int]] = []
     for code in joining:
