@@ -37,7 +37,7 @@ def test_every_concept_has_its_tests() -> None:
     assert sorted(one for one in concepts if not list((ROOT / "tests" / one).glob("test_*.py"))) == []
 
 
-# Work that takes thirty times as long as what the pace is measured by: over a limit of 0.05 s, however slow the machine.
+# Thirty times the work that the pace is measured by: over a limit of 0.05 s, however slow the machine.
 SLOW = """
 import pytest
 from tests.support.pace import work

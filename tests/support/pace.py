@@ -17,8 +17,8 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Seconds that `work` takes where the limit is what it says. Beside the suite on two cores of a shared server it took 0.012
-# to 0.019, so that the limit there is six or eight seconds.
+# Seconds that `work` takes where the limit is what it says. Beside the suite on two cores of a shared server it took
+# 0.012 to 0.019, so that the limit there is six or eight seconds.
 USUAL = 0.011
 EVERY = 1.0  # seconds between two looks at the pace
 # Marks of tests that may take longer, each for its reason.
