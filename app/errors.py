@@ -4,8 +4,9 @@ Pure code and services raise one of these and nothing else for what people can d
 the class into a status and the text into a page or a problem document. Anything else that is raised is a bug.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 
 class Refusal(Exception):
@@ -30,15 +31,25 @@ class Forbidden(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong field: `pointer` is a JSON pointer (`#/target`), `detail` a sentence for the person at the form."""
+    """One wrong field: `pointer` is a JSON pointer (`#/target`), `detail` a sentence for the person at the form.
+
+    where: what it points into. A parameter of the address and a header are no part of a document, so for these
+    `pointer` is the name alone.
+    """
 
     pointer: str
     detail: str
+    where: Literal["body", "parameter", "header"] = "body"
 
     @property
     def field(self) -> str:
         """The field's name as a form knows it."""
         return self.pointer.removeprefix("#/").split("/", 1)[0]
+
+
+def pointer(*parts: int | str) -> str:
+    """A JSON pointer as a fragment (RFC 6901, section 6, without percent-encoding): `#` is the whole document."""
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 class Invalid(Refusal):
@@ -47,6 +58,12 @@ class Invalid(Refusal):
     def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
+
+    def moved(self, place: Callable[[str], str]) -> "Invalid":
+        """The same where fields have other places: a form is flat, JSON is not. `place` gives a field's pointer."""
+        return Invalid(
+            self.detail, [replace(error, pointer=place(error.pointer.removeprefix("#/"))) for error in self.errors]
+        )
 
 
 class Stale(Conflict):
@@ -58,8 +75,16 @@ class DigestMissing(Invalid):
 
 
 class GateClosed(Conflict):
-    """Training is locked; `reasons` are all that is in the way, in the order in which to mend them."""
+    """Training is locked; `reasons` are all that is in the way, in the order in which to mend them.
+
+    `detail` only counts them: whoever shows it shows `reasons` as a list beside it.
+    """
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(" ".join(reasons))
-        self.reasons = tuple(reasons)
+        self.reasons = tuple(dict.fromkeys(reasons))
+
+    @property
+    def detail(self) -> str:
+        count = len(self.reasons)
+        return "One thing stands in the way." if count == 1 else f"{count} things stand in the way."

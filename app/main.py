@@ -117,7 +117,7 @@ def create_app(settings: Settings) -> Web:
         person = getattr(request.state, "me", None)
         if person is None or not isinstance(refusal, GateClosed | Forbidden):
             return
-        detail = {"path": request.url.path[:500], "because": refusal.detail[:500]}
+        detail = {"path": request.url.path[:500], "because": str(refusal)[:500]}
         more = denials.worth(person.id, f"{detail['path']} {detail['because']}")
         if more is None:
             return

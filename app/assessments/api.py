@@ -1,5 +1,6 @@
 """The REST side: assessments with their answers, and advice for any case file without storing anything."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -13,7 +14,7 @@ from app.assessments import service, store
 from app.assessments.service import Details
 from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow
-from app.errors import FieldError, Invalid, Stale
+from app.errors import FieldError, Invalid, Stale, pointer
 from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
@@ -326,7 +327,7 @@ def change_assessment(
     db: Db,
     me: Me,
     data: AssessmentChange,
-    if_match: Annotated[OneLine | None, Header(max_length=200)] = None,
+    if_match: Annotated[OneLine | None, Header(alias="If-Match", max_length=200)] = None,
 ) -> Assessment:
     row = store.changing(db, assessment_id)
     if if_match is not None and if_match not in ("*", _etag(row)):
@@ -375,7 +376,7 @@ def advise(
         found = verdict.advise(case.parse(given))
         return Advice.model_validate(found.to_json() | ({"more": found.more()} if more else {}))
     except case.NotACase as refusal:
-        raise Invalid("This is not a case.", [_error(fault) for fault in refusal.faults]) from refusal
+        raise Invalid("This is not a case.", [_error(fault, given) for fault in refusal.faults]) from refusal
 
 
 def _given(answers: BaseModel | None) -> dict[str, Any]:
@@ -388,16 +389,28 @@ def _coherent(answers: Mapping[str, Any]) -> None:
     Raises:
         Invalid: with every fault.
     """
+    given = {"answers": dict(answers)}
     try:
-        case.parse({"answers": dict(answers)})
+        case.parse(given)
     except case.NotACase as refusal:
-        raise Invalid("Some answers can't be used.", [_error(fault) for fault in refusal.faults]) from refusal
+        raise Invalid("Some answers can't be used.", [_error(fault, given) for fault in refusal.faults]) from refusal
 
 
-def _error(fault: str) -> FieldError:
-    """A fault names its key first (`answers.target must be ...`); the pointer says the same for programs."""
-    first = fault.split(" ", 1)[0]
-    return FieldError("#/" + first.replace(".", "/") if "." in first else "#", fault)
+NAMED = re.compile(r"\b(?:answers|measured)\.[^\s;,]*[^\s;,.]")
+
+
+def _error(fault: str, given: Mapping[str, Any]) -> FieldError:
+    """A fault names its key (`answers.target must be ...`); the pointer says the same for programs, as far as the key
+    is in what was sent."""
+    named = NAMED.search(fault)
+    parts: list[str] = []
+    value: Any = given
+    for part in named.group().split(".") if named else ():
+        if not isinstance(value, Mapping):
+            break
+        parts.append(part)
+        value = value.get(part)
+    return FieldError(pointer(*parts), fault)
 
 
 def _etag(row: AssessmentRow) -> str:

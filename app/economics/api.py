@@ -11,6 +11,7 @@ from app.assessments import store as assessment_store
 from app.economics import assumptions, service, store, views
 from app.economics.study import Figure, Lack, Line, Once
 from app.economics.tables import PriceRow
+from app.errors import Invalid, pointer
 from app.users.deps import Author, Me
 from app.web.deps import Db
 from app.web.params import Id, OneLine, Text
@@ -93,7 +94,10 @@ def add_price(db: Db, me: Author, data: NewPrice) -> Price:
 @router.post("/prices/import")
 def import_prices(db: Db, me: Author, data: Csv) -> Imported:
     """All lines or none; what is in the list already gets the new price."""
-    added, changed = service.import_prices(db, data.csv.encode(errors="replace"), me)
+    try:
+        added, changed = service.import_prices(db, data.csv.encode(errors="replace"), me)
+    except Invalid as refusal:
+        raise refusal.moved(lambda _field: pointer("csv")) from refusal
     return Imported(added=added, changed=changed)
 
 
@@ -287,15 +291,27 @@ class Target(BaseModel):
     target: float
 
 
+def _place(field: str) -> str:
+    """Where a field of the form is in `Worth`."""
+    name, _, index = field.rpartition("_")
+    return pointer("kinds", int(index) - 1, {"kind": "name"}.get(name, name)) if index.isdigit() else pointer(field)
+
+
 @router.post("/target")
 def work_out_target(me: Me, data: Worth) -> Target:
     """`failure cost / (worth + failure cost)`. Nothing is stored."""
-    found = assumptions.read_worth(data.given())
+    try:
+        found = assumptions.read_worth(data.given())
+    except Invalid as refusal:
+        raise refusal.moved(_place) from refusal
     return Target(failure_cost=found.cost, target=found.target)
 
 
 @router.put("/assessments/{assessment_id}/target")
 def use_target(assessment_id: Id, db: Db, me: Author, data: Worth) -> Target:
     """Make it the assessment's target, rounded to a tenth of a percent."""
-    found = service.use_target(db, assessment_id, data.given(), me)
+    try:
+        found = service.use_target(db, assessment_id, data.given(), me)
+    except Invalid as refusal:
+        raise refusal.moved(_place) from refusal
     return Target(failure_cost=found.cost, target=round(found.target, 3))

@@ -593,7 +593,7 @@ def _weigh(session: Session, assessment_id: int) -> tuple[list[str], ReviewRow |
     if advised.training != "ready" and not blockers:
         blockers = [f"The advice is {advised.approach.replace('_', ' ')}; training is not what this case needs."]
     if store.recipe(session, assessment_id) is None:
-        blockers.append("There is no recipe yet.")
+        blockers.append("There is no recipe yet. Save one.")
     reasons = list(
         permission.against_launching(
             digest_now=subject.digest_of_text(now_text),

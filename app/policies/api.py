@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.advice.policy import POLICY, Policy
+from app.errors import Invalid, pointer
 from app.policies import changes, service, store
 from app.policies.service import BUILT_IN
 from app.policies.tables import PolicyRow
@@ -182,6 +183,19 @@ def _whole(db: Db, number: int) -> Whole:
     )
 
 
+def _place(field: str, new: NewPolicy) -> str:
+    """Where a field of the form is in `NewPolicy`."""
+    kind, _, name = field.partition(".")
+    if kind == "threshold":
+        return pointer("thresholds", name)
+    if kind == "weight":
+        return pointer("weights", name.rpartition(".")[0])
+    for group, sent in (("thresholds", new.thresholds), ("weights", new.weights)):
+        if field in sent:
+            return pointer(group, field)
+    return pointer(field)
+
+
 @router.get("", name="api_policies")
 def list_policies(db: Db, me: Me) -> Versions:
     rows = store.everything(db)
@@ -202,6 +216,9 @@ def get_policy(number: Number, db: Db, me: Me) -> Whole:
 def publish(request: Request, response: Response, new: NewPolicy, db: Db, me: Admin) -> Whole:
     """Publish a policy. Assessments that began before keep theirs; an author may move one to the newest."""
     numbers = {"thresholds": new.thresholds, "weights": new.weights}
-    row = service.publish(db, numbers, new.reason, new.based_on, me)
+    try:
+        row = service.publish(db, numbers, new.reason, new.based_on, me)
+    except Invalid as refusal:
+        raise refusal.moved(lambda field: _place(field, new)) from refusal
     response.headers["Location"] = url_for(request, "api_policy", number=row.number)
     return _whole(db, row.number)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.errors import Invalid, pointer
 from app.jobs.api import Job
 from app.training import service, store
 from app.training.recipe import FIELDS
@@ -160,8 +161,16 @@ def get_recipe(assessment_id: Id, db: Db, me: Me) -> Recipe:
 @router.put("/assessments/{assessment_id}/recipe", name="api_save_recipe")
 def save_recipe(assessment_id: Id, change: RecipeChange, db: Db, me: Me) -> Recipe:
     """Store the recipe. A change makes an open approval void."""
-    service.save_recipe(db, assessment_id, me, change.model_id, change.settings)
+    try:
+        service.save_recipe(db, assessment_id, me, change.model_id, change.settings)
+    except Invalid as refusal:
+        raise refusal.moved(_place) from refusal
     return _recipe(db, assessment_id)
+
+
+def _place(field: str) -> str:
+    """Where a field of the form is in `RecipeChange`."""
+    return pointer(field) if field == "model_id" else pointer("settings", field)
 
 
 @router.post("/assessments/{assessment_id}/preflight", name="api_start_preflight", status_code=202)
@@ -177,7 +186,9 @@ def launch(
     assessment_id: Id,
     db: Db,
     me: Launcher,
-    idempotency_key: Annotated[OneLine, Header(max_length=200)] = "",
+    idempotency_key: Annotated[
+        OneLine, Header(alias="Idempotency-Key", max_length=200, description="chosen by you; the same again is one run")
+    ] = "",
     nothing: Nothing | None = None,
 ) -> Training:
     """Use the approval for one training run. The body is empty: everything that is trained is in what was approved.
