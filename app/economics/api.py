@@ -68,6 +68,11 @@ class Price(BaseModel):
         )
 
 
+class Prices(BaseModel):
+    data: list[Price]
+    has_more: bool = False
+
+
 class Csv(BaseModel):
     """A list of prices as CSV: name, unit, price, currency, dated, source."""
 
@@ -82,12 +87,14 @@ class Imported(BaseModel):
 
 
 @router.get("/prices")
-def list_prices(db: Db, me: Me) -> list[Price]:
-    return [Price.of(row) for row in store.prices(db)]
+def list_prices(db: Db, me: Me) -> Prices:
+    """Every price that the team keeps, all in one answer."""
+    return Prices(data=[Price.of(row) for row in store.prices(db)])
 
 
 @router.post("/prices", status_code=201)
 def add_price(db: Db, me: Author, data: NewPrice) -> Price:
+    """Add a price. One of this name and unit must not be there yet."""
     return Price.of(service.add_price(db, data.model_dump(), me))
 
 
@@ -103,11 +110,13 @@ def import_prices(db: Db, me: Author, data: Csv) -> Imported:
 
 @router.put("/prices/{price_id}")
 def change_price(price_id: Id, db: Db, me: Author, data: NewPrice) -> Price:
+    """Replace a price, with its date and source."""
     return Price.of(service.change_price(db, price_id, data.model_dump(), me))
 
 
 @router.delete("/prices/{price_id}", status_code=204)
 def drop_price(price_id: Id, db: Db, me: Author) -> Response:
+    """Take a price off the list."""
     service.drop_price(db, price_id, me)
     return Response(status_code=204)
 
@@ -246,6 +255,7 @@ def _way(line: Line) -> Way:
 
 @router.get("/assessments/{assessment_id}/costs")
 def show_costs(assessment_id: Id, db: Db, me: Me) -> Costs:
+    """What each way to answer costs, and from which volume a trained model pays."""
     return Costs.of(db, assessment_id)
 
 

@@ -53,6 +53,7 @@ class Versions(BaseModel):
     """The newest first: the first one is today's policy."""
 
     data: list[Version]
+    has_more: bool = False
 
 
 class Cited(BaseModel):
@@ -89,7 +90,7 @@ class Weighed(BaseModel):
     sources: list[str]
 
 
-class Criterion(BaseModel):
+class Gate(BaseModel):
     """A gate in words. `needed` has this policy's thresholds; what depends on a case stays in braces."""
 
     id: str
@@ -106,7 +107,7 @@ class Whole(Version):
 
     thresholds: list[Limit]
     weights: list[Weighed]
-    gates: list[Criterion]
+    gates: list[Gate]
     sources: list[Cited]
 
 
@@ -168,7 +169,7 @@ def _whole(db: Db, number: int) -> Whole:
             for one in policy.weights
         ],
         gates=[
-            Criterion(
+            Gate(
                 id=one.id,
                 title=one.title,
                 founding=one.founding,
@@ -198,6 +199,7 @@ def _place(field: str, new: NewPolicy) -> str:
 
 @router.get("", name="api_policies")
 def list_policies(db: Db, me: Me) -> Versions:
+    """Every version that was published, and the one that comes with the app."""
     rows = store.everything(db)
     policies = [*(service.made(row) for row in rows), POLICY]
     found = [
@@ -209,6 +211,7 @@ def list_policies(db: Db, me: Me) -> Versions:
 
 @router.get("/{number}", name="api_policy")
 def get_policy(number: Number, db: Db, me: Me) -> Whole:
+    """One policy with the reason and the sources of every rule."""
     return _whole(db, number)
 
 

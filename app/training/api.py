@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.errors import Invalid, pointer
 from app.jobs.api import Job
 from app.training import service, store
-from app.training.recipe import FIELDS
+from app.training.recipe import FIELDS, numbers
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 from app.users.deps import Launcher, Me
 from app.web.deps import Db
@@ -100,7 +100,7 @@ class Training(BaseModel):
             baseline_id=row.baseline_id,
             model_id=row.model_id,
             job_id=row.job_id,
-            hyperparameters=row.recipe,
+            hyperparameters=numbers(row.recipe),
             facts=row.training_facts,
             best_step=row.best_step,
             adapter_sha256=row.adapter_sha256,
@@ -151,10 +151,12 @@ class Checkpoint(BaseModel):
 
 class Checkpoints(BaseModel):
     data: list[Checkpoint]
+    has_more: bool = False
 
 
 @router.get("/assessments/{assessment_id}/recipe", name="api_recipe")
 def get_recipe(assessment_id: Id, db: Db, me: Me) -> Recipe:
+    """The recipe with every setting, its default and the reason for it, and what stands against a launch."""
     return _recipe(db, assessment_id)
 
 
@@ -208,17 +210,20 @@ def list_trainings(
     after: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last run seen")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Trainings:
+    """Training runs from the newest back."""
     found = store.newest(db, after, limit + 1)
     return Trainings(data=[Training.of(db, row) for row in found[:limit]], has_more=len(found) > limit)
 
 
 @router.get("/trainings/{training_id}", name="api_training")
 def get_training(training_id: Id, db: Db, me: Me) -> Training:
+    """One training run."""
     return Training.of(db, store.get(db, training_id))
 
 
 @router.get("/trainings/{training_id}/metrics", name="api_training_metrics")
 def get_metrics(training_id: Id, db: Db, me: Me) -> Metrics:
+    """The loss of every step and of every look at the dev rows."""
     store.get(db, training_id)
     return Metrics(
         steps=[Metric.of(row) for row in store.metrics(db, training_id, "step")],
@@ -228,6 +233,7 @@ def get_metrics(training_id: Id, db: Db, me: Me) -> Metrics:
 
 @router.get("/trainings/{training_id}/checkpoints", name="api_training_checkpoints")
 def get_checkpoints(training_id: Id, db: Db, me: Me) -> Checkpoints:
+    """Where a run could go on from."""
     store.get(db, training_id)
     return Checkpoints(data=[Checkpoint.of(row) for row in store.checkpoints(db, training_id)])
 
