@@ -56,6 +56,9 @@ NO_OBJECT = "Send a JSON object, not another kind of value."
 OTHER_KIND = ("_type", "_parsing", "literal_error", "enum", "int_from_float", "none_required")
 
 
+MOST_WAYS = 64  # in which one place is read; there are two where a field is called like a type
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """One fault. path: its place in what was sent; tags: names of types on the way, each with how deep it stood."""
@@ -89,23 +92,36 @@ def _header(name: str) -> str:
 
 
 def _found(error: Mapping[str, Any], place: Sequence[int | str], body: Any) -> _Found:
-    path: list[int | str] = []
-    tags: list[tuple[int, str]] = []
-    value = body
-    for number, part in enumerate(place):
-        last = number == len(place) - 1
-        if isinstance(value, Mapping):
-            here = part in value or (last and error["type"] == "missing")
-        elif isinstance(value, list | tuple):
-            here = isinstance(part, int)
-        else:  # a form, whose fields are at the top; or the value that was looked at
-            here = not path and value is body
-        if here:
-            path.append(part)
-            value = _inside(value, part)
-        else:
-            tags.append((len(path), str(part)))
-    return _Found(tuple(path), tuple(tags), str(error["type"]), _sentence(error, whole=not place))
+    missing = error["type"] == "missing"
+    ways = list(islice(_ways(body, tuple(place), missing=missing, top=True), MOST_WAYS))
+    wanted = error.get("input", body)
+    # A field may be called like a type. pydantic says which value it looked at; of a missing field, what it is not in.
+    last = -2 if missing else -1
+    path, tags, _ = next((way for way in ways if len(way[2]) >= -last and way[2][last] is wanted), ways[0])
+    return _Found(path, tags, str(error["type"]), _sentence(error, whole=not place))
+
+
+Way = tuple[tuple[int | str, ...], tuple[tuple[int, str], ...], tuple[Any, ...]]
+"""A way to read a place: the path, the names of types left out of it, and the value at each step."""
+
+
+def _ways(value: Any, place: tuple[int | str, ...], *, missing: bool, top: bool = False) -> Iterator[Way]:
+    """Every way in which a place can be read along what was sent; the first takes each part for a field if it can."""
+    if not place:
+        yield (), (), (value,)
+        return
+    part, rest = place[0], place[1:]
+    if isinstance(value, Mapping):
+        here = part in value or (missing and not rest)
+    elif isinstance(value, list | tuple):
+        here = isinstance(part, int)
+    else:  # a form, whose fields are at the top
+        here = top
+    if here:
+        for path, tags, values in _ways(_inside(value, part), rest, missing=missing):
+            yield (part, *path), tuple((depth + 1, tag) for depth, tag in tags), (value, *values)
+    for path, tags, values in _ways(value, rest, missing=missing, top=top):
+        yield path, ((0, str(part)), *tags), values
 
 
 def _inside(value: Any, part: int | str) -> Any:
@@ -154,4 +170,11 @@ def _sentence(error: Mapping[str, Any], *, whole: bool = False) -> str:
     if whole and error["type"] in {"dict_type", "model_type", "model_attributes_type"}:
         return NO_OBJECT
     words = WORDS.get(error["type"])
-    return words.format_map(error.get("ctx", {})) if words else f"{error['msg'].rstrip('.')}."
+    return words.format_map(_plain(error.get("ctx", {}))) if words else f"{error['msg'].rstrip('.')}."
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers as people write them: 1 and not 1.0."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in values.items()
+    }
