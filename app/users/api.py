@@ -200,7 +200,7 @@ def join(request: Request, response: Response, app: App, data: Join) -> Joined:
         )
     except Invalid as refusal:
         raise _in_token(refusal, data.token) from refusal
-    response.headers["Location"] = f"/api/v1/users/{user.id}"
+    response.headers["Location"] = "/api/v1/me"
     return Joined(user=User.model_validate(user), token=_added(made, secret))
 
 

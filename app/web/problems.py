@@ -121,6 +121,11 @@ KINDS = {
 }
 JSON_TYPE = "application/problem+json"
 NOTHING_HERE = "There is nothing at this address."
+# Headers that come with a refusal.
+SENT_WITH: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "how to ask: with a bearer token", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "seconds until it is worth asking again", "schema": {"type": "integer"}}},
+}
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
@@ -179,7 +184,12 @@ def slug_for(status: int) -> str:
 def described(*statuses: int, words: str = "") -> dict[int | str, dict[str, Any]]:
     """What the description of the API says of answers with these statuses: `words`, or the problem's title."""
     return {
-        status: {"model": Problem, "description": words or KINDS[slug_for(status)].title, "content": {JSON_TYPE: {}}}
+        status: {
+            "model": Problem,
+            "description": words or KINDS[slug_for(status)].title,
+            "content": {JSON_TYPE: {}},
+            **({"headers": SENT_WITH[status]} if status in SENT_WITH else {}),
+        }
         for status in statuses
     }
 

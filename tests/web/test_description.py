@@ -148,6 +148,8 @@ def test_refusals_are_described_as_problems(described: dict[str, Any], operation
             assert len(body["description"]) > 8, one.name
             content = body["content"]["application/problem+json"]["schema"]
             assert content == {"$ref": "#/components/schemas/Problem"}, one.name
+        if "429" in refused:
+            assert "Retry-After" in refused["429"]["headers"], one.name
     problem = described["components"]["schemas"]["Problem"]
     assert {"type", "title", "status", "detail", "instance", "errors", "reasons"} == problem["properties"].keys()
 
