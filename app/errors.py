@@ -6,15 +6,28 @@ the class into a status and the text into a page or a problem document. Anything
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 
 class Refusal(Exception):
-    """Something expected that we do not do; the text tells the reader what to do next."""
+    """Something expected that we do not do; the text tells the reader what to do next.
+
+    reasons: several things that are in the way, in the order in which to mend them. `detail` then only counts them, and
+    whoever shows it shows them as a list beside it; the text of the exception holds them all.
+    """
+
+    reasons: tuple[str, ...] = ()
+
+    @classmethod
+    def because(cls, reasons: Sequence[str]) -> Self:
+        """A refusal for everything that is in the way at once."""
+        refusal = cls(" ".join(reasons))
+        refusal.reasons = tuple(dict.fromkeys(reasons)) if len(reasons) > 1 else ()
+        return refusal
 
     @property
     def detail(self) -> str:
-        return str(self)
+        return f"{len(self.reasons)} things stand in the way." if len(self.reasons) > 1 else str(self)
 
 
 class NotFound(Refusal):
@@ -75,10 +88,7 @@ class DigestMissing(Invalid):
 
 
 class GateClosed(Conflict):
-    """Training is locked; `reasons` are all that is in the way, in the order in which to mend them.
-
-    `detail` only counts them: whoever shows it shows `reasons` as a list beside it.
-    """
+    """Training is locked; `reasons` are all that is in the way, be it one or many."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(" ".join(reasons))
@@ -86,5 +96,4 @@ class GateClosed(Conflict):
 
     @property
     def detail(self) -> str:
-        count = len(self.reasons)
-        return "One thing stands in the way." if count == 1 else f"{count} things stand in the way."
+        return "One thing stands in the way." if len(self.reasons) == 1 else super().detail

@@ -68,7 +68,7 @@ ABOUT = """
 Every step that the pages have. Send `Authorization: Bearer tg_...`; JSON with `Content-Type: application/json`.
 
 - **Refusals** are RFC 9457 problem details. `errors` names each wrong field by exactly one of `pointer` (RFC 6901, into
-  the JSON that was sent), `parameter` (of the address) and `header`; `reasons` lists what keeps training locked.
+  the JSON that was sent), `parameter` (of the address) and `header`; `reasons` lists what is in the way.
 - **Lists** are `{data, has_more}`.
 - **Work that takes longer** is a job: its id is `job_id` (or `id`, where the answer is the job). Ask for it with
   `Prefer: wait=60` and the answer comes when it is over.

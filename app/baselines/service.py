@@ -180,7 +180,7 @@ def plan(session: Session, assessment_id: int, order: Order) -> Plan:
     """
     assessment = assessment_store.get(session, assessment_id)
     if missing := hindrances(session, assessment):
-        raise Conflict(" ".join(missing))
+        raise Conflict.because(missing)
     answers = assessments.answers(assessment)
     dataset = dataset_store.current(session, assessment_id)
     if dataset is None:  # said by `hindrances`

@@ -225,7 +225,7 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
         raise Conflict("Answer the questionnaire first; there is nothing to review yet.")
     baseline = baseline_store.current(session, assessment_id)
     if baseline is not None and (wrong := list(baselines.misstated(session, baseline))):
-        raise Conflict(" ".join(wrong))
+        raise Conflict.because(wrong)
     made = subject.exact(build_subject(session, assessment))
     text = subject.canonical(made)
     digest = subject.digest_of_text(text)
@@ -302,7 +302,7 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
     assessment_store.opened(session, store.assessment_of(session, review_id))
     review = store.get(session, review_id)
     if reasons := may_decide(session, review, me):
-        raise Forbidden(" ".join(reasons))
+        raise Forbidden.because(reasons)
     _refuse_malformed(kind, digest, comment)
     if review.state not in store.LIVING:
         raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")

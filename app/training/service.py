@@ -236,7 +236,7 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
     if state not in OVER:
         raise Conflict("This run is going on already.")
     if against := gate.against_resuming(session, row.review_id, row.decision_id):
-        raise Conflict(" ".join(against))
+        raise Conflict.because(against)
     if not resumable(row, state):
         raise Conflict("This run cannot go on. Ask for review and launch again; what was learned stays readable.")
     row.state, row.finished_at = "queued", None

@@ -143,8 +143,8 @@ class ProblemError(BaseModel):
 
 
 class Problem(BaseModel):
-    """A refusal as RFC 9457 writes it. `errors` is there when fields are wrong, `reasons` when training is locked:
-    everything that is in the way, in the order in which to mend it."""
+    """A refusal as RFC 9457 writes it. `errors` is there when fields are wrong, `reasons` when several things are in
+    the way and whenever training is locked: all of them, in the order in which to mend them."""
 
     type: str = Field(examples=["/problems/conflict"])
     title: str
@@ -282,8 +282,8 @@ def _on_refusal(request: Request, error: Exception) -> Response:
         return _lead(request, refusal.url)
     slug = slug_of(refusal)
     headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else None
-    errors, reasons = getattr(refusal, "errors", ()), getattr(refusal, "reasons", ())
-    return problem(request, KINDS[slug].status, refusal.detail, errors, headers, slug, reasons)
+    errors = getattr(refusal, "errors", ())
+    return problem(request, KINDS[slug].status, refusal.detail, errors, headers, slug, refusal.reasons)
 
 
 def _on_http(request: Request, error: Exception) -> Response:

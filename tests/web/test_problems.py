@@ -17,6 +17,7 @@ CASES: list[tuple[Refusal, int, str]] = [
     (NotFound("No such run."), 404, "not-found"),
     (Conflict("Measured already."), 409, "conflict"),
     (GateClosed(["Somebody has to own it."]), 409, "gate-closed"),
+    (Conflict.because(["Freeze the split first."]), 409, "conflict"),
     (Stale("It changed meanwhile."), 412, "stale"),
     (Forbidden("Not yours."), 403, "forbidden"),
     (Invalid("Wrong.", [FieldError("#/rank", "Use 1 to 256.")]), 422, "invalid"),
@@ -58,6 +59,20 @@ def test_a_closed_gate_lists_its_reasons_for_programs_and_people(app: Web, peopl
     assert body["detail"] == "2 things stand in the way."
     assert page.count("Somebody has to own it.") == 1
     assert "There is no recipe yet." in page
+
+
+def test_several_reasons_are_a_list_whatever_the_refusal(app: Web, people: People) -> None:
+    both = ["Upload examples first.", "Freeze the split first."]
+    raising(app, "/api/v1/refuse", Conflict.because(both))
+    raising(app, "/refuse", Forbidden.because(both))
+    raising(app, "/api/v1/one", Conflict.because(both[:1]))
+
+    body, one = (people.program().get(f"/api/v1/{path}").json() for path in ("refuse", "one"))
+    note = people.browser().get("/refuse", headers={"HX-Request": "true"}).text
+
+    assert (body["detail"], body["reasons"]) == ("2 things stand in the way.", both)
+    assert (one["detail"], "reasons" in one) == (both[0], False)
+    assert all(note.count(reason) == 1 for reason in both)
 
 
 @pytest.mark.parametrize(
