@@ -56,7 +56,7 @@ from app.users import passwords
 from app.users import routes as users_routes
 from app.users import service as users
 from app.users import store as user_store
-from app.web import files, pages, problems
+from app.web import files, health, pages, problems
 from app.web.arriving import protocol
 from app.web.context import AppContext
 from app.web.events import Hub
@@ -64,9 +64,20 @@ from app.web.security import Web
 
 log = logging.getLogger("tunegate.web")
 
+ABOUT = """
+Every step that the pages have. Send `Authorization: Bearer tg_...`; JSON with `Content-Type: application/json`.
+
+- **Refusals** are RFC 9457 problem details. `errors` names each wrong field by exactly one of `pointer` (RFC 6901, into
+  the JSON that was sent), `parameter` (of the address) and `header`; `reasons` lists what is in the way.
+- **Lists** are `{data, has_more}`.
+- **Work that takes longer** is a job: its id is `job_id` (or `id`, where the answer is the job). Ask for it with
+  `Prefer: wait=60` and the answer comes when it is over.
+"""
+
 ROUTERS = (
     files.router,
     problems.router,
+    health.router,
     users_routes.router,
     users_api.router,
     policies_routes.router,
@@ -117,7 +128,7 @@ def create_app(settings: Settings) -> Web:
         person = getattr(request.state, "me", None)
         if person is None or not isinstance(refusal, GateClosed | Forbidden):
             return
-        detail = {"path": request.url.path[:500], "because": refusal.detail[:500]}
+        detail = {"path": request.url.path[:500], "because": str(refusal)[:500]}
         more = denials.worth(person.id, f"{detail['path']} {detail['because']}")
         if more is None:
             return
@@ -154,6 +165,7 @@ def create_app(settings: Settings) -> Web:
         title="Tunegate",
         version="0.1.0",
         summary="Prove you need a fine-tune before you pay for one.",
+        description=ABOUT,
         lifespan=lifespan,
     )
     app.state.context = context

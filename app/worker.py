@@ -205,7 +205,7 @@ class Worker:
         except claims.Refused as error:
             status, failure = Status.REFUSED, str(error)
         except (Damaged, NoSpace, Refusal) as error:
-            status, failure = Status.FAILED, error.detail
+            status, failure = Status.FAILED, str(error)
         except Exception as error:
             if self.stopping.is_set():
                 self._put_back(claim)

@@ -1,5 +1,6 @@
 """The REST side: assessments with their answers, and advice for any case file without storing anything."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -8,12 +9,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from app.advice import case, starting_points, verdict
+from app.advice import case, questions, starting_points, verdict
 from app.assessments import service, store
 from app.assessments.service import Details
 from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow
-from app.errors import FieldError, Invalid, Stale
+from app.errors import FieldError, Invalid, Stale, pointer
+from app.evaluation.metrics import METRICS
 from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
@@ -48,7 +50,7 @@ _FIELDS: dict[str, Any] = {
     "context_window": _count(1),
     "examples_declared": _count(),
     "calls_per_month": _count(),
-    "metric": (_line | None, None),
+    "metric": _codes(tuple(METRICS)),
     "target": (Annotated[float, Field(ge=0, le=1)] | Literal["unknown"] | None, None),
     "owner": (_line | None, None),
     **{key: _codes(values, *(("hourly",) if key == "fact_change" else ())) for key, values in case.CHOICES.items()},
@@ -58,6 +60,12 @@ Answers: type[BaseModel] = create_model(
     __doc__="What people declared. `unknown`, null and a missing key are the same, but for `owner`: null is nobody.",
     __config__=ConfigDict(extra="forbid", strict=True),
     **_FIELDS,
+)
+CaseAnswers: type[BaseModel] = create_model(
+    "CaseAnswers",
+    __doc__="What people declared, in a case file: as in an assessment, but any metric can be named.",
+    __config__=ConfigDict(extra="forbid", strict=True),
+    **(_FIELDS | {"metric": (_line | None, None)}),
 )
 
 
@@ -138,7 +146,7 @@ class Case(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    answers: Answers | None = None
+    answers: CaseAnswers | None = None
     measured: Annotated[
         dict[MeasuredKey, Any] | None,
         Field(max_length=100, description=f"Measured values: {', '.join(case.MEASURED_KEYS)}."),
@@ -267,6 +275,60 @@ class StartingPoint(BaseModel):
 
 class StartingPoints(BaseModel):
     data: list[StartingPoint]
+    has_more: bool = False
+
+
+class Choice(BaseModel):
+    """One answer to choose, and the words for it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    value: str
+    label: str
+    help: str
+
+
+class Question(BaseModel):
+    """One question as the page asks it; `key` is its key among the answers.
+
+    `kind`: `multi` and `single` choose, `count` is a whole number, `percent` is asked in percent and kept as a share
+    from 0 to 1, `text` is a line of text, `info` is measured and not asked. `nobody`: the words for null, where that is
+    an answer of its own. Every question takes `unknown`.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    factor: str
+    key: str
+    kind: Literal["multi", "single", "count", "percent", "text", "info"]
+    label: str
+    help: str
+    term: str
+    choices: list[Choice]
+    unit: str
+    nobody: str
+
+
+class QuestionSection(BaseModel):
+    """Questions that stand together."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    slug: str
+    title: str
+    intro: str
+    questions: list[Question]
+
+
+class Questionnaire(BaseModel):
+    data: list[QuestionSection]
+    has_more: bool = False
+
+
+@router.get("/questions", tags=["assessments"])
+def list_questions(me: Me) -> Questionnaire:
+    """The questionnaire in its own words, section by section: what `answers` are answers to."""
+    return Questionnaire(data=[QuestionSection.model_validate(section) for section in questions.SECTIONS])
 
 
 @router.get("/starting-points", tags=["assessments"])
@@ -298,6 +360,7 @@ def list_assessments(
 
 @router.post("/assessments", tags=["assessments"], status_code=201)
 def create_assessment(response: Response, db: Db, me: Me, data: NewAssessment) -> Assessment:
+    """Begin an assessment, from nothing, from answers, or from a starting point."""
     answers = _given(data.answers)
     _coherent(answers)
     details = Details(data.title, data.team, data.note)
@@ -309,6 +372,7 @@ def create_assessment(response: Response, db: Db, me: Me, data: NewAssessment) -
 
 @router.get("/assessments/{assessment_id}", tags=["assessments"])
 def show_assessment(response: Response, assessment_id: Id, db: Db, me: Me) -> Assessment:
+    """One assessment with its answers. The `ETag` is for `If-Match`."""
     row = store.get(db, assessment_id)
     response.headers["ETag"] = _etag(row)
     return Assessment.of(row)
@@ -326,8 +390,9 @@ def change_assessment(
     db: Db,
     me: Me,
     data: AssessmentChange,
-    if_match: Annotated[OneLine | None, Header(max_length=200)] = None,
+    if_match: Annotated[OneLine | None, Header(alias="If-Match", max_length=200)] = None,
 ) -> Assessment:
+    """Change title, team, note or answers. With `If-Match` only what you have read is changed."""
     row = store.changing(db, assessment_id)
     if if_match is not None and if_match not in ("*", _etag(row)):
         raise Stale("The assessment was changed since you read it. Read it again, then change it.")
@@ -358,6 +423,7 @@ def archive_assessment(assessment_id: Id, db: Db, me: Me) -> Assessment:
 
 @router.post("/assessments/{assessment_id}/restore", tags=["assessments"])
 def restore_assessment(assessment_id: Id, db: Db, me: Me) -> Assessment:
+    """Take it out of the archive."""
     return Assessment.of(service.restore(db, assessment_id, me))
 
 
@@ -375,7 +441,7 @@ def advise(
         found = verdict.advise(case.parse(given))
         return Advice.model_validate(found.to_json() | ({"more": found.more()} if more else {}))
     except case.NotACase as refusal:
-        raise Invalid("This is not a case.", [_error(fault) for fault in refusal.faults]) from refusal
+        raise Invalid("This is not a case.", [_error(fault, given) for fault in refusal.faults]) from refusal
 
 
 def _given(answers: BaseModel | None) -> dict[str, Any]:
@@ -388,16 +454,28 @@ def _coherent(answers: Mapping[str, Any]) -> None:
     Raises:
         Invalid: with every fault.
     """
+    given = {"answers": dict(answers)}
     try:
-        case.parse({"answers": dict(answers)})
+        case.parse(given)
     except case.NotACase as refusal:
-        raise Invalid("Some answers can't be used.", [_error(fault) for fault in refusal.faults]) from refusal
+        raise Invalid("Some answers can't be used.", [_error(fault, given) for fault in refusal.faults]) from refusal
 
 
-def _error(fault: str) -> FieldError:
-    """A fault names its key first (`answers.target must be ...`); the pointer says the same for programs."""
-    first = fault.split(" ", 1)[0]
-    return FieldError("#/" + first.replace(".", "/") if "." in first else "#", fault)
+NAMED = re.compile(r"\b(?:answers|measured)\.[^\s;,]*[^\s;,.]")
+
+
+def _error(fault: str, given: Mapping[str, Any]) -> FieldError:
+    """A fault names its key (`answers.target must be ...`); the pointer says the same for programs, as far as the key
+    is in what was sent."""
+    named = NAMED.search(fault)
+    parts: list[str] = []
+    value: Any = given
+    for part in named.group().split(".") if named else ():
+        if not isinstance(value, Mapping):
+            break
+        parts.append(part)
+        value = value.get(part)
+    return FieldError(pointer(*parts), fault)
 
 
 def _etag(row: AssessmentRow) -> str:

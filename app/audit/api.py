@@ -32,6 +32,11 @@ class Entry(BaseModel):
     sha256: str
 
 
+class Entries(BaseModel):
+    data: list[Entry]
+    has_more: bool
+
+
 class Chain(BaseModel):
     """Whether every entry follows from the one before it; if not, the first that does not."""
 
@@ -45,9 +50,10 @@ def list_entries(
     me: Reviewer,
     before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> list[Entry]:
+) -> Entries:
     """Entries from the newest back; `before` is the last id of the page before."""
-    return [Entry.model_validate(entry) for entry in store.newest(db, before, limit)]
+    found = store.newest(db, before, limit + 1)
+    return Entries(data=[Entry.model_validate(entry) for entry in found[:limit]], has_more=len(found) > limit)
 
 
 @router.get("/chain")

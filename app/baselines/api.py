@@ -12,6 +12,7 @@ from app.baselines.deps import exported, shown_to
 from app.baselines.service import Order, Shown
 from app.baselines.tables import ArmRow, BaselineRow
 from app.errors import NotFound
+from app.evaluation.metrics import METRICS
 from app.inference.deps import WithBundled
 from app.jobs.api import Job
 from app.users.deps import Author, Launcher, Me
@@ -25,6 +26,8 @@ Split = Literal["dev", "test"]
 Show = Literal["all", "right", "wrong", "error", "tagged", "untagged"]
 
 
+MOST_LABELS = 500
+MetricName = Annotated[str, Field(json_schema_extra={"enum": list(METRICS)})]
 # Of either sign: what is too few or too many is said by the service, with the reason.
 Count = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Name = Annotated[OneLine, Field(max_length=100)]
@@ -78,7 +81,9 @@ class Causes(BaseModel):
     causes: list[Cause] = Field(max_length=1000)
 
 
-class Changed(BaseModel):
+class Tagged(BaseModel):
+    """How many answers carry another cause than before."""
+
     changed: int
 
 
@@ -120,7 +125,7 @@ class Baseline(BaseModel):
     dataset_id: int
     model_id: int
     model: dict[str, Any]
-    metric: str
+    metric: MetricName
     metric_options: dict[str, Any]
     target: float | None
     instructions: str
@@ -137,6 +142,7 @@ class Baseline(BaseModel):
     arms: list[Arm]
     best_arm: str | None
     failure_causes: dict[str, int]
+    job_id: int | None
     job: Job | None
 
     @staticmethod
@@ -165,12 +171,95 @@ class Baseline(BaseModel):
             arms=[Arm.of(arm) for arm in row.arms],
             best_arm=best.name if best else None,
             failure_causes=service.failure_causes(session, row),
+            job_id=job.id if job else None,
             job=Job.of(job) if job else None,
         )
 
 
+class RevisedArm(Arm):
+    """An arm just added, with the job that measures it."""
+
+    job_id: int | None
+
+
+class LabelPart(BaseModel):
+    """The rows that want one label. `score` is over those that were answered; the interval (95 %) is there where scores
+    are right or wrong. `instead`: the commonest wrong answer."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    label: str
+    rows: int
+    errors: int
+    score: float | None
+    low: float | None
+    high: float | None
+    instead: str | None
+
+
+class FieldPart(BaseModel):
+    """One field at the top of the wanted objects. `right`, `other` and `missing` add up to `rows`; `extra` are rows
+    whose answer has it though it was not wanted."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    field: str
+    rows: int
+    right: int
+    other: int
+    missing: int
+    extra: int
+    score: float | None
+    low: float | None
+    high: float | None
+
+
+class Parts(BaseModel):
+    """Where an arm's score comes from. A list is empty where the wanted answers are no labels, or no JSON objects.
+
+    `labels` are the commonest; `labels_left_out` counts the others.
+    """
+
+    object: str = "parts"
+    arm_id: int
+    split: Split
+    labels: list[LabelPart]
+    labels_left_out: int
+    fields: list[FieldPart]
+
+
+class MetricOption(BaseModel):
+    """One setting of a metric, for `metric_options`. `kind`: text, or flag for true and false."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    kind: Literal["text", "flag"]
+    title: str
+    help: str
+    required: bool
+
+
+class MetricKind(BaseModel):
+    """One way to score. `binary`: an answer is right or wrong; else scores go from 0 to 1."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: MetricName
+    title: str
+    explanation: str
+    binary: bool
+    options: list[MetricOption]
+
+
+class MetricKinds(BaseModel):
+    data: list[MetricKind]
+    has_more: bool = False
+
+
 class Baselines(BaseModel):
     data: list[Baseline]
+    has_more: bool = False
 
 
 class Estimated(BaseModel):
@@ -248,7 +337,7 @@ class AnswerOf(BaseModel):
         )
 
 
-class Answers(BaseModel):
+class AnswerPage(BaseModel):
     """A page of answers; ask again with `after` set to the last `example_id` while `has_more`."""
 
     data: list[AnswerOf]
@@ -286,6 +375,7 @@ def estimate_baseline(assessment_id: Id, body: NewBaseline, db: Db, me: Author) 
 
 @router.get("/baselines/{baseline_id}", name="api_baseline")
 def show_baseline(baseline_id: Id, db: Db, me: Me) -> Baseline:
+    """One measurement with its arms; scores are there once an arm is measured."""
     return Baseline.of(db, store.get(db, baseline_id))
 
 
@@ -296,8 +386,11 @@ def go_on(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
 
 
 @router.post("/baselines/{baseline_id}/revisions", name="api_revise_baseline", status_code=202)
-def revise(baseline_id: Id, body: Revision, db: Db, me: Launcher) -> Arm:
-    return Arm.of(service.revise(db, baseline_id, body.instructions, by=me))
+def revise(baseline_id: Id, body: Revision, db: Db, me: Launcher) -> RevisedArm:
+    """Measure new instructions with the examples of the best arm so far, as one more arm."""
+    arm = service.revise(db, baseline_id, body.instructions, by=me)
+    job = service.last_job(db, arm.baseline)
+    return RevisedArm(**Arm.of(arm).model_dump(), job_id=job.id if job else None)
 
 
 @router.get("/baselines/{baseline_id}/arms/{arm_id}/answers", name="api_answers")
@@ -311,7 +404,8 @@ def list_answers(
     show: Show = "all",
     after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> Answers:
+) -> AnswerPage:
+    """Answers of one arm beside their rows. Reading those on test rows is on record as a look."""
     arm = _arm(db, baseline_id, arm_id)
     if split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
@@ -321,15 +415,37 @@ def list_answers(
     examples = service.examples_of(db, arm.baseline, split)
     veil = service.veil(db, arm.baseline)
     data = [AnswerOf.of(service.shown(arm.baseline, examples, answer, veil)) for answer in found[:limit]]
-    return Answers(data=data, has_more=len(found) > limit)
+    return AnswerPage(data=data, has_more=len(found) > limit)
+
+
+@router.get("/baselines/{baseline_id}/arms/{arm_id}/parts", name="api_parts")
+def list_parts(baseline_id: Id, arm_id: Id, app: App, db: Db, me: Me, split: Split = "dev") -> Parts:
+    """An arm's score by label and by field of JSON. On test rows it is on record as a look, as their answers are."""
+    arm = _arm(db, baseline_id, arm_id)
+    if split == "test":
+        shown_to(app, db, me, arm.baseline, [arm], "read")
+    labels, fields = service.parts_of(db, arm, split)
+    return Parts(
+        arm_id=arm.id,
+        split=split,
+        labels=[LabelPart.model_validate(one) for one in labels[:MOST_LABELS]],
+        labels_left_out=max(0, len(labels) - MOST_LABELS),
+        fields=[FieldPart.model_validate(one) for one in fields],
+    )
+
+
+@router.get("/metrics", name="api_metrics")
+def list_metrics(me: Me) -> MetricKinds:
+    """Every metric that an assessment can be measured by, with its options."""
+    return MetricKinds(data=[MetricKind.model_validate(one) for one in METRICS.values()])
 
 
 @router.put("/baselines/{baseline_id}/arms/{arm_id}/causes", name="api_tag_answers")
-def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -> Changed:
+def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -> Tagged:
     """Say why answers failed; gate G9 asks for this many: see `failure_causes` of the measurement."""
     _arm(db, baseline_id, arm_id)
     tags = {one.answer_id: one.cause for one in body.causes}
-    return Changed(changed=service.tag(db, arm_id, tags, by=me))
+    return Tagged(changed=service.tag(db, arm_id, tags, by=me))
 
 
 @router.get("/baselines/{baseline_id}/answers.jsonl", name="api_export_jsonl", response_class=Response)

@@ -26,7 +26,7 @@ from app.datasets.store import Example
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
-from app.evaluation import metrics, statistics
+from app.evaluation import metrics, parts, statistics
 from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.generator import Message
@@ -180,7 +180,7 @@ def plan(session: Session, assessment_id: int, order: Order) -> Plan:
     """
     assessment = assessment_store.get(session, assessment_id)
     if missing := hindrances(session, assessment):
-        raise Conflict(" ".join(missing))
+        raise Conflict.because(missing)
     answers = assessments.answers(assessment)
     dataset = dataset_store.current(session, assessment_id)
     if dataset is None:  # said by `hindrances`
@@ -869,6 +869,18 @@ def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: Answer
         right=right,
         guess=guess,
     )
+
+
+def parts_of(session: Session, arm: ArmRow, split: str) -> tuple[list[parts.Label], list[parts.FieldScore]]:
+    """An arm's score by label and by field of the wanted JSON, whichever the wanted answers have."""
+    baseline, hide = arm.baseline, veil(session, arm.baseline)
+    examples = examples_of(session, baseline, split)
+    answered = [
+        parts.Answered(hide.text(examples[row.example_id].target), hide.text(row.output), row.score)
+        for row in store.answers(session, arm.id, split)
+    ]
+    binary = metrics.get(baseline.metric).binary
+    return parts.by_label(answered, binary=binary), parts.by_field(answered, baseline.metric_options)
 
 
 def examples_of(session: Session, baseline: BaselineRow, split: str) -> dict[int, Example]:

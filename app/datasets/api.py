@@ -91,6 +91,7 @@ class Dataset(BaseModel):
 
 class Datasets(BaseModel):
     data: list[Dataset]
+    has_more: bool = False
 
 
 class Row(BaseModel):
@@ -156,7 +157,7 @@ class Clusters(BaseModel):
     waiting: int
 
 
-class Changed(BaseModel):
+class ChangedRow(BaseModel):
     """A row that asks the same in both versions and is answered differently."""
 
     line: int
@@ -186,7 +187,7 @@ class Changes(BaseModel):
     counts: dict[str, int]
     added: list[int]
     removed: list[int]
-    changed: list[Changed]
+    changed: list[ChangedRow]
     unused: list[Moved]
     used_again: list[Moved]
     moved: list[Moved]
@@ -203,7 +204,7 @@ class SharedGroups(BaseModel):
     leave_out: bool = Field(description="whether rows whose group stands in your own test file are left out")
 
 
-class Decisions(BaseModel):
+class RowDecisions(BaseModel):
     """What becomes of each kind of personal data that the report names."""
 
     decisions: dict[Annotated[OneLine, Field(max_length=60)], Literal["mask", "exclude", "attest"]] = Field(
@@ -388,7 +389,7 @@ def change_dataset(dataset_id: Id, change: Change, db: Db, me: Author) -> Datase
 
 
 @router.post("/datasets/{dataset_id}/decisions")
-def decide_dataset(dataset_id: Id, body: Decisions, db: Db, me: Author) -> Dataset:
+def decide_dataset(dataset_id: Id, body: RowDecisions, db: Db, me: Author) -> Dataset:
     """Decide on personal data. Masking and leaving out make a new version; the answer is the version that counts."""
     row = service.decide(db, dataset_id, me, body.decisions, body.reason)
     job = service.job_of(db, row)
@@ -479,7 +480,7 @@ def list_changes(
         added=[new.line for new, _ in found.rows["added"] if new],
         removed=[old.line for _, old in found.rows["removed"] if old],
         changed=[
-            Changed(line=new.line, of_line=old.line, target=veil.text(new.target), of_target=veil.text(old.target))
+            ChangedRow(line=new.line, of_line=old.line, target=veil.text(new.target), of_target=veil.text(old.target))
             for new, old in found.rows["changed"]
             if new and old
         ],

@@ -182,7 +182,7 @@ def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
     if row.frozen_at:
         against.append("The split is frozen already.")
     if against:
-        raise Conflict(" ".join(against))
+        raise Conflict.because(against)
     row.frozen_at = utcnow()
     row.frozen_by = by.id
     store.keep_test_keys(session, row.id)

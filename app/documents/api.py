@@ -14,6 +14,7 @@ from app.blobs import Blob
 from app.datasets import deps
 from app.documents import service, store
 from app.documents.tables import DocumentFileRow, DocumentRow
+from app.jobs.tables import JobRow
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
@@ -51,9 +52,10 @@ class DocumentFile(BaseModel):
         description="personal data found; null where it was not looked for"
     )
     decisions: dict[str, dict[str, Any]]
+    job_id: int | None = Field(None, description="the job that read it last; null in lists")
 
     @staticmethod
-    def of(row: DocumentFileRow) -> "DocumentFile":
+    def of(row: DocumentFileRow, job: JobRow | None = None) -> "DocumentFile":
         return DocumentFile(
             id=row.id,
             assessment_id=row.assessment_id,
@@ -66,10 +68,16 @@ class DocumentFile(BaseModel):
             removed_at=row.removed_at,
             identifiers=row.private,
             decisions=row.decisions,
+            job_id=job.id if job else None,
         )
 
+    @staticmethod
+    def alone(session: Db, row: DocumentFileRow) -> "DocumentFile":
+        """With its job, which a list leaves out."""
+        return DocumentFile.of(row, service.reading_of(session, row))
 
-class Decisions(BaseModel):
+
+class FileDecisions(BaseModel):
     """What becomes of each kind of personal data in a file."""
 
     decisions: dict[Annotated[OneLine, Field(max_length=60)], Literal["mask", "attest"]] = Field(max_length=20)
@@ -122,7 +130,7 @@ class Documents(BaseModel):
     has_more: bool
 
 
-class Text(Document):
+class DocumentText(Document):
     """A document with its text, values hidden until somebody decides on them. cut: the export has the rest."""
 
     document_file_id: int
@@ -130,7 +138,7 @@ class Text(Document):
     cut: bool
 
 
-class Standing(BaseModel):
+class TestRow(BaseModel):
     """A test row whose question stands in a document word for word. answered: so does its answer."""
 
     line: int
@@ -146,7 +154,8 @@ class Standing(BaseModel):
 class TestRows(BaseModel):
     """Where test questions stand in the documents. whole: all documents were searched, not only the first."""
 
-    data: list[Standing]
+    data: list[TestRow]
+    has_more: bool = False
     dataset_id: int | None
     questions: int
     documents: int
@@ -171,7 +180,7 @@ async def put_documents(
 
 def _added(app: AppContext, assessment_id: int, me: UserRow, blob: Blob, filename: str) -> DocumentFile:
     with deps.transaction(app) as session:
-        return DocumentFile.of(service.add(session, assessment_id, me, [(blob, filename)])[0])
+        return DocumentFile.alone(session, service.add(session, assessment_id, me, [(blob, filename)])[0])
 
 
 @router.get("/assessments/{assessment_id}/documents")
@@ -210,7 +219,7 @@ def list_test_rows(assessment_id: Id, app: App, db: Db, me: Me) -> TestRows:
     assessment_store.get(db, assessment_id)
     found = service.test_rows_in_documents(db, app.blobs, assessment_id)
     return TestRows(
-        data=[Standing(**asdict(one)) for one in found.found],
+        data=[TestRow(**asdict(one)) for one in found.found],
         dataset_id=found.dataset_id,
         questions=found.questions,
         documents=found.documents,
@@ -219,16 +228,17 @@ def list_test_rows(assessment_id: Id, app: App, db: Db, me: Me) -> TestRows:
 
 
 @router.get("/documents/{document_id}")
-def get_document(document_id: Id, app: App, db: Db, me: Me) -> Text:
+def get_document(document_id: Id, app: App, db: Db, me: Me) -> DocumentText:
     """One document with its text."""
     row, file = store.document(db, document_id)
     seen = service.look_at(app.blobs, row, file)
-    return Text(**Document.of(row).model_dump(), document_file_id=file.id, text=seen.text, cut=seen.cut)
+    return DocumentText(**Document.of(row).model_dump(), document_file_id=file.id, text=seen.text, cut=seen.cut)
 
 
 @router.get("/document-files/{file_id}")
 def get_file(file_id: Id, db: Db, me: Me) -> DocumentFile:
-    return DocumentFile.of(store.file(db, file_id))
+    """One uploaded file."""
+    return DocumentFile.alone(db, store.file(db, file_id))
 
 
 @router.get("/document-files/{file_id}/documents")
@@ -252,13 +262,13 @@ def remove_file(file_id: Id, db: Db, me: Author) -> DocumentFile:
 
 
 @router.post("/document-files/{file_id}/decisions")
-def decide_file(file_id: Id, body: Decisions, db: Db, me: Author) -> DocumentFile:
+def decide_file(file_id: Id, body: FileDecisions, db: Db, me: Author) -> DocumentFile:
     """Decide on the personal data in a file. Masking reads the file once more."""
-    return DocumentFile.of(service.decide(db, file_id, me, body.decisions, body.reason))
+    return DocumentFile.alone(db, service.decide(db, file_id, me, body.decisions, body.reason))
 
 
 @router.post("/document-files/{file_id}/read", status_code=202)
 def read_file(file_id: Id, db: Db, me: Author) -> DocumentFile:
     """Go on with a reading that was cancelled or failed."""
-    service.read_again(db, file_id, me)
-    return DocumentFile.of(store.file(db, file_id))
+    job = service.read_again(db, file_id, me)
+    return DocumentFile.of(store.file(db, file_id), job)

@@ -109,6 +109,12 @@ def job_of(session: Session, assessment_id: int) -> JobRow | None:
     return job_store.latest(session, "read", waiting[0].batch) if waiting else None
 
 
+def reading_of(session: Session, row: DocumentFileRow) -> JobRow | None:
+    """The last job that read this file, together with those that came with it."""
+    alone = job_store.latest(session, "read", row.id)
+    return alone or job_store.latest(session, "read", row.batch)
+
+
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read.
 

@@ -1,4 +1,4 @@
-"""The dossier page: where an assessment stands, at a glance; and the health answers."""
+"""The dossier page: where an assessment stands, at a glance."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -38,9 +38,3 @@ def show_assessment(request: Request, assessment_id: Id, app: App, db: Db, me: M
         creator=user_store.get(db, assessment.created_by),
         names=user_store.names(db, sorted(contributors)),
     )
-
-
-@router.get("/health/live", name="live")
-def live() -> dict[str, str]:
-    """The process answers. Says nothing else, so that anybody may ask."""
-    return {"status": "ok"}

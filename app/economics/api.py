@@ -11,6 +11,7 @@ from app.assessments import store as assessment_store
 from app.economics import assumptions, service, store, views
 from app.economics.study import Figure, Lack, Line, Once
 from app.economics.tables import PriceRow
+from app.errors import Invalid, pointer
 from app.users.deps import Author, Me
 from app.web.deps import Db
 from app.web.params import Id, OneLine, Text
@@ -67,6 +68,11 @@ class Price(BaseModel):
         )
 
 
+class Prices(BaseModel):
+    data: list[Price]
+    has_more: bool = False
+
+
 class Csv(BaseModel):
     """A list of prices as CSV: name, unit, price, currency, dated, source."""
 
@@ -81,29 +87,36 @@ class Imported(BaseModel):
 
 
 @router.get("/prices")
-def list_prices(db: Db, me: Me) -> list[Price]:
-    return [Price.of(row) for row in store.prices(db)]
+def list_prices(db: Db, me: Me) -> Prices:
+    """Every price that the team keeps, all in one answer."""
+    return Prices(data=[Price.of(row) for row in store.prices(db)])
 
 
 @router.post("/prices", status_code=201)
 def add_price(db: Db, me: Author, data: NewPrice) -> Price:
+    """Add a price. One of this name and unit must not be there yet."""
     return Price.of(service.add_price(db, data.model_dump(), me))
 
 
 @router.post("/prices/import")
 def import_prices(db: Db, me: Author, data: Csv) -> Imported:
     """All lines or none; what is in the list already gets the new price."""
-    added, changed = service.import_prices(db, data.csv.encode(errors="replace"), me)
+    try:
+        added, changed = service.import_prices(db, data.csv.encode(errors="replace"), me)
+    except Invalid as refusal:
+        raise refusal.moved(lambda _field: pointer("csv")) from refusal
     return Imported(added=added, changed=changed)
 
 
 @router.put("/prices/{price_id}")
 def change_price(price_id: Id, db: Db, me: Author, data: NewPrice) -> Price:
+    """Replace a price, with its date and source."""
     return Price.of(service.change_price(db, price_id, data.model_dump(), me))
 
 
 @router.delete("/prices/{price_id}", status_code=204)
 def drop_price(price_id: Id, db: Db, me: Author) -> Response:
+    """Take a price off the list."""
     service.drop_price(db, price_id, me)
     return Response(status_code=204)
 
@@ -242,6 +255,7 @@ def _way(line: Line) -> Way:
 
 @router.get("/assessments/{assessment_id}/costs")
 def show_costs(assessment_id: Id, db: Db, me: Me) -> Costs:
+    """What each way to answer costs, and from which volume a trained model pays."""
     return Costs.of(db, assessment_id)
 
 
@@ -287,15 +301,27 @@ class Target(BaseModel):
     target: float
 
 
+def _place(field: str) -> str:
+    """Where a field of the form is in `Worth`."""
+    name, _, index = field.rpartition("_")
+    return pointer("kinds", int(index) - 1, {"kind": "name"}.get(name, name)) if index.isdigit() else pointer(field)
+
+
 @router.post("/target")
 def work_out_target(me: Me, data: Worth) -> Target:
     """`failure cost / (worth + failure cost)`. Nothing is stored."""
-    found = assumptions.read_worth(data.given())
+    try:
+        found = assumptions.read_worth(data.given())
+    except Invalid as refusal:
+        raise refusal.moved(_place) from refusal
     return Target(failure_cost=found.cost, target=found.target)
 
 
 @router.put("/assessments/{assessment_id}/target")
 def use_target(assessment_id: Id, db: Db, me: Author, data: Worth) -> Target:
     """Make it the assessment's target, rounded to a tenth of a percent."""
-    found = service.use_target(db, assessment_id, data.given(), me)
+    try:
+        found = service.use_target(db, assessment_id, data.given(), me)
+    except Invalid as refusal:
+        raise refusal.moved(_place) from refusal
     return Target(failure_cost=found.cost, target=round(found.target, 3))

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.advice import verdict
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
+from app.assessments.api import Advice
 from app.gate import service, store
 from app.gate.tables import DecisionRow, ReviewRow
 from app.users import store as user_store
@@ -124,31 +126,43 @@ class Standing(BaseModel):
     `today` is the advice under the newest policy where that is another one than the assessment's; null where it isn't.
     """
 
-    advice: dict[str, Any]
+    advice: Advice
     reasons_against: list[str]
-    today: dict[str, Any] | None
+    today: Advice | None
 
 
-@router.get("/assessments/{assessment_id}/advice", name="api_standing")
-def get_standing(assessment_id: Id, db: Db, me: Me) -> Standing:
-    return _standing(db, assessment_id)
+@router.get("/assessments/{assessment_id}/advice", name="api_standing", response_model_exclude_unset=True)
+def get_standing(
+    assessment_id: Id,
+    db: Db,
+    me: Me,
+    more: Annotated[
+        bool, Query(description="Also contradictions, disagreements, robustness, and what would do instead.")
+    ] = False,
+) -> Standing:
+    """The advice for a stored assessment, and everything that stands against training."""
+    return _standing(db, assessment_id, more=more)
 
 
-@router.post("/assessments/{assessment_id}/policy", name="api_judge_by_today")
+@router.post("/assessments/{assessment_id}/policy", name="api_judge_by_today", response_model_exclude_unset=True)
 def judge_by_today(assessment_id: Id, db: Db, me: Me) -> Standing:
     """Judge it by the newest policy from now on; an approval is void after it."""
     assessments.take_todays_policy(db, assessment_id, me)
     return _standing(db, assessment_id)
 
 
-def _standing(db: Db, assessment_id: int) -> Standing:
+def _standing(db: Db, assessment_id: int, *, more: bool = False) -> Standing:
     assessment = assessment_store.get(db, assessment_id)
     advised, today = service.judge(db, assessment), service.judge_today(db, assessment)
     return Standing(
-        advice=advised.to_json(),
+        advice=_told(advised, more=more),
         reasons_against=service.reasons_against(db, assessment_id),
-        today=None if today.policy_sha256 == advised.policy_sha256 else today.to_json(),
+        today=None if today.policy_sha256 == advised.policy_sha256 else _told(today, more=more),
     )
+
+
+def _told(advised: verdict.Advice, *, more: bool) -> Advice:
+    return Advice.model_validate(advised.to_json() | ({"more": advised.more()} if more else {}))
 
 
 @router.get("/assessments/{assessment_id}/subject", name="api_subject")
@@ -165,12 +179,14 @@ def list_reviews(
     after: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last review seen")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Reviews:
+    """Reviews in one state, from the newest back."""
     found = store.queue(db, (state,), limit + 1, after)
     return Reviews(data=[Review.of(db, row) for row in found[:limit]], has_more=len(found) > limit)
 
 
 @router.post("/assessments/{assessment_id}/reviews", name="api_request_review", status_code=201)
 def request_review(request: Request, response: Response, assessment_id: Id, asked: Ask, db: Db, me: Me) -> Review:
+    """Freeze everything as it is now and put it up for review. A living review of an older state is replaced."""
     review = service.request_review(db, assessment_id, me, asked.note)
     response.headers["Location"] = url_for(request, "api_review", review_id=review.id)
     return Review.of(db, store.get(db, review.id))
@@ -178,6 +194,7 @@ def request_review(request: Request, response: Response, assessment_id: Id, aske
 
 @router.get("/reviews/{review_id}", name="api_review")
 def get_review(review_id: Id, db: Db, me: Me) -> Review:
+    """One review with its frozen subject, its digest, and what was decided."""
     return Review.of(db, store.get(db, review_id))
 
 
@@ -190,5 +207,6 @@ def decide(review_id: Id, decision: Decide, db: Db, me: Approver) -> Decision:
 
 @router.post("/reviews/{review_id}/withdraw", name="api_withdraw")
 def withdraw(review_id: Id, db: Db, me: Me) -> Review:
+    """Take a request back; an approval goes with it."""
     service.withdraw(db, review_id, me)
     return Review.of(db, store.get(db, review_id))

@@ -225,7 +225,7 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
         raise Conflict("Answer the questionnaire first; there is nothing to review yet.")
     baseline = baseline_store.current(session, assessment_id)
     if baseline is not None and (wrong := list(baselines.misstated(session, baseline))):
-        raise Conflict(" ".join(wrong))
+        raise Conflict.because(wrong)
     made = subject.exact(build_subject(session, assessment))
     text = subject.canonical(made)
     digest = subject.digest_of_text(text)
@@ -302,7 +302,7 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
     assessment_store.opened(session, store.assessment_of(session, review_id))
     review = store.get(session, review_id)
     if reasons := may_decide(session, review, me):
-        raise Forbidden(" ".join(reasons))
+        raise Forbidden.because(reasons)
     _refuse_malformed(kind, digest, comment)
     if review.state not in store.LIVING:
         raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")
@@ -593,7 +593,7 @@ def _weigh(session: Session, assessment_id: int) -> tuple[list[str], ReviewRow |
     if advised.training != "ready" and not blockers:
         blockers = [f"The advice is {advised.approach.replace('_', ' ')}; training is not what this case needs."]
     if store.recipe(session, assessment_id) is None:
-        blockers.append("There is no recipe yet.")
+        blockers.append("There is no recipe yet. Save one.")
     reasons = list(
         permission.against_launching(
             digest_now=subject.digest_of_text(now_text),

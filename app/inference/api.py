@@ -10,6 +10,7 @@ from app.inference import service, store
 from app.inference.deps import WithBundled
 from app.inference.tables import ModelRow
 from app.jobs.api import Job
+from app.jobs.tables import JobRow
 from app.users.deps import Admin, Me
 from app.web.deps import App, Db
 from app.web.params import Id, Number, Text
@@ -35,10 +36,14 @@ class Model(BaseModel):
     files: dict[str, str]
     created_at: datetime
     retired_at: datetime | None
+    job_id: int | None = Field(None, description="the job that reads its files, in the answer that started it")
+    remarks: list[str] = Field([], description="what was not taken as it was sent, in the answer to that")
 
     @staticmethod
-    def of(session: Db, row: ModelRow) -> "Model":
+    def of(session: Db, row: ModelRow, job: JobRow | None = None, cut: str = "") -> "Model":
         return Model(
+            job_id=job.id if job else None,
+            remarks=[cut] if cut else [],
             id=row.id,
             name=row.name,
             kind=row.kind,
@@ -57,6 +62,7 @@ class Model(BaseModel):
 
 class Models(BaseModel):
     data: list[Model]
+    has_more: bool = False
 
 
 class NewEndpoint(BaseModel):
@@ -104,29 +110,35 @@ class Tested(BaseModel):
 
 @router.get("", name="api_models")
 def list_models(db: Db, me: Me) -> Models:
+    """Every model, retired ones included."""
     return Models(data=[Model.of(db, row) for row in store.everything(db)])
 
 
 @router.post("/endpoints", name="api_add_endpoint", status_code=201)
 def add_endpoint(body: NewEndpoint, app: App, db: Db, me: Admin) -> Model:
+    """Connect a server. What people copy along with an address is cut off; `remarks` says what was."""
     row = service.add_endpoint(db, app.settings, by=me, **body.model_dump())
-    return Model.of(db, row)
+    return Model.of(db, row, cut=service.cut_off(body.base_url))
 
 
 @router.post("/folders", name="api_add_folder", status_code=201)
 def add_folder(body: NewFolder, app: App, db: Db, me: Admin) -> Model:
-    return Model.of(db, service.add_folder(db, app.settings, by=me, **body.model_dump()))
+    """Add a model on this machine; `job_id` is the job that reads its files."""
+    row = service.add_folder(db, app.settings, by=me, **body.model_dump())
+    return Model.of(db, row, service.preparing(db, row))
 
 
 @router.get("/{model_id}", name="api_model")
 def show_model(model_id: Id, db: Db, me: Me) -> Model:
+    """One model."""
     return Model.of(db, store.get(db, model_id))
 
 
 @router.patch("/{model_id}", name="api_change_model")
 def change_model(model_id: Id, body: EndpointChange, app: App, db: Db, me: Admin) -> Model:
+    """Change a connection. `remarks` says what was cut off a new address."""
     row = service.change_endpoint(db, app.settings, model_id, by=me, **body.model_dump())
-    return Model.of(db, row)
+    return Model.of(db, row, cut=service.cut_off(body.base_url))
 
 
 @router.post("/{model_id}/test", name="api_test_model", responses=described(429))
@@ -148,6 +160,7 @@ def test_model(model_id: Id, app: App, me: Me) -> Tested:
 
 @router.post("/{model_id}/prepare", name="api_prepare_model", status_code=202)
 def prepare_model(model_id: Id, db: Db, me: Me) -> Job:
+    """Have a worker hash and convert a model on this machine, so that it can be asked and trained."""
     return Job.of(service.prepare(db, model_id, me))
 
 

@@ -110,6 +110,13 @@ class Address:
         return f"{self.scheme}://{host}{'' if self.port == usual else f':{self.port}'}{self.path}"
 
 
+def tail(url: str) -> str:
+    """What `read` cuts off the end of an address because people copy it along; empty where it is taken as it is."""
+    found = URL.fullmatch(url.strip(" \t\r\n"))
+    cut = TAIL.search(found["path"].rstrip("/")) if found else None
+    return cut.group() if cut else ""
+
+
 def read(url: str) -> Address:
     """Take an address apart, strictly: what two programs could read differently is refused.
 

@@ -45,7 +45,7 @@ def add_endpoint(
         )
     except Invalid as refusal:
         return _models(request, app, db, status=422, adding="endpoint", typed=typed, refusal=refusal)
-    return see(request, "model", model_id=row.id, notice="created")
+    return see(request, "model", model_id=row.id, notice="created-cut" if service.cut_off(base_url) else "created")
 
 
 @router.post("/models/folders", name="add_folder")
@@ -91,7 +91,7 @@ def change_model(
     except Invalid as refusal:
         typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window}
         return _model(request, db, model_id, status=422, typed=typed, refusal=refusal)
-    return see(request, "model", model_id=model_id, notice="saved")
+    return see(request, "model", model_id=model_id, notice="saved-cut" if service.cut_off(base_url) else "saved")
 
 
 @router.post("/models/{model_id}/drop-key", name="drop_model_key")

@@ -212,6 +212,12 @@ def change_endpoint(
     return row
 
 
+def cut_off(base_url: str | None) -> str:
+    """What to say about an address that was not kept as it was typed; empty where it was."""
+    cut = outbound.tail(base_url or "")
+    return f"{cut} was cut off the end of the address: the app adds it itself." if cut else ""
+
+
 def add_folder(session: Session, settings: Settings, *, by: UserRow, name: str, path: str) -> ModelRow:
     """Add a folder on this machine that holds a transformers model; a job hashes it before it can be used.
 
@@ -259,6 +265,11 @@ def prepare(session: Session, model_id: int, by: UserRow) -> JobRow:
     if model.retired_at:
         raise Conflict("This model is retired.")
     return jobs.add(session, "convert", model.id, by.id, title=f"Prepare {model.name}")
+
+
+def preparing(session: Session, model: ModelRow) -> JobRow | None:
+    """The job that prepared this model last, or is about to."""
+    return job_store.latest(session, "convert", model.id)
 
 
 def retire(session: Session, model_id: int, by: UserRow) -> ModelRow:

@@ -3,17 +3,25 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
+from app.db import reading
 from app.jobs import service, store
 from app.jobs.tables import JobRow
-from app.users.deps import Me
-from app.web.deps import Db
-from app.web.params import LARGEST, Id
-from app.web.problems import REFUSALS
+from app.users.deps import Me, Patient
+from app.web import waiting
+from app.web.deps import App, Db
+from app.web.params import LARGEST, Id, OneLine
+from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"], responses=REFUSALS)
+
+MOST_EVENTS = 500
+WAITS = described(429, words="Too many of your requests are waiting (`Retry-After`)")
+Prefer = Annotated[
+    OneLine, Header(alias="Prefer", max_length=200, description="`wait=N`: how many seconds to wait (RFC 7240)")
+]
 
 
 class Job(BaseModel):
@@ -57,6 +65,8 @@ class Jobs(BaseModel):
 
 
 class Event(BaseModel):
+    """Something a job said: `kind` is progress, log, status or done."""
+
     id: int
     at: datetime
     attempt: int
@@ -66,6 +76,7 @@ class Event(BaseModel):
 
 class Events(BaseModel):
     data: list[Event]
+    has_more: bool
 
 
 @router.get("", name="api_jobs")
@@ -76,27 +87,58 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     assessment_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Jobs:
+    """Jobs from the newest back."""
     found = store.newest(db, after, limit + 1, assessment_id=assessment_id)
     return Jobs(data=[Job.of(row) for row in found[:limit]], has_more=len(found) > limit)
 
 
-@router.get("/{job_id}", name="api_job")
-def get_job(job_id: Id, db: Db, me: Me) -> Job:
-    return Job.of(store.get(db, job_id))
+@router.get("/{job_id}", name="api_job", responses=WAITS)
+async def get_job(
+    request: Request, response: Response, job_id: Id, app: App, listener: Patient, prefer: Prefer = ""
+) -> Job:
+    """One job. With `Prefer: wait=N` the answer comes when the job is over, or after N seconds at most.
+
+    N is cut at 60; `Preference-Applied` says what was taken. Who waits is counted with the live pages that they have
+    open.
+    """
+
+    def read() -> tuple[Job, bool]:
+        with reading(app.engine) as session:
+            row = store.get(session, job_id)
+            return Job.of(row), row.final
+
+    return await waiting.answer(request, response, app.hub, listener, prefer, read)
 
 
-@router.get("/{job_id}/events", name="api_job_events")
-def list_events(job_id: Id, db: Db, me: Me, after: Annotated[int, Query(ge=0, le=LARGEST)] = 0) -> Events:
-    """What the job said after event `after`, oldest first; poll with the last id, or listen at the page's stream."""
-    store.get(db, job_id)
-    return Events(
-        data=[
-            Event(id=row.id, at=row.at, attempt=row.attempt, kind=row.kind, body=row.body)
-            for row in store.events_after(db, job_id, after)
-        ]
-    )
+@router.get("/{job_id}/events", name="api_job_events", responses=WAITS)
+async def list_events(
+    request: Request,
+    response: Response,
+    job_id: Id,
+    app: App,
+    listener: Patient,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last event seen")] = 0,
+    prefer: Prefer = "",
+) -> Events:
+    """What the job said after event `after`, oldest first, 500 at most.
+
+    With `Prefer: wait=N` the answer comes as soon as there is something new, or the job is over, or after N seconds.
+    """
+
+    def read() -> tuple[Events, bool]:
+        with reading(app.engine) as session:
+            over = store.get(session, job_id).final
+            found = store.events_after(session, job_id, after, MOST_EVENTS + 1)
+            data = [
+                Event(id=row.id, at=row.at, attempt=row.attempt, kind=row.kind, body=row.body)
+                for row in found[:MOST_EVENTS]
+            ]
+            return Events(data=data, has_more=len(found) > MOST_EVENTS), over or bool(data)
+
+    return await waiting.answer(request, response, app.hub, listener, prefer, read)
 
 
 @router.post("/{job_id}/cancel", name="api_cancel_job")
 def cancel_job(job_id: Id, db: Db, me: Me) -> Job:
+    """Ask a job to stop: your own, or any as an administrator. One that has not started is over at once."""
     return Job.of(service.cancel(db, job_id, me))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.advice.policy import POLICY, Policy
+from app.errors import Invalid, pointer
 from app.policies import changes, service, store
 from app.policies.service import BUILT_IN
 from app.policies.tables import PolicyRow
@@ -52,6 +53,7 @@ class Versions(BaseModel):
     """The newest first: the first one is today's policy."""
 
     data: list[Version]
+    has_more: bool = False
 
 
 class Cited(BaseModel):
@@ -88,7 +90,7 @@ class Weighed(BaseModel):
     sources: list[str]
 
 
-class Criterion(BaseModel):
+class Gate(BaseModel):
     """A gate in words. `needed` has this policy's thresholds; what depends on a case stays in braces."""
 
     id: str
@@ -105,7 +107,7 @@ class Whole(Version):
 
     thresholds: list[Limit]
     weights: list[Weighed]
-    gates: list[Criterion]
+    gates: list[Gate]
     sources: list[Cited]
 
 
@@ -167,7 +169,7 @@ def _whole(db: Db, number: int) -> Whole:
             for one in policy.weights
         ],
         gates=[
-            Criterion(
+            Gate(
                 id=one.id,
                 title=one.title,
                 founding=one.founding,
@@ -182,8 +184,22 @@ def _whole(db: Db, number: int) -> Whole:
     )
 
 
+def _place(field: str, new: NewPolicy) -> str:
+    """Where a field of the form is in `NewPolicy`."""
+    kind, _, name = field.partition(".")
+    if kind == "threshold":
+        return pointer("thresholds", name)
+    if kind == "weight":
+        return pointer("weights", name.rpartition(".")[0])
+    for group, sent in (("thresholds", new.thresholds), ("weights", new.weights)):
+        if field in sent:
+            return pointer(group, field)
+    return pointer(field)
+
+
 @router.get("", name="api_policies")
 def list_policies(db: Db, me: Me) -> Versions:
+    """Every version that was published, and the one that comes with the app."""
     rows = store.everything(db)
     policies = [*(service.made(row) for row in rows), POLICY]
     found = [
@@ -195,6 +211,7 @@ def list_policies(db: Db, me: Me) -> Versions:
 
 @router.get("/{number}", name="api_policy")
 def get_policy(number: Number, db: Db, me: Me) -> Whole:
+    """One policy with the reason and the sources of every rule."""
     return _whole(db, number)
 
 
@@ -202,6 +219,9 @@ def get_policy(number: Number, db: Db, me: Me) -> Whole:
 def publish(request: Request, response: Response, new: NewPolicy, db: Db, me: Admin) -> Whole:
     """Publish a policy. Assessments that began before keep theirs; an author may move one to the newest."""
     numbers = {"thresholds": new.thresholds, "weights": new.weights}
-    row = service.publish(db, numbers, new.reason, new.based_on, me)
+    try:
+        row = service.publish(db, numbers, new.reason, new.based_on, me)
+    except Invalid as refusal:
+        raise refusal.moved(lambda field: _place(field, new)) from refusal
     response.headers["Location"] = url_for(request, "api_policy", number=row.number)
     return _whole(db, row.number)

@@ -1,16 +1,17 @@
 """The REST side of results."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from app.results import card, service
 from app.results.deps import send
+from app.results.store import Example
 from app.users.deps import Me
 from app.web.deps import App, Db
-from app.web.params import Id
+from app.web.params import LARGEST, Id
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1/trainings", tags=["results"], responses=REFUSALS)
@@ -36,8 +37,41 @@ class Result(BaseModel):
     evaluation: dict[str, Any]
 
 
+class ChangedAnswer(BaseModel):
+    """One row with the answer of the best prompt (`before`) and of the adapter (`after`). Scores are from 0 to 1."""
+
+    example_id: int
+    line: int
+    messages: list[dict[str, str]]
+    target: str
+    before: str
+    before_score: float | None
+    after: str
+    after_score: float | None
+
+    @staticmethod
+    def of(found: Example) -> "ChangedAnswer":
+        return ChangedAnswer(
+            example_id=found.id,
+            line=found.line,
+            messages=found.messages,
+            target=found.target,
+            before=found.before,
+            before_score=found.before_score,
+            after=found.after,
+            after_score=found.after_score,
+        )
+
+
+class ChangedAnswers(BaseModel):
+    data: list[ChangedAnswer]
+    has_more: bool
+
+
 @router.get("/{training_id}/result", name="api_result")
 def get_result(training_id: Id, db: Db, me: Me) -> Result:
+    """How the adapter did against the best prompt on the same rows. `fixed` and `broken` are ids of rows: see
+    `/result/rows` for their answers."""
     found = service.outcome(db, training_id)
     compared = found.compared
     return Result(
@@ -57,6 +91,20 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
         reaches_target=found.reaches_target,
         evaluation=card.evaluation(service.facts(db, found)),
     )
+
+
+@router.get("/{training_id}/result/rows", name="api_result_rows")
+def list_changed_answers(
+    training_id: Id,
+    db: Db,
+    me: Me,
+    which: Annotated[Literal["fixed", "broken"], Query(description="wrong before and right now; or the other way")],
+    skip: Annotated[int, Query(ge=0, le=LARGEST, description="how many to leave out")] = 0,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> ChangedAnswers:
+    """The rows that the adapter fixed or broke, both answers side by side, in the order of the rows."""
+    found = service.changed(db, service.outcome(db, training_id), which, skip, limit + 1)
+    return ChangedAnswers(data=[ChangedAnswer.of(one) for one in found[:limit]], has_more=len(found) > limit)
 
 
 @router.get("/{training_id}/adapter", name="api_adapter", response_class=StreamingResponse)

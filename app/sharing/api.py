@@ -57,6 +57,7 @@ class Share(BaseModel):
 
 class Shares(BaseModel):
     data: list[Share]
+    has_more: bool = False
 
 
 @router.get("/assessments/{assessment_id}/shares")

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.errors import Invalid, pointer
 from app.jobs.api import Job
 from app.training import service, store
-from app.training.recipe import FIELDS
+from app.training.recipe import FIELDS, numbers
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 from app.users.deps import Launcher, Me
 from app.web.deps import Db
@@ -99,7 +100,7 @@ class Training(BaseModel):
             baseline_id=row.baseline_id,
             model_id=row.model_id,
             job_id=row.job_id,
-            hyperparameters=row.recipe,
+            hyperparameters=numbers(row.recipe),
             facts=row.training_facts,
             best_step=row.best_step,
             adapter_sha256=row.adapter_sha256,
@@ -150,18 +151,28 @@ class Checkpoint(BaseModel):
 
 class Checkpoints(BaseModel):
     data: list[Checkpoint]
+    has_more: bool = False
 
 
 @router.get("/assessments/{assessment_id}/recipe", name="api_recipe")
 def get_recipe(assessment_id: Id, db: Db, me: Me) -> Recipe:
+    """The recipe with every setting, its default and the reason for it, and what stands against a launch."""
     return _recipe(db, assessment_id)
 
 
 @router.put("/assessments/{assessment_id}/recipe", name="api_save_recipe")
 def save_recipe(assessment_id: Id, change: RecipeChange, db: Db, me: Me) -> Recipe:
     """Store the recipe. A change makes an open approval void."""
-    service.save_recipe(db, assessment_id, me, change.model_id, change.settings)
+    try:
+        service.save_recipe(db, assessment_id, me, change.model_id, change.settings)
+    except Invalid as refusal:
+        raise refusal.moved(_place) from refusal
     return _recipe(db, assessment_id)
+
+
+def _place(field: str) -> str:
+    """Where a field of the form is in `RecipeChange`."""
+    return pointer(field) if field == "model_id" else pointer("settings", field)
 
 
 @router.post("/assessments/{assessment_id}/preflight", name="api_start_preflight", status_code=202)
@@ -177,7 +188,9 @@ def launch(
     assessment_id: Id,
     db: Db,
     me: Launcher,
-    idempotency_key: Annotated[OneLine, Header(max_length=200)] = "",
+    idempotency_key: Annotated[
+        OneLine, Header(alias="Idempotency-Key", max_length=200, description="chosen by you; the same again is one run")
+    ] = "",
     nothing: Nothing | None = None,
 ) -> Training:
     """Use the approval for one training run. The body is empty: everything that is trained is in what was approved.
@@ -197,17 +210,20 @@ def list_trainings(
     after: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last run seen")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Trainings:
+    """Training runs from the newest back."""
     found = store.newest(db, after, limit + 1)
     return Trainings(data=[Training.of(db, row) for row in found[:limit]], has_more=len(found) > limit)
 
 
 @router.get("/trainings/{training_id}", name="api_training")
 def get_training(training_id: Id, db: Db, me: Me) -> Training:
+    """One training run."""
     return Training.of(db, store.get(db, training_id))
 
 
 @router.get("/trainings/{training_id}/metrics", name="api_training_metrics")
 def get_metrics(training_id: Id, db: Db, me: Me) -> Metrics:
+    """The loss of every step and of every look at the dev rows."""
     store.get(db, training_id)
     return Metrics(
         steps=[Metric.of(row) for row in store.metrics(db, training_id, "step")],
@@ -217,6 +233,7 @@ def get_metrics(training_id: Id, db: Db, me: Me) -> Metrics:
 
 @router.get("/trainings/{training_id}/checkpoints", name="api_training_checkpoints")
 def get_checkpoints(training_id: Id, db: Db, me: Me) -> Checkpoints:
+    """Where a run could go on from."""
     store.get(db, training_id)
     return Checkpoints(data=[Checkpoint.of(row) for row in store.checkpoints(db, training_id)])
 

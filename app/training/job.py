@@ -200,7 +200,7 @@ def _order(claim: Claim) -> dict[str, Any]:
         try:
             subject = gate.recheck(session, row.review_id, row.decision_id, row.digest, started=started)
         except GateClosed as closed:
-            raise Refused(closed.detail) from closed
+            raise Refused(str(closed)) from closed
         attempt = service.begin(session, row.id)
         text = gate_store.get(session, row.review_id).subject
         model = model_store.get(session, row.model_id)

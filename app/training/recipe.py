@@ -6,6 +6,7 @@ field, so that a setting can be argued with. A recipe is part of what a reviewer
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -172,6 +173,18 @@ def _read(field: Field, value: object) -> int | float | str:
     if number != int(number):
         raise ValueError(limits)
     return int(number)
+
+
+def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they were approved, where numbers are texts, as numbers again. What today's recipe does not know, or
+    would not allow any more, stays as it is: it is what was trained with."""
+    found = dict(stored)
+    for name, value in stored.items():
+        field = BY_NAME.get(name)
+        if field is not None and field.kind != "choice" and isinstance(value, str):
+            with suppress(ValueError):
+                found[name] = int(value) if field.kind == "whole" else float(value)
+    return found
 
 
 def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:

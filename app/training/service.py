@@ -97,6 +97,10 @@ def save_recipe(
 # ---------------------------------------------------------------- what would be trained
 
 
+class NotPrepared(Conflict):
+    """The model of the recipe is not on this machine yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What the stored recipe would train, as it stands. digest: what a preflight is valid for."""
@@ -124,7 +128,7 @@ def plan(session: Session, assessment_id: int) -> Plan:
         raise Conflict("Upload data and freeze its split first: a preflight counts the rows that would be trained.")
     model = model_store.get(session, row.model_id)
     if not model.files:
-        raise Conflict(f"{model.name} is not prepared yet. Open Models and press Prepare.")
+        raise NotPrepared(f"{model.name} is not prepared yet. Open Models and press Prepare.")
     baseline = baseline_store.current(session, assessment_id)
     told = baselines.winning_instructions(baseline) if baseline else ""
     part = orders.training_part(recipe, told, *models.public_name(model), model.files)
@@ -147,12 +151,16 @@ def start_preflight(session: Session, assessment_id: int, me: UserRow) -> JobRow
 
 
 def reasons_against(session: Session, assessment_id: int) -> list[str]:
-    """Everything that stands between this assessment and a launch: the gate's reasons, then the preflight's."""
+    """Everything that stands between this assessment and a launch: the gate's reasons, then the preflight's.
+
+    That there is no recipe or no data is the gate's to say; a preflight that lacks them would say it once more.
+    """
     reasons = gate.reasons_against(session, assessment_id)
     try:
         made = plan(session, assessment_id)
     except Conflict as missing:
-        return [*reasons, missing.detail]
+        known = reasons and not isinstance(missing, NotPrepared)
+        return reasons if known else [*reasons, missing.detail]
     if not made.checked:
         return [*reasons, "Run the preflight for this recipe, data and prompt first."]
     return [*reasons, *(made.row.preflight or {}).get("blockers", [])]
@@ -172,7 +180,7 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
     """
     assessment = assessment_store.changing(session, assessment_id)  # that it is archived is said with the rest
     if not key.strip() or len(key) > KEY_LENGTH:
-        errors = [FieldError("#/idempotency_key", f"Send a key of at most {KEY_LENGTH} characters.")]
+        errors = [FieldError("Idempotency-Key", f"Send a key of 1 to {KEY_LENGTH} characters.", "header")]
         raise Invalid("A launch needs a key, so that asking twice starts one job.", errors)
     if (before := store.with_key(session, assessment_id, key)) is not None:
         return before, False
@@ -228,7 +236,7 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
     if state not in OVER:
         raise Conflict("This run is going on already.")
     if against := gate.against_resuming(session, row.review_id, row.decision_id):
-        raise Conflict(" ".join(against))
+        raise Conflict.because(against)
     if not resumable(row, state):
         raise Conflict("This run cannot go on. Ask for review and launch again; what was learned stays readable.")
     row.state, row.finished_at = "queued", None

@@ -1,21 +1,23 @@
-"""The same for programs: who am I, my tokens, and the admin's people."""
+"""The same for programs: set-up, taking up an account, who am I, my tokens, and the admin's people."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.db import utcnow
-from app.errors import Invalid
-from app.users import passwords, service, store
-from app.users.deps import Admin, Identified, Me
-from app.users.tables import Role
+from app.db import utcnow, writing
+from app.errors import FieldError, Invalid, pointer
+from app.users import service, store
+from app.users.deps import Admin, Identified, Me, address_of, keeper
+from app.users.tables import Role, TokenRow, UserRow
+from app.web.context import AppContext
 from app.web.deps import App, Db
-from app.web.params import Id, OneLine
-from app.web.problems import REFUSALS
+from app.web.params import LARGEST, Id, OneLine
+from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["users"], responses=REFUSALS)
+GUESSES = described(429, words="Too many failed attempts, or too many people at once (`Retry-After`)")
 
 Short = Annotated[OneLine, Field(max_length=300)]
 
@@ -51,6 +53,11 @@ class AddedUser(User):
     one_time_password: str
 
 
+class Users(BaseModel):
+    data: list[User]
+    has_more: bool
+
+
 class UserChange(BaseModel):
     """What to change; what is left out stays."""
 
@@ -58,6 +65,9 @@ class UserChange(BaseModel):
 
     role: Role | None = None
     active: bool | None = None
+
+
+Scope = Literal["read", "write", "launch", "approve"]
 
 
 class Token(BaseModel):
@@ -81,8 +91,13 @@ class NewToken(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Short
-    scope: Annotated[str, Field(pattern="^(read|write|launch|approve)$")] = "read"
+    scope: Scope = "read"
     days: Annotated[int | None, Field(ge=1, le=366)] = 90
+
+
+class Tokens(BaseModel):
+    data: list[Token]
+    has_more: bool
 
 
 class AddedToken(Token):
@@ -91,33 +106,150 @@ class AddedToken(Token):
     secret: str
 
 
+class FirstToken(NewToken):
+    """The token that comes with an account. `launch` includes write and read; `approve` is read and approving."""
+
+    name: Short = "First token"
+
+
+class SetUp(BaseModel):
+    """The first administrator. `code` is what the server printed; `python -m app setup-code` prints a new one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: Short
+    name: Short
+    email: Short
+    password: Short
+    token: FirstToken = FirstToken()
+
+
+class Join(BaseModel):
+    """An account to take up. `password` is your own from now on; the one-time password opens nothing any more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Short
+    one_time_password: Short
+    password: Short
+    token: FirstToken = FirstToken()
+
+
+class Joined(BaseModel):
+    """An account that is open now, with its first token."""
+
+    user: User
+    token: AddedToken
+
+
+def _added(row: TokenRow, secret: str) -> AddedToken:
+    return AddedToken(**Token.model_validate(row).model_dump(), secret=secret)
+
+
+def _user_with(user: UserRow, given: str) -> AddedUser:
+    return AddedUser(**User.model_validate(user).model_dump(), one_time_password=given)
+
+
+def _in_token(refusal: Invalid, token: FirstToken) -> Invalid:
+    """The same, where what is wrong with the token is inside `token`."""
+    return refusal.moved(lambda field: pointer("token", field) if field in type(token).model_fields else pointer(field))
+
+
+@router.post("/setup", status_code=201, responses=GUESSES)
+def set_up(request: Request, response: Response, app: App, data: SetUp) -> Joined:
+    """Make the first administrator with the one-time set-up code, and a token. Needs no credential; works once.
+
+    Wrong codes are counted, and slowed after ten.
+    """
+    given = data.model_dump(exclude={"token"})
+    where = address_of(request, app.settings)
+    with writing(app.engine) as session:
+        try:
+            user = service.set_up(
+                session, keeper(app.settings), **given, now=utcnow(), record=app.record, address=where
+            )
+        except Invalid as refusal:
+            refused = refusal  # what was noted of the failure stays
+        else:
+            response.headers["Location"] = f"/api/v1/users/{user.id}"
+            return _opened(session, app, user, data.token)
+    raise refused
+
+
+def _opened(session: Db, app: AppContext, user: UserRow, token: FirstToken) -> Joined:
+    try:
+        made = service.add_token(session, service.Who(user), **token.model_dump(), now=utcnow(), record=app.record)
+    except Invalid as refusal:
+        raise _in_token(refusal, token) from refusal
+    return Joined(user=User.model_validate(user), token=_added(*made))
+
+
+@router.post("/join", status_code=201, responses=GUESSES)
+def join(request: Request, response: Response, app: App, data: Join) -> Joined:
+    """Take up an account with the one-time password that an administrator handed over: set a password of your own and
+    get a first token. Needs no credential; works once. Guesses are counted as at sign-in.
+    """
+    try:
+        user, made, secret = service.join(
+            app.engine,
+            keeper(app.settings),
+            **data.model_dump(),
+            address=address_of(request, app.settings),
+            now=utcnow(),
+            record=app.record,
+        )
+    except Invalid as refusal:
+        raise _in_token(refusal, data.token) from refusal
+    response.headers["Location"] = "/api/v1/me"
+    return Joined(user=User.model_validate(user), token=_added(made, secret))
+
+
 @router.get("/me")
 def show_me(me: Me) -> User:
+    """Whose token this is."""
     return User.model_validate(me)
 
 
 @router.get("/users")
-def list_users(db: Db, me: Admin) -> list[User]:
-    return [User.model_validate(user) for user in store.everyone(db)]
+def list_users(
+    db: Db,
+    me: Admin,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last person seen")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Users:
+    """Everybody who has an account, disabled ones included, in the order in which they came."""
+    found = store.after(db, after, limit + 1)
+    return Users(data=[User.model_validate(user) for user in found[:limit]], has_more=len(found) > limit)
 
 
 @router.get("/users/{user_id}")
 def show_user(user_id: Id, db: Db, me: Admin) -> User:
+    """One person."""
     return User.model_validate(store.get(db, user_id))
 
 
 @router.post("/users", status_code=201)
 def add_user(response: Response, app: App, db: Db, me: Admin, data: NewUser) -> AddedUser:
-    keeper = passwords.with_cost(app.settings.hash_time, app.settings.hash_memory)
-    user, given = service.add_user(db, keeper, **data.model_dump(), by=me, now=utcnow(), record=app.record)
+    """Add a person. Hand them the one-time password: they take up the account with it at `/join` or `/sign-in`."""
+    user, given = service.add_user(
+        db, keeper(app.settings), **data.model_dump(), by=me, now=utcnow(), record=app.record
+    )
     response.headers["Location"] = f"/api/v1/users/{user.id}"
-    return AddedUser(**User.model_validate(user).model_dump(), one_time_password=given)
+    return _user_with(user, given)
+
+
+@router.post("/users/{user_id}/reset-password")
+def reset_password(user_id: Id, app: App, db: Db, me: Admin) -> AddedUser:
+    """Give somebody a new one-time password; their sessions and tokens end. It is on record, and makes you one who
+    could use the account: what you worked on they cannot approve."""
+    return _user_with(*service.reset_password(db, keeper(app.settings), user_id, by=me, record=app.record))
 
 
 @router.patch("/users/{user_id}")
 def change_user(user_id: Id, app: App, db: Db, me: Admin, data: UserChange) -> User:
+    """Change somebody's role, or close or open their account. The last administrator stays one."""
     if data.role is None and data.active is None:
-        raise Invalid("Say what to change: role or active.")
+        raise Invalid("Nothing would change.", [FieldError("#", "Say what to change: role or active.")])
     user = store.get(db, user_id)
     if data.role is not None:
         user = service.change_role(db, user_id, data.role, by=me, record=app.record)
@@ -127,22 +259,33 @@ def change_user(user_id: Id, app: App, db: Db, me: Admin, data: UserChange) -> U
 
 
 @router.get("/tokens")
-def list_tokens(db: Db, me: Me) -> list[Token]:
-    return [Token.model_validate(token) for token in store.tokens_of(db, me.id)]
+def list_tokens(
+    db: Db,
+    me: Me,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last token seen")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Tokens:
+    """Your own tokens from the newest back, ended ones included, without their secrets."""
+    found = store.tokens_before(db, me.id, before, limit + 1)
+    return Tokens(data=[Token.model_validate(token) for token in found[:limit]], has_more=len(found) > limit)
 
 
 @router.post("/tokens", status_code=201)
 def add_token(response: Response, app: App, db: Db, who: Identified, me: Me, data: NewToken) -> AddedToken:
+    """Make a token of your own; its secret is in this answer and nowhere else. A token cannot make one that may do
+    more, or lives longer, than itself."""
     token, secret = service.add_token(db, who, **data.model_dump(), now=utcnow(), record=app.record)
     response.headers["Location"] = f"/api/v1/tokens/{token.id}"
-    return AddedToken(**Token.model_validate(token).model_dump(), secret=secret)
+    return _added(token, secret)
 
 
 @router.get("/tokens/{token_id}")
 def show_token(token_id: Id, db: Db, me: Me) -> Token:
+    """One of your own tokens."""
     return Token.model_validate(store.get_token(db, me.id, token_id))
 
 
 @router.delete("/tokens/{token_id}")
 def revoke_token(token_id: Id, app: App, db: Db, me: Me) -> Token:
+    """End one of your own tokens at once."""
     return Token.model_validate(service.revoke_token(db, me, token_id, now=utcnow(), record=app.record))

@@ -1,22 +1,61 @@
 """Who asks: the one place that reads credentials, and the roles that routes can require."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.db import reading, utcnow, writing
 from app.errors import Forbidden
 from app.settings import Settings
-from app.users import service, store
+from app.users import passwords, service, store
+from app.users.passwords import Passwords
 from app.users.service import Who
 from app.users.tables import Role, UserRow
 from app.web.deps import SAFE, App
 from app.web.events import Listener
 from app.web.refusals import SeeFirst, SignInFirst
+
+log = logging.getLogger("tunegate.web")
+
+# What the description of the API says about credentials; read they are below.
+TOKEN = HTTPBearer(
+    scheme_name="token",
+    auto_error=False,
+    description="An API token, `tg_...`, with the scope read, write, launch or approve. From `/setup` or `/join`, from "
+    "`/tokens`, or from the account page.",
+)
+SESSION = APIKeyCookie(
+    name="tunegate",
+    scheme_name="session",
+    auto_error=False,
+    description="A browser that is signed in. What changes something has to come from the site's own pages.",
+)
+
+
+def keeper(settings: Settings) -> Passwords:
+    return passwords.with_cost(settings.hash_time, settings.hash_memory)
+
+
+def address_of(request: Request, settings: Settings) -> str:
+    """Where a guess comes from."""
+    if "x-forwarded-for" in request.headers and not settings.trusted_proxies:
+        _say_once(request.app.state)
+    return request.client.host if request.client else "unknown"
+
+
+def _say_once(state: Any) -> None:
+    if not getattr(state, "said_proxy", False):
+        state.said_proxy = True
+        log.warning(
+            "A proxy says X-Forwarded-For, but TUNEGATE_TRUSTED_PROXIES names none: everybody behind it counts as one "
+            "when sign-ins are limited. Set it to the proxy's address."
+        )
 
 
 def cookie_name(settings: Settings) -> str:
@@ -46,7 +85,12 @@ def identify(session: Session, secret: str, token: bool) -> tuple[Who, bool]:
     return (service.by_token if token else service.by_cookie)(session, secret, utcnow())
 
 
-def _who(request: Request, app: App) -> Who:
+def _who(
+    request: Request,
+    app: App,
+    _token: Annotated[object, Security(TOKEN)],
+    _session: Annotated[object, Security(SESSION)],
+) -> Who:
     """Answer who asks, in a transaction of its own, so that a long upload or stream holds none.
 
     "Last seen" is written on safe methods only: another method's session may already hold the one write transaction.
@@ -102,11 +146,8 @@ Approver = Annotated[UserRow, Depends(Require(Role.REVIEWER, scope="approve"))]
 Newcomer = Annotated[UserRow, Depends(Require(Role.AUTHOR, even_with_old_password=True))]
 
 
-def _listener(request: Request, app: App, me: Me) -> Iterator[Listener]:
-    """Let somebody listen to a stream, in a place that is theirs until it ends.
-
-    The credential is looked at again while it is open.
-    """
+def _holds(request: Request, app: App) -> Callable[[], bool]:
+    """A check whether the credential still opens something; what takes long asks again while it goes on."""
     secret, token = secret_of(request, app.settings)
 
     def holds() -> bool:
@@ -117,9 +158,19 @@ def _listener(request: Request, app: App, me: Me) -> Iterator[Listener]:
                 return False
         return True
 
-    with app.hub.place(me.id):
-        yield Listener(me.id, holds)
+    return holds
 
 
-# For streams, in place of `Me`: `events.stream(app.hub, listener, ...)`.
+def _patient(request: Request, app: App, me: Me) -> Listener:
+    return Listener(me.id, _holds(request, app))
+
+
+def _listener(app: App, listener: "Patient") -> Iterator[Listener]:
+    with app.hub.place(listener.person):
+        yield listener
+
+
+# For answers that may wait: who asks, and whether they still may. A place is taken when it is known that it waits.
+Patient = Annotated[Listener, Depends(_patient)]
+# For streams, in place of `Me`: `events.stream(app.hub, listener, ...)`. In a place that is theirs until it ends.
 Listening = Annotated[Listener, Depends(_listener)]

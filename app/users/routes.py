@@ -1,6 +1,5 @@
 """Pages: set-up, sign in and out, one's own account, and the admin's list of people."""
 
-import logging
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -12,9 +11,8 @@ from starlette.routing import Match
 from app.db import reading, utcnow
 from app.errors import Invalid, Refusal
 from app.settings import Settings
-from app.users import passwords, service, store
-from app.users.deps import Admin, Identified, Me, Newcomer, cookie_name
-from app.users.passwords import Passwords
+from app.users import service, store
+from app.users.deps import Admin, Identified, Me, Newcomer, address_of, cookie_name, keeper
 from app.users.tables import UserRow
 from app.web.deps import App, Db
 from app.web.forms import by_field
@@ -22,15 +20,9 @@ from app.web.pages import page, see
 from app.web.params import Address, Id, OneLine
 from app.web.refusals import TooMany
 
-log = logging.getLogger("tunegate.web")
-
 router = APIRouter(include_in_schema=False)
 
 YEAR = 365 * 24 * 3600
-
-
-def keeper(settings: Settings) -> Passwords:
-    return passwords.with_cost(settings.hash_time, settings.hash_memory)
 
 
 def safe_next(request: Request, address: str) -> str:
@@ -65,19 +57,7 @@ def device_cookie(settings: Settings) -> str:
 
 
 def _from(request: Request, settings: Settings) -> dict[str, str]:
-    """Where a guess comes from."""
-    if "x-forwarded-for" in request.headers and not settings.trusted_proxies:
-        _say_once(request.app.state)
-    return {"address": request.client.host if request.client else "unknown"}
-
-
-def _say_once(state: Any) -> None:
-    if not getattr(state, "said_proxy", False):
-        state.said_proxy = True
-        log.warning(
-            "A proxy says X-Forwarded-For, but TUNEGATE_TRUSTED_PROXIES names none: everybody behind it counts as one "
-            "when sign-ins are limited. Set it to the proxy's address."
-        )
+    return {"address": address_of(request, settings)}
 
 
 class SignIn(BaseModel):

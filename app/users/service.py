@@ -175,13 +175,7 @@ def sign_in(
     account = email.strip().lower()[:254]
     place = _place(engine, account, address, device)
     with keeper.admitted(known=place.known):
-        with writing(engine) as session:
-            _not_too_often(_wait(session, account, place, now))
-            failure = FailureRow(account=account, address=place.bucket, area=place.area, at=now)
-            session.add(failure)
-        with reading(engine) as session:
-            user = store.find(session, account)
-        right = keeper.verify(password, user.password_hash if user and user.active else None)
+        failure, user, right = _tried(engine, keeper, account, password, place, now)
         with writing(engine) as session:
             if user is not None and right:
                 store.forgive(session, account, place.bucket)
@@ -189,14 +183,84 @@ def sign_in(
                 record(session, user, "user.sign_in", "user", user.id, {"from": place.network})
                 device = settle(session, user, address, device, now)
                 return Opened(open_session(session, user, user_agent, now), device)
-            # An unknown account leaves no entry, but costs what one costs: how long the answer takes says nothing.
-            with session.begin_nested() as entry:
-                detail = {"from": place.network}
-                record(session, None, "user.sign_in_failed", "user", user.id if user else None, detail)
-                if user is None:
-                    entry.rollback()
-            store.touch(session, failure.id)
+            _note_failed(session, user, place, failure, record)
     raise Invalid(WRONG)
+
+
+def join(
+    engine: Engine,
+    keeper: Passwords,
+    *,
+    email: str,
+    one_time_password: str,
+    password: str,
+    token: Mapping[str, Any],
+    address: str,
+    now: datetime,
+    record: Record,
+) -> tuple[UserRow, TokenRow, str]:
+    """Take up an account by its one-time password, without a browser: a password of one's own, and a first token.
+
+    It works once, because what opens it is replaced by it, and never with a password that somebody chose: a program
+    that learnt one could make itself tokens with it. Guesses are counted and slowed as at sign-in. token: what
+    `add_token` asks for. Gives the person, the token and its secret.
+
+    Raises:
+        Invalid: address or password is wrong; or the new password, or the token, cannot be used.
+        Conflict: the account has a password of its own.
+        TooMany: too many failures, or too many people at once.
+    """
+    account = email.strip().lower()[:254]
+    place = _place(engine, account, address, "")
+    with keeper.admitted(known=place.known):
+        failure, user, right = _tried(engine, keeper, account, one_time_password, place, now)
+        taken_up = user is not None and not user.must_change_password
+        names = (user.name, user.email) if user else ()
+        errors = [FieldError("#/password", fault) for fault in passwords.faults(password, *names)]
+        if password == one_time_password:
+            errors.append(FieldError("#/password", "This is the password you were given; choose your own."))
+        hashed = keeper.hash(password) if right and not taken_up and not errors else ""
+        with writing(engine) as session:
+            if user is not None and right:
+                store.forgive(session, account, place.bucket)
+            else:
+                _note_failed(session, user, place, failure, record)
+    if user is None or not right:
+        raise Invalid(WRONG)
+    if taken_up:
+        raise Conflict("This account has a password of its own. Sign in to the web pages to make a token.")
+    if errors:
+        raise Invalid("The account was not taken up.", errors)
+    with writing(engine) as session:
+        if not store.take_up(session, user.id, user.password_hash, hashed):
+            raise Conflict("Somebody took this account up at this moment. If it was not you, tell an administrator.")
+        user = store.get(session, user.id)
+        store.end_sessions(session, user.id)
+        record(session, user, "user.join", "user", user.id, {"from": place.network})
+        made, secret = add_token(session, Who(user), **token, now=now, record=record)
+        return user, made, secret
+
+
+def _tried(
+    engine: Engine, keeper: Passwords, account: str, password: str, place: "Place", now: datetime
+) -> tuple[int, UserRow | None, bool]:
+    """Look at a password: the note of the attempt, whose it would be, and whether it is right."""
+    with writing(engine) as session:
+        _not_too_often(_wait(session, account, place, now))
+        failure = FailureRow(account=account, address=place.bucket, area=place.area, at=now)
+        session.add(failure)
+    with reading(engine) as session:
+        user = store.find(session, account)
+    return failure.id, user, keeper.verify(password, user.password_hash if user and user.active else None)
+
+
+def _note_failed(session: Session, user: UserRow | None, place: "Place", failure: int, record: Record) -> None:
+    """An unknown account leaves no entry, but costs what one costs: how long the answer takes says nothing."""
+    with session.begin_nested() as entry:
+        record(session, None, "user.sign_in_failed", "user", user.id if user else None, {"from": place.network})
+        if user is None:
+            entry.rollback()
+    store.touch(session, failure)
 
 
 def _place(engine: Engine, account: str, address: str, device: str) -> Place:

@@ -31,6 +31,21 @@ def anyone(session: Session) -> bool:
     return session.scalar(select(UserRow.id).limit(1)) is not None
 
 
+def after(session: Session, user_id: int, limit: int) -> Sequence[UserRow]:
+    """People in the order in which they came, after this one."""
+    return session.scalars(select(UserRow).where(UserRow.id > user_id).order_by(UserRow.id).limit(limit)).all()
+
+
+def take_up(session: Session, user_id: int, before: str, password_hash: str) -> bool:
+    """Put somebody's own password in place of the one they were given; False if another one is there by now."""
+    changed = session.execute(
+        update(UserRow)
+        .where(UserRow.id == user_id, UserRow.password_hash == before, UserRow.must_change_password, UserRow.active)
+        .values(password_hash=password_hash, must_change_password=False)
+    )
+    return cast("CursorResult[Any]", changed).rowcount == 1
+
+
 def active_admins(session: Session) -> Sequence[UserRow]:
     """The active admins, locked until the end of the transaction: two cannot remove each other at once."""
     return session.scalars(select(UserRow).where(UserRow.role == Role.ADMIN, UserRow.active).with_for_update()).all()
@@ -88,6 +103,12 @@ def find_token(session: Session, token_sha256: str) -> tuple[TokenRow, UserRow] 
 
 def tokens_of(session: Session, user_id: int) -> Sequence[TokenRow]:
     return session.scalars(select(TokenRow).where(TokenRow.user_id == user_id).order_by(TokenRow.id.desc())).all()
+
+
+def tokens_before(session: Session, user_id: int, before: int | None, limit: int) -> Sequence[TokenRow]:
+    """A person's tokens from the newest back, below id `before`."""
+    query = select(TokenRow).where(TokenRow.user_id == user_id).order_by(TokenRow.id.desc()).limit(limit)
+    return session.scalars(query if before is None else query.where(TokenRow.id < before)).all()
 
 
 def get_token(session: Session, user_id: int, token_id: int) -> TokenRow:

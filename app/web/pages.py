@@ -38,6 +38,8 @@ NOTICES = {
     "published": "Published. Assessments that begin from now on are judged by it.",
     "judged-today": "This assessment is judged by today's policy from now on.",
     "created": "Created.",
+    "created-cut": "Created. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
+    "saved-cut": "Saved. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
     "begun": "The usual answers of this situation are filled in. Look through them and change what is different here.",
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",

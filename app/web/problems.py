@@ -6,10 +6,9 @@ Refusals, wrong input, unknown addresses and crashes all come through here, so n
 import json
 import logging
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import islice
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -32,7 +31,8 @@ from app.errors import (
     Stale,
 )
 from app.web import pages
-from app.web.params import MOST_NAMED, Slug
+from app.web.faults import field_errors
+from app.web.params import Slug
 from app.web.refusals import SeeFirst, SignInFirst, TooMany
 
 log = logging.getLogger(__name__)
@@ -121,18 +121,30 @@ KINDS = {
 }
 JSON_TYPE = "application/problem+json"
 NOTHING_HERE = "There is nothing at this address."
+# Headers that come with a refusal.
+SENT_WITH: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "how to ask: with a bearer token", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "seconds until it is worth asking again", "schema": {"type": "integer"}}},
+}
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
 class ProblemError(BaseModel):
-    """One wrong field."""
+    """One wrong field: where it is, and what is expected there.
 
-    pointer: str = Field(examples=["#/rank"])
+    It has exactly one of `pointer` (RFC 6901, into the JSON that was sent; `#` is all of it), `parameter` (of the
+    address) and `header`.
+    """
+
+    pointer: str | None = Field(None, examples=["#/answers/goals/0"])
+    parameter: str | None = Field(None, examples=["limit"])
+    header: str | None = Field(None, examples=["Idempotency-Key"])
     detail: str
 
 
 class Problem(BaseModel):
-    """A refusal as RFC 9457 writes it; `errors` is there when fields are wrong."""
+    """A refusal as RFC 9457 writes it. `errors` is there when fields are wrong, `reasons` when several things are in
+    the way and whenever training is locked: all of them, in the order in which to mend them."""
 
     type: str = Field(examples=["/problems/conflict"])
     title: str
@@ -140,6 +152,7 @@ class Problem(BaseModel):
     detail: str
     instance: str
     errors: list[ProblemError] | None = None
+    reasons: list[str] | None = None
 
 
 # The first that fits counts, so a subclass stands before its parent.
@@ -171,7 +184,12 @@ def slug_for(status: int) -> str:
 def described(*statuses: int, words: str = "") -> dict[int | str, dict[str, Any]]:
     """What the description of the API says of answers with these statuses: `words`, or the problem's title."""
     return {
-        status: {"model": Problem, "description": words or KINDS[slug_for(status)].title, "content": {JSON_TYPE: {}}}
+        status: {
+            "model": Problem,
+            "description": words or KINDS[slug_for(status)].title,
+            "content": {JSON_TYPE: {}},
+            **({"headers": SENT_WITH[status]} if status in SENT_WITH else {}),
+        }
         for status in statuses
     }
 
@@ -187,20 +205,23 @@ def problem(
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
     slug: str = "",
+    reasons: Sequence[str] = (),
 ) -> Response:
     """Answer with a problem in the shape that whoever asks can read."""
     slug = slug or slug_for(status)
     if request.url.path.startswith("/api/"):
-        response = _document(request, slug, status, detail, errors)
+        response = _document(request, slug, status, detail, errors, reasons)
     elif status == HTTPStatus.UNAUTHORIZED:
         response = _to_sign_in(request)
     else:
-        response = _page(request, slug, status, detail, errors)
+        response = _page(request, slug, status, detail, errors, reasons)
     response.headers.update(headers or {})
     return response
 
 
-def _document(request: Request, slug: str, status: int, detail: str, errors: Sequence[FieldError]) -> Response:
+def _document(
+    request: Request, slug: str, status: int, detail: str, errors: Sequence[FieldError], reasons: Sequence[str]
+) -> Response:
     body: dict[str, Any] = {
         "type": f"/problems/{slug}",
         "title": KINDS[slug].title,
@@ -209,9 +230,22 @@ def _document(request: Request, slug: str, status: int, detail: str, errors: Seq
         "instance": request.url.path,
     }
     if errors:
-        body["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in errors]
+        body["errors"] = [_error(request, error) for error in errors]
+    if reasons:
+        body["reasons"] = list(reasons)
     headers = {"WWW-Authenticate": 'Bearer realm="tunegate"'} if status == HTTPStatus.UNAUTHORIZED else {}
     return Response(json.dumps(body), status, headers, JSON_TYPE)
+
+
+def _error(request: Request, error: FieldError) -> dict[str, str]:
+    """One wrong field as it was sent: a service names fields and does not know how they came."""
+    if error.where != "body":
+        return {error.where: error.pointer, "detail": error.detail}
+    if hasattr(request, "_json"):  # where Starlette keeps what was read
+        return {"pointer": error.pointer, "detail": error.detail}
+    if error.field in request.query_params:
+        return {"parameter": error.field, "detail": error.detail}
+    return {"pointer": "#", "detail": error.detail}  # the body is a file
 
 
 def _to_sign_in(request: Request) -> Response:
@@ -230,58 +264,16 @@ def _lead(request: Request, address: str) -> Response:
     return Response(status_code=303, headers={"Location": address})
 
 
-def _page(request: Request, slug: str, status: int, detail: str, errors: Sequence[FieldError]) -> Response:
+def _page(
+    request: Request, slug: str, status: int, detail: str, errors: Sequence[FieldError], reasons: Sequence[str]
+) -> Response:
     template = "problems/_note.html" if pages.wants_fragment(request) else "problems/problem.html"
-    response = pages.page(
-        request, template, status=status, slug=slug, title=KINDS[slug].title, detail=detail, errors=errors
-    )
+    shown = {"slug": slug, "title": KINDS[slug].title, "detail": detail, "errors": errors, "reasons": reasons}
+    response = pages.page(request, template, status=status, **shown)
     if pages.wants_fragment(request):
         # Say it in the page's own place for notes, whatever the request wanted to replace.
         response.headers.update({"HX-Retarget": "#note", "HX-Reswap": "innerHTML"})
     return response
-
-
-# Pydantic's error types in words for people; anything else falls back to its own sentence.
-WORDS = {
-    "missing": "This is needed.",
-    "string_too_short": "Use at least {min_length} characters.",
-    "string_too_long": "Use at most {max_length} characters.",
-    "too_short": "At least {min_length} are needed.",
-    "too_long": "At most {max_length} are possible.",
-    "greater_than": "Use a number above {gt}.",
-    "greater_than_equal": "Use {ge} or more.",
-    "less_than": "Use a number below {lt}.",
-    "less_than_equal": "Use {le} or less.",
-    "int_parsing": "Use a whole number.",
-    "int_type": "Use a whole number.",
-    "int_from_float": "Use a whole number.",
-    "float_parsing": "Use a number.",
-    "float_type": "Use a number.",
-    "finite_number": "Use a number.",
-    "bool_parsing": "Use true or false.",
-    "string_type": "Use text.",
-    "string_unicode": "This holds half of a character (a lone surrogate), which cannot be stored.",
-    "literal_error": "Use one of: {expected}.",
-    "enum": "Use one of: {expected}.",
-    "extra_forbidden": "There is no such field here.",
-    "json_invalid": "This is not JSON.",
-    "string_pattern_mismatch": "This does not have the expected form.",
-}
-
-
-def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
-    """Put pydantic's errors into words; the place becomes a JSON pointer without `body`, `query` and the like."""
-    return [FieldError(_pointer(error["loc"]), _sentence(error)) for error in islice(errors, MOST_NAMED)]
-
-
-def _pointer(place: Sequence[int | str]) -> str:
-    inside = place[1:] if place and place[0] in {"body", "query", "path", "header", "cookie"} else place
-    return "#/" + "/".join(str(part)[:200].replace("~", "~0").replace("/", "~1") for part in inside)
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    words = WORDS.get(error["type"])
-    return words.format_map(error.get("ctx", {})) if words else f"{error['msg'].rstrip('.')}."
 
 
 def _on_refusal(request: Request, error: Exception) -> Response:
@@ -291,7 +283,7 @@ def _on_refusal(request: Request, error: Exception) -> Response:
     slug = slug_of(refusal)
     headers = {"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else None
     errors = getattr(refusal, "errors", ())
-    return problem(request, KINDS[slug].status, refusal.detail, errors, headers, slug)
+    return problem(request, KINDS[slug].status, refusal.detail, errors, headers, slug, refusal.reasons)
 
 
 def _on_http(request: Request, error: Exception) -> Response:
@@ -314,7 +306,8 @@ def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _on_validation(request: Request, error: Exception) -> Response:
-    errors = cast("RequestValidationError", error).errors()
+    refused = cast("RequestValidationError", error)
+    errors = refused.errors()
     if any(one["loc"] and one["loc"][0] == "path" for one in errors):
         # An address with a word where a number belongs is an address that does not exist, or another one.
         if methods := methods_of(request):
@@ -322,7 +315,16 @@ def _on_validation(request: Request, error: Exception) -> Response:
         return problem(request, 404, NOTHING_HERE)
     if any(one["type"] == "json_invalid" for one in errors):
         return problem(request, 400, "The body is not JSON.")
-    return problem(request, 422, "Some fields cannot be used as they are.", field_errors(errors))
+    if isinstance(refused.body, bytes):
+        return problem(request, 415, _no_json(request))
+    return problem(request, 422, "Some fields cannot be used as they are.", field_errors(errors, refused.body))
+
+
+def _no_json(request: Request) -> str:
+    """Say what to do when a body came that was not said to be JSON."""
+    if not request.headers.get("content-type"):
+        return "The request has a body and does not say what it is. Send JSON with `Content-Type: application/json`."
+    return "This address takes JSON, and the request says it is something else. Send `Content-Type: application/json`."
 
 
 def _on_gone(request: Request, _error: Exception) -> Response:

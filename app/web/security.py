@@ -203,6 +203,7 @@ class Web(FastAPI):
             redoc_url=None,
             max_body_size=BODY_LIMIT,
             dependencies=[Depends(few_parts)],
+            generate_unique_id_function=lambda route: getattr(route.endpoint, "__name__", route.name),
             **options,
         )
         self._settings = settings
@@ -211,6 +212,9 @@ class Web(FastAPI):
         """The description of the API; every refusal in it is what it is sent as, a problem document."""
         if self.openapi_schema is None:
             described = super().openapi()
+            for scheme in described["components"].get("securitySchemes", {}).values():
+                if scheme["type"] == "apiKey" and self._settings.secure:
+                    scheme["name"] = f"__Host-{scheme['name']}"
             for operation in (one for path in described["paths"].values() for one in path.values()):
                 for status, response in operation["responses"].items():
                     if int(status) >= HTTPStatus.BAD_REQUEST:

@@ -7,6 +7,7 @@ Left out, and why:
 - use_after_free and the like follow links between operations, which the description does not have.
 """
 
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from tests.support.fuzz import HOST, Fuzz, Operation, furnish, operations
 from tests.support.processes import cheap
 from tests.support.ready import ready
 
+log = logging.getLogger(__name__)
+
 CONFORMS: tuple[CheckFunction, ...] = (
     not_a_server_error,
     status_code_conformance,
@@ -39,7 +42,7 @@ CONFORMS: tuple[CheckFunction, ...] = (
     response_headers_conformance,
     response_schema_conformance,
 )
-# Right requests, and as many wrong ones, to each of the 108 operations.
+# Right requests, and as many wrong ones, to each of the operations.
 EXAMPLES = 15
 
 
@@ -74,7 +77,7 @@ def on_either(either: Settings) -> Iterator[Installed]:
     yield from installed(either)
 
 
-@pytest.mark.long("makes up and sends a request for each of 108 operations")
+@pytest.mark.long("makes up and sends a request for each operation")
 def test_an_ordinary_request_to_each_operation_is_answered_as_described(here: Installed) -> None:
     fuzz = Fuzz(here.app, here.tokens["admin"], CONFORMS)
 
@@ -82,7 +85,7 @@ def test_an_ordinary_request_to_each_operation_is_answered_as_described(here: In
         fuzz.send(operation, GenerationMode.POSITIVE, 1)
 
     assert fuzz.broken == {}
-    assert sum(fuzz.statuses.values()) == len(here.operations) > 100
+    assert sum(fuzz.statuses.values()) == len(here.operations) > 110
     assert fuzz.statuses[200] > 30, fuzz.statuses
     assert not fuzz.statuses[401], "nobody lost their token on the way"
 
@@ -97,6 +100,9 @@ def test_every_answer_is_one_that_the_description_has(on_either: Installed, role
         fuzz.send(operation, GenerationMode.POSITIVE, EXAMPLES)
         wrong.send(operation, GenerationMode.NEGATIVE, EXAMPLES)
 
+    said = fuzz.statuses + wrong.statuses
+    log.info("%s: %d operations, %d calls, %s", role, len(on_either.operations), said.total(), sorted(said.items()))
+    assert [status for status in said if status >= 500] == []
     assert fuzz.broken | wrong.broken == {}
     assert fuzz.statuses[200] > 300, fuzz.statuses
     assert wrong.statuses[422] > 200, wrong.statuses

@@ -352,7 +352,7 @@ def test_programs_keep_prices(page: TestClient) -> None:
     made = page.post("/api/v1/prices", json={**PRICE, "price": 3})
     changed = page.put(f"/api/v1/prices/{made.json()['id']}", json={**PRICE, "price": 4})
     imported = page.post("/api/v1/prices/import", json={"csv": CSV})
-    listed = page.get("/api/v1/prices").json()
+    listed = page.get("/api/v1/prices").json()["data"]
 
     assert (made.status_code, changed.json()["price"]) == (201, 4)
     assert imported.json() == {"added": 3, "changed": 1}

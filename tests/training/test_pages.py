@@ -186,7 +186,7 @@ def test_unknown_and_wild_settings_are_refused(
     answer = people(author).put(f"/api/v1/assessments/{ready}/recipe", json={"model_id": 1, "settings": wild})
 
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == f"#/{next(iter(wild))}"
+    assert answer.json()["errors"][0]["pointer"] == f"#/settings/{next(iter(wild))}"
 
 
 def test_a_launch_without_a_key_is_refused(people: People, author: UserRow, ready: int) -> None:

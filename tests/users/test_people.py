@@ -145,7 +145,7 @@ def test_the_api_adds_lists_and_changes_people(people: People) -> None:
     assert made.status_code == 201
     assert made.json()["one_time_password"]
     assert (changed.json()["role"], changed.json()["active"]) == ("author", False)
-    assert "rob@example.org" in [user["email"] for user in admin.get("/api/v1/users").json()]
+    assert "rob@example.org" in [user["email"] for user in admin.get("/api/v1/users").json()["data"]]
     assert "password_hash" not in admin.get("/api/v1/users").text
 
 
@@ -174,7 +174,7 @@ def test_every_act_is_on_record(people: People) -> None:
         assert act in page.text
     assert "whole" in page.text
     program = people.program("reviewer")
-    assert program.get("/api/v1/audit?limit=1").json()[0]["act"] == "token.add"
+    assert program.get("/api/v1/audit?limit=1").json()["data"][0]["act"] == "token.add"
     assert program.get("/api/v1/audit/chain").json() == {"whole": True, "broken_at": None}
     assert people.program("author").get("/api/v1/audit").status_code == 403
 

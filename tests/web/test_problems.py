@@ -1,7 +1,9 @@
 """Every way of saying no, for a browser and for a program."""
 
+from typing import Annotated, Any
+
 import pytest
-from fastapi import Response
+from fastapi import Body, Response
 from pydantic import BaseModel, Field
 
 from app.errors import Conflict, FieldError, Forbidden, GateClosed, Invalid, NotFound, Refusal, Stale
@@ -15,6 +17,7 @@ CASES: list[tuple[Refusal, int, str]] = [
     (NotFound("No such run."), 404, "not-found"),
     (Conflict("Measured already."), 409, "conflict"),
     (GateClosed(["Somebody has to own it."]), 409, "gate-closed"),
+    (Conflict.because(["Freeze the split first."]), 409, "conflict"),
     (Stale("It changed meanwhile."), 412, "stale"),
     (Forbidden("Not yours."), 403, "forbidden"),
     (Invalid("Wrong.", [FieldError("#/rank", "Use 1 to 256.")]), 422, "invalid"),
@@ -42,6 +45,60 @@ def test_a_program_gets_problem_details(app: Web, people: People, refusal: Refus
     assert (body["title"], body["instance"]) == (KINDS[slug].title, "/api/v1/refuse")
     assert ("errors" in body) is isinstance(refusal, Invalid)
     assert ("retry-after" in answer.headers) is isinstance(refusal, TooMany)
+
+
+def test_a_closed_gate_lists_its_reasons_for_programs_and_people(app: Web, people: People) -> None:
+    closed = GateClosed(["Somebody has to own it.", "There is no recipe yet.", "Somebody has to own it."])
+    raising(app, "/api/v1/refuse", closed)
+    raising(app, "/refuse", closed)
+
+    body = people.program().get("/api/v1/refuse").json()
+    page = people.browser().get("/refuse").text
+
+    assert body["reasons"] == ["Somebody has to own it.", "There is no recipe yet."]
+    assert body["detail"] == "2 things stand in the way."
+    assert page.count("Somebody has to own it.") == 1
+    assert "There is no recipe yet." in page
+
+
+def test_several_reasons_are_a_list_whatever_the_refusal(app: Web, people: People) -> None:
+    both = ["Upload examples first.", "Freeze the split first."]
+    raising(app, "/api/v1/refuse", Conflict.because(both))
+    raising(app, "/refuse", Forbidden.because(both))
+    raising(app, "/api/v1/one", Conflict.because(both[:1]))
+
+    body, one = (people.program().get(f"/api/v1/{path}").json() for path in ("refuse", "one"))
+    note = people.browser().get("/refuse", headers={"HX-Request": "true"}).text
+
+    assert (body["detail"], body["reasons"]) == ("2 things stand in the way.", both)
+    assert (one["detail"], "reasons" in one) == (both[0], False)
+    assert all(note.count(reason) == 1 for reason in both)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"json": {"rank": 1}}, {"pointer": "#/rank"}),
+        ({"content": b"raw", "params": {"rank": 1}}, {"parameter": "rank"}),
+        ({"content": b"raw"}, {"pointer": "#"}),
+    ],
+)
+def test_a_services_fault_is_named_by_how_its_field_came(
+    app: Web, people: People, request_: dict[str, Any], expected: dict[str, str]
+) -> None:
+    @app.post("/api/v1/refuse")
+    def refuse(me: Me, body: Annotated[dict[str, int] | None, Body()] = None) -> None:
+        raise Invalid("Wrong.", [FieldError("#/rank", "Use 2.")])
+
+    @app.put("/api/v1/refuse")
+    def refuse_file(me: Me) -> None:
+        raise Invalid("Wrong.", [FieldError("#/rank", "Use 2.")])
+
+    method = "POST" if "json" in request_ else "PUT"
+
+    assert people.program().request(method, "/api/v1/refuse", **request_).json()["errors"] == [
+        {**expected, "detail": "Use 2."}
+    ]
 
 
 @pytest.mark.parametrize(("refusal", "status", "slug"), CASES)

@@ -1,0 +1,129 @@
+"""Where a score comes from: by label, and by field where answers are JSON. All pure, worked out from stored answers."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.evaluation import statistics, structure
+
+LONGEST_LABEL = 100  # characters; what is longer is a text and no label
+FEWEST_A_LABEL = 2  # rows on average: where nearly every answer is another one, they are no labels
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer: what was wanted, what came, and its score from 0 to 1; None where none came."""
+
+    target: str
+    output: str
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The rows that want one label. score: mean over those that were answered, None where none was.
+
+    low, high: 95 % interval (Wilson) where scores are right or wrong, else None. instead: the commonest wrong answer.
+    """
+
+    label: str
+    rows: int
+    errors: int
+    score: float | None
+    low: float | None
+    high: float | None
+    instead: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldScore:
+    """One field of the wanted JSON objects, over the rows that have it.
+
+    right, other, missing: the value is the same, is another one, or is not there (as in what is no JSON). extra: rows
+    whose answer has the field though it was not wanted. low, high: 95 % interval (Wilson) of right in rows.
+    """
+
+    field: str
+    rows: int
+    right: int
+    other: int
+    missing: int
+    extra: int
+    score: float | None
+    low: float | None
+    high: float | None
+
+
+def by_label(answers: Sequence[Answered], *, binary: bool) -> list[Label]:
+    """The scores of each label, the commonest first; nothing where the wanted answers are no labels."""
+    groups: dict[str, list[Answered]] = defaultdict(list)
+    for answer in answers:
+        groups[answer.target.strip()].append(answer)
+    lines = all(len(label) <= LONGEST_LABEL and "\n" not in label for label in groups)
+    if not lines or len(groups) < 2 or len(answers) < FEWEST_A_LABEL * len(groups):
+        return []
+    found = [_label(label, group, binary=binary) for label, group in groups.items()]
+    return sorted(found, key=lambda one: (-one.rows, one.label))
+
+
+def _label(label: str, group: Sequence[Answered], *, binary: bool) -> Label:
+    scores = [answer.score for answer in group if answer.score is not None]
+    interval = statistics.wilson(sum(scores), len(scores)) if binary and scores else None
+    wrong = Counter(
+        said for answer in group if answer.score == 0 and len(said := answer.output.strip()) <= LONGEST_LABEL
+    )
+    return Label(
+        label=label,
+        rows=len(group),
+        errors=len(group) - len(scores),
+        score=sum(scores) / len(scores) if scores else None,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        instead=min(wrong, key=lambda said: (-wrong[said], said)) if wrong else None,
+    )
+
+
+def by_field(answers: Sequence[Answered], options: Mapping[str, Any]) -> list[FieldScore]:
+    """The fields at the top of the wanted JSON objects, in the order of their first row; nothing where a wanted answer
+    is no object. options: those of the metric, which say how far around the JSON we look. Errors are no evidence."""
+    reach = {name: bool(options.get(name)) for name in ("fence", "around")}
+    counts: dict[str, Counter[str]] = {}
+    for answer in answers:
+        wanted = structure.parsed(answer.target, **reach)
+        if not isinstance(wanted, dict):
+            return []
+        if answer.score is None:
+            continue
+        said = structure.parsed(answer.output, **reach)
+        said = said if isinstance(said, dict) else {}
+        for name, value in wanted.items():
+            counts.setdefault(name, Counter())[_kind(name, value, said)] += 1
+        for name in said.keys() - wanted.keys():
+            counts.setdefault(name, Counter())["extra"] += 1
+    return [_field(name, count) for name, count in counts.items()]
+
+
+def _kind(name: str, value: Any, said: Mapping[str, Any]) -> str:
+    if name not in said:
+        return "missing"
+    try:
+        return "right" if structure.same(said[name], value) else "other"
+    except RecursionError:  # nested about a thousand deep: no data anyone means
+        return "other"
+
+
+def _field(name: str, count: Counter[str]) -> FieldScore:
+    rows = count["right"] + count["other"] + count["missing"]
+    interval = statistics.wilson(count["right"], rows) if rows else None
+    return FieldScore(
+        field=name,
+        rows=rows,
+        right=count["right"],
+        other=count["other"],
+        missing=count["missing"],
+        extra=count["extra"],
+        score=count["right"] / rows if rows else None,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+    )
