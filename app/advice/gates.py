@@ -21,8 +21,8 @@ Readings of the points that the rules leave open:
 - *G5* fails as long as no baseline was run, whatever people say they tried, and where it ran on other weights than
   those that would be trained. A schema arm would be part of a fair try where the main goal is a fixed shape or fields
   and people say that a checker would prevent most failures; retrieval and oracle arms where there is a knowledge need.
-  None of these can be run here yet (`UNAVAILABLE`). The gate does not ask for them; it is unknown, and names what can be
-  done instead: with a schema or a look-up tried elsewhere, the honest answers are others than before.
+  None of these can be run here yet (`UNAVAILABLE`). The gate does not ask for them; it is unknown, and names what can
+  be done instead: with a schema or a look-up tried elsewhere, the honest answers are others than before.
 - *G6* fails when prompting MET the target, or an arm that asks no language model did, and when it is UNCLEAR. On the
   efficiency path it passes if the small model is SHORT and the teacher MET. It passes on no fewer answered rows than G4
   asks for, the teacher's too; a score without the number of its rows is unknown.

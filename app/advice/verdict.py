@@ -273,8 +273,8 @@ def _confidence(judged: _Judged) -> Confidence:
     """High if everything the verdict rests on was measured; each thing that wasn't takes one step off.
 
     A one-off rests on G3, a met target on G6, a knowledge need on G2, the others on every gate that can be measured
-    (G3, G10 and G11 are a person's word by nature, and that test answers were checked, in G4, is one too). Answers nobody
-    knows count as well, whatever they would be worth.
+    (G3, G10 and G11 are a person's word by nature, and that test answers were checked, in G4, is one too). Answers
+    nobody knows count as well, whatever they would be worth.
     """
     rests = {1: ("G3",), 2: ("G6",), 3: ("G2",)}.get(judged.ruling.rule)
     doubts = sum(

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.db import utcnow
+from app.db import utcnow, writing
 from app.errors import Invalid
 from app.users import passwords, service, store
 from app.users.deps import Admin, Identified, Me
@@ -107,11 +107,14 @@ def show_user(user_id: Id, db: Db, me: Admin) -> User:
 
 
 @router.post("/users", status_code=201)
-def add_user(response: Response, app: App, db: Db, me: Admin, data: NewUser) -> AddedUser:
+def add_user(response: Response, app: App, me: Admin, data: NewUser) -> AddedUser:
     keeper = passwords.with_cost(app.settings.hash_time, app.settings.hash_memory)
-    user, given = service.add_user(db, keeper, **data.model_dump(), by=me, now=utcnow(), record=app.record)
+    handed = service.hand_over(keeper, **data.model_dump())
+    who = data.model_dump(exclude={"password"})
+    with writing(app.engine) as db:
+        user = service.add_user(db, handed, **who, by=me, now=utcnow(), record=app.record)
     response.headers["Location"] = f"/api/v1/users/{user.id}"
-    return AddedUser(**User.model_validate(user).model_dump(), one_time_password=given)
+    return AddedUser(**User.model_validate(user).model_dump(), one_time_password=handed.password)
 
 
 @router.patch("/users/{user_id}")
