@@ -731,7 +731,7 @@ def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     tags = store.tagged(session, baseline.id) if best is not None else []
     if best is None or not tags:
         return dict.fromkeys(causes.CAUSES, 0)
-    failed = store.failed_rows(session, best.id, "dev", passing(baseline))
+    failed = store.failed_rows(session, best.id, passing(baseline))
     asked = {arm.id for arm in baseline.arms if arm.family not in ("trivial", "adapter")}
     word: dict[int, str] = {}
     for tag in sorted(tags, key=lambda tag: tag.arm_id == best.id):

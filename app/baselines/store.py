@@ -74,6 +74,9 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     )
     tags = _tagged(session, [row.id for row in rows])
     know(session, {("tagged", row.id): tags.get(row.id, []) for row in rows})
+    first = [found.id for row in rows if tags.get(row.id) and (found := leading(row)) is not None]
+    wrong = _imperfect(session, first)
+    know(session, {("imperfect", one): wrong.get(one, {}) for one in first})
 
 
 def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]:
@@ -299,12 +302,23 @@ def failed(session: Session, arm_id: int, split: str, passing: float) -> int:
     return session.scalar(select(func.count()).select_from(_shown(arm_id, split, "wrong", passing).subquery())) or 0
 
 
-def failed_rows(session: Session, arm_id: int, split: str, passing: float) -> set[int]:
-    """Ids of the rows on which an arm's answer failed."""
-    query = select(AnswerRow.example_id).where(
-        AnswerRow.arm_id == arm_id, AnswerRow.split == split, AnswerRow.score < passing
+def failed_rows(session: Session, arm_id: int, passing: float) -> set[int]:
+    """Ids of the dev rows on which an arm's answer failed."""
+    scores = once(session, ("imperfect", arm_id), lambda: _imperfect(session, [arm_id]).get(arm_id, {}))
+    return {row for row, score in scores.items() if score < passing}
+
+
+def _imperfect(session: Session, arm_ids: Collection[int]) -> dict[int, dict[int, float]]:
+    """For each arm its dev rows that are not wholly right, with their scores."""
+    rows = session.execute(
+        select(AnswerRow.arm_id, AnswerRow.example_id, AnswerRow.score).where(
+            AnswerRow.arm_id.in_(sorted(arm_ids)), AnswerRow.split == "dev", AnswerRow.score < 1
+        )
     )
-    return set(session.scalars(query))
+    found: dict[int, dict[int, float]] = {}
+    for arm_id, example_id, score in rows:
+        found.setdefault(arm_id, {})[example_id] = score
+    return found
 
 
 def forget_errors(session: Session, arm_ids: Iterable[int]) -> int:

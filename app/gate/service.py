@@ -85,8 +85,8 @@ def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
     """Read what `evidence` looks at for many assessments in a few queries; a list of them asks for each one next."""
     ids = [assessment.id for assessment in assessments]
     recipes = store.read_ahead_recipes(session, ids)
-    bases = {recipe.model_id for recipe in recipes}
-    know(session, {("model", one): model_store.get(session, one) for one in bases})
+    bases = model_store.of_ids(session, {recipe.model_id for recipe in recipes})
+    know(session, {("model", row.id): row for row in bases})
     dataset_store.read_ahead(session, ids)
     baseline_store.read_ahead(session, ids)
     cost_store.read_ahead(session, ids)

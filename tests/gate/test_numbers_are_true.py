@@ -284,7 +284,9 @@ def revised(gated: Gated, right: int, **more: Any) -> None:
         settings = {"instructions": "Again."}
         name = "revised_prompt/2"
         session.add(
-            ArmRow(baseline_id=row.id, family="revised_prompt", name=name, title=name, settings=settings, dev=dev, **more)
+            ArmRow(
+                baseline_id=row.id, family="revised_prompt", name=name, title=name, settings=settings, dev=dev, **more
+            )
         )
 
 
