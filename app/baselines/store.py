@@ -317,7 +317,7 @@ def _imperfect(session: Session, arm_ids: Collection[int]) -> dict[int, dict[int
     )
     found: dict[int, dict[int, float]] = {}
     for arm_id, example_id, score in rows:
-        found.setdefault(arm_id, {})[example_id] = score
+        found.setdefault(arm_id, {})[example_id] = float(score or 0.0)
     return found
 
 

@@ -55,7 +55,7 @@ def _review(session: Session, assessment: AssessmentRow) -> tuple[str, str]:
         return "launched", "pass"
     if review.revision != assessment.revision:
         return "out of date", "unknown"
-    if gate.fallen(session, review):
+    if gate.outdated(session, review):
         return "void", "fail"
     return {"open": ("waiting", "info"), "approved": ("approved", "pass")}.get(review.state, ("changes", "fail"))
 

@@ -329,6 +329,22 @@ def void_because(session: Session, review: ReviewRow) -> list[str]:
     return said + fallen(session, review)
 
 
+def outdated(session: Session, review: ReviewRow) -> bool:
+    """Whether a living review is void, from what an assessment's page knows anyway: the revision, the evidence (prices
+    of today are part of it), the verdict and the approval by itself. Answers are not hashed for it.
+    """
+    assessment = assessment_store.get(session, review.assessment_id)
+    if review.state not in store.LIVING:
+        return False
+    frozen = subject_of(review)
+    return (
+        review.revision != assessment.revision
+        or frozen["evidence"] != subject.exact(evidence(session, assessment))
+        or frozen["verdict"]["training"] != judge(session, assessment).training
+        or bool(fallen(session, review))
+    )
+
+
 def fallen(session: Session, review: ReviewRow) -> list[str]:
     """What is wrong with the approval of a review by itself: expired, unsealed, of somebody who may not any more.
 

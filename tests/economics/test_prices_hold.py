@@ -14,6 +14,7 @@ from app.assessments.tables import AssessmentRow
 from app.baselines.tables import ArmRow
 from app.db import engine_for, reading, utcnow, writing
 from app.economics import service, study, words
+from app.economics.assumptions import Assumptions
 from app.economics.prices import Price
 from app.economics.tables import PriceRow
 from app.errors import Conflict, Invalid
@@ -150,7 +151,7 @@ def test_a_way_without_a_model_costs_nothing_and_one_with_unknown_tokens_is_not_
     )  # fmt: skip
     free = replace(arm, key="1/b", family="trivial", title="B", tokens_in=None)
 
-    found = study.work_out(study.Given(arms=[arm, free], said=service.Assumptions(), prices=prices, today=day))
+    found = study.work_out(study.Given(arms=[arm, free], said=Assumptions(), prices=prices, today=day))
 
     known = {line.name.split(",")[0]: line.per_call for line in found.lines}
     assert (known["A"], known["B"]) == (None, 0.0)
