@@ -60,7 +60,9 @@ def test_the_result_before_stays_on_its_page_and_the_later_run_is_named(
     assert f"Run {number}, launched later, {said}. The result of run 1 stands." in page
     assert "fixed" in before.lower()
     assert 'href="/trainings/1/adapter.zip"' in page
-    assert client.get("/api/v1/trainings/1/result").json()["verdict"] == "improved"
+    found = client.get("/api/v1/trainings/1/result").json()
+    assert found["verdict"] == "improved"
+    assert found["baselines_ran_on"] == found["trained_on"] != ""
     with reading(engine) as session:
         steps = {step.slug: step for step in dossier.steps(session, session.get_one(AssessmentRow, 1))}
     assert steps["result"].state == "improved"
