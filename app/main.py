@@ -250,12 +250,13 @@ def new_password(settings: Settings, email: str) -> str:
     """
     engine = engine_for(settings)
     try:
+        handed = users.hand_over_anew(passwords.with_cost(settings.hash_time, settings.hash_memory))
         with writing(engine) as session:
             user = user_store.find(session, email)
             if user is None:
                 return ""
-            keeper = passwords.with_cost(settings.hash_time, settings.hash_memory)
-            return users.reset_password(session, keeper, user.id, by=None, record=audit.record)[1]
+            users.reset_password(session, handed, user.id, by=None, record=audit.record)
+            return handed.password
     finally:
         engine.dispose()
 

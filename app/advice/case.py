@@ -95,13 +95,17 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A score on held-out rows: counted (`passed` of `total`) or graded (`score` with its interval)."""
+    """A score on held-out rows: counted (`passed` of `total`) or graded (`score` with its interval).
+
+    rows: how many rows a graded score is the mean of; a counted one says so itself (`total`).
+    """
 
     passed: int | None = None
     total: int | None = None
     score: float | None = None
     low: float | None = None
     high: float | None = None
+    rows: int | None = None
 
     @property
     def counted(self) -> bool:
@@ -114,6 +118,11 @@ class Result:
     @property
     def there(self) -> bool:
         return self.counted or self.graded
+
+    @property
+    def answered(self) -> int | None:
+        """Rows that were asked and answered, whatever a file holds beside them; None where nobody said."""
+        return self.total if self.counted else self.rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +181,9 @@ class Measured:
     """What the app measured. None is not measured yet.
 
     target_changes: changes of metric or target after a result on these test rows, by anybody; one is allowed.
+    baseline_on_base: whether prompting was measured on the very weights that would be trained; None while no base is
+    chosen. baseline_ran_on, trains_on: what to call the two.
+    baseline_unfinished: a newer measurement on these rows has begun to answer and has no result yet.
     failures: dev rows on which the best arm failed, tagged or not; failure_causes: what people said of those they read.
     """
 
@@ -185,6 +197,10 @@ class Measured:
     metric_set_before_baseline: bool | None = None
     target_changes: int | None = None
     baseline: Baseline | None = None
+    baseline_on_base: bool | None = None
+    baseline_ran_on: str | None = None
+    trains_on: str | None = None
+    baseline_unfinished: bool | None = None
     teacher: Result | None = None
     oracle_gain: float | None = None
     rows_carry_context: bool | None = None
@@ -370,11 +386,14 @@ def _measured(reader: "_Reader", given: Mapping[str, Any]) -> Measured:
                 values[key] = reader.number(value, at, 0, 1)
             case "agreement_kappa" | "oracle_gain":
                 values[key] = reader.number(value, at, -1, 1)
-            case "test_human_checked" | "metric_set_before_baseline" | "rows_carry_context" | "identifiers_decided":
+            case (
+                "test_human_checked" | "metric_set_before_baseline" | "rows_carry_context" | "identifiers_decided"
+                | "baseline_on_base" | "baseline_unfinished"
+            ):  # fmt: skip
                 values[key] = reader.flag(value, at)
             case "cost_case":
                 values[key] = reader.choice(value, at, COST_CASES)
-            case "cost_basis":
+            case "cost_basis" | "baseline_ran_on" | "trains_on":
                 values[key] = reader.text(value, at)
             case _:
                 values[key] = _PARTS[key](reader, value, at) if key in _PARTS else reader.count(value, at)
@@ -456,7 +475,7 @@ _PARTS: dict[str, Callable[["_Reader", object, str], object]] = {
 
 def _result(reader: "_Reader", given: Mapping[str, Any], at: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name in ("passed", "total"):
+    for name in ("passed", "total", "rows"):
         if given.get(name) is not None:
             values[name] = reader.count(given[name], f"{at}.{name}")
     for name in ("score", "low", "high"):
@@ -477,6 +496,8 @@ def _contradictions(values: dict[str, Any], at: str) -> Iterator[str]:
         yield f"{at}.passed and {at}.total go together."
     elif len(graded) in (1, 2):
         yield f"{at}.score, {at}.low and {at}.high go together."
+    elif "rows" in values and (counted or not graded):
+        yield f"{at}.rows goes with a score; passed and total say it themselves."
     elif counted and values["passed"] > values["total"]:
         yield f"{at}.passed is {values['passed']}, more than {at}.total, {values['total']}."
     elif graded and not values["low"] - ROUNDING <= values["score"] <= values["high"] + ROUNDING:

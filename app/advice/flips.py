@@ -214,12 +214,12 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     answers, measured, target = case.answers, case.measured, _target_right(case, policy)
     change = _use_right(case, policy)
     change |= _rows_right(case, policy)
+    # What can't be measured here is asked for only where it was brought along (`moves`).
     gain = measured.oracle_gain
-    if "facts" in change.get("goals", answers.goals or ()) or (
-        gain is not None and gain >= policy.limit("oracle_gain")
-    ):
+    facts = "facts" in change.get("goals", answers.goals or ())
+    if facts or (gain is not None and gain >= policy.limit("oracle_gain") and _looked_up(case)):
         change["rows_carry_context"] = True
-    else:
+    elif gain is not None:
         change["oracle_gain"] = 0.0
     causes = measured.failure_causes
     change["failure_causes"] = {"behaviour": max(causes.total if causes else 0, policy.count("tagged_failures"))}
@@ -229,12 +229,16 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
         change["training_rights"] = "yes"
     if measured.identifiers_decided is False:
         change["identifiers_decided"] = True
+    if measured.baseline_on_base is False:
+        change["baseline_on_base"] = True
+    if measured.baseline_unfinished:
+        change["baseline_unfinished"] = False
     if not answers.owner:
         change["owner"] = moves.SOMEBODY
     if measured.arms and (arms := _arms_right(case, target, policy)):
         change["arms"] = arms
     baseline = change["baseline"] = _baseline_right(changed(case, change), policy)
-    rows = max(change.get("test_rows", measured.test_rows or 0), baseline.get("total", 0))
+    rows = max(change.get("test_rows", measured.test_rows or 0), baseline.get("total", baseline.get("rows", 0)))
     if rows != measured.test_rows:
         change["test_rows"] = rows
     return change
@@ -247,6 +251,8 @@ def _use_right(case: Case, policy: Policy) -> Change:
     if answers.recurrence in (None, "once"):
         change["recurrence"] = "ongoing"
     change |= _goals_right(case)
+    if answers.checker_helps == "most":
+        change["checker_helps"] = "partly"
     if answers.fact_change == "daily":
         change["fact_change"] = "weekly"
     target = _target_right(case, policy)
@@ -282,10 +288,19 @@ def _arms_right(case: Case, target: float, policy: Policy) -> Change:
     return found if any(standing((case.measured.arms or {})[arm], target, policy) == "met" for arm in lowered) else {}
 
 
+def _looked_up(case: Case) -> bool:
+    """Whether looking things up was tried, and rows were looked at for looked-up text. Neither can be done here yet."""
+    arms = case.measured.baseline.arms if case.measured.baseline else ()
+    return case.measured.rows_carry_context is not None and {"rag", "oracle"} <= set(arms)
+
+
 def _goals_right(case: Case) -> dict[str, Any]:
     goals = list(case.answers.goals or ())
     main = case.answers.main_goal or (goals[0] if len(goals) == 1 else None)
     change: dict[str, Any] = {}
+    if "facts" in goals and not _looked_up(case):
+        goals.remove("facts")
+        change["goals"] = goals
     if not any(goal in (*BEHAVIOURS, "efficiency") for goal in goals):
         goals.append("style")
         change["goals"] = goals
@@ -310,8 +325,10 @@ def _rows_right(case: Case, policy: Policy) -> dict[str, Any]:
         change["test_human_checked"] = True
     if measured.contradiction_rate is None or measured.contradiction_rate > policy.limit("contradiction_rate"):
         change["contradiction_rate"] = policy.limit("contradiction_rate")
-    if measured.agreement_kappa is None or measured.agreement_kappa < policy.limit("kappa"):
+    if measured.agreement_kappa is not None and measured.agreement_kappa < policy.limit("kappa"):
         change["agreement_kappa"] = policy.limit("kappa")
+    elif measured.agreement_kappa is None and answers.label_agreement == "low":
+        change["label_agreement"] = "medium"
     return change
 
 
@@ -322,7 +339,20 @@ def _baseline_right(case: Case, policy: Policy) -> Change:
     if standing(old, target, policy) != "short":
         least = max(old.total or 0, policy.count("test_rows"))
         other |= _more_rows(old, target, policy) or _short(policy, least, target) or {}
+    elif (old.answered or 0) < policy.count("test_rows"):
+        other |= _on_enough_rows(old, target, policy)
     return moves.baseline_json(old, {"best_arm": other["arms"][0]} | other if old.best_arm is None else other)
+
+
+def _on_enough_rows(old: Baseline, target: float, policy: Policy) -> Change:
+    """As short as it is, on as many rows as prove it."""
+    floor = policy.count("test_rows")
+    if not old.counted:
+        return {"score": old.score, "low": old.low, "high": old.high, "rows": floor}
+    passed = round((old.passed or 0) / (old.total or 1) * floor)
+    if standing(Result(passed=passed, total=floor), target, policy) == "short":
+        return {"passed": passed, "total": floor}
+    return _short(policy, floor, target) or {}
 
 
 def _more_rows(old: Baseline, target: float, policy: Policy) -> dict[str, Any] | None:

@@ -11,15 +11,21 @@ Readings of the points that the rules leave open:
   G8, G10 and G11, where nothing else is to be had. It never passes G1, G4, G5, G6 or G9.
 - *G2* passes without a measurement only where no outside facts are asked for: `facts` isn't a goal and the facts it
   needs never change or there is no reference text, and where the rows don't look as if it took facts to answer them.
-  Daily facts fail whatever else is said.
+  Where `facts` isn't a goal, enough tagged failures of which few are missing facts show it too: the arm that gets the
+  right passage can't be run here. Daily facts fail whatever else is said.
 - *G3* compares the calls of the next six months with ten times the examples, counted up to the floor of G1. Without
   that cap, adding rows would lock what was ready, and throwing rows away would unlock it.
-- *G4* asks for the floor; the number that a certain gap needs is in the text of G6, where that gap is known.
-- *G5* fails as long as no baseline was run, whatever people say they tried. A schema arm is asked for where the main
-  goal is a fixed shape or fields and people say that a checker would prevent most failures; retrieval and oracle arms
-  where there is a knowledge need.
+- *G4* asks for the floor; the number that a certain gap needs is in the text of G6, where that gap is known. Once there
+  is a result, the rows that were asked and answered count, whatever the file holds beside them. That people checked the
+  test answers is their word, so a pass is `declared`.
+- *G5* fails as long as no baseline was run, whatever people say they tried, and where it ran on other weights than
+  those that would be trained. A schema arm would be part of a fair try where the main goal is a fixed shape or fields
+  and people say that a checker would prevent most failures; retrieval and oracle arms where there is a knowledge need.
+  None of these can be run here yet (`UNAVAILABLE`). The gate does not ask for them; it is unknown, and names what can
+  be done instead: with a schema or a look-up tried elsewhere, the honest answers are others than before.
 - *G6* fails when prompting MET the target, or an arm that asks no language model did, and when it is UNCLEAR. On the
-  efficiency path it passes if the small model is SHORT and the teacher MET.
+  efficiency path it passes if the small model is SHORT and the teacher MET. It passes on no fewer answered rows than G4
+  asks for, the teacher's too; a score without the number of its rows is unknown.
 - *G7* fails once a baseline was run while metric or target were missing; before any run, setting both is enough.
 - *G8* takes a declared "low" seriously until a kappa was measured: contradicting twins are only one half of the
   question.
@@ -46,6 +52,9 @@ ORDER = ("G7", "G5", "G6", "G3", "G2", "G9", "G8", "G4", "G1", "G10", "G11", "G1
 
 SHAPED = ("format", "extract")
 """Main goals whose answers a schema can hold. A query language or a label set has no schema that says it all."""
+
+UNAVAILABLE = ("schema", "rag", "oracle")
+"""Arms that the app can't run yet: nothing asks for them before it can. What was measured elsewhere may name them."""
 
 DECLARED_BY_NATURE = ("G3", "G10", "G11")
 """Nothing but a person's word can settle these, so they say nothing about how well a verdict is founded."""
@@ -136,7 +145,7 @@ def percent(share: float) -> str:
 def score_text(result: Result) -> str:
     """`74.0 % (69.5-78.1 %) on 400 rows`."""
     score, low, high = interval(result)
-    rows = f" on {result.total:,} rows" if result.total else ""
+    rows = f" on {result.answered:,} rows" if result.answered else ""
     return f"{percent(score)} ({low * 100:.1f}-{percent(high)}){rows}"
 
 
@@ -237,6 +246,13 @@ def _not_knowledge(case: Case, needs: Needs, policy: Policy) -> _Finding:
         )
     if "facts" not in goals and (answers.fact_change == "none" or corpus(case)[0] == 0):
         return _Finding("pass", "declared", "The task needs no outside facts.")
+    causes = case.measured.failure_causes
+    if "facts" not in goals and causes is not None and causes.total >= policy.count("tagged_failures"):
+        share = causes.facts / causes.total
+        if share <= policy.limit("facts_share") + EPSILON:
+            return _Finding(
+                "pass", "measured", f"{share * 100:.0f} % of the {causes.total:,} tagged failures are missing facts."
+            )
     return _Finding(
         "unknown",
         "declared",
@@ -305,33 +321,51 @@ def _held_out(case: Case, needs: Needs, policy: Policy) -> _Finding:
             policy.say("G4", "not_frozen"),
         )
     faults = []
+    baseline = case.measured.baseline
+    asked = rows if baseline is None or not baseline.there else baseline.answered
     if rows < floor:
         faults.append(policy.say("G4", "few", missing=f"{floor - rows:,}"))
+    elif asked is not None and asked < floor:
+        faults.append(policy.say("G4", "asked", asked=f"{asked:,}"))
     if overlap:
         faults.append(policy.say("G4", "overlap", rows=f"{overlap:,}"))
     if checked is False:
         faults.append(policy.say("G4", "unchecked"))
     overlapping = "overlap not looked for" if overlap is None else f"{overlap:,} overlapping"
-    text = f"{rows:,} test rows, {overlapping}, {_checked(checked)}."
+    answered = "" if asked is None or asked >= rows else f", {asked:,} of them asked and answered"
+    text = f"{rows:,} test rows{answered}, {overlapping}, {_checked(checked)}."
     if faults:
         return _Finding("fail", "measured", text, " ".join(faults))
-    if overlap is None or checked is None:
+    if overlap is None or checked is None or asked is None:
         missing = ["overlap_unknown"] * (overlap is None) + ["checked_unknown"] * (checked is None)
+        missing += ["asked_unknown"] * (asked is None)
         return _Finding("unknown", "measured", text, " ".join(policy.say("G4", saying) for saying in missing))
-    return _Finding("pass", "measured", text)
+    return _Finding("pass", "declared", text)
 
 
 def _checked(checked: bool | None) -> str:
-    return {None: "not known whether people checked them", True: "checked by people", False: "not checked by people"}[
-        checked
-    ]
+    return {
+        None: "nobody said whether people checked them",
+        True: "checked by people, you said",
+        False: "not checked by people, you said",
+    }[checked]
 
 
 # ------------------------------------------------------------------ G5: prompting tried
 
 
 def arms_needed(case: Case, needs: Needs) -> list[str]:
-    """The arms that a fair try of prompting has, here."""
+    """The arms that a fair try of prompting has here: of those that can be run."""
+    return [arm for arm in _fair_try(case, needs) if arm not in UNAVAILABLE]
+
+
+def arms_lacking(case: Case, needs: Needs) -> list[str]:
+    """What a fair try would have as well, nobody has run, and the app can't run yet."""
+    run = case.measured.baseline.arms if case.measured.baseline else ()
+    return [arm for arm in _fair_try(case, needs) if arm in UNAVAILABLE and arm not in run]
+
+
+def _fair_try(case: Case, needs: Needs) -> list[str]:
     arms = ["zero_shot", "few_shot_random", "few_shot_nearest"]
     if case.answers.checker_helps == "most" and case.answers.main_goal in SHAPED:
         arms.append("schema")
@@ -352,12 +386,17 @@ def _prompting_tried(case: Case, needs: Needs, policy: Policy) -> _Finding:
     missing = [arm for arm in arms_needed(case, needs) if arm not in baseline.arms]
     text = f"{len(baseline.arms)} arms run, {'one round' if baseline.revised else 'no round'} of revised instructions."
     todo = []
+    if case.measured.baseline_on_base is False:
+        text = f"{text} {_other_base(case)}"
+        todo.append(policy.say("G5", "other_base"))
     if missing:
         todo.append(policy.say("G5", "missing", arms=_listed(missing)))
     if not baseline.revised:
         todo.append(policy.say("G5", "revise"))
     if todo:
         return _Finding("fail", "measured", text, " ".join(todo))
+    if case.measured.baseline_unfinished:
+        return _Finding("unknown", "measured", f"{text} A newer run is not finished.", policy.say("G5", "unfinished"))
     if baseline.error_rate is None:
         return _Finding("unknown", "measured", f"{text} Failed calls were not counted.", policy.say("G5", "uncounted"))
     if baseline.error_rate > policy.limit("error_rate"):
@@ -367,7 +406,22 @@ def _prompting_tried(case: Case, needs: Needs, policy: Policy) -> _Finding:
             f"{text} {percent(baseline.error_rate)} of the calls failed.",
             policy.say("G5", "errors"),
         )
+    if lacking := arms_lacking(case, needs):
+        ways = ["no_schema"] * ("schema" in lacking) + ["no_passages"] * (lacking != ["schema"])
+        return _Finding(
+            "unknown",
+            "measured",
+            f"{text} Not available here yet: {_listed(lacking)}.",
+            " ".join(policy.say("G5", way) for way in ways),
+        )
     return _Finding("pass", "measured", text)
+
+
+def _other_base(case: Case) -> str:
+    ran, trains = case.measured.baseline_ran_on or "another model", case.measured.trains_on
+    if trains is None:
+        return f"They ran on {ran}, which can't be trained here."
+    return f"They ran on {ran}; training would be on {trains}."
 
 
 def _listed(arms: list[str]) -> str:
@@ -405,9 +459,23 @@ def _short_of_target(case: Case, needs: Needs, policy: Policy) -> _Finding:
             else policy.say("G6", "unclear_by", rows=f"{total - baseline.total:,}")
         )
         return _Finding("fail", "measured", f"{text} The target lies inside what the score could really be.", more)
+    if (few := _few_answered(baseline, text, policy)) is not None:
+        return few
     if needs.efficiency_path:
         return _teacher(case, needs, policy, text)
     return _Finding("pass", "measured", f"{text} Prompting stays short of it.")
+
+
+def _few_answered(result: Result, text: str, policy: Policy) -> _Finding | None:
+    """What a result on too few rows proves: nothing, however far from the target it is."""
+    answered, floor = result.answered, policy.count("test_rows")
+    if answered is None:
+        return _Finding(
+            "unknown", "measured", f"{text} Nobody said on how many rows.", policy.say("G6", "rows_unknown")
+        )
+    if answered < floor:
+        return _Finding("fail", "measured", text, policy.say("G6", "few", missing=f"{floor - answered:,}"))
+    return None
 
 
 def _teacher(case: Case, needs: Needs, policy: Policy, text: str) -> _Finding:
@@ -421,7 +489,7 @@ def _teacher(case: Case, needs: Needs, policy: Policy, text: str) -> _Finding:
         )
     text = f"{text} Teacher: {score_text(teacher)}."
     if needs.teacher == "met":
-        return _Finding("pass", "measured", text)
+        return _few_answered(teacher, text, policy) or _Finding("pass", "measured", text)
     return _Finding("fail", "measured", text, policy.say("G6", "teacher_short"))
 
 

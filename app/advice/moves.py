@@ -25,6 +25,7 @@ EFFORTS: tuple[Effort, ...] = ("a new answer", "minutes", "days", "weeks")
 ROWS_A_DAY = 100  # written
 CHECKS_A_DAY = 400  # answers of test rows looked at
 WORKING_WEEK = 5  # days
+RESULT = ("passed", "total", "score", "low", "high", "rows")
 MANY_CALLS = 10**9
 MUCH_TEXT = 10**8  # tokens
 MOST_ROWS = 100_000
@@ -169,8 +170,11 @@ def _numbers(case: Case) -> Iterator[Axis]:
     yield from _count("test_rows", measured.test_rows, MOST_ROWS)
     yield from _share("target", answers.target, 0.01, straight=False)
     yield from _share("contradiction_rate", measured.contradiction_rate, 0.001)
-    yield from _share("agreement_kappa", measured.agreement_kappa, 0.01, least=-1.0)
-    yield from _share("oracle_gain", measured.oracle_gain, 0.01, least=-1.0)
+    # Neither can be measured here yet: what was brought along may be otherwise, and nobody is sent to measure it.
+    if measured.agreement_kappa is not None:
+        yield from _share("agreement_kappa", measured.agreement_kappa, 0.01, least=-1.0)
+    if measured.oracle_gain is not None:
+        yield from _share("oracle_gain", measured.oracle_gain, 0.01, least=-1.0)
     if measured.test_overlap_rows != 0:
         yield _single({"test_overlap_rows": 0})
 
@@ -215,8 +219,14 @@ def _switches(case: Case) -> Iterator[Axis]:
     measured = case.measured
     for key in ("test_human_checked", "metric_set_before_baseline", "rows_carry_context"):
         now = getattr(measured, key)
+        if now is None and key == "rows_carry_context":  # nothing here looks for it
+            continue
         for value in (True, False) if now is None else (not now,):
             yield _single({key: value})
+    if measured.baseline_on_base is False:
+        yield _single({"baseline_on_base": True})
+    if measured.baseline_unfinished:
+        yield _single({"baseline_unfinished": False})
     if measured.identifiers_decided is False:
         yield _single({"identifiers_decided": True})
     for cost in COST_CASES:
@@ -267,7 +277,7 @@ def _results(case: Case, needs: Needs, policy: Policy) -> Iterator[Axis]:
     if baseline is not None:
         for last, at in _scores(baseline):
             yield Axis(last, partial(_scored, baseline, at))
-        if baseline.counted:
+        if baseline.counted or baseline.graded:
             yield Axis(MORE_TEST_ROWS, partial(more_rows, case, baseline), straight=False)
         yield _single({"baseline": baseline_json(baseline, tried(case, needs, policy))})
         if "rag" in baseline.arms and baseline.best_arm != "rag":
@@ -316,17 +326,22 @@ def _scores(result: Result) -> Iterator[tuple[int, Callable[[int], Change]]]:
 
         def shifted(by: float) -> Change:
             moved = {"score": score + by, "low": low + by, "high": high + by}
-            return {name: round(min(max(value, 0.0), 1.0), 6) for name, value in moved.items()}
+            rounded = {name: round(min(max(value, 0.0), 1.0), 6) for name, value in moved.items()}
+            return rounded | ({"rows": result.rows} if result.rows is not None else {})
 
         yield ceil((1 - score) / GRAIN), lambda step: shifted(step * GRAIN)
         yield ceil(score / GRAIN), lambda step: shifted(-step * GRAIN)
 
 
 def more_rows(case: Case, baseline: Baseline, step: int) -> Change:
-    """The same share right on more test rows: what settles an unclear result."""
-    passed, total = baseline.passed or 0, baseline.total or 1
+    """The same share right on more test rows: what settles an unclear result. A graded score keeps its interval."""
+    total = baseline.answered or (1 if baseline.counted else 0)
     rows = total + step
-    change: Change = {"baseline": baseline_json(baseline, {"passed": round(passed / total * rows), "total": rows})}
+    if baseline.counted:
+        result: Change = {"passed": round((baseline.passed or 0) / total * rows), "total": rows}
+    else:
+        result = {"score": baseline.score, "low": baseline.low, "high": baseline.high, "rows": rows}
+    change: Change = {"baseline": baseline_json(baseline, result)}
     kept = case.measured.test_rows
     if kept is not None and kept < rows:
         change["test_rows"] = rows
@@ -341,16 +356,15 @@ def baseline_json(baseline: Baseline, other: Mapping[str, Any]) -> Change:
         "best_arm": baseline.best_arm,
         "error_rate": baseline.error_rate,
     }
-    for name in ("passed", "total", "score", "low", "high"):
+    for name in RESULT:
         now[name] = getattr(baseline, name)
     if "passed" in other or "score" in other:
-        now |= dict.fromkeys(("passed", "total", "score", "low", "high"))
+        now |= dict.fromkeys(RESULT)
     return {name: value for name, value in (now | dict(other)).items() if value is not None}
 
 
 def _result_json(result: ArmResult) -> Change:
-    names = ("passed", "total", "score", "low", "high", "prompt_tokens")
-    return {name: value for name in names if (value := getattr(result, name)) is not None}
+    return {name: value for name in (*RESULT, "prompt_tokens") if (value := getattr(result, name)) is not None}
 
 
 # ------------------------------------------------------------------ words and efforts
@@ -375,7 +389,8 @@ def told(change: Mapping[str, Any], case: Case) -> list[Move]:
 def _answered_as_well(change: Mapping[str, Any], case: Case) -> bool:
     """Whether the clause about the baseline already says how many test rows there are."""
     baseline = change.get("baseline")
-    return baseline is not None and baseline.get("total") == change["test_rows"] and case.measured.test_rows is not None
+    kept = case.measured.test_rows
+    return baseline is not None and kept is not None and _answered(baseline) == change["test_rows"]
 
 
 def _choice_told(key: str, value: str, case: Case) -> Move:
@@ -577,24 +592,37 @@ def _told_baseline(value: Change, case: Case) -> Told:
         score = _score(value)
         if not old.there:
             parts.append(f"the best of them reached {score * 100:.1f} %{_on(value)}")
-        elif old.total != value.get("total") and abs(score - interval(old)[0]) < 0.5 / max(1, old.total or 1):
-            more = value["total"] - (old.total or 0)
-            parts.append(f"{more:,} more test rows were answered as well as those so far ({value['total']:,} in all)")
-            effort, size = _writing(more), more / value["total"]
+        elif old.answered != _answered(value) and abs(score - interval(old)[0]) < 0.5 / max(1, old.answered or 1):
+            parts_of, effort, size = _more_answered(_answered(value), old, case)
+            parts.append(parts_of)
         else:
             before = interval(old)[0]
-            rows = _on(value) if old.total != value.get("total") else ""
+            rows = _on(value) if old.answered != _answered(value) else ""
             parts.append(f"the best prompt reached {'only ' * (score < before)}{score * 100:.1f} %{rows}")
             effort, size = "minutes" if score < before else "days", abs(score - before)
     return _and(parts), effort, size
 
 
+def _more_answered(rows: int, old: Baseline, case: Case) -> tuple[str, Effort, float]:
+    """Rows that lie in the file only have to be asked, which takes minutes; others have to be written first."""
+    kept = case.measured.test_rows or 0
+    if old.answered is None:
+        return f"the score stood on {rows:,} test rows", "minutes", 0.3
+    more = rows - old.answered
+    words = f"{more:,} more test rows were answered as well as those so far ({rows:,} in all)"
+    return words, "minutes" if rows <= kept else _writing(more), abs(more) / max(1, rows)
+
+
 def _same_result(value: Mapping[str, Any], old: Baseline) -> bool:
-    return all(value.get(name) == getattr(old, name) for name in ("passed", "total", "score", "low", "high"))
+    return all(value.get(name) == getattr(old, name) for name in RESULT)
+
+
+def _answered(value: Mapping[str, Any]) -> int:
+    return int(value.get("total") or value.get("rows") or 0)
 
 
 def _on(value: Mapping[str, Any]) -> str:
-    return f" on {value['total']:,} rows" if value.get("total") else ""
+    return f" on {_answered(value):,} rows" if _answered(value) else ""
 
 
 _TOLD: dict[str, Callable[[Any, Case], Told]] = {
@@ -619,6 +647,8 @@ _TOLD: dict[str, Callable[[Any, Case], Told]] = {
         {True: "every training row carried the looked-up text", False: "training rows lacked the looked-up text"},
         "days",
     ),
+    "baseline_on_base": _told_switch({True: "prompting was measured on the base that would be trained"}, "minutes"),
+    "baseline_unfinished": _told_switch({False: "the newer measurement was finished, with the same result"}, "minutes"),
     "identifiers_decided": _told_switch(
         {True: "somebody decided about the personal data that was found", False: "personal data was found"}, "minutes"
     ),

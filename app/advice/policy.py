@@ -68,16 +68,22 @@ SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "not_kept": (),
         "not_frozen": (),
         "few": ("missing",),
+        "asked": ("asked",),
         "overlap": ("rows",),
         "unchecked": (),
         "overlap_unknown": (),
         "checked_unknown": (),
+        "asked_unknown": (),
     },
     "G5": {
         "needed": ("arms",),
         "nothing": ("arms",),
         "missing": ("arms",),
         "revise": (),
+        "other_base": (),
+        "unfinished": (),
+        "no_schema": (),
+        "no_passages": (),
         "uncounted": (),
         "errors": (),
     },
@@ -91,6 +97,8 @@ SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "unclear_by": ("rows",),
         "no_teacher": (),
         "teacher_short": (),
+        "few": ("missing",),
+        "rows_unknown": (),
     },
     "G7": dict.fromkeys(("needed", "unset", "unset_after", "late", "order_unknown"), ()),
     "G8": dict.fromkeys(("needed", "contradictions", "kappa", "declared_low", "nothing"), ()),
@@ -117,7 +125,14 @@ SAYINGS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-IN_GENERAL = {"missing": "N", "rows": "N", "calls": "N", "failed": "N", "arms": "the arms that fit the case"}
+IN_GENERAL = {
+    "missing": "N",
+    "rows": "N",
+    "asked": "N",
+    "calls": "N",
+    "failed": "N",
+    "arms": "the arms that fit the case",
+}
 
 
 class FaultyPolicy(Exception):

@@ -273,11 +273,12 @@ def _confidence(judged: _Judged) -> Confidence:
     """High if everything the verdict rests on was measured; each thing that wasn't takes one step off.
 
     A one-off rests on G3, a met target on G6, a knowledge need on G2, the others on every gate that can be measured
-    (G3, G10 and G11 are a person's word by nature). Answers nobody knows count as well, whatever they would be worth.
+    (G3, G10 and G11 are a person's word by nature, and that test answers were checked, in G4, is one too). Answers
+    nobody knows count as well, whatever they would be worth.
     """
     rests = {1: ("G3",), 2: ("G6",), 3: ("G2",)}.get(judged.ruling.rule)
     doubts = sum(
-        gate.how == "declared" or gate.state == "unknown"
+        (gate.how == "declared" and (gate.id, gate.state) != ("G4", "pass")) or gate.state == "unknown"
         for gate in judged.gates
         if (gate.id in rests if rests else gate.id not in DECLARED_BY_NATURE) and gate.state != "not_applicable"
     )

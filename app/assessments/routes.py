@@ -5,6 +5,7 @@ which sends the form after each pause in typing, gets small pieces for places ou
 a person is typing in is ever replaced.
 """
 
+import itertools
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ router = APIRouter(include_in_schema=False)
 State = Literal["", "mine", "ready", "not_yet", "archived"]
 PAGE = 20
 LOOKED_AT = 300
-"""How many of the newest assessments are judged to find those in a state that no column holds."""
+"""How many assessments are read at once to find those in a state that no column holds."""
 
 
 # ------------------------------------------------------------------ the list
@@ -64,16 +65,12 @@ def show_home(
     page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
 ) -> Response:
     wanted = Wanted(q, me.id if state == "mine" else None, archived=state == "archived")
-    judged = state in ("ready", "not_yet")
-    rows, total = store.page(db, wanted, 1 if judged else page_number, LOOKED_AT if judged else PAGE)
-    app.read_ahead(db, rows)
-    lines = [_line(app, db, row) for row in rows]
-    if judged:
-        lines = [
-            line for line in lines if (line.advice.training == "ready" if state == "ready" else line.advice.not_yet)
-        ]
-        total = len(lines)
-        lines = lines[(page_number - 1) * PAGE : page_number * PAGE]
+    if state in ("ready", "not_yet"):
+        lines, total = _in_state(app, db, wanted, state, page_number)
+    else:
+        rows, total = store.page(db, wanted, page_number, PAGE)
+        app.read_ahead(db, rows)
+        lines = [_line(app, db, row) for row in rows]
     return page(
         request,
         "assessments/home.html",
@@ -87,6 +84,22 @@ def show_home(
         names=user_store.names(db, sorted({line.row.created_by for line in lines})),
         demo_url=url_if_any(request, "start_demo"),
     )
+
+
+def _in_state(app: AppContext, db: Db, wanted: Wanted, state: State, number: int) -> tuple[list[Line], int]:
+    """One page of those in a state that no column holds, and how many there are. All of them are judged: an answer that
+    looked only at the newest would say that there are none."""
+    found: list[Line] = []
+    for part in itertools.count(1):
+        rows, _ = store.page(db, wanted, part, LOOKED_AT)
+        app.read_ahead(db, rows)
+        for row in rows:
+            line = _line(app, db, row)
+            if line.advice.training == "ready" if state == "ready" else line.advice.not_yet:
+                found.append(line)
+        if len(rows) < LOOKED_AT:
+            break
+    return found[(number - 1) * PAGE : number * PAGE], len(found)
 
 
 def _line(app: AppContext, db: Db, row: AssessmentRow) -> Line:
@@ -144,14 +157,20 @@ def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) ->
 
 
 @router.get("/assessments/{assessment_id}/describe", name="describe")
-def show_overview(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+def show_overview(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     row = store.get(db, assessment_id)
     given = Naming(title=row.title, team=row.team, about=row.note)
-    return _overview(request, row, given, {}, "", 200)
+    return _overview(request, row, given, {}, "", 200, (app.evidence(db, row) or {}).get("target_changes", 0))
 
 
 def _overview(
-    request: Request, row: AssessmentRow, given: Naming, errors: dict[str, str], detail: str, status: int
+    request: Request,
+    row: AssessmentRow,
+    given: Naming,
+    errors: dict[str, str],
+    detail: str,
+    status: int,
+    target_changes: int = 0,
 ) -> Response:
     return page(
         request,
@@ -163,6 +182,7 @@ def _overview(
         missing=typed.missing(row.answers),
         faults=typed.faults(row.answers, ASKED.values()),
         given=given,
+        target_changes=target_changes,
         errors=errors,
         detail=detail,
     )
@@ -292,6 +312,7 @@ def _section_page(
         advice=advice,
         said=explanation.sentence(advice),
         has_results=bool(measured.get("baseline")) or row.result_seen_at is not None,
+        target_changes=measured.get("target_changes", 0),
         informed=_informed(measured),
     )
 

@@ -6,7 +6,7 @@ did best on the dev rows, after all arms are through.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,9 +48,11 @@ def measure(claim: Claim) -> None:
     _same_model(claim)
     with _model(claim, baseline) as generator:
         for arm in baseline.arms:
-            if arm.family != "adapter" and arm.dev is None:
+            if arm.family != "adapter" and _waits(arm.dev):
+                _same_model(claim)  # an answer of the questionnaire may have changed meanwhile
                 answer_arm(claim, arm.id, "dev", generator, meter=meter)
         for arm, why in _for_test(claim):
+            _same_model(claim)
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
     with claim.write() as session:
         store.get(session, claim.subject_id).concluded_at = utcnow()
@@ -60,7 +62,7 @@ def _same_model(claim: Claim) -> None:
     """Ask only what the measurement began with; what a model was not prepared for then is written down now.
 
     Raises:
-        Failed: its connection was changed, or it was retired.
+        Failed: its connection was changed, it was retired, or the rows may not be sent to it any more.
     """
     with claim.write() as session:
         baseline = store.get(session, claim.subject_id)
@@ -133,7 +135,7 @@ def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> "_Meter":
     What an attempt before this one got answers for is done already.
     """
     sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
-    waiting = [arm for arm in baseline.arms if arm.family not in ("trivial", "adapter") and arm.dev is None]
+    waiting = [arm for arm in baseline.arms if arm.family not in ("trivial", "adapter") and _waits(arm.dev)]
     done = sum(len(store.answered(session, arm.id, "dev")) for arm in waiting)
     return _Meter(claim, total=len(waiting) * sizes["dev"] + sizes["test"], done=done)
 
@@ -153,8 +155,13 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
             "Look at the errors, mend the cause, and press Go on."
         )
     revised = best.family == "revised_prompt"
-    found = [(best, "best on dev after a revision" if revised else "best on dev")] if best.test is None else []
-    return found + [(arm, "") for arm in baseline.arms if arm.family == "trivial" and arm.test is None]
+    found = [(best, "best on dev after a revision" if revised else "best on dev")] if _waits(best.test) else []
+    return found + [(arm, "") for arm in baseline.arms if arm.family == "trivial" and _waits(arm.test)]
+
+
+def _waits(result: Mapping[str, Any] | None) -> bool:
+    """Whether an arm has no result on a split, or one with errors, which were asked again."""
+    return result is None or bool(result["errors"])
 
 
 def _note_look(claim: Claim, arm: ArmRow, why: str) -> None:

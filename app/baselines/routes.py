@@ -286,6 +286,15 @@ def _measure(
     )
 
 
+def _stands(db: Db, baseline: BaselineRow) -> dict[str, Any] | None:
+    """The earlier result that counts as long as this measurement has none, or one that is not finished."""
+    counts = baseline if store.best(baseline) else service.counting(db, baseline.assessment_id)
+    best = store.best(counts) if counts is not None else None
+    if counts is None or best is None or (counts.id == baseline.id and store.finished(counts)):
+        return None
+    return {"row": counts, "arm": best, "model": service.model_of(db, counts), "own": counts.id == baseline.id}
+
+
 def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
     job = service.last_job(db, baseline)
     leading = store.leading(baseline)
@@ -306,6 +315,7 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
         "dev_chart": views.chart(f"{metric.title} on the dev rows", baseline.arms, "dev", baseline.target, urls),
         "rows": views.rows(baseline.arms, leading),
         "best": store.best(baseline),
+        "stands": _stands(db, baseline),
         "leading": leading,
         "free_lead": views.free_lead(baseline.arms, leading),
         "reported": views.reported(baseline.arms),

@@ -136,9 +136,25 @@ def model_of(session: Session, baseline: BaselineRow) -> MeasuredModel:
     return MeasuredModel(**baseline.model_as)
 
 
+def against_sending(assessment: AssessmentRow, model: ModelRow) -> str:
+    """Why the rows of an assessment may not be sent to a model; empty when they may.
+
+    Whoever answered that the text stays on the team's own servers is held to it, consent or not.
+    """
+    if assessments.answers(assessment).get("data_location") != "own_servers" or models.own(model):
+        return ""
+    return (
+        f"The text of this assessment may not leave your own servers, you said; {model.name} answers at "
+        f"{model.base_url}, which nobody declared to be one of them. Measure with a model on this machine, have an "
+        "administrator say under Models that this server is yours, or change that answer."
+    )
+
+
 def against_model(session: Session, baseline: BaselineRow) -> str:
     """Why this measurement cannot go on with its model; empty when it can."""
     row = model_store.get(session, baseline.model_id)
+    if against := against_sending(assessment_store.get(session, baseline.assessment_id), row):
+        return against
     if row.retired_at is not None:
         return f"{row.name} is retired. Start a new measurement with another model."
     if not model_of(session, baseline).answers_as(row):
@@ -192,7 +208,7 @@ def plan(session: Session, assessment_id: int, order: Order) -> Plan:
         options = metrics.checked(metric, order.metric_options)
     except Invalid as refusal:
         faults += refusal.errors
-    model = _usable(session, order, faults)
+    model = _usable(session, assessment, order, faults)
     examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
     if "pattern" in options:
         faults += _pattern_faults(options["pattern"], [example.target for example in examples["dev"]])
@@ -240,10 +256,12 @@ def _pattern_faults(pattern: str, targets: Sequence[str]) -> list[FieldError]:
     ]
 
 
-def _usable(session: Session, order: Order, faults: list[FieldError]) -> ModelRow | None:
+def _usable(session: Session, assessment: AssessmentRow, order: Order, faults: list[FieldError]) -> ModelRow | None:
     model = next((row for row in model_store.usable(session) if row.id == order.model_id), None)
     if model is None:
         faults.append(FieldError("#/model_id", "Choose one of the models."))
+    elif against := against_sending(assessment, model):
+        faults.append(FieldError("#/model_id", against))
     elif model.kind == "endpoint" and not order.consent:
         faults.append(
             FieldError("#/consent", f"The rows will be sent to {model.base_url}. Say that they may leave this server.")
@@ -397,10 +415,8 @@ def go_on(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
     if any(arm.family == "adapter" and arm.test for arm in baseline.arms):
         raise Conflict("An adapter was judged by these answers; they stay as they are. Start a new measurement.")
     _need_model(session, baseline)
+    # The results stay until their arms are through again: should this fail, what was known is still known.
     store.forget_errors(session, [arm.id for arm in baseline.arms if arm.family != "adapter"])
-    for arm in incomplete:
-        arm.dev = arm.dev if not _errors(arm.dev) else None
-        arm.test = arm.test if not _errors(arm.test) else None
     baseline.concluded_at = None
     _run(session, baseline, model_store.get(session, baseline.model_id), by)
     _note(session, baseline, by, "baseline.go_on", {"arms_with_errors": len(incomplete)})
@@ -692,8 +708,8 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
     binary = metrics.get(baseline.metric).binary
     for arm in baseline.arms:
         for split, stored in (("dev", arm.dev), ("test", arm.test)):
-            if arm.family == "adapter" or stored is None:
-                continue
+            if arm.family == "adapter" or stored is None or (baseline.concluded_at is None and _errors(stored)):
+                continue  # the last: its errors are asked again
             scored = [Scored(score) for score in store.scores(session, arm.id, split)]
             found = arms.tallied(scored, binary=binary, seed=baseline.seed)
             counted = all(stored.get(name) == found.get(name) for name in ("n", "errors", "passed"))
@@ -709,19 +725,54 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
 
 
 def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
-    """How many failed rows people put down to which cause; a row counts once, by the word about the best arm first."""
+    """How many dev rows on which the best arm fails people put down to which cause; a row counts once, by the word
+    about the best arm first. Where the best arm is right, another one's failure explains nothing."""
     best = store.leading(baseline)
+    tags = store.tagged(session, baseline.id) if best is not None else []
+    if best is None or not tags:
+        return dict.fromkeys(causes.CAUSES, 0)
+    failed = store.failed_rows(session, best.id, passing(baseline))
     asked = {arm.id for arm in baseline.arms if arm.family not in ("trivial", "adapter")}
     word: dict[int, str] = {}
-    for tag in sorted(store.tagged(session, baseline.id), key=lambda tag: bool(best and tag.arm_id == best.id)):
-        if tag.arm_id in asked:
+    for tag in sorted(tags, key=lambda tag: tag.arm_id == best.id):
+        if tag.arm_id in asked and tag.example_id in failed:
             word[tag.example_id] = tag.cause
     return {cause: sum(said == cause for said in word.values()) for cause in causes.CAUSES}
 
 
-def measured(session: Session, assessment_id: int) -> dict[str, Any]:
-    """What the measurement says in the words of the case file (decision rules, section 7); empty before the first."""
-    baseline = store.current(session, assessment_id)
+def counting(session: Session, assessment_id: int, base: ModelRow | None = None) -> BaselineRow | None:
+    """The measurement that the criteria, a review and a training rest on; see `store.counting`.
+
+    base: the model that would be trained. What was measured on its very weights comes before anything else.
+    """
+    return _counting(session, assessment_id, base).row
+
+
+def _counting(session: Session, assessment_id: int, base: ModelRow | None) -> store.Counting:
+    dataset = dataset_store.current(session, assessment_id)
+    found = store.of_assessment(session, assessment_id)
+
+    def on_base(row: BaselineRow) -> bool:
+        return base is not None and same_weights(model_of(session, row), base)
+
+    return store.counting(found, dataset.id if dataset else None, on_base)
+
+
+def same_weights(measured: MeasuredModel, base: ModelRow) -> bool:
+    """Whether what was measured is what would be trained: file by file, or by its place before it was prepared. What
+    answered on a server is never the files of this machine."""
+    if measured.kind == "endpoint" or base.kind == "endpoint":
+        return False
+    return dict(measured.files) == base.files if measured.files and base.files else measured.answers_as(base)
+
+
+def measured(session: Session, assessment_id: int, base: ModelRow | None = None) -> dict[str, Any]:
+    """What the measurement says in the words of the case file (decision rules, section 7); empty before the first.
+
+    base: the model that would be trained; None while none is chosen.
+    """
+    counts = _counting(session, assessment_id, base)
+    baseline = counts.row
     dataset = dataset_store.current(session, assessment_id)
     if baseline is None or dataset is None or baseline.dataset_id != dataset.id or not store.tallies(baseline):
         return {}
@@ -739,9 +790,13 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
         if "passed" in test:
             part |= {"passed": test["passed"], "total": test["n"]}
         else:
-            part |= {"score": test["score"], "low": test["low"], "high": test["high"]}
-        found["winning_prompt_tokens"] = round(test.get("mean_prompt_tokens", 0))
+            part |= {"score": test["score"], "low": test["low"], "high": test["high"], "rows": test["n"]}
+        if tokens := round(test.get("mean_prompt_tokens", 0)):  # 0: stored before unknown ones were told apart
+            found["winning_prompt_tokens"] = tokens
     found["baseline"] = part
+    found |= _on_another(model_of(session, baseline), base)
+    if counts.open:
+        found["baseline_unfinished"] = True
     if compared := _compared(baseline):
         found["arms"] = compared
     counted = failure_causes(session, baseline)
@@ -750,6 +805,20 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     if sum(counted.values()) < causes.ENOUGH and (leading := store.leading(baseline)):
         found["failures"] = store.failed(session, leading.id, "dev", passing(baseline))
     return found
+
+
+def _on_another(measured: MeasuredModel, base: ModelRow | None) -> dict[str, Any]:
+    """That prompting was measured on other weights than those that would be trained, with both names; empty where it is
+    the same, or may still be."""
+    if base is not None and same_weights(measured, base):
+        return {}
+    if base is None and measured.kind != "endpoint":
+        return {}
+    return {
+        "baseline_on_base": False,
+        "baseline_ran_on": measured.name,
+        **({"trains_on": base.name} if base is not None else {}),
+    }
 
 
 def _compared(baseline: BaselineRow) -> dict[str, Any]:
@@ -772,7 +841,8 @@ def _result(found: Mapping[str, Any]) -> dict[str, Any]:
         if "passed" in found
         else {name: found[name] for name in ("score", "low", "high")}
     )
-    return score | {"prompt_tokens": round(found.get("mean_prompt_tokens", 0))}
+    tokens = round(found.get("mean_prompt_tokens", 0))
+    return score | ({"prompt_tokens": tokens} if tokens else {})
 
 
 def _set_before(assessment: AssessmentRow, baseline: BaselineRow, late: int) -> bool:

@@ -1,7 +1,7 @@
 """Queries on measurements, their arms and the answers."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -54,34 +54,43 @@ def current(session: Session, assessment_id: int) -> BaselineRow | None:
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     """Find the current measurement of many assessments at once, for a page that will ask for each (`db.know`)."""
-    newest = (
-        select(func.max(BaselineRow.id))
-        .where(BaselineRow.assessment_id.in_(assessment_ids), BaselineRow.archived_at.is_(None))
-        .group_by(BaselineRow.assessment_id)
-    )
     rows = session.scalars(
-        select(BaselineRow).where(BaselineRow.id.in_(newest)).options(selectinload(BaselineRow.arms))
-    )
-    found = {row.assessment_id: row for row in rows}
-    know(session, {("baseline", one): found.get(one) for one in assessment_ids})
-    alike = dataset_store.read_ahead_same_test_rows(session, [row.dataset_id for row in found.values()])
+        select(BaselineRow)
+        .where(BaselineRow.assessment_id.in_(assessment_ids))
+        .order_by(BaselineRow.id.desc())
+        .options(selectinload(BaselineRow.arms))
+    ).all()
+    every: dict[int, list[BaselineRow]] = {one: [] for one in assessment_ids}
+    for row in rows:
+        every[row.assessment_id].append(row)
+    know(session, {("measurements", one): found for one, found in every.items()})
+    newest = {one: next((row for row in found if row.archived_at is None), None) for one, found in every.items()}
+    know(session, {("baseline", one): found for one, found in newest.items()})
+    alike = dataset_store.read_ahead_same_test_rows(session, sorted({row.dataset_id for row in rows}))
     measured = _on_rows(session, {one for ids in alike.values() for one in ids})
     know(
         session,
         {("on same rows", one): [row for row in measured if row.dataset_id in ids] for one, ids in alike.items()},
     )
-    tags = _tagged(session, [row.id for row in found.values()])
-    know(session, {("tagged", row.id): tags.get(row.id, []) for row in found.values()})
+    tags = _tagged(session, [row.id for row in rows])
+    know(session, {("tagged", row.id): tags.get(row.id, []) for row in rows})
+    first = [found.id for row in rows if tags.get(row.id) and (found := leading(row)) is not None]
+    wrong = _imperfect(session, first)
+    know(session, {("imperfect", one): wrong.get(one, {}) for one in first})
 
 
 def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]:
     """All measurements, the newest first, those put aside included."""
-    return session.scalars(
-        select(BaselineRow)
-        .where(BaselineRow.assessment_id == assessment_id)
-        .order_by(BaselineRow.id.desc())
-        .options(selectinload(BaselineRow.arms))
-    ).all()
+    return once(
+        session,
+        ("measurements", assessment_id),
+        lambda: session.scalars(
+            select(BaselineRow)
+            .where(BaselineRow.assessment_id == assessment_id)
+            .order_by(BaselineRow.id.desc())
+            .options(selectinload(BaselineRow.arms))
+        ).all(),
+    )
 
 
 def arm(session: Session, arm_id: int) -> ArmRow:
@@ -111,11 +120,45 @@ def leading(baseline: BaselineRow) -> ArmRow | None:
 
 
 def best(baseline: BaselineRow) -> ArmRow | None:
-    """The best arm, once its test result stands and may be used: what an adapter has to beat."""
+    """The best arm whose test result stands and may be used: what an adapter has to beat.
+
+    A revision that was begun, failed or got no usable answers takes no earlier result away; that it may be better is
+    said by `finished`.
+    """
+    judged = {row.name for row in baseline.arms if row.test is not None and Tally.of(row.test).known}
+    first = arms.best([(arm, tally) for arm, tally in tallies(baseline) if arm.name in judged])
+    return next((row for row in baseline.arms if first and row.name == first.name), None)
+
+
+def finished(baseline: BaselineRow) -> bool:
+    """Whether everything that was begun is through, and the arm that leads on the dev rows is the one that stands."""
     first = leading(baseline)
-    if baseline.concluded_at is None or first is None or first.test is None or not Tally.of(first.test).known:
-        return None
-    return first
+    return baseline.concluded_at is not None and first is not None and best(baseline) is first
+
+
+def counting(
+    found: Sequence[BaselineRow], dataset_id: int | None, prefers: Callable[[BaselineRow], bool]
+) -> "Counting":
+    """Which measurement counts, of all of an assessment, the newest first.
+
+    The newest one with a result on these rows, those that `prefers` names before others: one that was begun later and
+    failed, was cancelled or is still running hides nothing. While none has a result, the newest.
+    """
+    on_rows = [row for row in found if row.dataset_id == dataset_id]
+    there = [row for row in on_rows if best(row) is not None]
+    counts = next((row for row in there if prefers(row)), None) or next(iter(there or on_rows or found), None)
+    if counts is None:
+        return Counting(None, open=False)
+    later = [row for row in on_rows if row.id > counts.id and tallies(row) and prefers(row) == prefers(counts)]
+    return Counting(counts, open=any(not finished(row) for row in (counts, *later)))
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """The measurement that counts. open: it, or a later one like it, has begun to answer and is not through."""
+
+    row: BaselineRow | None
+    open: bool
 
 
 def on_same_rows(session: Session, dataset_id: int) -> Sequence[BaselineRow]:
@@ -259,6 +302,25 @@ def failed(session: Session, arm_id: int, split: str, passing: float) -> int:
     return session.scalar(select(func.count()).select_from(_shown(arm_id, split, "wrong", passing).subquery())) or 0
 
 
+def failed_rows(session: Session, arm_id: int, passing: float) -> set[int]:
+    """Ids of the dev rows on which an arm's answer failed."""
+    scores = once(session, ("imperfect", arm_id), lambda: _imperfect(session, [arm_id]).get(arm_id, {}))
+    return {row for row, score in scores.items() if score < passing}
+
+
+def _imperfect(session: Session, arm_ids: Collection[int]) -> dict[int, dict[int, float]]:
+    """For each arm its dev rows that are not wholly right, with their scores."""
+    rows = session.execute(
+        select(AnswerRow.arm_id, AnswerRow.example_id, AnswerRow.score).where(
+            AnswerRow.arm_id.in_(sorted(arm_ids)), AnswerRow.split == "dev", AnswerRow.score < 1
+        )
+    )
+    found: dict[int, dict[int, float]] = {}
+    for arm_id, example_id, score in rows:
+        found.setdefault(arm_id, {})[example_id] = float(score or 0.0)
+    return found
+
+
 def forget_errors(session: Session, arm_ids: Iterable[int]) -> int:
     """Delete errors, so that their rows are asked again; returns how many."""
     gone = session.execute(delete(AnswerRow).where(AnswerRow.arm_id.in_(list(arm_ids)), AnswerRow.status == "error"))
@@ -275,7 +337,8 @@ class Tag:
 
 
 def tagged(session: Session, baseline_id: int) -> Sequence[Tag]:
-    """Every cause that people gave in a measurement, latest answer last."""
+    """Every cause that people gave to answers on the dev rows, latest answer last. What somebody noted on a test row
+    decides nothing: what is learnt from those may not choose."""
     return once(session, ("tagged", baseline_id), lambda: _tagged(session, [baseline_id]).get(baseline_id, []))
 
 
@@ -283,7 +346,7 @@ def _tagged(session: Session, baseline_ids: Iterable[int]) -> dict[int, list[Tag
     rows = session.execute(
         select(ArmRow.baseline_id, AnswerRow.arm_id, AnswerRow.example_id, AnswerRow.cause)
         .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
-        .where(ArmRow.baseline_id.in_(list(baseline_ids)), AnswerRow.cause.is_not(None))
+        .where(ArmRow.baseline_id.in_(list(baseline_ids)), AnswerRow.cause.is_not(None), AnswerRow.split == "dev")
         .order_by(AnswerRow.id)
     )
     found: dict[int, list[Tag]] = {}

@@ -286,6 +286,7 @@ STEPS: Sequence[tuple[str, Callable[[Walk], None]]] = (
     ("Tag the failures by rule", _tag),
     ("Revise the instructions", _revise),
     ("Measure the revised prompt", _measure),
+    ("Tag what the best prompt still gets wrong", _tag),
     ("Plan the training", _plan_training),
     ("Ask for review, and approve", _review),
     ("Train, and judge on the same rows", _train),

@@ -79,10 +79,8 @@ def _people(session: Session, keeper: Passwords, by: UserRow) -> UserRow:
     """Make the two accounts and return the author. Their passwords are thrown away: nobody signs in with them."""
     for (name, email), role in ((example.REVIEWER, Role.REVIEWER), (example.AUTHOR, Role.AUTHOR)):
         if user_store.find(session, email) is None:
-            users.add_user(
-                session, keeper, name=name, email=email, role=role, password="",
-                by=by, now=utcnow(), record=audit.record,
-            )  # fmt: skip
+            handed = users.hand_over(keeper, name=name, email=email, role=role, password="")
+            users.add_user(session, handed, name=name, email=email, role=role, by=by, now=utcnow(), record=audit.record)
     return author(session)
 
 

@@ -6,12 +6,10 @@ from sqlalchemy.orm import Session
 
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
-from app.baselines import store as baseline_store
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.gate import service as gate
 from app.gate import store as reviews
-from app.gate.tables import ReviewRow
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.web.context import Step
@@ -22,9 +20,9 @@ def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
     base = f"/assessments/{assessment.id}"
     answered, asked = assessments.progress(assessment)
     dataset = dataset_store.current(session, assessment.id)
-    baseline = baseline_store.current(session, assessment.id)
+    baseline = gate.measurement(session, assessment.id)
     advice = gate.judge(session, assessment)
-    training = trainings.latest(session, assessment.id)
+    training, judged = trainings.latest(session, assessment.id), trainings.judged(session, assessment.id)
     measured = [arm for arm in baseline.arms if arm.dev or arm.test] if baseline else []
     verdict = ("ready", "pass") if advice.training == "ready" else ("not yet", "unknown") if advice.leaning else (
         advice.approach.replace("_", "-"), "")  # fmt: skip
@@ -33,9 +31,9 @@ def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
         Step("data", "Data", f"{base}/data", *_data(dataset)),
         Step("measure", "Measure", f"{base}/measure", f"{len(measured)} arms" if measured else "", ""),
         Step("verdict", "Verdict", f"{base}/verdict", *verdict),
-        Step("review", "Review", f"{base}/review", *_review(assessment, reviews.latest(session, assessment.id))),
+        Step("review", "Review", f"{base}/review", *_review(session, assessment)),
         Step("train", "Train", f"{base}/train", *_train(advice.training, training)),
-        Step("result", "Result", f"{base}/result", *_result(training)),
+        Step("result", "Result", f"{base}/result", *_result(judged)),
     )
 
 
@@ -49,13 +47,16 @@ def _data(dataset: DatasetRow | None) -> tuple[str, str]:
     return f"{dataset.usable_rows:,} usable", "pass" if dataset.frozen_at else ""
 
 
-def _review(assessment: AssessmentRow, review: ReviewRow | None) -> tuple[str, str]:
+def _review(session: Session, assessment: AssessmentRow) -> tuple[str, str]:
+    review = reviews.latest(session, assessment.id)
     if review is None or review.state in {"withdrawn", "superseded"}:
         return "", ""
     if review.state == "consumed":
         return "launched", "pass"
     if review.revision != assessment.revision:
         return "out of date", "unknown"
+    if gate.outdated(session, review):
+        return "void", "fail"
     return {"open": ("waiting", "info"), "approved": ("approved", "pass")}.get(review.state, ("changes", "fail"))
 
 

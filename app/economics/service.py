@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.advice.policy import Policy
@@ -29,7 +30,7 @@ from app.economics.assumptions import Assumptions, Worth
 from app.economics.prices import Price
 from app.economics.study import Given, Measured, Study
 from app.economics.tables import CostRow, PriceRow
-from app.errors import FieldError, Invalid
+from app.errors import Conflict, FieldError, Invalid
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.users.tables import UserRow
@@ -46,6 +47,7 @@ def add_price(session: Session, given: Mapping[str, object], by: UserRow) -> Pri
     """Enter a price.
 
     Raises:
+        Conflict: somebody else entered it at the same moment.
         Invalid: it can't be used, or the same thing has a price already.
     """
     price = prices.read(given, today())
@@ -96,13 +98,16 @@ def export_prices(session: Session) -> bytes:
 
 def _put(session: Session, row: PriceRow | None, price: Price, by: UserRow) -> PriceRow:
     before = _said(row.value) if row else None
-    if row is None:
-        row = PriceRow()
-        session.add(row)
-    row.name, row.unit, row.price, row.currency = price.name, price.unit, price.price, price.currency
-    row.dated, row.source = price.dated, price.source
-    row.edited_by, row.edited_at = by.id, utcnow()
-    session.flush()
+    try:
+        with session.begin_nested():
+            if row is None:
+                row = PriceRow()
+                session.add(row)
+            row.name, row.unit, row.price, row.currency = price.name, price.unit, price.price, price.currency
+            row.dated, row.source = price.dated, price.source
+            row.edited_by, row.edited_at = by.id, utcnow()
+    except IntegrityError as error:
+        raise Conflict("Somebody else entered a price for this at the same moment. Look at the list again.") from error
     if before != _said(price):
         act, detail = ("price.change", {"from": before, "to": _said(price)}) if before else ("price.add", _said(price))
         audit.record(session, by, act, "price", row.id, detail)
@@ -240,16 +245,16 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def measured(session: Session, assessment_id: int) -> dict[str, Any]:
+def measured(session: Session, assessment_id: int, base: ModelRow | None = None) -> dict[str, Any]:
     """What costs say to gate G12 and factor F17, and the larger model to gate G6, in the words of the case file.
 
-    Empty before anybody said anything. `not_goal` where cost is not among the goals: then the sums are shown, and
-    decide nothing.
+    base: the model that would be trained. Empty before anybody said anything. `not_goal` where cost is not among the
+    goals: then the sums are shown, and decide nothing.
     """
     assessment = assessment_store.get(session, assessment_id)
     goals = assessments.answers(assessment).get("goals")
     aimed_at = isinstance(goals, list) and "efficiency" in goals
-    found: dict[str, Any] = _teacher(session, assessment) if aimed_at else {}
+    found: dict[str, Any] = _teacher(session, assessment, base) if aimed_at else {}
     if not isinstance(goals, list) or store.find_costs(session, assessment_id) is None:
         return found
     if not aimed_at:
@@ -258,23 +263,24 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     return found | ({"cost_case": costs.case, "cost_basis": words.basis(costs)} if costs.case else {})
 
 
-def _teacher(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
-    """The best result of another model on the same rows, if it beats the one measured last: whose work a small model
+def _teacher(session: Session, assessment: AssessmentRow, base: ModelRow | None) -> dict[str, Any]:
+    """The best result of another model on the same rows, if it beats the one that counts: whose work a small model
     would take over (gate G6 where cost is the goal)."""
+    counts = baselines.counting(session, assessment.id, base)
+    own = baseline_store.best(counts) if counts is not None else None
     found = [
-        (baseline.model_id, arm.test)
+        arm.test
         for baseline in _comparable(session, assessment)
-        if (arm := baseline_store.best(baseline)) is not None and arm.test is not None
+        if (counts is not None and baseline.model_id != counts.model_id)
+        and (arm := baseline_store.best(baseline)) is not None
+        and arm.test is not None
     ]
-    if not found:
-        return {}
-    model, last = found[0]
-    best = max((result for _, result in found), key=lambda result: float(result["score"]))
-    if best["score"] <= last["score"] or all(result is not best for other, result in found if other != model):
+    best = max(found, key=lambda result: float(result["score"]), default=None)
+    if best is None or own is None or own.test is None or best["score"] <= own.test["score"]:
         return {}
     if "passed" in best:
         return {"teacher": {"passed": best["passed"], "total": best["n"]}}
-    return {"teacher": {name: best[name] for name in ("score", "low", "high")}}
+    return {"teacher": {name: best[name] for name in ("score", "low", "high")} | {"rows": best["n"]}}
 
 
 def models(session: Session, assessment: AssessmentRow) -> Sequence[ModelRow]:

@@ -33,9 +33,10 @@ CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
 class Measured:
     """One way to answer, as it was measured. model: its id and name; local: it runs on machines of one's own.
 
-    tokens_in: None where no model is asked. counted: the model said how many, they are not estimated. split: dev or
-    test, where the score is from. meets: the target, by the rule of gate G6. pace: seconds from one answer to the next.
-    shots: examples in the prompt, `nearest` or the same for all. instructions: characters of them.
+    tokens_in: None where no model is asked, 0 where nobody knows. counted: the model said how many, they are not
+    estimated. split: dev or test, where the score is from. meets: the target, by the rule of gate G6. pace: seconds
+    from one answer to the next. shots: examples in the prompt, `nearest` or the same for all. instructions: characters
+    of them.
     """
 
     key: str
@@ -303,7 +304,8 @@ class _Book:
         way, lacks = self.way(arm, tokens)
         tone = "soft" if tokens is None else "prompt"
         how: How = "measured" if arm.counted else "estimated"
-        return self._line(arm.key, self._name(arm), tone, tokens, how, arm, way, lacks)
+        known = tokens if tokens is not None and tokens.input > 0 else None
+        return self._line(arm.key, self._name(arm), tone, known, how, arm, way, lacks)
 
     def _name(self, arm: Measured) -> str:
         several = len({one.model for one in self.given.arms}) > 1
@@ -335,6 +337,8 @@ class _Book:
         rates = self.rates_for(arm)
         if rates is None:
             return None, f"prices of {arm.model_name} for input and output tokens"
+        if tokens.input <= 0:  # stored before it was told apart: no question has no tokens
+            return None, f"how many tokens a call of {arm.title} takes; measure it again"
         return Way(economics.call_cost(tokens, rates)), ""
 
     def declared(self) -> Iterator[Line]:
@@ -346,7 +350,7 @@ class _Book:
             name = said.now_name or "What you use today"
             yield Line("now", name, "open", None, "declared", None, "", True, way, month)
         plain = self._plain()
-        if said.passages and said.passage_tokens and plain and plain.tokens_in is not None:
+        if said.passages and said.passage_tokens and plain and plain.tokens_in:
             tokens = economics.with_passages(
                 Tokens(plain.tokens_in, plain.tokens_out), said.passages, said.passage_tokens
             )
@@ -362,7 +366,7 @@ class _Book:
         """A trained model: its measured tokens where there is one, else those of the prompt without examples."""
         adapter = next((arm for arm in self.given.arms if arm.family == "adapter"), None)
         arm = adapter or self._plain()
-        if arm is None or arm.tokens_in is None:
+        if arm is None or not arm.tokens_in:
             return None
         tokens = Tokens(arm.tokens_in, arm.tokens_out)
         how: How = "measured" if adapter and adapter.counted else "estimated"
@@ -389,7 +393,7 @@ class _Book:
     def machine_run(self) -> float | None:
         """Machine hours of one training run; None while its size or the machine's speed is not known."""
         said, plain = self.said, self._plain()
-        if said.base_billions is None or said.teraflops is None or plain is None or plain.tokens_in is None:
+        if said.base_billions is None or said.teraflops is None or plain is None or not plain.tokens_in:
             return None
         rows = max(self.given.usable or 0, self.given.floor)
         tokens = rows * (plain.tokens_in + plain.tokens_out)

@@ -23,6 +23,13 @@ def money(value: float | None, currency: str = "") -> str:
     return f"{text} {currency}".rstrip()
 
 
+def about(value: float) -> float:
+    """Rounded to two figures that count: what a criterion says of a sum, so that a euro more or less says the same."""
+    if value == 0 or not math.isfinite(value):
+        return value
+    return round(value, 1 - math.floor(math.log10(abs(value))))
+
+
 def calls(value: float | None) -> str:
     """A volume as people say it: 850, 19,000, 1.99 million."""
     if value is None:
@@ -44,15 +51,21 @@ def paid_back(value: float | None) -> str:
 
 
 def basis(study: Study) -> str:
-    """What a cost case rests on, in one line for whoever reads the gate's answer; empty while there is none."""
+    """What a cost case rests on, in one line for whoever reads the gate's answer; empty while there is none.
+
+    The sums are rounded to two figures. It is part of what a reviewer approves: prices change every day, and an
+    approval falls with what was read, not with a cent that nobody saw.
+    """
     found = study.comparison
     if found is None or found.saved is None or study.instead is None:
         return ""
     name = study.instead.name
     name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
     way = "less" if found.saved > 0 else "more"
-    start = "never at these prices" if found.break_even is None else f"break-even about {calls(found.break_even)}"
+    even = found.break_even
+    start = "never at these prices" if even is None else f"break-even about {calls(about(even))}"
+    months = None if found.months is None else about(found.months)
     return (
-        f"Estimated: {money(abs(found.saved), study.currency)} {way} a month than with \u201c{name}\u201d "
-        f"at {calls(found.calls)} calls; {start}; paid back {paid_back(found.months)}."
+        f"Estimated: about {money(about(abs(found.saved)), study.currency)} {way} a month than with \u201c{name}\u201d "
+        f"at {calls(found.calls)} calls; {start}; paid back {paid_back(months)}."
     )

@@ -55,7 +55,8 @@ class Review(BaseModel):
     """A frozen subject under review. `subject` is exactly what `digest` is the digest of (gate-v1, see the README).
 
     `void_because`: why an approval does not count any more, or what has changed since review was asked for; empty while
-    the review holds, and for one that is over. `hands`: who had a hand in it, so cannot decide.
+    the review holds, and for one that is over. `remarks`: what is missing in it, so that an approval unlocks nothing.
+    `hands`: who had a hand in it, so cannot decide.
     """
 
     id: int
@@ -70,6 +71,7 @@ class Review(BaseModel):
     closed_at: datetime | None
     closed_because: str
     void_because: list[str]
+    remarks: list[str]
     decisions: list[Decision]
     hands: list[Hand]
     subject: dict[str, Any]
@@ -80,6 +82,7 @@ class Review(BaseModel):
         hands = service.hands(session, row.assessment_id)
         return Review(
             void_because=service.void_because(session, row),
+            remarks=service.remarks(json.loads(row.subject)),
             hands=[
                 Hand(id=user, name=people[user].name, email=people[user].email, what=what)
                 for user, what in sorted(hands.items())

@@ -34,7 +34,15 @@ def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
     assessment = assessment_store.get(db, assessment_id)
     advised, today = service.judge(db, assessment), service.judge_today(db, assessment)
     worth = economy.answer(economics.of(db, assessment))
-    return verdict_page(request, assessment, advised, today=today, worth=worth, review=store.living(db, assessment_id))
+    return verdict_page(
+        request,
+        assessment,
+        advised,
+        today=today,
+        worth=worth,
+        review=store.living(db, assessment_id),
+        models=service.models_named(service.build_subject(db, assessment)),
+    )
 
 
 def verdict_page(
@@ -45,6 +53,7 @@ def verdict_page(
     today: Advice,
     worth: economy.Answer,
     review: ReviewRow | None,
+    models: str = "",
 ) -> Response:
     return page(
         request,
@@ -63,6 +72,7 @@ def verdict_page(
         costs=url_for(request, "costs", assessment_id=assessment.id),
         share=url_if_any(request, "shares", assessment_id=assessment.id),
         review=review,
+        models=models,
     )
 
 
@@ -109,6 +119,7 @@ def _review_step(
     assessment = assessment_store.get(db, assessment_id)
     reviews = store.of_assessment(db, assessment_id)
     living = next((review for review in reviews if review.state in store.LIVING), None)
+    now = service.build_subject(db, assessment)
     return page(
         request,
         "gate/review_step.html",
@@ -122,6 +133,10 @@ def _review_step(
         people=_people(db),
         hands=service.hands(db, assessment_id),
         void=service.void_because(db, living) if living else [],
+        voids={review.id for review in reviews if service.void_because(db, review)},
+        remarks=service.remarks(now),
+        models=service.models_named(now),
+        target_changes=now["evidence"].get("target_changes", 0),
         errors=errors,
         detail=detail,
         now=utcnow(),
@@ -151,10 +166,12 @@ def show_reviews(
 
 
 def _void(session: Db, reviews: Sequence[ReviewRow]) -> set[int]:
-    """Which of them look alive and are of an earlier revision; what else may have changed, each one's page says."""
+    """Which of them look alive and do not hold any more. A revision that moved on says it at once; only for the others
+    everything has to be looked at."""
     now = assessment_store.revisions(session, {review.assessment_id for review in reviews})
     living = [review for review in reviews if review.state in store.LIVING]
-    return {review.id for review in living if review.revision != now[review.assessment_id]}
+    moved = {review.id for review in living if review.revision != now[review.assessment_id]}
+    return moved | {review.id for review in living if review.id not in moved and service.void_because(session, review)}
 
 
 def _people(session: Db) -> dict[int, str]:
@@ -225,6 +242,8 @@ def _review(
         workers=service.workers(db, review.assessment_id),
         keepers={one.reviewer_id: service.keepers(db, one.reviewer_id) for one in review.decisions},
         void=service.void_because(db, review),
+        remarks=service.remarks(frozen) if living else [],
+        models=service.models_named(frozen),
         living=living,
         errors=errors,
         typed=typed,

@@ -29,7 +29,7 @@ from app.blobs import Blobs
 from app.datasets import service as datasets
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
-from app.db import installation_of, once, utcnow
+from app.db import installation_of, know, once, utcnow
 from app.documents import service as documents
 from app.economics import service as economics
 from app.economics import store as cost_store
@@ -39,6 +39,7 @@ from app.gate.permission import Approval, Person
 from app.gate.tables import DecisionRow, ReviewRow
 from app.inference import service as models
 from app.inference import store as model_store
+from app.inference.tables import ModelRow
 from app.policies import service as policies
 from app.users.tables import Role, UserRow
 
@@ -55,20 +56,37 @@ def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
 
 
 def _evidence(session: Session, assessment_id: int) -> dict[str, Any]:
+    base = base_model(session, assessment_id)
     parts = [
         datasets.measured(session, assessment_id),
         documents.measured(session, assessment_id),
-        baselines.measured(session, assessment_id),
-        economics.measured(session, assessment_id),
+        baselines.measured(session, assessment_id, base),
+        economics.measured(session, assessment_id, base),
     ]
     found = {key: value for part in parts for key, value in part.items()}
     arms = {arm: result for part in parts for arm, result in part.get("arms", {}).items()}
     return found | ({"arms": arms} if arms else {})  # the check of the data tries an arm of its own
 
 
+def base_model(session: Session, assessment_id: int) -> ModelRow | None:
+    """The model that would be trained, by the recipe; None while there is none."""
+    recipe = store.recipe(session, assessment_id)
+    return (
+        once(session, ("model", recipe.model_id), lambda: model_store.get(session, recipe.model_id)) if recipe else None
+    )
+
+
+def measurement(session: Session, assessment_id: int) -> BaselineRow | None:
+    """The measurement that counts for this assessment: on the base that would be trained, where there is one."""
+    return baselines.counting(session, assessment_id, base_model(session, assessment_id))
+
+
 def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
     """Read what `evidence` looks at for many assessments in a few queries; a list of them asks for each one next."""
     ids = [assessment.id for assessment in assessments]
+    recipes = store.read_ahead_recipes(session, ids)
+    bases = model_store.of_ids(session, {recipe.model_id for recipe in recipes})
+    know(session, {("model", row.id): row for row in bases})
     dataset_store.read_ahead(session, ids)
     baseline_store.read_ahead(session, ids)
     cost_store.read_ahead(session, ids)
@@ -133,7 +151,7 @@ def build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]
 def _build_subject(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
     advised = judge(session, assessment)
     dataset = dataset_store.current(session, assessment.id)
-    baseline = baseline_store.current(session, assessment.id)
+    baseline = measurement(session, assessment.id)
     return {
         "schema": SCHEMA,
         "assessment": assessment.id,
@@ -211,6 +229,40 @@ def _training_part(session: Session, assessment_id: int, baseline: BaselineRow |
     }
 
 
+def remarks(subject: Mapping[str, Any]) -> list[str]:
+    """What a subject lacks for an approval of it to be worth anything, said before one is asked for and given."""
+    said = []
+    if subject["dataset"] is None:
+        said.append("There is no data: nothing was checked, and the advice rests on answers alone.")
+    if subject["baseline"] is None:
+        said.append("Nothing was measured: nobody knows what prompting reaches.")
+    elif not subject["evidence"].get("baseline", {}).get("best_arm"):
+        said.append("No arm has a result on the test rows yet.")
+    verdict_part = subject["verdict"]
+    if verdict_part["training"] != "ready":
+        still = sum(gate["state"] in ("fail", "unknown") for gate in verdict_part["gates"])
+        criteria = f"{still} {'criterion is' if still == 1 else 'criteria are'} open"
+        said.append(
+            f"Training is locked{f': {criteria}' if still else ''}. An approval agrees with the verdict and unlocks "
+            "nothing."
+        )
+    elif subject["training"] is None:
+        said.append("There is no recipe: an approval of this starts no training.")
+    return said
+
+
+def models_named(subject: Mapping[str, Any]) -> str:
+    """On which model the baselines ran, and which would be trained, as a sentence; empty before a measurement."""
+    baseline, training = subject["baseline"], subject["training"]
+    if baseline is None:
+        return ""
+    ran = baseline["model"]["name"]
+    if training is None:
+        return f"Baselines ran on {ran}; no base is chosen for training."
+    same = subject["evidence"].get("baseline_on_base") is not False
+    return f"Baselines ran on {ran}, training on {'the same' if same else training['model']['name']}."
+
+
 # ---------------------------------------------------------------- review
 
 
@@ -223,7 +275,7 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
     assessment = assessment_store.opened(session, assessment_id)
     if not assessments.answers(assessment):
         raise Conflict("Answer the questionnaire first; there is nothing to review yet.")
-    baseline = baseline_store.current(session, assessment_id)
+    baseline = measurement(session, assessment_id)
     if baseline is not None and (wrong := list(baselines.misstated(session, baseline))):
         raise Conflict.because(wrong)
     made = subject.exact(build_subject(session, assessment))
@@ -274,6 +326,31 @@ def void_because(session: Session, review: ReviewRow) -> list[str]:
     said = []
     if changes := changed_since(session, review):
         said.append(f"Something changed since review was asked for: {', '.join(path for path, _, _ in changes[:5])}.")
+    return said + fallen(session, review)
+
+
+def outdated(session: Session, review: ReviewRow) -> bool:
+    """Whether a living review is void, from what an assessment's page knows anyway: the revision, the evidence (prices
+    of today are part of it), the verdict and the approval by itself. Answers are not hashed for it.
+    """
+    assessment = assessment_store.get(session, review.assessment_id)
+    if review.state not in store.LIVING:
+        return False
+    frozen = subject_of(review)
+    return (
+        review.revision != assessment.revision
+        or frozen["evidence"] != subject.exact(evidence(session, assessment))
+        or frozen["verdict"]["training"] != judge(session, assessment).training
+        or bool(fallen(session, review))
+    )
+
+
+def fallen(session: Session, review: ReviewRow) -> list[str]:
+    """What is wrong with the approval of a review by itself: expired, unsealed, of somebody who may not any more.
+
+    Quick: what may have changed since is not looked at.
+    """
+    said: list[str] = []
     if (
         review.state == "approved"
         and (decision := _approving(review))
@@ -440,7 +517,7 @@ def _publisher(session: Session, assessment: AssessmentRow) -> Iterator[tuple[in
 
 def _connectors(session: Session, assessment_id: int) -> Iterator[tuple[int, str]]:
     """Who set up the model that was measured, as it was then, and the one that would be trained."""
-    if (baseline := baseline_store.current(session, assessment_id)) is not None:
+    if (baseline := measurement(session, assessment_id)) is not None:
         measured = baselines.model_of(session, baseline)
         if measured.set_by is not None:
             yield measured.set_by, f"set up the model {measured.name}"
@@ -570,7 +647,7 @@ def _damaged(session: Session, assessment_id: int) -> Iterator[str]:
         yield "The stored rows cannot be looked at."
     elif not Blobs(installation.settings.blobs_dir).intact(dataset.rows_sha256):
         yield "The stored rows are not those that were approved: a file was changed or replaced. Tell the operator."
-    if (baseline := baseline_store.current(session, assessment_id)) is not None:
+    if (baseline := measurement(session, assessment_id)) is not None:
         yield from baselines.misstated(session, baseline)
 
 

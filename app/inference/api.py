@@ -20,7 +20,11 @@ router = APIRouter(prefix="/api/v1/models", tags=["models"], responses=REFUSALS,
 
 
 class Model(BaseModel):
-    """A model that may be asked. The key is never given out; `key_last4` tells which one is stored."""
+    """A model that may be asked. The key is never given out; `key_last4` tells which one is stored.
+
+    `own`: why text that must stay on the team's own servers may be sent to it: this machine, private address, or
+    declared by an administrator; null where it may not.
+    """
 
     id: int
     object: str = "model"
@@ -32,6 +36,7 @@ class Model(BaseModel):
     key_set: bool
     key_last4: str | None
     context_window: int | None
+    own: str | None
     trainable: bool
     files: dict[str, str]
     created_at: datetime
@@ -53,6 +58,7 @@ class Model(BaseModel):
             key_set=row.key_sealed is not None,
             key_last4=row.key_last4,
             context_window=row.context_window,
+            own=service.own(row) or None,
             trainable=row.trainable,
             files=row.files,
             created_at=row.created_at,
@@ -75,6 +81,7 @@ class NewEndpoint(BaseModel):
     model: Text = Field(max_length=service.PATH_LENGTH)
     key: Text = Field(default="", max_length=service.KEY_LENGTH)
     context_window: Number | None = None
+    own: bool = Field(default=False, description="Declare that the server is your own: nothing sent to it leaves you.")
 
 
 class NewFolder(BaseModel):
@@ -87,7 +94,8 @@ class NewFolder(BaseModel):
 
 
 class EndpointChange(BaseModel):
-    """What is left out stays. Changing `base_url` in any part drops the stored key, unless `key` comes with it."""
+    """What is left out stays. Changing `base_url` in any part drops the stored key, unless `key` comes with it, and the
+    word that the server is your own, unless `own` does."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -96,6 +104,7 @@ class EndpointChange(BaseModel):
     model: Text | None = Field(default=None, max_length=service.PATH_LENGTH)
     key: Text | None = Field(default=None, max_length=service.KEY_LENGTH)
     context_window: Number | None = None
+    own: bool | None = None
 
 
 class Tested(BaseModel):

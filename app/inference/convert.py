@@ -17,10 +17,8 @@ from pathlib import Path
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
 from app.inference import folders
+from app.inference.weights import GGUF, GGUF_SHA256, MODEL
 
-GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
-GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 REVISION = f"gguf-q4_1-{GGUF_SHA256[:12]}"
 CONTEXT = 8192
 NOTICE = f"""SmolLM2-135M-Instruct, {MODEL}, by Hugging Face (HuggingFaceTB), Apache License 2.0.

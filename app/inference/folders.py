@@ -165,6 +165,23 @@ def _denied(value: Any) -> Iterator[str]:
             yield from _denied(inner)
 
 
+LICENCE = re.compile(r"^license:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9.-]{0,60})[\"']?[ \t]*$", re.MULTILINE)
+LONGEST_CARD = 200_000  # bytes of a model card that are looked at
+
+
+def licence(folder: Path) -> str:
+    """The licence that a model's own card names in its first lines (`license:` between two `---`), else empty."""
+    try:
+        with (folder / "README.md").open("rb") as file:
+            text = file.read(LONGEST_CARD).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    if not text.startswith("---"):
+        return ""
+    found = LICENCE.search(text.split("\n---", 1)[0])
+    return found[1].lower() if found else ""
+
+
 def check(folder: Path) -> None:
     """Raises: NotAModel: the folder holds what we do not load."""
     if found := list(faults(folder)):

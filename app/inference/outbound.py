@@ -43,6 +43,9 @@ SPECIAL = tuple(
         ),
     )
 )
+PRIVATE = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+)  # RFC 1918, 4193
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv4 addresses written as IPv6 ones (RFC 6052)
 
 URL = re.compile(
@@ -157,6 +160,23 @@ def read(url: str) -> Address:
 
 def _wrong(detail: str) -> Invalid:
     return Invalid("The address of the model server cannot be used.", [FieldError("#/base_url", detail)])
+
+
+def inside(url: str) -> bool:
+    """Whether an address is written as one inside: this machine, or a private network's number. Names are not resolved.
+
+    Shared address space (RFC 6598) and link-local addresses are none: a provider may answer there.
+    """
+    try:
+        host = read(url).host
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        address = ipaddress.ip_address(host)
+    except (Invalid, ValueError):
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback or any(address.version == net.version and address in net for net in PRIVATE)
 
 
 def resolve(host: str, port: int) -> list[str]:

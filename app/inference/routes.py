@@ -36,12 +36,21 @@ def add_endpoint(
     model: Typed = "",
     key: Typed = "",
     context_window: Typed = "",
+    own: Typed = "",
 ) -> Response:
-    typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window}
+    typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
     try:
         window = _number(context_window)
         row = service.add_endpoint(
-            db, app.settings, by=me, name=name, base_url=base_url, model=model, key=key, context_window=window
+            db,
+            app.settings,
+            by=me,
+            name=name,
+            base_url=base_url,
+            model=model,
+            key=key,
+            context_window=window,
+            own=bool(own),
         )
     except Invalid as refusal:
         return _models(request, app, db, status=422, adding="endpoint", typed=typed, refusal=refusal)
@@ -75,6 +84,7 @@ def change_model(
     model: Typed = "",
     key: Typed = "",
     context_window: Typed = "",
+    own: Typed = "",
 ) -> Response:
     try:
         service.change_endpoint(
@@ -87,9 +97,10 @@ def change_model(
             model=model,
             key=key or None,  # an empty field keeps the key; there is a button to take it away
             context_window=_number(context_window),
+            own=bool(own),
         )
     except Invalid as refusal:
-        typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window}
+        typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
         return _model(request, db, model_id, status=422, typed=typed, refusal=refusal)
     return see(request, "model", model_id=model_id, notice="saved-cut" if service.cut_off(base_url) else "saved")
 
@@ -140,7 +151,7 @@ def _models(
     typed: dict[str, str] | None = None,
     refusal: Invalid | None = None,
 ) -> Response:
-    models = [(model, service.state(db, model)[0]) for model in store.everything(db)]
+    models = [(model, service.state(db, model)[0], service.own(model)) for model in store.everything(db)]
     faults: dict[str, Any] = by_field(refusal) if refusal else {}
     return page(
         request,
@@ -172,6 +183,7 @@ def _model(
         "base_url": model.base_url,
         "model": model.reference,
         "context_window": model.context_window,
+        "own": model.own,
     }
     return page(
         request,
@@ -179,6 +191,7 @@ def _model(
         status=status,
         model=model,
         state=state,
+        own=service.own(model),
         job=job,
         ahead=job_store.ahead(db, job) if job and not job.final else 0,
         typed=typed or kept,

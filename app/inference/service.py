@@ -18,7 +18,7 @@ from app import secret
 from app.audit import service as audit
 from app.db import reading, utcnow, writing
 from app.errors import Conflict, FieldError, Forbidden, Invalid
-from app.inference import completion, folders, outbound, spoken, store
+from app.inference import completion, folders, outbound, spoken, store, weights
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Message, Request, Unusable
 from app.inference.local import Dtype, LocalModel
@@ -32,7 +32,6 @@ from app.users.tables import Role, UserRow
 BUNDLED_NAME = "SmolLM2-135M-Instruct (embedded)"
 BUNDLED_FOLDER = "smollm2-135m-instruct"
 BUNDLED_CONTEXT = 8192
-BUNDLED_PUBLIC = "HuggingFaceTB/SmolLM2-135M-Instruct"
 HUB_FOLDER = "hub"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 NAME_LENGTH, PATH_LENGTH, KEY_LENGTH = 100, 500, 4000
@@ -96,14 +95,51 @@ def hub_name(settings: Settings, model: ModelRow) -> str | None:
 
 
 def public_name(model: ModelRow) -> tuple[str, str]:
-    """What to call a local model outside this machine, and which state of it: never a path."""
+    """What to call the weights of a local model outside this machine, and which state of them: never a path.
+
+    The embedded ones are not those that a hub has as the model they come from, so they have a name of their own.
+    """
     revision = f"files-{folders.digest_of(model.files)[:12]}" if model.files else ""
-    return (BUNDLED_PUBLIC if model.kind == "bundled" else model.name), revision
+    return (weights.EXPANDED if model.kind == "bundled" else model.name), revision
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the weights of a local model come from. published: the name that a hub has for them, or for what they were
+    made from; empty where nobody knows. made: what was done to the published weights; empty where they are those.
+
+    licence: of the base model, as its files say; empty where they say nothing.
+    """
+
+    published: str = ""
+    made: str = ""
+    licence: str = ""
+
+
+def origin(settings: Settings | None, model: ModelRow) -> Origin:
+    """What is known of a model's weights besides their hashes. settings: None where no folder may be looked into."""
+    if model.kind == "bundled":
+        return Origin(weights.MODEL, weights.MADE, weights.LICENCE)
+    if settings is None or model.kind == "endpoint":
+        return Origin()
+    place = folder(settings, model)
+    return Origin(hub_name(settings, model) or "", "", folders.licence(place) if "README.md" in model.files else "")
 
 
 def set_up_by(model: ModelRow) -> int | None:
     """Who made this connection what it is: whoever changed it last, else who added it; nobody for the bundled model."""
     return model.set_by if model.set_by is not None else model.created_by
+
+
+def own(model: ModelRow) -> str:
+    """Why asking a model keeps the text on the team's own machines: `this machine`, `private address` or `declared` by
+    an administrator; empty where nobody can say so. A name is not looked up: what it stands for may change by the hour.
+    """
+    if model.kind != "endpoint":
+        return "this machine"
+    if outbound.inside(model.base_url):
+        return "private address"
+    return "declared" if model.own else ""
 
 
 def state(session: Session, model: ModelRow) -> tuple[State, JobRow | None]:
@@ -133,6 +169,7 @@ def add_endpoint(
     model: str,
     key: str = "",
     context_window: int | None = None,
+    own: bool = False,
 ) -> ModelRow:
     """Connect an OpenAI-compatible server.
 
@@ -151,6 +188,7 @@ def add_endpoint(
         reference=model.strip(),
         base_url=address,
         context_window=context_window,
+        own=own or None,
         files={},
         created_by=by.id,
         set_by=by.id,
@@ -174,10 +212,12 @@ def change_endpoint(
     model: str | None = None,
     key: str | None = None,
     context_window: int | None = None,
+    own: bool | None = None,
 ) -> ModelRow:
     """Change a connection; None leaves a part as it is, an empty key takes the key away.
 
-    The key goes with the address: when that changes in any part, the stored key is dropped unless a new one comes.
+    The key goes with the address: when that changes in any part, the stored key is dropped unless a new one comes. So
+    does the word that the server is the team's own.
 
     Raises:
         Forbidden: only an admin changes connections.
@@ -206,6 +246,7 @@ def change_endpoint(
     row.base_url = address
     row.set_by = by.id
     row.context_window = context_window if context_window is not None else row.context_window
+    row.own = (own or None) if own is not None or moved else row.own
     if key is not None or moved:
         _put_key(settings, row, (key or "").strip())
     _record(session, by, "model.change", row, address_changed=moved)
@@ -447,7 +488,8 @@ def _put_key(settings: Settings, row: ModelRow, key: str) -> None:
 
 def _record(session: Session, by: UserRow, act: str, row: ModelRow, **more: object) -> None:
     said = {"name": row.name, "kind": row.kind, "base_url": row.base_url, "reference": row.reference}
-    audit.record(session, by, act, "model", row.id, {**said, "key_set": row.key_sealed is not None, **more})
+    own = {"own": True} if row.own else {}
+    audit.record(session, by, act, "model", row.id, {**said, **own, "key_set": row.key_sealed is not None, **more})
 
 
 def _name_faults(session: Session, name: str) -> list[FieldError]:

@@ -18,7 +18,10 @@ router = APIRouter(prefix="/api/v1/trainings", tags=["results"], responses=REFUS
 
 
 class Result(BaseModel):
-    """The adapter against the best arm on the same rows; `evaluation` has every arm. Null until it was judged."""
+    """The adapter against the best arm on the same rows; `evaluation` has every arm. Null until it was judged.
+
+    `baselines_ran_on` and `trained_on` are names of models; the same where it is the same weights.
+    """
 
     training_id: int
     state: str
@@ -34,6 +37,8 @@ class Result(BaseModel):
     fixed: list[int]
     broken: list[int]
     reaches_target: bool | None
+    baselines_ran_on: str
+    trained_on: str
     evaluation: dict[str, Any]
 
 
@@ -74,6 +79,7 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
     `/result/rows` for their answers."""
     found = service.outcome(db, training_id)
     compared = found.compared
+    ran_on, trained_on = service.models_of(db, found)
     return Result(
         training_id=training_id,
         state=found.training.state,
@@ -89,6 +95,8 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
         fixed=list(compared.fixed) if compared else [],
         broken=list(compared.broken) if compared else [],
         reaches_target=found.reaches_target,
+        baselines_ran_on=ran_on,
+        trained_on=trained_on,
         evaluation=card.evaluation(service.facts(db, found)),
     )
 

@@ -6,7 +6,7 @@ The layout is PEFT's, so that every loader reads it; beside it lie what was meas
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.evaluation.comparison import Comparison
@@ -27,7 +27,15 @@ class ArmFacts:
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """Everything that the card says. `compared` is None when the pairs could not be judged."""
+    """Everything that the card says. `compared` is None when the pairs could not be judged.
+
+    base_model, revision: the weights that were trained, as we call them, and the digest over their files.
+    published, made, licence: what a hub calls them or their source, what was done to that, and its licence; each may be
+    empty.
+    measured_on: what the prompts were asked of; empty where it was these weights. metric_options: what the metric was
+    told, a pattern for example. dev: the same arms on the rows on which the best one was chosen. reaches_target: None
+    without a target. libraries: versions by name, as the trainer noted them.
+    """
 
     name: str
     base_model: str
@@ -45,6 +53,19 @@ class CardFacts:
     digest: str
     training_id: int
     made_on: str
+    published: str = ""
+    made: str = ""
+    licence: str = ""
+    measured_on: str = ""
+    metric_options: Mapping[str, Any] = field(default_factory=dict)
+    dev: Sequence[ArmFacts] = ()
+    reaches_target: bool | None = None
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+
+# Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
+HUB_METRICS = {"exact_match": "exact_match", "normalised_match": "exact_match", "chrf": "chrf", "rouge_l": "rouge"}
+OTHER_METRIC = "accuracy"  # the share of right answers, which all others are
 
 
 def card(facts: CardFacts) -> str:
@@ -54,7 +75,9 @@ def card(facts: CardFacts) -> str:
     lines = [
         "---",
         "library_name: peft",
-        f"base_model: {_quoted(facts.base_model)}",
+        "license: other",
+        "license_name: not-chosen",
+        f"base_model: {_quoted(facts.published or facts.base_model)}",
         "base_model_relation: adapter",
         "pipeline_tag: text-generation",
         "tags:",
@@ -66,6 +89,7 @@ def card(facts: CardFacts) -> str:
         f"# {facts.name}",
         "",
         f"A LoRA adapter for `{facts.base_model}`" + (f" ({facts.revision})" if facts.revision else "") + ".",
+        *_made(facts),
         "It was trained after prompting had been measured and somebody other than its authors had approved exactly",
         f"this subject: `{facts.digest}`.",
         "",
@@ -73,6 +97,8 @@ def card(facts: CardFacts) -> str:
         "",
         f"Metric: {facts.metric.replace('_', ' ')}, on rows that no prompt and no training had seen."
         + (f" Target: {_percent(facts.target)}." if facts.target is not None else ""),
+        *(_option(name, value) for name, value in sorted(facts.metric_options.items())),
+        *([f"The prompts were asked of {_inline(facts.measured_on)}."] if facts.measured_on else []),
         "",
         "| Arm | Score | 95 % interval | Rows | Errors |",
         "| --- | ---: | --- | ---: | ---: |",
@@ -80,6 +106,7 @@ def card(facts: CardFacts) -> str:
         *([_row(facts.adapter)] if facts.adapter else []),
         "",
         facts.compared.words if facts.compared else "The adapter could not be compared.",
+        *_target(facts),
         *([_compared_line(facts.compared_with, facts.compared)] if facts.compared else []),
         "",
         "The intervals cover the test rows, not other training seeds. Nothing was measured outside this task.",
@@ -93,10 +120,17 @@ def card(facts: CardFacts) -> str:
         fence,
         "",
         "```",
-        f"vllm serve {facts.base_model} --enable-lora --max-lora-rank {rank} --lora-modules adapter=THIS_FOLDER",
+        f"vllm serve {_served(facts)} --enable-lora --max-lora-rank {rank} --lora-modules adapter=THIS_FOLDER",
         "```",
         "",
-        "llama.cpp: `convert_lora_to_gguf.py THIS_FOLDER`; Ollama: `FROM` the base, `ADAPTER` this folder.",
+        "llama.cpp: `convert_lora_to_gguf.py --base BASE_FOLDER THIS_FOLDER`.",
+        "Ollama: `FROM` the base, `ADAPTER` this folder.",
+        *_other_weights(facts),
+        "",
+        "## Licence",
+        "",
+        f"Base model: {facts.licence or 'its files name no licence; look at where it comes from'}.",
+        "Adapter: none was chosen here. Whoever hands it on chooses one that the base model's licence allows.",
         "",
         "## How it was made",
         "",
@@ -104,11 +138,53 @@ def card(facts: CardFacts) -> str:
         f"Training run {facts.training_id}, {facts.made_on}.",
         "",
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in facts.recipe.items()),
+        *(f"- {name} {version}" for name, version in sorted(facts.libraries.items())),
         "",
-        "`evaluation.json` has every arm, `decision.json` the approval, `training.json` the run.",
+        "`evaluation.json` has every arm that was approved, on the dev and on the test rows;",
+        "`decision.json` the approval, `training.json` the run.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _made(facts: CardFacts) -> list[str]:
+    if facts.made:
+        return [f"These weights are not those that a hub has as `{facts.published}`: they are {facts.made}."]
+    return [f"A hub has this model as `{facts.published}`."] if facts.published else []
+
+
+def _served(facts: CardFacts) -> str:
+    """What to serve: a hub's name only where the hub has these very weights."""
+    return facts.published if facts.published and not facts.made else "BASE_FOLDER"
+
+
+def _other_weights(facts: CardFacts) -> list[str]:
+    if not facts.made:
+        return []
+    return [
+        "",
+        "BASE_FOLDER is the copy described above.",
+        f"On the weights that a hub has as `{facts.published}` nothing was measured.",
+    ]
+
+
+def _option(name: str, value: object) -> str:
+    said = _inline(value) if isinstance(value, str) else {True: "yes", False: "no"}.get(value, str(value))  # type: ignore[call-overload]
+    return f"The metric's {name.replace('_', ' ')}: {said}."
+
+
+def _inline(text: str) -> str:
+    """A text as code in a line, whatever signs are in it."""
+    marks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    edge = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{marks}{edge}{' '.join(text.splitlines())}{edge}{marks}"
+
+
+def _target(facts: CardFacts) -> list[str]:
+    if facts.reaches_target is None or facts.target is None:
+        return []
+    said = "reaches" if facts.reaches_target else "does not reach"
+    return [f"It {said} the target of {_percent(facts.target)}."]
 
 
 def _model_index(facts: CardFacts) -> list[str]:
@@ -126,7 +202,7 @@ def _model_index(facts: CardFacts) -> list[str]:
         "      name: held-out rows of the team's own data",
         "      type: private",
         "    metrics:",
-        f"    - type: {facts.metric}",
+        f"    - type: {HUB_METRICS.get(facts.metric, OTHER_METRIC)}",
         f"      value: {facts.adapter.score:.4f}",
         f"      name: {name} (n={facts.adapter.rows}, 95 % interval {interval})",
     ]
@@ -156,24 +232,36 @@ def _percent(share: float | None) -> str:
 
 
 def evaluation(facts: CardFacts) -> dict[str, Any]:
-    """evaluation.json: all arms and the pair, shaped after lm-evaluation-harness's results."""
+    """evaluation.json: all arms and the pair, shaped after lm-evaluation-harness's results.
+
+    `results` is on the test rows, which the best arm and the adapter were asked once; `dev_results` on the rows on
+    which the best arm was chosen.
+    """
     everyone = [*facts.arms, *([facts.adapter] if facts.adapter else [])]
     return {
-        "results": {
-            arm.name: {
-                facts.metric: arm.score,
-                "ci_low": arm.low,
-                "ci_high": arm.high,
-                "n-samples": arm.rows,
-                "errors": arm.errors,
-            }
-            for arm in everyone
-        },
+        "results": {arm.name: _numbers(arm, facts.metric) for arm in everyone},
+        "dev_results": {arm.name: _numbers(arm, facts.metric) for arm in facts.dev},
         "pairwise": [_pair(facts)] if facts.compared else [],
-        "configs": {"metric": facts.metric, "target": facts.target, "instructions": facts.instructions},
+        "configs": {
+            "metric": facts.metric,
+            "metric_options": dict(facts.metric_options),
+            "target": facts.target,
+            "reaches_target": facts.reaches_target,
+            "instructions": facts.instructions,
+        },
         "model_source": facts.base_model,
+        "model_revision": facts.revision,
+        "model_published_as": facts.published,
+        "model_made_from": facts.made,
+        "prompts_asked_of": facts.measured_on or facts.base_model,
         "date": facts.made_on,
     }
+
+
+def _numbers(arm: ArmFacts, metric: str) -> dict[str, Any]:
+    return {
+        metric: arm.score, "ci_low": arm.low, "ci_high": arm.high, "n-samples": arm.rows, "errors": arm.errors,
+    }  # fmt: skip
 
 
 def _pair(facts: CardFacts) -> dict[str, Any]:

@@ -30,7 +30,8 @@ def show_result(
     first: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
-    training = trainings.latest(db, assessment_id)
+    newest = trainings.latest(db, assessment_id)
+    training = trainings.judged(db, assessment_id) or newest
     found = service.outcome(db, training.id) if training else None
     return page(
         request,
@@ -38,6 +39,8 @@ def show_result(
         assessment=assessment,
         step="result",
         training=training,
+        newer=newest if newest is not None and training is not None and newest.id != training.id else None,
+        models=service.models_of(db, found) if found else None,
         found=found,
         metric=metrics.get(found.baseline.metric) if found else None,
         chart=_chart(found) if found else None,

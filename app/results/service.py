@@ -15,6 +15,7 @@ from app.baselines import service as baselines
 from app.baselines import store as baseline_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.blobs import Blobs
+from app.db import installation_of
 from app.errors import NotFound
 from app.evaluation import metrics
 from app.evaluation.comparison import Comparison, Pair, compare
@@ -79,6 +80,13 @@ def outcome(session: Session, training_id: int) -> Outcome:
     return Outcome(training, baseline, best, adapter, compared, len(paired) - len(judged))
 
 
+def models_of(session: Session, found: Outcome) -> tuple[str, str]:
+    """What the prompts were asked of, and what was trained: the same name twice where it is the same model."""
+    model = model_store.get(session, found.training.model_id)
+    measured = baselines.model_of(session, found.baseline)
+    return (model.name if baselines.same_weights(measured, model) else measured.name), model.name
+
+
 def cut(arm: ArmRow) -> float:
     """The share of an arm's test answers that hit the length limit."""
     test = arm.test or {}
@@ -141,8 +149,12 @@ def facts(session: Session, found: Outcome) -> CardFacts:
     subject = gate.subject_of(reviews.get(session, training.review_id))
     model = model_store.get(session, training.model_id)
     name, revision = models.public_name(model)
+    installation = installation_of(session)
+    origin = models.origin(installation.settings if installation else None, model)
+    measured = baselines.model_of(session, baseline)
     approved = {arm["name"] for arm in subject["baseline"]["arms"]}  # what was tried since is not part of this result
-    arms = [_arm(arm) for arm in baseline.arms if arm.name in approved and arm.test]
+    shown = [arm for arm in baseline.arms if arm.name in approved]
+    arms = [_arm(arm) for arm in shown]
     return CardFacts(
         name=assessment_store.get(session, training.assessment_id).title,
         base_model=name,
@@ -151,7 +163,7 @@ def facts(session: Session, found: Outcome) -> CardFacts:
         target=baseline.target,
         instructions=subject["training"]["instructions"],
         arms=[arm for arm in arms if arm],
-        adapter=_arm(found.adapter),
+        adapter=_arm(found.adapter) if found.adapter else None,
         compared_with=found.best.title if found.best else "",
         compared=found.compared,
         recipe=training.recipe,
@@ -160,14 +172,22 @@ def facts(session: Session, found: Outcome) -> CardFacts:
         digest=training.digest,
         training_id=training.id,
         made_on=(training.finished_at or training.launched_at).date().isoformat(),
+        published=origin.published,
+        made=origin.made,
+        licence=origin.licence,
+        measured_on="" if baselines.same_weights(measured, model) else measured.name,
+        metric_options=baseline.metric_options,
+        dev=[arm for one in shown if (arm := _arm(one, "dev"))],
+        reaches_target=found.reaches_target,
+        libraries=training.training_facts.get("libraries") or {},
     )
 
 
-def _arm(arm: ArmRow | None) -> ArmFacts | None:
-    if arm is None or not arm.test or arm.test.get("score") is None:
+def _arm(arm: ArmRow, split: str = "test") -> ArmFacts | None:
+    result = arm.test if split == "test" else arm.dev
+    if not result or result.get("score") is None:
         return None
-    test = arm.test
-    return ArmFacts(arm.name, arm.title, test["score"], test["low"], test["high"], test["n"], test["errors"])
+    return ArmFacts(arm.name, arm.title, result["score"], result["low"], result["high"], result["n"], result["errors"])
 
 
 def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:

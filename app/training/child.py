@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from app.training.protocol import ADAPTER, JOURNAL, SEALED, SPEC, Exit, plain
 PATIENCE = 30.0  # seconds to wait for an attempt before us that is still writing its last checkpoint
 EVERY = 60.0  # seconds between checkpoints, besides those at dev checks: what a crash can cost
 RESERVE = 256 * 1024 * 1024  # bytes of disk that stay free
+LIBRARIES = ("torch", "transformers", "peft", "safetensors")  # their versions go with the adapter
 
 
 class Refuse(Exception):
@@ -275,6 +277,7 @@ class Run:
             "dev_rows": len(self.learner.dev),
             "seconds": self.now.seconds + time.monotonic() - self.clock,
             "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "libraries": {name: metadata.version(name) for name in LIBRARIES},
         }
         revision = self.order.revision if _commit(self.order.revision) else None
 

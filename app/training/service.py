@@ -129,7 +129,7 @@ def plan(session: Session, assessment_id: int) -> Plan:
     model = model_store.get(session, row.model_id)
     if not model.files:
         raise NotPrepared(f"{model.name} is not prepared yet. Open Models and press Prepare.")
-    baseline = baseline_store.current(session, assessment_id)
+    baseline = gate.measurement(session, assessment_id)
     told = baselines.winning_instructions(baseline) if baseline else ""
     part = orders.training_part(recipe, told, *models.public_name(model), model.files)
     digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
@@ -212,7 +212,7 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
 
 def _to_beat(session: Session, assessment_id: int) -> str:
     """The arm that the adapter will be judged against: the best one as it was approved, whatever is tried later."""
-    baseline = baseline_store.current(session, assessment_id)
+    baseline = gate.measurement(session, assessment_id)
     best = baseline_store.best(baseline) if baseline else None
     return best.name if best else ""
 

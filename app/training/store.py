@@ -33,6 +33,11 @@ def latest(session: Session, assessment_id: int) -> TrainingRow | None:
     )
 
 
+def judged(session: Session, assessment_id: int) -> TrainingRow | None:
+    """The newest run whose adapter was compared: one that failed or was cancelled since hides no result."""
+    return next((row for row in of_assessment(session, assessment_id) if row.result), None)
+
+
 def of_assessment(session: Session, assessment_id: int) -> Sequence[TrainingRow]:
     """All runs of an assessment, newest first."""
     return session.scalars(

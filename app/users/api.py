@@ -229,20 +229,24 @@ def show_user(user_id: Id, db: Db, me: Admin) -> User:
 
 
 @router.post("/users", status_code=201)
-def add_user(response: Response, app: App, db: Db, me: Admin, data: NewUser) -> AddedUser:
+def add_user(response: Response, app: App, me: Admin, data: NewUser) -> AddedUser:
     """Add a person. Hand them the one-time password: they take up the account with it at `/join` or `/sign-in`."""
-    user, given = service.add_user(
-        db, keeper(app.settings), **data.model_dump(), by=me, now=utcnow(), record=app.record
-    )
+    handed = service.hand_over(keeper(app.settings), **data.model_dump())
+    who = data.model_dump(exclude={"password"})
+    with writing(app.engine) as db:
+        user = service.add_user(db, handed, **who, by=me, now=utcnow(), record=app.record)
     response.headers["Location"] = f"/api/v1/users/{user.id}"
-    return _user_with(user, given)
+    return _user_with(user, handed.password)
 
 
 @router.post("/users/{user_id}/reset-password")
-def reset_password(user_id: Id, app: App, db: Db, me: Admin) -> AddedUser:
+def reset_password(user_id: Id, app: App, me: Admin) -> AddedUser:
     """Give somebody a new one-time password; their sessions and tokens end. It is on record, and makes you one who
     could use the account: what you worked on they cannot approve."""
-    return _user_with(*service.reset_password(db, keeper(app.settings), user_id, by=me, record=app.record))
+    handed = service.hand_over_anew(keeper(app.settings))
+    with writing(app.engine) as db:
+        user = service.reset_password(db, handed, user_id, by=me, record=app.record)
+    return _user_with(user, handed.password)
 
 
 @router.patch("/users/{user_id}")

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from starlette.routing import Match
 
-from app.db import reading, utcnow
+from app.db import reading, utcnow, writing
 from app.errors import Invalid, Refusal
 from app.settings import Settings
 from app.users import service, store
@@ -287,21 +287,27 @@ def show_users(request: Request, db: Db, me: Admin) -> Response:
 
 
 @router.post("/users", name="add_user")
-def add_user(request: Request, app: App, db: Db, me: Admin, data: Annotated[NewUser, Form()]) -> Response:
-    """Show the one-time password in the answer itself: it is nowhere else."""
+def add_user(request: Request, app: App, me: Admin, data: Annotated[NewUser, Form()]) -> Response:
+    """Show the one-time password in the answer itself: it is nowhere else. It is hashed before a transaction begins."""
+    who = data.model_dump(exclude={"password"})
     try:
-        person, given = service.add_user(
-            db, keeper(app.settings), **data.model_dump(), by=me, now=utcnow(), record=app.record
-        )
+        handed = service.hand_over(keeper(app.settings), **data.model_dump())
+        with writing(app.engine) as db:
+            person = service.add_user(db, handed, **who, by=me, now=utcnow(), record=app.record)
     except Invalid as refusal:
-        return _people(request, db, 422, data=data, errors=by_field(refusal), detail=refusal.detail)
-    return _people(request, db, 201, person=person, given=given)
+        with reading(app.engine) as db:
+            return _people(request, db, 422, data=data, errors=by_field(refusal), detail=refusal.detail)
+    with reading(app.engine) as db:
+        return _people(request, db, 201, person=person, given=handed.password)
 
 
 @router.post("/users/{user_id}/reset-password", name="reset_password")
-def reset_password(request: Request, user_id: Id, app: App, db: Db, me: Admin) -> Response:
-    person, given = service.reset_password(db, keeper(app.settings), user_id, by=me, record=app.record)
-    return _people(request, db, person=person, given=given)
+def reset_password(request: Request, user_id: Id, app: App, me: Admin) -> Response:
+    handed = service.hand_over_anew(keeper(app.settings))
+    with writing(app.engine) as db:
+        person = service.reset_password(db, handed, user_id, by=me, record=app.record)
+    with reading(app.engine) as db:
+        return _people(request, db, person=person, given=handed.password)
 
 
 @router.post("/users/{user_id}/role", name="change_role")

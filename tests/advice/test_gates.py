@@ -45,7 +45,7 @@ def test_what_is_not_known_locks(key: str) -> None:
 def test_how_a_value_is_known_is_said() -> None:
     hows = {found.id: found.how for found in advise(parse(case())).gates}
 
-    assert {name for name, how in hows.items() if how == "declared"} == {"G3", "G10", "G11"}
+    assert {name for name, how in hows.items() if how == "declared"} == {"G3", "G4", "G10", "G11"}
 
 
 def test_the_fail_text_counts_what_is_missing() -> None:

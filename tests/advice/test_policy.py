@@ -66,14 +66,15 @@ def test_gates_say_exactly_what_the_file_has_sentences_for() -> None:
             if isinstance(gate, ast.Constant) and isinstance(name, ast.Constant):
                 said.add((gate.value, name.value))
     said |= {("G9", cause) for cause in ("facts", "instructions", "reference")}
-    said |= {("G4", name) for name in ("overlap_unknown", "checked_unknown")}
+    said |= {("G4", name) for name in ("overlap_unknown", "checked_unknown", "asked_unknown")}
+    said |= {("G5", name) for name in ("no_schema", "no_passages")}
     said |= {(gate, "needed") for gate in SAYINGS} | {("G6", "needed_cheaper")}
 
     assert said == {(gate, name) for gate, names in SAYINGS.items() for name in names}
 
 
 def test_no_sentence_keeps_a_brace() -> None:
-    numbers = {"missing": "7", "rows": "7", "calls": "7", "failed": "7", "arms": "this"}
+    numbers = {"missing": "7", "rows": "7", "calls": "7", "failed": "7", "asked": "7", "arms": "this"}
     for gate, names in SAYINGS.items():
         for name, needs in names.items():
             said = POLICY.say(gate, name, **{key: numbers[key] for key in needs})
@@ -97,7 +98,7 @@ WHOLE = "F01 facts: points have to be whole numbers from -3 to +3."
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('version = "2"', "version = 2", 'The policy: "version" has to be a text.'),
+        ('version = "3"', "version = 3", 'The policy: "version" has to be a text.'),
         ('sources = ["OVA", "FTB"]', 'sources = ["OVO"]', 'F01 facts names a source "OVO" that is not listed.'),
         ('sources = ["OVA", "FTB"]', "sources = []", "F01 facts names no source."),
         ("answers.nice]", "answers.maybe]", 'F03 has no row for the answer "nice".'),

@@ -488,4 +488,4 @@ def test_read_ahead_finds_what_one_by_one_finds(make: Make, me: UserRow) -> None
     with reading(make.engine) as session:
         gate.read_ahead(session, rows)
         assert [gate.evidence(session, row) for row in rows] == alone
-    assert alone[0]["failure_causes"]["behaviour"] == 40
+    assert alone[0]["failure_causes"]["behaviour"] == 30

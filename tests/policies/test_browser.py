@@ -69,7 +69,7 @@ def test_faults_and_the_difference_read_well(visit: Visits, ada: UserRow) -> Non
             fits(page)
         page.get_by_label("Test rows", exact=True).fill("300")
         page.get_by_role("button", name="Show the difference").click()
-        expect(page.get_by_role("heading", name="Publish policy 2.2")).to_be_visible()
+        expect(page.get_by_role("heading", name="Publish policy 3.2")).to_be_visible()
         good(page)
 
 
@@ -90,8 +90,8 @@ def test_publishing_and_moving_an_assessment_without_javascript(untouched: tuple
         page.get_by_label("Test rows", exact=True).fill("150")
         page.get_by_role("button", name="Show the difference").click()
         page.get_by_label("The reason").fill("Two pilots learnt 1,200 rows by heart.")
-        page.get_by_role("button", name="Publish policy 2.1").click()
-        expect(page.get_by_role("heading", name="Policy 2.1", level=1)).to_be_visible()
+        page.get_by_role("button", name="Publish policy 3.1").click()
+        expect(page.get_by_role("heading", name="Policy 3.1", level=1)).to_be_visible()
         expect(page.locator(".content > section").first).to_contain_text("1,000 rows")
 
         page.goto(f"/assessments/{row.id}/verdict")

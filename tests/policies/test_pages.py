@@ -85,7 +85,7 @@ def test_numbers_are_changed_looked_at_and_published(ada: TestClient, engine: En
     done = ada.post("/policy", data={**sent, "reason": "Two pilots"})
     assert (done.status_code, done.headers["location"]) == (303, "/policy?notice=published")
     page = ada.get("/policy").text
-    assert "Policy 2.1" in page
+    assert "Policy 3.1" in page
     assert "“Two pilots”" in page
     assert "1,500 usable examples" in page
     with reading(engine) as session:
@@ -108,7 +108,7 @@ def test_a_number_out_of_bounds_comes_back_beside_its_field(ada: TestClient) -> 
 
 
 def test_nothing_different_is_said(ada: TestClient) -> None:
-    assert "These are the numbers of policy 2." in ada.post("/policy/preview", data={}).text
+    assert "These are the numbers of policy 3." in ada.post("/policy/preview", data={}).text
     assert ada.post("/policy", data={"reason": "x", "based_on": "0"}).status_code == 409
 
 
@@ -167,7 +167,7 @@ def test_the_verdict_says_what_todays_policy_would_be(
     assert moved.status_code == 303
     after = author.get(page).text
     assert "Under today" not in after
-    assert "policy 2.1" in after
+    assert "policy 3.1" in after
     assert author.post(f"/assessments/{ready.id}/policy").status_code == 409
 
 

@@ -48,17 +48,17 @@ def test_a_published_policy_holds_from_now_on(either: Settings) -> None:
 
     with reading(engine) as session:
         kept = store.get(session, row_id)
-        assert (kept.number, kept.base, kept.reason) == (1, "2", "Two pilots learnt 1,200 rows by heart.")
+        assert (kept.number, kept.base, kept.reason) == (1, POLICY.version, "Two pilots learnt 1,200 rows by heart.")
         assert kept.sha256 == service.made(kept).sha256 == service.today(session).sha256
         old, new = (assessment_store.get(session, one) for one in (first_id, second_id))
-        assert gate.judge(session, old).policy_version == "2"
-        assert gate.judge(session, new).policy_version == "2.1"
-        assert gate.judge_today(session, old).policy_version == "2.1"
+        assert gate.judge(session, old).policy_version == POLICY.version
+        assert gate.judge(session, new).policy_version == "3.1"
+        assert gate.judge_today(session, old).policy_version == "3.1"
         assert gate.judge_today(session, new).policy_sha256 == gate.judge(session, new).policy_sha256
         assert service.of(session, None) is POLICY
         assert service.numbered(session, 1).count("usable_examples") == 2000
     assert last.detail["changed"] == {"usable_examples": "1,000 rows -> 2,000 rows"}
-    assert last.detail["version"] == "2.1"
+    assert last.detail["version"] == "3.1"
     engine.dispose()
 
 
@@ -103,7 +103,7 @@ def test_what_another_has_published_is_not_published_over(either: Settings) -> N
     with writing(engine) as session:
         service.publish(session, STRICT, "First", 0, ada)
 
-    with pytest.raises(Stale, match=r"Policy 2\.1 was published in the meantime"), writing(engine) as session:
+    with pytest.raises(Stale, match=r"Policy 3\.1 was published in the meantime"), writing(engine) as session:
         service.publish(session, {"thresholds": {"kappa": 0.7}}, "Second", 0, ada)
     row = PolicyRow(number=1, base="2", numbers={}, reason="", sha256="", published_by=ada.id, published_at=utcnow())
     with pytest.raises(DBAPIError), writing(engine) as session:
@@ -118,7 +118,7 @@ def test_the_next_policy_begins_where_the_last_one_ended(session: Session, ada: 
     second = service.publish(session, {"weights": {"F01.style": [1, -1, 3]}}, "Style", 1, ada)
 
     policy = service.made(second)
-    assert policy.version == "2.2"
+    assert policy.version == "3.2"
     assert policy.count("usable_examples") == 2000
     assert policy.weight("F01", "style").points == Points(1, -1, 3)
 
@@ -180,7 +180,7 @@ def test_an_assessment_is_moved_to_todays_policy_and_its_approval_ends(
     with writing(engine) as session:
         asked = gate.request_review(session, row.id, session.get_one(UserRow, row.created_by))
         digest, before = asked.digest, asked.revision
-        assert gate.subject_of(asked)["policy"] == {"version": "2", "sha256": POLICY.sha256}
+        assert gate.subject_of(asked)["policy"] == {"version": POLICY.version, "sha256": POLICY.sha256}
         service.publish(session, STRICT, "More rows", 0, ada)
 
     with writing(engine) as session:
@@ -188,7 +188,7 @@ def test_an_assessment_is_moved_to_todays_policy_and_its_approval_ends(
         moved = assessments.take_todays_policy(session, row.id, me)
         assert moved.revision == before + 1
         made = gate.build_subject(session, moved)
-        assert made["policy"]["version"] == "2.1"
+        assert made["policy"]["version"] == "3.1"
         assert made["verdict"]["training"] == "locked"
         with pytest.raises(Conflict, match="already"):
             assessments.take_todays_policy(session, row.id, me)
@@ -198,7 +198,7 @@ def test_an_assessment_is_moved_to_todays_policy_and_its_approval_ends(
             gate.decide(session, review.id, reviewer, "approve", digest)
     with reading(engine) as session:
         acts = session.scalars(select(EntryRow).where(EntryRow.act == "assessment.policy")).all()
-        assert [act.detail for act in acts] == [{"from": "2", "to": "2.1"}]
+        assert [act.detail for act in acts] == [{"from": POLICY.version, "to": f"{POLICY.version}.1"}]
 
 
 def test_a_policy_published_meanwhile_does_not_touch_what_waits_for_review(

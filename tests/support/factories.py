@@ -268,13 +268,15 @@ class Make:
                 )
                 session.add(arm)
                 session.flush()
-                self._answers(session, arm, dataset, right, "dev")
+                self._answers(session, arm, dataset, right, "dev", tagged=best)
                 if best:
                     self._answers(session, arm, dataset, passed, "test")
         return row
 
     @staticmethod
-    def _answers(session: Session, arm: ArmRow, dataset: DatasetRow, passed: int, split: str) -> None:
+    def _answers(
+        session: Session, arm: ArmRow, dataset: DatasetRow, passed: int, split: str, *, tagged: bool = False
+    ) -> None:
         rows = session.execute(
             select(ExampleRow.id, ExampleRow.target)
             .where(ExampleRow.dataset_id == dataset.id, ExampleRow.split == split)
@@ -289,7 +291,7 @@ class Make:
                 "output": target if index < passed else "?",
                 "score": 1.0 if index < passed else 0.0,
                 "created_at": utcnow(),
-                "cause": "behaviour" if split == "test" and passed <= index < passed + 40 else None,
+                "cause": "behaviour" if split == "dev" and tagged and index >= passed else None,
             }
             for index, (example, target) in enumerate(rows)
         ]

@@ -1,0 +1,78 @@
+"""A run that failed, was cancelled or still goes on hides no result that was there before."""
+
+from collections.abc import Callable
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, select
+
+from app.assessments.tables import AssessmentRow
+from app.db import reading, utcnow, writing
+from app.dossier import service as dossier
+from app.gate.tables import DecisionRow, ReviewRow
+from app.training.tables import TrainingRow
+from app.users.tables import UserRow
+from tests.support.installed import unguard
+
+People = Callable[[UserRow], TestClient]
+
+
+def run_again(engine: Engine, state: str) -> int:
+    with writing(engine) as session:
+        unguard(session, "reviews")
+        unguard(session, "decisions")
+        unguard(session, "trainings")
+        first, review = session.get_one(TrainingRow, 1), session.get_one(ReviewRow, 1)
+        again = ReviewRow(
+            assessment_id=review.assessment_id, revision=review.revision, subject=review.subject, digest=review.digest,
+            state="consumed", note="", requested_by=review.requested_by, requested_at=utcnow(),
+        )  # fmt: skip
+        session.add(again)
+        session.flush()
+        made = TrainingRow(
+            assessment_id=first.assessment_id, review_id=again.id, decision_id=first.decision_id, digest=first.digest,
+            baseline_id=first.baseline_id, model_id=first.model_id, recipe=first.recipe, state=state,
+            idempotency_key="again", training_facts={}, launched_by=first.launched_by, launched_at=utcnow(),
+        )  # fmt: skip
+        session.add(made)
+        session.flush()
+        return made.id
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("failed", "failed"), ("cancelled", "was cancelled"), ("refused", "was refused by the gate"),
+     ("running", "is running"), ("evaluating", "is answering the test rows")],
+)  # fmt: skip
+def test_the_result_before_stays_on_its_page_and_the_later_run_is_named(
+    engine: Engine, people: People, state: str, said: str
+) -> None:
+    with reading(engine) as session:
+        reviewer = session.scalars(select(UserRow).where(UserRow.name == "Rob")).one()
+        decided = session.scalars(select(DecisionRow)).first()
+    assert decided is not None
+    client = people(reviewer)
+    before = client.get("/assessments/1/result").text
+    number = run_again(engine, state)
+
+    page = client.get("/assessments/1/result").text
+
+    assert f"Run {number}, launched later, {said}. The result of run 1 stands." in page
+    assert "fixed" in before.lower()
+    assert 'href="/trainings/1/adapter.zip"' in page
+    found = client.get("/api/v1/trainings/1/result").json()
+    assert found["verdict"] == "improved"
+    assert found["baselines_ran_on"] == found["trained_on"] != ""
+    with reading(engine) as session:
+        steps = {step.slug: step for step in dossier.steps(session, session.get_one(AssessmentRow, 1))}
+    assert steps["result"].state == "improved"
+
+
+def test_without_a_later_run_nothing_is_said_about_one(engine: Engine, people: People) -> None:
+    with reading(engine) as session:
+        reviewer = session.scalars(select(UserRow).where(UserRow.name == "Rob")).one()
+
+    page = people(reviewer).get("/assessments/1/result").text
+
+    assert "launched later" not in page
+    assert "training on the same" in page
