@@ -280,12 +280,12 @@ def _learnability(found: Check, seed: int) -> dict[str, Any]:
     mine = found.split.where("train", "dev").tolist()
     if len(mine) > learnability.ROWS:
         mine = random.Random(seed).sample(mine, learnability.ROWS)
-    counts = found.report["counts"]
+    said = found.report.get("label_agreement") or {"questions": 0, "agree": None}
     return learnability.measure(
         [found.rows.pair(index) for index in mine],
         labels=found.report["task"] == "labels",
         seed=seed,
-        repeats=(counts["repeated_groups"], counts["groups"]),
+        agreement=(said["questions"], 1.0 if said["agree"] is None else said["agree"]),
     )
 
 

@@ -226,6 +226,27 @@ def _undecided(report: Report, decided: Collection[str]) -> int:
     return int(found["rows"] if len(left) == len(kinds) else min(found["rows"], sum(one["rows"] for one in left)))
 
 
+def learnt(report: Report) -> Mapping[str, Any] | None:
+    """What was found out about learning. Older checks took rows that only look alike for one question, so what they
+    called the best score to hope for is left out.
+    """
+    found = report.get("learnability")
+    return found if not found or "label_agreement" in report else {**found, "ceiling": None, "ceiling_high": None}
+
+
+def reached(measured: Mapping[str, Any] | None) -> float:
+    """The best score, 0 to 1, of whatever was measured on the test rows; 0 where nothing was."""
+    given = measured or {}
+    results = [given.get("baseline"), given.get("teacher"), *(given.get("arms") or {}).values()]
+    return max((_score(one) for one in results if one), default=0.0)
+
+
+def _score(result: Mapping[str, Any]) -> float:
+    if result.get("total"):
+        return float(result["passed"] / result["total"])
+    return float(result.get("score") or 0.0)
+
+
 def figures(report: Report, rows: str) -> list[Figure]:
     """The numbers that one reads first."""
     if not _uploaded(report):

@@ -11,7 +11,8 @@ records: rows that could be read. bad_lines: lines of the upload that something 
 messages: {line, field, text, level, file} with level error, warning, note; file 0 the upload, 1 the own test file.
 message_counts: how many of each level there were; `messages` holds the first of them.
 waterfall: [{step, label, count, dropped, status}] from uploaded to usable, each row of the upload in one place.
-duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, answer, of_answer}];
+duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, text, of_text, answer,
+of_answer, cluster, same}], with the number of the group both are in, and whether both ask the same to the letter;
 leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
 task: labels, json or text; labels: [{label, rows}], the commonest 500; different_labels: how many there are in all;
 labelled_rows: rows of all labels; rare_labels: labels with fewer than 20 rows.
@@ -24,7 +25,9 @@ split: {train, dev, test, usable, own_test} and what `splitting.Drawn` holds; sh
 whose group stands in the own test file, and whether they are left out, as nobody said otherwise; untested, untaught:
 {labels, rows, names} of labels without a test row, and of those with one but without a row to learn from; why_not: why
 the rows can't be split, empty where they can.
-needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`.
+label_agreement: {questions, agree}, for labels: how often two rows of one repeated question have the same one, 0 to 1.
+needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`; similar_questions: of how many
+questions it is the share (absent in older reports, where of fewer than 20 it was the share of 20).
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
 identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
 learnability, changes: added by the job; see `learnability.measure` and `versions.compare`.
@@ -49,6 +52,7 @@ from app.datasets import (
     answers,
     content,
     duplicates,
+    explained,
     languages,
     leaks,
     lengths,
@@ -80,7 +84,6 @@ LOPSIDED = 0.95  # share of the commonest label from which on a model can score 
 SLIP_LENGTH = 5  # characters of a label, from which on one letter is more likely a slip than another name
 SLIP_TIMES = 5  # so many times as many rows has the label that a slip was meant for
 RARE_LABEL = 20  # rows of a label below which it is named as not covered (decision-rules G1)
-FEW_GROUPS = 20
 
 
 class Status(StrEnum):
@@ -291,7 +294,7 @@ def check(
         rows,
         rows.keys,
         labels=task == "labels",
-        conflict=_other_value if task == "json" else answers.different,
+        conflict=lambda one, other: _conflict(task, one, other),
         tick=lambda done, total: tick("Comparing rows", len(rows) * done // max(total, 1), len(rows)),  # work, in rows
         desk=desk,
     )
@@ -301,10 +304,11 @@ def check(
         found.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
     tick("Drawing the split", 0, 0)
     said = splitting.told(rows) if any(rows.told) else splitting.Told({}, {}, {})
-    with_test = _leave_out(rows, groups, found.status, said, shared)
+    together = found.together()
+    with_test = _leave_out(rows, together, found.status, said, shared)
     drawn = splitting.draw(
         _usable(found.status),
-        groups.oldest,
+        together,
         rows.keys,
         rows.files,
         said,
@@ -315,7 +319,7 @@ def check(
         labels=rows.answers if task == "labels" else None,
         once=_once(rows, frozenset(once_masked)),
     )
-    outcome = Check(rows, found.status, found.twin, groups.oldest, drawn.split, notes.refused, {})
+    outcome = Check(rows, found.status, found.twin, together, drawn.split, notes.refused, {})
     # Measurements that read the texts once more stand here, each under its own stage.
     outcome.sizes, sizes = _sizes(rows, found.status, tokens, tick, desk)
     outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
@@ -452,9 +456,19 @@ def _json(text: str) -> object:
         return None
 
 
-def _other_value(one: str, other: str) -> bool:
-    a, b = _json(one), _json(other)
-    return a is None or b is None or a != b
+def _conflict(task: str, one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two rows that ask (nearly) the same, as question and answer, have answers that can't both be right.
+
+    What each answer copies from its own question is no difference: see `explained`.
+    """
+    (asked, first), (asked_other, second) = one, other
+    a, b = _json(first), _json(second)
+    if isinstance(a, dict | list) and isinstance(b, dict | list):
+        return not explained.same_json(a, b, asked, asked_other)
+    if task == "json":
+        return a is None or b is None or a != b
+    apart = answers.other_label(first, second) if task == "labels" else answers.different(first, second)
+    return apart and not explained.same_text(first, second, asked, asked_other)
 
 
 # ---------------------------------------------------------------------- judging
@@ -472,6 +486,7 @@ class _Judge:
         self.contradictions: list[Twin] = []
         self.leaks: list[Twin] = []
         self.all_used: dict[int, list[int]] = {}  # of clusters that a person undid: rows of one input, by the first
+        self.joined: dict[int, int] = {}  # groups whose answers contradict each other, by the oldest row, with another
         self.repeated: set[int] = set()  # groups of like questions of two rows or more, each by its oldest row
         self.contradicted: set[int] = set()  # those of them whose answers contradict each other
 
@@ -479,14 +494,46 @@ class _Judge:
         for index in np.flatnonzero(np.asarray(self.rows.lengths) > remarks.LONGEST_RECORD).tolist():
             self.status[index] = Status.TOO_LONG
         likeness = self._likeness()
+        clashes = [clash for clash in self.groups.clashes if self._is_one(clash)]
         for oldest, members in clusters(self.groups.oldest):
             group = [index for index in members if self.status[index] is Status.USABLE]
             if len(group) > 1:
                 self._group(oldest, group, likeness)
-        for clash in self.groups.clashes:
+        for clash in clashes:
             self._clash(clash)
         self._count_questions()
         return self
+
+    def together(self) -> "array[int]":
+        """For each row the oldest of its group. Rows that contradict each other are one group here: a person looks at it
+        as a whole, and may say that its rows are different.
+        """
+        oldest = array("q", self.groups.oldest)
+        if self.joined:
+            for index, root in enumerate(oldest):
+                oldest[index] = self._root(root)
+        return oldest
+
+    def _root(self, group: int) -> int:
+        while (above := self.joined.get(group, group)) != group:
+            group = above
+        return group
+
+    def _is_one(self, clash: Twin) -> bool:
+        """Whether near rows with other answers contradict each other; then they are one group from here on."""
+        if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
+            return False
+        if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
+            return True  # a leak, whatever the answers
+        if not self._differ(clash.earlier, clash.later):
+            return False
+        one, other = (self._root(self.groups.oldest[end]) for end in (clash.earlier, clash.later))
+        self.joined[max(one, other)] = min(one, other)
+        return True
+
+    def _called_different(self, oldest: int) -> bool:
+        """Whether a person said so of the group, or of all those that contradict each other together."""
+        return any(self.rows.keys[group] in self.keep for group in (oldest, self._root(oldest)))
 
     def _likeness(self) -> "array[float]":
         """For each joined row how alike it was to the one it was joined by, for others 1; enough for a page."""
@@ -521,6 +568,9 @@ class _Judge:
         for index in group:
             by_input[self.groups.first[index]].append(index)
         against = [pair for same in by_input.values() for pair in self._against(same)]
+        different = self._called_different(oldest)
+        if different:  # of rows that are the same to the letter nobody can say so
+            against = [(one, other) for one, other in against if self.rows.pair(one)[0] == self.rows.pair(other)[0]]
         if against:
             self.contradicted.add(oldest)
             self.contradictions += [Twin(one, other, 1.0) for one, other in against]
@@ -530,8 +580,8 @@ class _Judge:
                 other = next((b for a, b in against if a == index), one) if other is None else other
                 self._set(index, Status.CONTRADICTION, other, 1.0)
             return
-        if self.rows.keys[oldest] in self.keep:
-            self.kept_groups.add(oldest)
+        if different:
+            self.kept_groups.add(self._root(oldest))
             self.all_used.update(by_input)
             return
         # The longest says the most; of equals the oldest stays.
@@ -565,20 +615,16 @@ class _Judge:
         return pairs
 
     def _differ(self, one: int, other: int) -> bool:
-        first, second = self.rows[one].target, self.rows[other].target
-        if self.task == "labels":
-            return answers.other_label(first, second)
-        return _other_value(first, second) if self.task == "json" else answers.different(first, second)
+        return _conflict(self.task, self.rows.pair(one), self.rows.pair(other))
 
     def _clash(self, clash: Twin) -> None:
-        """Two nearly equal questions with different labels, each the first of its input."""
-        if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
-            return
+        """Two nearly equal questions with different answers, each the first of its input."""
         if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
             mine, test = sorted((clash.earlier, clash.later), key=self.rows.files.__getitem__)
             self.add_leaks(Twin(index, test, clash.similarity) for index in self._speaking_for(mine))
             return
-        if not self._differ(clash.earlier, clash.later):
+        if self.rows.keys[whole := self._root(self.groups.oldest[clash.earlier])] in self.keep:
+            self.kept_groups.add(whole)
             return
         for end, other in ((clash.earlier, clash.later), (clash.later, clash.earlier)):
             for index in self._speaking_for(end):
@@ -601,6 +647,26 @@ class _Judge:
             parent[max(one, other)] = min(one, other)
         self.contradicted = {root(group) for group in [*self.contradicted, *parent]}
         self.repeated = {root(group) for group in [*self.repeated, *parent]}
+
+    def agreement(self) -> dict[str, Any]:
+        """How often two rows that ask the same have one label: the mean over the repeated questions.
+
+        Each question counts once, however often it stands there.
+        """
+        held: defaultdict[int, list[int]] = defaultdict(list)
+        for index, root in enumerate(self.together()):
+            if root in self.repeated:
+                held[root].append(index)
+        shares = [self._agree(rows) for rows in held.values() if len(rows) > 1]
+        return {"questions": len(shares), "agree": sum(shares) / len(shares) if shares else None}
+
+    def _agree(self, rows: Sequence[int]) -> float:
+        """The share of the pairs of these rows that have one label."""
+        counts = Counter(self.rows.answers[index] for index in rows)
+        if len(counts) == 1:
+            return 1.0
+        counts = Counter(answers.label(self.rows[index].target) for index in rows)
+        return sum(count * (count - 1) for count in counts.values()) / (len(rows) * (len(rows) - 1))
 
     def _speaking_for(self, index: int) -> list[int]:
         """The rows that are used for what this one asks: itself, or where it is a repeat the row that it repeats."""
@@ -637,12 +703,8 @@ def clusters(oldest: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
 
 
 def contradiction_rate(contradicted: int, repeated: int) -> float:
-    """The share of repeated questions whose answers contradict each other.
-
-    Where fewer than 20 questions are repeated the share is taken of 20: one slip among two says nothing about the rest,
-    and the rows themselves are taken out anyway.
-    """
-    return contradicted / max(repeated, FEW_GROUPS)
+    """The share of repeated questions whose answers contradict each other; 0 where no question is repeated."""
+    return contradicted / max(repeated, 1)
 
 
 # ---------------------------------------------------------------------- splitting
@@ -652,10 +714,10 @@ def _usable(status: Sequence[Status]) -> npt.NDArray[np.int64]:
     return found
 
 
-def _leave_out(rows: Rows, groups: Groups, status: list[Status], said: Told, shared: str) -> dict[str, Any]:
+def _leave_out(rows: Rows, together: Sequence[int], status: list[Status], said: Told, shared: str) -> dict[str, Any]:
     """Take out the rows whose group the own test file holds, or leave them where that is the better guess or wanted."""
     usable = _usable(status)
-    found = splitting.shared_groups(usable, groups.oldest, rows.files, said).tolist()
+    found = splitting.shared_groups(usable, together, rows.files, said).tolist()
     mine = int(np.count_nonzero(np.asarray(rows.files, dtype=np.uint8)[usable] == 0))
     out = shared == "out" if shared else len(found) <= splitting.MOST_SHARED * mine
     if out:
@@ -750,7 +812,7 @@ def _report(
         "waterfall": steps,
         "duplicates": _pairs(outcome, Status.DUPLICATE, notes.shown),
         "near_duplicates": _pairs(outcome, Status.NEAR_DUPLICATE, notes.shown),
-        "contradictions": [_contradiction(rows, twin) for twin in found.contradictions[: notes.shown]],
+        "contradictions": [_contradiction(outcome, twin) for twin in found.contradictions[: notes.shown]],
         "leaks": [
             {
                 "line": rows.lines[t.later],
@@ -769,6 +831,8 @@ def _report(
             "repeated_groups": len(found.repeated),
         },
         "contradiction_rate": contradiction_rate(len(found.contradicted), len(found.repeated)),
+        "similar_questions": len(found.repeated),
+        **({"label_agreement": found.agreement()} if task == "labels" else {}),
         "task": task,
         "labels": [{"label": label, "rows": count} for label, count in labels[:LABELS]],
         "different_labels": len(answers),
@@ -1004,11 +1068,15 @@ def _pairs(outcome: Check, status: Status, shown: int) -> list[dict[str, Any]]:
     return found
 
 
-def _contradiction(rows: Rows, twin: Twin) -> dict[str, Any]:
+def _contradiction(outcome: Check, twin: Twin) -> dict[str, Any]:
+    rows = outcome.rows
     return {
         "line": rows.lines[twin.later],
         "of_line": rows.lines[twin.earlier],
+        "cluster": outcome.group[twin.later],
+        "same": rows.pair(twin.later)[0] == rows.pair(twin.earlier)[0],
         "text": _excerpt(rows, twin.later),
+        "of_text": _excerpt(rows, twin.earlier),
         "answer": rows.shown(twin.later).target[:200],
         "of_answer": rows.shown(twin.earlier).target[:200],
         "similarity": twin.similarity,

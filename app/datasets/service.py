@@ -220,7 +220,8 @@ def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool
 def keep_cluster(session: Session, dataset_id: int, cluster: int, by: UserRow) -> KeptClusterRow:
     """Note that the rows of a cluster are different rows, to be used all of them from the next version on.
 
-    Only repeats come back. Rows that contradict each other, or that stand in the test file too, stay out.
+    Repeats come back, and rows that contradict each other where their questions differ by a letter. Rows that ask the
+    same to the letter and are answered differently stay out, and so do those that stand in the test file.
 
     Raises:
         Conflict: an older version, or this was said already.
@@ -582,6 +583,8 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
         "usable_examples": row.usable_rows,
         "contradiction_rate": row.report["contradiction_rate"],
     }
+    if (similar := row.report.get("similar_questions")) is not None:
+        found["similar_questions"] = similar
     if tried := _tried(session, row):
         found["arms"] = tried
     if signals := row.report.get("signals"):
