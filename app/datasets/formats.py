@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from app.datasets import cases, conversations
+from app.datasets import beside, cases, conversations
 from app.datasets.conversations import Turn
 from app.datasets.records import Fault, Level, Message, Part, Record, Unfit, kind_of, storable
 
@@ -55,6 +55,25 @@ PAIRS = {
         "instruction_response", "Instruction and response", "The instruction is asked, the response is wanted."
     ),
     ("text", "label"): LABELLED,
+    ("prompt", "response"): Shape(
+        "prompt_response", "Prompt and response", "The prompt is asked, the response is wanted."
+    ),
+    ("question", "response"): Shape(
+        "question_response", "Question and response", "The question is asked, the response is wanted."
+    ),
+    ("question", "ground_truth"): Shape(
+        "question_truth", "Question and ground truth", "The question is asked, the ground truth is wanted."
+    ),
+    ("user_input", "reference"): Shape(
+        "input_reference", "User input and reference", "The user's input is asked, the reference is wanted."
+    ),
+    ("input", "expected_output"): Shape(
+        "input_expected_output", "Input and expected output", "The input is asked, the expected output is wanted."
+    ),
+    ("input", "expected"): Shape("input_wanted", "Input and expected", "The input is asked, the expected is wanted."),
+    ("text_input", "output"): Shape(
+        "text_output", "Text input and output", "The input is asked, the output is wanted."
+    ),
 }
 PROMPTFOO = Shape(
     "promptfoo", "promptfoo test cases", "The variables are asked, the answer that has to be equal is wanted."
@@ -86,8 +105,10 @@ _FOREIGN = (
     ),
     (
         {"chosen", "rejected"},
-        "holds preference pairs without a prompt of their own; to learn from the better ones call chosen messages",
+        "holds preference pairs without a prompt of their own; to learn from the better ones take rejected out and rename"
+        + " chosen: to messages if it is a list of them, to text if it is a conversation in one text",
     ),
+    ({"conversation_a", "conversation_b"}, "compares two conversations; keep the better one, under the name messages"),
     ({"preferred_output"}, "holds preference pairs; choose input and preferred_output as the columns"),
     (
         {"custom_id"},
@@ -189,6 +210,7 @@ def stranger(record: Mapping[str, Any]) -> Unfit:
     for keys, words in _FOREIGN:
         if keys <= have:
             return Unfit(min(keys), f"The record {words}.")
+    conversations.refuse_media(record)
     if "text" in have:
         alone = "The record is plain text without an answer; upload it as a document for retrieval, not as examples."
         return Unfit("text", alone if have <= _PASSAGE else f"The record has text but no label; {_CHOOSE}.")
@@ -206,19 +228,46 @@ def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     marks = {how.group or "group", how.part or "split", *((how.time,) if how.time else TIMES)}
     if shape is COLUMNS:
         return frozenset({how.question, how.answer, how.system, *marks})
-    own = {
-        "chat": {"messages", "system", "tools", "parallel_tool_calls"},
-        "sharegpt": {"conversations", "system", "tools"},
-        "alpaca": {"instruction", "input", "output", "system", "history"},
-        "prompt_completion": {"prompt", "completion", "system", "tools", "label"},
-        "promptfoo": {"vars", "assert", cases.EXPECTED},
-        "mlflow": {"inputs", "expectations"},
-    }
-    return frozenset(own.get(shape.name) or {*_PAIR_OF[shape.name], "system"}) | marks
+    if shape in (PROMPTFOO, MLFLOW):
+        own = {"vars", "assert", cases.EXPECTED} if shape is PROMPTFOO else {"inputs", "expectations"}
+        return frozenset(own) | marks
+    more = beside.names(_asked_under(shape)) | {"system", *_TOOLS, *conversations.THOUGHTS, *conversations.MEDIA}
+    if shape in (CHAT, SHAREGPT):
+        return (
+            marks | more - {*beside.TITLES, "input"} | {_asked_under(shape)[0], "parallel_tool_calls", "schemaVersion"}
+        )
+    own = {"history"} if shape is ALPACA else {"label"} if shape is PROMPT else set()
+    return marks | more | {*_asked_under(shape)} | own
 
 
-def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GUESS) -> tuple[Record, str]:
-    """The record in our own shape, and a sentence about what was left out of it, or none.
+_TOOLS = ("tools", "functions", "toolConfig")
+
+
+def _asked_under(shape: Shape) -> tuple[str, ...]:
+    """The keys of question and answer."""
+    own = {"chat": ("messages",), "sharegpt": ("conversations",), "alpaca": ("instruction", "input", "output")}
+    return own.get(shape.name) or _PAIR_OF.get(shape.name, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What of a record is not in ours as it stood there.
+
+    cut: turns after the answer wanted. thought: the key of what was thought before an answer, left out. padded: nulls in
+    tool calls that a table put there. joined: columns that became part of the question.
+    """
+
+    cut: bool = False
+    thought: str = ""
+    padded: int = 0
+    joined: tuple[str, ...] = ()
+
+
+CUT = "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
+
+
+def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GUESS) -> tuple[Record, Aside]:
+    """The record in our own shape, and what was left out of it or put where it did not stand.
 
     Raises:
         Unfit: a value is missing, blank or of the wrong kind.
@@ -226,20 +275,71 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     group, part, time = _group(record, how), _part(record, how), _time(record, how)
     if shape is LABELLED and type(record["label"]) is int:
         record = {**record, "label": str(record["label"])}  # the number of a class, as many data sets keep it
+    joined: tuple[str, ...] = ()
+    if record.get("ground_truth") and _asked_under(shape)[-1:] in (("answer",), ("response",)):
+        name = _asked_under(shape)[-1]
+        text = f"The record holds a model's {name} beside the right one (ground_truth); take {name} out, or choose the columns."
+        raise Unfit("ground_truth", text)
+    if shape not in (COLUMNS, PROMPTFOO, MLFLOW):
+        conversations.refuse_media(record)
+        joined = tuple(key for key in _beside(shape) if key in record and record[key] not in (None, "", []))
+    thought = (
+        "" if shape is COLUMNS else next((key for key in conversations.THOUGHTS if _blank(record, key) is False), "")
+    )
     if (pair := _PAIR_OF.get(shape.name)) and _two_texts(record, *pair):
-        messages = (*_system(record), Message("user", _text(record[pair[0]], pair[0])))
-        return Record(line, messages, _unblanked(shape, _text(record[pair[1]], pair[1])), group, part, None, time), ""
+        asked = _text(record[pair[0]], pair[0])
+        if joined:
+            asked = beside.added(record, asked, pair, line_first=shape is LABELLED)
+        messages = (*_system(record), Message("user", asked))
+        target = _unblanked(shape, _text(record[pair[1]], pair[1]))
+        return Record(line, messages, target, group, part, None, time), Aside(thought=thought, joined=joined)
     turns, definitions, at = _turns(shape, record, how)
+    if joined:
+        _join(turns, record, shape)
     found = conversations.asked(turns, definitions, at)
     if found.source and shape is CHAT and isinstance(together := record.get("parallel_tool_calls"), bool):
         found.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
-    text = "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
-    return Record(line, found.messages, found.target, group, part, found.source, time), text if found.cut else ""
+    aside = Aside(found.cut, thought or found.thought, found.padded, joined)
+    return Record(line, found.messages, found.target, group, part, found.source, time), aside
+
+
+def _beside(shape: Shape) -> frozenset[str]:
+    """The keys whose values become part of the question. The title of a conversation is its name, or tells its end."""
+    names = _BESIDE.get(shape.name)
+    if names is None:
+        names = beside.names(_asked_under(shape))
+        _BESIDE[shape.name] = names = names - {*beside.TITLES, "input"} if shape in (CHAT, SHAREGPT) else names
+    return names
+
+
+_BESIDE: dict[str, frozenset[str]] = {}
+
+
+def _join(turns: list[Turn], record: Mapping[str, Any], shape: Shape) -> None:
+    """Write what stands beside a conversation below the last thing that the user says before the answer."""
+    last = max((place for place, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
+    place = max((place for place, turn in enumerate(turns[:last]) if turn.role == "user"), default=-1)
+    if place < 0:
+        return
+    turn = turns[place]
+    used = [*_asked_under(shape), *(beside.TITLES if shape in (CHAT, SHAREGPT) else ())]
+    used += ["input"] if shape in (CHAT, SHAREGPT) else []
+    text = beside.added(record, turn.text, used, line_first=False)
+    turns[place] = replace(turn, text=text, raw={**turn.raw, "content": text})
+
+
+def _blank(record: Mapping[str, Any], key: str) -> bool:
+    value = record.get(key)
+    return not value.strip() if isinstance(value, str) else not value
 
 
 def _two_texts(record: Mapping[str, Any], first: str, second: str) -> bool:
     """Whether this is a plain pair; nearly all records are, and need none of the care that conversations do."""
-    if not isinstance(record.get(first), str) or not isinstance(record.get(second), str) or record.get("tools"):
+    if (
+        not isinstance(record.get(first), str)
+        or not isinstance(record.get(second), str)
+        or any(record.get(key) for key in _TOOLS)
+    ):
         return False
     return "label" not in record or not _unwanted(record["label"])
 
@@ -273,10 +373,10 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
     """The conversation of a record, its tools, and the key that faults of the conversation are about."""
     if shape is CHAT:
         turns = conversations.chat(conversations.listed(record["messages"]), "messages")
-        return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), "messages"
+        return _with_system(record, turns, "system"), _tools(record), "messages"
     if shape is SHAREGPT:
         turns = conversations.sharegpt(conversations.listed(record["conversations"]))
-        return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), "conversations"
+        return _with_system(record, turns, "system"), _tools(record), "conversations"
     if shape is ALPACA:
         return _alpaca(record), [], "output"
     if shape is COLUMNS:
@@ -292,7 +392,12 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
         text = "The record marks its answer as unwanted (label is false); only wanted answers can be learned from."
         raise Unfit("label", text)
     turns = [*_asked(record.get(first), first), *_answered(record.get(second), second)]
-    return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), second
+    return _with_system(record, turns, "system"), _tools(record), second
+
+
+def _tools(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The tools that a model may call, under the name that one or the other gives them."""
+    return conversations.tools(next((record[key] for key in _TOOLS if record.get(key)), None))
 
 
 def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:
