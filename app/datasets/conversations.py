@@ -85,6 +85,20 @@ CALLING = (
 )
 
 
+class Written(float):
+    """A number with the words it was written in: 0.10 and 0.1 may be two labels."""
+
+    __slots__ = ("words",)
+
+    def __new__(cls, words: str) -> "Written":
+        """Read the words as a number."""
+        found = super().__new__(cls, words)
+        found.words = words
+        return found
+
+    words: str
+
+
 @dataclass(slots=True)
 class Turn:
     """One message as it was uploaded. calls: what it calls, as {"name", "arguments"}; of: the tool whose result it is.
@@ -298,6 +312,20 @@ def listed(given: object, opening: str = "[") -> object:
             return given
         return given if too_deep(value) else value
     return given
+
+
+def written(value: object, at: str) -> Any:
+    """An answer that came as a number, as true or false, or as a list of such or of names, in the words of the file.
+
+    What holds messages, and an object, is let be: there the words are further in.
+    """
+    if isinstance(value, Written):
+        return value.words
+    if isinstance(value, bool | int | float):
+        return _json(value)
+    if isinstance(value, list) and value and all(isinstance(one, str | int | float) for one in value):
+        return storable(_json(value), at)
+    return value
 
 
 def _kept_as(given: object) -> str:

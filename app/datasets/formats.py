@@ -273,8 +273,8 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
         Unfit: a value is missing, blank or of the wrong kind.
     """
     group, part, time = _group(record, how), _part(record, how), _time(record, how)
-    if shape is LABELLED and type(record["label"]) is int:
-        record = {**record, "label": str(record["label"])}  # the number of a class, as many data sets keep it
+    if (wanted := _answer_at(shape, how)) and (said := _value(record, wanted)) is not None and type(said) is not str:
+        record = {**record, wanted: conversations.written(said, wanted)}
     joined: tuple[str, ...] = ()
     if record.get("ground_truth") and _asked_under(shape)[-1:] in (("answer",), ("response",)):
         name = _asked_under(shape)[-1]
@@ -301,6 +301,16 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
         found.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
     aside = Aside(found.cut, thought or found.thought, found.padded, joined)
     return Record(line, found.messages, found.target, group, part, found.source, time), aside
+
+
+def _answer_at(shape: Shape, how: ReadAs) -> str:
+    """The key whose value is an answer whatever it is: a label or a yes or no may be true, 0.0 or a list.
+
+    A completion is text; one that is a number is a fault of the file.
+    """
+    if shape is COLUMNS:
+        return how.answer
+    return _PAIR_OF[shape.name][1] if shape.name in _PAIR_OF and shape is not PROMPT else ""
 
 
 def _beside(shape: Shape) -> frozenset[str]:

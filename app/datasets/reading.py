@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from app.datasets import beside, cases, cells, cutting, encodings, foreign, parquet, personal_data, unpacking
-from app.datasets.conversations import KNOWN_KEYS, order_remark
+from app.datasets.conversations import KNOWN_KEYS, Written, order_remark
 from app.datasets.formats import (
     COLUMNS,
     CUT,
@@ -105,6 +105,7 @@ _MISREAD: dict[Mark, str] = {
     "group": "is neither text nor a number, so nothing keeps these records together",
 }
 LINE_WORDS = {"CSV": "row", "Parquet": "row", "JSON array": "record"}  # what a number counts, else it is a line
+_DIGITS_EXACT = 19  # of a whole number, up to which every one is exact
 SEEN_COLUMNS, SEEN_RECORDS, SEEN_VALUES = 40, 200, 3  # of what the page offers to choose from
 
 
@@ -301,6 +302,8 @@ class Reading:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             return Fault(number, "", self._why(raw, error))
+        if isinstance(value, dict) and any(type(held) is float for held in value.values()):
+            value = _as_written(raw, value)
         if not isinstance(value, dict):
             return Fault(number, "", f"The {word} is {_named(value)}, not an object with prompt and completion.")
         if raw.count(b"[") + raw.count(b"{") > DEEPEST and too_deep(value):
@@ -491,6 +494,7 @@ class Reading:
             header = [column_name(name) for name in first]
         else:
             rows.again(first)
+        rows.width = len(header)
         self._look(dict.fromkeys(header))  # they can be chosen from even where no row below them can be read
         if fault := self._unusable(header):
             for row in itertools.islice(rows, SEEN_VALUES):
@@ -625,6 +629,20 @@ def _repeated_key(raw: bytes, value: dict[str, Any]) -> str | None:
         return None
     decoder = _TwiceDecoder()
     return decoder.twice(raw)
+
+
+def _as_written(raw: bytes, value: dict[str, Any]) -> dict[str, Any]:
+    """The record with its numbers as they were written; a whole one of over 64 bits would lose digits, too."""
+    import json
+
+    def big(words: str) -> object:
+        return int(words) if len(words) < _DIGITS_EXACT else Written(words)
+
+    try:
+        exact = json.loads(raw, parse_float=Written, parse_int=big)
+    except (ValueError, RecursionError):
+        return value
+    return {key: exact.get(key, held) if type(held) is float else held for key, held in value.items()}
 
 
 def _keys(value: object) -> int:
