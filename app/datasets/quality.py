@@ -30,6 +30,8 @@ needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_r
 questions it is the share (absent in older reports, where of fewer than 20 it was the share of 20).
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
 identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
+carried: what a new version took over, added by the job: {test: {file, version}, test_dropped: {file, version},
+decisions, dropped}, the last two kinds of personal data whose word that they may stay was kept or dropped.
 learnability, changes: added by the job; see `learnability.measure` and `versions.compare`.
 signals: what the examples say about the job; see `signals.measure`.
 can_be_used: whether each split has a row; an upload that can't is rejected and replaces nothing.

@@ -205,7 +205,7 @@ def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes, form: Taken
             blob = app.blobs.put(part.body, app.settings.upload_limit)
             if blob.size:
                 form[part.name] = (blob, PASTED)
-        elif part.name == "human_checked":
+        elif part.name in ("human_checked", "drop_test"):
             form[part.name] = part.text()
 
 
@@ -219,7 +219,16 @@ def _keep(app: AppContext, assessment_id: int, me: UserRow, form: Taken) -> None
         own, own_name = test if isinstance(test, tuple) else (None, "")
         if isinstance(file, tuple):
             checked = True if "human_checked" in form else None
-            service.upload(session, assessment_id, me, *file, test=own, test_filename=own_name, human_checked=checked)
+            service.upload(
+                session,
+                assessment_id,
+                me,
+                *file,
+                test=own,
+                test_filename=own_name,
+                human_checked=checked,
+                drop_test="drop_test" in form,
+            )
         elif own is not None:
             service.add_test(session, assessment_id, me, own, own_name)
         else:
