@@ -254,8 +254,8 @@ async def put_dataset(
 ) -> Dataset:
     """Upload examples as the raw body; each upload is a new version, and its check starts by itself.
 
-    A test file of your own that the version before has is kept, unless `drop_test` is true; so are words on personal data
-    that still fit. `carried` in the report says what was kept and what was not.
+    A test file of your own that the version before has is kept, unless `drop_test` is true; so are words on personal
+    data that still fit. `carried` in the report says what was kept and what was not.
     """
     await run_in_threadpool(deps.must_exist, app, assessment_id)
     blob = await deps.receive(request, app, me)

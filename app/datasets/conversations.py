@@ -24,7 +24,7 @@ what comes after that is left out.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -90,7 +90,7 @@ class Written(float):
 
     __slots__ = ("words",)
 
-    def __new__(cls, words: str) -> "Written":
+    def __new__(cls, words: str) -> Self:
         """Read the words as a number."""
         found = super().__new__(cls, words)
         found.words = words

@@ -105,8 +105,7 @@ _FOREIGN = (
     ),
     (
         {"chosen", "rejected"},
-        "holds preference pairs without a prompt of their own; to learn from the better ones take rejected out and rename"
-        + " chosen: to messages if it is a list of them, to text if it is a conversation in one text",
+        "holds preference pairs without a prompt; take rejected out and rename chosen to messages (a list) or text",
     ),
     ({"conversation_a", "conversation_b"}, "compares two conversations; keep the better one, under the name messages"),
     ({"preferred_output"}, "holds preference pairs; choose input and preferred_output as the columns"),
@@ -253,8 +252,8 @@ def _asked_under(shape: Shape) -> tuple[str, ...]:
 class Aside:
     """What of a record is not in ours as it stood there.
 
-    cut: turns after the answer wanted. thought: the key of what was thought before an answer, left out. padded: nulls in
-    tool calls that a table put there. joined: columns that became part of the question.
+    cut: turns after the answer wanted. thought: the key of what was thought before an answer, left out. padded: nulls
+    in tool calls that a table put there. joined: columns that became part of the question.
     """
 
     cut: bool = False
@@ -278,8 +277,8 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     joined: tuple[str, ...] = ()
     if record.get("ground_truth") and _asked_under(shape)[-1:] in (("answer",), ("response",)):
         name = _asked_under(shape)[-1]
-        text = f"The record holds a model's {name} beside the right one (ground_truth); take {name} out, or choose the columns."
-        raise Unfit("ground_truth", text)
+        text = f"The record holds a model's {name} beside the right one (ground_truth)"
+        raise Unfit("ground_truth", f"{text}; take {name} out, or choose the columns.")
     if shape not in (COLUMNS, PROMPTFOO, MLFLOW):
         conversations.refuse_media(record)
         joined = tuple(key for key in _beside(shape) if key in record and record[key] not in (None, "", []))

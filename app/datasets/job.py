@@ -23,6 +23,8 @@ import numpy as np
 import orjson
 from sqlalchemy.exc import OperationalError
 
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
 from app.blobs import NoSpace
 from app.datasets import (
     duplicates,
@@ -65,7 +67,8 @@ class Order:
     personal data that were masked in any of them. keep:
     keys of the clusters whose repeats are used. model_id: whose tokens are counted. decided: what is done with each
     kind of personal data. plan, fresh, shared: see `DatasetRow.split_plan`. test_how: how the own test file is read.
-    attested: kinds whose values somebody wanted kept in the version before, which holds for the same values only.
+    needed: examples that training asks for. attested: kinds whose values somebody wanted kept in the version before,
+    which holds for the same values only.
     """
 
     file: str
@@ -84,6 +87,7 @@ class Order:
     fresh: bool
     shared: str
     test_how: ReadAs
+    needed: int
     attested: tuple[str, ...]
 
     def about(self) -> list[Any]:
@@ -132,6 +136,9 @@ def check(claim: Claim) -> None:
             shared=row.split_plan.get("shared", ""),
             test_how=read_as(row.split_plan.get("test_read_as", row.read_as)),
             attested=open_words,
+            needed=assessments.policy_of(session, assessment_store.get(session, row.assessment_id)).count(
+                "usable_examples"
+            ),
         )
     _sweep(claim)
     with _folder(claim) as folder, _room(claim, folder):
@@ -230,10 +237,12 @@ def _check(claim: Claim, order: Order, desk: Desk) -> None:
             shown=SHOWN,
             desk=desk,
             tokens=_tokens(claim, order.model_id),
+            needed=order.needed,
         )
         progress.tick("Trying what can be learnt without a language model", 0, 0)
         found.report["learnability"] = _learnability(found, order.seed)
         _carry(claim, order, found, progress)
+        _listen(found)
         _keep(claim, found, desk, progress, order.seed)
 
 
@@ -334,18 +343,24 @@ def _carry(claim: Claim, order: Order, found: Check, progress: "_Progress") -> N
         counts[one["level"]] = counts.get(one["level"], 0) + 1
 
 
+def _listen(found: Check) -> None:
+    """Let the verdict hear what was found out after the check itself."""
+    report = found.report
+    if report["verdict"] == "accept" and report["message_counts"].get("warning"):
+        report["verdict"] = "warn"
+    if report["can_be_used"] and report["learnability"]["verdict"] == "unlearnable":
+        report["verdict"] = "warn"
+        report["why"] = ["No link was found between what is asked and what is answered.", *report["why"]]
+
+
 def _told(carried: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each word on what was taken over or dropped, with its level."""
     if test := carried["test"]:
-        yield (
-            "note",
-            f"The test file {test['file']!r} was kept from version {test['version']}: its rows judge this version, too.",
-        )
+        text = f"The test file {test['file']!r} was kept from version {test['version']}"
+        yield "note", f"{text}: its rows judge this version, too."
     if gone := carried["test_dropped"]:
-        yield (
-            "warning",
-            f"The test file {gone['file']!r} of version {gone['version']} was given up, as you said: test rows are drawn"
-            " from the examples.",
-        )
+        text = f"The test file {gone['file']!r} of version {gone['version']} was given up, as you said"
+        yield "warning", f"{text}: test rows are drawn from the examples."
     if carried["decisions"]:
         names = ", ".join(carried["decisions"])
         yield "note", f"The word that these may stay as they are was kept, for no other values were found: {names}."

@@ -28,7 +28,7 @@ DROPPED = {
     "duplicate": "repeat another row",
     "near_duplicate": "nearly repeat another row",
     "contradiction": "contradict another row",
-    "leak": "stand in the test file",
+    "leak": "stand in the test file, or nearly",
     "test_group": "are of a group in the test file",
 }
 ALWAYS = {"fault", "duplicate", "near_duplicate", "contradiction"}  # told even when there are none: that is good news
@@ -151,6 +151,9 @@ def verdict(
             f"About {needed - usable:,} more different examples are missing. With fewer, a tuned model tends to "
             "memorise. Prompting needs far fewer and can be measured now."
         )
+    if report.get("why"):
+        # That too few are usable is the sentence above; the others go before what is said about it.
+        why = " ".join((*(one for one in report["why"] if "; training needs" not in one), why)).strip()
     unlearnable = _no_link(report)
     tone = "ready" if usable >= needed and not unlearnable else ""
     if newer:
@@ -334,9 +337,11 @@ def _one(words: str) -> str:
 
 def _leaks(report: Report, rows: str) -> Iterator[Todo]:
     if number := dropped(report).get("leak", 0):
-        text = (
-            f"{_rows(number)} {'stand' if number > 1 else 'stands'} in the test file too, so nothing learns from them."
-        )
+        counts = report.get("counts", {})
+        exact = counts.get("exact_leaks", counts.get("leaks", 0)) == counts.get("leaks", 0)
+        text = f"{_rows(number)} {'stand' if number > 1 else 'stands'} in the test file too"
+        text += "" if exact else ", or nearly" if counts.get("exact_leaks") else " but for a few words"
+        text += ", so nothing learns from them."
         yield Todo("look", "fail", text, rows_url(rows, status="leak", file="upload"), "Compare")
 
 

@@ -3,7 +3,9 @@
 `check` takes the bytes through reading, duplicates, contradictions, leaks and the split, and gives back one status a
 row and one report. The report (stored as JSON, shown on the page, written by `check-data`) has these keys:
 
-verdict: accept, warn, reject. format, layout, encoding: what was detected; samples: the first three rows.
+verdict: accept, warn, or reject, which means one thing: no row can be learnt from and judged by, `can_be_used` is
+false, and the upload replaces nothing. why: the sentences behind it, the gravest first. format, layout, encoding: what
+was detected; samples: the first three rows.
 line_word: what a number counts: line, row (CSV, Parquet) or record (JSON array).
 undecodable: lines that are no text in their encoding, of both files; a person can choose another one.
 columns: [{name, samples}] that the file has; read_as: what a person chose about reading it, empty where it was guessed.
@@ -53,6 +55,7 @@ import orjson
 from app.datasets import (
     answers,
     content,
+    doubts,
     duplicates,
     explained,
     languages,
@@ -178,8 +181,15 @@ class Check:
             Status.DUPLICATE: f"Asks the same as {where}.",
             Status.NEAR_DUPLICATE: f"Nearly the same as {where} ({100 * similarity:.0f}% alike).",
             Status.CONTRADICTION: f"Asks the same as {where} but is answered differently.",
-            Status.LEAK: f"Stands in the test set too: {where}.",
+            Status.LEAK: self._leak(index, other, similarity, where),
         }.get(status, "")
+
+    def _leak(self, index: int, other: int, similarity: float, where: str) -> str:
+        if self.rows.keys[index] == self.rows.keys[other]:
+            return f"Stands in the test set too: {where}."
+        if similarity < 1:
+            return f"Nearly the same as {where} ({100 * similarity:.0f}% alike), which judges."
+        return f"Asks what {where} asks, but for courtesies, or holds it word for word."
 
 
 @dataclass(slots=True)
@@ -273,6 +283,7 @@ def check(
     shown: int = SHOWN,
     desk: Desk | None = None,
     tokens: lengths.Counter | None = None,
+    needed: int = 0,
 ) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
@@ -282,7 +293,8 @@ def check(
     once_masked: kinds of personal data that were masked in an earlier version and are not now. keep: keys of the
     clusters whose repeats a person wants to use all the same. tick: told the stage in words, with rows done and in all
     (0 where that is not known yet); may raise to stop. shown: how many messages and pairs of each kind the report
-    holds. tokens: counts what a model reads; None counts characters.
+    holds. tokens: counts what a model reads; None counts characters. needed: examples that training asks for, 0 where
+    nobody is to be told.
     """
     veil = personal_data.veil(decided or {})
     notes = Notes(shown, veil)
@@ -324,10 +336,11 @@ def check(
     outcome = Check(rows, found.status, found.twin, together, drawn.split, notes.refused, {})
     # Measurements that read the texts once more stand here, each under its own stage.
     outcome.sizes, sizes = _sizes(rows, found.status, tokens, tick, desk)
-    outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
+    outcome.report = _report(outcome, readings, notes, found, task, sizes, needed, own_test=own_test is not None)
     outcome.report["lengths"] = sizes
     tick("Reading the answers", 0, 0)
     outcome.report["split"].update(drawn.report(), shared=with_test, why_not=_why_not(outcome.report, drawn))
+    _say_why_not(outcome.report)
     outcome.report["needs_rows"] = splitting.needs_rows(outcome.report["split"]["test"])
     outcome.report["identifiers"] = scan.report()
     outcome.report["signals"] = signals.measure(rows, rows.lines, rows.answers)
@@ -507,8 +520,8 @@ class _Judge:
         return self
 
     def together(self) -> "array[int]":
-        """For each row the oldest of its group. Rows that contradict each other are one group here: a person looks at it
-        as a whole, and may say that its rows are different.
+        """For each row the oldest of its group. Rows that contradict each other are one group here: a person looks at
+        it as a whole, and may say that its rows are different.
         """
         oldest = array("q", self.groups.oldest)
         if self.joined:
@@ -754,6 +767,18 @@ def _why_not(report: Mapping[str, Any], drawn: Drawn) -> str:
     )
 
 
+def _say_why_not(report: dict[str, Any]) -> None:
+    """Give a refusal its sentence, where no fault of the whole file has said it already."""
+    if report["can_be_used"]:
+        return
+    told = [one["text"] for one in report["messages"] if one["line"] is None and one["level"] == "error"]
+    text = report["split"]["why_not"] or "No row is left that can be used."
+    if not told:
+        report["messages"].insert(0, {"line": None, "field": "", "text": text, "level": "error", "file": 0})
+        report["message_counts"]["error"] = report["message_counts"].get("error", 0) + 1
+    report["why"] = told[:1] or [text]
+
+
 def _coverage(outcome: Check) -> dict[str, Any]:
     """Labels that no test row has, and labels that only test rows have."""
     rows = outcome.rows
@@ -776,31 +801,45 @@ def _named(rows: Rows, labels: Mapping[int, int]) -> dict[str, Any]:
 
 # ---------------------------------------------------------------------- the report
 def _report(
-    outcome: Check, readings: list[Facts], notes: Notes, found: _Judge, task: str, *, own_test: bool
+    outcome: Check,
+    readings: list[Facts],
+    notes: Notes,
+    found: _Judge,
+    task: str,
+    sizes: Mapping[str, Any],
+    needed: int,
+    *,
+    own_test: bool,
 ) -> dict[str, Any]:
     rows = outcome.rows
     counts = outcome.split.counts()
-    doubts, outcome.marks = _doubts(rows, task)
+    odd, outcome.marks = _doubts(rows, task)
     labels = _labels(rows) if task == "labels" else []
     answers = Counter(rows.answers) if task == "labels" else Counter()
     unreadable = any(entry["line"] is None and entry["level"] == "error" for entry in notes.kept)
+    repeats = Counter(outcome.status)
+    can_be_used = counts["train"] > 0 and counts["dev"] > 0 and counts["test"] > 0
+    unread = sum(count for (file, _), count in notes.refused_counts.items() if not file)
+    why = list(_why(outcome, task, sizes, needed, unread)) if can_be_used else []
     if not unreadable:
         for fault in _whole_file(outcome, found, labels, counts, own_test=own_test):
             notes.add(fault, 0)
-        for doubt in doubts:
+        for text in why:
+            notes.add(Fault(None, "", text, "warning"), 0)
+        for doubt in odd:
             notes.add(Fault(None, "", doubt.text, doubt.level), 0)
     lines = set(notes.lines)
     lines.update(rows.lines[twin.later] for twin in found.contradictions if not rows.files[twin.later])
     test_lines = sorted({rows.lines[twin.later] for twin in found.leaks})
     notes.kept.sort(key=lambda entry: (entry["line"] is not None, entry["file"], entry["line"] or 0))
-    repeats = Counter(outcome.status)
     steps = waterfall(rows, outcome.status, notes.refused_counts, counts, own_test=own_test)
     return {
         "verdict": "reject"
-        if notes.counts["error"] or found.leaks
+        if not can_be_used
         else "warn"
-        if notes.counts["warning"]
+        if notes.counts["error"] or notes.counts["warning"]
         else "accept",
+        "why": why,
         **readings[0],
         "undecodable": sum(one.get("undecodable", 0) for one in readings),
         "samples": _samples(rows),
@@ -829,6 +868,7 @@ def _report(
             **{status.value: repeats[status] for status in Status},
             "contradictions": len(found.contradictions),
             "leaks": len(found.leaks),
+            "exact_leaks": sum(rows.keys[leak.earlier] == rows.keys[leak.later] for leak in found.leaks),
             "groups": len(found.contradicted),
             "repeated_groups": len(found.repeated),
         },
@@ -849,7 +889,7 @@ def _report(
                 "text": doubt.text,
                 "level": doubt.level,
             }
-            for doubt in doubts
+            for doubt in odd
         ],
         "clusters": _cluster_sizes(outcome, found),
         "split": {
@@ -861,8 +901,23 @@ def _report(
             **(_coverage(outcome) if task == "labels" else {}),
         },
         "test_overlap_rows": _overlap(outcome),
-        "can_be_used": counts["train"] > 0 and counts["dev"] > 0 and counts["test"] > 0,
+        "can_be_used": can_be_used,
     }
+
+
+def _why(outcome: Check, task: str, sizes: Mapping[str, Any], needed: int, unread: int) -> Iterator[str]:
+    """What the verdict says first of a file that can be used."""
+    rows, split = outcome.rows, outcome.split.counts()
+    mine = np.asarray(rows.files) == 0
+    ends = Counter(one for one, file in zip(outcome.status, rows.files, strict=True) if not file)
+    counts = doubts.Counts(
+        rows=int(np.count_nonzero(mine)),
+        unread=unread,
+        usable=split["train"] + split["dev"],
+        repeats=ends[Status.DUPLICATE] + ends[Status.NEAR_DUPLICATE],
+        answers=_different(np.asarray(rows.answers)[mine]),
+    )
+    return doubts.found(rows, task, counts, sizes, needed)
 
 
 def _overlap(outcome: Check) -> int:
@@ -912,10 +967,7 @@ def _whole_file(
     if own_test and not split.get("test"):
         yield Fault(None, "", "The test file has no usable row.")
     if found.leaks:
-        one = len(found.leaks) == 1
-        some = "1 row of the test file stands" if one else f"{len(found.leaks):,} rows of the test file stand"
-        text = f"{some} in the upload too; what judges is not used for training."
-        yield Fault(None, "", text)
+        yield Fault(None, "", _leaking(rows, found.leaks), "warning")
     if len(mine) >= CONSTANT_ROWS and different > 1:
         yield from _answers(np.asarray(rows.answers)[mine], labels)
         yield from _misspelt(rows, mine, labels)
@@ -923,6 +975,22 @@ def _whole_file(
         number = found.status.count(Status.CONTRADICTION)  # as the waterfall does, and the page of these rows
         text = f"{number:,} rows ask what another row asks but are answered differently; none is used."
         yield Fault(None, "", text, "warning")
+
+
+def _leaking(rows: Rows, leaks: Sequence[Twin]) -> str:
+    """How many test rows stand in the upload, those that stand there word for word apart from those that nearly do."""
+    exact = sum(rows.keys[leak.earlier] == rows.keys[leak.later] for leak in leaks)
+    near = len(leaks) - exact
+    said = []
+    if exact:
+        said.append("1 row of the test file stands in the upload too" if exact == 1 else
+                    f"{exact:,} rows of the test file stand in the upload too")  # fmt: skip
+    if near:
+        whose = "" if exact else " of the test file"
+        said.append(
+            f"{near:,} row{'s' * (near > 1)}{whose} {'are' if near > 1 else 'is'} nearly asked there, or in part"
+        )
+    return f"{', and '.join(said)}; what judges is not used for training."
 
 
 def _answers(answers: npt.NDArray[np.uint64], labels: list[tuple[str, int]]) -> Iterable[Fault]:

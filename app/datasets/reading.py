@@ -459,8 +459,9 @@ class Reading:
             names, number = _quoted(self._thoughts), self._thoughts.total()
             some = f"{number:,} record{'' if number == 1 else 's'}"
             text = (
-                f"What was thought before the answer stands beside it in {some} ({names}). It is left out: models are asked"
-                " and trained without it. To have it learned, write it into the answer; there is no choice for it yet."
+                f"What was thought before the answer stands beside it in {some} ({names}). It is left out: models are"
+                " asked and trained without it. To have it learned, write it into the answer; there is no choice for it"
+                " yet."
             )
             yield Fault(None, next(iter(self._thoughts)), text, "warning")
         if self._padded:
@@ -473,8 +474,10 @@ class Reading:
             yield Fault(None, name, f"{name!r} is a part of the question: it is asked with it in {some}.", "note")
         titles = [name for name in beside.TITLES if name in self.unused]
         if titles and self.shape is not None and self.shape.name in ("chat", "sharegpt"):
-            text = f"{titles[0]!r} is taken for the conversation's name and is not asked; write it into the first message if"
-            yield Fault(None, titles[0], f"{text} a model should see it.", "warning")
+            text = (
+                f"{titles[0]!r} is taken for the conversation's name and is not asked; write it into the first message"
+            )
+            yield Fault(None, titles[0], f"{text} if a model should see it.", "warning")
         often = {name: count for name, count in self._long.items() if 2 * count > self.lines}
         if often and not self.how.shape:
             what = f"{_quoted(Counter(often))} {'hold' if len(often) > 1 else 'holds'} long texts that are not asked"

@@ -47,8 +47,8 @@ def upload(
     rows; drop_test: not even that, so that test rows are drawn from the examples.
     decisions: about personal data; None takes over those of the version before. The word that values may stay as they
     are holds only if the check finds no other values (`job`). split_plan: None goes on with the way the version before
-    was split. human_checked: the uploader's word on the test rows, None when nothing was said. It is taken over with the
-    test file, and only with it: else that word was about other rows.
+    was split. human_checked: the uploader's word on the test rows, None when nothing was said. It is taken over with
+    the test file, and only with it: else that word was about other rows.
 
     Raises:
         NotFound: there is no such assessment.

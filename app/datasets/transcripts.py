@@ -38,18 +38,21 @@ _STYLES = (
     _Style(
         "<start_of_turn>", re.compile(r"<start_of_turn>(\w+)\s*\n?"), re.compile(r"<end_of_turn>|<bos>|<eos>|</?s>")
     ),
+    _Style("<|user|>", re.compile(r"<\|(system|user|assistant)\|>\s*"), re.compile(r"</?s>|<\|end\|>|<\|endoftext\|>")),
     _Style(
-        "<|user|>", re.compile(r"<\|(system|user|assistant)\|>\s*"), re.compile(r"</?s>|<\|end\|>|<\|endoftext\|>")
+        "###",
+        re.compile(rf"(?:(?<=\s)|^|(?<=[.!?]))###? ?({_NAMES})(?: \d+)?\s*:?[ ]*\n?", re.IGNORECASE),
+        re.compile(r"</?s>"),
     ),
-    _Style("###", re.compile(rf"(?:(?<=\s)|^|(?<=[.!?]))###? ?({_NAMES})(?: \d+)?\s*:?[ ]*\n?", re.I), re.compile(r"</?s>")),
     _Style(
-        "Human:", re.compile(r"(?:^|\n)\s*(human|user|customer|assistant|bot|ai|agent|gpt|system):[ \t]*", re.I),
+        "Human:",
+        re.compile(r"(?:^|\n)\s*(human|user|customer|assistant|bot|ai|agent|gpt|system):[ \t]*", re.IGNORECASE),
         re.compile(r"</?s>|<\|endoftext\|>"),
     ),
-)  # fmt: skip
+)
 _INST = re.compile(r"\[/?INST\]")
-_SYSTEM = re.compile(r"<<SYS>>(.*?)<</SYS>>", re.S)
-_PREFACE = re.compile(r"below is an instruction that describes a task", re.I)
+_SYSTEM = re.compile(r"<<SYS>>(.*?)<</SYS>>", re.DOTALL)
+_PREFACE = re.compile(r"below is an instruction that describes a task", re.IGNORECASE)
 
 
 def turns(text: str, at: str) -> list[dict[str, str]] | None:

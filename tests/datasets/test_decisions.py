@@ -105,7 +105,8 @@ def test_masking_keeps_the_row_and_the_value_goes(checked: Upload, decide: Decid
     assert "we sent it to [e-mail address]." in text
     assert "Who is [e-mail address]?" in text
     assert after.usable_rows + after.test_rows == row.usable_rows + row.test_rows
-    assert after.report["verdict"] == "accept"
+    assert [one["text"] for one in after.report["messages"] if one["level"] == "warning"] == after.report["why"]
+    assert "training needs 1,000" in after.report["why"][0]  # and nothing else
 
 
 def test_masking_moves_no_row_to_another_side(checked: Upload, decide: Decide, blobs: Blobs) -> None:
