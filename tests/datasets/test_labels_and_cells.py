@@ -100,7 +100,8 @@ def test_plain_marks_between_tabs_lose_no_row() -> None:
 
 
 def test_plain_marks_between_commas_lose_no_row() -> None:
-    data = 'text,label\n"Help" Letter 1,refund\nHe said "hi" twice,greeting\n"He said "hi", twice",greeting\n"a ""b"" c",x\n'
+    rows = ('"Help" Letter 1,x', 'He said "hi" twice,x', '"He said "hi", twice",x', '"a ""b"" c",x')
+    data = "\n".join(("text,label", *rows))
 
     records, faults = read(data.encode(), "x.csv")
 

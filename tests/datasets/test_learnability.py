@@ -114,7 +114,7 @@ def rises(pairs: Pairs, rows: list[int]) -> None:
 
 @pytest.mark.parametrize("slips", [0.0, 0.1, 0.25])
 def test_the_ceiling_is_what_the_labels_agree_on(slips: float) -> None:
-    """Two labels of one question, each drawn by itself with so many slips, agree in about (1 - slips)^2 of the cases."""
+    """Two labels of one question, each drawn by itself with so many slips, agree in about (1 - slips)^2 of them."""
     low, high = learnability.ceiling_of(300, (1 - slips) ** 2, 0.5)
 
     assert low == pytest.approx(1 - slips, abs=0.001)

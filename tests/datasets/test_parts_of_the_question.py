@@ -104,8 +104,8 @@ def test_an_empty_list_of_pictures_refuses_nothing() -> None:
 
 def test_functions_are_the_tools_that_can_be_called() -> None:
     function = {"name": "weather", "description": "Says the weather", "parameters": {"type": "object"}}
-    talk = [{"role": "user", "content": "Rain?"},
-            {"role": "assistant", "content": None, "function_call": {"name": "weather", "arguments": "{}"}}]  # fmt: skip
+    call = {"name": "weather", "arguments": "{}"}
+    talk = [{"role": "user", "content": "Rain?"}, {"role": "assistant", "content": None, "function_call": call}]
 
     old, new = (read({"messages": talk, **more})[0][0] for more in (
         {"functions": [function]}, {"tools": [{"type": "function", "function": function}]}))  # fmt: skip
@@ -130,10 +130,8 @@ def test_the_name_of_a_conversation_is_not_asked_and_that_is_said() -> None:
     records, faults = read({"messages": talk, "title": "Ferry sails at nine"})
 
     assert records[0].messages[-1].content == "When?"
-    assert [one.text for one in faults if one.level == "warning"] == [
-        "'title' is taken for the conversation's name and is not asked; write it into the first message if a model should"
-        " see it."
-    ]
+    (text,) = [one.text for one in faults if one.level == "warning"]
+    assert text.startswith("'title' is taken for the conversation's name and is not asked; write it into the first")
 
 
 # ---------------------------------------------------------------------- reasoning beside the answer
@@ -191,10 +189,8 @@ def test_arguments_that_only_a_table_added_are_dropped_and_counted(padded: tuple
 
     wanted = [json.loads(one.target)["arguments"] for one in records[:2]]
     assert wanted == [{"x": 1, "y": None}, {"city": "Lund"}]  # y is an argument of move, and null is what it says
-    assert [one.text for one in faults if "only the table added" in one.text] == [
-        "60 empty arguments that only the table added were taken out of tool calls: the tools that are called do not"
-        " define them."
-    ]
+    (text,) = [one.text for one in faults if "only the table added" in one.text]
+    assert text.startswith("60 empty arguments that only the table added were taken out of tool calls: the tools that")
     source = records[1].source
     assert source is not None
     arguments = source["messages"][1]["tool_calls"][0]["function"]["arguments"]

@@ -1,4 +1,4 @@
-"""What other tools export is read, or named with what to do; a conversation in one text is never taken for a document."""
+"""What other tools export is read, or named with what to do; no conversation in one text is taken for a document."""
 
 import io
 import json
@@ -47,7 +47,7 @@ ASKED: Turns = [("user", "Where is my money?")]
         ({"text_input": "Where is my money?", "output": "refund"}, ASKED),
         ({"system": "Be brief.", "messages": [{"role": "user", "content": "Where is my money?"},
           {"role": "assistant", "content": [{"type": "text", "text": "refund"}]}]}, TALK),
-        ({"item": {"question": "Where is my money?", "ground_truth": "refund"}, "sample": {"output_text": "no"}}, ASKED),
+        ({"item": {"question": "Where is my money?", "ground_truth": "refund"}, "sample": {"text": "no"}}, ASKED),
         ({"input": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is my money?"}],
           "ideal": ["refund"]}, TALK),
         ({"input": "Where is my money?", "expected": "refund"}, ASKED),
@@ -55,14 +55,14 @@ ASKED: Turns = [("user", "Where is my money?")]
         ({"vars": {"q": "Where is my money?"}, "assert": [{"type": "equals", "value": "refund"}]}, ASKED),
         ({"data": {"text": "Where is my money?"}, "annotations": [{"was_cancelled": True, "result": []}, {"result": [
             {"from_name": "kind", "type": "choices", "value": {"choices": ["refund"]}}]}]}, ASKED),
-        ({"fields": {"text": "Where is my money?"}, "responses": {"label": [{"value": "refund", "status": "submitted"}]}},
+        ({"fields": {"text": "Where is my money?"}, "responses": {"label": [{"value": "refund", "status": "a"}]}},
          ASKED),
         ({"text": "Where is my money?", "annotation": "refund", "prediction": None}, ASKED),
         ({"id": "7", "question": "Where is my money?", "answers": {"text": ["refund", "Refund"], "answer_start": [3]}},
          ASKED),
         ({"conversation": [{"system": "Be brief.", "input": "Where is my money?", "output": "refund"}]}, TALK),
-        ({"conversation": [{"role": "user", "content": "Where is my money?"}, {"role": "assistant", "content": "refund"}]},
-         ASKED),
+        ({"conversation": [{"role": "user", "content": "Where is my money?"},
+          {"role": "assistant", "content": "refund"}]}, ASKED),
         ({"request": {"body": {"messages": [{"role": "user", "content": "Where is my money?"}]}}, "response":
           {"choices": [{"message": {"role": "assistant", "content": "refund"}}]}}, ASKED),
     ],
@@ -100,7 +100,8 @@ VERTEX = {
         {"type": "object", "properties": {"city": {}}}}]}],
     "contents": [
         {"role": "user", "parts": [{"text": "Rain in Lund?"}]},
-        {"role": "model", "parts": [{"text": "I look."}, {"functionCall": {"name": "weather", "args": {"city": "Lund"}}}]},
+        {"role": "model", "parts": [{"text": "I look."},
+            {"functionCall": {"name": "weather", "args": {"city": "Lund"}}}]},
         {"role": "function", "parts": [{"functionResponse": {"name": "weather", "response": "dry"}}]},
         {"role": "model", "parts": [{"text": "No."}]},
     ],
@@ -158,16 +159,16 @@ def test_what_names_no_single_answer_is_named(value: dict[str, Any], words: str)
         ("### Human: Where is my money?\n### Assistant: refund", ASKED),
         ("<s>[INST] Where is my money? [/INST] refund </s>", ASKED),
         ("<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nWhere is my money? [/INST] refund </s>", TALK),
-        ("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhere is my money?<|im_end|>\n"
-         "<|im_start|>assistant\nrefund<|im_end|>\n", TALK),
-        ("<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nWhere is my money?<|eot_id|>"
-         "<|start_header_id|>assistant<|end_header_id|>\n\nrefund<|eot_id|>", ASKED),
+        (("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhere is my money?<|im_end|>\n"
+         "<|im_start|>assistant\nrefund<|im_end|>\n"), TALK),
+        (("<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nWhere is my money?<|eot_id|>"
+         "<|start_header_id|>assistant<|end_header_id|>\n\nrefund<|eot_id|>"), ASKED),
         ("<bos><start_of_turn>user\nWhere is my money?<end_of_turn>\n<start_of_turn>model\nrefund<end_of_turn>", ASKED),
         ("<|system|>\nBe brief.</s>\n<|user|>\nWhere is my money?</s>\n<|assistant|>\nrefund</s>", TALK),
         ("\n\nHuman: Where is my money?\n\nAssistant: refund", ASKED),
         ("USER: Where is my money?\nASSISTANT: refund</s>", ASKED),
-        ("Below is an instruction that describes a task. Write a response.\n\n### Instruction:\nWhere is my money?\n\n"
-         "### Response:\nrefund", ASKED),
+        (("Below is an instruction that describes a task. Write a response.\n\n### Instruction:\nWhere is my money?\n\n"
+         "### Response:\nrefund"), ASKED),
         ("### Instruction:\nWhere is\n\n### Input:\nmy money?\n\n### Response:\nrefund",
          [("user", "Where is\nmy money?")]),
     ],

@@ -133,11 +133,8 @@ def test_nothing_usable_is_a_refusal_with_a_reason(rows: Pairs) -> None:
 def test_a_verdict_has_one_meaning_whatever_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Reject, an exit status of 1, no part of the split and `can_be_used` false go together, always."""
     draw = random.Random(4)
-    lines = pairs(12).splitlines(keepends=True) + [
-        b"nope\n",
-        b'{"prompt": "a"}\n',
-        b'{"prompt": "", "completion": "x"}\n',
-    ]
+    faulty = (b"nope\n", b'{"prompt": "a"}\n', b'{"prompt": "", "completion": "x"}\n')
+    lines = [*pairs(12).splitlines(keepends=True), *faulty]
     for number in range(25):
         path = tmp_path / f"{number}.jsonl"
         path.write_bytes(b"".join(draw.choices(lines, k=draw.randint(0, 14))))
@@ -171,8 +168,8 @@ def test_only_copies_stand_in_the_upload_too() -> None:
 
     (text,) = [one["text"] for one in outcome.report["messages"] if "what judges" in one["text"]]
     assert text == (
-        "1 row of the test file stands in the upload too, and 1 row is nearly asked there, or in part; what judges is not"
-        " used for training."
+        "1 row of the test file stands in the upload too, and 1 row is nearly asked there, or in part;"
+        " what judges is not used for training."
     )
     assert (outcome.report["counts"]["leaks"], outcome.report["counts"]["exact_leaks"]) == (2, 1)
     assert outcome.reason(3) == "Stands in the test set too: line 1 of the test file."
