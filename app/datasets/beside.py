@@ -49,7 +49,8 @@ def added(record: Mapping[str, Any], asked: str, used: Sequence[str], line_first
     free = [key for key in record if key not in used]
     if not free:
         return asked
-    above, below = [], []
+    above: list[str] = []
+    below: list[str] = []
     for key in TITLES:
         if key in free and (text := _text(record[key], key)):
             (above if line_first else below).append(text if line_first else f"{_named(key)}: {text}")

@@ -1,8 +1,8 @@
 """What is odd about a file as a whole though each of its rows can be read: the verdict listens to it.
 
-Each sentence here is a warning of its own and a reason behind the verdict "warn". They are about what training or
-judging on these rows would be worth: most repeat each other, all would be cut, a handful of texts answers everything,
-question and answer stand on each other's side, or there are far too few.
+Each sentence here is a reason behind the verdict "warn" and, but for the last, a warning of its own. They are about what
+training or judging on these rows would be worth: most repeat each other, all would be cut, a handful of texts answers
+everything, question and answer stand on each other's side, or there are far too few.
 """
 
 from collections import Counter
@@ -14,6 +14,7 @@ import numpy as np
 
 from app.datasets.rows import Rows, last_said
 
+TOO_FEW = "Prompting needs far fewer, and can be measured."  # ends the sentence that pages say in words of their own
 HALF = 0.5  # of the uploaded rows that repeat others, or of the usable rows that would be cut
 LEAST = 20  # rows below which nothing is said of shares
 FEW_ANSWERS = 0.05  # different answers a row, below which prose or JSON is picked from a handful of texts
@@ -58,7 +59,7 @@ def found(rows: Rows, task: str, counts: Counts, sizes: Mapping[str, Any], neede
         )
     if counts.usable < needed:
         some = f"{counts.usable:,} usable example{'' if counts.usable == 1 else 's'} besides the test rows"
-        yield f"{some}; training needs {needed:,}. Prompting needs far fewer, and can be measured."
+        yield f"{some}; training needs {needed:,}. {TOO_FEW}"
 
 
 def _cut(sizes: Mapping[str, Any]) -> Iterator[str]:

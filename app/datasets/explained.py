@@ -80,7 +80,7 @@ class _Fields(_Copied):
         # The places of words are counted in what was said last.
         self.said = tuple(text.rpartition("\nuser: ")[2] for text in (asked, other))
 
-    def same(self, one: object, other: object) -> bool:  # type: ignore[override]  # JSON holds text, too
+    def same(self, one: object, other: object) -> bool:
         if one == other and type(one) is type(other):
             return True
         if isinstance(one, Mapping) and isinstance(other, Mapping):

@@ -224,28 +224,31 @@ def stranger(record: Mapping[str, Any]) -> Unfit:
 
 def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     """The keys that `convert` reads; all others are kept out."""
-    marks = {how.group or "group", how.part or "split", *((how.time,) if how.time else TIMES)}
+    marks = frozenset((how.group or "group", how.part or "split", *((how.time,) if how.time else TIMES)))
     if shape is COLUMNS:
-        return frozenset({how.question, how.answer, how.system, *marks})
+        return marks | {how.question, how.answer, how.system}
     if shape in (PROMPTFOO, MLFLOW):
-        own = {"vars", "assert", cases.EXPECTED} if shape is PROMPTFOO else {"inputs", "expectations"}
-        return frozenset(own) | marks
+        return marks | ({"vars", "assert", cases.EXPECTED} if shape is PROMPTFOO else {"inputs", "expectations"})
     more = beside.names(_asked_under(shape)) | {"system", *_TOOLS, *conversations.THOUGHTS, *conversations.MEDIA}
     if shape in (CHAT, SHAREGPT):
-        return (
-            marks | more - {*beside.TITLES, "input"} | {_asked_under(shape)[0], "parallel_tool_calls", "schemaVersion"}
-        )
-    own = {"history"} if shape is ALPACA else {"label"} if shape is PROMPT else set()
-    return marks | more | {*_asked_under(shape)} | own
+        own = {_asked_under(shape)[0], "parallel_tool_calls", "schemaVersion"}
+        return marks | (more - {*beside.TITLES, "input"}) | own
+    return marks | more | {*_asked_under(shape), *_ALSO.get(shape.name, ())}
 
 
 _TOOLS = ("tools", "functions", "toolConfig")
+_ALSO = {"alpaca": ("history",), "prompt_completion": ("label",)}
+_ASKED_UNDER: dict[str, tuple[str, ...]] = {
+    **_PAIR_OF,
+    "chat": ("messages",),
+    "sharegpt": ("conversations",),
+    "alpaca": ("instruction", "input", "output"),
+}
 
 
 def _asked_under(shape: Shape) -> tuple[str, ...]:
     """The keys of question and answer."""
-    own = {"chat": ("messages",), "sharegpt": ("conversations",), "alpaca": ("instruction", "input", "output")}
-    return own.get(shape.name) or _PAIR_OF.get(shape.name, ())
+    return _ASKED_UNDER.get(shape.name, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +284,8 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
         raise Unfit("ground_truth", f"{text}; take {name} out, or choose the columns.")
     if shape not in (COLUMNS, PROMPTFOO, MLFLOW):
         conversations.refuse_media(record)
-        joined = tuple(key for key in _beside(shape) if key in record and record[key] not in (None, "", []))
+        names = _beside(shape)
+        joined = tuple(key for key in record if key in names and record[key] not in (None, "", []))
     thought = (
         "" if shape is COLUMNS else next((key for key in conversations.THOUGHTS if _blank(record, key) is False), "")
     )

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from rapidfuzz.distance import LCSseq
 
-from app.datasets import content, encodings, splitting
+from app.datasets import content, doubts, encodings, splitting
 from app.evaluation import statistics
 from app.web import charts
 
@@ -153,7 +153,7 @@ def verdict(
         )
     if report.get("why"):
         # That too few are usable is the sentence above; the others go before what is said about it.
-        why = " ".join((*(one for one in report["why"] if "; training needs" not in one), why)).strip()
+        why = " ".join((*(one for one in report["why"] if not one.endswith(doubts.TOO_FEW)), why)).strip()
     unlearnable = _no_link(report)
     tone = "ready" if usable >= needed and not unlearnable else ""
     if newer:

@@ -677,8 +677,7 @@ class _Judge:
 
     def _agree(self, rows: Sequence[int]) -> float:
         """The share of the pairs of these rows that have one label."""
-        counts = Counter(self.rows.answers[index] for index in rows)
-        if len(counts) == 1:
+        if len({self.rows.answers[index] for index in rows}) == 1:
             return 1.0
         counts = Counter(answers.label(self.rows[index].target) for index in rows)
         return sum(count * (count - 1) for count in counts.values()) / (len(rows) * (len(rows) - 1))
@@ -825,6 +824,8 @@ def _report(
         for fault in _whole_file(outcome, found, labels, counts, own_test=own_test):
             notes.add(fault, 0)
         for text in why:
+            if text.endswith(doubts.TOO_FEW):
+                continue  # no fault of the file; the verdict says it
             notes.add(Fault(None, "", text, "warning"), 0)
         for doubt in odd:
             notes.add(Fault(None, "", doubt.text, doubt.level), 0)
@@ -837,7 +838,7 @@ def _report(
         "verdict": "reject"
         if not can_be_used
         else "warn"
-        if notes.counts["error"] or notes.counts["warning"]
+        if why or notes.counts["error"] or notes.counts["warning"]
         else "accept",
         "why": why,
         **readings[0],

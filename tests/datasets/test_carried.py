@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.datasets import job, service, store
+from app.datasets.formats import read_as
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
 from app.jobs import engine as job_engine
@@ -101,7 +102,7 @@ def test_a_test_file_is_read_as_it_was_read_before(
     checked: Upload, engine: Engine, line: job_engine.Client, me: UserRow, check: Callable[[int], DatasetRow]
 ) -> None:
     """Its columns were chosen once; the new examples have names that need no choice."""
-    columns = service.read_as({"shape": "columns", "question": "q", "answer": "a"})
+    columns = read_as({"shape": "columns", "question": "q", "answer": "a"})
     renamed = [data.replace(b'"prompt"', b'"q"').replace(b'"completion"', b'"a"') for data in (pairs(60), TESTS)]
     row = checked(*renamed)
     assert row.state == "rejected"

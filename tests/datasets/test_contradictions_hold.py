@@ -2,15 +2,22 @@
 
 import json
 import random
+from collections.abc import Callable
 from itertools import product
 
 import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
 
 from app.advice import verdict
 from app.advice.case import parse
-from app.datasets import explained, learnability
+from app.datasets import explained, job, learnability, store
 from app.datasets.quality import Status
-from tests.support.examples import judge, questions
+from app.datasets.tables import DatasetRow
+from app.db import reading
+from app.jobs.claims import Claim
+from app.users.tables import UserRow
+from tests.support.examples import Upload, judge, questions
 
 Pairs = list[tuple[str, str]]
 
@@ -206,4 +213,36 @@ def test_real_disagreement_still_has_a_ceiling_and_page_and_gate_have_one_share(
     assert report["label_agreement"]["agree"] == pytest.approx(2 / 3)
     assert "40 of 120 questions" in gate(report["contradiction_rate"], report["similar_questions"])[1]
     low, high = learnability.ceiling_of(120, report["label_agreement"]["agree"], 0.5)
-    assert (low, high) == (pytest.approx(0.816, abs=0.001), pytest.approx(0.861, abs=0.005))
+    assert low == pytest.approx(0.816, abs=0.001)
+    assert high == pytest.approx(0.861, abs=0.005)
+
+
+# ---------------------------------------------------------------------- page and API
+def test_a_pair_is_called_different_on_the_page_and_over_the_api(
+    checked: Upload,
+    people: Callable[[UserRow], TestClient],
+    me: UserRow,
+    engine: Engine,
+    claimed: Callable[[DatasetRow], Claim],
+) -> None:
+    rows = [(f"{q} {n}", "refund_asked" if n % 2 else "refund_given") for n, (q, _) in enumerate(questions(40))]
+    near = [("Where is my money?", "refund_asked"), ("where is my money", "refund_given")]
+    same = [("What do I owe?", "refund_asked"), ("What do I owe?", "refund_given")]
+    pairs_ = [json.dumps({"prompt": one, "completion": two}).encode() for one, two in (*rows, *near, *same)]
+    row = checked(b"\n".join(pairs_))
+    client = people(me)
+
+    page = client.get(f"/datasets/{row.id}").text
+    assert page.count("These are different questions, use both") == 1
+    assert page.count("Both ask the same to the letter, so only a corrected file helps.") == 1
+    by_line = {one["line"]: one for one in client.get(f"/api/v1/datasets/{row.id}").json()["report"]["contradictions"]}
+    assert (by_line[42]["of_text"], by_line[42]["text"]) == ("Where is my money?", "where is my money")
+
+    assert client.put(f"/api/v1/datasets/{row.id}/clusters/{by_line[42]['cluster']}").status_code == 204
+    assert "Noted as different questions" in client.get(f"/datasets/{row.id}").text
+    again = client.post(f"/api/v1/datasets/{row.id}/recount").json()
+    with reading(engine) as session:
+        job.check(claimed(store.get(session, again["id"])))
+
+    report = client.get(f"/api/v1/datasets/{again['id']}").json()["report"]
+    assert [one["line"] for one in report["contradictions"]] == [44]

@@ -109,7 +109,7 @@ def called(arguments: str) -> str:
         (chat(USER, ASSISTANT, tools=[{"function": "f"}]), 0, [1], "tools[0] has to be an object"),
         (line(conversations=[USER, ASSISTANT]), 1, [], ""),
         (line(conversations=[{"from": "human", "value": "a"}, {"from": "chatgpt", "value": "b"}]), 1, [], ""),
-        (line(chosen=[USER, ASSISTANT], rejected=[USER]), 0, [1], "without a prompt of their own"),
+        (line(chosen=[USER, ASSISTANT], rejected=[USER]), 0, [1], "without a prompt; take rejected out"),
         (line(prompt="a", completion="b", label="False"), 0, [1], "unwanted"),
         (line(input={"q": "a"}, expectedOutput="b"), 1, [], ""),
         (line(vars="file://x", **{"assert": [{"type": "equals", "value": "a"}]}), 0, [1], "names a file"),

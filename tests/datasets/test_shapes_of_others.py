@@ -17,14 +17,14 @@ def read(value: dict[str, Any]) -> Record | Fault:
     return next(iter(reading.read(Upload(io.BytesIO(json.dumps(value).encode())))))
 
 
-CONVERSE = {
+CONVERSE: dict[str, Any] = {
     "system": [{"text": "Be brief."}],
     "messages": [
         {"role": "user", "content": [{"text": "Where is "}, {"text": "my money?"}]},
         {"role": "assistant", "content": [{"text": "refund"}]},
     ],
 }
-GEMINI = {
+GEMINI: dict[str, Any] = {
     "systemInstruction": {"role": "system", "parts": [{"text": "Be brief."}]},
     "contents": [
         {"role": "user", "parts": [{"text": "Where is "}, {"text": "my money?"}]},
