@@ -1,8 +1,8 @@
 """What is odd about a file as a whole though each of its rows can be read: the verdict listens to it.
 
-Each sentence here is a reason behind the verdict "warn" and, but for the last, a warning of its own. They are about what
-training or judging on these rows would be worth: most repeat each other, all would be cut, a handful of texts answers
-everything, question and answer stand on each other's side, or there are far too few.
+Each sentence here is a reason behind the verdict "warn" and, but for the last, a warning of its own. They are about
+what training or judging on these rows would be worth: most repeat each other, all would be cut, a handful of texts
+answers everything, question and answer stand on each other's side, or there are far too few.
 """
 
 from collections import Counter

@@ -265,6 +265,7 @@ class Aside:
     joined: tuple[str, ...] = ()
 
 
+NOTHING = Aside()
 CUT = "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
 
 
@@ -277,25 +278,18 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     group, part, time = _group(record, how), _part(record, how), _time(record, how)
     if (wanted := _answer_at(shape, how)) and (said := _value(record, wanted)) is not None and type(said) is not str:
         record = {**record, wanted: conversations.written(said, wanted)}
-    joined: tuple[str, ...] = ()
-    if record.get("ground_truth") and _asked_under(shape)[-1:] in (("answer",), ("response",)):
-        name = _asked_under(shape)[-1]
-        text = f"The record holds a model's {name} beside the right one (ground_truth)"
-        raise Unfit("ground_truth", f"{text}; take {name} out, or choose the columns.")
-    if shape not in (COLUMNS, PROMPTFOO, MLFLOW):
-        conversations.refuse_media(record)
-        names = _beside(shape)
-        joined = tuple(key for key in record if key in names and record[key] not in (None, "", []))
-    thought = (
-        "" if shape is COLUMNS else next((key for key in conversations.THOUGHTS if _blank(record, key) is False), "")
-    )
+    asked_under = _asked_under(shape)
+    # Nearly all records hold a question and an answer, and nothing beside them.
+    more = bool(asked_under) and len(record) > len(asked_under)
+    joined, thought = _found_beside(shape, record) if more else ((), "")
     if (pair := _PAIR_OF.get(shape.name)) and _two_texts(record, *pair):
         asked = _text(record[pair[0]], pair[0])
         if joined:
             asked = beside.added(record, asked, pair, line_first=shape is LABELLED)
         messages = (*_system(record), Message("user", asked))
         target = _unblanked(shape, _text(record[pair[1]], pair[1]))
-        return Record(line, messages, target, group, part, None, time), Aside(thought=thought, joined=joined)
+        aside = Aside(thought=thought, joined=joined) if joined or thought else NOTHING
+        return Record(line, messages, target, group, part, None, time), aside
     turns, definitions, at = _turns(shape, record, how)
     if joined:
         _join(turns, record, shape)
@@ -304,6 +298,22 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
         found.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
     aside = Aside(found.cut, thought or found.thought, found.padded, joined)
     return Record(line, found.messages, found.target, group, part, found.source, time), aside
+
+
+def _found_beside(shape: Shape, record: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The columns that belong to the question, and the key of what was thought before the answer.
+
+    Raises:
+        Unfit: something is there that can't be asked, or two answers of which one is a model's.
+    """
+    name = _asked_under(shape)[-1]
+    if record.get("ground_truth") and name in ("answer", "response"):
+        text = f"The record holds a model's {name} beside the right one (ground_truth)"
+        raise Unfit("ground_truth", f"{text}; take {name} out, or choose the columns.")
+    conversations.refuse_media(record)
+    names = _beside(shape)
+    joined = tuple(key for key in record if key in names and record[key] not in (None, "", []))
+    return joined, next((key for key in conversations.THOUGHTS if not _blank(record, key)), "")
 
 
 def _answer_at(shape: Shape, how: ReadAs) -> str:

@@ -26,6 +26,7 @@ from app.datasets.formats import (
     COLUMNS,
     CUT,
     GUESS,
+    NOTHING,
     PAIRS,
     PROMPTFOO,
     SHAPES,
@@ -398,6 +399,8 @@ class Reading:
         return shape, value
 
     def _aside(self, aside: Aside) -> None:
+        if aside is NOTHING:
+            return
         self._padded += aside.padded
         if aside.thought:
             self._thoughts[aside.thought] += 1
