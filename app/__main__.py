@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--encoding", default="", choices=tuple(encodings.CHOICES), help="of the file and the test file; else UTF-8"
     )
     check.add_argument("--json", action="store_true", help="one JSON object instead of words")
+    check.add_argument("--strict", action="store_true", help="exit status 1 also where any row could not be read")
     commands.add_parser("demo", help="the worked example, from packages on this machine to a judged adapter")
     commands.add_parser("doctor", help="what is there, what is missing, and what to type")
 
@@ -138,7 +139,8 @@ def _check_data(given: argparse.Namespace, _settings: Settings) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1 if outcome["verdict"] == "reject" else 0
+    faulty = given.strict and outcome["message_counts"].get("error", 0)
+    return 1 if outcome["verdict"] == "reject" or faulty else 0
 
 
 def _demo(_given: argparse.Namespace, settings: Settings) -> int:

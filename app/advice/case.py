@@ -180,6 +180,7 @@ class Signals:
 class Measured:
     """What the app measured. None is not measured yet.
 
+    similar_questions: of which `contradiction_rate` is the share; None where only the share is known.
     target_changes: changes of metric or target after a result on these test rows, by anybody; one is allowed.
     baseline_on_base: whether prompting was measured on the very weights that would be trained; None while no base is
     chosen. baseline_ran_on, trains_on: what to call the two.
@@ -190,6 +191,7 @@ class Measured:
     uploaded_examples: int | None = None
     usable_examples: int | None = None
     contradiction_rate: float | None = None
+    similar_questions: int | None = None
     agreement_kappa: float | None = None
     test_rows: int | None = None
     test_overlap_rows: int | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.advice.case import Case
 from app.advice.needs import EPSILON, Needs, interval
 from app.advice.policy import Policy
-from app.advice.scoring import labels_agree, readings
+from app.advice.scoring import contradicting, labels_agree, readings
 
 SAME_COUNT = 0.10  # two counts this close are the same answer, given roughly
 SAME_SIZE = 0.25  # the same for a size that people can only guess, as of a text in tokens
@@ -68,11 +68,11 @@ def _about_labels(case: Case, policy: Policy) -> Iterator[Disagreement]:
     if not measured or said is None or found == said or found is None:
         return
     kappa, rate = case.measured.agreement_kappa, case.measured.contradiction_rate
-    contradicting = rate is not None and rate > policy.limit("contradiction_rate") + EPSILON
-    shown = f"{(rate or 0) * 100:.1f} % contradict" if contradicting else f"kappa {kappa:.2f}"
+    clashing = contradicting(case, policy)
+    shown = f"{(rate or 0) * 100:.1f} % contradict" if clashing else f"kappa {kappa:.2f}"
     how = (
         f"{(rate or 0) * 100:.1f} % of similar rows contradict each other"
-        if contradicting
+        if clashing
         else f"two people who labelled the same rows agree with kappa {kappa:.2f}, which is {AGREEMENT[found]}"
     )
     yield Disagreement(

@@ -27,6 +27,8 @@ Readings of the points that the rules leave open:
   efficiency path it passes if the small model is SHORT and the teacher MET. It passes on no fewer answered rows than G4
   asks for, the teacher's too; a score without the number of its rows is unknown.
 - *G7* fails once a baseline was run while metric or target were missing; before any run, setting both is enough.
+- *G8* by contradictions fails only where they are surely too many (`scoring.contradicting`): ten pairs in a thousand
+  rows are taken out, and say little of the rest.
 - *G8* takes a declared "low" seriously until a kappa was measured: contradicting twins are only one half of the
   question.
 - *G9* has nothing to judge when prompting met the target, or on the efficiency path (the teacher shows that the
@@ -42,7 +44,7 @@ from typing import Literal
 from app.advice.case import NOBODY, Case, Result
 from app.advice.needs import CAUSES, EPSILON, Needs, interval, rows_to_settle
 from app.advice.policy import Policy
-from app.advice.scoring import corpus, examples
+from app.advice.scoring import LEAST_SIMILAR, contradicting, corpus, examples
 
 State = Literal["pass", "fail", "unknown", "not_applicable"]
 How = Literal["measured", "declared", "estimated"]
@@ -546,12 +548,12 @@ def _labels_agree(case: Case, needs: Needs, policy: Policy) -> _Finding:
     rate, kappa, said = case.measured.contradiction_rate, case.measured.agreement_kappa, case.answers.label_agreement
     parts = []
     if rate is not None:
-        parts.append(f"{percent(rate)} of similar rows contradict each other")
+        parts.append(_contradicting(rate, case.measured.similar_questions))
     if kappa is not None:
         parts.append(f"kappa {kappa:.2f} between two people")
     text = f"{'; '.join(parts) or 'Nothing measured'}."
     how: How = "measured" if parts else "declared"
-    if rate is not None and rate > policy.limit("contradiction_rate") + EPSILON:
+    if contradicting(case, policy):
         return _Finding(
             "fail",
             "measured",
@@ -577,6 +579,18 @@ def _labels_agree(case: Case, needs: Needs, policy: Policy) -> _Finding:
     if how == "declared" and said is None:
         return _Finding("unknown", "declared", text, policy.say("G8", "nothing"))
     return _Finding("pass", how, text if parts else f"{text} You said that experts would mostly agree.")
+
+
+def _contradicting(rate: float, of: int | None) -> str:
+    """The share, with what it is a share of where that is known."""
+    if of is None:
+        return f"{percent(rate)} of similar rows contradict each other"
+    if not of:
+        return "No two rows ask the same, so none contradict each other"
+    number = round(rate * of)
+    text = f"{number:,} of {of:,} questions that stand there more than once {'has' if number == 1 else 'have'} answers"
+    few = "; too few questions to judge all labels by" if of < LEAST_SIMILAR and number else ""
+    return f"{text} that contradict each other ({percent(rate)}){few}"
 
 
 # ------------------------------------------------------------------ G9: failures are behaviour

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.advice.case import NOBODY, UNKNOWN, Case
-from app.advice.needs import EPSILON, Needs, Standing, interval
+from app.advice.needs import EPSILON, Needs, Standing, interval, wilson
 from app.advice.policy import Points, Policy
 
 FACTORS = tuple(f"F{number:02}" for number in range(1, 25))
@@ -140,10 +140,25 @@ def _examples(case: Case, policy: Policy) -> Reading:
     return Reading("F07", row, str(count), measured)
 
 
+LEAST_SIMILAR = 30  # similar questions, below which their share says nothing about the labels of the other rows (ours)
+
+
+def contradicting(case: Case, policy: Policy) -> bool:
+    """Whether surely more similar questions than the policy allows are answered in ways that contradict each other.
+
+    Where their number is known, a few among few are no rate: ten pairs of a thousand rows are ten rows to look at. So
+    there have to be LEAST_SIMILAR of them, and the lower end of the 95 % interval has to lie above the limit.
+    """
+    rate, of = case.measured.contradiction_rate, case.measured.similar_questions
+    if rate is None or rate <= (limit := policy.limit("contradiction_rate") + EPSILON):
+        return False
+    return of is None or (of >= LEAST_SIMILAR and wilson(round(rate * of), of)[0] > limit)
+
+
 def labels_agree(case: Case, policy: Policy) -> tuple[str | None, bool]:
     """How well the labels agree (high, medium, low), and whether that was measured."""
-    kappa, contradictions = case.measured.agreement_kappa, case.measured.contradiction_rate
-    if contradictions is not None and contradictions > policy.limit("contradiction_rate") + EPSILON:
+    kappa = case.measured.agreement_kappa
+    if contradicting(case, policy):
         return "low", True
     if kappa is None:
         return case.answers.label_agreement, False

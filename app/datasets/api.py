@@ -245,12 +245,22 @@ class Change(BaseModel):
     responses=UPLOADS,
 )
 async def put_dataset(
-    request: Request, response: Response, assessment_id: Id, app: App, me: Author, filename: Filename = "upload"
+    request: Request,
+    response: Response,
+    assessment_id: Id,
+    app: App,
+    me: Author,
+    filename: Filename = "upload",
+    drop_test: Annotated[bool, Query(description="give up your own test file; test rows are drawn instead")] = False,
 ) -> Dataset:
-    """Upload examples as the raw body; each upload is a new version, and its check starts by itself."""
+    """Upload examples as the raw body; each upload is a new version, and its check starts by itself.
+
+    A test file of your own that the version before has is kept, unless `drop_test` is true; so are words on personal
+    data that still fit. `carried` in the report says what was kept and what was not.
+    """
     await run_in_threadpool(deps.must_exist, app, assessment_id)
     blob = await deps.receive(request, app, me)
-    return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename)
+    return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename, drop_test=drop_test)
 
 
 @router.put(
@@ -263,7 +273,10 @@ async def put_dataset(
 async def put_test(
     request: Request, response: Response, assessment_id: Id, app: App, me: Author, filename: Filename = "test"
 ) -> Dataset:
-    """Upload your own test rows as the raw body: a new version with the examples that are there."""
+    """Upload your own test rows as the raw body: a new version with the examples that are there.
+
+    They stay the test rows of later versions, until another file or `drop_test` says otherwise.
+    """
     await run_in_threadpool(deps.must_exist, app, assessment_id)
     blob = await deps.receive(request, app, me)
     return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename, test=True)
@@ -278,10 +291,13 @@ def _uploaded(
     filename: str,
     *,
     test: bool = False,
+    drop_test: bool = False,
 ) -> Dataset:
     with deps.transaction(app) as session:
-        upload = service.add_test if test else service.upload
-        row = upload(session, assessment_id, me, blob, filename)
+        if test:
+            row = service.add_test(session, assessment_id, me, blob, filename)
+        else:
+            row = service.upload(session, assessment_id, me, blob, filename, drop_test=drop_test)
         job = service.job_of(session, row)
         answer = Dataset.of(row, job_id=job.id if job else None)
     response.headers["Location"] = f"/api/v1/datasets/{answer.id}"

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from app.advice.policy import POLICY
 from app.datasets import content, personal_data, quality
 from app.datasets.formats import ReadAs
 from app.datasets.quality import Check
@@ -26,6 +27,7 @@ from app.datasets.rows import Rows
 
 log = logging.getLogger(__name__)
 
+NEEDED = POLICY.count("usable_examples")  # of the rules that come with the program
 SEED = 7  # of the split; the same as an upload gets, so that the counts agree
 EVERYTHING = 100_000  # messages, lines and pairs of each kind: a program wants all, but a million faults take 700 MiB
 _PAIR = ("line", "of_line", "similarity")
@@ -63,7 +65,7 @@ def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
         upload = Upload(stream, file.name, how)
         own_test = Upload(stack.enter_context(test.open("rb")), test.name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
-        found = quality.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING)
+        found = quality.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING, needed=NEEDED)
         return _outcome(found)
 
 
@@ -86,6 +88,8 @@ def _outcome(found: Check | None, refused: str = "") -> dict[str, Any]:
     identifiers = list(_identifiers(found.rows)) if found else []
     return {
         "verdict": report.get("verdict", "reject"),
+        "can_be_used": report.get("can_be_used", False),
+        "why": report.get("why", []),
         "format": report.get("format", "unknown"),
         "layout": report.get("layout", ""),
         "encoding": report.get("encoding", ""),
@@ -143,13 +147,16 @@ def _identifiers(rows: Rows) -> Iterator[tuple[int, str, int]]:
 VERDICTS = {
     "accept": "It can be used as it is.",
     "warn": "It can be used; read what was found first.",
-    "reject": "It can't be used as it is.",
+    "reject": "It can't be used.",
 }
 
 
 def words(outcome: dict[str, Any]) -> Iterator[str]:
     """The outcome for a person, a line at a time."""
-    yield f"{outcome['verdict']}: {VERDICTS[outcome['verdict']]}"
+    taken = outcome["message_counts"].get("error", 0) if outcome["verdict"] == "warn" else 0
+    without = "It can be used without what could not be read; read what was found first."
+    yield f"{outcome['verdict']}: {without if taken else VERDICTS[outcome['verdict']]}"
+    yield from outcome["why"]
     if outcome["layout"]:
         layout = ", ".join(part for part in (outcome["format"], outcome["layout"], outcome["encoding"]) if part)
         yield f"Read as {layout}; {outcome['records']:,} records."

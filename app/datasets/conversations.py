@@ -12,6 +12,11 @@ So a model is asked for its calls in words, and a row that ends with one is scor
 interface for tools is not used: it differs between servers, and many small models' templates have none. `source` keeps
 the conversation in OpenAI's form, so that nothing is lost for an export.
 
+Content in parts is read in the forms of OpenAI, Anthropic and Bedrock (`{"text": ...}` alone, `tool_use`, `toolResult`
+and so on). What a model thought before it answered (`reasoning_content`, `thinking`, parts of that kind) is left out,
+and counted. A null for an argument that the tool does not define was put there by a table that gathers the arguments of
+all tools into one form; it is dropped, and counted.
+
 An assistant message of `weight` 0 is asked along and never learned. The answer wanted is the last one that is not;
 what comes after that is left out.
 """
@@ -19,7 +24,7 @@ what comes after that is left out.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -38,8 +43,40 @@ _SPEAKERS = {
     "tool": "tool",
     "function_call": "assistant",
 }
+THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_details", "rationale")
+# Kinds of parts that hold what a model thought: of Mistral and Anthropic, of Bedrock, of OpenAI's newer interface.
+_THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning", "reasoningContent")
+_MARKS = ("cachePoint", "cache_control")  # parts that say nothing
+# What can be seen or heard and not read; a row that holds some asks about it.
+MEDIA = (
+    "image",
+    "images",
+    "image_url",
+    "image_path",
+    "image_paths",
+    "audio",
+    "audios",
+    "video",
+    "videos",
+    "pixel_values",
+)
 KNOWN_KEYS = frozenset(
-    {"role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal", "from", "value"}
+    (
+        *(
+            "role",
+            "content",
+            "name",
+            "weight",
+            "tool_calls",
+            "tool_call_id",
+            "function_call",
+            "refusal",
+            "from",
+            "value",
+        ),
+        *THOUGHTS,
+        *MEDIA,
+    )
 )
 
 CALLING = (
@@ -48,11 +85,26 @@ CALLING = (
 )
 
 
+class Written(float):
+    """A number with the words it was written in: 0.10 and 0.1 may be two labels."""
+
+    __slots__ = ("words",)
+
+    def __new__(cls, words: str) -> Self:
+        """Read the words as a number."""
+        found = super().__new__(cls, words)
+        found.words = words
+        return found
+
+    words: str
+
+
 @dataclass(slots=True)
 class Turn:
     """One message as it was uploaded. calls: what it calls, as {"name", "arguments"}; of: the tool whose result it is.
 
     raw: the message in OpenAI's form. plain: whether role and text say all of it. trained: an answer to learn from.
+    thought: the key or kind of part that holds what was thought before it, empty where there is none.
     """
 
     role: str
@@ -62,6 +114,7 @@ class Turn:
     raw: dict[str, Any] = field(default_factory=dict)
     plain: bool = True
     trained: bool = True
+    thought: str = ""
 
 
 # ---------------------------------------------------------------------- OpenAI's messages
@@ -72,27 +125,28 @@ def chat(messages: object, at: str) -> list[Turn]:
     if not messages:
         raise Unfit(at, f"{at} is an empty list.", "empty")
     names: dict[str, str] = {}
-    return [_message(message, f"{at}[{number}]", names) for number, message in enumerate(messages)]
+    return [turn for number, one in enumerate(messages) for turn in _message(one, f"{at}[{number}]", names)]
 
 
-def _message(message: object, at: str, names: dict[str, str]) -> Turn:
+def _message(message: object, at: str, names: dict[str, str]) -> Iterator[Turn]:
+    """The turns of a message: one, but for results of tools that stand as parts in a user's message."""
     if not isinstance(message, dict):
         raise Unfit(at, f"{at} has to be an object with role and content, not {kind_of(message)}.")
     role = message.get("role")
     if role not in ROLES:
         raise Unfit(f"{at}.role", f"{at}.role is {short(role)}; it has to be {_ROLE_WORDS}.")
-    calls = _calls(message, at, names) if role == "assistant" else []
-    content = message.get("content")
-    if isinstance(content, list):
-        content = joined(content, f"{at}.content")
-    if content is None and calls:
-        content = ""
-    if not isinstance(content, str):
-        raise Unfit(f"{at}.content", f"{at}.content has to be text, not {kind_of(content)}.")
-    text = storable(content, f"{at}.content")
+    refuse_media(message, at)
+    said = _content(message, at, names)
+    if said.results and role == "user":
+        yield from said.results
+        if not said.text.strip():
+            return
+    calls, raw = said.calls if role == "assistant" else [], said.raw
+    text = storable(said.text, f"{at}.content")
     if role in ("tool", "function"):
         of = message.get("name") or names.get(str(message.get("tool_call_id")), "")
-        return Turn("tool", text, of=str(of)[:200], raw=_without_none(message), plain=False)
+        yield Turn("tool", text, of=str(of)[:200], raw=raw, plain=False)
+        return
     trained = True
     if role == "assistant" and message.get("weight") is not None:
         if message["weight"] not in (0, 1) or isinstance(message["weight"], bool):
@@ -100,23 +154,153 @@ def _message(message: object, at: str, names: dict[str, str]) -> Turn:
         trained = bool(message["weight"])
     plain = not calls and role != "developer" and set(message) <= {"role", "content"}
     speaker = "system" if role == "developer" else str(role)
-    return Turn(speaker, text, calls, raw=_without_none(message), plain=plain, trained=trained)
+    yield Turn(speaker, text, calls, raw=raw, plain=plain, trained=trained, thought=said.thought)
+
+
+@dataclass(slots=True)
+class _Said:
+    """What a message says: its text and calls, results of tools among its parts, and its form for the export."""
+
+    text: str
+    calls: list[dict[str, Any]]
+    raw: dict[str, Any]
+    thought: str = ""
+    results: Sequence[Turn] = ()
+
+
+def _content(message: Mapping[str, Any], at: str, names: dict[str, str]) -> _Said:
+    assistant = message.get("role") == "assistant"
+    calls = _calls(message, at, names) if assistant else []
+    thought = next((key for key in THOUGHTS if assistant and _holds_text(message.get(key))), "")
+    content, raw = message.get("content"), _without_none(message)
+    if isinstance(content, list):
+        parts = _Parts(content, f"{at}.content", names)
+        calls = calls or parts.calls
+        if parts.foreign:
+            raw = {**raw, "content": parts.text or None, **_called(parts)}
+        return _Said(parts.text, calls, raw, thought or parts.thought, parts.results)
+    if content is None and calls:
+        content = ""
+    if not isinstance(content, str):
+        raise Unfit(f"{at}.content", f"{at}.content has to be text, not {kind_of(content)}.")
+    return _Said(content, calls, raw, thought)
+
+
+def refuse_media(given: Mapping[str, Any], at: str = "") -> None:
+    """
+    Raises:
+        Unfit: a picture, sound or film stands beside the text.
+    """
+    if found := next((key for key in MEDIA if given.get(key)), None):
+        where = f"{at}.{found}" if at else found
+        text = f"{where} holds what can't be read as text; nothing here can ask about it, so leave such records out."
+        raise Unfit(where, text)
+
+
+def _holds_text(value: object) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else bool(value)
 
 
 def joined(parts: list[object], at: str) -> str:
     """Content that came as a list of parts, all of them text."""
-    if not parts:
-        raise Unfit(at, f"{at} is an empty list.", "empty")
-    found = []
-    for part in parts:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if not isinstance(part, dict) or kind != "text" or not isinstance(part.get("text"), str):
-            said = (
-                f"a part of type {short(kind)}" if isinstance(kind, str) and kind != "text" else "a part without text"
-            )
-            raise Unfit(at, f"{at} holds {said}; only parts of text can be used.")
-        found.append(part["text"])
-    return "".join(found)
+    return _Parts(parts, at, {}).only_text()
+
+
+class _Parts:
+    """Content that came as a list of parts. foreign: not in OpenAI's form, so that an export has to write it anew."""
+
+    def __init__(self, parts: list[object], at: str, names: dict[str, str]) -> None:
+        if not parts:
+            raise Unfit(at, f"{at} is an empty list.", "empty")
+        self.at = at
+        self.names = names
+        self.calls: list[dict[str, Any]] = []
+        self.ids: list[str] = []
+        self.results: list[Turn] = []
+        self.thought = ""
+        self.foreign = False
+        self.texts: list[str] = []
+        for part in parts:
+            self._take(part)
+        self.text = "".join(self.texts)
+
+    def only_text(self) -> str:
+        if self.calls or self.results:
+            raise Unfit(self.at, f"{self.at} holds a tool call; only parts of text can be used there.")
+        return self.text
+
+    def _take(self, part: object) -> None:
+        if isinstance(part, str):  # a list of bare texts
+            self.texts.append(part)
+            self.foreign = True
+            return
+        kind = _kind(part)
+        if not isinstance(part, dict) or not kind:
+            raise Unfit(self.at, f"{self.at} holds a part without text; only parts of text can be used.")
+        if kind in ("text", "input_text", "output_text") and isinstance(part.get("text"), str):
+            self.texts.append(part["text"])
+            self.foreign |= part.get("type") != "text"
+        elif kind in _THOUGHT_PARTS:
+            self.thought, self.foreign = self.thought or kind, True
+        elif kind in ("tool_use", "toolUse"):
+            self._called(part.get("toolUse", part))
+        elif kind in ("tool_result", "toolResult"):
+            self._result(part.get("toolResult", part))
+        elif kind not in _MARKS:
+            said = "a part of text without text" if kind == "text" else f"a part of type {short(kind)}"
+            raise Unfit(self.at, f"{self.at} holds {said}; only parts of text can be used.")
+
+    def _called(self, given: object) -> None:
+        held = given if isinstance(given, dict) else {}
+        call = _call({"name": held.get("name"), "arguments": held.get("input")}, self.at)
+        self.calls.append(call)
+        self.ids.append(str(held.get("id") or held.get("toolUseId") or f"call_{len(self.names) + 1}"))
+        self.names[self.ids[-1]] = call["name"]
+        self.foreign = True
+
+    def _result(self, given: object) -> None:
+        held = given if isinstance(given, dict) else {}
+        of = str(held.get("tool_use_id") or held.get("toolUseId") or "")
+        content = held.get("content")
+        if isinstance(content, list):
+            content = "".join(self._told(one) for one in content)
+        text = storable(content if isinstance(content, str) else "", self.at)
+        raw = {"role": "tool", "tool_call_id": of, "content": text}
+        self.results.append(Turn("tool", text, of=self.names.get(of, "")[:200], raw=raw, plain=False))
+        self.foreign = True
+
+    def _told(self, part: object) -> str:
+        """One part of a tool's result."""
+        if isinstance(part, dict) and isinstance(part.get("text"), str):
+            return str(part["text"])
+        if isinstance(part, dict) and "json" in part and not too_deep(part):
+            return _json(part["json"])
+        raise Unfit(
+            self.at, f"{self.at} holds a tool's result of type {short(_kind(part) or None)}; only text can be used."
+        )
+
+
+def _kind(part: object) -> str:
+    """The kind of a part: its type, or (Bedrock) the one key that says what it is; a bare text needs no type."""
+    if not isinstance(part, dict):
+        return ""
+    if isinstance(part.get("type"), str):
+        return str(part["type"])
+    if isinstance(part.get("text"), str):
+        return "text"
+    return next((str(key) for key, held in part.items() if held is not None), "")
+
+
+def _called(parts: _Parts) -> dict[str, Any]:
+    """The tool calls of a message in OpenAI's form."""
+    if not parts.calls:
+        return {}
+    return {
+        "tool_calls": [
+            {"id": at, "type": "function", "function": {"name": one["name"], "arguments": _json(one["arguments"])}}
+            for at, one in zip(parts.ids, parts.calls, strict=True)
+        ]
+    }
 
 
 def listed(given: object, opening: str = "[") -> object:
@@ -128,6 +312,20 @@ def listed(given: object, opening: str = "[") -> object:
             return given
         return given if too_deep(value) else value
     return given
+
+
+def written(value: object, at: str) -> Any:
+    """An answer that came as a number, as true or false, or as a list of such or of names, in the words of the file.
+
+    What holds messages, and an object, is let be: there the words are further in.
+    """
+    if isinstance(value, Written):
+        return value.words
+    if isinstance(value, bool | int | float):
+        return _json(value)
+    if isinstance(value, list) and value and all(isinstance(one, str | int | float) for one in value):
+        return storable(_json(value), at)
+    return value
 
 
 def _kept_as(given: object) -> str:
@@ -229,19 +427,75 @@ def tools(given: object) -> list[dict[str, Any]]:
             raise Unfit("tools", "tools is text that is not JSON.") from None
     if given is None:
         return []
+    if isinstance(given, dict) and isinstance(given.get("tools"), list):
+        given = given["tools"]  # Bedrock's toolConfig
     if not isinstance(given, list):
         raise Unfit("tools", f"tools has to be a list of tool definitions, not {kind_of(given)}.")
     if too_deep(given):
         raise Unfit("tools", f"tools is nested more than {DEEPEST} deep.")
+    given = [one for tool in given for one in _opened(tool)]
     return [_definition(tool, f"tools[{number}]") for number, tool in enumerate(given)]
 
 
+def _opened(tool: object) -> list[object]:
+    """The tools that one entry defines: of Gemini's several, of others one."""
+    held = tool.get("functionDeclarations", tool.get("function_declarations")) if isinstance(tool, dict) else None
+    return held if isinstance(held, list) else [tool]
+
+
 def _definition(tool: object, at: str) -> dict[str, Any]:
-    """A tool in OpenAI's form, or the bare function."""
+    """A tool in OpenAI's form, or the bare function, or as Anthropic and Bedrock define one."""
+    if isinstance(tool, dict) and isinstance(tool.get("toolSpec"), dict):
+        spec = tool["toolSpec"]
+        schema = spec.get("inputSchema")
+        tool = {**spec, "parameters": schema.get("json") if isinstance(schema, dict) else None}
+        del tool["inputSchema"]
+    elif isinstance(tool, dict) and "input_schema" in tool and "function" not in tool:
+        tool = {("parameters" if key == "input_schema" else key): held for key, held in tool.items()}
     function = tool.get("function", tool) if isinstance(tool, dict) else tool
     if not isinstance(tool, dict) or not isinstance(function, dict):
         raise Unfit(at, f"{at} has to be an object that defines a function, not {kind_of(function)}.")
     return tool if "function" in tool else {"type": "function", "function": tool}
+
+
+def unpadded(turns: Sequence[Turn], definitions: Sequence[Mapping[str, Any]]) -> int:
+    """Take out of the calls the nulls for arguments that the tool called does not define; how many there were."""
+    known = {str(one["function"].get("name")): one["function"].get("parameters") for one in definitions}
+    dropped = 0
+    for turn in turns:
+        before = dropped
+        for call in turn.calls:
+            call["arguments"], number = _unpadded(call["arguments"], known.get(call["name"]))
+            dropped += number
+        given = turn.raw.get("tool_calls")
+        if dropped > before and isinstance(given, list) and len(given) == len(turn.calls):
+            turn.raw = {**turn.raw, "tool_calls": [_rewritten(*pair) for pair in zip(given, turn.calls, strict=True)]}
+    return dropped
+
+
+def _unpadded(given: Any, schema: object) -> tuple[Any, int]:
+    held = schema.get("properties") if isinstance(schema, Mapping) else None
+    if not isinstance(given, dict) or not isinstance(held, Mapping):
+        return given, 0
+    known = {name: one for name, one in held.items() if one is not None}  # a table pads the definitions, too
+    kept, dropped = {}, 0
+    for name, value in given.items():
+        if value is None and name not in known:
+            dropped += 1
+            continue
+        kept[name], number = _unpadded(value, known.get(name))
+        dropped += number
+    return kept, dropped
+
+
+def _rewritten(given: Any, call: Mapping[str, Any]) -> Any:
+    """A tool call as it was, with these arguments."""
+    function = given.get("function") if isinstance(given, dict) else None
+    if not isinstance(function, dict):
+        return given
+    arguments = call["arguments"]
+    return {**given, "function": {**function, "arguments": _json(arguments) if isinstance(function["arguments"], str)
+                                  else arguments}}  # fmt: skip
 
 
 def explained(definitions: Sequence[Mapping[str, Any]]) -> str:
@@ -255,12 +509,17 @@ def explained(definitions: Sequence[Mapping[str, Any]]) -> str:
 # ---------------------------------------------------------------------- into text
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A conversation in our form. source: see `Record`. cut: turns after the answer wanted were left out."""
+    """A conversation in our form. source: see `Record`. cut: turns after the answer wanted were left out.
+
+    thought: see `Turn`, of any answer; padded: see `unpadded`.
+    """
 
     messages: tuple[Message, ...]
     target: str
     source: dict[str, Any] | None
     cut: bool = False
+    thought: str = ""
+    padded: int = 0
 
 
 def asked(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], at: str) -> Asked:
@@ -274,6 +533,7 @@ def asked(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], at: str)
     if turns[-1].role != "assistant":
         text = f"The conversation ends with the {turns[-1].role}; the last message has to be the answer wanted."
         raise Unfit(at, text)
+    padded = unpadded(turns, definitions)
     last = next((n for n in range(len(turns) - 1, -1, -1) if turns[n].role == "assistant" and turns[n].trained), None)
     if last is None:
         raise Unfit(at, "Every answer has weight 0, so there is none to learn or compare with.")
@@ -289,7 +549,8 @@ def asked(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], at: str)
         source = {"messages": [turn.raw for turn in turns]}
         if definitions:
             source["tools"] = list(definitions)
-    return Asked(tuple(_merged(before, told)), target, source, cut=last < len(turns) - 1)
+    thought = next((turn.thought for turn in turns if turn.thought), "")
+    return Asked(tuple(_merged(before, told)), target, source, last < len(turns) - 1, thought, padded)
 
 
 def _merged(turns: Iterable[Turn], told: str) -> Iterator[Message]:

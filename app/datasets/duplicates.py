@@ -147,8 +147,8 @@ def jaccard(one: str, other: str) -> float:
     return shared / (len(a) + len(b) - shared)
 
 
-def agreeing(_one: str, _other: str) -> bool:
-    """No two answers conflict."""
+def agreeing(_one: tuple[str, str], _other: tuple[str, str]) -> bool:
+    """No two rows conflict."""
     return False
 
 
@@ -161,15 +161,15 @@ def find(
     keys: Sequence[int],
     *,
     labels: bool,
-    conflict: Callable[[str, str], bool] = agreeing,
+    conflict: Callable[[tuple[str, str], tuple[str, str]], bool] = agreeing,
     tick: Callable[[int, int], None] = silent,
     desk: Desk | None = None,
 ) -> Groups:
     """Group the rows.
 
-    keys: `key` of each row's input. labels: whether the answers are labels. conflict: whether two answers to one
-    question can't both be right. tick: called with work done and in all. desk: where to leave what was worked out, and
-    to look for what a killed attempt left.
+    keys: `key` of each row's input. labels: whether the answers are labels. conflict: whether of two rows (question and
+    answer) that ask the same the answers can't both be right. tick: called with work done and in all. desk: where to
+    leave what was worked out, and to look for what a killed attempt left.
     """
     first = _firsts(keys)
     unique = np.flatnonzero(first == np.arange(len(first)))
@@ -325,7 +325,7 @@ class _Search:
         bands: _Bands,
         *,
         labels: bool,
-        conflict: Callable[[str, str], bool],
+        conflict: Callable[[tuple[str, str], tuple[str, str]], bool],
         tick: Callable[[int, int], None],
         desk: Desk | None,
     ) -> None:
@@ -641,7 +641,7 @@ class _Search:
             return False
         if self.labels:
             return True
-        one, other = (self.texts.pair(int(self.unique[place]))[1] for place in (earlier, later))
+        one, other = (self.texts.pair(int(self.unique[place])) for place in (earlier, later))
         return self.conflict(one, other)
 
     def _other_names(self, earlier: int, later: int) -> bool:

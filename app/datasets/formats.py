@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from app.datasets import cases, conversations
+from app.datasets import beside, cases, conversations
 from app.datasets.conversations import Turn
 from app.datasets.records import Fault, Level, Message, Part, Record, Unfit, kind_of, storable
 
@@ -55,6 +55,25 @@ PAIRS = {
         "instruction_response", "Instruction and response", "The instruction is asked, the response is wanted."
     ),
     ("text", "label"): LABELLED,
+    ("prompt", "response"): Shape(
+        "prompt_response", "Prompt and response", "The prompt is asked, the response is wanted."
+    ),
+    ("question", "response"): Shape(
+        "question_response", "Question and response", "The question is asked, the response is wanted."
+    ),
+    ("question", "ground_truth"): Shape(
+        "question_truth", "Question and ground truth", "The question is asked, the ground truth is wanted."
+    ),
+    ("user_input", "reference"): Shape(
+        "input_reference", "User input and reference", "The user's input is asked, the reference is wanted."
+    ),
+    ("input", "expected_output"): Shape(
+        "input_expected_output", "Input and expected output", "The input is asked, the expected output is wanted."
+    ),
+    ("input", "expected"): Shape("input_wanted", "Input and expected", "The input is asked, the expected is wanted."),
+    ("text_input", "output"): Shape(
+        "text_output", "Text input and output", "The input is asked, the output is wanted."
+    ),
 }
 PROMPTFOO = Shape(
     "promptfoo", "promptfoo test cases", "The variables are asked, the answer that has to be equal is wanted."
@@ -86,8 +105,9 @@ _FOREIGN = (
     ),
     (
         {"chosen", "rejected"},
-        "holds preference pairs without a prompt of their own; to learn from the better ones call chosen messages",
+        "holds preference pairs without a prompt; take rejected out and rename chosen to messages (a list) or text",
     ),
+    ({"conversation_a", "conversation_b"}, "compares two conversations; keep the better one, under the name messages"),
     ({"preferred_output"}, "holds preference pairs; choose input and preferred_output as the columns"),
     (
         {"custom_id"},
@@ -189,6 +209,7 @@ def stranger(record: Mapping[str, Any]) -> Unfit:
     for keys, words in _FOREIGN:
         if keys <= have:
             return Unfit(min(keys), f"The record {words}.")
+    conversations.refuse_media(record)
     if "text" in have:
         alone = "The record is plain text without an answer; upload it as a document for retrieval, not as examples."
         return Unfit("text", alone if have <= _PASSAGE else f"The record has text but no label; {_CHOOSE}.")
@@ -203,43 +224,145 @@ def stranger(record: Mapping[str, Any]) -> Unfit:
 
 def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     """The keys that `convert` reads; all others are kept out."""
-    marks = {how.group or "group", how.part or "split", *((how.time,) if how.time else TIMES)}
+    marks = frozenset((how.group or "group", how.part or "split", *((how.time,) if how.time else TIMES)))
     if shape is COLUMNS:
-        return frozenset({how.question, how.answer, how.system, *marks})
-    own = {
-        "chat": {"messages", "system", "tools", "parallel_tool_calls"},
-        "sharegpt": {"conversations", "system", "tools"},
-        "alpaca": {"instruction", "input", "output", "system", "history"},
-        "prompt_completion": {"prompt", "completion", "system", "tools", "label"},
-        "promptfoo": {"vars", "assert", cases.EXPECTED},
-        "mlflow": {"inputs", "expectations"},
-    }
-    return frozenset(own.get(shape.name) or {*_PAIR_OF[shape.name], "system"}) | marks
+        return marks | {how.question, how.answer, how.system}
+    if shape in (PROMPTFOO, MLFLOW):
+        return marks | ({"vars", "assert", cases.EXPECTED} if shape is PROMPTFOO else {"inputs", "expectations"})
+    more = beside.names(_asked_under(shape)) | {"system", *_TOOLS, *conversations.THOUGHTS, *conversations.MEDIA}
+    if shape in (CHAT, SHAREGPT):
+        own = {_asked_under(shape)[0], "parallel_tool_calls", "schemaVersion"}
+        return marks | (more - {*beside.TITLES, "input"}) | own
+    return marks | more | {*_asked_under(shape), *_ALSO.get(shape.name, ())}
 
 
-def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GUESS) -> tuple[Record, str]:
-    """The record in our own shape, and a sentence about what was left out of it, or none.
+_TOOLS = ("tools", "functions", "toolConfig")
+_ALSO = {"alpaca": ("history",), "prompt_completion": ("label",)}
+_ASKED_UNDER: dict[str, tuple[str, ...]] = {
+    **_PAIR_OF,
+    "chat": ("messages",),
+    "sharegpt": ("conversations",),
+    "alpaca": ("instruction", "input", "output"),
+}
+
+
+def _asked_under(shape: Shape) -> tuple[str, ...]:
+    """The keys of question and answer."""
+    return _ASKED_UNDER.get(shape.name, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What of a record is not in ours as it stood there.
+
+    cut: turns after the answer wanted. thought: the key of what was thought before an answer, left out. padded: nulls
+    in tool calls that a table put there. joined: columns that became part of the question.
+    """
+
+    cut: bool = False
+    thought: str = ""
+    padded: int = 0
+    joined: tuple[str, ...] = ()
+
+
+NOTHING = Aside()
+CUT = "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
+
+
+def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GUESS) -> tuple[Record, Aside]:
+    """The record in our own shape, and what was left out of it or put where it did not stand.
 
     Raises:
         Unfit: a value is missing, blank or of the wrong kind.
     """
     group, part, time = _group(record, how), _part(record, how), _time(record, how)
-    if shape is LABELLED and type(record["label"]) is int:
-        record = {**record, "label": str(record["label"])}  # the number of a class, as many data sets keep it
+    if (wanted := _answer_at(shape, how)) and (said := _value(record, wanted)) is not None and type(said) is not str:
+        record = {**record, wanted: conversations.written(said, wanted)}
+    asked_under = _asked_under(shape)
+    # Nearly all records hold a question and an answer, and nothing beside them.
+    more = bool(asked_under) and len(record) > len(asked_under)
+    joined, thought = _found_beside(shape, record) if more else ((), "")
     if (pair := _PAIR_OF.get(shape.name)) and _two_texts(record, *pair):
-        messages = (*_system(record), Message("user", _text(record[pair[0]], pair[0])))
-        return Record(line, messages, _unblanked(shape, _text(record[pair[1]], pair[1])), group, part, None, time), ""
+        asked = _text(record[pair[0]], pair[0])
+        if joined:
+            asked = beside.added(record, asked, pair, line_first=shape is LABELLED)
+        messages = (*_system(record), Message("user", asked))
+        target = _unblanked(shape, _text(record[pair[1]], pair[1]))
+        aside = Aside(thought=thought, joined=joined) if joined or thought else NOTHING
+        return Record(line, messages, target, group, part, None, time), aside
     turns, definitions, at = _turns(shape, record, how)
+    if joined:
+        _join(turns, record, shape)
     found = conversations.asked(turns, definitions, at)
     if found.source and shape is CHAT and isinstance(together := record.get("parallel_tool_calls"), bool):
         found.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
-    text = "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
-    return Record(line, found.messages, found.target, group, part, found.source, time), text if found.cut else ""
+    aside = Aside(found.cut, thought or found.thought, found.padded, joined)
+    return Record(line, found.messages, found.target, group, part, found.source, time), aside
+
+
+def _found_beside(shape: Shape, record: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The columns that belong to the question, and the key of what was thought before the answer.
+
+    Raises:
+        Unfit: something is there that can't be asked, or two answers of which one is a model's.
+    """
+    name = _asked_under(shape)[-1]
+    if record.get("ground_truth") and name in ("answer", "response"):
+        text = f"The record holds a model's {name} beside the right one (ground_truth)"
+        raise Unfit("ground_truth", f"{text}; take {name} out, or choose the columns.")
+    conversations.refuse_media(record)
+    names = _beside(shape)
+    joined = tuple(key for key in record if key in names and record[key] not in (None, "", []))
+    return joined, next((key for key in conversations.THOUGHTS if not _blank(record, key)), "")
+
+
+def _answer_at(shape: Shape, how: ReadAs) -> str:
+    """The key whose value is an answer whatever it is: a label or a yes or no may be true, 0.0 or a list.
+
+    A completion is text; one that is a number is a fault of the file.
+    """
+    if shape is COLUMNS:
+        return how.answer
+    return _PAIR_OF[shape.name][1] if shape.name in _PAIR_OF and shape is not PROMPT else ""
+
+
+def _beside(shape: Shape) -> frozenset[str]:
+    """The keys whose values become part of the question. The title of a conversation is its name, or tells its end."""
+    names = _BESIDE.get(shape.name)
+    if names is None:
+        names = beside.names(_asked_under(shape))
+        _BESIDE[shape.name] = names = names - {*beside.TITLES, "input"} if shape in (CHAT, SHAREGPT) else names
+    return names
+
+
+_BESIDE: dict[str, frozenset[str]] = {}
+
+
+def _join(turns: list[Turn], record: Mapping[str, Any], shape: Shape) -> None:
+    """Write what stands beside a conversation below the last thing that the user says before the answer."""
+    last = max((place for place, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
+    place = max((place for place, turn in enumerate(turns[:last]) if turn.role == "user"), default=-1)
+    if place < 0:
+        return
+    turn = turns[place]
+    used = [*_asked_under(shape), *(beside.TITLES if shape in (CHAT, SHAREGPT) else ())]
+    used += ["input"] if shape in (CHAT, SHAREGPT) else []
+    text = beside.added(record, turn.text, used, line_first=False)
+    turns[place] = replace(turn, text=text, raw={**turn.raw, "content": text})
+
+
+def _blank(record: Mapping[str, Any], key: str) -> bool:
+    value = record.get(key)
+    return not value.strip() if isinstance(value, str) else not value
 
 
 def _two_texts(record: Mapping[str, Any], first: str, second: str) -> bool:
     """Whether this is a plain pair; nearly all records are, and need none of the care that conversations do."""
-    if not isinstance(record.get(first), str) or not isinstance(record.get(second), str) or record.get("tools"):
+    if (
+        not isinstance(record.get(first), str)
+        or not isinstance(record.get(second), str)
+        or any(record.get(key) for key in _TOOLS)
+    ):
         return False
     return "label" not in record or not _unwanted(record["label"])
 
@@ -273,10 +396,10 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
     """The conversation of a record, its tools, and the key that faults of the conversation are about."""
     if shape is CHAT:
         turns = conversations.chat(conversations.listed(record["messages"]), "messages")
-        return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), "messages"
+        return _with_system(record, turns, "system"), _tools(record), "messages"
     if shape is SHAREGPT:
         turns = conversations.sharegpt(conversations.listed(record["conversations"]))
-        return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), "conversations"
+        return _with_system(record, turns, "system"), _tools(record), "conversations"
     if shape is ALPACA:
         return _alpaca(record), [], "output"
     if shape is COLUMNS:
@@ -292,7 +415,12 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
         text = "The record marks its answer as unwanted (label is false); only wanted answers can be learned from."
         raise Unfit("label", text)
     turns = [*_asked(record.get(first), first), *_answered(record.get(second), second)]
-    return _with_system(record, turns, "system"), conversations.tools(record.get("tools")), second
+    return _with_system(record, turns, "system"), _tools(record), second
+
+
+def _tools(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The tools that a model may call, under the name that one or the other gives them."""
+    return conversations.tools(next((record[key] for key in _TOOLS if record.get(key)), None))
 
 
 def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:

@@ -249,6 +249,14 @@ _PHONE_NAMED = re.compile(
     rf"(?i)(?<![^\W_])(?:{_PHONES})(?:[ _-]?(?:number|numéro|número|numero|no|nr|nummer|me|us|him|her|them|back"
     r"|again|now|today|directly|at|on|under|unter|auf|au|al|is|ist|est|es|n°))*[\s.:=#\"'(]{0,5}$"
 )
+# Postal codes of the United States, Brazil and Portugal are written like numbers without their area. After a word that
+# is a place or a street as well (Mobile, Ring, Signal, Call) they are what such a line ends with.
+_POSTAL = re.compile(r"\d{5}-\d{4}|\d{5}-\d{3}|\d{4}-\d{3}")
+_NO_PLACE = re.compile(
+    r"(?i)(?<![^\W_])(?:tel|tél|phones?|telephone|téléphone|telefono?|teléfono|telefone|telefon|telefonnummer|móvil|mobil"
+    r"|handy|cell?|cellular|celular|cellulare|fax|whatsapp|hotline|number|numéro|número|numero|no|nr|nummer|me|us)"
+    r"[\s.:=#\"'(]{0,5}$|[:=#]\s?$"
+)
 _ANY_PHONE = re.compile(rf"(?<![\w.+-])\(?0?\d(?:{_GAP}?[()/]?{_GAP}?\d){{6,12}}(?![\w-]|\.\d)")
 _REGIONS = (
     "US",
@@ -297,7 +305,7 @@ def local_phones(text: str) -> Iterator[Span]:
             yield match.span()
     if _PHONE_WORD.search(text):
         for match in _ANY_PHONE.finditer(text):
-            if _named(text, match.start()) and _somewhere(match.group()):
+            if _named(text, match.start()) and _somewhere(match.group()) and not _postal(text, match):
                 yield match.span()
     yield from (
         match.span()
@@ -315,6 +323,12 @@ def _telling(text: str, start: int, end: int) -> bool:
 
 def _named(text: str, start: int) -> bool:
     return _PHONE_NAMED.search(text[max(0, start - 40) : start]) is not None
+
+
+def _postal(text: str, match: re.Match[str]) -> bool:
+    if _POSTAL.fullmatch(match.group()) is None:
+        return False
+    return _NO_PLACE.search(text[max(0, match.start() - 40) : match.start()]) is None
 
 
 def _torn(text: str, match: re.Match[str], number: str) -> bool:

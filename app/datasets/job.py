@@ -12,9 +12,10 @@ import random
 import shutil
 import time
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ import numpy as np
 import orjson
 from sqlalchemy.exc import OperationalError
 
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
 from app.blobs import NoSpace
 from app.datasets import (
     duplicates,
@@ -40,7 +43,7 @@ from app.datasets.quality import Check, Status
 from app.datasets.reading import Upload, from_canonical
 from app.datasets.rows import Rows, question
 from app.datasets.splitting import Entry, Kept, Split
-from app.datasets.tables import ExampleRow
+from app.datasets.tables import DatasetRow, ExampleRow
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.jobs.claims import Claim, Failed, Fenced
@@ -63,7 +66,9 @@ class Order:
     judged_in: of all versions before that were frozen, whose test rows may have judged. masked_before: kinds of
     personal data that were masked in any of them. keep:
     keys of the clusters whose repeats are used. model_id: whose tokens are counted. decided: what is done with each
-    kind of personal data. plan, fresh, shared: see `DatasetRow.split_plan`.
+    kind of personal data. plan, fresh, shared: see `DatasetRow.split_plan`. test_how: how the own test file is read.
+    needed: examples that training asks for. attested: kinds whose values somebody wanted kept in the version before,
+    which holds for the same values only.
     """
 
     file: str
@@ -81,10 +86,13 @@ class Order:
     plan: str
     fresh: bool
     shared: str
+    test_how: ReadAs
+    needed: int
+    attested: tuple[str, ...]
 
     def about(self) -> list[Any]:
         """All of it as JSON: what lies on a desk holds only for the same."""
-        return [DESK, asdict(self) | {"how": self.how.to_json()}]
+        return [DESK, asdict(self) | {"how": self.how.to_json(), "test_how": self.test_how.to_json()}]
 
 
 def check(claim: Claim) -> None:
@@ -97,6 +105,10 @@ def check(claim: Claim) -> None:
         # Where somebody chose another way to split, only rows that may have judged already keep their place.
         earlier = None if fresh else store.before(session, row)
         judged = store.frozen_before(session, row)
+        # A word on the values of other files counts only once it is known that these hold no others.
+        words = {kind: one["action"] for kind, one in row.decisions.items() if one["action"] == "attest"}
+        same = {kind for kind, one in store.attested_in(session, row).items() if _same_files(one, row)}
+        open_words = tuple(sorted(words.keys() - same))
         order = Order(
             file=row.blob_sha256,
             name=row.filename,
@@ -118,10 +130,15 @@ def check(claim: Claim) -> None:
             ),
             keep=tuple(int(key, 16) for key in row.kept_keys),
             model_id=row.lengths_model_id,
-            decided={kind: one["action"] for kind, one in row.decisions.items()},
+            decided={kind: one["action"] for kind, one in row.decisions.items() if kind not in open_words},
             plan=row.split_plan.get("by", ""),
             fresh=fresh,
             shared=row.split_plan.get("shared", ""),
+            test_how=read_as(row.split_plan.get("test_read_as", row.read_as)),
+            attested=open_words,
+            needed=assessments.policy_of(session, assessment_store.get(session, row.assessment_id)).count(
+                "usable_examples"
+            ),
         )
     _sweep(claim)
     with _folder(claim) as folder, _room(claim, folder):
@@ -203,7 +220,7 @@ def _check(claim: Claim, order: Order, desk: Desk) -> None:
         upload = Upload(stack.enter_context(claim.blobs.open(order.file)), order.name, order.how)
         own_test = None
         if order.test:
-            own_test = Upload(stack.enter_context(claim.blobs.open(order.test)), order.test_name, order.how)
+            own_test = Upload(stack.enter_context(claim.blobs.open(order.test)), order.test_name, order.test_how)
         rows = stack.enter_context(Rows(desk.path("rows"), state["rows"] if state else None))
         found = quality.check(
             upload,
@@ -220,9 +237,12 @@ def _check(claim: Claim, order: Order, desk: Desk) -> None:
             shown=SHOWN,
             desk=desk,
             tokens=_tokens(claim, order.model_id),
+            needed=order.needed,
         )
         progress.tick("Trying what can be learnt without a language model", 0, 0)
         found.report["learnability"] = _learnability(found, order.seed)
+        _carry(claim, order, found, progress)
+        _listen(found)
         _keep(claim, found, desk, progress, order.seed)
 
 
@@ -280,13 +300,101 @@ def _learnability(found: Check, seed: int) -> dict[str, Any]:
     mine = found.split.where("train", "dev").tolist()
     if len(mine) > learnability.ROWS:
         mine = random.Random(seed).sample(mine, learnability.ROWS)
-    counts = found.report["counts"]
+    said = found.report.get("label_agreement") or {"questions": 0, "agree": None}
     return learnability.measure(
         [found.rows.pair(index) for index in mine],
         labels=found.report["task"] == "labels",
         seed=seed,
-        repeats=(counts["repeated_groups"], counts["groups"]),
+        agreement=(said["questions"], 1.0 if said["agree"] is None else said["agree"]),
     )
+
+
+def _same_files(one: DatasetRow, other: DatasetRow) -> bool:
+    return (one.blob_sha256, one.test_blob_sha256, one.read_as) == (
+        other.blob_sha256,
+        other.test_blob_sha256,
+        other.read_as,
+    )
+
+
+def _carry(claim: Claim, order: Order, found: Check, progress: "_Progress") -> None:
+    """Say what was taken over from the version before and what was not: the own test file, words on personal data."""
+    with claim.read() as session:
+        row = store.get(session, claim.subject_id)
+        plan, since = row.split_plan, {kind: one.id for kind, one in store.attested_in(session, row).items()}
+    now: dict[str, set[bytes]] = {}
+    before: dict[str, set[bytes]] = {}
+    if order.attested:
+        progress.tick("Comparing personal data with the version before", 0, 0)
+        now = _values_of(found.rows, order.attested)
+        before = _values_before(claim, since, order.attested)
+    carried = {
+        "test": {"file": order.test_name, "version": plan["test_kept"]} if plan.get("test_kept") else None,
+        "test_dropped": plan.get("test_dropped"),
+        "decisions": [kind for kind in order.attested if now[kind] and now[kind] <= before[kind]],
+        "dropped": [kind for kind in order.attested if not now[kind] <= before[kind]],
+    }
+    found.report["carried"] = carried
+    # At the head of what is said: whoever uploads should not have to look for it.
+    said = [{"line": None, "field": "", "text": text, "level": level, "file": 0} for level, text in _told(carried)]
+    found.report["messages"] = [*said, *found.report["messages"]]
+    counts = found.report["message_counts"]
+    for one in said:
+        counts[one["level"]] = counts.get(one["level"], 0) + 1
+
+
+def _listen(found: Check) -> None:
+    """Let the verdict hear what was found out after the check itself."""
+    report = found.report
+    if report["verdict"] == "accept" and report["message_counts"].get("warning"):
+        report["verdict"] = "warn"
+    if report["can_be_used"] and report["learnability"]["verdict"] == "unlearnable":
+        report["verdict"] = "warn"
+        report["why"] = ["No link was found between what is asked and what is answered.", *report["why"]]
+
+
+def _told(carried: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each word on what was taken over or dropped, with its level."""
+    if test := carried["test"]:
+        text = f"The test file {test['file']!r} was kept from version {test['version']}"
+        yield "note", f"{text}: its rows judge this version, too."
+    if gone := carried["test_dropped"]:
+        text = f"The test file {gone['file']!r} of version {gone['version']} was given up, as you said"
+        yield "warning", f"{text}: test rows are drawn from the examples."
+    if carried["decisions"]:
+        names = ", ".join(carried["decisions"])
+        yield "note", f"The word that these may stay as they are was kept, for no other values were found: {names}."
+    if carried["dropped"]:
+        names = ", ".join(carried["dropped"])
+        yield "warning", f"Other values were found than those that may stay as they are; decide again: {names}."
+
+
+def _values_of(records: Iterable[Record], kinds: Sequence[str]) -> dict[str, set[bytes]]:
+    """The values of each kind, as short hashes: there may be as many as rows."""
+    found: dict[str, set[bytes]] = {kind: set() for kind in kinds}
+    for record in records:
+        for kind, value in personal_data.values(record):
+            if kind in found:
+                found[kind].add(blake2b(value.encode("utf-8", "replace"), digest_size=12).digest())
+    return found
+
+
+def _values_before(claim: Claim, since: Mapping[str, int], kinds: Sequence[str]) -> dict[str, set[bytes]]:
+    """What somebody saw of each kind when they wanted it kept. since: the dataset of each kind."""
+    found: dict[str, set[bytes]] = {kind: set() for kind in kinds}
+    for dataset in {*since.values()}:
+        mine = [kind for kind in kinds if since.get(kind) == dataset]
+        after = 0
+        while True:
+            with claim.read() as session:
+                batch = store.listed(session, dataset, store.Only(), after=after, limit=SIZES)
+            if not batch:
+                break
+            after = batch[-1].id
+            rows = (Record(row.line, _turns(row.messages), row.target) for row in batch if row.messages)
+            for kind, values in _values_of(rows, mine).items():
+                found[kind] |= values
+    return found
 
 
 def _splits(claim: Claim, order: Order, masked: frozenset[str]) -> Iterator[tuple[int, Split]]:
@@ -372,6 +480,9 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         row.report = found.report
+        row.decisions = {
+            kind: one for kind, one in row.decisions.items() if kind not in found.report["carried"]["dropped"]
+        }
         row.format = found.report["format"]
         row.rows_sha256, row.split_sha256 = rows_blob.sha256, split_blob.sha256
         row.train_rows, row.dev_rows, row.test_rows = split["train"], split["dev"], split["test"]

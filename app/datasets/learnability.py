@@ -5,11 +5,12 @@ Anything else: the answer of the nearest other question, against the answer of a
 answers are is the cosine of their TF-IDF. If the better of the two guesses is no better, questions and answers have no
 visible link: labels drawn at random, pairs that slipped by a line, or facts that no other row holds.
 
-The curve shows what the last doubling of the rows was worth (decision-rules 4.3). The ceiling comes from pairs of
-questions that are nearly the same: where people give such pairs different labels, no model can be right on both. With
+The curve shows what the last doubling of the rows was worth (decision-rules 4.3). The ceiling comes from questions that
+stand there more than once: where people give one question different labels, no model can be right on both. With
 independent slips two labels of one question agree in (1 - e)^2 of the pairs, so the best score to hope for is the root
-of the agreement. Only pairs at least `CLOSE` alike count: looser neighbours differ for good reasons, and taking them
-would call a task hopeless that is only hard for counted words.
+of the agreement. What is one question is decided by the search for near-duplicates alone, which knows `switch on` from
+`switch off` and `pause` from `unpause`; likeness of letters does not. A ceiling that lies below what was reached is
+none: then the repeated questions are not like the others.
 
 Test rows are not looked at. At most `ROWS` rows and `SECONDS` are spent; scikit-learn is loaded only here.
 """
@@ -38,8 +39,7 @@ WEIGHTS = 600_000  # labels times features at most: with 400 labels one fit take
 ROWS_A_LABEL = 1.6  # below which labels drawn by lot and real ones look the same: most labels stand there once
 SCARCE = 250  # rows from which on a link would have been seen: below it "no link" is said only where one is excluded
 SURE = 0.02  # by which the lower end of the classifier's interval may miss a target that it reaches (decision-rules G6)
-CLOSE = 0.8  # cosine of two questions that ask nearly the same
-PAIRS = 30  # of them, below which there is no ceiling
+PAIRS = 30  # repeated questions, below which there is no ceiling
 LINK = 0.02  # by which the nearest answer has to beat a random one
 MOST_AHEAD = 4  # times the rows that a curve is followed (decision-rules 4.3)
 
@@ -67,13 +67,13 @@ def measure(
     *,
     labels: bool,
     seed: int,
-    repeats: tuple[int, int] = (0, 0),
+    agreement: tuple[int, float] = (0, 1.0),
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
     """How learnable the rows are, as it is stored in the report.
 
-    pairs: question and answer of each row that may be learnt from. repeats: how many questions stand there more than
-    once, and how many of those are answered in ways that contradict each other.
+    pairs: question and answer of each row that may be learnt from. agreement: how many questions stand there more than
+    once, and how often two rows of one of them have the same label, 0 to 1.
     """
     until = clock() + SECONDS
     chosen = list(pairs)
@@ -95,7 +95,7 @@ def measure(
     answers = [answer[:LONGEST] for _, answer in chosen]
     trial = _Labels(asked, answers) if labels else _Texts(asked, answers, seed)
     scores, curve = _curve(trial, len(chosen), seed, lambda: clock() < until)
-    ceiling, most, pairs_seen = trial.ceiling(repeats) if isinstance(trial, _Labels) else (None, None, 0)
+    ceiling, most = ceiling_of(*agreement, float(scores.mean())) if labels else (None, None)
     low, high = _interval(float(scores.mean()), len(scores), None if labels else float(scores.std()))
     trivial, doubt = trial.trivial()
     # Surely better than the other guess, or labels drawn by lot and shuffled answers would pass with few rows.
@@ -119,10 +119,23 @@ def measure(
         "trivial": {"name": trial.guess, "score": round(trivial, 4)},
         "ceiling": ceiling,
         "ceiling_high": most,
-        "ceiling_pairs": pairs_seen,
+        "ceiling_pairs": agreement[0] if labels else 0,
         "curve": curve,
     }
     return {**found, "per_doubling": per_doubling(curve), "text": _text(found, labels=labels)}
+
+
+def ceiling_of(questions: int, agree: float, reached: float) -> tuple[float | None, float | None]:
+    """The best score that the labels' own agreement allows, and the upper end of its 95 % interval; None for too few.
+
+    reached: a score that was measured, 0 to 1. Never below it; None where even the upper end is.
+    """
+    if questions < PAIRS:
+        return None, None
+    most = sqrt(_interval(agree, questions)[1])
+    if most < reached:
+        return None, None
+    return round(max(sqrt(agree), reached), 4), round(most, 4)
 
 
 def per_doubling(curve: Sequence[Mapping[str, Any]]) -> float | None:
@@ -133,8 +146,12 @@ def per_doubling(curve: Sequence[Mapping[str, Any]]) -> float | None:
     return round(float(slope), 4)
 
 
-def outlook(found: Mapping[str, Any] | None, target: float | None) -> Outlook | None:
-    """What the result says about a target, None where it says nothing."""
+def outlook(found: Mapping[str, Any] | None, target: float | None, reached: float = 0.0) -> Outlook | None:
+    """What the result says about a target, None where it says nothing.
+
+    reached: the best score that anything measured since had on rows of this data, 0 to 1: a ceiling below it, or below
+    the classifier's own score (in reports of older checks), is none.
+    """
     if not found or target is None or not found["baseline"] or found["baseline"]["metric"] != "accuracy":
         return None
     if found.get("verdict") == "too_few":
@@ -147,8 +164,10 @@ def outlook(found: Mapping[str, Any] | None, target: float | None) -> Outlook | 
         needed = round(rows * times) if times <= MOST_AHEAD else None
     if (found.get("trivial") or {"score": 0})["score"] >= target:
         return Outlook(reached=False, above_ceiling=False, rows=None, guessed=True)
-    reached = score >= target and found["baseline"].get("low", score) >= target - SURE
-    return Outlook(reached and found.get("verdict") != "unlearnable", ceiling is not None and ceiling < target, needed)
+    if ceiling is not None and ceiling < max(score, reached):
+        ceiling = None
+    sure = score >= target and found["baseline"].get("low", score) >= target - SURE
+    return Outlook(sure and found.get("verdict") != "unlearnable", ceiling is not None and ceiling < target, needed)
 
 
 def _curve(
@@ -226,19 +245,6 @@ class _Labels:
 
     def trivial(self) -> tuple[float, float]:
         return Counter(self.labels.tolist()).most_common(1)[0][1] / len(self.labels), 0.0
-
-    def ceiling(self, repeats: tuple[int, int]) -> tuple[float | None, float | None, int]:
-        """The best score that the labels' own agreement allows, the upper end of its interval, and the pairs behind."""
-        agree, seen = repeats[0] - repeats[1], repeats[0]
-        likeness = (self.matrix @ self.matrix.T).tocoo()
-        for one, other, how in zip(likeness.row, likeness.col, likeness.data, strict=True):
-            if one < other and how >= CLOSE:
-                seen += 1
-                agree += int(self.labels[one] == self.labels[other])
-        if seen < PAIRS:
-            return None, None, seen
-        _, most = _interval(agree / seen, seen)
-        return round(sqrt(agree / seen), 4), round(sqrt(most), 4), seen
 
 
 class _Texts:

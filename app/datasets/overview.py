@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from rapidfuzz.distance import LCSseq
 
-from app.datasets import content, encodings, splitting
+from app.datasets import content, doubts, encodings, splitting
 from app.evaluation import statistics
 from app.web import charts
 
@@ -28,7 +28,7 @@ DROPPED = {
     "duplicate": "repeat another row",
     "near_duplicate": "nearly repeat another row",
     "contradiction": "contradict another row",
-    "leak": "stand in the test file",
+    "leak": "stand in the test file, or nearly",
     "test_group": "are of a group in the test file",
 }
 ALWAYS = {"fault", "duplicate", "near_duplicate", "contradiction"}  # told even when there are none: that is good news
@@ -151,6 +151,9 @@ def verdict(
             f"About {needed - usable:,} more different examples are missing. With fewer, a tuned model tends to "
             "memorise. Prompting needs far fewer and can be measured now."
         )
+    if report.get("why"):
+        # That too few are usable is the sentence above; the others go before what is said about it.
+        why = " ".join((*(one for one in report["why"] if not one.endswith(doubts.TOO_FEW)), why)).strip()
     unlearnable = _no_link(report)
     tone = "ready" if usable >= needed and not unlearnable else ""
     if newer:
@@ -224,6 +227,27 @@ def _undecided(report: Report, decided: Collection[str]) -> int:
     if not left:
         return 0
     return int(found["rows"] if len(left) == len(kinds) else min(found["rows"], sum(one["rows"] for one in left)))
+
+
+def learnt(report: Report) -> Mapping[str, Any] | None:
+    """What was found out about learning. Older checks took rows that only look alike for one question, so what they
+    called the best score to hope for is left out.
+    """
+    found = report.get("learnability")
+    return found if not found or "label_agreement" in report else {**found, "ceiling": None, "ceiling_high": None}
+
+
+def reached(measured: Mapping[str, Any] | None) -> float:
+    """The best score, 0 to 1, of whatever was measured on the test rows; 0 where nothing was."""
+    given = measured or {}
+    results = [given.get("baseline"), given.get("teacher"), *(given.get("arms") or {}).values()]
+    return max((_score(one) for one in results if one), default=0.0)
+
+
+def _score(result: Mapping[str, Any]) -> float:
+    if result.get("total"):
+        return float(result["passed"] / result["total"])
+    return float(result.get("score") or 0.0)
 
 
 def figures(report: Report, rows: str) -> list[Figure]:
@@ -313,9 +337,11 @@ def _one(words: str) -> str:
 
 def _leaks(report: Report, rows: str) -> Iterator[Todo]:
     if number := dropped(report).get("leak", 0):
-        text = (
-            f"{_rows(number)} {'stand' if number > 1 else 'stands'} in the test file too, so nothing learns from them."
-        )
+        counts = report.get("counts", {})
+        exact = counts.get("exact_leaks", counts.get("leaks", 0)) == counts.get("leaks", 0)
+        text = f"{_rows(number)} {'stand' if number > 1 else 'stands'} in the test file too"
+        text += "" if exact else ", or nearly" if counts.get("exact_leaks") else " but for a few words"
+        text += ", so nothing learns from them."
         yield Todo("look", "fail", text, rows_url(rows, status="leak", file="upload"), "Compare")
 
 

@@ -297,6 +297,13 @@ def held(record: Record) -> set[str]:
     return {found.kind for _, text in _texts(record) for found in find(text)}
 
 
+def values(record: Record) -> Iterator[tuple[str, str]]:
+    """Each value found anywhere in a record, with its kind; never to be shown or stored as it is."""
+    for _, text in _texts(record):
+        for one in find(text):
+            yield one.kind, text[one.start : one.end]
+
+
 def _texts(record: Record) -> Iterator[tuple[str, str]]:
     for turn in record.messages:
         yield "the question" if turn.role == "user" else f"one {turn.role} message", turn.content

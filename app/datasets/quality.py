@@ -3,7 +3,9 @@
 `check` takes the bytes through reading, duplicates, contradictions, leaks and the split, and gives back one status a
 row and one report. The report (stored as JSON, shown on the page, written by `check-data`) has these keys:
 
-verdict: accept, warn, reject. format, layout, encoding: what was detected; samples: the first three rows.
+verdict: accept, warn, or reject, which means one thing: no row can be learnt from and judged by, `can_be_used` is
+false, and the upload replaces nothing. why: the sentences behind it, the gravest first. format, layout, encoding: what
+was detected; samples: the first three rows.
 line_word: what a number counts: line, row (CSV, Parquet) or record (JSON array).
 undecodable: lines that are no text in their encoding, of both files; a person can choose another one.
 columns: [{name, samples}] that the file has; read_as: what a person chose about reading it, empty where it was guessed.
@@ -11,7 +13,8 @@ records: rows that could be read. bad_lines: lines of the upload that something 
 messages: {line, field, text, level, file} with level error, warning, note; file 0 the upload, 1 the own test file.
 message_counts: how many of each level there were; `messages` holds the first of them.
 waterfall: [{step, label, count, dropped, status}] from uploaded to usable, each row of the upload in one place.
-duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, answer, of_answer}];
+duplicates, near_duplicates: [{line, of_line, similarity}]; contradictions: [{line, of_line, text, of_text, answer,
+of_answer, cluster, same}], with the number of the group both are in, and whether both ask the same to the letter;
 leaks: [{line, of_line, similarity}], line in the test file, of_line in the upload. `counts` has the full numbers.
 task: labels, json or text; labels: [{label, rows}], the commonest 500; different_labels: how many there are in all;
 labelled_rows: rows of all labels; rare_labels: labels with fewer than 20 rows.
@@ -24,9 +27,13 @@ split: {train, dev, test, usable, own_test} and what `splitting.Drawn` holds; sh
 whose group stands in the own test file, and whether they are left out, as nobody said otherwise; untested, untaught:
 {labels, rows, names} of labels without a test row, and of those with one but without a row to learn from; why_not: why
 the rows can't be split, empty where they can.
-needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`.
+label_agreement: {questions, agree}, for labels: how often two rows of one repeated question have the same one, 0 to 1.
+needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`; similar_questions: of how many
+questions it is the share (absent in older reports, where of fewer than 20 it was the share of 20).
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
 identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
+carried: what a new version took over, added by the job: {test: {file, version}, test_dropped: {file, version},
+decisions, dropped}, the last two kinds of personal data whose word that they may stay was kept or dropped.
 learnability, changes: added by the job; see `learnability.measure` and `versions.compare`.
 signals: what the examples say about the job; see `signals.measure`.
 can_be_used: whether each split has a row; an upload that can't is rejected and replaces nothing.
@@ -48,7 +55,9 @@ import orjson
 from app.datasets import (
     answers,
     content,
+    doubts,
     duplicates,
+    explained,
     languages,
     leaks,
     lengths,
@@ -80,7 +89,6 @@ LOPSIDED = 0.95  # share of the commonest label from which on a model can score 
 SLIP_LENGTH = 5  # characters of a label, from which on one letter is more likely a slip than another name
 SLIP_TIMES = 5  # so many times as many rows has the label that a slip was meant for
 RARE_LABEL = 20  # rows of a label below which it is named as not covered (decision-rules G1)
-FEW_GROUPS = 20
 
 
 class Status(StrEnum):
@@ -173,8 +181,15 @@ class Check:
             Status.DUPLICATE: f"Asks the same as {where}.",
             Status.NEAR_DUPLICATE: f"Nearly the same as {where} ({100 * similarity:.0f}% alike).",
             Status.CONTRADICTION: f"Asks the same as {where} but is answered differently.",
-            Status.LEAK: f"Stands in the test set too: {where}.",
+            Status.LEAK: self._leak(index, other, similarity, where),
         }.get(status, "")
+
+    def _leak(self, index: int, other: int, similarity: float, where: str) -> str:
+        if self.rows.keys[index] == self.rows.keys[other]:
+            return f"Stands in the test set too: {where}."
+        if similarity < 1:
+            return f"Nearly the same as {where} ({100 * similarity:.0f}% alike), which judges."
+        return f"Asks what {where} asks, but for courtesies, or holds it word for word."
 
 
 @dataclass(slots=True)
@@ -268,6 +283,7 @@ def check(
     shown: int = SHOWN,
     desk: Desk | None = None,
     tokens: lengths.Counter | None = None,
+    needed: int = 0,
 ) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
@@ -277,7 +293,8 @@ def check(
     once_masked: kinds of personal data that were masked in an earlier version and are not now. keep: keys of the
     clusters whose repeats a person wants to use all the same. tick: told the stage in words, with rows done and in all
     (0 where that is not known yet); may raise to stop. shown: how many messages and pairs of each kind the report
-    holds. tokens: counts what a model reads; None counts characters.
+    holds. tokens: counts what a model reads; None counts characters. needed: examples that training asks for, 0 where
+    nobody is to be told.
     """
     veil = personal_data.veil(decided or {})
     notes = Notes(shown, veil)
@@ -291,7 +308,7 @@ def check(
         rows,
         rows.keys,
         labels=task == "labels",
-        conflict=_other_value if task == "json" else answers.different,
+        conflict=lambda one, other: _conflict(task, one, other),
         tick=lambda done, total: tick("Comparing rows", len(rows) * done // max(total, 1), len(rows)),  # work, in rows
         desk=desk,
     )
@@ -301,10 +318,11 @@ def check(
         found.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
     tick("Drawing the split", 0, 0)
     said = splitting.told(rows) if any(rows.told) else splitting.Told({}, {}, {})
-    with_test = _leave_out(rows, groups, found.status, said, shared)
+    together = found.together()
+    with_test = _leave_out(rows, together, found.status, said, shared)
     drawn = splitting.draw(
         _usable(found.status),
-        groups.oldest,
+        together,
         rows.keys,
         rows.files,
         said,
@@ -315,13 +333,14 @@ def check(
         labels=rows.answers if task == "labels" else None,
         once=_once(rows, frozenset(once_masked)),
     )
-    outcome = Check(rows, found.status, found.twin, groups.oldest, drawn.split, notes.refused, {})
+    outcome = Check(rows, found.status, found.twin, together, drawn.split, notes.refused, {})
     # Measurements that read the texts once more stand here, each under its own stage.
     outcome.sizes, sizes = _sizes(rows, found.status, tokens, tick, desk)
-    outcome.report = _report(outcome, readings, notes, found, task, own_test=own_test is not None)
+    outcome.report = _report(outcome, readings, notes, found, task, sizes, needed, own_test=own_test is not None)
     outcome.report["lengths"] = sizes
     tick("Reading the answers", 0, 0)
     outcome.report["split"].update(drawn.report(), shared=with_test, why_not=_why_not(outcome.report, drawn))
+    _say_why_not(outcome.report)
     outcome.report["needs_rows"] = splitting.needs_rows(outcome.report["split"]["test"])
     outcome.report["identifiers"] = scan.report()
     outcome.report["signals"] = signals.measure(rows, rows.lines, rows.answers)
@@ -452,9 +471,19 @@ def _json(text: str) -> object:
         return None
 
 
-def _other_value(one: str, other: str) -> bool:
-    a, b = _json(one), _json(other)
-    return a is None or b is None or a != b
+def _conflict(task: str, one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two rows that ask (nearly) the same, as question and answer, have answers that can't both be right.
+
+    What each answer copies from its own question is no difference: see `explained`.
+    """
+    (asked, first), (asked_other, second) = one, other
+    a, b = _json(first), _json(second)
+    if isinstance(a, dict | list) and isinstance(b, dict | list):
+        return not explained.same_json(a, b, asked, asked_other)
+    if task == "json":
+        return a is None or b is None or a != b
+    apart = answers.other_label(first, second) if task == "labels" else answers.different(first, second)
+    return apart and not explained.same_text(first, second, asked, asked_other)
 
 
 # ---------------------------------------------------------------------- judging
@@ -472,6 +501,7 @@ class _Judge:
         self.contradictions: list[Twin] = []
         self.leaks: list[Twin] = []
         self.all_used: dict[int, list[int]] = {}  # of clusters that a person undid: rows of one input, by the first
+        self.joined: dict[int, int] = {}  # groups whose answers contradict each other, by the oldest row, with another
         self.repeated: set[int] = set()  # groups of like questions of two rows or more, each by its oldest row
         self.contradicted: set[int] = set()  # those of them whose answers contradict each other
 
@@ -479,14 +509,46 @@ class _Judge:
         for index in np.flatnonzero(np.asarray(self.rows.lengths) > remarks.LONGEST_RECORD).tolist():
             self.status[index] = Status.TOO_LONG
         likeness = self._likeness()
+        clashes = [clash for clash in self.groups.clashes if self._is_one(clash)]
         for oldest, members in clusters(self.groups.oldest):
             group = [index for index in members if self.status[index] is Status.USABLE]
             if len(group) > 1:
                 self._group(oldest, group, likeness)
-        for clash in self.groups.clashes:
+        for clash in clashes:
             self._clash(clash)
         self._count_questions()
         return self
+
+    def together(self) -> "array[int]":
+        """For each row the oldest of its group. Rows that contradict each other are one group here: a person looks at
+        it as a whole, and may say that its rows are different.
+        """
+        oldest = array("q", self.groups.oldest)
+        if self.joined:
+            for index, root in enumerate(oldest):
+                oldest[index] = self._root(root)
+        return oldest
+
+    def _root(self, group: int) -> int:
+        while (above := self.joined.get(group, group)) != group:
+            group = above
+        return group
+
+    def _is_one(self, clash: Twin) -> bool:
+        """Whether near rows with other answers contradict each other; then they are one group from here on."""
+        if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
+            return False
+        if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
+            return True  # a leak, whatever the answers
+        if not self._differ(clash.earlier, clash.later):
+            return False
+        one, other = (self._root(self.groups.oldest[end]) for end in (clash.earlier, clash.later))
+        self.joined[max(one, other)] = min(one, other)
+        return True
+
+    def _called_different(self, oldest: int) -> bool:
+        """Whether a person said so of the group, or of all those that contradict each other together."""
+        return any(self.rows.keys[group] in self.keep for group in (oldest, self._root(oldest)))
 
     def _likeness(self) -> "array[float]":
         """For each joined row how alike it was to the one it was joined by, for others 1; enough for a page."""
@@ -521,6 +583,9 @@ class _Judge:
         for index in group:
             by_input[self.groups.first[index]].append(index)
         against = [pair for same in by_input.values() for pair in self._against(same)]
+        different = self._called_different(oldest)
+        if different:  # of rows that are the same to the letter nobody can say so
+            against = [(one, other) for one, other in against if self.rows.pair(one)[0] == self.rows.pair(other)[0]]
         if against:
             self.contradicted.add(oldest)
             self.contradictions += [Twin(one, other, 1.0) for one, other in against]
@@ -530,8 +595,8 @@ class _Judge:
                 other = next((b for a, b in against if a == index), one) if other is None else other
                 self._set(index, Status.CONTRADICTION, other, 1.0)
             return
-        if self.rows.keys[oldest] in self.keep:
-            self.kept_groups.add(oldest)
+        if different:
+            self.kept_groups.add(self._root(oldest))
             self.all_used.update(by_input)
             return
         # The longest says the most; of equals the oldest stays.
@@ -565,20 +630,16 @@ class _Judge:
         return pairs
 
     def _differ(self, one: int, other: int) -> bool:
-        first, second = self.rows[one].target, self.rows[other].target
-        if self.task == "labels":
-            return answers.other_label(first, second)
-        return _other_value(first, second) if self.task == "json" else answers.different(first, second)
+        return _conflict(self.task, self.rows.pair(one), self.rows.pair(other))
 
     def _clash(self, clash: Twin) -> None:
-        """Two nearly equal questions with different labels, each the first of its input."""
-        if any(self.status[end] is Status.TOO_LONG for end in (clash.earlier, clash.later)):
-            return
+        """Two nearly equal questions with different answers, each the first of its input."""
         if self.rows.files[clash.earlier] != self.rows.files[clash.later]:
             mine, test = sorted((clash.earlier, clash.later), key=self.rows.files.__getitem__)
             self.add_leaks(Twin(index, test, clash.similarity) for index in self._speaking_for(mine))
             return
-        if not self._differ(clash.earlier, clash.later):
+        if self.rows.keys[whole := self._root(self.groups.oldest[clash.earlier])] in self.keep:
+            self.kept_groups.add(whole)
             return
         for end, other in ((clash.earlier, clash.later), (clash.later, clash.earlier)):
             for index in self._speaking_for(end):
@@ -601,6 +662,25 @@ class _Judge:
             parent[max(one, other)] = min(one, other)
         self.contradicted = {root(group) for group in [*self.contradicted, *parent]}
         self.repeated = {root(group) for group in [*self.repeated, *parent]}
+
+    def agreement(self) -> dict[str, Any]:
+        """How often two rows that ask the same have one label: the mean over the repeated questions.
+
+        Each question counts once, however often it stands there.
+        """
+        held: defaultdict[int, list[int]] = defaultdict(list)
+        for index, root in enumerate(self.together()):
+            if root in self.repeated:
+                held[root].append(index)
+        shares = [self._agree(rows) for rows in held.values() if len(rows) > 1]
+        return {"questions": len(shares), "agree": sum(shares) / len(shares) if shares else None}
+
+    def _agree(self, rows: Sequence[int]) -> float:
+        """The share of the pairs of these rows that have one label."""
+        if len({self.rows.answers[index] for index in rows}) == 1:
+            return 1.0
+        counts = Counter(answers.label(self.rows[index].target) for index in rows)
+        return sum(count * (count - 1) for count in counts.values()) / (len(rows) * (len(rows) - 1))
 
     def _speaking_for(self, index: int) -> list[int]:
         """The rows that are used for what this one asks: itself, or where it is a repeat the row that it repeats."""
@@ -637,12 +717,8 @@ def clusters(oldest: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
 
 
 def contradiction_rate(contradicted: int, repeated: int) -> float:
-    """The share of repeated questions whose answers contradict each other.
-
-    Where fewer than 20 questions are repeated the share is taken of 20: one slip among two says nothing about the rest,
-    and the rows themselves are taken out anyway.
-    """
-    return contradicted / max(repeated, FEW_GROUPS)
+    """The share of repeated questions whose answers contradict each other; 0 where no question is repeated."""
+    return contradicted / max(repeated, 1)
 
 
 # ---------------------------------------------------------------------- splitting
@@ -652,10 +728,10 @@ def _usable(status: Sequence[Status]) -> npt.NDArray[np.int64]:
     return found
 
 
-def _leave_out(rows: Rows, groups: Groups, status: list[Status], said: Told, shared: str) -> dict[str, Any]:
+def _leave_out(rows: Rows, together: Sequence[int], status: list[Status], said: Told, shared: str) -> dict[str, Any]:
     """Take out the rows whose group the own test file holds, or leave them where that is the better guess or wanted."""
     usable = _usable(status)
-    found = splitting.shared_groups(usable, groups.oldest, rows.files, said).tolist()
+    found = splitting.shared_groups(usable, together, rows.files, said).tolist()
     mine = int(np.count_nonzero(np.asarray(rows.files, dtype=np.uint8)[usable] == 0))
     out = shared == "out" if shared else len(found) <= splitting.MOST_SHARED * mine
     if out:
@@ -690,6 +766,18 @@ def _why_not(report: Mapping[str, Any], drawn: Drawn) -> str:
     )
 
 
+def _say_why_not(report: dict[str, Any]) -> None:
+    """Give a refusal its sentence, where no fault of the whole file has said it already."""
+    if report["can_be_used"]:
+        return
+    told = [one["text"] for one in report["messages"] if one["line"] is None and one["level"] == "error"]
+    text = report["split"]["why_not"] or "No row is left that can be used."
+    if not told:
+        report["messages"].insert(0, {"line": None, "field": "", "text": text, "level": "error", "file": 0})
+        report["message_counts"]["error"] = report["message_counts"].get("error", 0) + 1
+    report["why"] = told[:1] or [text]
+
+
 def _coverage(outcome: Check) -> dict[str, Any]:
     """Labels that no test row has, and labels that only test rows have."""
     rows = outcome.rows
@@ -712,31 +800,47 @@ def _named(rows: Rows, labels: Mapping[int, int]) -> dict[str, Any]:
 
 # ---------------------------------------------------------------------- the report
 def _report(
-    outcome: Check, readings: list[Facts], notes: Notes, found: _Judge, task: str, *, own_test: bool
+    outcome: Check,
+    readings: list[Facts],
+    notes: Notes,
+    found: _Judge,
+    task: str,
+    sizes: Mapping[str, Any],
+    needed: int,
+    *,
+    own_test: bool,
 ) -> dict[str, Any]:
     rows = outcome.rows
     counts = outcome.split.counts()
-    doubts, outcome.marks = _doubts(rows, task)
+    odd, outcome.marks = _doubts(rows, task)
     labels = _labels(rows) if task == "labels" else []
     answers = Counter(rows.answers) if task == "labels" else Counter()
     unreadable = any(entry["line"] is None and entry["level"] == "error" for entry in notes.kept)
+    repeats = Counter(outcome.status)
+    can_be_used = counts["train"] > 0 and counts["dev"] > 0 and counts["test"] > 0
+    unread = sum(count for (file, _), count in notes.refused_counts.items() if not file)
+    why = list(_why(outcome, task, sizes, needed, unread)) if can_be_used else []
     if not unreadable:
         for fault in _whole_file(outcome, found, labels, counts, own_test=own_test):
             notes.add(fault, 0)
-        for doubt in doubts:
+        for text in why:
+            if text.endswith(doubts.TOO_FEW):
+                continue  # no fault of the file; the verdict says it
+            notes.add(Fault(None, "", text, "warning"), 0)
+        for doubt in odd:
             notes.add(Fault(None, "", doubt.text, doubt.level), 0)
     lines = set(notes.lines)
     lines.update(rows.lines[twin.later] for twin in found.contradictions if not rows.files[twin.later])
     test_lines = sorted({rows.lines[twin.later] for twin in found.leaks})
     notes.kept.sort(key=lambda entry: (entry["line"] is not None, entry["file"], entry["line"] or 0))
-    repeats = Counter(outcome.status)
     steps = waterfall(rows, outcome.status, notes.refused_counts, counts, own_test=own_test)
     return {
         "verdict": "reject"
-        if notes.counts["error"] or found.leaks
+        if not can_be_used
         else "warn"
-        if notes.counts["warning"]
+        if why or notes.counts["error"] or notes.counts["warning"]
         else "accept",
+        "why": why,
         **readings[0],
         "undecodable": sum(one.get("undecodable", 0) for one in readings),
         "samples": _samples(rows),
@@ -750,7 +854,7 @@ def _report(
         "waterfall": steps,
         "duplicates": _pairs(outcome, Status.DUPLICATE, notes.shown),
         "near_duplicates": _pairs(outcome, Status.NEAR_DUPLICATE, notes.shown),
-        "contradictions": [_contradiction(rows, twin) for twin in found.contradictions[: notes.shown]],
+        "contradictions": [_contradiction(outcome, twin) for twin in found.contradictions[: notes.shown]],
         "leaks": [
             {
                 "line": rows.lines[t.later],
@@ -765,10 +869,13 @@ def _report(
             **{status.value: repeats[status] for status in Status},
             "contradictions": len(found.contradictions),
             "leaks": len(found.leaks),
+            "exact_leaks": sum(rows.keys[leak.earlier] == rows.keys[leak.later] for leak in found.leaks),
             "groups": len(found.contradicted),
             "repeated_groups": len(found.repeated),
         },
         "contradiction_rate": contradiction_rate(len(found.contradicted), len(found.repeated)),
+        "similar_questions": len(found.repeated),
+        **({"label_agreement": found.agreement()} if task == "labels" else {}),
         "task": task,
         "labels": [{"label": label, "rows": count} for label, count in labels[:LABELS]],
         "different_labels": len(answers),
@@ -783,7 +890,7 @@ def _report(
                 "text": doubt.text,
                 "level": doubt.level,
             }
-            for doubt in doubts
+            for doubt in odd
         ],
         "clusters": _cluster_sizes(outcome, found),
         "split": {
@@ -795,8 +902,23 @@ def _report(
             **(_coverage(outcome) if task == "labels" else {}),
         },
         "test_overlap_rows": _overlap(outcome),
-        "can_be_used": counts["train"] > 0 and counts["dev"] > 0 and counts["test"] > 0,
+        "can_be_used": can_be_used,
     }
+
+
+def _why(outcome: Check, task: str, sizes: Mapping[str, Any], needed: int, unread: int) -> Iterator[str]:
+    """What the verdict says first of a file that can be used."""
+    rows, split = outcome.rows, outcome.split.counts()
+    mine = np.asarray(rows.files) == 0
+    ends = Counter(one for one, file in zip(outcome.status, rows.files, strict=True) if not file)
+    counts = doubts.Counts(
+        rows=int(np.count_nonzero(mine)),
+        unread=unread,
+        usable=split["train"] + split["dev"],
+        repeats=ends[Status.DUPLICATE] + ends[Status.NEAR_DUPLICATE],
+        answers=_different(np.asarray(rows.answers)[mine]),
+    )
+    return doubts.found(rows, task, counts, sizes, needed)
 
 
 def _overlap(outcome: Check) -> int:
@@ -846,10 +968,7 @@ def _whole_file(
     if own_test and not split.get("test"):
         yield Fault(None, "", "The test file has no usable row.")
     if found.leaks:
-        one = len(found.leaks) == 1
-        some = "1 row of the test file stands" if one else f"{len(found.leaks):,} rows of the test file stand"
-        text = f"{some} in the upload too; what judges is not used for training."
-        yield Fault(None, "", text)
+        yield Fault(None, "", _leaking(rows, found.leaks), "warning")
     if len(mine) >= CONSTANT_ROWS and different > 1:
         yield from _answers(np.asarray(rows.answers)[mine], labels)
         yield from _misspelt(rows, mine, labels)
@@ -857,6 +976,22 @@ def _whole_file(
         number = found.status.count(Status.CONTRADICTION)  # as the waterfall does, and the page of these rows
         text = f"{number:,} rows ask what another row asks but are answered differently; none is used."
         yield Fault(None, "", text, "warning")
+
+
+def _leaking(rows: Rows, leaks: Sequence[Twin]) -> str:
+    """How many test rows stand in the upload, those that stand there word for word apart from those that nearly do."""
+    exact = sum(rows.keys[leak.earlier] == rows.keys[leak.later] for leak in leaks)
+    near = len(leaks) - exact
+    said = []
+    if exact:
+        said.append("1 row of the test file stands in the upload too" if exact == 1 else
+                    f"{exact:,} rows of the test file stand in the upload too")  # fmt: skip
+    if near:
+        whose = "" if exact else " of the test file"
+        said.append(
+            f"{near:,} row{'s' * (near > 1)}{whose} {'are' if near > 1 else 'is'} nearly asked there, or in part"
+        )
+    return f"{', and '.join(said)}; what judges is not used for training."
 
 
 def _answers(answers: npt.NDArray[np.uint64], labels: list[tuple[str, int]]) -> Iterable[Fault]:
@@ -1004,11 +1139,15 @@ def _pairs(outcome: Check, status: Status, shown: int) -> list[dict[str, Any]]:
     return found
 
 
-def _contradiction(rows: Rows, twin: Twin) -> dict[str, Any]:
+def _contradiction(outcome: Check, twin: Twin) -> dict[str, Any]:
+    rows = outcome.rows
     return {
         "line": rows.lines[twin.later],
         "of_line": rows.lines[twin.earlier],
+        "cluster": outcome.group[twin.later],
+        "same": rows.pair(twin.later)[0] == rows.pair(twin.earlier)[0],
         "text": _excerpt(rows, twin.later),
+        "of_text": _excerpt(rows, twin.earlier),
         "answer": rows.shown(twin.later).target[:200],
         "of_answer": rows.shown(twin.earlier).target[:200],
         "similarity": twin.similarity,

@@ -20,14 +20,17 @@ from typing import Any
 
 import orjson
 
-from app.datasets import cases, cells, cutting, encodings, parquet, personal_data, unpacking
-from app.datasets.conversations import KNOWN_KEYS, order_remark
+from app.datasets import beside, cases, cells, cutting, encodings, foreign, parquet, personal_data, unpacking
+from app.datasets.conversations import KNOWN_KEYS, Written, order_remark
 from app.datasets.formats import (
     COLUMNS,
+    CUT,
     GUESS,
+    NOTHING,
     PAIRS,
     PROMPTFOO,
     SHAPES,
+    Aside,
     Fault,
     Mark,
     Message,
@@ -103,6 +106,7 @@ _MISREAD: dict[Mark, str] = {
     "group": "is neither text nor a number, so nothing keeps these records together",
 }
 LINE_WORDS = {"CSV": "row", "Parquet": "row", "JSON array": "record"}  # what a number counts, else it is a line
+_DIGITS_EXACT = 19  # of a whole number, up to which every one is exact
 SEEN_COLUMNS, SEEN_RECORDS, SEEN_VALUES = 40, 200, 3  # of what the page offers to choose from
 
 
@@ -140,6 +144,10 @@ class Reading:
         self.unused: Counter[str] = Counter()
         self.columns: dict[str, list[str]] = {}
         self.tool_rows = 0
+        self._long: Counter[str] = Counter()  # keys that are not used and hold long texts, by records
+        self._thoughts: Counter[str] = Counter()
+        self._joined: Counter[str] = Counter()
+        self._padded = 0
         self._misread: dict[tuple[Mark, str], Counter[str]] = {}
         self._looked_at = 0
         self._keys: dict[str, frozenset[str]] = {}
@@ -295,6 +303,8 @@ class Reading:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             return Fault(number, "", self._why(raw, error))
+        if isinstance(value, dict) and any(type(held) is float for held in value.values()):
+            value = _as_written(raw, value)
         if not isinstance(value, dict):
             return Fault(number, "", f"The {word} is {_named(value)}, not an object with prompt and completion.")
         if raw.count(b"[") + raw.count(b"{") > DEEPEST and too_deep(value):
@@ -334,11 +344,11 @@ class Reading:
         """The record in our shape, with what is odd about it; or why it has none."""
         if self._looked_at < SEEN_RECORDS:
             self._look(value)
-        shape, value = self._shape(value)
         try:
+            shape, value = self._shape(value)
             if shape is None:
                 raise stranger(value)
-            record, left_out = convert(shape, value, number, self.how)
+            record, aside = convert(shape, value, number, self.how)
             _bounded(record)
         except Unfit as unfit:
             yield Fault(number, unfit.field, unfit.text, kind=unfit.kind)
@@ -352,7 +362,9 @@ class Reading:
             yield Fault(number, "", text, kind="shape")
         if not (used := self._used(shape)).issuperset(value):
             asked = cases.variables(value) if shape is PROMPTFOO and cases.EXPECTED in value else ()
-            self._not_used(key for key in list(value)[:50] if key and key not in used and key not in asked)
+            free = [key for key in list(value)[:50] if key and key not in used and key not in asked]
+            self._not_used(free)
+            self._long.update(key for key in free if key in self.unused and _long(value[key]))
         if record.source is not None:
             self.tool_rows += _uses_tools(record.source)
             self._not_used(
@@ -362,8 +374,9 @@ class Reading:
         at = shape.name if shape.name == "conversations" else "messages"
         if remark := order_remark(record.messages):
             yield Fault(number, at, remark, "warning")
-        if left_out:
-            yield Fault(number, at, left_out, "warning")
+        if aside.cut:
+            yield Fault(number, at, CUT, "warning")
+        self._aside(aside)
 
     def _shape(self, value: dict[str, Any]) -> tuple[Shape | None, dict[str, Any]]:
         """The shape that was chosen or is seen, and the record with the keys that fit it."""
@@ -371,10 +384,27 @@ class Reading:
             chosen = SHAPES[self.how.shape]
             return (chosen if chosen is COLUMNS or _has(chosen, value) else None), value
         shape = shape_of(value)
-        if shape is None and (tidy := tidy_keys(value)) is not None and (shape := shape_of(tidy)) is not None:
+        tidy = tidy_keys(value) if shape is None else None
+        if tidy is not None and (shape := shape_of(tidy)) is not None:
             self._tidied = True
             return shape, tidy
+        found = foreign.translated(value) if shape is None else None
+        if found is None and shape is None and tidy is not None:
+            found = foreign.translated(tidy)
+        if found is not None:
+            shape = shape_of(found)
+            if shape is None and (again := foreign.translated(found)) is not None:  # a case inside a case
+                return shape_of(again), again
+            return shape, found
         return shape, value
+
+    def _aside(self, aside: Aside) -> None:
+        if aside is NOTHING:
+            return
+        self._padded += aside.padded
+        if aside.thought:
+            self._thoughts[aside.thought] += 1
+        self._joined.update(aside.joined)
 
     def _look(self, value: Mapping[str, Any]) -> None:
         """Remember the columns, and a few short samples of what is in them."""
@@ -413,6 +443,7 @@ class Reading:
                 "calling tools is not measured."
             )
             yield Fault(None, "tool_calls", text, "warning")
+        yield from self._said_of_asides()
         for (mark, name), seen in self._misread.items():
             listed = ", ".join(says for says, _ in seen.most_common(4)) + (" and more" if len(seen) > 4 else "")
             yield Fault(
@@ -424,6 +455,37 @@ class Reading:
             names = ", ".join(repr(key[:40]) for key, _ in self.unused.most_common(8))
             more = f" and {len(self.unused) - 8} more" if len(self.unused) > 8 else ""
             yield Fault(None, "", f"Keys that are not used: {names}{more}.", "note")
+
+    def _said_of_asides(self) -> Iterator[Fault]:
+        """What became of the parts of records that have no place in ours."""
+        if self._thoughts:
+            names, number = _quoted(self._thoughts), self._thoughts.total()
+            some = f"{number:,} record{'' if number == 1 else 's'}"
+            text = (
+                f"What was thought before the answer stands beside it in {some} ({names}). It is left out: models are"
+                " asked and trained without it. To have it learned, write it into the answer; there is no choice for it"
+                " yet."
+            )
+            yield Fault(None, next(iter(self._thoughts)), text, "warning")
+        if self._padded:
+            one = self._padded == 1
+            text = f"{self._padded:,} empty argument{'' if one else 's'} that only the table added "
+            text += f"{'was' if one else 'were'} taken out of tool calls: the tools that are called do not define them."
+            yield Fault(None, "tool_calls", text, "note")
+        for name, number in self._joined.most_common():
+            some = f"{number:,} record{'' if number == 1 else 's'}"
+            yield Fault(None, name, f"{name!r} is a part of the question: it is asked with it in {some}.", "note")
+        titles = [name for name in beside.TITLES if name in self.unused]
+        if titles and self.shape is not None and self.shape.name in ("chat", "sharegpt"):
+            text = (
+                f"{titles[0]!r} is taken for the conversation's name and is not asked; write it into the first message"
+            )
+            yield Fault(None, titles[0], f"{text} if a model should see it.", "warning")
+        often = {name: count for name, count in self._long.items() if 2 * count > self.lines}
+        if often and not self.how.shape:
+            what = f"{_quoted(Counter(often))} {'hold' if len(often) > 1 else 'holds'} long texts that are not asked"
+            text = f"{what}. If they are needed to answer, call {'one' if len(often) > 1 else 'it'} context."
+            yield Fault(None, min(often)[:80], text, "warning")
 
     # ------------------------------------------------------------------ CSV
     def _table(self, chunks: Iterator[bytes], *, spaced: bool) -> Iterator[Record | Fault]:
@@ -438,6 +500,7 @@ class Reading:
             header = [column_name(name) for name in first]
         else:
             rows.again(first)
+        rows.width = len(header)
         self._look(dict.fromkeys(header))  # they can be chosen from even where no row below them can be read
         if fault := self._unusable(header):
             for row in itertools.islice(rows, SEEN_VALUES):
@@ -478,7 +541,7 @@ class Reading:
         if self.how.shape == COLUMNS.name:
             missing = [name for name in (self.how.question, self.how.answer) if name not in header]
             return Fault(None, missing[0][:80], f"There is no column {missing[0][:80]!r}.") if missing else None
-        if shape_of(header) is not None:
+        if shape_of(header) is not None or foreign.known(header):
             return None
         text = "The first row names no columns that we know. Begin with a row such as: prompt,completion"
         return Fault(None, "", f"{text}; or say under Read it another way which column holds what.")
@@ -527,7 +590,15 @@ def _bounded(record: Record) -> None:
         raise Unfit("", f"The record is {size:,} characters long; over {MOST_READ:,} none is looked at.")
 
 
+def _long(value: object) -> bool:
+    return isinstance(value, str) and len(value) >= beside.LONG
+
+
 # ---------------------------------------------------------------------- words
+def _quoted(names: Counter[str]) -> str:
+    return ", ".join(repr(name[:40]) for name, _ in names.most_common(4)) + (" and more" if len(names) > 4 else "")
+
+
 def _is_json(line: bytes) -> bool:
     if len(line) > LONGEST_LINE:
         return False
@@ -564,6 +635,20 @@ def _repeated_key(raw: bytes, value: dict[str, Any]) -> str | None:
         return None
     decoder = _TwiceDecoder()
     return decoder.twice(raw)
+
+
+def _as_written(raw: bytes, value: dict[str, Any]) -> dict[str, Any]:
+    """The record with its numbers as they were written; a whole one of over 64 bits would lose digits, too."""
+    import json
+
+    def big(words: str) -> object:
+        return int(words) if len(words) < _DIGITS_EXACT else Written(words)
+
+    try:
+        exact = json.loads(raw, parse_float=Written, parse_int=big)
+    except (ValueError, RecursionError):
+        return value
+    return {key: exact.get(key, held) if type(held) is float else held for key, held in value.items()}
 
 
 def _keys(value: object) -> int:

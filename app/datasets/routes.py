@@ -86,6 +86,7 @@ def _data(
     policy = assessments.policy_of(db, assessment)
     stated = assessment.answers.get("target")
     target = float(stated) if isinstance(stated, int | float) else None
+    learnt = overview.learnt(report)
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
     people += [one["by"] for one in dataset.decisions.values()] if dataset else []
     return page(
@@ -102,6 +103,9 @@ def _data(
         verdict=_verdict(request, dataset, current, report, policy) if dataset else None,
         seen=_seen(request, dataset, report, policy) if dataset else None,
         models=service.countable(db),
+        said={kept.cluster for kept in service.said_of_clusters(db, dataset)} if dataset else set(),
+        waiting=service.waiting_clusters(db, dataset) if dataset else 0,
+        counts_now=dataset is not None and _counts_now(db, dataset),
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
         working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
@@ -110,7 +114,8 @@ def _data(
         needed=policy.count("usable_examples"),
         needed_test=policy.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
-        outlook=learnability.outlook(report.get("learnability"), target),
+        outlook=learnability.outlook(learnt, target, overview.reached(app.evidence(db, assessment))),
+        learnt=learnt,
         target=target,
         judging=overview.judging(report, target, assessment.answers.get("prompting_tried")),
         limit=app.settings.upload_limit,
@@ -200,7 +205,7 @@ def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes, form: Taken
             blob = app.blobs.put(part.body, app.settings.upload_limit)
             if blob.size:
                 form[part.name] = (blob, PASTED)
-        elif part.name == "human_checked":
+        elif part.name in ("human_checked", "drop_test"):
             form[part.name] = part.text()
 
 
@@ -214,7 +219,16 @@ def _keep(app: AppContext, assessment_id: int, me: UserRow, form: Taken) -> None
         own, own_name = test if isinstance(test, tuple) else (None, "")
         if isinstance(file, tuple):
             checked = True if "human_checked" in form else None
-            service.upload(session, assessment_id, me, *file, test=own, test_filename=own_name, human_checked=checked)
+            service.upload(
+                session,
+                assessment_id,
+                me,
+                *file,
+                test=own,
+                test_filename=own_name,
+                human_checked=checked,
+                drop_test="drop_test" in form,
+            )
         elif own is not None:
             service.add_test(session, assessment_id, me, own, own_name)
         else:

@@ -38,14 +38,17 @@ def upload(
     how: ReadAs = GUESS,
     decisions: Mapping[str, Any] | None = None,
     split_plan: Mapping[str, Any] | None = None,
+    drop_test: bool = False,
 ) -> DatasetRow:
     """Take stored files as the next version and put its check in line, both or neither.
 
     how: how the file is to be read, where a person has said so.
-    decisions: about personal data; None takes over from the version before what holds for any rows (mask, leave out),
-    but no word on particular rows (keep). split_plan: None goes on with the way the version before was split.
-    human_checked: the uploader's word on the test rows, None when nothing was said. It is not taken over from the
-    version before: that word was about other rows.
+    test: None keeps the test file of the version that counts, read as it was there, with the word on who checked its
+    rows; drop_test: not even that, so that test rows are drawn from the examples.
+    decisions: about personal data; None takes over those of the version before. The word that values may stay as they
+    are holds only if the check finds no other values (`job`). split_plan: None goes on with the way the version before
+    was split. human_checked: the uploader's word on the test rows, None when nothing was said. It is taken over with
+    the test file, and only with it: else that word was about other rows.
 
     Raises:
         NotFound: there is no such assessment.
@@ -56,10 +59,20 @@ def upload(
         raise Invalid("The file is empty.", [FieldError("#/file", "Choose a file with examples; this one is empty.")])
     last = store.newest(session, assessment_id)
     if decisions is None:
-        before = last.decisions if last else {}
-        decisions = {kind: one for kind, one in before.items() if one["action"] != "attest"}
+        decisions = last.decisions if last else {}
+    counts = store.current(session, assessment_id)
     if split_plan is None:
         split_plan = {name: last.split_plan[name] for name in ("by", "shared") if last and last.split_plan.get(name)}
+        if test is None and counts is not None and counts.test_blob_sha256:
+            if drop_test:
+                split_plan["test_dropped"] = {"file": counts.test_filename, "version": counts.version}
+            else:
+                test, test_filename = Blob(counts.test_blob_sha256, 0), counts.test_filename
+                split_plan["test_kept"] = counts.version
+                split_plan["test_read_as"] = counts.split_plan.get("test_read_as", counts.read_as)
+                human_checked = counts.human_checked if human_checked is None else human_checked
+    else:
+        split_plan = {name: said for name, said in split_plan.items() if name not in ("test_kept", "test_dropped")}
     row = DatasetRow(
         assessment_id=assessment_id,
         version=last.version + 1 if last else 1,
@@ -123,7 +136,9 @@ def reread(session: Session, dataset_id: int, by: UserRow, how: ReadAs) -> Datas
         row.filename,
         test=Blob(row.test_blob_sha256, 0) if row.test_blob_sha256 else None,
         test_filename=row.test_filename,
+        human_checked=row.human_checked,
         how=how,
+        drop_test=not row.test_blob_sha256,
     )
 
 
@@ -220,7 +235,8 @@ def vouch(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool
 def keep_cluster(session: Session, dataset_id: int, cluster: int, by: UserRow) -> KeptClusterRow:
     """Note that the rows of a cluster are different rows, to be used all of them from the next version on.
 
-    Only repeats come back. Rows that contradict each other, or that stand in the test file too, stay out.
+    Repeats come back, and rows that contradict each other where their questions differ by a letter. Rows that ask the
+    same to the letter and are answered differently stay out, and so do those that stand in the test file.
 
     Raises:
         Conflict: an older version, or this was said already.
@@ -437,8 +453,13 @@ def _once_more(
         human_checked=row.human_checked,
         decisions=row.decisions if decisions is None else decisions,
         how=read_as(row.read_as),
-        split_plan=split_plan,
+        split_plan=_goes_on(row) if split_plan is None else split_plan,
     )
+
+
+def _goes_on(row: DatasetRow) -> dict[str, Any]:
+    """What of a way to split holds for the next version of the same files."""
+    return {name: row.split_plan[name] for name in ("by", "shared", "test_read_as") if name in row.split_plan}
 
 
 def count_with(session: Session, dataset_id: int, model_id: int, by: UserRow) -> JobRow:
@@ -582,6 +603,8 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
         "usable_examples": row.usable_rows,
         "contradiction_rate": row.report["contradiction_rate"],
     }
+    if (similar := row.report.get("similar_questions")) is not None:
+        found["similar_questions"] = similar
     if tried := _tried(session, row):
         found["arms"] = tried
     if signals := row.report.get("signals"):

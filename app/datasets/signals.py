@@ -505,16 +505,29 @@ def _middle(values: Iterable[float]) -> float:
 
 # ---------------------------------------------------------------------- what follows
 def _schema(rows: Sequence[_Row]) -> list[_Row]:
-    """The rows whose answer a schema would hold: labels, and JSON whose keys recur."""
-    shapes = Counter(_shape(row.value) for row in rows if row.kind == "json")
+    """The rows whose answer a schema would hold: labels, and JSON whose keys recur.
+
+    Any of the keys may be left out, as in an address without a floor; a key that hardly any other row has is no field
+    of a form but a value of its own row.
+    """
+    keys = [_keys(row.value) if row.kind == "json" else frozenset() for row in rows]
+    counts = Counter(key for some in keys for key in some)
     enough = max(2, len(rows) // 50)
-    return [row for row in rows if row.kind == "label" or (row.kind == "json" and shapes[_shape(row.value)] >= enough)]
+    return [
+        row
+        for row, some in zip(rows, keys, strict=True)
+        if row.kind == "label" or (row.kind == "json" and all(counts[key] >= enough for key in some))
+    ]
 
 
-def _shape(value: Any) -> str:
+def _keys(value: Any) -> frozenset[str]:
+    """The keys of an answer, or of the objects of a list; of a list of other things a sign for that."""
     if isinstance(value, dict):
-        return ",".join(sorted(map(str, value)))
-    return "[" + (_shape(value[0]) if value and isinstance(value[0], dict) else "") + "]"
+        return frozenset(map(str, value))
+    objects = [one for one in value if isinstance(one, dict)]
+    return frozenset(f"[{key}" for one in objects for key in one) | (
+        {"["} if len(objects) < len(value) else frozenset()
+    )
 
 
 def _cites(row: _Row) -> bool:

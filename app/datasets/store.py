@@ -94,6 +94,17 @@ def frozen_before(session: Session, row: DatasetRow) -> Sequence[DatasetRow]:
     return session.scalars(query.options(defer(DatasetRow.report, raiseload=True)).order_by(DatasetRow.version)).all()
 
 
+def attested_in(session: Session, row: DatasetRow) -> dict[str, DatasetRow]:
+    """For each kind of personal data that may stay as it is, the version on whose values somebody said so."""
+    said = {kind: one.get("version") for kind, one in row.decisions.items() if one["action"] == "attest"}
+    if not said:
+        return {}
+    numbers = {version for version in said.values() if version is not None}
+    query = select(DatasetRow).where(DatasetRow.assessment_id == row.assessment_id, DatasetRow.version.in_(numbers))
+    found = {one.version: one for one in session.scalars(query)}
+    return {kind: found[version] for kind, version in said.items() if version in found}
+
+
 def _earlier(row: DatasetRow) -> Select[DatasetRow]:
     return select(DatasetRow).where(
         DatasetRow.assessment_id == row.assessment_id,

@@ -25,7 +25,9 @@ class DatasetRow(Base):
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
     decisions: what was decided about personal data, {kind: {action, reason, by, at, version}}; split_plan: how the
     rows are split, {by, fresh, shared}, empty for what the file suggests; fresh: places of versions never frozen do
-    not count; shared: what is done with rows whose group stands in the own test file (out, in).
+    not count; shared: what is done with rows whose group stands in the own test file (out, in). test_kept: the version
+    that the own test file was taken over from; test_read_as: how it is read, where that is not `read_as`; test_dropped:
+    {file, version} of one that was given up.
     read_as: how a person wants the file read, empty where that is guessed (`formats.ReadAs`).
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """

@@ -279,6 +279,7 @@ abrir | cerrar
 """
 _TELLING_SIGNS = frozenset("-!<>%^")
 _PREFIXES = listed("un in im ir il dis de non anti mis over under re pre post sub super inter ex up down out en")
+_UNDOING = ("un", "dis")
 # Words that stand for each other in nearly any question.
 _SAME_AS = """
 start begin commence
@@ -527,6 +528,11 @@ def names_swapped(one: str, other: str) -> bool:
     return bool(lost and found)
 
 
+def apart(one: str, other: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words, of two texts as `plain` gives them, between what both begin and what both end with."""
+    return _middles(of(one).words, of(other).words)
+
+
 def exchanged(gone: tuple[str, ...], come: tuple[str, ...]) -> bool:
     """Whether two parts changed places around a word that says which is which: `from here to there`."""
     size = len(gone)
@@ -574,7 +580,8 @@ def _opposed(one: str, other: str) -> bool:
     if one != other and one.rstrip("+#") == other.rstrip("+#"):
         return True
     short, long = sorted((one, other), key=len)
-    if len(short) >= 4 and long.endswith(short) and long[: -len(short)] in _PREFIXES:
+    least = 3 if long.startswith(_UNDOING) else 4  # arm and disarm, pin and unpin; ending and depending, no
+    if len(short) >= least and long.endswith(short) and long[: -len(short)] in _PREFIXES:
         return True
     a, b = _stem(one), _stem(other)
     mine, theirs = _OPPOSED.get(a, _NOWHERE), _OPPOSED.get(b, _NOWHERE)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.datasets import personal_data
-from app.documents import opening, privacy, store, tokens
+from app.documents import opening, privacy, store, texts, tokens
 from app.documents.tables import DocumentFileRow
 from app.jobs.claims import Claim
 
@@ -39,6 +39,9 @@ def read(claim: Claim) -> None:
             reason = values[0]["reason"] if len(values) == 1 else "None of its documents could be read."
         with claim.write() as session:
             _settle(session, file_id, values, reason)
+    if waiting:
+        with claim.write() as session:
+            _tell_apart(session, store.file(session, claim.subject_id).assessment_id)
     claim.report(
         {"stage": "All files are read", "done": len(waiting), "total": len(waiting), "unit": "files"}, now=True
     )
@@ -65,6 +68,24 @@ def _value(claim: Claim, file_id: int, number: int, said: dict[str, Any], decide
         "reason": said.get("reason", ""),
         "private": held,
     }
+
+
+def _tell_apart(session: Session, assessment_id: int) -> None:
+    """Give documents that are all called by their first heading (a manual's pages: NAME) titles of their own."""
+    taken: set[str] | None = None
+    for row in store.with_one_title(session, assessment_id):
+        taken = store.titles(session, assessment_id) if taken is None else taken
+        stem = texts.title_of("", row.name)
+        title = row.title if stem == row.title else _with(row.title, stem)
+        # The first of those with one name keeps it; its place in the corpus tells every other apart.
+        row.title = title if title not in taken else _with(title, f"{row.file_id}.{row.number}")
+        taken.add(row.title)
+
+
+def _with(title: str, mark: str) -> str:
+    """The title with a mark in brackets behind it, within what the table holds."""
+    mark = mark[: texts.TITLE // 2]
+    return f"{title[: texts.TITLE - len(mark) - 3]} ({mark})"
 
 
 def _storable(name: str) -> str:

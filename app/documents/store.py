@@ -175,6 +175,36 @@ def corpus(session: Session, assessment_id: int) -> Iterator[DocumentRow]:
     yield from found
 
 
+def with_one_title(session: Session, assessment_id: int) -> Sequence[DocumentRow]:
+    """Documents of the corpus whose title another one has as well, by title."""
+    here = (
+        DocumentFileRow.assessment_id == assessment_id,
+        DocumentFileRow.removed_at.is_(None),
+        DocumentFileRow.state == "ready",
+        DocumentRow.title != "",
+    )
+    repeated = (
+        select(DocumentRow.title)
+        .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+        .where(*here)
+        .group_by(DocumentRow.title)
+        .having(func.count() > 1)
+    )
+    return session.scalars(
+        select(DocumentRow)
+        .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+        .where(*here, DocumentRow.title.in_(repeated))
+        .order_by(DocumentRow.title, DocumentRow.file_id, DocumentRow.number)
+    ).all()
+
+
+def titles(session: Session, assessment_id: int) -> set[str]:
+    """All titles of the corpus."""
+    found = select(DocumentRow.title).join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+    here = (DocumentFileRow.assessment_id == assessment_id, DocumentFileRow.removed_at.is_(None))
+    return set(session.scalars(found.where(*here).distinct()))
+
+
 def add_documents(session: Session, values: list[dict[str, Any]]) -> None:
     if values:
         session.execute(insert(DocumentRow), values)

@@ -289,9 +289,9 @@ def learnt(data: Path) -> str:
         found = quality.check(upload, rows, seed=7)
         mine = [rows.pair(index) for index, split in found.split.items() if split != "test"]
         labels = found.report["task"] == "labels"
-        counts = found.report["counts"]
-        repeats = (counts["repeated_groups"], counts["groups"])
-        said = learnability.measure(mine[: learnability.ROWS], labels=labels, seed=7, repeats=repeats)
+        agreed = found.report.get("label_agreement") or {"questions": 0, "agree": None}
+        agreement = (agreed["questions"], 1.0 if agreed["agree"] is None else agreed["agree"])
+        said = learnability.measure(mine[: learnability.ROWS], labels=labels, seed=7, agreement=agreement)
     return str(said["verdict"])
 
 

@@ -309,6 +309,7 @@ def test_own_test_rows_judge_and_are_not_counted_as_usable(checked: Upload, engi
         "uploaded_examples": 50,
         "usable_examples": 45,
         "contradiction_rate": 0.0,
+        "similar_questions": 0,
         "identifiers_decided": True,
     }
     assert {one.file for one in tests} == {1}

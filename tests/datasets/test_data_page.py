@@ -202,7 +202,7 @@ def test_the_api_gives_report_rows_and_export(client: TestClient, checked: Uploa
     export = client.get(f"/api/v1/datasets/{row.id}/export")
 
     assert found["rows"] == {"train": 33, "dev": 9, "test": 18, "usable": 42}
-    assert found["report"]["verdict"] == "accept"
+    assert found["report"]["verdict"] == "warn"
     assert (len(first["data"]), first["has_more"], len(rest["data"]), rest["has_more"]) == (40, True, 22, False)
     assert {one["status"] for one in rest["data"]} == {"usable", "duplicate"}
     assert export.headers["content-disposition"].startswith("attachment")

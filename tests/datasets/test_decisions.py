@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
-from app.datasets import job, service, store
+from app.datasets import doubts, job, service, store
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
 from app.errors import Conflict, Invalid
@@ -105,7 +105,8 @@ def test_masking_keeps_the_row_and_the_value_goes(checked: Upload, decide: Decid
     assert "we sent it to [e-mail address]." in text
     assert "Who is [e-mail address]?" in text
     assert after.usable_rows + after.test_rows == row.usable_rows + row.test_rows
-    assert after.report["verdict"] == "accept"
+    assert [one["text"] for one in after.report["messages"] if one["level"] != "note"] == []
+    assert [one.endswith(doubts.TOO_FEW) for one in after.report["why"]] == [True]
 
 
 def test_masking_moves_no_row_to_another_side(checked: Upload, decide: Decide, blobs: Blobs) -> None:
@@ -155,11 +156,11 @@ def test_a_decision_can_be_taken_back(checked: Upload, decide: Decide, blobs: Bl
     assert MAIL in json.dumps(used(blobs, back))
 
 
-def test_a_new_upload_takes_over_masks_but_no_word_on_other_rows(checked: Upload, decide: Decide) -> None:
+def test_a_new_upload_takes_over_masks_but_no_word_on_other_values(checked: Upload, decide: Decide) -> None:
     row = decide(checked(DATA), {"e-mail address": "mask"})
     decide(row, {"key or token": "attest"}, "Expired")
 
-    after = checked(pairs(70) + DATA)
+    after = checked(pairs(70) + DATA.replace(KEY.encode(), KEY[:-1].encode() + b"x"))
 
     assert {kind: one["action"] for kind, one in after.decisions.items()} == {"e-mail address": "mask"}
 

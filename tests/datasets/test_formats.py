@@ -203,9 +203,9 @@ def test_what_openai_says_of_parallel_calls_leaves_as_it_came() -> None:
     assert exporting.chat(row)["parallel_tool_calls"] is False
 
 
-def test_the_number_of_a_class_is_a_label_and_true_is_none() -> None:
+def test_the_number_of_a_class_is_a_label_and_no_completion() -> None:
     assert one({"text": "ask", "label": 12}).target == "12"
-    assert fault({"text": "ask", "label": True}).field == "label"
+    assert one({"text": "ask", "label": True}).target == "true"
     assert fault({"prompt": "ask", "completion": 12}).field == "completion"
 
 

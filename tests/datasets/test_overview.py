@@ -207,7 +207,7 @@ def test_the_waterfall_leads_to_the_rows_that_each_bar_counts() -> None:
         "rows uploaded": (100, f"{ROWS}?file=upload"),
         "could not be read": (2, f"{ROWS}?status=fault&file=upload"),
         "a step of a later check": (3, f"{ROWS}?status=unheard_of&file=upload"),
-        "stand in the test file": (5, f"{ROWS}?status=leak&file=upload"),
+        "stand in the test file, or nearly": (5, f"{ROWS}?status=leak&file=upload"),
         "kept aside to test": (20, f"{ROWS}?split=test"),
         "usable": (70, f"{ROWS}?split=train-dev"),
     }

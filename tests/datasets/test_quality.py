@@ -201,15 +201,17 @@ def test_the_row_that_a_contradicted_row_repeats_is_not_used_either(repeat: str)
     assert Status.USABLE not in outcome.status[40:]
 
 
-def test_rows_that_a_person_called_different_still_contradict() -> None:
+@pytest.mark.parametrize(
+    ("other", "status"), [("Hello! Please tell me where my money is?", "usable"), ("", "contradiction")]
+)
+def test_rows_that_a_person_called_different_contradict_only_where_they_ask_the_same(other: str, status: str) -> None:
     asked = "Please tell me where my money is"
-    told = [(asked, "refund_asked"), (asked, "refund_asked"), (f"Hello! {asked}?", "refund_given")]
+    told = [(asked, "refund_asked"), (asked, "refund_asked"), (other or asked, "refund_given")]
     rows = [*labelled(40), *told]
 
     outcome = judge(rows, keep=[judge(rows).rows.keys[40]])
 
-    assert outcome.report["clusters"]["kept"] == 1
-    assert outcome.status[40:] == [Status.CONTRADICTION] * 3
+    assert [one.value for one in outcome.status[40:]] == [status] * 3
 
 
 def test_one_question_in_three_wordings_counts_once_in_the_rate_of_contradictions() -> None:
@@ -246,7 +248,7 @@ def test_training_rows_that_stand_in_the_own_test_file_are_taken_out() -> None:
 
     outcome = judge(rows, [(rows[3][0].upper(), rows[3][1]), ("Something else entirely?", "yes")])
 
-    assert outcome.report["verdict"] == "reject"
+    assert (outcome.report["verdict"], outcome.report["can_be_used"]) == ("warn", True)
     assert [(leak["line"], leak["of_line"]) for leak in outcome.report["leaks"]] == [(1, 4)]
     assert outcome.status[3] is Status.LEAK
     assert outcome.report["split"]["test"] == 2
@@ -263,8 +265,8 @@ def test_what_was_test_stays_test_when_rows_are_appended() -> None:
     assert {key: places[key] for key in kept} == kept
 
 
-def test_one_slip_among_two_repeats_is_no_rate_of_one_half() -> None:
-    assert contradiction_rate(1, 2) == 0.05
+def test_the_rate_of_contradictions_is_the_share_of_repeated_questions() -> None:
+    assert contradiction_rate(1, 2) == 0.5
     assert contradiction_rate(30, 100) == 0.3
     assert contradiction_rate(0, 0) == 0
 

@@ -142,7 +142,7 @@ def test_neither_courtesy_nor_a_template_makes_another_question(framed: str, lab
     twins = [(asked, answers_[0]), (framed.format(asked), answers_[0]), *other]
     assert list(find(twins, labels=labels).oldest) == [0, 0, 2]
     clash = [(asked, answers_[0]), (framed.format(asked), answers_[1]), *other]
-    found = find(clash, labels=labels, conflict=answers.different)
+    found = find(clash, labels=labels, conflict=lambda one, other: answers.different(one[1], other[1]))
     assert [(one.earlier, one.later) for one in found.clashes] == [(0, 1)]
 
 

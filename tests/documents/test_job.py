@@ -53,6 +53,21 @@ def test_every_kind_becomes_a_text(read: Add, of: Of, blobs: Blobs) -> None:
     assert blobs.path(printed).read_bytes() == b"printed words\n\nsecond page"
 
 
+def test_documents_with_one_heading_get_titles_that_tell_them_apart(read: Add, of: Of) -> None:
+    page = b"# NAME\n\nwhat it does"
+    rows = read(("ls.md", page + b" 1"), ("cat.md", page + b" 2"), ("other.md", b"# Other\n\ntext"))
+
+    assert [of(row)[0].title for row in rows] == ["NAME (ls)", "NAME (cat)", "Other"]
+
+    later = read(("man.zip", zipped(("a/ls.md", page), ("b/ls.md", page + b"!"))),
+                 ("list.jsonl", b'{"title": "NAME", "text": "x"}\n{"title": "NAME", "text": "y"}'))  # fmt: skip
+
+    titles = [d.title for row in (*rows, *later) for d in of(row)]
+    assert len(titles) == len(set(titles)) == 7
+    assert titles[:3] == ["NAME (ls)", "NAME (cat)", "Other"]
+    assert all(title.startswith("NAME (") for title in titles[3:])
+
+
 def test_a_zip_is_many_documents_and_says_what_it_left_out(read: Add, of: Of) -> None:
     data = zipped(
         ("manual/a.md", b"# A\n\ntext"),

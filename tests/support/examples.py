@@ -79,7 +79,7 @@ def find(
     pairs: Sequence[tuple[str, str]],
     *,
     labels: bool = False,
-    conflict: Callable[[str, str], bool] = duplicates.agreeing,
+    conflict: Callable[[tuple[str, str], tuple[str, str]], bool] = duplicates.agreeing,
 ) -> duplicates.Groups:
     texts = Texts(pairs)
     return duplicates.find(texts, [duplicates.key(asked) for asked, _ in texts], labels=labels, conflict=conflict)
