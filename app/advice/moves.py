@@ -290,8 +290,8 @@ def _taught(at: Callable[[int], Change], step: int) -> Change:
 
 def _armed(arms: Mapping[str, ArmResult], arm: str, at: Callable[[int], Change], step: int) -> Change:
     kept = {name: _result_json(result) for name, result in arms.items()}
-    tokens = arms[arm].prompt_tokens
-    return {"arms": kept | {arm: at(step) | ({"prompt_tokens": tokens} if tokens is not None else {})}}
+    more = {"prompt_tokens": arms[arm].prompt_tokens, "rows": arms[arm].rows}
+    return {"arms": kept | {arm: at(step) | {name: value for name, value in more.items() if value is not None}}}
 
 
 def tried(case: Case, needs: Needs, policy: Policy) -> Change:
@@ -340,6 +340,7 @@ def baseline_json(baseline: Baseline, other: Mapping[str, Any]) -> Change:
         "revised": baseline.revised,
         "best_arm": baseline.best_arm,
         "error_rate": baseline.error_rate,
+        "cut_rate": baseline.cut_rate,
     }
     for name in ("passed", "total", "score", "low", "high"):
         now[name] = getattr(baseline, name)

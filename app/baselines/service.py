@@ -27,6 +27,7 @@ from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics, statistics
+from app.evaluation.statistics import Difference
 from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.generator import Message
@@ -73,10 +74,13 @@ class Estimate:
 
     seconds: from how long this model took so far for how many tokens; a rough guess for the embedded model before its
     first answer, None for others. rough: it is from other rows or settings than these, or from no counted tokens.
+    most_calls: if as many prompts as may are within reach of the best one on the dev rows, and so are asked the test
+    rows as well; tokens, time and money are those of `calls`.
     cost: None without prices.
     """
 
     calls: int
+    most_calls: int
     dev_rows: int
     test_rows: int
     prompt_tokens: int
@@ -282,6 +286,7 @@ def _estimate(
         cost = (prompt * order.price_in + completion * order.price_out) / 1e6
     return Estimate(
         calls=calls,
+        most_calls=calls + min(arms.RIVALS_MOST, len(asked) - 1) * test,
         dev_rows=dev,
         test_rows=test,
         prompt_tokens=round(prompt),
@@ -522,6 +527,63 @@ def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail
     audit.record(session, by, act, "baseline", baseline.id, {"assessment": baseline.assessment_id, **detail})
 
 
+# ---------------------------------------------------------------- what else has to be beaten
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """Prompts that the dev rows cannot tell from the best one, the better ones first.
+
+    asked: they answer the test rows too (or have), and an adapter has to beat each. unasked: further ones, with how
+    much the best one is better on the dev rows; a comparison carries that doubt.
+    """
+
+    asked: tuple[ArmRow, ...] = ()
+    unasked: tuple[tuple[ArmRow, Difference], ...] = ()
+
+
+def rivals(session: Session, baseline: BaselineRow) -> Rivals:
+    """Which prompts are within reach of the best one: the 95 % interval of the paired difference on the dev rows does
+    not show them to be worse (subset selection, Gupta 1965; the true best is left out in at most a few of 100 choices,
+    `tests/bench/bench_choice.py`).
+
+    None where the measurement is judged by older rules, which looked at the one arm that did best by chance or not.
+    """
+    leading = store.leading(baseline)
+    if leading is None or store.rules(baseline) < arms.RULES:
+        return Rivals()
+    binary = metrics.get(baseline.metric).binary
+    first = store.scored(session, leading.id, "dev")
+    near: list[tuple[ArmRow, Difference]] = []
+    for arm in baseline.arms:
+        if arm.id == leading.id or arm.dev is None or not _could_lead(arm, leading):
+            continue
+        other = store.scored(session, arm.id, "dev")
+        rows = [row for row in first if row in other]
+        found = statistics.paired([other[row] for row in rows], [first[row] for row in rows], binary=binary)
+        if found.low <= 0:
+            near.append((arm, found))
+    near.sort(key=lambda pair: (pair[0].test is None, pair[1].delta, pair[0].id))
+    unknown = [pair for pair in near if pair[0].test is not None and not Tally.of(pair[0].test).known]
+    known = [pair for pair in near if pair not in unknown]
+    return Rivals(tuple(arm for arm, _ in known[: arms.RIVALS_MOST]), tuple(unknown + known[arms.RIVALS_MOST :]))
+
+
+def _could_lead(arm: ArmRow, leading: ArmRow) -> bool:
+    """A prompt that counts, and that had a fair try where the best one had."""
+    if arm.family in (*arms.FREE, "adapter") or arm.dev is None or leading.dev is None:
+        return False
+    tally = Tally.of(arm.dev)
+    return tally.known and (tally.fair or not Tally.of(leading.dev).fair)
+
+
+def free_arms(baseline: BaselineRow) -> list[ArmRow]:
+    """What answered the test rows without a language model, under the rules that have an adapter beat it."""
+    if store.rules(baseline) < arms.RULES:
+        return []
+    return [arm for arm in baseline.arms if arm.family in arms.FREE and arm.test and Tally.of(arm.test).known]
+
+
 # ---------------------------------------------------------------- looks at the test rows
 
 
@@ -696,10 +758,16 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
                 continue
             scored = [Scored(score) for score in store.scores(session, arm.id, split)]
             found = arms.tallied(scored, binary=binary, seed=baseline.seed)
+            ends = [(found["low"], found["high"])]
+            if not binary:  # stored before intervals had unseen rows in them
+                given = [one.score for one in scored if one.score is not None]
+                older = statistics.percentile_mean(given, baseline.seed)
+                ends.append((older.low, older.high))
             counted = all(stored.get(name) == found.get(name) for name in ("n", "errors", "passed"))
-            near = all(
-                abs(float(stored.get(name) or 0.0) - float(found.get(name) or 0.0)) <= slack
-                for name, slack in (("score", 1e-9), ("low", INTERVAL_SLACK), ("high", INTERVAL_SLACK))
+            near = abs(float(stored.get("score") or 0.0) - found["score"]) <= 1e-9 and any(
+                abs(float(stored.get("low") or 0.0) - low) <= INTERVAL_SLACK
+                and abs(float(stored.get("high") or 0.0) - high) <= INTERVAL_SLACK
+                for low, high in ends
             )
             if not counted or not near:
                 yield (
@@ -709,9 +777,16 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
 
 
 def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
-    """How many failed rows people put down to which cause; a row counts once, by the word about the best arm first."""
+    """How many failed rows of the best arm people put down to which cause.
+
+    Where others fail says nothing about what training the best prompt's task would mend. Measurements judged by older
+    rules count every arm's rows once, by the word about the best arm first.
+    """
     best = store.leading(baseline)
-    asked = {arm.id for arm in baseline.arms if arm.family not in ("trivial", "adapter")}
+    if store.rules(baseline) >= arms.RULES:
+        said = [tag.cause for tag in store.tagged(session, baseline.id) if best and tag.arm_id == best.id]
+        return {cause: said.count(cause) for cause in causes.CAUSES}
+    asked = {arm.id for arm in baseline.arms if not (store.value(arm).free or arm.family == "adapter")}
     word: dict[int, str] = {}
     for tag in sorted(store.tagged(session, baseline.id), key=lambda tag: bool(best and tag.arm_id == best.id)):
         if tag.arm_id in asked:
@@ -732,10 +807,13 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     if late:
         found["target_changes"] = late
     part: dict[str, Any] = {"arms": tried, "revised": "revised_prompt" in tried}
+    newer = store.rules(baseline) >= arms.RULES
     if best := store.best(baseline):
         test = best.test or {}
         part["best_arm"] = best.family
         part["error_rate"] = Tally.of(test).error_rate
+        if newer and not Tally.of(test).fair:
+            part["cut_rate"] = round(test["cut"] / test["n"], 4)
         if "passed" in test:
             part |= {"passed": test["passed"], "total": test["n"]}
         else:
@@ -755,7 +833,8 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
 def _compared(baseline: BaselineRow) -> dict[str, Any]:
     """Every kind of arm with its result on the dev rows, for what would do instead; its best one where it has several.
 
-    On the dev rows, since only the best arm is looked at on the test rows; the advice says on how many.
+    What needs no language model is there with its result on the test rows, the same ones as the best prompt's, once it
+    has one; the advice says which rows and how many.
     """
     best: dict[str, dict[str, Any]] = {}
     for arm in baseline.arms:
@@ -763,7 +842,13 @@ def _compared(baseline: BaselineRow) -> dict[str, Any]:
             continue
         if arm.family not in best or arm.dev["score"] > best[arm.family]["score"]:
             best[arm.family] = arm.dev
-    return {family: _result(found) for family, found in best.items()}
+    compared = {family: _result(found) for family, found in best.items()}
+    tested: dict[str, dict[str, Any]] = {}
+    for arm in free_arms(baseline):
+        if arm.test and (arm.family not in tested or arm.test["score"] > tested[arm.family]["score"]):
+            tested[arm.family] = arm.test
+    on_test = {family: {**_result(found), "rows": "test"} for family, found in tested.items()}
+    return compared | on_test
 
 
 def _result(found: Mapping[str, Any]) -> dict[str, Any]:

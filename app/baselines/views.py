@@ -11,7 +11,7 @@ from app.evaluation import metrics
 from app.inference import service as models
 from app.web import charts
 
-TONES = {"trivial": "soft", "adapter": "tune"}
+TONES = {"trivial": "soft", "small_classifier": "soft", "adapter": "tune"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,9 @@ def notes(
             f"No prompt got a single row right. “{leading.title}” leads only because its answers come nearest to the "
             "wanted ones."
         )
-    results = [(arm, result) for arm in shown for result in (arm.dev, arm.test) if result and arm.family != "trivial"]
+    results = [
+        (arm, result) for arm in shown for result in (arm.dev, arm.test) if result and arm.family not in arms.FREE
+    ]
     for arm, result in results:
         if not Tally.of(result).fair:
             found.append(

@@ -1,6 +1,6 @@
 """The REST side of results."""
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
@@ -14,6 +14,21 @@ from app.web.params import Id
 from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1/trainings", tags=["results"], responses=REFUSALS)
+
+
+class RivalResult(BaseModel):
+    """What else had to be beaten: another prompt within reach, or what needs no language model (`free`).
+
+    score: null where it was not asked the test rows. delta, low, high: adapter minus it, with the 95 % interval.
+    """
+
+    title: str
+    kind: Literal["prompt", "free", "unasked"]
+    score: float | None
+    delta: float
+    low: float
+    high: float
+    verdict: str
 
 
 class Result(BaseModel):
@@ -33,6 +48,7 @@ class Result(BaseModel):
     fixed: list[int]
     broken: list[int]
     reaches_target: bool | None
+    rivals: list[RivalResult]
     evaluation: dict[str, Any]
 
 
@@ -55,6 +71,18 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
         fixed=list(compared.fixed) if compared else [],
         broken=list(compared.broken) if compared else [],
         reaches_target=found.reaches_target,
+        rivals=[
+            RivalResult(
+                title=one.title,
+                kind=one.kind,
+                score=one.before,
+                delta=one.delta,
+                low=one.low,
+                high=one.high,
+                verdict=one.verdict,
+            )
+            for one in found.rivals
+        ],
         evaluation=card.evaluation(service.facts(db, found)),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.evaluation.comparison import Comparison
+from app.evaluation.comparison import Comparison, Rival
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,11 @@ class ArmFacts:
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """Everything that the card says. `compared` is None when the pairs could not be judged."""
+    """Everything that the card says. `compared` is None when the pairs could not be judged.
+
+    rivals: what else had to be beaten. late_targets: settings of metric and target after results were known, as the
+    subject has them.
+    """
 
     name: str
     base_model: str
@@ -45,6 +49,9 @@ class CardFacts:
     digest: str
     training_id: int
     made_on: str
+    rivals: Sequence[Rival] = ()
+    late_targets: Sequence[Mapping[str, Any]] = ()
+    reaches_target: bool | None = None
 
 
 def card(facts: CardFacts) -> str:
@@ -81,6 +88,8 @@ def card(facts: CardFacts) -> str:
         "",
         facts.compared.words if facts.compared else "The adapter could not be compared.",
         *([_compared_line(facts.compared_with, facts.compared)] if facts.compared else []),
+        *_target_lines(facts),
+        *_rival_lines(facts.rivals),
         "",
         "The intervals cover the test rows, not other training seeds. Nothing was measured outside this task.",
         "",
@@ -144,6 +153,29 @@ def _compared_line(other: str, compared: Comparison) -> str:
     )
 
 
+def _target_lines(facts: CardFacts) -> list[str]:
+    """Whether the target was reached, and when it was set."""
+    found = []
+    if facts.reaches_target is not None:
+        found.append(f"The target was {'reached' if facts.reaches_target else 'not reached'}.")
+    for one in facts.late_targets:
+        change = f" ({one['from']} to {one['to']})" if one.get("to") else ""
+        found.append(f"The target was changed after results were known{change}, {str(one['at'])[:10]}.")
+    return found
+
+
+def _rival_lines(rivals: Sequence[Rival]) -> list[str]:
+    """What else had to be beaten on the same rows."""
+    if not rivals:
+        return []
+    lines = ["", "| Also to beat | Score | Adapter ahead by | 90 % interval |", "| --- | ---: | ---: | --- |"]
+    for one in rivals:
+        title, score = one.title.replace("|", "/"), _percent(one.before) or "not asked"
+        interval = f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
+        lines.append(f"| {title} | {score} | {100 * one.delta:+.1f} points | {interval} |")
+    return lines
+
+
 def _row(arm: ArmFacts) -> str:
     return (
         f"| {arm.title.replace('|', '/')} | {_percent(arm.score)} | {_percent(arm.low)} to {_percent(arm.high)} "
@@ -169,7 +201,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
             }
             for arm in everyone
         },
-        "pairwise": [_pair(facts)] if facts.compared else [],
+        "pairwise": [*([_pair(facts)] if facts.compared else []), *(_rival(one) for one in facts.rivals)],
         "configs": {"metric": facts.metric, "target": facts.target, "instructions": facts.instructions},
         "model_source": facts.base_model,
         "date": facts.made_on,
@@ -190,6 +222,17 @@ def _pair(facts: CardFacts) -> dict[str, Any]:
         "lost": len(compared.broken),
         "n": compared.rows,
         "verdict": compared.verdict,
+    }
+
+
+def _rival(one: Rival) -> dict[str, Any]:
+    return {
+        "a": one.title,
+        "b": "adapter",
+        "kind": one.kind,
+        "delta": one.delta,
+        "ci": [one.low, one.high],
+        "verdict": one.verdict,
     }
 
 
