@@ -44,6 +44,7 @@ def measure(claim: Claim) -> None:
         baseline = store.get(session, claim.subject_id)
         model = model_store.get(session, baseline.model_id)
         meter = _meter(claim, session, baseline)
+        tested = len(_sample(session, baseline, "test"))
     if model.kind != "endpoint" and not model.files:
         inference_job.prepare(claim, model.id)
     _same_model(claim)
@@ -53,6 +54,11 @@ def measure(claim: Claim) -> None:
                 answer_arm(claim, arm.id, "dev", generator, meter=meter)
         for arm, why in _for_test(claim):
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
+        with claim.read() as session:
+            rivals = service.rivals_to_ask(session, store.get(session, claim.subject_id))
+        meter.expect(len(rivals) * tested)
+        for arm in rivals:
+            answer_arm(claim, arm.id, "test", generator, meter=meter, why=WITHIN_REACH)
     with claim.write() as session:
         store.get(session, claim.subject_id).concluded_at = utcnow()
 
@@ -130,7 +136,8 @@ def _pool(session: Session, baseline: BaselineRow) -> list[Shot]:
 
 
 def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> "_Meter":
-    """Count what this run asks: the arms without a dev result, and one arm on test.
+    """Count what this run asks: the arms without a dev result, and one arm on test. Which others are asked the test
+    rows too shows after that.
 
     What an attempt before this one got answers for is done already.
     """
@@ -141,15 +148,13 @@ def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> "_Meter":
 
 
 def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
-    """Arms that look at the test rows now: the best one, prompts that the dev rows can't tell from it, and those
-    without a language model, which choose nothing.
+    """Arms that look at the test rows first: the best one, and those without a language model, which choose nothing.
 
     Raises:
         Failed: no arm counts, because each had too many errors.
     """
     with claim.read() as session:
         baseline = store.get(session, claim.subject_id)
-        rivals = service.rivals(session, baseline).asked
     best = store.leading(baseline)
     if best is None:
         raise Failed(
@@ -158,7 +163,6 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
         )
     revised = best.family == "revised_prompt"
     found = [(best, "best on dev after a revision" if revised else "best on dev")] if best.test is None else []
-    found += [(arm, WITHIN_REACH) for arm in rivals if arm.test is None]
     return found + [(arm, "") for arm in baseline.arms if arm.family in arms.FREE and arm.test is None]
 
 
@@ -399,6 +403,11 @@ class _Meter:
         self.in_stage = 0
         self.since = time.monotonic()
         self.tell(now=True)
+
+    def expect(self, more: int) -> None:
+        """Say how many answers there are to come on top, once that is known."""
+        if more:
+            self.total = self.done + more
 
     def count(self) -> None:
         self.done += 1

@@ -531,42 +531,52 @@ def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail
 
 
 @dataclass(frozen=True, slots=True)
-class Rivals:
-    """Prompts that the dev rows cannot tell from the best one, the better ones first.
+class Rival:
+    """A prompt that the dev rows cannot tell from the best one. behind: how much the best one is better there."""
 
-    asked: they answer the test rows too (or have), and an adapter has to beat each. unasked: further ones, with how
-    much the best one is better on the dev rows; a comparison carries that doubt.
-    """
+    arm: ArmRow
+    behind: Difference
 
-    asked: tuple[ArmRow, ...] = ()
-    unasked: tuple[tuple[ArmRow, Difference], ...] = ()
+    @property
+    def tested(self) -> bool:
+        """Whether it has a result on the test rows that may be used."""
+        return self.arm.test is not None and Tally.of(self.arm.test).known
 
 
-def rivals(session: Session, baseline: BaselineRow) -> Rivals:
-    """Which prompts are within reach of the best one: the 95 % interval of the paired difference on the dev rows does
-    not show them to be worse (subset selection, Gupta 1965; the true best is left out in at most a few of 100 choices,
-    `tests/bench/bench_choice.py`).
+def rivals(session: Session, baseline: BaselineRow) -> list[Rival]:
+    """Which prompts are within reach of the best one, the better ones first: the 95 % interval of the paired difference
+    on the dev rows does not show them to be worse (subset selection, Gupta 1965; the truly best one is left out in at
+    most 3 of 100 choices, `tests/bench/bench_choice.py`). An adapter has to beat each of them.
 
     None where the measurement is judged by older rules, which looked at the one arm that did best by chance or not.
     """
     leading = store.leading(baseline)
     if leading is None or store.rules(baseline) < arms.RULES:
-        return Rivals()
+        return []
     binary = metrics.get(baseline.metric).binary
     first = store.scored(session, leading.id, "dev")
-    near: list[tuple[ArmRow, Difference]] = []
+    near: list[Rival] = []
     for arm in baseline.arms:
-        if arm.id == leading.id or arm.dev is None or not _could_lead(arm, leading):
+        if arm.id == leading.id or not _could_lead(arm, leading):
             continue
         other = store.scored(session, arm.id, "dev")
         rows = [row for row in first if row in other]
-        found = statistics.paired([other[row] for row in rows], [first[row] for row in rows], binary=binary)
-        if found.low <= 0:
-            near.append((arm, found))
-    near.sort(key=lambda pair: (pair[0].test is None, pair[1].delta, pair[0].id))
-    unknown = [pair for pair in near if pair[0].test is not None and not Tally.of(pair[0].test).known]
-    known = [pair for pair in near if pair not in unknown]
-    return Rivals(tuple(arm for arm, _ in known[: arms.RIVALS_MOST]), tuple(unknown + known[arms.RIVALS_MOST :]))
+        behind = statistics.paired([other[row] for row in rows], [first[row] for row in rows], binary=binary)
+        if behind.low <= 0:
+            near.append(Rival(arm, behind))
+    return sorted(near, key=lambda one: (one.arm.test is None, one.behind.delta, one.arm.id))
+
+
+def rivals_to_ask(session: Session, baseline: BaselineRow) -> list[ArmRow]:
+    """Those that answer the test rows too, once the best prompt has: `arms.RIVALS_MOST` at most, and none where it is
+    at the target already, since no adapter will be held against them."""
+    leading = store.leading(baseline)
+    if leading is None or leading.test is None:
+        return []
+    if baseline.target is not None and leading.test["score"] >= baseline.target:
+        return []
+    near = rivals(session, baseline)[: arms.RIVALS_MOST]
+    return [one.arm for one in near if one.arm.test is None]
 
 
 def _could_lead(arm: ArmRow, leading: ArmRow) -> bool:

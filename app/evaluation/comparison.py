@@ -126,11 +126,11 @@ def _words(
         return f"Regressed: {seen}. It is worse than what it was compared with."
     if verdict == "not better":
         return f"Not better: {seen}. A gain of {100 * worthwhile:.0f} points or more can be ruled out."
-    more = ""
+    more, gap = "", _points(max(abs(difference.delta), worthwhile))
     if needed is not None and needed > rows:
         more = (
-            f" About {needed:,} rows would show a difference of {_points(max(abs(difference.delta), worthwhile))} in four"
-            f" of five tries: a rough guess from these {rows:,}."
+            f" About {needed:,} rows would show a difference of {gap} in four of five tries: a rough guess from these"
+            f" {rows:,}."
         )
     return f"Inconclusive: {seen}. These rows cannot tell whether it is better.{more}"
 

@@ -214,8 +214,10 @@ def _to_beat(session: Session, assessment_id: int) -> dict[str, Any]:
     if baseline_store.rules(baseline) >= arms.RULES:
         near = baselines.rivals(session, baseline)
         found["rivals"] = {
-            "prompts": [arm.name for arm in near.asked],
-            "unasked": [[arm.name, seen.delta, seen.low, seen.high] for arm, seen in near.unasked],
+            "prompts": [one.arm.name for one in near if one.tested],
+            "unasked": [
+                [one.arm.name, one.behind.delta, one.behind.low, one.behind.high] for one in near if not one.tested
+            ],
             "free": [arm.name for arm in baselines.free_arms(baseline)],
         }
     return found

@@ -53,16 +53,21 @@ def test_from_estimate_to_answers(
     rest = api.get(f"{path}/answers", params={"limit": 20, "after": first["data"][-1]["example_id"]}).json()
     wrong = api.get(f"{path}/answers", params={"show": "wrong"}).json()["data"][0]
     changed = api.put(f"{path}/causes", json={"causes": [{"answer_id": wrong["id"], "cause": "behaviour"}]})
+    of_another = api.get(f"/api/v1/baselines/{shown['id']}").json()["failure_causes"]
+    path = f"/api/v1/baselines/{shown['id']}/arms/{arms[shown['best_arm']]['id']}"
+    wrong = api.get(f"{path}/answers", params={"show": "wrong"}).json()["data"][0]
+    api.put(f"{path}/causes", json={"causes": [{"answer_id": wrong["id"], "cause": "facts"}]})
 
-    assert costs["calls"] == 190
+    assert (costs["calls"], costs["most_calls"]) == (190, 190 + 4 * 40)
     assert started.status_code == 201
     assert started.json()["job"]["status"] == "queued"
     assert shown["best_arm"] in arms
     assert (len(first["data"]), first["has_more"]) == (20, True)
     assert (len(rest["data"]), rest["has_more"]) == (10, False)
     assert changed.json() == {"changed": 1}
-    assert api.get(f"/api/v1/baselines/{shown['id']}").json()["failure_causes"]["behaviour"] == 1
-    assert len(api.get(f"/api/v1/baselines/{shown['id']}/answers.jsonl").text.splitlines()) == 260
+    assert set(of_another.values()) == {0}, "where another arm fails says nothing about the best one"
+    assert api.get(f"/api/v1/baselines/{shown['id']}").json()["failure_causes"]["facts"] == 1
+    assert len(api.get(f"/api/v1/baselines/{shown['id']}/answers.jsonl").text.splitlines()) == 6 * 30 + 5 * 40
     assert len(api.get(root).json()["data"]) == 1
     revised = api.post(f"/api/v1/baselines/{shown['id']}/revisions", json={"instructions": "Only the label."})
     assert revised.status_code == 202
