@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from app.advice.case import CHOICES, COST_CASES, GOALS, ArmResult, Baseline, Case, FailureCauses, Result
 from app.advice.gates import ARM_NAMES, arms_needed
-from app.advice.needs import BEHAVIOURS, CAUSES, NO_MODEL, Needs, interval
+from app.advice.needs import BEHAVIOURS, CAUSES, Needs, interval
 from app.advice.policy import Policy
 from app.advice.scoring import corpus
 
@@ -60,7 +60,7 @@ def axes(case: Case, needs: Needs, policy: Policy) -> Iterator[Axis]:
     """Everything that can move by itself: answers first, then what was measured."""
     yield from _choices(case)
     yield from _goals(case)
-    yield from _numbers(case)
+    yield from _numbers(case, needs)
     yield from _switches(case)
     yield from _failures(case, policy)
     yield from _results(case, needs, policy)
@@ -159,7 +159,7 @@ def _goals(case: Case) -> Iterator[Axis]:
 # ------------------------------------------------------------------ numbers
 
 
-def _numbers(case: Case) -> Iterator[Axis]:
+def _numbers(case: Case, needs: Needs) -> Iterator[Axis]:
     answers, measured = case.answers, case.measured
     yield from _count("calls_per_month", answers.calls_per_month, MANY_CALLS)
     tokens, _ = corpus(case)
@@ -170,9 +170,16 @@ def _numbers(case: Case) -> Iterator[Axis]:
     yield from _share("target", answers.target, 0.01, straight=False)
     yield from _share("contradiction_rate", measured.contradiction_rate, 0.001)
     yield from _share("agreement_kappa", measured.agreement_kappa, 0.01, least=-1.0)
-    yield from _share("oracle_gain", measured.oracle_gain, 0.01, least=-1.0)
+    if measured.oracle_gain is not None or _asks_for_facts(case, needs):
+        yield from _share("oracle_gain", measured.oracle_gain, 0.01, least=-1.0)
     if measured.test_overlap_rows != 0:
         yield _single({"test_overlap_rows": 0})
+
+
+def _asks_for_facts(case: Case, needs: Needs) -> bool:
+    """Whether a passage could be looked up at all: there is text, or facts that change, or signs that they are missing."""
+    tokens, _ = corpus(case)
+    return needs.knowledge or needs.facts_unsaid or bool(tokens) or case.answers.fact_change not in (None, "none")
 
 
 def _texts(now: int) -> Iterator[Axis]:
@@ -262,7 +269,7 @@ def _tags(counts: Mapping[str, int]) -> Change:
 
 
 def _results(case: Case, needs: Needs, policy: Policy) -> Iterator[Axis]:
-    """Scores of the best arm, of the large model, and of the arms that ask no model."""
+    """Scores of the best arm, of the large model, and of a small classifier."""
     baseline, teacher, arms = case.measured.baseline, case.measured.teacher, case.measured.arms or {}
     if baseline is not None:
         for last, at in _scores(baseline):
@@ -275,9 +282,9 @@ def _results(case: Case, needs: Needs, policy: Policy) -> Iterator[Axis]:
     if teacher is not None:
         for last, at in _scores(teacher):
             yield Axis(last, partial(_taught, at))
-    for arm in NO_MODEL:
-        for last, at in _scores(arms.get(arm) or Result()):
-            yield Axis(last, partial(_armed, arms, arm, at))
+    # Not "trivial": what copying an answer reaches is what it is on these rows, and nobody can do anything about it.
+    for last, at in _scores(arms.get("small_classifier") or Result()):
+        yield Axis(last, partial(_armed, arms, "small_classifier", at))
 
 
 def _scored(baseline: Baseline, at: Callable[[int], Change], step: int) -> Change:

@@ -950,7 +950,14 @@ def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: Answer
     right = None if answer.score is None else answer.score >= passing(baseline)
     guess = None
     if right is False:
-        guess = causes.guess(asked, example.target, answer.output, finish=answer.finish, metric=baseline.metric)
+        guess = causes.guess(
+            asked,
+            example.target,
+            answer.output,
+            finish=answer.finish,
+            metric=baseline.metric,
+            options=baseline.metric_options,
+        )
     return Shown(
         answer=answer,
         line=example.line,
