@@ -177,7 +177,7 @@ def _numbers(case: Case, needs: Needs) -> Iterator[Axis]:
 
 
 def _asks_for_facts(case: Case, needs: Needs) -> bool:
-    """Whether a passage could be looked up at all: there is text, or facts that change, or signs that they are missing."""
+    """Whether a passage could be looked up at all: there is text, or facts change, or they seem to be missing."""
     tokens, _ = corpus(case)
     return needs.knowledge or needs.facts_unsaid or bool(tokens) or case.answers.fact_change not in (None, "none")
 
