@@ -71,18 +71,20 @@ DIFFERENCES: dict[str, tuple[Draw, float]] = {
 }
 
 
-def covered(draw: Draw, truth: float, rows: int, worlds: int, *, paired: bool, seed: int = 11) -> tuple[float, ...]:
+def covered(
+    draw: Draw, truth: float, rows: int, worlds: int, *, paired: bool, seed: int = 11, draws: int = DRAWS
+) -> tuple[float, ...]:
     """Share of worlds whose interval holds the truth, before and after, and the mean widths."""
     generator = np.random.default_rng(seed)
     held, width = np.zeros(2), np.zeros(2)
     for world in range(worlds):
         values = draw(generator, rows)
-        older = statistics.percentile_mean(values.tolist(), world, DRAWS)
+        older = statistics.percentile_mean(values.tolist(), world, draws)
         if paired:
-            newer = statistics.paired_bootstrap([0.0] * rows, values.tolist(), world, DRAWS)
+            newer = statistics.paired_bootstrap([0.0] * rows, values.tolist(), world, draws)
             ends = [(older.low, older.high), (newer.low, newer.high)]
         else:
-            mean = statistics.bootstrap_mean(values.tolist(), world, DRAWS)
+            mean = statistics.bootstrap_mean(values.tolist(), world, draws)
             ends = [(older.low, older.high), (mean.low, mean.high)]
         held += [low <= truth <= high for low, high in ends]
         width += [high - low for low, high in ends]
