@@ -401,12 +401,13 @@ def _short_of_target(case: Case, needs: Needs, policy: Policy) -> _Finding:
     text = f"Best arm: {score_text(baseline)}; target {percent(target)}."
     if needs.baseline == "met":
         return _Finding("fail", "measured", f"{text} Prompting meets it.", policy.say("G6", "met"))
+    beside = ""
     if (free := _on_the_same_rows(case, needs)) is not None:
         reached = f"{ARM_NAMES[free]} reaches {score_text((case.measured.arms or {})[free])} without a language model"
         if standing((case.measured.arms or {})[free], target, policy) == "unclear":
             said = f"{text} But {reached}, so that may be the target already."
             return _Finding("fail", "measured", said, policy.say("G6", "unclear"))
-        text = f"{text} But {reached}: an adapter has to beat that too."
+        beside = f" But {reached}: an adapter has to beat that too."
     if needs.baseline == "unclear":
         total = rows_to_settle(baseline, target, policy)
         more = (
@@ -417,7 +418,7 @@ def _short_of_target(case: Case, needs: Needs, policy: Policy) -> _Finding:
         return _Finding("fail", "measured", f"{text} The target lies inside what the score could really be.", more)
     if needs.efficiency_path:
         return _teacher(case, needs, policy, text)
-    return _Finding("pass", "measured", f"{text} Prompting stays short of it.")
+    return _Finding("pass", "measured", f"{text} Prompting stays short of it.{beside}")
 
 
 def _on_the_same_rows(case: Case, needs: Needs) -> str | None:
