@@ -49,6 +49,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "language_fit": ("weak", "fine"),
     "training_rights": ("yes", "no"),
 }
+ARM_SPLITS = ("test", "train")
 COST_CASES = ("pass", "fail", "not_goal")
 OUTPUT_KINDS = ("label", "json", "sql", "code", "prose", "mixed")
 KNOWLEDGE = ("likely", "unclear", "unlikely")
@@ -127,12 +128,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline(Result):
-    """What prompting reached: the arms that were run, and the best of them once on the test rows."""
+    """What prompting reached: the arms that were run, and the best of them once on the test rows.
+
+    cut_rate: share of the best arm's answers that were cut at the length limit, where that is most of them.
+    """
 
     arms: tuple[str, ...] = ()
     revised: bool = False
     best_arm: str | None = None
     error_rate: float | None = None
+    cut_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +156,14 @@ class FailureCauses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmResult(Result):
-    """One arm beside the best one, for comparison; `prompt_tokens` is what one call of it takes on average."""
+    """One arm beside the best one, for comparison; `prompt_tokens` is what one call of it takes on average.
+
+    split: which rows it answered: the frozen test rows, as the best prompt did, or parts of the training rows that were
+    held out in turn (train). Nothing is said of arms on the dev rows.
+    """
 
     prompt_tokens: int | None = None
+    split: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,6 +433,8 @@ def _arms(reader: "_Reader", value: object, at: str) -> dict[str, ArmResult]:
         values = _result(reader, given, f"{at}.{arm}")
         if given.get("prompt_tokens") is not None:
             values["prompt_tokens"] = reader.count(given["prompt_tokens"], f"{at}.{arm}.prompt_tokens")
+        if given.get("split") is not None:
+            values["split"] = reader.choice(given["split"], f"{at}.{arm}.split", ARM_SPLITS)
         found[arm] = ArmResult(**values)
     return {arm: found[arm] for arm in ARMS if arm in found}
 
@@ -458,6 +470,8 @@ def _baseline(reader: "_Reader", value: object, at: str) -> Baseline:
         values["revised"] = reader.flag(given["revised"], f"{at}.revised")
     if given.get("error_rate") is not None:
         values["error_rate"] = reader.number(given["error_rate"], f"{at}.error_rate", 0, 1)
+    if given.get("cut_rate") is not None:
+        values["cut_rate"] = reader.number(given["cut_rate"], f"{at}.cut_rate", 0, 1)
     if given.get("best_arm") is not None:
         best = values["best_arm"] = reader.choice(given["best_arm"], f"{at}.best_arm", ARMS)
         if best is not None and best not in values.get("arms", ()):

@@ -95,11 +95,17 @@ def _head(advice: Advice, need: Needs) -> str:
             said = "Fine-tune on looked-up text." if ready else "Look things up now; training may follow."
         case 5:
             said = _locked(advice, need) if advice.training == "locked" else _ready(need)
+            if need.free_lead is not None:
+                said = f"{_capital(ARM_NAMES[need.free_lead])} beats every prompt: use it, or beat it. {said}"
         case _ if not advice.case.answers.goals:
             said = "Say what should get better; until then, use a prompt."
         case _:
             said = f"{_prompt(advice)}; nothing here calls for more."
     return said
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]
 
 
 def _prompt(advice: Advice) -> str:

@@ -23,9 +23,10 @@ Readings of the points that the rules leave open:
   and people say that a checker would prevent most failures; retrieval and oracle arms where there is a knowledge need.
   None of these can be run here yet (`UNAVAILABLE`). The gate does not ask for them; it is unknown, and names what can
   be done instead: with a schema or a look-up tried elsewhere, the honest answers are others than before.
-- *G6* fails when prompting MET the target, or an arm that asks no language model did, and when it is UNCLEAR. On the
-  efficiency path it passes if the small model is SHORT and the teacher MET. It passes on no fewer answered rows than G4
-  asks for, the teacher's too; a score without the number of its rows is unknown.
+- *G6* fails when prompting MET the target, or an arm that asks no language model did, and when it is UNCLEAR; also when
+  such an arm beats every prompt on the test rows and whether it reaches the target is UNCLEAR. On the efficiency path
+  it passes if the small model is SHORT and the teacher MET. It passes on no fewer answered rows than G4 asks for, the
+  teacher's too; a score without the number of its rows is unknown.
 - *G7* fails once a baseline was run while metric or target were missing; before any run, setting both is enough.
 - *G8* by contradictions fails only where they are surely too many (`scoring.contradicting`): ten pairs in a thousand
   rows are taken out, and say little of the rest.
@@ -42,7 +43,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.advice.case import NOBODY, Case, Result
-from app.advice.needs import CAUSES, EPSILON, Needs, interval, rows_to_settle
+from app.advice.needs import CAUSES, EPSILON, Needs, interval, rows_to_settle, standing
 from app.advice.policy import Policy
 from app.advice.scoring import LEAST_SIMILAR, contradicting, corpus, examples
 
@@ -395,6 +396,9 @@ def _prompting_tried(case: Case, needs: Needs, policy: Policy) -> _Finding:
         todo.append(policy.say("G5", "missing", arms=_listed(missing)))
     if not baseline.revised:
         todo.append(policy.say("G5", "revise"))
+    if baseline.cut_rate is not None:
+        text = f"{text} {percent(baseline.cut_rate)} of the best arm's answers were cut: no fair try."
+        todo.append("Raise the longest answer, or ask for short ones, and measure again.")
     if todo:
         return _Finding("fail", "measured", text, " ".join(todo))
     if case.measured.baseline_unfinished:
@@ -453,6 +457,13 @@ def _short_of_target(case: Case, needs: Needs, policy: Policy) -> _Finding:
     text = f"Best arm: {score_text(baseline)}; target {percent(target)}."
     if needs.baseline == "met":
         return _Finding("fail", "measured", f"{text} Prompting meets it.", policy.say("G6", "met"))
+    beside = ""
+    if (free := _on_the_same_rows(case, needs)) is not None:
+        reached = f"{ARM_NAMES[free]} reaches {score_text((case.measured.arms or {})[free])} without a language model"
+        if standing((case.measured.arms or {})[free], target, policy) == "unclear":
+            said = f"{text} But {reached}, so that may be the target already."
+            return _Finding("fail", "measured", said, policy.say("G6", "unclear"))
+        beside = f" But {reached}: an adapter has to beat that too."
     if needs.baseline == "unclear":
         total = rows_to_settle(baseline, target, policy)
         more = (
@@ -465,7 +476,13 @@ def _short_of_target(case: Case, needs: Needs, policy: Policy) -> _Finding:
         return few
     if needs.efficiency_path:
         return _teacher(case, needs, policy, text)
-    return _Finding("pass", "measured", f"{text} Prompting stays short of it.")
+    return _Finding("pass", "measured", f"{text} Prompting stays short of it.{beside}")
+
+
+def _on_the_same_rows(case: Case, needs: Needs) -> str | None:
+    """The arm without a language model that beats every prompt, where it answered the test rows too."""
+    arm = needs.free_lead
+    return arm if arm is not None and (case.measured.arms or {})[arm].split == "test" else None
 
 
 def _few_answered(result: Result, text: str, policy: Policy) -> _Finding | None:
@@ -499,6 +516,8 @@ def _why_no_standing(case: Case, policy: Policy) -> str:
     baseline = case.measured.baseline
     if baseline is None or not baseline.there:
         return "No arm has a score on the test rows yet."
+    if baseline.cut_rate is not None:
+        return f"{percent(baseline.cut_rate)} of the answers were cut, so the score can't be trusted."
     if baseline.error_rate is None or baseline.error_rate > policy.limit("error_rate"):
         return "Too many calls failed, or nobody counted them, so the score can't be trusted."
     return f"{score_text(baseline)}, but no target to hold it against."

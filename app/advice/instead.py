@@ -21,12 +21,14 @@ SHAPED = 0.8  # share of answers that a schema would hold, from which the output
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """measured: it was tried here and met the target; otherwise the answers speak for trying it."""
+    """measured: it was tried here, and meets the target or beats every prompt (then `meets` says whether it meets the
+    target too); otherwise the answers speak for trying it."""
 
     technique: str
     title: str
     text: str
     measured: bool
+    meets: bool = True
 
 
 def alternatives(case: Case, needs: Needs, policy: Policy) -> list[Alternative]:
@@ -50,6 +52,8 @@ def _without_model(case: Case, needs: Needs, policy: Policy) -> Iterator[Alterna
                 + _FREE[arm],
                 measured=True,
             )
+    if needs.free_lead is not None and (target is None or standing(arms[needs.free_lead], target, policy) != "met"):
+        yield _ahead(case, needs.free_lead)
     rows, _ = examples(case)
     if "small_classifier" in arms or rows is None or rows < CLASSIFIER_ROWS or needs.knowledge:
         return
@@ -60,9 +64,26 @@ def _without_model(case: Case, needs: Needs, policy: Policy) -> Iterator[Alterna
             "small_classifier",
             "A small classifier",
             f"Sorting into known categories with {rows:,} examples is what a small classifier can learn. "
-            "Measure one beside the prompts before a large model is trained.",
+            "Measuring here tries one on the same rows as the prompts.",
             measured=False,
         )
+
+
+def _ahead(case: Case, arm: str) -> Alternative:
+    """What beats every prompt without a language model, and misses the target or may."""
+    result, baseline = (case.measured.arms or {})[arm], case.measured.baseline
+    best = f" The best prompt: {score_text(baseline)}." if baseline is not None and baseline.there else ""
+    where = ""
+    if arm == "small_classifier" and result.split == "train":
+        where = " Estimated on training rows that were held out in turn, not on the test rows."
+    return Alternative(
+        arm,
+        f"{_sentence(ARM_NAMES[arm])}: use it, or beat it",
+        f"It reaches {score_text(result)}, more than every prompt.{best}{where} {_FREE[arm]} An adapter has to be "
+        "better than it on the same rows.",
+        measured=True,
+        meets=False,
+    )
 
 
 _FREE = {

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from app.advice.case import CHOICES, COST_CASES, GOALS, ArmResult, Baseline, Case, FailureCauses, Result
 from app.advice.gates import ARM_NAMES, arms_needed
-from app.advice.needs import BEHAVIOURS, CAUSES, NO_MODEL, Needs, interval
+from app.advice.needs import BEHAVIOURS, CAUSES, Needs, interval
 from app.advice.policy import Policy
 from app.advice.scoring import corpus
 
@@ -179,6 +179,12 @@ def _numbers(case: Case) -> Iterator[Axis]:
         yield _single({"test_overlap_rows": 0})
 
 
+def _asks_for_facts(case: Case, needs: Needs) -> bool:
+    """Whether a passage could be looked up at all: there is text, or facts change, or they seem to be missing."""
+    tokens, _ = corpus(case)
+    return needs.knowledge or needs.facts_unsaid or bool(tokens) or case.answers.fact_change not in (None, "none")
+
+
 def _texts(now: int) -> Iterator[Axis]:
     """More and less reference text. Less ends at one token, since none at all is another answer than a little."""
     yield Axis(max(0, MUCH_TEXT - now), lambda step: {"corpus_tokens": now + step}, straight=False)
@@ -272,7 +278,7 @@ def _tags(counts: Mapping[str, int]) -> Change:
 
 
 def _results(case: Case, needs: Needs, policy: Policy) -> Iterator[Axis]:
-    """Scores of the best arm, of the large model, and of the arms that ask no model."""
+    """Scores of the best arm, of the large model, and of a small classifier."""
     baseline, teacher, arms = case.measured.baseline, case.measured.teacher, case.measured.arms or {}
     if baseline is not None:
         for last, at in _scores(baseline):
@@ -285,9 +291,9 @@ def _results(case: Case, needs: Needs, policy: Policy) -> Iterator[Axis]:
     if teacher is not None:
         for last, at in _scores(teacher):
             yield Axis(last, partial(_taught, at))
-    for arm in NO_MODEL:
-        for last, at in _scores(arms.get(arm) or Result()):
-            yield Axis(last, partial(_armed, arms, arm, at))
+    # Not "trivial": what copying an answer reaches is what it is on these rows, and nobody can do anything about it.
+    for last, at in _scores(arms.get("small_classifier") or Result()):
+        yield Axis(last, partial(_armed, arms, "small_classifier", at))
 
 
 def _scored(baseline: Baseline, at: Callable[[int], Change], step: int) -> Change:
@@ -300,8 +306,8 @@ def _taught(at: Callable[[int], Change], step: int) -> Change:
 
 def _armed(arms: Mapping[str, ArmResult], arm: str, at: Callable[[int], Change], step: int) -> Change:
     kept = {name: _result_json(result) for name, result in arms.items()}
-    tokens = arms[arm].prompt_tokens
-    return {"arms": kept | {arm: at(step) | ({"prompt_tokens": tokens} if tokens is not None else {})}}
+    more = {"prompt_tokens": arms[arm].prompt_tokens, "split": arms[arm].split}
+    return {"arms": kept | {arm: at(step) | {name: value for name, value in more.items() if value is not None}}}
 
 
 def tried(case: Case, needs: Needs, policy: Policy) -> Change:
@@ -355,6 +361,7 @@ def baseline_json(baseline: Baseline, other: Mapping[str, Any]) -> Change:
         "revised": baseline.revised,
         "best_arm": baseline.best_arm,
         "error_rate": baseline.error_rate,
+        "cut_rate": baseline.cut_rate,
     }
     for name in RESULT:
         now[name] = getattr(baseline, name)

@@ -15,15 +15,19 @@ The words of the policy, read precisely:
   several goals, its cost case passes and the large model meets the target. The baseline is then the small model with
   its best prompt, and the teacher is the large model or the present pipeline.
 - *Standing*: SHORT, MET or UNCLEAR as G6 says. It is unknown without a result, without a target, and where more
-  calls failed than the threshold allows or nobody counted the failed ones.
+  calls failed than the threshold allows, nobody counted the failed ones, or most answers were cut.
 - *Facts unsaid*: the rows look as if answering takes facts that aren't in the input, nobody named facts as a goal, and
   neither the arm that gets the right passage nor enough tagged failures have settled it.
 - *Without a model*: an arm that asks no language model (a rule, a small classifier) and meets the target. A language
   model that reaches it too has nothing to add, and training one even less.
+- *Free lead*: such an arm that surely beats every prompt, whether or not it meets the target: the best one, if several
+  do. Surely: the lower end of the difference lies above 0 for each prompt that was measured (an intersection-union
+  test, Berger 1982), where the difference's interval is made of the two results' own 95 % intervals (MOVER; Zou and
+  Donner 2008). That takes them to be independent, which is right for different rows and cautious for the same ones.
 """
 
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 from typing import Literal
 
 from app.advice.case import Case, Result
@@ -34,6 +38,7 @@ Standing = Literal["met", "short", "unclear"]
 BEHAVIOURS = ("format", "style", "terms", "classify", "extract", "tools")
 CAUSES = ("facts", "instructions", "reference", "behaviour")  # on a tie the first counts
 NO_MODEL = ("trivial", "small_classifier")  # arms that ask no language model
+BEYOND = ("oracle", "stronger_model")  # arms that nobody could use as they are
 EPSILON = 1e-9  # 0.8 - 0.7 is not quite 0.1
 
 
@@ -49,6 +54,7 @@ class Needs:
     teacher: Standing | None
     facts_unsaid: bool
     without_model: str | None
+    free_lead: str | None
 
 
 def needs(case: Case, policy: Policy) -> Needs:
@@ -60,7 +66,10 @@ def needs(case: Case, policy: Policy) -> Needs:
     baseline = measured.baseline
     teacher = standing(measured.teacher, answers.target, policy)
     trusted = (
-        baseline is not None and baseline.error_rate is not None and baseline.error_rate <= policy.limit("error_rate")
+        baseline is not None
+        and baseline.error_rate is not None
+        and baseline.error_rate <= policy.limit("error_rate")
+        and baseline.cut_rate is None
     )
     return Needs(
         knowledge="facts" in goals
@@ -80,6 +89,7 @@ def needs(case: Case, policy: Policy) -> Needs:
         teacher=teacher,
         facts_unsaid=_facts_unsaid(case, cause),
         without_model=_without_model(case, policy),
+        free_lead=_free_lead(case),
     )
 
 
@@ -97,6 +107,25 @@ def _without_model(case: Case, policy: Policy) -> str | None:
         return None
     met = [arm for arm in NO_MODEL if standing(arms.get(arm), case.answers.target, policy) == "met"]
     return max(met, key=lambda arm: interval(arms[arm])[0], default=None)
+
+
+def _free_lead(case: Case) -> str | None:
+    arms, baseline = case.measured.arms or {}, case.measured.baseline
+    prompts: list[Result] = [result for arm, result in arms.items() if arm not in (*NO_MODEL, *BEYOND) and result.there]
+    if baseline is not None and baseline.there and baseline.best_arm not in NO_MODEL:
+        prompts.append(baseline)
+    ahead = [
+        arm
+        for arm in NO_MODEL
+        if arm in arms and arms[arm].there and prompts and all(_surely_ahead(arms[arm], one) for one in prompts)
+    ]
+    return max(ahead, key=lambda arm: interval(arms[arm])[0], default=None)
+
+
+def _surely_ahead(one: Result, other: Result) -> bool:
+    score, low, _ = interval(one)
+    theirs, _, high = interval(other)
+    return score - theirs > hypot(score - low, high - theirs)
 
 
 def _cause(case: Case, policy: Policy) -> str | None:

@@ -8,8 +8,9 @@
                                                            daily, and everybody may see all of it; else RAG; locked
     4 knowledge need with behaviour or efficiency need     HYBRID if all gates pass, else RAG, leaning hybrid
     5 behaviour or efficiency need                         FINE-TUNE if all gates pass, else PROMPT: leaning fine-tune
-                                                           ("not yet") if it scores above prompting and the task's
-                                                           definition doesn't change monthly
+                                                           ("not yet") if it scores above prompting, the task's
+                                                           definition doesn't change monthly, and nothing without a
+                                                           language model that beats every prompt may be enough
     6 otherwise                                            PROMPT; locked
 
 Readings: people who say that prompting meets the target are believed until it is measured (rule 2), unless facts are
@@ -30,7 +31,7 @@ from app.advice import instead as elsewhere
 from app.advice import robustness as stability
 from app.advice.case import Case
 from app.advice.gates import DECLARED_BY_NATURE, Gate, blockers, gates, locked
-from app.advice.needs import Needs, needs
+from app.advice.needs import Needs, needs, standing
 from app.advice.policy import POLICY, Points, Policy
 from app.advice.scoring import MEASURED_ONLY, Reason, context_window, corpus, readings, reasons, total
 
@@ -225,11 +226,17 @@ def _rule(case: Case, need: Needs, policy: Policy, *, shut: bool, leads: bool) -
     elif not shut:
         ruling = Ruling(5, "fine_tune", "ready", technique="distil" if need.efficiency_path else None)
     else:
-        leans = leads and case.answers.definition_changes != "monthly"
+        enough = need.free_lead is not None and not _falls_short(case, need.free_lead, policy)
+        leans = leads and case.answers.definition_changes != "monthly" and not enough
         ruling = Ruling(5, "prompt", leaning="fine_tune" if leans else None)
     if ruling.approach == "prompt" and ruling.technique is None:
         return replace(ruling, technique=_technique(case, need, ruling))
     return ruling
+
+
+def _falls_short(case: Case, arm: str, policy: Policy) -> bool:
+    """Whether an arm stays short of the target, interval and all."""
+    return standing((case.measured.arms or {}).get(arm), case.answers.target, policy) == "short"
 
 
 def _met(case: Case, need: Needs) -> bool:
@@ -258,6 +265,8 @@ def _whole_corpus_fits(case: Case, policy: Policy) -> bool:
 def _technique(case: Case, need: Needs, ruling: Ruling) -> str | None:
     """The cheap move that makes the prompt do: the arm that won, batch mode, or a schema."""
     baseline, patient = case.measured.baseline, case.answers.latency != "tight"
+    if ruling.rule == 5 and ruling.leaning is None and need.free_lead is not None:
+        return need.free_lead
     if ruling.rule == 2 and baseline is not None and baseline.best_arm in ("schema", "many_shot", "small_classifier"):
         return baseline.best_arm
     if need.efficiency and case.measured.cost_case == "fail":

@@ -263,9 +263,13 @@ class Baselines(BaseModel):
 
 
 class Estimated(BaseModel):
-    """An estimate. `seconds`: null for a model that was never asked; `rough`: not from calls like these."""
+    """An estimate. `seconds`: null for a model that was never asked; `rough`: not from calls like these.
+
+    `most_calls`: if other prompts come so close to the best one on the dev rows that they are asked the test rows too.
+    """
 
     calls: int
+    most_calls: int
     dev_rows: int
     test_rows: int
     prompt_tokens: int
@@ -363,6 +367,7 @@ def estimate_baseline(assessment_id: Id, body: NewBaseline, db: Db, me: Author) 
     costs = service.plan(db, assessment_id, body.order()).estimate
     return Estimated(
         calls=costs.calls,
+        most_calls=costs.most_calls,
         dev_rows=costs.dev_rows,
         test_rows=costs.test_rows,
         prompt_tokens=costs.prompt_tokens,

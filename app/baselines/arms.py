@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, pstdev
 from typing import Any, Self
 
+from app.baselines import classifier
 from app.evaluation import statistics
 
 SEEDS = 3  # draws of random examples: their spread shows how much the choice of examples matters
@@ -20,6 +21,10 @@ CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
 SHORT_COUNT = 3.0  # a server that counts so many times fewer tokens than a prompt should have may have cut it off
 COMMON_LABEL = 0.05  # the commonest answer is worth an arm of its own when it is at least this common
 
+FREE = ("trivial", "small_classifier")  # families that ask no language model
+RULES = 2  # how a measurement is judged, kept with it: what was approved under older rules keeps its digest
+RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too: at most five prompts in all
+
 NEEDED = ("zero_shot", "few_shot_random", "few_shot_nearest", "revised_prompt")  # gate G5, in the order to do them
 
 TITLES: Mapping[str, str] = {
@@ -28,6 +33,7 @@ TITLES: Mapping[str, str] = {
     "few_shot_nearest": "Nearest examples",
     "revised_prompt": "Revised instructions",
     "trivial": "No model",
+    "small_classifier": "Small classifier, no language model",
     "adapter": "Adapter",
 }
 TERMS: Mapping[str, str] = {
@@ -36,6 +42,7 @@ TERMS: Mapping[str, str] = {
     "few_shot_nearest": "Few-shot with retrieved examples: those most like the question stand before it.",
     "revised_prompt": "New instructions after a look at the failures, with the examples of the best arm so far.",
     "trivial": "What doing nothing clever reaches: an answer is copied from the training rows.",
+    "small_classifier": "A linear model over counted words and signs, trained on the training rows; no language model.",
     "adapter": "The tuned model (a LoRA adapter) with the instructions of the best arm and no examples.",
 }
 
@@ -51,14 +58,14 @@ class Arm:
 
     @property
     def free(self) -> bool:
-        """No model is asked."""
-        return self.family == "trivial"
+        """No language model is asked."""
+        return self.family in FREE
 
 
 def plan(k_random: int, k_nearest: int, seed: int, targets: Sequence[str]) -> tuple[Arm, ...]:
     """The arms of a first run. `targets` are the training rows' answers; they decide which free arms make sense."""
     arms = [
-        Arm("trivial", "nearest_answer", "Nearest row's answer, no model"),
+        Arm("trivial", "nearest_answer", "Nearest row's answer, no model", {"rules": RULES}),
         Arm("zero_shot", "zero_shot", TITLES["zero_shot"]),
         *(
             Arm(
@@ -78,6 +85,8 @@ def plan(k_random: int, k_nearest: int, seed: int, targets: Sequence[str]) -> tu
     ]
     if label := majority(targets):
         arms.insert(1, Arm("trivial", "majority_answer", "Commonest answer, no model", {"label": label}))
+    if classifier.labelled(targets):
+        arms.insert(1, Arm("small_classifier", "small_classifier", TITLES["small_classifier"]))
     return tuple(arms)
 
 

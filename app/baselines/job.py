@@ -1,8 +1,8 @@
 """The measuring itself: ask every arm what it has not answered yet, and write each answer down as it comes.
 
 Nothing is kept in memory that a kill could lose: rows with an answer are never asked again, so an attempt that goes
-on after a crash repeats at most the calls that were in flight. The test rows are asked by one arm only, the one that
-did best on the dev rows, after all arms are through.
+on after a crash repeats at most the calls that were in flight. The test rows are asked after all arms are through, by
+the one that did best on the dev rows and by those that the dev rows cannot tell from it.
 """
 
 import time
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import arms, prompts, service, shots, store
+from app.baselines import arms, classifier, prompts, service, shots, store
 from app.baselines.arms import Scored
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
@@ -34,6 +34,7 @@ from app.jobs.claims import Claim, Failed
 
 FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
 FLUSH_ROWS = 32
+WITHIN_REACH = "within reach on dev"
 HOPELESS = 20  # rows from the start of an arm that all failed: nobody needs the same error 400 times
 
 
@@ -43,6 +44,7 @@ def measure(claim: Claim) -> None:
         baseline = store.get(session, claim.subject_id)
         model = model_store.get(session, baseline.model_id)
         meter = _meter(claim, session, baseline)
+        tested = len(_sample(session, baseline, "test"))
     if model.kind != "endpoint" and not model.files:
         inference_job.prepare(claim, model.id)
     _same_model(claim)
@@ -54,6 +56,11 @@ def measure(claim: Claim) -> None:
         for arm, why in _for_test(claim):
             _same_model(claim)
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
+        with claim.read() as session:
+            rivals = service.rivals_to_ask(session, store.get(session, claim.subject_id))
+        meter.expect(len(rivals) * tested)
+        for arm in rivals:
+            answer_arm(claim, arm.id, "test", generator, meter=meter, why=WITHIN_REACH)
     with claim.write() as session:
         store.get(session, claim.subject_id).concluded_at = utcnow()
 
@@ -94,15 +101,16 @@ def answer_arm(
         arm = store.arm(session, arm_id)
         baseline = arm.baseline
         examples = _sample(session, baseline, split)
-        shown = arm.family == "trivial" or "shots" in arm.settings
+        free = arm.family in arms.FREE
+        shown = free or "shots" in arm.settings
         pool = _pool(session, baseline) if shown else []
         done = store.answered(session, arm_id, split)
-    if split == "test" and arm.family != "trivial":
+    if split == "test" and not free:
         _note_look(claim, arm, why or ("adapter" if arm.family == "adapter" else "best on dev"))
     waiting = [example for example in examples if example.id not in done]
     meter = meter or _Meter(claim, total=len(waiting))
     meter.begin(f"{arm.title}: {len(examples):,} {split} rows")
-    if arm.family == "trivial":
+    if free:
         _put_free(claim, arm, split, waiting, pool)
     elif waiting:
         _ask(claim, arm, split, waiting, pool, generator, meter)
@@ -130,18 +138,19 @@ def _pool(session: Session, baseline: BaselineRow) -> list[Shot]:
 
 
 def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> "_Meter":
-    """Count what this run asks: the arms without a dev result, and one arm on test.
+    """Count what this run asks: the arms without a dev result, and one arm on test. Which others are asked the test
+    rows too shows after that.
 
     What an attempt before this one got answers for is done already.
     """
     sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
-    waiting = [arm for arm in baseline.arms if arm.family not in ("trivial", "adapter") and _waits(arm.dev)]
+    waiting = [arm for arm in baseline.arms if arm.family not in (*arms.FREE, "adapter") and _waits(arm.dev)]
     done = sum(len(store.answered(session, arm.id, "dev")) for arm in waiting)
     return _Meter(claim, total=len(waiting) * sizes["dev"] + sizes["test"], done=done)
 
 
 def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
-    """Arms that look at the test rows now: the best one, and those without a model, which choose nothing.
+    """Arms that look at the test rows first: the best one, and those without a language model, which choose nothing.
 
     Raises:
         Failed: no arm counts, because each had too many errors.
@@ -156,7 +165,7 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
         )
     revised = best.family == "revised_prompt"
     found = [(best, "best on dev after a revision" if revised else "best on dev")] if _waits(best.test) else []
-    return found + [(arm, "") for arm in baseline.arms if arm.family == "trivial" and _waits(arm.test)]
+    return found + [(arm, "") for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
 
 
 def _waits(result: Mapping[str, Any] | None) -> bool:
@@ -309,7 +318,7 @@ def _answer(
 ) -> dict[str, Any]:
     baseline = arm.baseline
     score = None
-    if arm.family != "trivial":
+    if arm.family not in arms.FREE:
         answer = spoken.settled(answer, request.max_tokens, example.target, unseen=unseen)
     if answer.error is None:
         score = metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
@@ -334,16 +343,30 @@ def _answer(
 
 
 def _put_free(claim: Claim, arm: ArmRow, split: str, waiting: Sequence[Example], pool: Sequence[Shot]) -> None:
-    """Answer without a model: copy the most similar row's answer, or give the commonest one."""
-    label = arm.settings.get("label")
-    nearest = None if label is not None else shots.Nearest(pool)
+    """Answer without a language model: by a small classifier, with the most similar row's answer, or the commonest."""
     outbox = _Outbox(claim)
-    for example in waiting:
-        alike = nearest.alike(prompts.question(example.messages), 1) if nearest else []
-        text = str(label) if label is not None else alike[0].target if alike else ""
+    for example, text, alike in _free_answers(arm, waiting, pool):
         request = Request(str(example.id), (), 0)
         outbox.put(_answer(claim, arm, split, example, request, alike, Answer(request.id, text, "stop", 0, 0, 0.0)))
     outbox.flush()
+
+
+def _free_answers(
+    arm: ArmRow, waiting: Sequence[Example], pool: Sequence[Shot]
+) -> Iterator[tuple[Example, str, list[Shot]]]:
+    """Each row with its answer and the training row that it was copied from, if it was."""
+    asked = [prompts.question(example.messages) for example in waiting]
+    label = arm.settings.get("label")
+    if arm.family == "small_classifier":
+        labels = classifier.Classifier(pool, arm.baseline.seed).answer(asked) if waiting else []
+        yield from ((example, text, []) for example, text in zip(waiting, labels, strict=True))
+    elif label is not None:
+        yield from ((example, str(label), []) for example in waiting)
+    else:
+        nearest = shots.Nearest(pool)
+        for example, text in zip(waiting, asked, strict=True):
+            alike = nearest.alike(text, 1)
+            yield example, alike[0].target if alike else "", alike
 
 
 @dataclass
@@ -388,6 +411,11 @@ class _Meter:
         self.since = time.monotonic()
         self.tell(now=True)
 
+    def expect(self, more: int) -> None:
+        """Say how many answers there are to come on top, once that is known."""
+        if more:
+            self.total = self.done + more
+
     def count(self) -> None:
         self.done += 1
         self.in_stage += 1
@@ -431,7 +459,7 @@ def _conclude(
         binary = metrics.get(arm.baseline.metric).binary
         nothing = binary and not any(row.score for row in rows)
         wanted = {example.id: example.target for example in examples}
-        asked = arm.family != "trivial"
+        asked = arm.family not in arms.FREE
         size = _prompt_characters(arm, examples, pool) if asked else None
         scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and asked) for row in rows]
         found = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)

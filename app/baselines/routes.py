@@ -303,6 +303,7 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
     metric = metrics.get(baseline.metric)
     model = model_store.get(db, baseline.model_id)
     tested = baseline.test_limit or dataset.test_rows
+    rivals = service.rivals(db, baseline)
     return {
         "baseline": baseline,
         "measured_metric": metric,
@@ -317,7 +318,9 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
         "best": store.best(baseline),
         "stands": _stands(db, baseline),
         "leading": leading,
-        "free_lead": views.free_lead(baseline.arms, leading),
+        "rivals": rivals,
+        "untested": sum(not one.tested for one in rivals) if baseline.concluded_at else 0,
+        "free_lead": views.free_lead(baseline, leading),
         "reported": views.reported(baseline.arms),
         "notes": views.notes(
             baseline.arms,

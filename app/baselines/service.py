@@ -27,6 +27,7 @@ from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics, parts, statistics
+from app.evaluation.statistics import Difference
 from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.generator import Message
@@ -73,10 +74,13 @@ class Estimate:
 
     seconds: from how long this model took so far for how many tokens; a rough guess for the embedded model before its
     first answer, None for others. rough: it is from other rows or settings than these, or from no counted tokens.
+    most_calls: if as many prompts as may are within reach of the best one on the dev rows, and so are asked the test
+    rows as well; tokens, time and money are those of `calls`.
     cost: None without prices.
     """
 
     calls: int
+    most_calls: int
     dev_rows: int
     test_rows: int
     prompt_tokens: int
@@ -300,6 +304,7 @@ def _estimate(
         cost = (prompt * order.price_in + completion * order.price_out) / 1e6
     return Estimate(
         calls=calls,
+        most_calls=calls + min(arms.RIVALS_MOST, len(asked) - 1) * test,
         dev_rows=dev,
         test_rows=test,
         prompt_tokens=round(prompt),
@@ -538,6 +543,73 @@ def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail
     audit.record(session, by, act, "baseline", baseline.id, {"assessment": baseline.assessment_id, **detail})
 
 
+# ---------------------------------------------------------------- what else has to be beaten
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A prompt that the dev rows cannot tell from the best one. behind: how much the best one is better there."""
+
+    arm: ArmRow
+    behind: Difference
+
+    @property
+    def tested(self) -> bool:
+        """Whether it has a result on the test rows that may be used."""
+        return self.arm.test is not None and Tally.of(self.arm.test).known
+
+
+def rivals(session: Session, baseline: BaselineRow) -> list[Rival]:
+    """Which prompts are within reach of the best one, the better ones first: the 95 % interval of the paired difference
+    on the dev rows does not show them to be worse (subset selection, Gupta 1965; the truly best one is left out in at
+    most 3 of 100 choices, `tests/bench/bench_choice.py`). An adapter has to beat each of them.
+
+    None where the measurement is judged by older rules, which looked at the one arm that did best by chance or not.
+    """
+    leading = store.leading(baseline)
+    if leading is None or store.rules(baseline) < arms.RULES:
+        return []
+    binary = metrics.get(baseline.metric).binary
+    first = store.scored(session, leading.id, "dev")
+    near: list[Rival] = []
+    for arm in baseline.arms:
+        if arm.id == leading.id or not _could_lead(arm, leading):
+            continue
+        other = store.scored(session, arm.id, "dev")
+        rows = [row for row in first if row in other]
+        behind = statistics.paired([other[row] for row in rows], [first[row] for row in rows], binary=binary)
+        if behind.low <= 0:
+            near.append(Rival(arm, behind))
+    return sorted(near, key=lambda one: (one.arm.test is None, one.behind.delta, one.arm.id))
+
+
+def rivals_to_ask(session: Session, baseline: BaselineRow) -> list[ArmRow]:
+    """Those that answer the test rows too, once the best prompt has: `arms.RIVALS_MOST` at most, and none where it is
+    at the target already, since no adapter will be held against them."""
+    leading = store.leading(baseline)
+    if leading is None or leading.test is None:
+        return []
+    if baseline.target is not None and leading.test["score"] >= baseline.target:
+        return []
+    near = rivals(session, baseline)[: arms.RIVALS_MOST]
+    return [one.arm for one in near if one.arm.test is None]
+
+
+def _could_lead(arm: ArmRow, leading: ArmRow) -> bool:
+    """A prompt that counts, and that had a fair try where the best one had."""
+    if arm.family in (*arms.FREE, "adapter") or arm.dev is None or leading.dev is None:
+        return False
+    tally = Tally.of(arm.dev)
+    return tally.known and (tally.fair or not Tally.of(leading.dev).fair)
+
+
+def free_arms(baseline: BaselineRow) -> list[ArmRow]:
+    """What answered the test rows without a language model, under the rules that have an adapter beat it."""
+    if store.rules(baseline) < arms.RULES:
+        return []
+    return [arm for arm in baseline.arms if arm.family in arms.FREE and arm.test and Tally.of(arm.test).known]
+
+
 # ---------------------------------------------------------------- looks at the test rows
 
 
@@ -712,10 +784,16 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
                 continue  # the last: its errors are asked again
             scored = [Scored(score) for score in store.scores(session, arm.id, split)]
             found = arms.tallied(scored, binary=binary, seed=baseline.seed)
+            ends = [(found["low"], found["high"])]
+            if not binary:  # stored before intervals had unseen rows in them
+                given = [one.score for one in scored if one.score is not None]
+                older = statistics.percentile_mean(given, baseline.seed)
+                ends.append((older.low, older.high))
             counted = all(stored.get(name) == found.get(name) for name in ("n", "errors", "passed"))
-            near = all(
-                abs(float(stored.get(name) or 0.0) - float(found.get(name) or 0.0)) <= slack
-                for name, slack in (("score", 1e-9), ("low", INTERVAL_SLACK), ("high", INTERVAL_SLACK))
+            near = abs(float(stored.get("score") or 0.0) - found["score"]) <= 1e-9 and any(
+                abs(float(stored.get("low") or 0.0) - low) <= INTERVAL_SLACK
+                and abs(float(stored.get("high") or 0.0) - high) <= INTERVAL_SLACK
+                for low, high in ends
             )
             if not counted or not near:
                 yield (
@@ -732,7 +810,7 @@ def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     if best is None or not tags:
         return dict.fromkeys(causes.CAUSES, 0)
     failed = store.failed_rows(session, best.id, passing(baseline))
-    asked = {arm.id for arm in baseline.arms if arm.family not in ("trivial", "adapter")}
+    asked = {arm.id for arm in baseline.arms if not (store.value(arm).free or arm.family == "adapter")}
     word: dict[int, str] = {}
     for tag in sorted(tags, key=lambda tag: tag.arm_id == best.id):
         if tag.arm_id in asked and tag.example_id in failed:
@@ -784,14 +862,9 @@ def measured(session: Session, assessment_id: int, base: ModelRow | None = None)
         found["target_changes"] = late
     part: dict[str, Any] = {"arms": tried, "revised": "revised_prompt" in tried}
     if best := store.best(baseline):
-        test = best.test or {}
-        part["best_arm"] = best.family
-        part["error_rate"] = Tally.of(test).error_rate
-        if "passed" in test:
-            part |= {"passed": test["passed"], "total": test["n"]}
-        else:
-            part |= {"score": test["score"], "low": test["low"], "high": test["high"], "rows": test["n"]}
-        if tokens := round(test.get("mean_prompt_tokens", 0)):  # 0: stored before unknown ones were told apart
+        part |= _reached(baseline, best)
+        # 0: stored before unknown ones were told apart
+        if tokens := round((best.test or {}).get("mean_prompt_tokens", 0)):
             found["winning_prompt_tokens"] = tokens
     found["baseline"] = part
     found |= _on_another(model_of(session, baseline), base)
@@ -805,6 +878,18 @@ def measured(session: Session, assessment_id: int, base: ModelRow | None = None)
     if sum(counted.values()) < causes.ENOUGH and (leading := store.leading(baseline)):
         found["failures"] = store.failed(session, leading.id, "dev", passing(baseline))
     return found
+
+
+def _reached(baseline: BaselineRow, best: ArmRow) -> dict[str, Any]:
+    """The best arm's result on the test rows, and how far it can be trusted."""
+    test = best.test or {}
+    tally = Tally.of(test)
+    part = {"best_arm": best.family, "error_rate": tally.error_rate}
+    if store.rules(baseline) >= arms.RULES and not tally.fair:
+        part["cut_rate"] = round(test["cut"] / test["n"], 4)
+    if "passed" in test:
+        return part | {"passed": test["passed"], "total": test["n"]}
+    return part | {"score": test["score"], "low": test["low"], "high": test["high"], "rows": test["n"]}
 
 
 def _on_another(measured: MeasuredModel, base: ModelRow | None) -> dict[str, Any]:
@@ -824,7 +909,8 @@ def _on_another(measured: MeasuredModel, base: ModelRow | None) -> dict[str, Any
 def _compared(baseline: BaselineRow) -> dict[str, Any]:
     """Every kind of arm with its result on the dev rows, for what would do instead; its best one where it has several.
 
-    On the dev rows, since only the best arm is looked at on the test rows; the advice says on how many.
+    What needs no language model is there with its result on the test rows, the same ones as the best prompt's, once it
+    has one; the advice says which rows and how many.
     """
     best: dict[str, dict[str, Any]] = {}
     for arm in baseline.arms:
@@ -832,7 +918,13 @@ def _compared(baseline: BaselineRow) -> dict[str, Any]:
             continue
         if arm.family not in best or arm.dev["score"] > best[arm.family]["score"]:
             best[arm.family] = arm.dev
-    return {family: _result(found) for family, found in best.items()}
+    compared = {family: _result(found) for family, found in best.items()}
+    tested: dict[str, dict[str, Any]] = {}
+    for arm in free_arms(baseline):
+        if arm.test and (arm.family not in tested or arm.test["score"] > tested[arm.family]["score"]):
+            tested[arm.family] = arm.test
+    on_test = {family: {**_result(found), "split": "test"} for family, found in tested.items()}
+    return compared | on_test
 
 
 def _result(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -925,7 +1017,14 @@ def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: Answer
     right = None if answer.score is None else answer.score >= passing(baseline)
     guess = None
     if right is False:
-        guess = causes.guess(asked, example.target, answer.output, finish=answer.finish, metric=baseline.metric)
+        guess = causes.guess(
+            asked,
+            example.target,
+            answer.output,
+            finish=answer.finish,
+            metric=baseline.metric,
+            options=baseline.metric_options,
+        )
     return Shown(
         answer=answer,
         line=example.line,

@@ -161,6 +161,11 @@ class Counting:
     open: bool
 
 
+def rules(baseline: BaselineRow) -> int:
+    """Which rules it is judged by (`arms.RULES`); measurements of earlier versions have none with them."""
+    return max((int(row.settings.get("rules", 1)) for row in baseline.arms), default=1)
+
+
 def on_same_rows(session: Session, dataset_id: int) -> Sequence[BaselineRow]:
     """Every measurement on the test rows of this version, of whichever version, assessment or time, oldest first."""
     return once(
@@ -234,10 +239,20 @@ def any_answer(session: Session, baseline_id: int, besides: int) -> bool:
     query = (
         select(AnswerRow.id)
         .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
-        .where(ArmRow.baseline_id == baseline_id, ArmRow.family != "trivial", ArmRow.id != besides)
+        .where(ArmRow.baseline_id == baseline_id, ArmRow.family.not_in(arms.FREE), ArmRow.id != besides)
         .where(AnswerRow.status == "ok")
     )
     return session.scalar(query.limit(1)) is not None
+
+
+def scored(session: Session, arm_id: int, split: str) -> dict[int, float]:
+    """What each answered row of an arm scored, by row."""
+    rows = session.execute(
+        select(AnswerRow.example_id, AnswerRow.score)
+        .where(AnswerRow.arm_id == arm_id, AnswerRow.split == split, AnswerRow.score.is_not(None))
+        .order_by(AnswerRow.example_id)
+    )
+    return {example_id: score for example_id, score in rows if score is not None}
 
 
 def scores(session: Session, arm_id: int, split: str) -> Sequence[float | None]:
@@ -398,7 +413,7 @@ def paces(session: Session, model_id: int) -> list[Pace]:
     rows = session.scalars(
         select(ArmRow)
         .join(BaselineRow, BaselineRow.id == ArmRow.baseline_id)
-        .where(BaselineRow.model_id == model_id, ArmRow.family != "trivial")
+        .where(BaselineRow.model_id == model_id, ArmRow.family.not_in(arms.FREE))
         .where(ArmRow.dev.is_not(None) | ArmRow.test.is_not(None))
         .order_by(ArmRow.id.desc())
         .limit(6)

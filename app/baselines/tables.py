@@ -47,7 +47,8 @@ class BaselineRow(Base):
 class ArmRow(Base):
     """One way to answer.
 
-    family: zero_shot, few_shot_random, few_shot_nearest, revised_prompt, trivial, adapter; `name` tells seeds apart.
+    family: zero_shot, few_shot_random, few_shot_nearest, revised_prompt, trivial, small_classifier,
+    adapter; `name` tells seeds apart.
     settings: what the prompt is made of (k, seed, instructions when they differ from the run's, an adapter's run).
     dev, test: results of `baselines.arms` once measured: score, low, high, n, passed, errors, mean tokens, seconds.
     """

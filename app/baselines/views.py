@@ -1,17 +1,18 @@
 """What the page about measuring shows, as plain values: results as bars with intervals, and words beside them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.baselines import arms
 from app.baselines.arms import Tally
-from app.baselines.tables import ArmRow
+from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation import metrics
 from app.inference import service as models
 from app.web import charts
 
-TONES = {"trivial": "soft", "adapter": "tune"}
+TONES = {"trivial": "soft", "small_classifier": "soft", "adapter": "tune"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ def notes(
             f"No prompt got a single row right. “{leading.title}” leads only because its answers come nearest to the "
             "wanted ones."
         )
-    results = [(arm, result) for arm in shown for result in (arm.dev, arm.test) if result and arm.family != "trivial"]
+    results = [
+        (arm, result) for arm in shown for result in (arm.dev, arm.test) if result and arm.family not in arms.FREE
+    ]
     for arm, result in results:
         if not Tally.of(result).fair:
             found.append(
@@ -105,13 +108,36 @@ def _third(one: tuple[ArmRow, Mapping[str, Any], int]) -> int:
     return one[2]
 
 
-def free_lead(shown: Sequence[ArmRow], leading: ArmRow | None) -> ArmRow | None:
-    """The arm without a model that does better on the dev rows than the best prompt, if one does."""
-    free = [arm for arm in shown if arm.family == "trivial" and arm.dev]
-    if leading is None or leading.dev is None or not free:
+@dataclass(frozen=True, slots=True)
+class FreeLead:
+    """What does better without a language model than the best prompt, and how sure that is, in a sentence."""
+
+    title: str
+    text: str
+
+
+def free_lead(baseline: BaselineRow, leading: ArmRow | None) -> FreeLead | None:
+    """The best arm without a language model, if it does better than the best prompt: on the test rows once both have
+    answered them, else on the dev rows."""
+    if leading is None:
         return None
-    first = max(free, key=lambda arm: arm.dev["score"] if arm.dev else 0.0)
-    return first if first.dev and first.dev["score"] > leading.dev["score"] else None
+    split = "test" if leading.test else "dev"
+    theirs = leading.test or leading.dev
+    found = [(arm, arm.test if split == "test" else arm.dev) for arm in baseline.arms if arm.family in arms.FREE]
+    free = [(arm, result) for arm, result in found if result]
+    if not free or not theirs:
+        return None
+    first, result = max(free, key=lambda pair: float(pair[1]["score"]))
+    ahead = result["score"] - theirs["score"]
+    if ahead <= 0:
+        return None
+    sure = ahead > math.hypot(result["score"] - result["low"], theirs["high"] - theirs["score"])
+    score, other = 100 * result["score"], 100 * theirs["score"]
+    seen = f"{score:.1f} % on the {result['n']:,} {split} rows, the best prompt {other:.1f} %"
+    told = (
+        "You may not need a language model for this." if sure else "These rows can't tell which of the two is better."
+    )
+    return FreeLead(first.title, f"It gets {seen}. {told} An adapter has to beat it too.")
 
 
 def chart(

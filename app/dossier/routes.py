@@ -22,6 +22,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/assessments/{assessment_id}", name="assessment")
 def show_assessment(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
+    baseline = baseline_store.current(db, assessment_id)
     contributors = gate.contributors(db, assessment_id)
     return page(
         request,
@@ -30,7 +31,8 @@ def show_assessment(request: Request, assessment_id: Id, app: App, db: Db, me: M
         step="",
         advice=gate.judge(db, assessment),
         dataset=dataset_store.current(db, assessment_id),
-        baseline=baseline_store.current(db, assessment_id),
+        baseline=baseline,
+        best_arm=baseline_store.leading(baseline) if baseline else None,
         review=reviews.latest(db, assessment_id),
         training=trainings.latest(db, assessment_id),
         open_jobs=[job for job in jobs.newest(db, None, 5, assessment_id=assessment_id) if not job.final],

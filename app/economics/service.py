@@ -20,7 +20,7 @@ from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
-from app.baselines.arms import Tally
+from app.baselines.arms import FREE, Tally
 from app.baselines.service import MeasuredModel
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
@@ -337,7 +337,7 @@ def _arm(
     def mean(name: str) -> float:
         return sum(result.get(name) or 0.0 for result in results) / len(results)
 
-    free = arm.family == "trivial"
+    free = arm.family in FREE
     score, low = mean("score"), min(result["low"] for result in results)
     reached = None if target is None else score >= target and low >= target - grace
     shots = int(arm.settings.get("k", 0))

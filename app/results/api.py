@@ -17,6 +17,21 @@ from app.web.problems import REFUSALS
 router = APIRouter(prefix="/api/v1/trainings", tags=["results"], responses=REFUSALS)
 
 
+class RivalResult(BaseModel):
+    """What else had to be beaten: another prompt within reach, or what needs no language model (`free`).
+
+    score: null where it was not asked the test rows. delta, low, high: adapter minus it, with the 95 % interval.
+    """
+
+    title: str
+    kind: Literal["prompt", "free", "unasked"]
+    score: float | None
+    delta: float
+    low: float
+    high: float
+    verdict: str
+
+
 class Result(BaseModel):
     """The adapter against the best arm on the same rows; `evaluation` has every arm. Null until it was judged.
 
@@ -39,6 +54,7 @@ class Result(BaseModel):
     reaches_target: bool | None
     baselines_ran_on: str
     trained_on: str
+    rivals: list[RivalResult]
     evaluation: dict[str, Any]
 
 
@@ -97,6 +113,18 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
         reaches_target=found.reaches_target,
         baselines_ran_on=ran_on,
         trained_on=trained_on,
+        rivals=[
+            RivalResult(
+                title=one.title,
+                kind=one.kind,
+                score=one.before,
+                delta=one.delta,
+                low=one.low,
+                high=one.high,
+                verdict=one.verdict,
+            )
+            for one in found.rivals
+        ],
         evaluation=card.evaluation(service.facts(db, found)),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.evaluation.comparison import Comparison
+from app.evaluation.comparison import Comparison, Rival
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class CardFacts:
     empty.
     measured_on: what the prompts were asked of; empty where it was these weights. metric_options: what the metric was
     told, a pattern for example. dev: the same arms on the rows on which the best one was chosen. reaches_target: None
-    without a target. libraries: versions by name, as the trainer noted them.
+    without a target. libraries: versions by name, as the trainer noted them. rivals: what else had to be beaten.
+    late_targets: settings of metric and target after results were known, as the subject has them.
     """
 
     name: str
@@ -61,6 +62,8 @@ class CardFacts:
     dev: Sequence[ArmFacts] = ()
     reaches_target: bool | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
+    rivals: Sequence[Rival] = ()
+    late_targets: Sequence[Mapping[str, Any]] = ()
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -108,6 +111,8 @@ def card(facts: CardFacts) -> str:
         facts.compared.words if facts.compared else "The adapter could not be compared.",
         *_target(facts),
         *([_compared_line(facts.compared_with, facts.compared)] if facts.compared else []),
+        *_late_target_lines(facts),
+        *_rival_lines(facts.rivals),
         "",
         "The intervals cover the test rows, not other training seeds. Nothing was measured outside this task.",
         "",
@@ -220,6 +225,27 @@ def _compared_line(other: str, compared: Comparison) -> str:
     )
 
 
+def _late_target_lines(facts: CardFacts) -> list[str]:
+    """When the target was set, where that was after results were known."""
+    found = []
+    for one in facts.late_targets:
+        change = f" ({one['from']} to {one['to']})" if one.get("to") else ""
+        found.append(f"The target was changed after results were known{change}, {str(one['at'])[:10]}.")
+    return found
+
+
+def _rival_lines(rivals: Sequence[Rival]) -> list[str]:
+    """What else had to be beaten on the same rows."""
+    if not rivals:
+        return []
+    lines = ["", "| Also to beat | Score | Adapter ahead by | 90 % interval |", "| --- | ---: | ---: | --- |"]
+    for one in rivals:
+        title, score = one.title.replace("|", "/"), _percent(one.before) or "not asked"
+        interval = f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
+        lines.append(f"| {title} | {score} | {100 * one.delta:+.1f} points | {interval} |")
+    return lines
+
+
 def _row(arm: ArmFacts) -> str:
     return (
         f"| {arm.title.replace('|', '/')} | {_percent(arm.score)} | {_percent(arm.low)} to {_percent(arm.high)} "
@@ -241,7 +267,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
     return {
         "results": {arm.name: _numbers(arm, facts.metric) for arm in everyone},
         "dev_results": {arm.name: _numbers(arm, facts.metric) for arm in facts.dev},
-        "pairwise": [_pair(facts)] if facts.compared else [],
+        "pairwise": [*([_pair(facts)] if facts.compared else []), *(_rival(one) for one in facts.rivals)],
         "configs": {
             "metric": facts.metric,
             "metric_options": dict(facts.metric_options),
@@ -278,6 +304,17 @@ def _pair(facts: CardFacts) -> dict[str, Any]:
         "lost": len(compared.broken),
         "n": compared.rows,
         "verdict": compared.verdict,
+    }
+
+
+def _rival(one: Rival) -> dict[str, Any]:
+    return {
+        "a": one.title,
+        "b": "adapter",
+        "kind": one.kind,
+        "delta": one.delta,
+        "ci": [one.low, one.high],
+        "verdict": one.verdict,
     }
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from app.assessments import store as assessment_store
+from app.baselines import views
 from app.evaluation import metrics
 from app.results import service
 from app.results.deps import send
@@ -60,7 +61,7 @@ def _chart(found: service.Outcome) -> charts.IntervalChart:
             arm.test["score"] if arm.test else None,
             arm.test["low"] if arm.test else None,
             arm.test["high"] if arm.test else None,
-            tone="tune" if arm.family == "adapter" else "prompt",
+            tone=views.TONES.get(arm.family, "prompt"),
         )
         for arm in tested
     ]

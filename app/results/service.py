@@ -3,7 +3,7 @@
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -18,7 +18,8 @@ from app.blobs import Blobs
 from app.db import installation_of
 from app.errors import NotFound
 from app.evaluation import metrics
-from app.evaluation.comparison import Comparison, Pair, compare
+from app.evaluation.comparison import Comparison, Kind, Pair, Rival, against_all, compare, rival, unasked
+from app.evaluation.statistics import Difference
 from app.gate import service as gate
 from app.gate import store as reviews
 from app.inference import service as models
@@ -38,7 +39,8 @@ LARGEST_IN_MEMORY = 8 * 1024 * 1024  # bytes of a bundle; a larger one waits on 
 class Outcome:
     """What came out. compared: None until both arms have answered the same rows.
 
-    left_out: rows that one of the two could not answer; they are no evidence either way.
+    left_out: rows that one of the two could not answer; they are no evidence either way. rivals: what else had to be
+    beaten, and was or was not; none for runs of earlier versions.
     """
 
     training: TrainingRow
@@ -47,6 +49,7 @@ class Outcome:
     adapter: ArmRow | None
     compared: Comparison | None
     left_out: int
+    rivals: Sequence[Rival] = ()
 
     @property
     def reaches_target(self) -> bool | None:
@@ -71,13 +74,40 @@ def outcome(session: Session, training_id: int) -> Outcome:
         if pair.before is not None and pair.after is not None
     ]
     compared = compare(judged, binary=metrics.get(baseline.metric).binary) if judged else None
+    rivals = _rivals(session, training, baseline, adapter, compared) if compared else []
+    if compared:
+        compared = against_all(compared, rivals)
     if compared and compared.verdict == "improved" and (share := cut(adapter)) > max(NEVER_STOPS, cut(best)):
         words = (
             f"{share:.0%} of the adapter's answers went on to the length limit: it does not stop by itself. That is no "
             "improvement to rely on, whatever the score. Look at the warnings of the preflight about its stop token."
         )
         compared = replace(compared, verdict="inconclusive", words=words)
-    return Outcome(training, baseline, best, adapter, compared, len(paired) - len(judged))
+    return Outcome(training, baseline, best, adapter, compared, len(paired) - len(judged), rivals)
+
+
+def _rivals(
+    session: Session, training: TrainingRow, baseline: BaselineRow, adapter: ArmRow, first: Comparison
+) -> list[Rival]:
+    """The adapter against everything else that it was launched to beat, row by row."""
+    told = training.training_facts.get("rivals") or {}
+    binary = metrics.get(baseline.metric).binary
+    by_name = {arm.name: arm for arm in baseline.arms}
+    found: list[Rival] = []
+    kinds: tuple[tuple[str, Kind], ...] = (("free", "free"), ("prompts", "prompt"))
+    for key, kind in kinds:
+        for arm in (by_name[name] for name in told.get(key, ()) if name in by_name):
+            pairs = [
+                Pair(one.example_id, one.before, one.after)
+                for one in store.pairs(session, arm.id, adapter.id)
+                if one.before is not None and one.after is not None
+            ]
+            if pairs:
+                found.append(rival(arm.title, kind, pairs, binary=binary))
+    for name, *seen in told.get("unasked", ()):
+        title = by_name[name].title if name in by_name else name
+        found.append(unasked(title, first, Difference(*seen)))
+    return found
 
 
 def models_of(session: Session, found: Outcome) -> tuple[str, str]:
@@ -123,6 +153,7 @@ def summary(found: Outcome) -> dict[str, Any] | None:
         "broken": len(compared.broken),
         "compared_with": found.best.name if found.best else "",
         "reaches_target": found.reaches_target,
+        **({"rivals": [asdict(one) for one in found.rivals]} if found.rivals else {}),
     }
 
 
@@ -166,6 +197,8 @@ def facts(session: Session, found: Outcome) -> CardFacts:
         adapter=_arm(found.adapter) if found.adapter else None,
         compared_with=found.best.title if found.best else "",
         compared=found.compared,
+        rivals=found.rivals,
+        late_targets=(subject["baseline"].get("before") or {}).get("late_targets", ()),
         recipe=training.recipe,
         train_rows=subject["dataset"]["rows"]["train"],
         data_sha256=subject["dataset"]["rows_sha256"],

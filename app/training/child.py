@@ -72,7 +72,8 @@ class Spec:
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands, besides the tensors. evaluated: the last step whose dev loss was measured."""
+    """Where a run stands, besides the tensors. evaluated: the last step whose dev loss was measured. peak_bytes: the
+    most memory that any attempt so far has taken."""
 
     step: int = 0
     dtype: str = ""
@@ -82,6 +83,7 @@ class Progress:
     without_gain: int = 0
     base_loss: float | None = None
     seconds: float = 0.0
+    peak_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -258,6 +260,7 @@ class Run:
         self.since = time.monotonic()
         if self.saved == (self.now.step, self.now.evaluated):
             return
+        self.now.peak_bytes = max(self.now.peak_bytes, _peak())
         facts = asdict(self.now) | {"seconds": self.now.seconds + self.since - self.clock}
         if shutil.disk_usage(self.shelf.root).free < RESERVE:
             raise OSError(errno.ENOSPC, "the disk is nearly full")
@@ -276,7 +279,7 @@ class Run:
             "train_rows": len(self.learner.train),
             "dev_rows": len(self.learner.dev),
             "seconds": self.now.seconds + time.monotonic() - self.clock,
-            "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_bytes": max(self.now.peak_bytes, _peak()),
             "libraries": {name: metadata.version(name) for name in LIBRARIES},
         }
         revision = self.order.revision if _commit(self.order.revision) else None
@@ -294,6 +297,11 @@ class Run:
         if newest is None:
             raise Corrupt("no checkpoint of this run is whole")
         return newest
+
+
+def _peak() -> int:
+    """Bytes of memory that this process has taken at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _commit(revision: str) -> bool:

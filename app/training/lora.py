@@ -251,20 +251,40 @@ def padded(rows: Sequence[TokenRow], shared: int, pad: int) -> tuple[torch.Tenso
     return inputs, labels
 
 
-def memory(learner: Learner, longest: int) -> Mapping[str, int]:
-    """Bytes that training takes, by part. Activations are an estimate: what eager attention keeps for the way back."""
+def heaviest(learner: Learner) -> tuple[int, ...]:
+    """The rows of the pass that takes most memory in the whole run; each pass frees what it held."""
+    steps = range(-(-learner.total // learner.steps_an_epoch))
+    recipe = learner.recipe
+    parts = (
+        part
+        for epoch in steps
+        for step in batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, epoch)
+        for part in step
+    )
+    return max(parts, key=lambda part: _held(learner, part))
+
+
+def _held(learner: Learner, rows: Sequence[int]) -> int:
+    """Bytes that a pass keeps for the way back, roughly: good enough to tell which pass keeps most."""
     config = learner.inner.config
     size = loading.DTYPES[learner.loaded.dtype].itemsize
-    tokens_held = max(batches.MICRO_TOKENS, longest)
-    layers, hidden = config.num_hidden_layers, config.hidden_size
+    width = max(learner.lengths[row] for row in rows)
+    tokens_held = len(rows) * (width - learner.shared) + learner.shared
+    hidden = config.hidden_size
     wide = getattr(config, "intermediate_size", 4 * hidden)
-    scores = config.num_attention_heads * min(longest, tokens_held) * (size + 4)
-    return {
-        "weights": sum(p.numel() * p.element_size() for p in learner.inner.parameters()),
-        "adapter": learner.adapter_parameters * (4 * 4 + size),  # masters, two moments, gradients, the rounded copy
-        "activations": layers * tokens_held * ((12 * hidden + 4 * wide) * size + scores),
-        "logits": tokens_held * config.vocab_size * 4 * 3 // 2,
-    }
+    scores = config.num_attention_heads * width * (2 * size + 4)  # of one token: before, after and in 32 bits
+    trained = sum(len(learner.train[row].completion) for row in rows)
+    layers = config.num_hidden_layers * tokens_held * ((12 * hidden + 4 * wide) * size + scores)
+    return int(layers + trained * config.vocab_size * (size + 8))
+
+
+def memory(learner: Learner, peak: int) -> Mapping[str, int]:
+    """Bytes that training will take at its peak, by part.
+
+    peak: of this process, in bytes, once the heaviest pass was rehearsed: program, weights, adapter and all that eager
+    attention keeps. What a rehearsal does not have is the optimizer: two moments and the gradients in 32 bits.
+    """
+    return {"longest_batch": peak, "optimizer": learner.adapter_parameters * 3 * 4}
 
 
 def _plain(value: object) -> object:

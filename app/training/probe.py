@@ -1,6 +1,7 @@
 """The preflight's measuring half: `python -m app.training.probe`, an order as one JSON line in, events out.
 
-It renders and counts every row, shows five of them as they would be trained, and times a few passes forward and back.
+It renders and counts every row, shows five of them as they would be trained, times a few passes forward and back, and
+goes through the one that takes most memory, since that one decides what the run needs.
 It takes no optimizer step and stores nothing, so it needs no approval.
 """
 
@@ -72,10 +73,13 @@ def _timed(
         if time.monotonic() - started > ENOUGH:
             break
     rate = read / max(time.monotonic() - started, 1e-9)
+    loading.say(event="stage", text="Trying the longest batch")
+    learner.rehearse((lora.heaviest(learner),))
     loading.say(event="stage", text="Timing a dev check")
     started = time.monotonic()
     list(learner.dev_losses())
     dev_seconds = time.monotonic() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "tokens_per_second": rate,
         "dev_seconds": dev_seconds,
@@ -83,8 +87,8 @@ def _timed(
         "shared_tokens": learner.shared,
         "padding": batches.padding(plan, learner.lengths),
         "adapter_parameters": learner.adapter_parameters,
-        "memory": dict(lora.memory(learner, max(learner.lengths))),
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "memory": dict(lora.memory(learner, peak)),
+        "peak_bytes": peak,
     }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
+from app.baselines import arms
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
 from app.datasets import store as dataset_store
@@ -197,7 +198,7 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
         recipe=dict(granted.subject["training"]["recipe"]),
         state="queued",
         idempotency_key=key,
-        training_facts={"compared_with": _to_beat(session, assessment_id)},
+        training_facts=_to_beat(session, assessment_id),
         launched_by=me.id,
         launched_at=utcnow(),
     )
@@ -210,11 +211,24 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
     return row, True
 
 
-def _to_beat(session: Session, assessment_id: int) -> str:
-    """The arm that the adapter will be judged against: the best one as it was approved, whatever is tried later."""
+def _to_beat(session: Session, assessment_id: int) -> dict[str, Any]:
+    """The arms that the adapter will be judged against, as they were approved, whatever is tried later: the best one,
+    the prompts within reach of it, and what needs no language model."""
     baseline = gate.measurement(session, assessment_id)
     best = baseline_store.best(baseline) if baseline else None
-    return best.name if best else ""
+    if baseline is None or best is None:
+        return {"compared_with": ""}
+    found: dict[str, Any] = {"compared_with": best.name}
+    if baseline_store.rules(baseline) >= arms.RULES:
+        near = baselines.rivals(session, baseline)
+        found["rivals"] = {
+            "prompts": [one.arm.name for one in near if one.tested],
+            "unasked": [
+                [one.arm.name, one.behind.delta, one.behind.low, one.behind.high] for one in near if not one.tested
+            ],
+            "free": [arm.name for arm in baselines.free_arms(baseline)],
+        }
+    return found
 
 
 def _enqueue(session: Session, row: TrainingRow, me: UserRow, title: str) -> None:

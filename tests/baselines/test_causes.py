@@ -21,6 +21,30 @@ def test_a_guess_starts_from_the_texts(asked: str, target: str, output: str, cau
     assert (guess.cause if guess else None) == cause
 
 
+PATTERN = {"pattern": r"@\w+ \$\w+"}
+
+
+@pytest.mark.parametrize(
+    ("target", "output", "cause"),
+    [
+        ("/** @param $x EntityRepository of 30 rows */", "/** nothing */", None),  # what is missing is not compared
+        ("/** @param $page30 the page */", "/** @var $x */", "facts"),  # what is missing is
+        ("/** @PARAM $x of AB-12 */", "/** @param $x */", "behaviour"),  # only capitals differ in what is compared
+    ],
+)
+def test_what_the_metric_passes_over_is_no_missing_fact(target: str, output: str, cause: str | None) -> None:
+    guess = causes.guess("Write it.", target, output, finish="stop", metric="pattern", options=PATTERN)
+
+    assert (guess.cause if guess else None) == cause
+
+
+@pytest.mark.parametrize(("metric", "cause"), [("normalised_match", "facts"), ("rouge_l", "facts"), ("chrf", "facts")])
+def test_a_metric_that_folds_case_still_compares_the_code(metric: str, cause: str) -> None:
+    guess = causes.guess("Which one?", "Order AB-12", "some other", finish="stop", metric=metric)
+
+    assert (guess.cause if guess else None) == cause
+
+
 def test_an_answer_cut_short_is_about_behaviour() -> None:
     guess = causes.guess("q", "30 days", "it is", finish="length", metric="exact_match")
 

@@ -177,7 +177,7 @@ def test_the_page_shows_arms_intervals_target_and_what_rows_can_tell(
     for words in ("On the test rows", "On the dev rows", "target 90.0%", "Nearest examples", "nearest examples"):
         assert words.lower() in shown.lower()
     assert "differences of" in shown
-    assert "Test rows looked at 1 time" in shown
+    assert "Test rows looked at 4 times" in shown
     assert "Try this revision" in shown
     assert "30 read failures tell whether training could help at all: measure on more dev rows" in shown
 
@@ -248,7 +248,7 @@ def test_exports_hold_every_answer_and_no_formula(page: TestClient, measured: in
     lines = page.get(f"/baselines/{measured}/answers.jsonl").text.splitlines()
     table = page.get(f"/baselines/{measured}/answers.csv")
 
-    assert len(lines) == 6 * 30 + 2 * 40
+    assert len(lines) == 6 * 30 + 5 * 40
     assert '"correct":true' in "".join(lines)
     assert table.headers["content-disposition"].startswith("attachment")
     assert table.content.startswith("\ufeffbaseline,arm".encode())

@@ -173,7 +173,7 @@ def test_prompts_have_to_be_measured_on_the_base_that_is_trained(gated: Gated) -
     found = gate(gated, "G5")
     assert found["state"] == "fail"
     assert f"They ran on {ran}; training would be on Small base." in found["measured"]
-    assert any("Small base" in reason for reason in gated.launch().json()["detail"].split("G"))
+    assert any("Small base" in reason for reason in gated.launch().json()["reasons"])
     page = gated.people(gated.author).get(f"/assessments/{gated.id}/verdict").text
     assert f"Baselines ran on {ran}, training on Small base." in page
 

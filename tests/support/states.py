@@ -14,6 +14,7 @@ Json = dict[str, Any]
 PATH = {"goals": ["efficiency"], "main_goal": "efficiency"}
 LIKELY = {"knowledge": "likely"}
 GRADED = {"passed": None, "total": None, "rows": 400}
+NEARLY = {"passed": 352, "total": 400, "split": "test"}  # without a language model, on the rows of the best prompt
 PAYS = {"cost_case": "pass", "teacher": {"passed": 390, "total": 400}}
 
 STATES: tuple[tuple[str, Json, Json, str], ...] = (
@@ -187,6 +188,21 @@ STATES: tuple[tuple[str, Json, Json, str], ...] = (
     ("G6", {}, {"arms": {"small_classifier": {"passed": 372, "total": 400}}}, "fail"),
     ("G6", {}, {"arms": {"small_classifier": {"passed": 300, "total": 400}}}, "pass"),
     ("G6", {}, {"arms": {"many_shot": {"passed": 390, "total": 400}}}, "pass"),
+    ("G5", {}, {"baseline": {"cut_rate": 0.6}}, "fail"),
+    ("G6", {}, {"baseline": {"cut_rate": 0.6}}, "unknown"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY}}, "fail"),
+    ("G6", {}, {"arms": {"trivial": NEARLY}}, "fail"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY | {"split": "train"}}}, "pass"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY | {"passed": 335}}}, "pass"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY}, "baseline": {"passed": 340}}, "pass"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY, "many_shot": {"passed": 340, "total": 400}}}, "pass"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY, "many_shot": {"passed": 300, "total": 400}}}, "fail"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY, "oracle": {"passed": 390, "total": 400}}}, "fail"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY, "many_shot": {}}}, "fail"),
+    ("G6", {}, {"arms": {"small_classifier": {"split": "test"}}}, "pass"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY}, "baseline": {"passed": None, "total": None}}, "unknown"),
+    ("G6", {}, {"arms": {"small_classifier": NEARLY}, "baseline": None}, "unknown"),
+    ("G6", {}, {"arms": {"many_shot": NEARLY}}, "pass"),
     ("G7", {}, {"baseline": None, "metric_set_before_baseline": None}, "pass"),
     ("G7", {"metric": None}, {"baseline": None, "metric_set_before_baseline": None}, "unknown"),
     ("G7", {"target": None}, {"baseline": None, "metric_set_before_baseline": None}, "unknown"),
