@@ -60,7 +60,8 @@ def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
         parts = [parts]
     if not isinstance(turn, dict) or not isinstance(parts, list):
         raise Unfit(at, f"{at} has to be an object with role and parts, not {kind_of(turn)}.")
-    role = {"model": "assistant", None: "user", "function": "user"}.get(turn.get("role"), turn.get("role"))
+    given = turn.get("role") or "user"
+    role = {"model": "assistant", "function": "user"}.get(given, given) if isinstance(given, str) else given
     blocks: list[dict[str, Any]] = []
     for part in parts:
         held = part if isinstance(part, dict) else {}

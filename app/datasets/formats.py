@@ -226,7 +226,7 @@ def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     """The keys that `convert` reads; all others are kept out."""
     marks = frozenset((how.group or "group", how.part or "split", *((how.time,) if how.time else TIMES)))
     if shape is COLUMNS:
-        return marks | {how.question, how.answer, how.system}
+        return marks | {how.question, how.answer, how.system} | _beside_columns(how)
     if shape in (PROMPTFOO, MLFLOW):
         return marks | ({"vars", "assert", cases.EXPECTED} if shape is PROMPTFOO else {"inputs", "expectations"})
     more = beside.names(_asked_under(shape)) | {"system", *_TOOLS, *conversations.THOUGHTS, *conversations.MEDIA}
@@ -282,6 +282,8 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     # Nearly all records hold a question and an answer, and nothing beside them.
     more = bool(asked_under) and len(record) > len(asked_under)
     joined, thought = _found_beside(shape, record) if more else ((), "")
+    if shape is COLUMNS:
+        joined = _full(record, _beside_columns(how))
     if (pair := _PAIR_OF.get(shape.name)) and _two_texts(record, *pair):
         asked = _text(record[pair[0]], pair[0])
         if joined:
@@ -292,7 +294,7 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
         return Record(line, messages, target, group, part, None, time), aside
     turns, definitions, at = _turns(shape, record, how)
     if joined:
-        _join(turns, record, shape)
+        _join(turns, {key: record[key] for key in joined})
     found = conversations.asked(turns, definitions, at)
     if found.source and shape is CHAT and isinstance(together := record.get("parallel_tool_calls"), bool):
         found.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
@@ -312,8 +314,7 @@ def _found_beside(shape: Shape, record: Mapping[str, Any]) -> tuple[tuple[str, .
         raise Unfit("ground_truth", f"{text}; take {name} out, or choose the columns.")
     conversations.refuse_media(record)
     names = _beside(shape)
-    joined = tuple(key for key in record if key in names and record[key] not in (None, "", []))
-    return joined, next((key for key in conversations.THOUGHTS if not _blank(record, key)), "")
+    return _full(record, names), next((key for key in conversations.THOUGHTS if not _blank(record, key)), "")
 
 
 def _answer_at(shape: Shape, how: ReadAs) -> str:
@@ -338,16 +339,24 @@ def _beside(shape: Shape) -> frozenset[str]:
 _BESIDE: dict[str, frozenset[str]] = {}
 
 
-def _join(turns: list[Turn], record: Mapping[str, Any], shape: Shape) -> None:
+def _beside_columns(how: ReadAs) -> frozenset[str]:
+    """What belongs to the question beside a column of somebody's choice; titles and inputs are theirs to choose."""
+    chosen = {getattr(how, name) for name in COLUMN_NAMES}
+    return beside.names(()) - {*beside.TITLES, "input"} - chosen
+
+
+def _full(record: Mapping[str, Any], names: frozenset[str]) -> tuple[str, ...]:
+    return tuple(key for key in record if key in names and record[key] not in (None, "", []))
+
+
+def _join(turns: list[Turn], parts: Mapping[str, Any]) -> None:
     """Write what stands beside a conversation below the last thing that the user says before the answer."""
     last = max((place for place, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
     place = max((place for place, turn in enumerate(turns[:last]) if turn.role == "user"), default=-1)
     if place < 0:
         return
     turn = turns[place]
-    used = [*_asked_under(shape), *(beside.TITLES if shape in (CHAT, SHAREGPT) else ())]
-    used += ["input"] if shape in (CHAT, SHAREGPT) else []
-    text = beside.added(record, turn.text, used, line_first=False)
+    text = beside.added(parts, turn.text, (), line_first=False)
     turns[place] = replace(turn, text=text, raw={**turn.raw, "content": text})
 
 

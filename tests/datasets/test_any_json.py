@@ -17,6 +17,8 @@ KEYS = (
     *("tools", "role", "content", "from", "value", "weight", "tool_calls", "tool_call_id", "function_call", "name"),
     *("function", "arguments", "id", "type", "text", "label", "split", "group", "vars", "assert", "__expected"),
     *("inputs", "expectations", "expected_response", "question", "answer", "chosen", "rejected", "expectedOutput"),
+    *("contents", "parts", "item", "mapping", "data", "annotations", "fields", "responses", "request", "response"),
+    *("context", "choices", "title", "functions", "images", "answers", "ideal", "reasoning", "conversation", "toolUse"),
 )
 SCALARS = st.one_of(
     st.none(),
@@ -48,6 +50,7 @@ def outcome(value: Any, how: ReadAs) -> list[Record | Fault]:
 
 
 @example({"expectations": None, "__expected": None}, ReadAs())
+@example({"contents": [{"role": [], "parts": [{"text": "a"}]}]}, ReadAs())
 @given(
     st.one_of(RECORDS, st.fixed_dictionaries({"messages": TURNS}, optional={"tools": VALUES})),
     st.sampled_from([ReadAs(), *(ReadAs(name, "vars.name", "answer", "system", "id", "type") for name in SHAPES)]),

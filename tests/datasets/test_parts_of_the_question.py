@@ -59,6 +59,18 @@ def test_what_has_to_be_read_to_answer_is_asked(value: dict[str, Any], question:
     assert asked(value) == question
 
 
+def test_it_is_asked_beside_a_chosen_column_too_unless_it_is_chosen_itself() -> None:
+    value = {"q": "When?", "context": PASSAGE, "title": "Ferry", "a": "At nine."}
+    chosen = ReadAs(shape="columns", question="q", answer="a")
+
+    (beside,), (said, *_) = read(value, how=chosen)
+    (itself,), _ = read(value, how=ReadAs(shape="columns", question="context", answer="a"))
+
+    assert beside.messages[-1].content == f"When?\n\nContext:\n{PASSAGE}"
+    assert said.text == "'context' is a part of the question: it is asked with it in 1 record."
+    assert itself.messages[-1].content == PASSAGE
+
+
 def test_the_export_asks_the_same_as_the_measurement() -> None:
     calls = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
     records, _ = read({"messages": [{"role": "user", "content": "When?"}, calls], "context": PASSAGE})
