@@ -122,7 +122,8 @@ def measure(
         "ceiling_pairs": agreement[0] if labels else 0,
         "curve": curve,
     }
-    return {**found, "per_doubling": per_doubling(curve), "text": _text(found, labels=labels)}
+    # "of": which rows these are. Reports of earlier versions lack it, and what was approved with them stays as it is.
+    return {**found, "per_doubling": per_doubling(curve), "of": "train", "text": _text(found, labels=labels)}
 
 
 def ceiling_of(questions: int, agree: float, reached: float) -> tuple[float | None, float | None]:

@@ -619,7 +619,7 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     return found
 
 
-def _tried(session: Session, row: DatasetRow) -> dict[str, dict[str, int]]:
+def _tried(session: Session, row: DatasetRow) -> dict[str, dict[str, Any]]:
     """What a small classifier reached on rows it was not shown, where the metric asks for the label word for word.
 
     One that is no better than always saying the commonest label is no classifier: then it is that rule which was tried.
@@ -636,4 +636,5 @@ def _tried(session: Session, row: DatasetRow) -> dict[str, dict[str, int]]:
     arm, score = "small_classifier", baseline["score"]
     if found.get("verdict") == "unlearnable":
         arm, score = "trivial", found["trivial"]["score"]
-    return {arm: {"passed": round(score * baseline["rows"]), "total": baseline["rows"]}}
+    result: dict[str, Any] = {"passed": round(score * baseline["rows"]), "total": baseline["rows"]}
+    return {arm: result | ({"rows": found["of"]} if "of" in found else {})}

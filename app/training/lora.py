@@ -251,17 +251,15 @@ def padded(rows: Sequence[TokenRow], shared: int, pad: int) -> tuple[torch.Tenso
     return inputs, labels
 
 
-def heaviest(learner: Learner) -> tuple[int, ...]:
-    """The rows of the pass that takes most memory in the whole run; each pass frees what it held."""
-    steps = range(-(-learner.total // learner.steps_an_epoch))
+def heaviest(learner: Learner, count: int) -> list[batches.Step]:
+    """The steps of the whole run whose passes take most memory, the heaviest first."""
     recipe = learner.recipe
-    parts = (
-        part
-        for epoch in steps
+    steps = [
+        step
+        for epoch in range(-(-learner.total // learner.steps_an_epoch))
         for step in batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, epoch)
-        for part in step
-    )
-    return max(parts, key=lambda part: _held(learner, part))
+    ]
+    return sorted(steps, key=lambda step: -max(_held(learner, part) for part in step))[:count]
 
 
 def _held(learner: Learner, rows: Sequence[int]) -> int:
@@ -281,8 +279,9 @@ def _held(learner: Learner, rows: Sequence[int]) -> int:
 def memory(learner: Learner, peak: int) -> Mapping[str, int]:
     """Bytes that training will take at its peak, by part.
 
-    peak: of this process, in bytes, once the heaviest pass was rehearsed: program, weights, adapter and all that eager
-    attention keeps. What a rehearsal does not have is the optimizer: two moments and the gradients in 32 bits.
+    peak: of this process, in bytes, once the heaviest steps were rehearsed: program, weights, adapter, all that eager
+    attention keeps, and what the allocator holds between passes of different shapes, which no formula gives. What a
+    rehearsal does not have is the optimizer: two moments and the gradients in 32 bits.
     """
     return {"longest_batch": peak, "optimizer": learner.adapter_parameters * 3 * 4}
 

@@ -1,7 +1,7 @@
 """The preflight's measuring half: `python -m app.training.probe`, an order as one JSON line in, events out.
 
 It renders and counts every row, shows five of them as they would be trained, times a few passes forward and back, and
-goes through the one that takes most memory, since that one decides what the run needs.
+goes through the steps that take most memory, since they decide what the run needs.
 It takes no optimizer step and stores nothing, so it needs no approval.
 """
 
@@ -23,6 +23,7 @@ from app.training.protocol import Exit
 
 SHOWN = 5
 TIMED = 4  # steps
+HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
 ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 
@@ -73,8 +74,9 @@ def _timed(
         if time.monotonic() - started > ENOUGH:
             break
     rate = read / max(time.monotonic() - started, 1e-9)
-    loading.say(event="stage", text="Trying the longest batch")
-    learner.rehearse((lora.heaviest(learner),))
+    loading.say(event="stage", text="Trying the longest batches")
+    for step in lora.heaviest(learner, HEAVIEST):
+        learner.rehearse(step)
     loading.say(event="stage", text="Timing a dev check")
     started = time.monotonic()
     list(learner.dev_losses())

@@ -88,8 +88,8 @@ def shares(rates: Sequence[float], dev: int, gain: float, worlds: int, alike: fl
         carried = improved and all(statistics.chained(main, seen).low > 0 for _, seen in near)
         lost = first != 0 and all(other != 0 for other, _ in near)
         found += [improved, all_beaten, carried, first == 0, lost, len(near)]
-    found = found / worlds
-    return Shares(*(100 * found[:5]), float(found[5]))
+    before, after, both, chosen, left, rivals = (float(one) / worlds for one in found)
+    return Shares(100 * before, 100 * after, 100 * both, 100 * chosen, 100 * left, rivals)
 
 
 def _rows(generator: np.random.Generator, limits: NDArray[np.float64], size: int, alike: float) -> Bools:

@@ -1,0 +1,46 @@
+"""The memory of a run: which pass decides it, and that the peak is that of all attempts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.training import batches
+from app.training.child import Progress
+
+pytestmark = pytest.mark.torch
+
+
+def test_the_steps_that_are_rehearsed_are_the_heaviest_of_all_epochs(run: Any, torch_here: None) -> None:
+    from app.training import bench, lora
+    from app.training import order as orders
+
+    order = orders.from_subject(run.subject())
+    with Path(run.rows).open("rb") as lines:
+        learner, _ = bench.learner(run.model, list(orders.rows(lines)), order, 1)
+    learner.lengths[3] = 400  # as if one row were long
+    seed, size = order.recipe.seed, order.recipe.batch_rows
+    epochs = -(-learner.total // learner.steps_an_epoch)
+    of_the_run = {step for epoch in range(epochs) for step in batches.epoch(learner.lengths, size, seed, epoch)}
+
+    found = lora.heaviest(learner, 2)
+
+    assert set(found) <= of_the_run
+    assert all(any(3 in part for part in step) for step in found[: min(2, epochs)])
+
+
+def test_what_the_optimizer_takes_comes_on_top_of_the_rehearsed_peak(run: Any, torch_here: None) -> None:
+    from app.training import bench, lora
+    from app.training import order as orders
+
+    order = orders.from_subject(run.subject())
+    with Path(run.rows).open("rb") as lines:
+        learner, _ = bench.learner(run.model, list(orders.rows(lines)), order, 1)
+
+    assert lora.memory(learner, 5_000) == {"longest_batch": 5_000, "optimizer": 12 * learner.adapter_parameters}
+
+
+def test_a_checkpoint_of_before_has_no_peak() -> None:
+    stored = {"step": 4, "dtype": "float32", "evaluated": 4, "best_step": 4, "seconds": 2.0}
+
+    assert Progress(**stored).peak_bytes == 0
