@@ -637,4 +637,4 @@ def _tried(session: Session, row: DatasetRow) -> dict[str, dict[str, Any]]:
     if found.get("verdict") == "unlearnable":
         arm, score = "trivial", found["trivial"]["score"]
     result: dict[str, Any] = {"passed": round(score * baseline["rows"]), "total": baseline["rows"]}
-    return {arm: result | ({"rows": found["of"]} if "of" in found else {})}
+    return {arm: result | ({"split": found["of"]} if "of" in found else {})}
