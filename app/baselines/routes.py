@@ -287,12 +287,16 @@ def _measure(
 
 
 def _stands(db: Db, baseline: BaselineRow) -> dict[str, Any] | None:
-    """The earlier result that counts as long as this measurement has none, or one that is not finished."""
-    counts = baseline if store.best(baseline) else service.counting(db, baseline.assessment_id)
+    """The earlier result that counts in place of this measurement's: as long as this has none or is not finished, or
+    because it reached surely more."""
+    counts = service.counting(db, baseline.assessment_id)
+    if counts is not None and store.best(baseline) and counts.model_id != baseline.model_id:
+        return None  # two models, each with a result of its own
     best = store.best(counts) if counts is not None else None
     if counts is None or best is None or (counts.id == baseline.id and store.finished(counts)):
         return None
-    return {"row": counts, "arm": best, "model": service.model_of(db, counts), "own": counts.id == baseline.id}
+    why = "own" if counts.id == baseline.id else "better" if store.best(baseline) else "only"
+    return {"row": counts, "arm": best, "model": service.model_of(db, counts), "why": why}
 
 
 def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:

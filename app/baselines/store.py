@@ -142,15 +142,43 @@ def counting(
     """Which measurement counts, of all of an assessment, the newest first.
 
     The newest one with a result on these rows, those that `prefers` names before others: one that was begun later and
-    failed, was cancelled or is still running hides nothing. While none has a result, the newest.
+    failed, was cancelled or is still running hides nothing, and neither does one that came to surely less than an
+    earlier one like it (`_outdone`). While none has a result, the newest.
     """
     on_rows = [row for row in found if row.dataset_id == dataset_id]
     there = [row for row in on_rows if best(row) is not None]
     counts = next((row for row in there if prefers(row)), None) or next(iter(there or on_rows or found), None)
     if counts is None:
         return Counting(None, open=False)
+    if counts in there:
+        same = prefers(counts)
+        alike = [row for row in there if (prefers(row) if same else row.model_id == counts.model_id)]
+        counts = _outdone(counts, [row for row in alike if row.id < counts.id])
     later = [row for row in on_rows if row.id > counts.id and tallies(row) and prefers(row) == prefers(counts)]
     return Counting(counts, open=any(not finished(row) for row in (counts, *later)))
+
+
+def _outdone(newest: BaselineRow, earlier: Sequence[BaselineRow]) -> BaselineRow:
+    """An earlier measurement whose best arm reached surely more, or the newest one where there is none.
+
+    Otherwise prompts that were tried with less care afterwards would be what an adapter has to beat. It is one with the
+    same metric, of at least half as many test rows, whose score lies above the whole interval of the newest.
+    """
+    reached = _tested(newest)
+    alike = [
+        row
+        for row in earlier
+        if (row.metric, row.metric_options) == (newest.metric, newest.metric_options)
+        and 2 * _tested(row)["n"] >= reached["n"]
+        and _tested(row)["score"] > reached["high"]
+    ]
+    return max(alike, key=lambda row: float(_tested(row)["score"]), default=newest)
+
+
+def _tested(baseline: BaselineRow) -> dict[str, Any]:
+    """The test result that stands, of a measurement that has one."""
+    first = best(baseline)
+    return (first.test if first else None) or {}
 
 
 @dataclass(frozen=True, slots=True)

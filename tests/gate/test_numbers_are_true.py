@@ -15,6 +15,7 @@ from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
 from app.economics import service as economics
+from app.gate import service as gate_service
 from app.gate.tables import RecipeRow
 from app.inference.tables import ModelRow
 from app.users.tables import UserRow
@@ -263,6 +264,41 @@ def test_a_rerun_that_got_nowhere_hides_nothing(gated: Gated) -> None:
     assert gated.subject()["verdict"]["training"] == "ready"
     page = gated.people(gated.author).get(f"/assessments/{gated.id}/measure").text
     assert "This run has no result yet; the one before it stands" in page
+
+
+@pytest.mark.parametrize(
+    ("later", "metric", "counts"),
+    [
+        (60, "exact_match", "earlier"),
+        (143, "exact_match", "newest"),  # 65 % of 220 rows, and 68 % are inside its interval
+        (160, "exact_match", "newest"),
+        (60, "normalised_match", "newest"),
+    ],
+)
+def test_prompts_that_were_tried_with_less_care_later_are_not_the_ones_to_beat(
+    gated: Gated, later: int, metric: str, counts: str
+) -> None:
+    first = best_of(gated)
+    again = measure_with(gated, gated.model(), passed=later)
+    with writing(gated.engine) as session:
+        session.execute(update(BaselineRow).where(BaselineRow.id == again.id).values(metric=metric))
+
+    with reading(gated.engine) as session:
+        found = gate_service.measurement(session, gated.id)
+    assert found is not None
+    assert found.id == (first.baseline_id if counts == "earlier" else again.id)
+    assert gated.measured()["baseline"]["passed"] == (150 if counts == "earlier" else later)
+    page = gated.people(gated.author).get(f"/assessments/{gated.id}/measure").text
+    assert ("An earlier run on the same rows reached more, so it counts" in page) == (counts == "earlier")
+
+
+def test_a_target_that_was_met_once_stays_met_whatever_is_measured_later(gated: Gated) -> None:
+    measure_with(gated, gated.model(), passed=214)
+    assert states(gated, "G6") == ("fail",)
+    measure_with(gated, gated.model(), passed=60)
+
+    assert states(gated, "G6") == ("fail",)
+    assert gated.launch().status_code == 409
 
 
 def test_a_rerun_that_was_stopped_when_it_looked_better_keeps_training_locked(gated: Gated) -> None:
