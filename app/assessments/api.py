@@ -222,12 +222,16 @@ class Robustness(BaseModel):
 
 
 class Alternative(BaseModel):
-    """None of the approaches: what may do the job instead."""
+    """None of the approaches: what may do the job instead.
+
+    measured: it was tried here, and meets the target or beats every prompt; `meets` says which.
+    """
 
     technique: str
     title: str
     text: str
     measured: bool
+    meets: bool
 
 
 class FlipCost(BaseModel):

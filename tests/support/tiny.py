@@ -5,6 +5,7 @@ Everything that needs weights is tested with it. It learns (loss falls), and it 
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -72,6 +73,22 @@ def made(folder: Path) -> Path:
     process = zygote.Forked("tests.support.tiny", str(folder), env=os.environ)
     assert process.wait() == 0
     return folder
+
+
+def terse(folder: Path, copy: Path, says: str) -> Path:
+    """A copy of a model that stops at whatever cannot be a part of texts over the letters `says`.
+
+    Untrained, the tiny model goes on for ever, and answers that were all cut at the limit are no fair try of a prompt.
+    """
+    shutil.copytree(folder, copy)
+    pieces = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    own = set(says.replace(" ", "\u0120"))  # which is how a BPE over bytes writes a blank
+    stops = sorted(number for piece, number in pieces.items() if not set(piece) <= own)
+    path = copy / "generation_config.json"
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"eos_token_id": stops}), encoding="utf-8"
+    )
+    return copy
 
 
 def rows(train: int = 24, dev: int = 6) -> list[dict[str, object]]:
