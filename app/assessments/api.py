@@ -214,12 +214,16 @@ class Robustness(BaseModel):
 
 
 class Alternative(BaseModel):
-    """None of the approaches: what may do the job instead."""
+    """None of the approaches: what may do the job instead.
+
+    meets: false for what beats every prompt without a language model and misses the target, or may.
+    """
 
     technique: str
     title: str
     text: str
     measured: bool
+    meets: bool
 
 
 class FlipCost(BaseModel):

@@ -109,7 +109,7 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
     good(team.ada.post(f"/api/v1/datasets/{dataset['id']}/freeze"))
     dataset = team.get(f"/datasets/{dataset['id']}")
 
-    # Measure: every arm on dev, the best once on test.
+    # Measure: every arm on dev; on test the best one, and those that the dev rows cannot tell from it.
     order = {"model_id": model["id"], "instructions": "Say the first four signs.", "max_tokens": 16, "dev_rows": 20,
              "test_rows": 200}  # fmt: skip
     baseline = good(team.ada.post(f"{base}/baselines", json=order))
@@ -117,11 +117,11 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
     baseline = team.get(f"/baselines/{baseline['id']}")
     names = [arm["name"] for arm in baseline["arms"]]
     assert [f"few_shot_random/{draw}" in names for draw in (1, 2, 3)] == [True] * 3
-    looked = [arm for arm in baseline["arms"] if arm["test"] and arm["family"] != "trivial"]
-    assert len(looked) == 1
+    looked = {arm["name"]: arm for arm in baseline["arms"] if arm["test"] and arm["family"] != "trivial"}
+    assert 1 <= len(looked) <= 5
 
     # Failures are read and tagged, the instructions revised once.
-    arm = looked[0]
+    arm = looked[baseline["best_arm"]]
     path = f"/api/v1/baselines/{baseline['id']}/arms/{arm['id']}"
     wrong = good(team.ada.get(f"{path}/answers?split=test&show=wrong&limit=40"))["data"]
     good(

@@ -45,6 +45,6 @@ def test_what_the_optimizer_takes_comes_on_top_of_the_rehearsed_peak(run: Any, t
 
 
 def test_a_checkpoint_of_before_has_no_peak() -> None:
-    stored = {"step": 4, "dtype": "float32", "evaluated": 4, "best_step": 4, "seconds": 2.0}
+    stored: dict[str, Any] = {"step": 4, "dtype": "float32", "evaluated": 4, "best_step": 4, "seconds": 2.0}
 
     assert Progress(**stored).peak_bytes == 0
