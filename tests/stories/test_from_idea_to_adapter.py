@@ -7,6 +7,7 @@ says what was measured.
 import hashlib
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -84,12 +85,21 @@ def team(people: Callable[[UserRow], TestClient], make: Make) -> Team:
     return Team(people, make)
 
 
+def that_stops(model: Path, folder: Path) -> Path:
+    """The same model, for which a third of its tokens end an answer: one that never stops is no fair try (G5)."""
+    shutil.copytree(model, folder)
+    told = folder / "generation_config.json"
+    told.write_text(json.dumps({**json.loads(told.read_text()), "eos_token_id": [2, *range(3, 512, 3)]}))
+    return folder
+
+
 @pytest.mark.long("the one whole way")
 def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what is tested
-    team: Team, settings: Settings, worker: Callable[..., Process], tiny_model: Path
+    team: Team, settings: Settings, worker: Callable[..., Process], tiny_model: Path, tmp_path: Path
 ) -> None:
     worker(settings)
-    model = good(team.amy.post("/api/v1/models/folders", json={"name": "Tiny", "path": str(tiny_model.resolve())}))
+    folder = that_stops(tiny_model, tmp_path / "stops")
+    model = good(team.amy.post("/api/v1/models/folders", json={"name": "Tiny", "path": str(folder.resolve())}))
     team.done(good(team.amy.get("/api/v1/jobs"))["data"][0])
 
     # Describe: the advice leans to training and says what is missing.
@@ -120,8 +130,11 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
     looked = {arm["name"]: arm for arm in baseline["arms"] if arm["test"] and arm["family"] != "trivial"}
     assert 1 <= len(looked) <= 5
 
-    # Failures are read and tagged, the instructions revised once.
-    arm = looked[baseline["best_arm"]]
+    # The instructions are revised once; then the failures of whichever prompt is best now are read and tagged.
+    good(team.ada.post(f"/api/v1/baselines/{baseline['id']}/revisions", json={"instructions": "Four signs in << >>."}))
+    team.done(team.open_job(assessment["id"]), 240)
+    baseline = team.get(f"/baselines/{baseline['id']}")
+    arm = next(arm for arm in baseline["arms"] if arm["name"] == baseline["best_arm"])
     path = f"/api/v1/baselines/{baseline['id']}/arms/{arm['id']}"
     wrong = good(team.ada.get(f"{path}/answers?split=test&show=wrong&limit=40"))["data"]
     good(
@@ -129,8 +142,6 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
             f"{path}/causes", json={"causes": [{"answer_id": answer["id"], "cause": "behaviour"} for answer in wrong]}
         )
     )
-    good(team.ada.post(f"/api/v1/baselines/{baseline['id']}/revisions", json={"instructions": "Four signs in << >>."}))
-    team.done(team.open_job(assessment["id"]), 240)
 
     # The recipe, its preflight, and no launch without a reviewer.
     settings_ = {
