@@ -398,7 +398,9 @@ def _prompting_tried(case: Case, needs: Needs, policy: Policy) -> _Finding:
         todo.append(policy.say("G5", "revise"))
     if baseline.cut_rate is not None:
         text = f"{text} {percent(baseline.cut_rate)} of the best arm's answers were cut: no fair try."
-        todo.append("Raise the longest answer, or ask for short ones, and measure again.")
+        todo.append(
+            "Raise the longest answer, ask for short ones, or take a model that stops by itself; then measure again."
+        )
     if todo:
         return _Finding("fail", "measured", text, " ".join(todo))
     if case.measured.baseline_unfinished:

@@ -224,7 +224,8 @@ class Robustness(BaseModel):
 class Alternative(BaseModel):
     """None of the approaches: what may do the job instead.
 
-    measured: it was tried here, and meets the target or beats every prompt; `meets` says which.
+    measured: it was tried here, and meets the target or beats every prompt. meets: false for what beats every prompt
+    without a language model and misses the target, or may.
     """
 
     technique: str

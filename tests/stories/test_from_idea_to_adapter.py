@@ -123,7 +123,11 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
     best = next(arm for arm in baseline["arms"] if arm["name"] == baseline["best_arm"])
     assert {arm["name"] for arm in baseline["arms"] if arm["test"]} >= {best["name"], "nearest_answer"}
 
-    # Failures are read and tagged, the instructions revised once.
+    # The instructions are revised once; then the failures of whichever prompt is best now are read and tagged.
+    good(team.ada.post(f"/api/v1/baselines/{baseline['id']}/revisions", json={"instructions": "Four signs in << >>."}))
+    team.done(team.open_job(assessment["id"]), 240)
+    baseline = team.get(f"/baselines/{baseline['id']}")
+    best = next(arm for arm in baseline["arms"] if arm["name"] == baseline["best_arm"])
     path = f"/api/v1/baselines/{baseline['id']}/arms/{best['id']}"
     wrong = good(team.ada.get(f"{path}/answers?split=dev&show=wrong&limit=40"))["data"]
     good(
@@ -131,8 +135,6 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
             f"{path}/causes", json={"causes": [{"answer_id": answer["id"], "cause": "behaviour"} for answer in wrong]}
         )
     )
-    good(team.ada.post(f"/api/v1/baselines/{baseline['id']}/revisions", json={"instructions": "Four signs in << >>."}))
-    team.done(team.open_job(assessment["id"]), 240)
 
     # The recipe, its preflight, and no launch without a reviewer.
     settings_ = {

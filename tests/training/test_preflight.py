@@ -67,5 +67,5 @@ def test_the_probe_measures_and_learns_nothing(run: Any, torch_here: None) -> No
     assert found["samples"][0]["completion"].endswith("<|im_end|>")
     assert found["samples"][0]["prompt"].startswith("<|im_start|>system\nSay the first word twice.")
     assert found["tokens_per_second"] > 0
-    assert set(found["memory"]) == {"longest_batch", "optimizer"}
+    assert set(found["memory"]) == {"longest_batch", "optimizer", "reserve"}
     assert before == {path.name: path.read_bytes() for path in Path(run.model).iterdir()}
