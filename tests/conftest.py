@@ -224,6 +224,14 @@ def tiny_model(zygote: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.made(tmp_path_factory.mktemp("model"))
 
 
+@pytest.fixture(autouse=True)
+def _as_urgent_as_before() -> Iterator[None]:
+    """A test that lowers the priority of this process slows down all that come after it, and on a busy machine most."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    yield
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before, "what makes a process of ours a quiet one was called in here"
+
+
 @pytest.fixture(scope="session")
 def torch_here() -> None:
     """For tests that call the training code themselves: no single one seems to take as long as importing torch."""

@@ -24,6 +24,9 @@ TO_A_HUB = ("HF_TOKEN", "HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", 
             "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")  # fmt: skip
 
 
+NICENESS = 10  # of 19
+
+
 def small_environment(further: Sequence[str] = ()) -> dict[str, str]:
     """The part of our environment that a child may see."""
     return {
@@ -31,6 +34,11 @@ def small_environment(further: Sequence[str] = ()) -> dict[str, str]:
         for name, value in os.environ.items()
         if name in KEPT or name in further or name.startswith(KEPT_FAMILIES)
     }
+
+
+def give_way() -> None:
+    """Make this process, a child of ours, a quiet neighbour: the web and the worker come first."""
+    os.nice(NICENESS)
 
 
 def threads_for(wanted: int | None) -> int:

@@ -52,9 +52,8 @@ class Loaded:
         return set(kinds) == {"full_attention"} and not getattr(config, "sliding_window", None)
 
 
-def set_up(threads: int, niceness: int = 10) -> None:
-    """Make this process a quiet neighbour: few threads, and the web before us."""
-    os.nice(niceness)
+def compute_with(threads: int) -> None:
+    """Let torch use so many threads, at least one."""
     torch.set_num_threads(max(1, threads))
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.inference import folders, loading, tokens
+from app.inference import children, folders, loading, tokens
 from app.inference.generator import Message
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -212,7 +212,7 @@ def _listen(inbox: "queue.Queue[dict[str, Any]]", stop: threading.Event) -> None
 
 
 def _open(order: dict[str, Any]) -> loading.Loaded:
-    loading.set_up(int(order["threads"]))
+    loading.compute_with(int(order["threads"]))
     loaded = loading.load(Path(order["model"]), order.get("files"), order["dtype"])
     if order.get("adapter"):
         loaded = loading.adapted(loaded, Path(order["adapter"]))
@@ -249,6 +249,7 @@ def serve() -> None:
 
 def main() -> int:
     """Run, and put the two failures a person can do something about into words."""
+    children.give_way()
     try:
         serve()
     except (folders.NotAModel, folders.Damaged) as error:

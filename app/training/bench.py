@@ -12,14 +12,11 @@ from app.training import lora
 from app.training.order import Order, SourceRow
 
 
-def learner(
-    model: Path, rows: Iterable[SourceRow], order: Order, threads: int, dtype: str = ""
-) -> tuple[lora.Learner, int]:
+def learner(model: Path, rows: Iterable[SourceRow], order: Order, dtype: str = "") -> tuple[lora.Learner, int]:
     """A learner over the approved rows, and how many training rows were too long for the recipe.
 
     dtype: of the attempt before, so that a resumed run does not change its precision.
     """
-    loading.set_up(threads)
     kind = dtype or order.recipe.precision
     loaded = loading.load(
         model, order.files, kind, attention="eager"

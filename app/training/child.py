@@ -31,7 +31,7 @@ from typing import Any
 
 from app.gate import permission
 from app.gate import subject as subjects
-from app.inference import folders
+from app.inference import children, folders
 from app.settings import Settings
 from app.training import order as orders
 from app.training.checkpoints import Checkpoint, Corrupt, Shelf
@@ -363,8 +363,10 @@ def work(run: Path, key: bytes, stop: Stop, now: Callable[[], float] = time.time
 
 
 def _train(rows: Iterator[SourceRow], spec: Spec, order: Order, shelf: Shelf, stop: Stop) -> Checkpoint:
+    from app.inference import loading
     from app.training import bench, lora
 
+    loading.compute_with(spec.threads)
     at = shelf.newest(lambda line: say("log", line=line))
     progress = Progress(**at.facts) if at else Progress()
     if at and shelf.of_step(progress.best_step) is None:
@@ -373,7 +375,7 @@ def _train(rows: Iterator[SourceRow], spec: Spec, order: Order, shelf: Shelf, st
         )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
     try:
-        learner, left_out = bench.learner(Path(spec.model), rows, order, spec.threads, progress.dtype)
+        learner, left_out = bench.learner(Path(spec.model), rows, order, progress.dtype)
     except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
         raise Refuse(f"The base model is not the approved one: {error}") from error
     progress.dtype = learner.loaded.dtype
@@ -424,6 +426,7 @@ def main(argv: list[str]) -> int:
         return _end(
             Exit.NO_TOKEN, "Usage: python -m app.training.child RUN_DIR. A worker starts this, with a launch token."
         )
+    children.give_way()
     return attempt(Path(argv[0]))
 
 

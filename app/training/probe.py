@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.inference import folders, loading, tokens
+from app.inference import children, folders, loading, tokens
 from app.training import batches, bench, lora, preflight
 from app.training import order as orders
 from app.training.order import Order
@@ -28,8 +28,7 @@ ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 
 def probe(order: Order, model: Path, source: Path, threads: int) -> dict[str, Any]:
-    """Everything that the preflight page shows, measured where it can be."""
-    loading.set_up(threads)
+    """Everything that the preflight page shows, measured where it can be. threads: that this process computes with."""
     loading.say(event="stage", text="Loading the model")
     loaded = loading.load(model, order.files, order.recipe.precision, attention="eager")
     loading.say(event="stage", text="Counting tokens")
@@ -101,8 +100,10 @@ def _lifeline() -> None:
 
 def main() -> int:
     """Read the order, say the report; refusals in words."""
+    children.give_way()
     given = json.loads(sys.stdin.readline())
     threading.Thread(target=_lifeline, daemon=True).start()
+    loading.compute_with(int(given["threads"]))
     try:
         order = orders.from_subject(given["subject"])
         found = probe(order, Path(given["model"]), Path(given["rows"]), int(given["threads"]))

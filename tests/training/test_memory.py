@@ -17,7 +17,7 @@ def test_the_steps_that_are_rehearsed_are_the_heaviest_of_all_epochs(run: Any, t
 
     order = orders.from_subject(run.subject())
     with Path(run.rows).open("rb") as lines:
-        learner, _ = bench.learner(run.model, list(orders.rows(lines)), order, 1)
+        learner, _ = bench.learner(run.model, list(orders.rows(lines)), order)
     learner.lengths[3] = 400  # as if one row were long
     seed, size = order.recipe.seed, order.recipe.batch_rows
     epochs = -(-learner.total // learner.steps_an_epoch)
@@ -35,7 +35,7 @@ def test_what_the_optimizer_takes_comes_on_top_of_the_rehearsed_peak(run: Any, t
 
     order = orders.from_subject(run.subject())
     with Path(run.rows).open("rb") as lines:
-        learner, _ = bench.learner(run.model, list(orders.rows(lines)), order, 1)
+        learner, _ = bench.learner(run.model, list(orders.rows(lines)), order)
 
     assert lora.memory(learner, 5_000) == {
         "longest_batch": 5_000,

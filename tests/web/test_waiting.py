@@ -157,8 +157,8 @@ def test_one_person_waits_in_so_many_places_and_no_more(asking: Asking) -> None:
 def test_those_who_wait_hold_neither_a_thread_nor_a_connection(asking: Asking) -> None:
     """The database has 40 connections and the server 40 threads for its pages."""
     tokens = [asking.new_token() for _ in range(5)]
-    held = [asking.begin("/jobs/1", token=token) for token in tokens for _ in range(10)]
-    assert asking.hub.listeners == 50
+    held = [asking.pool.submit(asking.ask, "/jobs/1", 60, token) for token in tokens for _ in range(10)]
+    until(lambda: asking.hub.listeners == 50)
 
     assert asking.ask("/me")[0] == 200
     until(lambda: asking.app.state.context.engine.pool.checkedout() == 0)
