@@ -14,7 +14,7 @@ SPREAD := --numprocesses 2 --dist worksteal
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-annotate --no-header --override requirements-overrides.txt $(LEFT_OUT:%=--no-emit-package %)
 
-.PHONY: help run test test-deep demo check format lock assets test-slow test-gpu bench clean
+.PHONY: help run test suite test-deep demo check format lock assets test-slow test-gpu bench clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,7 +27,11 @@ demo: $(VENV)/.run assets/.done  ## the worked example, from packages on this ma
 	@$(BIN)/python -m app migrate
 	@$(BIN)/python -m app demo
 
-test: $(VENV)/.dev assets/.done .system check  ## what a change can break, in minutes: style, types, imports, the quick suite
+# The checks need one core for a minute, which the tests have to spare while they wait for processes of theirs.
+test: $(VENV)/.dev assets/.done .system  ## what a change can break, in minutes: style, types, imports, the quick suite
+	@$(MAKE) --no-print-directory --jobs=2 check suite
+
+suite: $(VENV)/.dev assets/.done .system
 	$(BIN)/python -m pytest $(SPREAD)
 
 test-deep: $(VENV)/.dev assets/.done .system  ## all of it, at full size: kills, races, whole ways, big files, memory, large sets

@@ -28,6 +28,7 @@ from app.db import engine_for
 from app.main import create_app
 from app.settings import Settings
 from app.web.security import Web
+from tests.support.depth import depth
 from tests.support.factories import Make
 from tests.support.fuzz import HOST, Fuzz, Operation, furnish, operations
 from tests.support.processes import cheap
@@ -77,16 +78,18 @@ def on_either(either: Settings) -> Iterator[Installed]:
     yield from installed(either)
 
 
-@pytest.mark.long("makes up and sends a request for each operation")
+@pytest.mark.long("makes up and sends a request for every third operation")
 def test_an_ordinary_request_to_each_operation_is_answered_as_described(here: Installed) -> None:
     fuzz = Fuzz(here.app, here.tokens["admin"], CONFORMS)
+    asked = here.operations[:: depth(3, 1)]
 
-    for operation in here.operations:
+    for operation in asked:
         fuzz.send(operation, GenerationMode.POSITIVE, 1)
 
     assert fuzz.broken == {}
-    assert sum(fuzz.statuses.values()) == len(here.operations) > 110
-    assert fuzz.statuses[200] > 30, fuzz.statuses
+    assert len(here.operations) > 110
+    assert sum(fuzz.statuses.values()) == len(asked)
+    assert fuzz.statuses[200] > len(asked) / 4, fuzz.statuses
     assert not fuzz.statuses[401], "nobody lost their token on the way"
 
 

@@ -134,7 +134,15 @@ ALWAYS: dict[str, Callable[[str], str | Raw]] = {
 }
 
 
-@pytest.mark.parametrize("trouble", ONCE.values(), ids=ONCE.keys())
+def some(cases: dict[str, Any], *quick: str) -> Any:
+    """These cases of a whole run in the quick suite, and all in the deep one. Against the client alone the quick suite
+    has each of them, too (`inference/test_server_trouble.py`)."""
+    return [
+        pytest.param(case, id=name, marks=() if name in quick else pytest.mark.deep) for name, case in cases.items()
+    ]
+
+
+@pytest.mark.parametrize("trouble", some(ONCE, "finish error", "500", "hang up"))
 def test_trouble_that_passes_changes_no_score(run: Run, trouble: Callable[[str], str | Raw]) -> None:
     seen: set[str] = set()
 
@@ -152,7 +160,7 @@ def test_trouble_that_passes_changes_no_score(run: Run, trouble: Callable[[str],
     assert run.baseline.concluded_at is not None
 
 
-@pytest.mark.parametrize("form", ALWAYS.values(), ids=ALWAYS.keys())
+@pytest.mark.parametrize("form", some(ALWAYS, "thinking", "parts", "no usage"))
 def test_another_form_of_the_right_answer_is_right(run: Run, form: Callable[[str], str | Raw]) -> None:
     with serving(lambda body: form(right(body))) as server:
         job.measure(run.begin(server))
@@ -173,7 +181,7 @@ NEVER: dict[str, Callable[[], str | Raw]] = {
 }
 
 
-@pytest.mark.parametrize("trouble", NEVER.values(), ids=NEVER.keys())
+@pytest.mark.parametrize("trouble", some(NEVER, "all thinking", "open thinking", "error", "refused"))
 def test_trouble_that_stays_is_an_error_of_its_rows_and_never_a_wrong_answer(
     run: Run, trouble: Callable[[], str | Raw]
 ) -> None:

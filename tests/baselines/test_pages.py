@@ -1,10 +1,11 @@
 """Measuring through the page: what the form asks, what it starts, what it shows, and to whom."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
@@ -12,10 +13,12 @@ from app.baselines import job, service, store
 from app.baselines.tables import AnswerRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
+from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.factories import Make
+from tests.support.installed import copied, laid_out
 from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, finish_job, question, started
 from tests.support.model_server import ModelServer, Raw, last_user, serving
 
@@ -30,9 +33,39 @@ def server() -> Iterator[ModelServer]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def measured_once(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    """An installation whose measurement 1 has come to its end; one of its answers is hostile."""
+    hostile = question(45)
+
+    def furnish(make: Make) -> None:
+        line = job_engine.Client(make.settings.url)
+        with serving(lambda body: HOSTILE if last_user(body) == hostile else clever(body)) as server:
+            case = a_case(make, make.engine, server)
+            claim = claim_of(make.engine, make.settings, line, started(make.engine, line, case).id)
+            job.measure(claim)
+            finish_job(make.engine, claim)
+        line.close()
+
+    return laid_out(tmp_path_factory.mktemp("measured"), template, furnish)
+
+
 @pytest.fixture
-def case(make: Make, engine: Engine, server: ModelServer) -> Case:
-    return a_case(make, engine, server)
+def settings(request: pytest.FixtureRequest, tmp_path: Path, settings: Settings) -> Settings:
+    """A copy of that installation for tests that ask for `measured`, and an empty one for the others."""
+    if "measured" not in request.fixturenames:
+        return settings
+    return copied(request.getfixturevalue("measured_once"), tmp_path / "measured")
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest, make: Make, engine: Engine, server: ModelServer) -> Case:
+    if "measured" not in request.fixturenames:
+        return a_case(make, engine, server)
+    with reading(engine) as session:
+        found = (session.get_one(AssessmentRow, 1), session.get_one(DatasetRow, 1))
+        model = session.scalars(select(ModelRow).where(ModelRow.kind == "endpoint")).one()
+        return Case(*found, model, session.get_one(UserRow, found[0].created_by))
 
 
 @pytest.fixture
@@ -41,14 +74,9 @@ def page(people: People, case: Case) -> TestClient:
 
 
 @pytest.fixture
-def measured(case: Case, engine: Engine, settings: Settings, line: job_engine.Client, server: ModelServer) -> int:
-    """A measurement that has come to its end; one of its answers is hostile."""
-    hostile = question(45)
-    server.reply = lambda body: HOSTILE if last_user(body) == hostile else clever(body)
-    claim = claim_of(engine, settings, line, started(engine, line, case).id)
-    job.measure(claim)
-    finish_job(engine, claim)
-    return claim.subject_id
+def measured(case: Case) -> int:
+    """The id of a measurement that has come to its end."""
+    return 1
 
 
 def url(case: Case) -> str:
