@@ -6,7 +6,6 @@ positions that are trained, and a shared beginning of all prompts that is comput
 and values of the beginning do not depend on what follows, and gradients of all rows meet in them.
 """
 
-import ctypes
 import json
 import math
 import time
@@ -31,13 +30,8 @@ WORTH_SHARING = (
     16  # tokens that prompts begin with, below which a second pass through the model costs more than it saves
 )
 ATTENTION_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj"]
-HEAVY = 0.6  # of what the heaviest pass holds; giving memory back before every pass costs a quarter of the speed
-RESERVE = 0.08  # of the rehearsed peak
+RESERVE = 0.2  # of the rehearsed peak, for what the allocator keeps of passes of other shapes in a long run
 NO_TARGET = -100  # cross_entropy's own mark for a position that is not trained
-
-
-# The C library's own, where there is one (glibc): hands free pages back to the system.
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
 
 
 class Diverged(Exception):
@@ -90,8 +84,6 @@ class Learner:
         planned = self.steps_an_epoch * recipe.epochs
         self.total = min(planned, recipe.max_steps) if recipe.max_steps else planned
         self.shared = self._shared([row.prompt for row in [*train, *dev]])
-        first = batches.epoch(self.lengths, recipe.batch_rows, recipe.seed, 0)
-        self._heavy = HEAVY * max((_held(self, part) for step in first for part in step), default=0)
 
     @property
     def adapter_parameters(self) -> int:
@@ -113,7 +105,6 @@ class Learner:
         trained = sum(len(self.train[row].completion) for part in parts for row in part)
         loss = 0.0
         for part in parts:
-            self._make_room(part)
             summed = self.loss_sum([self.train[row] for row in part])
             if not torch.isfinite(summed):
                 raise Diverged(f"The loss of step {number} is not a number.")
@@ -135,16 +126,9 @@ class Learner:
         """Go forward and back as in a step, to time it, and learn nothing."""
         self.model.train()
         for part in parts:
-            self._make_room(part)
             self.loss_sum([self.train[row] for row in part]).backward()
         for parameter in self.learned.values():
             parameter.grad = None
-
-    def _make_room(self, part: Sequence[int]) -> None:
-        """Before a heavy pass, give back what the allocator kept of passes of other shapes: it would come on top, more
-        of it with every step, and no preflight could tell how much."""
-        if _held(self, part) > self._heavy:
-            _trim(0)
 
     def _apply(self, number: int) -> float:
         for name, parameter in self.learned.items():
