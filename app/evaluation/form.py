@@ -41,9 +41,14 @@ def _compatible(part: str) -> str:
         return part.lower()
     if any(unicodedata.decomposition(character).startswith(RAISED) for character in part):
         return "".join(
-            character if unicodedata.decomposition(character).startswith(RAISED) else normal_form("NFKC", character)
+            character if unicodedata.decomposition(character).startswith(RAISED) else _plain(character)
             for character in normal_form("NFC", part).casefold()
         )
+    return _plain(part)
+
+
+def _plain(part: str) -> str:
+    """Folded after look-alikes are letters, too: a bold capital of mathematics has no small letter of its own."""
     return normal_form("NFKC", normal_form("NFKC", part).casefold())
 
 

@@ -109,6 +109,12 @@ def test_rows_that_only_form_saved_are_known() -> None:
     assert not metrics.dressed("exact_match", "refund", "refund", {})
 
 
+def test_a_capital_without_a_small_letter_of_its_own_is_folded_beside_a_raised_one() -> None:
+    assert form.folded("10² \U0001d400") == form.folded("10² a")
+    assert form.folded("ª\U0001d400") == "ªa"
+    assert form.folded("\U0001d400²") == "a²"
+
+
 @given(st.text(max_size=30))
 def test_taking_off_form_twice_takes_off_no_more_and_never_everything(text: str) -> None:
     once = form.bared(form.folded(text))
