@@ -174,7 +174,10 @@ def _other_weights(facts: CardFacts) -> list[str]:
 
 
 def _option(name: str, value: object) -> str:
-    said = _inline(value) if isinstance(value, str) else {True: "yes", False: "no"}.get(value, str(value))  # type: ignore[call-overload]
+    if isinstance(value, bool):
+        said = "yes" if value else "no"
+    else:
+        said = _inline(value) if isinstance(value, str) else str(value)
     return f"The metric's {name.replace('_', ' ')}: {said}."
 
 
