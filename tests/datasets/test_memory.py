@@ -33,8 +33,8 @@ print(peak() - before)
 CHECK = """
 import json, random, resource, sys
 from pathlib import Path
-from app.datasets.quality import check
-from app.datasets.rows import Rows
+from app.datasets.checks.pipeline import check
+from app.datasets.checks.working_rows import Rows
 folder, rows_wanted = Path(sys.argv[1]), int(sys.argv[2])
 random.seed(1)
 words = ["".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=random.randrange(3, 9))) for _ in range(5000)]
