@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app import secret
-from app.datasets import encodings
+from app.datasets.reading import encodings
 from app.settings import Settings
 from app.text import printable
 

@@ -12,14 +12,15 @@ def tree() -> dict[str, str]:
     """Name -> what it is, from the block that starts with `app/`."""
     block = re.search(r"```text\n(.*?)```", TEXT, re.DOTALL)
     assert block, "the README has a tree"
-    found, folder = {}, ""
+    found: dict[str, str] = {}
+    above: list[tuple[int, str]] = []  # the folders that the line may stand in, with their indents
     for line in block[1].splitlines():
         indent, name = len(line) - len(line.lstrip()), line.split()[0]
-        if indent == 0:
-            folder = name if name.endswith("/") else ""
-            found[name] = line
-        else:
-            found[folder + name] = line
+        above = [(depth, folder) for depth, folder in above if depth < indent]
+        path = (above[-1][1] if above else "") + name
+        found[path] = line
+        if name.endswith("/"):
+            above.append((indent, path))
     return found
 
 
@@ -44,7 +45,13 @@ def test_every_folder_and_file_of_the_app_is_in_the_tree() -> None:
     }
     folders = {f"{name.split('/')[0]}/" for name in files if "/" in name and not name.startswith(".")}
 
-    assert sorted((concepts | top | folders) - named.keys()) == []
+    rooms = {
+        f"app/{name.split('/')[1]}/{name.split('/')[2]}/"
+        for name in files
+        if name.startswith("app/") and name.count("/") > 2 and name.endswith(".py")
+    }
+
+    assert sorted((concepts | rooms | top | folders) - named.keys()) == []
 
 
 def test_every_make_target_in_the_readme_exists() -> None:

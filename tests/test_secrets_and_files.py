@@ -19,8 +19,8 @@ from sqlalchemy import Engine, text
 
 from app import secret
 from app.baselines import exports
-from app.datasets.formats import Message, Record
-from app.datasets.remarks import remarks
+from app.chat import Message, Record
+from app.datasets.checks.row_warnings import remarks
 from app.db import make_engine, reading, utcnow, writing
 from app.economics import prices
 from app.economics.prices import Price

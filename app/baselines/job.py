@@ -18,7 +18,6 @@ from app.baselines import arms, classifier, prompts, service, shots, store
 from app.baselines.arms import Scored
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
-from app.datasets import personal_data
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
@@ -31,6 +30,7 @@ from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.jobs.claims import Claim, Failed
+from app.privacy import personal_data
 
 FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
 FLUSH_ROWS = 32

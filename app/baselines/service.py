@@ -19,9 +19,8 @@ from app.baselines import arms, causes, exports, prompts, store
 from app.baselines.arms import Arm, Scored, Tally
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
-from app.datasets import shown as datasets_shown
+from app.datasets import masked_rows
 from app.datasets import store as dataset_store
-from app.datasets.personal_data import Veil
 from app.datasets.store import Example
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
@@ -35,6 +34,7 @@ from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.privacy.personal_data import Veil
 from app.users.tables import UserRow
 
 INSTRUCTIONS_LIMIT = 20_000
@@ -1006,7 +1006,7 @@ class Shown:
 
 def veil(session: Session, baseline: BaselineRow) -> Veil:
     """What hides personal data on the pages of a measurement, as long as nobody has decided on it."""
-    return datasets_shown.measured_veil(dataset_store.get(session, baseline.dataset_id))
+    return masked_rows.measured_veil(dataset_store.get(session, baseline.dataset_id))
 
 
 def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerRow, veil: Veil) -> Shown:

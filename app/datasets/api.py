@@ -11,10 +11,13 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import content, deps, encodings, exporting, service, shown, store
-from app.datasets.formats import ReadAs
+from app.datasets import downloads, exporting, masked_rows, service, store
+from app.datasets.checks import suspicious
+from app.datasets.reading import encodings
+from app.datasets.reading.formats import ReadAs
 from app.datasets.tables import DatasetRow
 from app.errors import NotFound
+from app.uploads import receive
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
@@ -27,7 +30,7 @@ router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
 # Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
 Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
 ALIKE = 8  # rows of a group that come along with it
-MARKS = {kind: int(mark) for mark, (kind, _) in content.WORDS.items()}
+MARKS = {kind: int(mark) for mark, (kind, _) in suspicious.WORDS.items()}
 REMARKS = f"^({'|'.join(MARKS)})?$"
 UPLOADS = described(429, 503)  # too many under way at once; the disk is full
 BODY = {
@@ -117,7 +120,7 @@ class Row(BaseModel):
     hides: list[str]
 
     @staticmethod
-    def of(row: shown.Seen) -> "Row":
+    def of(row: masked_rows.Seen) -> "Row":
         return Row(
             id=row.id,
             file=row.file,
@@ -241,7 +244,7 @@ class Change(BaseModel):
     "/assessments/{assessment_id}/dataset",
     status_code=201,
     openapi_extra=BODY,
-    max_body_size=deps.ANY_SIZE,
+    max_body_size=receive.ANY_SIZE,
     responses=UPLOADS,
 )
 async def put_dataset(
@@ -258,8 +261,8 @@ async def put_dataset(
     A test file of your own that the version before has is kept, unless `drop_test` is true; so are words on personal
     data that still fit. `carried` in the report says what was kept and what was not.
     """
-    await run_in_threadpool(deps.must_exist, app, assessment_id)
-    blob = await deps.receive(request, app, me)
+    await run_in_threadpool(receive.must_exist, app, assessment_id)
+    blob = await receive.receive(request, app, me)
     return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename, drop_test=drop_test)
 
 
@@ -267,7 +270,7 @@ async def put_dataset(
     "/assessments/{assessment_id}/dataset/test",
     status_code=201,
     openapi_extra=BODY,
-    max_body_size=deps.ANY_SIZE,
+    max_body_size=receive.ANY_SIZE,
     responses=UPLOADS,
 )
 async def put_test(
@@ -277,8 +280,8 @@ async def put_test(
 
     They stay the test rows of later versions, until another file or `drop_test` says otherwise.
     """
-    await run_in_threadpool(deps.must_exist, app, assessment_id)
-    blob = await deps.receive(request, app, me)
+    await run_in_threadpool(receive.must_exist, app, assessment_id)
+    blob = await receive.receive(request, app, me)
     return await run_in_threadpool(_uploaded, app, response, assessment_id, me, blob, filename, test=True)
 
 
@@ -293,7 +296,7 @@ def _uploaded(
     test: bool = False,
     drop_test: bool = False,
 ) -> Dataset:
-    with deps.transaction(app) as session:
+    with receive.transaction(app) as session:
         if test:
             row = service.add_test(session, assessment_id, me, blob, filename)
         else:
@@ -337,11 +340,11 @@ def list_rows(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given."""
-    veil = shown.veil(store.get(db, dataset_id))
+    veil = masked_rows.veil(store.get(db, dataset_id))
     lines = None if line is None else [line]
     only = store.Only(status, split, file, label, cluster, lines, MARKS.get(remark, 0), size_from, size_to)
     found = store.listed(db, dataset_id, only, after=after, limit=limit + 1)
-    return Rows(data=[Row.of(row) for row in shown.rows(found[:limit], veil)], has_more=len(found) > limit)
+    return Rows(data=[Row.of(row) for row in masked_rows.rows(found[:limit], veil)], has_more=len(found) > limit)
 
 
 @router.post("/datasets/{dataset_id}/rows/{line}/open")
@@ -355,7 +358,7 @@ def open_row(
     """One row with its hidden values. Who looked at them is on record, so it is asked for with POST."""
     number = 1 if file == "test" else 0
     service.note_opened(db, dataset_id, number, line, me)
-    return Row.of(shown.in_the_open(store.at_line(db, dataset_id, number, line)))
+    return Row.of(masked_rows.in_the_open(store.at_line(db, dataset_id, number, line)))
 
 
 @router.get("/datasets/{dataset_id}/export", response_class=StreamingResponse)
@@ -373,7 +376,7 @@ def export_rows(
     came so), `pairs` as prompt and completion. Each can be uploaded again and gives the same rows.
     """
     row = service.to_export(db, dataset_id)
-    return deps.export(app, row.id, row.rows_sha256, form, split)
+    return downloads.export(app, row.id, row.rows_sha256, form, split)
 
 
 @router.post("/datasets/{dataset_id}/reading", status_code=201)
@@ -428,7 +431,7 @@ def list_clusters(
     return Clusters(
         data=[
             Alike(cluster=one.number, size=one.size, kept=one.number in kept, rows=[Row.of(like) for like in one.rows])
-            for one in shown.groups(found[:limit], shown.veil(row))
+            for one in masked_rows.groups(found[:limit], masked_rows.veil(row))
         ],
         has_more=len(found) > limit,
         waiting=service.waiting_clusters(db, row),
@@ -487,7 +490,7 @@ def list_changes(
     """What changed since another version: lines added (here) and removed (there), answers, places and statuses."""
     dataset = store.get(db, dataset_id)
     found = service.changes(db, app.blobs, dataset, since=since, skip=skip, limit=limit)
-    veil = shown.veil(dataset)
+    veil = masked_rows.veil(dataset)
     if found is None:
         raise NotFound("There is no earlier version to compare with.")
     return Changes(
@@ -525,7 +528,7 @@ def _moved(rows: Iterable[service.Pair]) -> list[Moved]:
 def export_manifest(dataset_id: Id, app: App, db: Db, me: Me) -> Response:
     """The split as it was drawn, byte for byte what `split_sha256` names: seed, then line, content hash and part."""
     row = store.get(db, dataset_id)
-    return deps.manifest(app, row.id, row.split_sha256)
+    return downloads.manifest(app, row.id, row.split_sha256)
 
 
 @router.post("/datasets/{dataset_id}/lengths", status_code=202)

@@ -19,11 +19,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from app.advice.policy import POLICY
-from app.datasets import content, personal_data, quality
-from app.datasets.formats import ReadAs
-from app.datasets.quality import Check
-from app.datasets.reading import Upload
-from app.datasets.rows import Rows
+from app.datasets.checks import pipeline, suspicious
+from app.datasets.checks.pipeline import Check
+from app.datasets.checks.working_rows import Rows
+from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.reader import Upload
+from app.privacy import personal_data
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
         upload = Upload(stream, file.name, how)
         own_test = Upload(stack.enter_context(test.open("rb")), test.name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
-        found = quality.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING, needed=NEEDED)
+        found = pipeline.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING, needed=NEEDED)
         return _outcome(found)
 
 
@@ -125,9 +126,9 @@ def _remarks(found: Check) -> Iterator[dict[str, Any]]:
     """
     levels = {one["kind"]: one["level"] for one in found.report["remarks"]}
     for index in np.flatnonzero(np.frombuffer(bytes(found.marks), dtype=np.uint8)).tolist():
-        for mark, (kind, _) in content.WORDS.items():
+        for mark, (kind, _) in suspicious.WORDS.items():
             if found.marks[index] & mark:
-                text, line = content.OF_A_ROW[mark], found.rows.lines[index]
+                text, line = suspicious.OF_A_ROW[mark], found.rows.lines[index]
                 yield {"line": line, "field": "", "text": text, "level": levels[kind], "file": 0}
 
 

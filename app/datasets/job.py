@@ -26,27 +26,21 @@ from sqlalchemy.exc import OperationalError
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import NoSpace
-from app.datasets import (
-    duplicates,
-    learnability,
-    lengths,
-    personal_data,
-    quality,
-    service,
-    splitting,
-    store,
-    versions,
-)
-from app.datasets.desk import Desk
-from app.datasets.formats import Message, ReadAs, Record, read_as
-from app.datasets.quality import Check, Status
-from app.datasets.reading import Upload, from_canonical
-from app.datasets.rows import Rows, question
-from app.datasets.splitting import Entry, Kept, Split
+from app.chat import Message, Record
+from app.datasets import service, store, versions
+from app.datasets.checks import duplicates, learnability, lengths, pipeline
+from app.datasets.checks.checkpoint import Desk
+from app.datasets.checks.pipeline import Check, Status
+from app.datasets.checks.working_rows import Rows, question
+from app.datasets.reading.formats import ReadAs, read_as
+from app.datasets.reading.reader import Upload, from_canonical
+from app.datasets.splits import draw
+from app.datasets.splits.draw import Entry, Kept, Split
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.jobs.claims import Claim, Failed, Fenced
+from app.privacy import personal_data
 
 BATCH = 1000
 SIZES = 10_000  # rows that are changed or removed in one transaction
@@ -222,7 +216,7 @@ def _check(claim: Claim, order: Order, desk: Desk) -> None:
         if order.test:
             own_test = Upload(stack.enter_context(claim.blobs.open(order.test)), order.test_name, order.test_how)
         rows = stack.enter_context(Rows(desk.path("rows"), state["rows"] if state else None))
-        found = quality.check(
+        found = pipeline.check(
             upload,
             rows,
             seed=order.seed,
@@ -458,7 +452,7 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
     """Write the rows in batches, then everything that makes the version ready in one transaction."""
     total = len(found.rows) + len(found.refused)
     with desk.path("used").open("wb") as used, desk.path("manifest").open("wb") as manifest:
-        manifest.writelines(splitting.manifest_lines(seed, ()))
+        manifest.writelines(draw.manifest_lines(seed, ()))
         values = _values(found, claim.subject_id)
         done = 0
         written = array("Q")
@@ -466,9 +460,9 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
             written.extend(ids)
             for row_id, value in zip(ids, batch, strict=True):
                 if value["split"]:
-                    content = splitting.content_hash(value["messages"], value["target"])
+                    content = draw.content_hash(value["messages"], value["target"])
                     used.write(_used_line(row_id, value, content))
-                    manifest.write(splitting.manifest_line(Entry(value["line"], value["split"], content)))
+                    manifest.write(draw.manifest_line(Entry(value["line"], value["split"], content)))
             done += len(batch)
             progress.tick("Writing the rows", done, total)
     rows_blob = claim.blobs.put(_chunks(desk.path("used")))

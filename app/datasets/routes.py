@@ -13,25 +13,17 @@ from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import (
-    deps,
-    encodings,
-    exporting,
-    learnability,
-    overview,
-    preview,
-    service,
-    shown,
-    store,
-    uploads,
-    versions,
-)
-from app.datasets.formats import COLUMN_NAMES, COLUMNS, SHAPES, ReadAs, read_as
-from app.datasets.personal_data import Veil
+from app.datasets import downloads, exporting, masked_rows, service, store, versions
+from app.datasets.checks import learnability
+from app.datasets.pages import preview, report_view
+from app.datasets.reading import encodings
+from app.datasets.reading.formats import COLUMN_NAMES, COLUMNS, SHAPES, ReadAs, read_as
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow
 from app.errors import FieldError, Invalid
 from app.jobs import store as jobs
+from app.privacy.personal_data import Veil
+from app.uploads import multipart, receive
 from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
@@ -86,7 +78,7 @@ def _data(
     policy = assessments.policy_of(db, assessment)
     stated = assessment.answers.get("target")
     target = float(stated) if isinstance(stated, int | float) else None
-    learnt = overview.learnt(report)
+    learnt = report_view.learnt(report)
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
     people += [one["by"] for one in dataset.decisions.values()] if dataset else []
     return page(
@@ -114,10 +106,10 @@ def _data(
         needed=policy.count("usable_examples"),
         needed_test=policy.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
-        outlook=learnability.outlook(learnt, target, overview.reached(app.evidence(db, assessment))),
+        outlook=learnability.outlook(learnt, target, report_view.reached(app.evidence(db, assessment))),
         learnt=learnt,
         target=target,
-        judging=overview.judging(report, target, assessment.answers.get("prompting_tried")),
+        judging=report_view.judging(report, target, assessment.answers.get("prompting_tried")),
         limit=app.settings.upload_limit,
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
@@ -128,9 +120,9 @@ def _data(
 
 def _verdict(
     request: Request, dataset: DatasetRow, current: DatasetRow | None, report: dict[str, Any], policy: Policy
-) -> overview.Verdict:
+) -> report_view.Verdict:
     newer = current if current and current.id != dataset.id else None
-    return overview.verdict(
+    return report_view.verdict(
         report,
         state=dataset.state,
         usable=dataset.usable_rows,
@@ -149,8 +141,8 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
     return {
         "rows": rows,
-        "figures": overview.figures(report, rows),
-        "todos": overview.todos(
+        "figures": report_view.figures(report, rows),
+        "todos": report_view.todos(
             report,
             rows,
             ready=dataset.state == "ready",
@@ -159,26 +151,26 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
             test=dataset.test_rows,
             needed_test=policy.count("test_rows"),
         ),
-        "waterfall": overview.waterfall(report, rows),
-        "lengths": overview.lengths(report, rows),
-        "too_long": overview.too_long(report, rows),
-        "labels": overview.label_balance(report, rows),
-        "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
-        "languages": overview.languages(report),
-        "messages": overview.messages(report),
-        "taken": overview.dropped(report),
-        "encoding": overview.encoding(report),
-        "word": overview.word,
+        "waterfall": report_view.waterfall(report, rows),
+        "lengths": report_view.lengths(report, rows),
+        "too_long": report_view.too_long(report, rows),
+        "labels": report_view.label_balance(report, rows),
+        "clusters": report_view.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
+        "languages": report_view.languages(report),
+        "messages": report_view.messages(report),
+        "taken": report_view.dropped(report),
+        "encoding": report_view.encoding(report),
+        "word": report_view.word,
     }
 
 
-@router.post("/assessments/{assessment_id}/data", name="upload_data", max_body_size=deps.ANY_SIZE)
+@router.post("/assessments/{assessment_id}/data", name="upload_data", max_body_size=receive.ANY_SIZE)
 async def upload_data(request: Request, assessment_id: Id, app: App, me: Author) -> Response:
-    await run_in_threadpool(deps.must_exist, app, assessment_id)
+    await run_in_threadpool(receive.must_exist, app, assessment_id)
     form: Taken = {}
     try:
-        boundary = uploads.boundary_of(request.headers.get("content-type", ""))
-        await deps.with_chunks(request, app, me, lambda chunks: _take(app, chunks, boundary, form))
+        boundary = multipart.boundary_of(request.headers.get("content-type", ""))
+        await receive.with_chunks(request, app, me, lambda chunks: _take(app, chunks, boundary, form))
         await run_in_threadpool(_keep, app, assessment_id, me, form)
     except Invalid as refusal:
         return await run_in_threadpool(_again, request, app, assessment_id, refusal, form)
@@ -193,7 +185,7 @@ def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes, form: Taken
 
     What was pasted is stored like a file: it may be as large, and from here on it is one.
     """
-    for part in uploads.parts(chunks, boundary):
+    for part in multipart.parts(chunks, boundary):
         if part.name in {"file", "test"} and part.filename is not None:
             blob = app.blobs.put(part.body, app.settings.upload_limit)
             if part.name in form:
@@ -210,7 +202,7 @@ def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes, form: Taken
 
 
 def _keep(app: AppContext, assessment_id: int, me: UserRow, form: Taken) -> None:
-    with deps.transaction(app) as session:
+    with receive.transaction(app) as session:
         file, test, pasted = form.get("file"), form.get("test"), form.get("pasted")
         if file and pasted:
             refused = "A file was chosen and rows were pasted. Send one of them; each is a version of its own."
@@ -299,9 +291,9 @@ def show_changes(
         dataset=dataset,
         changes=found,
         kind=kind,
-        rows=[_beside(new, old, shown.veil(dataset)) for new, old in found.rows[kind]] if found and kind else [],
+        rows=[_beside(new, old, masked_rows.veil(dataset)) for new, old in found.rows[kind]] if found and kind else [],
         others=every,
-        words=overview.DROPPED,
+        words=report_view.DROPPED,
         total=total,
         number=number,
         pages=max(1, -(-total // ROWS)),
@@ -310,14 +302,14 @@ def show_changes(
 
 def _beside(new: ExampleRow | None, old: ExampleRow | None, veil: Veil) -> tuple[Any, Any, Any]:
     """Two rows as they may be read, values hidden as the later version says, and what differs in their answers."""
-    now, before = (shown.row(one, veil) if one else None for one in (new, old))
-    return now, before, overview.differences(before.target, now.target) if now and before else ([], [])
+    now, before = (masked_rows.row(one, veil) if one else None for one in (new, old))
+    return now, before, report_view.differences(before.target, now.target) if now and before else ([], [])
 
 
 @router.get("/datasets/{dataset_id}/manifest", name="dataset_manifest")
 def export_manifest(dataset_id: Id, app: App, db: Db, me: Me) -> Response:
     row = store.get(db, dataset_id)
-    return deps.manifest(app, row.id, row.split_sha256)
+    return downloads.manifest(app, row.id, row.split_sha256)
 
 
 @router.post("/datasets/{dataset_id}/split", name="split_dataset")
@@ -368,8 +360,8 @@ def show_rows(
     dataset = store.get(db, dataset_id)
     if (wanted := line.replace(",", "").strip()).isdecimal() and len(wanted) < 16:
         return RedirectResponse(row_url(request, dataset.id, int(wanted), 1 if file == "test" else 0), 303)
-    mark = overview.MARKS.get(remark, 0)
-    counted = overview.lines_of(dataset.report, remark) if remark and not mark else None
+    mark = report_view.MARKS.get(remark, 0)
+    counted = report_view.lines_of(dataset.report, remark) if remark and not mark else None
     lines = None if mark or not remark else counted[1] if counted else []
     only = store.Only(status, split, file, label or None, cluster, lines, mark, _size(size_from), _size(size_to))
     statuses = _statuses(db, dataset)
@@ -382,15 +374,17 @@ def show_rows(
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        rows=shown.rows(store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS), shown.veil(dataset)),
+        rows=masked_rows.rows(
+            store.page_of(db, dataset_id, only, skip=(number - 1) * ROWS, limit=ROWS), masked_rows.veil(dataset)
+        ),
         only=only,
         remark=remark,
-        remark_words=overview.word(remark) if remark else "",
+        remark_words=report_view.word(remark) if remark else "",
         unit=dataset.report.get("lengths", {}).get("unit", "characters"),
         counted=counted[0] if counted else 0,
         line=line,
         statuses=statuses,
-        words=overview.DROPPED,
+        words=report_view.DROPPED,
         total=total,
         counted_to=MOST - 1 if known is None and total >= MOST else 0,
         number=number,
@@ -407,8 +401,8 @@ def _size(typed: str) -> int | None:
 def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
     """How many rows of each status there are: from the report where it knows, from the table where there are few."""
     counts = dataset.report.get("counts", {})
-    refused = [status for status in overview.DROPPED if not counts.get(status)]
-    known = {status: counts[status] for status in overview.DROPPED if counts.get(status)}
+    refused = [status for status in report_view.DROPPED if not counts.get(status)]
+    known = {status: counts[status] for status in report_view.DROPPED if counts.get(status)}
     usable = dataset.train_rows + dataset.dev_rows + dataset.test_rows
     return known | store.by_status(db, dataset.id, refused) | {"usable": usable}
 
@@ -426,7 +420,7 @@ def _known(dataset: DatasetRow, only: store.Only, statuses: dict[str, int]) -> i
         named = (one["rows"] for one in dataset.report.get("labels") or () if one["label"] == only.label)
         return next(named, None)
     if only == store.Only(only.status, file="upload"):
-        return overview.dropped(dataset.report).get(only.status) if only.status != "usable" else None
+        return report_view.dropped(dataset.report).get(only.status) if only.status != "usable" else None
     return None
 
 
@@ -463,11 +457,11 @@ def open_row(
 
 def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, in_the_open: bool = False) -> Response:
     dataset = store.get(db, dataset_id)
-    veil = shown.veil(dataset)
+    veil = masked_rows.veil(dataset)
     found = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)
-    hidden = shown.row(found, veil)
-    row = shown.in_the_open(found) if in_the_open else hidden
-    group = shown.rows(store.alike(db, found, ALIKE), veil)
+    hidden = masked_rows.row(found, veil)
+    row = masked_rows.in_the_open(found) if in_the_open else hidden
+    group = masked_rows.rows(store.alike(db, found, ALIKE), veil)
     before, after = store.beside(db, found)
     return page(
         request,
@@ -481,15 +475,15 @@ def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, in
         group=[
             (
                 other,
-                overview.differences(overview.asked(hidden.messages), overview.asked(other.messages)),
-                overview.differences(hidden.target, other.target),
+                report_view.differences(report_view.asked(hidden.messages), report_view.asked(other.messages)),
+                report_view.differences(hidden.target, other.target),
             )
             for other in group
         ],
         most=ALIKE,
-        said=overview.said_of(dataset.report, row.line, row.file, found.marks),
+        said=report_view.said_of(dataset.report, row.line, row.file, found.marks),
         lengths=dataset.report.get("lengths", {}),
-        words=overview.DROPPED,
+        words=report_view.DROPPED,
         before=None if before is None else row_url(request, dataset_id, before, row.file),
         after=None if after is None else row_url(request, dataset_id, after, row.file),
     )
@@ -507,12 +501,12 @@ def show_labels(
 ) -> Response:
     """Every label with its rows in each part: what is rare, what is missing from one of them, what is written twice."""
     dataset = store.get(db, dataset_id)
-    found = overview.labels_of(dataset.report)
+    found = report_view.labels_of(dataset.report)
     counted = dataset.report.get("uploaded", 0) <= COUNTED
     if found and counted:
-        veil = shown.veil(dataset)
-        found = overview.labels((veil.text(one), part, n) for one, part, n in store.label_counts(db, dataset_id))
-    listed = overview.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
+        veil = masked_rows.veil(dataset)
+        found = report_view.labels((veil.text(one), part, n) for one, part, n in store.label_counts(db, dataset_id))
+    listed = report_view.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
     return page(
         request,
         "datasets/labels.html",
@@ -520,12 +514,12 @@ def show_labels(
         step="data",
         dataset=dataset,
         labels=listed[(number - 1) * LABELS : number * LABELS],
-        bars=overview.label_bars(listed[(number - 1) * LABELS : number * LABELS], found),
+        bars=report_view.label_bars(listed[(number - 1) * LABELS : number * LABELS], found),
         different=len(found),
         counted=counted,
         total=len(listed),
         rare=sum(1 for one in found if one.rare),
-        rare_below=overview.RARE,
+        rare_below=report_view.RARE,
         order=order,
         q=q,
         number=number,
@@ -555,12 +549,12 @@ def show_clusters(
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        groups=shown.groups(found[:CLUSTERS], shown.veil(dataset)),
+        groups=masked_rows.groups(found[:CLUSTERS], masked_rows.veil(dataset)),
         more=len(found) > CLUSTERS,
-        chart=overview.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
+        chart=report_view.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
         size=size,
         least=least,
-        words=overview.DROPPED,
+        words=report_view.DROPPED,
         number=number,
         counts_now=_counts_now(db, dataset),
         said={kept.cluster: kept for kept in service.said_of_clusters(db, dataset)},
@@ -639,7 +633,7 @@ def _reading(
         # A choice that is not complete is shown as guessed, with what is missing beside its field; the letters and the
         # first row stay as chosen, for it is by them that one finds the columns.
         shown_as = service.without_columns(how) if wrong else how
-        seen = preview.preview(stream, row.filename, shown_as, shown.veil(row))
+        seen = preview.preview(stream, row.filename, shown_as, masked_rows.veil(row))
     names = {*seen.names, *(one for one in (getattr(how, name) for name in COLUMN_NAMES) if one)}
     return page(
         request,
@@ -703,4 +697,4 @@ def export_dataset(
     split: Annotated[str, Query(pattern="^(train|dev|test)?$")] = "",
 ) -> Response:
     row = service.to_export(db, dataset_id)
-    return deps.export(app, row.id, row.rows_sha256, form, split)
+    return downloads.export(app, row.id, row.rows_sha256, form, split)

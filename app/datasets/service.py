@@ -10,11 +10,14 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob, Blobs
-from app.datasets import duplicates, encodings, personal_data, splitting, store, versions
-from app.datasets.formats import COLUMNS, GUESS, SHAPES, Message, ReadAs, Record, read_as
-from app.datasets.rows import question
+from app.chat import Message, Record
+from app.datasets import store, versions
+from app.datasets.checks import duplicates
+from app.datasets.checks.working_rows import question
+from app.datasets.reading import encodings
+from app.datasets.reading.formats import COLUMNS, GUESS, SHAPES, ReadAs, read_as
+from app.datasets.splits import draw
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
-from app.datasets.uploads import display_name
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.inference import store as model_store
@@ -22,6 +25,8 @@ from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.privacy import personal_data
+from app.uploads.multipart import display_name
 from app.users.tables import UserRow
 
 
@@ -402,7 +407,7 @@ def split_by(session: Session, dataset_id: int, by: UserRow, plan: str) -> Datas
     if row.test_blob_sha256:
         raise Conflict("The test rows are a file of your own; upload another one to change them.")
     said = row.report.get("split", {})
-    if plan not in splitting.PLANS or (plan == "column" and not said.get("column")):
+    if plan not in draw.PLANS or (plan == "column" and not said.get("column")):
         text = "Rows are split at random, by time, or by a column that names train and test."
         raise Invalid("The rows can't be split like that.", [FieldError("#/by", text)])
     if said.get("by") == plan:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.orm import Session, aliased, defer
 
-from app.datasets import seen
-from app.datasets.formats import Message
+from app.chat import Message
+from app.datasets.checks import same_rows
 from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base, know, once
 from app.errors import NotFound
@@ -365,7 +365,7 @@ def keep_test_keys(session: Session, dataset_id: int) -> None:
     asked = session.scalars(
         select(ExampleRow.messages).where(ExampleRow.dataset_id == dataset_id, ExampleRow.split == "test")
     )
-    keys = sorted({seen.key_of(messages) for messages in asked})
+    keys = sorted({same_rows.key_of(messages) for messages in asked})
     if keys:
         session.execute(insert(KeyRow), [{"dataset_id": dataset_id, "key": key} for key in keys])
 
@@ -398,7 +398,7 @@ def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int
     owners = _numbers(session, whose.where(DatasetRow.id.in_(sorted(everybody))))
     found = {one: {one: owners[one]} for one in dataset_ids}
     for here, there, number in shared:
-        if seen.same_rows(number, sizes[here], sizes[there]):
+        if same_rows.same_rows(number, sizes[here], sizes[there]):
             found[here][there] = owners[there]
     return found
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from app.datasets import duplicates
-from app.datasets.reading import from_canonical
-from app.datasets.rows import question
+from app.datasets.checks import duplicates
+from app.datasets.checks.working_rows import question
+from app.datasets.reading.reader import from_canonical
 
 Numbers = npt.NDArray[np.uint64]
 

@@ -17,7 +17,6 @@ from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
-from app.datasets import personal_data
 from app.datasets import service as datasets
 from app.datasets import store as dataset_store
 from app.db import writing
@@ -30,6 +29,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed
 from app.jobs.tables import JobRow, Status
+from app.privacy import personal_data
 from app.results import service as results
 from app.training import service as trainings
 from app.training import store as training_store

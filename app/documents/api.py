@@ -11,10 +11,10 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps
 from app.documents import service, store
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.jobs.tables import JobRow
+from app.uploads import receive
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
@@ -166,20 +166,20 @@ class TestRows(BaseModel):
     "/assessments/{assessment_id}/documents",
     status_code=201,
     openapi_extra=BODY,
-    max_body_size=deps.ANY_SIZE,
+    max_body_size=receive.ANY_SIZE,
     responses=UPLOADS,
 )
 async def put_documents(
     request: Request, assessment_id: Id, app: App, me: Author, filename: Filename = "document.txt"
 ) -> DocumentFile:
     """Add one file as the raw body: text, Markdown, HTML, PDF, JSON (lines or list) with `text`, or a zip of these."""
-    await run_in_threadpool(deps.must_exist, app, assessment_id)
-    blob = await deps.receive(request, app, me)
+    await run_in_threadpool(receive.must_exist, app, assessment_id)
+    blob = await receive.receive(request, app, me)
     return await run_in_threadpool(_added, app, assessment_id, me, blob, filename)
 
 
 def _added(app: AppContext, assessment_id: int, me: UserRow, blob: Blob, filename: str) -> DocumentFile:
-    with deps.transaction(app) as session:
+    with receive.transaction(app) as session:
         return DocumentFile.alone(session, service.add(session, assessment_id, me, [(blob, filename)])[0])
 
 
@@ -210,7 +210,7 @@ def export_corpus(assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     """Every text as JSON lines: id, title, source, text."""
     assessment_store.get(db, assessment_id)
     service.to_export(db, assessment_id)
-    return deps.attachment(service.exported(db, app.blobs, assessment_id), f"documents-{assessment_id}.jsonl")
+    return receive.attachment(service.exported(db, app.blobs, assessment_id), f"documents-{assessment_id}.jsonl")
 
 
 @router.get("/assessments/{assessment_id}/documents/test-rows")

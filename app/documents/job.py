@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.datasets import personal_data
 from app.documents import opening, privacy, store, texts, tokens
 from app.documents.tables import DocumentFileRow
 from app.jobs.claims import Claim
+from app.privacy import personal_data
 
 
 def read(claim: Claim) -> None:

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from app.datasets.leaks import Words, words
+from app.datasets.checks.leaks import Words, words
 
 RUN = 5  # words
 SHARE = 0.8  # of a question's runs

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.datasets.personal_data import KINDS, find
+from app.privacy.personal_data import KINDS, find
 
 LINES = 20  # named for each kind of a document
 PLACES = 5  # documents named for each kind of a file

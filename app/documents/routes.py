@@ -9,11 +9,11 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import deps, uploads
 from app.db import reading, utcnow
 from app.documents import service, store
 from app.errors import Invalid
 from app.jobs import store as jobs
+from app.uploads import multipart, receive
 from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
@@ -87,12 +87,12 @@ def show_test_rows(request: Request, assessment_id: Id, app: App, db: Db, me: Me
     )
 
 
-@router.post("/assessments/{assessment_id}/documents", name="add_documents", max_body_size=deps.ANY_SIZE)
+@router.post("/assessments/{assessment_id}/documents", name="add_documents", max_body_size=receive.ANY_SIZE)
 async def add_documents(request: Request, assessment_id: Id, app: App, me: Author) -> Response:
-    await run_in_threadpool(deps.must_exist, app, assessment_id)
+    await run_in_threadpool(receive.must_exist, app, assessment_id)
     try:
-        boundary = uploads.boundary_of(request.headers.get("content-type", ""))
-        files = await deps.with_chunks(request, app, me, lambda chunks: _take(app, chunks, boundary))
+        boundary = multipart.boundary_of(request.headers.get("content-type", ""))
+        files = await receive.with_chunks(request, app, me, lambda chunks: _take(app, chunks, boundary))
         await run_in_threadpool(_keep, app, assessment_id, me, files)
     except Invalid as refusal:
         return await run_in_threadpool(_again, request, app, assessment_id, refusal)
@@ -103,7 +103,7 @@ def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes) -> list[tup
     """Store the files as they arrive; all of them together may be as large as one upload."""
     files: list[tuple[Blob, str]] = []
     left = app.settings.upload_limit
-    for part in uploads.parts(chunks, boundary, most=service.MOST_FILES + 2):
+    for part in multipart.parts(chunks, boundary, most=service.MOST_FILES + 2):
         if part.name == "documents" and part.filename:
             blob = app.blobs.put(part.body, left)
             left -= blob.size
@@ -112,7 +112,7 @@ def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes) -> list[tup
 
 
 def _keep(app: AppContext, assessment_id: int, me: UserRow, files: list[tuple[Blob, str]]) -> None:
-    with deps.transaction(app) as session:
+    with receive.transaction(app) as session:
         service.add(session, assessment_id, me, files)
 
 
@@ -184,4 +184,4 @@ def show_document(request: Request, document_id: Id, app: App, db: Db, me: Me) -
 def export_documents(assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     assessment_store.get(db, assessment_id)
     service.to_export(db, assessment_id)
-    return deps.attachment(service.exported(db, app.blobs, assessment_id), f"documents-{assessment_id}.jsonl")
+    return receive.attachment(service.exported(db, app.blobs, assessment_id), f"documents-{assessment_id}.jsonl")

@@ -11,9 +11,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.blobs import Blob, Blobs
-from app.datasets import personal_data
 from app.datasets import store as dataset_store
-from app.datasets.uploads import display_name
 from app.db import utcnow
 from app.documents import leaks, privacy, store
 from app.documents.tables import DocumentFileRow, DocumentRow
@@ -21,6 +19,8 @@ from app.errors import Conflict, FieldError, Invalid
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.privacy import personal_data
+from app.uploads.multipart import display_name
 from app.users.tables import UserRow
 
 MOST_FILES = 1000  # of one assessment: a folder's worth; more come as a zip

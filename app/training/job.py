@@ -15,7 +15,7 @@ from app import secret
 from app.assessments import store as assessment_store
 from app.baselines import job as baseline_job
 from app.baselines import service as baselines
-from app.datasets import shown
+from app.datasets import masked_rows
 from app.db import writing
 from app.errors import Conflict, GateClosed
 from app.gate import permission
@@ -71,7 +71,7 @@ def preflight(claim: Claim) -> None:
     }
     found = _probe(claim, order, threads)
     # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
-    found["samples"] = shown.measured_veil(plan.dataset).everywhere(found["samples"])
+    found["samples"] = masked_rows.measured_veil(plan.dataset).everywhere(found["samples"])
     found["available"] = _free_memory()
     found["blockers"] = list(preflights.blockers(plan.recipe, found, found["available"]))
     with claim.write() as session:

@@ -102,7 +102,7 @@ def _keys(bind: sa.Connection, tables: dict[str, Any]) -> None:
     datasets, examples = tables["datasets"], tables["examples"]
     frozen = bind.scalars(sa.select(datasets.c.id).where(datasets.c.frozen_at.is_not(None))).all()
     for dataset_id in frozen:
-        from app.datasets.seen import key_of  # only where there is something to carry over
+        from app.datasets.checks.same_rows import key_of  # only where there is something to carry over
 
         rows = bind.execute(
             sa.select(examples.c.messages).where(examples.c.dataset_id == dataset_id, examples.c.split == "test")

@@ -23,8 +23,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.datasets import quality
-from app.datasets.rows import Rows
+from app.datasets.checks import pipeline
+from app.datasets.checks.working_rows import Rows
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SETS = {
@@ -160,7 +160,7 @@ def sort_out(said: list[tuple[int, str]]) -> dict[str, set[int]]:
 
 def ours(file: Path, _: str) -> dict[str, set[int]]:
     with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, file.open("rb") as stream:
-        report = quality.check(stream, rows, seed=7, shown=100_000).report
+        report = pipeline.check(stream, rows, seed=7, shown=100_000).report
     found: dict[str, set[int]] = defaultdict(set)
     for name, kinds in (
         ("duplicates", ("exact", "near")),

@@ -22,7 +22,7 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.datasets.personal_data import (
+from app.privacy.personal_data import (
     ACCOUNT,
     CARD,
     EMAIL,

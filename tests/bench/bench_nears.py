@@ -22,8 +22,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.datasets import quality
-from app.datasets.rows import Rows
+from app.datasets.checks import pipeline
+from app.datasets.checks.working_rows import Rows
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 EACH = 25
@@ -367,7 +367,7 @@ def grouped(lines: list[str]) -> list[int]:
         upload = Path(folder) / "upload.jsonl"
         upload.write_text("\n".join(lines) + "\n")
         with upload.open("rb") as stream:
-            return list(quality.check(stream, rows, seed=7).group)
+            return list(pipeline.check(stream, rows, seed=7).group)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert, select, text
 
 from app import schema
-from app.datasets import lengths
+from app.datasets.checks import lengths
 from app.datasets.tables import DatasetRow
 from app.db import Base, make_engine, reading, writing
 from app.main import create_app

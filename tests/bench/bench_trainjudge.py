@@ -36,8 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from app.advice.case import parse
 from app.advice.needs import BEHAVIOURS
 from app.advice.verdict import Advice, advise
-from app.datasets import learnability, quality
-from app.datasets.rows import Rows
+from app.datasets.checks import learnability, pipeline
+from app.datasets.checks.working_rows import Rows
 from tests.support.golden import GOLDEN, Golden
 
 VERSION = "0.3.1"
@@ -273,7 +273,7 @@ class Ours:
 def checked(data: Path) -> dict[str, Any]:
     """What the check of an upload measures in a file, by the names of the case file."""
     with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, data.open("rb") as upload:
-        found = quality.check(upload, rows, seed=7)
+        found = pipeline.check(upload, rows, seed=7)
     report = found.report
     measured = {
         "uploaded_examples": report["uploaded"],
@@ -286,7 +286,7 @@ def checked(data: Path) -> dict[str, Any]:
 def learnt(data: Path) -> str:
     """What the check says can be learnt from the rows without a language model, in a word."""
     with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, data.open("rb") as upload:
-        found = quality.check(upload, rows, seed=7)
+        found = pipeline.check(upload, rows, seed=7)
         mine = [rows.pair(index) for index, split in found.split.items() if split != "test"]
         labels = found.report["task"] == "labels"
         agreed = found.report.get("label_agreement") or {"questions": 0, "agree": None}

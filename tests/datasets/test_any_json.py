@@ -7,10 +7,12 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.datasets import reading
-from app.datasets.conversations import ROLES
-from app.datasets.formats import SHAPES, Fault, ReadAs, Record
-from app.datasets.reading import Upload, canonical, from_canonical
+from app.chat import Record
+from app.datasets.reading import reader
+from app.datasets.reading.conversations import ROLES
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.formats import SHAPES, ReadAs
+from app.datasets.reading.reader import Upload, canonical, from_canonical
 
 KEYS = (
     *("messages", "prompt", "completion", "instruction", "input", "output", "history", "system", "conversations"),
@@ -46,7 +48,7 @@ TURNS = st.lists(
 
 
 def outcome(value: Any, how: ReadAs) -> list[Record | Fault]:
-    return list(reading.read(Upload(io.BytesIO(json.dumps(value).encode() + b"\n"), how=how)))
+    return list(reader.read(Upload(io.BytesIO(json.dumps(value).encode() + b"\n"), how=how)))
 
 
 @example({"expectations": None, "__expected": None}, ReadAs())

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.datasets.quality import check
-from app.datasets.reading import Upload
-from app.datasets.rows import Rows
+from app.datasets.checks.pipeline import check
+from app.datasets.checks.working_rows import Rows
+from app.datasets.reading.reader import Upload
 from tests.support.places import BAD_FILES
 
 CASES: list[dict[str, Any]] = json.loads((BAD_FILES / "expected.json").read_text(encoding="utf-8"))["files"]

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.datasets import job, service, store
-from app.datasets.formats import read_as
+from app.datasets.reading.formats import read_as
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
 from app.jobs import engine as job_engine

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs, NoSpace
 from app.datasets import job, service, store
-from app.datasets.desk import ABOUT, Desk
+from app.datasets.checks.checkpoint import ABOUT, Desk
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import make_engine, reading, utcnow, writing
 from app.errors import Conflict

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.datasets import content, languages, lengths
-from app.datasets.desk import Desk
-from app.datasets.quality import Check, check
-from app.datasets.rows import Rows
+from app.datasets.checks import languages, lengths, suspicious
+from app.datasets.checks.checkpoint import Desk
+from app.datasets.checks.pipeline import Check, check
+from app.datasets.checks.working_rows import Rows
 from tests.support.depth import depth
 from tests.support.examples import jsonl, judge, pairs, questions
 
@@ -60,7 +60,7 @@ from tests.support.examples import jsonl, judge, pairs, questions
     ],
 )
 def test_a_refusal_is_told_from_an_answer(answer: str, refused: bool) -> None:
-    assert content.refuses(answer) is refused
+    assert suspicious.refuses(answer) is refused
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_refusal_is_told_from_an_answer(answer: str, refused: bool) -> None:
     ],
 )
 def test_what_was_never_filled_in_is_seen(text: str, open_: bool) -> None:
-    assert content.left_open(text) is open_
+    assert suspicious.left_open(text) is open_
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_was_never_filled_in_is_seen(text: str, open_: bool) -> None:
     ],
 )
 def test_a_loop_is_told_from_a_list(text: str, loop: bool) -> None:
-    assert content.loops(text) is loop
+    assert suspicious.loops(text) is loop
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_a_loop_is_told_from_a_list(text: str, loop: bool) -> None:
 def test_an_answer_that_stops_midway_is_seen(end: str, stops: bool) -> None:
     start = "The castle stands on a hill above the town and has been there for eight hundred years; it is a ruin, "
 
-    assert content.cut(start + end) is stops
-    assert not content.cut(end)
+    assert suspicious.cut(start + end) is stops
+    assert not suspicious.cut(end)
 
 
 def test_names_and_code_are_in_no_other_language() -> None:
@@ -137,13 +137,13 @@ def test_what_a_model_says_of_its_own_update_is_named() -> None:
 
 
 def test_an_echo_may_lack_its_question_mark() -> None:
-    assert content.echoes("What is the capital of France?", "what is the capital of France")
+    assert suspicious.echoes("What is the capital of France?", "what is the capital of France")
 
 
 def test_a_short_answer_may_stand_in_its_question() -> None:
-    assert not content.echoes("Is the answer yes or no, in your opinion?", "yes")
-    assert content.echoes("What is the capital of France today?", "what is the capital of  France today?")
-    assert not content.echoes(
+    assert not suspicious.echoes("Is the answer yes or no, in your opinion?", "yes")
+    assert suspicious.echoes("What is the capital of France today?", "what is the capital of  France today?")
+    assert not suspicious.echoes(
         "Name it: the old mill at the river", "The old mill at the river was built in 1790 by two men."
     )
 

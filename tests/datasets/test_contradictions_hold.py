@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 
 from app.advice import verdict
 from app.advice.case import parse
-from app.datasets import explained, job, learnability, store
-from app.datasets.quality import Status
+from app.datasets import job, store
+from app.datasets.checks import explained_differences, learnability
+from app.datasets.checks.pipeline import Status
 from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.jobs.claims import Claim
@@ -92,22 +93,22 @@ APART = [
 def test_what_each_copies_from_its_question_is_no_difference(
     one: str, asked: str, other: str, asked_other: str
 ) -> None:
-    assert explained.same_json(json.loads(one), json.loads(other), asked, asked_other)
-    assert explained.same_json(json.loads(other), json.loads(one), asked_other, asked)
+    assert explained_differences.same_json(json.loads(one), json.loads(other), asked, asked_other)
+    assert explained_differences.same_json(json.loads(other), json.loads(one), asked_other, asked)
 
 
 @pytest.mark.parametrize(("one", "asked", "other", "asked_other"), APART)
 def test_anything_else_is_one(one: str, asked: str, other: str, asked_other: str) -> None:
-    assert not explained.same_json(json.loads(one), json.loads(other), asked, asked_other)
-    assert not explained.same_json(json.loads(other), json.loads(one), asked_other, asked)
+    assert not explained_differences.same_json(json.loads(one), json.loads(other), asked, asked_other)
+    assert not explained_differences.same_json(json.loads(other), json.loads(one), asked_other, asked)
 
 
 def test_a_deep_or_a_long_answer_takes_no_time() -> None:
     deep: object = "St"
     for _ in range(150):
         deep = [deep]
-    assert not explained.same_json(deep, [deep], "a", "b")
-    assert not explained.same_json(["x"] * 100_000, ["y"] * 100_001, "x", "y")
+    assert not explained_differences.same_json(deep, [deep], "a", "b")
+    assert not explained_differences.same_json(["x"] * 100_000, ["y"] * 100_001, "x", "y")
 
 
 def test_the_letter_of_an_option_means_another_where_options_were_shuffled() -> None:

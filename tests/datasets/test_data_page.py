@@ -13,11 +13,12 @@ from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.audit.tables import EntryRow
-from app.datasets import preview, store
-from app.datasets.formats import GUESS
-from app.datasets.personal_data import Veil
+from app.datasets import store
+from app.datasets.pages import preview
+from app.datasets.reading.formats import GUESS
 from app.db import reading, utcnow, writing
 from app.jobs.tables import WorkerRow
+from app.privacy.personal_data import Veil
 from app.users.tables import UserRow
 from tests.support.examples import Upload, pairs
 from tests.support.factories import Make

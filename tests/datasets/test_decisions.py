@@ -10,7 +10,8 @@ from sqlalchemy import Engine, select
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
-from app.datasets import doubts, job, service, store
+from app.datasets import job, service, store
+from app.datasets.checks import file_warnings
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
 from app.errors import Conflict, Invalid
@@ -106,7 +107,7 @@ def test_masking_keeps_the_row_and_the_value_goes(checked: Upload, decide: Decid
     assert "Who is [e-mail address]?" in text
     assert after.usable_rows + after.test_rows == row.usable_rows + row.test_rows
     assert [one["text"] for one in after.report["messages"] if one["level"] != "note"] == []
-    assert [one.endswith(doubts.TOO_FEW) for one in after.report["why"]] == [True]
+    assert [one.endswith(file_warnings.TOO_FEW) for one in after.report["why"]] == [True]
 
 
 def test_masking_moves_no_row_to_another_side(checked: Upload, decide: Decide, blobs: Blobs) -> None:

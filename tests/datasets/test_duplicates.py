@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets import duplicates
+from app.datasets.checks import duplicates
 from tests.support.depth import depth
 from tests.support.examples import Texts, find, groups, load
 from tests.support.places import DATA

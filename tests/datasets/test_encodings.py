@@ -10,9 +10,12 @@ from sqlalchemy import Engine
 
 from app.__main__ import main
 from app.assessments.tables import AssessmentRow
-from app.datasets import encodings, job, reading, store
-from app.datasets.formats import Fault, ReadAs, Record
-from app.datasets.reading import Reading, Upload
+from app.chat import Record
+from app.datasets import job, store
+from app.datasets.reading import encodings, reader
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.reader import Reading, Upload
 from app.datasets.tables import DatasetRow
 from app.db import reading as looking
 from app.jobs.claims import Claim
@@ -37,7 +40,7 @@ GERMAN = "Frage;Antwort\n" + "".join(
 
 
 def read(data: bytes, encoding: str = "") -> tuple[Reading, list[Record | Fault]]:
-    found = reading.read(Upload(io.BytesIO(data), "x", ReadAs(encoding=encoding)))
+    found = reader.read(Upload(io.BytesIO(data), "x", ReadAs(encoding=encoding)))
     return found, list(found)
 
 

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
-from app.datasets import exporting, reading
-from app.datasets.formats import Fault, ReadAs, Record
-from app.datasets.reading import Upload, canonical, from_canonical
+from app.chat import Record
+from app.datasets import exporting
+from app.datasets.reading import reader
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.reader import Upload, canonical, from_canonical
 from tests.support.places import DATA
 
 
 def read(*values: dict[str, Any], how: ReadAs | None = None) -> list[Record | Fault]:
     data = b"\n".join(json.dumps(value).encode() for value in values)
-    return list(reading.read(Upload(io.BytesIO(data), how=how or ReadAs())))
+    return list(reader.read(Upload(io.BytesIO(data), how=how or ReadAs())))
 
 
 def one(value: dict[str, Any], how: ReadAs | None = None) -> Record:
@@ -36,7 +39,7 @@ def turns(record: Record) -> list[tuple[str, str]]:
 
 def records(path: Path) -> list[Record]:
     with path.open("rb") as stream:
-        return [item for item in reading.read(Upload(stream, path.name)) if isinstance(item, Record)]
+        return [item for item in reader.read(Upload(stream, path.name)) if isinstance(item, Record)]
 
 
 WEATHER = {"name": "weather", "arguments": '{"city": "Oslo"}'}
@@ -346,8 +349,8 @@ def test_keys_that_are_not_used_are_named() -> None:
 
 
 # ---------------------------------------------------------------------- tables
-def table(text: str, how: ReadAs | None = None) -> tuple[reading.Reading, list[Record | Fault]]:
-    found = reading.read(Upload(io.BytesIO(text.encode()), "x.csv", how or ReadAs()))
+def table(text: str, how: ReadAs | None = None) -> tuple[reader.Reading, list[Record | Fault]]:
+    found = reader.read(Upload(io.BytesIO(text.encode()), "x.csv", how or ReadAs()))
     return found, list(found)
 
 

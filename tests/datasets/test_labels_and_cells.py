@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from app.datasets import reading
-from app.datasets.formats import COLUMNS, Fault, ReadAs, Record
-from app.datasets.reading import Upload
+from app.chat import Record
+from app.datasets.reading import reader
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.formats import COLUMNS, ReadAs
+from app.datasets.reading.reader import Upload
 
 
 def read(data: bytes, name: str = "", how: ReadAs | None = None) -> tuple[list[Record], list[Fault]]:
-    found = list(reading.read(Upload(io.BytesIO(data), name, how or ReadAs())))
+    found = list(reader.read(Upload(io.BytesIO(data), name, how or ReadAs())))
     return [one for one in found if isinstance(one, Record)], [one for one in found if isinstance(one, Fault)]
 
 

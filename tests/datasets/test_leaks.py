@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.datasets.quality import Check, Status, check
-from app.datasets.rows import Rows
+from app.datasets.checks.pipeline import Check, Status, check
+from app.datasets.checks.working_rows import Rows
 from tests.support.examples import questions
 
 ASKED = "How long does it take until a refund for a returned parcel is on my account?"

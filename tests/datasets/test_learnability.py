@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.datasets import learnability
-from app.datasets.formats import Record
-from app.datasets.reading import read
-from app.datasets.rows import question
+from app.chat import Record
+from app.datasets.checks import learnability
+from app.datasets.checks.working_rows import question
+from app.datasets.reading.reader import read
 from tests.support.places import DATA
 
 Pairs = list[tuple[str, str]]

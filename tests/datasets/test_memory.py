@@ -13,7 +13,7 @@ UPLOAD = """
 import resource, sys
 from pathlib import Path
 from app.blobs import Blobs
-from app.datasets import uploads
+from app.uploads import multipart
 head = b'--x\\r\\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\\r\\n\\r\\n'
 line = b'{"prompt": "' + b"q" * 400 + b'", "completion": "' + b"a" * 100 + b'"}\\n'
 def body(megabytes):
@@ -24,7 +24,7 @@ def body(megabytes):
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()
-for part in uploads.parts(body(100), b"x"):
+for part in multipart.parts(body(100), b"x"):
     stored = Blobs(Path(sys.argv[1])).put(part.body)
 assert stored.size > 100_000_000, stored
 print(peak() - before)
@@ -33,8 +33,8 @@ print(peak() - before)
 CHECK = """
 import json, random, resource, sys
 from pathlib import Path
-from app.datasets.quality import check
-from app.datasets.rows import Rows
+from app.datasets.checks.pipeline import check
+from app.datasets.checks.working_rows import Rows
 folder, rows_wanted = Path(sys.argv[1]), int(sys.argv[2])
 random.seed(1)
 words = ["".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=random.randrange(3, 9))) for _ in range(5000)]

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.datasets import command, cutting, reading
-from app.datasets.formats import Fault, Record
-from app.datasets.reading import Upload
+from app.chat import Record
+from app.datasets import command
+from app.datasets.reading import json_pieces, reader
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.reader import Upload
 from tests.support.depth import depth
 from tests.support.examples import pairs
 
@@ -27,7 +29,7 @@ DEEP = "[" * 300 + "]" * 300
 
 def read(data: bytes | str, name: str = "x.jsonl") -> tuple[list[Record], list[Fault]]:
     raw = data.encode() if isinstance(data, str) else data
-    found = list(reading.read(Upload(io.BytesIO(raw), name)))
+    found = list(reader.read(Upload(io.BytesIO(raw), name)))
     faults = [one for one in found if isinstance(one, Fault) and one.level != "note"]
     return [one for one in found if isinstance(one, Record)], faults
 
@@ -139,10 +141,7 @@ def test_what_is_read_as_a_variable_or_a_mark_is_not_called_unused() -> None:
     marked = line(prompt="a", completion="b", label=True) * 2
 
     unused = [
-        one.text
-        for data in (table, marked)
-        for one in reading.read(io.BytesIO(data.encode()))
-        if isinstance(one, Fault)
+        one.text for data in (table, marked) for one in reader.read(io.BytesIO(data.encode())) if isinstance(one, Fault)
     ]
 
     assert unused == []
@@ -154,7 +153,7 @@ def test_no_list_is_lost_in_silence_or_ends_in_a_crash(text: str, size: int, lon
     """However a list is broken and however it comes: as many elements as the parser sees, or a fault."""
     data = f"[{text}".encode()
 
-    pieces = list(cutting.elements((data[at : at + size] for at in range(0, len(data), size)), longest))
+    pieces = list(json_pieces.elements((data[at : at + size] for at in range(0, len(data), size)), longest))
 
     try:
         value = json.loads(data)
@@ -166,7 +165,7 @@ def test_no_list_is_lost_in_silence_or_ends_in_a_crash(text: str, size: int, lon
     if value is not None and any(isinstance(piece, Fault) for _, piece in pieces):
         assert value == []
     if value is None and all(isinstance(piece, bytes) for _, piece in pieces):
-        assert any(not cutting._whole(piece) for _, piece in pieces if isinstance(piece, bytes))
+        assert any(not json_pieces._whole(piece) for _, piece in pieces if isinstance(piece, bytes))
 
 
 @given(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets import content, overview
-from app.datasets.overview import Piece
+from app.datasets.checks import suspicious
+from app.datasets.pages import report_view
+from app.datasets.pages.report_view import Piece
 
 ROWS = "/datasets/1/rows"
 
@@ -48,31 +49,31 @@ STATE: dict[str, Any] = {
 
 
 def test_a_report_without_any_key_shows_nothing_and_breaks_nothing() -> None:
-    assert overview.figures({}, ROWS) == []
-    assert overview.waterfall({}, ROWS) is None
-    assert overview.lengths({}, ROWS) is None
-    assert overview.label_balance({}, ROWS) is None
-    assert overview.cluster_sizes({}, "/clusters") is None
-    assert overview.lines_of({}, "refusal") is None
-    assert overview.said_of({}, 1, 0) == []
-    assert [todo.url for todo in overview.todos({}, ROWS, **WANTED)] == ["#split"]
-    assert overview.messages({}) == []
+    assert report_view.figures({}, ROWS) == []
+    assert report_view.waterfall({}, ROWS) is None
+    assert report_view.lengths({}, ROWS) is None
+    assert report_view.label_balance({}, ROWS) is None
+    assert report_view.cluster_sizes({}, "/clusters") is None
+    assert report_view.lines_of({}, "refusal") is None
+    assert report_view.said_of({}, 1, 0) == []
+    assert [todo.url for todo in report_view.todos({}, ROWS, **WANTED)] == ["#split"]
+    assert report_view.messages({}) == []
 
 
 @pytest.mark.parametrize("key", sorted(FULL))
 def test_each_key_may_be_missing_or_empty(key: str) -> None:
     for report in ({name: value for name, value in FULL.items() if name != key}, FULL | {key: type(FULL[key])()}):
-        overview.figures(report, ROWS)
-        overview.todos(report, ROWS, **WANTED)
-        overview.waterfall(report, ROWS)
-        overview.lengths(report, ROWS)
-        overview.label_balance(report, ROWS)
-        overview.cluster_sizes(report, "/clusters")
-        overview.lines_of(report, "refusal")
+        report_view.figures(report, ROWS)
+        report_view.todos(report, ROWS, **WANTED)
+        report_view.waterfall(report, ROWS)
+        report_view.lengths(report, ROWS)
+        report_view.label_balance(report, ROWS)
+        report_view.cluster_sizes(report, "/clusters")
+        report_view.lines_of(report, "refusal")
 
 
 def test_the_gravest_comes_first_and_each_leads_somewhere() -> None:
-    todos = overview.todos(FULL, ROWS, **WANTED)
+    todos = report_view.todos(FULL, ROWS, **WANTED)
 
     assert [todo.word for todo in todos] == [
         "correct", "look", "decide", "correct", "look", "look", "collect", "collect",
@@ -90,7 +91,7 @@ def test_a_refused_version_sends_nobody_to_a_part_that_its_report_lacks() -> Non
         "split": {"group_overlap": 3, "untaught": {"labels": 1, "rows": 2}},
     }
 
-    ready, refused = (overview.todos(report, ROWS, **WANTED | {"ready": ready}) for ready in (True, False))
+    ready, refused = (report_view.todos(report, ROWS, **WANTED | {"ready": ready}) for ready in (True, False))
 
     assert {"#split", "#learnability"} < {todo.url for todo in ready}
     assert {todo.url for todo in refused}.isdisjoint({"#split", "#learnability"})
@@ -99,24 +100,24 @@ def test_a_refused_version_sends_nobody_to_a_part_that_its_report_lacks() -> Non
 def test_a_file_of_which_nothing_was_read_has_no_numbers() -> None:
     unread = {"waterfall": [{"step": "uploaded", "label": "rows uploaded", "count": 0, "dropped": 0, "status": ""}]}
 
-    assert overview.figures(unread, ROWS) == []
-    assert overview.waterfall(unread, ROWS) is None
+    assert report_view.figures(unread, ROWS) == []
+    assert report_view.waterfall(unread, ROWS) is None
 
 
 def test_what_is_odd_about_a_row_is_said_of_it_once() -> None:
     echo = "The answer only repeats the question."
 
-    said = overview.said_of(FULL, 3, 0, content.Mark.ECHO | content.Mark.REFUSAL)
+    said = report_view.said_of(FULL, 3, 0, suspicious.Mark.ECHO | suspicious.Mark.REFUSAL)
 
     assert [one["text"] for one in said] == ["It is broken.", "The answer declines to answer.", echo]
     named = {"messages": [{"line": 3, "field": "", "text": echo, "level": "warning", "file": 0}]}
-    assert [one["text"] for one in overview.said_of(named, 3, 0, content.Mark.ECHO)] == [echo]
+    assert [one["text"] for one in report_view.said_of(named, 3, 0, suspicious.Mark.ECHO)] == [echo]
 
 
 def test_one_row_is_spoken_of_as_one() -> None:
     report = {"waterfall": [{"step": "not_empty", "label": "", "count": 1, "dropped": 1, "status": "empty"}]}
 
-    assert overview.todos(report, ROWS, **WANTED)[0].text == "1 row has no question or no answer."
+    assert report_view.todos(report, ROWS, **WANTED)[0].text == "1 row has no question or no answer."
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_one_row_is_spoken_of_as_one() -> None:
     ],
 )
 def test_the_verdict_names_the_one_thing_to_do_next(different: dict[str, Any], text: str, url: str) -> None:
-    found = overview.verdict(FULL, **STATE | different)
+    found = report_view.verdict(FULL, **STATE | different)
 
     assert found.text.startswith(text)
     assert found.url == url
@@ -139,67 +140,68 @@ def test_the_verdict_names_the_one_thing_to_do_next(different: dict[str, Any], t
 def test_a_file_with_names_of_its_own_is_not_to_be_corrected_but_explained() -> None:
     unknown = {"format": "unknown", "columns": [{"name": "frage", "samples": []}], "layout": "CSV"}
 
-    found = overview.verdict(unknown, **STATE | {"state": "rejected"})
+    found = report_view.verdict(unknown, **STATE | {"state": "rejected"})
 
     assert (found.text, found.url, found.link) == ("This upload can't be used yet.", "/r", "Choose the columns")
     assert (
-        overview.verdict(unknown | {"layout": "JSON lines"}, **STATE | {"state": "rejected"}).link == "Choose the keys"
+        report_view.verdict(unknown | {"layout": "JSON lines"}, **STATE | {"state": "rejected"}).link
+        == "Choose the keys"
     )
-    assert overview.verdict(unknown | {"columns": []}, **STATE | {"state": "rejected"}).url == "#upload"
+    assert report_view.verdict(unknown | {"columns": []}, **STATE | {"state": "rejected"}).url == "#upload"
 
 
 def test_a_verdict_on_too_few_examples_says_how_many_are_missing() -> None:
-    assert "About 930 more" in overview.verdict(FULL, **STATE).why
-    enough = overview.verdict(FULL, **STATE | {"usable": 1000})
+    assert "About 930 more" in report_view.verdict(FULL, **STATE).why
+    enough = report_view.verdict(FULL, **STATE | {"usable": 1000})
     assert (enough.why, enough.tone) == ("", "ready")
 
 
 def test_rows_in_which_nothing_can_be_learnt_are_not_called_ready() -> None:
     random = {"learnability": {"verdict": "unlearnable"}}
 
-    found = overview.verdict(random, **STATE | {"usable": 80_000})
+    found = report_view.verdict(random, **STATE | {"usable": 80_000})
 
     assert (found.tone, found.url) == ("", "#learnability")
     assert found.next.startswith("No link was found between what is asked and what is answered.")
-    assert overview.verdict(random, **STATE | {"usable": 80_000, "frozen": True}).url == "/m"
+    assert report_view.verdict(random, **STATE | {"usable": 80_000, "frozen": True}).url == "/m"
 
 
 def test_a_refusal_says_why_in_the_words_of_the_first_fault() -> None:
     refused = STATE | {"state": "rejected", "newer": (1, "/datasets/1")}
 
-    assert overview.verdict(FULL, **refused).why == (
+    assert report_view.verdict(FULL, **refused).why == (
         "Line 3: It is broken. The upload replaces nothing: version 1 is still the one that counts."
     )
-    assert overview.verdict(FULL, **refused, newer_waits=True).why.endswith("the check of version 1 has not ended.")
+    assert report_view.verdict(FULL, **refused, newer_waits=True).why.endswith("the check of version 1 has not ended.")
     conflict = {"uploaded": 30, "counts": {"contradiction": 30}}
-    assert overview.verdict(conflict, **refused | {"newer": None}).why == "30 of 30 rows contradict another row."
-    assert overview.verdict({}, **refused | {"newer": None}).why.startswith("Too few rows")
+    assert report_view.verdict(conflict, **refused | {"newer": None}).why == "30 of 30 rows contradict another row."
+    assert report_view.verdict({}, **refused | {"newer": None}).why.startswith("Too few rows")
 
 
 def test_messages_in_the_same_words_are_told_once_the_gravest_first() -> None:
     said = [("warning", 4), ("note", None), ("warning", 9), ("error", 12)]
     report = {"messages": [{"level": level, "field": "", "text": level, "line": line} for level, line in said]}
 
-    assert [(one.level, list(one.rows)) for one in overview.messages(report)] == [
+    assert [(one.level, list(one.rows)) for one in report_view.messages(report)] == [
         ("error", [(12, 0)]), ("warning", [(4, 0), (9, 0)]), ("note", []),
     ]  # fmt: skip
 
 
 def test_test_rows_among_contradictions_are_told_apart() -> None:
     step = {"step": "agreed", "label": "", "count": 6, "dropped": 4, "status": "contradiction"}
-    found = overview.todos({"waterfall": [step], "counts": {"contradiction": 6}}, ROWS, **WANTED)
+    found = report_view.todos({"waterfall": [step], "counts": {"contradiction": 6}}, ROWS, **WANTED)
 
     assert "6 rows ask the same and are answered differently (2 of them in the test file)" in found[0].text
 
 
 def test_decided_personal_data_is_no_longer_to_do() -> None:
-    todos = overview.todos(FULL, ROWS, **WANTED | {"decided": {"e-mail address": "mask"}})
+    todos = report_view.todos(FULL, ROWS, **WANTED | {"decided": {"e-mail address": "mask"}})
 
     assert "decide" not in [todo.word for todo in todos]
 
 
 def test_the_waterfall_leads_to_the_rows_that_each_bar_counts() -> None:
-    chart = overview.waterfall(FULL, ROWS)
+    chart = report_view.waterfall(FULL, ROWS)
 
     assert chart is not None
     parts = {bar.part.name: (bar.part.value, bar.part.url) for bar in chart.bars}
@@ -214,7 +216,7 @@ def test_the_waterfall_leads_to_the_rows_that_each_bar_counts() -> None:
 
 
 def test_lengths_beyond_the_limit_are_marked_and_lead_to_their_rows() -> None:
-    chart = overview.lengths(FULL, ROWS)
+    chart = report_view.lengths(FULL, ROWS)
 
     assert chart is not None
     assert [(column.over, column.bin.url) for column in chart.columns] == [
@@ -224,7 +226,7 @@ def test_lengths_beyond_the_limit_are_marked_and_lead_to_their_rows() -> None:
     ]
     assert chart.limit is not None
     assert chart.limit.text == "1,024"
-    assert overview.too_long(FULL, ROWS) == f"{ROWS}?status=usable&size_from=1025"
+    assert report_view.too_long(FULL, ROWS) == f"{ROWS}?status=usable&size_from=1025"
 
 
 @pytest.mark.parametrize("of", [None, ""])
@@ -232,26 +234,26 @@ def test_lengths_that_no_row_carries_lead_nowhere(of: str | None) -> None:
     """None: from before rows kept their length. Empty: being counted anew."""
     report = FULL | {"lengths": FULL["lengths"] | {"of": of}}
 
-    chart = overview.lengths(report, ROWS)
+    chart = report_view.lengths(report, ROWS)
 
     assert chart is not None
     assert {column.bin.url for column in chart.columns} == {""}
-    assert overview.too_long(report, ROWS) == ""
-    assert "#lengths" in [todo.url for todo in overview.todos(report, ROWS, **WANTED)]
+    assert report_view.too_long(report, ROWS) == ""
+    assert "#lengths" in [todo.url for todo in report_view.todos(report, ROWS, **WANTED)]
 
 
 def test_languages_that_hardly_occur_are_told_together() -> None:
     found = [("English", 990, 0.99), ("German", 7, 0.007), ("Xhosa", 2, 0.002), ("Scots", 1, 0.001)]
     report = {"languages": [{"language": name, "rows": rows, "share": share} for name, rows, share in found]}
 
-    told = [(one["language"], one["rows"]) for one in overview.languages(report)]
+    told = [(one["language"], one["rows"]) for one in report_view.languages(report)]
 
     assert told == [("English", 990), ("German", 7), ("2 others, or misjudged", 3)]
-    assert overview.languages({}) == []
+    assert report_view.languages({}) == []
 
 
 def test_labels_show_both_ends_and_what_lies_between() -> None:
-    balance = overview.label_balance(FULL, ROWS)
+    balance = report_view.label_balance(FULL, ROWS)
 
     assert balance is not None
     assert [bar.part.value for bar in balance.chart.bars] == [40, 38, 36, 34, 32, 30, 12, 10, 8, 6, 4, 2]
@@ -263,16 +265,16 @@ def test_labels_show_both_ends_and_what_lies_between() -> None:
 def test_a_thousand_long_labels_are_counted_whole_and_told_apart() -> None:
     labels = [{"label": f"a rather long label with the number {n:04}", "rows": 12} for n in range(500)]
     report = {"labels": labels, "different_labels": 1000, "labelled_rows": 12_000, "rare_labels": 1000}
-    balance = overview.label_balance(report, ROWS)
+    balance = report_view.label_balance(report, ROWS)
 
     assert balance is not None
     assert (balance.different, balance.left_out, balance.rare, balance.share) == (1000, 988, 1000, 0.001)
     assert len({bar.part.name for bar in balance.chart.bars}) == 12
-    assert overview.todos(report, ROWS, **WANTED)[0].text == "1,000 labels have fewer than 20 rows."
+    assert report_view.todos(report, ROWS, **WANTED)[0].text == "1,000 labels have fewer than 20 rows."
 
 
 def test_the_largest_groups_share_a_bar() -> None:
-    chart = overview.cluster_sizes(FULL, "/clusters")
+    chart = report_view.cluster_sizes(FULL, "/clusters")
 
     assert chart is not None
     assert [bar.part.url for bar in chart.bars[:2]] == ["/clusters?size=2", "/clusters?size=3"]
@@ -281,17 +283,17 @@ def test_the_largest_groups_share_a_bar() -> None:
 
 
 def test_remarks_name_their_rows() -> None:
-    assert overview.lines_of(FULL, "refusal") == (60, [2, 4])
-    assert overview.lines_of(FULL, "e-mail address") == (3, [1, 2, 3])
-    assert overview.lines_of(FULL, "identifiers") == (3, [1, 2, 3])
-    assert overview.lines_of(FULL, "error") == (1, [3])
-    assert overview.lines_of(FULL, "warning") == (0, [])
-    assert overview.lines_of(FULL, "no such thing") is None
-    assert [said["text"] for said in overview.said_of(FULL, 3, 1)] == ["It is odd."]
+    assert report_view.lines_of(FULL, "refusal") == (60, [2, 4])
+    assert report_view.lines_of(FULL, "e-mail address") == (3, [1, 2, 3])
+    assert report_view.lines_of(FULL, "identifiers") == (3, [1, 2, 3])
+    assert report_view.lines_of(FULL, "error") == (1, [3])
+    assert report_view.lines_of(FULL, "warning") == (0, [])
+    assert report_view.lines_of(FULL, "no such thing") is None
+    assert [said["text"] for said in report_view.said_of(FULL, 3, 1)] == ["It is odd."]
 
 
 def test_labels_know_their_parts_and_their_other_spellings() -> None:
-    found = overview.labels(
+    found = report_view.labels(
         [("Refund", "train", 30), ("Refund", "test", 10), ("refund ", "", 2), ("lost", "train", 5), ("lost", "", 3)]
     )
 
@@ -301,21 +303,21 @@ def test_labels_know_their_parts_and_their_other_spellings() -> None:
         ("refund ", 2, 0, 0, 0, 2),
     ]
     assert [list(one.variants) for one in found] == [["refund "], [], ["Refund"]]
-    assert [one.label for one in overview.ordered(found, "rare")] == ["refund ", "lost", "Refund"]
-    assert [one.label for one in overview.ordered(found, "name")] == ["lost", "Refund", "refund "]
+    assert [one.label for one in report_view.ordered(found, "rare")] == ["refund ", "lost", "Refund"]
+    assert [one.label for one in report_view.ordered(found, "name")] == ["lost", "Refund", "refund "]
     assert [one.rare for one in found] == [False, True, True]
 
 
 def test_labels_of_a_large_set_come_from_its_report() -> None:
-    found = overview.labels_of(FULL)
+    found = report_view.labels_of(FULL)
 
     assert (found[0].label, found[0].rows, found[0].train, found[0].unused) == ("label 0", 40, None, 0)
     assert sum(one.share for one in found) == pytest.approx(1)
-    assert overview.labels_of({}) == []
+    assert report_view.labels_of({}) == []
 
 
 def test_what_differs_is_marked_word_by_word() -> None:
-    left, right = overview.differences("How can I pay?", "How may I pay now?")
+    left, right = report_view.differences("How can I pay?", "How may I pay now?")
 
     assert left == [Piece("How ", False), Piece("can", True), Piece(" I pay", False), Piece("?", False)]
     assert "".join(piece.text for piece in right if piece.changed) == "may now"
@@ -323,7 +325,7 @@ def test_what_differs_is_marked_word_by_word() -> None:
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_differences_never_change_a_text(one: str, other: str) -> None:
-    left, right = overview.differences(one, other)
+    left, right = report_view.differences(one, other)
 
     assert "".join(piece.text for piece in left) == one
     assert "".join(piece.text for piece in right) == other
@@ -333,4 +335,4 @@ def test_differences_never_change_a_text(one: str, other: str) -> None:
 def test_a_very_long_text_is_shown_unmarked_at_once() -> None:
     text = "word " * 20_000
 
-    assert overview.differences(text, "other") == ([Piece(text, False)], [Piece("other", False)])
+    assert report_view.differences(text, "other") == ([Piece(text, False)], [Piece("other", False)])

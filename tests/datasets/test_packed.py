@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.datasets import parquet, reading, unpacking
-from app.datasets.formats import Fault, ReadAs, Record
-from app.datasets.reading import Upload
+from app.chat import Record
+from app.datasets.reading import gzip_stream, parquet, reader
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.reader import Upload
 from tests.support.examples import pairs
 from tests.support.processes import children
 
@@ -19,7 +21,7 @@ Items = list[Record | Fault]
 
 
 def read(data: bytes, name: str, how: ReadAs | None = None) -> Items:
-    return list(reading.read(Upload(io.BytesIO(data), name, how or ReadAs())))
+    return list(reader.read(Upload(io.BytesIO(data), name, how or ReadAs())))
 
 
 def texts(items: Items) -> list[str]:
@@ -65,12 +67,12 @@ def test_what_is_wrong_with_packed_data_is_said_in_a_sentence(data: bytes, name:
 def test_a_bomb_is_put_down_before_it_grows() -> None:
     line = json.dumps({"prompt": "p", "completion": "x" * 1000}).encode() + b"\n"
     bomb = gzip.compress(line * 200_000, 9)  # 200 MB in half a megabyte
-    stream = unpacking.Unpacked(io.BytesIO(bomb), b"")
+    stream = gzip_stream.Unpacked(io.BytesIO(bomb), b"")
 
-    with pytest.raises(unpacking.Packed, match="over 100 times its size"):
+    with pytest.raises(gzip_stream.Packed, match="over 100 times its size"):
         list(iter(lambda: stream.read(1 << 18), b""))
 
-    assert stream._given <= max(unpacking.FREE, 100 * stream._taken) + (1 << 18)
+    assert stream._given <= max(gzip_stream.FREE, 100 * stream._taken) + (1 << 18)
 
 
 # ---------------------------------------------------------------------- Parquet
@@ -80,7 +82,7 @@ def test_parquet_gives_the_same_records_as_json_lines(tmp_path: Path) -> None:
     table(tmp_path / "x.parquet", columns, row_group_size=300)
 
     with (tmp_path / "x.parquet").open("rb") as stream:
-        upload = reading.read(Upload(stream, "x.parquet"))
+        upload = reader.read(Upload(stream, "x.parquet"))
         found = list(upload)
 
     assert found == read(pairs(1000), "x.jsonl")

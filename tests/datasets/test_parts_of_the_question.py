@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
-from app.datasets import exporting, reading
-from app.datasets.formats import Fault, ReadAs, Record
-from app.datasets.reading import Upload
+from app.chat import Record
+from app.datasets import exporting
+from app.datasets.reading import reader
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.reader import Upload
 
 
 def read(*values: dict[str, Any], how: ReadAs | None = None) -> tuple[list[Record], list[Fault]]:
     data = b"\n".join(json.dumps(value).encode() for value in values)
-    found = list(reading.read(Upload(io.BytesIO(data), how=how or ReadAs())))
+    found = list(reader.read(Upload(io.BytesIO(data), how=how or ReadAs())))
     return [one for one in found if isinstance(one, Record)], [one for one in found if isinstance(one, Fault)]
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets import personal_data
-from app.datasets.formats import Message, Record
-from app.datasets.personal_data import KINDS, Scan, find, kinds, mask
+from app.chat import Message, Record
+from app.privacy import personal_data
+from app.privacy.personal_data import KINDS, Scan, find, kinds, mask
 from tests.support import planted
 from tests.support.examples import load
 from tests.support.identifiers import negatives, positives

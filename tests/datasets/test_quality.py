@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.datasets import personal_data
-from app.datasets.quality import STEPS, Check, Status, check, contradiction_rate
-from app.datasets.rows import Rows
+from app.datasets.checks.pipeline import STEPS, Check, Status, check, contradiction_rate
+from app.datasets.checks.working_rows import Rows
+from app.privacy import personal_data
 from tests.support.depth import depth
 from tests.support.examples import judge, questions
 from tests.support.places import DATA

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets import cutting, reading
-from app.datasets.formats import Fault, Record
+from app.chat import Record
+from app.datasets.reading import json_pieces, reader
+from app.datasets.reading.faults import Fault
 from tests.support.places import DATA
 
 
@@ -28,7 +29,7 @@ class Dribble(io.RawIOBase):
 
 
 def read(data: bytes, **options: Any) -> list[Record | Fault]:
-    return list(reading.read(io.BytesIO(data), **options))
+    return list(reader.read(io.BytesIO(data), **options))
 
 
 def pair(prompt: str, completion: str) -> bytes:
@@ -49,7 +50,7 @@ def test_chunk_borders_and_line_ends_change_nothing(rows: list[tuple[str, str]],
     whole = read(data)
 
     # The head is what formats are seen by, so it comes whole; all after it dribbles.
-    lines = list(cutting.lines(iter([data[i : i + size] for i in range(0, len(data), size)]), 1 << 20))
+    lines = list(json_pieces.lines(iter([data[i : i + size] for i in range(0, len(data), size)]), 1 << 20))
 
     assert [line for line in lines if line[1]] == list(enumerate(data.split(end.encode()), start=1))
     assert all(1 <= item.line <= len(rows) for item in whole if item.line is not None)
@@ -60,7 +61,7 @@ def test_an_array_gives_the_same_elements_however_it_comes(rows: list[tuple[str,
     value = [{"prompt": p, "completion": [c, {"x": "]}"}]} for p, c in rows]
     data = json.dumps(value, indent=1, ensure_ascii=True).encode()
 
-    pieces = list(cutting.elements((data[i : i + size] for i in range(0, len(data), size)), 1 << 20))
+    pieces = list(json_pieces.elements((data[i : i + size] for i in range(0, len(data), size)), 1 << 20))
 
     assert [json.loads(raw) if isinstance(raw, bytes) else raw for _, raw in pieces] == value
     assert [number for number, _ in pieces] == list(range(1, len(rows) + 1))
@@ -105,7 +106,7 @@ def test_a_file_without_a_line_end_needs_no_more_memory_than_its_longest_line(by
 
     tracemalloc.start()
     try:
-        found = list(reading.read(Endless(), longest_line=1 << 18))
+        found = list(reader.read(Endless(), longest_line=1 << 18))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -187,7 +188,7 @@ def test_the_three_shapes_of_a_large_set_give_the_same_records(sets: Path) -> No
     found = []
     for name in ("openai_messages.jsonl", "alpaca.jsonl", "alpaca_array.json", "sharegpt.jsonl"):
         with (sets / "chat" / name).open("rb") as stream:
-            found.append([r.target for r in reading.read(stream) if isinstance(r, Record)])
+            found.append([r.target for r in reader.read(stream) if isinstance(r, Record)])
 
     assert len(found[0]) == 1000
     assert found[0] == found[1] == found[2] == found[3]

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from app.datasets import reading
-from app.datasets.formats import Fault, Record
-from app.datasets.reading import Upload
+from app.chat import Record
+from app.datasets.reading import reader
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.reader import Upload
 
 Turns = list[tuple[str, str]]
 
 
 def read(value: dict[str, Any]) -> Record | Fault:
-    return next(iter(reading.read(Upload(io.BytesIO(json.dumps(value).encode())))))
+    return next(iter(reader.read(Upload(io.BytesIO(json.dumps(value).encode())))))
 
 
 CONVERSE: dict[str, Any] = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets import duplicates, signals
+from app.datasets.checks import duplicates, task_signals
 from tests.support.examples import load
 from tests.support.places import DATA
 
@@ -32,7 +32,7 @@ class Texts:
 
 def measure(pairs: Pairs, lines: Sequence[int] | None = None) -> dict[str, Any]:
     answers = [duplicates.key(answer) for _, answer in pairs]
-    return signals.measure(Texts(pairs), lines or range(1, len(pairs) + 1), answers)
+    return task_signals.measure(Texts(pairs), lines or range(1, len(pairs) + 1), answers)
 
 
 def objects(path: Path) -> list[dict[str, Any]]:

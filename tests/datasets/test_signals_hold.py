@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from app.datasets import personal_data
+from app.privacy import personal_data
 from tests.support.examples import judge, questions
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets import splitting
-from app.datasets.records import Record
-from app.datasets.splitting import Entry, Told, assign, sizes
+from app.chat import Record
+from app.datasets.splits import draw
+from app.datasets.splits.draw import Entry, Told, assign, sizes
 
-PLACES: tuple[splitting.Split, ...] = ("train", "dev", "test")
+PLACES: tuple[draw.Split, ...] = ("train", "dev", "test")
 KEYS = st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=400)
 
 
@@ -27,11 +27,11 @@ def test_sizes_add_up(rows: int, own_test: bool) -> None:
 
 
 def test_sizes_follow_the_rules() -> None:
-    assert sizes(10_000) == splitting.Sizes(7000, 1000, 2000)
-    assert sizes(1000) == splitting.Sizes(700, 100, 200)
-    assert sizes(700) == splitting.Sizes(400, 100, 200)
-    assert sizes(300) == splitting.Sizes(165, 45, 90)
-    assert sizes(10_000, own_test=True) == splitting.Sizes(9000, 1000, 0)
+    assert sizes(10_000) == draw.Sizes(7000, 1000, 2000)
+    assert sizes(1000) == draw.Sizes(700, 100, 200)
+    assert sizes(700) == draw.Sizes(400, 100, 200)
+    assert sizes(300) == draw.Sizes(165, 45, 90)
+    assert sizes(10_000, own_test=True) == draw.Sizes(9000, 1000, 0)
 
 
 @given(KEYS, st.integers(0, 100))
@@ -63,23 +63,23 @@ def test_another_seed_draws_another_split() -> None:
 
 
 def test_the_manifest_names_content_and_changes_with_it() -> None:
-    one = splitting.content_hash([{"role": "user", "content": "a"}], "b")
-    other = splitting.content_hash([{"role": "user", "content": "a"}], "b ")
+    one = draw.content_hash([{"role": "user", "content": "a"}], "b")
+    other = draw.content_hash([{"role": "user", "content": "a"}], "b ")
 
     assert one != other
-    assert b"".join(splitting.manifest_lines(7, [Entry(3, "test", one)])) == (
+    assert b"".join(draw.manifest_lines(7, [Entry(3, "test", one)])) == (
         b'{"seed": 7, "version": 1}\n{"content": "' + one.encode() + b'", "line": 3, "split": "test"}\n'
     )
 
 
 # ---------------------------------------------------------------------- groups, times, columns
-def drawn(rows: int, **given: Any) -> splitting.Drawn:
+def drawn(rows: int, **given: Any) -> draw.Drawn:
     """Split so many rows that all ask something else."""
     said = Told(given.pop("groups", {}), given.pop("parts", {}), given.pop("times", {}))
     files = given.pop("files", [0] * rows)
     oldest = given.pop("oldest", list(range(rows)))
     usable = given.pop("usable", range(rows))
-    return splitting.draw(usable, oldest, [1000 + n for n in range(rows)], files, said, seed=7, **given)
+    return draw.draw(usable, oldest, [1000 + n for n in range(rows)], files, said, seed=7, **given)
 
 
 GROUPED = st.integers(10, 300).flatmap(
@@ -161,7 +161,7 @@ def test_without_times_the_end_of_the_file_is_newest() -> None:
 
 
 def test_a_column_is_followed_and_what_it_leaves_open_is_ours() -> None:
-    parts: dict[int, splitting.Split] = dict.fromkeys(range(40), "test")
+    parts: dict[int, draw.Split] = dict.fromkeys(range(40), "test")
     parts |= dict.fromkeys(range(40, 200), "train")
 
     found = drawn(300, parts=parts)
@@ -181,7 +181,7 @@ def test_a_column_without_test_rows_is_no_plan() -> None:
 def test_the_strictest_word_of_a_group_counts() -> None:
     oldest = list(range(200))
     oldest[1] = 0
-    parts: dict[int, splitting.Split] = dict.fromkeys(range(150, 200), "test")
+    parts: dict[int, draw.Split] = dict.fromkeys(range(150, 200), "test")
     parts |= {0: "train", 1: "test"}
 
     found = drawn(200, oldest=oldest, parts=parts, usable=[0, *range(2, 200)])
@@ -212,7 +212,7 @@ def test_groups_that_stand_in_the_own_test_file_are_counted() -> None:
     ],
 )
 def test_times_in_many_forms(text: str, when: float | None) -> None:
-    assert splitting.moment(text) == when
+    assert draw.moment(text) == when
 
 
 def test_what_rows_say_of_themselves_is_found_by_their_position() -> None:
@@ -223,18 +223,18 @@ def test_what_rows_say_of_themselves_is_found_by_their_position() -> None:
         Record(4, (), "", time="never"),
     ]
 
-    found = splitting.told(rows)
+    found = draw.told(rows)
 
     assert (found.groups, found.parts, found.times) == ({0: "a", 2: "a"}, {2: "test"}, {0: 1714521600.0})
     assert (found.groups.get(1), found.groups.get(9)) == (None, None)
 
 
 def test_how_many_rows_a_gap_takes() -> None:
-    found = splitting.needs_rows(200)
+    found = draw.needs_rows(200)
 
     assert found["gap"] == pytest.approx(0.09, abs=0.005)
     assert [one["rows"] for one in found["table"]] == [1742, 626, 243, 155, 68]
-    assert splitting.needs_rows(0)["gap"] is None
+    assert draw.needs_rows(0)["gap"] is None
 
 
 # ---------------------------------------------------------------------- what versions in use were given
@@ -253,7 +253,7 @@ def lottery(turn: int, **more: Any) -> list[str]:
     files = [int("own_test" in more and random.random() < 0.2) for _ in rows]
     usable = [n for n in rows if random.random() < 0.9]
     told = Told(groups, parts, times)
-    found = splitting.draw(usable, oldest, keys, files, told, seed=turn, kept=kept, **more)
+    found = draw.draw(usable, oldest, keys, files, told, seed=turn, kept=kept, **more)
     return [found.split.get(n, "") for n in rows]
 
 
@@ -273,12 +273,12 @@ def test_places_given_in_version_1_are_given_for_good(more: dict[str, Any], give
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(PLACES))))
-def test_the_strictest_word_about_a_key_counts(pairs: list[tuple[int, splitting.Split]]) -> None:
-    assert splitting.Kept(pairs) == dict(sorted(pairs, key=lambda pair: PLACES.index(pair[1])))
+def test_the_strictest_word_about_a_key_counts(pairs: list[tuple[int, draw.Split]]) -> None:
+    assert draw.Kept(pairs) == dict(sorted(pairs, key=lambda pair: PLACES.index(pair[1])))
 
 
 # ---------------------------------------------------------------------- labels, sizes, and what holds over versions
-def labelled(labels: list[int], **given: Any) -> splitting.Drawn:
+def labelled(labels: list[int], **given: Any) -> draw.Drawn:
     return drawn(len(labels), labels=labels, **given)
 
 
@@ -333,7 +333,7 @@ def test_nothing_straddles_and_what_judged_once_judges_for_good(
     steps: list[tuple[set[int], dict[int, int], dict[int, int], str, set[int]]],
 ) -> None:
     judged: set[int] = set()
-    kept: list[tuple[int, splitting.Split]] = []
+    kept: list[tuple[int, draw.Split]] = []
     for held, grouped, twins, plan, named in steps:
         rows = sorted(held)
         place_of = {row: place for place, row in enumerate(rows)}
@@ -342,12 +342,12 @@ def test_nothing_straddles_and_what_judged_once_judges_for_good(
             if row in held and twin in held and twin < row:
                 oldest[place_of[row]] = oldest[place_of[twin]]
         groups = {place_of[row]: f"g{name}" for row, name in grouped.items() if row in held}
-        parts: dict[int, splitting.Split] = {place_of[row]: "test" for row in named & held}
+        parts: dict[int, draw.Split] = {place_of[row]: "test" for row in named & held}
         said = Told(groups, parts, {})
         keys = [5000 + row for row in rows]
 
-        found = splitting.draw(
-            range(len(rows)), oldest, keys, [0] * len(rows), said, seed=7, plan=plan, kept=splitting.Kept(kept)
+        found = draw.draw(
+            range(len(rows)), oldest, keys, [0] * len(rows), said, seed=7, plan=plan, kept=draw.Kept(kept)
         )
 
         test = {rows[index] for index, place in found.split.items() if place == "test"}
@@ -370,10 +370,10 @@ def test_rows_of_a_group_in_the_own_test_file_are_named() -> None:
     oldest[5] = 4  # a near copy of a row of that group belongs with it
     said = Told({2: "a", 4: "a", 9: "a", 3: "b"}, {}, {})
 
-    assert splitting.shared_groups(range(10), oldest, [0] * 8 + [1] * 2, said).tolist() == [2, 4, 5]
+    assert draw.shared_groups(range(10), oldest, [0] * 8 + [1] * 2, said).tolist() == [2, 4, 5]
 
 
 def test_how_many_rows_give_so_many_to_judge() -> None:
     for wanted in (1, 68, 155, 200, 243, 1742):
-        rows = splitting.rows_for(wanted)
+        rows = draw.rows_for(wanted)
         assert sizes(rows).test >= wanted > sizes(rows - 1).test

@@ -18,13 +18,14 @@ from starlette.requests import Request
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
-from app.datasets import deps, store, uploads
-from app.datasets.uploads import display_name
+from app.datasets import store
 from app.db import reading
 from app.errors import Invalid
 from app.jobs.tables import JobRow
 from app.main import create_app
 from app.settings import Settings
+from app.uploads import multipart, receive
+from app.uploads.multipart import display_name
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.refusals import TooMany
@@ -182,7 +183,7 @@ def test_a_name_is_only_ever_shown(client: TestClient, assessment: AssessmentRow
             assert answer.status_code == 422, name
             continue
         shown = answer.json()["filename"]
-        assert 0 < len(shown) <= uploads.LONGEST_NAME, name
+        assert 0 < len(shown) <= multipart.LONGEST_NAME, name
         assert shown.isprintable(), name
         stored = [path.name for path in blobs.root.rglob("*") if path.is_file()]
         assert stored == [answer.json()["sha256"]], name
@@ -232,7 +233,7 @@ def form(*parts: tuple[str, str | None, bytes], boundary: bytes = b"line") -> by
 
 
 def texts(body: bytes) -> list[str]:
-    return [part.text() for part in uploads.parts(iter([body]), b"line")]
+    return [part.text() for part in multipart.parts(iter([body]), b"line")]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["file", "test"]), st.binary(max_size=200)), max_size=5), st.integers(1, 60))
@@ -241,7 +242,7 @@ def test_a_form_gives_the_same_parts_however_it_comes(files: list[tuple[str, byt
 
     found = [
         (part.name, b"".join(part.body))
-        for part in uploads.parts((body[i : i + size] for i in range(0, len(body), size)), b"line")
+        for part in multipart.parts((body[i : i + size] for i in range(0, len(body), size)), b"line")
     ]
 
     assert found == [(name, value) for name, value in files if b"--line" not in value]
@@ -318,7 +319,7 @@ def test_an_upload_that_falls_silent_is_ended(web: TestClient, me: UserRow) -> N
     app: AppContext = web.app.state.context  # type: ignore[attr-defined]  # the app under the client
 
     with pytest.raises(Invalid, match="Nothing was kept"):
-        in_a_loop(deps.with_chunks, silent(), app, me, list, 0.05)
+        in_a_loop(receive.with_chunks, silent(), app, me, list, 0.05)
     assert app.uploads.total() == 0
 
 
@@ -334,13 +335,13 @@ def test_silent_uploads_keep_nobody_from_the_pages(web: TestClient) -> None:
             assert app.uploads.total() == app.uploads.together
             for one in (people[0], UserRow(id=1)):
                 with pytest.raises(TooMany, match="under way"):
-                    await deps.with_chunks(silent(), app, one, list)
+                    await receive.with_chunks(silent(), app, one, list)
             assert await run_in_threadpool(lambda: "a page") == "a page"
             assert app.uploads.total() == app.uploads.together  # none of them had to end first
 
     async def ended(one: UserRow) -> None:
         with pytest.raises(Invalid):
-            await deps.with_chunks(silent(), app, one, list, 1.5)
+            await receive.with_chunks(silent(), app, one, list, 1.5)
 
     in_a_loop(crowd)
     assert app.uploads.total() == 0

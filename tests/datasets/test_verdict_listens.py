@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.__main__ import main
-from app.datasets import lengths
-from app.datasets.quality import Check
+from app.datasets.checks import lengths
+from app.datasets.checks.pipeline import Check
 from tests.support.examples import judge, pairs, questions
 
 Pairs = list[tuple[str, str]]

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from app.datasets import answers, duplicates, wording
-from app.datasets.wording import Change
+from app.datasets.checks import contradictions, duplicates, paraphrases
+from app.datasets.checks.paraphrases import Change
 from tests.support.examples import find, groups, judge, questions
 
 
 def change(one: str, other: str) -> Change:
-    return wording.change(*(wording.of(duplicates.comparable(text)) for text in (one, other)))
+    return paraphrases.change(*(paraphrases.of(duplicates.comparable(text)) for text in (one, other)))
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_the_words_that_differ_tell_a_slip_from_another_meaning(one: str, other:
     ],
 )
 def test_answers_that_cannot_both_be_right(one: str, other: str, differ: bool) -> None:
-    assert answers.different(one, other) is differ
-    assert answers.different(other, one) is differ
+    assert contradictions.different(one, other) is differ
+    assert contradictions.different(other, one) is differ
 
 
 def test_a_short_question_that_lost_a_word_is_a_near_duplicate() -> None:
@@ -111,8 +111,8 @@ def test_other_names_in_a_long_sentence_are_other_rows() -> None:
     ],
 )
 def test_a_capital_is_a_name_only_amid_a_sentence(one: str, other: str, swapped: bool) -> None:
-    assert wording.names_swapped(one, other) is swapped
-    assert wording.names_swapped(other, one) is swapped
+    assert paraphrases.names_swapped(one, other) is swapped
+    assert paraphrases.names_swapped(other, one) is swapped
 
 
 def test_a_question_mark_does_not_hide_a_contradiction() -> None:
@@ -142,12 +142,12 @@ def test_neither_courtesy_nor_a_template_makes_another_question(framed: str, lab
     twins = [(asked, answers_[0]), (framed.format(asked), answers_[0]), *other]
     assert list(find(twins, labels=labels).oldest) == [0, 0, 2]
     clash = [(asked, answers_[0]), (framed.format(asked), answers_[1]), *other]
-    found = find(clash, labels=labels, conflict=lambda one, other: answers.different(one[1], other[1]))
+    found = find(clash, labels=labels, conflict=lambda one, other: contradictions.different(one[1], other[1]))
     assert [(one.earlier, one.later) for one in found.clashes] == [(0, 1)]
 
 
 def test_a_text_of_nothing_but_courtesy_stays_what_it_is() -> None:
-    assert [wording.core(text) for text in ("please", "hi! thanks", "q:", "")] == ["please", "hi! thanks", "q:", ""]
+    assert [paraphrases.core(text) for text in ("please", "hi! thanks", "q:", "")] == ["please", "hi! thanks", "q:", ""]
 
 
 def test_the_order_of_labels_and_keys_contradicts_nothing() -> None:

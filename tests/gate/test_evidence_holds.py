@@ -17,7 +17,7 @@ from app.audit.tables import EntryRow
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
-from app.datasets import seen
+from app.datasets.checks import same_rows
 from app.datasets.tables import DatasetRow
 from app.db import engine_for, reading, utcnow, writing
 from app.errors import Conflict, GateClosed
@@ -130,10 +130,10 @@ def test_leaving_out_rows_or_dressing_them_up_makes_no_fresh_set() -> None:
     one = [{"role": "user", "content": "Comment function number 7"}]
     dressed = [{"role": "user", "content": "  comment  FUNCTION number 7 "}]
 
-    assert seen.key_of(one) == seen.key_of(dressed)
-    assert seen.same_rows(20, 200, 200)
-    assert not seen.same_rows(5, 200, 200), "a few common questions stand in many files"
-    assert seen.same_rows(30, 200, 40)
+    assert same_rows.key_of(one) == same_rows.key_of(dressed)
+    assert same_rows.same_rows(20, 200, 200)
+    assert not same_rows.same_rows(5, 200, 200), "a few common questions stand in many files"
+    assert same_rows.same_rows(30, 200, 40)
 
 
 def test_an_approval_is_not_lost_because_somebody_else_measures_on_the_same_rows(gated: Gated) -> None:

@@ -9,10 +9,10 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
-from app.datasets.personal_data import EMAIL
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow, writing
 from app.errors import NotFound
+from app.privacy.personal_data import EMAIL
 from app.results import service, store
 from app.results.service import Outcome
 from app.training.tables import TrainingRow

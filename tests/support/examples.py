@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.datasets import duplicates
-from app.datasets.formats import Record
-from app.datasets.quality import Check, check
-from app.datasets.reading import read
-from app.datasets.rows import Rows, question
+from app.chat import Record
+from app.datasets.checks import duplicates
+from app.datasets.checks.pipeline import Check, check
+from app.datasets.checks.working_rows import Rows, question
+from app.datasets.reading.reader import read
 from app.datasets.tables import DatasetRow
 
 Pairs = list[tuple[str, str]]

@@ -20,8 +20,8 @@ from app.baselines import arms
 from app.baselines.arms import Scored
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
-from app.datasets import quality
-from app.datasets.rows import Rows
+from app.datasets.checks import pipeline
+from app.datasets.checks.working_rows import Rows
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow, writing
 from app.gate.tables import RecipeRow
@@ -70,7 +70,7 @@ def _report() -> dict[str, Any]:
         for number in range(40)
     ]
     with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as working:
-        return dict(quality.check(io.BytesIO("\n".join(rows).encode()), working, seed=7).report)
+        return dict(pipeline.check(io.BytesIO("\n".join(rows).encode()), working, seed=7).report)
 
 
 def _tally(passed: int, total: int) -> dict[str, Any]:

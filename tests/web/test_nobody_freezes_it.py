@@ -22,10 +22,11 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from app.audit.watch import Chain, Denials
-from app.datasets import quality
-from app.datasets.reading import MOST_READ, read
-from app.datasets.records import Fault, Record
-from app.datasets.rows import Rows
+from app.chat import Record
+from app.datasets.checks import pipeline
+from app.datasets.checks.working_rows import Rows
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.reader import MOST_READ, read
 from app.db import utcnow, writing
 from app.evaluation import metrics
 from app.jobs.claims import Cancelled
@@ -218,10 +219,10 @@ def upload(*texts: str) -> io.BytesIO:
     return io.BytesIO("\n".join(map(json.dumps, rows)).encode())
 
 
-def checked(folder: Path, *texts: str, tick: quality.Tick = quality.silent) -> float:
+def checked(folder: Path, *texts: str, tick: pipeline.Tick = pipeline.silent) -> float:
     started = time.perf_counter()
     with Rows(folder / f"rows{time.monotonic_ns()}", None) as rows:
-        quality.check(upload(*texts), rows, seed=1, tick=tick)
+        pipeline.check(upload(*texts), rows, seed=1, tick=tick)
     return time.perf_counter() - started
 
 

@@ -1,0 +1,33 @@
+"""A conversation and the answer that is due: the values that every room of the app hands to the next."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Part = Literal["train", "dev", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn: `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One usable line: `messages` is what is asked, `target` the answer that is trained on and compared with.
+
+    group: what the uploader says belongs together (a customer, a document); rows of one group stay on one side of the
+    split. time: when it came up, as the uploader writes it. part: where the uploader wants the row, None where nothing
+    was said. source: the conversation in OpenAI's form (messages, tools) where turns of text can't hold all of it; the
+    export gives it back.
+    """
+
+    line: int
+    messages: tuple[Message, ...]
+    target: str
+    group: str = ""
+    part: Part | None = None
+    source: dict[str, Any] | None = None
+    time: str = ""

@@ -1,0 +1,80 @@
+"""What is odd about one readable record. None of it refuses the record; all of it should be seen by a person."""
+
+import re
+from collections.abc import Iterator
+
+from app.chat import Record
+from app.datasets.reading.faults import Fault
+from app.text import is_formula
+
+# Characters of question and answer together. About 6,000 tokens: over the context that small models are trained with.
+LONGEST_RECORD = 24_000
+
+_CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_HIDDEN = re.compile("[\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_MARKS = re.compile("[\u0300-\u036f]{9,}")
+# What UTF-8 becomes when it is read as Windows-1252: two signs for a letter, the first of them one of a few.
+_MISREAD = re.compile(
+    "[\u00c2\u00c3\u00c5\u00d0\u00d1][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u20ac\u2122\u2030]"
+    "|\u00e2[\u0080\u20ac][\u0080-\u00bf\u0152\u0153\u02dc\u2013-\u203a\u2122]"
+)
+_LOST = "\ufffd"
+_MARKUP = re.compile(r"&(?:amp|nbsp|quot|apos|lt|gt|[lr][sd]quo|hellip|[mn]dash|#\d{2,5}|#x[0-9a-fA-F]{2,4});|<br ?/?>")
+_TEMPLATE = re.compile(
+    r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|system|user|assistant|end)\|>"
+    r"|</?s>(?!\w)|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
+)
+
+
+def texts(record: Record) -> Iterator[tuple[str, str]]:
+    """Each text of the record with the word that names it."""
+    for turn in record.messages:
+        yield "the question" if turn.role == "user" else f"one {turn.role} message", turn.content
+    yield "the answer", record.target
+
+
+def length(record: Record) -> int:
+    """Characters of everything asked and answered."""
+    return len(record.target) + sum(len(turn.content) for turn in record.messages)
+
+
+def remarks(record: Record, *, table: bool = False) -> Iterator[Fault]:
+    """Warnings about the record's content. `table`: it came from a spreadsheet, where a cell may be a formula."""
+    if (size := length(record)) > LONGEST_RECORD:
+        text = f"The record is {size:,} characters long; over {LONGEST_RECORD:,} it would be cut, so it is left out."
+        yield Fault(record.line, "", text, "warning")
+    seen: set[str] = set()
+    for where, text in texts(record):
+        for words in _of(text, table=table):
+            if words not in seen:
+                seen.add(words)
+                yield Fault(record.line, "", f"{where[0].upper()}{where[1:]} {words}.", "warning")
+
+
+def _of(text: str, *, table: bool) -> Iterator[str]:
+    if _CONTROL.search(text):
+        yield "holds control characters"
+    if not text.isascii():
+        if _MISREAD.search(text):
+            yield "was read in a wrong encoding once: it holds two signs for one letter"
+        if _LOST in text:
+            yield "holds the sign of a letter that was lost (U+FFFD)"
+    if ("<" in text or "[" in text) and _TEMPLATE.search(text):
+        yield "holds control tokens of a chat template, which would end or start a turn in training"
+    if table and is_formula(text):
+        yield "begins like a spreadsheet formula; it is kept as text here"
+
+
+def hidden(record: Record) -> bool:
+    """Whether signs are in it that a reader can't see or that turn the writing direction."""
+    return any(
+        not text.isascii() and (_HIDDEN.search(text) or _MARKS.search(text)) is not None for _, text in texts(record)
+    )
+
+
+def markup(record: Record) -> bool:
+    """Whether the answer holds HTML escapes or line breaks that nothing in the question asks for."""
+    answer = record.target
+    if ("&" not in answer and "<" not in answer) or _MARKUP.search(answer) is None:
+        return False
+    return not any("<" in turn.content or "&" in turn.content for turn in record.messages)

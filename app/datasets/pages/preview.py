@@ -1,0 +1,60 @@
+"""The first rows of a stored file, read in one way or another: what a person looks at before choosing."""
+
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+from app.chat import Record
+from app.datasets.reading import parquet
+from app.datasets.reading.faults import Fault
+from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.reader import Reading, Upload, read
+from app.privacy.personal_data import Veil
+
+ROWS = 3
+LOOKED_AT = 8 << 20  # bytes; the first rows of an honest file stand well before
+_TRIED = 200  # records and faults looked at before giving up
+
+
+@dataclass(slots=True)
+class Preview:
+    """records: up to ROWS. faults: what is said about the lines tried. reading: what was detected.
+
+    columns: samples by name, as they may be shown; names: those of them that can be chosen by. A name with a value in
+    it is no name: it is the first row of a table that names no columns.
+    """
+
+    reading: Reading
+    records: list[Record] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+
+
+class _Beginning:
+    """The first bytes of a file."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._left = LOOKED_AT
+
+    def read(self, size: int, /) -> bytes:
+        found = self._stream.read(min(size, self._left))
+        self._left -= len(found)
+        return found
+
+
+def preview(stream: BinaryIO, name: str, how: ReadAs, veil: Veil) -> Preview:
+    """Read the first rows; the rest of the file is not touched. veil: hides the values in them."""
+    columnar = stream.read(4) == parquet.MAGIC
+    stream.seek(0)
+    found = Preview(read(Upload(stream if columnar else _Beginning(stream), name, how)))
+    for number, item in enumerate(found.reading):
+        if isinstance(item, Record):
+            found.records.append(veil.record(item))
+        elif len(found.faults) < ROWS and item.level != "note":
+            found.faults.append(replace(item, text=veil.text(item.text)))
+        if len(found.records) == ROWS or number >= _TRIED:
+            break
+    found.columns = {veil.text(name): samples for name, samples in found.reading.columns.items()}
+    found.names = [name for name in found.reading.columns if name in found.columns]
+    return found

@@ -1,0 +1,265 @@
+"""Records as other tools export them, turned into shapes that we read: the record anew, or who it is and what to do.
+
+Read are Gemini's contents, OpenAI's evals, Label Studio's and Argilla's annotations, sets with several right answers,
+logs of calls, and conversations in one text. What names no single answer is refused, in a sentence that says what the
+file is and what to change.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import orjson
+
+from app.datasets.reading import transcripts
+from app.datasets.reading.faults import Unfit, kind_of, short
+
+_TEXTS = ("text", "prompt", "conversation", "dialogue", "dialog", "chat", "transcript", "content")
+_LISTS = ("conversation", "dialogue", "dialog", "chat", "turns", "dialogs")
+Known = Mapping[str, Any]
+
+
+def translated(record: Known) -> dict[str, Any] | None:
+    """The record in a shape of ours; None where nothing is known about it.
+
+    Raises:
+        Unfit: it is known, and can't be used as it is.
+    """
+    for wanted, turn in _TURNS:
+        if wanted <= record.keys() and (found := turn(record)) is not None:
+            return found
+    return _one_text(record)
+
+
+def known(columns: Collection[str]) -> bool:
+    """Whether a table with these columns may be one of them."""
+    return any(wanted <= {*columns} for wanted, _ in _TURNS)
+
+
+# ---------------------------------------------------------------------- Gemini
+_BLOBS = ("inlineData", "inline_data", "fileData", "file_data")
+
+
+def _gemini(record: Known) -> dict[str, Any] | None:
+    contents = record["contents"]
+    if not isinstance(contents, list):
+        return None
+    messages = [one for number, turn in enumerate(contents) for one in _spoken(turn, f"contents[{number}]")]
+    told = record.get("systemInstruction", record.get("system_instruction"))
+    if isinstance(told, dict):
+        messages = [
+            {**one, "role": "system"} for one in _spoken({**told, "role": "user"}, "systemInstruction")
+        ] + messages
+    elif isinstance(told, str) and told.strip():
+        messages = [{"role": "system", "content": told}, *messages]
+    return _without(record, "contents", "systemInstruction", "system_instruction") | {"messages": messages}
+
+
+def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
+    parts = turn.get("parts") if isinstance(turn, dict) else None
+    if isinstance(parts, dict):
+        parts = [parts]
+    if not isinstance(turn, dict) or not isinstance(parts, list):
+        raise Unfit(at, f"{at} has to be an object with role and parts, not {kind_of(turn)}.")
+    given = turn.get("role") or "user"
+    role = {"model": "assistant", "function": "user"}.get(given, given) if isinstance(given, str) else given
+    blocks: list[dict[str, Any]] = []
+    for part in parts:
+        held = part if isinstance(part, dict) else {}
+        if blob := next((name for name in _BLOBS if name in held), None):
+            raise Unfit(at, f"{at} holds {blob}, a picture, sound or file; only parts of text can be used.")
+        if held.get("thought") is True:
+            blocks.append({"type": "thinking", "thinking": held.get("text")})
+        elif isinstance(call := held.get("functionCall", held.get("function_call")), dict):
+            blocks.append(
+                {"type": "tool_use", "id": call.get("name"), "name": call.get("name"), "input": call.get("args")}
+            )
+        elif isinstance(result := held.get("functionResponse", held.get("function_response")), dict):
+            blocks.append({"type": "tool_result", "tool_use_id": result.get("name"),
+                           "content": [{"json": result.get("response")}]})  # fmt: skip
+        elif isinstance(held.get("text"), str):
+            blocks.append({"type": "text", "text": held["text"]})
+        else:
+            raise Unfit(
+                at, f"{at} holds a part of type {short(next(iter(held), None))}; only parts of text can be used."
+            )
+    texts = [one["text"] for one in blocks if one["type"] == "text"]
+    return [{"role": role, "content": "".join(texts) if len(texts) == len(blocks) else blocks}]
+
+
+# ---------------------------------------------------------------------- evaluators
+def _item(record: Known) -> dict[str, Any] | None:
+    """OpenAI's evals and others keep a case under one key, with what a model said beside it."""
+    held = record.get("item", record.get("example"))
+    return dict(held) if isinstance(held, dict) and held else None
+
+
+def _ideal(record: Known) -> dict[str, Any] | None:
+    ideal = record["ideal"]
+    if isinstance(ideal, list):
+        if len(ideal) != 1:
+            text = f"The record names {len(ideal):,} right answers under ideal; keep the one that is to be given."
+            raise Unfit("ideal", text)
+        ideal = ideal[0]
+    return _without(record, "input", "ideal") | {"prompt": record["input"], "completion": ideal}
+
+
+def _answers(record: Known) -> dict[str, Any] | None:
+    """SQuAD and its kin: several answers that are all right, of which the first is the one to give."""
+    held = record["answers"]
+    if isinstance(held, dict):
+        held = held.get("text")
+    if isinstance(held, list):
+        if not held:
+            raise Unfit("answers", "answers is empty: the question has no answer.", "empty")
+        held = held[0].get("text") if isinstance(held[0], dict) and "text" in held[0] else held[0]
+    asked = next((record[name] for name in ("question", "query") if name in record), None)
+    if asked is None or not isinstance(held, str):
+        return None
+    return _without(record, "answers", "question", "query") | {"question": asked, "answer": held}
+
+
+# ---------------------------------------------------------------------- annotators
+def _label_studio(record: Known) -> dict[str, Any] | None:
+    """A task with its annotations, of which the first that was not cancelled counts."""
+    data, annotations = record["data"], record["annotations"]
+    if not isinstance(data, dict) or not isinstance(annotations, list):
+        return None
+    texts = {name: value for name, value in data.items() if isinstance(value, str) and value.strip()}
+    done = [one for one in annotations if isinstance(one, dict) and not one.get("was_cancelled") and one.get("result")]
+    if not done:
+        raise Unfit("annotations", "The task of Label Studio has no annotation.", "empty")
+    name = "text" if "text" in texts else next(iter(texts), "")
+    results = done[0]["result"] if isinstance(done[0]["result"], list) else []
+    values = [one.get("value") for one in results if isinstance(one, dict)]
+    found = [text for value in values if isinstance(value, dict) for text in _said(value)]
+    spans = any(isinstance(value, dict) and "start" in value for value in values)
+    if not name or (len(texts) > 1 and name != "text") or not found or spans:
+        what = "marks parts of its text" if spans else "has no single text with a choice or a written answer"
+        do = "export it as JSON-MIN or CSV, and choose the columns"
+        raise Unfit("annotations", f"The record is a task of Label Studio that {what}; {do}.")
+    return {"text": texts[name], "label": ", ".join(found)}
+
+
+def _said(value: Known) -> list[str]:
+    for name in ("choices", "text", "taxonomy"):
+        held = value.get(name)
+        if isinstance(held, str):
+            return [held]
+        if isinstance(held, list) and held and all(isinstance(one, str) for one in held):
+            return list(held)
+    return [str(value["rating"])] if isinstance(value.get("rating"), int) else []
+
+
+def _argilla(record: Known) -> dict[str, Any] | None:
+    """A record with its fields and the responses that people sent in."""
+    fields, responses = record["fields"], record["responses"]
+    if not isinstance(fields, dict) or not isinstance(responses, dict | list):
+        return None
+    if isinstance(responses, list):  # of the first versions: one entry a person
+        values = [one.get("values") for one in responses if isinstance(one, dict)]
+        responses = {name: [held] for value in values[:1] if isinstance(value, dict) for name, held in value.items()}
+    sent = {name: held[0].get("value") for name, held in responses.items()
+            if isinstance(held, list) and held and isinstance(held[0], dict)}  # fmt: skip
+    texts = {name: value for name, value in fields.items() if isinstance(value, str) and value.strip()}
+    if not sent:
+        raise Unfit("responses", "The record of Argilla has no response.", "empty")
+    if len(sent) != 1 or not texts or not isinstance(answer := next(iter(sent.values())), str | int):
+        text = "The record is one of Argilla with several questions or fields"
+        raise Unfit("responses", f"{text}; export it as a table, and choose the columns.")
+    asked = (
+        next(iter(texts.values())) if len(texts) == 1 else "\n".join(f"{key}: {held}" for key, held in texts.items())
+    )
+    return {"text": asked, "label": str(answer)}
+
+
+def _annotation(record: Known) -> dict[str, Any] | None:
+    """Argilla's first versions: a text and the label that a person gave it."""
+    said = record["annotation"]
+    if isinstance(said, list) and len(said) == 1:
+        said = said[0]
+    return _without(record, "annotation", "prediction") | {"label": said} if isinstance(said, str) else None
+
+
+# ---------------------------------------------------------------------- conversations under other names
+def _system_beside(record: Known) -> dict[str, Any] | None:
+    """XTuner: turns with input and output in one object."""
+    for name in _LISTS:
+        held = record.get(name)
+        if not isinstance(held, list) or not held or not all(isinstance(one, dict) for one in held):
+            continue
+        if all("input" in one and "output" in one for one in held):
+            messages = []
+            for one in held:
+                if one.get("system"):
+                    messages.append({"role": "system", "content": one["system"]})
+                messages += [{"role": "user", "content": one["input"]}, {"role": "assistant", "content": one["output"]}]
+            return _without(record, name) | {"messages": messages}
+        if all("role" in one or "from" in one for one in held):
+            return _without(record, name) | {"conversations": held}
+    return None
+
+
+def _one_text(record: Known) -> dict[str, Any] | None:
+    if found := _system_beside(record):
+        return found
+    for name in _TEXTS:
+        held = record.get(name)
+        if isinstance(held, str) and (messages := transcripts.turns(held, name)) is not None:
+            return _without(record, name) | {"messages": messages}
+    return None
+
+
+def _chat_export(record: Known) -> dict[str, Any] | None:
+    nodes = record["mapping"]
+    if not isinstance(nodes, dict) or not any(isinstance(one, dict) and "message" in one for one in nodes.values()):
+        return None
+    text = "The record is a conversation out of ChatGPT's export, a tree of drafts"
+    raise Unfit(
+        "mapping", f"{text}; write the turns that are to be learned from as messages, each with role and content."
+    )
+
+
+def _logged(record: Known) -> dict[str, Any] | None:
+    """A log of a call: what was sent, and what came back."""
+    sent, came = (_body(_opened(record[name])) for name in ("request", "response"))
+    if isinstance(sent, str) and isinstance(came, str):
+        return _without(record, "request", "response") | {"prompt": sent, "completion": came}
+    choices = came.get("choices") if isinstance(came, dict) else None
+    asked = sent.get("messages") if isinstance(sent, dict) else None
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict) or not isinstance(asked, list):
+        text = "The record is a log of a request and its response"
+        raise Unfit("response", f"{text}; write what was asked as prompt and what was answered as completion.")
+    tools = {name: sent[name] for name in ("tools", "functions") if name in sent}
+    return {"messages": [*asked, choices[0].get("message")], **tools}
+
+
+def _body(side: Any) -> Any:
+    return side["body"] if isinstance(side, dict) and isinstance(side.get("body"), dict) else side
+
+
+def _opened(value: object) -> Any:
+    if isinstance(value, str):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _without(record: Known, *names: str) -> dict[str, Any]:
+    return {name: held for name, held in record.items() if name not in names}
+
+
+_TURNS = (
+    ({"contents"}, _gemini),
+    ({"data", "annotations"}, _label_studio),
+    ({"fields", "responses"}, _argilla),
+    ({"text", "annotation"}, _annotation),
+    ({"input", "ideal"}, _ideal),
+    ({"question", "answers"}, _answers),
+    ({"query", "answers"}, _answers),
+    ({"mapping"}, _chat_export),
+    ({"request", "response"}, _logged),
+    ({"item"}, _item),
+    ({"example"}, _item),
+)
