@@ -34,8 +34,9 @@ from app.datasets.checks.pipeline import Check, Status
 from app.datasets.checks.working_rows import Rows, question
 from app.datasets.reading.formats import ReadAs, read_as
 from app.datasets.reading.reader import Upload, from_canonical
-from app.datasets.splits import draw
-from app.datasets.splits.draw import Entry, Kept, Split
+from app.datasets.splits import manifest
+from app.datasets.splits.manifest import Entry
+from app.datasets.splits.places import PreviousAssignment, Split
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.inference import service as inference
 from app.inference import store as model_store
@@ -207,7 +208,7 @@ def _sweep(claim: Claim) -> None:
 
 def _check(claim: Claim, order: Order, desk: Desk) -> None:
     masked = frozenset(kind for kind, action in order.decided.items() if action == "mask")
-    kept = Kept(_splits(claim, order, masked))
+    kept = PreviousAssignment(_splits(claim, order, masked))
     progress = _Progress(claim)
     state = desk.noted("reading")
     with ExitStack() as stack:
@@ -451,8 +452,8 @@ def _write_sizes(claim: Claim, ids: Sequence[int], sizes: Sequence[int], progres
 def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int) -> None:
     """Write the rows in batches, then everything that makes the version ready in one transaction."""
     total = len(found.rows) + len(found.refused)
-    with desk.path("used").open("wb") as used, desk.path("manifest").open("wb") as manifest:
-        manifest.writelines(draw.manifest_lines(seed, ()))
+    with desk.path("used").open("wb") as used, desk.path("manifest").open("wb") as manifest_file:
+        manifest_file.writelines(manifest.lines(seed, ()))
         values = _values(found, claim.subject_id)
         done = 0
         written = array("Q")
@@ -460,9 +461,9 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
             written.extend(ids)
             for row_id, value in zip(ids, batch, strict=True):
                 if value["split"]:
-                    content = draw.content_hash(value["messages"], value["target"])
+                    content = manifest.content_hash(value["messages"], value["target"])
                     used.write(_used_line(row_id, value, content))
-                    manifest.write(draw.manifest_line(Entry(value["line"], value["split"], content)))
+                    manifest_file.write(manifest.line(Entry(value["line"], value["split"], content)))
             done += len(batch)
             progress.tick("Writing the rows", done, total)
     rows_blob = claim.blobs.put(_chunks(desk.path("used")))

@@ -72,8 +72,10 @@ from app.datasets.checks.paraphrases import Change
 from app.datasets.checks.working_rows import Rows, question
 from app.datasets.reading.faults import Fault
 from app.datasets.reading.reader import Reading, Upload, read
-from app.datasets.splits import draw
-from app.datasets.splits.draw import Drawn, Places, Split, Told
+from app.datasets.splits import draw, shares
+from app.datasets.splits.declared import DeclaredColumns, declared_by
+from app.datasets.splits.draw import DrawInput, Drawn
+from app.datasets.splits.places import Places, Split
 from app.privacy import personal_data
 
 EVERY = 0.5  # seconds between two looks whether somebody cancelled, however long rows are
@@ -318,21 +320,23 @@ def check(
         stage = "Looking for test questions"
         found.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
     tick("Drawing the split", 0, 0)
-    said = draw.told(rows) if any(rows.told) else draw.Told({}, {}, {})
+    declared = declared_by(rows) if any(rows.told) else DeclaredColumns({}, {}, {})
     together = found.together()
-    with_test = _leave_out(rows, together, found.status, said, shared)
+    with_test = _leave_out(rows, together, found.status, declared, shared)
     drawn = draw.draw(
-        _usable(found.status),
-        together,
-        rows.keys,
-        rows.files,
-        said,
-        seed=seed,
-        plan=plan,
-        kept=kept,
-        own_test=own_test is not None,
-        labels=rows.answers if task == "labels" else None,
-        once=_once(rows, frozenset(once_masked)),
+        DrawInput(
+            usable=_usable(found.status),
+            oldest=together,
+            keys=rows.keys,
+            files=rows.files,
+            declared=declared,
+            seed=seed,
+            plan=plan,
+            previous_assignment=kept or {},
+            own_test=own_test is not None,
+            labels=rows.answers if task == "labels" else None,
+            earlier_keys=_once(rows, frozenset(once_masked)),
+        )
     )
     outcome = Check(rows, found.status, found.twin, together, drawn.split, notes.refused, {})
     # Measurements that read the texts once more stand here, each under its own stage.
@@ -342,7 +346,7 @@ def check(
     tick("Reading the answers", 0, 0)
     outcome.report["split"].update(drawn.report(), shared=with_test, why_not=_why_not(outcome.report, drawn))
     _say_why_not(outcome.report)
-    outcome.report["needs_rows"] = draw.needs_rows(outcome.report["split"]["test"])
+    outcome.report["needs_rows"] = shares.needs_rows(outcome.report["split"]["test"])
     outcome.report["identifiers"] = scan.report()
     outcome.report["signals"] = task_signals.measure(rows, rows.lines, rows.answers)
     return outcome
@@ -729,10 +733,12 @@ def _usable(status: Sequence[Status]) -> npt.NDArray[np.int64]:
     return found
 
 
-def _leave_out(rows: Rows, together: Sequence[int], status: list[Status], said: Told, shared: str) -> dict[str, Any]:
+def _leave_out(
+    rows: Rows, together: Sequence[int], status: list[Status], declared: DeclaredColumns, shared: str
+) -> dict[str, Any]:
     """Take out the rows whose group the own test file holds, or leave them where that is the better guess or wanted."""
     usable = _usable(status)
-    found = draw.shared_groups(usable, together, rows.files, said).tolist()
+    found = draw.shared_groups(usable, together, rows.files, declared).tolist()
     mine = int(np.count_nonzero(np.asarray(rows.files, dtype=np.uint8)[usable] == 0))
     out = shared == "out" if shared else len(found) <= draw.MOST_SHARED * mine
     if out:
