@@ -22,9 +22,9 @@ from app.advice.policy import POLICY
 from app.datasets.checks import pipeline, suspicious
 from app.datasets.checks.pipeline import Check
 from app.datasets.checks.working_rows import Rows
-from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Upload
-from app.privacy import personal_data
+from app.privacy import records
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def _pairs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _identifiers(rows: Rows) -> Iterator[tuple[int, str, int]]:
     """Each kind of personal data or secret once a row, never its value: its line, the kind, the file."""
     for index, record in enumerate(rows):
-        for kind in sorted(personal_data.held(record)):
+        for kind in sorted(records.kinds_in_record(record)):
             yield record.line, kind, rows.files[index]
 
 

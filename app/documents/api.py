@@ -14,25 +14,19 @@ from app.blobs import Blob
 from app.documents import service, store
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.jobs.tables import JobRow
+from app.privacy.decisions import decisions_to_json
 from app.uploads import receive
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.params import LARGEST, Id, OneLine
-from app.web.problems import REFUSALS, described
+from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["documents"], responses=REFUSALS)
 
 # Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
 Filename = Annotated[str, Query(max_length=2000, description="its ending tells Markdown, HTML and text apart")]
-UPLOADS = described(429, 503)  # too many under way at once; the disk is full
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 class DocumentFile(BaseModel):
@@ -67,7 +61,7 @@ class DocumentFile(BaseModel):
             uploaded_at=row.uploaded_at,
             removed_at=row.removed_at,
             identifiers=row.private,
-            decisions=row.decisions,
+            decisions=decisions_to_json(row.decisions),
             job_id=job.id if job else None,
         )
 
@@ -165,9 +159,9 @@ class TestRows(BaseModel):
 @router.put(
     "/assessments/{assessment_id}/documents",
     status_code=201,
-    openapi_extra=BODY,
+    openapi_extra=receive.RAW_BODY,
     max_body_size=receive.ANY_SIZE,
-    responses=UPLOADS,
+    responses=receive.REFUSALS,
 )
 async def put_documents(
     request: Request, assessment_id: Id, app: App, me: Author, filename: Filename = "document.txt"

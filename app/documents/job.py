@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from app.documents import opening, privacy, store, texts, tokens
 from app.documents.tables import DocumentFileRow
 from app.jobs.claims import Claim
-from app.privacy import personal_data
+from app.privacy import decisions, masking
 
 
 def read(claim: Claim) -> None:
     """Read the batch that begins with the file the claim is about; the body of the job kind `read`."""
     with claim.read() as session:
         waiting = [
-            (row.id, row.blob_sha256, row.filename, {kind: one["action"] for kind, one in row.decisions.items()})
+            (row.id, row.blob_sha256, row.filename, decisions.actions(row.decisions))
             for row in store.unread_files(session, claim.subject_id)
         ]
     for done, (file_id, sha256, filename, decided) in enumerate(waiting):
@@ -55,12 +55,12 @@ def _value(claim: Claim, file_id: int, number: int, said: dict[str, Any], decide
     text: str = said.get("text", "")
     held = privacy.held(text)
     if masks := frozenset(kind for kind, action in decided.items() if action == "mask"):
-        text = personal_data.mask(text, masks)
+        text = masking.mask(text, masks)
     return {
         "file_id": file_id,
         "number": number,
         "name": _storable(said["name"]),
-        "title": _storable(personal_data.veil(decided).text(said.get("title", ""))),
+        "title": _storable(masking.masker(decided).text(said.get("title", ""))),
         "kind": said.get("kind", ""),
         "characters": len(text),
         "tokens": tokens.estimate(text),

@@ -4,7 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.privacy.personal_data import KINDS, find
+from app.privacy.detect import find
+from app.privacy.kinds import KINDS
 
 LINES = 20  # named for each kind of a document
 PLACES = 5  # documents named for each kind of a file

@@ -19,7 +19,8 @@ from app.errors import Conflict, FieldError, Invalid
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
-from app.privacy import personal_data
+from app.privacy import decisions, masking
+from app.privacy.decisions import KEEP_AS_IS, MASK, Decision
 from app.uploads.multipart import display_name
 from app.users.tables import UserRow
 
@@ -143,25 +144,28 @@ def decide(
     found = {one["kind"] for one in row.private or ()}
     if not choices:
         raise Invalid("Nothing was decided.", [FieldError("#/decisions", "Choose what to do with at least one kind.")])
-    if not choices.keys() <= found or not set(choices.values()) <= {"mask", "attest"}:
+    if not choices.keys() <= found or not set(choices.values()) <= {MASK, KEEP_AS_IS}:
         text = "Choose to mask or to keep a kind that was found in this file."
         raise Invalid("This can't be decided like that.", [FieldError("#/decisions", text)])
-    if "attest" in choices.values() and not reason:
+    if KEEP_AS_IS in choices.values() and not reason:
         raise Invalid(
             "This can't be decided like that.", [FieldError("#/reason", "Say why they may be kept as they are.")]
         )
     at = utcnow().isoformat(timespec="seconds")
-    before = {kind for kind, one in row.decisions.items() if one["action"] == "mask"}
-    row.decisions = row.decisions | {
-        kind: {"action": action, "reason": reason if action == "attest" else "", "by": by.id, "at": at}
-        for kind, action in choices.items()
+    masked_before = decisions.kinds_with(MASK, row.decisions)
+    row.decisions = {
+        **row.decisions,
+        **{
+            kind: Decision(action, reason if action == KEEP_AS_IS else "", by.id, at)
+            for kind, action in choices.items()
+        },
     }
     row.undecided = len(privacy.undecided(row.private, row.decisions))
     assessment = assessment_store.get(session, row.assessment_id)
     assessments.contribute(session, assessment, by, f"decision on personal data in {row.filename}")
     detail = {"assessment": row.assessment_id, "file": row.filename, "decisions": dict(choices)}
     audit.record(session, by, "documents.decide", "documents", row.id, detail)
-    if before != {kind for kind, one in row.decisions.items() if one["action"] == "mask"}:
+    if masked_before != decisions.kinds_with(MASK, row.decisions):
         row.state = "reading"
         session.flush()
         _read(session, store.file(session, row.batch), by, row.filename)
@@ -214,7 +218,7 @@ def look_at(blobs: Blobs, row: DocumentRow, file: DocumentFileRow) -> Shown:
     with blobs.open(row.text_sha256) as stored:
         # Hidden before it is cut, with enough behind the cut that a value is whole.
         whole = stored.read(4 * SHOWN + 40_000).decode("utf-8", "ignore")
-    text = personal_data.veil(file.decisions).text(whole)[:SHOWN]
+    text = masking.masker(decisions.actions(file.decisions)).text(whole)[:SHOWN]
     return Shown(text, cut=len(whole) < row.characters or len(text) == SHOWN)
 
 
@@ -262,14 +266,14 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
             break
         listed.append((row.id, row.title or row.name, row.text_sha256))
     pairs = [(row.messages[-1].content, row.target) for row in rows]
-    veil = personal_data.veil(dataset.decisions if dataset else {})
+    masker = masking.masker(decisions.actions(dataset.decisions) if dataset else {})
     texts = (_text(blobs, sha256) for _, _, sha256 in listed)
     found = [
         Standing(
             rows[one.question].line,
             own_test,
-            veil.text(pairs[one.question][0]),
-            veil.text(pairs[one.question][1]),
+            masker.text(pairs[one.question][0]),
+            masker.text(pairs[one.question][1]),
             listed[one.document][0],
             listed[one.document][1],
             one.share,

@@ -11,8 +11,9 @@ from app.chat import Record
 from app.datasets.reading import reader
 from app.datasets.reading.conversations import ROLES
 from app.datasets.reading.faults import Fault
-from app.datasets.reading.formats import SHAPES, ReadAs
+from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Upload, canonical, from_canonical
+from app.datasets.reading.shapes import SHAPES
 
 KEYS = (
     *("messages", "prompt", "completion", "instruction", "input", "output", "history", "system", "conversations"),

@@ -31,7 +31,7 @@ label_agreement: {questions, agree}, for labels: how often two rows of one repea
 needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`; similar_questions: of how many
 questions it is the share (absent in older reports, where of fewer than 20 it was the share of 20).
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
-identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
+identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `privacy.scan`.
 carried: what a new version took over, added by the job: {test: {file, version}, test_dropped: {file, version},
 decisions, dropped}, the last two kinds of personal data whose word that they may stay was kept or dropped.
 learnability, changes: added by the job; see `learnability.measure` and `versions.compare`.
@@ -76,7 +76,8 @@ from app.datasets.splits import draw, shares
 from app.datasets.splits.declared import DeclaredColumns, declared_by
 from app.datasets.splits.draw import DrawInput, Drawn
 from app.datasets.splits.places import Places, Split
-from app.privacy import personal_data
+from app.privacy import masking
+from app.privacy.scan import Scan
 
 EVERY = 0.5  # seconds between two looks whether somebody cancelled, however long rows are
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
@@ -200,7 +201,7 @@ class Notes:
     """Messages as they come, with a bound on how many are kept."""
 
     shown: int
-    veil: personal_data.Veil
+    veil: masking.Masker
     kept: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lines: set[int] = field(default_factory=set)
@@ -263,7 +264,7 @@ def facts_of(reading: Reading) -> Facts:
         "layout": reading.layout,
         "line_word": reading.line_word,
         # Where a table names no columns, its first row is taken for their names: values of a person, perhaps.
-        "columns": [{"name": personal_data.mask(name), "samples": held} for name, held in reading.columns.items()],
+        "columns": [{"name": masking.mask(name), "samples": held} for name, held in reading.columns.items()],
         "read_as": reading.how.to_json(),
         "encoding": reading.encoding,
         "undecodable": reading.undecodable,
@@ -299,10 +300,10 @@ def check(
     holds. tokens: counts what a model reads; None counts characters. needed: examples that training asks for, 0 where
     nobody is to be told.
     """
-    veil = personal_data.veil(decided or {})
+    veil = masking.masker(decided or {})
     notes = Notes(shown, veil)
     files = [upload] if own_test is None else [upload, own_test]
-    scan = personal_data.Scan(decided or {})
+    scan = Scan(decided or {})
     readings = _Gathering(rows, notes, scan, tick, desk).run(files)
     rows.veil = veil if scan.any else None
     task = _task(rows)
@@ -360,7 +361,7 @@ class _Gathering:
     look again at what was looked at: of the time that takes most.
     """
 
-    def __init__(self, rows: Rows, notes: Notes, scan: personal_data.Scan, tick: Tick, desk: Desk | None) -> None:
+    def __init__(self, rows: Rows, notes: Notes, scan: Scan, tick: Tick, desk: Desk | None) -> None:
         self.rows = rows
         self.notes = notes
         self.scan = scan
@@ -377,7 +378,7 @@ class _Gathering:
         before = self.desk.noted("reading") if self.desk else None
         if before:
             self.notes.take_up(before["notes"])
-            self.scan.take_up(before["scan"])
+            self.scan.load(before["scan"])
             self.done = before["done"]
             self.items, self.hidden, self.last = before["items"], before["hidden"], before["last"]
             self.markup = before.get("markup", [])
@@ -435,7 +436,7 @@ class _Gathering:
         state = {
             "rows": self.rows.save(),
             "notes": self.notes.laid_down(),
-            "scan": self.scan.laid_down(),
+            "scan": self.scan.dump(),
             "done": self.done,
             "items": self.items,
             "hidden": self.hidden,
@@ -751,7 +752,7 @@ def _once(rows: Rows, kinds: frozenset[str]) -> dict[int, int]:
     """The keys that rows had while these kinds of personal data were masked, where they were others."""
     if not kinds:
         return {}
-    keys = ((index, duplicates.key(question(personal_data.masked(one, kinds)))) for index, one in enumerate(rows))
+    keys = ((index, duplicates.key(question(masking.masked_record(one, kinds)))) for index, one in enumerate(rows))
     return {index: key for index, key in keys if key != rows.keys[index]}
 
 

@@ -18,7 +18,7 @@ from app.datasets.checks import duplicates, languages, suspicious
 from app.datasets.checks.row_warnings import length
 from app.datasets.checks.suspicious import Mark
 from app.datasets.reading.reader import canonical, from_canonical
-from app.privacy.personal_data import Veil
+from app.privacy.masking import Masker
 
 _INDEX = np.dtype(
     [
@@ -63,7 +63,7 @@ class Rows:
         self.languages = array("B")
         self.told = array("B")
         self.codes = [""]
-        self.veil: Veil | None = None  # what hides values where a report quotes rows
+        self.veil: Masker | None = None  # what hides values where a report quotes rows
         if saved:
             self._restore(saved)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from app.chat import Message, Record
+from app.chat import Record, messages_from_json
 from app.datasets.reading import (
     context_fields,
     csv_rows,
@@ -31,31 +31,14 @@ from app.datasets.reading import (
     parquet,
     test_cases,
 )
+from app.datasets.reading.columns import Mark, columns_of, misread
 from app.datasets.reading.conversations import KNOWN_KEYS, Written, order_remark
+from app.datasets.reading.convert import CUT, NOTHING, Aside, convert, used_keys
 from app.datasets.reading.faults import DEEPEST, Fault, Unfit, kind_of, short, too_deep
-from app.datasets.reading.formats import (
-    COLUMNS,
-    CUT,
-    GUESS,
-    NOTHING,
-    PAIRS,
-    PROMPTFOO,
-    SHAPES,
-    Aside,
-    Mark,
-    ReadAs,
-    Shape,
-    column_name,
-    columns,
-    convert,
-    misread,
-    shape_of,
-    stranger,
-    tidy_keys,
-    used_keys,
-)
 from app.datasets.reading.gzip_stream import Packed, Source
-from app.privacy import personal_data
+from app.datasets.reading.read_as import GUESS, ReadAs, column_name
+from app.datasets.reading.shapes import COLUMNS, PAIRS, PROMPTFOO, SHAPES, Shape, shape_of, tidy_keys, why_unknown
+from app.privacy import masking
 
 CHUNK = 1 << 18
 LONGEST_LINE = 4 << 20  # bytes; the longest honest record is a long document, a few hundred KiB
@@ -354,7 +337,7 @@ class Reading:
         try:
             shape, value = self._shape(value)
             if shape is None:
-                raise stranger(value)
+                raise why_unknown(value)
             record, aside = convert(shape, value, number, self.how)
             _bounded(record)
         except Unfit as unfit:
@@ -416,7 +399,7 @@ class Reading:
     def _look(self, value: Mapping[str, Any]) -> None:
         """Remember the columns, and a few short samples of what is in them."""
         self._looked_at += 1
-        for name, held in columns(value):
+        for name, held in columns_of(value):
             if len(name) > 200 or (name not in self.columns and len(self.columns) >= SEEN_COLUMNS):
                 continue
             samples = self.columns.setdefault(name, [])
@@ -563,7 +546,7 @@ def canonical(record: Record) -> bytes:
     """A record as one line of our own JSON, without split or id: what the working file holds."""
     value: dict[str, Any] = {
         "line": record.line,
-        "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
+        "messages": [turn.to_json() for turn in record.messages],
         "target": record.target,
     }
     # Most rows have none of these.
@@ -580,9 +563,9 @@ def canonical(record: Record) -> bytes:
 
 def from_canonical(raw: bytes) -> Record:
     value = orjson.loads(raw)
-    turns = tuple(Message(turn["role"], turn["content"]) for turn in value["messages"])
+    messages = messages_from_json(value["messages"])
     more = value.get("group", ""), value.get("part"), value.get("source"), value.get("time", "")
-    return Record(value["line"], turns, value["target"], *more)
+    return Record(value["line"], messages, value["target"], *more)
 
 
 def _bounded(record: Record) -> None:
@@ -730,4 +713,4 @@ def _sample(value: object) -> str:
     if isinstance(value, list | dict):
         return f"{kind_of(value)} of {len(value):,}"
     # Hidden before it is cut; nobody decides on a column that is not read, so it is never shown in full.
-    return " ".join(personal_data.mask(str(value)[:4000]).split())[:80]
+    return " ".join(masking.mask(str(value)[:4000]).split())[:80]
