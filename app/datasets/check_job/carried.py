@@ -14,7 +14,7 @@ from app.datasets.check_job.request import CheckRequest
 from app.datasets.checks import duplicates
 from app.datasets.checks.pipeline import Check
 from app.datasets.checks.working_rows import question
-from app.datasets.reading.reader import from_canonical
+from app.datasets.reading.canonical import from_line
 from app.datasets.splits.places import Split
 from app.jobs.claims import Claim
 from app.privacy import masking
@@ -109,7 +109,7 @@ def previous_places(claim: Claim, request: CheckRequest, masked: frozenset[str])
                 split = orjson.loads(line)["split"]
                 if only_test and split != "test":
                     continue
-                record = from_canonical(line)
+                record = from_line(line)
                 yield duplicates.key(question(record)), split
                 if masked:
                     yield duplicates.key(question(masking.masked_record(record, masked))), split

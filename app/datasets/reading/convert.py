@@ -8,9 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.chat import Message, Record
-from app.datasets.reading import context_fields, conversations, test_cases
+from app.datasets.reading import (
+    content_parts,
+    context_fields,
+    conversations,
+    json_text,
+    messages,
+    sharegpt,
+    test_cases,
+    tool_calls,
+    turns,
+)
 from app.datasets.reading.columns import TIMES, group_of, part_of, time_of, value_at
-from app.datasets.reading.conversations import Turn
 from app.datasets.reading.faults import Unfit, kind_of, storable
 from app.datasets.reading.read_as import COLUMN_NAMES, GUESS, ReadAs
 from app.datasets.reading.shapes import (
@@ -25,6 +34,7 @@ from app.datasets.reading.shapes import (
     SHAREGPT,
     Shape,
 )
+from app.datasets.reading.turns import Turn
 
 
 def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
@@ -37,8 +47,8 @@ def used_keys(shape: Shape, how: ReadAs = GUESS) -> frozenset[str]:
     more = context_fields.names(_asked_under(shape)) | {
         "system",
         *_TOOLS,
-        *conversations.THOUGHTS,
-        *conversations.MEDIA,
+        *turns.THOUGHTS,
+        *turns.MEDIA,
     }
     if shape in (CHAT, SHAREGPT):
         own = {_asked_under(shape)[0], "parallel_tool_calls", "schemaVersion"}
@@ -87,7 +97,7 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     """
     group, part, time = group_of(record, how), part_of(record, how), time_of(record, how)
     if (wanted := _answer_at(shape, how)) and (said := value_at(record, wanted)) is not None and type(said) is not str:
-        record = {**record, wanted: conversations.written(said, wanted)}
+        record = {**record, wanted: json_text.answer_as_written(said, wanted)}
     asked_under = _asked_under(shape)
     # Nearly all records hold a question and an answer, and nothing beside them.
     more = bool(asked_under) and len(record) > len(asked_under)
@@ -105,7 +115,7 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     turns, definitions, at = _turns(shape, record, how)
     if joined:
         _join(turns, {key: record[key] for key in joined})
-    found = conversations.asked(turns, definitions, at)
+    found = conversations.into_messages(turns, definitions, at)
     if found.source and shape is CHAT and isinstance(together := record.get("parallel_tool_calls"), bool):
         found.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
     aside = Aside(found.cut, thought or found.thought, found.padded, joined)
@@ -122,9 +132,9 @@ def _beside_question(shape: Shape, record: Mapping[str, Any]) -> tuple[tuple[str
     if record.get("ground_truth") and name in ("answer", "response"):
         text = f"The record holds a model's {name} beside the right one (ground_truth)"
         raise Unfit("ground_truth", f"{text}; take {name} out, or choose the columns.")
-    conversations.refuse_media(record)
+    turns.refuse_media(record)
     names = _beside(shape)
-    return _full(record, names), next((key for key in conversations.THOUGHTS if not _blank(record, key)), "")
+    return _full(record, names), next((key for key in turns.THOUGHTS if not _blank(record, key)), "")
 
 
 def _answer_at(shape: Shape, how: ReadAs) -> str:
@@ -200,7 +210,7 @@ def _instruction(record: Mapping[str, Any], at: str) -> str:
     """A system text that stands beside the conversation, as text or (Anthropic) in parts; empty if there is none."""
     text = value_at(record, at)
     if isinstance(text, list) and text:
-        text = conversations.joined(text, at)
+        text = content_parts.joined_texts(text, at)
     if text and not isinstance(text, str):
         raise Unfit(at, f"{at} has to be text, not {kind_of(text)}.")
     return storable(text, at) if isinstance(text, str) and text.strip() else ""
@@ -214,10 +224,10 @@ def _unblanked(shape: Shape, target: str) -> str:
 def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[Turn], list[dict[str, Any]], str]:
     """The conversation of a record, its tools, and the key that faults of the conversation are about."""
     if shape is CHAT:
-        turns = conversations.chat(conversations.listed(record["messages"]), "messages")
+        turns = messages.turns_of_messages(json_text.list_in_cell(record["messages"]), "messages")
         return _with_system(record, turns, "system"), _tools(record), "messages"
     if shape is SHAREGPT:
-        turns = conversations.sharegpt(conversations.listed(record["conversations"]))
+        turns = sharegpt.turns_of_sharegpt(json_text.list_in_cell(record["conversations"]))
         return _with_system(record, turns, "system"), _tools(record), "conversations"
     if shape is ALPACA:
         return _alpaca(record), [], "output"
@@ -239,16 +249,16 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
 
 def _tools(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The tools that a model may call, under the name that one or the other gives them."""
-    return conversations.tools(next((record[key] for key in _TOOLS if record.get(key)), None))
+    return tool_calls.definitions_of(next((record[key] for key in _TOOLS if record.get(key)), None))
 
 
 def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:
     """A test case: MLflow's, promptfoo's as an object, or promptfoo's as a row of a table."""
     if shape is MLFLOW:
-        asked, wanted = (conversations.listed(record[name], "{") for name in ("inputs", "expectations"))
+        asked, wanted = (json_text.list_in_cell(record[name], "{") for name in ("inputs", "expectations"))
         key, wanted, at = "inputs", test_cases.expectations(wanted), "expectations"
     elif "vars" in record and "assert" in record:
-        asked, wanted = conversations.listed(record["vars"], "{"), conversations.listed(record["assert"])
+        asked, wanted = json_text.list_in_cell(record["vars"], "{"), json_text.list_in_cell(record["assert"])
         key, wanted, at = "vars", test_cases.asserted(wanted), "assert"
         if isinstance(asked, str):
             raise Unfit("vars", "vars names a file; write its variables into the case.")
@@ -278,7 +288,7 @@ def _history(given: object) -> Iterator[Turn]:
     """Earlier exchanges: a list of [question, answer] pairs."""
     if not given:
         return
-    given = conversations.listed(given)
+    given = json_text.list_in_cell(given)
     if not isinstance(given, list):
         raise Unfit("history", f"history has to be a list of question and answer pairs, not {kind_of(given)}.")
     for number, pair in enumerate(given):
@@ -294,7 +304,7 @@ def _asked(value: object, at: str) -> list[Turn]:
     if isinstance(value, dict) and "messages" in value:
         value = value["messages"]
     if isinstance(value, list):
-        return conversations.chat(value, at)
+        return messages.turns_of_messages(value, at)
     return [_turn("user", _text(value, at))]
 
 
@@ -302,7 +312,7 @@ def _answered(value: object, at: str) -> list[Turn]:
     if isinstance(value, dict) and value.get("role") == "assistant":
         value = [value]
     if isinstance(value, list) and value and all(isinstance(one, dict) and "role" in one for one in value):
-        return conversations.chat(value, at)
+        return messages.turns_of_messages(value, at)
     return [_turn("assistant", _text(value, at))]
 
 

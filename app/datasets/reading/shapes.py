@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.datasets.reading import conversations, test_cases
+from app.datasets.reading import test_cases, turns
 from app.datasets.reading.columns import TIMES
 from app.datasets.reading.faults import Unfit
 from app.datasets.reading.read_as import column_name
@@ -137,7 +137,7 @@ def why_unknown(record: Mapping[str, Any]) -> Unfit:
     for keys, words in _FOREIGN:
         if keys <= have:
             return Unfit(min(keys), f"The record {words}.")
-    conversations.refuse_media(record)
+    turns.refuse_media(record)
     if "text" in have:
         alone = "The record is plain text without an answer; upload it as a document for retrieval, not as examples."
         return Unfit("text", alone if have <= _PASSAGE else f"The record has text but no label; {_CHOOSE}.")

@@ -85,7 +85,7 @@ def test_a_masked_group_stays_a_group_of_its_own() -> None:
     rows = [Record(n, (Message("user", "hi"),), "ok", group=f"{'ab'[n % 2]}@firma.de") for n in range(4)]
     scan = Scan({kinds.EMAIL: "mask"})
     again = Scan({kinds.EMAIL: "mask"})
-    again.take_up(scan.laid_down())
+    again.load(scan.dump())
 
     seen = [scan.see(one, 0)[0] for one in rows[:2]] + [again.see(one, 0)[0] for one in rows[2:]]
 
@@ -179,7 +179,7 @@ def test_a_scan_goes_on_from_what_it_laid_down() -> None:
     for one in rows[:30]:
         first.see(one, 0)
     second = Scan({})
-    second.take_up(first.laid_down())
+    second.load(first.dump())
     for one in rows[30:]:
         second.see(one, 0)
 

@@ -1,0 +1,141 @@
+"""Tools that a conversation defines and calls.
+
+A null for an argument that the tool does not define was put there by a table that gathers the arguments of all tools
+into one form; it is dropped, and counted.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from app.datasets.reading.faults import DEEPEST, Unfit, kind_of, short, storable, too_deep
+from app.datasets.reading.json_text import to_text
+from app.datasets.reading.turns import Turn
+
+CALLING = (
+    "You can call the tools below. To call one, answer with nothing but JSON: "
+    '{"name": "...", "arguments": {...}}. To call several at once, answer with a list of such objects.'
+)
+
+
+def calls_of(message: Mapping[str, Any], at: str, names: dict[str, str]) -> list[dict[str, Any]]:
+    """What an assistant message calls; `names` learns which call has which id."""
+    given = message.get("tool_calls")
+    if not given:
+        single = message.get("function_call")
+        return [call_of(single, f"{at}.function_call")] if isinstance(single, dict) else []
+    where = f"{at}.tool_calls"
+    if not isinstance(given, list):
+        raise Unfit(where, f"{where} has to be a list of tool calls, not {kind_of(given)}.")
+    calls = []
+    for one in given:
+        function = one.get("function", one) if isinstance(one, dict) else one
+        calls.append(call_of(function, where))
+        if isinstance(one, dict) and isinstance(one.get("id"), str):
+            names[one["id"]] = calls[-1]["name"]
+    return calls
+
+
+def call_of(function: object, at: str) -> dict[str, Any]:
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"].strip():
+        raise Unfit(at, f"{at} holds a tool call without a function name.")
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            arguments = orjson.loads(arguments) if arguments.strip() else {}
+        except orjson.JSONDecodeError:
+            text = f"{at} calls {short(function['name'])} with arguments that are not JSON."
+            raise Unfit(at, text) from None
+    if too_deep(arguments):
+        raise Unfit(at, f"{at} calls {short(function['name'])} with arguments nested more than {DEEPEST} deep.")
+    return {"name": function["name"], "arguments": {} if arguments is None else arguments}
+
+
+# ---------------------------------------------------------------------- tools
+def definitions_of(given: object) -> list[dict[str, Any]]:
+    """The tool definitions of a record, in OpenAI's form: a list, or (ShareGPT) that list as JSON text."""
+    if isinstance(given, str):
+        try:
+            given = orjson.loads(given) if given.strip() else []
+        except orjson.JSONDecodeError:
+            raise Unfit("tools", "tools is text that is not JSON.") from None
+    if given is None:
+        return []
+    if isinstance(given, dict) and isinstance(given.get("tools"), list):
+        given = given["tools"]  # Bedrock's toolConfig
+    if not isinstance(given, list):
+        raise Unfit("tools", f"tools has to be a list of tool definitions, not {kind_of(given)}.")
+    if too_deep(given):
+        raise Unfit("tools", f"tools is nested more than {DEEPEST} deep.")
+    given = [one for tool in given for one in _opened(tool)]
+    return [_definition(tool, f"tools[{number}]") for number, tool in enumerate(given)]
+
+
+def _opened(tool: object) -> list[object]:
+    """The tools that one entry defines: of Gemini's several, of others one."""
+    held = tool.get("functionDeclarations", tool.get("function_declarations")) if isinstance(tool, dict) else None
+    return held if isinstance(held, list) else [tool]
+
+
+def _definition(tool: object, at: str) -> dict[str, Any]:
+    """A tool in OpenAI's form, or the bare function, or as Anthropic and Bedrock define one."""
+    if isinstance(tool, dict) and isinstance(tool.get("toolSpec"), dict):
+        spec = tool["toolSpec"]
+        schema = spec.get("inputSchema")
+        tool = {**spec, "parameters": schema.get("json") if isinstance(schema, dict) else None}
+        del tool["inputSchema"]
+    elif isinstance(tool, dict) and "input_schema" in tool and "function" not in tool:
+        tool = {("parameters" if key == "input_schema" else key): held for key, held in tool.items()}
+    function = tool.get("function", tool) if isinstance(tool, dict) else tool
+    if not isinstance(tool, dict) or not isinstance(function, dict):
+        raise Unfit(at, f"{at} has to be an object that defines a function, not {kind_of(function)}.")
+    return tool if "function" in tool else {"type": "function", "function": tool}
+
+
+def drop_padding(turns: Sequence[Turn], definitions: Sequence[Mapping[str, Any]]) -> int:
+    """Take out of the calls the nulls for arguments that the tool called does not define; how many there were."""
+    known = {str(one["function"].get("name")): one["function"].get("parameters") for one in definitions}
+    dropped = 0
+    for turn in turns:
+        before = dropped
+        for call in turn.calls:
+            call["arguments"], number = _without_padding(call["arguments"], known.get(call["name"]))
+            dropped += number
+        given = turn.raw.get("tool_calls")
+        if dropped > before and isinstance(given, list) and len(given) == len(turn.calls):
+            turn.raw = {**turn.raw, "tool_calls": [_rewritten(*pair) for pair in zip(given, turn.calls, strict=True)]}
+    return dropped
+
+
+def _without_padding(given: Any, schema: object) -> tuple[Any, int]:
+    held = schema.get("properties") if isinstance(schema, Mapping) else None
+    if not isinstance(given, dict) or not isinstance(held, Mapping):
+        return given, 0
+    known = {name: one for name, one in held.items() if one is not None}  # a table pads the definitions, too
+    kept, dropped = {}, 0
+    for name, value in given.items():
+        if value is None and name not in known:
+            dropped += 1
+            continue
+        kept[name], number = _without_padding(value, known.get(name))
+        dropped += number
+    return kept, dropped
+
+
+def _rewritten(given: Any, call: Mapping[str, Any]) -> Any:
+    """A tool call as it was, with these arguments."""
+    function = given.get("function") if isinstance(given, dict) else None
+    if not isinstance(function, dict):
+        return given
+    arguments = call["arguments"]
+    return {**given, "function": {**function, "arguments": to_text(arguments) if isinstance(function["arguments"], str)
+                                  else arguments}}  # fmt: skip
+
+
+def explanation(definitions: Sequence[Mapping[str, Any]]) -> str:
+    """The words that tell a model which tools there are; empty where there are none."""
+    if not definitions:
+        return ""
+    lines = [to_text(tool["function"]) for tool in definitions]
+    return storable("\n".join((CALLING, "", *lines)), "tools")
