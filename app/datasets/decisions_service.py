@@ -56,7 +56,7 @@ def _new_decisions(row: DatasetRow, by: UserRow, choices: Mapping[str, str], rea
     Raises:
         Invalid: a kind that was not found, an unknown action, or no reason for keeping.
     """
-    kinds = [found["kind"] for found in row.report.get("identifiers", {}).get("kinds", ())]
+    kinds = [identifier["kind"] for identifier in row.report.get("identifiers", {}).get("kinds", ())]
     faults = []
     for kind, action in choices.items():
         if kind not in kinds:

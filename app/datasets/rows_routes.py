@@ -272,15 +272,15 @@ def show_labels(
         counts = store.label_counts(db, dataset_id)
         every = report_view.labels((masker.text(label), part, rows) for label, part, rows in counts)
     listed = report_view.ordered([label for label in every if q.casefold() in label.label.casefold()], order)
-    shown = listed[(number - 1) * LABELS : number * LABELS]
+    on_page = listed[(number - 1) * LABELS : number * LABELS]
     return page(
         request,
         "datasets/labels.html",
         assessment=assessment_store.get(db, dataset.assessment_id),
         step="data",
         dataset=dataset,
-        labels=shown,
-        bars=report_view.label_bars(shown, every),
+        labels=on_page,
+        bars=report_view.label_bars(on_page, every),
         different=len(every),
         counted=counted,
         total=len(listed),

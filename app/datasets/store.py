@@ -34,10 +34,10 @@ def get(session: Session, dataset_id: int) -> DatasetRow:
 
 def assessment_of(session: Session, dataset_id: int) -> int:
     """Whose version it is, without its report."""
-    found = session.scalar(select(DatasetRow.assessment_id).where(DatasetRow.id == dataset_id))
-    if found is None:
+    assessment_id = session.scalar(select(DatasetRow.assessment_id).where(DatasetRow.id == dataset_id))
+    if assessment_id is None:
         raise NotFound("There is no such dataset.")
-    return found
+    return assessment_id
 
 
 def current(session: Session, assessment_id: int) -> DatasetRow | None:
@@ -63,8 +63,8 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     place = func.row_number().over(partition_by=DatasetRow.assessment_id, order_by=order).label("place")
     ranked = select(DatasetRow.id, place).where(DatasetRow.assessment_id.in_(assessment_ids)).subquery()
     rows = session.scalars(select(DatasetRow).join(ranked, ranked.c.id == DatasetRow.id).where(ranked.c.place == 1))
-    found = {row.assessment_id: row for row in rows}
-    know(session, {("dataset", one): found.get(one) for one in assessment_ids})
+    current_of = {row.assessment_id: row for row in rows}
+    know(session, {("dataset", assessment_id): current_of.get(assessment_id) for assessment_id in assessment_ids})
 
 
 def newest(session: Session, assessment_id: int) -> DatasetRow | None:
@@ -133,8 +133,8 @@ def example(session: Session, dataset_id: int, example_id: int) -> ExampleRow:
 
 def by_ids(session: Session, ids: Iterable[int]) -> dict[int, ExampleRow]:
     """Rows of any version by their ids."""
-    found = session.scalars(select(ExampleRow).where(ExampleRow.id.in_(list(ids))))
-    return {row.id: row for row in found}
+    examples = session.scalars(select(ExampleRow).where(ExampleRow.id.in_(list(ids))))
+    return {row.id: row for row in examples}
 
 
 def version(session: Session, assessment_id: int, number: int) -> DatasetRow | None:
@@ -295,7 +295,7 @@ class Group:
 
 
 def groups(
-    session: Session, dataset_id: int, *, size: int | None, least: int, skip: int, limit: int, shown: int
+    session: Session, dataset_id: int, *, size: int | None, least: int, skip: int, limit: int, rows_each: int
 ) -> list[Group]:
     """Clusters of at least two rows, the largest first; `shown` rows of each come along."""
     of = func.count()
@@ -309,7 +309,7 @@ def groups(
         .limit(limit)
     )
     return [
-        Group(number or 0, count, _members(session, dataset_id, number or 0, shown))
+        Group(number or 0, count, _members(session, dataset_id, number or 0, rows_each))
         for number, count in session.execute(query).all()
     ]
 
@@ -321,12 +321,12 @@ def _members(session: Session, dataset_id: int, cluster: int, limit: int) -> Seq
 
 def counts(session: Session, dataset_id: int) -> dict[tuple[str, str], int]:
     """How many rows there are by status and split."""
-    found = session.execute(
+    counted = session.execute(
         select(ExampleRow.status, ExampleRow.split, func.count())
         .where(ExampleRow.dataset_id == dataset_id)
         .group_by(ExampleRow.status, ExampleRow.split)
     )
-    return {(status, split): number for status, split, number in found}
+    return {(status, split): number for status, split, number in counted}
 
 
 def forget_rows(session: Session, dataset_id: int, *, most: int) -> bool:
@@ -378,9 +378,9 @@ def of_same_test_rows(session: Session, dataset_id: int) -> dict[int, int]:
 
 def read_ahead_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
     """The same for many versions at once, for a page that will ask for each (`db.know`)."""
-    found = _of_same_test_rows(session, dataset_ids)
-    know(session, {("same test rows", one): alike for one, alike in found.items()})
-    return found
+    owners_of = _of_same_test_rows(session, dataset_ids)
+    know(session, {("same test rows", dataset_id): alike for dataset_id, alike in owners_of.items()})
+    return owners_of
 
 
 def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
@@ -396,11 +396,11 @@ def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int
     sizes = _numbers(session, counted.where(KeyRow.dataset_id.in_(sorted(everybody))))
     whose = select(DatasetRow.id, DatasetRow.assessment_id)
     owners = _numbers(session, whose.where(DatasetRow.id.in_(sorted(everybody))))
-    found = {one: {one: owners[one]} for one in dataset_ids}
+    same = {dataset_id: {dataset_id: owners[dataset_id]} for dataset_id in dataset_ids}
     for here, there, number in shared:
         if same_rows.same_rows(number, sizes[here], sizes[there]):
-            found[here][there] = owners[there]
-    return found
+            same[here][there] = owners[there]
+    return same
 
 
 def _numbers(session: Session, query: Select[int, int]) -> dict[int, int]:

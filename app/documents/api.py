@@ -187,11 +187,11 @@ def list_documents(
 ) -> Corpus:
     """The files of the corpus in the order of their upload, with the size of the whole."""
     assessment_store.get(db, assessment_id)
-    found = store.files(db, assessment_id, after=after, limit=limit + 1)
+    files = store.files(db, assessment_id, after=after, limit=limit + 1)
     totals = store.totals(db, assessment_id)
     return Corpus(
-        data=[DocumentFile.of(row) for row in found[:limit]],
-        has_more=len(found) > limit,
+        data=[DocumentFile.of(row) for row in files[:limit]],
+        has_more=len(files) > limit,
         documents=totals.documents,
         without_text=totals.unread,
         characters=totals.characters,
@@ -211,13 +211,13 @@ def export_corpus(assessment_id: Id, app: App, db: Db, me: Me) -> Response:
 def list_test_rows(assessment_id: Id, app: App, db: Db, me: Me) -> TestRows:
     """Test questions that stand in the documents: an answer by retrieval is measured too well on them."""
     assessment_store.get(db, assessment_id)
-    found = service.test_rows_in_documents(db, app.blobs, assessment_id)
+    search = service.test_rows_in_documents(db, app.blobs, assessment_id)
     return TestRows(
-        data=[TestRow(**asdict(one)) for one in found.found],
-        dataset_id=found.dataset_id,
-        questions=found.questions,
-        documents=found.documents,
-        whole=found.whole,
+        data=[TestRow(**asdict(standing)) for standing in search.found],
+        dataset_id=search.dataset_id,
+        questions=search.questions,
+        documents=search.documents,
+        whole=search.whole,
     )
 
 
@@ -245,8 +245,8 @@ def list_file(
 ) -> Documents:
     """What was read from a file, in its order."""
     store.file(db, file_id)
-    found = store.of_file(db, file_id, skip=after, limit=limit + 1)
-    return Documents(data=[Document.of(row) for row in found[:limit]], has_more=len(found) > limit)
+    listed = store.of_file(db, file_id, skip=after, limit=limit + 1)
+    return Documents(data=[Document.of(row) for row in listed[:limit]], has_more=len(listed) > limit)
 
 
 @router.delete("/document-files/{file_id}")

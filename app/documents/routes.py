@@ -60,7 +60,7 @@ def _documents(
         none=store.Totals(),
         totals=store.sum_of(by_file.values()),
         twice=store.twice(db, assessment_id),
-        with_unread={file_id for file_id, one in by_file.items() if one.unread},
+        with_unread={file_id for file_id, counts in by_file.items() if counts.unread},
         declared=assessment.answers.get("corpus_tokens"),
         names=user_store.names(db, [row.uploaded_by for row in files]),
         job=job,

@@ -52,8 +52,8 @@ _SERVER = re.compile(r"://[^\s/@]{0,64}$")
 def emails(text: str) -> Iterator[Span]:
     for match in _EMAIL.finditer(text):
         # `redis://name@host` names a user of a server; `git@host:path` nobody.
-        found, before = match.group(), text[max(0, match.start() - 80) : match.start()]
-        if not (_SERVER.search(before) or _MACHINES.match(found) or _FILES.search(found)):
+        address, before = match.group(), text[max(0, match.start() - 80) : match.start()]
+        if not (_SERVER.search(before) or _MACHINES.match(address) or _FILES.search(address)):
             yield match.span()
 
 
@@ -80,11 +80,11 @@ _RESOLVERS = frozenset(("8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "
 def machines(text: str) -> Iterator[Span]:
     """Addresses on the public net, and of network cards. Private and documentation ranges name nobody."""
     for match in _IPV4.finditer(text):
-        found, before = match.group(), text[max(0, match.start() - 40) : match.start()]
-        if found in _RESOLVERS or _VERSION.search(before) or not _public(found):
+        address, before = match.group(), text[max(0, match.start() - 40) : match.start()]
+        if address in _RESOLVERS or _VERSION.search(before) or not _public(address):
             continue
         # Four short numbers are a version or a section as often as an address.
-        if len(found) >= 12 or _IP_NAMED.search(before):
+        if len(address) >= 12 or _IP_NAMED.search(before):
             yield match.span()
     for match in _IPV6.finditer(text):
         if match.group().count(":") >= 4 and _public(match.group()):

@@ -64,4 +64,6 @@ def kinds_with(action: str, decisions: Decisions) -> frozenset[str]:
 
 def undecided(identifiers: Mapping[str, Any] | None, decided: Container[str]) -> list[str]:
     """The kinds in a report's `identifiers` that nobody has decided on."""
-    return [found["kind"] for found in (identifiers or {}).get("kinds", ()) if found["kind"] not in decided]
+    return [
+        identifier["kind"] for identifier in (identifiers or {}).get("kinds", ()) if identifier["kind"] not in decided
+    ]

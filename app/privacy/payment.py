@@ -49,7 +49,7 @@ _BELOW = re.compile(r"\r?\n(\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4})(?!\d)")
 def _in_table(text: str, start: int, end: int) -> bool:
     """Whether numbers in the same four columns stand above or below that are no cards: then it is one by chance."""
     beside = (_ABOVE.search(text[max(0, start - 21) : start]), _BELOW.match(text, end))
-    return any(one is not None and not _luhn(re.sub(r"\D", "", one.group(1))) for one in beside)
+    return any(neighbour is not None and not _luhn(re.sub(r"\D", "", neighbour.group(1))) for neighbour in beside)
 
 
 def _luhn(text: str) -> bool:
@@ -70,7 +70,7 @@ def accounts(text: str) -> Iterator[Span]:
     at = 0
     while match := _IBAN.search(text, at):
         # Words that follow look like groups of the number: the longest beginning that holds is it.
-        ends = (one.start() for one in _WORD_END.finditer(text, match.start() + 14, match.end() + 1))
+        ends = (word_end.start() for word_end in _WORD_END.finditer(text, match.start() + 14, match.end() + 1))
         end = next((end for end in reversed([*ends]) if _iban(text[match.start() : end])), None)
         if end is not None:
             yield match.start(), end
@@ -91,6 +91,6 @@ _WALLET = re.compile(
 def wallets(text: str) -> Iterator[Span]:
     """Bitcoin with its check sum; Ethereum by its form, which nothing else has."""
     for match in _WALLET.finditer(text):
-        found = match.group()
-        if len(set(found[2:].lower())) > 6 if found.startswith("0x") else bool(bitcoin.is_valid(found)):
+        address = match.group()
+        if len(set(address[2:].lower())) > 6 if address.startswith("0x") else bool(bitcoin.is_valid(address)):
             yield match.span()

@@ -62,8 +62,8 @@ def misread(given: Mapping[str, Any], read: Record, how: ReadAs) -> Iterator[tup
         ("split", how.part or "split", read.part),
         ("group", how.group or "group", read.group),
     )
-    for mark, name, found in marks:
-        value = None if found else value_at(given, name)
+    for mark, name, understood in marks:
+        value = None if understood else value_at(given, name)
         if value is not None and not (isinstance(value, str) and not value.strip()):
             yield mark, name, repr(value.strip()[:40]) if isinstance(value, str) else kind_of(value)
 

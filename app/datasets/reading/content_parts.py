@@ -62,8 +62,8 @@ class Parts:
         elif kind in ("tool_result", "toolResult"):
             self._result(part.get("toolResult", part))
         elif kind not in _MARKS:
-            said = "a part of text without text" if kind == "text" else f"a part of type {short(kind)}"
-            raise Unfit(self.at, f"{self.at} holds {said}; only parts of text can be used.")
+            kind_words = "a part of text without text" if kind == "text" else f"a part of type {short(kind)}"
+            raise Unfit(self.at, f"{self.at} holds {kind_words}; only parts of text can be used.")
 
     def _called(self, given: object) -> None:
         held = given if isinstance(given, dict) else {}
@@ -78,13 +78,13 @@ class Parts:
         of = str(held.get("tool_use_id") or held.get("toolUseId") or "")
         content = held.get("content")
         if isinstance(content, list):
-            content = "".join(self._told(one) for one in content)
+            content = "".join(self._result_text(piece) for piece in content)
         text = storable(content if isinstance(content, str) else "", self.at)
         raw = {"role": "tool", "tool_call_id": of, "content": text}
         self.results.append(Turn("tool", text, of=self.names.get(of, "")[:200], raw=raw, plain=False))
         self.foreign = True
 
-    def _told(self, part: object) -> str:
+    def _result_text(self, part: object) -> str:
         """One part of a tool's result."""
         if isinstance(part, dict) and isinstance(part.get("text"), str):
             return str(part["text"])
@@ -112,7 +112,11 @@ def openai_calls(parts: Parts) -> dict[str, Any]:
         return {}
     return {
         "tool_calls": [
-            {"id": at, "type": "function", "function": {"name": one["name"], "arguments": to_text(one["arguments"])}}
-            for at, one in zip(parts.ids, parts.calls, strict=True)
+            {
+                "id": call_id,
+                "type": "function",
+                "function": {"name": call["name"], "arguments": to_text(call["arguments"])},
+            }
+            for call_id, call in zip(parts.ids, parts.calls, strict=True)
         ]
     }

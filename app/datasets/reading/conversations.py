@@ -65,36 +65,36 @@ def into_messages(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], 
     before = turns[:last]
     if not any(turn.role in ("user", "tool") and turn.text.strip() for turn in before):
         raise Unfit(at, "Nothing is asked before the last answer: there is no user message with text.", "empty")
-    told = explanation(definitions)
+    tools_text = explanation(definitions)
     source: dict[str, Any] | None = None
     if definitions or not all(turn.plain for turn in turns):
         source = {"messages": [turn.raw for turn in turns]}
         if definitions:
             source["tools"] = list(definitions)
     thought = next((turn.thought for turn in turns if turn.thought), "")
-    return Asked(tuple(_merged(before, told)), target, source, last < len(turns) - 1, thought, padded)
+    return Asked(tuple(_merged(before, tools_text)), target, source, last < len(turns) - 1, thought, padded)
 
 
-def _merged(turns: Iterable[Turn], told: str) -> Iterator[Message]:
+def _merged(turns: Iterable[Turn], tools_text: str) -> Iterator[Message]:
     """The turns as messages: the tools explained in the first system message, tool results gathered."""
     results: list[str] = []
     for turn in turns:
         if turn.role == "tool":
             results.append(f"Result of {turn.of or 'the tool'}:\n{turn.text}")
             continue
-        if told:
+        if tools_text:
             if turn.role == "system":
-                yield Message("system", f"{turn.text.rstrip()}\n\n{told}" if turn.text.strip() else told)
-                told = ""
+                yield Message("system", f"{turn.text.rstrip()}\n\n{tools_text}" if turn.text.strip() else tools_text)
+                tools_text = ""
                 continue
-            yield Message("system", told)
-            told = ""
+            yield Message("system", tools_text)
+            tools_text = ""
         if results:
             yield Message("user", "\n\n".join(results))
             results = []
         yield Message(turn.role, _text_of(turn))
-    if told:
-        yield Message("system", told)
+    if tools_text:
+        yield Message("system", tools_text)
     if results:
         yield Message("user", "\n\n".join(results))
 
@@ -113,6 +113,6 @@ def order_remark(messages: Sequence[Message]) -> str:
     spoken = [turn.role for turn in messages if turn.role in ("user", "assistant")] + ["assistant"]
     if spoken[0] == "assistant":
         return "The assistant speaks first; some models' chat templates refuse that."
-    if any(one == next_one for one, next_one in pairwise(spoken)):
+    if any(speaker == next_speaker for speaker, next_speaker in pairwise(spoken)):
         return "Two messages of the same speaker follow each other; some models' chat templates refuse that."
     return ""

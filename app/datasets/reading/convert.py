@@ -96,8 +96,12 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
         Unfit: a value is missing, blank or of the wrong kind.
     """
     group, part, time = group_of(record, how), part_of(record, how), time_of(record, how)
-    if (wanted := _answer_at(shape, how)) and (said := value_at(record, wanted)) is not None and type(said) is not str:
-        record = {**record, wanted: json_text.answer_as_written(said, wanted)}
+    if (
+        (wanted := _answer_at(shape, how))
+        and (stated := value_at(record, wanted)) is not None
+        and type(stated) is not str
+    ):
+        record = {**record, wanted: json_text.answer_as_written(stated, wanted)}
     asked_under = _asked_under(shape)
     # Nearly all records hold a question and an answer, and nothing beside them.
     more = bool(asked_under) and len(record) > len(asked_under)
@@ -115,11 +119,11 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     turns, definitions, at = _turns(shape, record, how)
     if joined:
         _join(turns, {key: record[key] for key in joined})
-    found = conversations.into_messages(turns, definitions, at)
-    if found.source and shape is CHAT and isinstance(together := record.get("parallel_tool_calls"), bool):
-        found.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
-    aside = Aside(found.cut, thought or found.thought, found.padded, joined)
-    return Record(line, found.messages, found.target, group, part, found.source, time), aside
+    conversation = conversations.into_messages(turns, definitions, at)
+    if conversation.source and shape is CHAT and isinstance(together := record.get("parallel_tool_calls"), bool):
+        conversation.source["parallel_tool_calls"] = together  # nothing here asks for it; the export gives it back
+    aside = Aside(conversation.cut, thought or conversation.thought, conversation.padded, joined)
+    return Record(line, conversation.messages, conversation.target, group, part, conversation.source, time), aside
 
 
 def _beside_question(shape: Shape, record: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
@@ -293,7 +297,7 @@ def _history(given: object) -> Iterator[Turn]:
         raise Unfit("history", f"history has to be a list of question and answer pairs, not {kind_of(given)}.")
     for number, pair in enumerate(given):
         at = f"history[{number}]"
-        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(one, str) for one in pair):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
             raise Unfit(at, f"{at} has to be a pair of texts, a question and its answer.")
         yield _turn("user", storable(pair[0], at))
         yield _turn("assistant", storable(pair[1], at))
@@ -311,7 +315,7 @@ def _asked(value: object, at: str) -> list[Turn]:
 def _answered(value: object, at: str) -> list[Turn]:
     if isinstance(value, dict) and value.get("role") == "assistant":
         value = [value]
-    if isinstance(value, list) and value and all(isinstance(one, dict) and "role" in one for one in value):
+    if isinstance(value, list) and value and all(isinstance(message, dict) and "role" in message for message in value):
         return messages.turns_of_messages(value, at)
     return [_turn("assistant", _text(value, at))]
 

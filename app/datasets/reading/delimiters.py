@@ -12,8 +12,8 @@ _SEPARATOR = re.compile(rb"sep=([!#-/:-@[-^`{-~]|\t)[\r\n]?$", re.IGNORECASE)  #
 def why_no_table(line: bytes, name: str) -> str:
     """What is said of text that is neither JSON nor parted into columns."""
     first = line.decode("utf-8", "replace").strip().strip('"').strip()
-    one = first.casefold()
-    if name.casefold().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")) or any(one in pair for pair in PAIRS):
+    column = first.casefold()
+    if name.casefold().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")) or any(column in pair for pair in PAIRS):
         return f"The table has one column only, {short(first)}; it needs one for the question and one for the answer."
     return "The file is neither JSON nor a table: its first line is no JSON object and names no columns."
 

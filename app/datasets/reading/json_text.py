@@ -14,9 +14,9 @@ class Written(float):
 
     def __new__(cls, words: str) -> Self:
         """Read the words as a number."""
-        found = super().__new__(cls, words)
-        found.words = words
-        return found
+        number = super().__new__(cls, words)
+        number.words = words
+        return number
 
     words: str
 
@@ -41,7 +41,7 @@ def answer_as_written(value: object, at: str) -> Any:
         return value.words
     if isinstance(value, bool | int | float):
         return to_text(value)
-    if isinstance(value, list) and value and all(isinstance(one, str | int | float) for one in value):
+    if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
         return storable(to_text(value), at)
     return value
 

@@ -39,7 +39,7 @@ def turns_of_messages(messages: object, at: str) -> list[Turn]:
     if not messages:
         raise Unfit(at, f"{at} is an empty list.", "empty")
     names: dict[str, str] = {}
-    return [turn for number, one in enumerate(messages) for turn in _message(one, f"{at}[{number}]", names)]
+    return [turn for number, message in enumerate(messages) for turn in _message(message, f"{at}[{number}]", names)]
 
 
 def _message(message: object, at: str, names: dict[str, str]) -> Iterator[Turn]:
@@ -50,13 +50,13 @@ def _message(message: object, at: str, names: dict[str, str]) -> Iterator[Turn]:
     if role not in ROLES:
         raise Unfit(f"{at}.role", f"{at}.role is {short(role)}; it has to be {_ROLE_WORDS}.")
     refuse_media(message, at)
-    said = _content(message, at, names)
-    if said.results and role == "user":
-        yield from said.results
-        if not said.text.strip():
+    content = _content(message, at, names)
+    if content.results and role == "user":
+        yield from content.results
+        if not content.text.strip():
             return
-    calls, raw = said.calls if role == "assistant" else [], said.raw
-    text = storable(said.text, f"{at}.content")
+    calls, raw = content.calls if role == "assistant" else [], content.raw
+    text = storable(content.text, f"{at}.content")
     if role in ("tool", "function"):
         of = message.get("name") or names.get(str(message.get("tool_call_id")), "")
         yield Turn("tool", text, of=str(of)[:200], raw=raw, plain=False)
@@ -68,7 +68,7 @@ def _message(message: object, at: str, names: dict[str, str]) -> Iterator[Turn]:
         trained = bool(message["weight"])
     plain = not calls and role != "developer" and set(message) <= {"role", "content"}
     speaker = "system" if role == "developer" else str(role)
-    yield Turn(speaker, text, calls, raw=raw, plain=plain, trained=trained, thought=said.thought)
+    yield Turn(speaker, text, calls, raw=raw, plain=plain, trained=trained, thought=content.thought)
 
 
 @dataclass(slots=True)

@@ -105,7 +105,7 @@ def _labels(metadata: dict[bytes, bytes]) -> Iterator[tuple[str, list[str]]]:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
         for name, feature in features.items():
             names = feature.get("names") if isinstance(feature, dict) else None
-            if isinstance(names, list) and all(isinstance(one, str) for one in names):
+            if isinstance(names, list) and all(isinstance(label, str) for label in names):
                 yield name, names
     except (ValueError, KeyError, TypeError, AttributeError):
         return

@@ -30,19 +30,19 @@ def turns_of_sharegpt(turns: object, at: str = "conversations") -> list[Turn]:
         raise Unfit(at, f"{at} is an empty list.", "empty")
     if isinstance(turns[0], dict) and "role" in turns[0] and "from" not in turns[0]:
         return turns_of_messages(turns, at)  # OpenAI's messages under ShareGPT's key, as many converters write them
-    found: list[Turn] = []
+    converted: list[Turn] = []
     ids, last = 0, ""
     for number, turn in enumerate(turns):
-        one = _spoken(turn, f"{at}[{number}]")
-        for call in one.calls:
+        spoken = _spoken(turn, f"{at}[{number}]")
+        for call in spoken.calls:
             ids, last = ids + 1, call["name"]
             function = {"name": call["name"], "arguments": to_text(call["arguments"])}
-            one.raw["tool_calls"] = [{"id": f"call_{ids}", "type": "function", "function": function}]
-        if one.role == "tool":
-            one.of = last
-            one.raw["tool_call_id"] = f"call_{ids}"
-        found.append(one)
-    return found
+            spoken.raw["tool_calls"] = [{"id": f"call_{ids}", "type": "function", "function": function}]
+        if spoken.role == "tool":
+            spoken.of = last
+            spoken.raw["tool_call_id"] = f"call_{ids}"
+        converted.append(spoken)
+    return converted
 
 
 def _spoken(turn: object, at: str) -> Turn:

@@ -29,11 +29,11 @@ def calls_of(message: Mapping[str, Any], at: str, names: dict[str, str]) -> list
     if not isinstance(given, list):
         raise Unfit(where, f"{where} has to be a list of tool calls, not {kind_of(given)}.")
     calls = []
-    for one in given:
-        function = one.get("function", one) if isinstance(one, dict) else one
+    for call in given:
+        function = call.get("function", call) if isinstance(call, dict) else call
         calls.append(call_of(function, where))
-        if isinstance(one, dict) and isinstance(one.get("id"), str):
-            names[one["id"]] = calls[-1]["name"]
+        if isinstance(call, dict) and isinstance(call.get("id"), str):
+            names[call["id"]] = calls[-1]["name"]
     return calls
 
 
@@ -68,7 +68,7 @@ def definitions_of(given: object) -> list[dict[str, Any]]:
         raise Unfit("tools", f"tools has to be a list of tool definitions, not {kind_of(given)}.")
     if too_deep(given):
         raise Unfit("tools", f"tools is nested more than {DEEPEST} deep.")
-    given = [one for tool in given for one in _opened(tool)]
+    given = [entry for tool in given for entry in _opened(tool)]
     return [_definition(tool, f"tools[{number}]") for number, tool in enumerate(given)]
 
 
@@ -95,7 +95,7 @@ def _definition(tool: object, at: str) -> dict[str, Any]:
 
 def drop_padding(turns: Sequence[Turn], definitions: Sequence[Mapping[str, Any]]) -> int:
     """Take out of the calls the nulls for arguments that the tool called does not define; how many there were."""
-    known = {str(one["function"].get("name")): one["function"].get("parameters") for one in definitions}
+    known = {str(tool["function"].get("name")): tool["function"].get("parameters") for tool in definitions}
     dropped = 0
     for turn in turns:
         before = dropped
@@ -112,7 +112,9 @@ def _without_padding(given: Any, schema: object) -> tuple[Any, int]:
     held = schema.get("properties") if isinstance(schema, Mapping) else None
     if not isinstance(given, dict) or not isinstance(held, Mapping):
         return given, 0
-    known = {name: one for name, one in held.items() if one is not None}  # a table pads the definitions, too
+    known = {
+        name: argument for name, argument in held.items() if argument is not None
+    }  # a table pads the definitions, too
     kept, dropped = {}, 0
     for name, value in given.items():
         if value is None and name not in known:

@@ -45,8 +45,8 @@ def refuse_media(given: Mapping[str, Any], at: str = "") -> None:
     Raises:
         Unfit: a picture, sound or film stands beside the text.
     """
-    if found := next((key for key in MEDIA if given.get(key)), None):
-        where = f"{at}.{found}" if at else found
+    if key := next((candidate for candidate in MEDIA if given.get(candidate)), None):
+        where = f"{at}.{key}" if at else key
         text = f"{where} holds what can't be read as text; nothing here can ask about it, so leave such records out."
         raise Unfit(where, text)
 

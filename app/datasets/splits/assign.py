@@ -38,7 +38,7 @@ def assign(
     judges.
     """
     previous = previous_assignment or {}
-    found = assign_codes(
+    codes = assign_codes(
         np.asarray(groups, dtype=np.uint64),
         seed,
         np.fromiter((CODES[previous[key]] if key in previous else OPEN for key in groups), np.uint8, len(groups)),
@@ -47,7 +47,7 @@ def assign(
         newest=np.asarray(newest, dtype=np.float64) if newest else None,
         labels=np.asarray(labels, dtype=np.int64) if labels else None,
     )
-    return [NAMES[code - 1] for code in found.tolist()]
+    return [NAMES[code - 1] for code in codes.tolist()]
 
 
 def assign_codes(
@@ -62,25 +62,25 @@ def assign_codes(
 ) -> Codes:
     """What `assign` promises, in numbers; `settled` is open where nothing is."""
     want = sizes(int(weight.sum()), own_test=own_test)
-    found = np.where(settled == TEST, OPEN, settled).astype(np.uint8) if own_test else settled.copy()
-    line = np.flatnonzero(found == OPEN)
+    codes = np.where(settled == TEST, OPEN, settled).astype(np.uint8) if own_test else settled.copy()
+    line = np.flatnonzero(codes == OPEN)
     keys = groups[line]
     places = np.fromiter((place(key, seed) for key in keys.tolist()), np.uint64, len(keys))
     age = np.zeros(len(line)) if newest is None else -newest[line]
     line = line[np.lexsort((keys, places, age))]  # the last is looked at first
     for code, wanted in ((TEST, want.test), (DEV, want.dev)):
-        room = wanted - int(weight[found == code].sum())
+        room = wanted - int(weight[codes == code].sum())
         if labels is not None and newest is None:
-            line = _in_turn(line, weight, labels, found == code)
+            line = _in_turn(line, weight, labels, codes == code)
         taken = _taken(line, weight, room)
-        if code == TEST and not (found == DEV).any() and (fair := _fair(line, weight, taken, want)):
+        if code == TEST and not (codes == DEV).any() and (fair := _fair(line, weight, taken, want)):
             taken = _taken(line, weight, fair)
         if not taken and room == wanted > 0 and len(line) > 1:
             taken = [int(line[np.argmin(weight[line])])]  # every group is too large: the least too large
-        found[taken] = code
-        line = line[found[line] == OPEN]
-    found[line] = TRAIN
-    return found
+        codes[taken] = code
+        line = line[codes[line] == OPEN]
+    codes[line] = TRAIN
+    return codes
 
 
 def _fair(line: Numbers, weight: Numbers, taken: list[int], want: Sizes) -> int:
