@@ -1,6 +1,6 @@
 """`check-data` on the command line: the check that an upload gets, on a file that stays where it is.
 
-The JSON has the keys of the quality report (see `quality`) that speak about the file, and nothing of its texts: it may
+The JSON has the keys of the quality report (see `checks`) that speak about the file, and nothing of its texts: it may
 be sent to people who must not see the rows. Without `--json` the same is said in words.
 """
 
@@ -44,7 +44,7 @@ def examine(file: Path, test: Path | None = None, encoding: str = "") -> dict[st
     test file, `of_line` of `file`. test_bad_lines, test_identifiers, and messages with `file` 1, are about the test
     file. Each list holds at most EVERYTHING; `message_counts` has how many messages there were.
 
-    file: `-` is the standard input. encoding: of both files, see `formats.ReadAs`. A file that can't be read is a
+    file: `-` is the standard input. encoding: of both files, see `read_as.ReadAs`. A file that can't be read is a
     rejected one, and so is one on which the check itself fails, so that a program always gets the same keys.
     """
     try:

@@ -44,22 +44,22 @@ def check(claim: Claim) -> None:
         request = request_for(session, row)
     sweep(claim)
     with attempt_folder(claim) as folder, disk_room(claim, folder):
-        desk = Desk(folder, request.to_json())
-        _check(claim, request, desk)
-        desk.clear()
+        checkpoint = Desk(folder, request.to_json())
+        _check(claim, request, checkpoint)
+        checkpoint.clear()
 
 
-def _check(claim: Claim, request: CheckRequest, desk: Desk) -> None:
+def _check(claim: Claim, request: CheckRequest, checkpoint: Desk) -> None:
     masked = frozenset(kind for kind, action in request.decided.items() if action == MASK)
     previous_assignment = PreviousAssignment(previous_places(claim, request, masked))
     progress = Progress(claim)
-    state = desk.noted("reading")
+    state = checkpoint.noted("reading")
     with ExitStack() as stack:
         upload = Upload(stack.enter_context(claim.blobs.open(request.file)), request.name, request.how)
         own_test = None
         if request.test:
             own_test = Upload(stack.enter_context(claim.blobs.open(request.test)), request.test_name, request.test_how)
-        rows = stack.enter_context(Rows(desk.path("rows"), state["rows"] if state else None))
+        rows = stack.enter_context(Rows(checkpoint.path("rows"), state["rows"] if state else None))
         outcome = pipeline.check(
             upload,
             rows,
@@ -73,7 +73,7 @@ def _check(claim: Claim, request: CheckRequest, desk: Desk) -> None:
             once_masked=frozenset(request.masked_before) - masked,
             tick=progress.tick,
             shown=SHOWN,
-            desk=desk,
+            desk=checkpoint,
             tokens=_tokens(claim, request.model_id),
             needed=request.needed,
         )
@@ -81,7 +81,7 @@ def _check(claim: Claim, request: CheckRequest, desk: Desk) -> None:
         outcome.report["learnability"] = _learnability(outcome, request.seed)
         say_what_was_carried(claim, request, outcome, progress)
         _judge_again(outcome)
-        write_outcome(claim, outcome, desk, progress, request.seed)
+        write_outcome(claim, outcome, checkpoint, progress, request.seed)
 
 
 def _tokens(claim: Claim, model_id: int | None) -> lengths.Counter | None:

@@ -297,7 +297,7 @@ class Group:
 def groups(
     session: Session, dataset_id: int, *, size: int | None, least: int, skip: int, limit: int, rows_each: int
 ) -> list[Group]:
-    """Clusters of at least two rows, the largest first; `shown` rows of each come along."""
+    """Clusters of at least two rows, the largest first; `rows_each` of each come along."""
     of = func.count()
     query = (
         select(ExampleRow.cluster, of)
@@ -371,8 +371,10 @@ def keep_test_keys(session: Session, dataset_id: int) -> None:
 
 
 def of_same_test_rows(session: Session, dataset_id: int) -> dict[int, int]:
-    """Versions, of any assessment, whose test rows count as the same rows (`seen.same_rows`): which assessment's each
-    is. The version itself is always among them."""
+    """Versions, of any assessment, whose test rows count as the same (`same_rows.same_rows`): which assessment's each is.
+
+    The version itself is always among them.
+    """
     return once(session, ("same test rows", dataset_id), lambda: _of_same_test_rows(session, [dataset_id])[dataset_id])
 
 

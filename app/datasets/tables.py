@@ -11,7 +11,7 @@ from app.datasets.split_plan import SplitPlan
 from app.db import Base, JsonOf
 from app.privacy.decisions import Decisions, decisions_from_json, decisions_to_json
 
-SHORT = 60  # characters of an answer that a label may have (quality.LABEL_LENGTH)
+SHORT = 60  # characters of an answer that a label may have (LABEL_LENGTH of the check)
 # Word for word what a query has to say to be given the index.
 SHORT_ANSWER = text(f"length(target) <= {SHORT}")
 MARKED = text("marks <> 0")
@@ -20,7 +20,7 @@ MARKED = text("marks <> 0")
 class DatasetRow(Base):
     """One upload, never changed afterwards; the next upload is the next `version`.
 
-    state: checking, ready, rejected. `report` is the quality report in the shape that `datasets/quality.py` documents.
+    state: checking, ready, rejected. `report` is the quality report, see `checks`.
     blob_sha256, test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training
     read.
     kept_keys: keys of the clusters whose repeats are used, as they stood when it was uploaded (`KeptClusterRow.key`).
@@ -78,7 +78,7 @@ class ExampleRow(Base):
 
     status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak, test_group, private;
     `reason` says why. split: train, dev, test, or empty when the row is not used. cluster: number of its group of
-    near-duplicates, None when it is alone. marks: what is doubtful about its content, see `content.Mark`.
+    near-duplicates, None when it is alone. marks: what is doubtful about its content, see `suspicious.Mark`.
     size: how long question and answer are, in the unit that the report's `lengths` names; None where nothing could be
     read, and in versions older than this column.
     messages: what is asked (role, content), without the answer; target: the answer wanted.
@@ -113,7 +113,7 @@ class ExampleRow(Base):
 
 
 class KeyRow(Base):
-    """What one frozen test row asks (`seen.key_of`): by these, test rows are known again wherever they turn up."""
+    """What one frozen test row asks (`same_rows.key_of`): by these, test rows are known again wherever they turn up."""
 
     __tablename__ = "test_keys"
     __table_args__ = (Index("ix_test_keys_key", "key"),)

@@ -3,7 +3,7 @@
 Two rows are the same row when they ask the same (`duplicates.key`); where several rows of a version ask the same, the
 one that is used speaks for them, else the first. Rows that are used in neither version are not compared.
 
-The check lays down an index of every readable row, 25 bytes each, so that any two versions can be compared while a
+The check writes an index of every readable row, 25 bytes each, so that any two versions can be compared while a
 page is being made: 100,000 rows beside as many take a twentieth of a second, a million less than one, and 200 MiB.
 """
 

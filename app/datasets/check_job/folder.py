@@ -53,7 +53,7 @@ def forget_rows(claim: Claim) -> None:
 def attempt_folder(claim: Claim) -> Iterator[Path]:
     """The folder of this dataset's check, for this attempt alone.
 
-    An attempt that was taken over may still be asleep with its hands on the folder (its lock ends with its process);
+    An attempt that was taken over may still be asleep and hold the folder (its lock ends with its process);
     then this one works in a folder of its own, from the start.
     """
     place = claim.settings.data / "checks"

@@ -35,11 +35,11 @@ def write_sizes(claim: Claim, ids: Sequence[int], sizes: Sequence[int], progress
             )
 
 
-def write_outcome(claim: Claim, outcome: Check, desk: Desk, progress: Progress, seed: int) -> None:
+def write_outcome(claim: Claim, outcome: Check, checkpoint: Desk, progress: Progress, seed: int) -> None:
     """Write the rows in batches, then everything that makes the version ready in one transaction."""
-    written = _write_rows(claim, outcome, desk, progress, seed)
-    rows_blob = claim.blobs.put(_chunks(desk.path("used")))
-    split_blob = claim.blobs.put(_chunks(desk.path("manifest")))
+    written = _write_rows(claim, outcome, checkpoint, progress, seed)
+    rows_blob = claim.blobs.put(_chunks(checkpoint.path("used")))
+    split_blob = claim.blobs.put(_chunks(checkpoint.path("manifest")))
     index = claim.blobs.put_bytes(_index(outcome, written))
     outcome.report["index_sha256"] = index.sha256
     outcome.report["changes"] = _changes(claim, index.sha256, progress)
@@ -56,13 +56,13 @@ def write_outcome(claim: Claim, outcome: Check, desk: Desk, progress: Progress, 
         row.state = "ready" if outcome.report["can_be_used"] else "rejected"
 
 
-def _write_rows(claim: Claim, outcome: Check, desk: Desk, progress: Progress, seed: int) -> Sequence[int]:
+def _write_rows(claim: Claim, outcome: Check, checkpoint: Desk, progress: Progress, seed: int) -> Sequence[int]:
     """Write all rows to the table, and the used ones to the files of canonical rows and of the split; the rows' ids."""
     total = len(outcome.rows) + len(outcome.refused)
     ids_written = array("Q")
-    with desk.path("used").open("wb") as used, desk.path("manifest").open("wb") as manifest_file:
+    with checkpoint.path("used").open("wb") as used, checkpoint.path("manifest").open("wb") as manifest_file:
         manifest_file.writelines(manifest.lines(seed, ()))
-        for batch, ids in _written(claim, outcome, desk, _values(outcome, claim.subject_id)):
+        for batch, ids in _written(claim, outcome, checkpoint, _values(outcome, claim.subject_id)):
             ids_written.extend(ids)
             for row_id, value in zip(ids, batch, strict=True):
                 if value["split"]:
@@ -97,20 +97,20 @@ Values = list[dict[str, Any]]
 
 
 def _written(
-    claim: Claim, outcome: Check, desk: Desk, values: Iterator[dict[str, Any]]
+    claim: Claim, outcome: Check, checkpoint: Desk, values: Iterator[dict[str, Any]]
 ) -> Iterator[tuple[Values, list[int]]]:
     """Batches of rows that are in the table, with their ids: first those that an earlier attempt wrote."""
     earlier_ids: list[int] = []
-    if desk.noted("writing"):
+    if checkpoint.noted("writing"):
         with claim.read() as session:
             earlier_ids = store.row_ids(session, claim.subject_id)
             last = store.example(session, claim.subject_id, earlier_ids[-1]) if earlier_ids else None
-        # Written by an attempt without this desk in the meantime? What the table holds has to be what would be written.
+        # Written by an attempt without this checkpoint? What the table holds has to be what would be written.
         if last is not None and not _is_same_row(last.file, last.line, last.status, outcome, len(earlier_ids) - 1):
             earlier_ids = []
     if not earlier_ids:
         forget_rows(claim)
-        desk.note("writing", value=True)
+        checkpoint.note("writing", value=True)
     last_id = earlier_ids[-1] if earlier_ids else 0
     for batch in _batches(values):
         ids, earlier_ids = earlier_ids[: len(batch)], earlier_ids[len(batch) :]

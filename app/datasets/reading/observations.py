@@ -98,7 +98,7 @@ class Observations:
         """All of it in words. records: how many were tried; shape: of the file."""
         if self.tool_rows:
             text = (
-                f"Tools are called or defined in {self.tool_rows:,} records. A call is written as JSON text and a "
+                f"Tools are called or defined in {_records(self.tool_rows)}. A call is written as JSON text and a "
                 "tool's result as a user's message, so that any model can be measured on them; a server's own way of "
                 "calling tools is not measured."
             )
@@ -108,7 +108,7 @@ class Observations:
         for (mark, name), counted in self._misread.items():
             more = " and more" if len(counted) > _NAMES_QUOTED else ""
             listed = ", ".join(words for words, _ in counted.most_common(_NAMES_QUOTED)) + more
-            text = f"{name[:80]!r} of {counted.total():,} records {_MISREAD[mark]}: {listed}."
+            text = f"{name[:80]!r} of {_records(counted.total())} {_MISREAD[mark]}: {listed}."
             yield Fault(None, name[:80], text, "warning")
         if self.tidied:
             yield Fault(None, "", "Key names were read without their spaces and capitals.", "warning")

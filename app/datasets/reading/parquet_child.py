@@ -14,7 +14,7 @@ from app.datasets import limits
 
 BATCH = 200  # rows
 MOST_COLUMNS = 2000
-RATIO, FREE = 100, 64 << 20  # as in `unpacking`: what comes out is bounded by what went in
+RATIO, FREE = 100, 64 << 20  # as in `gzip_stream`: what comes out is bounded by what went in
 REFUSED = 3
 
 

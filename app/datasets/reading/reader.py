@@ -41,8 +41,9 @@ from app.datasets.reading.read_as import GUESS, ReadAs, column_name
 from app.datasets.reading.shapes import COLUMNS, SHAPES, Shape, shape_of, tidy_keys, why_unknown
 
 CHUNK = 1 << 18
-# Characters of a record that anything is done with. Rows of over 24,000 are left out for their length (`remarks`), but
-# are read, searched and shown; what is longer still is named and not looked at, so that no row can take minutes.
+# Characters of a record that anything is done with. Rows of over 24,000 are left out for their length
+# (`row_warnings`), but are read, searched and shown; what is longer still is named and not looked at, so that no row
+# can take minutes.
 MOST_READ = 200_000
 # Characters that a turn counts for besides its text: a conversation of a hundred thousand turns is long, too.
 A_TURN = 16
