@@ -220,7 +220,7 @@ def list_clusters(
 ) -> Clusters:
     """Groups of rows that are the same or nearly so, each with its first rows."""
     dataset = store.get(db, dataset_id)
-    groups = store.groups(db, dataset_id, size=None, least=least, skip=skip, limit=limit + 1, shown=ALIKE)
+    groups = store.groups(db, dataset_id, size=None, least=least, skip=skip, limit=limit + 1, rows_each=ALIKE)
     kept = {decision.cluster for decision in clusters_service.decisions_on_clusters(db, dataset)}
     return Clusters(
         data=[

@@ -307,7 +307,7 @@ def show_clusters(
     dataset = store.get(db, dataset_id)
     # One more than is shown says whether there is a next page.
     groups = store.groups(
-        db, dataset_id, size=size, least=least, skip=(number - 1) * CLUSTERS, limit=CLUSTERS + 1, shown=ALIKE
+        db, dataset_id, size=size, least=least, skip=(number - 1) * CLUSTERS, limit=CLUSTERS + 1, rows_each=ALIKE
     )
     return page(
         request,

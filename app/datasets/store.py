@@ -371,7 +371,7 @@ def keep_test_keys(session: Session, dataset_id: int) -> None:
 
 
 def of_same_test_rows(session: Session, dataset_id: int) -> dict[int, int]:
-    """Versions, of any assessment, whose test rows count as the same (`same_rows.same_rows`): which assessment's each is.
+    """Versions, of any assessment, whose test rows count as the same (`same_rows`): which assessment's each is.
 
     The version itself is always among them.
     """

@@ -127,7 +127,7 @@ def test_a_split_made_anew_keeps_both(
     assert cluster == 1
     with writing(engine) as session:
         jobs.bind(session, line)
-        found = store.groups(session, row.id, size=None, least=2, skip=0, limit=5, shown=5)[0].number
+        found = store.groups(session, row.id, size=None, least=2, skip=0, limit=5, rows_each=5)[0].number
         clusters_service.keep_cluster(session, row.id, found, me)
         again = clusters_service.recount(session, row.id, me)
 

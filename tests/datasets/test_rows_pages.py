@@ -303,7 +303,7 @@ def test_groups_come_largest_first_with_their_first_rows(either: Settings) -> No
     with reading(engine) as session:
 
         def of(size: int | None = None, least: int = 2, skip: int = 0) -> list[tuple[int, int, list[int]]]:
-            found = store.groups(session, dataset_id, size=size, least=least, skip=skip, limit=9, shown=2)
+            found = store.groups(session, dataset_id, size=size, least=least, skip=skip, limit=9, rows_each=2)
             return [(one.number, one.size, [row.line for row in one.rows]) for one in found]
 
         assert of() == [(6, 3, [7, 8]), (10, 2, [11, 12])]

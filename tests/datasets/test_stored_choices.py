@@ -105,4 +105,4 @@ def test_a_new_decision_reaches_the_database(checked: Upload, engine: Engine) ->
             "version": 1,
         }
     }
-    assert (actions(read), kinds_with(KEEP_AS_IS, read)) == ({"phone number": "attest"}, {"phone number"})
+    assert (actions(read), kinds_with(KEEP_AS_IS, read)) == ({"phone number": "attest"}, frozenset({"phone number"}))

@@ -2,12 +2,14 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import orjson
 
+from app.chat import Message
 from app.datasets import store, version_changes, versions
 from app.datasets.check_job.folder import ROWS_A_TRANSACTION, forget_rows
 from app.datasets.check_job.progress import Progress
@@ -15,6 +17,7 @@ from app.datasets.checks.checkpoint import Desk
 from app.datasets.checks.pipeline import Check, Status
 from app.datasets.splits import manifest
 from app.datasets.splits.manifest import Entry
+from app.datasets.splits.places import Split
 from app.jobs.claims import Claim
 
 BATCH = 1000
@@ -62,13 +65,13 @@ def _write_rows(claim: Claim, outcome: Check, checkpoint: Desk, progress: Progre
     ids_written = array("Q")
     with checkpoint.path("used").open("wb") as used, checkpoint.path("manifest").open("wb") as manifest_file:
         manifest_file.writelines(manifest.lines(seed, ()))
-        for batch, ids in _written(claim, outcome, checkpoint, _values(outcome, claim.subject_id)):
+        for batch, ids in _written(claim, outcome, checkpoint):
             ids_written.extend(ids)
-            for row_id, value in zip(ids, batch, strict=True):
-                if value["split"]:
-                    content = manifest.content_hash(value["messages"], value["target"])
-                    used.write(_used_line(row_id, value, content))
-                    manifest_file.write(manifest.line(Entry(value["line"], value["split"], content)))
+            for row_id, row in zip(ids, batch, strict=True):
+                if row.split:
+                    content = manifest.content_hash([message.to_json() for message in row.messages], row.target)
+                    used.write(row.canonical(row_id, content))
+                    manifest_file.write(manifest.line(Entry(row.line, row.split, content)))
             progress.tick("Writing the rows", len(ids_written), total)
     return ids_written
 
@@ -93,12 +96,61 @@ def _changes(claim: Claim, index: str, progress: Progress) -> dict[str, Any] | N
     return {"since": since, **versions.compare(old, new).counts()}
 
 
-Values = list[dict[str, Any]]
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row as it goes into the table; `group` and `source` stand in the file of canonical rows only."""
+
+    file: int
+    line: int
+    status: str
+    reason: str = ""
+    of_line: int | None = None
+    similarity: float | None = None
+    split: Split | Literal[""] = ""
+    cluster: int | None = None
+    marks: int = 0
+    size: int | None = None
+    messages: tuple[Message, ...] = ()
+    target: str = ""
+    group: str = ""
+    source: dict[str, Any] | None = None
+
+    def columns(self, dataset_id: int) -> dict[str, Any]:
+        """The row's columns."""
+        return {
+            "dataset_id": dataset_id,
+            "file": self.file,
+            "line": self.line,
+            "status": self.status,
+            "reason": self.reason,
+            "of_line": self.of_line,
+            "similarity": self.similarity,
+            "split": self.split,
+            "cluster": self.cluster,
+            "marks": self.marks,
+            "size": self.size,
+            "messages": [message.to_json() for message in self.messages],
+            "target": self.target,
+        }
+
+    def canonical(self, row_id: int, content: str) -> bytes:
+        """A canonical row. `line` is the upload's; content: hash of question and answer."""
+        value: dict[str, Any] = {
+            "id": row_id,
+            "line": self.line,
+            "split": self.split,
+            "messages": [message.to_json() for message in self.messages],
+            "target": self.target,
+        }
+        if self.group:
+            value["group"] = self.group
+        if self.source:
+            value["source"] = self.source
+        value["sha256"] = content
+        return orjson.dumps(value) + b"\n"
 
 
-def _written(
-    claim: Claim, outcome: Check, checkpoint: Desk, values: Iterator[dict[str, Any]]
-) -> Iterator[tuple[Values, list[int]]]:
+def _written(claim: Claim, outcome: Check, checkpoint: Desk) -> Iterator[tuple[list[NewRow], list[int]]]:
     """Batches of rows that are in the table, with their ids: first those that an earlier attempt wrote."""
     earlier_ids: list[int] = []
     if checkpoint.noted("writing"):
@@ -112,9 +164,9 @@ def _written(
         forget_rows(claim)
         checkpoint.note("writing", value=True)
     last_id = earlier_ids[-1] if earlier_ids else 0
-    for batch in _batches(values):
+    for batch in _batches(_new_rows(outcome)):
         ids, earlier_ids = earlier_ids[: len(batch)], earlier_ids[len(batch) :]
-        if missing := [_stored(value) for value in batch[len(ids) :]]:
+        if missing := [row.columns(claim.subject_id) for row in batch[len(ids) :]]:
             with claim.write() as session:
                 ids = ids + store.add_rows(session, claim.subject_id, missing, last_id)
             last_id = ids[-1]
@@ -129,69 +181,39 @@ def _is_same_row(file: int, line: int, status: str, outcome: Check, index: int) 
     return refused is not None and (file, line, status) == (refused.file, refused.line, refused.status.value)
 
 
-def _values(outcome: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
+def _new_rows(outcome: Check) -> Iterator[NewRow]:
     """The rows of the table, in the order of the upload within each kind."""
     sizes = np.bincount(np.asarray(outcome.group, dtype=np.int64)) if len(outcome.group) else np.zeros(0)
     for index, status in enumerate(outcome.status):
         record = outcome.rows[index]
         other, similarity = outcome.twin.get(index) or (None, None)
-        yield {
-            "dataset_id": dataset_id,
-            "file": outcome.rows.files[index],
-            "line": record.line,
-            "status": status.value,
-            "reason": outcome.reason(index),
-            "of_line": None if other is None else outcome.rows.lines[other],
-            "similarity": similarity,
-            "split": outcome.split.get(index, "") if status is Status.USABLE else "",
-            "cluster": outcome.group[index] if sizes[outcome.group[index]] > 1 else None,
-            "marks": outcome.marks[index],
-            "size": outcome.sizes[index],
-            "messages": [turn.to_json() for turn in record.messages],
-            "target": record.target,
-            "group": record.group,
-            "source": record.source,
-        }
+        yield NewRow(
+            file=outcome.rows.files[index],
+            line=record.line,
+            status=status.value,
+            reason=outcome.reason(index),
+            of_line=None if other is None else outcome.rows.lines[other],
+            similarity=similarity,
+            split=outcome.split.get(index, "") if status is Status.USABLE else "",
+            cluster=outcome.group[index] if sizes[outcome.group[index]] > 1 else None,
+            marks=outcome.marks[index],
+            size=outcome.sizes[index],
+            messages=record.messages,
+            target=record.target,
+            group=record.group,
+            source=record.source,
+        )
     for refused in outcome.refused:
-        yield {
-            "dataset_id": dataset_id,
-            "file": refused.file,
-            "line": refused.line,
-            "status": refused.status.value,
-            "reason": refused.text,
-            "of_line": None,
-            "similarity": None,
-            "split": "",
-            "cluster": None,
-            "marks": 0,
-            "size": None,
-            "messages": [],
-            "target": "",
-        }
+        yield NewRow(file=refused.file, line=refused.line, status=refused.status.value, reason=refused.text)
 
 
-# What only the file of canonical rows carries: nobody looks for it in the table.
-_BESIDE = ("group", "source")
-
-
-def _stored(value: dict[str, Any]) -> dict[str, Any]:
-    return {name: held for name, held in value.items() if name not in _BESIDE}
-
-
-def _used_line(row_id: int, value: dict[str, Any], sha256: str) -> bytes:
-    """A canonical row. `line` is the upload's; sha256 is of question and answer; group and source only where given."""
-    names = ("line", "split", "messages", "target")
-    beside = {name: value[name] for name in _BESIDE if value.get(name)}
-    return orjson.dumps({"id": row_id, **{name: value[name] for name in names}, **beside, "sha256": sha256}) + b"\n"
-
-
-def _batches(values: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _batches(rows: Iterator[NewRow]) -> Iterator[list[NewRow]]:
     """Batches bounded by rows and by characters, so that a million short rows and a few huge ones both fit."""
-    batch: list[dict[str, Any]] = []
+    batch: list[NewRow] = []
     size = 0
-    for value in values:
-        batch.append(value)
-        size += len(value["target"]) + sum(len(turn["content"]) for turn in value["messages"])
+    for row in rows:
+        batch.append(row)
+        size += len(row.target) + sum(len(message.content) for message in row.messages)
         if len(batch) >= BATCH or size > 4 * CHUNK:
             yield batch
             batch, size = [], 0

@@ -9,7 +9,7 @@ from typing import Any
 from app.datasets.reading.faults import Unfit, short, storable, too_deep
 from app.datasets.reading.json_text import to_text
 from app.datasets.reading.tool_calls import call_of
-from app.datasets.reading.turns import Turn
+from app.datasets.reading.turns import ToolCall, Turn
 
 # Kinds of parts that hold what a model thought: of Mistral and Anthropic, of Bedrock, of OpenAI's newer interface.
 _THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning", "reasoningContent")
@@ -29,7 +29,7 @@ class Parts:
             raise Unfit(at, f"{at} is an empty list.", "empty")
         self.at = at
         self.names = names
-        self.calls: list[dict[str, Any]] = []
+        self.calls: list[ToolCall] = []
         self.ids: list[str] = []
         self.results: list[Turn] = []
         self.thought = ""
@@ -70,7 +70,7 @@ class Parts:
         call = call_of({"name": held.get("name"), "arguments": held.get("input")}, self.at)
         self.calls.append(call)
         self.ids.append(str(held.get("id") or held.get("toolUseId") or f"call_{len(self.names) + 1}"))
-        self.names[self.ids[-1]] = call["name"]
+        self.names[self.ids[-1]] = call.name
         self.foreign = True
 
     def _result(self, given: object) -> None:
@@ -115,7 +115,7 @@ def openai_calls(parts: Parts) -> dict[str, Any]:
             {
                 "id": call_id,
                 "type": "function",
-                "function": {"name": call["name"], "arguments": to_text(call["arguments"])},
+                "function": {"name": call.name, "arguments": to_text(call.arguments)},
             }
             for call_id, call in zip(parts.ids, parts.calls, strict=True)
         ]

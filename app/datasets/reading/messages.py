@@ -7,7 +7,7 @@ from typing import Any
 from app.datasets.reading.content_parts import Parts, openai_calls
 from app.datasets.reading.faults import Unfit, kind_of, short, storable
 from app.datasets.reading.tool_calls import calls_of
-from app.datasets.reading.turns import MEDIA, THOUGHTS, Turn, kind_in_place_of_list, refuse_media
+from app.datasets.reading.turns import MEDIA, THOUGHTS, ToolCall, Turn, kind_in_place_of_list, refuse_media
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _ROLE_WORDS = "system, developer, user, assistant or tool"
@@ -76,7 +76,7 @@ class _Content:
     """What a message says: its text and calls, results of tools among its parts, and its form for the export."""
 
     text: str
-    calls: list[dict[str, Any]]
+    calls: list[ToolCall]
     raw: dict[str, Any]
     thought: str = ""
     results: Sequence[Turn] = ()

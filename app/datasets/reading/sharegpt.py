@@ -21,7 +21,6 @@ _SPEAKERS = {
 }
 
 
-# ---------------------------------------------------------------------- ShareGPT's turns
 def turns_of_sharegpt(turns: object, at: str = "conversations") -> list[Turn]:
     """The turns of a `conversations` list. A `function_call` that is not JSON stays the text it is."""
     if not isinstance(turns, list):
@@ -35,8 +34,8 @@ def turns_of_sharegpt(turns: object, at: str = "conversations") -> list[Turn]:
     for number, turn in enumerate(turns):
         spoken = _spoken(turn, f"{at}[{number}]")
         for call in spoken.calls:
-            ids, last = ids + 1, call["name"]
-            function = {"name": call["name"], "arguments": to_text(call["arguments"])}
+            ids, last = ids + 1, call.name
+            function = {"name": call.name, "arguments": to_text(call.arguments)}
             spoken.raw["tool_calls"] = [{"id": f"call_{ids}", "type": "function", "function": function}]
         if spoken.role == "tool":
             spoken.of = last

@@ -11,7 +11,7 @@ import orjson
 
 from app.datasets.reading.faults import DEEPEST, Unfit, kind_of, short, storable, too_deep
 from app.datasets.reading.json_text import to_text
-from app.datasets.reading.turns import Turn
+from app.datasets.reading.turns import ToolCall, Turn
 
 CALLING = (
     "You can call the tools below. To call one, answer with nothing but JSON: "
@@ -19,7 +19,7 @@ CALLING = (
 )
 
 
-def calls_of(message: Mapping[str, Any], at: str, names: dict[str, str]) -> list[dict[str, Any]]:
+def calls_of(message: Mapping[str, Any], at: str, names: dict[str, str]) -> list[ToolCall]:
     """What an assistant message calls; `names` learns which call has which id."""
     given = message.get("tool_calls")
     if not given:
@@ -33,11 +33,16 @@ def calls_of(message: Mapping[str, Any], at: str, names: dict[str, str]) -> list
         function = call.get("function", call) if isinstance(call, dict) else call
         calls.append(call_of(function, where))
         if isinstance(call, dict) and isinstance(call.get("id"), str):
-            names[call["id"]] = calls[-1]["name"]
+            names[call["id"]] = calls[-1].name
     return calls
 
 
-def call_of(function: object, at: str) -> dict[str, Any]:
+def call_of(function: object, at: str) -> ToolCall:
+    """A call in OpenAI's form.
+
+    Raises:
+        Unfit: it has no name, or its arguments are no JSON or too deep.
+    """
     if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"].strip():
         raise Unfit(at, f"{at} holds a tool call without a function name.")
     arguments = function.get("arguments")
@@ -49,10 +54,9 @@ def call_of(function: object, at: str) -> dict[str, Any]:
             raise Unfit(at, text) from None
     if too_deep(arguments):
         raise Unfit(at, f"{at} calls {short(function['name'])} with arguments nested more than {DEEPEST} deep.")
-    return {"name": function["name"], "arguments": {} if arguments is None else arguments}
+    return ToolCall(function["name"], {} if arguments is None else arguments)
 
 
-# ---------------------------------------------------------------------- tools
 def definitions_of(given: object) -> list[dict[str, Any]]:
     """The tool definitions of a record, in OpenAI's form: a list, or (ShareGPT) that list as JSON text."""
     if isinstance(given, str):
@@ -99,8 +103,9 @@ def drop_padding(turns: Sequence[Turn], definitions: Sequence[Mapping[str, Any]]
     dropped = 0
     for turn in turns:
         before = dropped
-        for call in turn.calls:
-            call["arguments"], number = _without_padding(call["arguments"], known.get(call["name"]))
+        for place, call in enumerate(turn.calls):
+            arguments, number = _without_padding(call.arguments, known.get(call.name))
+            turn.calls[place] = ToolCall(call.name, arguments)
             dropped += number
         given = turn.raw.get("tool_calls")
         if dropped > before and isinstance(given, list) and len(given) == len(turn.calls):
@@ -112,9 +117,8 @@ def _without_padding(given: Any, schema: object) -> tuple[Any, int]:
     held = schema.get("properties") if isinstance(schema, Mapping) else None
     if not isinstance(given, dict) or not isinstance(held, Mapping):
         return given, 0
-    known = {
-        name: argument for name, argument in held.items() if argument is not None
-    }  # a table pads the definitions, too
+    # A table pads the definitions, too.
+    known = {name: argument for name, argument in held.items() if argument is not None}
     kept, dropped = {}, 0
     for name, value in given.items():
         if value is None and name not in known:
@@ -125,14 +129,13 @@ def _without_padding(given: Any, schema: object) -> tuple[Any, int]:
     return kept, dropped
 
 
-def _rewritten(given: Any, call: Mapping[str, Any]) -> Any:
+def _rewritten(given: Any, call: ToolCall) -> Any:
     """A tool call as it was, with these arguments."""
     function = given.get("function") if isinstance(given, dict) else None
     if not isinstance(function, dict):
         return given
-    arguments = call["arguments"]
-    return {**given, "function": {**function, "arguments": to_text(arguments) if isinstance(function["arguments"], str)
-                                  else arguments}}  # fmt: skip
+    arguments = to_text(call.arguments) if isinstance(function["arguments"], str) else call.arguments
+    return {**given, "function": {**function, "arguments": arguments}}
 
 
 def explanation(definitions: Sequence[Mapping[str, Any]]) -> str:

@@ -22,9 +22,20 @@ MEDIA = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What an assistant's message calls. arguments: any JSON value; an object, where the file is in order.
+
+    As JSON it has these two keys in this order, which is the form that a model is asked for.
+    """
+
+    name: str
+    arguments: Any
+
+
 @dataclass(slots=True)
 class Turn:
-    """One message as it was uploaded. calls: what it calls, as {"name", "arguments"}; of: the tool whose result it is.
+    """One message as it was uploaded. calls: what it calls; of: the tool whose result it is.
 
     raw: the message in OpenAI's form. plain: whether role and text say all of it. trained: an answer to learn from.
     thought: the key or kind of part that holds what was thought before it, empty where there is none.
@@ -32,7 +43,7 @@ class Turn:
 
     role: str
     text: str
-    calls: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
     of: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
     plain: bool = True
