@@ -19,6 +19,7 @@ from app.baselines import arms, causes, exports, prompts, store
 from app.baselines.arms import Arm, Scored, Tally
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.chat import Message
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
@@ -29,7 +30,6 @@ from app.evaluation import metrics, parts, statistics
 from app.evaluation.statistics import Difference
 from app.inference import service as models
 from app.inference import store as model_store
-from app.inference.generator import Message
 from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
