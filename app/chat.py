@@ -1,5 +1,6 @@
 """A conversation and the answer that is due: the values that every room of the app hands to the next."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,14 @@ class Message:
 
     role: str
     content: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"role": self.role, "content": self.content}
+
+
+def messages_from_json(stored: Iterable[Mapping[str, str]]) -> tuple[Message, ...]:
+    """Messages as they are stored with a row: objects with role and content."""
+    return tuple(Message(message["role"], message["content"]) for message in stored)
 
 
 @dataclass(frozen=True, slots=True)

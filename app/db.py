@@ -41,6 +41,23 @@ class Moment(TypeDecorator[datetime]):
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
+class JsonOf(TypeDecorator[T]):
+    """A typed value that is stored as JSON; from_json reads what any version of the program has written."""
+
+    impl = Json
+    cache_ok = True
+
+    def __init__(self, from_json: Callable[[Any], T], to_json: Callable[[T], Any]) -> None:
+        super().__init__()
+        self.from_json, self.to_json = from_json, to_json
+
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> Any:
+        return None if value is None else self.to_json(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> T | None:
+        return None if value is None else self.from_json(value)
+
+
 class Base(DeclarativeBase):
     """All tables. Constraints have names so that SQLite can drop them in a migration."""
 

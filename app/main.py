@@ -22,7 +22,9 @@ from app.baselines import api as baselines_api
 from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
 from app.datasets import api as datasets_api
+from app.datasets import reading_routes as datasets_reading_routes
 from app.datasets import routes as datasets_routes
+from app.datasets import rows_routes as datasets_rows_routes
 from app.db import engine_for, reading, utcnow, writing
 from app.demo import api as demo_api
 from app.demo import routes as demo_routes
@@ -85,6 +87,8 @@ ROUTERS = (
     assessments_routes.router,
     assessments_api.router,
     datasets_routes.router,
+    datasets_rows_routes.router,
+    datasets_reading_routes.router,
     datasets_api.router,
     documents_routes.router,
     documents_api.router,

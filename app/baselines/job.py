@@ -30,7 +30,7 @@ from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.jobs.claims import Claim, Failed
-from app.privacy import personal_data
+from app.privacy import masking
 
 FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
 FLUSH_ROWS = 32
@@ -274,7 +274,7 @@ def _ask(
                 meter.count()
                 failed += row["error"] is not None
                 if failed == number == HOPELESS:
-                    hopeless = personal_data.mask(row["error"])
+                    hopeless = masking.mask(row["error"])
                     break
     finally:
         outbox.flush()  # whatever ends this: answers that came are kept

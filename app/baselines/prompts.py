@@ -8,20 +8,10 @@ it is asked and what will be served cannot drift apart (a mismatch there is the 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import orjson
 
-from app.inference.generator import Message
-
-
-class Turn(Protocol):
-    """One turn of a stored row, whoever defines it."""
-
-    @property
-    def role(self) -> str: ...
-    @property
-    def content(self) -> str: ...
+from app.chat import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +20,34 @@ class Shot:
 
     id: int
     line: int
-    messages: tuple[Turn, ...]
+    messages: tuple[Message, ...]
     target: str
 
 
-def render(instructions: str, shots: Sequence[Shot], messages: Iterable[Turn]) -> tuple[Message, ...]:
+def render(instructions: str, shots: Sequence[Shot], messages: Iterable[Message]) -> tuple[Message, ...]:
     """What the model is given: instructions first, each example as a finished exchange, then the question.
 
     A row may bring a system text of its own; it stands below the instructions, and is not said twice when it is the
     same text. Blank instructions and no such text mean no system turn at all. System texts of examples are left out:
     the one of the question holds for all.
     """
-    asked = [Message(turn.role, turn.content) for turn in messages]
+    asked = list(messages)
     own = "\n\n".join(turn.content.strip() for turn in asked if turn.role == "system")
     told = instructions.strip()
     system = "\n\n".join(part for part in (told, own) if part) if own != told else told
     rendered = [Message("system", system)] if system else []
     for shot in shots:
-        rendered += [Message(turn.role, turn.content) for turn in shot.messages if turn.role != "system"]
+        rendered += [turn for turn in shot.messages if turn.role != "system"]
         rendered.append(Message("assistant", shot.target))
     rendered += [turn for turn in asked if turn.role != "system"]
     return tuple(rendered)
 
 
-def sha256(messages: Iterable[Turn]) -> str:
+def sha256(messages: Iterable[Message]) -> str:
     """Identity of a rendered prompt, down to the last blank."""
     return hashlib.sha256(orjson.dumps([[turn.role, turn.content] for turn in messages])).hexdigest()
 
 
-def question(messages: Iterable[Turn]) -> str:
+def question(messages: Iterable[Message]) -> str:
     """What is asked, as one text: everything but system turns, for likeness and for lists."""
     return "\n".join(turn.content for turn in messages if turn.role != "system")

@@ -19,6 +19,7 @@ from app.baselines import arms, causes, exports, prompts, store
 from app.baselines.arms import Arm, Scored, Tally
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.chat import Message
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
@@ -29,12 +30,11 @@ from app.evaluation import metrics, parts, statistics
 from app.evaluation.statistics import Difference
 from app.inference import service as models
 from app.inference import store as model_store
-from app.inference.generator import Message
 from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
-from app.privacy.personal_data import Veil
+from app.privacy.masking import Masker
 from app.users.tables import UserRow
 
 INSTRUCTIONS_LIMIT = 20_000
@@ -1004,12 +1004,12 @@ class Shown:
     guess: causes.Guess | None
 
 
-def veil(session: Session, baseline: BaselineRow) -> Veil:
+def veil(session: Session, baseline: BaselineRow) -> Masker:
     """What hides personal data on the pages of a measurement, as long as nobody has decided on it."""
-    return masked_rows.measured_veil(dataset_store.get(session, baseline.dataset_id))
+    return masked_rows.masker_for_measurements(dataset_store.get(session, baseline.dataset_id))
 
 
-def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerRow, veil: Veil) -> Shown:
+def shown(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerRow, veil: Masker) -> Shown:
     """Put an answer together with its row."""
     example = examples[answer.example_id]
     metric = metrics.get(baseline.metric)

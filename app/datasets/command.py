@@ -1,6 +1,6 @@
 """`check-data` on the command line: the check that an upload gets, on a file that stays where it is.
 
-The JSON has the keys of the quality report (see `quality`) that speak about the file, and nothing of its texts: it may
+The JSON has the keys of the quality report (see `checks`) that speak about the file, and nothing of its texts: it may
 be sent to people who must not see the rows. Without `--json` the same is said in words.
 """
 
@@ -22,9 +22,9 @@ from app.advice.policy import POLICY
 from app.datasets.checks import pipeline, suspicious
 from app.datasets.checks.pipeline import Check
 from app.datasets.checks.working_rows import Rows
-from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Upload
-from app.privacy import personal_data
+from app.privacy import records
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def examine(file: Path, test: Path | None = None, encoding: str = "") -> dict[st
     test file, `of_line` of `file`. test_bad_lines, test_identifiers, and messages with `file` 1, are about the test
     file. Each list holds at most EVERYTHING; `message_counts` has how many messages there were.
 
-    file: `-` is the standard input. encoding: of both files, see `formats.ReadAs`. A file that can't be read is a
+    file: `-` is the standard input. encoding: of both files, see `read_as.ReadAs`. A file that can't be read is a
     rejected one, and so is one on which the check itself fails, so that a program always gets the same keys.
     """
     try:
@@ -66,8 +66,8 @@ def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
         upload = Upload(stream, file.name, how)
         own_test = Upload(stack.enter_context(test.open("rb")), test.name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
-        found = pipeline.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING, needed=NEEDED)
-        return _outcome(found)
+        checked = pipeline.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING, needed=NEEDED)
+        return _outcome(checked)
 
 
 def _standard_input() -> BinaryIO:
@@ -76,17 +76,17 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _outcome(found: Check | None, refused: str = "") -> dict[str, Any]:
+def _outcome(checked: Check | None, refused: str = "") -> dict[str, Any]:
     """refused: why there is no check; then every list is empty."""
-    report = found.report if found else {}
+    report = checked.report if checked else {}
     messages = [{"line": None, "field": "", "text": refused, "level": "error", "file": 0}] if refused else []
-    counts = Counter(said["level"] for said in messages)
-    if found:
-        messages = _by_line([*report["messages"], *itertools.islice(_remarks(found), EVERYTHING)])
+    counts = Counter(message["level"] for message in messages)
+    if checked:
+        messages = _by_line([*report["messages"], *itertools.islice(_remarks(checked), EVERYTHING)])
         counts.update(report["message_counts"])
-        for one in report["remarks"]:
-            counts[one["level"]] += one["rows"]
-    identifiers = list(_identifiers(found.rows)) if found else []
+        for remark in report["remarks"]:
+            counts[remark["level"]] += remark["rows"]
+    identifiers = list(_identifiers(checked.rows)) if checked else []
     return {
         "verdict": report.get("verdict", "reject"),
         "can_be_used": report.get("can_be_used", False),
@@ -115,33 +115,33 @@ def _outcome(found: Check | None, refused: str = "") -> dict[str, Any]:
 
 def _by_line(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those about a whole file first; EVERYTHING of those about lines."""
-    messages.sort(key=lambda said: (said["line"] is not None, said["file"], said["line"] or 0))
+    messages.sort(key=lambda message: (message["line"] is not None, message["file"], message["line"] or 0))
     return messages[:EVERYTHING]
 
 
-def _remarks(found: Check) -> Iterator[dict[str, Any]]:
+def _remarks(checked: Check) -> Iterator[dict[str, Any]]:
     """What is odd about the content, a row at a time: the report counts it, a page shows the rows, a program has this.
 
     Not among `bad_lines`: these rows are used.
     """
-    levels = {one["kind"]: one["level"] for one in found.report["remarks"]}
-    for index in np.flatnonzero(np.frombuffer(bytes(found.marks), dtype=np.uint8)).tolist():
+    levels = {remark["kind"]: remark["level"] for remark in checked.report["remarks"]}
+    for index in np.flatnonzero(np.frombuffer(bytes(checked.marks), dtype=np.uint8)).tolist():
         for mark, (kind, _) in suspicious.WORDS.items():
-            if found.marks[index] & mark:
-                text, line = suspicious.OF_A_ROW[mark], found.rows.lines[index]
+            if checked.marks[index] & mark:
+                text, line = suspicious.OF_A_ROW[mark], checked.rows.lines[index]
                 yield {"line": line, "field": "", "text": text, "level": levels[kind], "file": 0}
 
 
-def _pairs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _pairs(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Only where the rows stand: the texts beside them are for the page. Repeats inside the test file are left out."""
-    mine = ({name: pair[name] for name in _PAIR} for pair in found if not pair.get("file"))
-    return sorted(mine, key=lambda pair: pair["line"])
+    of_the_upload = ({name: pair[name] for name in _PAIR} for pair in pairs if not pair.get("file"))
+    return sorted(of_the_upload, key=lambda pair: pair["line"])
 
 
 def _identifiers(rows: Rows) -> Iterator[tuple[int, str, int]]:
     """Each kind of personal data or secret once a row, never its value: its line, the kind, the file."""
     for index, record in enumerate(rows):
-        for kind in sorted(personal_data.held(record)):
+        for kind in sorted(records.kinds_in_record(record)):
             yield record.line, kind, rows.files[index]
 
 
@@ -168,7 +168,7 @@ def words(outcome: dict[str, Any]) -> Iterator[str]:
             yield f"{step['count']:>10,}  {step['label']}{taken}"
     if outcome["messages"]:
         yield ""
-        yield from _said(outcome)
+        yield from _message_lines(outcome)
     counted = [
         f"{len(outcome[name]):,} {name.replace('_', '-')}"
         for name in ("duplicates", "near_duplicates", "contradictions", "leaks", "identifiers")
@@ -179,17 +179,19 @@ def words(outcome: dict[str, Any]) -> Iterator[str]:
         yield f"Found: {', '.join(counted)}; --json names their lines."
 
 
-def _said(outcome: dict[str, Any]) -> Iterator[str]:
+def _message_lines(outcome: dict[str, Any]) -> Iterator[str]:
     """The messages; those that say the same but for their numbers are said once, with the lines they are about."""
     alike: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
-    for said in outcome["messages"]:
-        alike.setdefault((said["level"], said["file"], re.sub(r"\d[\d,.]*", "0", said["text"])), []).append(said)
+    for message in outcome["messages"]:
+        alike.setdefault((message["level"], message["file"], re.sub(r"\d[\d,.]*", "0", message["text"])), []).append(
+            message
+        )
     for (level, file, _), same in list(alike.items())[:_MESSAGES_SHOWN]:
-        lines = [str(said["line"]) for said in same if said["line"] is not None]
-        shown = ", ".join(lines[:_LINES_SHOWN])
+        lines = [str(message["line"]) for message in same if message["line"] is not None]
+        first_lines = ", ".join(lines[:_LINES_SHOWN])
         more = f" and {len(lines) - _LINES_SHOWN:,} more" if len(lines) > _LINES_SHOWN else ""
-        where = f"{outcome['line_word']} {shown}{more}" if lines else "file"
-        alike_only = " And the like." if len({said["text"] for said in same}) > 1 else ""
+        where = f"{outcome['line_word']} {first_lines}{more}" if lines else "file"
+        alike_only = " And the like." if len({message["text"] for message in same}) > 1 else ""
         yield f"{level:<8} {'test ' if file else ''}{where}: {same[0]['text']}{alike_only}"
     if (left := len(alike) - _MESSAGES_SHOWN) > 0:
         yield f"and {left:,} more kinds of message; --json writes them."

@@ -6,12 +6,15 @@ from typing import Any
 
 from app.datasets.store import Group
 from app.datasets.tables import DatasetRow, ExampleRow
-from app.privacy import personal_data
-from app.privacy.personal_data import Veil
+from app.privacy import masking
+from app.privacy.decisions import actions
+from app.privacy.detect import find
+from app.privacy.kinds import KINDS
+from app.privacy.masking import UNMASKED, Masker
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MaskedRow:
     """A row as it may be read. hides: the kinds of personal data in it that stand as their name in brackets.
 
     characters: of question and answer, as they are.
@@ -34,58 +37,59 @@ class Seen:
     hides: tuple[str, ...] = ()
 
 
-def veil(dataset: DatasetRow) -> Veil:
-    return personal_data.veil(dataset.decisions)
+def masker(dataset: DatasetRow) -> Masker:
+    """What hides values in the rows of a version, on pages and in answers to programs."""
+    return masking.masker(actions(dataset.decisions))
 
 
-def measured_veil(dataset: DatasetRow) -> Veil:
-    """For pages of measurements, see `personal_data.veil_undecided`."""
-    return personal_data.veil_undecided(dataset.report.get("identifiers"), dataset.decisions)
+def masker_for_measurements(dataset: DatasetRow) -> Masker:
+    """For pages of measurements, see `masking.masker_for_undecided`."""
+    return masking.masker_for_undecided(dataset.report.get("identifiers"), dataset.decisions)
 
 
-def row(found: ExampleRow, veil: Veil) -> Seen:
-    messages, target = veil.turns(found.messages), veil.text(found.target)
+def row(stored: ExampleRow, masker: Masker) -> MaskedRow:
+    messages, target = masker.turns(stored.messages), masker.text(stored.target)
     hides: tuple[str, ...] = ()
-    if target != found.target or messages != found.messages:
-        texts = (found.target, *(turn["content"] for turn in found.messages))
-        there = {one.kind for text in texts for one in personal_data.find(text)} & veil.kinds
-        hides = tuple(kind for kind in personal_data.KINDS if kind in there)
-    return Seen(
-        id=found.id,
-        dataset_id=found.dataset_id,
-        file=found.file,
-        line=found.line,
-        status=found.status,
-        reason=found.reason,
-        of_line=found.of_line,
-        similarity=found.similarity,
-        split=found.split,
-        cluster=found.cluster,
-        size=found.size,
-        characters=len(found.target) + sum(len(turn["content"]) for turn in found.messages),
+    if target != stored.target or messages != stored.messages:
+        texts = (stored.target, *(turn["content"] for turn in stored.messages))
+        kinds = {finding.kind for text in texts for finding in find(text)} & masker.kinds
+        hides = tuple(kind for kind in KINDS if kind in kinds)
+    return MaskedRow(
+        id=stored.id,
+        dataset_id=stored.dataset_id,
+        file=stored.file,
+        line=stored.line,
+        status=stored.status,
+        reason=stored.reason,
+        of_line=stored.of_line,
+        similarity=stored.similarity,
+        split=stored.split,
+        cluster=stored.cluster,
+        size=stored.size,
+        characters=len(stored.target) + sum(len(turn["content"]) for turn in stored.messages),
         messages=messages,
         target=target,
         hides=hides,
     )
 
 
-def rows(found: Iterable[ExampleRow], veil: Veil) -> list[Seen]:
-    return [row(one, veil) for one in found]
+def rows(stored: Iterable[ExampleRow], masker: Masker) -> list[MaskedRow]:
+    return [row(example, masker) for example in stored]
 
 
-def in_the_open(found: ExampleRow) -> Seen:
+def unmasked(stored: ExampleRow) -> MaskedRow:
     """The row with everything in it, for somebody whose asking is on record."""
-    return row(found, Veil(frozenset()))
+    return row(stored, UNMASKED)
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class MaskedGroup:
     """`store.Group` with its rows as they may be read."""
 
     number: int
     size: int
-    rows: list[Seen]
+    rows: list[MaskedRow]
 
 
-def groups(found: Iterable[Group], veil: Veil) -> list[Alike]:
-    return [Alike(one.number, one.size, rows(one.rows, veil)) for one in found]
+def groups(stored: Iterable[Group], masker: Masker) -> list[MaskedGroup]:
+    return [MaskedGroup(group.number, group.size, rows(group.rows, masker)) for group in stored]

@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.orm import Session, aliased, defer
 
-from app.chat import Message
+from app.chat import Message, messages_from_json
 from app.datasets.checks import same_rows
 from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base, know, once
 from app.errors import NotFound
+from app.privacy.decisions import KEEP_AS_IS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ def get(session: Session, dataset_id: int) -> DatasetRow:
 
 def assessment_of(session: Session, dataset_id: int) -> int:
     """Whose version it is, without its report."""
-    found = session.scalar(select(DatasetRow.assessment_id).where(DatasetRow.id == dataset_id))
-    if found is None:
+    assessment_id = session.scalar(select(DatasetRow.assessment_id).where(DatasetRow.id == dataset_id))
+    if assessment_id is None:
         raise NotFound("There is no such dataset.")
-    return found
+    return assessment_id
 
 
 def current(session: Session, assessment_id: int) -> DatasetRow | None:
@@ -62,8 +63,8 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     place = func.row_number().over(partition_by=DatasetRow.assessment_id, order_by=order).label("place")
     ranked = select(DatasetRow.id, place).where(DatasetRow.assessment_id.in_(assessment_ids)).subquery()
     rows = session.scalars(select(DatasetRow).join(ranked, ranked.c.id == DatasetRow.id).where(ranked.c.place == 1))
-    found = {row.assessment_id: row for row in rows}
-    know(session, {("dataset", one): found.get(one) for one in assessment_ids})
+    current_of = {row.assessment_id: row for row in rows}
+    know(session, {("dataset", assessment_id): current_of.get(assessment_id) for assessment_id in assessment_ids})
 
 
 def newest(session: Session, assessment_id: int) -> DatasetRow | None:
@@ -94,15 +95,15 @@ def frozen_before(session: Session, row: DatasetRow) -> Sequence[DatasetRow]:
     return session.scalars(query.options(defer(DatasetRow.report, raiseload=True)).order_by(DatasetRow.version)).all()
 
 
-def attested_in(session: Session, row: DatasetRow) -> dict[str, DatasetRow]:
+def kept_as_is_in(session: Session, row: DatasetRow) -> dict[str, DatasetRow]:
     """For each kind of personal data that may stay as it is, the version on whose values somebody said so."""
-    said = {kind: one.get("version") for kind, one in row.decisions.items() if one["action"] == "attest"}
-    if not said:
+    kept = {kind: made.version for kind, made in row.decisions.items() if made.action == KEEP_AS_IS}
+    if not kept:
         return {}
-    numbers = {version for version in said.values() if version is not None}
+    numbers = {version for version in kept.values() if version is not None}
     query = select(DatasetRow).where(DatasetRow.assessment_id == row.assessment_id, DatasetRow.version.in_(numbers))
-    found = {one.version: one for one in session.scalars(query)}
-    return {kind: found[version] for kind, version in said.items() if version in found}
+    by_number = {version.version: version for version in session.scalars(query)}
+    return {kind: by_number[version] for kind, version in kept.items() if version in by_number}
 
 
 def _earlier(row: DatasetRow) -> Select[DatasetRow]:
@@ -115,15 +116,12 @@ def _earlier(row: DatasetRow) -> Select[DatasetRow]:
 
 def rows(session: Session, dataset_id: int, split: str) -> list[Example]:
     """The rows of one split (train, dev or test), in the order of the upload."""
-    found = session.execute(
+    stored = session.execute(
         select(ExampleRow.id, ExampleRow.line, ExampleRow.messages, ExampleRow.target)
         .where(ExampleRow.dataset_id == dataset_id, ExampleRow.split == split)
         .order_by(ExampleRow.file, ExampleRow.line)
     )
-    return [
-        Example(row_id, line, tuple(Message(turn["role"], turn["content"]) for turn in messages), target)
-        for row_id, line, messages, target in found
-    ]
+    return [Example(row_id, line, messages_from_json(messages), target) for row_id, line, messages, target in stored]
 
 
 def example(session: Session, dataset_id: int, example_id: int) -> ExampleRow:
@@ -135,8 +133,8 @@ def example(session: Session, dataset_id: int, example_id: int) -> ExampleRow:
 
 def by_ids(session: Session, ids: Iterable[int]) -> dict[int, ExampleRow]:
     """Rows of any version by their ids."""
-    found = session.scalars(select(ExampleRow).where(ExampleRow.id.in_(list(ids))))
-    return {row.id: row for row in found}
+    examples = session.scalars(select(ExampleRow).where(ExampleRow.id.in_(list(ids))))
+    return {row.id: row for row in examples}
 
 
 def version(session: Session, assessment_id: int, number: int) -> DatasetRow | None:
@@ -147,7 +145,7 @@ def version(session: Session, assessment_id: int, number: int) -> DatasetRow | N
 
 
 @dataclass(frozen=True, slots=True)
-class Only:
+class RowFilter:
     """Which rows are asked for; what is empty narrows nothing.
 
     split: train, dev, test, or train-dev for all that is not kept aside. file: upload or test, for the team's own test
@@ -169,7 +167,7 @@ class Only:
         return self.size_from is not None or self.size_to is not None
 
 
-def _narrowed(query: Select[Any], dataset_id: int, only: Only) -> Select[Any]:
+def _narrowed(query: Select[Any], dataset_id: int, only: RowFilter) -> Select[Any]:
     query = query.where(ExampleRow.dataset_id == dataset_id)
     # Few rows have one label, one length or a remark. With an expression in the place of a column SQLite leaves that
     # column's index alone, which would lead through far more rows.
@@ -187,7 +185,7 @@ def _narrowed(query: Select[Any], dataset_id: int, only: Only) -> Select[Any]:
     return _of_content(query, only)
 
 
-def _of_content(query: Select[Any], only: Only) -> Select[Any]:
+def _of_content(query: Select[Any], only: RowFilter) -> Select[Any]:
     """Narrowed by what a row says or where it stands, rather than by what was made of it."""
     if only.label is not None:
         query = query.where(ExampleRow.target == only.label)
@@ -206,13 +204,15 @@ def _of_content(query: Select[Any], only: Only) -> Select[Any]:
     return query
 
 
-def listed(session: Session, dataset_id: int, only: Only, *, after: int = 0, limit: int = 50) -> Sequence[ExampleRow]:
+def listed(
+    session: Session, dataset_id: int, only: RowFilter, *, after: int = 0, limit: int = 50
+) -> Sequence[ExampleRow]:
     """Rows after the id `after`, in the order of the upload: what a program asks for again and again."""
     query = _narrowed(select(ExampleRow), dataset_id, only).where(ExampleRow.id > after)
     return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
 
 
-def page_of(session: Session, dataset_id: int, only: Only, *, skip: int, limit: int) -> Sequence[ExampleRow]:
+def page_of(session: Session, dataset_id: int, only: RowFilter, *, skip: int, limit: int) -> Sequence[ExampleRow]:
     """A page by number, for people; programs follow ids with `listed`.
 
     Rows of one status, split, label or cluster come in the order of their ids, which is that of the upload: the index
@@ -229,7 +229,7 @@ def page_of(session: Session, dataset_id: int, only: Only, *, skip: int, limit: 
     return session.scalars(query.offset(skip).limit(limit)).all()
 
 
-def number_of(session: Session, dataset_id: int, only: Only, *, most: int) -> int:
+def number_of(session: Session, dataset_id: int, only: RowFilter, *, most: int) -> int:
     """How many rows there are of this kind; `most` where there are that many or more."""
     some = _narrowed(select(ExampleRow.id), dataset_id, only).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
@@ -295,9 +295,9 @@ class Group:
 
 
 def groups(
-    session: Session, dataset_id: int, *, size: int | None, least: int, skip: int, limit: int, shown: int
+    session: Session, dataset_id: int, *, size: int | None, least: int, skip: int, limit: int, rows_each: int
 ) -> list[Group]:
-    """Clusters of at least two rows, the largest first; `shown` rows of each come along."""
+    """Clusters of at least two rows, the largest first; `rows_each` of each come along."""
     of = func.count()
     query = (
         select(ExampleRow.cluster, of)
@@ -309,7 +309,7 @@ def groups(
         .limit(limit)
     )
     return [
-        Group(number or 0, count, _members(session, dataset_id, number or 0, shown))
+        Group(number or 0, count, _members(session, dataset_id, number or 0, rows_each))
         for number, count in session.execute(query).all()
     ]
 
@@ -321,12 +321,12 @@ def _members(session: Session, dataset_id: int, cluster: int, limit: int) -> Seq
 
 def counts(session: Session, dataset_id: int) -> dict[tuple[str, str], int]:
     """How many rows there are by status and split."""
-    found = session.execute(
+    counted = session.execute(
         select(ExampleRow.status, ExampleRow.split, func.count())
         .where(ExampleRow.dataset_id == dataset_id)
         .group_by(ExampleRow.status, ExampleRow.split)
     )
-    return {(status, split): number for status, split, number in found}
+    return {(status, split): number for status, split, number in counted}
 
 
 def forget_rows(session: Session, dataset_id: int, *, most: int) -> bool:
@@ -371,16 +371,18 @@ def keep_test_keys(session: Session, dataset_id: int) -> None:
 
 
 def of_same_test_rows(session: Session, dataset_id: int) -> dict[int, int]:
-    """Versions, of any assessment, whose test rows count as the same rows (`seen.same_rows`): which assessment's each
-    is. The version itself is always among them."""
+    """Versions, of any assessment, whose test rows count as the same (`same_rows`): which assessment's each is.
+
+    The version itself is always among them.
+    """
     return once(session, ("same test rows", dataset_id), lambda: _of_same_test_rows(session, [dataset_id])[dataset_id])
 
 
 def read_ahead_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
     """The same for many versions at once, for a page that will ask for each (`db.know`)."""
-    found = _of_same_test_rows(session, dataset_ids)
-    know(session, {("same test rows", one): alike for one, alike in found.items()})
-    return found
+    owners_of = _of_same_test_rows(session, dataset_ids)
+    know(session, {("same test rows", dataset_id): alike for dataset_id, alike in owners_of.items()})
+    return owners_of
 
 
 def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
@@ -396,11 +398,11 @@ def _of_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int
     sizes = _numbers(session, counted.where(KeyRow.dataset_id.in_(sorted(everybody))))
     whose = select(DatasetRow.id, DatasetRow.assessment_id)
     owners = _numbers(session, whose.where(DatasetRow.id.in_(sorted(everybody))))
-    found = {one: {one: owners[one]} for one in dataset_ids}
+    same = {dataset_id: {dataset_id: owners[dataset_id]} for dataset_id in dataset_ids}
     for here, there, number in shared:
         if same_rows.same_rows(number, sizes[here], sizes[there]):
-            found[here][there] = owners[there]
-    return found
+            same[here][there] = owners[there]
+    return same
 
 
 def _numbers(session: Session, query: Select[int, int]) -> dict[int, int]:

@@ -6,9 +6,12 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.datasets.reading.read_as import GUESS, ReadAs
+from app.datasets.split_plan import SplitPlan
+from app.db import Base, JsonOf
+from app.privacy.decisions import Decisions, decisions_from_json, decisions_to_json
 
-SHORT = 60  # characters of an answer that a label may have (quality.LABEL_LENGTH)
+SHORT = 60  # characters of an answer that a label may have (LABEL_LENGTH of the check)
 # Word for word what a query has to say to be given the index.
 SHORT_ANSWER = text(f"length(target) <= {SHORT}")
 MARKED = text("marks <> 0")
@@ -17,18 +20,14 @@ MARKED = text("marks <> 0")
 class DatasetRow(Base):
     """One upload, never changed afterwards; the next upload is the next `version`.
 
-    state: checking, ready, rejected. `report` is the quality report in the shape that `datasets/quality.py` documents.
+    state: checking, ready, rejected. `report` is the quality report, see `checks`.
     blob_sha256, test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training
     read.
     kept_keys: keys of the clusters whose repeats are used, as they stood when it was uploaded (`KeptClusterRow.key`).
     lengths_model_id: the model whose tokens the report counts, None for the bundled one.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
-    decisions: what was decided about personal data, {kind: {action, reason, by, at, version}}; split_plan: how the
-    rows are split, {by, fresh, shared}, empty for what the file suggests; fresh: places of versions never frozen do
-    not count; shared: what is done with rows whose group stands in the own test file (out, in). test_kept: the version
-    that the own test file was taken over from; test_read_as: how it is read, where that is not `read_as`; test_dropped:
-    {file, version} of one that was given up.
-    read_as: how a person wants the file read, empty where that is guessed (`formats.ReadAs`).
+    decisions: what was decided about personal data, by kind; split_plan: what was said about the split.
+    read_as: how a person wants the file read, `GUESS` where that is guessed.
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """
 
@@ -47,13 +46,19 @@ class DatasetRow(Base):
     blob_sha256: Mapped[str] = mapped_column(String(64))
     test_filename: Mapped[str] = mapped_column(String(200), default="")
     test_blob_sha256: Mapped[str | None] = mapped_column(String(64))
-    read_as: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    read_as: Mapped[ReadAs] = mapped_column(
+        JsonOf(ReadAs.from_json, ReadAs.to_json), default=GUESS, server_default="{}"
+    )
     seed: Mapped[int] = mapped_column(default=7)
     kept_keys: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     lengths_model_id: Mapped[int | None]
     human_checked: Mapped[bool | None]
-    decisions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
-    split_plan: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    decisions: Mapped[Decisions] = mapped_column(
+        JsonOf(decisions_from_json, decisions_to_json), default=dict, server_default="{}"
+    )
+    split_plan: Mapped[SplitPlan] = mapped_column(
+        JsonOf(SplitPlan.from_json, SplitPlan.to_json), default=SplitPlan(), server_default="{}"
+    )
     state: Mapped[str] = mapped_column(String(16), default="checking")
     report: Mapped[dict[str, Any]] = mapped_column(default=dict)
     rows_sha256: Mapped[str | None] = mapped_column(String(64))
@@ -73,7 +78,7 @@ class ExampleRow(Base):
 
     status: usable, fault, empty, too_long, duplicate, near_duplicate, contradiction, leak, test_group, private;
     `reason` says why. split: train, dev, test, or empty when the row is not used. cluster: number of its group of
-    near-duplicates, None when it is alone. marks: what is doubtful about its content, see `content.Mark`.
+    near-duplicates, None when it is alone. marks: what is doubtful about its content, see `suspicious.Mark`.
     size: how long question and answer are, in the unit that the report's `lengths` names; None where nothing could be
     read, and in versions older than this column.
     messages: what is asked (role, content), without the answer; target: the answer wanted.
@@ -108,7 +113,7 @@ class ExampleRow(Base):
 
 
 class KeyRow(Base):
-    """What one frozen test row asks (`seen.key_of`): by these, test rows are known again wherever they turn up."""
+    """What one frozen test row asks (`same_rows.key_of`): by these, test rows are known again wherever they turn up."""
 
     __tablename__ = "test_keys"
     __table_args__ = (Index("ix_test_keys_key", "key"),)

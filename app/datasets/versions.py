@@ -3,7 +3,7 @@
 Two rows are the same row when they ask the same (`duplicates.key`); where several rows of a version ask the same, the
 one that is used speaks for them, else the first. Rows that are used in neither version are not compared.
 
-The check lays down an index of every readable row, 25 bytes each, so that any two versions can be compared while a
+The check writes an index of every readable row, 25 bytes each, so that any two versions can be compared while a
 page is being made: 100,000 rows beside as many take a twentieth of a second, a million less than one, and 200 MiB.
 """
 
@@ -18,7 +18,7 @@ import orjson
 
 from app.datasets.checks import duplicates
 from app.datasets.checks.working_rows import question
-from app.datasets.reading.reader import from_canonical
+from app.datasets.reading.canonical import from_line
 
 Numbers = npt.NDArray[np.uint64]
 
@@ -52,7 +52,7 @@ class Index:
         """From the canonical rows, for a version that was checked before there were indexes: used rows only."""
         keys, answers, ids, places = array("Q"), array("Q"), array("Q"), array("B")
         for raw in lines:
-            record, used = from_canonical(raw), orjson.loads(raw)
+            record, used = from_line(raw), orjson.loads(raw)
             keys.append(duplicates.key(question(record)))
             answers.append(duplicates.key(record.target))
             ids.append(used["id"])

@@ -17,7 +17,7 @@ from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import service as baselines
 from app.baselines import store as baseline_store
-from app.datasets import service as datasets
+from app.datasets import decisions_service, uploads_service
 from app.datasets import store as dataset_store
 from app.db import writing
 from app.demo import example, pairs, service
@@ -29,7 +29,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed
 from app.jobs.tables import JobRow, Status
-from app.privacy import personal_data
+from app.privacy import decisions
 from app.results import service as results
 from app.training import service as trainings
 from app.training import store as training_store
@@ -133,7 +133,8 @@ def _upload(walk: Walk) -> None:
     walk.say({"stage": "leaving out what asks nearly the same"})
     blob = walk.claim.blobs.put(pairs.jsonl(pairs.different(found)))
     with walk.as_author() as (session, author):
-        datasets.upload(session, walk.assessment_id, author, blob, "docstrings.jsonl", human_checked=True)
+        uploaded = uploads_service.Uploaded(blob, "docstrings.jsonl", human_checked=True)
+        uploads_service.upload(session, walk.assessment_id, author, uploaded)
 
 
 def _check(walk: Walk) -> None:
@@ -143,9 +144,9 @@ def _check(walk: Walk) -> None:
             raise Failed("The examples were rejected by the check. The data page says why.")
         if dataset.state == "ready":
             return
-        job = datasets.job_of(session, dataset)
+        job = uploads_service.job_of(session, dataset)
         if job is None or job.final:
-            job = datasets.check_again(session, dataset.id, author)
+            job = uploads_service.check_again(session, dataset.id, author)
     walk.wait(job.id)
 
 
@@ -155,9 +156,9 @@ def _mask(walk: Walk) -> None:
         dataset = dataset_store.current(session, walk.assessment_id)
         if dataset is None or dataset.state != "ready":
             return
-        open_kinds = personal_data.undecided(dataset.report.get("identifiers"), dataset.decisions)
+        open_kinds = decisions.undecided(dataset.report.get("identifiers"), dataset.decisions)
         if open_kinds and dataset.frozen_at is None:
-            datasets.decide(session, dataset.id, author, dict.fromkeys(open_kinds, "mask"))
+            decisions_service.decide(session, dataset.id, author, dict.fromkeys(open_kinds, "mask"))
     _check(walk)
 
 
@@ -165,7 +166,7 @@ def _freeze(walk: Walk) -> None:
     with walk.as_author() as (session, author):
         dataset = dataset_store.current(session, walk.assessment_id)
         if dataset is not None and dataset.frozen_at is None:
-            datasets.freeze(session, dataset.id, author)
+            uploads_service.freeze(session, dataset.id, author)
 
 
 def _measure(walk: Walk) -> None:

@@ -14,25 +14,19 @@ from app.blobs import Blob
 from app.documents import service, store
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.jobs.tables import JobRow
+from app.privacy.decisions import decisions_to_json
 from app.uploads import receive
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.params import LARGEST, Id, OneLine
-from app.web.problems import REFUSALS, described
+from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["documents"], responses=REFUSALS)
 
 # Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
 Filename = Annotated[str, Query(max_length=2000, description="its ending tells Markdown, HTML and text apart")]
-UPLOADS = described(429, 503)  # too many under way at once; the disk is full
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 class DocumentFile(BaseModel):
@@ -67,7 +61,7 @@ class DocumentFile(BaseModel):
             uploaded_at=row.uploaded_at,
             removed_at=row.removed_at,
             identifiers=row.private,
-            decisions=row.decisions,
+            decisions=decisions_to_json(row.decisions),
             job_id=job.id if job else None,
         )
 
@@ -165,9 +159,9 @@ class TestRows(BaseModel):
 @router.put(
     "/assessments/{assessment_id}/documents",
     status_code=201,
-    openapi_extra=BODY,
+    openapi_extra=receive.RAW_BODY,
     max_body_size=receive.ANY_SIZE,
-    responses=UPLOADS,
+    responses=receive.REFUSALS,
 )
 async def put_documents(
     request: Request, assessment_id: Id, app: App, me: Author, filename: Filename = "document.txt"
@@ -193,11 +187,11 @@ def list_documents(
 ) -> Corpus:
     """The files of the corpus in the order of their upload, with the size of the whole."""
     assessment_store.get(db, assessment_id)
-    found = store.files(db, assessment_id, after=after, limit=limit + 1)
+    files = store.files(db, assessment_id, after=after, limit=limit + 1)
     totals = store.totals(db, assessment_id)
     return Corpus(
-        data=[DocumentFile.of(row) for row in found[:limit]],
-        has_more=len(found) > limit,
+        data=[DocumentFile.of(row) for row in files[:limit]],
+        has_more=len(files) > limit,
         documents=totals.documents,
         without_text=totals.unread,
         characters=totals.characters,
@@ -217,13 +211,13 @@ def export_corpus(assessment_id: Id, app: App, db: Db, me: Me) -> Response:
 def list_test_rows(assessment_id: Id, app: App, db: Db, me: Me) -> TestRows:
     """Test questions that stand in the documents: an answer by retrieval is measured too well on them."""
     assessment_store.get(db, assessment_id)
-    found = service.test_rows_in_documents(db, app.blobs, assessment_id)
+    search = service.test_rows_in_documents(db, app.blobs, assessment_id)
     return TestRows(
-        data=[TestRow(**asdict(one)) for one in found.found],
-        dataset_id=found.dataset_id,
-        questions=found.questions,
-        documents=found.documents,
-        whole=found.whole,
+        data=[TestRow(**asdict(standing)) for standing in search.found],
+        dataset_id=search.dataset_id,
+        questions=search.questions,
+        documents=search.documents,
+        whole=search.whole,
     )
 
 
@@ -251,8 +245,8 @@ def list_file(
 ) -> Documents:
     """What was read from a file, in its order."""
     store.file(db, file_id)
-    found = store.of_file(db, file_id, skip=after, limit=limit + 1)
-    return Documents(data=[Document.of(row) for row in found[:limit]], has_more=len(found) > limit)
+    listed = store.of_file(db, file_id, skip=after, limit=limit + 1)
+    return Documents(data=[Document.of(row) for row in listed[:limit]], has_more=len(listed) > limit)
 
 
 @router.delete("/document-files/{file_id}")

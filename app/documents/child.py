@@ -35,8 +35,8 @@ def main() -> int:
     out = sys.stdout.buffer
     try:
         with os.fdopen(0, "rb") as file:
-            for found in documents(file, sys.argv[1]):
-                out.write(orjson.dumps(found) + b"\n")
+            for document in documents(file, sys.argv[1]):
+                out.write(orjson.dumps(document) + b"\n")
                 out.flush()
     except Unreadable as refusal:
         out.write(orjson.dumps({"refused": str(refusal)}) + b"\n")
@@ -58,17 +58,17 @@ def documents(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
     data = file.read(LONGEST + 1)
     if len(data) > LONGEST:
         raise Unreadable(f"It is larger than the {LONGEST >> 20} MiB that one document may have.")
-    yield from _said(name, read(data, name))
+    yield from _as_json(name, read(data, name))
 
 
 def read(data: bytes, name: str) -> list[Text]:
     return [_pdf(data, name)] if data.startswith(PDF) else texts.read(data, name)
 
 
-def _said(name: str, found: list[Text]) -> Iterator[dict[str, Any]]:
-    for one in found:
-        text = one.text[:LONGEST]
-        yield {"name": name[-TITLE:], "title": one.title, "kind": one.kind, "text": text}
+def _as_json(name: str, read_texts: list[Text]) -> Iterator[dict[str, Any]]:
+    for read_text in read_texts:
+        text = read_text.text[:LONGEST]
+        yield {"name": name[-TITLE:], "title": read_text.title, "kind": read_text.kind, "text": text}
 
 
 # ---------------------------------------------------------------------- zip
@@ -90,12 +90,12 @@ def _archive(file: BinaryIO) -> Iterator[dict[str, Any]]:
         for member in members:
             try:
                 data = _member(archive, member, left)
-                found = read(data, member.filename)
+                read_texts = read(data, member.filename)
             except Unreadable as refusal:
                 yield {"name": member.filename[-TITLE:], "reason": str(refusal)}
                 continue
             left -= len(data)
-            yield from _said(member.filename, found)
+            yield from _as_json(member.filename, read_texts)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> bytes:

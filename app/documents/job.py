@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from app.documents import opening, privacy, store, texts, tokens
 from app.documents.tables import DocumentFileRow
 from app.jobs.claims import Claim
-from app.privacy import personal_data
+from app.privacy import decisions, masking
 
 
 def read(claim: Claim) -> None:
     """Read the batch that begins with the file the claim is about; the body of the job kind `read`."""
     with claim.read() as session:
         waiting = [
-            (row.id, row.blob_sha256, row.filename, {kind: one["action"] for kind, one in row.decisions.items()})
+            (row.id, row.blob_sha256, row.filename, decisions.actions(row.decisions))
             for row in store.unread_files(session, claim.subject_id)
         ]
     for done, (file_id, sha256, filename, decided) in enumerate(waiting):
@@ -29,8 +29,8 @@ def read(claim: Claim) -> None:
         reason = ""
         try:
             with claim.blobs.open(sha256) as file:
-                for said in opening.documents(file, filename):
-                    values.append(_value(claim, file_id, len(values) + 1, said, decided))
+                for document in opening.documents(file, filename):
+                    values.append(_value(claim, file_id, len(values) + 1, document, decided))
                     if len(waiting) == 1:
                         claim.report({"stage": f"{stage}: {len(values):,} documents so far", "done": 0, "total": 0})
         except opening.Refused as refusal:
@@ -47,25 +47,27 @@ def read(claim: Claim) -> None:
     )
 
 
-def _value(claim: Claim, file_id: int, number: int, said: dict[str, Any], decided: Mapping[str, str]) -> dict[str, Any]:
+def _value(
+    claim: Claim, file_id: int, number: int, document: dict[str, Any], decided: Mapping[str, str]
+) -> dict[str, Any]:
     """A row of the table; its text goes into the content store, with what is to be masked masked.
 
     What was found is told of the text as it came, so that a decision can be changed.
     """
-    text: str = said.get("text", "")
+    text: str = document.get("text", "")
     held = privacy.held(text)
     if masks := frozenset(kind for kind, action in decided.items() if action == "mask"):
-        text = personal_data.mask(text, masks)
+        text = masking.mask(text, masks)
     return {
         "file_id": file_id,
         "number": number,
-        "name": _storable(said["name"]),
-        "title": _storable(personal_data.veil(decided).text(said.get("title", ""))),
-        "kind": said.get("kind", ""),
+        "name": _storable(document["name"]),
+        "title": _storable(masking.masker(decided).text(document.get("title", ""))),
+        "kind": document.get("kind", ""),
         "characters": len(text),
         "tokens": tokens.estimate(text),
         "text_sha256": claim.blobs.put_bytes(text.encode()).sha256 if text else None,
-        "reason": said.get("reason", ""),
+        "reason": document.get("reason", ""),
         "private": held,
     }
 

@@ -47,22 +47,22 @@ def find(questions: Sequence[tuple[str, str]], documents: Iterable[str]) -> list
     wanted = set(asked).union(*answers)
     best: dict[int, Leak] = {}
     for place, text in enumerate(documents):
-        said = words(text)
-        there = wanted.intersection(runs(said))
+        text_words = words(text)
+        there = wanted.intersection(runs(text_words))
         hits = Counter(number for run in there & asked.keys() for number in asked[run])
         for number, count in hits.items():
             share = count / sizes[number]
             if share >= SHARE and (number not in best or share > best[number].share):
                 answer = answers[number]
-                held = len(answer & there) >= SHARE * len(answer) if answer else _soon(said, *questions[number])
+                held = len(answer & there) >= SHARE * len(answer) if answer else _soon(text_words, *questions[number])
                 best[number] = Leak(number, place, share, held)
     return [best[number] for number in sorted(best)]
 
 
 def _runs_of(question: str) -> set[Words]:
-    said = words(question)
-    spaced = max(map(len, said), default=0) > 1
-    return set(runs(said)) if spaced or len(said) >= LEAST_SIGNS else set()
+    question_words = words(question)
+    spaced = max(map(len, question_words), default=0) > 1
+    return set(runs(question_words)) if spaced or len(question_words) >= LEAST_SIGNS else set()
 
 
 def _soon(text: Words, question: str, answer: str) -> bool:

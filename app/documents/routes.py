@@ -9,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.db import reading, utcnow
+from app.db import utcnow
 from app.documents import service, store
 from app.errors import Invalid
 from app.jobs import store as jobs
-from app.uploads import multipart, receive
+from app.uploads import receive
+from app.uploads.multipart import Part
 from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.users.tables import UserRow
@@ -59,7 +60,7 @@ def _documents(
         none=store.Totals(),
         totals=store.sum_of(by_file.values()),
         twice=store.twice(db, assessment_id),
-        with_unread={file_id for file_id, one in by_file.items() if one.unread},
+        with_unread={file_id for file_id, counts in by_file.items() if counts.unread},
         declared=assessment.answers.get("corpus_tokens"),
         names=user_store.names(db, [row.uploaded_by for row in files]),
         job=job,
@@ -70,7 +71,7 @@ def _documents(
         detail=refusal.detail if refusal else "",
         objection=refused,
         sent=sent or {},
-        people=user_store.names(db, [one["by"] for row in files for one in row.decisions.values()]),
+        people=user_store.names(db, [decision.by for row in files for decision in row.decisions.values()]),
     )
 
 
@@ -91,19 +92,18 @@ def show_test_rows(request: Request, assessment_id: Id, app: App, db: Db, me: Me
 async def add_documents(request: Request, assessment_id: Id, app: App, me: Author) -> Response:
     await run_in_threadpool(receive.must_exist, app, assessment_id)
     try:
-        boundary = multipart.boundary_of(request.headers.get("content-type", ""))
-        files = await receive.with_chunks(request, app, me, lambda chunks: _take(app, chunks, boundary))
+        files = await receive.form(request, app, me, lambda parts: _stored(app, parts), most=service.MOST_FILES + 2)
         await run_in_threadpool(_keep, app, assessment_id, me, files)
     except Invalid as refusal:
         return await run_in_threadpool(_again, request, app, assessment_id, refusal)
     return see(request, "documents", assessment_id=assessment_id, notice="started")
 
 
-def _take(app: AppContext, chunks: Iterator[bytes], boundary: bytes) -> list[tuple[Blob, str]]:
+def _stored(app: AppContext, parts: Iterator[Part]) -> list[tuple[Blob, str]]:
     """Store the files as they arrive; all of them together may be as large as one upload."""
     files: list[tuple[Blob, str]] = []
     left = app.settings.upload_limit
-    for part in multipart.parts(chunks, boundary, most=service.MOST_FILES + 2):
+    for part in parts:
         if part.name == "documents" and part.filename:
             blob = app.blobs.put(part.body, left)
             left -= blob.size
@@ -117,8 +117,7 @@ def _keep(app: AppContext, assessment_id: int, me: UserRow, files: list[tuple[Bl
 
 
 def _again(request: Request, app: AppContext, assessment_id: int, refusal: Invalid) -> Response:
-    with reading(app.engine) as session:
-        request.state.db = session
+    with receive.reading_for_page(request, app) as session:
         return _documents(request, app, session, assessment_id, refusal)
 
 

@@ -19,7 +19,8 @@ from app.errors import Conflict, FieldError, Invalid
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
-from app.privacy import personal_data
+from app.privacy import decisions, masking
+from app.privacy.decisions import KEEP_AS_IS, MASK, Decision
 from app.uploads.multipart import display_name
 from app.users.tables import UserRow
 
@@ -121,8 +122,8 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     Personal data that nobody has decided on counts against the whole assessment (G10), in documents as in rows.
     """
     size = store.size(session, assessment_id)
-    found: dict[str, Any] = {"identifiers_decided": False} if size.undecided else {}
-    return found | ({"corpus_tokens": size.tokens} if size.documents and not size.reading else {})
+    facts: dict[str, Any] = {"identifiers_decided": False} if size.undecided else {}
+    return facts | ({"corpus_tokens": size.tokens} if size.documents and not size.reading else {})
 
 
 def decide(
@@ -140,28 +141,31 @@ def decide(
     if row.state != "ready" or row.removed_at is not None:
         raise Conflict("This file is not read, or no part of the documents any more.")
     reason = " ".join(reason.split())[:500]
-    found = {one["kind"] for one in row.private or ()}
+    kinds = {held_kind["kind"] for held_kind in row.private or ()}
     if not choices:
         raise Invalid("Nothing was decided.", [FieldError("#/decisions", "Choose what to do with at least one kind.")])
-    if not choices.keys() <= found or not set(choices.values()) <= {"mask", "attest"}:
+    if not choices.keys() <= kinds or not set(choices.values()) <= {MASK, KEEP_AS_IS}:
         text = "Choose to mask or to keep a kind that was found in this file."
         raise Invalid("This can't be decided like that.", [FieldError("#/decisions", text)])
-    if "attest" in choices.values() and not reason:
+    if KEEP_AS_IS in choices.values() and not reason:
         raise Invalid(
             "This can't be decided like that.", [FieldError("#/reason", "Say why they may be kept as they are.")]
         )
     at = utcnow().isoformat(timespec="seconds")
-    before = {kind for kind, one in row.decisions.items() if one["action"] == "mask"}
-    row.decisions = row.decisions | {
-        kind: {"action": action, "reason": reason if action == "attest" else "", "by": by.id, "at": at}
-        for kind, action in choices.items()
+    masked_before = decisions.kinds_with(MASK, row.decisions)
+    row.decisions = {
+        **row.decisions,
+        **{
+            kind: Decision(action, reason if action == KEEP_AS_IS else "", by.id, at)
+            for kind, action in choices.items()
+        },
     }
     row.undecided = len(privacy.undecided(row.private, row.decisions))
     assessment = assessment_store.get(session, row.assessment_id)
     assessments.contribute(session, assessment, by, f"decision on personal data in {row.filename}")
     detail = {"assessment": row.assessment_id, "file": row.filename, "decisions": dict(choices)}
     audit.record(session, by, "documents.decide", "documents", row.id, detail)
-    if before != {kind for kind, one in row.decisions.items() if one["action"] == "mask"}:
+    if masked_before != decisions.kinds_with(MASK, row.decisions):
         row.state = "reading"
         session.flush()
         _read(session, store.file(session, row.batch), by, row.filename)
@@ -188,7 +192,7 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
 def exported(session: Session, blobs: Blobs, assessment_id: int) -> Iterator[bytes]:
     """Every text of the corpus as a line of JSON. What is in it is decided now, the texts are read as they go out."""
     listed = [(row.id, row.title, row.name, row.text_sha256) for row in store.corpus(session, assessment_id)]
-    return (_line(blobs, *one) for one in listed)
+    return (_line(blobs, *document) for document in listed)
 
 
 def _line(blobs: Blobs, document_id: int, title: str, source: str, sha256: str | None) -> bytes:
@@ -200,22 +204,22 @@ SHOWN = 100_000  # characters of a text where one looks at it; the whole is a do
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Excerpt:
     """The beginning of a text as it may be read, and whether there is more of it."""
 
     text: str
     cut: bool
 
 
-def look_at(blobs: Blobs, row: DocumentRow, file: DocumentFileRow) -> Shown:
+def look_at(blobs: Blobs, row: DocumentRow, file: DocumentFileRow) -> Excerpt:
     """A document's text, its values hidden until somebody decides on them."""
     if not row.text_sha256:
-        return Shown("", cut=False)
+        return Excerpt("", cut=False)
     with blobs.open(row.text_sha256) as stored:
         # Hidden before it is cut, with enough behind the cut that a value is whole.
         whole = stored.read(4 * SHOWN + 40_000).decode("utf-8", "ignore")
-    text = personal_data.veil(file.decisions).text(whole)[:SHOWN]
-    return Shown(text, cut=len(whole) < row.characters or len(text) == SHOWN)
+    text = masking.masker(decisions.actions(file.decisions)).text(whole)[:SHOWN]
+    return Excerpt(text, cut=len(whole) < row.characters or len(text) == SHOWN)
 
 
 MOST_CHARACTERS = 20_000_000  # of the corpus that is searched for test questions: a few seconds
@@ -262,22 +266,22 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
             break
         listed.append((row.id, row.title or row.name, row.text_sha256))
     pairs = [(row.messages[-1].content, row.target) for row in rows]
-    veil = personal_data.veil(dataset.decisions if dataset else {})
+    masker = masking.masker(decisions.actions(dataset.decisions) if dataset else {})
     texts = (_text(blobs, sha256) for _, _, sha256 in listed)
-    found = [
+    standings = [
         Standing(
-            rows[one.question].line,
+            rows[leak.question].line,
             own_test,
-            veil.text(pairs[one.question][0]),
-            veil.text(pairs[one.question][1]),
-            listed[one.document][0],
-            listed[one.document][1],
-            one.share,
-            one.answered,
+            masker.text(pairs[leak.question][0]),
+            masker.text(pairs[leak.question][1]),
+            listed[leak.document][0],
+            listed[leak.document][1],
+            leak.share,
+            leak.answered,
         )
-        for one in leaks.find(pairs, texts)
+        for leak in leaks.find(pairs, texts)
     ]
-    return Search(dataset.id if dataset else None, found, len(rows), len(listed), whole)
+    return Search(dataset.id if dataset else None, standings, len(rows), len(listed), whole)
 
 
 def _text(blobs: Blobs, sha256: str | None) -> str:

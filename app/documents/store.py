@@ -73,13 +73,15 @@ class Size:
 
 
 def size(session: Session, assessment_id: int) -> Size:
-    found: Size = once(session, ("documents", assessment_id), lambda: _sizes(session, [assessment_id])[assessment_id])
-    return found
+    known: Size = once(session, ("documents", assessment_id), lambda: _sizes(session, [assessment_id])[assessment_id])
+    return known
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     """Find the sizes for many assessments in one query, for a page that will ask for each."""
-    know(session, {("documents", one): size for one, size in _sizes(session, assessment_ids).items()})
+    know(
+        session, {("documents", assessment_id): size for assessment_id, size in _sizes(session, assessment_ids).items()}
+    )
 
 
 def _sizes(session: Session, assessment_ids: Sequence[int]) -> dict[int, Size]:
@@ -95,8 +97,8 @@ def _sizes(session: Session, assessment_ids: Sequence[int]) -> dict[int, Size]:
         .where(DocumentFileRow.assessment_id.in_(assessment_ids), DocumentFileRow.removed_at.is_(None))
         .group_by(DocumentFileRow.assessment_id)
     )
-    found = {row[0]: Size(bool(row[1]), row[2], int(row[3]), bool(row[4])) for row in rows}
-    return {one: found.get(one, Size()) for one in assessment_ids}
+    size_of = {row[0]: Size(bool(row[1]), row[2], int(row[3]), bool(row[4])) for row in rows}
+    return {assessment_id: size_of.get(assessment_id, Size()) for assessment_id in assessment_ids}
 
 
 def totals(session: Session, assessment_id: int) -> Totals:
@@ -105,12 +107,12 @@ def totals(session: Session, assessment_id: int) -> Totals:
 
 
 def sum_of(parts: Iterable[Totals]) -> Totals:
-    found = list(parts)
+    every = list(parts)
     return Totals(
-        sum(one.documents for one in found),
-        sum(one.unread for one in found),
-        sum(one.characters for one in found),
-        sum(one.tokens for one in found),
+        sum(part.documents for part in every),
+        sum(part.unread for part in every),
+        sum(part.characters for part in every),
+        sum(part.tokens for part in every),
     )
 
 
@@ -161,7 +163,7 @@ def number_of(session: Session, file_id: int) -> int:
 
 def corpus(session: Session, assessment_id: int) -> Iterator[DocumentRow]:
     """Every document with a text, in the order of upload."""
-    found = session.scalars(
+    documents = session.scalars(
         select(DocumentRow)
         .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
         .where(
@@ -172,7 +174,7 @@ def corpus(session: Session, assessment_id: int) -> Iterator[DocumentRow]:
         )
         .order_by(DocumentRow.file_id, DocumentRow.number)
     )
-    yield from found
+    yield from documents
 
 
 def with_one_title(session: Session, assessment_id: int) -> Sequence[DocumentRow]:
@@ -200,9 +202,9 @@ def with_one_title(session: Session, assessment_id: int) -> Sequence[DocumentRow
 
 def titles(session: Session, assessment_id: int) -> set[str]:
     """All titles of the corpus."""
-    found = select(DocumentRow.title).join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+    query = select(DocumentRow.title).join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
     here = (DocumentFileRow.assessment_id == assessment_id, DocumentFileRow.removed_at.is_(None))
-    return set(session.scalars(found.where(*here).distinct()))
+    return set(session.scalars(query.where(*here).distinct()))
 
 
 def add_documents(session: Session, values: list[dict[str, Any]]) -> None:

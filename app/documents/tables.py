@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app.db import Base, JsonOf
+from app.privacy.decisions import Decisions, decisions_from_json, decisions_to_json
 
 
 class DocumentFileRow(Base):
@@ -35,7 +36,9 @@ class DocumentFileRow(Base):
     removed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     removed_at: Mapped[datetime | None]
     private: Mapped[list[Any] | None]
-    decisions: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    decisions: Mapped[Decisions] = mapped_column(
+        JsonOf(decisions_from_json, decisions_to_json), default=dict, server_default="{}"
+    )
     undecided: Mapped[int] = mapped_column(default=0, server_default="0")
 
 

@@ -64,19 +64,19 @@ def read(data: bytes, name: str) -> list[Text]:
     text = _decoded(data)
     low = name.casefold()
     if _looks_like_a_page(text) or low.endswith((".html", ".htm", ".xhtml")):
-        found = [_html(text, name)]
+        texts = [_html(text, name)]
     elif low.endswith((".jsonl", ".ndjson")):
-        found = _lines(text, name)
+        texts = _lines(text, name)
     elif low.endswith(".json") and (listed := _listed(text, name)):
-        found = listed
+        texts = listed
     elif low.endswith((".md", ".markdown")):
         heading = _HEADING.search(text)
-        found = [Text("markdown", title_of(heading.group(1) if heading else "", name), text)]
+        texts = [Text("markdown", title_of(heading.group(1) if heading else "", name), text)]
     else:
-        found = [Text("text", title_of("", name), text)]
-    if not any(one.text.strip() for one in found):
+        texts = [Text("text", title_of("", name), text)]
+    if not any(text_read.text.strip() for text_read in texts):
         raise Unreadable("It holds no text.")
-    return found
+    return texts
 
 
 def _decoded(data: bytes) -> str:
@@ -98,13 +98,13 @@ def _looks_like_a_page(text: str) -> bool:
 def title_of(given: str, name: str) -> str:
     """A title in one line; without one, the file's name without its folder and ending."""
     stem = name.rsplit("/", 1)[-1].rsplit("\\", 1)[-1]
-    shown = " ".join(given.split()) or (stem.rsplit(".", 1)[0] if "." in stem[1:] else stem)
-    return shown[:TITLE]
+    title = " ".join(given.split()) or (stem.rsplit(".", 1)[0] if "." in stem[1:] else stem)
+    return title[:TITLE]
 
 
 def _lines(text: str, name: str) -> list[Text]:
     """Documents as JSON lines: `text`, and a `title` or `source` where there is one."""
-    found = []
+    entries = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -112,8 +112,8 @@ def _lines(text: str, name: str) -> list[Text]:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
             raise Unreadable(f"Line {number:,} is not JSON.") from None
-        found.append(_entry(value, f"Line {number:,}", f"{title_of('', name)} line {number}"))
-    return found
+        entries.append(_entry(value, f"Line {number:,}", f"{title_of('', name)} line {number}"))
+    return entries
 
 
 def _listed(text: str, name: str) -> list[Text] | None:
@@ -168,8 +168,8 @@ def _seen(text: str) -> Iterator[str]:
         opening = text.find("<", at)
         end = len(text) if opening < 0 else opening
         if end > at:
-            said = html.unescape(text[at:end])
-            yield said if in_pre else _SPACES.sub(" ", said.replace("\n", " "))
+            visible = html.unescape(text[at:end])
+            yield visible if in_pre else _SPACES.sub(" ", visible.replace("\n", " "))
         if opening < 0:
             return
         if tag := _TAG.match(text, opening, opening + _LONGEST_TAG):
@@ -188,8 +188,8 @@ def _seen(text: str) -> Iterator[str]:
 
 def _after(text: str, at: int, closing: re.Pattern[str]) -> int:
     """Where what is not shown ends; what is never closed goes on to the end."""
-    found = closing.search(text, at)
-    return found.end() if found else len(text)
+    end = closing.search(text, at)
+    return end.end() if end else len(text)
 
 
 def _unpadded(line: str) -> str:

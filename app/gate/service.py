@@ -26,7 +26,7 @@ from app.baselines import service as baselines
 from app.baselines import store as baseline_store
 from app.baselines.tables import BaselineRow
 from app.blobs import Blobs
-from app.datasets import service as datasets
+from app.datasets import facts as dataset_facts
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import installation_of, know, once, utcnow
@@ -58,7 +58,7 @@ def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
 def _evidence(session: Session, assessment_id: int) -> dict[str, Any]:
     base = base_model(session, assessment_id)
     parts = [
-        datasets.measured(session, assessment_id),
+        dataset_facts.measured(session, assessment_id),
         documents.measured(session, assessment_id),
         baselines.measured(session, assessment_id, base),
         economics.measured(session, assessment_id, base),

@@ -19,9 +19,10 @@ from typing import Any
 
 import httpx2
 
+from app.chat import Message
 from app.inference import completion, outbound
 from app.inference.completion import Said, Trouble
-from app.inference.generator import Answer, Message, Request, Unusable, folded
+from app.inference.generator import Answer, Request, Unusable, folded
 from app.inference.traffic import Traffic
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
@@ -363,7 +364,7 @@ class Endpoint:
         messages = folded(request.messages) if "system" in learnt else request.messages
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "messages": [message.to_json() for message in messages],
             "temperature": 0,
             "max_tokens": request.max_tokens,
         }

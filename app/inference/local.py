@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from app.chat import Message
 from app.inference import children
-from app.inference.generator import Answer, Message, Request, Unusable
+from app.inference.generator import Answer, Request, Unusable
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 

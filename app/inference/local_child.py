@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.chat import messages_from_json
 from app.inference import children, folders, loading, tokens
-from app.inference.generator import Message
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
 from transformers import DynamicCache  # isort: skip
@@ -87,7 +87,7 @@ def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
 
 
 def _row(loaded: loading.Loaded, request: dict[str, Any]) -> tuple[Row | None, str]:
-    messages = [Message(m["role"], m["content"]) for m in request["messages"]]
+    messages = messages_from_json(request["messages"])
     try:
         ids = tokens.prompt_ids(loaded.tokenizer, messages)
         opened = tokens.opened(loaded.tokenizer, messages)
@@ -185,7 +185,7 @@ def _answer(row: Row, text: str = "", *, finish: str = "stop", error: str = "") 
 def count(loaded: loading.Loaded, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the token counts of rows; with a target also those of the completion, and what is trained, decoded."""
     for row in rows:
-        messages = [Message(m["role"], m["content"]) for m in row["messages"]]
+        messages = messages_from_json(row["messages"])
         try:
             ids = tokens.training_row(loaded.tokenizer, messages, row["target"])
         except tokens.CannotRender as error:

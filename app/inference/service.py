@@ -16,11 +16,12 @@ from sqlalchemy.orm import Session
 
 from app import secret
 from app.audit import service as audit
+from app.chat import Message
 from app.db import reading, utcnow, writing
 from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.inference import completion, folders, outbound, spoken, store, weights
 from app.inference.endpoint import Endpoint
-from app.inference.generator import Answer, Generator, Message, Request, Unusable
+from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.inference.tables import ModelRow
 from app.jobs import service as jobs

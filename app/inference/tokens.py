@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from app.chat import Message
 from app.inference import spoken
-from app.inference.generator import Message, folded
+from app.inference.generator import folded
 
 
 class Tokenizer(Protocol):
@@ -106,7 +107,7 @@ def _render(tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation
 
 
 def _templated(tokenizer: Tokenizer, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
-    turns = [{"role": message.role, "content": message.content} for message in messages]
+    turns = [message.to_json() for message in messages]
     # The usual switch of templates that know thinking (Qwen's and others): the rows have answers only.
     mode = {"enable_thinking": False} if "enable_thinking" in str(tokenizer.chat_template) else {}
     try:

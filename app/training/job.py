@@ -71,7 +71,7 @@ def preflight(claim: Claim) -> None:
     }
     found = _probe(claim, order, threads)
     # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
-    found["samples"] = masked_rows.measured_veil(plan.dataset).everywhere(found["samples"])
+    found["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(found["samples"])
     found["available"] = _free_memory()
     found["blockers"] = list(preflights.blockers(plan.recipe, found, found["available"]))
     with claim.write() as session:

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from app.chat import Message, messages_from_json
 from app.inference.folders import digest_of
-from app.inference.generator import Message
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
 
@@ -86,5 +86,5 @@ def rows(lines: Iterable[bytes]) -> Iterator[SourceRow]:
     """Read canonical rows."""
     for line in lines:
         row = json.loads(line)
-        messages = tuple(Message(turn["role"], turn["content"]) for turn in row["messages"])
+        messages = messages_from_json(row["messages"])
         yield SourceRow(int(row["line"]), row["split"], messages, row["target"])

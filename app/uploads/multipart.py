@@ -49,8 +49,8 @@ class Part:
 
 def display_name(name: str) -> str:
     """A file name as it may be shown. It is never a path here: files are stored under their content's hash."""
-    shown = _UNSHOWN.sub("", normal_form("NFC", name[: 4 * LONGEST_NAME])).strip()
-    return shown[:LONGEST_NAME] or "unnamed"
+    readable = _UNSHOWN.sub("", normal_form("NFC", name[: 4 * LONGEST_NAME])).strip()
+    return readable[:LONGEST_NAME] or "unnamed"
 
 
 def boundary_of(content_type: str) -> bytes:

@@ -19,9 +19,19 @@ from app.blobs import CHUNK, Blob
 from app.db import reading, writing
 from app.errors import Invalid
 from app.jobs import service as jobs
+from app.uploads.multipart import MOST_PARTS, Part, boundary_of, parts
 from app.users.tables import UserRow
 from app.web.context import AppContext
+from app.web.problems import described
 
+# What the description of an address says of a raw body, and of the refusals that only uploads have.
+RAW_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+REFUSALS = described(429, 503)  # too many under way at once; the disk is full
 ANY_SIZE = 1 << 50  # the framework's limit is switched off here; `settings.upload_limit` counts bytes as they come
 PATIENCE = 60.0  # seconds without a byte after which nobody is thought to be there any more
 
@@ -51,8 +61,8 @@ async def receive(request: Request, app: AppContext, me: UserRow) -> Blob:
     if request.headers.get("content-type", "").lstrip().casefold().startswith("multipart/"):
         raise Invalid("Send the file itself as the body and not a form (with curl: --upload-file FILE).")
     limit = app.settings.upload_limit
-    if (said := request.headers.get("content-length", "")).isdecimal() and len(said) < 20:
-        app.blobs.within(int(said), limit)
+    if (stated := request.headers.get("content-length", "")).isdecimal() and len(stated) < 20:
+        app.blobs.within(int(stated), limit)
     blob = await with_chunks(request, app, me, lambda chunks: app.blobs.put(chunks, limit))
     if not blob.size:
         raise Invalid("The file is empty. Send the file itself as the body (with curl: --upload-file FILE).")
@@ -91,6 +101,26 @@ async def with_chunks(
 
     with app.uploads.take(me.id):
         return await anyio.to_thread.run_sync(use, chunks(), limiter=anyio.CapacityLimiter(1))
+
+
+async def form(
+    request: Request, app: AppContext, me: UserRow, use: Callable[[Iterator[Part]], T], most: int = MOST_PARTS
+) -> T:
+    """Run `use` in a thread with the parts of a form, while they arrive. most: parts that there may be.
+
+    Raises:
+        Invalid: see `with_chunks`; or it is no form, or not in order.
+    """
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    return await with_chunks(request, app, me, lambda chunks: use(parts(chunks, boundary, most=most)))
+
+
+@contextmanager
+def reading_for_page(request: Request, app: AppContext) -> Iterator[Any]:
+    """A session for a page that is made outside of `Db`: the form again, with what is wrong in it."""
+    with reading(app.engine) as session:
+        request.state.db = session
+        yield session
 
 
 def download(app: AppContext, sha256: str, name: str) -> StreamingResponse:

@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from app.baselines import arms, classifier, job, service, store
 from app.baselines.prompts import Shot
+from app.chat import Message
 from app.datasets.tables import ExampleRow
 from app.db import reading, writing
-from app.inference.generator import Message
 from app.jobs import engine as job_engine
 from app.settings import Settings
 from tests.support.factories import Make

@@ -1,6 +1,6 @@
 from app.baselines import prompts
 from app.baselines.prompts import Shot
-from app.inference.generator import Message
+from app.chat import Message
 
 QUESTION = (Message("user", "Where is my parcel?"),)
 SHOT = Shot(1, 4, (Message("system", "Be kind."), Message("user", "I want my money back.")), "refund")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.baselines import shots
 from app.baselines.prompts import Shot, question
-from app.inference.generator import Message
+from app.chat import Message
 
 TOPICS = ("parcel is late again", "money back for broken lamp", "change my street address", "cancel the yearly plan")
 

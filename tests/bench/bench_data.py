@@ -178,7 +178,7 @@ def set_up(folder: Path, file: Path) -> None:
     """A fresh database with the file uploaded and its check in line."""
     from app import schema
     from app.blobs import Blobs
-    from app.datasets import service
+    from app.datasets import uploads_service
     from app.db import make_engine, writing
     from app.jobs import engine as job_engine
     from app.jobs import service as jobs
@@ -195,7 +195,8 @@ def set_up(folder: Path, file: Path) -> None:
     line = job_engine.Client(settings.url)
     with file.open("rb") as stream, writing(engine) as session:
         jobs.bind(session, line)
-        service.upload(session, assessment.id, me, blobs.put(iter(lambda: stream.read(1 << 20), b"")), file.name)
+        blob = blobs.put(iter(lambda: stream.read(1 << 20), b""))
+        uploads_service.upload(session, assessment.id, me, uploads_service.Uploaded(blob, file.name))
     line.close()
     engine.dispose()
 

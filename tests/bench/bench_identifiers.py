@@ -22,20 +22,8 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.privacy.personal_data import (
-    ACCOUNT,
-    CARD,
-    EMAIL,
-    KINDS,
-    NATIONAL,
-    NETWORK,
-    PHONE,
-    SECRET,
-    SSN,
-    WALLET,
-    find,
-    kinds,
-)
+from app.privacy.detect import find, kinds_in_text
+from app.privacy.kinds import ACCOUNT, CARD, EMAIL, KINDS, NATIONAL, NETWORK, PHONE, SECRET, SSN, WALLET
 from tests.support import planted
 
 Finder = Callable[[str], Iterable[str]]
@@ -141,7 +129,7 @@ def phonenumbers() -> Finder:
 
 
 TOOLS: dict[str, tuple[Callable[[], Finder], tuple[str, ...]]] = {
-    "ours": (lambda: kinds, KINDS),
+    "ours": (lambda: kinds_in_text, KINDS),
     "python-stdnum": (stdnum, (CARD, ACCOUNT, NATIONAL, WALLET)),
     "phonenumbers": (phonenumbers, (PHONE,)),
     "detect-secrets": (detect_secrets, (SECRET,)),

@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs
-from app.datasets import job, service, store
+from app.datasets import job, store, uploads_service
 from app.datasets.tables import DatasetRow
+from app.datasets.uploads_service import Uploaded
 from app.db import utcnow, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
@@ -48,9 +49,8 @@ def upload(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: As
         with writing(engine) as session:
             jobs.bind(session, line)
             own = None if test is None else blobs.put_bytes(test)
-            return service.upload(
-                session, assessment.id, me, blobs.put_bytes(data), "x.jsonl", test=own, human_checked=checked
-            )
+            uploaded = Uploaded(blobs.put_bytes(data), "x.jsonl", test=own, human_checked=checked)
+            return uploads_service.upload(session, assessment.id, me, uploaded)
 
     return put
 

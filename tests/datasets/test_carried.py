@@ -8,13 +8,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
-from app.datasets import job, service, store
-from app.datasets.reading.formats import read_as
+from app.datasets import clusters_service, decisions_service, job, store, uploads_service
+from app.datasets.reading.read_as import GUESS, ReadAs
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Claim
+from app.privacy import decisions
 from app.users.tables import UserRow
 from tests.support.examples import Upload, pairs
 
@@ -102,18 +103,18 @@ def test_a_test_file_is_read_as_it_was_read_before(
     checked: Upload, engine: Engine, line: job_engine.Client, me: UserRow, check: Callable[[int], DatasetRow]
 ) -> None:
     """Its columns were chosen once; the new examples have names that need no choice."""
-    columns = read_as({"shape": "columns", "question": "q", "answer": "a"})
+    columns = ReadAs("columns", "q", "a")
     renamed = [data.replace(b'"prompt"', b'"q"').replace(b'"completion"', b'"a"') for data in (pairs(60), TESTS)]
     row = checked(*renamed)
     assert row.state == "rejected"
     with writing(engine) as session:
         jobs.bind(session, line)
-        again = service.reread(session, row.id, me, columns)
+        again = uploads_service.reread(session, row.id, me, columns)
     assert check(again.id).test_rows == 20
 
     after = checked(pairs(70))
 
-    assert (after.state, after.test_rows, after.read_as) == ("ready", 20, {})
+    assert (after.state, after.test_rows, after.read_as) == ("ready", 20, GUESS)
 
 
 def test_a_split_made_anew_keeps_both(
@@ -126,9 +127,9 @@ def test_a_split_made_anew_keeps_both(
     assert cluster == 1
     with writing(engine) as session:
         jobs.bind(session, line)
-        found = store.groups(session, row.id, size=None, least=2, skip=0, limit=5, shown=5)[0].number
-        service.keep_cluster(session, row.id, found, me)
-        again = service.recount(session, row.id, me)
+        found = store.groups(session, row.id, size=None, least=2, skip=0, limit=5, rows_each=5)[0].number
+        clusters_service.keep_cluster(session, row.id, found, me)
+        again = clusters_service.recount(session, row.id, me)
 
     after = check(again.id)
 
@@ -143,11 +144,11 @@ def attested(checked: Upload, engine: Engine, line: job_engine.Client, me: UserR
     row = checked(pairs(60) + HELD)
     with writing(engine) as session:
         jobs.bind(session, line)
-        return service.decide(session, row.id, me, {"e-mail address": "attest"}, "Made up")
+        return decisions_service.decide(session, row.id, me, {"e-mail address": "attest"}, "Made up")
 
 
 def actions(row: DatasetRow) -> dict[str, str]:
-    return {kind: one["action"] for kind, one in row.decisions.items()}
+    return decisions.actions(row.decisions)
 
 
 def test_a_test_file_added_to_the_same_examples_loses_no_word_on_them(

@@ -15,9 +15,10 @@ from sqlalchemy import Engine, func, select
 
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs, NoSpace
-from app.datasets import job, service, store
+from app.datasets import facts, job, store, uploads_service
 from app.datasets.checks.checkpoint import ABOUT, Desk
 from app.datasets.tables import DatasetRow, ExampleRow
+from app.datasets.uploads_service import Uploaded
 from app.db import make_engine, reading, utcnow, writing
 from app.errors import Conflict
 from app.jobs import engine as job_engine
@@ -65,7 +66,7 @@ def test_a_check_makes_rows_report_and_hashes(checked: Upload, engine: Engine, b
     with reading(engine) as session:
         counts = store.counts(session, row.id)
         examples = {split: store.rows(session, row.id, split) for split in ("train", "dev", "test")}
-        fault = store.listed(session, row.id, store.Only(status="fault"))[0]
+        fault = store.listed(session, row.id, store.RowFilter(status="fault"))[0]
     assert counts == {
         ("usable", "train"): 55,
         ("usable", "dev"): 15,
@@ -217,7 +218,7 @@ def test_a_check_goes_on_where_it_was_stopped(
         assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == count
         mine, theirs = ({**row.report, "index_sha256": ""} for row in (one, other))  # it names the rows by their ids
         assert (one.state, one.split_sha256, mine) == ("ready", other.split_sha256, theirs)
-        rows = store.listed(session, row.id, store.Only(), limit=3000)
+        rows = store.listed(session, row.id, store.RowFilter(), limit=3000)
         assert len({(example.file, example.line) for example in rows}) == count
         assert one.rows_sha256
     assert list((settings.data / "checks").iterdir()) == []
@@ -292,18 +293,18 @@ def test_a_cancelled_check_can_be_started_again(
 
     with writing(engine) as session:
         jobs.bind(session, line)
-        again = service.check_again(session, row.id, me)
+        again = uploads_service.check_again(session, row.id, me)
         assert (again.kind, again.subject_id, again.status) == ("check", row.id, "queued")
         with pytest.raises(Conflict):
-            service.check_again(session, row.id, me)
+            uploads_service.check_again(session, row.id, me)
 
 
 def test_own_test_rows_judge_and_are_not_counted_as_usable(checked: Upload, engine: Engine) -> None:
     row = checked(pairs(50), test=pairs(20, start=45))
 
     with reading(engine) as session:
-        measured = service.measured(session, row.assessment_id)
-        tests = store.listed(session, row.id, store.Only(split="test"))
+        measured = facts.measured(session, row.assessment_id)
+        tests = store.listed(session, row.id, store.RowFilter(split="test"))
     assert measured.pop("signals")["rows"] == 70
     assert measured == {
         "uploaded_examples": 50,
@@ -322,12 +323,12 @@ def test_a_small_classifier_counts_where_labels_are_asked_for_word_for_word(
     row = checked((DATA / "intent_banking77" / "train_700.jsonl").read_bytes())
 
     with writing(engine) as session:
-        found = service.measured(session, assessment.id)
+        found = facts.measured(session, assessment.id)
         asked = session.get_one(AssessmentRow, assessment.id)
         assert asked.answers["metric"] == "exact_match"
         asked.answers = {**asked.answers, "metric": "chrf"}
         session.flush()
-        without = service.measured(session, assessment.id)
+        without = facts.measured(session, assessment.id)
 
     tried = row.report["learnability"]
     assert tried["verdict"] == "learnable"
@@ -351,7 +352,7 @@ def test_a_classifier_that_only_says_the_commonest_label_is_none(
         store.get(session, row.id).report = {**row.report, "learnability": measured}
         session.flush()
 
-        assert service.measured(session, assessment.id).get("arms") == arms
+        assert facts.measured(session, assessment.id).get("arms") == arms
 
 
 def test_a_split_is_frozen_once_and_counts_from_then(
@@ -359,15 +360,15 @@ def test_a_split_is_frozen_once_and_counts_from_then(
 ) -> None:
     row = checked(pairs(60), checked=True)
     with writing(engine) as session:
-        before = service.measured(session, assessment.id)
+        before = facts.measured(session, assessment.id)
 
-        service.freeze(session, row.id, me)
+        uploads_service.freeze(session, row.id, me)
 
         assert "test_rows" not in before
-        assert service.measured(session, assessment.id) == before | {"test_rows": 18, "test_overlap_rows": 0}
+        assert facts.measured(session, assessment.id) == before | {"test_rows": 18, "test_overlap_rows": 0}
         assert before["test_human_checked"] is True
         with pytest.raises(Conflict, match="frozen already"):
-            service.freeze(session, row.id, me)
+            uploads_service.freeze(session, row.id, me)
 
 
 def test_only_the_current_checked_version_is_frozen(
@@ -378,9 +379,9 @@ def test_only_the_current_checked_version_is_frozen(
 
     with writing(engine) as session:
         with pytest.raises(Conflict, match="Version 2 is newer and its check has not ended"):
-            service.freeze(session, old.id, me)
+            uploads_service.freeze(session, old.id, me)
         with pytest.raises(Conflict, match="The check of this version has not ended"):
-            service.freeze(session, waiting.id, me)
+            uploads_service.freeze(session, waiting.id, me)
 
 
 def test_of_two_checked_versions_the_newer_is_frozen(checked: Upload, engine: Engine, me: UserRow) -> None:
@@ -388,17 +389,17 @@ def test_of_two_checked_versions_the_newer_is_frozen(checked: Upload, engine: En
     checked(pairs(61))
 
     with writing(engine) as session, pytest.raises(Conflict, match="Version 2 counts now; this one is only to be read"):
-        service.freeze(session, old.id, me)
+        uploads_service.freeze(session, old.id, me)
 
 
 def test_nothing_is_measured_before_the_check_has_ended(
     upload: Upload, engine: Engine, assessment: AssessmentRow
 ) -> None:
     with reading(engine) as session:
-        assert service.measured(session, assessment.id) == {}
+        assert facts.measured(session, assessment.id) == {}
     upload(pairs(60))
     with reading(engine) as session:
-        assert service.measured(session, assessment.id) == {}
+        assert facts.measured(session, assessment.id) == {}
 
 
 @pytest.mark.worker
@@ -471,7 +472,7 @@ def test_a_check_works_on_either_database(either: Settings, make: Make) -> None:
     assessment = maker.assessment(me)
     with writing(engine) as session:
         jobs.bind(session, line)
-        row = service.upload(session, assessment.id, me, blobs.put_bytes(pairs(30)), "x.jsonl")
+        row = uploads_service.upload(session, assessment.id, me, Uploaded(blobs.put_bytes(pairs(30)), "x.jsonl"))
     with writing(engine) as session:
         found = job_store.latest(session, "check", row.id)
         assert found is not None

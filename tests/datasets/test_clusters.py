@@ -12,7 +12,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
-from app.datasets import job, service, store
+from app.datasets import clusters_service, job, lengths_service, store
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow, writing
 from app.errors import Conflict, Invalid
@@ -99,13 +99,13 @@ def test_a_group_that_was_undone_is_used_as_a_whole_on_one_side(
     cluster, other = group(engine, twins)[0].cluster, make.author()
     assert cluster is not None
     with writing(engine) as session:
-        service.keep_cluster(session, twins.id, cluster, other)
+        clusters_service.keep_cluster(session, twins.id, cluster, other)
         assert assessment_store.contribution(session, twins.assessment_id, other.id)  # and so may not approve
         with pytest.raises(Conflict, match="already"):
-            service.keep_cluster(session, twins.id, cluster, me)
+            clusters_service.keep_cluster(session, twins.id, cluster, me)
     with writing(engine) as session:
         jobs.bind(session, line)
-        again = service.recount(session, twins.id, me)
+        again = clusters_service.recount(session, twins.id, me)
     job.check(claimed(again))
 
     rows = group(engine, again)
@@ -117,7 +117,7 @@ def test_a_group_that_was_undone_is_used_as_a_whole_on_one_side(
         assert (now.report["clusters"]["kept"], now.report["test_overlap_rows"]) == (1, 0)
         assert now.train_rows + now.dev_rows + now.test_rows == 63
         assert store.get(session, twins.id).report["clusters"]["kept"] == 0
-        assert service.waiting_clusters(session, now) == 0
+        assert clusters_service.waiting_clusters(session, now) == 0
         written = session.scalars(select(EntryRow.act).where(EntryRow.act.like("dataset.%cluster"))).all()
     assert written == ["dataset.keep_cluster"]
 
@@ -133,25 +133,25 @@ def test_the_word_holds_for_the_next_upload_until_it_is_taken_back(
     cluster = group(engine, twins)[0].cluster
     assert cluster is not None
     with writing(engine) as session:
-        service.keep_cluster(session, twins.id, cluster, me)
+        clusters_service.keep_cluster(session, twins.id, cluster, me)
     later = checked(pairs(5, start=70) + TWINS + pairs(60))
 
     rows = group(engine, later)
     assert {row.status for row in rows} == {"usable"}
     assert rows[0].cluster is not None
     with writing(engine) as session:
-        service.join_cluster(session, later.id, rows[0].cluster, me)
+        clusters_service.join_cluster(session, later.id, rows[0].cluster, me)
         with pytest.raises(Conflict):
-            service.join_cluster(session, later.id, rows[0].cluster, me)
+            clusters_service.join_cluster(session, later.id, rows[0].cluster, me)
         jobs.bind(session, line)
-        last = service.recount(session, later.id, me)
+        last = clusters_service.recount(session, later.id, me)
     job.check(claimed(last))
     assert sorted(row.status for row in group(engine, last)) == ["duplicate", "near_duplicate", "usable"]
 
 
 def test_nothing_is_counted_again_without_need(twins: DatasetRow, engine: Engine, me: UserRow) -> None:
     with writing(engine) as session, pytest.raises(Conflict, match="Nothing about the groups"):
-        service.recount(session, twins.id, me)
+        clusters_service.recount(session, twins.id, me)
 
 
 def test_contradictions_do_not_come_back(
@@ -165,8 +165,8 @@ def test_contradictions_do_not_come_back(
     assert cluster is not None
     with writing(engine) as session:
         jobs.bind(session, line)
-        service.keep_cluster(session, row.id, cluster, me)
-        again = service.recount(session, row.id, me)
+        clusters_service.keep_cluster(session, row.id, cluster, me)
+        again = clusters_service.recount(session, row.id, me)
     job.check(claimed(again))
 
     assert {one.status for one in group(engine, again)} == {"contradiction"}
@@ -235,15 +235,15 @@ def test_tokens_are_counted_with_the_model_that_was_chosen(
     with writing(engine) as session:
         jobs.bind(session, line)
         with pytest.raises(Invalid):
-            service.count_with(session, twins.id, server.id, me)
-        found = service.count_with(session, twins.id, model.id, me)
+            lengths_service.count_with(session, twins.id, server.id, me)
+        found = lengths_service.count_with(session, twins.id, model.id, me)
     claim = claim_of(engine, found.id, twins.id, settings, blobs, line)
 
     job.count_lengths(claim)
 
     with reading(engine) as session:
         lengths = store.get(session, twins.id).report["lengths"]
-        listed = store.listed(session, twins.id, store.Only(size_from=0), limit=500)
+        listed = store.listed(session, twins.id, store.RowFilter(size_from=0), limit=500)
         sizes = [row.size for row in listed if row.size is not None]
     # "Describe the river <24 hex digits>", "It is 5." and a template's tokens for two turns.
     assert (lengths["unit"], lengths["tokenizer"], lengths["median"]) == ("tokens", "Words", 4 + 3 + 10)
@@ -264,7 +264,7 @@ def test_a_tokenizer_that_went_away_is_named(
     model = make.model(name="Gone", reference="/nowhere")
     with writing(engine) as session:
         jobs.bind(session, line)
-        found = service.count_with(session, twins.id, model.id, me)
+        found = lengths_service.count_with(session, twins.id, model.id, me)
 
     with pytest.raises(Failed, match="tokenizer is not on this machine"):
         job.count_lengths(claim_of(engine, found.id, twins.id, settings, blobs, line))

@@ -15,10 +15,10 @@ from app.assessments.tables import AssessmentRow, ContributionRow
 from app.audit.tables import EntryRow
 from app.datasets import store
 from app.datasets.pages import preview
-from app.datasets.reading.formats import GUESS
+from app.datasets.reading.read_as import GUESS
 from app.db import reading, utcnow, writing
 from app.jobs.tables import WorkerRow
-from app.privacy.personal_data import Veil
+from app.privacy.masking import Masker
 from app.users.tables import UserRow
 from tests.support.examples import Upload, pairs
 from tests.support.factories import Make
@@ -325,7 +325,7 @@ def test_the_small_files_to_start_from_are_what_they_are_called(client: TestClie
 
     shapes = {}
     for url, name in found:
-        seen = preview.preview(io.BytesIO(client.get(url).content), name, GUESS, Veil(frozenset()))
+        seen = preview.preview(io.BytesIO(client.get(url).content), name, GUESS, Masker(frozenset()))
         assert (seen.faults, len(seen.records)) == ([], 3)
         shapes[name] = seen.reading.shape and seen.reading.shape.name
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
-from app.datasets import job, service, store
+from app.datasets import decisions_service, facts, job, store
 from app.datasets.checks import file_warnings
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
@@ -18,6 +18,7 @@ from app.errors import Conflict, Invalid
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Claim
+from app.privacy.decisions import actions
 from app.users.tables import UserRow
 from tests.support.examples import Upload, pairs
 from tests.support.factories import Make
@@ -45,7 +46,7 @@ def decide(engine: Engine, line: job_engine.Client, me: UserRow, claimed: Callab
     def run(row: DatasetRow, choices: dict[str, str], reason: str = "") -> DatasetRow:
         with writing(engine) as session:
             jobs.bind(session, line)
-            after = service.decide(session, row.id, me, choices, reason)
+            after = decisions_service.decide(session, row.id, me, choices, reason)
         if after.id != row.id:
             job.check(claimed(after))
         with reading(engine) as session:
@@ -128,7 +129,7 @@ def test_rows_left_out_are_counted_and_nothing_of_them_is_kept(
 
     assert KEY not in json.dumps(used(blobs, after))
     with reading(engine) as session:
-        left_out = store.listed(session, after.id, store.Only(status="private"))
+        left_out = store.listed(session, after.id, store.RowFilter(status="private"))
     assert [(one.line, one.messages, one.target) for one in left_out] == [(63, [], "")]
     step = next(one for one in after.report["waterfall"] if one["step"] == "not_private")
     assert (step["dropped"], step["count"]) == (1, 62)
@@ -144,8 +145,8 @@ def test_keeping_needs_a_reason_and_changes_no_row(checked: Upload, decide: Deci
 
     assert after.id == row.id
     assert after.rows_sha256 == row.rows_sha256
-    assert after.decisions["e-mail address"]["action"] == "attest"
-    assert after.decisions["e-mail address"]["reason"] == "Made-up addresses"
+    assert after.decisions["e-mail address"].action == "attest"
+    assert after.decisions["e-mail address"].reason == "Made-up addresses"
 
 
 def test_a_decision_can_be_taken_back(checked: Upload, decide: Decide, blobs: Blobs) -> None:
@@ -163,7 +164,7 @@ def test_a_new_upload_takes_over_masks_but_no_word_on_other_values(checked: Uplo
 
     after = checked(pairs(70) + DATA.replace(KEY.encode(), KEY[:-1].encode() + b"x"))
 
-    assert {kind: one["action"] for kind, one in after.decisions.items()} == {"e-mail address": "mask"}
+    assert actions(after.decisions) == {"e-mail address": "mask"}
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_the_gates_hear_whether_everything_is_decided(
 ) -> None:
     def decided() -> object:
         with reading(engine) as session:
-            return service.measured(session, assessment.id)["identifiers_decided"]
+            return facts.measured(session, assessment.id)["identifiers_decided"]
 
     row = checked(DATA)
     assert decided() is False

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from app.blobs import Blobs
-from app.datasets import job, service, store
+from app.datasets import decisions_service, facts, job, store, uploads_service, version_changes
 from app.datasets.tables import DatasetRow
+from app.datasets.uploads_service import Uploaded
 from app.db import make_engine, reading, utcnow, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
@@ -41,13 +42,16 @@ def test_versions_follow_from_decisions_on_either_database(either: Settings) -> 
         with reading(engine) as session:
             return store.get(session, row.id)
 
-    first = checked(service.upload, assessment.id, me, blobs.put_bytes(pairs(40) + held), "x.jsonl")
-    masked = checked(service.decide, first.id, me, {"e-mail address": "mask"})
-    newest = checked(service.split_by, masked.id, me, "time")
+    uploaded = Uploaded(blobs.put_bytes(pairs(40) + held), "x.jsonl")
+    first = checked(uploads_service.upload, assessment.id, me, uploaded)
+    masked = checked(decisions_service.decide, first.id, me, {"e-mail address": "mask"})
+    newest = checked(decisions_service.split_by, masked.id, me, "time")
 
     with reading(engine) as session:
-        changed, moved = (service.changes(session, blobs, store.get(session, row.id)) for row in (masked, newest))
-        measured = service.measured(session, assessment.id)
+        changed, moved = (
+            version_changes.changes_since(session, blobs, store.get(session, row.id)) for row in (masked, newest)
+        )
+        measured = facts.measured(session, assessment.id)
     assert changed is not None
     assert [(new.target, old.target) for new, old in changed.rows["changed"] if new and old] == [
         ("Sent to [e-mail address].", "Sent to ada@firma.example.")
@@ -76,7 +80,7 @@ def test_two_who_press_at_once_come_one_after_the_other(either: Settings) -> Non
             jobs.bind(session, line)
             if engine.dialect.name == "postgresql":  # SQLite lets in one writer at a time
                 together.wait(10)
-            return service.upload(session, assessment.id, me, file, "x.jsonl").version
+            return uploads_service.upload(session, assessment.id, me, Uploaded(file, "x.jsonl")).version
 
     with ThreadPoolExecutor(len(people)) as hands:
         versions = list(hands.map(press, people))

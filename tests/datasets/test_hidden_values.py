@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
-from app.datasets import job, service, store
+from app.datasets import decisions_service, job, store
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
 from app.jobs import engine as job_engine
@@ -127,7 +127,7 @@ def decide(
 ) -> DatasetRow:
     with writing(engine) as session:
         jobs.bind(session, line)
-        after = service.decide(session, row.id, me, dict.fromkeys(KINDS, act))
+        after = decisions_service.decide(session, row.id, me, dict.fromkeys(KINDS, act))
     job.check(claimed(after))
     with reading(engine) as session:
         return store.get(session, after.id)

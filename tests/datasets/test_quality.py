@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.datasets.checks.pipeline import STEPS, Check, Status, check, contradiction_rate
 from app.datasets.checks.working_rows import Rows
-from app.privacy import personal_data
+from app.privacy import detect
 from tests.support.depth import depth
 from tests.support.examples import judge, questions
 from tests.support.places import DATA
@@ -287,7 +287,7 @@ def test_the_rate_of_contradictions_is_the_share_of_repeated_questions() -> None
     ],
 )
 def test_identifiers_are_told_from_other_numbers(text: str, kinds: list[str]) -> None:
-    assert list(personal_data.kinds(text)) == kinds
+    assert list(detect.kinds_in_text(text)) == kinds
 
 
 def test_every_status_but_usable_has_its_step() -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.datasets import job, store
+from app.datasets.reading.read_as import GUESS, ReadAs
 from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.jobs.claims import Claim
@@ -98,11 +99,11 @@ def test_a_choice_makes_a_new_version_that_is_checked_that_way(
         second = store.newest(session, assessment.id)
         assert second is not None
         assert (second.version, second.blob_sha256) == (2, first.blob_sha256)
-        assert second.read_as == {"shape": "columns", "question": "frage", "answer": "antwort"}
-        assert store.get(session, first.id).read_as == {}
+        assert second.read_as == ReadAs("columns", "frage", "antwort")
+        assert store.get(session, first.id).read_as == GUESS
         detail = session.scalars(select(EntryRow.detail).order_by(EntryRow.id.desc())).first()
         assert detail is not None
-        assert detail["read_as"] == second.read_as
+        assert detail["read_as"] == {"shape": "columns", "question": "frage", "answer": "antwort"}
     job.check(claimed(second))
     with reading(engine) as session:
         done = store.get(session, second.id)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, insert
 
 from app.assessments.tables import AssessmentRow
 from app.datasets import store
-from app.datasets.store import Only
+from app.datasets.store import RowFilter
 from app.datasets.tables import ExampleRow
 from app.db import make_engine, reading, writing
 from app.settings import Settings
@@ -267,24 +267,24 @@ def filled(settings: Settings) -> tuple[Engine, int]:
 @pytest.mark.parametrize(
     ("only", "lines"),
     [
-        (Only(), [*range(1, 19), 1, 2]),
-        (Only(status="fault"), [5, 6]),
-        (Only(split="test"), [1, 2]),
-        (Only(split="train-dev", file="upload", label="label 0"), [1, 4, 7, 10, 13, 16]),
-        (Only(status="usable", file="test"), [1, 2]),
-        (Only(cluster=6), [7, 8, 9]),
-        (Only(lines=[3, 99, 1]), [1, 3]),
-        (Only(lines=[]), []),
-        (Only(status="usable", size_from=14, size_to=18), [17, 16, 15, 14, 13]),
-        (Only(size_from=25, split="train-dev"), [4, 3, 2]),
-        (Only(size_to=12), [2, 1]),
-        (Only(label="long " * 20), [18]),
-        (Only(label="label 0", status="near_duplicate", mark=2), []),
-        (Only(label="label 2", status="near_duplicate", mark=2), [12]),
-        (Only(mark=1, status="usable"), [2, 4, 10, 14, 16, 18, 2]),
+        (RowFilter(), [*range(1, 19), 1, 2]),
+        (RowFilter(status="fault"), [5, 6]),
+        (RowFilter(split="test"), [1, 2]),
+        (RowFilter(split="train-dev", file="upload", label="label 0"), [1, 4, 7, 10, 13, 16]),
+        (RowFilter(status="usable", file="test"), [1, 2]),
+        (RowFilter(cluster=6), [7, 8, 9]),
+        (RowFilter(lines=[3, 99, 1]), [1, 3]),
+        (RowFilter(lines=[]), []),
+        (RowFilter(status="usable", size_from=14, size_to=18), [17, 16, 15, 14, 13]),
+        (RowFilter(size_from=25, split="train-dev"), [4, 3, 2]),
+        (RowFilter(size_to=12), [2, 1]),
+        (RowFilter(label="long " * 20), [18]),
+        (RowFilter(label="label 0", status="near_duplicate", mark=2), []),
+        (RowFilter(label="label 2", status="near_duplicate", mark=2), [12]),
+        (RowFilter(mark=1, status="usable"), [2, 4, 10, 14, 16, 18, 2]),
     ],
 )
-def test_rows_are_narrowed(either: Settings, only: Only, lines: list[int]) -> None:
+def test_rows_are_narrowed(either: Settings, only: RowFilter, lines: list[int]) -> None:
     engine, dataset_id = filled(either)
     with reading(engine) as session:
         found = store.page_of(session, dataset_id, only, skip=0, limit=50)
@@ -303,7 +303,7 @@ def test_groups_come_largest_first_with_their_first_rows(either: Settings) -> No
     with reading(engine) as session:
 
         def of(size: int | None = None, least: int = 2, skip: int = 0) -> list[tuple[int, int, list[int]]]:
-            found = store.groups(session, dataset_id, size=size, least=least, skip=skip, limit=9, shown=2)
+            found = store.groups(session, dataset_id, size=size, least=least, skip=skip, limit=9, rows_each=2)
             return [(one.number, one.size, [row.line for row in one.rows]) for one in found]
 
         assert of() == [(6, 3, [7, 8]), (10, 2, [11, 12])]

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from app.privacy import personal_data
+from app.privacy import detect
 from tests.support.examples import judge, questions
 
 
@@ -43,7 +43,7 @@ CODES = ("36608-9705", "30303-1234", "94110-0001", "01310-100", "1000-205")
     "text", ["al {}", "12 Oak St, Mobile AL {}", "mobile al {}", "4 Ring {}", "Signal Hill, CA {}"]
 )
 def test_postal_codes_are_no_phone_numbers(text: str, code: str) -> None:
-    assert list(personal_data.kinds(text.format(code))) == []
+    assert list(detect.kinds_in_text(text.format(code))) == []
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_postal_codes_are_no_phone_numbers(text: str, code: str) -> None:
     ["Mobile: 98765-4321", "mobile number 98765-4321", "tel 98765-4321", "mobile 205-555-0143", "ring 0171 2345678"],
 )
 def test_phone_numbers_still_are(text: str) -> None:
-    assert list(personal_data.kinds(text)) == ["phone number"]
+    assert list(detect.kinds_in_text(text)) == ["phone number"]

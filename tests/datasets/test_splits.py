@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs
-from app.datasets import job, service, store
+from app.datasets import decisions_service, job, store, uploads_service
+from app.datasets.split_plan import SplitPlan
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
 from app.errors import Conflict, Invalid
@@ -33,7 +34,7 @@ def split_by(engine: Engine, line: job_engine.Client, me: UserRow, claimed: Call
     def run(row: DatasetRow, plan: str) -> DatasetRow:
         with writing(engine) as session:
             jobs.bind(session, line)
-            after = service.split_by(session, row.id, me, plan)
+            after = decisions_service.split_by(session, row.id, me, plan)
         job.check(claimed(after))
         with reading(engine) as session:
             return store.get(session, after.id)
@@ -79,7 +80,7 @@ def test_test_rows_of_a_frozen_split_stay_test_rows(
 ) -> None:
     row = checked(pairs(60))
     with writing(engine) as session:
-        service.freeze(session, row.id, me)
+        uploads_service.freeze(session, row.id, me)
     judged = {asked for asked, split in places(blobs, row).items() if split == "test"}
 
     after = split_by(row, "time")
@@ -140,7 +141,7 @@ def test_page_and_api(client: TestClient, checked: Upload, engine: Engine) -> No
     with reading(engine) as session:
         newest = store.newest(session, row.assessment_id)
         assert newest is not None
-        assert (newest.version, newest.split_plan) == (2, {"by": "time", "fresh": True})
+        assert (newest.version, newest.split_plan) == (2, SplitPlan(by="time", fresh=True))
 
 
 def test_a_stranger_splits_nothing(web: TestClient, checked: Upload) -> None:
@@ -155,7 +156,7 @@ def test_the_manifest_says_what_the_rows_are_and_never_changes(
 ) -> None:
     row = checked(pairs(60))
     with writing(engine) as session:
-        service.freeze(session, row.id, me)
+        uploads_service.freeze(session, row.id, me)
     sent = client.get(f"/datasets/{row.id}/manifest").content
 
     split_by(row, "time")
@@ -186,7 +187,7 @@ def test_the_manifest_says_what_the_rows_are_and_never_changes(
 def test_a_row_that_judged_long_ago_judges_again(checked: Upload, blobs: Blobs, engine: Engine, me: UserRow) -> None:
     first = checked(pairs(60))
     with writing(engine) as session:
-        service.freeze(session, first.id, me)
+        uploads_service.freeze(session, first.id, me)
     judged = {asked for asked, split in places(blobs, first).items() if split == "test"}
     checked(pairs(60, start=60))  # all of them are gone
 
@@ -254,7 +255,7 @@ def test_a_group_that_is_the_label_is_told(client: TestClient, checked: Upload) 
 def test_an_older_version_is_only_read(client: TestClient, checked: Upload, engine: Engine, me: UserRow) -> None:
     old = checked(pairs(60))
     with writing(engine) as session:
-        service.freeze(session, old.id, me)
+        uploads_service.freeze(session, old.id, me)
     before = [client.get(f"/datasets/{old.id}/{one}").content for one in ("manifest", "export")]
     new = checked(pairs(90))
 

@@ -1,36 +1,26 @@
 """Uploading: by form and by API, whole and broken, with honest and hostile names."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterator
 
-import anyio
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
 from app.datasets import store
 from app.db import reading
-from app.errors import Invalid
 from app.jobs.tables import JobRow
 from app.main import create_app
 from app.settings import Settings
-from app.uploads import multipart, receive
-from app.uploads.multipart import display_name
+from app.uploads import multipart
 from app.users.tables import UserRow
-from app.web.context import AppContext
-from app.web.refusals import TooMany
 from tests.support.examples import pairs
 from tests.support.factories import sign_in
+from tests.support.forms import form
 from tests.support.places import BAD_FILES
 from tests.support.ready import ready
 
@@ -213,62 +203,6 @@ def sent_by_form(client: TestClient, assessment: AssessmentRow, name: str) -> in
     return answer.status_code
 
 
-@given(st.text(max_size=300))
-def test_a_shown_name_cannot_turn_or_hide_text(name: str) -> None:
-    shown = display_name(name)
-
-    assert 0 < len(shown) <= 200
-    assert not set(shown) & set("\u202e\u2066\u200b\n\r\x00\x1b\u2028")
-
-
-# ---------------------------------------------------------------------- the form parser
-def form(*parts: tuple[str, str | None, bytes], boundary: bytes = b"line") -> bytes:
-    out = b""
-    for name, filename, value in parts:
-        out += b"--" + boundary + b'\r\nContent-Disposition: form-data; name="' + name.encode() + b'"'
-        if filename is not None:
-            out += b'; filename="' + filename.encode() + b'"'
-        out += b"\r\n\r\n" + value + b"\r\n"
-    return out + b"--" + boundary + b"--\r\n"
-
-
-def texts(body: bytes) -> list[str]:
-    return [part.text() for part in multipart.parts(iter([body]), b"line")]
-
-
-@given(st.lists(st.tuples(st.sampled_from(["file", "test"]), st.binary(max_size=200)), max_size=5), st.integers(1, 60))
-def test_a_form_gives_the_same_parts_however_it_comes(files: list[tuple[str, bytes]], size: int) -> None:
-    body = form(*((name, "x", value) for name, value in files if b"--line" not in value))
-
-    found = [
-        (part.name, b"".join(part.body))
-        for part in multipart.parts((body[i : i + size] for i in range(0, len(body), size)), b"line")
-    ]
-
-    assert found == [(name, value) for name, value in files if b"--line" not in value]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"no form at all",
-        form(("file", "x", b"abc"))[:-12],
-        b"--line\r\n" + b"X: y\r\n" * 200,
-        form(*[("f", None, b"x")] * 30),
-        b"\r\n" * 100_000,
-    ],
-)
-def test_what_is_no_form_is_refused(body: bytes) -> None:
-    with pytest.raises(Invalid):
-        texts(body)
-
-
-def test_a_small_field_may_not_be_large() -> None:
-    with pytest.raises(Invalid):
-        texts(form(("human_checked", None, b"x" * 10_000)))
-
-
 @pytest.mark.parametrize(
     "kind",
     [
@@ -294,57 +228,6 @@ def test_of_two_files_in_one_field_neither_is_taken_in_silence(client: TestClien
 
     assert answer.status_code == 422
     assert "Two files came for this field." in answer.text
-
-
-# ---------------------------------------------------------------------- lines that fall silent
-def silent() -> Request:
-    """A request of which one byte comes and then nothing any more."""
-    came = iter([{"type": "http.request", "body": b"x", "more_body": True}])
-
-    async def receive() -> Any:
-        if (message := next(came, None)) is None:
-            await anyio.sleep_forever()
-        return message
-
-    return Request({"type": "http", "method": "PUT", "headers": []}, receive)
-
-
-def in_a_loop(work: Callable[..., Awaitable[object]], *given: object) -> None:
-    """Run it in a thread of its own: where a browser was used, this one has a loop that is under way."""
-    with ThreadPoolExecutor(1) as own:
-        own.submit(anyio.run, work, *given).result()
-
-
-def test_an_upload_that_falls_silent_is_ended(web: TestClient, me: UserRow) -> None:
-    app: AppContext = web.app.state.context  # type: ignore[attr-defined]  # the app under the client
-
-    with pytest.raises(Invalid, match="Nothing was kept"):
-        in_a_loop(receive.with_chunks, silent(), app, me, list, 0.05)
-    assert app.uploads.total() == 0
-
-
-def test_silent_uploads_keep_nobody_from_the_pages(web: TestClient) -> None:
-    app: AppContext = web.app.state.context  # type: ignore[attr-defined]  # the app under the client
-    people = [UserRow(id=number) for number in range(100, 100 + app.uploads.together // app.uploads.each)]
-
-    async def crowd() -> None:
-        async with anyio.create_task_group() as group:
-            for one in people * app.uploads.each:
-                group.start_soon(ended, one)
-            await anyio.wait_all_tasks_blocked()
-            assert app.uploads.total() == app.uploads.together
-            for one in (people[0], UserRow(id=1)):
-                with pytest.raises(TooMany, match="under way"):
-                    await receive.with_chunks(silent(), app, one, list)
-            assert await run_in_threadpool(lambda: "a page") == "a page"
-            assert app.uploads.total() == app.uploads.together  # none of them had to end first
-
-    async def ended(one: UserRow) -> None:
-        with pytest.raises(Invalid):
-            await receive.with_chunks(silent(), app, one, list, 1.5)
-
-    in_a_loop(crowd)
-    assert app.uploads.total() == 0
 
 
 def test_a_length_over_the_limit_is_refused_before_it_comes(client: TestClient, assessment: AssessmentRow) -> None:

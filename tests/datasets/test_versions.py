@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.blobs import Blobs
-from app.datasets import service, versions
+from app.datasets import version_changes, versions
 from app.datasets.versions import Index
 from app.users.tables import UserRow
 from tests.support.examples import Upload, pairs
@@ -69,8 +69,8 @@ def test_a_version_from_before_there_were_indexes_is_read_from_its_rows(checked:
     row = checked(pairs(30) + pairs(5))
     assert row.rows_sha256
 
-    kept = service.index_of(blobs, row.report, row.rows_sha256)
-    read = service.index_of(blobs, {}, row.rows_sha256)
+    kept = version_changes.index_of(blobs, row.report, row.rows_sha256)
+    read = version_changes.index_of(blobs, {}, row.rows_sha256)
 
     assert all(
         np.array_equal(getattr(kept, name), getattr(read, name)) for name in ("keys", "answers", "ids", "places")

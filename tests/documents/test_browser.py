@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs
-from app.datasets import service as datasets
+from app.datasets import uploads_service
 from app.db import reading, writing
 from app.documents import store as documents
 from app.jobs import engine as job_engine
@@ -31,7 +31,8 @@ def german(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: As
     data = "\n".join(json.dumps({"frage": x["prompt"], "antwort": x["completion"], "kunde": "k1"}) for x in lines)
     with writing(engine) as session:
         jobs.bind(session, line)
-        return datasets.upload(session, assessment.id, me, blobs.put_bytes(data.encode()), "fragen.jsonl").id
+        uploaded = uploads_service.Uploaded(blobs.put_bytes(data.encode()), "fragen.jsonl")
+        return uploads_service.upload(session, assessment.id, me, uploaded).id
 
 
 def test_documents_read_well(visit: Visits, read: Add, me: UserRow, assessment: AssessmentRow) -> None:

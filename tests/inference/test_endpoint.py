@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from app.chat import Message
 from app.errors import Invalid
 from app.inference import outbound
 from app.inference.endpoint import GIVE_UP, Endpoint
-from app.inference.generator import Answer, Message, Request, Unusable
+from app.inference.generator import Answer, Request, Unusable
 from tests.support.model_server import ModelServer, Raw, completion, last_user, serving
 from tests.support.processes import until
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.inference.generator import Message, Request, Unusable
+from app.chat import Message
+from app.inference.generator import Request, Unusable
 from app.inference.local import LocalModel
 from tests.support import tiny
 from tests.support.processes import runs, until

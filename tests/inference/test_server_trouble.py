@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from app.chat import Message
 from app.errors import Invalid
 from app.inference import completion, outbound, service, spoken
 from app.inference.endpoint import Endpoint
-from app.inference.generator import Answer, Message, Request, Unusable
+from app.inference.generator import Answer, Request, Unusable
 from app.inference.tables import ModelRow
 from app.settings import Settings
 from tests.support.factories import Make

@@ -7,8 +7,9 @@ from typing import Any
 import jinja2
 import pytest
 
+from app.chat import Message
 from app.inference import spoken, tokens
-from app.inference.generator import Answer, Message, folded
+from app.inference.generator import Answer, folded
 from tests.support import tiny
 
 SYSTEM = (Message("system", "Give the label."), Message("user", "hi"))

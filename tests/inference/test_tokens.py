@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.chat import Message
 from app.inference import tokens
-from app.inference.generator import Message
 
 END = "\x03"
 

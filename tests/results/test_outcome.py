@@ -12,7 +12,8 @@ from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow, writing
 from app.errors import NotFound
-from app.privacy.personal_data import EMAIL
+from app.privacy.decisions import Decision
+from app.privacy.kinds import EMAIL
 from app.results import service, store
 from app.results.service import Outcome
 from app.training.tables import TrainingRow
@@ -172,7 +173,7 @@ def test_what_nobody_has_decided_on_is_hidden_in_rows_and_answers(engine: Engine
     with writing(engine) as session:
         dataset = session.scalars(select(DatasetRow)).one()
         dataset.report = {**dataset.report, "identifiers": {"kinds": [{"kind": EMAIL, "rows": 1}]}}
-        dataset.decisions = {EMAIL: {"action": "attest"}} if decided else {}
+        dataset.decisions = {EMAIL: Decision("attest")} if decided else {}
         session.execute(
             update(ExampleRow)
             .where(ExampleRow.id == row)

@@ -12,7 +12,7 @@ from typing import Any
 import phonenumbers
 from stdnum import iban, luhn
 
-from app.privacy.personal_data import ACCOUNT, CARD, EMAIL, NATIONAL, NETWORK, PHONE, SECRET, SSN, WALLET
+from app.privacy.kinds import ACCOUNT, CARD, EMAIL, NATIONAL, NETWORK, PHONE, SECRET, SSN, WALLET
 
 CARRIERS = (
     "{}",

@@ -9,7 +9,7 @@ import random
 import string
 from collections.abc import Iterator
 
-from app.privacy.personal_data import ACCOUNT, CARD, EMAIL, NATIONAL, NETWORK, PHONE, SECRET, SSN, WALLET
+from app.privacy.kinds import ACCOUNT, CARD, EMAIL, NATIONAL, NETWORK, PHONE, SECRET, SSN, WALLET
 
 # How a value stands in what people upload: prose, a chat, JSON, a call's arguments, code, a table.
 PLACES = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.inference.generator import Message
+from app.chat import Message
 from app.inference.tokens import TokenRow
 from app.training.recipe import Recipe
 from tests.support import tiny

@@ -31,7 +31,7 @@ label_agreement: {questions, agree}, for labels: how often two rows of one repea
 needs_rows: see `splitting.needs_rows`. contradiction_rate: see `contradiction_rate`; similar_questions: of how many
 questions it is the share (absent in older reports, where of fewer than 20 it was the share of 20).
 uploaded: lines of the upload. test_overlap_rows: test rows that are nearly a row of train or dev.
-identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `personal_data.Scan`.
+identifiers: {rows, left_out, kinds: [{kind, rows, lines, test_lines, action}], decided}; see `privacy.scan`.
 carried: what a new version took over, added by the job: {test: {file, version}, test_dropped: {file, version},
 decisions, dropped}, the last two kinds of personal data whose word that they may stay was kept or dropped.
 learnability, changes: added by the job; see `learnability.measure` and `versions.compare`.
@@ -72,9 +72,12 @@ from app.datasets.checks.paraphrases import Change
 from app.datasets.checks.working_rows import Rows, question
 from app.datasets.reading.faults import Fault
 from app.datasets.reading.reader import Reading, Upload, read
-from app.datasets.splits import draw
-from app.datasets.splits.draw import Drawn, Places, Split, Told
-from app.privacy import personal_data
+from app.datasets.splits import draw, shares
+from app.datasets.splits.declared import DeclaredColumns, declared_by
+from app.datasets.splits.draw import DrawInput, Drawn
+from app.datasets.splits.places import Places, Split
+from app.privacy import masking
+from app.privacy.scan import Scan
 
 EVERY = 0.5  # seconds between two looks whether somebody cancelled, however long rows are
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
@@ -198,7 +201,7 @@ class Notes:
     """Messages as they come, with a bound on how many are kept."""
 
     shown: int
-    veil: personal_data.Veil
+    veil: masking.Masker
     kept: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     lines: set[int] = field(default_factory=set)
@@ -261,7 +264,7 @@ def facts_of(reading: Reading) -> Facts:
         "layout": reading.layout,
         "line_word": reading.line_word,
         # Where a table names no columns, its first row is taken for their names: values of a person, perhaps.
-        "columns": [{"name": personal_data.mask(name), "samples": held} for name, held in reading.columns.items()],
+        "columns": [{"name": masking.mask(name), "samples": held} for name, held in reading.columns.items()],
         "read_as": reading.how.to_json(),
         "encoding": reading.encoding,
         "undecodable": reading.undecodable,
@@ -297,10 +300,10 @@ def check(
     holds. tokens: counts what a model reads; None counts characters. needed: examples that training asks for, 0 where
     nobody is to be told.
     """
-    veil = personal_data.veil(decided or {})
+    veil = masking.masker(decided or {})
     notes = Notes(shown, veil)
     files = [upload] if own_test is None else [upload, own_test]
-    scan = personal_data.Scan(decided or {})
+    scan = Scan(decided or {})
     readings = _Gathering(rows, notes, scan, tick, desk).run(files)
     rows.veil = veil if scan.any else None
     task = _task(rows)
@@ -318,21 +321,23 @@ def check(
         stage = "Looking for test questions"
         found.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
     tick("Drawing the split", 0, 0)
-    said = draw.told(rows) if any(rows.told) else draw.Told({}, {}, {})
+    declared = declared_by(rows) if any(rows.told) else DeclaredColumns({}, {}, {})
     together = found.together()
-    with_test = _leave_out(rows, together, found.status, said, shared)
+    with_test = _leave_out(rows, together, found.status, declared, shared)
     drawn = draw.draw(
-        _usable(found.status),
-        together,
-        rows.keys,
-        rows.files,
-        said,
-        seed=seed,
-        plan=plan,
-        kept=kept,
-        own_test=own_test is not None,
-        labels=rows.answers if task == "labels" else None,
-        once=_once(rows, frozenset(once_masked)),
+        DrawInput(
+            usable=_usable(found.status),
+            oldest=together,
+            keys=rows.keys,
+            files=rows.files,
+            declared=declared,
+            seed=seed,
+            plan=plan,
+            previous_assignment=kept or {},
+            own_test=own_test is not None,
+            labels=rows.answers if task == "labels" else None,
+            earlier_keys=_once(rows, frozenset(once_masked)),
+        )
     )
     outcome = Check(rows, found.status, found.twin, together, drawn.split, notes.refused, {})
     # Measurements that read the texts once more stand here, each under its own stage.
@@ -342,7 +347,7 @@ def check(
     tick("Reading the answers", 0, 0)
     outcome.report["split"].update(drawn.report(), shared=with_test, why_not=_why_not(outcome.report, drawn))
     _say_why_not(outcome.report)
-    outcome.report["needs_rows"] = draw.needs_rows(outcome.report["split"]["test"])
+    outcome.report["needs_rows"] = shares.needs_rows(outcome.report["split"]["test"])
     outcome.report["identifiers"] = scan.report()
     outcome.report["signals"] = task_signals.measure(rows, rows.lines, rows.answers)
     return outcome
@@ -356,7 +361,7 @@ class _Gathering:
     look again at what was looked at: of the time that takes most.
     """
 
-    def __init__(self, rows: Rows, notes: Notes, scan: personal_data.Scan, tick: Tick, desk: Desk | None) -> None:
+    def __init__(self, rows: Rows, notes: Notes, scan: Scan, tick: Tick, desk: Desk | None) -> None:
         self.rows = rows
         self.notes = notes
         self.scan = scan
@@ -373,7 +378,7 @@ class _Gathering:
         before = self.desk.noted("reading") if self.desk else None
         if before:
             self.notes.take_up(before["notes"])
-            self.scan.take_up(before["scan"])
+            self.scan.load(before["scan"])
             self.done = before["done"]
             self.items, self.hidden, self.last = before["items"], before["hidden"], before["last"]
             self.markup = before.get("markup", [])
@@ -431,7 +436,7 @@ class _Gathering:
         state = {
             "rows": self.rows.save(),
             "notes": self.notes.laid_down(),
-            "scan": self.scan.laid_down(),
+            "scan": self.scan.dump(),
             "done": self.done,
             "items": self.items,
             "hidden": self.hidden,
@@ -729,10 +734,12 @@ def _usable(status: Sequence[Status]) -> npt.NDArray[np.int64]:
     return found
 
 
-def _leave_out(rows: Rows, together: Sequence[int], status: list[Status], said: Told, shared: str) -> dict[str, Any]:
+def _leave_out(
+    rows: Rows, together: Sequence[int], status: list[Status], declared: DeclaredColumns, shared: str
+) -> dict[str, Any]:
     """Take out the rows whose group the own test file holds, or leave them where that is the better guess or wanted."""
     usable = _usable(status)
-    found = draw.shared_groups(usable, together, rows.files, said).tolist()
+    found = draw.shared_groups(usable, together, rows.files, declared).tolist()
     mine = int(np.count_nonzero(np.asarray(rows.files, dtype=np.uint8)[usable] == 0))
     out = shared == "out" if shared else len(found) <= draw.MOST_SHARED * mine
     if out:
@@ -745,7 +752,7 @@ def _once(rows: Rows, kinds: frozenset[str]) -> dict[int, int]:
     """The keys that rows had while these kinds of personal data were masked, where they were others."""
     if not kinds:
         return {}
-    keys = ((index, duplicates.key(question(personal_data.masked(one, kinds)))) for index, one in enumerate(rows))
+    keys = ((index, duplicates.key(question(masking.masked_record(one, kinds)))) for index, one in enumerate(rows))
     return {index: key for index, key in keys if key != rows.keys[index]}
 
 

@@ -7,7 +7,7 @@ or capital, or another answer, makes no fresh row.
 
 from collections.abc import Iterable, Mapping
 
-from app.chat import Message, Record
+from app.chat import Record, messages_from_json
 from app.datasets.checks import duplicates
 from app.datasets.checks.working_rows import question
 
@@ -18,7 +18,7 @@ leaving out some rows must not make a set that was looked at a fresh one."""
 
 def key_of(messages: Iterable[Mapping[str, str]]) -> int:
     """What a row asks, as 64 bits with a sign, as both databases store them."""
-    turns = tuple(Message(turn["role"], turn["content"]) for turn in messages)
+    turns = messages_from_json(messages)
     key = duplicates.key(question(Record(0, turns, "")))
     return key - (1 << 64) if key >= 1 << 63 else key
 

@@ -17,8 +17,8 @@ from app.chat import Record
 from app.datasets.checks import duplicates, languages, suspicious
 from app.datasets.checks.row_warnings import length
 from app.datasets.checks.suspicious import Mark
-from app.datasets.reading.reader import canonical, from_canonical
-from app.privacy.personal_data import Veil
+from app.datasets.reading.canonical import from_line, to_line
+from app.privacy.masking import Masker
 
 _INDEX = np.dtype(
     [
@@ -63,7 +63,7 @@ class Rows:
         self.languages = array("B")
         self.told = array("B")
         self.codes = [""]
-        self.veil: Veil | None = None  # what hides values where a report quotes rows
+        self.veil: Masker | None = None  # what hides values where a report quotes rows
         if saved:
             self._restore(saved)
 
@@ -88,7 +88,7 @@ class Rows:
         return Counter(self.answer_sizes)
 
     def add(self, record: Record, file: int) -> None:
-        raw = canonical(record)
+        raw = to_line(record)
         if not self._at_end:
             self._file.seek(self._end)
             self._at_end = True
@@ -124,7 +124,7 @@ class Rows:
         end = self.offsets[index + 1] if index + 1 < len(self.offsets) else self._end
         self._file.seek(start)
         self._at_end = False
-        return from_canonical(self._file.read(end - start))
+        return from_line(self._file.read(end - start))
 
     def pair(self, index: int) -> tuple[str, str]:
         record = self[index]

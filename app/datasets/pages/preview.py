@@ -6,9 +6,9 @@ from typing import BinaryIO
 from app.chat import Record
 from app.datasets.reading import parquet
 from app.datasets.reading.faults import Fault
-from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Reading, Upload, read
-from app.privacy.personal_data import Veil
+from app.privacy.masking import Masker
 
 ROWS = 3
 LOOKED_AT = 8 << 20  # bytes; the first rows of an honest file stand well before
@@ -43,18 +43,18 @@ class _Beginning:
         return found
 
 
-def preview(stream: BinaryIO, name: str, how: ReadAs, veil: Veil) -> Preview:
-    """Read the first rows; the rest of the file is not touched. veil: hides the values in them."""
+def preview(stream: BinaryIO, name: str, how: ReadAs, masker: Masker) -> Preview:
+    """Read the first rows; the rest of the file is not touched. masker: hides the values in them."""
     columnar = stream.read(4) == parquet.MAGIC
     stream.seek(0)
     found = Preview(read(Upload(stream if columnar else _Beginning(stream), name, how)))
     for number, item in enumerate(found.reading):
         if isinstance(item, Record):
-            found.records.append(veil.record(item))
+            found.records.append(masker.record(item))
         elif len(found.faults) < ROWS and item.level != "note":
-            found.faults.append(replace(item, text=veil.text(item.text)))
+            found.faults.append(replace(item, text=masker.text(item.text)))
         if len(found.records) == ROWS or number >= _TRIED:
             break
-    found.columns = {veil.text(name): samples for name, samples in found.reading.columns.items()}
+    found.columns = {masker.text(name): samples for name, samples in found.reading.columns.items()}
     found.names = [name for name in found.reading.columns if name in found.columns]
     return found

@@ -15,7 +15,7 @@ from rapidfuzz.distance import LCSseq
 
 from app.datasets.checks import file_warnings, suspicious
 from app.datasets.reading import encodings
-from app.datasets.splits import draw
+from app.datasets.splits import shares
 from app.evaluation import statistics
 from app.web import charts
 
@@ -450,7 +450,7 @@ def judging(report: Report, target: float | None, tried: object) -> Judging | No
     if wanted is None:
         return Judging(rows, gap, low, high)
     needed = statistics.rows_needed(wanted)
-    more = max(0, needed - rows) if split.get("own_test") else draw.rows_for(needed) - split["usable"] - rows
+    more = max(0, needed - rows) if split.get("own_test") else shares.rows_for(needed) - split["usable"] - rows
     return Judging(rows, gap, low, high, wanted, needed, max(0, more) if rows < needed else 0)
 
 

@@ -57,8 +57,8 @@ def added(record: Mapping[str, Any], asked: str, used: Sequence[str], line_first
     if "input" in free and (text := _text(record["input"], "input")):
         below.append(text)
     for keys, read in ((CONTEXT, _text), (OPTIONS, _options)):
-        said = ((key, read(record[key], key)) for key in keys if key in free)
-        below += [f"{_named(key)}:\n{text}" for key, text in said if text]
+        texts = ((key, read(record[key], key)) for key in keys if key in free)
+        below += [f"{_named(key)}:\n{text}" for key, text in texts if text]
     return "\n\n".join((*above, asked, *below))
 
 
@@ -72,9 +72,9 @@ def _text(value: object, at: str) -> str:
         return ""
     if isinstance(value, str):
         return storable(value, at).strip()
-    if isinstance(value, Sequence) and all(isinstance(one, str | Mapping) for one in value):
-        return "\n\n".join(part for one in value if (part := _text(one, at)))
-    if isinstance(value, Mapping) and all(isinstance(one, str | int | float | None) for one in value.values()):
+    if isinstance(value, Sequence) and all(isinstance(item, str | Mapping) for item in value):
+        return "\n\n".join(part for item in value if (part := _text(item, at)))
+    if isinstance(value, Mapping) and all(isinstance(item, str | int | float | None) for item in value.values()):
         return storable("\n".join(f"{key}: {held}" for key, held in value.items() if held not in (None, "")), at)
     raise Unfit(at, f"{at} belongs to the question and has to be text or a list of texts, not {kind_of(value)}.")
 
@@ -93,4 +93,6 @@ def _options(value: object, at: str) -> str:
 
 
 def _listed(pairs: Any, at: str) -> str:
-    return "\n".join(f"{mark}) {_text(str(one) if isinstance(one, int | float) else one, at)}" for mark, one in pairs)
+    return "\n".join(
+        f"{mark}) {_text(str(option) if isinstance(option, int | float) else option, at)}" for mark, option in pairs
+    )

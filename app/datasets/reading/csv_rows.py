@@ -113,8 +113,8 @@ class Rows:
         text = line.rstrip("\r\n")
         as_it_stands = [cell.lstrip(" ") if self._spaced else cell for cell in text.split(self._delimiter)]
         # Between tabs a mark is more often a mark; between commas a cell with commas is in marks.
-        found = as_it_stands if tabs and len(as_it_stands) == self.width else self._with_inner_marks(text)
-        return found or (as_it_stands if len(as_it_stands) == self.width else None)
+        cells = as_it_stands if tabs and len(as_it_stands) == self.width else self._with_inner_marks(text)
+        return cells or (as_it_stands if len(as_it_stands) == self.width else None)
 
     def _swallows_rows(self) -> bool:
         """Whether each line that an open cell would take in looks like a row."""
@@ -151,9 +151,7 @@ class Rows:
                 end = len(text) if end < 0 else end
                 open_ways.append((end + 1, [*cells, text[place:end]]))
                 continue
-            ends = [
-                one for one in range(place + 1, len(text)) if text[one] == '"' and text[one + 1 : one + 2] in ("", sign)
-            ]
+            ends = [at for at in range(place + 1, len(text)) if text[at] == '"' and text[at + 1 : at + 2] in ("", sign)]
             open_ways += [
                 (end + 2, [*cells, text[place + 1 : end].replace('""', '"')]) for end in reversed(ends[:TRIES])
             ]

@@ -23,8 +23,8 @@ class Encoding:
 # What spreadsheets still save as "CSV" in one country or another. Latin-1 needs no entry: web browsers read it as
 # Windows-1252 too, which differs only where Latin-1 has control characters (WHATWG Encoding Standard, 4.2).
 CHOICES = {
-    one.name: one
-    for one in (
+    encoding.name: encoding
+    for encoding in (
         Encoding("windows-1252", "Windows-1252", "Western Europe, the Americas; also for Latin-1"),
         Encoding("windows-1250", "Windows-1250", "Central Europe: Polish, Czech, Hungarian"),
         Encoding("windows-1251", "Windows-1251", "Cyrillic"),

@@ -43,7 +43,7 @@ def too_deep(value: object) -> bool:
     """Whether brackets are nested deeper than DEEPEST; gone through level by level, for Python's own stack is short."""
     level = [value]
     for _ in range(DEEPEST):
-        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        inside = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
         level = [inner for held in inside for inner in held if isinstance(inner, dict | list)]
         if not level:
             return False

@@ -44,14 +44,14 @@ class Unpacked:
         Raises:
             Packed: the data is damaged, cut off, or unpacks to too much, from here on.
         """
-        found = bytearray()
+        content = bytearray()
         try:
-            while len(found) < size and (more := self._some(size - len(found))):
-                found += more
+            while len(content) < size and (more := self._some(size - len(content))):
+                content += more
         except Packed:
-            if not found:
+            if not content:
                 raise
-        return bytes(found)
+        return bytes(content)
 
     def _some(self, size: int) -> bytes:
         while True:
@@ -65,15 +65,15 @@ class Unpacked:
                 if not self._waiting:
                     raise Packed("The gzip data is cut off; it was not uploaded or saved completely.")
             try:
-                found = self._member.decompress(self._waiting, size)
+                content = self._member.decompress(self._waiting, size)
             except zlib.error as error:
                 raise Packed("The gzip data is damaged.") from error
             self._waiting = self._member.unconsumed_tail or self._member.unused_data
-            self._given += len(found)
+            self._given += len(content)
             if self._given > MOST or (self._given > FREE and self._given > RATIO * self._taken):
                 raise Packed(f"The gzip data unpacks to over {RATIO} times its size; it was not read any further.")
-            if found:
-                return found
+            if content:
+                return content
 
     def _following(self) -> bool:
         """Whether another member follows; zeros behind the last one are padding."""

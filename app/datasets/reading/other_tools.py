@@ -25,8 +25,8 @@ def translated(record: Known) -> dict[str, Any] | None:
         Unfit: it is known, and can't be used as it is.
     """
     for wanted, turn in _TURNS:
-        if wanted <= record.keys() and (found := turn(record)) is not None:
-            return found
+        if wanted <= record.keys() and (record_of_ours := turn(record)) is not None:
+            return record_of_ours
     return _one_text(record)
 
 
@@ -43,14 +43,14 @@ def _gemini(record: Known) -> dict[str, Any] | None:
     contents = record["contents"]
     if not isinstance(contents, list):
         return None
-    messages = [one for number, turn in enumerate(contents) for one in _spoken(turn, f"contents[{number}]")]
-    told = record.get("systemInstruction", record.get("system_instruction"))
-    if isinstance(told, dict):
+    messages = [message for number, turn in enumerate(contents) for message in _spoken(turn, f"contents[{number}]")]
+    instruction = record.get("systemInstruction", record.get("system_instruction"))
+    if isinstance(instruction, dict):
         messages = [
-            {**one, "role": "system"} for one in _spoken({**told, "role": "user"}, "systemInstruction")
+            {**message, "role": "system"} for message in _spoken({**instruction, "role": "user"}, "systemInstruction")
         ] + messages
-    elif isinstance(told, str) and told.strip():
-        messages = [{"role": "system", "content": told}, *messages]
+    elif isinstance(instruction, str) and instruction.strip():
+        messages = [{"role": "system", "content": instruction}, *messages]
     return _without(record, "contents", "systemInstruction", "system_instruction") | {"messages": messages}
 
 
@@ -82,7 +82,7 @@ def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
             raise Unfit(
                 at, f"{at} holds a part of type {short(next(iter(held), None))}; only parts of text can be used."
             )
-    texts = [one["text"] for one in blocks if one["type"] == "text"]
+    texts = [block["text"] for block in blocks if block["type"] == "text"]
     return [{"role": role, "content": "".join(texts) if len(texts) == len(blocks) else blocks}]
 
 
@@ -125,27 +125,31 @@ def _label_studio(record: Known) -> dict[str, Any] | None:
     if not isinstance(data, dict) or not isinstance(annotations, list):
         return None
     texts = {name: value for name, value in data.items() if isinstance(value, str) and value.strip()}
-    done = [one for one in annotations if isinstance(one, dict) and not one.get("was_cancelled") and one.get("result")]
+    done = [
+        annotation
+        for annotation in annotations
+        if isinstance(annotation, dict) and not annotation.get("was_cancelled") and annotation.get("result")
+    ]
     if not done:
         raise Unfit("annotations", "The task of Label Studio has no annotation.", "empty")
     name = "text" if "text" in texts else next(iter(texts), "")
     results = done[0]["result"] if isinstance(done[0]["result"], list) else []
-    values = [one.get("value") for one in results if isinstance(one, dict)]
-    found = [text for value in values if isinstance(value, dict) for text in _said(value)]
+    values = [result.get("value") for result in results if isinstance(result, dict)]
+    labels = [text for value in values if isinstance(value, dict) for text in _labels_of(value)]
     spans = any(isinstance(value, dict) and "start" in value for value in values)
-    if not name or (len(texts) > 1 and name != "text") or not found or spans:
+    if not name or (len(texts) > 1 and name != "text") or not labels or spans:
         what = "marks parts of its text" if spans else "has no single text with a choice or a written answer"
         do = "export it as JSON-MIN or CSV, and choose the columns"
         raise Unfit("annotations", f"The record is a task of Label Studio that {what}; {do}.")
-    return {"text": texts[name], "label": ", ".join(found)}
+    return {"text": texts[name], "label": ", ".join(labels)}
 
 
-def _said(value: Known) -> list[str]:
+def _labels_of(value: Known) -> list[str]:
     for name in ("choices", "text", "taxonomy"):
         held = value.get(name)
         if isinstance(held, str):
             return [held]
-        if isinstance(held, list) and held and all(isinstance(one, str) for one in held):
+        if isinstance(held, list) and held and all(isinstance(label, str) for label in held):
             return list(held)
     return [str(value["rating"])] if isinstance(value.get("rating"), int) else []
 
@@ -156,7 +160,7 @@ def _argilla(record: Known) -> dict[str, Any] | None:
     if not isinstance(fields, dict) or not isinstance(responses, dict | list):
         return None
     if isinstance(responses, list):  # of the first versions: one entry a person
-        values = [one.get("values") for one in responses if isinstance(one, dict)]
+        values = [response.get("values") for response in responses if isinstance(response, dict)]
         responses = {name: [held] for value in values[:1] if isinstance(value, dict) for name, held in value.items()}
     sent = {name: held[0].get("value") for name, held in responses.items()
             if isinstance(held, list) and held and isinstance(held[0], dict)}  # fmt: skip
@@ -174,10 +178,10 @@ def _argilla(record: Known) -> dict[str, Any] | None:
 
 def _annotation(record: Known) -> dict[str, Any] | None:
     """Argilla's first versions: a text and the label that a person gave it."""
-    said = record["annotation"]
-    if isinstance(said, list) and len(said) == 1:
-        said = said[0]
-    return _without(record, "annotation", "prediction") | {"label": said} if isinstance(said, str) else None
+    label = record["annotation"]
+    if isinstance(label, list) and len(label) == 1:
+        label = label[0]
+    return _without(record, "annotation", "prediction") | {"label": label} if isinstance(label, str) else None
 
 
 # ---------------------------------------------------------------------- conversations under other names
@@ -185,23 +189,26 @@ def _system_beside(record: Known) -> dict[str, Any] | None:
     """XTuner: turns with input and output in one object."""
     for name in _LISTS:
         held = record.get(name)
-        if not isinstance(held, list) or not held or not all(isinstance(one, dict) for one in held):
+        if not isinstance(held, list) or not held or not all(isinstance(exchange, dict) for exchange in held):
             continue
-        if all("input" in one and "output" in one for one in held):
+        if all("input" in exchange and "output" in exchange for exchange in held):
             messages = []
-            for one in held:
-                if one.get("system"):
-                    messages.append({"role": "system", "content": one["system"]})
-                messages += [{"role": "user", "content": one["input"]}, {"role": "assistant", "content": one["output"]}]
+            for exchange in held:
+                if exchange.get("system"):
+                    messages.append({"role": "system", "content": exchange["system"]})
+                messages += [
+                    {"role": "user", "content": exchange["input"]},
+                    {"role": "assistant", "content": exchange["output"]},
+                ]
             return _without(record, name) | {"messages": messages}
-        if all("role" in one or "from" in one for one in held):
+        if all("role" in exchange or "from" in exchange for exchange in held):
             return _without(record, name) | {"conversations": held}
     return None
 
 
 def _one_text(record: Known) -> dict[str, Any] | None:
-    if found := _system_beside(record):
-        return found
+    if conversation := _system_beside(record):
+        return conversation
     for name in _TEXTS:
         held = record.get(name)
         if isinstance(held, str) and (messages := transcripts.turns(held, name)) is not None:
@@ -211,7 +218,7 @@ def _one_text(record: Known) -> dict[str, Any] | None:
 
 def _chat_export(record: Known) -> dict[str, Any] | None:
     nodes = record["mapping"]
-    if not isinstance(nodes, dict) or not any(isinstance(one, dict) and "message" in one for one in nodes.values()):
+    if not isinstance(nodes, dict) or not any(isinstance(node, dict) and "message" in node for node in nodes.values()):
         return None
     text = "The record is a conversation out of ChatGPT's export, a tree of drafts"
     raise Unfit(

@@ -14,7 +14,7 @@ from app.datasets import limits
 
 BATCH = 200  # rows
 MOST_COLUMNS = 2000
-RATIO, FREE = 100, 64 << 20  # as in `unpacking`: what comes out is bounded by what went in
+RATIO, FREE = 100, 64 << 20  # as in `gzip_stream`: what comes out is bounded by what went in
 REFUSED = 3
 
 
@@ -105,7 +105,7 @@ def _labels(metadata: dict[bytes, bytes]) -> Iterator[tuple[str, list[str]]]:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
         for name, feature in features.items():
             names = feature.get("names") if isinstance(feature, dict) else None
-            if isinstance(names, list) and all(isinstance(one, str) for one in names):
+            if isinstance(names, list) and all(isinstance(label, str) for label in names):
                 yield name, names
     except (ValueError, KeyError, TypeError, AttributeError):
         return

@@ -32,10 +32,13 @@ def asserted(given: object) -> Any:
     """The answer of promptfoo's `assert`: that of its first exact comparison."""
     if not isinstance(given, list):
         raise Unfit("assert", f"assert has to be a list, not {kind_of(given)}.")
-    for one in given:
-        if isinstance(one, dict) and one.get("type") == "equals":
-            return one.get("value")
-    kinds = ", ".join(sorted({str(one.get("type"))[:40] for one in given if isinstance(one, dict)})) or "nothing"
+    for assertion in given:
+        if isinstance(assertion, dict) and assertion.get("type") == "equals":
+            return assertion.get("value")
+    kinds = (
+        ", ".join(sorted({str(assertion.get("type"))[:40] for assertion in given if isinstance(assertion, dict)}))
+        or "nothing"
+    )
     raise Unfit("assert", f"The case asks for {kinds}; only equals names the answer wanted.")
 
 

@@ -64,23 +64,23 @@ def turns(text: str, at: str) -> list[dict[str, str]] | None:
     if "[INST]" in text and "[/INST]" in text:
         return _instructed(text, at)
     for style in _STYLES:
-        found = [one for one in style.starts.finditer(text) if one[1].casefold() in _SPEAKERS]
-        spoken = [_SPEAKERS[one[1].casefold()] for one in found]
+        starts = [start for start in style.starts.finditer(text) if start[1].casefold() in _SPEAKERS]
+        spoken = [_SPEAKERS[start[1].casefold()] for start in starts]
         if "user" in spoken and "assistant" in spoken:
-            return _cut(text, at, style, found, spoken)
+            return _cut(text, at, style, starts, spoken)
     return None
 
 
-def _cut(text: str, at: str, style: _Style, found: list[re.Match[str]], spoken: list[str]) -> list[dict[str, str]]:
-    before = style.ends.sub("", text[: found[0].start()]).strip()
+def _cut(text: str, at: str, style: _Style, starts: list[re.Match[str]], spoken: list[str]) -> list[dict[str, str]]:
+    before = style.ends.sub("", text[: starts[0].start()]).strip()
     messages = [{"role": "system", "content": before}] if before and _PREFACE.search(before) is None else []
-    for number, (start, role) in enumerate(zip(found, spoken, strict=True)):
-        end = found[number + 1].start() if number + 1 < len(found) else len(text)
-        said = style.ends.sub("", text[start.end() : end]).strip()
+    for number, (start, role) in enumerate(zip(starts, spoken, strict=True)):
+        end = starts[number + 1].start() if number + 1 < len(starts) else len(text)
+        text_of_turn = style.ends.sub("", text[start.end() : end]).strip()
         if role == "more" and messages:
-            messages[-1]["content"] += f"\n{said}" if said else ""
+            messages[-1]["content"] += f"\n{text_of_turn}" if text_of_turn else ""
         else:
-            messages.append({"role": "user" if role == "more" else role, "content": said})
+            messages.append({"role": "user" if role == "more" else role, "content": text_of_turn})
     return _whole(messages, at, style.name)
 
 
@@ -97,7 +97,7 @@ def _instructed(text: str, at: str) -> list[dict[str, str]]:
 
 
 def _whole(messages: list[dict[str, str]], at: str, style: str) -> list[dict[str, str]]:
-    roles = [one["role"] for one in messages if one["role"] != "system"]
+    roles = [message["role"] for message in messages if message["role"] != "system"]
     if any(roles[place] == roles[place + 1] for place in range(len(roles) - 1)) or roles[:1] != ["user"]:
         text = f"{at} holds a conversation in one text ({style}), but its turns do not alternate."
         raise Unfit(at, f"{text} Write it as messages, each with role and content.")

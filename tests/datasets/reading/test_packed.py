@@ -12,7 +12,7 @@ import pytest
 from app.chat import Record
 from app.datasets.reading import gzip_stream, parquet, reader
 from app.datasets.reading.faults import Fault
-from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Upload
 from tests.support.examples import pairs
 from tests.support.processes import children

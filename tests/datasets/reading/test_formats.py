@@ -10,9 +10,10 @@ import pytest
 from app.chat import Record
 from app.datasets import exporting
 from app.datasets.reading import reader
+from app.datasets.reading.canonical import from_line, to_line
 from app.datasets.reading.faults import Fault
-from app.datasets.reading.formats import ReadAs
-from app.datasets.reading.reader import Upload, canonical, from_canonical
+from app.datasets.reading.read_as import ReadAs
+from app.datasets.reading.reader import Upload
 from tests.support.places import DATA
 
 
@@ -301,7 +302,7 @@ def test_split_and_group_are_carried_along(word: object, part: str | None) -> No
     record = one({"prompt": "ask", "completion": "answer", "split": word, "group": 17})
 
     assert (record.part, record.group) == (part, "17")
-    assert from_canonical(canonical(record)) == record
+    assert from_line(to_line(record)) == record
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from app.chat import Record
 from app.datasets.reading import reader
-from app.datasets.reading.conversations import ROLES
+from app.datasets.reading.canonical import from_line, to_line
 from app.datasets.reading.faults import Fault
-from app.datasets.reading.formats import SHAPES, ReadAs
-from app.datasets.reading.reader import Upload, canonical, from_canonical
+from app.datasets.reading.messages import ROLES
+from app.datasets.reading.read_as import ReadAs
+from app.datasets.reading.reader import Upload
+from app.datasets.reading.shapes import SHAPES
 
 KEYS = (
     *("messages", "prompt", "completion", "instruction", "input", "output", "history", "system", "conversations"),
@@ -65,7 +67,7 @@ def test_a_line_is_a_record_or_a_sentence(value: dict[str, Any], how: ReadAs) ->
         if isinstance(item, Record):
             assert item.target.strip()
             assert {turn.role for turn in item.messages} <= {"system", "user", "assistant"}
-            assert from_canonical(canonical(item)) == item
+            assert from_line(to_line(item)) == item
         else:
             assert 0 < len(item.text) < 500
     assert sum(isinstance(item, Record) for item in found) <= 1

@@ -9,8 +9,9 @@ import pytest
 from app.chat import Record
 from app.datasets.reading import reader
 from app.datasets.reading.faults import Fault
-from app.datasets.reading.formats import COLUMNS, ReadAs
+from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Upload
+from app.datasets.reading.shapes import COLUMNS
 
 
 def read(data: bytes, name: str = "", how: ReadAs | None = None) -> tuple[list[Record], list[Fault]]:

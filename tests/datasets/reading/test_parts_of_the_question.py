@@ -10,7 +10,7 @@ from app.chat import Record
 from app.datasets import exporting
 from app.datasets.reading import reader
 from app.datasets.reading.faults import Fault
-from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Upload
 
 

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.chat import Message, Record
-from app.privacy import personal_data
-from app.privacy.personal_data import KINDS, Scan, find, kinds, mask
+from app.privacy import kinds, masking, scan
+from app.privacy.detect import find, kinds_in_text
+from app.privacy.kinds import KINDS
+from app.privacy.masking import mask
+from app.privacy.scan import Scan
 from tests.support import planted
 from tests.support.examples import load
 from tests.support.identifiers import negatives, positives
@@ -24,13 +27,13 @@ def test_every_kind_is_found_and_hardly_anything_else() -> None:
     missed, wrong = [], []
     for kind, text in positives():
         there[kind] += 1
-        said = list(kinds(text))
+        said = list(kinds_in_text(text))
         found[kind] += kind in said
         if kind not in said:
             missed.append((kind, text))
         if any(one != kind for one in said):
             wrong.append((kind, text, said))
-    alarms = [text for text in negatives() if list(kinds(text))]
+    alarms = [text for text in negatives() if list(kinds_in_text(text))]
 
     assert set(there) == set(KINDS)
     for kind in KINDS:
@@ -46,7 +49,7 @@ def test_planted_values_are_found_wherever_people_write_them() -> None:
     wrong, left = [], []
     for kind, value, text in planted.positives():
         there[kind] += 1
-        said = set(kinds(text))
+        said = set(kinds_in_text(text))
         found[kind] += kind in said
         wrong += [(kind, text)] if said - {kind} else []
         longest = max(
@@ -62,7 +65,7 @@ def test_planted_values_are_found_wherever_people_write_them() -> None:
 
 def test_nothing_is_found_where_numbers_only_look_like_it() -> None:
     """Orders, hashes, versions, times, keys of manuals."""
-    assert [(text, list(kinds(text))) for text in planted.traps() if find(text)] == []
+    assert [(text, list(kinds_in_text(text))) for text in planted.traps() if find(text)] == []
 
 
 @pytest.mark.parametrize(
@@ -80,9 +83,9 @@ def test_masked_json_stays_json(text: str, hidden: str) -> None:
 
 def test_a_masked_group_stays_a_group_of_its_own() -> None:
     rows = [Record(n, (Message("user", "hi"),), "ok", group=f"{'ab'[n % 2]}@firma.de") for n in range(4)]
-    scan = Scan({personal_data.EMAIL: "mask"})
-    again = Scan({personal_data.EMAIL: "mask"})
-    again.take_up(scan.laid_down())
+    scan = Scan({kinds.EMAIL: "mask"})
+    again = Scan({kinds.EMAIL: "mask"})
+    again.load(scan.dump())
 
     seen = [scan.see(one, 0)[0] for one in rows[:2]] + [again.see(one, 0)[0] for one in rows[2:]]
 
@@ -103,7 +106,7 @@ CLEAN = {
 
 
 def alarms(path: Path) -> list[list[str]]:
-    return [list(kinds(" ".join(pair))) for pair in load(path) if any(find(text) for text in pair)]
+    return [list(kinds_in_text(" ".join(pair))) for pair in load(path) if any(find(text) for text in pair)]
 
 
 @pytest.mark.parametrize(
@@ -130,10 +133,10 @@ def test_large_clean_sets_raise_no_alarm(sets: Path, name: str) -> None:
 
 def test_a_masked_text_holds_nothing_more() -> None:
     for kind, text in positives():
-        if kind not in kinds(text):
+        if kind not in kinds_in_text(text):
             continue  # the few that are missed; the test above counts them
         hidden = mask(text)
-        assert kind not in kinds(hidden), text
+        assert kind not in kinds_in_text(hidden), text
         assert f"[{kind}]" in hidden
         assert mask(hidden) == hidden
 
@@ -176,12 +179,12 @@ def test_a_scan_goes_on_from_what_it_laid_down() -> None:
     for one in rows[:30]:
         first.see(one, 0)
     second = Scan({})
-    second.take_up(first.laid_down())
+    second.load(first.dump())
     for one in rows[30:]:
         second.see(one, 0)
 
     assert second.report() == whole.report()
-    assert whole.report()["kinds"][0]["lines"] == [n for n in range(1, 60) if n % 3][: personal_data.LINES]
+    assert whole.report()["kinds"][0]["lines"] == [n for n in range(1, 60) if n % 3][: scan.LINES]
 
 
 def test_what_stands_beside_the_turns_is_masked_too() -> None:
@@ -192,7 +195,7 @@ def test_what_stands_beside_the_turns_is_masked_too() -> None:
         source={"messages": [{"role": "tool", "content": "sent to ada@firma.de", "n": 1}], "tools": None},
     )
 
-    hidden = personal_data.masked(full, frozenset({"e-mail address"}))
+    hidden = masking.masked_record(full, frozenset({"e-mail address"}))
 
     assert hidden.source == {
         "messages": [{"role": "tool", "content": "sent to [e-mail address]", "n": 1}],

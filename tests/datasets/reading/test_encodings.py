@@ -14,7 +14,7 @@ from app.chat import Record
 from app.datasets import job, store
 from app.datasets.reading import encodings, reader
 from app.datasets.reading.faults import Fault
-from app.datasets.reading.formats import ReadAs
+from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Reading, Upload
 from app.datasets.tables import DatasetRow
 from app.db import reading as looking
@@ -150,7 +150,7 @@ def test_a_german_spreadsheet_goes_from_refusal_to_rows(
     job.check(claimed(second))
     with looking(engine) as session:
         done = store.get(session, second.id)
-        assert (done.state, done.read_as["encoding"], done.report["undecodable"]) == ("ready", "windows-1252", 0)
+        assert (done.state, done.read_as.encoding, done.report["undecodable"]) == ("ready", "windows-1252", 0)
     assert "read as Windows-1252, as chosen" in client.get(f"/datasets/{second.id}").text
 
 

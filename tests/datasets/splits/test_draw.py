@@ -10,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.chat import Record
-from app.datasets.splits import draw
-from app.datasets.splits.draw import Entry, Told, assign, sizes
+from app.datasets.splits import declared, draw, manifest, places, shares
+from app.datasets.splits.assign import assign
+from app.datasets.splits.declared import DeclaredColumns
+from app.datasets.splits.draw import DrawInput
+from app.datasets.splits.manifest import Entry
+from app.datasets.splits.shares import sizes
 
-PLACES: tuple[draw.Split, ...] = ("train", "dev", "test")
+PLACES: tuple[places.Split, ...] = ("train", "dev", "test")
 KEYS = st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=400)
 
 
@@ -27,11 +31,11 @@ def test_sizes_add_up(rows: int, own_test: bool) -> None:
 
 
 def test_sizes_follow_the_rules() -> None:
-    assert sizes(10_000) == draw.Sizes(7000, 1000, 2000)
-    assert sizes(1000) == draw.Sizes(700, 100, 200)
-    assert sizes(700) == draw.Sizes(400, 100, 200)
-    assert sizes(300) == draw.Sizes(165, 45, 90)
-    assert sizes(10_000, own_test=True) == draw.Sizes(9000, 1000, 0)
+    assert sizes(10_000) == shares.Sizes(7000, 1000, 2000)
+    assert sizes(1000) == shares.Sizes(700, 100, 200)
+    assert sizes(700) == shares.Sizes(400, 100, 200)
+    assert sizes(300) == shares.Sizes(165, 45, 90)
+    assert sizes(10_000, own_test=True) == shares.Sizes(9000, 1000, 0)
 
 
 @given(KEYS, st.integers(0, 100))
@@ -63,23 +67,44 @@ def test_another_seed_draws_another_split() -> None:
 
 
 def test_the_manifest_names_content_and_changes_with_it() -> None:
-    one = draw.content_hash([{"role": "user", "content": "a"}], "b")
-    other = draw.content_hash([{"role": "user", "content": "a"}], "b ")
+    one = manifest.content_hash([{"role": "user", "content": "a"}], "b")
+    other = manifest.content_hash([{"role": "user", "content": "a"}], "b ")
 
     assert one != other
-    assert b"".join(draw.manifest_lines(7, [Entry(3, "test", one)])) == (
+    assert b"".join(manifest.lines(7, [Entry(3, "test", one)])) == (
         b'{"seed": 7, "version": 1}\n{"content": "' + one.encode() + b'", "line": 3, "split": "test"}\n'
     )
+
+
+def test_a_manifest_is_the_same_byte_for_byte_as_in_version_1() -> None:
+    """Frozen splits are known by the hash of their manifest; a byte that moves would unfreeze them all."""
+    rows = range(90)
+    keys = [(n * 2654435761) % 2**64 for n in rows]
+    oldest = [n - n % 9 if n % 7 == 0 else n for n in rows]
+    groups = DeclaredColumns({n: f"g{n % 20}" for n in rows if n % 3 == 0}, {}, {})
+    previous: dict[int, places.Split] = {keys[4]: "test", keys[5]: "dev"}
+    split = draw.draw(DrawInput(rows, oldest, keys, [0] * 90, groups, seed=7, previous_assignment=previous)).split
+    asked = [
+        [{"role": "system", "content": "Sei kurz. \u2603"}, {"role": "user", "content": f"Frage {n}?"}] for n in rows
+    ]
+
+    written = b"".join(
+        manifest.lines(7, (Entry(n + 1, split[n], manifest.content_hash(asked[n], f"Antwort {n}\n")) for n in rows))
+    )
+
+    assert sha256(written).hexdigest() == "8c5bf9a6cb97c576e764cc6bffcd922ba991ae7fb4bbf4e526687a3e397d722f"
 
 
 # ---------------------------------------------------------------------- groups, times, columns
 def drawn(rows: int, **given: Any) -> draw.Drawn:
     """Split so many rows that all ask something else."""
-    said = Told(given.pop("groups", {}), given.pop("parts", {}), given.pop("times", {}))
+    declared_columns = DeclaredColumns(given.pop("groups", {}), given.pop("parts", {}), given.pop("times", {}))
     files = given.pop("files", [0] * rows)
     oldest = given.pop("oldest", list(range(rows)))
     usable = given.pop("usable", range(rows))
-    return draw.draw(usable, oldest, [1000 + n for n in range(rows)], files, said, seed=7, **given)
+    return draw.draw(
+        DrawInput(usable, oldest, [1000 + n for n in range(rows)], files, declared_columns, seed=7, **given)
+    )
 
 
 GROUPED = st.integers(10, 300).flatmap(
@@ -109,7 +134,7 @@ def test_appended_groups_move_no_old_test_row(
     kept = {1000 + index: split for index, split in before.items()}
     joined = groups | {rows + index: name for index, name in more[1].items()}
 
-    after = drawn(rows + more[0], groups=joined, kept=kept).split
+    after = drawn(rows + more[0], groups=joined, previous_assignment=kept).split
 
     assert all(after[index] == "test" for index, split in before.items() if split == "test")
 
@@ -117,7 +142,7 @@ def test_appended_groups_move_no_old_test_row(
 def test_places_that_are_settled_count_towards_the_shares() -> None:
     kept = {1000 + index: split for index, split in drawn(400).split.items()}
 
-    after = Counter(drawn(800, kept=kept).split.values())
+    after = Counter(drawn(800, previous_assignment=kept).split.values())
 
     want = sizes(800, own_test=False)
     assert (after["train"], after["dev"], after["test"]) == (want.train, want.dev, want.test)
@@ -161,7 +186,7 @@ def test_without_times_the_end_of_the_file_is_newest() -> None:
 
 
 def test_a_column_is_followed_and_what_it_leaves_open_is_ours() -> None:
-    parts: dict[int, draw.Split] = dict.fromkeys(range(40), "test")
+    parts: dict[int, places.Split] = dict.fromkeys(range(40), "test")
     parts |= dict.fromkeys(range(40, 200), "train")
 
     found = drawn(300, parts=parts)
@@ -181,7 +206,7 @@ def test_a_column_without_test_rows_is_no_plan() -> None:
 def test_the_strictest_word_of_a_group_counts() -> None:
     oldest = list(range(200))
     oldest[1] = 0
-    parts: dict[int, draw.Split] = dict.fromkeys(range(150, 200), "test")
+    parts: dict[int, places.Split] = dict.fromkeys(range(150, 200), "test")
     parts |= {0: "train", 1: "test"}
 
     found = drawn(200, oldest=oldest, parts=parts, usable=[0, *range(2, 200)])
@@ -212,7 +237,7 @@ def test_groups_that_stand_in_the_own_test_file_are_counted() -> None:
     ],
 )
 def test_times_in_many_forms(text: str, when: float | None) -> None:
-    assert draw.moment(text) == when
+    assert declared.moment(text) == when
 
 
 def test_what_rows_say_of_themselves_is_found_by_their_position() -> None:
@@ -223,18 +248,18 @@ def test_what_rows_say_of_themselves_is_found_by_their_position() -> None:
         Record(4, (), "", time="never"),
     ]
 
-    found = draw.told(rows)
+    found = declared.declared_by(rows)
 
     assert (found.groups, found.parts, found.times) == ({0: "a", 2: "a"}, {2: "test"}, {0: 1714521600.0})
     assert (found.groups.get(1), found.groups.get(9)) == (None, None)
 
 
 def test_how_many_rows_a_gap_takes() -> None:
-    found = draw.needs_rows(200)
+    found = shares.needs_rows(200)
 
     assert found["gap"] == pytest.approx(0.09, abs=0.005)
     assert [one["rows"] for one in found["table"]] == [1742, 626, 243, 155, 68]
-    assert draw.needs_rows(0)["gap"] is None
+    assert shares.needs_rows(0)["gap"] is None
 
 
 # ---------------------------------------------------------------------- what versions in use were given
@@ -249,11 +274,14 @@ def lottery(turn: int, **more: Any) -> list[str]:
     groups = {n: f"g{random.randrange(90)}" for n in rows if turn & 1 and random.random() < 0.6}
     parts = {n: random.choice(PLACES) for n in rows if turn & 2 and random.random() < 0.4}
     times = {n: float(random.randrange(99)) for n in rows if turn & 4 and random.random() < 0.9}
-    kept = {key: random.choice(PLACES) for key in keys if turn & 8 and random.random() < 0.4}
+    previous = {key: random.choice(PLACES) for key in keys if turn & 8 and random.random() < 0.4}
     files = [int("own_test" in more and random.random() < 0.2) for _ in rows]
     usable = [n for n in rows if random.random() < 0.9]
-    told = Told(groups, parts, times)
-    found = draw.draw(usable, oldest, keys, files, told, seed=turn, kept=kept, **more)
+    declared_columns = DeclaredColumns(groups, parts, times)
+    drawn_input = DrawInput(
+        usable, oldest, keys, files, declared_columns, seed=turn, previous_assignment=previous, **more
+    )
+    found = draw.draw(drawn_input)
     return [found.split.get(n, "") for n in rows]
 
 
@@ -273,8 +301,8 @@ def test_places_given_in_version_1_are_given_for_good(more: dict[str, Any], give
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(PLACES))))
-def test_the_strictest_word_about_a_key_counts(pairs: list[tuple[int, draw.Split]]) -> None:
-    assert draw.Kept(pairs) == dict(sorted(pairs, key=lambda pair: PLACES.index(pair[1])))
+def test_the_strictest_word_about_a_key_counts(pairs: list[tuple[int, places.Split]]) -> None:
+    assert places.PreviousAssignment(pairs) == dict(sorted(pairs, key=lambda pair: PLACES.index(pair[1])))
 
 
 # ---------------------------------------------------------------------- labels, sizes, and what holds over versions
@@ -298,7 +326,7 @@ def test_a_new_label_gets_its_share_when_rows_are_appended() -> None:
     before = labelled([0] * 900 + [1] * 100).split
     kept = {1000 + index: place for index, place in before.items()}
 
-    after = labelled([0] * 900 + [1] * 100 + [2] * 20, kept=kept).split
+    after = labelled([0] * 900 + [1] * 100 + [2] * 20, previous_assignment=kept).split
 
     assert sum(1 for index in range(1000, 1020) if after[index] == "test") in (4, 5)
     assert all(after[index] == place for index, place in before.items())
@@ -333,7 +361,7 @@ def test_nothing_straddles_and_what_judged_once_judges_for_good(
     steps: list[tuple[set[int], dict[int, int], dict[int, int], str, set[int]]],
 ) -> None:
     judged: set[int] = set()
-    kept: list[tuple[int, draw.Split]] = []
+    previous: list[tuple[int, places.Split]] = []
     for held, grouped, twins, plan, named in steps:
         rows = sorted(held)
         place_of = {row: place for place, row in enumerate(rows)}
@@ -342,12 +370,21 @@ def test_nothing_straddles_and_what_judged_once_judges_for_good(
             if row in held and twin in held and twin < row:
                 oldest[place_of[row]] = oldest[place_of[twin]]
         groups = {place_of[row]: f"g{name}" for row, name in grouped.items() if row in held}
-        parts: dict[int, draw.Split] = {place_of[row]: "test" for row in named & held}
-        said = Told(groups, parts, {})
+        parts: dict[int, places.Split] = {place_of[row]: "test" for row in named & held}
+        declared_columns = DeclaredColumns(groups, parts, {})
         keys = [5000 + row for row in rows]
 
         found = draw.draw(
-            range(len(rows)), oldest, keys, [0] * len(rows), said, seed=7, plan=plan, kept=draw.Kept(kept)
+            DrawInput(
+                range(len(rows)),
+                oldest,
+                keys,
+                [0] * len(rows),
+                declared_columns,
+                seed=7,
+                plan=plan,
+                previous_assignment=places.PreviousAssignment(previous),
+            )
         )
 
         test = {rows[index] for index, place in found.split.items() if place == "test"}
@@ -356,11 +393,11 @@ def test_nothing_straddles_and_what_judged_once_judges_for_good(
             for name in set(same.values()):
                 assert len({found.split[index] for index, one in same.items() if one == name}) == 1
         judged |= test
-        kept += [(5000 + rows[index], place) for index, place in found.split.items()]
+        previous += [(5000 + rows[index], place) for index, place in found.split.items()]
 
 
 def test_a_row_is_known_by_what_it_asked_while_it_was_masked() -> None:
-    found = drawn(40, kept={77: "test"}, once={3: 77, 9: 78})
+    found = drawn(40, previous_assignment={77: "test"}, earlier_keys={3: 77, 9: 78})
 
     assert found.split[3] == "test"
 
@@ -368,12 +405,12 @@ def test_a_row_is_known_by_what_it_asked_while_it_was_masked() -> None:
 def test_rows_of_a_group_in_the_own_test_file_are_named() -> None:
     oldest = list(range(10))
     oldest[5] = 4  # a near copy of a row of that group belongs with it
-    said = Told({2: "a", 4: "a", 9: "a", 3: "b"}, {}, {})
+    declared_columns = DeclaredColumns({2: "a", 4: "a", 9: "a", 3: "b"}, {}, {})
 
-    assert draw.shared_groups(range(10), oldest, [0] * 8 + [1] * 2, said).tolist() == [2, 4, 5]
+    assert draw.shared_groups(range(10), oldest, [0] * 8 + [1] * 2, declared_columns).tolist() == [2, 4, 5]
 
 
 def test_how_many_rows_give_so_many_to_judge() -> None:
     for wanted in (1, 68, 155, 200, 243, 1742):
-        rows = draw.rows_for(wanted)
+        rows = shares.rows_for(wanted)
         assert sizes(rows).test >= wanted > sizes(rows - 1).test

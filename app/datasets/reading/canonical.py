@@ -1,0 +1,33 @@
+"""A record as one line of our own JSON."""
+
+from typing import Any
+
+import orjson
+
+from app.chat import Record, messages_from_json
+
+
+def to_line(record: Record) -> bytes:
+    """A record as one line of our own JSON, without split or id: what the working file holds."""
+    value: dict[str, Any] = {
+        "line": record.line,
+        "messages": [turn.to_json() for turn in record.messages],
+        "target": record.target,
+    }
+    # Most rows have none of these.
+    if record.group:
+        value["group"] = record.group
+    if record.part:
+        value["part"] = record.part
+    if record.source is not None:
+        value["source"] = record.source
+    if record.time:
+        value["time"] = record.time
+    return orjson.dumps(value)
+
+
+def from_line(raw: bytes) -> Record:
+    value = orjson.loads(raw)
+    messages = messages_from_json(value["messages"])
+    more = value.get("group", ""), value.get("part"), value.get("source"), value.get("time", "")
+    return Record(value["line"], messages, value["target"], *more)

@@ -1,0 +1,50 @@
+"""Values that stand as JSON text in a cell, and answers that are no text but numbers or lists."""
+
+from typing import Any, Self
+
+import orjson
+
+from app.datasets.reading.faults import storable, too_deep
+
+
+class Written(float):
+    """A number with the words it was written in: 0.10 and 0.1 may be two labels."""
+
+    __slots__ = ("words",)
+
+    def __new__(cls, words: str) -> Self:
+        """Read the words as a number."""
+        number = super().__new__(cls, words)
+        number.words = words
+        return number
+
+    words: str
+
+
+def list_in_cell(given: object, opening: str = "[") -> object:
+    """The list that a table holds as JSON text in one of its cells; anything else as it is. `{`: an object."""
+    if isinstance(given, str) and given.lstrip().startswith(opening):
+        try:
+            value = orjson.loads(given)
+        except orjson.JSONDecodeError:
+            return given
+        return given if too_deep(value) else value
+    return given
+
+
+def answer_as_written(value: object, at: str) -> Any:
+    """An answer that came as a number, as true or false, or as a list of such or of names, in the words of the file.
+
+    What holds messages, and an object, is let be: there the words are further in.
+    """
+    if isinstance(value, Written):
+        return value.words
+    if isinstance(value, bool | int | float):
+        return to_text(value)
+    if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
+        return storable(to_text(value), at)
+    return value
+
+
+def to_text(value: object) -> str:
+    return orjson.dumps(value).decode()

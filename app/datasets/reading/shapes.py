@@ -1,0 +1,150 @@
+"""The shapes an uploaded record may have. Which one it has is seen from its keys alone.
+
+A file is named after the shape of its first record. Shapes of others that we know but can't use as they are (preference
+pairs, plain passages) are called by their name, so that the person knows what to choose or to change.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.datasets.reading import test_cases, turns
+from app.datasets.reading.columns import TIMES
+from app.datasets.reading.faults import Unfit
+from app.datasets.reading.read_as import column_name
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A known record shape. `about` says in one sentence what is done with it."""
+
+    name: str
+    title: str
+    about: str
+
+
+PROMPT = Shape(
+    "prompt_completion", "Prompt and completion", "The prompt is asked, the completion is the answer wanted."
+)
+CHAT = Shape(
+    "chat",
+    "Chat messages",
+    "The last assistant message is the answer wanted; everything before it is asked.",
+)
+ALPACA = Shape(
+    "alpaca", "Instruction, input and output", "Instruction and input are asked, output is the answer wanted."
+)
+SHAREGPT = Shape(
+    "sharegpt", "Conversations", "The last answer of gpt is the answer wanted; everything before it is asked."
+)
+COLUMNS = Shape("columns", "Columns of your choice", "One column is asked, another is the answer wanted.")
+LABELLED = Shape("text_label", "Text and label", "The text is asked, the label is the answer wanted.")
+PAIRS = {
+    ("question", "answer"): Shape(
+        "question_answer", "Question and answer", "The question is asked, the answer is wanted."
+    ),
+    ("query", "response"): Shape("query_response", "Query and response", "The query is asked, the response is wanted."),
+    ("input", "output"): Shape("input_output", "Input and output", "The input is asked, the output is wanted."),
+    ("input", "expectedOutput"): Shape(
+        "input_expected", "Input and expected output", "The input is asked, the expected output is wanted."
+    ),
+    ("instruction", "response"): Shape(
+        "instruction_response", "Instruction and response", "The instruction is asked, the response is wanted."
+    ),
+    ("text", "label"): LABELLED,
+    ("prompt", "response"): Shape(
+        "prompt_response", "Prompt and response", "The prompt is asked, the response is wanted."
+    ),
+    ("question", "response"): Shape(
+        "question_response", "Question and response", "The question is asked, the response is wanted."
+    ),
+    ("question", "ground_truth"): Shape(
+        "question_truth", "Question and ground truth", "The question is asked, the ground truth is wanted."
+    ),
+    ("user_input", "reference"): Shape(
+        "input_reference", "User input and reference", "The user's input is asked, the reference is wanted."
+    ),
+    ("input", "expected_output"): Shape(
+        "input_expected_output", "Input and expected output", "The input is asked, the expected output is wanted."
+    ),
+    ("input", "expected"): Shape("input_wanted", "Input and expected", "The input is asked, the expected is wanted."),
+    ("text_input", "output"): Shape(
+        "text_output", "Text input and output", "The input is asked, the output is wanted."
+    ),
+}
+PROMPTFOO = Shape(
+    "promptfoo", "promptfoo test cases", "The variables are asked, the answer that has to be equal is wanted."
+)
+MLFLOW = Shape("mlflow", "MLflow test cases", "The inputs are asked, the expected response is wanted.")
+# In the order in which a file is tried for them.
+SHAPES = {shape.name: shape for shape in (CHAT, PROMPT, ALPACA, SHAREGPT, PROMPTFOO, MLFLOW, *PAIRS.values(), COLUMNS)}
+PAIR_OF = {shape.name: pair for pair, shape in PAIRS.items()} | {"prompt_completion": ("prompt", "completion")}
+# The keys that make a record of a shape; the first that fits.
+_BY_KEYS: tuple[tuple[set[str], Shape], ...] = (
+    ({"messages"}, CHAT),
+    ({"prompt", "completion"}, PROMPT),
+    ({"instruction", "output"}, ALPACA),
+    ({"conversations"}, SHAREGPT),
+    ({"vars", "assert"}, PROMPTFOO),
+    ({test_cases.EXPECTED}, PROMPTFOO),
+    ({"inputs", "expectations"}, MLFLOW),
+    *((set(pair), shape) for pair, shape in PAIRS.items()),
+)
+
+# Shapes we can name but not use, by the keys that give them away.
+_CHOOSE = "choose the columns that hold the question and the answer wanted"
+_FOREIGN = (
+    (
+        {"prompt", "chosen", "rejected"},
+        "holds preference pairs (chosen, rejected); to learn from the better ones choose chosen as the answer column",
+    ),
+    (
+        {"chosen", "rejected"},
+        "holds preference pairs without a prompt; take rejected out and rename chosen to messages (a list) or text",
+    ),
+    ({"conversation_a", "conversation_b"}, "compares two conversations; keep the better one, under the name messages"),
+    ({"preferred_output"}, "holds preference pairs; choose input and preferred_output as the columns"),
+    (
+        {"custom_id"},
+        "is a line of a batch, a request or an answer; join the two by custom_id into prompt and completion",
+    ),
+    ({"annotations", "data"}, "is a task of Label Studio; export as JSON-MIN or CSV, and choose the columns"),
+    ({"inputs", "outputs"}, f"holds inputs and outputs; {_CHOOSE} (such as inputs.question and outputs.answer)"),
+    ({"vars"}, f"is a promptfoo test case without assert; {_CHOOSE} (such as vars.question)"),
+)
+_PASSAGE = frozenset({"id", "_id", "text", "title", "source", "url", "metadata", "meta", "split", "group", *TIMES})
+
+
+def tidy_keys(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The record with its keys trimmed and in lower case, or None where that changes nothing or makes two alike."""
+    if all(key == column_name(key) for key in record):
+        return None
+    tidy = {column_name(key): value for key, value in record.items()}
+    return tidy if len(tidy) == len(record) else None
+
+
+def shape_of(keys: Mapping[str, Any] | Sequence[str]) -> Shape | None:
+    """Which shape a record with these keys has, or None."""
+    have = keys.keys() if isinstance(keys, Mapping) else set(keys)
+    return next((shape for wanted, shape in _BY_KEYS if wanted <= have), None)
+
+
+def why_unknown(record: Mapping[str, Any]) -> Unfit:
+    """Say what a record of no known shape lacks, as precisely as its keys allow."""
+    have = set(record)
+    if not have:
+        return Unfit("", "The object is empty; it needs prompt and completion, or messages.")
+    for keys, words in _FOREIGN:
+        if keys <= have:
+            return Unfit(min(keys), f"The record {words}.")
+    turns.refuse_media(record)
+    if "text" in have:
+        alone = "The record is plain text without an answer; upload it as a document for retrieval, not as examples."
+        return Unfit("text", alone if have <= _PASSAGE else f"The record has text but no label; {_CHOOSE}.")
+    for asked, wanted in (("prompt", "completion"), ("instruction", "output"), *PAIRS):
+        if asked in have:
+            return Unfit(wanted, f"The record has {asked} but no {wanted}.")
+        if wanted in have and wanted not in ("input", "text", "label"):
+            return Unfit(asked, f"The record has {wanted} but no {asked}.")
+    seen = ", ".join(sorted(repr(key[:40]) for key in list(have)[:4]))
+    return Unfit("", f"The record has neither prompt and completion nor messages; its keys are {seen}.")

@@ -1,0 +1,69 @@
+"""The turns of a conversation as they were uploaded, whatever form they came in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.datasets.reading.faults import Unfit, kind_of
+
+THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_details", "rationale")
+# What can be seen or heard and not read; a row that holds some asks about it.
+MEDIA = (
+    "image",
+    "images",
+    "image_url",
+    "image_path",
+    "image_paths",
+    "audio",
+    "audios",
+    "video",
+    "videos",
+    "pixel_values",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What an assistant's message calls. arguments: any JSON value; an object, where the file is in order.
+
+    As JSON it has these two keys in this order, which is the form that a model is asked for.
+    """
+
+    name: str
+    arguments: Any
+
+
+@dataclass(slots=True)
+class Turn:
+    """One message as it was uploaded. calls: what it calls; of: the tool whose result it is.
+
+    raw: the message in OpenAI's form. plain: whether role and text say all of it. trained: an answer to learn from.
+    thought: the key or kind of part that holds what was thought before it, empty where there is none.
+    """
+
+    role: str
+    text: str
+    calls: list[ToolCall] = field(default_factory=list)
+    of: str = ""
+    raw: dict[str, Any] = field(default_factory=dict)
+    plain: bool = True
+    trained: bool = True
+    thought: str = ""
+
+
+def refuse_media(given: Mapping[str, Any], at: str = "") -> None:
+    """
+    Raises:
+        Unfit: a picture, sound or film stands beside the text.
+    """
+    if key := next((candidate for candidate in MEDIA if given.get(candidate)), None):
+        where = f"{at}.{key}" if at else key
+        text = f"{where} holds what can't be read as text; nothing here can ask about it, so leave such records out."
+        raise Unfit(where, text)
+
+
+def kind_in_place_of_list(given: object) -> str:
+    """What stands where a list has to; most often a table into which Python wrote its lists in its own notation."""
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        return "text that is not JSON; save the file as JSON lines or Parquet, where lists stay lists"
+    return kind_of(given)

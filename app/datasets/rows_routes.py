@@ -1,0 +1,343 @@
+"""Pages of rows: the rows behind any number, one row, labels, groups of like rows, changes between versions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from app.assessments import store as assessment_store
+from app.datasets import (
+    clusters_service,
+    decisions_service,
+    masked_rows,
+    store,
+    version_changes,
+    versions,
+)
+from app.datasets.current_version import counts_now
+from app.datasets.pages import report_view
+from app.datasets.tables import DatasetRow, ExampleRow
+from app.privacy.masking import Masker
+from app.users.deps import Author, Me
+from app.web.deps import App, Db
+from app.web.pages import page, see, url_for
+from app.web.params import LARGEST, Id, OneLine
+
+router = APIRouter(include_in_schema=False)
+
+Word = Annotated[OneLine, Query(max_length=40)]
+PageNumber = Annotated[int, Query(alias="page", ge=1, le=10**6)]
+ROWS = 25  # rows on one page of the browser
+MOST = 10_001  # rows that are counted where no index counts them; beyond it the page says "more than 10,000"
+LABELS = 100  # labels on one page
+COUNTED = 100_000  # rows up to which their labels are counted by part for a page; a million take 11 s
+CLUSTERS = 10  # groups on one page
+ALIKE = 8  # rows of a group that are shown before one asks for all
+
+
+@router.get("/datasets/{dataset_id}/changes", name="dataset_changes")
+def show_changes(
+    request: Request,
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    since: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    kind: Word = "",
+    number: PageNumber = 1,
+) -> Response:
+    """What differs from another version, down to the rows and the words in them."""
+    dataset = store.get(db, dataset_id)
+    changes = None
+    if dataset.rows_sha256:
+        kinds = [kind] if kind in versions.KINDS else versions.KINDS
+        changes = version_changes.changes_since(
+            db, app.blobs, dataset, since=since, kinds=kinds, skip=(number - 1) * ROWS, limit=ROWS
+        )
+        if changes and kind not in versions.KINDS:
+            kind = next((kind for kind in versions.KINDS if changes.counts[kind]), "")
+    total = changes.counts[kind] if changes and kind else 0
+    pairs = changes.rows[kind] if changes and kind else ()
+    return page(
+        request,
+        "datasets/changes.html",
+        assessment=assessment_store.get(db, dataset.assessment_id),
+        step="data",
+        dataset=dataset,
+        changes=changes,
+        kind=kind,
+        rows=[_pair(new, old, masked_rows.masker(dataset)) for new, old in pairs],
+        others=[
+            version
+            for version in store.versions(db, dataset.assessment_id)
+            if version.rows_sha256 and version.id != dataset.id
+        ],
+        words=report_view.DROPPED,
+        total=total,
+        number=number,
+        pages=max(1, -(-total // ROWS)),
+    )
+
+
+def _pair(new: ExampleRow | None, old: ExampleRow | None, masker: Masker) -> tuple[Any, Any, Any]:
+    """Two rows as they may be read, values hidden as the later version says, and what differs in their answers."""
+    now, before = (masked_rows.row(row, masker) if row else None for row in (new, old))
+    return now, before, report_view.differences(before.target, now.target) if now and before else ([], [])
+
+
+@dataclass(frozen=True, slots=True)
+class RowQuery:
+    """Which rows a page shows, as its address says it; people type lengths and lines, so these may be anything."""
+
+    status: Word = ""
+    split: Word = ""
+    file: Word = ""
+    label: Annotated[OneLine | None, Query(max_length=1000)] = None
+    remark: Word = ""
+    cluster: Annotated[int | None, Query(ge=0, le=LARGEST)] = None
+    line: Word = ""
+    size_from: Word = ""
+    size_to: Word = ""
+
+    def row_filter(self, lines: Sequence[int]) -> store.RowFilter:
+        """lines: those that the remark is about; for some remarks rows have no mark, and only the report knows."""
+        mark = report_view.MARKS.get(self.remark, 0)
+        return store.RowFilter(
+            status=self.status,
+            split=self.split,
+            file=self.file,
+            label=self.label or None,
+            cluster=self.cluster,
+            lines=None if mark or not self.remark else lines,
+            mark=mark,
+            size_from=_length(self.size_from),
+            size_to=_length(self.size_to),
+        )
+
+
+@router.get("/datasets/{dataset_id}/rows", name="dataset_rows")
+def show_rows(
+    request: Request, dataset_id: Id, db: Db, me: Me, wanted: Annotated[RowQuery, Depends()], number: PageNumber = 1
+) -> Response:
+    """The rows behind any number of the report."""
+    dataset = store.get(db, dataset_id)
+    typed_line = wanted.line.replace(",", "").strip()
+    if typed_line.isdecimal() and len(typed_line) < 16:
+        return RedirectResponse(row_url(request, dataset.id, int(typed_line), 1 if wanted.file == "test" else 0), 303)
+    remark = wanted.remark
+    counted, lines = (report_view.lines_of(dataset.report, remark) if remark else None) or (0, [])
+    row_filter = wanted.row_filter(lines)
+    statuses = _statuses(db, dataset)
+    reported = _reported_number(dataset, row_filter, statuses)
+    total = store.number_of(db, dataset_id, row_filter, most=MOST) if reported is None else reported
+    rows = store.page_of(db, dataset_id, row_filter, skip=(number - 1) * ROWS, limit=ROWS)
+    return page(
+        request,
+        "datasets/rows.html",
+        assessment=assessment_store.get(db, dataset.assessment_id),
+        step="data",
+        dataset=dataset,
+        rows=masked_rows.rows(rows, masked_rows.masker(dataset)),
+        only=row_filter,
+        remark=remark,
+        remark_words=report_view.word(remark) if remark else "",
+        unit=dataset.report.get("lengths", {}).get("unit", "characters"),
+        counted=0 if row_filter.mark else counted,
+        line=wanted.line,
+        statuses=statuses,
+        words=report_view.DROPPED,
+        total=total,
+        counted_to=MOST - 1 if reported is None and total >= MOST else 0,
+        number=number,
+        pages=max(1, -(-total // ROWS)),
+    )
+
+
+def _length(typed: str) -> int | None:
+    """A length as people type it; what is no number narrows nothing."""
+    digits = typed.replace(",", "").strip()
+    return int(digits) if digits.isdecimal() and len(digits) < 10 else None
+
+
+def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
+    """How many rows of each status there are: from the report where it knows, from the table where there are few."""
+    counts = dataset.report.get("counts", {})
+    refused = [status for status in report_view.DROPPED if not counts.get(status)]
+    known = {status: counts[status] for status in report_view.DROPPED if counts.get(status)}
+    usable = dataset.train_rows + dataset.dev_rows + dataset.test_rows
+    return known | store.by_status(db, dataset.id, refused) | {"usable": usable}
+
+
+def _reported_number(dataset: DatasetRow, row_filter: store.RowFilter, statuses: dict[str, int]) -> int | None:
+    """How many rows there are of a kind that the report counts, or None where one has to look."""
+    if row_filter == store.RowFilter(row_filter.status):
+        return statuses.get(row_filter.status, 0) if row_filter.status else sum(statuses.values())
+    if row_filter == store.RowFilter(split=row_filter.split):
+        parts = {"train": dataset.train_rows, "dev": dataset.dev_rows, "test": dataset.test_rows}
+        parts["train-dev"] = parts["train"] + parts["dev"]
+        return parts.get(row_filter.split, 0)
+    if row_filter == store.RowFilter(file="upload"):
+        return int(dataset.report.get("uploaded", 0))
+    if row_filter.label is not None and row_filter == store.RowFilter(label=row_filter.label):
+        labels = dataset.report.get("labels") or ()
+        return next((label["rows"] for label in labels if label["label"] == row_filter.label), None)
+    if row_filter == store.RowFilter(row_filter.status, file="upload"):
+        return report_view.dropped(dataset.report).get(row_filter.status) if row_filter.status != "usable" else None
+    return None
+
+
+def row_url(request: Request, dataset_id: int, line: int, file: int = 0) -> str:
+    return url_for(request, "dataset_row", dataset_id=dataset_id, line=line) + ("?file=test" if file else "")
+
+
+@router.get("/datasets/{dataset_id}/rows/{line}", name="dataset_row")
+def show_row(
+    request: Request,
+    dataset_id: Id,
+    line: Annotated[int, Path(ge=1, le=LARGEST)],
+    db: Db,
+    me: Me,
+    file: Word = "",
+) -> Response:
+    """One row in full, with its twin beside it and everything that was said about it."""
+    return _row(request, db, dataset_id, line, file)
+
+
+@router.post("/datasets/{dataset_id}/rows/{line}/open", name="open_row")
+def open_row(
+    request: Request,
+    dataset_id: Id,
+    line: Annotated[int, Path(ge=1, le=LARGEST)],
+    db: Db,
+    me: Author,
+    file: Word = "",
+) -> Response:
+    """The same row with its values. Who looked at them is on record, so it takes a click and not an address."""
+    decisions_service.note_opened(db, dataset_id, 1 if file == "test" else 0, line, me)
+    return _row(request, db, dataset_id, line, file, unmasked=True)
+
+
+def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, unmasked: bool = False) -> Response:
+    dataset = store.get(db, dataset_id)
+    masker = masked_rows.masker(dataset)
+    stored = store.at_line(db, dataset_id, 1 if file == "test" else 0, line)
+    masked = masked_rows.row(stored, masker)
+    row = masked_rows.unmasked(stored) if unmasked else masked
+    group = masked_rows.rows(store.alike(db, stored, ALIKE), masker)
+    before, after = store.beside(db, stored)
+    return page(
+        request,
+        "datasets/row.html",
+        assessment=assessment_store.get(db, dataset.assessment_id),
+        step="data",
+        dataset=dataset,
+        row=row,
+        hides=masked.hides,
+        opened=unmasked,
+        group=[
+            (
+                other,
+                report_view.differences(report_view.asked(masked.messages), report_view.asked(other.messages)),
+                report_view.differences(masked.target, other.target),
+            )
+            for other in group
+        ],
+        most=ALIKE,
+        said=report_view.said_of(dataset.report, row.line, row.file, stored.marks),
+        lengths=dataset.report.get("lengths", {}),
+        words=report_view.DROPPED,
+        before=None if before is None else row_url(request, dataset_id, before, row.file),
+        after=None if after is None else row_url(request, dataset_id, after, row.file),
+    )
+
+
+@router.get("/datasets/{dataset_id}/labels", name="dataset_labels")
+def show_labels(
+    request: Request,
+    dataset_id: Id,
+    db: Db,
+    me: Me,
+    order: Word = "",
+    q: Annotated[OneLine, Query(max_length=100)] = "",
+    number: PageNumber = 1,
+) -> Response:
+    """Every label with its rows in each part: what is rare, what is missing from one of them, what is written twice."""
+    dataset = store.get(db, dataset_id)
+    every = report_view.labels_of(dataset.report)
+    counted = dataset.report.get("uploaded", 0) <= COUNTED
+    if every and counted:
+        masker = masked_rows.masker(dataset)
+        counts = store.label_counts(db, dataset_id)
+        every = report_view.labels((masker.text(label), part, rows) for label, part, rows in counts)
+    listed = report_view.ordered([label for label in every if q.casefold() in label.label.casefold()], order)
+    on_page = listed[(number - 1) * LABELS : number * LABELS]
+    return page(
+        request,
+        "datasets/labels.html",
+        assessment=assessment_store.get(db, dataset.assessment_id),
+        step="data",
+        dataset=dataset,
+        labels=on_page,
+        bars=report_view.label_bars(on_page, every),
+        different=len(every),
+        counted=counted,
+        total=len(listed),
+        rare=sum(1 for label in every if label.rare),
+        rare_below=report_view.RARE,
+        order=order,
+        q=q,
+        number=number,
+        pages=max(1, -(-len(listed) // LABELS)),
+    )
+
+
+@router.get("/datasets/{dataset_id}/clusters", name="dataset_clusters")
+def show_clusters(
+    request: Request,
+    dataset_id: Id,
+    db: Db,
+    me: Me,
+    size: Annotated[int | None, Query(ge=2, le=LARGEST)] = None,
+    least: Annotated[int, Query(ge=2, le=LARGEST)] = 2,
+    number: PageNumber = 1,
+) -> Response:
+    """Groups of rows that are the same or nearly so, the largest first."""
+    dataset = store.get(db, dataset_id)
+    # One more than is shown says whether there is a next page.
+    groups = store.groups(
+        db, dataset_id, size=size, least=least, skip=(number - 1) * CLUSTERS, limit=CLUSTERS + 1, rows_each=ALIKE
+    )
+    return page(
+        request,
+        "datasets/clusters.html",
+        assessment=assessment_store.get(db, dataset.assessment_id),
+        step="data",
+        dataset=dataset,
+        groups=masked_rows.groups(groups[:CLUSTERS], masked_rows.masker(dataset)),
+        more=len(groups) > CLUSTERS,
+        chart=report_view.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
+        size=size,
+        least=least,
+        words=report_view.DROPPED,
+        number=number,
+        counts_now=counts_now(db, dataset),
+        said={decision.cluster: decision for decision in clusters_service.decisions_on_clusters(db, dataset)},
+        waiting=clusters_service.waiting_clusters(db, dataset),
+    )
+
+
+Cluster = Annotated[int, Path(ge=0, le=LARGEST)]
+
+
+@router.post("/datasets/{dataset_id}/clusters/{cluster}/keep", name="keep_cluster")
+def keep_cluster(request: Request, dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> Response:
+    clusters_service.keep_cluster(db, dataset_id, cluster, me)
+    return see(request, "dataset_clusters", dataset_id=dataset_id, notice="saved", anchor=f"group-{cluster}")
+
+
+@router.post("/datasets/{dataset_id}/clusters/{cluster}/join", name="join_cluster")
+def join_cluster(request: Request, dataset_id: Id, cluster: Cluster, db: Db, me: Author) -> Response:
+    clusters_service.join_cluster(db, dataset_id, cluster, me)
+    return see(request, "dataset_clusters", dataset_id=dataset_id, notice="saved", anchor=f"group-{cluster}")

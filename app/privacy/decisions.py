@@ -1,0 +1,69 @@
+"""What people decide about each kind of personal data, as it is stored with a version or a file."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# As they are stored and sent; "attest" is what keeping values as they are was called when it was first stored.
+MASK, EXCLUDE, KEEP_AS_IS = "mask", "exclude", "attest"
+ACTIONS = (MASK, EXCLUDE, KEEP_AS_IS)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision on a kind of personal data.
+
+    action: mask (replace each value by its kind, and keep the row), exclude (leave the row out), or attest (keep it as
+    it is). reason: why values may be kept. by: the user's id. at: ISO 8601, in UTC. version: of the data, on which it
+    was decided; a mask holds for later versions, too. None for documents, which have no versions.
+    """
+
+    action: str
+    reason: str = ""
+    by: int = 0
+    at: str = ""
+    version: int | None = None
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> "Decision":
+        """What `to_json` wrote; the oldest have no version."""
+        return Decision(
+            stored["action"],
+            stored.get("reason", ""),
+            stored.get("by", 0),
+            stored.get("at", ""),
+            stored.get("version"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        value: dict[str, Any] = {"action": self.action, "reason": self.reason, "by": self.by, "at": self.at}
+        return value if self.version is None else value | {"version": self.version}
+
+
+Decisions = Mapping[str, Decision]
+
+
+def decisions_from_json(stored: Mapping[str, Any]) -> dict[str, Decision]:
+    """Decisions by kind, as `decisions_to_json` wrote them."""
+    return {kind: Decision.from_json(decision) for kind, decision in stored.items()}
+
+
+def decisions_to_json(decisions: Decisions) -> dict[str, Any]:
+    return {kind: decision.to_json() for kind, decision in decisions.items()}
+
+
+def actions(decisions: Decisions) -> dict[str, str]:
+    """What is done with each kind that was decided on."""
+    return {kind: decision.action for kind, decision in decisions.items()}
+
+
+def kinds_with(action: str, decisions: Decisions) -> frozenset[str]:
+    """The kinds on which this was decided."""
+    return frozenset(kind for kind, decision in decisions.items() if decision.action == action)
+
+
+def undecided(identifiers: Mapping[str, Any] | None, decided: Container[str]) -> list[str]:
+    """The kinds in a report's `identifiers` that nobody has decided on."""
+    return [
+        identifier["kind"] for identifier in (identifiers or {}).get("kinds", ()) if identifier["kind"] not in decided
+    ]

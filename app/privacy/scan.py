@@ -1,0 +1,99 @@
+"""One walk through the records of a file: what they hold is counted, and what was decided is done."""
+
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+
+from app.chat import Record
+from app.privacy.decisions import EXCLUDE, MASK
+from app.privacy.detect import find
+from app.privacy.kinds import KINDS
+from app.privacy.masking import masked_record
+from app.privacy.records import texts_in_record
+
+LINES = 20  # named for each kind
+
+
+class Scan:
+    """Goes through the records of a file once: counts what is found, and does what was decided about each kind.
+
+    decided: kind -> mask, exclude or attest.
+    """
+
+    def __init__(self, decided: Mapping[str, str]) -> None:
+        self.decided = dict(decided)
+        self.masked = frozenset(kind for kind, action in decided.items() if action == MASK)
+        self.rows: Counter[str] = Counter()
+        self.lines: dict[str, list[int]] = {}
+        self.test_lines: dict[str, list[int]] = {}
+        self.any = self.left_out = 0
+        self.salt = secrets.token_bytes(16)  # thrown away with the scan: nobody can try which address a mark stands for
+
+    def see(self, record: Record, file: int) -> tuple[Record | None, list[str]]:
+        """The record as it goes on (None: left out), and the sentences about what nobody has decided on."""
+        places: dict[str, list[str]] = {}
+        for where, text in texts_in_record(record):
+            for finding in find(text):
+                places.setdefault(finding.kind, []).append(where)
+        if not places:
+            return record, []
+        self.any += 1
+        for kind in places:
+            self.rows[kind] += 1
+            lines = (self.test_lines if file else self.lines).setdefault(kind, [])
+            if len(lines) < LINES:
+                lines.append(record.line)
+        if any(self.decided.get(kind) == EXCLUDE for kind in places):
+            self.left_out += 1
+            return None, []
+        if self.masked & places.keys():
+            masked = masked_record(record, self.masked)
+            if masked.group != record.group:  # rows of one group stay together, and apart from those of another
+                mark = blake2b(record.group.encode(), key=self.salt, digest_size=6).hexdigest()
+                masked = replace(masked, group=f"{masked.group} {mark}")
+            record = masked
+        return record, _sentences({kind: where for kind, where in places.items() if kind not in self.decided})
+
+    def dump(self) -> dict[str, Any]:
+        """Everything as a JSON value, for an attempt that goes on later."""
+        names = ("rows", "lines", "test_lines", "any", "left_out")
+        return {name: getattr(self, name) for name in names} | {"salt": self.salt.hex()}
+
+    def load(self, value: Mapping[str, Any]) -> None:
+        """Go on where `dump` was written."""
+        self.rows, self.lines, self.test_lines = Counter(value["rows"]), value["lines"], value["test_lines"]
+        self.any, self.left_out, self.salt = value["any"], value["left_out"], bytes.fromhex(value["salt"])
+
+    def report(self) -> dict[str, Any]:
+        """Kinds with how many rows hold them and the first of those lines; no value, ever."""
+        return {
+            "rows": self.any,
+            "left_out": self.left_out,
+            "kinds": [
+                {
+                    "kind": kind,
+                    "rows": self.rows[kind],
+                    "lines": self.lines.get(kind, []),
+                    "test_lines": self.test_lines.get(kind, []),
+                    "action": self.decided.get(kind, ""),
+                }
+                for kind in KINDS
+                if self.rows[kind]
+            ],
+            "decided": self.decided if all(kind in self.decided for kind in self.rows) else None,
+        }
+
+
+def _sentences(places_of: Mapping[str, list[str]]) -> list[str]:
+    """One for each place, with all kinds that were found there."""
+    kinds_at: dict[str, list[str]] = {}
+    for kind, places in places_of.items():
+        for place in dict.fromkeys(places):
+            kinds_at.setdefault(place, []).append(kind)
+    return [
+        f"{place[0].upper()}{place[1:]} seems to hold personal data or a secret ({', '.join(kinds)})."
+        for place, kinds in kinds_at.items()
+    ]
