@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from app.datasets import limits
+from app.processes import sandbox
 
 BATCH = 200  # rows
 MOST_COLUMNS = 2000
@@ -23,7 +23,7 @@ class _Refused(Exception):
 
 
 def main() -> int:
-    limits.confine()
+    sandbox.confine()
     import pyarrow as pa
 
     pa.set_cpu_count(1)

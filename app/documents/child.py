@@ -1,4 +1,4 @@
-"""The process that opens documents: a file on standard input, a JSON line for each document on standard output.
+"""The process that opens documents: a file on standard input, an event for each document on standard output.
 
 A zip is never unpacked onto a disk: its members are read one at a time. Still a name that climbs out of the folder
 refuses the whole archive, because nobody makes such a name by accident. What grows out of proportion, hides another
@@ -15,11 +15,9 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import orjson
-
-from app.datasets import limits
 from app.documents import texts
 from app.documents.texts import LONGEST, PDF, TITLE, ZIP, Text, Unreadable
+from app.processes import parent, sandbox
 
 MOST_MEMBERS = 10_000
 MOST_UNPACKED = 1 << 30  # bytes of all members together
@@ -30,17 +28,14 @@ _SYSTEM = re.compile(r"(?:^|/)(?:__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$
 
 
 def main() -> int:
-    limits.confine()
+    sandbox.confine()
     logging.disable(logging.CRITICAL)  # a PDF library complains about what it mends
-    out = sys.stdout.buffer
     try:
         with os.fdopen(0, "rb") as file:
-            for found in documents(file, sys.argv[1]):
-                out.write(orjson.dumps(found) + b"\n")
-                out.flush()
+            for document in documents(file, sys.argv[1]):
+                parent.say("document", document=document)
     except Unreadable as refusal:
-        out.write(orjson.dumps({"refused": str(refusal)}) + b"\n")
-        out.flush()
+        parent.say("refused", text=str(refusal))
     return 0
 
 

@@ -1,8 +1,6 @@
 """Load a local model, offline, after its files have been looked at. Only child processes import this file."""
 
-import json
 import os
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -137,9 +135,3 @@ def _seconds(kind: torch.dtype) -> float:
             left @ right
             best = min(best, time.perf_counter() - started)
     return best
-
-
-def say(**event: object) -> None:
-    """One JSON line to the parent."""
-    sys.stdout.write(json.dumps(event) + "\n")
-    sys.stdout.flush()

@@ -31,7 +31,8 @@ from typing import Any
 
 from app.gate import permission
 from app.gate import subject as subjects
-from app.inference import children, folders
+from app.inference import folders
+from app.processes import parent
 from app.settings import Settings
 from app.training import order as orders
 from app.training.checkpoints import Checkpoint, Corrupt, Shelf
@@ -110,17 +111,16 @@ class Stop:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        for line in sys.stdin:
-            if json.loads(line).get("do") == "cancel":
+        for message in parent.messages():
+            if message.get("do") == "cancel":
                 self.ask("cancelled")
         self.ask("the worker is gone")
 
 
 def say(event: str, **body: object) -> None:
-    """One JSON line. Nobody listening is no reason to die: the lifeline tells us soon."""
+    """Tell the worker. Nobody listening is no reason to die: the lifeline tells us soon."""
     try:
-        sys.stdout.write(json.dumps({"event": event, **body}) + "\n")
-        sys.stdout.flush()
+        parent.say(event, **body)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  until the process ends
 
@@ -426,7 +426,7 @@ def main(argv: list[str]) -> int:
         return _end(
             Exit.NO_TOKEN, "Usage: python -m app.training.child RUN_DIR. A worker starts this, with a launch token."
         )
-    children.give_way()
+    parent.give_way()
     return attempt(Path(argv[0]))
 
 

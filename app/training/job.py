@@ -22,17 +22,17 @@ from app.gate import permission
 from app.gate import service as gate
 from app.gate import store as gate_store
 from app.gate.tables import RecipeRow
-from app.inference import children
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Unusable
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
+from app.processes import children
 from app.training import order as orders
 from app.training import preflight as preflights
 from app.training import service, store
 from app.training.checkpoints import Corrupt, Shelf
-from app.training.launchers import Launcher, Local, Process, Running, last_words
+from app.training.launchers import GRACE, POLL, Launcher, Local, Running, last_words
 from app.training.protocol import ADAPTER, JOURNAL, SPEC, Exit
 from app.training.tables import TrainingRow
 
@@ -80,26 +80,25 @@ def preflight(claim: Claim) -> None:
 
 
 def _probe(claim: Claim, order: Mapping[str, Any], threads: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "probe.log"
-        process = Process("app.training.probe", threads=threads, log=log)
-        try:
-            process.send(json.dumps(dict(order)))
-            found: dict[str, Any] | None = None
-            while process.code is None:
-                event = process.next() or {}
-                if event.get("event") == "stage":
-                    claim.report({"stage": event["text"]}, now=True)
-                elif event.get("event") == "failed":
-                    raise Failed(str(event["text"]))
-                elif event.get("event") == "report":
-                    found = event["report"]
-                claim.check()
-            if found is None:
-                raise Failed(f"The preflight's process {children.reason(process.code)}. {last_words(log)}".strip())
-            return found
-        finally:
-            process.close()
+    log = tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
+    child = children.start("app.training.probe", threads=threads, log=log)
+    try:
+        child.send(**order)
+        report: dict[str, Any] | None = None
+        while child.code is None:
+            match child.next(POLL):
+                case {"event": "stage", "text": text}:
+                    claim.report({"stage": text}, now=True)
+                case {"event": "failed", "text": text}:
+                    raise Failed(str(text))
+                case {"event": "report", "report": report}:
+                    pass
+            claim.check()
+        if report is None:
+            raise Failed(f"The preflight's process {child.how_it_ended()}")
+        return report
+    finally:
+        child.close(grace=5, patience=GRACE)
 
 
 def _free_memory() -> int:
@@ -182,7 +181,7 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
         crashes = 1 if seen.checkpoint > stored else crashes + 1
         stored = max(stored, seen.checkpoint)
         why = f"The trainer {children.reason(code)}."
-        claim.log(f"{why} {last_words(run / 'trainer.log')}".strip())
+        claim.log(f"{why} {last_words(run)}".strip())
         if crashes >= CRASHES:
             _note(claim, cause="crash")
             raise Failed(f"{why} It was started {CRASHES} times without getting further; its log has the details.")

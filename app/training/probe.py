@@ -5,16 +5,14 @@ goes through the steps that take most memory, since they decide what the run nee
 It takes no optimizer step and stores nothing, so it needs no approval.
 """
 
-import json
-import os
 import resource
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from app.inference import children, folders, loading, tokens
+from app.inference import folders, loading, tokens
+from app.processes import parent
 from app.training import batches, bench, lora, preflight
 from app.training import order as orders
 from app.training.order import Order
@@ -29,9 +27,9 @@ ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 def probe(order: Order, model: Path, source: Path, threads: int) -> dict[str, Any]:
     """Everything that the preflight page shows, measured where it can be. threads: that this process computes with."""
-    loading.say(event="stage", text="Loading the model")
+    parent.say("stage", text="Loading the model")
     loaded = loading.load(model, order.files, order.recipe.precision, attention="eager")
-    loading.say(event="stage", text="Counting tokens")
+    parent.say("stage", text="Counting tokens")
     with source.open("rb") as lines:
         rows = [row for row in orders.rows(lines) if row.split in {"train", "dev"}]
     sized: dict[str, list[RowSize]] = {"train": [], "dev": []}
@@ -63,7 +61,7 @@ def _timed(
 ) -> dict[str, Any]:
     recipe = order.recipe
     learner = lora.Learner(loaded, recipe, train, bench.sample(dev, recipe.dev_rows, recipe.seed))
-    loading.say(event="stage", text="Timing a few steps")
+    parent.say("stage", text="Timing a few steps")
     plan = batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, 0)
     learner.rehearse(plan[0])  # warms up
     read, started = 0, time.monotonic()
@@ -73,10 +71,10 @@ def _timed(
         if time.monotonic() - started > ENOUGH:
             break
     rate = read / max(time.monotonic() - started, 1e-9)
-    loading.say(event="stage", text="Trying the longest batches")
+    parent.say("stage", text="Trying the longest batches")
     for step in lora.heaviest(learner, HEAVIEST):
         learner.rehearse(step)
-    loading.say(event="stage", text="Timing a dev check")
+    parent.say("stage", text="Timing a dev check")
     started = time.monotonic()
     list(learner.dev_losses())
     dev_seconds = time.monotonic() - started
@@ -93,24 +91,19 @@ def _timed(
     }
 
 
-def _lifeline() -> None:
-    sys.stdin.read()
-    os._exit(Exit.STOPPED)
-
-
 def main() -> int:
     """Read the order, say the report; refusals in words."""
-    children.give_way()
-    given = json.loads(sys.stdin.readline())
-    threading.Thread(target=_lifeline, daemon=True).start()
+    parent.give_way()
+    given = next(parent.messages())
+    parent.end_with_parent(Exit.STOPPED)
     loading.compute_with(int(given["threads"]))
     try:
         order = orders.from_subject(given["subject"])
         found = probe(order, Path(given["model"]), Path(given["rows"]), int(given["threads"]))
     except (folders.NotAModel, folders.Damaged, tokens.CannotRender, ValueError) as error:
-        loading.say(event="failed", text=str(error))
+        parent.say("failed", text=str(error))
         return Exit.REFUSED
-    loading.say(event="report", report=found)
+    parent.say("report", report=found)
     return Exit.DONE
 
 

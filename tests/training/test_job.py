@@ -169,7 +169,7 @@ def test_a_trainer_that_keeps_dying_is_given_up_and_can_be_resumed(approved: Sto
 
     def kill(process: Process, _event: dict[str, Any]) -> None:
         """As a machine short of memory would, as soon as it has said a word."""
-        os.kill(process.process.pid, signal.SIGKILL)
+        os.kill(process.child.pid, signal.SIGKILL)
 
     with pytest.raises(Failed, match="was killed, most likely because the machine ran out of memory"):
         job.work(approved.claim(approved.train_job(row)), Watching(data, kill))
