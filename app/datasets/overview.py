@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from rapidfuzz.distance import LCSseq
 
+from app import intervals
 from app.datasets import content, doubts, encodings, splitting
 from app.evaluation import statistics
 from app.web import charts
@@ -442,7 +443,7 @@ def judging(report: Report, target: float | None, tried: object) -> Judging | No
     gap = statistics.smallest_gap(rows) if rows else None
     low = high = None
     if target is not None and rows:
-        interval = statistics.wilson(target * rows, rows)
+        interval = intervals.wilson(target * rows, rows)
         low, high = interval.low, interval.high
     wanted = GAPS.get(str(tried)) if target is not None else None
     if wanted is None:
