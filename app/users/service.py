@@ -6,7 +6,7 @@
 import ipaddress
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -22,9 +22,8 @@ from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.users import likeness, passwords, store
 from app.users.passwords import Passwords
 from app.users.tables import FailureRow, Role, SessionRow, SetupRow, TokenRow, UserRow
+from app.web.above import Record
 from app.web.refusals import SignInFirst, TooMany
-
-Record = Callable[[Session, UserRow | None, str, str, int | None, dict[str, Any]], object]
 
 LONGEST_SESSION = timedelta(days=14)
 IDLE_SESSION = timedelta(days=7)

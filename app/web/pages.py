@@ -23,7 +23,8 @@ from starlette.routing import NoMatchFound
 from app.db import reading
 from app.text import name_of, parted
 from app.web import charts
-from app.web.context import AppContext, Step
+from app.web.above import Step
+from app.web.context import AppContext
 from app.web.files import Files
 
 TEMPLATES = Path(__file__).parents[2] / "templates"

@@ -51,7 +51,7 @@ def claim_of(engine: Engine, settings: Settings, line: job_engine.Client, model_
             engine=engine,
             settings=settings,
             blobs=Blobs(settings.blobs_dir),
-            line=line,
+            queue=line,
             stopping=threading.Event(),
         )
 

@@ -31,7 +31,8 @@ from app.users.deps import cookie_name
 from app.users.passwords import with_cost
 from app.users.tables import Role, UserRow
 from app.web import files, pages, problems
-from app.web.context import AppContext, Step
+from app.web.above import Step
+from app.web.context import AppContext
 from app.web.events import Hub
 from app.web.security import Web
 from tests.support.processes import cheap
@@ -39,6 +40,20 @@ from tests.support.ready import ready
 
 BASE = "http://127.0.0.1:8000"
 PASSWORD = "four green wet stones"
+
+
+class NoJobs:
+    """Nothing here puts anything into a queue."""
+
+    def enqueue(self, _session: Session, _job_id: int, _queue: str) -> None:
+        raise AssertionError("there is no queue here")
+
+    def cancel(self, _job_id: int) -> None:
+        raise AssertionError("there is no queue here")
+
+    def close(self) -> None:
+        return
+
 
 STEPS = (
     Step("describe", "Describe", "/assessments/1", "24 of 24"),
@@ -73,7 +88,7 @@ def small_app(settings: Settings) -> Web:
         settings=settings,
         engine=engine,
         blobs=Blobs(settings.blobs_dir),
-        jobs=None,
+        jobs=NoJobs(),
         templates=pages.make_templates(shown),
         files=shown,
         hub=Hub(newest, every=0.05),
