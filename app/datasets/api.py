@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.assessments import store as assessment_store
 from app.blobs import Blob
-from app.datasets import content, deps, encodings, exporting, service, shown, store
+from app.datasets import deps, encodings, exporting, overview, service, shown, store
 from app.datasets.formats import ReadAs
 from app.datasets.tables import DatasetRow
 from app.errors import NotFound
@@ -20,22 +20,14 @@ from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.params import LARGEST, Id, OneLine
-from app.web.problems import REFUSALS, described
+from app.web.problems import REFUSALS, UPLOAD_BODY, UPLOAD_REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
 
 # Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
 Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
 ALIKE = 8  # rows of a group that come along with it
-MARKS = {kind: int(mark) for mark, (kind, _) in content.WORDS.items()}
-REMARKS = f"^({'|'.join(MARKS)})?$"
-UPLOADS = described(429, 503)  # too many under way at once; the disk is full
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
+REMARKS = f"^({'|'.join(overview.MARKS)})?$"
 
 
 class Dataset(BaseModel):
@@ -240,9 +232,9 @@ class Change(BaseModel):
 @router.put(
     "/assessments/{assessment_id}/dataset",
     status_code=201,
-    openapi_extra=BODY,
+    openapi_extra=UPLOAD_BODY,
     max_body_size=deps.ANY_SIZE,
-    responses=UPLOADS,
+    responses=UPLOAD_REFUSALS,
 )
 async def put_dataset(
     request: Request,
@@ -266,9 +258,9 @@ async def put_dataset(
 @router.put(
     "/assessments/{assessment_id}/dataset/test",
     status_code=201,
-    openapi_extra=BODY,
+    openapi_extra=UPLOAD_BODY,
     max_body_size=deps.ANY_SIZE,
-    responses=UPLOADS,
+    responses=UPLOAD_REFUSALS,
 )
 async def put_test(
     request: Request, response: Response, assessment_id: Id, app: App, me: Author, filename: Filename = "test"
@@ -339,7 +331,7 @@ def list_rows(
     """Rows in the order of the upload, narrowed by whatever is given."""
     veil = shown.veil(store.get(db, dataset_id))
     lines = None if line is None else [line]
-    only = store.Only(status, split, file, label, cluster, lines, MARKS.get(remark, 0), size_from, size_to)
+    only = store.Only(status, split, file, label, cluster, lines, overview.MARKS.get(remark, 0), size_from, size_to)
     found = store.listed(db, dataset_id, only, after=after, limit=limit + 1)
     return Rows(data=[Row.of(row) for row in shown.rows(found[:limit], veil)], has_more=len(found) > limit)
 
@@ -347,7 +339,7 @@ def list_rows(
 @router.post("/datasets/{dataset_id}/rows/{line}/open")
 def open_row(
     dataset_id: Id,
-    line: Annotated[int, Path(ge=1, le=LARGEST)],
+    line: Id,
     db: Db,
     me: Author,
     file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",

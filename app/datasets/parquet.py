@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from app.datasets.parquet_child import REFUSED
 from app.datasets.unpacking import Source
 from app.processes import children, sandbox
 
@@ -57,6 +58,3 @@ def _why(child: children.Child) -> str:
     if sandbox.out_of_memory(child):
         return f"The Parquet file needs more than the {sandbox.MEMORY >> 30} GiB of memory that reading one may take."
     return "The Parquet file could not be read: it is damaged, or took too long."
-
-
-REFUSED = 3  # the child's exit code when its last line on standard error is for people

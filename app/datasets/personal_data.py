@@ -25,6 +25,7 @@ import re2
 from app.datasets import credentials, identifiers
 from app.datasets.formats import Record
 from app.datasets.identifiers import Span
+from app.text import json_value
 
 EMAIL, SECRET, CARD, PHONE = "e-mail address", "key or token", "card number", "phone number"
 SSN, ACCOUNT, NATIONAL = "social security number", "bank account number", "national id number"
@@ -135,17 +136,10 @@ def mask(text: str, only: frozenset[str] | None = None) -> str:
         return text
     hidden = "".join([*parts, text[at:]])
     if text.lstrip()[:1] in ("{", "["):
-        value = _json(text)
-        if value is not None and _json(hidden) is None:
+        value = json_value(text)
+        if value is not None and json_value(hidden) is None:
             return orjson.dumps(_everywhere(value, only)).decode()
     return hidden
-
-
-def _json(text: str) -> Any | None:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _everywhere(value: Any, only: frozenset[str] | None) -> Any:

@@ -23,6 +23,7 @@ from app.datasets import (
     service,
     shown,
     store,
+    thresholds,
     uploads,
     versions,
 )
@@ -438,7 +439,7 @@ def row_url(request: Request, dataset_id: int, line: int, file: int = 0) -> str:
 def show_row(
     request: Request,
     dataset_id: Id,
-    line: Annotated[int, Path(ge=1, le=LARGEST)],
+    line: Id,
     db: Db,
     me: Me,
     file: Word = "",
@@ -451,7 +452,7 @@ def show_row(
 def open_row(
     request: Request,
     dataset_id: Id,
-    line: Annotated[int, Path(ge=1, le=LARGEST)],
+    line: Id,
     db: Db,
     me: Author,
     file: Word = "",
@@ -525,7 +526,7 @@ def show_labels(
         counted=counted,
         total=len(listed),
         rare=sum(1 for one in found if one.rare),
-        rare_below=overview.RARE,
+        rare_below=thresholds.RARE_LABEL,
         order=order,
         q=q,
         number=number,

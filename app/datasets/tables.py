@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.datasets.thresholds import LABEL_LENGTH
 from app.db import Base
 
-SHORT = 60  # characters of an answer that a label may have (quality.LABEL_LENGTH)
 # Word for word what a query has to say to be given the index.
-SHORT_ANSWER = text(f"length(target) <= {SHORT}")
+SHORT_ENOUGH = text(f"length(target) <= {LABEL_LENGTH}")
 MARKED = text("marks <> 0")
 
 
@@ -87,7 +87,7 @@ class ExampleRow(Base):
         Index("ix_examples_cluster", "dataset_id", "cluster"),
         Index("ix_examples_size", "dataset_id", "size"),
         # For looking up a label; longer answers are no labels, and would only be stored a second time.
-        Index("ix_examples_label", "dataset_id", "target", sqlite_where=SHORT_ANSWER, postgresql_where=SHORT_ANSWER),
+        Index("ix_examples_label", "dataset_id", "target", sqlite_where=SHORT_ENOUGH, postgresql_where=SHORT_ENOUGH),
         Index("ix_examples_marks", "dataset_id", sqlite_where=MARKED, postgresql_where=MARKED),
     )
 

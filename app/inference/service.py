@@ -31,7 +31,6 @@ from app.users.tables import Role, UserRow
 
 BUNDLED_NAME = "SmolLM2-135M-Instruct (embedded)"
 BUNDLED_FOLDER = "smollm2-135m-instruct"
-BUNDLED_CONTEXT = 8192
 HUB_FOLDER = "hub"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 NAME_LENGTH, PATH_LENGTH, KEY_LENGTH = 100, 500, 4000
@@ -73,7 +72,7 @@ def bundled(session: Session) -> ModelRow:
         kind="bundled",
         reference="",
         base_url="",
-        context_window=BUNDLED_CONTEXT,
+        context_window=weights.CONTEXT,
         files={},
         created_at=utcnow(),
     )

@@ -12,6 +12,7 @@ from app.processes.children import Child
 
 MEMORY = 2 << 30  # bytes of address space, libraries included
 SECONDS = 600  # of processor time
+BOMB = 100  # bytes out for a byte in, from which on a packed file is a bomb
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TZ")  # of our environment
 SETTINGS = {
     "PYTHONDONTWRITEBYTECODE": "1",

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.inference.folders import digest_of
 from app.inference.generator import Message
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
@@ -37,10 +36,6 @@ class Order:
     model: str
     revision: str
     files: Mapping[str, str]
-
-    @property
-    def model_digest(self) -> str:
-        return digest_of(self.files)
 
 
 def from_subject(subject: Mapping[str, Any]) -> Order:

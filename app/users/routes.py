@@ -15,14 +15,13 @@ from app.users import service, store
 from app.users.deps import Admin, Identified, Me, Newcomer, address_of, cookie_name, keeper
 from app.users.tables import UserRow
 from app.web.deps import App, Db
+from app.web.files import YEAR
 from app.web.forms import by_field
 from app.web.pages import page, see
 from app.web.params import Address, Id, OneLine
 from app.web.refusals import TooMany
 
 router = APIRouter(include_in_schema=False)
-
-YEAR = 365 * 24 * 3600
 
 
 def safe_next(request: Request, address: str) -> str:
