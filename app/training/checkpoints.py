@@ -38,7 +38,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class CheckpointStore:
     """The checkpoints of one training run.
 
     key: the installation's secret. digest: of the approved subject; a checkpoint of another subject is not read.

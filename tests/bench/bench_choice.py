@@ -77,8 +77,7 @@ def shares(rates: Sequence[float], dev: int, gain: float, worlds: int, alike: fl
         near = [
             (other, seen)
             for other in range(len(rates))
-            if other != first
-            and (seen := _paired(*_counts(tried[:, other], tried[:, first]), CONFIDENCE)).low <= 0
+            if other != first and (seen := _paired(*_counts(tried[:, other], tried[:, first]), CONFIDENCE)).low <= 0
         ]
         adapter = tested[:, -1]
         improved = _surely(tested[:, first], adapter)

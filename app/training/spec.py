@@ -21,7 +21,7 @@ from app.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TrainingSpec:
     """The approved facts that a training run needs.
 
     rows_sha256: of the file with the canonical rows (one JSON object a line, with its split).
@@ -38,15 +38,15 @@ class Order:
     files: Mapping[str, str]
 
 
-def from_subject(subject: Mapping[str, Any]) -> Order:
-    """Read an order.
+def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
+    """Read what to train.
 
     Raises:
         ValueError: the subject is not one for training.
     """
     try:
         part, data = subject["training"], subject["dataset"]
-        return Order(
+        return TrainingSpec(
             recipe=recipes.parse(part["recipe"]),
             instructions=part["instructions"],
             rows_sha256=data["rows_sha256"],
