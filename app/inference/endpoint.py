@@ -8,19 +8,18 @@ a stranger's text: it is parsed strictly (`completion`), bounded in size, never 
 key is taken out of it before anybody sees it.
 """
 
-import email.utils
 import random
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 
-from app.inference import completion, outbound
+from app.inference import addresses, completion, outbound
 from app.inference.completion import Said, Trouble
+from app.inference.failures import Busy, RowFailed, Slow, all_words, duration, failure_of, retry_after, without_key
 from app.inference.generator import Answer, Message, Request, Unusable, folded
 from app.inference.traffic import LOOK, Traffic
 
@@ -33,40 +32,8 @@ PATIENCE = 300.0  # seconds a server may be away (loading, starting, overloaded)
 NEVER_THERE = 60.0  # the same for one that refused every connection since the start
 GIVE_UP = 10  # rows in a row that ended without an answer because the server could not be had
 DRAIN = 10.0  # seconds that calls under way get to bring their answers when another one has ended the run
-KEY_PART = 8  # characters of a key that are looked for in what comes back
 
 PROBE = Request("probe", (Message("user", "Reply with the single word: ready"),), 64)
-
-
-class _Row(Exception):
-    """This row has no answer; the others may have."""
-
-
-class _Busy(Exception):
-    """Worth another try; `after` is how many seconds the server asked us to wait, None if it did not say.
-
-    wide: the server is busy or away for everybody, not only for this row. unheard: there was no answer of any kind.
-    hopeless: there is no such server, as far as we can tell.
-    """
-
-    def __init__(
-        self,
-        said: str,
-        after: float | None = None,
-        *,
-        wide: bool = False,
-        unheard: bool = False,
-        hopeless: bool = False,
-    ) -> None:
-        super().__init__(said)
-        self.after = after
-        self.wide = wide
-        self.unheard = unheard
-        self.hopeless = hopeless
-
-
-class _Slow(_Busy):
-    """The call ended at its deadline."""
 
 
 class Endpoint:
@@ -81,7 +48,7 @@ class Endpoint:
         base_url: str,
         model: str,
         key: str | None,
-        policy: outbound.Policy,
+        policy: addresses.Policy,
         *,
         concurrency: int = 8,
         total_seconds: float = TOTAL_SECONDS,
@@ -91,15 +58,13 @@ class Endpoint:
         first_wait: float = 0.5,
         patience: float = PATIENCE,
         ca_file: str = "",
-        resolver: outbound.Resolver = outbound.resolve,
+        resolver: addresses.Resolver = addresses.resolve,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        import openai
-
         self.model = model
         self.reported: set[str] = set()
         self.on_wait: Callable[[str], None] | None = None
-        self._address = outbound.read(base_url)
+        self._address = addresses.read(base_url)
         self._key = key or ""
         self._concurrency = concurrency
         self._attempts = attempts
@@ -133,22 +98,11 @@ class Endpoint:
         )
         self._http = httpx2.Client(
             transport=self._transport,
+            headers={"User-Agent": "tunegate", "Accept": "application/json"}
+            | ({"Authorization": f"Bearer {key}"} if key else {}),
             follow_redirects=False,
             trust_env=False,
             timeout=None,  # the transport has a deadline for the whole call, which no timeout here gives
-        )
-        leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if key else ("Authorization",)))
-        self._options: Any = {"headers": {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}}
-        # Every argument that is not given would be read from this process's environment, another key included.
-        self._client = openai.OpenAI(
-            base_url=str(self._address),
-            api_key=key or "none",
-            admin_api_key="",
-            organization="",
-            project="",
-            webhook_secret="",
-            http_client=self._http,
-            max_retries=0,
         )
 
     def _door(self) -> Traffic:
@@ -227,8 +181,8 @@ class Endpoint:
         try:
             try:
                 said, seconds = self._asked(request)
-            except (_Row, _Busy) as error:
-                self._note(unavailable=isinstance(error, _Busy), said=str(error))
+            except (RowFailed, Busy) as error:
+                self._note(unavailable=isinstance(error, Busy), said=str(error))
                 return Answer(request.id, "", "", 0, 0, 0.0, error=self._without_key(str(error)))
         except Unusable as error:
             raise Unusable(self._without_key(str(error))) from None
@@ -258,19 +212,19 @@ class Endpoint:
         tries, slow, started = 0, 0, self._clock()
         while True:
             if (entered := self._traffic.enter()) is None:
-                raise _Row("Cancelled before there was an answer.")
+                raise RowFailed("Cancelled before there was an answer.")
             try:
                 self._transport.stretched(2.0**slow)
                 said = self._call(request)
-            except _Slow:
+            except Slow:
                 self._traffic.slow()
                 slow += 1
                 if slow >= min(SLOW_ATTEMPTS, self._attempts):
                     raise
-            except _Busy as busy:
+            except Busy as busy:
                 tries += 1
                 self._met(request, busy, tries, entered, started)
-            except _Row:
+            except RowFailed:
                 self._traffic.answered()
                 raise
             else:
@@ -279,12 +233,12 @@ class Endpoint:
             finally:
                 self._traffic.leave()
 
-    def _met(self, request: Request, busy: _Busy, tries: int, entered: float, started: float) -> None:
+    def _met(self, request: Request, busy: Busy, tries: int, entered: float, started: float) -> None:
         """A try that met trouble: keep everybody back where it is everybody's, and return when to try again.
 
         Raises:
-            _Busy, Unusable: see `_give_up`.
-            _Row: somebody stopped us meanwhile.
+            Busy, Unusable: see `_give_up`.
+            RowFailed: somebody stopped us meanwhile.
         """
         if busy.wide:
             self._traffic.away(str(busy), entered, busy.after)
@@ -292,7 +246,7 @@ class Endpoint:
         if tries >= self._attempts:
             self._give_up(request, busy, tries, started)
         if not busy.wide and self._stopped.wait(self._pause(tries, busy.after)):
-            raise _Row("Cancelled before there was an answer.") from None
+            raise RowFailed("Cancelled before there was an answer.") from None
 
     def _pause(self, tries: int, after: float | None) -> float:
         """Seconds before this row is asked again."""
@@ -300,7 +254,7 @@ class Endpoint:
             growing = self._first_wait * 2 ** (tries - 1) * self._jitter.uniform(1.0, 1.25)
         return min(growing if after is None else after, self._wait_limit)
 
-    def _go_on_waiting(self, busy: _Busy) -> None:
+    def _go_on_waiting(self, busy: Busy) -> None:
         """Return while the server may still come back for everybody.
 
         Raises:
@@ -312,15 +266,15 @@ class Endpoint:
         away = self._traffic.away_for()
         if patience and away >= patience:
             raise Unusable(
-                f"The model server could not be had for {_duration(away)}. Last: {busy} "
+                f"The model server could not be had for {duration(away)}. Last: {busy} "
                 "Rows that were answered are kept; press Go on when the server is back."
             ) from busy
 
-    def _give_up(self, request: Request, busy: _Busy, tries: int, started: float) -> None:
+    def _give_up(self, request: Request, busy: Busy, tries: int, started: float) -> None:
         """Give this row up after its attempts; return when it is the server that is away, not the row that is bad.
 
         Raises:
-            _Busy: it is this row that the server cannot answer.
+            Busy: it is this row that the server cannot answer.
             Unusable: there is no such server.
         """
         if busy.hopeless and not self._traffic.ever:
@@ -335,9 +289,9 @@ class Endpoint:
         """Whether the server answers a harmless question now."""
         try:
             self._call(PROBE)
-        except _Row:
+        except RowFailed:
             return True
-        except (_Busy, Unusable):
+        except (Busy, Unusable):
             return False
         return True
 
@@ -357,8 +311,6 @@ class Endpoint:
                 self._learnt |= more
 
     def _sent(self, request: Request, learnt: frozenset[str]) -> httpx2.Response:
-        import openai
-
         messages = folded(request.messages) if "system" in learnt else request.messages
         body: dict[str, Any] = {
             "model": self.model,
@@ -371,14 +323,9 @@ class Endpoint:
         if "temperature" in learnt:
             del body["temperature"]
         try:
-            received = self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=self._options)
-        except openai.APIStatusError as error:
-            received = error.response
-        except outbound.Ended as error:
-            raise _failed(error) from error
-        except openai.APIError as error:
-            raise _failed(error.__cause__ or error) from error
-        return received
+            return self._http.post(f"{self._address}/chat/completions", json=body)
+        except Exception as error:  # whatever it is, this call has no status
+            raise failure_of(error) from error
 
     def _lessons(self, response: httpx2.Response, request: Request, learnt: frozenset[str]) -> frozenset[str]:
         """What of this call the server does not take, so that it can be asked without."""
@@ -399,21 +346,21 @@ class Endpoint:
         try:
             response = self._sent(request, learnt | {"system"})
             return response.status_code < 300 or bool(completion.unsupported(response.content))
-        except (_Row, _Busy, Unusable):
+        except (RowFailed, Busy, Unusable):
             return False
 
     def _refused(self, request: Request, response: httpx2.Response) -> Exception:
         """A status that is not success: ask again, give up on the row, or on the run."""
-        status, after = response.status_code, _retry_after(response)
+        status, after = response.status_code, retry_after(response)
         said = self._words(response.content)
         if ended := self._hopeless(request, response, said, after):
             return ended
         met = f"The model server answered with status {status}. {said}".strip()
         if status in (429, 502, 503, 504, 529) or (status in (404, 405) and self._traffic.ever):
-            return _Busy(met, after, wide=True)  # 404: it was there, and is loaded anew, or is one of several
+            return Busy(met, after, wide=True)  # 404: it was there, and is loaded anew, or is one of several
         if status in (408, 409, 425) or status >= 500:
-            return _Busy(met, after)
-        return _Row(f"The model server refused this row (status {status}). {said}".strip())
+            return Busy(met, after)
+        return RowFailed(f"The model server refused this row (status {status}). {said}".strip())
 
     def _hopeless(self, request: Request, response: httpx2.Response, said: str, after: float | None) -> Unusable | None:
         """What no waiting mends, for any row."""
@@ -424,11 +371,11 @@ class Endpoint:
                 "The model server sent us on to another address, which is never followed. "
                 "Enter the address it really has, usually one that ends in /v1."
             )
-        if status == 402 or (completion.PAID.search(_all_words(response.content)) and status < 500 and not soon):
+        if status == 402 or (completion.PAID.search(all_words(response.content)) and status < 500 and not soon):
             words = f"The provider says that quota or credit is used up (status {status}). {said}"
             return Unusable(f"{words} {later} when there is credit again.")
         if after is not None and after > max(WAIT_LIMIT, self._wait_limit) and status in (429, 503):
-            words = f"The model server asks to come back in {_duration(after)} (status {status}). {said}"
+            words = f"The model server asks to come back in {duration(after)} (status {status}). {said}"
             return Unusable(f"{words} {later} then.")
         if status == 401 or (status == 403 and not self._only_this(request)):
             return Unusable(f"The model server does not accept the key (status {status}). Check the key. {said}")
@@ -441,8 +388,8 @@ class Endpoint:
         return self._traffic.ever or (request.id != PROBE.id and self._alive())
 
     def _not_there(self, status: int, content: bytes, said: str) -> Unusable:
-        if outbound.CLASSIC_AZURE in self._address.path + "/":
-            return Unusable(f"Nothing answers at this address (status {status}). {outbound.AZURE}")
+        if addresses.CLASSIC_AZURE in self._address.path + "/":
+            return Unusable(f"Nothing answers at this address (status {status}). {addresses.AZURE}")
         if completion.is_page(content):
             return Unusable(
                 f"There is a web page at this address, not a model server (status {status}). Check the address: it "
@@ -465,8 +412,8 @@ class Endpoint:
                     "Rows that were answered are kept; press Go on when there is credit again."
                 ) from None
             if trouble.sort == "row":
-                raise _Row(words) from None
-            raise _Busy(words, wide=trouble.sort == "wide") from None
+                raise RowFailed(words) from None
+            raise Busy(words, wide=trouble.sort == "wide") from None
         with self._lock:
             if said.model:
                 self.reported.add(self._without_key(completion.shown_name(said.model)))
@@ -476,30 +423,13 @@ class Endpoint:
 
     # -------------------------------------------------------------- our key
 
+    def _without_key(self, text: str) -> str:
+        return without_key(text, self._key)
+
     def _words(self, content: bytes) -> str:
         """What a server says is wrong; our key is taken out before it is cut to the length of a sentence."""
         clean = self._without_key(content.decode("latin-1")).encode("latin-1")
         return completion.message(clean)
-
-    def _without_key(self, text: str) -> str:
-        """A stranger's text without our key, or a longer part of it: some servers repeat what they were sent."""
-        key = self._key
-        if len(key) < KEY_PART:
-            return text.replace(key, "[key]") if len(key) >= 4 and not key.isalpha() else text
-        for start in range(0, len(key) - KEY_PART + 1, KEY_PART):
-            part, at = key[start : start + KEY_PART], 0
-            while (at := text.find(part, at)) >= 0:
-                first, last, before, after = at, at + KEY_PART, start, start + KEY_PART
-                while first > 0 and before > 0 and text[first - 1] == key[before - 1]:
-                    first, before = first - 1, before - 1
-                while last < len(text) and after < len(key) and text[last] == key[after]:
-                    last, after = last + 1, after + 1
-                if last - first >= min(len(key), KEY_PART + 4):
-                    text = f"{text[:first]}[key]{text[last:]}"
-                    at = first + len("[key]")
-                else:
-                    at = last
-        return text
 
 
 def _answered(done: set[Future[Answer]]) -> Generator[Answer, None, BaseException | None]:
@@ -511,53 +441,3 @@ def _answered(done: set[Future[Answer]]) -> Generator[Answer, None, BaseExceptio
         else:
             ended = error
     return ended
-
-
-def _failed(cause: BaseException) -> Exception:
-    """What a call that got no status comes to."""
-    if isinstance(cause, outbound.NotAllowed | outbound.NotTrusted):
-        return Unusable(str(cause))
-    if isinstance(cause, outbound.NoSuchName):
-        return _Busy(str(cause), wide=True, unheard=True, hopeless=True)
-    if isinstance(cause, outbound.TooLong):
-        return _Slow("The model server did not finish its answer in time.")
-    for kind, said in ENDED.items():
-        if isinstance(cause, kind):
-            return _Row(said)
-    said = completion.excerpt(str(cause).encode())
-    return _Busy(f"The connection to the model server failed: {said}", wide=True, unheard=True)
-
-
-ENDED = {
-    outbound.TooLarge: "The answer is larger than an answer may be.",
-    outbound.Encoded: "The answer is compressed although that was not asked for.",
-    outbound.Stopped: "Cancelled before there was an answer.",
-}
-
-
-def _all_words(content: bytes) -> str:
-    return " ".join(f"{fault.code} {fault.message}" for fault in completion.faults(content))
-
-
-def _duration(seconds: float) -> str:
-    if seconds >= 2 * 86_400:
-        return f"{min(seconds / 86_400, 9999):.0f} days"
-    if seconds >= 2 * 3600:
-        return f"{seconds / 3600:.0f} hours"
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
-
-
-def _retry_after(response: httpx2.Response) -> float | None:
-    """Seconds the server asked for (RFC 9110, 10.2.3: a number or a date); None if it did not say."""
-    value = response.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if seconds == seconds else None  # noqa: PLR0124 - not a number is not equal to itself

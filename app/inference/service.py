@@ -18,7 +18,7 @@ from app import secret
 from app.audit import service as audit
 from app.db import reading, utcnow, writing
 from app.errors import Conflict, FieldError, Forbidden, Invalid
-from app.inference import completion, folders, outbound, spoken, store, weights
+from app.inference import addresses, completion, folders, spoken, store, weights
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Message, Request, Unusable
 from app.inference.local import Dtype, LocalModel
@@ -136,7 +136,7 @@ def own(model: ModelRow) -> str:
     """
     if model.kind != "endpoint":
         return "this machine"
-    if outbound.inside(model.base_url):
+    if addresses.inside(model.base_url):
         return "private address"
     return "declared" if model.own else ""
 
@@ -254,7 +254,7 @@ def change_endpoint(
 
 def cut_off(base_url: str | None) -> str:
     """What to say about an address that was not kept as it was typed; empty where it was."""
-    cut = outbound.tail(base_url or "")
+    cut = addresses.tail(base_url or "")
     return f"{cut} was cut off the end of the address: the app adds it itself." if cut else ""
 
 
@@ -369,7 +369,7 @@ def endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> En
 
 
 def _client(settings: Settings, base_url: str, name: str, key: str | None, *, patient: bool) -> Endpoint:
-    policy = outbound.Policy.read(settings.allowed_hosts)
+    policy = addresses.Policy.read(settings.allowed_hosts)
     try:
         if patient:
             return Endpoint(
@@ -522,7 +522,7 @@ def _window_faults(window: int | None) -> list[FieldError]:
 
 def _address(base_url: str, faults: list[FieldError]) -> str | None:
     try:
-        return str(outbound.read(base_url))
+        return str(addresses.read(base_url))
     except Invalid as refusal:
         faults += refusal.errors
         return None

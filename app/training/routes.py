@@ -17,7 +17,7 @@ from app.training import service, store
 from app.training.tables import TrainingRow
 from app.users import store as user_store
 from app.users.deps import Launcher, Listening, Me
-from app.web import charts, events
+from app.web import events, line_charts
 from app.web.deps import App, Db
 from app.web.events import Sent
 from app.web.forms import by_field
@@ -116,15 +116,15 @@ async def training_events(
         yield sent
 
 
-def loss_chart(session: Db, row: TrainingRow) -> charts.LineChart:
+def loss_chart(session: Db, row: TrainingRow) -> line_charts.LineChart:
     """Loss of the steps, smoothed and as it is, and on the dev rows."""
     steps = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "step") if m.loss is not None]
     dev = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "dev") if m.loss is not None]
     series = [
-        charts.Series("training rows, running mean", smoothed(steps), "tune"),
-        charts.Series("dev rows", dev, "good"),
+        line_charts.Series("training rows, running mean", smoothed(steps), "tune"),
+        line_charts.Series("dev rows", dev, "good"),
     ]
-    return charts.lines("Loss", series, x_title="step", y_title="nats a trained token")
+    return line_charts.lines("Loss", series, x_title="step", y_title="nats a trained token")
 
 
 def smoothed(points: list[tuple[float, float]], weight: float = 0.9) -> list[tuple[float, float]]:
