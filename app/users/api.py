@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.db import utcnow, writing
 from app.errors import FieldError, Invalid, pointer
-from app.users import service, store
+from app.users import identity, service, store, tokens
 from app.users.deps import Admin, Identified, Me, address_of, keeper
 from app.users.tables import Role, TokenRow, UserRow
 from app.web.context import AppContext
@@ -178,7 +178,7 @@ def set_up(request: Request, response: Response, app: App, data: SetUp) -> Joine
 
 def _opened(session: Db, app: AppContext, user: UserRow, token: FirstToken) -> Joined:
     try:
-        made = service.add_token(session, service.Who(user), **token.model_dump(), now=utcnow(), record=app.record)
+        made = tokens.add_token(session, identity.Who(user), **token.model_dump(), now=utcnow(), record=app.record)
     except Invalid as refusal:
         raise _in_token(refusal, token) from refusal
     return Joined(user=User.model_validate(user), token=_added(*made))
@@ -278,7 +278,7 @@ def list_tokens(
 def add_token(response: Response, app: App, db: Db, who: Identified, me: Me, data: NewToken) -> AddedToken:
     """Make a token of your own; its secret is in this answer and nowhere else. A token cannot make one that may do
     more, or lives longer, than itself."""
-    token, secret = service.add_token(db, who, **data.model_dump(), now=utcnow(), record=app.record)
+    token, secret = tokens.add_token(db, who, **data.model_dump(), now=utcnow(), record=app.record)
     response.headers["Location"] = f"/api/v1/tokens/{token.id}"
     return _added(token, secret)
 
@@ -292,4 +292,4 @@ def show_token(token_id: Id, db: Db, me: Me) -> Token:
 @router.delete("/tokens/{token_id}")
 def revoke_token(token_id: Id, app: App, db: Db, me: Me) -> Token:
     """End one of your own tokens at once."""
-    return Token.model_validate(service.revoke_token(db, me, token_id, now=utcnow(), record=app.record))
+    return Token.model_validate(tokens.revoke_token(db, me, token_id, now=utcnow(), record=app.record))

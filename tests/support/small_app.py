@@ -25,8 +25,8 @@ from app.jobs import store as jobs
 from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.users import api as users_api
+from app.users import identity, sessions, tokens
 from app.users import routes as users_routes
-from app.users import service
 from app.users.deps import cookie_name
 from app.users.passwords import with_cost
 from app.users.tables import Role, UserRow
@@ -145,7 +145,7 @@ class People:
         person = self.add(user) if isinstance(user, str) else user
         client = self.anonymous()
         with writing(self.context.engine) as session:
-            secret = service.open_session(session, person, "test", utcnow())
+            secret = sessions.open_session(session, person, "test", utcnow())
         client.cookies.set(cookie_name(self.context.settings), secret)
         return client
 
@@ -153,8 +153,8 @@ class People:
         """A program with an API token: no cookie, no Origin."""
         person = self.add(user) if isinstance(user, str) else user
         with writing(self.context.engine) as session:
-            _, secret = service.add_token(
-                session, service.Who(person), name="test", scope=scope, days=days, now=utcnow(), record=audit.record
+            _, secret = tokens.add_token(
+                session, identity.Who(person), name="test", scope=scope, days=days, now=utcnow(), record=audit.record
             )
         return self._client({"Authorization": f"Bearer {secret}"})
 
