@@ -64,8 +64,8 @@ class Address:
 
 def tail(url: str) -> str:
     """What `read` cuts off the end of an address because people copy it along; empty where it is taken as it is."""
-    found = URL.fullmatch(url.strip(" \t\r\n"))
-    cut = TAIL.search(found["path"].rstrip("/")) if found else None
+    parts = URL.fullmatch(url.strip(" \t\r\n"))
+    cut = TAIL.search(parts["path"].rstrip("/")) if parts else None
     return cut.group() if cut else ""
 
 
@@ -76,16 +76,16 @@ def read(url: str) -> Address:
         Invalid: it is not a plain http(s) address; the sentence says what is wrong.
     """
     url = url.strip(" \t\r\n")
-    found = URL.fullmatch(url)
-    if not found and CLASSIC_AZURE in url:
+    parts = URL.fullmatch(url)
+    if not parts and CLASSIC_AZURE in url:
         raise _wrong(AZURE)
-    if not found:
+    if not parts:
         raise _wrong(
             "Write it like https://models.example.org/v1: http or https, a host name, no user name, no question "
             "mark, no blanks. A name with other letters has to be in its xn-- form."
         )
-    host = found["host"].lower()
-    port = int(found["port"] or {"http": 80, "https": 443}[found["scheme"].lower()])
+    host = parts["host"].lower()
+    port = int(parts["port"] or {"http": 80, "https": 443}[parts["scheme"].lower()])
     if port > 65535:
         raise _wrong("A port number is at most 65535.")
     if host.startswith("["):
@@ -101,10 +101,10 @@ def read(url: str) -> Address:
             raise _wrong("Write an IPv4 address as four numbers, like 192.0.2.10.") from None
     elif ".." in host or len(host) > 253 or any(len(label) > 63 for label in host.split(".")):
         raise _wrong("This is not a host name.")
-    path = TAIL.sub("", found["path"].rstrip("/")).rstrip("/")
+    path = TAIL.sub("", parts["path"].rstrip("/")).rstrip("/")
     if any(part in (".", "..") for part in path.split("/")):
         raise _wrong("The path may not hold . or .. parts.")
-    return Address(found["scheme"].lower(), host, port, path)
+    return Address(parts["scheme"].lower(), host, port, path)
 
 
 def _wrong(detail: str) -> Invalid:
@@ -130,8 +130,8 @@ def inside(url: str) -> bool:
 
 def resolve(host: str, port: int) -> list[str]:
     """All addresses of a name, in the system's order."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +178,15 @@ class Policy:
         if self.listed(host, port):
             return True
         try:
-            found = _plain(ipaddress.ip_address(address))
+            plain = _plain(ipaddress.ip_address(address))
         except ValueError:  # a zone id, or nothing we know
             return False
-        if any(found in network for network in self.networks):
+        if any(plain in network for network in self.networks):
             return True
-        if any(found in network for network in SPECIAL):
+        if any(plain in network for network in SPECIAL):
             return False
-        return found.is_global and not (
-            found.is_multicast or found.is_reserved or found.is_unspecified or found.is_loopback or found.is_link_local
+        return plain.is_global and not (
+            plain.is_multicast or plain.is_reserved or plain.is_unspecified or plain.is_loopback or plain.is_link_local
         )
 
 

@@ -206,9 +206,9 @@ def _put_key(settings: Settings, row: ModelRow, key: str) -> None:
 
 
 def _record(session: Session, by: UserRow, act: str, row: ModelRow, **more: object) -> None:
-    said = {"name": row.name, "kind": row.kind, "base_url": row.base_url, "reference": row.reference}
+    facts = {"name": row.name, "kind": row.kind, "base_url": row.base_url, "reference": row.reference}
     own = {"own": True} if row.own else {}
-    audit.record(session, by, act, "model", row.id, {**said, **own, "key_set": row.key_sealed is not None, **more})
+    audit.record(session, by, act, "model", row.id, {**facts, **own, "key_set": row.key_sealed is not None, **more})
 
 
 def _name_faults(session: Session, name: str) -> list[FieldError]:

@@ -18,7 +18,7 @@ from typing import Any
 import httpx2
 
 from app.inference import addresses, completion, outbound
-from app.inference.completion import Said, Trouble
+from app.inference.completion import Completion, Trouble
 from app.inference.failures import Busy, RowFailed, Slow, all_words, duration, failure_of, retry_after, without_key
 from app.inference.generator import Answer, Message, Request, Unusable, folded
 from app.inference.traffic import LOOK, Traffic
@@ -119,7 +119,7 @@ class Endpoint:
         coming = iter(requests)
         running: set[Future[Answer]] = set()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="endpoint")
-        told = self._clock()
+        reported_at = self._clock()
         self._traffic.open()
         try:
             while not stop():
@@ -132,8 +132,8 @@ class Endpoint:
                 if ended:
                     yield from self._last_ones(running, stop)
                     raise ended
-                if self.on_wait and self._clock() - told >= 1 and (text := self.waiting()):
-                    told = self._clock()
+                if self.on_wait and self._clock() - reported_at >= 1 and (text := self.waiting()):
+                    reported_at = self._clock()
                     self.on_wait(text)
         finally:
             stopped.set()
@@ -160,12 +160,12 @@ class Endpoint:
     @property
     def remarks(self) -> list[str]:
         """What is different from how a question is usually asked, because this server does not take it."""
-        said = {
+        sentences = {
             "temperature": "Asked without temperature 0, which the server does not take: answers may differ between "
             "runs.",
             "system": "The server takes no system turn, so the instructions stand in front of the first question.",
         }
-        return [said[name] for name in sorted(self._learnt) if name in said]
+        return [sentences[name] for name in sorted(self._learnt) if name in sentences]
 
     def close(self) -> None:
         self._stopped.set()
@@ -180,34 +180,34 @@ class Endpoint:
         """One row's answer or error. Nothing of our key is in either."""
         try:
             try:
-                said, seconds = self._asked(request)
+                reply, seconds = self._asked(request)
             except (RowFailed, Busy) as error:
-                self._note(unavailable=isinstance(error, Busy), said=str(error))
+                self._note(unavailable=isinstance(error, Busy), reason=str(error))
                 return Answer(request.id, "", "", 0, 0, 0.0, error=self._without_key(str(error)))
         except Unusable as error:
             raise Unusable(self._without_key(str(error))) from None
-        self._note(unavailable=False, said="")
-        finish = "length" if not said.finish and said.completion_tokens >= request.max_tokens else said.finish
+        self._note(unavailable=False, reason="")
+        finish = "length" if not reply.finish and reply.completion_tokens >= request.max_tokens else reply.finish
         return Answer(
             id=request.id,
-            text=self._without_key(said.text),
+            text=self._without_key(reply.text),
             finish=finish,
-            prompt_tokens=said.prompt_tokens,
-            completion_tokens=said.completion_tokens,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
             seconds=seconds,
-            thinking=self._without_key(said.thinking),
+            thinking=self._without_key(reply.thinking),
         )
 
-    def _note(self, *, unavailable: bool, said: str) -> None:
+    def _note(self, *, unavailable: bool, reason: str) -> None:
         with self._lock:
             self._unavailable = self._unavailable + 1 if unavailable else 0
             if self._unavailable >= GIVE_UP:
                 raise Unusable(
-                    f"The model server could not be had for {GIVE_UP} rows in a row. Last: {said} "
+                    f"The model server could not be had for {GIVE_UP} rows in a row. Last: {reason} "
                     "Rows that were answered are kept; press Go on when the server is back."
                 )
 
-    def _asked(self, request: Request) -> tuple[Said, float]:
+    def _asked(self, request: Request) -> tuple[Completion, float]:
         """Ask until there is an answer or no sense in asking again; the answer and the seconds that it took."""
         tries, slow, started = 0, 0, self._clock()
         while True:
@@ -215,7 +215,7 @@ class Endpoint:
                 raise RowFailed("Cancelled before there was an answer.")
             try:
                 self._transport.stretched(2.0**slow)
-                said = self._call(request)
+                reply = self._call(request)
             except Slow:
                 self._traffic.slow()
                 slow += 1
@@ -229,7 +229,7 @@ class Endpoint:
                 raise
             else:
                 self._traffic.answered()
-                return said, self._clock() - entered
+                return reply, self._clock() - entered
             finally:
                 self._traffic.leave()
 
@@ -297,7 +297,7 @@ class Endpoint:
 
     # -------------------------------------------------------------- one call
 
-    def _call(self, request: Request) -> Said:
+    def _call(self, request: Request) -> Completion:
         """One question, asked again only for what is learnt from being refused."""
         while True:
             learnt = self._learnt
@@ -333,8 +333,8 @@ class Endpoint:
         more: set[str] = set()
         if status in (400, 422):
             more = completion.unsupported(content) - learnt
-        told = any(message.role == "system" for message in request.messages)
-        if more or not told or "system" in learnt or self._system_works:
+        has_system = any(message.role == "system" for message in request.messages)
+        if more or not has_system or "system" in learnt or self._system_works:
             return frozenset(more)
         refused = status in (400, 422) and completion.NO_SYSTEM.search(completion.message(content))
         if (refused or (status == 500 and not content.strip())) and self._answers_folded(request, learnt):
@@ -352,17 +352,19 @@ class Endpoint:
     def _refused(self, request: Request, response: httpx2.Response) -> Exception:
         """A status that is not success: ask again, give up on the row, or on the run."""
         status, after = response.status_code, retry_after(response)
-        said = self._words(response.content)
-        if ended := self._hopeless(request, response, said, after):
+        excerpt = self._words(response.content)
+        if ended := self._hopeless(request, response, excerpt, after):
             return ended
-        met = f"The model server answered with status {status}. {said}".strip()
+        met = f"The model server answered with status {status}. {excerpt}".strip()
         if status in (429, 502, 503, 504, 529) or (status in (404, 405) and self._traffic.ever):
             return Busy(met, after, wide=True)  # 404: it was there, and is loaded anew, or is one of several
         if status in (408, 409, 425) or status >= 500:
             return Busy(met, after)
-        return RowFailed(f"The model server refused this row (status {status}). {said}".strip())
+        return RowFailed(f"The model server refused this row (status {status}). {excerpt}".strip())
 
-    def _hopeless(self, request: Request, response: httpx2.Response, said: str, after: float | None) -> Unusable | None:
+    def _hopeless(
+        self, request: Request, response: httpx2.Response, excerpt: str, after: float | None
+    ) -> Unusable | None:
         """What no waiting mends, for any row."""
         status, soon = response.status_code, after is not None and after <= WAIT_LIMIT
         later = "Rows that were answered are kept; press Go on"
@@ -372,22 +374,22 @@ class Endpoint:
                 "Enter the address it really has, usually one that ends in /v1."
             )
         if status == 402 or (completion.PAID.search(all_words(response.content)) and status < 500 and not soon):
-            words = f"The provider says that quota or credit is used up (status {status}). {said}"
-            return Unusable(f"{words} {later} when there is credit again.")
+            sentence = f"The provider says that quota or credit is used up (status {status}). {excerpt}"
+            return Unusable(f"{sentence} {later} when there is credit again.")
         if after is not None and after > max(WAIT_LIMIT, self._wait_limit) and status in (429, 503):
-            words = f"The model server asks to come back in {duration(after)} (status {status}). {said}"
-            return Unusable(f"{words} {later} then.")
+            sentence = f"The model server asks to come back in {duration(after)} (status {status}). {excerpt}"
+            return Unusable(f"{sentence} {later} then.")
         if status == 401 or (status == 403 and not self._only_this(request)):
-            return Unusable(f"The model server does not accept the key (status {status}). Check the key. {said}")
+            return Unusable(f"The model server does not accept the key (status {status}). Check the key. {excerpt}")
         if status in (404, 405) and not self._traffic.ever:
-            return self._not_there(status, response.content, said)
+            return self._not_there(status, response.content, excerpt)
         return None
 
     def _only_this(self, request: Request) -> bool:
         """403 is said of keys, and of single questions that somebody does not like: a harmless one tells which."""
         return self._traffic.ever or (request.id != PROBE.id and self._alive())
 
-    def _not_there(self, status: int, content: bytes, said: str) -> Unusable:
+    def _not_there(self, status: int, content: bytes, excerpt: str) -> Unusable:
         if addresses.CLASSIC_AZURE in self._address.path + "/":
             return Unusable(f"Nothing answers at this address (status {status}). {addresses.AZURE}")
         if completion.is_page(content):
@@ -397,29 +399,29 @@ class Endpoint:
             )
         return Unusable(
             f"The model server knows no model “{self.model}” at this address (status {status}). "
-            f"Check the model's name and that the address ends where /chat/completions begins. {said}"
+            f"Check the model's name and that the address ends where /chat/completions begins. {excerpt}"
         )
 
-    def _understood(self, content: bytes, request: Request, learnt: frozenset[str]) -> Said:
+    def _understood(self, content: bytes, request: Request, learnt: frozenset[str]) -> Completion:
         """Read a chat completion; whatever else it is, it is trouble of this row or of the server."""
         try:
-            said = completion.read(content)
+            reply = completion.read(content)
         except Trouble as trouble:
-            words = self._without_key(str(trouble))
+            sentence = self._without_key(str(trouble))
             if trouble.sort == "quota":
                 raise Unusable(
-                    f"The provider says that quota or credit is used up. {words} "
+                    f"The provider says that quota or credit is used up. {sentence} "
                     "Rows that were answered are kept; press Go on when there is credit again."
                 ) from None
             if trouble.sort == "row":
-                raise RowFailed(words) from None
-            raise Busy(words, wide=trouble.sort == "wide") from None
+                raise RowFailed(sentence) from None
+            raise Busy(sentence, wide=trouble.sort == "wide") from None
         with self._lock:
-            if said.model:
-                self.reported.add(self._without_key(completion.shown_name(said.model)))
+            if reply.model:
+                self.reported.add(self._without_key(completion.shown_name(reply.model)))
             if "system" not in learnt and any(message.role == "system" for message in request.messages):
                 self._system_works = True
-        return said
+        return reply
 
     # -------------------------------------------------------------- our key
 

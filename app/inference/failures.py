@@ -24,14 +24,14 @@ class Busy(Exception):
 
     def __init__(
         self,
-        said: str,
+        reason: str,
         after: float | None = None,
         *,
         wide: bool = False,
         unheard: bool = False,
         hopeless: bool = False,
     ) -> None:
-        super().__init__(said)
+        super().__init__(reason)
         self.after = after
         self.wide = wide
         self.unheard = unheard
@@ -50,11 +50,11 @@ def failure_of(cause: BaseException) -> Exception:
         return Busy(str(cause), wide=True, unheard=True, hopeless=True)
     if isinstance(cause, outbound.TooLong):
         return Slow("The model server did not finish its answer in time.")
-    for kind, said in ENDED.items():
+    for kind, text in ENDED.items():
         if isinstance(cause, kind):
-            return RowFailed(said)
-    said = completion.excerpt(str(cause).encode())
-    return Busy(f"The connection to the model server failed: {said}", wide=True, unheard=True)
+            return RowFailed(text)
+    text = completion.excerpt(str(cause).encode())
+    return Busy(f"The connection to the model server failed: {text}", wide=True, unheard=True)
 
 
 ENDED = {

@@ -104,8 +104,8 @@ def adapted(loaded: Loaded, folder: Path) -> Loaded:
     """The same model with a LoRA adapter on it, in the model's own precision as in training."""
     from peft import PeftModel
 
-    if found := list(folders.adapter_faults(folder)):
-        raise folders.NotAModel(found)
+    if faults := list(folders.adapter_faults(folder)):
+        raise folders.NotAModel(faults)
     with quiet():
         model = PeftModel.from_pretrained(loaded.model, folder, autocast_adapter_dtype=False, local_files_only=True)
     model = model.to(DTYPES[loaded.dtype]).eval()

@@ -237,8 +237,8 @@ def serve() -> None:
     while True:
         order = inbox.get()
         if order["do"] == "answer":
-            for one in answer(loaded, order["requests"], stop):
-                parent.say("answer", answer=one)
+            for answered in answer(loaded, order["requests"], stop):
+                parent.say("answer", answer=answered)
         else:
             for counted in count(loaded, order["rows"]):
                 parent.say("counted", row=counted)

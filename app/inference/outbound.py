@@ -160,8 +160,8 @@ class _Stream(httpcore2.NetworkStream):
         try:
             secured = self._inner.start_tls(ssl_context, server_hostname, min(CONNECT_SECONDS, self._left()))
         except httpcore2.ConnectError as error:
-            if found := _untrusted(error):
-                raise found from error
+            if untrusted := _untrusted(error):
+                raise untrusted from error
             raise
         return _Stream(secured, self._call, self._stopping)
 

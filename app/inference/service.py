@@ -237,17 +237,17 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
     What goes wrong is in the answer's `error`.
     """
     try:
-        asked = endpoint(settings, model, patient=False)
+        endpoint_asked = endpoint(settings, model, patient=False)
     except Unusable as error:
         return Tried(_no_answer(str(error)))
     try:
-        came = next(iter(asked.answer([TRIAL], lambda: False)))
+        came = next(iter(endpoint_asked.answer([TRIAL], lambda: False)))
         answer = spoken.settled(came, TRIAL.max_tokens)
         if answer.error is None and not answer.text.strip():
             answer = _no_answer("The model answered with nothing at all. Check the model's name and its settings.")
         if answer.error is not None:
             return Tried(_no_answer(f"{answer.error}{_elsewhere(settings, model, answer.error)}"))
-        remarks = [*asked.remarks, *named_otherwise(model.reference, asked.reported)]
+        remarks = [*endpoint_asked.remarks, *named_otherwise(model.reference, endpoint_asked.reported)]
         if answer.raw is not None or answer.thinking:
             remarks.append(
                 "The model thinks before it answers. Thinking counts against the longest answer and is not scored."
@@ -258,13 +258,13 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
     except Unusable as error:
         return Tried(_no_answer(f"{error}{_elsewhere(settings, model, str(error))}"))
     finally:
-        asked.close()
+        endpoint_asked.close()
 
 
-def named_otherwise(asked: str, reported: Iterable[str]) -> list[str]:
+def named_otherwise(wanted: str, reported: Iterable[str]) -> list[str]:
     """A sentence for every name that answered and is not what was asked for; dated and longer forms of it are."""
-    others = sorted({name for name in reported if not completion.same_model(asked, name)})
-    return [f"You asked for {completion.shown_name(asked)}, and {name} answered." for name in others]
+    others = sorted({name for name in reported if not completion.same_model(wanted, name)})
+    return [f"You asked for {completion.shown_name(wanted)}, and {name} answered." for name in others]
 
 
 def _no_answer(error: str) -> Answer:
@@ -274,17 +274,17 @@ def _no_answer(error: str) -> Answer:
 def _elsewhere(settings: Settings, model: ModelRow, wrong: str) -> str:
     """A hint when nothing is at the address but its /v1 answers. It is asked without the key, which is not for it."""
     nothing_there = ("web page", "knows no model", "not JSON", "not a chat completion")
-    if model.base_url.endswith("/v1") or not any(words in wrong for words in nothing_there):
+    if model.base_url.endswith("/v1") or not any(status in wrong for status in nothing_there):
         return ""
     nearby = f"{model.base_url}/v1"
     try:
-        asked = _client(settings, nearby, model.reference, None, patient=False)
+        nearby_endpoint = _client(settings, nearby, model.reference, None, patient=False)
     except Unusable:
         return ""
     try:
-        there = next(iter(asked.answer([TRIAL], lambda: False))).error is None
+        there = next(iter(nearby_endpoint.answer([TRIAL], lambda: False))).error is None
     except Unusable as error:
         there = "does not accept the key" in str(error)
     finally:
-        asked.close()
+        nearby_endpoint.close()
     return f" But {nearby} answers: enter that as the address." if there else ""

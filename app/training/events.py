@@ -78,7 +78,7 @@ def _started(event: Mapping[str, Any]) -> str:
 
 
 def progress(heard: Heard, step: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {
+    report = {
         "stage": f"Training: loss {step['loss']:.3f}",
         "done": step["step"],
         "total": step["of"],
@@ -89,5 +89,5 @@ def progress(heard: Heard, step: Mapping[str, Any]) -> dict[str, Any]:
     if heard.first:
         begun, at = heard.first
         rate = (step["step"] - begun) / max(time.monotonic() - at, 1e-9)
-        shown |= {"rate": rate, "seconds_left": (step["of"] - step["step"]) / max(rate, 1e-9)}
-    return shown
+        report |= {"rate": rate, "seconds_left": (step["of"] - step["step"]) / max(rate, 1e-9)}
+    return report

@@ -67,14 +67,14 @@ def preflight(claim: Claim) -> None:
         "rows": _stored(claim, str(plan.dataset.rows_sha256)),
         "threads": threads,
     }
-    found = _probe(claim, message, threads)
+    report = _probe(claim, message, threads)
     # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
-    found["samples"] = shown.measured_veil(plan.dataset).everywhere(found["samples"])
-    found["available"] = _free_memory()
-    found["blockers"] = list(preflights.blockers(plan.recipe, found, found["available"]))
+    report["samples"] = shown.measured_veil(plan.dataset).everywhere(report["samples"])
+    report["available"] = _free_memory()
+    report["blockers"] = list(preflights.blockers(plan.recipe, report, report["available"]))
     with claim.write() as session:
         stored = session.get_one(RecipeRow, claim.subject_id)
-        stored.preflight, stored.preflight_of = found, plan.digest
+        stored.preflight, stored.preflight_of = report, plan.digest
 
 
 def _probe(claim: Claim, message: Mapping[str, Any], threads: int) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def _stored(claim: Claim, sha256: str) -> str:
 def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> trainer_events.Heard:
     """Pass on what the trainer says until it ends; ask it to stop when somebody asked us to."""
     heard = trainer_events.Heard()
-    asked = False
+    cancelling = False
     flushed = last_word = time.monotonic()
     while running.code is None:
         event = running.next()
@@ -236,13 +236,13 @@ def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> train
         elif now - last_word > STALLED:
             _note(claim, cause="crash")
             raise Failed(f"The trainer said nothing for {STALLED / 60:.0f} minutes and was ended. Resume the run.")
-        if not asked and claim.cancelled():
-            asked = True
+        if not cancelling and claim.cancelled():
+            cancelling = True
             running.cancel()
-        if not asked and now - flushed >= FLUSH:
+        if not cancelling and now - flushed >= FLUSH:
             _flush(claim, heard, attempt, run)
             flushed = now
-    if not asked:
+    if not cancelling:
         _flush(claim, heard, attempt, run)
     return heard
 
@@ -322,9 +322,11 @@ def _judge(claim: Claim, run: Path) -> None:
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
-        told = specs.from_subject(gate.subject_of(gate_store.get(session, row.review_id))).instructions
+        instructions = specs.from_subject(gate.subject_of(gate_store.get(session, row.review_id))).instructions
         title = f"Adapter of run {row.id}"
-        arm = baselines.add_adapter_arm(session, row.baseline_id, training_id=row.id, title=title, instructions=told)
+        arm = baselines.add_adapter_arm(
+            session, row.baseline_id, training_id=row.id, title=title, instructions=instructions
+        )
         row.arm_id = arm_id = arm.id
         # The precision of the arms when they ran on this model too: a comparison is made in one of them.
         dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")

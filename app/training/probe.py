@@ -35,22 +35,22 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int) -> dict[s
         rows = [row for row in specs.rows(lines) if row.split in {"train", "dev"}]
     sized: dict[str, list[RowSize]] = {"train": [], "dev": []}
     fitting: dict[str, list[tokens.TokenRow]] = {"train": [], "dev": []}
-    shown: list[dict[str, Any]] = []
+    samples: list[dict[str, Any]] = []
     limit = min(spec.recipe.max_row_tokens, loaded.context)
     for row in rows:
         ids = learners.token_row(loaded, spec, row)
         sized[row.split].append(RowSize(str(row.line), len(ids.prompt), len(ids.completion)))
         if ids.length <= limit:
             fitting[row.split].append(ids)
-        if row.split == "train" and len(shown) < SHOWN:
+        if row.split == "train" and len(samples) < SHOWN:
             decode = loaded.tokenizer.decode
-            shown.append({"id": str(row.line), "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
-    found = preflight.report(spec.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
-    found["warnings"] = list(loading.stop_faults(loaded))
-    found |= {"samples": shown, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
+            samples.append({"id": str(row.line), "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
+    report = preflight.report(spec.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
+    report["warnings"] = list(loading.stop_faults(loaded))
+    report |= {"samples": samples, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
     if fitting["train"] and fitting["dev"]:
-        found |= _timed(loaded, spec, fitting["train"], fitting["dev"], found)
-    return found
+        report |= _timed(loaded, spec, fitting["train"], fitting["dev"], report)
+    return report
 
 
 def _timed(
@@ -58,7 +58,7 @@ def _timed(
     spec: TrainingSpec,
     train: list[tokens.TokenRow],
     dev: list[tokens.TokenRow],
-    found: dict[str, Any],
+    report: dict[str, Any],
 ) -> dict[str, Any]:
     recipe = spec.recipe
     learner = lora.Learner(loaded, recipe, train, learners.dev_sample(dev, recipe.dev_rows, recipe.seed))
@@ -83,7 +83,7 @@ def _timed(
     return {
         "tokens_per_second": rate,
         "dev_seconds": dev_seconds,
-        "seconds": preflight.seconds(recipe, found, rate, dev_seconds),
+        "seconds": preflight.seconds(recipe, report, rate, dev_seconds),
         "shared_tokens": learner.shared,
         "padding": batches.padding(plan, learner.lengths),
         "adapter_parameters": learner.adapter_parameters,
@@ -95,16 +95,16 @@ def _timed(
 def main() -> int:
     """Read the spec, say the report; refusals in words."""
     parent.give_way()
-    given = next(parent.messages())
+    message = next(parent.messages())
     parent.end_with_parent(Exit.STOPPED)
-    loading.compute_with(int(given["threads"]))
+    loading.compute_with(int(message["threads"]))
     try:
-        spec = specs.from_subject(given["subject"])
-        found = probe(spec, Path(given["model"]), Path(given["rows"]), int(given["threads"]))
+        spec = specs.from_subject(message["subject"])
+        report = probe(spec, Path(message["model"]), Path(message["rows"]), int(message["threads"]))
     except (folders.NotAModel, folders.Damaged, tokens.CannotRender, ValueError) as error:
         parent.say("failed", text=str(error))
         return Exit.REFUSED
-    parent.say("report", report=found)
+    parent.say("report", report=report)
     return Exit.DONE
 
 

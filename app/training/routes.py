@@ -106,11 +106,11 @@ async def training_events(
             _, job = service.standing(session, row)
             if job is None:
                 return [Sent(after, "", last=True)]
-            said = job_store.events_after(session, job.id, after)
-            if not said and not job.final:
+            new_events = job_store.events_after(session, job.id, after)
+            if not new_events and not job.final:
                 return []
             html = render(request, "training/_loss.html", chart=loss_chart(session, row))
-            return [Sent(said[-1].id if said else after, html, last=job.final)]
+            return [Sent(new_events[-1].id if new_events else after, html, last=job.final)]
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
         yield sent
@@ -147,7 +147,7 @@ def _step(
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     row, recipe = service.recipe_of(db, assessment_id)
-    found = service.prospects(db, assessment_id)
+    prospects = service.prospects(db, assessment_id)
     runs = store.of_assessment(db, assessment_id)
     job = job_store.get(db, row.preflight_job_id) if row and row.preflight_job_id else None
     return page(
@@ -163,9 +163,9 @@ def _step(
         models=service.trainable(db),
         errors=errors or {},
         preflight=row.preflight if row else None,
-        checked=found.checked,
-        missing=found.missing,
-        reasons=found.reasons,
+        checked=prospects.checked,
+        missing=prospects.missing,
+        reasons=prospects.reasons,
         job=job,
         ahead=job_store.ahead(db, job) if job else 0,
         runs=[(run, service.standing(db, run)[0]) for run in runs],

@@ -146,8 +146,8 @@ def _added(row: TokenRow, secret: str) -> AddedToken:
     return AddedToken(**Token.model_validate(row).model_dump(), secret=secret)
 
 
-def _user_with(user: UserRow, given: str) -> AddedUser:
-    return AddedUser(**User.model_validate(user).model_dump(), one_time_password=given)
+def _user_with(user: UserRow, password: str) -> AddedUser:
+    return AddedUser(**User.model_validate(user).model_dump(), one_time_password=password)
 
 
 def _in_token(refusal: Invalid, token: FirstToken) -> Invalid:
@@ -161,12 +161,12 @@ def set_up(request: Request, response: Response, app: App, data: SetUp) -> Joine
 
     Wrong codes are counted, and slowed after ten.
     """
-    given = data.model_dump(exclude={"token"})
+    account = data.model_dump(exclude={"token"})
     where = address_of(request, app.settings)
     with writing(app.engine) as session:
         try:
             user = service.set_up(
-                session, keeper(app.settings), **given, now=utcnow(), record=app.record, address=where
+                session, keeper(app.settings), **account, now=utcnow(), record=app.record, address=where
             )
         except Invalid as refusal:
             refused = refusal  # what was noted of the failure stays
@@ -218,8 +218,8 @@ def list_users(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Users:
     """Everybody who has an account, disabled ones included, in the order in which they came."""
-    found = store.after(db, after, limit + 1)
-    return Users(data=[User.model_validate(user) for user in found[:limit]], has_more=len(found) > limit)
+    users = store.after(db, after, limit + 1)
+    return Users(data=[User.model_validate(user) for user in users[:limit]], has_more=len(users) > limit)
 
 
 @router.get("/users/{user_id}")
@@ -270,8 +270,8 @@ def list_tokens(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Tokens:
     """Your own tokens from the newest back, ended ones included, without their secrets."""
-    found = store.tokens_before(db, me.id, before, limit + 1)
-    return Tokens(data=[Token.model_validate(token) for token in found[:limit]], has_more=len(found) > limit)
+    tokens = store.tokens_before(db, me.id, before, limit + 1)
+    return Tokens(data=[Token.model_validate(token) for token in tokens[:limit]], has_more=len(tokens) > limit)
 
 
 @router.post("/tokens", status_code=201)

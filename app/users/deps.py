@@ -69,10 +69,10 @@ def secret_of(request: Request, settings: Settings) -> tuple[str, bool]:
     An Authorization header decides alone: a request that brings a bad token is not let in by a cookie beside it. No
     other header, and nothing in the address, is ever a credential.
     """
-    given = request.headers.getlist("authorization")
-    if given:
-        scheme, _, secret = given[0].partition(" ")
-        if len(given) > 1 or scheme.lower() != "bearer" or not secret.strip():
+    headers = request.headers.getlist("authorization")
+    if headers:
+        scheme, _, secret = headers[0].partition(" ")
+        if len(headers) > 1 or scheme.lower() != "bearer" or not secret.strip():
             raise SignInFirst("Send one header `Authorization: Bearer tg_...`.")
         return secret.strip(), True
     secret = request.cookies.get(cookie_name(settings), "")

@@ -32,9 +32,9 @@ def safe_next(request: Request, address: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return "/"
-    asked = {"type": "http", "method": "GET", "path": parts.path, "root_path": "", "headers": []}
+    scope = {"type": "http", "method": "GET", "path": parts.path, "root_path": "", "headers": []}
     ours = not parts.scheme and not parts.netloc and not parts.path.startswith(("/api/", "/static/"))
-    known = any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+    known = any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     return address if ours and known else "/"
 
 
@@ -143,7 +143,7 @@ def set_up(request: Request, app: App, db: Db, data: Annotated[SetUp, Form()]) -
 
 
 def _account(request: Request, db: Db, who: Identified, status: int = 200, **more: object) -> Response:
-    shown = {"errors": {}, "detail": "", "typed": {}, "token": None, "secret": ""} | more
+    values = {"errors": {}, "detail": "", "typed": {}, "token": None, "secret": ""} | more
     return page(
         request,
         "users/account.html",
@@ -152,7 +152,7 @@ def _account(request: Request, db: Db, who: Identified, status: int = 200, **mor
         here=who.session_sha256,
         tokens=store.tokens_of(db, who.user.id),
         now=utcnow(),
-        **shown,
+        **values,
     )
 
 
@@ -276,8 +276,8 @@ class NewUser(BaseModel):
 
 
 def _people(request: Request, db: Db, status: int = 200, **more: object) -> Response:
-    shown = {"errors": {}, "detail": "", "data": NewUser(), "given": "", "person": None} | more
-    return page(request, "users/users.html", status=status, people=store.everyone(db), now=utcnow(), **shown)
+    values = {"errors": {}, "detail": "", "data": NewUser(), "given": "", "person": None} | more
+    return page(request, "users/users.html", status=status, people=store.everyone(db), now=utcnow(), **values)
 
 
 @router.get("/users", name="users")

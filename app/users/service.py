@@ -159,15 +159,15 @@ def hand_over(keeper: Passwords, *, name: str, email: str, role: str, password: 
     Raises:
         Invalid: name, address, role or password cannot be used; nothing was hashed.
     """
-    given = password or passwords.one_time()
-    _need(name, email, given, role)
-    return Handed(given, keeper.hash(given))
+    chosen = password or passwords.one_time()
+    _need(name, email, chosen, role)
+    return Handed(chosen, keeper.hash(chosen))
 
 
 def hand_over_anew(keeper: Passwords) -> Handed:
     """A new one-time password for somebody who has an account."""
-    given = passwords.one_time()
-    return Handed(given, keeper.hash(given))
+    one_time = passwords.one_time()
+    return Handed(one_time, keeper.hash(one_time))
 
 
 def add_user(

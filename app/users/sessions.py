@@ -203,8 +203,7 @@ def by_cookie(session: Session, secret: str, now: datetime) -> tuple[Who, bool]:
     Raises:
         SignInFirst: there is no such session, it has ended, or the account is disabled.
     """
-    found = store.find_session(session, digest(secret))
-    if found is None or found[0].expires_at <= now or found[0].seen_at + IDLE_SESSION <= now or not found[1].active:
+    row, user = store.find_session(session, digest(secret)) or (None, None)
+    if row is None or user is None or row.expires_at <= now or row.seen_at + IDLE_SESSION <= now or not user.active:
         raise SignInFirst("You are not signed in, or your session has ended.")
-    row, user = found
     return Who(user, session_sha256=row.token_sha256), now - row.seen_at >= NOTICE_EVERY

@@ -21,11 +21,9 @@ def by_token(session: Session, secret: str, now: datetime) -> tuple[Who, bool]:
     Raises:
         SignInFirst: there is no such token, it has ended or was revoked, or the account is disabled.
     """
-    found = store.find_token(session, digest(secret)) if secret.startswith(TOKEN_MARK) else None
-    if found is None or found[0].revoked_at or (found[0].expires_at and found[0].expires_at <= now):
-        raise SignInFirst("This API token is unknown, expired or revoked.")
-    row, user = found
-    if not user.active:
+    row_and_user = store.find_token(session, digest(secret)) if secret.startswith(TOKEN_MARK) else None
+    row, user = row_and_user or (None, None)
+    if row is None or user is None or not lives(row, now) or not user.active:
         raise SignInFirst("This API token is unknown, expired or revoked.")
     return Who(user, token=row), row.last_used_at is None or now - row.last_used_at >= NOTICE_EVERY
 
@@ -47,7 +45,7 @@ def add_token(
         errors.append(FieldError("#/days", "Use 1 to 366 days."))
     if errors:
         raise Invalid("The token was not made.", errors)
-    if not all(who.may(one) for one in SCOPES[scope]):
+    if not all(who.may(allowed) for allowed in SCOPES[scope]):
         raise Forbidden("A token cannot make one that may do more than itself.")
     ends = now + timedelta(days=days) if days else None
     if who.token is not None and who.token.expires_at is not None:

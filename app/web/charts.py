@@ -181,10 +181,10 @@ class BarChart:
 
     @property
     def label(self) -> str:
-        told = ", ".join(
+        bars = ", ".join(
             f"{bar.part.name} {'minus ' if bar.part.removed else ''}{bar.part.value:,.0f}" for bar in self.bars
         )
-        return f"{self.title}: {told}" if told else f"{self.title}: nothing yet"
+        return f"{self.title}: {bars}" if bars else f"{self.title}: nothing yet"
 
 
 def waterfall(title: str, parts: Sequence[Part], *, unit: str = "rows") -> BarChart:
@@ -263,11 +263,11 @@ class Histogram:
 
     @property
     def label(self) -> str:
-        told = [column.bin for column in self.columns if column.bin.value]
-        if not told:
+        filled = [column.bin for column in self.columns if column.bin.value]
+        if not filled:
             return f"{self.title}: nothing yet"
-        most = max(told, key=lambda one: one.value)
-        span = f"from {short(told[0].low)} to {short(told[-1].high)} {self.x_title}"
+        most = max(filled, key=lambda each: each.value)
+        span = f"from {short(filled[0].low)} to {short(filled[-1].high)} {self.x_title}"
         over = sum(column.bin.value for column in self.columns if column.over)
         beyond = f"; {over:,.0f} {self.unit} beyond the limit of {self.limit.text}" if self.limit else ""
         peak = f"most of them from {short(most.low)} to {short(most.high)}"
@@ -281,25 +281,25 @@ def histogram(
 
     limit: a value on the bins' axis; bins that begin at or beyond it are marked, and a line shows where it is.
     """
-    bins = [one for one in bins if all(drawable(value) for value in (one.low, one.high, one.value))]
+    bins = [each for each in bins if all(drawable(value) for value in (each.low, each.high, each.value))]
     if not bins:
         return Histogram(title, (), (), (), None, unit, x_title)
-    marks = [mark for mark in nice_ticks(0.0, max(*(one.value for one in bins), 1.0), 3) if mark == int(mark)]
+    marks = [mark for mark in nice_ticks(0.0, max(*(each.value for each in bins), 1.0), 3) if mark == int(mark)]
     top = marks[-1]
     width = 100 / len(bins)
     columns = [
         Column(
-            one,
+            each,
             start=round(number * width + width * 0.06, 2),
             width=round(width * 0.88, 2),
-            height=max(round(100 * one.value / top, 2), 1.0) if one.value > 0 else 0.0,
-            over=limit is not None and one.low >= limit and one.high > limit,
+            height=max(round(100 * each.value / top, 2), 1.0) if each.value > 0 else 0.0,
+            over=limit is not None and each.low >= limit and each.high > limit,
         )
-        for number, one in enumerate(bins)
+        for number, each in enumerate(bins)
     ]
     every = -(-len(bins) // 6)  # labels that fit beside each other on a telephone
     # Where whole numbers are counted, one bin ends at 20 and the next begins at 21: between them stands 20.
-    edges = [bins[0].low, *(one.high for one in bins)]
+    edges = [bins[0].low, *(each.high for each in bins)]
     ticks = [Tick(round(number * width, 2), short(edges[number])) for number in range(0, len(bins), every)]
     place = None if limit is None else _in_bins(bins, limit)
     line = None if limit is None or place is None else Tick(round(place * width, 2), short(limit))
@@ -316,7 +316,7 @@ def histogram(
 
 def _in_bins(bins: Sequence[Bin], value: float) -> float | None:
     """Where a value lies, counted in bins from the left; None beyond their ends."""
-    for number, one in enumerate(bins):
-        if one.low <= value <= one.high:
-            return number + (value - one.low) / ((one.high - one.low) or 1.0)
+    for number, each in enumerate(bins):
+        if each.low <= value <= each.high:
+            return number + (value - each.low) / ((each.high - each.low) or 1.0)
     return None

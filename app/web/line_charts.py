@@ -90,9 +90,9 @@ class LineChart:
     def label(self) -> str:
         """The chart in one sentence, for who cannot see it."""
         known = [line for line in self.lines if line.last is not None]
-        told = ", ".join(f"{line.name} {short(line.last or 0.0)}" if self.numbers else line.name for line in known)
-        said = f"{'last values ' if self.numbers else ''}{told}" if told else "no values yet"
-        return "; ".join([f"{self.title}: {said}", *(mark.name for mark in self.marks)])
+        names = ", ".join(f"{line.name} {short(line.last or 0.0)}" if self.numbers else line.name for line in known)
+        summary = f"{'last values ' if self.numbers else ''}{names}" if names else "no values yet"
+        return "; ".join([f"{self.title}: {summary}", *(mark.name for mark in self.marks)])
 
     @property
     def dropped(self) -> int:
@@ -115,14 +115,14 @@ def lines(
     log_x: the same across. marks: places across, those outside the lines left out. numbers: list every value below;
     without, the page has a table of its own.
     """
-    clean = [finite(one.points) for one in series]
+    clean = [finite(line.points) for line in series]
     if log:
         clean = [[point for point in points if point[1] > 1 / HUGE] for points in clean]
     if log_x:
         clean = [[point for point in points if point[0] > 1 / HUGE] for points in clean]
     every = [point for points in clean for point in points]
     if not every:
-        drawn = [Line(one.name, one.tone, one.dashed, "", (), None, (), len(one.points)) for one in series]
+        drawn = [Line(line.name, line.tone, line.dashed, "", (), None, (), len(line.points)) for line in series]
         return LineChart(title, x_title, y_title, drawn, (), (), empty=True)
     x_low, x_high = _span([math.log10(x) if log_x else x for x, _ in every])
     y_values = [math.log10(y) if log else y for _, y in every]
@@ -139,14 +139,16 @@ def lines(
         return (BOX * across(x), BOX * (1 - share_of(height, y_low, y_high)))
 
     drawn = []
-    for one, points in zip(series, clean, strict=True):
-        shown = thin(points)
-        spots = [place(point) for point in shown]
+    for line, points in zip(series, clean, strict=True):
+        points_drawn = thin(points)
+        spots = [place(point) for point in points_drawn]
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots) if len(spots) > 1 else ""
         # One value makes no line; a few are easier to find as dots.
         dots = [(x / 10, y / 10) for x, y in spots] if len(spots) <= 12 else []
         last = points[-1][1] if points else None
-        drawn.append(Line(one.name, one.tone, one.dashed, path, dots, last, shown, len(one.points) - len(points)))
+        drawn.append(
+            Line(line.name, line.tone, line.dashed, path, dots, last, points_drawn, len(line.points) - len(points))
+        )
     x_marks = _log_ticks(x_low, x_high) if log_x else nice_ticks(x_low, x_high)
     slack = 1e-9 if log_x else 0.0  # the exponent of a round number is seldom quite round
     x_marks = [mark for mark in x_marks if x_low - slack <= mark <= x_high + slack]
@@ -188,8 +190,8 @@ def _log_ticks(low: float, high: float) -> list[float]:
     decades = range(math.floor(low) - 1, math.ceil(high) + 2)
     if high - low > 2.01:
         every = 1 + int((high - low) // 7)
-        found = [float(decade) for decade in decades if decade % every == 0]
-        return [mark for mark in found if low - every < mark < high + every]
+        decades_drawn = [float(decade) for decade in decades if decade % every == 0]
+        return [mark for mark in decades_drawn if low - every < mark < high + every]
     marks = [decade + math.log10(step) for decade in decades for step in (1, 2, 5)]
     below = [mark for mark in marks if mark <= low + 1e-9]
     above = [mark for mark in marks if mark >= high - 1e-9]

@@ -134,8 +134,8 @@ def ago(value: datetime | None, now: datetime | None = None) -> str:
         return "just now"
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if abs(seconds) >= length:
-            told = plural(int(abs(seconds) / length + (0 if seconds > 0 else 0.5)), unit)
-            return f"{told} ago" if seconds > 0 else f"in {told}"
+            amount = plural(int(abs(seconds) / length + (0 if seconds > 0 else 0.5)), unit)
+            return f"{amount} ago" if seconds > 0 else f"in {amount}"
     return "just now"
 
 
@@ -214,7 +214,7 @@ def navigation(request: Request, role: str) -> list[NavItem]:
         except NoMatchFound:
             continue
         if role in roles:
-            current = path == url or any(path == one or path.startswith(one + "/") for one in below)
+            current = path == url or any(path == address or path.startswith(address + "/") for address in below)
             items.append(NavItem(name, url, current))
     return items
 
@@ -272,11 +272,11 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
         "notice": NOTICES.get(request.query_params.get("notice", "")),
         "steps": steps,
     }
-    asked = _asked.set(request)
+    token = _asked.set(request)
     try:
         return context.templates.get_template(template).render(names | values)
     finally:
-        _asked.reset(asked)
+        _asked.reset(token)
 
 
 def page(request: Request, template: str | Template, *, status: int = 200, **values: Any) -> HTMLResponse:

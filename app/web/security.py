@@ -214,7 +214,7 @@ class Web(FastAPI):
             for scheme in described["components"].get("securitySchemes", {}).values():
                 if scheme["type"] == "apiKey" and self._settings.secure:
                     scheme["name"] = f"__Host-{scheme['name']}"
-            for operation in (one for path in described["paths"].values() for one in path.values()):
+            for operation in (method for path in described["paths"].values() for method in path.values()):
                 for status, response in operation["responses"].items():
                     if int(status) >= HTTPStatus.BAD_REQUEST:
                         response["content"] = {problems.JSON_TYPE: {"schema": problems.SCHEMA}}
