@@ -115,11 +115,10 @@ def lines(
     log_x: the same across. marks: places across, those outside the lines left out. numbers: list every value below;
     without, the page has a table of its own.
     """
-    clean = [finite(line.points) for line in series]
-    if log:
-        clean = [[point for point in points if point[1] > 1 / HUGE] for points in clean]
-    if log_x:
-        clean = [[point for point in points if point[0] > 1 / HUGE] for points in clean]
+    clean = [
+        [(x, y) for x, y in finite(line.points) if (not log or y > 1 / HUGE) and (not log_x or x > 1 / HUGE)]
+        for line in series
+    ]
     every = [point for points in clean for point in points]
     if not every:
         drawn = [Line(line.name, line.tone, line.dashed, "", (), None, (), len(line.points)) for line in series]
@@ -135,20 +134,8 @@ def lines(
 
     def place(point: Point) -> Point:
         x, y = point
-        height = math.log10(y) if log else y
-        return (BOX * across(x), BOX * (1 - share_of(height, y_low, y_high)))
+        return (BOX * across(x), BOX * (1 - share_of(math.log10(y) if log else y, y_low, y_high)))
 
-    drawn = []
-    for line, points in zip(series, clean, strict=True):
-        points_drawn = thin(points)
-        spots = [place(point) for point in points_drawn]
-        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots) if len(spots) > 1 else ""
-        # One value makes no line; a few are easier to find as dots.
-        dots = [(x / 10, y / 10) for x, y in spots] if len(spots) <= 12 else []
-        last = points[-1][1] if points else None
-        drawn.append(
-            Line(line.name, line.tone, line.dashed, path, dots, last, points_drawn, len(line.points) - len(points))
-        )
     x_marks = _log_ticks(x_low, x_high) if log_x else nice_ticks(x_low, x_high)
     slack = 1e-9 if log_x else 0.0  # the exponent of a round number is seldom quite round
     x_marks = [mark for mark in x_marks if x_low - slack <= mark <= x_high + slack]
@@ -156,22 +143,34 @@ def lines(
         title,
         x_title,
         y_title,
-        drawn,
+        [_line(line, points, place) for line, points in zip(series, clean, strict=True)],
+        [Tick(round(100 * share_of(mark, x_low, x_high), 2), _label(mark, log_x, compactly=log_x)) for mark in x_marks],
         [
-            Tick(round(100 * share_of(mark, x_low, x_high), 2), compact(10**mark) if log_x else short(mark))
-            for mark in x_marks
-        ],
-        [
-            Tick(
-                round(100 * (1 - share_of(mark, y_low, y_high)), 2),
-                compact(10**mark) if log_x else short(10**mark if log else mark),
-            )
+            Tick(round(100 * (1 - share_of(mark, y_low, y_high)), 2), _label(mark, log or log_x, compactly=log_x))
             for mark in y_marks
         ],
         empty=False,
         marks=[_drawn(mark, across) for mark in marks if mark.x > 0 or not log_x if 0 <= across(mark.x) <= 1],
         numbers=numbers,
     )
+
+
+def _line(series: Series, points: Sequence[Point], place: Callable[[Point], Point]) -> Line:
+    """A line of those of its points that can be drawn."""
+    points_drawn = thin(points)
+    spots = [place(point) for point in points_drawn]
+    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots) if len(spots) > 1 else ""
+    # One value makes no line; a few are easier to find as dots.
+    dots = [(x / 10, y / 10) for x, y in spots] if len(spots) <= 12 else []
+    last = points[-1][1] if points else None
+    dropped = len(series.points) - len(points)
+    return Line(series.name, series.tone, series.dashed, path, dots, last, points_drawn, dropped)
+
+
+def _label(mark: float, power: bool, *, compactly: bool) -> str:
+    """What stands at a tick. power: the mark is the exponent of ten."""
+    value = 10**mark if power else mark
+    return compact(value) if compactly else short(value)
 
 
 def _drawn(mark: Mark, across: Callable[[float], float]) -> DrawnMark:

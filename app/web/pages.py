@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request
@@ -26,6 +26,9 @@ from app.web import charts
 from app.web.above import Step
 from app.web.context import AppContext
 from app.web.files import Files
+
+if TYPE_CHECKING:
+    from app.assessments.tables import AssessmentRow
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 MINUS = "\N{MINUS SIGN}"
@@ -256,7 +259,7 @@ def _addresses(app: FastAPI) -> dict[tuple[str, frozenset[str]], str]:
 def render(request: Request, template: str | Template, **values: Any) -> str:
     context: AppContext = request.app.state.context
 
-    def steps(assessment: Any) -> Sequence[Step]:
+    def steps(assessment: "AssessmentRow") -> Sequence[Step]:
         opened = getattr(request.state, "db", None)
         if opened is not None:
             return context.steps(opened, assessment)
