@@ -142,25 +142,6 @@ class Blobs:
         except OSError as error:
             raise Damaged(f"A stored file is missing or replaced ({sha256[:12]}...).") from error
 
-    def copy_verified(self, sha256: str, target: Path) -> int:
-        """Copy to `target` while hashing, so that what is read later is what was checked. Returns bytes.
-
-        Raises:
-            Damaged: the bytes are not the ones the name promises.
-        """
-        digest = hashlib.sha256()
-        with self.open(sha256) as source, target.open("wb") as copy:
-            while chunk := source.read(CHUNK):
-                digest.update(chunk)
-                copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-            size = copy.tell()
-        if digest.hexdigest() != sha256:
-            target.unlink(missing_ok=True)
-            raise Damaged(f"A stored file was changed on the disk ({sha256[:12]}...).")
-        return size
-
     def intact(self, sha256: str) -> bool:
         """Whether the bytes still match their name. Reads the whole file."""
         digest = hashlib.sha256()

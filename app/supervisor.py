@@ -24,7 +24,6 @@ class WorkerChild:
     def __init__(self, slot: str, *, quick: float = 5.0) -> None:
         self.command = [sys.executable, "-m", "app", "worker", "--slot", slot]
         self.quick = quick
-        self.restarts = 0
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, name="supervisor", daemon=True)
@@ -43,7 +42,6 @@ class WorkerChild:
             lived = time.monotonic() - started
             # A worker that dies at once would only burn the machine: wait longer each time, up to half a minute.
             pause = 0.2 if lived > self.quick else min(pause * 2, 30.0)
-            self.restarts += 1
             log.warning("the worker ended (status %s); starting it again in %.1f s", status, pause)
             self._stopping.wait(pause)
 

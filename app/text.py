@@ -14,7 +14,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
+
+import orjson
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
@@ -95,6 +97,14 @@ def parted(text: str) -> Iterator[tuple[str, bool]]:
 def name_of(sign: str) -> str:
     """How a sign that cannot be seen is called: `U+202E RIGHT-TO-LEFT OVERRIDE`."""
     return f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".strip()
+
+
+def json_value(text: str) -> Any | None:
+    """What a text says as JSON; None for `null` and for what is no JSON."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def cell(text: str) -> str:

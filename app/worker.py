@@ -57,7 +57,7 @@ class Worker:
         self.queues = tuple(queues)
         self.engine: Engine = engine_for(settings)
         self.blobs = Blobs(settings.blobs_dir)
-        self.line = engine.Client(settings.url)
+        self.queue = engine.Client(settings.url)
         self.stopping = threading.Event()
         self.running: set[int] = set()
         self._lock = threading.Lock()
@@ -173,7 +173,7 @@ class Worker:
                 engine=self.engine,
                 settings=self.settings,
                 blobs=self.blobs,
-                line=self.line,
+                queue=self.queue,
                 stopping=self.stopping,
                 by=job.created_by,
                 assessment_id=job.assessment_id,

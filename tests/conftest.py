@@ -238,7 +238,7 @@ def torch_here() -> None:
     import torch
 
     import app.inference.local_child
-    import app.training.bench  # noqa: F401 - both are only imported
+    import app.training.learner  # noqa: F401 - both are only imported
 
     torch.set_num_threads(1)  # threads that wait for each other on a busy machine take a hundred times as long
 

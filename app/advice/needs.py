@@ -27,9 +27,10 @@ The words of the policy, read precisely:
 """
 
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import hypot
 from typing import Literal
 
+from app import intervals
 from app.advice.case import Case, Result
 from app.advice.policy import Policy
 
@@ -150,23 +151,10 @@ def standing(result: Result | None, target: float | None, policy: Policy) -> Sta
 def interval(result: Result) -> tuple[float, float, float]:
     """Score, low and high: Wilson's interval for a count, the measured one for a graded score."""
     if result.passed is not None and result.total:
-        return (result.passed / result.total, *wilson(result.passed, result.total))
+        return (result.passed / result.total, *intervals.wilson(result.passed, result.total))
     if result.score is not None and result.low is not None and result.high is not None:
         return result.score, result.low, result.high
     raise ValueError("There is no result to take an interval of.")
-
-
-def wilson(passed: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a rate.
-
-    The measured pages have one of their own in `evaluation`; the two packages stand side by side and may not import
-    each other, and this one has to run from a single case file.
-    """
-    z = 1.959963984540054
-    rate, weight = passed / total, z * z / total
-    middle = (rate + weight / 2) / (1 + weight)
-    half = z * sqrt(rate * (1 - rate) / total + weight / total / 4) / (1 + weight)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 # Test rows that might be added: nobody plans finer than these.

@@ -14,8 +14,9 @@ Two factors have more than one source:
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app import intervals
 from app.advice.case import NOBODY, UNKNOWN, Case
-from app.advice.needs import EPSILON, Needs, Standing, interval, wilson
+from app.advice.needs import EPSILON, Needs, Standing, interval
 from app.advice.policy import Points, Policy
 
 FACTORS = tuple(f"F{number:02}" for number in range(1, 25))
@@ -152,7 +153,7 @@ def contradicting(case: Case, policy: Policy) -> bool:
     rate, of = case.measured.contradiction_rate, case.measured.similar_questions
     if rate is None or rate <= (limit := policy.limit("contradiction_rate") + EPSILON):
         return False
-    return of is None or (of >= LEAST_SIMILAR and wilson(round(rate * of), of)[0] > limit)
+    return of is None or (of >= LEAST_SIMILAR and intervals.wilson(round(rate * of), of).low > limit)
 
 
 def labels_agree(case: Case, policy: Policy) -> tuple[str | None, bool]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, pstdev
 from typing import Any, Self
 
+from app.advice.needs import NO_MODEL
 from app.baselines import classifier
 from app.evaluation import statistics
 
@@ -21,7 +22,7 @@ CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
 SHORT_COUNT = 3.0  # a server that counts so many times fewer tokens than a prompt should have may have cut it off
 COMMON_LABEL = 0.05  # the commonest answer is worth an arm of its own when it is at least this common
 
-FREE = ("trivial", "small_classifier")  # families that ask no language model
+FREE = NO_MODEL  # families that ask no language model
 RULES = 2  # how a measurement is judged, kept with it: what was approved under older rules keeps its digest
 RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too: at most five prompts in all
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.baselines.prompts import Shot, question
+from app.baselines.shots import TEXT_LIMIT
 from app.text import normal_form
 
 REPEATS = 4  # times that an answer has to stand there, on average, to be a label (as in the check of the data)
 LONGEST_LABEL = 60  # characters; half of the answers have to be as short
 ROWS = 20_000  # training rows; a larger set is sampled
-TEXT_LIMIT = 4_000  # characters of a question that are counted
 FEATURES = 60_000  # n-grams that are told apart
 WEIGHTS = 12_000_000  # labels times n-grams, 8 bytes each: 100 MB
 

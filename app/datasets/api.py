@@ -147,7 +147,7 @@ def list_rows(
 @router.post("/datasets/{dataset_id}/rows/{line}/open")
 def open_row(
     dataset_id: Id,
-    line: Annotated[int, Path(ge=1, le=LARGEST)],
+    line: Id,
     db: Db,
     me: Author,
     file: Annotated[str, Query(pattern="^(upload|test)?$", description="test for the team's own test file")] = "",

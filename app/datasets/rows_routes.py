@@ -13,6 +13,7 @@ from app.datasets import (
     decisions_service,
     masked_rows,
     store,
+    thresholds,
     version_changes,
     versions,
 )
@@ -285,7 +286,7 @@ def show_labels(
         counted=counted,
         total=len(listed),
         rare=sum(1 for label in every if label.rare),
-        rare_below=report_view.RARE,
+        rare_below=thresholds.RARE_LABEL,
         order=order,
         q=q,
         number=number,

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, aliased, defer
 
 from app.chat import Message, messages_from_json
 from app.datasets.checks import same_rows
-from app.datasets.tables import MARKED, SHORT, SHORT_ANSWER, DatasetRow, ExampleRow, KeptClusterRow, KeyRow
+from app.datasets.tables import MARKED, SHORT_ENOUGH, DatasetRow, ExampleRow, KeptClusterRow, KeyRow
+from app.datasets.thresholds import LABEL_LENGTH
 from app.db import Base, know, once
 from app.errors import NotFound
 from app.privacy.decisions import KEEP_AS_IS
@@ -171,7 +172,7 @@ def _narrowed(query: Select[Any], dataset_id: int, only: RowFilter) -> Select[An
     query = query.where(ExampleRow.dataset_id == dataset_id)
     # Few rows have one label, one length or a remark. With an expression in the place of a column SQLite leaves that
     # column's index alone, which would lead through far more rows.
-    few = only.sized or only.mark or (only.label is not None and len(only.label) <= SHORT)
+    few = only.sized or only.mark or (only.label is not None and len(only.label) <= LABEL_LENGTH)
     status, split = (ExampleRow.status + "", ExampleRow.split + "") if few else (ExampleRow.status, ExampleRow.split)
     if only.status:
         query = query.where(status == only.status)
@@ -189,8 +190,8 @@ def _of_content(query: Select[Any], only: RowFilter) -> Select[Any]:
     """Narrowed by what a row says or where it stands, rather than by what was made of it."""
     if only.label is not None:
         query = query.where(ExampleRow.target == only.label)
-        if len(only.label) <= SHORT:
-            query = query.where(SHORT_ANSWER)
+        if len(only.label) <= LABEL_LENGTH:
+            query = query.where(SHORT_ENOUGH)
     if only.size_from is not None:
         query = query.where(ExampleRow.size >= only.size_from)
     if only.size_to is not None:
@@ -317,16 +318,6 @@ def groups(
 def _members(session: Session, dataset_id: int, cluster: int, limit: int) -> Sequence[ExampleRow]:
     query = select(ExampleRow).where(ExampleRow.dataset_id == dataset_id, ExampleRow.cluster == cluster)
     return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
-
-
-def counts(session: Session, dataset_id: int) -> dict[tuple[str, str], int]:
-    """How many rows there are by status and split."""
-    counted = session.execute(
-        select(ExampleRow.status, ExampleRow.split, func.count())
-        .where(ExampleRow.dataset_id == dataset_id)
-        .group_by(ExampleRow.status, ExampleRow.split)
-    )
-    return {(status, split): number for status, split, number in counted}
 
 
 def forget_rows(session: Session, dataset_id: int, *, most: int) -> bool:

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.datasets.reading.read_as import GUESS, ReadAs
 from app.datasets.split_plan import SplitPlan
+from app.datasets.thresholds import LABEL_LENGTH
 from app.db import Base, JsonOf
 from app.privacy.decisions import Decisions, decisions_from_json, decisions_to_json
 
-SHORT = 60  # characters of an answer that a label may have (LABEL_LENGTH of the check)
 # Word for word what a query has to say to be given the index.
-SHORT_ANSWER = text(f"length(target) <= {SHORT}")
+SHORT_ENOUGH = text(f"length(target) <= {LABEL_LENGTH}")
 MARKED = text("marks <> 0")
 
 
@@ -92,7 +92,7 @@ class ExampleRow(Base):
         Index("ix_examples_cluster", "dataset_id", "cluster"),
         Index("ix_examples_size", "dataset_id", "size"),
         # For looking up a label; longer answers are no labels, and would only be stored a second time.
-        Index("ix_examples_label", "dataset_id", "target", sqlite_where=SHORT_ANSWER, postgresql_where=SHORT_ANSWER),
+        Index("ix_examples_label", "dataset_id", "target", sqlite_where=SHORT_ENOUGH, postgresql_where=SHORT_ENOUGH),
         Index("ix_examples_marks", "dataset_id", sqlite_where=MARKED, postgresql_where=MARKED),
     )
 

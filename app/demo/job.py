@@ -24,6 +24,7 @@ from app.demo import example, pairs, service
 from app.errors import Conflict
 from app.gate import service as gate
 from app.gate import store as reviews
+from app.inference import connecting
 from app.inference import service as models
 from app.jobs import service as jobs
 from app.jobs import store as job_store
@@ -117,7 +118,7 @@ def _prepare_model(walk: Walk) -> None:
         state, job = models.state(session, model)
         if state == "ready":
             return
-        job = job if state == "preparing" and job else models.prepare(session, model.id, author)
+        job = job if state == "preparing" and job else connecting.prepare(session, model.id, author)
     walk.wait(job.id)
 
 

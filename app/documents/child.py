@@ -1,4 +1,4 @@
-"""The process that opens documents: a file on standard input, a JSON line for each document on standard output.
+"""The process that opens documents: a file on standard input, an event for each document on standard output.
 
 A zip is never unpacked onto a disk: its members are read one at a time. Still a name that climbs out of the folder
 refuses the whole archive, because nobody makes such a name by accident. What grows out of proportion, hides another
@@ -15,32 +15,27 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import orjson
-
-from app.datasets import limits
 from app.documents import texts
 from app.documents.texts import LONGEST, PDF, TITLE, ZIP, Text, Unreadable
+from app.processes import parent, sandbox
 
 MOST_MEMBERS = 10_000
 MOST_UNPACKED = 1 << 30  # bytes of all members together
-RATIO, FREE = 100, 16 << 20  # as in `datasets.unpacking`
+FREE = 16 << 20  # bytes that may always come out
 MOST_PAGES = 5_000
 _CLIMBS = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\0")
 _SYSTEM = re.compile(r"(?:^|/)(?:__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\.git/)")
 
 
 def main() -> int:
-    limits.confine()
+    sandbox.confine()
     logging.disable(logging.CRITICAL)  # a PDF library complains about what it mends
-    out = sys.stdout.buffer
     try:
         with os.fdopen(0, "rb") as file:
             for document in documents(file, sys.argv[1]):
-                out.write(orjson.dumps(document) + b"\n")
-                out.flush()
+                parent.say("document", document=document)
     except Unreadable as refusal:
-        out.write(orjson.dumps({"refused": str(refusal)}) + b"\n")
-        out.flush()
+        parent.say("refused", text=str(refusal))
     return 0
 
 
@@ -86,7 +81,7 @@ def _archive(file: BinaryIO) -> Iterator[dict[str, Any]]:
         climbing = next((member for member in members if _CLIMBS.search(member.orig_filename)), None)
         if climbing is not None:
             raise Unreadable("The archive holds a name that leads out of its folder; nothing of it was read.")
-        left = min(MOST_UNPACKED, max(FREE, RATIO * os.fstat(file.fileno()).st_size))
+        left = min(MOST_UNPACKED, max(FREE, sandbox.BOMB * os.fstat(file.fileno()).st_size))
         for member in members:
             try:
                 data = _member(archive, member, left)
@@ -107,7 +102,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> byt
         raise Unreadable("It is a link to somewhere else.")
     most = min(LONGEST, left)
     if most <= 0:
-        raise Unreadable(f"The archive unpacks to over {RATIO} times its size; nothing more was read.")
+        raise Unreadable(f"The archive unpacks to over {sandbox.BOMB} times its size; nothing more was read.")
     try:
         with archive.open(member) as opened:
             data = opened.read(most + 1)
@@ -119,7 +114,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> byt
         return data
     if most == LONGEST:
         raise Unreadable(f"It is larger than the {LONGEST >> 20} MiB that one document may have.")
-    raise Unreadable(f"The archive unpacks to over {RATIO} times its size; this was not read.")
+    raise Unreadable(f"The archive unpacks to over {sandbox.BOMB} times its size; this was not read.")
 
 
 # ---------------------------------------------------------------------- PDF

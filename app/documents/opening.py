@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import orjson
-
-from app.datasets import limits
+from app.processes import sandbox
 
 
 class Refused(Exception):
@@ -18,22 +16,12 @@ def documents(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
     Raises:
         Refused: it is no kind of document, or takes more memory or time than one is given.
     """
-    child = limits.start("app.documents.child", (name.replace("\0", ""),), file)
-    if child.stdout is None or child.stderr is None:
-        raise ValueError("`limits.start` opens both pipes.")
-    try:
-        for line in child.stdout:
-            said = orjson.loads(line)
-            if "refused" in said:
-                raise Refused(said["refused"])
-            yield said
-        said_last = child.stderr.read(4000).decode("utf-8", "replace")
-        if child.wait():
-            if "MemoryError" in said_last:
-                raise Refused(f"Reading it takes more than {limits.MEMORY >> 30} GiB of memory.")
+    with sandbox.start("app.documents.child", name.replace("\0", ""), file=file) as child:
+        for event in child.events():
+            if event["event"] == "refused":
+                raise Refused(event["text"])
+            yield event["document"]
+        if child.code and sandbox.out_of_memory(child):
+            raise Refused(f"Reading it takes more than {sandbox.MEMORY >> 30} GiB of memory.")
+        if child.code:
             raise Refused("It could not be read: it is damaged, or took too long.")
-    finally:
-        child.kill()
-        child.wait()
-        child.stdout.close()
-        child.stderr.close()

@@ -12,7 +12,7 @@ from app.gate import service as gate
 from app.gate import store as reviews
 from app.training import store as trainings
 from app.training.tables import TrainingRow
-from app.web.context import Step
+from app.web.above import Step
 
 
 def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:

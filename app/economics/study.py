@@ -20,13 +20,12 @@ from typing import Literal
 
 from app.advice import economics
 from app.advice.economics import Comparison, Hosting, Move, Prompt, Rates, Tokens, Way
+from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.economics import prices as price_list
 from app.economics.assumptions import OWN, SAID_ONCE, Assumptions
 from app.economics.prices import Price
 
 How = Literal["measured", "declared", "estimated"]
-
-CHARACTERS_PER_TOKEN = 4  # for estimates only: English text, common tokenizers
 
 
 @dataclass(frozen=True, slots=True)

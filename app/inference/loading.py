@@ -1,8 +1,6 @@
 """Load a local model, offline, after its files have been looked at. Only child processes import this file."""
 
-import json
 import os
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -106,8 +104,8 @@ def adapted(loaded: Loaded, folder: Path) -> Loaded:
     """The same model with a LoRA adapter on it, in the model's own precision as in training."""
     from peft import PeftModel
 
-    if found := list(folders.adapter_faults(folder)):
-        raise folders.NotAModel(found)
+    if faults := list(folders.adapter_faults(folder)):
+        raise folders.NotAModel(faults)
     with quiet():
         model = PeftModel.from_pretrained(loaded.model, folder, autocast_adapter_dtype=False, local_files_only=True)
     model = model.to(DTYPES[loaded.dtype]).eval()
@@ -137,9 +135,3 @@ def _seconds(kind: torch.dtype) -> float:
             left @ right
             best = min(best, time.perf_counter() - started)
     return best
-
-
-def say(**event: object) -> None:
-    """One JSON line to the parent."""
-    sys.stdout.write(json.dumps(event) + "\n")
-    sys.stdout.flush()

@@ -1,24 +1,20 @@
 """A model on this machine, in a process of its own, so that torch never runs where pages or jobs do."""
 
-import json
-import queue
-import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from app.chat import Message
-from app.inference import children
 from app.inference.generator import Answer, Request, Unusable
+from app.processes import children
+from app.processes.lines import Event
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 
 POLL = 0.2  # seconds between two looks at `stop`
-LOG_TAIL = 2000  # bytes
 CHUNK = 512  # requests handed over at once: enough to sort by length and to share a beginning
 
 
@@ -67,14 +63,10 @@ class LocalModel:
     ) -> None:
         if not model_dir.is_dir():
             raise Unusable("The model's folder is not there. Convert the bundled model again, or correct the path.")
-        self._log = log.open("w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
         self._info: Info | None = None
-        self._inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
         count = children.threads_for(threads)
-        self._process = children.start("app.inference.local_child", threads=count, log=self._log)
-        self._to, self._from = children.pipes(self._process)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        file = log.open("w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
+        self._child = children.start("app.inference.local_child", threads=count, log=file)
         self._send(
             do="load",
             model=str(model_dir.resolve()),
@@ -93,7 +85,7 @@ class LocalModel:
     @property
     def pid(self) -> int:
         """Process id of the child."""
-        return self._process.pid
+        return self._child.pid
 
     def info(self, stop: Callable[[], bool] = lambda: False) -> Info | None:
         """Wait until the model is loaded; None when `stop` came first.
@@ -130,12 +122,10 @@ class LocalModel:
 
     def close(self) -> None:
         """End the child; it has nothing to save."""
-        children.stop(self._process, grace=0.5)
-        self._reader.join()
-        self._log.close()
+        self._child.close(grace=0.5)
 
-    def _ask(self, stop: Callable[[], bool], **order: object) -> Iterator[dict[str, Any]]:
-        self._send(**order)
+    def _ask(self, stop: Callable[[], bool], **message: object) -> Iterator[Event]:
+        self._send(**message)
         over = False
         try:
             while (event := self._next(stop)) is not None:
@@ -144,7 +134,7 @@ class LocalModel:
                     return
                 yield event
         finally:
-            if not over and self._process.poll() is None:
+            if not over and self._child.alive:
                 self._settle()
 
     def _settle(self) -> None:
@@ -154,51 +144,27 @@ class LocalModel:
         while (event := self._next(lambda: time.monotonic() > deadline)) is not None:
             if event["event"] == "end":
                 return
-        children.stop(self._process, grace=0)
+        self._child.close()
 
-    def _next(self, stop: Callable[[], bool]) -> dict[str, Any] | None:
+    def _next(self, stop: Callable[[], bool]) -> Event | None:
         while True:
-            try:
-                event = self._inbox.get(timeout=POLL)
-            except queue.Empty:
+            event = self._child.next(POLL)
+            if event is None:
+                if self._child.over:
+                    raise Unusable(self._why())
                 if stop():
                     return None
                 continue
-            if event is None:
-                self._inbox.put(None)  # whoever asks next hears it too
-                raise Unusable(self._why())
             if event["event"] == "failed":
                 raise Unusable(f"The model cannot be used: {event['text']}")
             if stop() and event["event"] != "end":
                 return None
             return event
 
-    def _send(self, **order: object) -> None:
-        try:
-            self._to.write(json.dumps(order) + "\n")
-            self._to.flush()
-        except (BrokenPipeError, ValueError):
-            raise Unusable(self._why()) from None
-
-    def _read(self) -> None:
-        try:
-            for line in self._from:
-                self._inbox.put(json.loads(line))
-        except ValueError:  # the pipe was closed under us, or a library wrote to standard output
-            pass
-        self._inbox.put(None)
+    def _send(self, **message: object) -> None:
+        if not self._child.send(**message):
+            raise Unusable(self._why())
 
     def _why(self) -> str:
-        try:
-            code = self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            return "The model's process said something that is not an answer."
-        return f"The model's process {children.reason(code)}. {self._last_words()}".strip()
-
-    def _last_words(self) -> str:
-        if self._log.closed:
-            return ""
-        size = self._log.seek(0, 2)
-        self._log.seek(max(0, size - LOG_TAIL))
-        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:300] if lines else ""
+        self._child.wait(5)
+        return f"The model's process {self._child.how_it_ended()}"

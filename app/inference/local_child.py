@@ -7,7 +7,6 @@ Measured with five shots on a 135M model: five times the speed of one call after
 """
 
 import copy
-import json
 import os
 import queue
 import resource
@@ -20,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from app.chat import messages_from_json
-from app.inference import children, folders, loading, tokens
+from app.inference import folders, loading, tokens
+from app.processes import parent
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
 from transformers import DynamicCache  # isort: skip
@@ -201,8 +201,7 @@ def count(loaded: loading.Loaded, rows: Sequence[dict[str, Any]]) -> Iterator[di
 
 
 def _listen(inbox: "queue.Queue[dict[str, Any]]", stop: threading.Event) -> None:
-    for line in sys.stdin:
-        message = json.loads(line)
+    for message in parent.messages():
         if message["do"] == "stop":
             stop.set()
             continue
@@ -216,8 +215,8 @@ def _open(order: dict[str, Any]) -> loading.Loaded:
     loaded = loading.load(Path(order["model"]), order.get("files"), order["dtype"])
     if order.get("adapter"):
         loaded = loading.adapted(loaded, Path(order["adapter"]))
-    loading.say(
-        event="ready",
+    parent.say(
+        "ready",
         dtype=loaded.dtype,
         threads=torch.get_num_threads(),
         context=loaded.context,
@@ -238,27 +237,27 @@ def serve() -> None:
     while True:
         order = inbox.get()
         if order["do"] == "answer":
-            for one in answer(loaded, order["requests"], stop):
-                loading.say(event="answer", answer=one)
+            for answered in answer(loaded, order["requests"], stop):
+                parent.say("answer", answer=answered)
         else:
             for counted in count(loaded, order["rows"]):
-                loading.say(event="counted", row=counted)
+                parent.say("counted", row=counted)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        loading.say(event="end", peak_bytes=peak)
+        parent.say("end", peak_bytes=peak)
 
 
 def main() -> int:
     """Run, and put the two failures a person can do something about into words."""
-    children.give_way()
+    parent.give_way()
     try:
         serve()
     except (folders.NotAModel, folders.Damaged) as error:
-        loading.say(event="failed", kind="model", text=str(error))
+        parent.say("failed", kind="model", text=str(error))
         return 4
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
-        loading.say(event="failed", kind="memory", text="The model process ran out of memory.")
+        parent.say("failed", kind="memory", text="The model process ran out of memory.")
         return 6
     return 0
 

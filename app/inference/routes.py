@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from app.db import reading
 from app.errors import Invalid
-from app.inference import service, store
+from app.inference import connecting, service, store
 from app.inference.deps import WithBundled
 from app.jobs import store as job_store
 from app.users.deps import Admin, Me
@@ -41,7 +41,7 @@ def add_endpoint(
     typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
     try:
         window = _number(context_window)
-        row = service.add_endpoint(
+        row = connecting.add_endpoint(
             db,
             app.settings,
             by=me,
@@ -54,13 +54,13 @@ def add_endpoint(
         )
     except Invalid as refusal:
         return _models(request, app, db, status=422, adding="endpoint", typed=typed, refusal=refusal)
-    return see(request, "model", model_id=row.id, notice="created-cut" if service.cut_off(base_url) else "created")
+    return see(request, "model", model_id=row.id, notice="created-cut" if connecting.cut_off(base_url) else "created")
 
 
 @router.post("/models/folders", name="add_folder")
 def add_folder(request: Request, app: App, db: Db, me: Admin, name: Typed = "", path: Typed = "") -> Response:
     try:
-        row = service.add_folder(db, app.settings, by=me, name=name, path=path)
+        row = connecting.add_folder(db, app.settings, by=me, name=name, path=path)
     except Invalid as refusal:
         typed = {"name": name, "path": path}
         return _models(request, app, db, status=422, adding="folder", typed=typed, refusal=refusal)
@@ -87,7 +87,7 @@ def change_model(
     own: Typed = "",
 ) -> Response:
     try:
-        service.change_endpoint(
+        connecting.change_endpoint(
             db,
             app.settings,
             model_id,
@@ -102,12 +102,12 @@ def change_model(
     except Invalid as refusal:
         typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
         return _model(request, db, model_id, status=422, typed=typed, refusal=refusal)
-    return see(request, "model", model_id=model_id, notice="saved-cut" if service.cut_off(base_url) else "saved")
+    return see(request, "model", model_id=model_id, notice="saved-cut" if connecting.cut_off(base_url) else "saved")
 
 
 @router.post("/models/{model_id}/drop-key", name="drop_model_key")
 def drop_model_key(request: Request, model_id: Id, app: App, db: Db, me: Admin) -> Response:
-    service.change_endpoint(db, app.settings, model_id, by=me, key="")
+    connecting.change_endpoint(db, app.settings, model_id, by=me, key="")
     return see(request, "model", model_id=model_id, notice="saved")
 
 
@@ -124,13 +124,13 @@ def test_model(request: Request, model_id: Id, app: App, me: Me) -> Response:
 
 @router.post("/models/{model_id}/prepare", name="prepare_model")
 def prepare_model(request: Request, model_id: Id, db: Db, me: Me) -> Response:
-    service.prepare(db, model_id, me)
+    connecting.prepare(db, model_id, me)
     return see(request, "model", model_id=model_id, notice="started")
 
 
 @router.post("/models/{model_id}/retire", name="retire_model")
 def retire_model(request: Request, model_id: Id, db: Db, me: Admin) -> Response:
-    service.retire(db, model_id, me)
+    connecting.retire(db, model_id, me)
     return see(request, "models", notice="saved")
 
 

@@ -27,17 +27,17 @@ class Scripted:
             self.asked.append(request)
             if self.delay:
                 time.sleep(self.delay)
-            said = self.script(request)
-            failed = isinstance(said, Exception)
+            reply = self.script(request)
+            failed = isinstance(reply, Exception)
             prompt = sum(len(message.content.split()) for message in request.messages)
             yield Answer(
                 id=request.id,
-                text="" if failed else str(said),
+                text="" if failed else str(reply),
                 finish="stop",
                 prompt_tokens=prompt,
-                completion_tokens=0 if failed else len(str(said).split()),
+                completion_tokens=0 if failed else len(str(reply).split()),
                 seconds=self.delay,
-                error=str(said) if failed else None,
+                error=str(reply) if failed else None,
             )
 
     def close(self) -> None:

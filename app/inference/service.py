@@ -1,8 +1,4 @@
-"""Connecting models: who may be asked, with which key, and how to get one that answers.
-
-A stored key belongs to the address it was typed in for. Changing any part of the address drops the key, so nobody can
-point a connection somewhere else and have the key sent there.
-"""
+"""Models that are there: what is known of one, and how to get one that answers. `connecting` adds and changes them."""
 
 import re
 from collections.abc import Iterable
@@ -15,27 +11,22 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app import secret
-from app.audit import service as audit
 from app.chat import Message
 from app.db import reading, utcnow, writing
-from app.errors import Conflict, FieldError, Forbidden, Invalid
-from app.inference import completion, folders, outbound, spoken, store, weights
+from app.errors import Invalid
+from app.inference import addresses, completion, folders, spoken, store, weights
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.inference.tables import ModelRow
-from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
 from app.settings import Settings
-from app.users.tables import Role, UserRow
 
 BUNDLED_NAME = "SmolLM2-135M-Instruct (embedded)"
 BUNDLED_FOLDER = "smollm2-135m-instruct"
-BUNDLED_CONTEXT = 8192
 HUB_FOLDER = "hub"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-NAME_LENGTH, PATH_LENGTH, KEY_LENGTH = 100, 500, 4000
 
 TRY_SECONDS = 20.0  # of the test button: somebody looks at the page meanwhile
 # As a measurement asks: instructions in a system turn, a finished example, a question, room for a usual answer.
@@ -74,7 +65,7 @@ def bundled(session: Session) -> ModelRow:
         kind="bundled",
         reference="",
         base_url="",
-        context_window=BUNDLED_CONTEXT,
+        context_window=weights.CONTEXT,
         files={},
         created_at=utcnow(),
     )
@@ -138,7 +129,7 @@ def own(model: ModelRow) -> str:
     """
     if model.kind != "endpoint":
         return "this machine"
-    if outbound.inside(model.base_url):
+    if addresses.inside(model.base_url):
         return "private address"
     return "declared" if model.own else ""
 
@@ -157,180 +148,9 @@ def state(session: Session, model: ModelRow) -> tuple[State, JobRow | None]:
     return ("failed" if job and job.failure else "not prepared"), job
 
 
-# ---------------------------------------------------------------- connecting
-
-
-def add_endpoint(
-    session: Session,
-    settings: Settings,
-    *,
-    by: UserRow,
-    name: str,
-    base_url: str,
-    model: str,
-    key: str = "",
-    context_window: int | None = None,
-    own: bool = False,
-) -> ModelRow:
-    """Connect an OpenAI-compatible server.
-
-    Raises:
-        Forbidden: only an admin connects models.
-        Invalid: name, address, model name or key cannot be used.
-    """
-    _admins_only(by)
-    faults = [*_name_faults(session, name), *_model_faults(model), *_key_faults(key), *_window_faults(context_window)]
-    address = _address(base_url, faults)
-    if faults or address is None:
-        raise Invalid("The model server was not added.", faults)
-    row = ModelRow(
-        name=name.strip(),
-        kind="endpoint",
-        reference=model.strip(),
-        base_url=address,
-        context_window=context_window,
-        own=own or None,
-        files={},
-        created_by=by.id,
-        set_by=by.id,
-        created_at=utcnow(),
-    )
-    _put_key(settings, row, key.strip())
-    session.add(row)
-    session.flush()
-    _record(session, by, "model.add", row)
-    return row
-
-
-def change_endpoint(
-    session: Session,
-    settings: Settings,
-    model_id: int,
-    *,
-    by: UserRow,
-    name: str | None = None,
-    base_url: str | None = None,
-    model: str | None = None,
-    key: str | None = None,
-    context_window: int | None = None,
-    own: bool | None = None,
-) -> ModelRow:
-    """Change a connection; None leaves a part as it is, an empty key takes the key away.
-
-    The key goes with the address: when that changes in any part, the stored key is dropped unless a new one comes. So
-    does the word that the server is the team's own.
-
-    Raises:
-        Forbidden: only an admin changes connections.
-        Conflict: it is not a server, or it is retired.
-        Invalid: a part cannot be used.
-    """
-    _admins_only(by)
-    row = store.get(session, model_id)
-    if row.kind != "endpoint":
-        raise Conflict("Only the connection to a model server can be changed; add a folder anew.")
-    if row.retired_at:
-        raise Conflict("This model is retired.")
-    faults = [*_window_faults(context_window)]
-    if name is not None and name.strip() != row.name:
-        faults += _name_faults(session, name)
-    if model is not None:
-        faults += _model_faults(model)
-    if key is not None:
-        faults += _key_faults(key)
-    address = row.base_url if base_url is None else _address(base_url, faults)
-    if faults or address is None:
-        raise Invalid("The connection was not changed.", faults)
-    moved = address != row.base_url
-    row.name = row.name if name is None else name.strip()
-    row.reference = row.reference if model is None else model.strip()
-    row.base_url = address
-    row.set_by = by.id
-    row.context_window = context_window if context_window is not None else row.context_window
-    row.own = (own or None) if own is not None or moved else row.own
-    if key is not None or moved:
-        _put_key(settings, row, (key or "").strip())
-    _record(session, by, "model.change", row, address_changed=moved)
-    return row
-
-
-def cut_off(base_url: str | None) -> str:
-    """What to say about an address that was not kept as it was typed; empty where it was."""
-    cut = outbound.tail(base_url or "")
-    return f"{cut} was cut off the end of the address: the app adds it itself." if cut else ""
-
-
-def add_folder(session: Session, settings: Settings, *, by: UserRow, name: str, path: str) -> ModelRow:
-    """Add a folder on this machine that holds a transformers model; a job hashes it before it can be used.
-
-    Where the operator allows the hub, `path` may be a hub's name (team/model); the job fetches its files first.
-
-    Raises:
-        Forbidden: only an admin adds models.
-        Invalid: it is not a path to a folder that we load; every reason is said.
-    """
-    _admins_only(by)
-    path = path.strip()
-    faults = _name_faults(session, name)
-    if settings.allow_hub and HUB_NAME.fullmatch(path) and "--" not in path:
-        path = str(settings.models_dir.resolve() / HUB_FOLDER / path.replace("/", "--"))
-    else:
-        faults += _path_faults(path)
-    if faults:
-        raise Invalid("The model folder was not added.", faults)
-    row = ModelRow(
-        name=name.strip(),
-        kind="folder",
-        reference=str(Path(path)),
-        base_url="",
-        files={},
-        created_by=by.id,
-        set_by=by.id,
-        created_at=utcnow(),
-    )
-    session.add(row)
-    session.flush()
-    _record(session, by, "model.add", row)
-    prepare(session, row.id, by)
-    return row
-
-
-def prepare(session: Session, model_id: int, by: UserRow) -> JobRow:
-    """Have a worker convert the bundled model, or check and hash a folder (again).
-
-    Raises:
-        Conflict: there is nothing to prepare for a server, the model is retired, or it is being prepared already.
-    """
-    model = store.get(session, model_id)
-    if model.kind == "endpoint":
-        raise Conflict("A model server needs no preparation; test it instead.")
-    if model.retired_at:
-        raise Conflict("This model is retired.")
-    return jobs.add(session, "convert", model.id, by.id, title=f"Prepare {model.name}")
-
-
 def preparing(session: Session, model: ModelRow) -> JobRow | None:
     """The job that prepared this model last, or is about to."""
     return job_store.latest(session, "convert", model.id)
-
-
-def retire(session: Session, model_id: int, by: UserRow) -> ModelRow:
-    """Take a model out of the lists. What was measured with it stays; its key is deleted.
-
-    Raises:
-        Forbidden: only an admin retires models.
-        Conflict: the embedded model stays, and a retired one is retired.
-    """
-    _admins_only(by)
-    model = store.get(session, model_id)
-    if model.kind == "bundled":
-        raise Conflict("The embedded model comes with the app and stays.")
-    if model.retired_at:
-        raise Conflict("This model is retired already.")
-    model.retired_at = utcnow()
-    model.key_sealed = model.key_last4 = None
-    _record(session, by, "model.retire", model)
-    return model
 
 
 # ---------------------------------------------------------------- using
@@ -371,7 +191,7 @@ def endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> En
 
 
 def _client(settings: Settings, base_url: str, name: str, key: str | None, *, patient: bool) -> Endpoint:
-    policy = outbound.Policy.read(settings.allowed_hosts)
+    policy = addresses.Policy.read(settings.allowed_hosts)
     try:
         if patient:
             return Endpoint(
@@ -418,17 +238,17 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
     What goes wrong is in the answer's `error`.
     """
     try:
-        asked = endpoint(settings, model, patient=False)
+        endpoint_asked = endpoint(settings, model, patient=False)
     except Unusable as error:
         return Tried(_no_answer(str(error)))
     try:
-        came = next(iter(asked.answer([TRIAL], lambda: False)))
+        came = next(iter(endpoint_asked.answer([TRIAL], lambda: False)))
         answer = spoken.settled(came, TRIAL.max_tokens)
         if answer.error is None and not answer.text.strip():
             answer = _no_answer("The model answered with nothing at all. Check the model's name and its settings.")
         if answer.error is not None:
             return Tried(_no_answer(f"{answer.error}{_elsewhere(settings, model, answer.error)}"))
-        remarks = [*asked.remarks, *named_otherwise(model.reference, asked.reported)]
+        remarks = [*endpoint_asked.remarks, *named_otherwise(model.reference, endpoint_asked.reported)]
         if answer.raw is not None or answer.thinking:
             remarks.append(
                 "The model thinks before it answers. Thinking counts against the longest answer and is not scored."
@@ -439,13 +259,13 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
     except Unusable as error:
         return Tried(_no_answer(f"{error}{_elsewhere(settings, model, str(error))}"))
     finally:
-        asked.close()
+        endpoint_asked.close()
 
 
-def named_otherwise(asked: str, reported: Iterable[str]) -> list[str]:
+def named_otherwise(wanted: str, reported: Iterable[str]) -> list[str]:
     """A sentence for every name that answered and is not what was asked for; dated and longer forms of it are."""
-    others = sorted({name for name in reported if not completion.same_model(asked, name)})
-    return [f"You asked for {completion.shown_name(asked)}, and {name} answered." for name in others]
+    others = sorted({name for name in reported if not completion.same_model(wanted, name)})
+    return [f"You asked for {completion.shown_name(wanted)}, and {name} answered." for name in others]
 
 
 def _no_answer(error: str) -> Answer:
@@ -455,95 +275,17 @@ def _no_answer(error: str) -> Answer:
 def _elsewhere(settings: Settings, model: ModelRow, wrong: str) -> str:
     """A hint when nothing is at the address but its /v1 answers. It is asked without the key, which is not for it."""
     nothing_there = ("web page", "knows no model", "not JSON", "not a chat completion")
-    if model.base_url.endswith("/v1") or not any(words in wrong for words in nothing_there):
+    if model.base_url.endswith("/v1") or not any(status in wrong for status in nothing_there):
         return ""
     nearby = f"{model.base_url}/v1"
     try:
-        asked = _client(settings, nearby, model.reference, None, patient=False)
+        nearby_endpoint = _client(settings, nearby, model.reference, None, patient=False)
     except Unusable:
         return ""
     try:
-        there = next(iter(asked.answer([TRIAL], lambda: False))).error is None
+        there = next(iter(nearby_endpoint.answer([TRIAL], lambda: False))).error is None
     except Unusable as error:
         there = "does not accept the key" in str(error)
     finally:
-        asked.close()
+        nearby_endpoint.close()
     return f" But {nearby} answers: enter that as the address." if there else ""
-
-
-# ---------------------------------------------------------------- inside
-
-
-def _admins_only(by: UserRow) -> None:
-    if by.role != Role.ADMIN:
-        raise Forbidden("Only an admin connects models: a model server sees the rows it is asked about.")
-
-
-def _put_key(settings: Settings, row: ModelRow, key: str) -> None:
-    if key:
-        row.key_sealed = Fernet(secret.key(settings)).encrypt(key.encode()).decode()
-        row.key_last4 = key[-4:] if len(key) >= 12 else ""  # a short key would be half told by its end
-    else:
-        row.key_sealed = row.key_last4 = None
-
-
-def _record(session: Session, by: UserRow, act: str, row: ModelRow, **more: object) -> None:
-    said = {"name": row.name, "kind": row.kind, "base_url": row.base_url, "reference": row.reference}
-    own = {"own": True} if row.own else {}
-    audit.record(session, by, act, "model", row.id, {**said, **own, "key_set": row.key_sealed is not None, **more})
-
-
-def _name_faults(session: Session, name: str) -> list[FieldError]:
-    name = name.strip()
-    if not name or len(name) > NAME_LENGTH or not name.isprintable():
-        return [FieldError("#/name", f"Give it a name of at most {NAME_LENGTH} characters.")]
-    if store.find_named(session, name):
-        return [FieldError("#/name", "There is a model of this name already.")]
-    return []
-
-
-def _model_faults(model: str) -> list[FieldError]:
-    model = model.strip()
-    if model and len(model) <= PATH_LENGTH and model.isprintable():
-        return []
-    return [FieldError("#/model", "Enter the model's name exactly as the server knows it.")]
-
-
-def _key_faults(key: str) -> list[FieldError]:
-    key = key.strip()
-    if len(key) <= KEY_LENGTH and key.isascii() and (key.isprintable() or not key) and " " not in key:
-        return []
-    return [FieldError("#/key", "A key is one word of ASCII characters; this one cannot be sent.")]
-
-
-def _window_faults(window: int | None) -> list[FieldError]:
-    if window is None or 256 <= window <= 100_000_000:
-        return []
-    return [FieldError("#/context_window", "Use a number of tokens from 256.")]
-
-
-def _address(base_url: str, faults: list[FieldError]) -> str | None:
-    try:
-        return str(outbound.read(base_url))
-    except Invalid as refusal:
-        faults += refusal.errors
-        return None
-
-
-def _path_faults(path: str) -> list[FieldError]:
-    if not path.startswith("/"):
-        hub = "/" in path and not path.startswith((".", "~"))
-        hint = "Names of a hub are off here: download the folder yourself, then enter its path." if hub else ""
-        return [FieldError("#/path", f"Enter the whole path of a folder on this machine, from /. {hint}".strip())]
-    if len(path) > PATH_LENGTH or not path.isprintable():
-        return [FieldError("#/path", f"Enter a path of at most {PATH_LENGTH} characters.")]
-    place = Path(path)
-    if place.is_symlink() or place.resolve() != place:
-        return [FieldError("#/path", "Enter the real path: no links, no dots.")]
-    try:
-        folders.check(place)
-    except folders.NotAModel as wrong:
-        return [FieldError("#/path", " ".join(wrong.faults))]
-    except OSError as error:
-        return [FieldError("#/path", f"The folder cannot be read: {error.strerror}.")]
-    return []

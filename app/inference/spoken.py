@@ -42,7 +42,7 @@ def opens(text: str) -> str:
 
 def closing(opened: str) -> str:
     """The mark that ends what this one opened."""
-    return next(closed for one, closed in MARKS if one.lower() == opened.lower())
+    return next(closed for opening, closed in MARKS if opening.lower() == opened.lower())
 
 
 def apart(text: str) -> Apart:
@@ -53,9 +53,9 @@ def apart(text: str) -> Apart:
         return Apart("", text)
     thoughts: list[str] = []
     rest = text
-    while found := _OPEN.match(rest.lstrip()):
-        inside = rest.lstrip()[found.end() :]
-        end = _CLOSE_OF[found.group().lower()].search(inside)
+    while opening := _OPEN.match(rest.lstrip()):
+        inside = rest.lstrip()[opening.end() :]
+        end = _CLOSE_OF[opening.group().lower()].search(inside)
         if end is None:
             return Apart("\n".join([*thoughts, inside]).strip(), "", unfinished=True)
         thoughts.append(inside[: end.start()])
@@ -76,20 +76,20 @@ def settled(answer: Answer, limit: int, target: str = "", *, unseen: bool = True
     """
     if answer.error is not None:
         return answer
-    found = apart(answer.text)
+    parts = apart(answer.text)
     if _OPEN.search(target) or _CLOSE.search(target):
-        found = Apart("", answer.text)
-    if not found.unfinished and found.answer.strip():
-        return answer if found.answer == answer.text else replace(answer, text=found.answer, raw=answer.text)
-    if answer.finish == "length" and (unseen or found.thinking or found.unfinished):
-        said = used_up(limit)
-    elif found.unfinished:
-        said = "The answer is thinking that never ends: the mark that closes it is missing."
-    elif found.thinking or answer.thinking.strip():
-        said = "The model thought, and then gave no answer."
+        parts = Apart("", answer.text)
+    if not parts.unfinished and parts.answer.strip():
+        return answer if parts.answer == answer.text else replace(answer, text=parts.answer, raw=answer.text)
+    if answer.finish == "length" and (unseen or parts.thinking or parts.unfinished):
+        error = used_up(limit)
+    elif parts.unfinished:
+        error = "The answer is thinking that never ends: the mark that closes it is missing."
+    elif parts.thinking or answer.thinking.strip():
+        error = "The model thought, and then gave no answer."
     else:
         return answer  # it said nothing, and that is what it said
-    return replace(answer, text="", error=said, raw=answer.text or answer.thinking or None)
+    return replace(answer, text="", error=error, raw=answer.text or answer.thinking or None)
 
 
 def used_up(limit: int) -> str:

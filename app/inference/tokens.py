@@ -131,14 +131,14 @@ def ending(tokenizer: Tokenizer) -> int | None:
     """The token that the template writes right after an answer; None without a template, or where it writes none."""
     if not tokenizer.chat_template:
         return None
-    said = "answer"
+    sample = "answer"
     try:
         whole = _render(
-            tokenizer, [Message("user", "question"), Message("assistant", said)], add_generation_prompt=False
+            tokenizer, [Message("user", "question"), Message("assistant", sample)], add_generation_prompt=False
         )
     except CannotRender:
         return None
-    behind = whole[whole.rindex(said) + len(said) :] if said in whole else ""
+    behind = whole[whole.rindex(sample) + len(sample) :] if sample in whole else ""
     ids = _ids(tokenizer, behind.lstrip())
     return ids[0] if ids else None
 

@@ -88,7 +88,7 @@ class Traffic:
         with self._door:
             self._limit = max(1.0, self._limit / 2)
 
-    def away(self, said: str, entered: float, after: float | None = None) -> None:
+    def away(self, reason: str, entered: float, after: float | None = None) -> None:
         """The server could not be had by a call that went in at `entered`; `after`: seconds it asked us to wait."""
         with self._door:
             now = self._clock()
@@ -97,7 +97,7 @@ class Traffic:
                     return  # it has answered since: what this call met is over
                 self._down_since = now
                 self._limit = max(1.0, self._limit / 2)
-            self._said = said
+            self._said = reason
             if entered < self._not_before and after is None:
                 return  # it was under way before the pause that is on: no news
             pause = min(self.first_wait * 2**self._pauses, PAUSE_MOST) if after is None else after

@@ -88,8 +88,8 @@ def list_jobs(
     assessment_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Jobs:
     """Jobs from the newest back."""
-    found = store.newest(db, after, limit + 1, assessment_id=assessment_id)
-    return Jobs(data=[Job.of(row) for row in found[:limit]], has_more=len(found) > limit)
+    jobs = store.newest(db, after, limit + 1, assessment_id=assessment_id)
+    return Jobs(data=[Job.of(row) for row in jobs[:limit]], has_more=len(jobs) > limit)
 
 
 @router.get("/{job_id}", name="api_job", responses=WAITS)
@@ -128,12 +128,12 @@ async def list_events(
     def read() -> tuple[Events, bool]:
         with reading(app.engine) as session:
             over = store.get(session, job_id).final
-            found = store.events_after(session, job_id, after, MOST_EVENTS + 1)
+            rows = store.events_after(session, job_id, after, MOST_EVENTS + 1)
             data = [
                 Event(id=row.id, at=row.at, attempt=row.attempt, kind=row.kind, body=row.body)
-                for row in found[:MOST_EVENTS]
+                for row in rows[:MOST_EVENTS]
             ]
-            return Events(data=data, has_more=len(found) > MOST_EVENTS), over or bool(data)
+            return Events(data=data, has_more=len(rows) > MOST_EVENTS), over or bool(data)
 
     return await waiting.answer(request, response, app.hub, listener, prefer, read)
 

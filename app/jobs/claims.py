@@ -19,6 +19,7 @@ from app.db import reading, utcnow, writing
 from app.jobs import service, store
 from app.jobs.tables import JobEventRow, Status
 from app.settings import Settings
+from app.web.above import Queue
 
 EVERY = 1.0  # seconds between two progress events of one job: what a page can usefully show
 
@@ -53,7 +54,7 @@ class Claim:
     engine: Engine
     settings: Settings
     blobs: Blobs
-    line: service.Line
+    queue: Queue
     stopping: threading.Event
     by: int | None = None
     assessment_id: int | None = None
@@ -70,7 +71,7 @@ class Claim:
             Cancelled: somebody asked for the job to be cancelled (nothing of the transaction is kept).
         """
         with writing(self.engine) as session:
-            service.bind(session, self.line)
+            service.bind(session, self.queue)
             self._check(session, lock=True)
             yield session
 

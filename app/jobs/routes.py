@@ -26,15 +26,15 @@ PAGE = 50
 def show_jobs(
     request: Request, app: App, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None
 ) -> Response:
-    found = store.newest(db, before, PAGE + 1)
+    jobs = store.newest(db, before, PAGE + 1)
     now = utcnow()
     limit = now - timedelta(seconds=app.settings.worker_lost_after)
     workers = store.workers(db)
     return page(
         request,
         "jobs/jobs.html",
-        jobs=found[:PAGE],
-        next_before=found[PAGE - 1].id if len(found) > PAGE else None,
+        jobs=jobs[:PAGE],
+        next_before=jobs[PAGE - 1].id if len(jobs) > PAGE else None,
         workers=workers,
         alive={worker.id for worker in workers if worker.gone_at is None and worker.seen_at > limit},
         now=now,
@@ -67,11 +67,11 @@ async def job_events(
     def read(after: int) -> list[Sent]:
         with reading(app.engine) as session:
             job = store.get(session, job_id)
-            said = store.events_after(session, job_id, after)
-            if not said and not job.final:
+            new_events = store.events_after(session, job_id, after)
+            if not new_events and not job.final:
                 return []
             html = render(request, "jobs/_state.html", job=job, ahead=store.ahead(session, job), live=True)
-            return [Sent(said[-1].id if said else after, html, last=job.final)]
+            return [Sent(new_events[-1].id if new_events else after, html, last=job.final)]
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
         yield sent

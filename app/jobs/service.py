@@ -1,7 +1,6 @@
 """Putting work in line and taking it out again."""
 
 import os
-from typing import Protocol
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -12,6 +11,7 @@ from app.errors import Conflict, Forbidden
 from app.jobs import store
 from app.jobs.tables import JobEventRow, JobRow, Status
 from app.users.tables import Role, UserRow
+from app.web.above import Queue
 
 # Which queue a kind waits in, unless the caller knows better (a measurement on an endpoint loads no weights).
 QUEUE_OF = {
@@ -26,16 +26,10 @@ QUEUE_OF = {
 }
 
 
-class Line(Protocol):
-    """What `add` needs of the engine: `jobs.engine.Client` in the app."""
-
-    def enqueue(self, session: Session, job_id: int, queue: str) -> None: ...
-
-
 _KEY = "line"  # the web sets it without importing us: `app.web.deps`
 
 
-def bind(session: Session, line: Line) -> None:
+def bind(session: Session, line: Queue) -> None:
     """Tell a session which engine its jobs go to. Whoever opens sessions (the web's `Db`, a worker) does it once."""
     session.info[_KEY] = line
 
@@ -75,7 +69,7 @@ def add(
         if store.find_open(session, kind, subject_id) is None:
             raise
         raise Conflict("This is already waiting or running.") from error  # put in line at this very moment
-    line: Line = session.info[_KEY]
+    line: Queue = session.info[_KEY]
     line.enqueue(session, job.id, job.queue)
     return job
 

@@ -150,7 +150,7 @@ def _preview(
         after=after,
         based_on=number,
         changes=found,
-        effects=app.effects(db, after) or (),
+        effects=app.effects(db, after),
         kept={name: value for name, value in then.items() if value != now[name]},
         reason=str(sent.get("reason", "")),
         errors=errors or {},

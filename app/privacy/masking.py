@@ -11,6 +11,7 @@ from app.privacy.decisions import KEEP_AS_IS, undecided
 from app.privacy.detect import find
 from app.privacy.kinds import KINDS
 from app.privacy.records import LONG_NUMBER
+from app.text import json_value
 
 
 def mask(text: str, only: frozenset[str] | None = None) -> str:
@@ -27,17 +28,10 @@ def mask(text: str, only: frozenset[str] | None = None) -> str:
         return text
     masked = "".join([*parts, text[at:]])
     if text.lstrip()[:1] in ("{", "["):
-        value = _json(text)
-        if value is not None and _json(masked) is None:
+        value = json_value(text)
+        if value is not None and json_value(masked) is None:
             return orjson.dumps(mask_json(value, only)).decode()
     return masked
-
-
-def _json(text: str) -> Any | None:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def mask_json(value: Any, only: frozenset[str] | None) -> Any:

@@ -211,8 +211,8 @@ def list_trainings(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Trainings:
     """Training runs from the newest back."""
-    found = store.newest(db, after, limit + 1)
-    return Trainings(data=[Training.of(db, row) for row in found[:limit]], has_more=len(found) > limit)
+    trainings = store.newest(db, after, limit + 1)
+    return Trainings(data=[Training.of(db, row) for row in trainings[:limit]], has_more=len(trainings) > limit)
 
 
 @router.get("/trainings/{training_id}", name="api_training")
@@ -246,7 +246,7 @@ def resume(training_id: Id, db: Db, me: Launcher) -> Training:
 
 def _recipe(session: Db, assessment_id: int) -> Recipe:
     row, recipe = service.recipe_of(session, assessment_id)
-    found = service.prospects(session, assessment_id)
+    prospects = service.prospects(session, assessment_id)
     default = service.default_recipe(session, assessment_id)
     return Recipe(
         id=row.id if row else None,
@@ -254,8 +254,8 @@ def _recipe(session: Db, assessment_id: int) -> Recipe:
         model_id=row.model_id if row else None,
         settings={field.name: getattr(recipe, field.name) for field in FIELDS},
         preflight=row.preflight if row else None,
-        preflight_current=found.checked,
-        reasons_against=list(found.reasons),
+        preflight_current=prospects.checked,
+        reasons_against=list(prospects.reasons),
         fields=[
             Setting(
                 name=field.name,

@@ -38,7 +38,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class CheckpointStore:
     """The checkpoints of one training run.
 
     key: the installation's secret. digest: of the approved subject; a checkpoint of another subject is not read.
@@ -117,11 +117,11 @@ class Shelf:
                 raise Corrupt("its manifest was not written by this installation")
             if body["digest"] != self.digest:
                 raise Corrupt("it belongs to another subject")
-            found = folders.hashes(folder)
+            stored = folders.hashes(folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Corrupt("its manifest or a file cannot be read") from error
         wanted = {name: entry["sha256"] for name, entry in body["files"].items()}
-        if wrong := sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name)):
+        if wrong := sorted(name for name in {*wanted, *stored} if wanted.get(name) != stored.get(name)):
             raise Corrupt(f"{', '.join(wrong)} is missing or damaged")
         manifest = folders.sha256(folder / MANIFEST)
         return Checkpoint(folder, body["step"], body["attempt"], manifest, json.loads(body["facts"]))

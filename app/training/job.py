@@ -1,11 +1,8 @@
 """What a worker does for a preflight and for a training run. torch is only in the processes that it starts."""
 
-import json
 import tempfile
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +19,18 @@ from app.gate import permission
 from app.gate import service as gate
 from app.gate import store as gate_store
 from app.gate.tables import RecipeRow
-from app.inference import children
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Unusable
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
-from app.training import order as orders
+from app.processes import children
+from app.training import events as trainer_events
+from app.training import packing, service, store
 from app.training import preflight as preflights
-from app.training import service, store
-from app.training.checkpoints import Corrupt, Shelf
-from app.training.launchers import Launcher, Local, Process, Running, last_words
+from app.training import spec as specs
+from app.training.checkpoints import CheckpointStore, Corrupt
+from app.training.launchers import GRACE, POLL, Launcher, Local, Running, last_words
 from app.training.protocol import ADAPTER, JOURNAL, SPEC, Exit
 from app.training.tables import TrainingRow
 
@@ -60,7 +58,7 @@ def preflight(claim: Claim) -> None:
         except Conflict as missing:
             raise Failed(missing.detail) from missing
     threads = children.threads_for(claim.settings.threads or None)
-    order = {
+    message = {
         "subject": {
             "training": plan.part,
             "dataset": {"rows_sha256": plan.dataset.rows_sha256, "split_sha256": plan.dataset.split_sha256},
@@ -69,37 +67,36 @@ def preflight(claim: Claim) -> None:
         "rows": _stored(claim, str(plan.dataset.rows_sha256)),
         "threads": threads,
     }
-    found = _probe(claim, order, threads)
+    report = _probe(claim, message, threads)
     # The samples are stored and shown; rows that hold what nobody has decided on can't be trained on anyway.
-    found["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(found["samples"])
-    found["available"] = _free_memory()
-    found["blockers"] = list(preflights.blockers(plan.recipe, found, found["available"]))
+    report["samples"] = masked_rows.masker_for_measurements(plan.dataset).everywhere(report["samples"])
+    report["available"] = _free_memory()
+    report["blockers"] = list(preflights.blockers(plan.recipe, report, report["available"]))
     with claim.write() as session:
         stored = session.get_one(RecipeRow, claim.subject_id)
-        stored.preflight, stored.preflight_of = found, plan.digest
+        stored.preflight, stored.preflight_of = report, plan.digest
 
 
-def _probe(claim: Claim, order: Mapping[str, Any], threads: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "probe.log"
-        process = Process("app.training.probe", threads=threads, log=log)
-        try:
-            process.send(json.dumps(dict(order)))
-            found: dict[str, Any] | None = None
-            while process.code is None:
-                event = process.next() or {}
-                if event.get("event") == "stage":
-                    claim.report({"stage": event["text"]}, now=True)
-                elif event.get("event") == "failed":
-                    raise Failed(str(event["text"]))
-                elif event.get("event") == "report":
-                    found = event["report"]
-                claim.check()
-            if found is None:
-                raise Failed(f"The preflight's process {children.reason(process.code)}. {last_words(log)}".strip())
-            return found
-        finally:
-            process.close()
+def _probe(claim: Claim, message: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    log = tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
+    child = children.start("app.training.probe", threads=threads, log=log)
+    try:
+        child.send(**message)
+        report: dict[str, Any] | None = None
+        while child.code is None:
+            match child.next(POLL):
+                case {"event": "stage", "text": text}:
+                    claim.report({"stage": text}, now=True)
+                case {"event": "failed", "text": text}:
+                    raise Failed(str(text))
+                case {"event": "report", "report": report}:
+                    pass
+            claim.check()
+        if report is None:
+            raise Failed(f"The preflight's process {child.how_it_ended()}")
+        return report
+    finally:
+        child.close(grace=5, patience=GRACE)
 
 
 def _free_memory() -> int:
@@ -162,34 +159,34 @@ def _until_done(claim: Claim, launcher: Launcher, run: Path) -> None:
     """Start the trainer until it is done. One that crashes starts again from its last checkpoint, a few times."""
     crashes, stored = 0, -1
     while True:
-        spec = _order(claim)
-        running = launcher.start(run, spec)
+        start = _start(claim)
+        running = launcher.start(run, start)
         try:
-            seen = _supervise(claim, running, int(spec["attempt"]), run)
+            heard = _supervise(claim, running, int(start["attempt"]), run)
         finally:
             running.close()
             (run / SPEC).unlink(missing_ok=True)  # one that ended before it read it
         code = running.code if running.code is not None else 1
-        if code == Exit.DONE and seen.done:
-            _keep(claim, run, spec, seen.done)
+        if code == Exit.DONE and heard.done:
+            _keep(claim, run, start, heard.done)
             return
         claim.check()  # it was asked to stop: that is what is said, not how it ended
         if code in {Exit.NO_TOKEN, Exit.REFUSED}:
-            raise Refused(seen.text)
+            raise Refused(heard.text)
         if cause := CAUSES.get(code):
             _note(claim, cause=cause)
-            raise Failed(seen.text)
-        crashes = 1 if seen.checkpoint > stored else crashes + 1
-        stored = max(stored, seen.checkpoint)
+            raise Failed(heard.text)
+        crashes = 1 if heard.checkpoint > stored else crashes + 1
+        stored = max(stored, heard.checkpoint)
         why = f"The trainer {children.reason(code)}."
-        claim.log(f"{why} {last_words(run / 'trainer.log')}".strip())
+        claim.log(f"{why} {last_words(run)}".strip())
         if crashes >= CRASHES:
             _note(claim, cause="crash")
             raise Failed(f"{why} It was started {CRASHES} times without getting further; its log has the details.")
 
 
-def _order(claim: Claim) -> dict[str, Any]:
-    """Look at the approval once more, count the attempt, and write the trainer's order with its token.
+def _start(claim: Claim) -> dict[str, Any]:
+    """Look at the approval once more, count the attempt, and give what the trainer starts with, its token included.
 
     Raises: Refused: the approval no longer allows this.
     """
@@ -225,58 +222,34 @@ def _stored(claim: Claim, sha256: str) -> str:
     return str(path.parent.resolve() / path.name)
 
 
-@dataclass(slots=True)
-class Seen:
-    """What one start of the trainer said. waiting: events that are not in the database yet."""
-
-    waiting: list[dict[str, Any]] = field(default_factory=list)
-    done: dict[str, Any] | None = None
-    text: str = "The trainer ended without a word."
-    checkpoint: int = -1
-    first: tuple[int, float] | None = None
-
-
-def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> Seen:
+def _supervise(claim: Claim, running: Running, attempt: int, run: Path) -> trainer_events.Heard:
     """Pass on what the trainer says until it ends; ask it to stop when somebody asked us to."""
-    seen = Seen()
-    asked = False
-    flushed = heard = time.monotonic()
+    heard = trainer_events.Heard()
+    cancelling = False
+    flushed = last_word = time.monotonic()
     while running.code is None:
         event = running.next()
         now = time.monotonic()
         if event is not None:
-            heard = now
-            _hear(seen, event, now)
-        elif now - heard > STALLED:
+            last_word = now
+            heard.take(event, now)
+        elif now - last_word > STALLED:
             _note(claim, cause="crash")
             raise Failed(f"The trainer said nothing for {STALLED / 60:.0f} minutes and was ended. Resume the run.")
-        if not asked and claim.cancelled():
-            asked = True
+        if not cancelling and claim.cancelled():
+            cancelling = True
             running.cancel()
-        if not asked and now - flushed >= FLUSH:
-            _flush(claim, seen, attempt, run)
+        if not cancelling and now - flushed >= FLUSH:
+            _flush(claim, heard, attempt, run)
             flushed = now
-    if not asked:
-        _flush(claim, seen, attempt, run)
-    return seen
+    if not cancelling:
+        _flush(claim, heard, attempt, run)
+    return heard
 
 
-def _hear(seen: Seen, event: dict[str, Any], now: float) -> None:
-    seen.waiting.append(event)
-    match event["event"]:
-        case "step":
-            seen.first = seen.first or (event["step"] - 1, now)
-        case "checkpoint":
-            seen.checkpoint = event["step"]
-        case "done":
-            seen.done = event
-        case "ended":
-            seen.text = event["text"]
-
-
-def _flush(claim: Claim, seen: Seen, attempt: int, run: Path) -> None:
+def _flush(claim: Claim, heard: trainer_events.Heard, attempt: int, run: Path) -> None:
     """Write what was heard in one fenced transaction, then say how far it is."""
-    events, seen.waiting = seen.waiting, []
+    events, heard.waiting = heard.waiting, []
     if not events:
         claim.check()
         return
@@ -286,11 +259,11 @@ def _flush(claim: Claim, seen: Seen, attempt: int, run: Path) -> None:
             if event["event"] == "started" and event["step"]:
                 _catch_up(session, claim.subject_id, attempt, event["step"], run)
     for event in events:
-        if line := _line(event):
+        if line := trainer_events.log_line(event):
             claim.log(line)
     steps = [event for event in events if event["event"] == "step"]
     if steps:
-        claim.report(_progress(seen, steps[-1]), now=True)
+        claim.report(trainer_events.progress(heard, steps[-1]), now=True)
     elif events[-1]["event"] == "started":
         progress = {"done": events[-1]["step"], "total": events[-1]["of"], "unit": "steps"}
         claim.report({"stage": "Measuring where the model starts", **progress}, now=True)
@@ -311,84 +284,25 @@ def _store(session: Session, training_id: int, attempt: int, event: Mapping[str,
 def _catch_up(session: Session, training_id: int, attempt: int, step: int, run: Path) -> None:
     """Write down what an attempt before us measured and no worker was alive to hear, up to the step we go on from."""
     known = {(kind, metric.step) for kind in ("step", "dev") for metric in store.metrics(session, training_id, kind)}
-    for event in journal(run / JOURNAL):
+    for event in trainer_events.journal(run / JOURNAL):
         kind, number = event["event"], event["step"]
         if number <= step and (kind, number) not in known:
             store.put_metric(session, training_id, max(1, attempt - 1), kind, event)
 
 
-def journal(path: Path) -> list[dict[str, Any]]:
-    """The trainer's own list of measurements, the last one of each step; a line that a kill cut off is left out."""
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        found[event["event"], event["step"]] = event
-    return list(found.values())
-
-
-def _line(event: Mapping[str, Any]) -> str:
-    """What goes into the log that people read; steps are in the chart."""
-    match event:
-        case {"event": "started"}:
-            line = _started(event)
-        case {"event": "dev", "step": step, "loss": loss, "best_loss": best, "best_step": at}:
-            line = f"Step {step}: dev loss {loss:.4f} (best {best:.4f} at {at})."
-        case {"event": "checkpoint", "step": step}:
-            line = f"Step {step}: checkpoint stored."
-        case {"event": "log", "line": line} | {"event": "ended", "text": line}:
-            pass
-        case {"event": "done", "best_step": step}:
-            line = f"Training is done; the adapter of step {step} is kept."
-        case _:
-            line = ""
-    return str(line)
-
-
-def _started(event: Mapping[str, Any]) -> str:
-    begun = f"from the checkpoint of step {event['step']}" if event["step"] else "from the start"
-    left_out = f", {event['left_out']} rows left out for their length" if event["left_out"] else ""
-    return (
-        f"Attempt {event['attempt']} begins {begun}: {event['train_rows']} rows, {event['of']} steps, "
-        f"{event['dtype']}, {event['shared_tokens']} tokens shared by all prompts{left_out}."
-    )
-
-
-def _progress(seen: Seen, step: Mapping[str, Any]) -> dict[str, Any]:
-    progress = {
-        "stage": f"Training: loss {step['loss']:.3f}",
-        "done": step["step"],
-        "total": step["of"],
-        "unit": "steps",
-        "loss": step["loss"],
-        "tokens_per_second": step["tokens_per_second"],
-    }
-    if seen.first:
-        begun, at = seen.first
-        rate = (step["step"] - begun) / max(time.monotonic() - at, 1e-9)
-        progress |= {"rate": rate, "seconds_left": (step["of"] - step["step"]) / max(rate, 1e-9)}
-    return progress
-
-
 # ---------------------------------------------------------------- the adapter
 
 
-def _keep(claim: Claim, run: Path, spec: Mapping[str, Any], done: Mapping[str, Any]) -> None:
+def _keep(claim: Claim, run: Path, start: Mapping[str, Any], done: Mapping[str, Any]) -> None:
     """Verify the adapter that the trainer stored, put it into the content store as a zip, and note what it is."""
-    adapter = _adapter(claim, run, str(spec["digest"]))
+    adapter = _adapter(claim, run, str(start["digest"]))
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder) / "adapter.zip"
-        pack(adapter, packed, {"digest": spec["digest"], "training": done["facts"]})
+        packing.pack(adapter, packed, {"digest": start["digest"], "training": done["facts"]})
         with packed.open("rb") as file:
             blob = claim.blobs.put(iter(lambda: file.read(1 << 20), b""))
     with claim.write() as session:
-        _catch_up(session, claim.subject_id, int(spec["attempt"]), done["facts"]["step"], run)
+        _catch_up(session, claim.subject_id, int(start["attempt"]), done["facts"]["step"], run)
         row = service.note(session, claim.subject_id, **{k: v for k, v in done["facts"].items() if k != "step"})
         row.best_step = done["best_step"]
         row.adapter_sha256, row.adapter_bytes = blob.sha256, blob.size
@@ -398,24 +312,9 @@ def _keep(claim: Claim, run: Path, spec: Mapping[str, Any], done: Mapping[str, A
 def _adapter(claim: Claim, run: Path, digest: str) -> Path:
     """The run's adapter folder, every byte of it as the trainer sealed it."""
     try:
-        return Shelf(run, secret.key(claim.settings), digest, 0).read(run / ADAPTER).folder
+        return CheckpointStore(run, secret.key(claim.settings), digest, 0).read(run / ADAPTER).folder
     except Corrupt as damage:
         raise Failed(f"The stored adapter cannot be used: {damage}. Resume the run to make it again.") from damage
-
-
-def pack(adapter: Path, target: Path, training: Mapping[str, Any]) -> None:
-    """Zip an adapter in PEFT's layout, the same bytes for the same adapter, with what it was made from beside it."""
-    files = {path.name: path.read_bytes() for path in _files(adapter)}
-    files["training.json"] = (json.dumps(dict(training), indent=1, sort_keys=True) + "\n").encode()
-    with zipfile.ZipFile(target, "w") as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name)  # 1980 for everybody: a zip that is made again is the same
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, files[name], zipfile.ZIP_STORED)
-
-
-def _files(adapter: Path) -> Iterator[Path]:
-    yield from (adapter / name for name in ("adapter_config.json", "adapter_model.safetensors"))
 
 
 def _judge(claim: Claim, run: Path) -> None:
@@ -423,9 +322,11 @@ def _judge(claim: Claim, run: Path) -> None:
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
-        told = orders.from_subject(gate.subject_of(gate_store.get(session, row.review_id))).instructions
+        instructions = specs.from_subject(gate.subject_of(gate_store.get(session, row.review_id))).instructions
         title = f"Adapter of run {row.id}"
-        arm = baselines.add_adapter_arm(session, row.baseline_id, training_id=row.id, title=title, instructions=told)
+        arm = baselines.add_adapter_arm(
+            session, row.baseline_id, training_id=row.id, title=title, instructions=instructions
+        )
         row.arm_id = arm_id = arm.id
         # The precision of the arms when they ran on this model too: a comparison is made in one of them.
         dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")

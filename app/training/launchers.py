@@ -2,15 +2,14 @@
 
 import json
 import os
-import queue
-import subprocess
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
-from app.inference import children
-from app.training.protocol import SPEC, plain
+from app.processes import children
+from app.processes.children import Child
+from app.processes.lines import Event
+from app.training.protocol import LOG, SPEC, plain
 
 POLL = 0.3  # seconds
 GRACE = 60.0  # seconds for the step that is being taken and its checkpoint, after which the process is ended by force
@@ -19,7 +18,7 @@ GRACE = 60.0  # seconds for the step that is being taken and its checkpoint, aft
 class Running(Protocol):
     """A trainer that was started."""
 
-    def next(self) -> dict[str, Any] | None:
+    def next(self) -> Event | None:
         """The next event, or None after a short while without one."""
         ...
 
@@ -59,77 +58,40 @@ class Local:
         with os.fdopen(plain(run / SPEC, os.O_WRONLY | os.O_EXCL), "w", encoding="utf-8") as file:
             json.dump(dict(spec), file)
         return Process(
-            "app.training.child",
-            str(run.resolve()),
-            threads=int(spec["threads"]),
-            log=run / "trainer.log",
-            settings={"TUNEGATE_DATA": str(self.data.resolve())},
+            children.start(
+                "app.training.child",
+                str(run.resolve()),
+                threads=int(spec["threads"]),
+                log=os.fdopen(plain(run / LOG, os.O_RDWR | os.O_APPEND), "ab"),
+                settings={"TUNEGATE_DATA": str(self.data.resolve())},
+            )
         )
 
 
 class Process:
-    """A child process that says JSON lines."""
+    """A trainer in a child process of ours."""
 
-    def __init__(
-        self, module: str, *arguments: str, threads: int, log: Path, settings: Mapping[str, str] | None = None
-    ) -> None:
-        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._over = False
-        with os.fdopen(plain(log, os.O_WRONLY | os.O_APPEND), "ab") as errors:
-            self.process: subprocess.Popen[str] = children.start(
-                module, *arguments, threads=threads, log=errors, settings=settings
-            )
-        self._to, said = children.pipes(self.process)
-        self._reader = threading.Thread(target=self._read, args=(said,), name="trainer", daemon=True)
-        self._reader.start()
+    def __init__(self, child: Child) -> None:
+        self.child = child
 
-    def _read(self, said: IO[str]) -> None:
-        try:
-            for line in said:
-                if line.startswith('{"event"'):  # a library may write to standard output too
-                    self._events.put(json.loads(line))
-        except ValueError:  # closed under us, or a line that was cut by a kill
-            pass
-        self._events.put(None)
-
-    def next(self) -> dict[str, Any] | None:
-        try:
-            event = self._events.get(timeout=POLL)
-        except queue.Empty:
-            return None
-        self._over = self._over or event is None
-        return event
+    def next(self) -> Event | None:
+        return self.child.next(POLL)
 
     @property
     def code(self) -> int | None:
-        return self.process.poll() if self._over else None
-
-    def send(self, line: str) -> None:
-        """One line to its standard input; a process that has ended does not need it any more."""
-        try:
-            self._to.write(line + "\n")
-            self._to.flush()
-        except (BrokenPipeError, ValueError):
-            return
+        return self.child.code
 
     def cancel(self) -> None:
-        self.send('{"do": "cancel"}')
+        self.child.send(do="cancel")
 
     def close(self) -> None:
         """Cut the lifeline, which makes it end by itself after the step it is at; then insist."""
-        try:
-            self._to.close()
-            self.process.wait(GRACE)
-        except (BrokenPipeError, subprocess.TimeoutExpired):
-            pass
-        children.stop(self.process, grace=5)
-        self._reader.join(5)
+        self.child.close(grace=5, patience=GRACE)
 
 
-def last_words(log: Path) -> str:
-    """The last line of a log, for a person who has to find out why a process ended."""
+def last_words(run: Path) -> str:
+    """The last line of a run's log, for a person who has to find out why its trainer ended."""
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return children.last_line((run / LOG).read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return ""
-    return lines[-1][:300] if lines else ""

@@ -60,32 +60,32 @@ def report(recipe: Recipe, sizes: Sizes) -> dict[str, Any]:
     }
 
 
-def seconds(recipe: Recipe, found: Mapping[str, Any], tokens_per_second: float, dev_seconds: float) -> float:
+def seconds(recipe: Recipe, measured: Mapping[str, Any], tokens_per_second: float, dev_seconds: float) -> float:
     """Estimated duration of the run, without an early stop and without the scoring of the adapter."""
-    if not found["steps_per_epoch"]:
+    if not measured["steps_per_epoch"]:
         return 0.0
-    read = found["train"]["tokens"] * found["steps"] / found["steps_per_epoch"]
-    checks = 1 + recipe.evals_per_epoch * found["steps"] / found["steps_per_epoch"]
+    read = measured["train"]["tokens"] * measured["steps"] / measured["steps_per_epoch"]
+    checks = 1 + recipe.evals_per_epoch * measured["steps"] / measured["steps_per_epoch"]
     return float(START_UP + read / max(tokens_per_second, 1e-9) + checks * dev_seconds)
 
 
-def blockers(recipe: Recipe, found: Mapping[str, Any], available: int) -> Iterator[str]:
+def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Iterator[str]:
     """Every reason why this run should not start. available: bytes of free memory on this machine."""
-    if not found["train"]["rows"]:
+    if not measured["train"]["rows"]:
         yield "No training row is short enough for the recipe's longest row."
-    if found["untrained"]:
-        rows = ", ".join(found["untrained"][:5])
-        yield f"{len(found['untrained'])} rows have nothing to learn after the prompt (lines {rows})."
-    if not found["dev_rows"]:
+    if measured["untrained"]:
+        rows = ", ".join(measured["untrained"][:5])
+        yield f"{len(measured['untrained'])} rows have nothing to learn after the prompt (lines {rows})."
+    if not measured["dev_rows"]:
         yield "There is no dev row to measure the loss on."
-    needed = sum(found.get("memory", {}).values())
+    needed = sum(measured.get("memory", {}).values())
     if available and needed > available:
         yield (
             f"The run needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free. Shorten the "
             "longest row, or train a smaller model."
         )
-    if found.get("seconds", 0) > recipe.max_minutes * 60:
+    if measured.get("seconds", 0) > recipe.max_minutes * 60:
         yield (
-            f"It would take about {found['seconds'] / 60:.0f} minutes, and the recipe allows {recipe.max_minutes}. "
+            f"It would take about {measured['seconds'] / 60:.0f} minutes, and the recipe allows {recipe.max_minutes}. "
             "Raise the limit, or take fewer passes."
         )

@@ -1,25 +1,24 @@
-"""The preflight's measuring half: `python -m app.training.probe`, an order as one JSON line in, events out.
+"""The preflight's measuring half: `python -m app.training.probe`, what to train as one JSON line in, events out.
 
 It renders and counts every row, shows five of them as they would be trained, times a few passes forward and back, and
 goes through the steps that take most memory, since they decide what the run needs.
 It takes no optimizer step and stores nothing, so it needs no approval.
 """
 
-import json
-import os
 import resource
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from app.inference import children, folders, loading, tokens
-from app.training import batches, bench, lora, preflight
-from app.training import order as orders
-from app.training.order import Order
+from app.inference import folders, loading, tokens
+from app.processes import parent
+from app.training import batches, lora, preflight
+from app.training import learner as learners
+from app.training import spec as specs
 from app.training.preflight import RowSize, Sizes
 from app.training.protocol import Exit
+from app.training.spec import TrainingSpec
 
 SHOWN = 5
 TIMED = 4  # steps
@@ -27,43 +26,43 @@ HEAVIEST = 3  # steps that are gone through for their memory: after them it hard
 ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 
-def probe(order: Order, model: Path, source: Path, threads: int) -> dict[str, Any]:
+def probe(spec: TrainingSpec, model: Path, source: Path, threads: int) -> dict[str, Any]:
     """Everything that the preflight page shows, measured where it can be. threads: that this process computes with."""
-    loading.say(event="stage", text="Loading the model")
-    loaded = loading.load(model, order.files, order.recipe.precision, attention="eager")
-    loading.say(event="stage", text="Counting tokens")
+    parent.say("stage", text="Loading the model")
+    loaded = loading.load(model, spec.files, spec.recipe.precision, attention="eager")
+    parent.say("stage", text="Counting tokens")
     with source.open("rb") as lines:
-        rows = [row for row in orders.rows(lines) if row.split in {"train", "dev"}]
+        rows = [row for row in specs.rows(lines) if row.split in {"train", "dev"}]
     sized: dict[str, list[RowSize]] = {"train": [], "dev": []}
     fitting: dict[str, list[tokens.TokenRow]] = {"train": [], "dev": []}
-    shown: list[dict[str, Any]] = []
-    limit = min(order.recipe.max_row_tokens, loaded.context)
+    samples: list[dict[str, Any]] = []
+    limit = min(spec.recipe.max_row_tokens, loaded.context)
     for row in rows:
-        ids = bench.row(loaded, order, row)
+        ids = learners.token_row(loaded, spec, row)
         sized[row.split].append(RowSize(str(row.line), len(ids.prompt), len(ids.completion)))
         if ids.length <= limit:
             fitting[row.split].append(ids)
-        if row.split == "train" and len(shown) < SHOWN:
+        if row.split == "train" and len(samples) < SHOWN:
             decode = loaded.tokenizer.decode
-            shown.append({"id": str(row.line), "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
-    found = preflight.report(order.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
-    found["warnings"] = list(loading.stop_faults(loaded))
-    found |= {"samples": shown, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
+            samples.append({"id": str(row.line), "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
+    report = preflight.report(spec.recipe, Sizes(sized["train"], sized["dev"], loaded.context))
+    report["warnings"] = list(loading.stop_faults(loaded))
+    report |= {"samples": samples, "dtype": loaded.dtype, "context": loaded.context, "threads": threads}
     if fitting["train"] and fitting["dev"]:
-        found |= _timed(loaded, order, fitting["train"], fitting["dev"], found)
-    return found
+        report |= _timed(loaded, spec, fitting["train"], fitting["dev"], report)
+    return report
 
 
 def _timed(
     loaded: loading.Loaded,
-    order: Order,
+    spec: TrainingSpec,
     train: list[tokens.TokenRow],
     dev: list[tokens.TokenRow],
-    found: dict[str, Any],
+    report: dict[str, Any],
 ) -> dict[str, Any]:
-    recipe = order.recipe
-    learner = lora.Learner(loaded, recipe, train, bench.sample(dev, recipe.dev_rows, recipe.seed))
-    loading.say(event="stage", text="Timing a few steps")
+    recipe = spec.recipe
+    learner = lora.Learner(loaded, recipe, train, learners.dev_sample(dev, recipe.dev_rows, recipe.seed))
+    parent.say("stage", text="Timing a few steps")
     plan = batches.epoch(learner.lengths, recipe.batch_rows, recipe.seed, 0)
     learner.rehearse(plan[0])  # warms up
     read, started = 0, time.monotonic()
@@ -73,10 +72,10 @@ def _timed(
         if time.monotonic() - started > ENOUGH:
             break
     rate = read / max(time.monotonic() - started, 1e-9)
-    loading.say(event="stage", text="Trying the longest batches")
+    parent.say("stage", text="Trying the longest batches")
     for step in lora.heaviest(learner, HEAVIEST):
         learner.rehearse(step)
-    loading.say(event="stage", text="Timing a dev check")
+    parent.say("stage", text="Timing a dev check")
     started = time.monotonic()
     list(learner.dev_losses())
     dev_seconds = time.monotonic() - started
@@ -84,7 +83,7 @@ def _timed(
     return {
         "tokens_per_second": rate,
         "dev_seconds": dev_seconds,
-        "seconds": preflight.seconds(recipe, found, rate, dev_seconds),
+        "seconds": preflight.seconds(recipe, report, rate, dev_seconds),
         "shared_tokens": learner.shared,
         "padding": batches.padding(plan, learner.lengths),
         "adapter_parameters": learner.adapter_parameters,
@@ -93,24 +92,19 @@ def _timed(
     }
 
 
-def _lifeline() -> None:
-    sys.stdin.read()
-    os._exit(Exit.STOPPED)
-
-
 def main() -> int:
-    """Read the order, say the report; refusals in words."""
-    children.give_way()
-    given = json.loads(sys.stdin.readline())
-    threading.Thread(target=_lifeline, daemon=True).start()
-    loading.compute_with(int(given["threads"]))
+    """Read the spec, say the report; refusals in words."""
+    parent.give_way()
+    message = next(parent.messages())
+    parent.end_with_parent(Exit.STOPPED)
+    loading.compute_with(int(message["threads"]))
     try:
-        order = orders.from_subject(given["subject"])
-        found = probe(order, Path(given["model"]), Path(given["rows"]), int(given["threads"]))
+        spec = specs.from_subject(message["subject"])
+        report = probe(spec, Path(message["model"]), Path(message["rows"]), int(message["threads"]))
     except (folders.NotAModel, folders.Damaged, tokens.CannotRender, ValueError) as error:
-        loading.say(event="failed", text=str(error))
+        parent.say("failed", text=str(error))
         return Exit.REFUSED
-    loading.say(event="report", report=found)
+    parent.say("report", report=report)
     return Exit.DONE
 
 

@@ -23,6 +23,7 @@ SPEC = "spec.json"
 JOURNAL = "metrics.jsonl"  # steps and dev checks of all attempts, for whoever was not there to hear them
 ADAPTER = "adapter"
 SEALED = "run.lock"
+LOG = "trainer.log"  # what it and its libraries write besides
 
 
 def plain(path: Path, flags: int) -> int:

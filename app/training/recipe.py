@@ -137,18 +137,18 @@ def defaults(train_rows: int) -> Recipe:
     return Recipe(batch_rows=8 if train_rows < FEW_ROWS else 16)
 
 
-def parse(given: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
+def parse(settings: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
     """A recipe from a form, a JSON body or an approved subject (where numbers are texts); the rest is from `base`.
 
     Raises:
         Invalid: with every field that is wrong or unknown, in the order of the form.
     """
     values = asdict(base or Recipe())
-    wrong = [FieldError(f"#/{name}", "There is no such setting.") for name in given if name not in BY_NAME]
+    wrong = [FieldError(f"#/{name}", "There is no such setting.") for name in settings if name not in BY_NAME]
     for field in FIELDS:
-        if field.name in given:
+        if field.name in settings:
             try:
-                values[field.name] = _read(field, given[field.name])
+                values[field.name] = _read(field, settings[field.name])
             except ValueError as error:
                 wrong.append(FieldError(f"#/{field.name}", str(error)))
     if wrong:
@@ -178,13 +178,13 @@ def _read(field: Field, value: object) -> int | float | str:
 def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as they were approved, where numbers are texts, as numbers again. What today's recipe does not know, or
     would not allow any more, stays as it is: it is what was trained with."""
-    found = dict(stored)
+    settings = dict(stored)
     for name, value in stored.items():
         field = BY_NAME.get(name)
         if field is not None and field.kind != "choice" and isinstance(value, str):
             with suppress(ValueError):
-                found[name] = int(value) if field.kind == "whole" else float(value)
-    return found
+                settings[name] = int(value) if field.kind == "whole" else float(value)
+    return settings
 
 
 def changed(recipe: Recipe, base: Recipe) -> Iterator[tuple[str, Any, Any]]:

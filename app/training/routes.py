@@ -17,7 +17,7 @@ from app.training import service, store
 from app.training.tables import TrainingRow
 from app.users import store as user_store
 from app.users.deps import Launcher, Listening, Me
-from app.web import charts, events
+from app.web import events, line_charts
 from app.web.deps import App, Db
 from app.web.events import Sent
 from app.web.forms import by_field
@@ -106,25 +106,25 @@ async def training_events(
             _, job = service.standing(session, row)
             if job is None:
                 return [Sent(after, "", last=True)]
-            said = job_store.events_after(session, job.id, after)
-            if not said and not job.final:
+            new_events = job_store.events_after(session, job.id, after)
+            if not new_events and not job.final:
                 return []
             html = render(request, "training/_loss.html", chart=loss_chart(session, row))
-            return [Sent(said[-1].id if said else after, html, last=job.final)]
+            return [Sent(new_events[-1].id if new_events else after, html, last=job.final)]
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
         yield sent
 
 
-def loss_chart(session: Db, row: TrainingRow) -> charts.LineChart:
+def loss_chart(session: Db, row: TrainingRow) -> line_charts.LineChart:
     """Loss of the steps, smoothed and as it is, and on the dev rows."""
     steps = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "step") if m.loss is not None]
     dev = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "dev") if m.loss is not None]
     series = [
-        charts.Series("training rows, running mean", smoothed(steps), "tune"),
-        charts.Series("dev rows", dev, "good"),
+        line_charts.Series("training rows, running mean", smoothed(steps), "tune"),
+        line_charts.Series("dev rows", dev, "good"),
     ]
-    return charts.lines("Loss", series, x_title="step", y_title="nats a trained token")
+    return line_charts.lines("Loss", series, x_title="step", y_title="nats a trained token")
 
 
 def smoothed(points: list[tuple[float, float]], weight: float = 0.9) -> list[tuple[float, float]]:
@@ -147,7 +147,7 @@ def _step(
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     row, recipe = service.recipe_of(db, assessment_id)
-    found = service.prospects(db, assessment_id)
+    prospects = service.prospects(db, assessment_id)
     runs = store.of_assessment(db, assessment_id)
     job = job_store.get(db, row.preflight_job_id) if row and row.preflight_job_id else None
     return page(
@@ -163,9 +163,9 @@ def _step(
         models=service.trainable(db),
         errors=errors or {},
         preflight=row.preflight if row else None,
-        checked=found.checked,
-        missing=found.missing,
-        reasons=found.reasons,
+        checked=prospects.checked,
+        missing=prospects.missing,
+        reasons=prospects.reasons,
         job=job,
         ahead=job_store.ahead(db, job) if job else 0,
         runs=[(run, service.standing(db, run)[0]) for run in runs],

@@ -26,8 +26,8 @@ from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
-from app.training import order as orders
 from app.training import recipe as recipes
+from app.training import spec as specs
 from app.training import store
 from app.training.recipe import Recipe
 from app.training.tables import TrainingRow
@@ -132,7 +132,7 @@ def plan(session: Session, assessment_id: int) -> Plan:
         raise NotPrepared(f"{model.name} is not prepared yet. Open Models and press Prepare.")
     baseline = gate.measurement(session, assessment_id)
     told = baselines.winning_instructions(baseline) if baseline else ""
-    part = orders.training_part(recipe, told, *models.public_name(model), model.files)
+    part = specs.training_part(recipe, told, *models.public_name(model), model.files)
     digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
     return Plan(row, recipe, dataset, model, part, digest)
 

@@ -20,10 +20,10 @@ def get(session: Session, training_id: int) -> TrainingRow:
 
 def assessment_of(session: Session, training_id: int) -> int:
     """Whose run it is, without loading it: its assessment is locked first."""
-    found = session.scalar(select(TrainingRow.assessment_id).where(TrainingRow.id == training_id))
-    if found is None:
+    assessment_id = session.scalar(select(TrainingRow.assessment_id).where(TrainingRow.id == training_id))
+    if assessment_id is None:
         raise NotFound("There is no such training run.")
-    return found
+    return assessment_id
 
 
 def latest(session: Session, assessment_id: int) -> TrainingRow | None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.db import utcnow, writing
 from app.errors import FieldError, Invalid, pointer
-from app.users import service, store
+from app.users import identity, service, store, tokens
 from app.users.deps import Admin, Identified, Me, address_of, keeper
 from app.users.tables import Role, TokenRow, UserRow
 from app.web.context import AppContext
@@ -146,8 +146,8 @@ def _added(row: TokenRow, secret: str) -> AddedToken:
     return AddedToken(**Token.model_validate(row).model_dump(), secret=secret)
 
 
-def _user_with(user: UserRow, given: str) -> AddedUser:
-    return AddedUser(**User.model_validate(user).model_dump(), one_time_password=given)
+def _user_with(user: UserRow, password: str) -> AddedUser:
+    return AddedUser(**User.model_validate(user).model_dump(), one_time_password=password)
 
 
 def _in_token(refusal: Invalid, token: FirstToken) -> Invalid:
@@ -161,12 +161,12 @@ def set_up(request: Request, response: Response, app: App, data: SetUp) -> Joine
 
     Wrong codes are counted, and slowed after ten.
     """
-    given = data.model_dump(exclude={"token"})
+    account = data.model_dump(exclude={"token"})
     where = address_of(request, app.settings)
     with writing(app.engine) as session:
         try:
             user = service.set_up(
-                session, keeper(app.settings), **given, now=utcnow(), record=app.record, address=where
+                session, keeper(app.settings), **account, now=utcnow(), record=app.record, address=where
             )
         except Invalid as refusal:
             refused = refusal  # what was noted of the failure stays
@@ -178,7 +178,7 @@ def set_up(request: Request, response: Response, app: App, data: SetUp) -> Joine
 
 def _opened(session: Db, app: AppContext, user: UserRow, token: FirstToken) -> Joined:
     try:
-        made = service.add_token(session, service.Who(user), **token.model_dump(), now=utcnow(), record=app.record)
+        made = tokens.add_token(session, identity.Who(user), **token.model_dump(), now=utcnow(), record=app.record)
     except Invalid as refusal:
         raise _in_token(refusal, token) from refusal
     return Joined(user=User.model_validate(user), token=_added(*made))
@@ -218,8 +218,8 @@ def list_users(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Users:
     """Everybody who has an account, disabled ones included, in the order in which they came."""
-    found = store.after(db, after, limit + 1)
-    return Users(data=[User.model_validate(user) for user in found[:limit]], has_more=len(found) > limit)
+    users = store.after(db, after, limit + 1)
+    return Users(data=[User.model_validate(user) for user in users[:limit]], has_more=len(users) > limit)
 
 
 @router.get("/users/{user_id}")
@@ -270,15 +270,15 @@ def list_tokens(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Tokens:
     """Your own tokens from the newest back, ended ones included, without their secrets."""
-    found = store.tokens_before(db, me.id, before, limit + 1)
-    return Tokens(data=[Token.model_validate(token) for token in found[:limit]], has_more=len(found) > limit)
+    tokens = store.tokens_before(db, me.id, before, limit + 1)
+    return Tokens(data=[Token.model_validate(token) for token in tokens[:limit]], has_more=len(tokens) > limit)
 
 
 @router.post("/tokens", status_code=201)
 def add_token(response: Response, app: App, db: Db, who: Identified, me: Me, data: NewToken) -> AddedToken:
     """Make a token of your own; its secret is in this answer and nowhere else. A token cannot make one that may do
     more, or lives longer, than itself."""
-    token, secret = service.add_token(db, who, **data.model_dump(), now=utcnow(), record=app.record)
+    token, secret = tokens.add_token(db, who, **data.model_dump(), now=utcnow(), record=app.record)
     response.headers["Location"] = f"/api/v1/tokens/{token.id}"
     return _added(token, secret)
 
@@ -292,4 +292,4 @@ def show_token(token_id: Id, db: Db, me: Me) -> Token:
 @router.delete("/tokens/{token_id}")
 def revoke_token(token_id: Id, app: App, db: Db, me: Me) -> Token:
     """End one of your own tokens at once."""
-    return Token.model_validate(service.revoke_token(db, me, token_id, now=utcnow(), record=app.record))
+    return Token.model_validate(tokens.revoke_token(db, me, token_id, now=utcnow(), record=app.record))

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from app.db import reading, utcnow, writing
 from app.errors import Forbidden
 from app.settings import Settings
-from app.users import passwords, service, store
+from app.users import passwords, sessions, store, tokens
+from app.users.identity import Who
 from app.users.passwords import Passwords
-from app.users.service import Who
 from app.users.tables import Role, UserRow
 from app.web.deps import SAFE, App
 from app.web.events import Listener
@@ -69,10 +69,10 @@ def secret_of(request: Request, settings: Settings) -> tuple[str, bool]:
     An Authorization header decides alone: a request that brings a bad token is not let in by a cookie beside it. No
     other header, and nothing in the address, is ever a credential.
     """
-    given = request.headers.getlist("authorization")
-    if given:
-        scheme, _, secret = given[0].partition(" ")
-        if len(given) > 1 or scheme.lower() != "bearer" or not secret.strip():
+    headers = request.headers.getlist("authorization")
+    if headers:
+        scheme, _, secret = headers[0].partition(" ")
+        if len(headers) > 1 or scheme.lower() != "bearer" or not secret.strip():
             raise SignInFirst("Send one header `Authorization: Bearer tg_...`.")
         return secret.strip(), True
     secret = request.cookies.get(cookie_name(settings), "")
@@ -82,7 +82,7 @@ def secret_of(request: Request, settings: Settings) -> tuple[str, bool]:
 
 
 def identify(session: Session, secret: str, token: bool) -> tuple[Who, bool]:
-    return (service.by_token if token else service.by_cookie)(session, secret, utcnow())
+    return (tokens.by_token if token else sessions.by_cookie)(session, secret, utcnow())
 
 
 def _who(

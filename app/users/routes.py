@@ -11,18 +11,17 @@ from starlette.routing import Match
 from app.db import reading, utcnow, writing
 from app.errors import Invalid, Refusal
 from app.settings import Settings
-from app.users import service, store
+from app.users import service, sessions, store, tokens
 from app.users.deps import Admin, Identified, Me, Newcomer, address_of, cookie_name, keeper
 from app.users.tables import UserRow
 from app.web.deps import App, Db
+from app.web.files import YEAR
 from app.web.forms import by_field
 from app.web.pages import page, see
 from app.web.params import Address, Id, OneLine
 from app.web.refusals import TooMany
 
 router = APIRouter(include_in_schema=False)
-
-YEAR = 365 * 24 * 3600
 
 
 def safe_next(request: Request, address: str) -> str:
@@ -33,16 +32,16 @@ def safe_next(request: Request, address: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return "/"
-    asked = {"type": "http", "method": "GET", "path": parts.path, "root_path": "", "headers": []}
+    scope = {"type": "http", "method": "GET", "path": parts.path, "root_path": "", "headers": []}
     ours = not parts.scheme and not parts.netloc and not parts.path.startswith(("/api/", "/static/"))
-    known = any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+    known = any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     return address if ours and known else "/"
 
 
-def signed_in(settings: Settings, opened: service.Opened, address: str) -> Response:
+def signed_in(settings: Settings, opened: sessions.Opened, address: str) -> Response:
     response = RedirectResponse(address, 303)
     for name, secret, seconds in (
-        (cookie_name(settings), opened.secret, int(service.LONGEST_SESSION.total_seconds())),
+        (cookie_name(settings), opened.secret, int(sessions.LONGEST_SESSION.total_seconds())),
         (device_cookie(settings), opened.device, YEAR),
     ):
         response.set_cookie(
@@ -76,7 +75,7 @@ def show_sign_in(request: Request, db: Db, next: Annotated[Address, Query()] = "
 @router.post("/sign-in")
 def sign_in(request: Request, app: App, data: Annotated[SignIn, Form()]) -> Response:
     try:
-        opened = service.sign_in(
+        opened = sessions.sign_in(
             app.engine,
             keeper(app.settings),
             email=data.email,
@@ -135,16 +134,16 @@ def set_up(request: Request, app: App, db: Db, data: Annotated[SetUp, Form()]) -
         return page(
             request, "users/set_up.html", status=422, data=data, errors=by_field(refusal), detail=refusal.detail
         )
-    secret = service.open_session(db, user, request.headers.get("user-agent", ""), utcnow())
-    device = service.settle(db, user, where["address"], "", utcnow())
-    return signed_in(app.settings, service.Opened(secret, device), "/")
+    secret = sessions.open_session(db, user, request.headers.get("user-agent", ""), utcnow())
+    device = sessions.settle(db, user, where["address"], "", utcnow())
+    return signed_in(app.settings, sessions.Opened(secret, device), "/")
 
 
 # ---------------------------------------------------------------------------------------------------------- account
 
 
 def _account(request: Request, db: Db, who: Identified, status: int = 200, **more: object) -> Response:
-    shown = {"errors": {}, "detail": "", "typed": {}, "token": None, "secret": ""} | more
+    values = {"errors": {}, "detail": "", "typed": {}, "token": None, "secret": ""} | more
     return page(
         request,
         "users/account.html",
@@ -153,7 +152,7 @@ def _account(request: Request, db: Db, who: Identified, status: int = 200, **mor
         here=who.session_sha256,
         tokens=store.tokens_of(db, who.user.id),
         now=utcnow(),
-        **shown,
+        **values,
     )
 
 
@@ -174,7 +173,7 @@ def _password(request: Request, db: Any, me: UserRow, status: int = 200, refusal
         status=status,
         errors=by_field(refusal) if isinstance(refusal, Invalid) else {},
         detail=refusal.detail if refusal else "",
-        tokens=sum(service.lives(token, utcnow()) for token in store.tokens_of(db, me.id)),
+        tokens=sum(tokens.lives(token, utcnow()) for token in store.tokens_of(db, me.id)),
     )
 
 
@@ -230,7 +229,7 @@ def add_token(
 ) -> Response:
     """Show the new token in the answer itself: its secret is nowhere else, so there is nothing to redirect to."""
     try:
-        token, secret = service.add_token(
+        token, secret = tokens.add_token(
             db,
             who,
             name=data.name,
@@ -246,7 +245,7 @@ def add_token(
 
 @router.post("/account/tokens/{token_id}/revoke", name="revoke_token")
 def revoke_token(request: Request, token_id: Id, app: App, db: Db, me: Me) -> Response:
-    service.revoke_token(db, me, token_id, now=utcnow(), record=app.record)
+    tokens.revoke_token(db, me, token_id, now=utcnow(), record=app.record)
     return see(request, "account", notice="revoked", anchor="tokens")
 
 
@@ -277,8 +276,8 @@ class NewUser(BaseModel):
 
 
 def _people(request: Request, db: Db, status: int = 200, **more: object) -> Response:
-    shown = {"errors": {}, "detail": "", "data": NewUser(), "given": "", "person": None} | more
-    return page(request, "users/users.html", status=status, people=store.everyone(db), now=utcnow(), **shown)
+    values = {"errors": {}, "detail": "", "data": NewUser(), "given": "", "person": None} | more
+    return page(request, "users/users.html", status=status, people=store.everyone(db), now=utcnow(), **values)
 
 
 @router.get("/users", name="users")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
@@ -194,7 +194,3 @@ def use_setup_code(session: Session, code_sha256: str, now: datetime) -> bool:
         .values(used_at=now)
     )
     return cast("CursorResult[Any]", used_up).rowcount == 1
-
-
-def count_active(session: Session) -> int:
-    return session.scalar(select(func.count()).where(UserRow.active)) or 0

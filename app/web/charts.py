@@ -5,14 +5,12 @@ Positions along the page are percentages, so that text keeps its size on a telep
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
 
-BOX = 1000.0  # the line plot's own coordinates, both ways
 HUGE = 1e100  # beyond it, differences and factors of values are no numbers any more
-THIN = 400  # points of a line that are drawn; more cannot be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +36,13 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
 
 
-def thin(points: Sequence[Point], limit: int = THIN) -> list[Point]:
-    """Leave out points where there are too many; each stretch keeps its least and greatest, so a spike survives."""
-    if len(points) <= limit:
-        return list(points)
-    kept: list[Point] = []
-    length = len(points) / (limit // 2)
-    for number in range(limit // 2):
-        stretch = points[int(number * length) : int((number + 1) * length)]
-        lowest = min(stretch, key=lambda point: point[1])
-        highest = max(stretch, key=lambda point: point[1])
-        kept += sorted({lowest, highest})
-    return kept
-
-
 def drawable(value: float | None) -> bool:
     """Whether a value can be drawn: a number, and not one that only a diverged computation reaches."""
     return value is not None and math.isfinite(value) and abs(value) < HUGE
 
 
-def finite(points: Iterable[Point]) -> list[Point]:
-    return [point for point in points if drawable(point[0]) and drawable(point[1])]
+def share_of(value: float, low: float, high: float) -> float:
+    return 0.5 if high == low else (value - low) / (high - low)
 
 
 def short(value: float) -> str:
@@ -76,186 +60,6 @@ def compact(value: float) -> str:
         if abs(value) >= size * 0.9995:
             return f"{value / size:.3g}{letter}".replace("-", "\N{MINUS SIGN}")
     return short(float(f"{value:.3g}"))
-
-
-# ------------------------------------------------------------------------------------------------------------ lines
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place on the horizontal axis with its name; low and high are the band around it, if there is one."""
-
-    x: float
-    name: str
-    tone: str = "accent"
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnMark:
-    """A mark in percent of the plot's width; `width` of the band is 0 without one."""
-
-    at: float
-    name: str
-    tone: str
-    start: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line. `tone` is its colour class; `dashed` tells it apart without colour."""
-
-    name: str
-    points: Sequence[Point]
-    tone: str = "accent"
-    dashed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A drawn line: `path` in the plot's box, `last` its last value, `dropped` how many values were no numbers."""
-
-    name: str
-    tone: str
-    dashed: bool
-    path: str
-    dots: Sequence[Point]
-    last: float | None
-    points: Sequence[Point]
-    dropped: int
-
-
-@dataclass(frozen=True, slots=True)
-class LineChart:
-    title: str
-    x_title: str
-    y_title: str
-    lines: Sequence[Line]
-    x_ticks: Sequence[Tick]
-    y_ticks: Sequence[Tick]
-    empty: bool
-    marks: Sequence[DrawnMark] = ()
-    numbers: bool = True
-
-    @property
-    def label(self) -> str:
-        """The chart in one sentence, for who cannot see it."""
-        known = [line for line in self.lines if line.last is not None]
-        told = ", ".join(f"{line.name} {short(line.last or 0.0)}" if self.numbers else line.name for line in known)
-        said = f"{'last values ' if self.numbers else ''}{told}" if told else "no values yet"
-        return "; ".join([f"{self.title}: {said}", *(mark.name for mark in self.marks)])
-
-    @property
-    def dropped(self) -> int:
-        return sum(line.dropped for line in self.lines)
-
-
-def lines(
-    title: str,
-    series: Sequence[Series],
-    *,
-    x_title: str = "",
-    y_title: str = "",
-    log: bool = False,
-    log_x: bool = False,
-    marks: Sequence[Mark] = (),
-    numbers: bool = True,
-) -> LineChart:
-    """Draw lines over a common axis. `log` spreads a loss that falls by orders of magnitude; 0 and less drop out.
-
-    log_x: the same across. marks: places across, those outside the lines left out. numbers: list every value below;
-    without, the page has a table of its own.
-    """
-    clean = [finite(one.points) for one in series]
-    if log:
-        clean = [[point for point in points if point[1] > 1 / HUGE] for points in clean]
-    if log_x:
-        clean = [[point for point in points if point[0] > 1 / HUGE] for points in clean]
-    every = [point for points in clean for point in points]
-    if not every:
-        drawn = [Line(one.name, one.tone, one.dashed, "", (), None, (), len(one.points)) for one in series]
-        return LineChart(title, x_title, y_title, drawn, (), (), empty=True)
-    x_low, x_high = _span([math.log10(x) if log_x else x for x, _ in every])
-    y_values = [math.log10(y) if log else y for _, y in every]
-    y_marks = _log_ticks(min(y_values), max(y_values)) if log else nice_ticks(min(y_values), max(y_values))
-    y_low = min(y_marks[0], *y_values)
-    y_high = max(y_marks[-1], *y_values)
-
-    def across(x: float) -> float:
-        return _share(math.log10(x) if log_x else x, x_low, x_high)
-
-    def place(point: Point) -> Point:
-        x, y = point
-        height = math.log10(y) if log else y
-        return (BOX * across(x), BOX * (1 - _share(height, y_low, y_high)))
-
-    drawn = []
-    for one, points in zip(series, clean, strict=True):
-        shown = thin(points)
-        spots = [place(point) for point in shown]
-        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots) if len(spots) > 1 else ""
-        # One value makes no line; a few are easier to find as dots.
-        dots = [(x / 10, y / 10) for x, y in spots] if len(spots) <= 12 else []
-        last = points[-1][1] if points else None
-        drawn.append(Line(one.name, one.tone, one.dashed, path, dots, last, shown, len(one.points) - len(points)))
-    x_marks = _log_ticks(x_low, x_high) if log_x else nice_ticks(x_low, x_high)
-    slack = 1e-9 if log_x else 0.0  # the exponent of a round number is seldom quite round
-    x_marks = [mark for mark in x_marks if x_low - slack <= mark <= x_high + slack]
-    return LineChart(
-        title,
-        x_title,
-        y_title,
-        drawn,
-        [
-            Tick(round(100 * _share(mark, x_low, x_high), 2), compact(10**mark) if log_x else short(mark))
-            for mark in x_marks
-        ],
-        [
-            Tick(
-                round(100 * (1 - _share(mark, y_low, y_high)), 2),
-                compact(10**mark) if log_x else short(10**mark if log else mark),
-            )
-            for mark in y_marks
-        ],
-        empty=False,
-        marks=[_drawn(mark, across) for mark in marks if mark.x > 0 or not log_x if 0 <= across(mark.x) <= 1],
-        numbers=numbers,
-    )
-
-
-def _drawn(mark: Mark, across: Callable[[float], float]) -> DrawnMark:
-    """A mark with its band, cut where the plot ends; a band without an upper end reaches to the edge."""
-    if mark.low is None:
-        return DrawnMark(round(100 * across(mark.x), 2), mark.name, mark.tone, 0.0, 0.0)
-    start = max(across(mark.low), 0.0) if mark.low > 0 else 0.0
-    end = 1.0 if mark.high is None else min(across(mark.high), 1.0)
-    return DrawnMark(
-        round(100 * across(mark.x), 2), mark.name, mark.tone, round(100 * start, 2), round(100 * max(end - start, 0), 2)
-    )
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Decades as exponents, with 2 and 5 between them where there are few; more decades than fit are thinned."""
-    decades = range(math.floor(low) - 1, math.ceil(high) + 2)
-    if high - low > 2.01:
-        every = 1 + int((high - low) // 7)
-        found = [float(decade) for decade in decades if decade % every == 0]
-        return [mark for mark in found if low - every < mark < high + every]
-    marks = [decade + math.log10(step) for decade in decades for step in (1, 2, 5)]
-    below = [mark for mark in marks if mark <= low + 1e-9]
-    above = [mark for mark in marks if mark >= high - 1e-9]
-    return [mark for mark in marks if below[-1] <= mark <= max(above[0], below[-1] + 0.01)] or marks
-
-
-def _span(values: Sequence[float]) -> Point:
-    low, high = min(values), max(values)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def _share(value: float, low: float, high: float) -> float:
-    return 0.5 if high == low else (value - low) / (high - low)
 
 
 # -------------------------------------------------------------------------------------------------------- intervals
@@ -327,14 +131,14 @@ def intervals(
     def at(value: float | None) -> float | None:
         if value is None or not drawable(value):
             return None
-        return round(100 * min(max(_share(value, low, high), 0.0), 1.0), 2)
+        return round(100 * min(max(share_of(value, low, high), 0.0), 1.0), 2)
 
     strips = []
     for arm in arms:
         start, end = at(arm.low), at(arm.high)
         whole = start is not None and end is not None
         strips.append(Strip(arm, at(arm.value), start if whole else None, end if whole else None))
-    ticks = [Tick(round(100 * _share(mark, low, high), 2), _tick_text(mark, difference)) for mark in marks]
+    ticks = [Tick(round(100 * share_of(mark, low, high), 2), _tick_text(mark, difference)) for mark in marks]
     place = at(target)
     goal = None if place is None else Tick(place, share_text(target, difference))
     return IntervalChart(title, strips, ticks, goal, at(0.0) if difference else None, difference)
@@ -377,10 +181,10 @@ class BarChart:
 
     @property
     def label(self) -> str:
-        told = ", ".join(
+        bars = ", ".join(
             f"{bar.part.name} {'minus ' if bar.part.removed else ''}{bar.part.value:,.0f}" for bar in self.bars
         )
-        return f"{self.title}: {told}" if told else f"{self.title}: nothing yet"
+        return f"{self.title}: {bars}" if bars else f"{self.title}: nothing yet"
 
 
 def waterfall(title: str, parts: Sequence[Part], *, unit: str = "rows") -> BarChart:
@@ -459,11 +263,11 @@ class Histogram:
 
     @property
     def label(self) -> str:
-        told = [column.bin for column in self.columns if column.bin.value]
-        if not told:
+        filled = [column.bin for column in self.columns if column.bin.value]
+        if not filled:
             return f"{self.title}: nothing yet"
-        most = max(told, key=lambda one: one.value)
-        span = f"from {short(told[0].low)} to {short(told[-1].high)} {self.x_title}"
+        most = max(filled, key=lambda each: each.value)
+        span = f"from {short(filled[0].low)} to {short(filled[-1].high)} {self.x_title}"
         over = sum(column.bin.value for column in self.columns if column.over)
         beyond = f"; {over:,.0f} {self.unit} beyond the limit of {self.limit.text}" if self.limit else ""
         peak = f"most of them from {short(most.low)} to {short(most.high)}"
@@ -477,25 +281,25 @@ def histogram(
 
     limit: a value on the bins' axis; bins that begin at or beyond it are marked, and a line shows where it is.
     """
-    bins = [one for one in bins if all(drawable(value) for value in (one.low, one.high, one.value))]
+    bins = [each for each in bins if all(drawable(value) for value in (each.low, each.high, each.value))]
     if not bins:
         return Histogram(title, (), (), (), None, unit, x_title)
-    marks = [mark for mark in nice_ticks(0.0, max(*(one.value for one in bins), 1.0), 3) if mark == int(mark)]
+    marks = [mark for mark in nice_ticks(0.0, max(*(each.value for each in bins), 1.0), 3) if mark == int(mark)]
     top = marks[-1]
     width = 100 / len(bins)
     columns = [
         Column(
-            one,
+            each,
             start=round(number * width + width * 0.06, 2),
             width=round(width * 0.88, 2),
-            height=max(round(100 * one.value / top, 2), 1.0) if one.value > 0 else 0.0,
-            over=limit is not None and one.low >= limit and one.high > limit,
+            height=max(round(100 * each.value / top, 2), 1.0) if each.value > 0 else 0.0,
+            over=limit is not None and each.low >= limit and each.high > limit,
         )
-        for number, one in enumerate(bins)
+        for number, each in enumerate(bins)
     ]
     every = -(-len(bins) // 6)  # labels that fit beside each other on a telephone
     # Where whole numbers are counted, one bin ends at 20 and the next begins at 21: between them stands 20.
-    edges = [bins[0].low, *(one.high for one in bins)]
+    edges = [bins[0].low, *(each.high for each in bins)]
     ticks = [Tick(round(number * width, 2), short(edges[number])) for number in range(0, len(bins), every)]
     place = None if limit is None else _in_bins(bins, limit)
     line = None if limit is None or place is None else Tick(round(place * width, 2), short(limit))
@@ -512,7 +316,7 @@ def histogram(
 
 def _in_bins(bins: Sequence[Bin], value: float) -> float | None:
     """Where a value lies, counted in bins from the left; None beyond their ends."""
-    for number, one in enumerate(bins):
-        if one.low <= value <= one.high:
-            return number + (value - one.low) / ((one.high - one.low) or 1.0)
+    for number, each in enumerate(bins):
+        if each.low <= value <= each.high:
+            return number + (value - each.low) / ((each.high - each.low) or 1.0)
     return None

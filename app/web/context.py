@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
+from fastapi import Request
 from jinja2 import Environment
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -12,44 +13,38 @@ from app.blobs import Blobs
 from app.errors import Refusal
 from app.settings import Settings
 from app.web import turns
+from app.web.above import Chain, Effects, Evidence, OnRefusal, Queue, ReadAhead, Record, Step, Steps
 from app.web.events import Hub
 from app.web.files import Files
 from app.web.turns import Turns
 
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of an assessment's dossier: `slug` names it, `state` is its word, `tone` the word's colour class."""
-
-    slug: str
-    name: str
-    url: str
-    state: str = ""
-    tone: str = ""
+if TYPE_CHECKING:
+    from app.advice.policy import Policy
+    from app.assessments.tables import AssessmentRow
 
 
-def no_steps(_session: Session, _assessment: Any) -> Sequence[Step]:
+def no_steps(_session: Session, _assessment: "AssessmentRow") -> Sequence[Step]:
     return ()
 
 
-def nothing_ahead(_session: Session, _assessments: Sequence[Any]) -> None:
+def nothing_ahead(_session: Session, _assessments: Sequence["AssessmentRow"]) -> None:
     return None
 
 
-def no_evidence(_session: Session, _assessment: Any) -> None:
+def no_evidence(_session: Session, _assessment: "AssessmentRow") -> None:
     return None
 
 
-def no_effects(_session: Session, _policy: Any) -> None:
-    return None
+def no_effects(_session: Session, _policy: "Policy") -> Sequence[object]:
+    return ()
 
 
-def no_record(_request: Any, _refusal: Refusal) -> None:
+def no_record(_request: Request, _refusal: Refusal) -> None:
     return None
 
 
 class EachTime:
-    """Stands in for `audit.watch.Chain`, which is above us: looks at the chain whenever it is asked."""
+    """A `Chain` that looks whenever it is asked."""
 
     @staticmethod
     def broken_at(look: Callable[[], int | None]) -> int | None:
@@ -60,26 +55,23 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `evidence` and `effects` are functions of concepts above the page that shows them (the dossier's state, the
-    measured values beside the questionnaire, what another policy would make of the assessments), `read_ahead` finds the
-    evidence of a whole list, and `record` is `audit.service.record` for what is below the record: handed in, because
-    imports only go down. `jobs` is `jobs.engine.Client`, `chain` is `audit.watch.Chain`. `uploads` and `model_tests`
-    bound what keeps threads waiting.
+    `steps`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above the pages that use them: handed
+    in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
     engine: Engine
     blobs: Blobs
-    jobs: Any
+    jobs: Queue
     templates: Environment
     files: Files
     hub: Hub
-    record: Callable[..., object]
-    steps: Callable[[Session, Any], Sequence[Step]] = no_steps
-    evidence: Callable[[Session, Any], Any] = no_evidence
-    read_ahead: Callable[[Session, Sequence[Any]], None] = nothing_ahead
-    effects: Callable[[Session, Any], Any] = no_effects
-    on_refusal: Callable[[Any, Refusal], None] = no_record
-    chain: Any = field(default_factory=EachTime)
+    record: Record
+    steps: Steps = no_steps
+    evidence: Evidence = no_evidence
+    read_ahead: ReadAhead = nothing_ahead
+    effects: Effects = no_effects
+    on_refusal: OnRefusal = no_record
+    chain: Chain = field(default_factory=EachTime)
     uploads: Turns = field(default_factory=turns.uploads)
     model_tests: Turns = field(default_factory=turns.model_tests)

@@ -81,9 +81,9 @@ def field_errors(errors: Iterable[Mapping[str, Any]], body: Any = None) -> list[
             named.append(FieldError(str(place[0])[:200], _sentence(error), "parameter"))
         else:
             inside.append(_found(error, place if first == "body" else (first, *place), body))
-    told = dict.fromkeys((one.path, one.said) for one in _meant(inside))
-    found = [FieldError(pointer(*(str(part)[:200] for part in path)), said) for path, said in told]
-    return [*named, *found][:MOST_NAMED]
+    sentences = dict.fromkeys((fault.path, fault.said) for fault in _meant(inside))
+    faults = [FieldError(pointer(*(str(part)[:200] for part in path)), sentence) for path, sentence in sentences]
+    return [*named, *faults][:MOST_NAMED]
 
 
 def _header(name: str) -> str:
@@ -131,37 +131,39 @@ def _inside(value: Any, part: int | str) -> Any:
         return None
 
 
-def _meant(found: Sequence[_Found]) -> Iterator[_Found]:
+def _meant(errors: Sequence[_Found]) -> Iterator[_Found]:
     """One fault for each place: of the types that a value could have had, the one that it was closest to."""
     groups: dict[tuple[Any, ...], list[_Found]] = {}
-    for one in found:
-        groups.setdefault((one.path[: one.tags[0][0]],) if one.tags else (), []).append(one)
+    for error in errors:
+        groups.setdefault((error.path[: error.tags[0][0]],) if error.tags else (), []).append(error)
     for key, members in groups.items():
         if not key:
             yield from members
             continue
         place = key[0]
         branches: dict[str, list[_Found]] = {}
-        for one in members:
-            inner = _Found(one.path, one.tags[1:], one.kind, one.said)
-            branches.setdefault(one.tags[0][1], []).append(inner)
+        for error in members:
+            inner = _Found(error.path, error.tags[1:], error.kind, error.said)
+            branches.setdefault(error.tags[0][1], []).append(inner)
         settled = [list(_meant(branch)) for branch in branches.values()]
-        fitting = [branch for branch in settled if any(len(one.path) > len(place) or _close(one) for one in branch)]
+        fitting = [
+            branch for branch in settled if any(len(error.path) > len(place) or _close(error) for error in branch)
+        ]
         if fitting:
-            yield from max(fitting, key=lambda branch: max(len(one.path) for one in branch))
+            yield from max(fitting, key=lambda branch: max(len(error.path) for error in branch))
         else:
-            yield _Found(place, (), "", _either([one.said for branch in settled for one in branch]))
+            yield _Found(place, (), "", _either([error.said for branch in settled for error in branch]))
 
 
-def _close(one: _Found) -> bool:
+def _close(error: _Found) -> bool:
     """Whether the kind of value was right, and only something about it was not."""
-    return bool(one.kind) and not one.kind.endswith(OTHER_KIND)
+    return bool(error.kind) and not error.kind.endswith(OTHER_KIND)
 
 
 def _either(sentences: Sequence[str]) -> str:
     """Several ways to be right as one sentence: "Use a number, or one of: 'unknown'."."""
     first, *others = dict.fromkeys(sentences)
-    return ", or ".join([first.rstrip("."), *(one.removeprefix("Use ").rstrip(".") for one in others)]) + "."
+    return ", or ".join([first.rstrip("."), *(sentence.removeprefix("Use ").rstrip(".") for sentence in others)]) + "."
 
 
 def _sentence(error: Mapping[str, Any], *, whole: bool = False) -> str:
@@ -169,8 +171,8 @@ def _sentence(error: Mapping[str, Any], *, whole: bool = False) -> str:
         return NO_BODY
     if whole and error["type"] in {"dict_type", "model_type", "model_attributes_type"}:
         return NO_OBJECT
-    words = WORDS.get(error["type"])
-    return words.format_map(_plain(error.get("ctx", {}))) if words else f"{error['msg'].rstrip('.')}."
+    template = WORDS.get(error["type"])
+    return template.format_map(_plain(error.get("ctx", {}))) if template else f"{error['msg'].rstrip('.')}."
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from app.errors import FieldError, Invalid
 def by_field(refusal: Invalid | Iterable[FieldError]) -> dict[str, str]:
     """Faults by field name, the first of each, in the order of the form. `templates/_field.html` shows them."""
     errors = refusal.errors if isinstance(refusal, Invalid) else refusal
-    found: dict[str, str] = {}
+    faults: dict[str, str] = {}
     for error in errors:
-        found.setdefault(error.field, error.detail)
-    return found
+        faults.setdefault(error.field, error.detail)
+    return faults

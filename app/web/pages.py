@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request
@@ -23,8 +23,12 @@ from starlette.routing import NoMatchFound
 from app.db import reading
 from app.text import name_of, parted
 from app.web import charts
-from app.web.context import AppContext, Step
+from app.web.above import Step
+from app.web.context import AppContext
 from app.web.files import Files
+
+if TYPE_CHECKING:
+    from app.assessments.tables import AssessmentRow
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 MINUS = "\N{MINUS SIGN}"
@@ -133,8 +137,8 @@ def ago(value: datetime | None, now: datetime | None = None) -> str:
         return "just now"
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if abs(seconds) >= length:
-            told = plural(int(abs(seconds) / length + (0 if seconds > 0 else 0.5)), unit)
-            return f"{told} ago" if seconds > 0 else f"in {told}"
+            amount = plural(int(abs(seconds) / length + (0 if seconds > 0 else 0.5)), unit)
+            return f"{amount} ago" if seconds > 0 else f"in {amount}"
     return "just now"
 
 
@@ -213,7 +217,7 @@ def navigation(request: Request, role: str) -> list[NavItem]:
         except NoMatchFound:
             continue
         if role in roles:
-            current = path == url or any(path == one or path.startswith(one + "/") for one in below)
+            current = path == url or any(path == address or path.startswith(address + "/") for address in below)
             items.append(NavItem(name, url, current))
     return items
 
@@ -255,7 +259,7 @@ def _addresses(app: FastAPI) -> dict[tuple[str, frozenset[str]], str]:
 def render(request: Request, template: str | Template, **values: Any) -> str:
     context: AppContext = request.app.state.context
 
-    def steps(assessment: Any) -> Sequence[Step]:
+    def steps(assessment: "AssessmentRow") -> Sequence[Step]:
         opened = getattr(request.state, "db", None)
         if opened is not None:
             return context.steps(opened, assessment)
@@ -271,11 +275,11 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
         "notice": NOTICES.get(request.query_params.get("notice", "")),
         "steps": steps,
     }
-    asked = _asked.set(request)
+    token = _asked.set(request)
     try:
         return context.templates.get_template(template).render(names | values)
     finally:
-        _asked.reset(asked)
+        _asked.reset(token)
 
 
 def page(request: Request, template: str | Template, *, status: int = 200, **values: Any) -> HTMLResponse:

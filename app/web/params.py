@@ -55,11 +55,13 @@ async def few_parts(request: Request) -> None:
     level: list[Any] = [getattr(request, "_json", None)]  # where Starlette keeps what was read
     count = 0
     while level:
-        inside = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        inside = [
+            value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)
+        ]
         count += sum(map(len, inside))
         if count > MOST_PARTS:
             raise Invalid(f"The body has more than {MOST_PARTS:,} keys and items. Send less at once.")
-        level = [part for held in inside for part in held if isinstance(part, dict | list)]
+        level = [part for values in inside for part in values if isinstance(part, dict | list)]
 
 
 async def _form(request: Request) -> FormData:

@@ -196,6 +196,13 @@ def described(*statuses: int, words: str = "") -> dict[int | str, dict[str, Any]
 
 # For routers of the API: `APIRouter(prefix="/api/v1/...", responses=REFUSALS)`, so that the description tells it all.
 REFUSALS = described(400, 401, 403, 404, 409, 413, 415, 422)
+UPLOAD_REFUSALS = described(429, 503)  # too many under way at once; the disk is full
+UPLOAD_BODY: dict[str, Any] = {  # of a route that reads the file's bytes itself
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 def problem(
@@ -252,8 +259,8 @@ def _to_sign_in(request: Request) -> Response:
     """Lead a reader to the sign-in page and back to where they were; after an action, to the start."""
     address = "/sign-in"
     if request.method == "GET" and request.url.path != "/":
-        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        address += f"?next={quote(asked, safe='/')}"
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        address += f"?next={quote(wanted, safe='/')}"
     return _lead(request, address)
 
 
@@ -268,8 +275,8 @@ def _page(
     request: Request, slug: str, status: int, detail: str, errors: Sequence[FieldError], reasons: Sequence[str]
 ) -> Response:
     template = "problems/_note.html" if pages.wants_fragment(request) else "problems/problem.html"
-    shown = {"slug": slug, "title": KINDS[slug].title, "detail": detail, "errors": errors, "reasons": reasons}
-    response = pages.page(request, template, status=status, **shown)
+    values = {"slug": slug, "title": KINDS[slug].title, "detail": detail, "errors": errors, "reasons": reasons}
+    response = pages.page(request, template, status=status, **values)
     if pages.wants_fragment(request):
         # Say it in the page's own place for notes, whatever the request wanted to replace.
         response.headers.update({"HX-Retarget": "#note", "HX-Reswap": "innerHTML"})
@@ -308,12 +315,12 @@ def _on_http(request: Request, error: Exception) -> Response:
 def _on_validation(request: Request, error: Exception) -> Response:
     refused = cast("RequestValidationError", error)
     errors = refused.errors()
-    if any(one["loc"] and one["loc"][0] == "path" for one in errors):
+    if any(fault["loc"] and fault["loc"][0] == "path" for fault in errors):
         # An address with a word where a number belongs is an address that does not exist, or another one.
         if methods := methods_of(request):
             return _other_methods(request, methods)
         return problem(request, 404, NOTHING_HERE)
-    if any(one["type"] == "json_invalid" for one in errors):
+    if any(fault["type"] == "json_invalid" for fault in errors):
         return problem(request, 400, "The body is not JSON.")
     if isinstance(refused.body, bytes):
         return problem(request, 415, _no_json(request))
@@ -338,19 +345,19 @@ def _other_methods(request: Request, methods: set[str]) -> Response:
 
 def methods_of(request: Request) -> set[str]:
     """What can be done at this address. Each route of a path knows only its own method, so all of them are asked."""
-    found: set[str] = set()
+    methods: set[str] = set()
     for route in iter_route_contexts(request.app.routes):
         match = route.path_regex.match(request.url.path) if route.methods else None
         if match is not None and _fits(route, match.groupdict()):
-            found |= route.methods or set()
-    return found
+            methods |= route.methods or set()
+    return methods
 
 
-def _fits(route: RouteContext, given: Mapping[str, str]) -> bool:
+def _fits(route: RouteContext, parameters: Mapping[str, str]) -> bool:
     """Whether what stands in the gaps of the address is what the route takes there: no word for a number."""
     dependant = getattr(route, "dependant", None)
     return dependant is None or not any(
-        field.validate(given.get(field.name), loc=())[1] for field in dependant.path_params
+        field.validate(parameters.get(field.name), loc=())[1] for field in dependant.path_params
     )
 
 

@@ -17,10 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.settings import Settings
 from app.web import problems
 from app.web.arriving import Arriving
-from app.web.params import few_parts
+from app.web.deps import SAFE
+from app.web.params import LARGEST, few_parts
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-LARGEST_ID = 2**31 - 1  # what PostgreSQL takes for one; a larger number is no id of anything
 BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
 
 # Scripts and styles only from here, no plugin, no frame; a form can only be sent to us.
@@ -154,7 +153,7 @@ def decodable(types: list[str]) -> bool:
 def _too_large(path: str) -> bool:
     """Whether a number in an address is larger than the id of anything. A file's version may look like one."""
     numbers = (part for part in path.split("/") if part.isdecimal())
-    return not path.startswith("/static/") and any(len(part) > 10 or int(part) > LARGEST_ID for part in numbers)
+    return not path.startswith("/static/") and any(len(part) > 10 or int(part) > LARGEST for part in numbers)
 
 
 def origin_of(address: str) -> str:
@@ -215,7 +214,7 @@ class Web(FastAPI):
             for scheme in described["components"].get("securitySchemes", {}).values():
                 if scheme["type"] == "apiKey" and self._settings.secure:
                     scheme["name"] = f"__Host-{scheme['name']}"
-            for operation in (one for path in described["paths"].values() for one in path.values()):
+            for operation in (method for path in described["paths"].values() for method in path.values()):
                 for status, response in operation["responses"].items():
                     if int(status) >= HTTPStatus.BAD_REQUEST:
                         response["content"] = {problems.JSON_TYPE: {"schema": problems.SCHEMA}}

@@ -54,8 +54,8 @@ class Turns:
 
 def streams(each: int) -> Turns:
     """Live pages; a browser itself stops at six for one site."""
-    words = "Too many live pages are open. Close some of them."
-    return Turns(each=each, together=500, mine=words, full=words, seconds=10)
+    sentence = "Too many live pages are open. Close some of them."
+    return Turns(each=each, together=500, mine=sentence, full=sentence, seconds=10)
 
 
 def uploads() -> Turns:

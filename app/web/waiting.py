@@ -24,8 +24,8 @@ Answer = TypeVar("Answer")
 def seconds(prefer: str) -> int:
     """How long a `Prefer` header asks to wait; 0 where it does not, or in a way that cannot be read. Preferences that
     cannot be followed are passed over, as the RFC has it, and of several with one name the first counts."""
-    found = next((match for part in prefer.split(",") if (match := WAIT.fullmatch(part))), None)
-    return min(int(found.group(1)), LONGEST) if found else 0
+    wait = next((match for part in prefer.split(",") if (match := WAIT.fullmatch(part))), None)
+    return min(int(wait.group(1)), LONGEST) if wait else 0
 
 
 async def answer(
@@ -46,20 +46,20 @@ async def answer(
         TooMany: this person has too many live pages and waiting requests open.
     """
     await request.body()  # there is none; from here on, whatever comes says that the other side is gone
-    found, worth = await asyncio.to_thread(read)
+    state, worth = await asyncio.to_thread(read)
     wait = seconds(prefer)
     if wait:
         response.headers["Preference-Applied"] = f"wait={wait}"
     if not wait or worth:
-        return found
+        return state
     ends = time.monotonic() + wait
     with hub.place(listener.person), hub.listening(listener.person):
         while True:
             changed = hub.next_change()
-            found, worth = await asyncio.to_thread(read)
+            state, worth = await asyncio.to_thread(read)
             left = ends - time.monotonic()
             if worth or left <= 0 or hub.closing or await request.is_disconnected():
-                return found
+                return state
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), min(left, hub.recheck))
             if not await asyncio.to_thread(listener.holds):

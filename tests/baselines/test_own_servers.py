@@ -11,7 +11,7 @@ from sqlalchemy import Engine, update
 from app.assessments import service as assessments
 from app.baselines import job, service
 from app.db import reading, writing
-from app.inference import outbound
+from app.inference import addresses
 from app.inference import service as models
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
@@ -62,7 +62,7 @@ def declare(engine: Engine, own: bool | None) -> None:
     ],
 )  # fmt: skip
 def test_only_what_is_written_as_inside_is_inside(url: str, inside: bool) -> None:
-    assert outbound.inside(url) is inside
+    assert addresses.inside(url) is inside
 
 
 def test_rows_that_must_stay_are_not_sent_elsewhere_whatever_is_ticked(people: People, case: Case) -> None:

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from app.evaluation import statistics
 from app.evaluation.comparison import ONE_SIDED
 from app.evaluation.statistics import Difference
+from app.intervals import CONFIDENCE
 
 TEST = 200
 DEVS = (40, 100, 188, 400)
@@ -61,7 +62,7 @@ def _counts(before: Bools, after: Bools) -> tuple[int, int, int, int]:
 def _surely(before: Bools, after: Bools) -> bool:
     """What `comparison.compare` calls improved."""
     counts = _counts(before, after)
-    return _paired(*counts, statistics.CONFIDENCE).low > 0 and _p(counts[1], counts[2]) < statistics.ALPHA
+    return _paired(*counts, CONFIDENCE).low > 0 and _p(counts[1], counts[2]) < statistics.ALPHA
 
 
 def shares(rates: Sequence[float], dev: int, gain: float, worlds: int, alike: float, seed: int = 3) -> Shares:
@@ -76,12 +77,11 @@ def shares(rates: Sequence[float], dev: int, gain: float, worlds: int, alike: fl
         near = [
             (other, seen)
             for other in range(len(rates))
-            if other != first
-            and (seen := _paired(*_counts(tried[:, other], tried[:, first]), statistics.CONFIDENCE)).low <= 0
+            if other != first and (seen := _paired(*_counts(tried[:, other], tried[:, first]), CONFIDENCE)).low <= 0
         ]
         adapter = tested[:, -1]
         improved = _surely(tested[:, first], adapter)
-        main = _paired(*_counts(tested[:, first], adapter), statistics.CONFIDENCE)
+        main = _paired(*_counts(tested[:, first], adapter), CONFIDENCE)
         all_beaten = improved and all(
             _paired(*_counts(tested[:, other], adapter), ONE_SIDED).low > 0 for other, _ in near
         )

@@ -26,7 +26,7 @@ from app import schema
 from app.advice.questions import SECTIONS
 from app.db import make_engine, utcnow, writing
 from app.settings import Settings
-from app.users import service as users
+from app.users import sessions
 from tests.support.factories import Make
 from tests.support.processes import Process, cheap, free_port
 
@@ -117,7 +117,7 @@ def _fill(settings: Settings) -> tuple[int, str]:
     for number in range(20):  # a home page with something on it
         make.assessment(author, title=f"Use case {number}")
     with writing(engine) as session:
-        secret = users.open_session(session, author, "bench", utcnow())
+        secret = sessions.open_session(session, author, "bench", utcnow())
     engine.dispose()
     return assessment.id, f"tunegate={secret}"
 

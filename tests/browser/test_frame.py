@@ -14,11 +14,12 @@ from app.jobs.tables import JobEventRow
 from app.users import service
 from app.users.deps import Listening, Me
 from app.users.tables import UserRow
-from app.web import charts, events
-from app.web.charts import Arm, Part, Series
+from app.web import charts, events, line_charts
+from app.web.charts import Arm, Part
 from app.web.context import AppContext
 from app.web.deps import App
 from app.web.events import Sent
+from app.web.line_charts import Series
 from app.web.pages import page as answer
 from app.web.security import Web
 from tests.support.browser import WIDE, Visits, fits, good
@@ -210,8 +211,8 @@ def drawn(app: Web) -> None:
         Arm("RAG", 1.0, 0.9, 1.0),
     ]
     shown = [
-        ("lines", charts.lines("Loss", [Series("train", [(n, 3 / (n + 1)) for n in range(50)])], log=True)),
-        ("lines", charts.lines("Loss", [Series("train", [])])),
+        ("lines", line_charts.lines("Loss", [Series("train", [(n, 3 / (n + 1)) for n in range(50)])], log=True)),
+        ("lines", line_charts.lines("Loss", [Series("train", [])])),
         ("intervals", charts.intervals("Arms", arms, target=0.9)),
         ("intervals", charts.intervals("Difference", [Arm("Adapter", 0.05, -0.01, 0.11)], difference=True)),
         (

@@ -44,7 +44,7 @@ class Scene:
         self.assessment: AssessmentRow = assessment
         self.claim = Claim(
             job_id=row.id, subject_id=assessment.id, attempt=1, engine=engine, settings=settings,
-            blobs=make.blobs, line=line, stopping=threading.Event(), by=admin.id, assessment_id=assessment.id,
+            blobs=make.blobs, queue=line, stopping=threading.Event(), by=admin.id, assessment_id=assessment.id,
         )  # fmt: skip
         self.walk = Walk(self.claim, words="A step")
 

@@ -8,25 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from app.evaluation import statistics
-
-
-@given(st.integers(1, 3000), st.data())
-def test_wilson_is_that_of_scipy(total: int, data: st.DataObject) -> None:
-    passed = data.draw(st.integers(0, total))
-    theirs = stats.binomtest(passed, total).proportion_ci(method="wilson")
-
-    ours = statistics.wilson(passed, total)
-
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
-
-
-def test_wilson_without_rows_promises_nothing() -> None:
-    assert statistics.wilson(0, 0) == statistics.Interval(0, 1)
-
-
-@pytest.mark.parametrize(("n", "points"), [(60, 8.2), (100, 6.7), (200, 5.0), (400, 3.6), (800, 2.6)])
-def test_how_far_below_target_80_percent_must_be(n: int, points: float) -> None:
-    assert 100 * (statistics.wilson(0.8 * n, n).high - 0.8) == pytest.approx(points, abs=0.06)
+from app.intervals import wilson
 
 
 @given(st.integers(0, 200), st.integers(0, 200))
@@ -174,8 +156,8 @@ def test_rows_to_settle_is_where_the_interval_leaves_the_target() -> None:
     rows = statistics.rows_to_settle(0.80, 0.85)
 
     assert rows is not None
-    assert statistics.wilson(0.80 * rows, rows).high < 0.85
-    assert statistics.wilson(0.80 * (rows - 2), rows - 2).high > 0.85
+    assert wilson(0.80 * rows, rows).high < 0.85
+    assert wilson(0.80 * (rows - 2), rows - 2).high > 0.85
     assert statistics.rows_to_settle(0.9, 0.9) is None
 
 

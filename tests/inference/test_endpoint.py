@@ -11,13 +11,13 @@ import pytest
 
 from app.chat import Message
 from app.errors import Invalid
-from app.inference import outbound
+from app.inference import addresses
 from app.inference.endpoint import GIVE_UP, Endpoint
 from app.inference.generator import Answer, Request, Unusable
 from tests.support.model_server import ModelServer, Raw, completion, last_user, serving
 from tests.support.processes import until
 
-LOOPBACK = outbound.Policy.read(["127.0.0.0/8"])
+LOOPBACK = addresses.Policy.read(["127.0.0.0/8"])
 
 
 def ask(*texts: str) -> list[Request]:
@@ -442,7 +442,7 @@ def test_a_server_that_changes_its_model_is_noticed() -> None:
 
 def test_a_private_address_is_refused_before_anything_is_sent() -> None:
     with serving(lambda _: "x") as server:
-        model = Endpoint(server.url, "m", "sk-secret", outbound.Policy.read([]))
+        model = Endpoint(server.url, "m", "sk-secret", addresses.Policy.read([]))
         with pytest.raises(Unusable, match="TUNEGATE_ALLOWED_HOSTS"):
             list(model.answer(ask("x"), lambda: False))
         model.close()

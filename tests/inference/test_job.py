@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.blobs import Blobs
 from app.db import reading, writing
 from app.errors import Conflict, Invalid
-from app.inference import folders, job, service, store
+from app.inference import connecting, folders, job, service, store
 from app.inference.generator import Unusable
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
@@ -51,7 +51,7 @@ def claim_of(engine: Engine, settings: Settings, line: job_engine.Client, model_
             engine=engine,
             settings=settings,
             blobs=Blobs(settings.blobs_dir),
-            line=line,
+            queue=line,
             stopping=threading.Event(),
         )
 
@@ -65,7 +65,7 @@ def added(engine: Engine, settings: Settings, line: job_engine.Client, make: Mak
     admin = make.admin()
     with writing(engine) as session:
         jobs.bind(session, line)
-        return service.add_folder(session, settings, by=admin, name="Tiny", path=str(place))
+        return connecting.add_folder(session, settings, by=admin, name="Tiny", path=str(place))
 
 
 def test_a_folder_is_hashed_before_it_can_be_used(
@@ -96,7 +96,7 @@ def test_files_that_changed_since_are_refused(
     author = make.author()
     with writing(engine) as session:
         jobs.bind(session, line)
-        service.prepare(session, row.id, author)
+        connecting.prepare(session, row.id, author)
     with pytest.raises(Failed, match="not those that were recorded"):
         job.convert(claim_of(engine, settings, line, row.id))
 
@@ -147,7 +147,7 @@ def test_the_bundled_model_without_its_file_says_what_to_install(
     with writing(engine) as session:
         jobs.bind(session, line)
         row = service.bundled(session)
-        service.prepare(session, row.id, author)
+        connecting.prepare(session, row.id, author)
     nowhere = settings.model_copy(update={"assets": tmp_path / "nothing"})
 
     with pytest.raises(Failed, match="install the package"):
@@ -237,4 +237,4 @@ def test_a_server_needs_no_preparation(session: Session, make: Make) -> None:
     author = make.author()
 
     with pytest.raises(Conflict, match="test it instead"):
-        service.prepare(session, row.id, author)
+        connecting.prepare(session, row.id, author)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
-from app.inference import outbound
-from app.inference.outbound import Address, Policy
+from app.inference import addresses, outbound
+from app.inference.addresses import Address, Policy
 from tests.support.model_server import ModelServer, serving
 
 NOTHING = Policy.read([])
@@ -82,7 +82,7 @@ ODD = [
 @pytest.mark.parametrize("url", [url for url in ODD if url.strip(" ") == url])
 def test_an_odd_address_is_refused(url: str) -> None:
     with pytest.raises(Invalid) as refused:
-        outbound.read(url)
+        addresses.read(url)
 
     assert refused.value.errors[0].pointer == "#/base_url"
 
@@ -102,15 +102,15 @@ def test_an_odd_address_is_refused(url: str) -> None:
     ],
 )
 def test_an_address_is_rebuilt_from_its_parts(url: str, address: Address, written: str) -> None:
-    assert outbound.read(url) == address
+    assert addresses.read(url) == address
     assert str(address) == written
-    assert outbound.read(written) == address
+    assert addresses.read(written) == address
 
 
 @given(st.text(alphabet="htps:/[]@#?\\.%0127fx-ae\t\n", max_size=40))
 def test_what_is_accepted_is_what_the_client_dials(url: str) -> None:
     try:
-        address = outbound.read("http://" + url)
+        address = addresses.read("http://" + url)
     except Invalid:
         return
     dialled = httpx2.URL(str(address))
@@ -172,7 +172,7 @@ def server() -> Iterator[ModelServer]:
         yield started
 
 
-def call(policy: Policy, url: str, resolver: outbound.Resolver) -> None:
+def call(policy: Policy, url: str, resolver: addresses.Resolver) -> None:
     transport = outbound.Transport(policy, total_seconds=2, max_bytes=1000, connections=2, resolver=resolver)
     with httpx2.Client(transport=transport, trust_env=False) as client:
         client.get(url)
@@ -201,7 +201,7 @@ def test_one_private_address_spoils_a_name(server: ModelServer, addresses: list[
 
 def test_an_address_written_as_a_number_is_checked_too(server: ModelServer) -> None:
     with pytest.raises(outbound.NotAllowed):
-        call(NOTHING, f"http://127.0.0.1:{server.port}/v1", outbound.resolve)
+        call(NOTHING, f"http://127.0.0.1:{server.port}/v1", addresses.resolve)
 
     assert server.calls == []
 

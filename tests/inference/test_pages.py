@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from app.audit.tables import EntryRow
 from app.db import reading, writing
-from app.inference import service, store
+from app.inference import connecting, service, store
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.settings import Settings
@@ -237,7 +237,7 @@ def test_the_service_itself_lets_nobody_else_in(make: Make, engine: Engine, sett
 
     for person in (make.author(), make.reviewer()):
         with pytest.raises(Forbidden), writing(engine) as session:
-            service.add_endpoint(session, settings, by=person, name="Mine", base_url="https://a.org/v1", model="m")
+            connecting.add_endpoint(session, settings, by=person, name="Mine", base_url="https://a.org/v1", model="m")
 
 
 def test_strangers_see_nothing(web: TestClient) -> None:

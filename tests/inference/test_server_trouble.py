@@ -11,7 +11,7 @@ import pytest
 
 from app.chat import Message
 from app.errors import Invalid
-from app.inference import completion, outbound, service, spoken
+from app.inference import addresses, completion, service, spoken
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Request, Unusable
 from app.inference.tables import ModelRow
@@ -20,7 +20,7 @@ from tests.support.factories import Make
 from tests.support.model_server import Body, ModelServer, Raw, last_user, serving
 from tests.support.model_server import completion as completed
 
-LOOPBACK = outbound.Policy.read(["127.0.0.0/8"])
+LOOPBACK = addresses.Policy.read(["127.0.0.0/8"])
 LIMIT = 256
 KEY = "sk-proj-9fK2mQ7xWv4LtR8sBn3JhYdA6eZcUg1P"
 
@@ -630,15 +630,15 @@ def test_an_answer_that_only_looks_a_little_like_the_key_stays() -> None:
     ],
 )
 def test_an_address_as_people_copy_it_is_taken(typed: str, kept: str) -> None:
-    assert str(outbound.read(typed)) == kept
+    assert str(addresses.read(typed)) == kept
 
 
 def test_the_older_form_of_azure_is_answered_with_the_newer_one() -> None:
     address = "https://name.example.net/openai/deployments/d/chat/completions"
     with pytest.raises(Invalid) as refused:
-        outbound.read(f"{address}?api-version=2024-10-21")
+        addresses.read(f"{address}?api-version=2024-10-21")
     assert "/openai/v1" in refused.value.errors[0].detail
-    assert str(outbound.read(address)) == "https://name.example.net/openai/deployments/d"
+    assert str(addresses.read(address)) == "https://name.example.net/openai/deployments/d"
 
 
 def test_a_404_of_the_older_form_of_azure_names_the_newer_one() -> None:
@@ -653,7 +653,7 @@ def test_a_404_of_the_older_form_of_azure_names_the_newer_one() -> None:
 
 @pytest.mark.parametrize("address", ["168.63.129.16", "3fff::1", "5f00::1", "64:ff9b:1::1", "::ffff:168.63.129.16"])
 def test_a_clouds_own_addresses_and_reserved_ones_are_not_public(address: str) -> None:
-    assert not outbound.Policy.read([]).permits("models.example.org", 443, address)
+    assert not addresses.Policy.read([]).permits("models.example.org", 443, address)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from sqlalchemy import Engine
 
 from app.db import engine_for, utcnow, writing
 from app.settings import Settings
-from app.users import service as users
+from app.users import sessions
 from app.users.tables import UserRow
 from app.web.security import Web
 from tests.support.factories import Make
@@ -179,7 +179,7 @@ class Visits:
     def _sign_in(self, page: Page, user: UserRow) -> None:
         """As the form does it, which a test of the frame fills in."""
         with writing(self._engine) as session:
-            secret = users.open_session(session, user, "test", utcnow())
+            secret = sessions.open_session(session, user, "test", utcnow())
         page.context.add_cookies([{"name": "tunegate", "value": secret, "url": self.address}])
 
     def close(self) -> None:

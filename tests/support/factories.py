@@ -27,7 +27,7 @@ from app.db import reading, utcnow, writing
 from app.gate.tables import RecipeRow
 from app.inference.tables import ModelRow
 from app.settings import Settings
-from app.users import service as users
+from app.users import sessions
 from app.users.passwords import Passwords
 from app.users.tables import Role, UserRow
 
@@ -81,7 +81,7 @@ def _tally(passed: int, total: int) -> dict[str, Any]:
 def sign_in(client: TestClient, engine: Engine, user: UserRow) -> None:
     """Give a client a session, as the sign-in page would."""
     with writing(engine) as session:
-        secret = users.open_session(session, user, "test", utcnow())
+        secret = sessions.open_session(session, user, "test", utcnow())
     client.cookies.set("tunegate", secret)
     client.headers["origin"] = str(client.base_url).rstrip("/")
 

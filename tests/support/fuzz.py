@@ -22,8 +22,8 @@ from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import utcnow, writing
 from app.jobs.tables import JobRow, Status
 from app.sharing import service as sharing
-from app.users import service as users
-from app.users.service import Who
+from app.users import tokens
+from app.users.identity import Who
 from app.users.tables import UserRow
 from app.web.security import Web
 from tests.support.factories import Make
@@ -67,7 +67,7 @@ def furnish(make: Make) -> dict[str, str]:
         _write_rows(session, make)
 
         def token(user: UserRow) -> str:
-            made = users.add_token(
+            made = tokens.add_token(
                 session, Who(user), name="x", scope="launch", days=9, now=utcnow(), record=audit.record
             )
             return made[1]

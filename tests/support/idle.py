@@ -17,7 +17,7 @@ from app.jobs import engine as job_engine
 from app.jobs import service, store
 from app.jobs.tables import JobRow
 from app.settings import Settings
-from app.users import service as users
+from app.users import sessions
 from app.users.tables import UserRow
 from tests.support.factories import Make
 from tests.support.places import ROOT
@@ -66,7 +66,7 @@ class Installation:
     def listening(self) -> Iterator[None]:
         """Keep the page of a job open that nobody takes."""
         with writing(self.engine) as session:
-            secret = users.open_session(session, self.author, "test", utcnow())
+            secret = sessions.open_session(session, self.author, "test", utcnow())
         job_id = self._add("check", NOBODY)
         connection = http.client.HTTPConnection("127.0.0.1", self.settings.port)
         try:

@@ -122,7 +122,7 @@ def claim_of(
             engine=engine,
             settings=settings.model_copy(update={"allowed_hosts": ("127.0.0.0/8",)}),
             blobs=Blobs(settings.blobs_dir),
-            line=line,
+            queue=line,
             stopping=stopping or threading.Event(),
             by=job.created_by,
             assessment_id=job.assessment_id,

@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from app.db import engine_for, writing
 from app.main import create_app
 from app.settings import Settings
-from app.users import service as users
+from app.users import sessions
 from app.users.tables import UserRow
 from tests.support.ready import ready
 
@@ -116,6 +116,6 @@ def secret_of(settings: Settings, user: UserRow) -> str:
     engine = engine_for(settings)
     try:
         with writing(engine) as session:
-            return users.open_session(session, user, "race", utcnow())
+            return sessions.open_session(session, user, "race", utcnow())
     finally:
         engine.dispose()

@@ -25,13 +25,14 @@ from app.jobs import store as jobs
 from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.users import api as users_api
+from app.users import identity, sessions, tokens
 from app.users import routes as users_routes
-from app.users import service
 from app.users.deps import cookie_name
 from app.users.passwords import with_cost
 from app.users.tables import Role, UserRow
 from app.web import files, pages, problems
-from app.web.context import AppContext, Step
+from app.web.above import Step
+from app.web.context import AppContext
 from app.web.events import Hub
 from app.web.security import Web
 from tests.support.processes import cheap
@@ -39,6 +40,20 @@ from tests.support.ready import ready
 
 BASE = "http://127.0.0.1:8000"
 PASSWORD = "four green wet stones"
+
+
+class NoJobs:
+    """Nothing here puts anything into a queue."""
+
+    def enqueue(self, _session: Session, _job_id: int, _queue: str) -> None:
+        raise AssertionError("there is no queue here")
+
+    def cancel(self, _job_id: int) -> None:
+        raise AssertionError("there is no queue here")
+
+    def close(self) -> None:
+        return
+
 
 STEPS = (
     Step("describe", "Describe", "/assessments/1", "24 of 24"),
@@ -73,7 +88,7 @@ def small_app(settings: Settings) -> Web:
         settings=settings,
         engine=engine,
         blobs=Blobs(settings.blobs_dir),
-        jobs=None,
+        jobs=NoJobs(),
         templates=pages.make_templates(shown),
         files=shown,
         hub=Hub(newest, every=0.05),
@@ -130,7 +145,7 @@ class People:
         person = self.add(user) if isinstance(user, str) else user
         client = self.anonymous()
         with writing(self.context.engine) as session:
-            secret = service.open_session(session, person, "test", utcnow())
+            secret = sessions.open_session(session, person, "test", utcnow())
         client.cookies.set(cookie_name(self.context.settings), secret)
         return client
 
@@ -138,8 +153,8 @@ class People:
         """A program with an API token: no cookie, no Origin."""
         person = self.add(user) if isinstance(user, str) else user
         with writing(self.context.engine) as session:
-            _, secret = service.add_token(
-                session, service.Who(person), name="test", scope=scope, days=days, now=utcnow(), record=audit.record
+            _, secret = tokens.add_token(
+                session, identity.Who(person), name="test", scope=scope, days=days, now=utcnow(), record=audit.record
             )
         return self._client({"Authorization": f"Bearer {secret}"})
 

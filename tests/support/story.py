@@ -61,7 +61,7 @@ class Story:
             engine=self.engine,
             settings=self.make.settings,
             blobs=self.make.blobs,
-            line=self.line,
+            queue=self.line,
             stopping=threading.Event(),
         )
 

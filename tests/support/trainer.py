@@ -11,7 +11,7 @@ from typing import Any
 from app.gate import permission
 from app.gate import subject as subjects
 from app.inference import folders
-from app.training import order as orders
+from app.training import spec as specs
 from app.training.protocol import SPEC
 from app.training.recipe import Recipe
 from tests.support import tiny, zygote
@@ -40,7 +40,7 @@ class Run:
 
     def subject(self, **changes: Any) -> dict[str, Any]:
         files = folders.hashes(self.model)
-        part = orders.training_part(self.recipe, "Say the first word twice.", "someone/tiny", "", files)
+        part = specs.training_part(self.recipe, "Say the first word twice.", "someone/tiny", "", files)
         rows = folders.sha256(self.rows)
         return {"dataset": {"rows_sha256": rows, "split_sha256": rows}, "training": part} | changes
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from app.inference import children
+from app.processes import parent
 from app.training.protocol import SPEC, Exit
 from tests.support.depth import depth
 from tests.support.trainer import Child, Run, build
@@ -180,7 +180,7 @@ def test_asked_to_stop_it_keeps_the_step_it_was_at(another: Callable[..., Any], 
     made.order()
     child = made.start()
     child.until("step")
-    assert os.getpriority(os.PRIO_PROCESS, child.pid) == children.NICENESS, "the web and the worker come first"
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) == parent.NICENESS, "the web and the worker come first"
     if how == "the worker dies":
         child.hang_up()
     elif how == "SIGTERM":

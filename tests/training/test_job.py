@@ -24,7 +24,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Failed, Refused, Stopping
 from app.jobs.tables import Status
-from app.training import job, service, store
+from app.training import events, job, packing, service, store
 from app.training.launchers import Local, Process
 from tests.support.depth import depth
 from tests.support.story import Story
@@ -169,7 +169,7 @@ def test_a_trainer_that_keeps_dying_is_given_up_and_can_be_resumed(approved: Sto
 
     def kill(process: Process, _event: dict[str, Any]) -> None:
         """As a machine short of memory would, as soon as it has said a word."""
-        os.kill(process.process.pid, signal.SIGKILL)
+        os.kill(process.child.pid, signal.SIGKILL)
 
     with pytest.raises(Failed, match="was killed, most likely because the machine ran out of memory"):
         job.work(approved.claim(approved.train_job(row)), Watching(data, kill))
@@ -228,8 +228,8 @@ def test_a_worker_that_stops_leaves_the_run_to_the_next(longer: Story) -> None:
 def test_a_zip_of_the_same_adapter_is_the_same_file(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}", encoding="utf-8")
     (tmp_path / "adapter_model.safetensors").write_bytes(b"1")
-    job.pack(tmp_path, tmp_path / "a.zip", {"x": 1})
-    job.pack(tmp_path, tmp_path / "b.zip", {"x": 1})
+    packing.pack(tmp_path, tmp_path / "a.zip", {"x": 1})
+    packing.pack(tmp_path, tmp_path / "b.zip", {"x": 1})
 
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
@@ -238,5 +238,5 @@ def test_a_line_that_a_kill_cut_off_is_left_out_of_the_journal(tmp_path: Path) -
     lines = ['{"event": "step", "step": 1, "loss": 2}', '{"event": "step", "step": 1, "loss": 3}', '{"event": "st']
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
-    assert job.journal(tmp_path / "metrics.jsonl") == [{"event": "step", "step": 1, "loss": 3}]
-    assert job.journal(tmp_path / "none") == []
+    assert events.journal(tmp_path / "metrics.jsonl") == [{"event": "step", "step": 1, "loss": 3}]
+    assert events.journal(tmp_path / "none") == []

@@ -6,18 +6,19 @@ from typing import Any
 import pytest
 
 from app.training import batches
-from app.training.child import Progress
+from app.training.loop import Progress
 
 pytestmark = pytest.mark.torch
 
 
 def test_the_steps_that_are_rehearsed_are_the_heaviest_of_all_epochs(run: Any, torch_here: None) -> None:
-    from app.training import bench, lora
-    from app.training import order as orders
+    from app.training import learner as learners
+    from app.training import lora
+    from app.training import spec as specs
 
-    order = orders.from_subject(run.subject())
+    order = specs.from_subject(run.subject())
     with Path(run.rows).open("rb") as lines:
-        learner, _ = bench.learner(run.model, list(orders.rows(lines)), order)
+        learner, _ = learners.build(run.model, list(specs.rows(lines)), order)
     learner.lengths[3] = 400  # as if one row were long
     seed, size = order.recipe.seed, order.recipe.batch_rows
     epochs = -(-learner.total // learner.steps_an_epoch)
@@ -30,12 +31,13 @@ def test_the_steps_that_are_rehearsed_are_the_heaviest_of_all_epochs(run: Any, t
 
 
 def test_what_the_optimizer_takes_comes_on_top_of_the_rehearsed_peak(run: Any, torch_here: None) -> None:
-    from app.training import bench, lora
-    from app.training import order as orders
+    from app.training import learner as learners
+    from app.training import lora
+    from app.training import spec as specs
 
-    order = orders.from_subject(run.subject())
+    order = specs.from_subject(run.subject())
     with Path(run.rows).open("rb") as lines:
-        learner, _ = bench.learner(run.model, list(orders.rows(lines)), order)
+        learner, _ = learners.build(run.model, list(specs.rows(lines)), order)
 
     assert lora.memory(learner, 5_000) == {
         "longest_batch": 5_000,

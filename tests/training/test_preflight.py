@@ -57,11 +57,11 @@ def test_a_run_that_fits_has_no_blockers() -> None:
 
 @pytest.mark.torch
 def test_the_probe_measures_and_learns_nothing(run: Any, torch_here: None) -> None:
-    from app.training import order as orders
     from app.training import probe
+    from app.training import spec as specs
 
     before = {path.name: path.read_bytes() for path in Path(run.model).iterdir()}
-    found = probe.probe(orders.from_subject(run.subject()), run.model, run.rows, 1)
+    found = probe.probe(specs.from_subject(run.subject()), run.model, run.rows, 1)
 
     assert found["train"]["rows"] == 24
     assert found["samples"][0]["completion"].endswith("<|im_end|>")

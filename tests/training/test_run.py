@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.training.checkpoints import Shelf
-from app.training.child import Ended, Progress, Run, Stop
-from app.training.order import Order
+from app.training.admission import Ended
+from app.training.checkpoints import CheckpointStore
+from app.training.loop import Progress, Stop, TrainingLoop
 from app.training.protocol import Exit
 from app.training.recipe import Recipe
+from app.training.spec import TrainingSpec
 
 
 @dataclass
@@ -50,9 +51,11 @@ class Counting:
 
 def made(
     root: Path, learner: Counting, recipe: Recipe, *, progress: Progress | None = None, stop: Stop | None = None
-) -> Run:
-    order = Order(recipe, "", "", "", "someone/tiny", "", {})
-    return Run(learner, Shelf(root, b"key", "0" * 64, 1), order, stop or Stop(), progress or Progress())
+) -> TrainingLoop:
+    spec = TrainingSpec(recipe, "", "", "", "someone/tiny", "", {})
+    return TrainingLoop(
+        learner, CheckpointStore(root, b"key", "0" * 64, 1), spec, stop or Stop(), progress or Progress()
+    )
 
 
 RECIPE = Recipe(epochs=2, evals_per_epoch=2, patience=2, min_gain=0.01)
@@ -106,7 +109,7 @@ def test_a_stop_in_the_middle_of_a_dev_check_measures_it_again_later(tmp_path: P
         made(tmp_path, Interrupted([], taken=learner.taken), RECIPE, stop=stop, progress=Progress(step=2)).train()
 
     assert ended.value.code == Exit.STOPPED
-    newest = Shelf(tmp_path, b"key", "0" * 64, 2).newest(print)
+    newest = CheckpointStore(tmp_path, b"key", "0" * 64, 2).newest(print)
     assert newest is None  # nothing new since the checkpoint that it came from
 
 

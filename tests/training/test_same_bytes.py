@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from app.gate import permission
-from app.training import child
-from app.training.child import Ended, Refuse
+from app.training import admission, child
+from app.training.admission import Ended, Refuse
 from app.training.launchers import Local
+from app.training.loop import Stop
 from app.training.protocol import SEALED, SPEC, Exit, plain
 from tests.support import tiny
 from tests.support.trainer import build
@@ -32,8 +33,8 @@ def sha256(path: Path) -> str:
 
 def test_rows_swapped_after_they_were_hashed_change_nothing(rows: Path) -> None:
     """Between the hash and the first step lies the import of torch: ample time to put another file there."""
-    whole = list(child.read_rows(rows, sha256(rows)))
-    taken = child.read_rows(rows, sha256(rows))
+    whole = list(admission.read_rows(rows, sha256(rows)))
+    taken = admission.read_rows(rows, sha256(rows))
 
     rows.write_bytes(b'{"line": 1, "split": "train", "messages": [], "target": "mine"}\n')
 
@@ -41,7 +42,7 @@ def test_rows_swapped_after_they_were_hashed_change_nothing(rows: Path) -> None:
 
 
 def test_rows_are_held_once(rows: Path) -> None:
-    taken = child.read_rows(rows, sha256(rows))
+    taken = admission.read_rows(rows, sha256(rows))
 
     assert len(list(taken)) == len(tiny.rows())
     assert list(taken) == []
@@ -49,7 +50,7 @@ def test_rows_are_held_once(rows: Path) -> None:
 
 def test_no_copy_of_the_rows_is_left_for_others(tmp_path: Path, rows: Path) -> None:
     before = set(tmp_path.iterdir())
-    list(child.read_rows(rows, sha256(rows)))
+    list(admission.read_rows(rows, sha256(rows)))
 
     assert set(tmp_path.iterdir()) == before
 
@@ -64,7 +65,7 @@ def test_other_rows_are_refused(rows: Path, how: str) -> None:
         rows.symlink_to(moved)
 
     with pytest.raises(Refuse):
-        child.read_rows(rows, wanted)
+        admission.read_rows(rows, wanted)
 
 
 @pytest.mark.parametrize("name", ["spec.json", "trainer.log", "metrics.jsonl", "run.lock"])
@@ -82,13 +83,13 @@ def test_a_link_in_the_runs_folder_is_not_written_through(tmp_path: Path, name: 
 
 
 def test_a_start_is_made_once(tmp_path: Path) -> None:
-    with child.lock(tmp_path, 1):
+    with admission.lock(tmp_path, 1):
         pass
-    with child.lock(tmp_path, 2):
+    with admission.lock(tmp_path, 2):
         pass
 
     for used in (1, 2):
-        with pytest.raises(Ended, match="used already"), child.lock(tmp_path, used):
+        with pytest.raises(Ended, match="used already"), admission.lock(tmp_path, used):
             pass
     assert (tmp_path / SEALED).read_text(encoding="ascii").strip() == "2"
 
@@ -110,7 +111,7 @@ def test_the_spec_is_gone_once_it_was_read_whether_it_was_good_or_not(tmp_path: 
     spec_of(tmp_path, b"k")
 
     with pytest.raises((Refuse, Ended)):
-        child.admit(tmp_path, b"k", now)
+        admission.admit(tmp_path, b"k", now)
 
     assert not (tmp_path / SPEC).exists()
 
@@ -159,13 +160,13 @@ def test_weights_swapped_after_they_were_hashed_end_as_refused(tmp_path: Path, t
         (copied / path.name).write_bytes(path.read_bytes())
     made = build(tmp_path, copied)
     made.order()
-    spec, order = child.admit(made.folder, made.key, 0.0)
+    start, spec = admission.admit(made.folder, made.key, 0.0)
     weights = copied / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
-    from app.training.checkpoints import Shelf
+    from app.training.checkpoints import CheckpointStore
 
-    shelf = Shelf(made.folder, made.key, spec.digest, 1)
-    source = child.read_rows(made.rows, order.rows_sha256)
+    checkpoints = CheckpointStore(made.folder, made.key, start.digest, 1)
+    source = admission.read_rows(made.rows, spec.rows_sha256)
 
     with pytest.raises(Refuse, match="not the approved one"):
-        child._train(source, spec, order, shelf, child.Stop())
+        child._train(source, start, spec, checkpoints, Stop())

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from app.db import reading
 from app.jobs import store as job_store
-from app.training import job, store
+from app.training import events, store
 from app.training.protocol import JOURNAL
 from tests.support.depth import depth
 from tests.support.processes import Process, runs, until
@@ -35,7 +35,7 @@ def test_killed_with_its_worker_a_run_goes_on_where_it_was(
     journal = story.make.settings.runs_dir / f"training-{row.id}" / JOURNAL
 
     first = worker(story.make.settings, slot="a")
-    until(lambda: len(job.journal(journal)) >= depth(5, 30))
+    until(lambda: len(events.journal(journal)) >= depth(5, 30))
     trainers = _trainers(row.id)
     os.kill(first.popen.pid, signal.SIGKILL)
     until(lambda: not any(runs(pid) for pid in trainers))

@@ -14,7 +14,7 @@ from app.audit.tables import EntryRow
 from app.db import reading, utcnow, writing
 from app.errors import Invalid
 from app.settings import Settings
-from app.users import passwords, service, store
+from app.users import passwords, service, sessions, store
 from app.users.passwords import LONGEST, Passwords, with_cost
 from app.users.tables import FailureRow, UserRow
 from app.web.refusals import TooMany
@@ -27,8 +27,8 @@ NEW = "seven dry yellow leaves"
 
 def attempt(
     app: Web, email: str, address: str, password: str = "", device: str = "", later: float = 0
-) -> service.Opened:
-    return service.sign_in(
+) -> sessions.Opened:
+    return sessions.sign_in(
         app.state.context.engine,
         with_cost(1, 8),
         email=email,
@@ -45,7 +45,7 @@ def failed(app: Web, account: str, addresses: list[str]) -> None:
     """So many wrong guesses, as they are written down."""
     with writing(app.state.context.engine) as session:
         session.add_all(
-            FailureRow(account=account, address=service.network_of(one), area=service.area_of(one), at=utcnow())
+            FailureRow(account=account, address=sessions.network_of(one), area=sessions.area_of(one), at=utcnow())
             for one in addresses
         )
 
@@ -107,7 +107,7 @@ def test_a_strangers_cookie_makes_nobody_known(app: Web, people: People) -> None
 def test_a_known_device_has_as_many_guesses_as_any_pair(app: Web, people: People) -> None:
     person = people.add()
     device = attempt(app, person.email, "203.0.113.7", PASSWORD).device
-    for _ in range(service.PAIR_LIMIT):
+    for _ in range(sessions.PAIR_LIMIT):
         with pytest.raises(Invalid):
             attempt(app, person.email, "203.0.113.7", "wrong", device)
 
@@ -123,12 +123,12 @@ def test_many_networks_are_slowed_and_the_owner_gets_in_from_anywhere(app: Web, 
     with pytest.raises(TooMany, match="seconds") as refused:
         attempt(app, person.email, "203.0.113.7", PASSWORD)
 
-    assert refused.value.seconds <= service.PAUSE.total_seconds() + 1
+    assert refused.value.seconds <= sessions.PAUSE.total_seconds() + 1
     assert attempt(app, person.email, "203.0.113.7", PASSWORD, later=refused.value.seconds + 0.1)
 
 
 def test_a_line_with_many_networks_is_one_stranger(app: Web, people: People) -> None:
-    failed(app, "somebody@example.org", networks(service.AREA_LIMIT))
+    failed(app, "somebody@example.org", networks(sessions.AREA_LIMIT))
     person = people.add()
 
     with pytest.raises(TooMany, match="minutes"):
@@ -144,13 +144,13 @@ def test_nobodys_word_on_addresses_is_believed_by_default() -> None:
 def test_only_the_newest_places_are_remembered(app: Web, people: People) -> None:
     person = people.add()
     with writing(app.state.context.engine) as session:
-        for number in range(2 * service.MOST_PLACES):
-            store.remember(session, person.id, [f"10.0.0.{number}"], utcnow(), most=service.MOST_PLACES)
+        for number in range(2 * sessions.MOST_PLACES):
+            store.remember(session, person.id, [f"10.0.0.{number}"], utcnow(), most=sessions.MOST_PLACES)
     with reading(app.state.context.engine) as session:
         known = store.known_of(session, person.email, [f"10.0.0.{number}" for number in range(100)])
 
-    assert len(known) == service.MOST_PLACES
-    assert f"10.0.0.{2 * service.MOST_PLACES - 1}" in known
+    assert len(known) == sessions.MOST_PLACES
+    assert f"10.0.0.{2 * sessions.MOST_PLACES - 1}" in known
 
 
 # ---------------------------------------------------------------- the other places where a secret is asked for
@@ -161,13 +161,13 @@ def test_the_password_that_one_has_cannot_be_guessed_on_the_account_page(app: We
     client = people.browser(person)
     form = {"current": "wrong", "password": NEW, "again": NEW}
 
-    answers = [client.post("/account/password", data=form).status_code for _ in range(service.PAIR_LIMIT + 2)]
+    answers = [client.post("/account/password", data=form).status_code for _ in range(sessions.PAIR_LIMIT + 2)]
     right = client.post("/account/password", data=form | {"current": PASSWORD})
 
-    assert answers == [422] * service.PAIR_LIMIT + [429] * 2
+    assert answers == [422] * sessions.PAIR_LIMIT + [429] * 2
     assert right.status_code == 429
     assert int(right.headers["retry-after"]) > 800
-    assert acts(app).count("user.change_password_failed") == service.PAIR_LIMIT
+    assert acts(app).count("user.change_password_failed") == sessions.PAIR_LIMIT
     assert people.anonymous().post("/sign-in", data={"email": person.email, "password": PASSWORD}).status_code == 303
 
 
@@ -175,7 +175,7 @@ def test_a_right_password_with_a_new_one_that_cannot_be_used_is_no_guess(app: We
     client = people.browser(people.add())
     form = {"current": PASSWORD, "password": "short", "again": "short"}
 
-    answers = {client.post("/account/password", data=form).status_code for _ in range(service.PAIR_LIMIT + 2)}
+    answers = {client.post("/account/password", data=form).status_code for _ in range(sessions.PAIR_LIMIT + 2)}
 
     assert answers == {422}
     assert client.post("/account/password", data=form | {"password": NEW, "again": NEW}).status_code == 303
@@ -187,11 +187,11 @@ def test_the_set_up_code_cannot_be_guessed_without_end(app: Web, people: People)
     client = people.anonymous()
     form = {"name": "Dana", "email": "dana@example.org", "password": PASSWORD}
 
-    answers = [client.post("/setup", data=form | {"code": "guess"}).status_code for _ in range(service.PAIR_LIMIT + 1)]
+    answers = [client.post("/setup", data=form | {"code": "guess"}).status_code for _ in range(sessions.PAIR_LIMIT + 1)]
 
-    assert answers == [422] * service.PAIR_LIMIT + [429]
+    assert answers == [422] * sessions.PAIR_LIMIT + [429]
     assert client.post("/setup", data=form | {"code": code}).status_code == 429
-    assert acts(app).count("user.set_up_failed") == service.PAIR_LIMIT
+    assert acts(app).count("user.set_up_failed") == sessions.PAIR_LIMIT
 
 
 # ---------------------------------------------------------------- tokens after a password

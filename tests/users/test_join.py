@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from app.audit.tables import EntryRow
 from app.db import reading, utcnow, writing
 from app.settings import Settings
-from app.users import service
+from app.users import service, sessions
 from app.users.tables import FailureRow, TokenRow, UserRow
 from app.web.security import Web
 from tests.support.databases import postgres_is_deep
@@ -179,7 +179,7 @@ def test_nothing_tells_whether_there_is_such_an_account(app: Web, people: People
     unknown = program.post("/api/v1/join", json=body | {"email": "nobody@example.org"})
 
     assert (wrong.status_code, wrong.json()) == (unknown.status_code, unknown.json())
-    assert wrong.json()["detail"] == service.WRONG
+    assert wrong.json()["detail"] == sessions.WRONG
     assert acts(app)[-1] == "user.sign_in_failed"
 
 
@@ -201,7 +201,7 @@ def test_a_closed_account_is_not_taken_up(people: People) -> None:
     (rob,) = (user for user in admin.get("/api/v1/users").json()["data"] if user["email"] == body["email"])
     admin.patch(f"/api/v1/users/{rob['id']}", json={"active": False})
 
-    assert people.anonymous().post("/api/v1/join", json=body).json()["detail"] == service.WRONG
+    assert people.anonymous().post("/api/v1/join", json=body).json()["detail"] == sessions.WRONG
 
 
 def test_a_browser_on_another_site_cannot_do_it_for_somebody(people: People) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.db import reading, utcnow, writing
-from app.users import service
+from app.users import sessions
 from app.users.tables import SessionRow
 from app.web.refusals import SignInFirst
 from tests.support.small_app import PASSWORD, People
@@ -29,7 +29,7 @@ def test_a_session_ends_when_idle_and_in_any_case(
     age(
         people,
         seen_at=now - timedelta(days=used_days_ago),
-        expires_at=now - timedelta(days=made_days_ago) + service.LONGEST_SESSION,
+        expires_at=now - timedelta(days=made_days_ago) + sessions.LONGEST_SESSION,
     )
 
     assert (client.get("/api/v1/me").status_code == 200) is holds
@@ -100,9 +100,9 @@ def test_a_stream_of_somebody_signed_out_is_told_so(people: People) -> None:
     client = people.browser(person)
     secret = client.cookies["tunegate"]
     with reading(people.context.engine) as session:
-        service.by_cookie(session, secret, utcnow())
+        sessions.by_cookie(session, secret, utcnow())
 
     client.post("/sign-out")
 
     with reading(people.context.engine) as session, pytest.raises(SignInFirst):
-        service.by_cookie(session, secret, utcnow())
+        sessions.by_cookie(session, secret, utcnow())

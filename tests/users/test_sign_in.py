@@ -9,7 +9,7 @@ from app.audit import service as audit
 from app.audit.tables import EntryRow
 from app.db import reading, utcnow, writing
 from app.errors import Invalid
-from app.users import service
+from app.users import identity, sessions
 from app.users.deps import cookie_name
 from app.users.passwords import with_cost
 from app.users.tables import SessionRow
@@ -94,14 +94,14 @@ def test_only_the_hash_of_the_cookie_is_kept(people: People) -> None:
     with reading(people.context.engine) as session:
         row = session.scalars(select(SessionRow)).one()
 
-    assert row.token_sha256 == service.digest(client.cookies["tunegate"])
+    assert row.token_sha256 == identity.digest(client.cookies["tunegate"])
 
 
 # ------------------------------------------------------------------------------------------------------ the limits
 
 
-def attempt(app: Web, email: str, address: str = "10.0.0.1", password: str = "", minutes: float = 0) -> service.Opened:
-    return service.sign_in(
+def attempt(app: Web, email: str, address: str = "10.0.0.1", password: str = "", minutes: float = 0) -> sessions.Opened:
+    return sessions.sign_in(
         app.state.context.engine,
         with_cost(1, 8),
         email=email,
@@ -161,9 +161,9 @@ def test_many_addresses_cannot_try_one_account(app: Web, people: People) -> None
 
 
 def test_a_household_is_one_address() -> None:
-    assert service.network_of("2001:db8:1:2:3::4") == service.network_of("2001:db8:1:2::9")
-    assert service.network_of("2001:db8:1:2::9") != service.network_of("2001:db8:1:3::9")
-    assert service.network_of("unknown") == "unknown"
+    assert sessions.network_of("2001:db8:1:2:3::4") == sessions.network_of("2001:db8:1:2::9")
+    assert sessions.network_of("2001:db8:1:2::9") != sessions.network_of("2001:db8:1:3::9")
+    assert sessions.network_of("unknown") == "unknown"
 
 
 def test_success_wipes_the_slate(app: Web, people: People) -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.web import charts
-from app.web.charts import Arm, Part, Series
+from app.web import charts, line_charts
+from app.web.charts import Arm, Part
+from app.web.line_charts import Series
 
 finite = st.floats(-1e9, 1e9, allow_nan=False)
 anything = st.floats(allow_nan=True, allow_infinity=True)
@@ -44,7 +45,7 @@ def test_ticks_span_the_values_and_are_few(one: float, other: float) -> None:
 
 @given(st.lists(st.tuples(finite, finite), min_size=1, max_size=2000), st.integers(2, 50))
 def test_thinning_keeps_the_extremes(given_points: list[charts.Point], limit: int) -> None:
-    kept = charts.thin(given_points, limit)
+    kept = line_charts.thin(given_points, limit)
 
     assert len(kept) <= max(limit, 2)
     heights = [height for _, height in given_points]
@@ -53,11 +54,11 @@ def test_thinning_keeps_the_extremes(given_points: list[charts.Point], limit: in
 
 @given(st.lists(st.lists(st.tuples(anything, anything), max_size=30), max_size=3), st.booleans())
 def test_lines_stay_inside_whatever_comes(several: list[list[charts.Point]], log: bool) -> None:
-    chart = charts.lines("Loss", [Series(str(n), one) for n, one in enumerate(several)], log=log)
+    chart = line_charts.lines("Loss", [Series(str(n), one) for n, one in enumerate(several)], log=log)
 
     for line in chart.lines:
         numbers = [float(number) for number in re.findall(r"-?[\d.]+(?:e[-+]?\d+)?", line.path)]
-        assert all(-0.1 <= number <= charts.BOX + 0.1 for number in numbers)
+        assert all(-0.1 <= number <= line_charts.BOX + 0.1 for number in numbers)
         assert "nan" not in line.path
         assert "inf" not in line.path
     assert all(-0.1 <= tick.at <= 100.1 for tick in (*chart.x_ticks, *chart.y_ticks))
@@ -67,28 +68,28 @@ def test_lines_stay_inside_whatever_comes(several: list[list[charts.Point]], log
 
 
 def test_a_diverged_loss_is_said_and_the_rest_drawn() -> None:
-    chart = charts.lines("Loss", [Series("train", [(1, 2.0), (2, 1.5), (3, math.nan), (4, math.inf)])])
+    chart = line_charts.lines("Loss", [Series("train", [(1, 2.0), (2, 1.5), (3, math.nan), (4, math.inf)])])
 
     assert (chart.dropped, chart.empty) == (2, False)
     assert chart.label == "Loss: last values train 1.5"
 
 
 def test_nothing_yet_is_no_chart() -> None:
-    chart = charts.lines("Loss", [Series("train", [])])
+    chart = line_charts.lines("Loss", [Series("train", [])])
 
     assert chart.empty
     assert chart.label == "Loss: no values yet"
 
 
 def test_a_long_line_is_small() -> None:
-    chart = charts.lines("Loss", [Series("train", [(n, math.sin(n)) for n in range(20_000)])])
+    chart = line_charts.lines("Loss", [Series("train", [(n, math.sin(n)) for n in range(20_000)])])
 
-    assert len(chart.lines[0].points) <= charts.THIN
+    assert len(chart.lines[0].points) <= line_charts.THIN
     assert len(chart.lines[0].path) < 6000
 
 
 def test_a_log_axis_gives_each_factor_the_same_height() -> None:
-    chart = charts.lines("Loss", [Series("train", [(0, 10.0), (1, 1.0), (2, 0.1)])], log=True)
+    chart = line_charts.lines("Loss", [Series("train", [(0, 10.0), (1, 1.0), (2, 0.1)])], log=True)
 
     heights = [tick.at for tick in chart.y_ticks if tick.text in {"10", "1", "0.1"}]
     assert heights == pytest.approx([100, 50, 0])

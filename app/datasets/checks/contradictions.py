@@ -12,11 +12,11 @@ from app.datasets.checks import paraphrases
 from app.datasets.checks.duplicates import comparable, jaccard, letters, normal
 from app.datasets.checks.paraphrases import Change, Wording
 from app.datasets.checks.suspicious import refuses
+from app.datasets.thresholds import SHORT_ANSWER
 
 SHARED = 0.45  # of the words of the shorter answer; with less two answers are about different things
 SHARED_CODE = 0.5  # of the words of the longer one: two programs of one language share many
 SPELT_ALIKE = 0.5  # of 5-grams: bent, or misspelt
-SHORT = 240  # characters, up to which one word turns an answer round
 
 # Words that nearly every query has: they say nothing about what is asked for.
 _OF_QUERIES = paraphrases.listed(
@@ -38,7 +38,7 @@ def different(one: str, other: str) -> bool:
     """Whether two answers in prose or code to one question can't both be right."""
     if refuses(one) and refuses(other):
         return False
-    short = max(len(one), len(other)) <= SHORT
+    short = max(len(one), len(other)) <= SHORT_ANSWER
     plain_one, plain_other = comparable(one), comparable(other)
     a, b = paraphrases.of(plain_one), paraphrases.of(plain_other)
     if letters(one) == letters(other) != "":

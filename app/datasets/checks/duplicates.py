@@ -44,13 +44,13 @@ from rensa import RMinHash
 from app.datasets.checks import paraphrases
 from app.datasets.checks.checkpoint import Desk
 from app.datasets.checks.paraphrases import Change, Wording
+from app.datasets.thresholds import SHORT_ANSWER
 from app.text import normal_form
 
 ALIKE = 0.8
 ASKED_ALIKE = 0.6  # of the questions alone, when the answers speak too
 LOOSELY_ALIKE = 0.25  # of questions that one word sets apart
 LONG_LABELLED = 8  # words of a question, of which one may be gone where no answer in prose confirms that it is the same
-SHORT_ANSWER = 240  # characters, up to which one word turns an answer round
 
 GRAM = 5
 BANDS, BAND = 25, 4

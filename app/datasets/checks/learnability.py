@@ -27,6 +27,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from app import intervals
+
 ROWS = 2000
 SECONDS = 20.0
 LEAST = 50  # rows below which nothing is said
@@ -96,13 +98,15 @@ def measure(
     trial = _Labels(asked, answers) if labels else _Texts(asked, answers, seed)
     scores, curve = _curve(trial, len(chosen), seed, lambda: clock() < until)
     ceiling, most = ceiling_of(*agreement, float(scores.mean())) if labels else (None, None)
-    low, high = _interval(float(scores.mean()), len(scores), None if labels else float(scores.std()))
+    # Wilson's for counted answers; the normal one for likenesses, of which the spread is known.
+    mean, count = float(scores.mean()), len(scores)
+    low, high = intervals.wilson(mean * count, count) if labels else intervals.normal(mean, float(scores.std()), count)
     trivial, doubt = trial.trivial()
     # Surely better than the other guess, or labels drawn by lot and shuffled answers would pass with few rows.
     if isinstance(trial, _Labels):
         linked, scarce = low > trivial, len(chosen) < ROWS_A_LABEL * trial.different
     else:
-        ahead, give = float(scores.mean()) - trivial, 1.96 * sqrt(float(scores.var()) / len(scores) + doubt**2)
+        ahead, give = float(scores.mean()) - trivial, intervals.z() * sqrt(float(scores.var()) / len(scores) + doubt**2)
         linked = ahead >= LINK and ahead > give
         scarce = ahead + give >= LINK and len(chosen) < SCARCE
     found = {
@@ -133,7 +137,7 @@ def ceiling_of(questions: int, agree: float, reached: float) -> tuple[float | No
     """
     if questions < PAIRS:
         return None, None
-    most = sqrt(_interval(agree, questions)[1])
+    most = sqrt(intervals.wilson(agree * questions, questions).high)
     if most < reached:
         return None, None
     return round(max(sqrt(agree), reached), 4), round(most, 4)
@@ -198,17 +202,6 @@ def _curve(
         for share in SHARES
     ]
     return np.concatenate(scores), curve
-
-
-def _interval(mean: float, count: int, spread: float | None = None) -> tuple[float, float]:
-    """95 %: Wilson's for counted answers; the normal one for likenesses, of which the spread is known."""
-    if spread is not None:
-        half = 1.96 * spread / sqrt(count)
-        return mean - half, mean + half
-    z = 1.96
-    middle = (mean + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * sqrt(mean * (1 - mean) / count + z * z / (4 * count * count))
-    return middle - half, middle + half
 
 
 def _features(texts: Sequence[str], most: int = FEATURES) -> Any:

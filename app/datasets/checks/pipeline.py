@@ -50,7 +50,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from app.chat import Record
 from app.datasets.checks import (
@@ -76,8 +75,10 @@ from app.datasets.splits import draw, shares
 from app.datasets.splits.declared import DeclaredColumns, declared_by
 from app.datasets.splits.draw import DrawInput, Drawn
 from app.datasets.splits.places import Places, Split
+from app.datasets.thresholds import LABEL_LENGTH, LABEL_REPEATS, RARE_LABEL
 from app.privacy import masking
 from app.privacy.scan import Scan
+from app.text import json_value
 
 EVERY = 0.5  # seconds between two looks whether somebody cancelled, however long rows are
 SHOWN = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
@@ -86,13 +87,10 @@ LABELS = 500  # labels listed in a report
 LABELS_NAMED = 8  # in a sentence
 _LINES_NAMED = 8  # in a sentence
 
-LABEL_LENGTH = 60  # characters; a label is a name, not a sentence
-LABEL_REPEATS = 4  # rows for each different answer, from which on answers count as labels
 CONSTANT_ROWS = 10
 LOPSIDED = 0.95  # share of the commonest label from which on a model can score by always saying it
 SLIP_LENGTH = 5  # characters of a label, from which on one letter is more likely a slip than another name
 SLIP_TIMES = 5  # so many times as many rows has the label that a slip was meant for
-RARE_LABEL = 20  # rows of a label below which it is named as not covered (decision-rules G1)
 
 
 class Status(StrEnum):
@@ -460,7 +458,7 @@ def _task(rows: Rows) -> str:
     if different * LABEL_REPEATS <= len(rows) and short > len(rows) / 2:
         return "labels"
     sample = range(0, len(rows), max(1, len(rows) // 50))
-    if all(isinstance(_json(rows[index].target), dict | list) for index in sample):
+    if all(isinstance(json_value(rows[index].target), dict | list) for index in sample):
         return "json"
     return "text"
 
@@ -470,20 +468,13 @@ def _different(values: Sequence[int] | npt.NDArray[np.uint64]) -> int:
     return len(np.unique(np.asarray(values, dtype=np.uint64)))
 
 
-def _json(text: str) -> object:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-
-
 def _conflict(task: str, one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Whether two rows that ask (nearly) the same, as question and answer, have answers that can't both be right.
 
     What each answer copies from its own question is no difference: see `explained`.
     """
     (asked, first), (asked_other, second) = one, other
-    a, b = _json(first), _json(second)
+    a, b = json_value(first), json_value(second)
     if isinstance(a, dict | list) and isinstance(b, dict | list):
         return not explained_differences.same_json(a, b, asked, asked_other)
     if task == "json":

@@ -15,6 +15,7 @@ from itertools import groupby
 from app.chat import Record
 from app.datasets.checks.duplicates import letters
 from app.datasets.reading.faults import Level
+from app.datasets.thresholds import RARE_LABEL
 
 
 class Mark(IntFlag):
@@ -190,7 +191,6 @@ SIGN_OFF = 60  # characters of a last line that may end with a comma: `Looking f
 
 LANGUAGE_LENGTH = 60  # characters of an answer from which on its language is worth a word; shorter ones are names
 
-RARE = 20  # rows of a label from which on it is no slip
 THE_TASK = 0.3  # share of rows from which on refusing, or another language, is more likely the task than a slip
 FIRST_LINES = 50
 
@@ -378,7 +378,7 @@ _OF_PROSE = Mark.REFUSAL | Mark.LANGUAGE | Mark.CUT | Mark.DATED
 
 def _counting(mark: Mark, task: str, index: int, answer_rows: Callable[[int], int]) -> Mark:
     if task == "labels":
-        if Mark.BARE_PLACEHOLDER in mark and answer_rows(index) < RARE:
+        if Mark.BARE_PLACEHOLDER in mark and answer_rows(index) < RARE_LABEL:
             mark |= Mark.PLACEHOLDER
         return mark & ~_OF_PROSE
     if Mark.BARE_PLACEHOLDER in mark:

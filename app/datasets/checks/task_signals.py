@@ -35,6 +35,7 @@ from typing import Any, Literal, Protocol
 import orjson
 
 from app.datasets.checks import languages
+from app.datasets.thresholds import LABEL_REPEATS
 from app.text import normal_form
 
 Kind = Literal["label", "json", "sql", "code", "prose"]
@@ -48,7 +49,6 @@ LINES = 5  # named for each piece of evidence
 
 MAIN = 0.8  # share of one kind from which on the file is of that kind
 LABEL_SIGNS, LABEL_WORDS = 60, 5  # a label is a name, not a sentence
-LABEL_REPEATS = 4  # rows for each different short answer, from which on they count as labels
 SAME_QUESTION = 0.5
 STOCK = 0.1  # by which questions with one answer are more alike than any, below which the answer is not about them
 VOCABULARY = 3  # different answers that use an item make it vocabulary; in large files 1 % of them

@@ -13,9 +13,11 @@ from urllib.parse import urlencode
 
 from rapidfuzz.distance import LCSseq
 
+from app import intervals
 from app.datasets.checks import file_warnings, suspicious
 from app.datasets.reading import encodings
 from app.datasets.splits import shares
+from app.datasets.thresholds import RARE_LABEL
 from app.evaluation import statistics
 from app.web import charts
 
@@ -36,7 +38,6 @@ DROPPED = {
 ALWAYS = {"fault", "duplicate", "near_duplicate", "contradiction"}  # told even when there are none: that is good news
 LEVELS = ("error", "warning", "note")  # of messages, the gravest first
 LABELS = 6  # labels at either end that the chart shows
-RARE = 20  # rows below which a label is named as not covered (quality.RARE_LABEL, decision-rules G1)
 SIZES = 8  # cluster sizes that get a bar of their own; the larger ones share one
 NAME = 34  # characters of a label beside its bar
 COMPARED = 5000  # words of a text that are compared one by one with its twin's
@@ -399,10 +400,9 @@ def _remarks(report: Report) -> Iterator[Todo]:
 def _rare(report: Report, rows: str) -> Iterator[Todo]:
     found = report.get("labels") or ()
     named = report.get("rare_labels", 0) if found else 0
-    if number := max(named, sum(1 for one in found if one["rows"] < RARE)):
-        text = (
-            f"{number:,} label{'' if number == 1 else 's'} {'has' if number == 1 else 'have'} fewer than {RARE} rows."
-        )
+    if number := max(named, sum(1 for one in found if one["rows"] < RARE_LABEL)):
+        have = f"{number:,} label has" if number == 1 else f"{number:,} labels have"
+        text = f"{have} fewer than {RARE_LABEL} rows."
         yield Todo("collect", "unknown", text, f"{rows.removesuffix('/rows')}/labels?order=rare", "Which")
 
 
@@ -444,7 +444,7 @@ def judging(report: Report, target: float | None, tried: object) -> Judging | No
     gap = statistics.smallest_gap(rows) if rows else None
     low = high = None
     if target is not None and rows:
-        interval = statistics.wilson(target * rows, rows)
+        interval = intervals.wilson(target * rows, rows)
         low, high = interval.low, interval.high
     wanted = GAPS.get(str(tried)) if target is not None else None
     if wanted is None:
@@ -516,14 +516,14 @@ def label_balance(report: Report, rows: str) -> LabelChart | None:
     ordered = sorted(found, key=lambda one: -one["rows"])
     shown = ordered if len(ordered) <= 2 * LABELS + 1 else [*ordered[:LABELS], *ordered[-LABELS:]]
     different = max(report.get("different_labels", 0), len(ordered))
-    rare = max(report.get("rare_labels") or 0, sum(1 for one in ordered if one["rows"] < RARE))
+    rare = max(report.get("rare_labels") or 0, sum(1 for one in ordered if one["rows"] < RARE_LABEL))
     parts = [
         charts.Part(
             _short(one["label"]),
             one["rows"],
             url=rows_url(rows, label=one["label"]),
-            tone="open" if one["rows"] < RARE else "accent",
-            note="rare" if one["rows"] < RARE else "",
+            tone="open" if one["rows"] < RARE_LABEL else "accent",
+            note="rare" if one["rows"] < RARE_LABEL else "",
         )
         for one in shown
     ]
@@ -593,7 +593,7 @@ class Label:
 
     @property
     def rare(self) -> bool:
-        return self.rows < RARE
+        return self.rows < RARE_LABEL
 
     @property
     def unused(self) -> int:

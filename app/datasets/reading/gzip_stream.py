@@ -7,8 +7,9 @@ out of all proportion to what was uploaded: honest text packs 3 to 20 times, and
 import zlib
 from typing import Protocol
 
+from app.processes.sandbox import BOMB
+
 GZIP = b"\x1f\x8b"
-RATIO = 100  # bytes out for a byte in, from which on it is a bomb
 FREE = 16 << 20  # bytes that may always come out: small repetitive files are honest
 MOST = 8 << 30  # bytes, whatever was uploaded
 _CHUNK = 1 << 18
@@ -70,8 +71,8 @@ class Unpacked:
                 raise Packed("The gzip data is damaged.") from error
             self._waiting = self._member.unconsumed_tail or self._member.unused_data
             self._given += len(content)
-            if self._given > MOST or (self._given > FREE and self._given > RATIO * self._taken):
-                raise Packed(f"The gzip data unpacks to over {RATIO} times its size; it was not read any further.")
+            if self._given > MOST or (self._given > FREE and self._given > BOMB * self._taken):
+                raise Packed(f"The gzip data unpacks to over {BOMB} times its size; it was not read any further.")
             if content:
                 return content
 

@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from app.datasets import limits
 from app.datasets.reading.gzip_stream import Source
+from app.datasets.reading.parquet_child import REFUSED
+from app.processes import children, sandbox
 
 MAGIC = b"PAR1"
 _CHUNK = 1 << 18
@@ -44,29 +45,16 @@ def _real(stream: Source) -> BinaryIO | None:
 
 
 def _rows(file: BinaryIO) -> Iterator[bytes]:
-    child = limits.start("app.datasets.reading.parquet_child", (), file)
-    assert child.stdout is not None  # noqa: S101 - `start` opens both
-    assert child.stderr is not None  # noqa: S101 - `start` opens both
-    try:
-        while chunk := child.stdout.read1(_CHUNK):  # type: ignore[attr-defined]  # a buffered pipe has it
-            yield chunk
-        said = child.stderr.read(4000).decode("utf-8", "replace")
-        if code := child.wait():
-            raise Unreadable(_words(code, said))
-    finally:
-        child.kill()
-        child.wait()
-        child.stdout.close()
-        child.stderr.close()
+    with sandbox.start("app.datasets.reading.parquet_child", file=file) as child:
+        yield from child.chunks()
+        if child.code:
+            raise Unreadable(_why(child))
 
 
-def _words(code: int, said: str) -> str:
-    lines = said.strip().splitlines()
-    if code == REFUSED and lines:
-        return lines[-1]
-    if "MemoryError" in said or "bad_alloc" in said or "malloc" in said:
-        return f"The Parquet file needs more than the {limits.MEMORY >> 30} GiB of memory that reading one may take."
+def _why(child: children.Child) -> str:
+    refusal = child.last_words().strip().splitlines()
+    if child.code == REFUSED and refusal:
+        return refusal[-1]
+    if sandbox.out_of_memory(child):
+        return f"The Parquet file needs more than the {sandbox.MEMORY >> 30} GiB of memory that reading one may take."
     return "The Parquet file could not be read: it is damaged, or took too long."
-
-
-REFUSED = 3  # the child's exit code when its last line on standard error is for people

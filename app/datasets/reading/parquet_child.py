@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from app.datasets import limits
+from app.processes import sandbox
 
 BATCH = 200  # rows
 MOST_COLUMNS = 2000
-RATIO, FREE = 100, 64 << 20  # as in `gzip_stream`: what comes out is bounded by what went in
-REFUSED = 3
+FREE = 64 << 20  # bytes that may always come out; beyond, they are bounded by what went in
+REFUSED = 3  # the exit code when the last line on standard error is for people
 
 
 class _Refused(Exception):
@@ -23,7 +23,7 @@ class _Refused(Exception):
 
 
 def main() -> int:
-    limits.confine()
+    sandbox.confine()
     import pyarrow as pa
 
     pa.set_cpu_count(1)
@@ -83,8 +83,8 @@ def _bounded(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
     written = 0
     for line in lines:
         written += len(line)
-        if written > FREE and written > RATIO * size:
-            raise _Refused(f"The Parquet file holds over {RATIO} times its size; it was read no further.")
+        if written > FREE and written > sandbox.BOMB * size:
+            raise _Refused(f"The Parquet file holds over {sandbox.BOMB} times its size; it was read no further.")
         yield line
 
 

@@ -16,13 +16,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.chat import Message, messages_from_json
-from app.inference.folders import digest_of
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TrainingSpec:
     """The approved facts that a training run needs.
 
     rows_sha256: of the file with the canonical rows (one JSON object a line, with its split).
@@ -38,20 +37,16 @@ class Order:
     revision: str
     files: Mapping[str, str]
 
-    @property
-    def model_digest(self) -> str:
-        return digest_of(self.files)
 
-
-def from_subject(subject: Mapping[str, Any]) -> Order:
-    """Read an order.
+def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
+    """Read what to train.
 
     Raises:
         ValueError: the subject is not one for training.
     """
     try:
         part, data = subject["training"], subject["dataset"]
-        return Order(
+        return TrainingSpec(
             recipe=recipes.parse(part["recipe"]),
             instructions=part["instructions"],
             rows_sha256=data["rows_sha256"],

@@ -1,0 +1,48 @@
+"""A child's side: what it says to its parent, what it is told, and how it ends when the parent is gone."""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+NICENESS = 10  # of 19
+LIFELINE = {"TUNEGATE_LIFELINE": "stdin"}  # tells a program that people start too that its input is its lifeline
+
+
+def give_way() -> None:
+    """Make this process, a child of ours, a quiet neighbour: the web and the worker come first."""
+    os.nice(NICENESS)
+
+
+def say(event: str, **body: object) -> None:
+    """Tell the parent one event; see `lines.Event`.
+
+    Raises:
+        BrokenPipeError: nobody listens any more.
+    """
+    sys.stdout.write(json.dumps({"event": event, **body}) + "\n")
+    sys.stdout.flush()
+
+
+def messages() -> Iterator[dict[str, Any]]:
+    """What the parent sends, until it closes our input or dies."""
+    for line in sys.stdin:
+        yield json.loads(line)
+
+
+def follow_lifeline() -> None:
+    """End with the parent, if that is what started us."""
+    if all(os.environ.get(name) == value for name, value in LIFELINE.items()):
+        end_with_parent()
+
+
+def end_with_parent(code: int = 0) -> None:
+    """From here on, have this process end with this exit code once the parent is gone, whatever it is at."""
+
+    def wait() -> None:
+        sys.stdin.read()
+        os._exit(code)
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()

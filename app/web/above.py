@@ -1,0 +1,92 @@
+"""What the web is handed from concepts above it, as types: each is a function or an object there.
+
+The names in quotation marks are never imported when the app runs; the import contract lists them one by one. Nothing of
+the web framework is loaded here, so that services can name these types too.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from app.errors import Refusal
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from app.advice.policy import Policy
+    from app.assessments.tables import AssessmentRow
+    from app.users.tables import UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an assessment's dossier: `slug` names it, `state` is its word, `tone` the word's colour class."""
+
+    slug: str
+    name: str
+    url: str
+    state: str = ""
+    tone: str = ""
+
+
+class Steps(Protocol):
+    """`dossier.service.steps`: where an assessment stands, step by step."""
+
+    def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Sequence[Step]: ...
+
+
+class Evidence(Protocol):
+    """`gate.service.evidence`: what was measured so far, by the names of a case file."""
+
+    def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Mapping[str, Any] | None: ...
+
+
+class ReadAhead(Protocol):
+    """`gate.service.read_ahead`: finds the evidence of a whole list in a few queries."""
+
+    def __call__(self, session: Session, assessments: Sequence["AssessmentRow"], /) -> None: ...
+
+
+class Effects(Protocol):
+    """`gate.service.effects`: what another policy would make of the newest assessments, for a page to show."""
+
+    def __call__(self, session: Session, policy: "Policy", /) -> Sequence[object]: ...
+
+
+class Record(Protocol):
+    """`audit.service.record`: one entry of the record, in the transaction of the act. `actor`: None for Tunegate."""
+
+    def __call__(
+        self,
+        session: Session,
+        actor: "UserRow | None",
+        act: str,
+        subject: str,
+        subject_id: int | None,
+        detail: dict[str, Any],
+        /,
+    ) -> object: ...
+
+
+class OnRefusal(Protocol):
+    """Keeps a record of who was sent away."""
+
+    def __call__(self, request: "Request", refusal: Refusal, /) -> None: ...
+
+
+class Queue(Protocol):
+    """`jobs.engine.Client`: puts jobs into their queues, in the transaction of whoever asks."""
+
+    def enqueue(self, session: Session, job_id: int, queue: str) -> None: ...
+
+    def cancel(self, job_id: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Chain(Protocol):
+    """`audit.watch.Chain`: the first broken entry of the record or None, by a look that may be some seconds old."""
+
+    def broken_at(self, look: Callable[[], int | None]) -> int | None: ...
