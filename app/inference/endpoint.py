@@ -25,6 +25,7 @@ from app.inference.generator import Answer, Message, Request, Unusable, folded
 from app.inference.traffic import Traffic
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
+MAX_EXCUSE = 64 << 10  # bytes of what comes with a status that is no success; what is wrong is said in fewer
 TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
 ATTEMPTS = 5
 SLOW_ATTEMPTS = 2  # of a call that ended at its deadline; a server may go on computing what nobody waits for any more
@@ -379,6 +380,10 @@ class Endpoint:
             raise _failed(error) from error
         except openai.APIError as error:
             raise _failed(error.__cause__ or error) from error
+        if received.status_code >= 300 and len(received.content) > MAX_EXCUSE:
+            # All that is learnt from a refusal is searched for in it, several times over.
+            kept = {name: received.headers[name] for name in ("retry-after",) if name in received.headers}
+            received = httpx2.Response(received.status_code, headers=kept, content=received.content[:MAX_EXCUSE])
         return received
 
     def _lessons(self, response: httpx2.Response, request: Request, learnt: frozenset[str]) -> frozenset[str]:
