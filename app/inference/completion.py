@@ -14,6 +14,9 @@ import orjson
 from app.inference.generator import Finish
 
 EXCERPT = 300  # characters of a stranger's text in one of our sentences
+LONGEST = 200_000  # characters of an answer, and of the thinking before it; whoever scores or shows it has to end
+SAYING = 4_000  # characters of a fault's message that anything is looked for in
+DEEPEST = 20  # lists in a list of faults
 
 # Why an answer ended, in the words of servers. What is not in one of these is not known, and never means "finished".
 FINISHED = frozenset(
@@ -58,16 +61,24 @@ def read(content: bytes) -> Completion:
     Raises:
         Trouble: it is not an answer; the sentence says what it is.
     """
+    try:
+        completion = _read(content)
+    except (LookupError, TypeError, AttributeError, RecursionError):
+        # A value of another kind than the protocol has, or nested so deep that nobody means it: in any of its parts.
+        raise Trouble("row", f"The answer is not a chat completion: {excerpt(content)}") from None
+    if max(len(completion.text), len(completion.thinking)) > LONGEST:
+        raise Trouble("row", f"The answer has more than {LONGEST:,} characters, which is longer than an answer may be.")
+    return completion
+
+
+def _read(content: bytes) -> Completion:
     body = _streamed(content) if content.lstrip()[:5] == b"data:" else _json(content)
     if isinstance(body, Mapping) and body.get("error"):
         raise _fault(content, _first_fault(body))
-    try:
-        choice = body["choices"][0]
-        message = choice["message"] if "message" in choice else {"content": choice["text"]}
-        reason = choice.get("finish_reason")
-        content_part, refusal = message.get("content"), message.get("refusal")
-    except (KeyError, IndexError, TypeError, AttributeError):
-        raise Trouble("row", f"The answer is not a chat completion: {excerpt(content)}") from None
+    choice = body["choices"][0]
+    message = choice["message"] if "message" in choice else {"content": choice["text"]}
+    reason = choice.get("finish_reason")
+    content_part, refusal = message.get("content"), message.get("refusal")
     if isinstance(choice.get("error"), Mapping):
         raise _fault(content, choice["error"])
     finish = _finish(reason)
@@ -89,9 +100,8 @@ def read(content: bytes) -> Completion:
     if _is_error(text, body):
         raise Trouble("again", f"The model server gave an error as its answer: {excerpt(text.encode())}")
     name = body.get("model")
-    return Completion(
-        storable(text), finish, prompt, completion, storable(thinking), name[:200] if isinstance(name, str) else ""
-    )
+    model = excerpt(name[:200].encode()) if isinstance(name, str) else ""
+    return Completion(storable(text), finish, prompt, completion, storable(thinking), model)
 
 
 # Some gateways send an error of theirs as the text of an answer, with a usage of nothing at all. It begins as errors do
@@ -271,16 +281,16 @@ def faults(content: bytes) -> list[Fault]:
     return [_as_fault(error) for error in _found(body)]
 
 
-def _found(body: object) -> Iterator[Mapping[str, Any]]:
+def _found(body: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     if isinstance(body, list):
-        for item in body[:20]:
-            yield from _found(item)
+        for item in body[:20] if depth < DEEPEST else ():
+            yield from _found(item, depth + 1)
     elif isinstance(body, Mapping):
         inner = next((body[name] for name in ("error", "errors", "detail", "details") if body.get(name)), None)
         if isinstance(inner, Mapping):
             yield {**{name: body[name] for name in ("code", "type", "param") if name in body}, **inner}
         elif isinstance(inner, list):
-            yield from _found(inner)
+            yield from _found(inner, depth + 1)
         elif isinstance(inner, str):
             yield {**body, "message": inner}
         elif any(name in body for name in ("message", "msg", "code", "type")):
@@ -293,11 +303,16 @@ def _first_fault(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _as_fault(error: Mapping[str, Any]) -> Fault:
     text = next((error[name] for name in ("message", "msg", "title") if isinstance(error.get(name), str)), "")
-    codes = [str(error[name]) for name in ("code", "type", "status") if error.get(name) is not None]
+    codes = [code for name in ("code", "type", "status") if (code := _word(error.get(name)))]
     where = error.get("param")
     if where is None and isinstance(loc := error.get("loc"), list) and loc:
         where = loc[-1]
-    return Fault(text, " ".join(codes), "" if where is None else str(where))
+    return Fault(text[:SAYING], " ".join(codes), _word(where))
+
+
+def _word(value: object) -> str:
+    """A code or a name; what is neither text nor a number is none."""
+    return str(value)[:EXCERPT] if isinstance(value, str | int | float) else ""
 
 
 # Words and codes for money that is used up: waiting does not help.

@@ -25,6 +25,7 @@ from app.inference.generator import Answer, Request, Unusable, folded
 from app.inference.traffic import LOOK, Traffic
 
 MAX_BYTES = 4 << 20  # of one answer, all of it
+MAX_EXCUSE = 64 << 10  # bytes of what comes with a status that is no success; what is wrong is said in fewer
 TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
 ATTEMPTS = 5
 SLOW_ATTEMPTS = 2  # of a call that ended at its deadline; a server may go on computing what nobody waits for any more
@@ -339,13 +340,18 @@ class Endpoint:
         if "temperature" in learnt:
             del body["temperature"]
         try:
-            return self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=self._options)
+            received = self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=self._options)
         except openai.APIStatusError as error:
-            return error.response
+            received = error.response
         except openai.APIConnectionError as error:
             raise failure_of(error.__cause__ or error) from error
         except Exception as error:  # whatever it is, this call has no status
             raise failure_of(error) from error
+        if received.status_code >= 300 and len(received.content) > MAX_EXCUSE:
+            # All that is learnt from a refusal is searched for in it, several times over.
+            kept = {name: received.headers[name] for name in ("retry-after",) if name in received.headers}
+            received = httpx2.Response(received.status_code, headers=kept, content=received.content[:MAX_EXCUSE])
+        return received
 
     def _lessons(self, response: httpx2.Response, request: Request, learnt: frozenset[str]) -> frozenset[str]:
         """What of this call the server does not take, so that it can be asked without."""

@@ -1,4 +1,8 @@
-"""Whether the process answers, for whoever looks after it."""
+"""Whether the process answers, for whoever looks after it.
+
+It is answered by the loop itself: a place among the threads that draw pages would be waited for when all of them are
+taken, and whoever looks after a busy process would take it for a dead one and end it.
+"""
 
 from typing import Literal
 
@@ -17,6 +21,6 @@ class Alive(BaseModel):
 
 
 @router.get("/health/live", name="live")
-def live() -> Alive:
+async def live() -> Alive:
     """The process answers. Says nothing else, so that anybody may ask: for load balancers and container platforms."""
     return Alive()

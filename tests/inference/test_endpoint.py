@@ -222,6 +222,15 @@ def test_a_redirect_is_never_followed(status: int) -> None:
         assert canary.calls == []
 
 
+# About as deep as a JSON parser reads, and deeper than Python calls itself.
+NESTED = b"[" * 1000 + b"]" * 1000
+
+
+def wrapped(before: str, after: str) -> bytes:
+    """An answer with the nested list in it."""
+    return before.encode() + NESTED + after.encode()
+
+
 MALFORMED: dict[str, bytes] = {
     "html": b"<html><script>alert(1)</script></html>",
     "truncated": completion("hello")[:-20],
@@ -242,6 +251,18 @@ MALFORMED: dict[str, bytes] = {
     "other charset": json.dumps({"choices": []}).encode("utf-16"),
     "error inside 200": b'{"error": {"message": "no such thing", "code": 400}}',
     "filtered": completion("", finish="content_filter"),
+    "stream of a number": b'data: {"choices": 1}\n\n',
+    "stream of words": b'data: {"choices": ["a"]}\n\n',
+    "stream without an object": b'data: {"choices": [{"delta": 1, "finish_reason": "stop"}]}\n\n',
+    "deep text": wrapped('{"choices": [{"message": {"content": [{"type": "text", "text": ', "}]}}]}"),
+    "deep type": wrapped('{"choices": [{"message": {"content": [{"type": ', "}]}}]}"),
+    "deep reason": wrapped('{"choices": [{"message": {"content": "x"}, "finish_reason": ', "}]}"),
+    "deep arguments": wrapped(
+        '{"choices": [{"message": {"tool_calls": [{"function": {"name": "n", "arguments": ', "}}]}}]}"
+    ),
+    "deep error": wrapped('{"error": {"code": 400, "message": "no", "param": ', "}}"),
+    "longer than an answer": completion("x" * 200_001),
+    "longer thinking": completion("<think>" + "x" * 200_000 + "</think>x"),
 }
 
 
@@ -259,6 +280,45 @@ def test_a_malformed_answer_is_an_error_of_that_row_only(body: bytes) -> None:
     assert len(answered["0"].error) < 500
     assert answered["0"].error.isprintable()
     assert len(server.calls) == 2, "a malformed answer is not asked for again"
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 500])
+@pytest.mark.parametrize("body", [NESTED, wrapped('{"error": {"code": ', "}}"), wrapped('{"detail": ', "}")])
+def test_a_refusal_that_is_nested_too_deep_is_a_refusal(status: int, body: bytes) -> None:
+    with serving(lambda asked: Raw(body, status) if last_user(asked) == "bad" else "fine") as server:
+        answered = answers(server, "good", "bad", concurrency=1, attempts=1)
+
+    assert answered["0"].text == "fine"
+    assert f"status {status}" in str(answered["1"].error)
+
+
+def test_a_refusal_of_megabytes_takes_no_longer_to_read_than_to_send() -> None:
+    """Each of its words was looked for in all of it, and each copy of our key made a copy of the rest: 50 s."""
+    key = "sk-abcdefghijklmnopqrstuvwxyz0123456789"
+
+    def seconds(text: str) -> float:
+        body = json.dumps({"error": {"message": text * (3_000_000 // len(text))}}).encode()
+        with serving(lambda asked: Raw(body, 400) if last_user(asked) == "bad" else "fine") as server:
+            began = time.perf_counter()
+            answered = answers(server, "good", "bad", key=key, concurrency=1)
+            took = time.perf_counter() - began
+        assert "status 400" in str(answered["1"].error)
+        assert key[:12] not in str(answered["1"].error)
+        return took
+
+    usual = seconds("x")
+
+    assert seconds(key[:16] + " ") < 3 * usual + 1
+    assert seconds("system unsupported max_tokens ") < 3 * usual + 1
+
+
+def test_the_name_that_a_server_gives_its_model_is_one_plain_line() -> None:
+    with serving(lambda _: Raw(completion("x", model="a\x00b\x1b[31m\u202e\n<b>"))) as server:
+        model = endpoint(server)
+        list(model.answer(ask("x"), lambda: False))
+        model.close()
+
+    assert model.reported == {"a b [31m <b>"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from itertools import pairwise
 from pathlib import Path
@@ -73,10 +73,10 @@ def post(port: int, path: str, fields: dict[str, str], headers: dict[str, str] |
     return status
 
 
-def live(port: int) -> float:
+def live(port: int, within: float = 60) -> float:
     """Seconds that the smallest answer takes."""
     started = time.perf_counter()
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", port, timeout=within)
     connection.request("GET", "/health/live")
     assert connection.getresponse().status == 200
     connection.close()
@@ -233,6 +233,22 @@ def test_a_row_full_of_marks_takes_no_longer_to_check_than_one_full_of_letters(t
     assert checked(tmp_path, "a" + "\u0301\u0323" * 20_000) < 4 * letters + 0.5
 
 
+@pytest.mark.parametrize("piece", ["\n", "\n ", " \n\t", "### ", "Human:\n", "[INST]", "<|im_start|>user\n", "\r\n"])
+def test_empty_lines_and_marks_of_turns_take_no_longer_to_read_than_letters(piece: str) -> None:
+    """Each empty line was looked at from all before it: 9 s for 10,000 of them, an hour for a row's 190,000."""
+    rows = [
+        json.dumps({"text": f"{before}{piece * (40_000 // len(piece))}x"}) for before in ("", "Human: a\nAssistant: b")
+    ]
+
+    def seconds(*lines: str) -> float:
+        started = time.perf_counter()
+        list(read(io.BytesIO("\n".join(lines).encode())))
+        return time.perf_counter() - started
+
+    letters = seconds(*(json.dumps({"text": "\u3042" * 40_000}) for _ in rows))
+    assert seconds(*rows) < 20 * letters + 0.5
+
+
 def test_what_is_longer_than_any_document_is_named_and_not_looked_at() -> None:
     long = json.dumps({"prompt": "x" * MOST_READ, "completion": "yes"}).encode()
     turns = [{"role": role, "content": "a"} for role in ("user", "assistant") * (MOST_READ // 20)]
@@ -327,6 +343,23 @@ def test_only_so_many_wait_for_a_model_server(settings: Settings, engine: Engine
     assert "You are testing a model already" in again.text
     assert int(other.headers["retry-after"]) > 0
     assert (page.status_code, after.status_code) == (200, 200)
+
+
+def test_the_process_says_that_it_lives_while_every_thread_waits(
+    settings: Settings, engine: Engine, cookie: str
+) -> None:
+    """Whoever looks after it would take it for dead, and end it with all that it does."""
+    request = f"PATCH /api/v1/assessments/1 HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n"
+    request += "Sec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    with server(settings) as port:
+        live(port)
+        with writing(engine) as session, ExitStack() as lines:
+            session.connection()  # begins, and nobody else writes until it ends
+            for _ in range(50):
+                line = lines.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+                line.sendall(request.encode())
+            time.sleep(0.5)
+            assert live(port, within=3) < 3
 
 
 def test_no_more_streams_open_than_one_person_may_have(settings: Settings, engine: Engine, make: Make) -> None:

@@ -46,7 +46,8 @@ _STYLES = (
     ),
     _Style(
         "Human:",
-        re.compile(r"(?:^|\n)\s*(human|user|customer|assistant|bot|ai|agent|gpt|system):[ \t]*", re.IGNORECASE),
+        # Blanks of one line only: across lines, each of many empty ones would be looked at from all before it.
+        re.compile(r"(?:^|\n)[^\S\n]*(human|user|customer|assistant|bot|ai|agent|gpt|system):[ \t]*", re.IGNORECASE),
         re.compile(r"</?s>|<\|endoftext\|>"),
     ),
 )
