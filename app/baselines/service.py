@@ -27,6 +27,7 @@ from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics, parts, statistics
+from app.evaluation.comparison import doubt
 from app.evaluation.statistics import Difference
 from app.inference import service as models
 from app.inference import store as model_store
@@ -549,7 +550,7 @@ def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail
 @dataclass(frozen=True, slots=True)
 class Rival:
     """A prompt that the dev rows cannot tell from the best one. behind: how much the best one is better there, with an
-    interval for whichever prompt might have come out best (`_doubt`)."""
+    interval for whichever prompt might have come out best (`comparison.doubt`)."""
 
     arm: ArmRow
     behind: Difference
@@ -579,17 +580,8 @@ def rivals(session: Session, baseline: BaselineRow) -> list[Rival]:
         rows = [row for row in first if row in other]
         pair = [other[row] for row in rows], [first[row] for row in rows]
         if statistics.paired(*pair, binary=binary).low <= 0:
-            near.append(Rival(arm, statistics.paired(*pair, binary=binary, confidence=_doubt(len(others)))))
+            near.append(Rival(arm, statistics.paired(*pair, binary=binary, confidence=doubt(len(others)))))
     return sorted(near, key=lambda one: (one.arm.test is None, one.behind.delta, one.arm.id))
-
-
-def _doubt(others: int) -> float:
-    """The confidence of what the dev rows say about the best prompt, where it stands in for rows that were not asked.
-
-    Any of the others might have come out best by luck, and would then have been flattered: each is allowed its part of
-    5 % on one side (Bonferroni). With two others that is an interval of 95 %, with four of 97.5 %.
-    """
-    return max(statistics.CONFIDENCE, 1 - 2 * statistics.ALPHA / max(1, others))
 
 
 def rivals_to_ask(session: Session, baseline: BaselineRow) -> list[ArmRow]:

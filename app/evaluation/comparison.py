@@ -205,8 +205,18 @@ def rival(title: str, kind: Kind, pairs: Sequence[Pair], *, binary: bool, seed: 
     return _rival(title, kind, _mean(before), found, bound)
 
 
+def doubt(others: int) -> float:
+    """The confidence of what the dev rows say about the best prompt, where it stands in for test rows. others: how many
+    more prompts there were.
+
+    Any of them might have come out best by luck, and is then flattered: each is allowed its part of 5 % on one side
+    (Bonferroni). With two others that is an interval of 95 %, with four of 97.5 %.
+    """
+    return max(statistics.CONFIDENCE, 1 - 2 * statistics.ALPHA / max(1, others))
+
+
 def unasked(title: str, first: Comparison, on_dev: statistics.Difference) -> Rival:
-    """One that did not. on_dev: how much the best prompt was better than it on the dev rows."""
+    """One that did not. on_dev: how much the best prompt was better than it on the dev rows (`doubt`)."""
     total = statistics.chained(statistics.Difference(first.delta, first.low, first.high), on_dev)  # 95 %: on its side
     return _rival(title, "unasked", None, total, total)
 

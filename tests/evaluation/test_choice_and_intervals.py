@@ -7,19 +7,45 @@ from scipy import stats
 from app.evaluation import statistics
 from tests.bench import bench_choice, bench_intervals
 
+RATES = {name: bench_choice.SHAPES[name] for name in ("50, 46, 45, 45, 35", "55, 45 x 4")}
 
-@pytest.mark.parametrize("rates", bench_choice.SHAPES.values(), ids=bench_choice.SHAPES)
+
+@pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
 def test_improved_is_seldom_said_of_an_adapter_no_better_than_the_best_prompt(rates: tuple[float, ...]) -> None:
     """Five prompts, 40 dev rows to choose by: what was 10 to 27 % before is at most 5 % now."""
-    found = bench_choice.shares(rates, dev=40, gain=0.0, worlds=400, alike=0.5)
+    found = bench_choice.shares(rates, dev=40, gain=0.0, worlds=2000, alike=0.5)
 
     assert found.before > 6
-    assert found.after <= 5
+    assert found.after <= 4.5
+    assert found.carried <= 4.5
     assert found.lost <= 4
 
 
+def test_nor_where_no_other_prompt_can_be_asked_the_test_rows() -> None:
+    """Eight prompts, one of them better: whichever leads by luck is flattered, so each has its part of the 5 %. With
+    95 % for each of them it came to 6.4 in 100."""
+    found = bench_choice.shares(bench_choice.SHAPES["40, 30 x 7"], dev=100, gain=0.0, worlds=2000, alike=0.0)
+
+    assert found.plainly > 5.2
+    assert found.carried <= 4.5
+
+
+def test_the_bench_compares_as_the_app_does() -> None:
+    generator = np.random.default_rng(8)
+    first = generator.random((40, 60)) < generator.choice([0.02, 0.4, 0.9, 1.0], 40)[:, None]
+    second = np.where(generator.random((40, 60)) < 0.8, first, generator.random((40, 60)) < 0.5)
+
+    many = bench_choice.paired(first, second, 0.9)
+
+    for world in range(40):
+        both = int((first[world] & second[world]).sum())
+        b, c = int(first[world].sum()) - both, int(second[world].sum()) - both
+        one = statistics.paired_rates(both, b, c, 60 - both - b - c, 0.9)
+        assert (many.delta[world], many.low[world], many.high[world]) == pytest.approx((one.delta, one.low, one.high))
+
+
 def test_a_gain_of_ten_points_is_still_seen() -> None:
-    found = bench_choice.shares(bench_choice.SHAPES["50, 46, 45, 45, 35"], dev=40, gain=0.1, worlds=250, alike=0.5)
+    found = bench_choice.shares(bench_choice.SHAPES["50, 46, 45, 45, 35"], dev=40, gain=0.1, worlds=1000, alike=0.5)
 
     assert found.after > 55
 
