@@ -27,6 +27,7 @@ from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics, parts, statistics
+from app.evaluation.comparison import doubt
 from app.evaluation.statistics import Difference
 from app.inference import service as models
 from app.inference import store as model_store
@@ -548,7 +549,8 @@ def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A prompt that the dev rows cannot tell from the best one. behind: how much the best one is better there."""
+    """A prompt that the dev rows cannot tell from the best one. behind: how much the best one is better there, with an
+    interval for whichever prompt might have come out best (`comparison.doubt`)."""
 
     arm: ArmRow
     behind: Difference
@@ -572,14 +574,13 @@ def rivals(session: Session, baseline: BaselineRow) -> list[Rival]:
     binary = metrics.get(baseline.metric).binary
     first = store.scored(session, leading.id, "dev")
     near: list[Rival] = []
-    for arm in baseline.arms:
-        if arm.id == leading.id or not _could_lead(arm, leading):
-            continue
+    others = [arm for arm in baseline.arms if arm.id != leading.id and _could_lead(arm, leading)]
+    for arm in others:
         other = store.scored(session, arm.id, "dev")
         rows = [row for row in first if row in other]
-        behind = statistics.paired([other[row] for row in rows], [first[row] for row in rows], binary=binary)
-        if behind.low <= 0:
-            near.append(Rival(arm, behind))
+        pair = [other[row] for row in rows], [first[row] for row in rows]
+        if statistics.paired(*pair, binary=binary).low <= 0:
+            near.append(Rival(arm, statistics.paired(*pair, binary=binary, confidence=doubt(len(others)))))
     return sorted(near, key=lambda one: (one.arm.test is None, one.behind.delta, one.arm.id))
 
 
@@ -785,10 +786,9 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
             scored = [Scored(score) for score in store.scores(session, arm.id, split)]
             found = arms.tallied(scored, binary=binary, seed=baseline.seed)
             ends = [(found["low"], found["high"])]
-            if not binary:  # stored before intervals had unseen rows in them
+            if not binary:
                 given = [one.score for one in scored if one.score is not None]
-                older = statistics.percentile_mean(given, baseline.seed)
-                ends.append((older.low, older.high))
+                ends += [(older.low, older.high) for older in statistics.former_means(given, baseline.seed)]
             counted = all(stored.get(name) == found.get(name) for name in ("n", "errors", "passed"))
             near = abs(float(stored.get("score") or 0.0) - found["score"]) <= 1e-9 and any(
                 abs(float(stored.get("low") or 0.0) - low) <= INTERVAL_SLACK

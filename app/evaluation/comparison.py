@@ -56,7 +56,9 @@ def compare(pairs: Sequence[Pair], *, binary: bool, seed: int = 0, worthwhile: f
     """Compare row by row. Rows that one of the two could not answer must be left out by the caller, and counted.
 
     improved: the interval of the difference lies above 0 and the test agrees (p < 0.05). regressed: the same below 0.
-    not better: the interval rules out a gain of `worthwhile` or more. inconclusive: anything else.
+    not better: the interval rules out a gain of `worthwhile` or more. inconclusive: anything else. Graded scores have
+    to stand up to rows of a kind that was not seen as well (`statistics.paired_bounded`); where answers are right or
+    wrong the interval has that in it.
     """
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
     if binary:
@@ -69,7 +71,8 @@ def compare(pairs: Sequence[Pair], *, binary: bool, seed: int = 0, worthwhile: f
         broken = tuple(pair.id for pair in moved if pair.before - pair.after >= CHANGED - 1e-9)
         p, test = statistics.sign_flip(before, after, seed), "paired randomisation test"
     difference = statistics.paired(before, after, binary=binary, seed=seed)
-    verdict = _verdict(difference, p, worthwhile)
+    bound = difference if binary else _bound(before, after, difference, seed)
+    verdict = _verdict(bound, p, worthwhile)
     rows_for_answer = (
         _rows_for_answer(pairs, difference.delta, worthwhile, binary) if verdict == "inconclusive" else None
     )
@@ -86,8 +89,27 @@ def compare(pairs: Sequence[Pair], *, binary: bool, seed: int = 0, worthwhile: f
         broken=broken,
         verdict=verdict,
         rows_for_answer=rows_for_answer,
-        words=_words(len(pairs), difference, verdict, worthwhile, rows_for_answer),
+        words=_words(
+            len(pairs), difference, verdict, worthwhile, rows_for_answer, clear=_clear(difference, p, worthwhile)
+        ),
     )
+
+
+def _bound(
+    before: Sequence[float],
+    after: Sequence[float],
+    found: statistics.Difference,
+    seed: int,
+    confidence: float = statistics.CONFIDENCE,
+) -> statistics.Difference:
+    """What a verdict on graded scores goes by: the interval, widened to where rows that nobody saw could move it."""
+    bounded = statistics.paired_bounded(before, after, seed, confidence=confidence)
+    return replace(found, low=min(found.low, bounded.low), high=max(found.high, bounded.high))
+
+
+def _clear(difference: statistics.Difference, p: float, worthwhile: float) -> bool:
+    """Whether the interval alone would settle it."""
+    return _verdict(difference, p, worthwhile) != "inconclusive"
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -116,7 +138,13 @@ def _rows_for_answer(pairs: Sequence[Pair], delta: float, worthwhile: float, bin
 
 
 def _words(
-    rows: int, difference: statistics.Difference, verdict: Verdict, worthwhile: float, needed: int | None
+    rows: int,
+    difference: statistics.Difference,
+    verdict: Verdict,
+    worthwhile: float,
+    needed: int | None,
+    *,
+    clear: bool,
 ) -> str:
     low, high = f"{100 * difference.low:+.1f}", f"{100 * difference.high:+.1f}"
     seen = f"{100 * difference.delta:+.1f} points on the same {rows:,} rows (95 % interval {low} to {high})"
@@ -126,6 +154,11 @@ def _words(
         return f"Regressed: {seen}. It is worse than what it was compared with."
     if verdict == "not better":
         return f"Not better: {seen}. A gain of {100 * worthwhile:.0f} points or more can be ruled out."
+    if clear:
+        return (
+            f"Inconclusive: {seen}. So few rows do not rule out that one in a while changes far more than any of these "
+            "did, which could undo it."
+        )
     more, gap = "", _points(max(abs(difference.delta), worthwhile))
     if needed is not None and needed > rows:
         more = (
@@ -168,21 +201,35 @@ def rival(title: str, kind: Kind, pairs: Sequence[Pair], *, binary: bool, seed: 
     """One that answered the same rows."""
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
     found = statistics.paired(before, after, binary=binary, seed=seed, confidence=ONE_SIDED)
-    return _rival(title, kind, _mean(before), found)
+    bound = found if binary else _bound(before, after, found, seed, ONE_SIDED)
+    return _rival(title, kind, _mean(before), found, bound)
+
+
+def doubt(others: int) -> float:
+    """The confidence of what the dev rows say about the best prompt, where it stands in for test rows. others: how many
+    more prompts there were.
+
+    Any of them might have come out best by luck, and is then flattered: each is allowed its part of 5 % on one side
+    (Bonferroni). With two others that is an interval of 95 %, with four of 97.5 %.
+    """
+    return max(statistics.CONFIDENCE, 1 - 2 * statistics.ALPHA / max(1, others))
 
 
 def unasked(title: str, first: Comparison, on_dev: statistics.Difference) -> Rival:
-    """One that did not. on_dev: how much the best prompt was better than it on the dev rows."""
+    """One that did not. on_dev: how much the best prompt was better than it on the dev rows (`doubt`)."""
     total = statistics.chained(statistics.Difference(first.delta, first.low, first.high), on_dev)  # 95 %: on its side
-    return _rival(title, "unasked", None, total)
+    return _rival(title, "unasked", None, total, total)
 
 
-def _rival(title: str, kind: Kind, before: float | None, found: statistics.Difference) -> Rival:
+def _rival(
+    title: str, kind: Kind, before: float | None, found: statistics.Difference, bound: statistics.Difference
+) -> Rival:
+    """found: what is shown. bound: what the verdict goes by."""
     verdict: Verdict = "inconclusive"
-    if found.low > 0:
+    if bound.low > 0:
         verdict = "improved"
-    elif found.high < WORTHWHILE:
-        verdict = "regressed" if found.high < 0 else "not better"
+    elif bound.high < WORTHWHILE:
+        verdict = "regressed" if bound.high < 0 else "not better"
     return Rival(title, kind, before, found.delta, found.low, found.high, verdict)
 
 

@@ -21,8 +21,10 @@ ALPHA = 0.05
 POWER = 0.8
 DRAWS = 10_000
 DISCORDANT = 0.2  # share of rows on which two systems differ, when nothing is known yet
-UNSEEN_ROWS = 0.75  # weight of each unseen row in a mean
-UNSEEN = 0.25  # how far an unseen row's change lies between the largest one seen and all of the scale
+UNSEEN = 0.5  # weight of the unseen row at either end, as Jeffreys' prior has it for a rate
+SIDE_KNOWN = 5.0  # rows that gain (or lose) after which the size of a gain (or a loss) counts as mostly known
+SIZE_KNOWN = 10.0  # rows that change at all after which the size of a change does
+GRADED = 3  # how graded intervals are worked out, kept with a result: an older one keeps its numbers
 _CHUNK = 2_000_000  # numbers held at once while drawing
 
 
@@ -39,32 +41,37 @@ class Difference:
 
 
 def bootstrap_mean(scores: Sequence[float], seed: int = 0, draws: int = DRAWS) -> Interval:
-    """Interval of a mean score: the percentile bootstrap with an unseen row at either end of the scale.
+    """Interval of a mean score: the Bayesian bootstrap (Rubin 1981, Annals of Statistics 9:130) with half an unseen row
+    at either end of the scale.
 
-    Fifty rows hardly show the rare ones, very good or very bad, that move a skewed mean most, so resampling them alone
-    (Efron and Tibshirani 1993, chapter 13) covers 91 to 94 % where it says 95. Three quarters of a row
-    of 0 and of one of 1 are drawn with them, as Agresti and Coull (1998) add successes and failures to a rate; what
-    they weigh fades with more rows.
+    Fifty rows hardly show the rare ones, very good or very bad, that move a skewed mean most, so weighing them alone
+    covers 91 to 94 % where it says 95. With a whole row at the end it would be the bound of Gaffke (2005), not known to
+    fail but too wide; with half a row it is Jeffreys' interval (Brown, Cai and DasGupta 2001) where all scores are 0
+    or 1, and its counterpart where they are not. What the two weigh fades with more rows.
     `tests/bench/bench_intervals.py` has what that covers.
 
-    With fewer than two rows, or when all rows score the same, resampling sees no spread at all and would promise
+    With fewer than two rows, or when all rows score the same, there is no spread to see, and the interval would promise
     certainty; the Wilson interval of the same mean stands in, which is never too narrow.
     """
     values = np.asarray(scores, dtype=np.float64)
     if values.size < 2 or np.ptp(values) == 0:
         return wilson(float(np.sum(values)), int(values.size))
-    weights = np.append(np.ones(values.size), (UNSEEN_ROWS, UNSEEN_ROWS))
-    low, high = _resampled_mean(np.append(values, (0.0, 1.0)), weights, seed, draws)
+    low, high = _weighed_mean(values, (0.0, 1.0), seed, draws)
     mean = float(values.mean())
     return Interval(min(low, mean), max(high, mean))
 
 
-def percentile_mean(scores: Sequence[float], seed: int = 0, draws: int = DRAWS) -> Interval:
-    """The interval that results before the unseen rows were stored with: resampling the rows alone."""
+def former_means(scores: Sequence[float], seed: int = 0, draws: int = DRAWS) -> Iterator[Interval]:
+    """The intervals that earlier versions stored with results: the percentile bootstrap of the rows alone (Efron and
+    Tibshirani 1993, chapter 13), and with three quarters of a row at either end of the scale."""
     values = np.asarray(scores, dtype=np.float64)
     if values.size < 2 or np.ptp(values) == 0:
-        return wilson(float(np.sum(values)), int(values.size))
-    return Interval(*_resampled_mean(values, np.ones(values.size), seed, draws))
+        yield wilson(float(np.sum(values)), int(values.size))
+        return
+    yield Interval(*_resampled_mean(values, np.ones(values.size), seed, draws))
+    mean, weights = float(values.mean()), np.append(np.ones(values.size), (0.75, 0.75))
+    low, high = _resampled_mean(np.append(values, (0.0, 1.0)), weights, seed, draws)
+    yield Interval(min(low, mean), max(high, mean))
 
 
 def mean_interval(scores: Sequence[float], *, binary: bool, seed: int = 0) -> Interval:
@@ -74,23 +81,34 @@ def mean_interval(scores: Sequence[float], *, binary: bool, seed: int = 0) -> In
     return bootstrap_mean(scores, seed)
 
 
-def _resampled_mean(
-    values: Floats, weights: Floats, seed: int, draws: int, confidence: float = CONFIDENCE
+def _weighed_mean(
+    values: Floats, unseen: tuple[float, float], seed: int, draws: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
-    """The middle part of the means of as many rows as the weights sum to, drawn by their weights."""
-    size = round(float(weights.sum()))
-    means = np.concatenate([drawn @ values / size for drawn in _resampled(size, weights, seed, draws)])
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    """The middle part of the means under weights drawn from Dirichlet(1, ..., 1, `UNSEEN`, `UNSEEN`), the last two
+    those of the unseen rows; a slice at a time, so that memory stays bounded."""
+    generator = np.random.default_rng(seed)
+    at_once = max(1, min(draws, _CHUNK // values.size))
+    means = []
+    for start in range(0, draws, at_once):
+        count = min(at_once, draws - start)
+        seen = generator.standard_exponential((count, values.size))
+        ends = generator.standard_gamma(UNSEEN, (count, 2))
+        means.append((seen @ values + ends @ unseen) / (seen.sum(axis=1) + ends.sum(axis=1)))
+    low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 
 
-def _resampled(size: int, weights: Floats, seed: int, draws: int) -> Iterator[NDArray[np.int64]]:
-    """How often each row is in each resample, (draws, rows), a slice at a time so that memory stays bounded."""
+def _resampled_mean(values: Floats, weights: Floats, seed: int, draws: int) -> tuple[float, float]:
+    """The middle 95 % of the means of as many rows as the weights sum to, drawn by their weights."""
     generator = np.random.default_rng(seed)
-    shares = weights / weights.sum()
+    size, shares = round(float(weights.sum())), weights / weights.sum()
     at_once = max(1, min(draws, _CHUNK // shares.size))
-    for start in range(0, draws, at_once):
-        yield generator.multinomial(size, shares, size=min(at_once, draws - start))
+    means = [
+        generator.multinomial(size, shares, size=min(at_once, draws - start)) @ values / size
+        for start in range(0, draws, at_once)
+    ]
+    low, high = np.quantile(np.concatenate(means), [ALPHA / 2, 1 - ALPHA / 2])
+    return float(low), float(high)
 
 
 # ------------------------------------------------------------------ two systems, same rows
@@ -115,10 +133,13 @@ def paired_bootstrap(
 ) -> Difference:
     """How much b is better than a on the same rows: mean of b - a, and its interval over rows.
 
-    Rows are drawn, not scores, so what the two systems share on a row cancels out. With them half an unseen row is
-    drawn that gains and half a one that loses (`UNSEEN`): few rows hardly show the large changes that decide a
-    mean, see `bootstrap_mean`. When no two rows differ in their difference, resampling sees no spread; the interval is
-    then as wide as that of a rate nobody has seen in n rows.
+    Rows are weighed, not scores, so what the two systems share on a row cancels out. As in `bootstrap_mean` half an
+    unseen row is weighed with them on either side: one that gains and one that loses. How much these two change depends
+    on what was seen: the largest gain (or loss) where many rows gain (or lose), all of the scale where hardly any does,
+    since then nobody knows what such a row looks like.
+
+    When no two rows differ in their difference, there is no spread to see; the interval is then as wide as that of a
+    rate nobody has seen in n rows.
     """
     differences = np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
     if differences.size == 0:
@@ -127,11 +148,55 @@ def paired_bootstrap(
     if differences.size < 2 or np.ptp(differences) == 0:
         room = wilson(0, int(differences.size), confidence).high
         return Difference(delta, max(-1.0, delta - room), min(1.0, delta + room))
-    largest = float(np.abs(differences).max())
-    unseen = largest + UNSEEN * (1.0 - largest)
-    turned = math.copysign(unseen, float(differences[np.flatnonzero(differences)[0]]))
-    rows = np.append(differences, (turned, -turned))  # so that a and b in the other order give the same, turned round
-    low, high = _resampled_mean(rows, np.append(np.ones(differences.size), (0.5, 0.5)), seed, draws, confidence)
+    losses, gains = np.maximum(-differences, 0.0), np.maximum(differences, 0.0)
+    unknown = math.exp(-_telling(differences) / SIZE_KNOWN)
+    return _weighed_difference(
+        differences, (_unseen(losses, unknown), _unseen(gains, unknown)), seed, draws, confidence
+    )
+
+
+def paired_bounded(
+    a: Sequence[float], b: Sequence[float], seed: int = 0, draws: int = DRAWS, confidence: float = CONFIDENCE
+) -> Difference:
+    """The same where nothing is taken from how large the changes seen are: an unseen row may lose or gain all of the
+    scale, as it may where answers are right or wrong.
+
+    Too wide for quiet differences to be shown, but what a verdict has to stand on: fifty small gains do not rule out
+    that one row in forty collapses.
+    """
+    differences = np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
+    if differences.size == 0:
+        return Difference(0.0, -1.0, 1.0)
+    return _weighed_difference(differences, (1.0, 1.0), seed, draws, confidence)
+
+
+def _telling(changes: Floats) -> float:
+    """Over how many rows the change is spread: the square of the sum over the sum of squares (as Kish 1965 counts rows
+    of unequal weight). n equal changes count n, one large one among small ones little more than 1, none 0."""
+    squares = float(np.square(changes).sum())
+    return float(np.abs(changes).sum()) ** 2 / squares if squares else 0.0
+
+
+def _unseen(changes: Floats, unknown: float) -> float:
+    """The size of an unseen change on one side, from the sizes seen there; unknown: 0 to 1, how little the sizes of all
+    changes together tell."""
+    largest = float(changes.max())
+    return largest + max(unknown, math.exp(-_telling(changes) / SIDE_KNOWN)) * (1.0 - largest)
+
+
+def _weighed_difference(
+    differences: Floats, unseen: tuple[float, float], seed: int, draws: int, confidence: float
+) -> Difference:
+    """unseen: sizes of the unseen loss and gain. Worked out with the first change as a gain, so that a and b in the
+    other order give the same, turned round."""
+    delta = float(differences.mean())
+    changed = differences[np.flatnonzero(differences)[:1]]
+    loss, gain = unseen
+    if changed.size and changed[0] < 0:
+        low, high = _weighed_mean(-differences, (-gain, loss), seed, draws, confidence)
+        low, high = -high, -low
+    else:
+        low, high = _weighed_mean(differences, (-loss, gain), seed, draws, confidence)
     return Difference(delta, min(low, delta), max(high, delta))
 
 

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
@@ -19,7 +19,7 @@ from app.db import installation_of
 from app.errors import NotFound
 from app.evaluation import metrics
 from app.evaluation.comparison import Comparison, Kind, Pair, Rival, against_all, compare, rival, unasked
-from app.evaluation.statistics import Difference
+from app.evaluation.statistics import GRADED, Difference
 from app.gate import service as gate
 from app.gate import store as reviews
 from app.inference import service as models
@@ -83,7 +83,17 @@ def outcome(session: Session, training_id: int) -> Outcome:
             "improvement to rely on, whatever the score. Look at the warnings of the preflight about its stop token."
         )
         compared = replace(compared, verdict="inconclusive", words=words)
+    stored = training.result or {}
+    if compared and stored and not metrics.get(baseline.metric).binary and stored.get("graded") != GRADED:
+        compared, rivals = _as_stored(compared, stored)
     return Outcome(training, baseline, best, adapter, compared, len(paired) - len(judged), rivals)
+
+
+def _as_stored(today: Comparison, stored: Mapping[str, Any]) -> tuple[Comparison, list[Rival]]:
+    """What was said on the day, where intervals of graded scores were worked out in another way than today."""
+    said = {name: stored[name] for name in ("verdict", "words", "low", "high", "p") if name in stored}
+    needed = today.rows_for_answer if said.get("verdict") == today.verdict else None
+    return replace(today, **said, rows_for_answer=needed), [Rival(**one) for one in stored.get("rivals", ())]
 
 
 def _rivals(
@@ -153,6 +163,7 @@ def summary(found: Outcome) -> dict[str, Any] | None:
         "broken": len(compared.broken),
         "compared_with": found.best.name if found.best else "",
         "reaches_target": found.reaches_target,
+        **({} if metrics.get(found.baseline.metric).binary else {"graded": GRADED}),
         **({"rivals": [asdict(one) for one in found.rivals]} if found.rivals else {}),
     }
 
