@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from app.evaluation import statistics
+from app.intervals import CONFIDENCE
 
 Verdict = Literal["improved", "not better", "regressed", "inconclusive"]
 
@@ -100,7 +101,7 @@ def _bound(
     after: Sequence[float],
     found: statistics.Difference,
     seed: int,
-    confidence: float = statistics.CONFIDENCE,
+    confidence: float = CONFIDENCE,
 ) -> statistics.Difference:
     """What a verdict on graded scores goes by: the interval, widened to where rows that nobody saw could move it."""
     bounded = statistics.paired_bounded(before, after, seed, confidence=confidence)
@@ -212,7 +213,7 @@ def doubt(others: int) -> float:
     Any of them might have come out best by luck, and is then flattered: each is allowed its part of 5 % on one side
     (Bonferroni). With two others that is an interval of 95 %, with four of 97.5 %.
     """
-    return max(statistics.CONFIDENCE, 1 - 2 * statistics.ALPHA / max(1, others))
+    return max(CONFIDENCE, 1 - 2 * statistics.ALPHA / max(1, others))
 
 
 def unasked(title: str, first: Comparison, on_dev: statistics.Difference) -> Rival:
