@@ -1,6 +1,6 @@
 """`check-data` on the command line: the check that an upload gets, on a file that stays where it is.
 
-The JSON has the keys of the quality report (see `quality`) that speak about the file, and nothing of its texts: it may
+The JSON has the keys of the quality report (see `report`) that speak about the file, and nothing of its texts: it may
 be sent to people who must not see the rows. Without `--json` the same is said in words.
 """
 
@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,11 @@ import numpy as np
 
 from app.advice.policy import POLICY
 from app.datasets.checks import pipeline, suspicious
-from app.datasets.checks.pipeline import Check
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.pipeline import CheckInput
+from app.datasets.checks.report import Report
+from app.datasets.checks.report_json import plain
+from app.datasets.checks.report_parts import Contradiction, Leak, Pair
 from app.datasets.checks.working_rows import Rows
 from app.datasets.reading.formats import ReadAs
 from app.datasets.reading.reader import Upload
@@ -31,7 +35,6 @@ log = logging.getLogger(__name__)
 NEEDED = POLICY.count("usable_examples")  # of the rules that come with the program
 SEED = 7  # of the split; the same as an upload gets, so that the counts agree
 EVERYTHING = 100_000  # messages, lines and pairs of each kind: a program wants all, but a million faults take 700 MiB
-_PAIR = ("line", "of_line", "similarity")
 _MESSAGES_SHOWN = 20
 _LINES_SHOWN = 5
 STDIN = Path("-")
@@ -66,8 +69,8 @@ def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
         upload = Upload(stream, file.name, how)
         own_test = Upload(stack.enter_context(test.open("rb")), test.name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
-        found = pipeline.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING, needed=NEEDED)
-        return _outcome(found)
+        given = CheckInput(upload, own_test, seed=SEED, max_messages=EVERYTHING, needed=NEEDED)
+        return _outcome(pipeline.check(given, rows))
 
 
 def _standard_input() -> BinaryIO:
@@ -76,40 +79,40 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _outcome(found: Check | None, refused: str = "") -> dict[str, Any]:
+def _outcome(check: Check | None, refused: str = "") -> dict[str, Any]:
     """refused: why there is no check; then every list is empty."""
-    report = found.report if found else {}
+    report = check.report if check else Report()
     messages = [{"line": None, "field": "", "text": refused, "level": "error", "file": 0}] if refused else []
-    counts = Counter(said["level"] for said in messages)
-    if found:
-        messages = _by_line([*report["messages"], *itertools.islice(_remarks(found), EVERYTHING)])
-        counts.update(report["message_counts"])
-        for one in report["remarks"]:
-            counts[one["level"]] += one["rows"]
-    identifiers = list(_identifiers(found.rows)) if found else []
+    counts = Counter(message["level"] for message in messages)
+    if check:
+        messages = _by_line([*plain(report.messages), *itertools.islice(_remarks(check), EVERYTHING)])
+        counts.update(report.message_counts)
+        for remark in report.remarks:
+            counts[remark.level] += remark.rows
+    identifiers = list(_identifiers(check.rows)) if check else []
     return {
-        "verdict": report.get("verdict", "reject"),
-        "can_be_used": report.get("can_be_used", False),
-        "why": report.get("why", []),
-        "format": report.get("format", "unknown"),
-        "layout": report.get("layout", ""),
-        "encoding": report.get("encoding", ""),
-        "line_word": report.get("line_word", "line"),
-        "records": report.get("records", 0),
-        "test_records": report.get("test_records", 0),
-        "bad_lines": report.get("bad_lines", []),
-        "test_bad_lines": report.get("test_bad_lines", []),
+        "verdict": report.verdict,
+        "can_be_used": report.can_be_used,
+        "why": list(report.why),
+        "format": report.format,
+        "layout": report.layout,
+        "encoding": report.encoding,
+        "line_word": report.line_word,
+        "records": report.records,
+        "test_records": report.test_records,
+        "bad_lines": list(report.bad_lines),
+        "test_bad_lines": list(report.test_bad_lines),
         "messages": messages,
         "message_counts": dict(counts),
-        "waterfall": report.get("waterfall", []),
-        "duplicates": _pairs(report.get("duplicates", [])),
-        "near_duplicates": _pairs(report.get("near_duplicates", [])),
-        "contradictions": _pairs(report.get("contradictions", [])),
-        "leaks": _pairs(report.get("leaks", [])),
+        "waterfall": plain(report.waterfall),
+        "duplicates": _pairs(report.duplicates),
+        "near_duplicates": _pairs(report.near_duplicates),
+        "contradictions": _pairs(report.contradictions),
+        "leaks": _by_place(report.leaks),
         "identifiers": [{"line": line, "kind": kind} for line, kind, file in identifiers if not file],
         "test_identifiers": [{"line": line, "kind": kind} for line, kind, file in identifiers if file],
-        "signals": report.get("signals", {}),
-        "split": report.get("split", {}),
+        "signals": plain(report.signals) if check else {},
+        "split": plain(report.split) if check else {},
     }
 
 
@@ -119,23 +122,27 @@ def _by_line(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return messages[:EVERYTHING]
 
 
-def _remarks(found: Check) -> Iterator[dict[str, Any]]:
+def _remarks(check: Check) -> Iterator[dict[str, Any]]:
     """What is odd about the content, a row at a time: the report counts it, a page shows the rows, a program has this.
 
     Not among `bad_lines`: these rows are used.
     """
-    levels = {one["kind"]: one["level"] for one in found.report["remarks"]}
-    for index in np.flatnonzero(np.frombuffer(bytes(found.marks), dtype=np.uint8)).tolist():
+    levels = {remark.kind: remark.level for remark in check.report.remarks}
+    for index in np.flatnonzero(np.frombuffer(bytes(check.marks), dtype=np.uint8)).tolist():
         for mark, (kind, _) in suspicious.WORDS.items():
-            if found.marks[index] & mark:
-                text, line = suspicious.OF_A_ROW[mark], found.rows.lines[index]
+            if check.marks[index] & mark:
+                text, line = suspicious.OF_A_ROW[mark], check.rows.lines[index]
                 yield {"line": line, "field": "", "text": text, "level": levels[kind], "file": 0}
 
 
-def _pairs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _pairs(pairs: Sequence[Pair | Contradiction]) -> list[dict[str, Any]]:
     """Only where the rows stand: the texts beside them are for the page. Repeats inside the test file are left out."""
-    mine = ({name: pair[name] for name in _PAIR} for pair in found if not pair.get("file"))
-    return sorted(mine, key=lambda pair: pair["line"])
+    return _by_place([pair for pair in pairs if not pair.file])
+
+
+def _by_place(pairs: Sequence[Pair | Contradiction | Leak]) -> list[dict[str, Any]]:
+    ordered = sorted(pairs, key=lambda pair: pair.line)
+    return [{"line": pair.line, "of_line": pair.of_line, "similarity": pair.similarity} for pair in ordered]
 
 
 def _identifiers(rows: Rows) -> Iterator[tuple[int, str, int]]:

@@ -1,9 +1,9 @@
 """The check of an upload, as a job: bytes in the content store become rows, a report and a split.
 
-It can be killed at any point and goes on where it was: what each stage worked out lies on the attempt's desk (a folder
-beside the database), and the rows that reached the table are not written twice. On another machine, or when anything
-that goes into the check has changed, it begins anew. The version is `ready` only in the transaction that also names the
-hashes.
+It can be killed at any point and goes on where it was: what each stage worked out lies in the attempt's checkpoint (a
+folder beside the database), and the rows that reached the table are not written twice. On another machine, or when
+anything that goes into the check has changed, it begins anew. The version is `ready` only in the transaction that also
+names the hashes.
 """
 
 import errno
@@ -12,9 +12,10 @@ import random
 import shutil
 import time
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,13 @@ from app.blobs import NoSpace
 from app.chat import Message, Record
 from app.datasets import service, store, versions
 from app.datasets.checks import duplicates, learnability, lengths, pipeline
-from app.datasets.checks.checkpoint import Desk
-from app.datasets.checks.pipeline import Check, Status
+from app.datasets.checks.checkpoint import Checkpoint
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.pipeline import CheckInput
+from app.datasets.checks.report_json import plain
+from app.datasets.checks.report_parts import Carried, Changes, FileOfVersion, Level, ReportMessage
+from app.datasets.checks.report_trials import Learnability
+from app.datasets.checks.statuses import RowStatus
 from app.datasets.checks.working_rows import Rows, question
 from app.datasets.reading.formats import ReadAs, read_as
 from app.datasets.reading.reader import Upload, from_canonical
@@ -49,7 +55,7 @@ NO_ROOM = "The disk is full, so the check stopped; the upload is kept. Make room
 _FULL_WORDS = ("disk is full", "disk I/O error", "No space left")  # of SQLite (two) and PostgreSQL
 SHOWN = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 CHUNK = 1 << 20
-DESK = 2  # raise it when what lies on a desk changes its meaning: an older desk is not gone on with
+CHECKPOINT = 2  # raise it when what lies in a checkpoint changes its meaning: an older one is not gone on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +91,8 @@ class Order:
     attested: tuple[str, ...]
 
     def about(self) -> list[Any]:
-        """All of it as JSON: what lies on a desk holds only for the same."""
-        return [DESK, asdict(self) | {"how": self.how.to_json(), "test_how": self.test_how.to_json()}]
+        """All of it as JSON: a checkpoint holds only for the same."""
+        return [CHECKPOINT, asdict(self) | {"how": self.how.to_json(), "test_how": self.test_how.to_json()}]
 
 
 def check(claim: Claim) -> None:
@@ -136,9 +142,9 @@ def check(claim: Claim) -> None:
         )
     _sweep(claim)
     with _folder(claim) as folder, _room(claim, folder):
-        desk = Desk(folder, order.about())
-        _check(claim, order, desk)
-        desk.clear()
+        checkpoint = Checkpoint(folder, order.about())
+        _check(claim, order, checkpoint)
+        checkpoint.clear()
 
 
 @contextmanager
@@ -205,39 +211,37 @@ def _sweep(claim: Claim) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _check(claim: Claim, order: Order, desk: Desk) -> None:
+def _check(claim: Claim, order: Order, checkpoint: Checkpoint) -> None:
     masked = frozenset(kind for kind, action in order.decided.items() if action == "mask")
     kept = Kept(_splits(claim, order, masked))
     progress = _Progress(claim)
-    state = desk.noted("reading")
+    state = checkpoint.load_json("reading")
     with ExitStack() as stack:
         upload = Upload(stack.enter_context(claim.blobs.open(order.file)), order.name, order.how)
         own_test = None
         if order.test:
             own_test = Upload(stack.enter_context(claim.blobs.open(order.test)), order.test_name, order.test_how)
-        rows = stack.enter_context(Rows(desk.path("rows"), state["rows"] if state else None))
-        found = pipeline.check(
+        rows = stack.enter_context(Rows(checkpoint.path("rows"), state["rows"] if state else None))
+        given = CheckInput(
             upload,
-            rows,
+            own_test,
             seed=order.seed,
-            own_test=own_test,
-            kept=kept,
-            keep=order.keep,
-            decided=order.decided,
+            previous_assignment=kept,
+            kept_keys=order.keep,
+            decisions=order.decided,
             plan=order.plan,
             shared=order.shared,
-            once_masked=frozenset(order.masked_before) - masked,
-            tick=progress.tick,
-            shown=SHOWN,
-            desk=desk,
+            masked_before=frozenset(order.masked_before) - masked,
+            max_messages=SHOWN,
             tokens=_tokens(claim, order.model_id),
             needed=order.needed,
         )
+        found = pipeline.check(given, rows, tick=progress.tick, checkpoint=checkpoint)
         progress.tick("Trying what can be learnt without a language model", 0, 0)
-        found.report["learnability"] = _learnability(found, order.seed)
+        found.report = replace(found.report, learnability=_learnability(found, order.seed))
         _carry(claim, order, found, progress)
         _listen(found)
-        _keep(claim, found, desk, progress, order.seed)
+        _keep(claim, found, checkpoint, progress, order.seed)
 
 
 def _tokens(claim: Claim, model_id: int | None) -> lengths.Counter | None:
@@ -264,13 +268,13 @@ def count_lengths(claim: Claim) -> None:
     for batch in _readable(claim):
         sizes.extend(counter.count([Record(row.line, _turns(row.messages), row.target) for row in batch]))
         ids.extend(row.id for row in batch)
-        used.extend(row.status == Status.USABLE for row in batch)
+        used.extend(row.status == RowStatus.USABLE for row in batch)
         progress.tick("Counting tokens", len(sizes), 0)
     found = lengths.of_rows(sizes, np.flatnonzero(used), unit="tokens", limit=counter.limit, tokenizer=counter.name)
     _write_sizes(claim, ids, sizes, progress)
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
-        row.report = {**row.report, "lengths": found}
+        row.report_json = {**row.report_json, "lengths": plain(found)}
 
 
 def _readable(claim: Claim) -> Iterator[Sequence[ExampleRow]]:
@@ -289,17 +293,16 @@ def _turns(messages: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
     return tuple(Message(turn["role"], turn["content"]) for turn in messages)
 
 
-def _learnability(found: Check, seed: int) -> dict[str, Any]:
+def _learnability(found: Check, seed: int) -> Learnability:
     """Tried on the rows that may be learnt from; test rows are not looked at."""
     mine = found.split.where("train", "dev").tolist()
     if len(mine) > learnability.ROWS:
         mine = random.Random(seed).sample(mine, learnability.ROWS)
-    said = found.report.get("label_agreement") or {"questions": 0, "agree": None}
     return learnability.measure(
         [found.rows.pair(index) for index in mine],
-        labels=found.report["task"] == "labels",
+        labels=found.report.task == "labels",
         seed=seed,
-        agreement=(said["questions"], 1.0 if said["agree"] is None else said["agree"]),
+        agreement=found.report.label_agreement,
     )
 
 
@@ -322,44 +325,45 @@ def _carry(claim: Claim, order: Order, found: Check, progress: "_Progress") -> N
         progress.tick("Comparing personal data with the version before", 0, 0)
         now = _values_of(found.rows, order.attested)
         before = _values_before(claim, since, order.attested)
-    carried = {
-        "test": {"file": order.test_name, "version": plan["test_kept"]} if plan.get("test_kept") else None,
-        "test_dropped": plan.get("test_dropped"),
-        "decisions": [kind for kind in order.attested if now[kind] and now[kind] <= before[kind]],
-        "dropped": [kind for kind in order.attested if not now[kind] <= before[kind]],
-    }
-    found.report["carried"] = carried
+    carried = Carried(
+        test=FileOfVersion(order.test_name, plan["test_kept"]) if plan.get("test_kept") else None,
+        test_dropped=FileOfVersion(**plan["test_dropped"]) if plan.get("test_dropped") else None,
+        decisions=tuple(kind for kind in order.attested if now[kind] and now[kind] <= before[kind]),
+        dropped=tuple(kind for kind in order.attested if not now[kind] <= before[kind]),
+    )
     # At the head of what is said: whoever uploads should not have to look for it.
-    said = [{"line": None, "field": "", "text": text, "level": level, "file": 0} for level, text in _told(carried)]
-    found.report["messages"] = [*said, *found.report["messages"]]
-    counts = found.report["message_counts"]
-    for one in said:
-        counts[one["level"]] = counts.get(one["level"], 0) + 1
+    messages = tuple(ReportMessage(None, "", text, level) for level, text in _carried_words(carried))
+    counts = Counter(found.report.message_counts)
+    counts.update(message.level for message in messages)
+    found.report = replace(
+        found.report, carried=carried, messages=messages + found.report.messages, message_counts=dict(counts)
+    )
 
 
 def _listen(found: Check) -> None:
     """Let the verdict hear what was found out after the check itself."""
     report = found.report
-    if report["verdict"] == "accept" and report["message_counts"].get("warning"):
-        report["verdict"] = "warn"
-    if report["can_be_used"] and report["learnability"]["verdict"] == "unlearnable":
-        report["verdict"] = "warn"
-        report["why"] = ["No link was found between what is asked and what is answered.", *report["why"]]
+    if report.verdict == "accept" and report.warnings:
+        report = replace(report, verdict="warn")
+    if report.can_be_used and report.unlearnable:
+        text = "No link was found between what is asked and what is answered."
+        report = replace(report, verdict="warn", why=(text, *report.why))
+    found.report = report
 
 
-def _told(carried: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _carried_words(carried: Carried) -> Iterator[tuple[Level, str]]:
     """Each word on what was taken over or dropped, with its level."""
-    if test := carried["test"]:
-        text = f"The test file {test['file']!r} was kept from version {test['version']}"
+    if test := carried.test:
+        text = f"The test file {test.file!r} was kept from version {test.version}"
         yield "note", f"{text}: its rows judge this version, too."
-    if gone := carried["test_dropped"]:
-        text = f"The test file {gone['file']!r} of version {gone['version']} was given up, as you said"
+    if gone := carried.test_dropped:
+        text = f"The test file {gone.file!r} of version {gone.version} was given up, as you said"
         yield "warning", f"{text}: test rows are drawn from the examples."
-    if carried["decisions"]:
-        names = ", ".join(carried["decisions"])
+    if carried.decisions:
+        names = ", ".join(carried.decisions)
         yield "note", f"The word that these may stay as they are was kept, for no other values were found: {names}."
-    if carried["dropped"]:
-        names = ", ".join(carried["dropped"])
+    if carried.dropped:
+        names = ", ".join(carried.dropped)
         yield "warning", f"Other values were found than those that may stay as they are; decide again: {names}."
 
 
@@ -441,22 +445,22 @@ def _write_sizes(claim: Claim, ids: Sequence[int], sizes: Sequence[int], progres
     """Write the sizes to the rows, in batches; meanwhile both units are there, and the report leads to no rows."""
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
-        row.report = {**row.report, "lengths": {**row.report["lengths"], "of": ""}}
+        row.report_json = {**row.report_json, "lengths": {**row.report_json["lengths"], "of": ""}}
     for start in range(0, len(ids), SIZES):
         progress.tick("Writing the lengths", start, len(ids))
         with claim.write() as session:
             store.set_sizes(session, zip(ids[start : start + SIZES], sizes[start : start + SIZES], strict=True))
 
 
-def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int) -> None:
+def _keep(claim: Claim, found: Check, checkpoint: Checkpoint, progress: _Progress, seed: int) -> None:
     """Write the rows in batches, then everything that makes the version ready in one transaction."""
     total = len(found.rows) + len(found.refused)
-    with desk.path("used").open("wb") as used, desk.path("manifest").open("wb") as manifest:
+    with checkpoint.path("used").open("wb") as used, checkpoint.path("manifest").open("wb") as manifest:
         manifest.writelines(draw.manifest_lines(seed, ()))
         values = _values(found, claim.subject_id)
         done = 0
         written = array("Q")
-        for batch, ids in _written(claim, found, desk, values):
+        for batch, ids in _written(claim, found, checkpoint, values):
             written.extend(ids)
             for row_id, value in zip(ids, batch, strict=True):
                 if value["split"]:
@@ -465,23 +469,21 @@ def _keep(claim: Claim, found: Check, desk: Desk, progress: _Progress, seed: int
                     manifest.write(draw.manifest_line(Entry(value["line"], value["split"], content)))
             done += len(batch)
             progress.tick("Writing the rows", done, total)
-    rows_blob = claim.blobs.put(_chunks(desk.path("used")))
-    split_blob = claim.blobs.put(_chunks(desk.path("manifest")))
+    rows_blob = claim.blobs.put(_chunks(checkpoint.path("used")))
+    split_blob = claim.blobs.put(_chunks(checkpoint.path("manifest")))
     index = claim.blobs.put_bytes(_index(found, written))
-    found.report["index_sha256"] = index.sha256
-    found.report["changes"] = _changes(claim, index.sha256, progress)
-    split = found.report["split"]
+    changes = _changes(claim, index.sha256, progress)
+    found.report = replace(found.report, index_sha256=index.sha256, changes=changes)
+    split, carried = found.report.split, found.report.carried or Carried()
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
-        row.report = found.report
-        row.decisions = {
-            kind: one for kind, one in row.decisions.items() if kind not in found.report["carried"]["dropped"]
-        }
-        row.format = found.report["format"]
+        row.report_json = found.report.to_json()
+        row.decisions = {kind: one for kind, one in row.decisions.items() if kind not in carried.dropped}
+        row.format = found.report.format
         row.rows_sha256, row.split_sha256 = rows_blob.sha256, split_blob.sha256
-        row.train_rows, row.dev_rows, row.test_rows = split["train"], split["dev"], split["test"]
-        row.usable_rows = split["usable"]
-        row.state = "ready" if found.report["can_be_used"] else "rejected"
+        row.train_rows, row.dev_rows, row.test_rows = split.train, split.dev, split.test
+        row.usable_rows = split.usable
+        row.state = "ready" if found.report.can_be_used else "rejected"
 
 
 def _index(found: Check, ids: Sequence[int]) -> bytes:
@@ -491,37 +493,37 @@ def _index(found: Check, ids: Sequence[int]) -> bytes:
     return versions.pack(rows.keys, rows.answers, ids[: len(rows)], places)
 
 
-def _changes(claim: Claim, index: str, progress: _Progress) -> dict[str, Any] | None:
+def _changes(claim: Claim, index: str, progress: _Progress) -> Changes | None:
     """How much changed since the last version that could be used; None where this is the first."""
     with claim.read() as session:
         earlier = store.before(session, store.get(session, claim.subject_id))
         if earlier is None:
             return None
-        since, before = earlier.version, (earlier.report, earlier.rows_sha256)
+        since, before = earlier.version, (earlier.report.index_sha256, earlier.rows_sha256)
     progress.tick("Comparing with the version before", 0, 0)
     old = service.index_of(claim.blobs, *before)
-    new = service.index_of(claim.blobs, {"index_sha256": index}, None)
-    return {"since": since, **versions.compare(old, new).counts()}
+    new = service.index_of(claim.blobs, index, None)
+    return Changes(since, **versions.compare(old, new).counts())
 
 
 Values = list[dict[str, Any]]
 
 
 def _written(
-    claim: Claim, found: Check, desk: Desk, values: Iterator[dict[str, Any]]
+    claim: Claim, found: Check, checkpoint: Checkpoint, values: Iterator[dict[str, Any]]
 ) -> Iterator[tuple[Values, list[int]]]:
     """Batches of rows that are in the table, with their ids: first those that an earlier attempt wrote."""
     before: list[int] = []
-    if desk.noted("writing"):
+    if checkpoint.load_json("writing"):
         with claim.read() as session:
             before = store.row_ids(session, claim.subject_id)
             last = store.example(session, claim.subject_id, before[-1]) if before else None
-        # Written by an attempt without this desk in the meantime? What the table holds has to be what would be written.
+        # Written by an attempt without this checkpoint in the meantime? The table has to hold what would be written.
         if last is not None and not _same(last.file, last.line, last.status, found, len(before) - 1):
             before = []
     if not before:
         _forget(claim)
-        desk.note("writing", value=True)
+        checkpoint.save_json("writing", value=True)
     last_id = before[-1] if before else 0
     for batch in _batches(values):
         ids, before = before[: len(batch)], before[len(batch) :]
@@ -554,7 +556,7 @@ def _values(found: Check, dataset_id: int) -> Iterator[dict[str, Any]]:
             "reason": found.reason(index),
             "of_line": None if other is None else found.rows.lines[other],
             "similarity": similarity,
-            "split": found.split.get(index, "") if status is Status.USABLE else "",
+            "split": found.split.get(index, "") if status is RowStatus.USABLE else "",
             "cluster": found.group[index] if sizes[found.group[index]] > 1 else None,
             "marks": found.marks[index],
             "size": found.sizes[index],

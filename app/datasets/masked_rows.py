@@ -40,7 +40,7 @@ def veil(dataset: DatasetRow) -> Veil:
 
 def measured_veil(dataset: DatasetRow) -> Veil:
     """For pages of measurements, see `personal_data.veil_undecided`."""
-    return personal_data.veil_undecided(dataset.report.get("identifiers"), dataset.decisions)
+    return personal_data.veil_undecided(dataset.report.identifiers, dataset.decisions)
 
 
 def row(found: ExampleRow, veil: Veil) -> Seen:

@@ -15,7 +15,19 @@ from app.assessments import store as assessment_store
 from app.blobs import Blob
 from app.datasets import downloads, exporting, masked_rows, service, store, versions
 from app.datasets.checks import learnability
-from app.datasets.pages import preview, report_view
+from app.datasets.checks.report import RARE_LABEL, Report
+from app.datasets.checks.statuses import ROWS_THAT, TAGS
+from app.datasets.pages import (
+    addresses,
+    diff_view,
+    judging_view,
+    labels_view,
+    preview,
+    report_view,
+    todos_view,
+    verdict_view,
+    words,
+)
 from app.datasets.reading import encodings
 from app.datasets.reading.formats import COLUMN_NAMES, COLUMNS, SHAPES, ReadAs, read_as
 from app.datasets.tables import DatasetRow, ExampleRow
@@ -74,11 +86,10 @@ def _data(
     assessment = assessment_store.get(db, assessment_id)
     job = service.job_of(db, dataset) if dataset else None
     current = store.current(db, assessment_id)
-    report = dataset.report if dataset and dataset.state != "checking" else {}
+    report = dataset.report if dataset and dataset.state != "checking" else Report()
     policy = assessments.policy_of(db, assessment)
     stated = assessment.answers.get("target")
     target = float(stated) if isinstance(stated, int | float) else None
-    learnt = report_view.learnt(report)
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
     people += [one["by"] for one in dataset.decisions.values()] if dataset else []
     return page(
@@ -106,10 +117,9 @@ def _data(
         needed=policy.count("usable_examples"),
         needed_test=policy.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
-        outlook=learnability.outlook(learnt, target, report_view.reached(app.evidence(db, assessment))),
-        learnt=learnt,
+        outlook=learnability.outlook(report.learnability, target, report_view.reached(app.evidence(db, assessment))),
         target=target,
-        judging=report_view.judging(report, target, assessment.answers.get("prompting_tried")),
+        judging=judging_view.judging(report, target, assessment.answers.get("prompting_tried")),
         limit=app.settings.upload_limit,
         shown=PAIRS,
         errors=by_field(refusal) if refusal else {},
@@ -119,11 +129,10 @@ def _data(
 
 
 def _verdict(
-    request: Request, dataset: DatasetRow, current: DatasetRow | None, report: dict[str, Any], policy: Policy
-) -> report_view.Verdict:
+    request: Request, dataset: DatasetRow, current: DatasetRow | None, report: Report, policy: Policy
+) -> verdict_view.Verdict:
     newer = current if current and current.id != dataset.id else None
-    return report_view.verdict(
-        report,
+    now = verdict_view.Situation(
         state=dataset.state,
         usable=dataset.usable_rows,
         needed=policy.count("usable_examples"),
@@ -134,15 +143,16 @@ def _verdict(
         newer=(newer.version, url_for(request, "dataset", dataset_id=newer.id)) if newer else None,
         newer_waits=newer is not None and newer.state == "checking",
     )
+    return verdict_view.verdict(report, now)
 
 
-def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy: Policy) -> dict[str, Any]:
+def _seen(request: Request, dataset: DatasetRow, report: Report, policy: Policy) -> dict[str, Any]:
     """Figures, charts and things to do, each with the address of the rows that it counts."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
     return {
         "rows": rows,
         "figures": report_view.figures(report, rows),
-        "todos": report_view.todos(
+        "todos": todos_view.todos(
             report,
             rows,
             ready=dataset.state == "ready",
@@ -153,14 +163,13 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         ),
         "waterfall": report_view.waterfall(report, rows),
         "lengths": report_view.lengths(report, rows),
-        "too_long": report_view.too_long(report, rows),
-        "labels": report_view.label_balance(report, rows),
+        "too_long": addresses.too_long(report.lengths, rows),
+        "labels": labels_view.label_balance(report, rows),
         "clusters": report_view.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": report_view.languages(report),
         "messages": report_view.messages(report),
-        "taken": report_view.dropped(report),
-        "encoding": report_view.encoding(report),
-        "word": report_view.word,
+        "encoding": words.encoding(report),
+        "word": words.word,
     }
 
 
@@ -293,7 +302,7 @@ def show_changes(
         kind=kind,
         rows=[_beside(new, old, masked_rows.veil(dataset)) for new, old in found.rows[kind]] if found and kind else [],
         others=every,
-        words=report_view.DROPPED,
+        words=ROWS_THAT,
         total=total,
         number=number,
         pages=max(1, -(-total // ROWS)),
@@ -303,7 +312,7 @@ def show_changes(
 def _beside(new: ExampleRow | None, old: ExampleRow | None, veil: Veil) -> tuple[Any, Any, Any]:
     """Two rows as they may be read, values hidden as the later version says, and what differs in their answers."""
     now, before = (masked_rows.row(one, veil) if one else None for one in (new, old))
-    return now, before, report_view.differences(before.target, now.target) if now and before else ([], [])
+    return now, before, diff_view.differences(before.target, now.target) if now and before else ([], [])
 
 
 @router.get("/datasets/{dataset_id}/manifest", name="dataset_manifest")
@@ -379,12 +388,13 @@ def show_rows(
         ),
         only=only,
         remark=remark,
-        remark_words=report_view.word(remark) if remark else "",
-        unit=dataset.report.get("lengths", {}).get("unit", "characters"),
+        remark_words=words.word(remark) if remark else "",
+        unit=dataset.report.lengths.unit,
         counted=counted[0] if counted else 0,
         line=line,
         statuses=statuses,
-        words=report_view.DROPPED,
+        words=ROWS_THAT,
+        tags=TAGS,
         total=total,
         counted_to=MOST - 1 if known is None and total >= MOST else 0,
         number=number,
@@ -400,9 +410,9 @@ def _size(typed: str) -> int | None:
 
 def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
     """How many rows of each status there are: from the report where it knows, from the table where there are few."""
-    counts = dataset.report.get("counts", {})
-    refused = [status for status in report_view.DROPPED if not counts.get(status)]
-    known = {status: counts[status] for status in report_view.DROPPED if counts.get(status)}
+    counts = {status: dataset.report.counts.of_status(status) for status in ROWS_THAT}
+    refused = [status for status, number in counts.items() if not number]
+    known = {status: number for status, number in counts.items() if number}
     usable = dataset.train_rows + dataset.dev_rows + dataset.test_rows
     return known | store.by_status(db, dataset.id, refused) | {"usable": usable}
 
@@ -415,12 +425,12 @@ def _known(dataset: DatasetRow, only: store.Only, statuses: dict[str, int]) -> i
         splits = {"train": dataset.train_rows, "dev": dataset.dev_rows, "test": dataset.test_rows}
         return splits.get(only.split, splits["train"] + splits["dev"] if only.split == "train-dev" else 0)
     if only == store.Only(file="upload"):
-        return int(dataset.report.get("uploaded", 0))
+        return dataset.report.uploaded
     if only.label is not None and only == store.Only(label=only.label):
-        named = (one["rows"] for one in dataset.report.get("labels") or () if one["label"] == only.label)
+        named = (label.rows for label in dataset.report.labels if label.label == only.label)
         return next(named, None)
     if only == store.Only(only.status, file="upload"):
-        return report_view.dropped(dataset.report).get(only.status) if only.status != "usable" else None
+        return dataset.report.dropped.get(only.status) if only.status != "usable" else None
     return None
 
 
@@ -475,15 +485,17 @@ def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, in
         group=[
             (
                 other,
-                report_view.differences(report_view.asked(hidden.messages), report_view.asked(other.messages)),
-                report_view.differences(hidden.target, other.target),
+                diff_view.differences(
+                    diff_view.whole_question(hidden.messages), diff_view.whole_question(other.messages)
+                ),
+                diff_view.differences(hidden.target, other.target),
             )
             for other in group
         ],
         most=ALIKE,
-        said=report_view.said_of(dataset.report, row.line, row.file, found.marks),
-        lengths=dataset.report.get("lengths", {}),
-        words=report_view.DROPPED,
+        said=report_view.messages_of_row(dataset.report, row.line, row.file, found.marks),
+        lengths=dataset.report.lengths,
+        words=ROWS_THAT,
         before=None if before is None else row_url(request, dataset_id, before, row.file),
         after=None if after is None else row_url(request, dataset_id, after, row.file),
     )
@@ -501,12 +513,14 @@ def show_labels(
 ) -> Response:
     """Every label with its rows in each part: what is rare, what is missing from one of them, what is written twice."""
     dataset = store.get(db, dataset_id)
-    found = report_view.labels_of(dataset.report)
-    counted = dataset.report.get("uploaded", 0) <= COUNTED
+    found = labels_view.labels_of(dataset.report)
+    counted = dataset.report.uploaded <= COUNTED
     if found and counted:
         veil = masked_rows.veil(dataset)
-        found = report_view.labels((veil.text(one), part, n) for one, part, n in store.label_counts(db, dataset_id))
-    listed = report_view.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
+        found = labels_view.counted_labels(
+            (veil.text(one), part, n) for one, part, n in store.label_counts(db, dataset_id)
+        )
+    listed = labels_view.ordered([one for one in found if q.casefold() in one.label.casefold()], order)
     return page(
         request,
         "datasets/labels.html",
@@ -514,12 +528,12 @@ def show_labels(
         step="data",
         dataset=dataset,
         labels=listed[(number - 1) * LABELS : number * LABELS],
-        bars=report_view.label_bars(listed[(number - 1) * LABELS : number * LABELS], found),
+        bars=labels_view.label_bars(listed[(number - 1) * LABELS : number * LABELS], found),
         different=len(found),
         counted=counted,
         total=len(listed),
         rare=sum(1 for one in found if one.rare),
-        rare_below=report_view.RARE,
+        rare_below=RARE_LABEL,
         order=order,
         q=q,
         number=number,
@@ -554,7 +568,7 @@ def show_clusters(
         chart=report_view.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
         size=size,
         least=least,
-        words=report_view.DROPPED,
+        words=ROWS_THAT,
         number=number,
         counts_now=_counts_now(db, dataset),
         said={kept.cluster: kept for kept in service.said_of_clusters(db, dataset)},

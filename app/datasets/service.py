@@ -13,6 +13,7 @@ from app.blobs import Blob, Blobs
 from app.chat import Message, Record
 from app.datasets import store, versions
 from app.datasets.checks import duplicates
+from app.datasets.checks.report_json import plain
 from app.datasets.checks.working_rows import question
 from app.datasets.reading import encodings
 from app.datasets.reading.formats import COLUMNS, GUESS, SHAPES, ReadAs, read_as
@@ -341,7 +342,7 @@ def decide(session: Session, dataset_id: int, by: UserRow, choices: Mapping[str,
 
 
 def _decisions(row: DatasetRow, by: UserRow, choices: Mapping[str, str], reason: str) -> dict[str, Any]:
-    found = [one["kind"] for one in row.report.get("identifiers", {}).get("kinds", ())]
+    found = row.report.kinds_found
     wrong = []
     for kind, action in choices.items():
         if kind not in found:
@@ -383,7 +384,7 @@ def to_export(session: Session, dataset_id: int) -> DatasetRow:
         Conflict: they hold personal data that nobody has decided on.
     """
     row = store.get(session, dataset_id)
-    if kinds := personal_data.undecided(row.report.get("identifiers"), row.decisions):
+    if kinds := personal_data.undecided(row.report.identifiers, row.decisions):
         text = f"Nobody has decided yet what becomes of each {' and '.join(kinds)} in these rows."
         raise Conflict(f"{text} Decide first; a download would carry them away.")
     return row
@@ -406,11 +407,11 @@ def split_by(session: Session, dataset_id: int, by: UserRow, plan: str) -> Datas
     row = _counting(session, dataset_id)
     if row.test_blob_sha256:
         raise Conflict("The test rows are a file of your own; upload another one to change them.")
-    said = row.report.get("split", {})
-    if plan not in draw.PLANS or (plan == "column" and not said.get("column")):
+    split = row.report.split
+    if plan not in draw.PLANS or (plan == "column" and not split.column):
         text = "Rows are split at random, by time, or by a column that names train and test."
         raise Invalid("The rows can't be split like that.", [FieldError("#/by", text)])
-    if said.get("by") == plan:
+    if split.by == plan:
         raise Conflict("The rows are split like that already.")
     detail = {"assessment": row.assessment_id, "version": row.version, "by": plan}
     audit.record(session, by, "dataset.split", "dataset", row.id, detail)
@@ -425,12 +426,12 @@ def share_groups(session: Session, dataset_id: int, by: UserRow, *, leave_out: b
         Conflict: another version counts, it has not been checked, there are no such rows, or it is so already.
     """
     row = _counting(session, dataset_id)
-    found = row.report.get("split", {}).get("shared", {})
-    if not found.get("rows"):
+    shared = row.report.split.shared
+    if not shared.rows:
         raise Conflict("No row of this version is of a group that stands in a test file of your own.")
-    if found["left_out"] == leave_out:
+    if shared.left_out == leave_out:
         raise Conflict("They are left out already." if leave_out else "They are used already.")
-    detail = {"assessment": row.assessment_id, "version": row.version, "rows": found["rows"], "left_out": leave_out}
+    detail = {"assessment": row.assessment_id, "version": row.version, "rows": shared.rows, "left_out": leave_out}
     audit.record(session, by, "dataset.share_groups", "dataset", row.id, detail)
     split_plan = {**row.split_plan, "shared": "out" if leave_out else "in"}
     split_plan.pop("fresh", None)
@@ -573,7 +574,7 @@ def changes(
     for one in (row, before):
         if one.rows_sha256 is None:
             raise Conflict(f"Version {one.version} has no checked rows to compare.")
-    old, new = (index_of(blobs, one.report, one.rows_sha256) for one in (before, row))
+    old, new = (index_of(blobs, one.report.index_sha256, one.rows_sha256) for one in (before, row))
     found = versions.compare(old, new)
     listed = {kind: found.listed(kind, skip, limit) for kind in kinds}
     rows = store.by_ids(session, {one for pairs in listed.values() for pair in pairs for one in pair if one})
@@ -584,10 +585,10 @@ def changes(
     )
 
 
-def index_of(blobs: Blobs, report: Mapping[str, Any], rows_sha256: str | None) -> versions.Index:
+def index_of(blobs: Blobs, index_sha256: str | None, rows_sha256: str | None) -> versions.Index:
     """What a version is compared by; versions checked before there were indexes are read from their rows."""
-    if index := report.get("index_sha256"):
-        with blobs.open(index) as file:
+    if index_sha256:
+        with blobs.open(index_sha256) as file:
             return versions.Index.load(file.read())
     if rows_sha256 is None:
         return versions.Index.of_lines(())
@@ -603,22 +604,23 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     row = store.current(session, assessment_id)
     if row is None or row.state != "ready":
         return {}
+    report = row.report
     found: dict[str, Any] = {
-        "uploaded_examples": row.report["uploaded"],
+        "uploaded_examples": report.uploaded,
         "usable_examples": row.usable_rows,
-        "contradiction_rate": row.report["contradiction_rate"],
+        "contradiction_rate": report.contradiction_rate,
     }
-    if (similar := row.report.get("similar_questions")) is not None:
-        found["similar_questions"] = similar
+    if report.similar_questions is not None:
+        found["similar_questions"] = report.similar_questions
     if tried := _tried(session, row):
         found["arms"] = tried
-    if signals := row.report.get("signals"):
-        found["signals"] = {key: value for key, value in signals.items() if key != "evidence"}
-    if (identifiers := row.report.get("identifiers")) is not None:
-        found["identifiers_decided"] = not personal_data.undecided(identifiers, row.decisions)
+    if report.signals:
+        found["signals"] = {key: value for key, value in plain(report.signals).items() if key != "evidence"}
+    if report.identifiers is not None:
+        found["identifiers_decided"] = not report.identifiers.undecided(row.decisions)
     if row.frozen_at:
         found["test_rows"] = row.test_rows
-        found["test_overlap_rows"] = row.report.get("test_overlap_rows", 0)
+        found["test_overlap_rows"] = report.test_overlap_rows
     if row.human_checked is not None:
         found["test_human_checked"] = row.human_checked
     return found
@@ -629,17 +631,16 @@ def _tried(session: Session, row: DatasetRow) -> dict[str, dict[str, Any]]:
 
     One that is no better than always saying the commonest label is no classifier: then it is that rule which was tried.
     """
-    found = row.report.get("learnability") or {}
-    baseline = found.get("baseline")
-    if not baseline or baseline["metric"] != "accuracy" or found.get("verdict") == "too_few":
+    tried = row.report.learnability
+    if tried is None or not tried.baseline or tried.baseline.metric != "accuracy" or tried.verdict == "too_few":
         return {}
     if assessment_store.get(session, row.assessment_id).answers.get("metric") not in (
         "exact_match",
         "normalised_match",
     ):
         return {}
-    arm, score = "small_classifier", baseline["score"]
-    if found.get("verdict") == "unlearnable":
-        arm, score = "trivial", found["trivial"]["score"]
-    result: dict[str, Any] = {"passed": round(score * baseline["rows"]), "total": baseline["rows"]}
-    return {arm: result | ({"split": found["of"]} if "of" in found else {})}
+    arm, score = "small_classifier", tried.baseline.score
+    if tried.verdict == "unlearnable" and tried.trivial:
+        arm, score = "trivial", tried.trivial.score
+    result: dict[str, Any] = {"passed": round(score * tried.baseline.rows), "total": tried.baseline.rows}
+    return {arm: result | ({"split": tried.of} if tried.of else {})}

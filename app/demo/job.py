@@ -155,7 +155,7 @@ def _mask(walk: Walk) -> None:
         dataset = dataset_store.current(session, walk.assessment_id)
         if dataset is None or dataset.state != "ready":
             return
-        open_kinds = personal_data.undecided(dataset.report.get("identifiers"), dataset.decisions)
+        open_kinds = personal_data.undecided(dataset.report.identifiers, dataset.decisions)
         if open_kinds and dataset.frozen_at is None:
             datasets.decide(session, dataset.id, author, dict.fromkeys(open_kinds, "mask"))
     _check(walk)

@@ -24,6 +24,7 @@ import re2
 
 from app.chat import Record
 from app.privacy import credentials, identifiers
+from app.privacy.identifier_report import IdentifierKind, IdentifierReport
 from app.privacy.identifiers import Span
 
 EMAIL, SECRET, CARD, PHONE = "e-mail address", "key or token", "card number", "phone number"
@@ -192,7 +193,7 @@ def veil(decisions: Mapping[str, Any]) -> Veil:
     return Veil(frozenset(kind for kind in KINDS if acts.get(kind) != "attest"))
 
 
-def veil_undecided(found: Mapping[str, Any] | None, decisions: Mapping[str, Any]) -> Veil:
+def veil_undecided(found: IdentifierReport | None, decisions: Mapping[str, Any]) -> Veil:
     """What hides the texts of a measurement: kinds that were found in its rows and that nobody has decided on.
 
     Rows of decided kinds hold no value that has to be hidden, and what a model makes up has to be seen to be judged.
@@ -259,29 +260,26 @@ class Scan:
         self.rows, self.lines, self.test_lines = Counter(value["rows"]), value["lines"], value["test_lines"]
         self.any, self.left_out, self.salt = value["any"], value["left_out"], bytes.fromhex(value["salt"])
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> IdentifierReport:
         """Kinds with how many rows hold them and the first of those lines; no value, ever."""
-        return {
-            "rows": self.any,
-            "left_out": self.left_out,
-            "kinds": [
-                {
-                    "kind": kind,
-                    "rows": self.rows[kind],
-                    "lines": self.lines.get(kind, []),
-                    "test_lines": self.test_lines.get(kind, []),
-                    "action": self.decided.get(kind, ""),
-                }
-                for kind in KINDS
-                if self.rows[kind]
-            ],
-            "decided": self.decided if all(kind in self.decided for kind in self.rows) else None,
-        }
+        kinds = tuple(
+            IdentifierKind(
+                kind,
+                self.rows[kind],
+                tuple(self.lines.get(kind, ())),
+                tuple(self.test_lines.get(kind, ())),
+                self.decided.get(kind, ""),
+            )
+            for kind in KINDS
+            if self.rows[kind]
+        )
+        every = all(kind in self.decided for kind in self.rows)
+        return IdentifierReport(self.any, self.left_out, kinds, self.decided if every else None)
 
 
-def undecided(found: Mapping[str, Any] | None, decided: Mapping[str, Any]) -> list[str]:
-    """The kinds in a report's `identifiers` that nobody has decided on. decided: kind -> anything."""
-    return [one["kind"] for one in (found or {}).get("kinds", ()) if one["kind"] not in decided]
+def undecided(found: IdentifierReport | None, decided: Mapping[str, Any]) -> list[str]:
+    """The kinds found that nobody has decided on; none where nobody looked. decided: kind -> anything."""
+    return found.undecided(decided) if found else []
 
 
 def masked(record: Record, only: frozenset[str]) -> Record:

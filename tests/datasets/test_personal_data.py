@@ -181,7 +181,7 @@ def test_a_scan_goes_on_from_what_it_laid_down() -> None:
         second.see(one, 0)
 
     assert second.report() == whole.report()
-    assert whole.report()["kinds"][0]["lines"] == [n for n in range(1, 60) if n % 3][: personal_data.LINES]
+    assert whole.report().kinds[0].lines == tuple([n for n in range(1, 60) if n % 3][: personal_data.LINES])
 
 
 def test_what_stands_beside_the_turns_is_masked_too() -> None:
