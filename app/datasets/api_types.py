@@ -68,7 +68,7 @@ class Dataset(BaseModel):
             uploaded_at=row.uploaded_at,
             frozen_at=row.frozen_at,
             job_id=job_id,
-            report=row.report if report and row.state != "checking" else None,
+            report=row.report_json if report and row.state != "checking" else None,
         )
 
 

@@ -1,6 +1,6 @@
 """`check-data` on the command line: the check that an upload gets, on a file that stays where it is.
 
-The JSON has the keys of the quality report (see `checks`) that speak about the file, and nothing of its texts: it may
+The JSON has the keys of the quality report (see `report`) that speak about the file, and nothing of its texts: it may
 be sent to people who must not see the rows. Without `--json` the same is said in words.
 """
 
@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,11 @@ import numpy as np
 
 from app.advice.policy import POLICY
 from app.datasets.checks import pipeline, suspicious
-from app.datasets.checks.pipeline import Check
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.pipeline import CheckInput
+from app.datasets.checks.report import Report
+from app.datasets.checks.report_json import plain
+from app.datasets.checks.report_parts import Contradiction, Leak, Pair
 from app.datasets.checks.working_rows import Rows
 from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Upload
@@ -31,7 +35,6 @@ log = logging.getLogger(__name__)
 NEEDED = POLICY.count("usable_examples")  # of the rules that come with the program
 SEED = 7  # of the split; the same as an upload gets, so that the counts agree
 EVERYTHING = 100_000  # messages, lines and pairs of each kind: a program wants all, but a million faults take 700 MiB
-_PAIR = ("line", "of_line", "similarity")
 _MESSAGES_SHOWN = 20
 _LINES_SHOWN = 5
 STDIN = Path("-")
@@ -44,7 +47,7 @@ def examine(file: Path, test: Path | None = None, encoding: str = "") -> dict[st
     test file, `of_line` of `file`. test_bad_lines, test_identifiers, and messages with `file` 1, are about the test
     file. Each list holds at most EVERYTHING; `message_counts` has how many messages there were.
 
-    file: `-` is the standard input. encoding: of both files, see `read_as.ReadAs`. A file that can't be read is a
+    file: `-` is the standard input. encoding: of both files, see `formats.ReadAs`. A file that can't be read is a
     rejected one, and so is one on which the check itself fails, so that a program always gets the same keys.
     """
     try:
@@ -66,8 +69,8 @@ def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
         upload = Upload(stream, file.name, how)
         own_test = Upload(stack.enter_context(test.open("rb")), test.name, how) if test else None
         rows = stack.enter_context(Rows(folder / "rows"))
-        checked = pipeline.check(upload, rows, seed=SEED, own_test=own_test, shown=EVERYTHING, needed=NEEDED)
-        return _outcome(checked)
+        given = CheckInput(upload, own_test, seed=SEED, max_messages=EVERYTHING, needed=NEEDED)
+        return _outcome(pipeline.check(given, rows))
 
 
 def _standard_input() -> BinaryIO:
@@ -76,66 +79,70 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _outcome(checked: Check | None, refused: str = "") -> dict[str, Any]:
+def _outcome(check: Check | None, refused: str = "") -> dict[str, Any]:
     """refused: why there is no check; then every list is empty."""
-    report = checked.report if checked else {}
+    report = check.report if check else Report()
     messages = [{"line": None, "field": "", "text": refused, "level": "error", "file": 0}] if refused else []
     counts = Counter(message["level"] for message in messages)
-    if checked:
-        messages = _by_line([*report["messages"], *itertools.islice(_remarks(checked), EVERYTHING)])
-        counts.update(report["message_counts"])
-        for remark in report["remarks"]:
-            counts[remark["level"]] += remark["rows"]
-    identifiers = list(_identifiers(checked.rows)) if checked else []
+    if check:
+        messages = _by_line([*plain(report.messages), *itertools.islice(_remarks(check), EVERYTHING)])
+        counts.update(report.message_counts)
+        for remark in report.remarks:
+            counts[remark.level] += remark.rows
+    identifiers = list(_identifiers(check.rows)) if check else []
     return {
-        "verdict": report.get("verdict", "reject"),
-        "can_be_used": report.get("can_be_used", False),
-        "why": report.get("why", []),
-        "format": report.get("format", "unknown"),
-        "layout": report.get("layout", ""),
-        "encoding": report.get("encoding", ""),
-        "line_word": report.get("line_word", "line"),
-        "records": report.get("records", 0),
-        "test_records": report.get("test_records", 0),
-        "bad_lines": report.get("bad_lines", []),
-        "test_bad_lines": report.get("test_bad_lines", []),
+        "verdict": report.verdict,
+        "can_be_used": report.can_be_used,
+        "why": list(report.why),
+        "format": report.format,
+        "layout": report.layout,
+        "encoding": report.encoding,
+        "line_word": report.line_word,
+        "records": report.records,
+        "test_records": report.test_records,
+        "bad_lines": list(report.bad_lines),
+        "test_bad_lines": list(report.test_bad_lines),
         "messages": messages,
         "message_counts": dict(counts),
-        "waterfall": report.get("waterfall", []),
-        "duplicates": _pairs(report.get("duplicates", [])),
-        "near_duplicates": _pairs(report.get("near_duplicates", [])),
-        "contradictions": _pairs(report.get("contradictions", [])),
-        "leaks": _pairs(report.get("leaks", [])),
+        "waterfall": plain(report.waterfall),
+        "duplicates": _pairs(report.duplicates),
+        "near_duplicates": _pairs(report.near_duplicates),
+        "contradictions": _pairs(report.contradictions),
+        "leaks": _by_place(report.leaks),
         "identifiers": [{"line": line, "kind": kind} for line, kind, file in identifiers if not file],
         "test_identifiers": [{"line": line, "kind": kind} for line, kind, file in identifiers if file],
-        "signals": report.get("signals", {}),
-        "split": report.get("split", {}),
+        "signals": plain(report.signals) if check else {},
+        "split": plain(report.split) if check else {},
     }
 
 
 def _by_line(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those about a whole file first; EVERYTHING of those about lines."""
-    messages.sort(key=lambda message: (message["line"] is not None, message["file"], message["line"] or 0))
+    messages.sort(key=lambda said: (said["line"] is not None, said["file"], said["line"] or 0))
     return messages[:EVERYTHING]
 
 
-def _remarks(checked: Check) -> Iterator[dict[str, Any]]:
+def _remarks(check: Check) -> Iterator[dict[str, Any]]:
     """What is odd about the content, a row at a time: the report counts it, a page shows the rows, a program has this.
 
     Not among `bad_lines`: these rows are used.
     """
-    levels = {remark["kind"]: remark["level"] for remark in checked.report["remarks"]}
-    for index in np.flatnonzero(np.frombuffer(bytes(checked.marks), dtype=np.uint8)).tolist():
+    levels = {remark.kind: remark.level for remark in check.report.remarks}
+    for index in np.flatnonzero(np.frombuffer(bytes(check.marks), dtype=np.uint8)).tolist():
         for mark, (kind, _) in suspicious.WORDS.items():
-            if checked.marks[index] & mark:
-                text, line = suspicious.OF_A_ROW[mark], checked.rows.lines[index]
+            if check.marks[index] & mark:
+                text, line = suspicious.OF_A_ROW[mark], check.rows.lines[index]
                 yield {"line": line, "field": "", "text": text, "level": levels[kind], "file": 0}
 
 
-def _pairs(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _pairs(pairs: Sequence[Pair | Contradiction]) -> list[dict[str, Any]]:
     """Only where the rows stand: the texts beside them are for the page. Repeats inside the test file are left out."""
-    of_the_upload = ({name: pair[name] for name in _PAIR} for pair in pairs if not pair.get("file"))
-    return sorted(of_the_upload, key=lambda pair: pair["line"])
+    return _by_place([pair for pair in pairs if not pair.file])
+
+
+def _by_place(pairs: Sequence[Pair | Contradiction | Leak]) -> list[dict[str, Any]]:
+    ordered = sorted(pairs, key=lambda pair: pair.line)
+    return [{"line": pair.line, "of_line": pair.of_line, "similarity": pair.similarity} for pair in ordered]
 
 
 def _identifiers(rows: Rows) -> Iterator[tuple[int, str, int]]:
@@ -168,7 +175,7 @@ def words(outcome: dict[str, Any]) -> Iterator[str]:
             yield f"{step['count']:>10,}  {step['label']}{taken}"
     if outcome["messages"]:
         yield ""
-        yield from _message_lines(outcome)
+        yield from _said(outcome)
     counted = [
         f"{len(outcome[name]):,} {name.replace('_', '-')}"
         for name in ("duplicates", "near_duplicates", "contradictions", "leaks", "identifiers")
@@ -179,19 +186,17 @@ def words(outcome: dict[str, Any]) -> Iterator[str]:
         yield f"Found: {', '.join(counted)}; --json names their lines."
 
 
-def _message_lines(outcome: dict[str, Any]) -> Iterator[str]:
+def _said(outcome: dict[str, Any]) -> Iterator[str]:
     """The messages; those that say the same but for their numbers are said once, with the lines they are about."""
     alike: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
-    for message in outcome["messages"]:
-        alike.setdefault((message["level"], message["file"], re.sub(r"\d[\d,.]*", "0", message["text"])), []).append(
-            message
-        )
+    for said in outcome["messages"]:
+        alike.setdefault((said["level"], said["file"], re.sub(r"\d[\d,.]*", "0", said["text"])), []).append(said)
     for (level, file, _), same in list(alike.items())[:_MESSAGES_SHOWN]:
-        lines = [str(message["line"]) for message in same if message["line"] is not None]
-        first_lines = ", ".join(lines[:_LINES_SHOWN])
+        lines = [str(said["line"]) for said in same if said["line"] is not None]
+        shown = ", ".join(lines[:_LINES_SHOWN])
         more = f" and {len(lines) - _LINES_SHOWN:,} more" if len(lines) > _LINES_SHOWN else ""
-        where = f"{outcome['line_word']} {first_lines}{more}" if lines else "file"
-        alike_only = " And the like." if len({message["text"] for message in same}) > 1 else ""
+        where = f"{outcome['line_word']} {shown}{more}" if lines else "file"
+        alike_only = " And the like." if len({said["text"] for said in same}) > 1 else ""
         yield f"{level:<8} {'test ' if file else ''}{where}: {same[0]['text']}{alike_only}"
     if (left := len(alike) - _MESSAGES_SHOWN) > 0:
         yield f"and {left:,} more kinds of message; --json writes them."

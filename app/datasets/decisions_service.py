@@ -56,7 +56,7 @@ def _new_decisions(row: DatasetRow, by: UserRow, choices: Mapping[str, str], rea
     Raises:
         Invalid: a kind that was not found, an unknown action, or no reason for keeping.
     """
-    kinds = [identifier["kind"] for identifier in row.report.get("identifiers", {}).get("kinds", ())]
+    kinds = row.report.kinds_found
     faults = []
     for kind, action in choices.items():
         if kind not in kinds:
@@ -93,7 +93,7 @@ def to_export(session: Session, dataset_id: int) -> DatasetRow:
         Conflict: they hold personal data that nobody has decided on.
     """
     row = store.get(session, dataset_id)
-    if kinds := decisions.undecided(row.report.get("identifiers"), row.decisions):
+    if kinds := decisions.undecided(row.report.identifiers, row.decisions):
         text = f"Nobody has decided yet what becomes of each {' and '.join(kinds)} in these rows."
         raise Conflict(f"{text} Decide first; a download would carry them away.")
     return row
@@ -116,11 +116,11 @@ def split_by(session: Session, dataset_id: int, by: UserRow, plan: str) -> Datas
     row = locked_current(session, dataset_id)
     if row.test_blob_sha256:
         raise Conflict("The test rows are a file of your own; upload another one to change them.")
-    split = row.report.get("split", {})
-    if plan not in draw.PLANS or (plan == "column" and not split.get("column")):
+    split = row.report.split
+    if plan not in draw.PLANS or (plan == "column" and not split.column):
         text = "Rows are split at random, by time, or by a column that names train and test."
         raise Invalid("The rows can't be split like that.", [FieldError("#/by", text)])
-    if split.get("by") == plan:
+    if split.by == plan:
         raise Conflict("The rows are split like that already.")
     detail = {"assessment": row.assessment_id, "version": row.version, "by": plan}
     audit.record(session, by, "dataset.split", "dataset", row.id, detail)
@@ -134,12 +134,12 @@ def share_groups(session: Session, dataset_id: int, by: UserRow, *, leave_out: b
         Conflict: another version counts, it has not been checked, there are no such rows, or it is so already.
     """
     row = locked_current(session, dataset_id)
-    shared = row.report.get("split", {}).get("shared", {})
-    if not shared.get("rows"):
+    shared = row.report.split.shared
+    if not shared.rows:
         raise Conflict("No row of this version is of a group that stands in a test file of your own.")
-    if shared["left_out"] == leave_out:
+    if shared.left_out == leave_out:
         raise Conflict("They are left out already." if leave_out else "They are used already.")
-    detail = {"assessment": row.assessment_id, "version": row.version, "rows": shared["rows"], "left_out": leave_out}
+    detail = {"assessment": row.assessment_id, "version": row.version, "rows": shared.rows, "left_out": leave_out}
     audit.record(session, by, "dataset.share_groups", "dataset", row.id, detail)
     split_plan = replace(row.split_plan, shared="out" if leave_out else "in", fresh=False)
     return check_same_files(session, row, by, split_plan=split_plan)

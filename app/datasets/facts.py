@@ -6,8 +6,8 @@ from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.datasets import store
+from app.datasets.checks.report_json import plain
 from app.datasets.tables import DatasetRow
-from app.privacy import decisions
 
 
 def measured(session: Session, assessment_id: int) -> dict[str, Any]:
@@ -18,22 +18,23 @@ def measured(session: Session, assessment_id: int) -> dict[str, Any]:
     row = store.current(session, assessment_id)
     if row is None or row.state != "ready":
         return {}
+    report = row.report
     facts: dict[str, Any] = {
-        "uploaded_examples": row.report["uploaded"],
+        "uploaded_examples": report.uploaded,
         "usable_examples": row.usable_rows,
-        "contradiction_rate": row.report["contradiction_rate"],
+        "contradiction_rate": report.contradiction_rate,
     }
-    if (similar := row.report.get("similar_questions")) is not None:
-        facts["similar_questions"] = similar
+    if report.similar_questions is not None:
+        facts["similar_questions"] = report.similar_questions
     if arms := _best_tried(session, row):
         facts["arms"] = arms
-    if signals := row.report.get("signals"):
-        facts["signals"] = {key: value for key, value in signals.items() if key != "evidence"}
-    if (identifiers := row.report.get("identifiers")) is not None:
-        facts["identifiers_decided"] = not decisions.undecided(identifiers, row.decisions)
+    if report.signals:
+        facts["signals"] = {key: value for key, value in plain(report.signals).items() if key != "evidence"}
+    if report.identifiers is not None:
+        facts["identifiers_decided"] = not report.identifiers.undecided(row.decisions)
     if row.frozen_at:
         facts["test_rows"] = row.test_rows
-        facts["test_overlap_rows"] = row.report.get("test_overlap_rows", 0)
+        facts["test_overlap_rows"] = report.test_overlap_rows
     if row.human_checked is not None:
         facts["test_human_checked"] = row.human_checked
     return facts
@@ -44,17 +45,16 @@ def _best_tried(session: Session, row: DatasetRow) -> dict[str, dict[str, Any]]:
 
     One that is no better than always saying the commonest label is no classifier: then it is that rule which was tried.
     """
-    learnability = row.report.get("learnability") or {}
-    baseline = learnability.get("baseline")
-    if not baseline or baseline["metric"] != "accuracy" or learnability.get("verdict") == "too_few":
+    tried = row.report.learnability
+    if tried is None or not tried.baseline or tried.baseline.metric != "accuracy" or tried.verdict == "too_few":
         return {}
     if assessment_store.get(session, row.assessment_id).answers.get("metric") not in (
         "exact_match",
         "normalised_match",
     ):
         return {}
-    arm, score = "small_classifier", baseline["score"]
-    if learnability.get("verdict") == "unlearnable":
-        arm, score = "trivial", learnability["trivial"]["score"]
-    result: dict[str, Any] = {"passed": round(score * baseline["rows"]), "total": baseline["rows"]}
-    return {arm: result | ({"split": learnability["of"]} if "of" in learnability else {})}
+    arm, score = "small_classifier", tried.baseline.score
+    if tried.verdict == "unlearnable" and tried.trivial:
+        arm, score = "trivial", tried.trivial.score
+    result: dict[str, Any] = {"passed": round(score * tried.baseline.rows), "total": tried.baseline.rows}
+    return {arm: result | ({"split": tried.of} if tried.of else {})}

@@ -9,7 +9,7 @@ import random
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,8 +21,12 @@ from app.datasets.check_job.progress import Progress
 from app.datasets.check_job.request import CheckRequest, request_for
 from app.datasets.check_job.writing import write_outcome, write_sizes
 from app.datasets.checks import learnability, lengths, pipeline
-from app.datasets.checks.checkpoint import Desk
-from app.datasets.checks.pipeline import Check, Status
+from app.datasets.checks.checkpoint import Checkpoint
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.pipeline import CheckInput
+from app.datasets.checks.report_json import plain
+from app.datasets.checks.report_trials import Learnability
+from app.datasets.checks.statuses import RowStatus
 from app.datasets.checks.working_rows import Rows
 from app.datasets.reading.reader import Upload
 from app.datasets.splits.places import PreviousAssignment
@@ -44,41 +48,39 @@ def check(claim: Claim) -> None:
         request = request_for(session, row)
     sweep(claim)
     with attempt_folder(claim) as folder, disk_room(claim, folder):
-        checkpoint = Desk(folder, request.to_json())
+        checkpoint = Checkpoint(folder, request.to_json())
         _check(claim, request, checkpoint)
         checkpoint.clear()
 
 
-def _check(claim: Claim, request: CheckRequest, checkpoint: Desk) -> None:
+def _check(claim: Claim, request: CheckRequest, checkpoint: Checkpoint) -> None:
     masked = frozenset(kind for kind, action in request.decided.items() if action == MASK)
     previous_assignment = PreviousAssignment(previous_places(claim, request, masked))
     progress = Progress(claim)
-    state = checkpoint.noted("reading")
+    state = checkpoint.load_json("reading")
     with ExitStack() as stack:
         upload = Upload(stack.enter_context(claim.blobs.open(request.file)), request.name, request.how)
         own_test = None
         if request.test:
             own_test = Upload(stack.enter_context(claim.blobs.open(request.test)), request.test_name, request.test_how)
         rows = stack.enter_context(Rows(checkpoint.path("rows"), state["rows"] if state else None))
-        outcome = pipeline.check(
+        given = CheckInput(
             upload,
-            rows,
+            own_test,
             seed=request.seed,
-            own_test=own_test,
-            kept=previous_assignment,
-            keep=request.keep,
-            decided=request.decided,
+            previous_assignment=previous_assignment,
+            kept_keys=request.keep,
+            decisions=request.decided,
             plan=request.plan,
             shared=request.shared,
-            once_masked=frozenset(request.masked_before) - masked,
-            tick=progress.tick,
-            shown=SHOWN,
-            desk=checkpoint,
+            masked_before=frozenset(request.masked_before) - masked,
+            max_messages=SHOWN,
             tokens=_tokens(claim, request.model_id),
             needed=request.needed,
         )
+        outcome = pipeline.check(given, rows, tick=progress.tick, checkpoint=checkpoint)
         progress.tick("Trying what can be learnt without a language model", 0, 0)
-        outcome.report["learnability"] = _learnability(outcome, request.seed)
+        outcome.report = replace(outcome.report, learnability=_learnability(outcome, request.seed))
         say_what_was_carried(claim, request, outcome, progress)
         _judge_again(outcome)
         write_outcome(claim, outcome, checkpoint, progress, request.seed)
@@ -108,13 +110,13 @@ def count_lengths(claim: Claim) -> None:
     for batch in _readable(claim):
         sizes.extend(counter.count([Record(row.line, messages_from_json(row.messages), row.target) for row in batch]))
         ids.extend(row.id for row in batch)
-        used.extend(row.status == Status.USABLE for row in batch)
+        used.extend(row.status == RowStatus.USABLE for row in batch)
         progress.tick("Counting tokens", len(sizes), 0)
     counted = lengths.of_rows(sizes, np.flatnonzero(used), unit="tokens", limit=counter.limit, tokenizer=counter.name)
     write_sizes(claim, ids, sizes, progress)
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
-        row.report = {**row.report, "lengths": counted}
+        row.report_json = {**row.report_json, "lengths": plain(counted)}
 
 
 def _readable(claim: Claim) -> Iterator[Sequence[ExampleRow]]:
@@ -129,25 +131,25 @@ def _readable(claim: Claim) -> Iterator[Sequence[ExampleRow]]:
         yield [row for row in batch if row.messages]
 
 
-def _learnability(outcome: Check, seed: int) -> dict[str, Any]:
+def _learnability(outcome: Check, seed: int) -> Learnability:
     """Tried on the rows that may be learnt from; test rows are not looked at."""
     tried = outcome.split.where("train", "dev").tolist()
     if len(tried) > learnability.ROWS:
         tried = random.Random(seed).sample(tried, learnability.ROWS)
-    agreement = outcome.report.get("label_agreement") or {"questions": 0, "agree": None}
     return learnability.measure(
         [outcome.rows.pair(index) for index in tried],
-        labels=outcome.report["task"] == "labels",
+        labels=outcome.report.task == "labels",
         seed=seed,
-        agreement=(agreement["questions"], 1.0 if agreement["agree"] is None else agreement["agree"]),
+        agreement=outcome.report.label_agreement,
     )
 
 
 def _judge_again(outcome: Check) -> None:
     """Let the verdict hear what was found out after the check itself."""
     report = outcome.report
-    if report["verdict"] == "accept" and report["message_counts"].get("warning"):
-        report["verdict"] = "warn"
-    if report["can_be_used"] and report["learnability"]["verdict"] == "unlearnable":
-        report["verdict"] = "warn"
-        report["why"] = ["No link was outcome between what is asked and what is answered.", *report["why"]]
+    if report.verdict == "accept" and report.warnings:
+        report = replace(report, verdict="warn")
+    if report.can_be_used and report.unlearnable:
+        text = "No link was found between what is asked and what is answered."
+        report = replace(report, verdict="warn", why=(text, *report.why))
+    outcome.report = report

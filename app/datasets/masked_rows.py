@@ -44,7 +44,7 @@ def masker(dataset: DatasetRow) -> Masker:
 
 def masker_for_measurements(dataset: DatasetRow) -> Masker:
     """For pages of measurements, see `masking.masker_for_undecided`."""
-    return masking.masker_for_undecided(dataset.report.get("identifiers"), dataset.decisions)
+    return masking.masker_for_undecided(dataset.report.identifiers, dataset.decisions)
 
 
 def row(stored: ExampleRow, masker: Masker) -> MaskedRow:

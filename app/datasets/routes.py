@@ -22,8 +22,9 @@ from app.datasets import (
     uploads_service,
 )
 from app.datasets.checks import learnability
+from app.datasets.checks.report import Report
 from app.datasets.current_version import counts_now
-from app.datasets.pages import report_view
+from app.datasets.pages import addresses, judging_view, labels_view, report_view, todos_view, verdict_view, words
 from app.datasets.tables import DatasetRow
 from app.datasets.uploads_service import SentFiles, StoredFile
 from app.db import utcnow
@@ -104,10 +105,9 @@ def _of_version(
 ) -> dict[str, Any]:
     """What the page says of the version that it shows, and of what can be hoped for with it."""
     current = store.current(db, assessment.id)
-    report = dataset.report if dataset and dataset.state != "checking" else {}
+    report = dataset.report if dataset and dataset.state != "checking" else Report()
     stated = assessment.answers.get("target")
     target = float(stated) if isinstance(stated, int | float) else None
-    learnt = report_view.learnt(report)
     return {
         "current": current,
         "report": report,
@@ -117,10 +117,9 @@ def _of_version(
         "waiting": clusters_service.waiting_clusters(db, dataset) if dataset else 0,
         "counts_now": dataset is not None and counts_now(db, dataset),
         "names": user_store.names(db, _people(dataset) if dataset else []),
-        "outlook": learnability.outlook(learnt, target, report_view.reached(app.evidence(db, assessment))),
-        "learnt": learnt,
+        "outlook": learnability.outlook(report.learnability, target, report_view.reached(app.evidence(db, assessment))),
         "target": target,
-        "judging": report_view.judging(report, target, assessment.answers.get("prompting_tried")),
+        "judging": judging_view.judging(report, target, assessment.answers.get("prompting_tried")),
     }
 
 
@@ -131,11 +130,10 @@ def _people(dataset: DatasetRow) -> list[int]:
 
 
 def _verdict(
-    request: Request, dataset: DatasetRow, current: DatasetRow | None, report: dict[str, Any], policy: Policy
-) -> report_view.Verdict:
+    request: Request, dataset: DatasetRow, current: DatasetRow | None, report: Report, policy: Policy
+) -> verdict_view.Verdict:
     newer = current if current and current.id != dataset.id else None
-    return report_view.verdict(
-        report,
+    now = verdict_view.Situation(
         state=dataset.state,
         usable=dataset.usable_rows,
         needed=policy.count("usable_examples"),
@@ -146,15 +144,16 @@ def _verdict(
         newer=(newer.version, url_for(request, "dataset", dataset_id=newer.id)) if newer else None,
         newer_waits=newer is not None and newer.state == "checking",
     )
+    return verdict_view.verdict(report, now)
 
 
-def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy: Policy) -> dict[str, Any]:
+def _seen(request: Request, dataset: DatasetRow, report: Report, policy: Policy) -> dict[str, Any]:
     """Figures, charts and things to do, each with the address of the rows that it counts."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
     return {
         "rows": rows,
         "figures": report_view.figures(report, rows),
-        "todos": report_view.todos(
+        "todos": todos_view.todos(
             report,
             rows,
             ready=dataset.state == "ready",
@@ -165,14 +164,13 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         ),
         "waterfall": report_view.waterfall(report, rows),
         "lengths": report_view.lengths(report, rows),
-        "too_long": report_view.too_long(report, rows),
-        "labels": report_view.label_balance(report, rows),
+        "too_long": addresses.too_long(report.lengths, rows),
+        "labels": labels_view.label_balance(report, rows),
         "clusters": report_view.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": report_view.languages(report),
         "messages": report_view.messages(report),
-        "taken": report_view.dropped(report),
-        "encoding": report_view.encoding(report),
-        "word": report_view.word,
+        "encoding": words.encoding(report),
+        "word": words.word,
     }
 
 

@@ -13,12 +13,13 @@ from app.datasets import (
     decisions_service,
     masked_rows,
     store,
-    thresholds,
     version_changes,
     versions,
 )
+from app.datasets.checks.report import RARE_LABEL
+from app.datasets.checks.statuses import ROWS_THAT, TAGS
 from app.datasets.current_version import counts_now
-from app.datasets.pages import report_view
+from app.datasets.pages import diff_view, labels_view, report_view, words
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.privacy.masking import Masker
 from app.users.deps import Author, Me
@@ -75,7 +76,7 @@ def show_changes(
             for version in store.versions(db, dataset.assessment_id)
             if version.rows_sha256 and version.id != dataset.id
         ],
-        words=report_view.DROPPED,
+        words=ROWS_THAT,
         total=total,
         number=number,
         pages=max(1, -(-total // ROWS)),
@@ -85,7 +86,7 @@ def show_changes(
 def _pair(new: ExampleRow | None, old: ExampleRow | None, masker: Masker) -> tuple[Any, Any, Any]:
     """Two rows as they may be read, values hidden as the later version says, and what differs in their answers."""
     now, before = (masked_rows.row(row, masker) if row else None for row in (new, old))
-    return now, before, report_view.differences(before.target, now.target) if now and before else ([], [])
+    return now, before, diff_view.differences(before.target, now.target) if now and before else ([], [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +144,13 @@ def show_rows(
         rows=masked_rows.rows(rows, masked_rows.masker(dataset)),
         only=row_filter,
         remark=remark,
-        remark_words=report_view.word(remark) if remark else "",
-        unit=dataset.report.get("lengths", {}).get("unit", "characters"),
+        remark_words=words.word(remark) if remark else "",
+        unit=dataset.report.lengths.unit,
         counted=0 if row_filter.mark else counted,
         line=wanted.line,
         statuses=statuses,
-        words=report_view.DROPPED,
+        words=ROWS_THAT,
+        tags=TAGS,
         total=total,
         counted_to=MOST - 1 if reported is None and total >= MOST else 0,
         number=number,
@@ -164,9 +166,9 @@ def _length(typed: str) -> int | None:
 
 def _statuses(db: Any, dataset: DatasetRow) -> dict[str, int]:
     """How many rows of each status there are: from the report where it knows, from the table where there are few."""
-    counts = dataset.report.get("counts", {})
-    refused = [status for status in report_view.DROPPED if not counts.get(status)]
-    known = {status: counts[status] for status in report_view.DROPPED if counts.get(status)}
+    counts = {status: dataset.report.counts.of_status(status) for status in ROWS_THAT}
+    refused = [status for status, number in counts.items() if not number]
+    known = {status: number for status, number in counts.items() if number}
     usable = dataset.train_rows + dataset.dev_rows + dataset.test_rows
     return known | store.by_status(db, dataset.id, refused) | {"usable": usable}
 
@@ -180,12 +182,11 @@ def _reported_number(dataset: DatasetRow, row_filter: store.RowFilter, statuses:
         parts["train-dev"] = parts["train"] + parts["dev"]
         return parts.get(row_filter.split, 0)
     if row_filter == store.RowFilter(file="upload"):
-        return int(dataset.report.get("uploaded", 0))
+        return dataset.report.uploaded
     if row_filter.label is not None and row_filter == store.RowFilter(label=row_filter.label):
-        labels = dataset.report.get("labels") or ()
-        return next((label["rows"] for label in labels if label["label"] == row_filter.label), None)
+        return next((label.rows for label in dataset.report.labels if label.label == row_filter.label), None)
     if row_filter == store.RowFilter(row_filter.status, file="upload"):
-        return report_view.dropped(dataset.report).get(row_filter.status) if row_filter.status != "usable" else None
+        return dataset.report.dropped.get(row_filter.status) if row_filter.status != "usable" else None
     return None
 
 
@@ -240,15 +241,17 @@ def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, un
         group=[
             (
                 other,
-                report_view.differences(report_view.asked(masked.messages), report_view.asked(other.messages)),
-                report_view.differences(masked.target, other.target),
+                diff_view.differences(
+                    diff_view.whole_question(masked.messages), diff_view.whole_question(other.messages)
+                ),
+                diff_view.differences(masked.target, other.target),
             )
             for other in group
         ],
         most=ALIKE,
-        said=report_view.said_of(dataset.report, row.line, row.file, stored.marks),
-        lengths=dataset.report.get("lengths", {}),
-        words=report_view.DROPPED,
+        said=report_view.messages_of_row(dataset.report, row.line, row.file, stored.marks),
+        lengths=dataset.report.lengths,
+        words=ROWS_THAT,
         before=None if before is None else row_url(request, dataset_id, before, row.file),
         after=None if after is None else row_url(request, dataset_id, after, row.file),
     )
@@ -266,13 +269,13 @@ def show_labels(
 ) -> Response:
     """Every label with its rows in each part: what is rare, what is missing from one of them, what is written twice."""
     dataset = store.get(db, dataset_id)
-    every = report_view.labels_of(dataset.report)
-    counted = dataset.report.get("uploaded", 0) <= COUNTED
+    every = labels_view.labels_of(dataset.report)
+    counted = dataset.report.uploaded <= COUNTED
     if every and counted:
         masker = masked_rows.masker(dataset)
         counts = store.label_counts(db, dataset_id)
-        every = report_view.labels((masker.text(label), part, rows) for label, part, rows in counts)
-    listed = report_view.ordered([label for label in every if q.casefold() in label.label.casefold()], order)
+        every = labels_view.counted_labels((masker.text(label), part, rows) for label, part, rows in counts)
+    listed = labels_view.ordered([label for label in every if q.casefold() in label.label.casefold()], order)
     on_page = listed[(number - 1) * LABELS : number * LABELS]
     return page(
         request,
@@ -281,12 +284,12 @@ def show_labels(
         step="data",
         dataset=dataset,
         labels=on_page,
-        bars=report_view.label_bars(on_page, every),
+        bars=labels_view.label_bars(on_page, every),
         different=len(every),
         counted=counted,
         total=len(listed),
         rare=sum(1 for label in every if label.rare),
-        rare_below=thresholds.RARE_LABEL,
+        rare_below=RARE_LABEL,
         order=order,
         q=q,
         number=number,
@@ -321,7 +324,7 @@ def show_clusters(
         chart=report_view.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
         size=size,
         least=least,
-        words=report_view.DROPPED,
+        words=ROWS_THAT,
         number=number,
         counts_now=counts_now(db, dataset),
         said={decision.cluster: decision for decision in clusters_service.decisions_on_clusters(db, dataset)},

@@ -80,7 +80,7 @@ def versions(session: Session, assessment_id: int) -> Sequence[DatasetRow]:
     return session.scalars(
         select(DatasetRow)
         .where(DatasetRow.assessment_id == assessment_id)
-        .options(defer(DatasetRow.report, raiseload=True))
+        .options(defer(DatasetRow.report_json, raiseload=True))
         .order_by(DatasetRow.version.desc())
     ).all()
 
@@ -93,7 +93,9 @@ def before(session: Session, row: DatasetRow) -> DatasetRow | None:
 def frozen_before(session: Session, row: DatasetRow) -> Sequence[DatasetRow]:
     """The versions before this one whose split was frozen, without their reports."""
     query = _earlier(row).where(DatasetRow.frozen_at.is_not(None))
-    return session.scalars(query.options(defer(DatasetRow.report, raiseload=True)).order_by(DatasetRow.version)).all()
+    return session.scalars(
+        query.options(defer(DatasetRow.report_json, raiseload=True)).order_by(DatasetRow.version)
+    ).all()
 
 
 def kept_as_is_in(session: Session, row: DatasetRow) -> dict[str, DatasetRow]:

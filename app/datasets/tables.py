@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.datasets.checks.report import Report
 from app.datasets.reading.read_as import GUESS, ReadAs
 from app.datasets.split_plan import SplitPlan
 from app.datasets.thresholds import LABEL_LENGTH
@@ -20,7 +21,8 @@ MARKED = text("marks <> 0")
 class DatasetRow(Base):
     """One upload, never changed afterwards; the next upload is the next `version`.
 
-    state: checking, ready, rejected. `report` is the quality report, see `checks`.
+    state: checking, ready, rejected. `report_json` is the quality report as it is stored, `report` as it
+    is read (`checks.report`).
     blob_sha256, test_blob_sha256: the bytes as uploaded; rows_sha256: the canonical rows that baselines and training
     read.
     kept_keys: keys of the clusters whose repeats are used, as they stood when it was uploaded (`KeptClusterRow.key`).
@@ -60,7 +62,7 @@ class DatasetRow(Base):
         JsonOf(SplitPlan.from_json, SplitPlan.to_json), default=SplitPlan(), server_default="{}"
     )
     state: Mapped[str] = mapped_column(String(16), default="checking")
-    report: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    report_json: Mapped[dict[str, Any]] = mapped_column("report", default=dict)
     rows_sha256: Mapped[str | None] = mapped_column(String(64))
     split_sha256: Mapped[str | None] = mapped_column(String(64))
     train_rows: Mapped[int] = mapped_column(default=0)
@@ -71,6 +73,16 @@ class DatasetRow(Base):
     uploaded_at: Mapped[datetime]
     frozen_at: Mapped[datetime | None]
     frozen_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    # What was read last, with the column's value that it was read from: pages ask for it a dozen times.
+    _read: tuple[()] | tuple[dict[str, Any], Report] = ()
+
+    @property
+    def report(self) -> Report:
+        """The quality report; empty until the version is checked."""
+        if not self._read or self._read[0] is not self.report_json:
+            self._read = (self.report_json, Report.from_json(self.report_json))
+        return self._read[1]
 
 
 class ExampleRow(Base):

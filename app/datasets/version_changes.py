@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -50,7 +49,7 @@ def changes_since(
     for version in (row, before):
         if version.rows_sha256 is None:
             raise Conflict(f"Version {version.version} has no checked rows to compare.")
-    old, new = (index_of(blobs, version.report, version.rows_sha256) for version in (before, row))
+    old, new = (index_of(blobs, version.report.index_sha256, version.rows_sha256) for version in (before, row))
     difference = versions.compare(old, new)
     listed = {kind: difference.listed(kind, skip, limit) for kind in kinds}
     rows = store.by_ids(session, {row_id for pairs in listed.values() for pair in pairs for row_id in pair if row_id})
@@ -61,10 +60,10 @@ def changes_since(
     )
 
 
-def index_of(blobs: Blobs, report: Mapping[str, Any], rows_sha256: str | None) -> versions.Index:
+def index_of(blobs: Blobs, index_sha256: str | None, rows_sha256: str | None) -> versions.Index:
     """What a version is compared by; versions checked before there were indexes are read from their rows."""
-    if index := report.get("index_sha256"):
-        with blobs.open(index) as file:
+    if index_sha256:
+        with blobs.open(index_sha256) as file:
             return versions.Index.load(file.read())
     if rows_sha256 is None:
         return versions.Index.of_lines(())

@@ -157,7 +157,7 @@ def _mask(walk: Walk) -> None:
         dataset = dataset_store.current(session, walk.assessment_id)
         if dataset is None or dataset.state != "ready":
             return
-        open_kinds = decisions.undecided(dataset.report.get("identifiers"), dataset.decisions)
+        open_kinds = decisions.undecided(dataset.report.identifiers, dataset.decisions)
         if open_kinds and dataset.frozen_at is None:
             decisions_service.decide(session, dataset.id, author, dict.fromkeys(open_kinds, "mask"))
     _check(walk)

@@ -4,6 +4,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.privacy.identifier_report import IdentifierReport
+
 # As they are stored and sent; "attest" is what keeping values as they are was called when it was first stored.
 MASK, EXCLUDE, KEEP_AS_IS = "mask", "exclude", "attest"
 ACTIONS = (MASK, EXCLUDE, KEEP_AS_IS)
@@ -62,8 +64,6 @@ def kinds_with(action: str, decisions: Decisions) -> frozenset[str]:
     return frozenset(kind for kind, decision in decisions.items() if decision.action == action)
 
 
-def undecided(identifiers: Mapping[str, Any] | None, decided: Container[str]) -> list[str]:
-    """The kinds in a report's `identifiers` that nobody has decided on."""
-    return [
-        identifier["kind"] for identifier in (identifiers or {}).get("kinds", ()) if identifier["kind"] not in decided
-    ]
+def undecided(identifiers: IdentifierReport | None, decided: Container[str]) -> list[str]:
+    """The kinds found that nobody has decided on; none where nobody looked."""
+    return identifiers.undecided(decided) if identifiers else []

@@ -9,6 +9,7 @@ import orjson
 from app.chat import Record
 from app.privacy.decisions import KEEP_AS_IS, undecided
 from app.privacy.detect import find
+from app.privacy.identifier_report import IdentifierReport
 from app.privacy.kinds import KINDS
 from app.privacy.records import LONG_NUMBER
 from app.text import json_value
@@ -79,7 +80,7 @@ def masker(actions: Mapping[str, str]) -> Masker:
     return Masker(frozenset(kind for kind in KINDS if actions.get(kind) != KEEP_AS_IS))
 
 
-def masker_for_undecided(identifiers: Mapping[str, Any] | None, decided: Container[str]) -> Masker:
+def masker_for_undecided(identifiers: IdentifierReport | None, decided: Container[str]) -> Masker:
     """What hides the texts of a measurement: kinds that were found in its rows and that nobody has decided on.
 
     Rows of decided kinds hold no value that has to be hidden, and what a model makes up has to be seen to be judged.

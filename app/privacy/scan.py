@@ -10,6 +10,7 @@ from typing import Any
 from app.chat import Record
 from app.privacy.decisions import EXCLUDE, MASK
 from app.privacy.detect import find
+from app.privacy.identifier_report import IdentifierKind, IdentifierReport
 from app.privacy.kinds import KINDS
 from app.privacy.masking import masked_record
 from app.privacy.records import texts_in_record
@@ -67,24 +68,21 @@ class Scan:
         self.rows, self.lines, self.test_lines = Counter(value["rows"]), value["lines"], value["test_lines"]
         self.any, self.left_out, self.salt = value["any"], value["left_out"], bytes.fromhex(value["salt"])
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> IdentifierReport:
         """Kinds with how many rows hold them and the first of those lines; no value, ever."""
-        return {
-            "rows": self.any,
-            "left_out": self.left_out,
-            "kinds": [
-                {
-                    "kind": kind,
-                    "rows": self.rows[kind],
-                    "lines": self.lines.get(kind, []),
-                    "test_lines": self.test_lines.get(kind, []),
-                    "action": self.decided.get(kind, ""),
-                }
-                for kind in KINDS
-                if self.rows[kind]
-            ],
-            "decided": self.decided if all(kind in self.decided for kind in self.rows) else None,
-        }
+        kinds = tuple(
+            IdentifierKind(
+                kind,
+                self.rows[kind],
+                tuple(self.lines.get(kind, ())),
+                tuple(self.test_lines.get(kind, ())),
+                self.decided.get(kind, ""),
+            )
+            for kind in KINDS
+            if self.rows[kind]
+        )
+        every = all(kind in self.decided for kind in self.rows)
+        return IdentifierReport(self.any, self.left_out, kinds, self.decided if every else None)
 
 
 def _sentences(places_of: Mapping[str, list[str]]) -> list[str]:

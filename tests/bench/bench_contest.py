@@ -160,26 +160,26 @@ def sort_out(said: list[tuple[int, str]]) -> dict[str, set[int]]:
 
 def ours(file: Path, _: str) -> dict[str, set[int]]:
     with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, file.open("rb") as stream:
-        report = pipeline.check(stream, rows, seed=7, shown=100_000).report
+        report = pipeline.check(pipeline.CheckInput(stream, max_messages=100_000), rows).report
     found: dict[str, set[int]] = defaultdict(set)
     for name, kinds in (
         ("duplicates", ("exact", "near")),
         ("near_duplicates", ("exact", "near")),
         ("contradictions", ("contradiction",)),
     ):
-        for pair in report[name]:
+        for pair in getattr(report, name):
             for kind in kinds:
-                found[kind] |= {pair["line"], pair["of_line"]}
+                found[kind] |= {pair.line, pair.of_line}
     names = {"repeat": "loop", "refusal": "refusal", "placeholder": "placeholder", "echo": "echo"}
-    for one in report["remarks"]:
-        if one["kind"] in names:
-            found[names[one["kind"]]] |= set(one["lines"])
-    for message in report["messages"]:
-        if message["line"] and message["level"] == "error":
-            found["empty" if "empty" in message["text"] else "malformed"].add(message["line"])
-    for one in (report.get("identifiers") or {}).get("kinds", ()):
-        secret = re.search("key|token|secret|password", one["kind"])
-        found["secret" if secret else "personal"] |= set(one["lines"])
+    for remark in report.remarks:
+        if remark.kind in names:
+            found[names[remark.kind]] |= set(remark.lines)
+    for message in report.messages:
+        if message.line and message.level == "error":
+            found["empty" if "empty" in message.text else "malformed"].add(message.line)
+    for held in report.identifiers.kinds if report.identifiers else ():
+        secret = re.search("key|token|secret|password", held.kind)
+        found["secret" if secret else "personal"] |= set(held.lines)
     found["any"] = set().union(*found.values())
     return found
 

@@ -367,7 +367,7 @@ def grouped(lines: list[str]) -> list[int]:
         upload = Path(folder) / "upload.jsonl"
         upload.write_text("\n".join(lines) + "\n")
         with upload.open("rb") as stream:
-            return list(pipeline.check(stream, rows, seed=7).group)
+            return list(pipeline.check(pipeline.CheckInput(stream), rows).group)
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ processor time, which a busy machine lengthens less. `--keep` leaves the databas
 """
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from sqlalchemy import insert, select, text
 
 from app import schema
 from app.datasets.checks import lengths
+from app.datasets.checks.report_json import plain
 from app.datasets.tables import DatasetRow
 from app.db import Base, make_engine, reading, writing
 from app.main import create_app
@@ -84,9 +84,9 @@ def fill(settings: Settings, rows: int) -> DatasetRow:
             "labels": counted,
             "uploaded": rows,
             "counts": {"near_duplicate": repeats},
-            "lengths": lengths.of_rows(sizes, usable, unit="tokens", limit=1024, tokenizer="bench"),
+            "lengths": plain(lengths.of_rows(sizes, usable, unit="tokens", limit=1024, tokenizer="bench")),
         }
-        found.report = json.loads(json.dumps(found.report)) | told
+        found.report_json = found.report_json | told
     engine.dispose()
     return row
 

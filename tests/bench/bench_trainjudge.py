@@ -37,6 +37,8 @@ from app.advice.case import parse
 from app.advice.needs import BEHAVIOURS
 from app.advice.verdict import Advice, advise
 from app.datasets.checks import learnability, pipeline
+from app.datasets.checks.pipeline import CheckInput
+from app.datasets.checks.report_json import plain
 from app.datasets.checks.working_rows import Rows
 from tests.support.golden import GOLDEN, Golden
 
@@ -273,26 +275,26 @@ class Ours:
 def checked(data: Path) -> dict[str, Any]:
     """What the check of an upload measures in a file, by the names of the case file."""
     with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, data.open("rb") as upload:
-        found = pipeline.check(upload, rows, seed=7)
+        found = pipeline.check(CheckInput(upload), rows)
     report = found.report
     measured = {
-        "uploaded_examples": report["uploaded"],
+        "uploaded_examples": report.uploaded,
         "usable_examples": sum(split == "train" for split in found.split.values()),
-        "contradiction_rate": report["contradiction_rate"],
+        "contradiction_rate": report.contradiction_rate,
     }
-    return measured | ({"signals": report["signals"]} if report.get("signals") else {})
+    return measured | ({"signals": plain(report.signals)} if report.signals else {})
 
 
 def learnt(data: Path) -> str:
     """What the check says can be learnt from the rows without a language model, in a word."""
     with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, data.open("rb") as upload:
-        found = pipeline.check(upload, rows, seed=7)
+        found = pipeline.check(CheckInput(upload), rows)
         mine = [rows.pair(index) for index, split in found.split.items() if split != "test"]
-        labels = found.report["task"] == "labels"
-        agreed = found.report.get("label_agreement") or {"questions": 0, "agree": None}
-        agreement = (agreed["questions"], 1.0 if agreed["agree"] is None else agreed["agree"])
-        said = learnability.measure(mine[: learnability.ROWS], labels=labels, seed=7, agreement=agreement)
-    return str(said["verdict"])
+        labels = found.report.task == "labels"
+        said = learnability.measure(
+            mine[: learnability.ROWS], labels=labels, seed=7, agreement=found.report.label_agreement
+        )
+    return said.verdict
 
 
 def ask_us(measured: dict[str, Any], answers: dict[str, Any]) -> Ours:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.datasets import clusters_service, decisions_service, job, store, uploads_service
+from app.datasets.checks.report_parts import Carried, FileOfVersion
 from app.datasets.reading.read_as import GUESS, ReadAs
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
@@ -43,8 +44,14 @@ def check(engine: Engine, claimed: Callable[[DatasetRow], Claim]) -> Callable[[i
     return run
 
 
+def carried(row: DatasetRow) -> Carried:
+    """What the version took over."""
+    assert row.report.carried is not None
+    return row.report.carried
+
+
 def said(row: DatasetRow) -> list[str]:
-    return [one["text"] for one in row.report["messages"] if "test file" in one["text"] or "values" in one["text"]]
+    return [one.text for one in row.report.messages if "test file" in one.text or "values" in one.text]
 
 
 def test_corrected_examples_keep_the_own_test_file_over_the_api(
@@ -63,14 +70,14 @@ def test_corrected_examples_keep_the_own_test_file_over_the_api(
         "judge.jsonl",
         True,
     )
-    assert (third.test_rows, third.report["split"]["own_test"]) == (20, True)
-    assert third.report["carried"]["test"] == {"file": "judge.jsonl", "version": 2}
+    assert (third.test_rows, third.report.split.own_test) == (20, True)
+    assert carried(third).test == FileOfVersion("judge.jsonl", 2)
     assert said(third) == ["The test file 'judge.jsonl' was kept from version 2: its rows judge this version, too."]
 
     fourth = check(client.put(f"{address}?drop_test=true", content=pairs(70)).json()["id"])
 
-    assert (fourth.test_filename, fourth.report["split"]["own_test"], fourth.human_checked) == ("", False, None)
-    assert fourth.report["carried"]["test_dropped"] == {"file": "judge.jsonl", "version": 3}
+    assert (fourth.test_filename, fourth.report.split.own_test, fourth.human_checked) == ("", False, None)
+    assert carried(fourth).test_dropped == FileOfVersion("judge.jsonl", 3)
     assert "was given up, as you said" in said(fourth)[0]
 
 
@@ -96,7 +103,7 @@ def test_corrected_examples_keep_the_own_test_file_on_the_page(
     with reading(engine) as session:
         newest = store.newest(session, assessment.id)
         assert newest is not None
-    assert check(newest.id).report["split"]["own_test"] is False
+    assert check(newest.id).report.split.own_test is False
 
 
 def test_a_test_file_is_read_as_it_was_read_before(
@@ -123,7 +130,8 @@ def test_a_split_made_anew_keeps_both(
     near = json.dumps({"prompt": "Describe the river, please, if you can", "completion": "It is 7."}).encode() + b"\n"
     also = near.replace(b"river,", b"river")
     row = checked(pairs(60) + near + also, test=TESTS)
-    cluster = row.report["clusters"]["count"]
+    assert row.report.clusters is not None
+    cluster = row.report.clusters.count
     assert cluster == 1
     with writing(engine) as session:
         jobs.bind(session, line)
@@ -134,7 +142,7 @@ def test_a_split_made_anew_keeps_both(
     after = check(again.id)
 
     assert (after.test_filename, after.test_rows) == (row.test_filename, 20)
-    assert after.report["carried"] == {"test": None, "test_dropped": None, "decisions": [], "dropped": []}
+    assert after.report.carried == Carried()
 
 
 # ---------------------------------------------------------------------- words on personal data
@@ -159,7 +167,7 @@ def test_a_test_file_added_to_the_same_examples_loses_no_word_on_them(
     row = check(answer["id"])
 
     assert actions(row) == {"e-mail address": "attest"}
-    assert row.report["carried"]["decisions"] == ["e-mail address"]
+    assert carried(row).decisions == ("e-mail address",)
     assert [one for one in said(row) if "no other values were found: e-mail address" in one]
 
 
@@ -177,7 +185,7 @@ def test_another_value_needs_another_word_and_that_is_said(
 
     row = checked(pairs(60) + HELD + more, test=test and TESTS + test)
 
-    assert (actions(row), row.report["carried"]["dropped"]) == ({}, ["e-mail address"])
+    assert (actions(row), carried(row).dropped) == ({}, ("e-mail address",))
     assert [one for one in said(row) if "decide again: e-mail address" in one]
 
 
@@ -185,4 +193,4 @@ def test_the_same_file_again_keeps_the_word_and_warns_of_nothing(attested: Datas
     row = checked(pairs(60) + HELD)
 
     assert actions(row) == {"e-mail address": "attest"}
-    assert not [one for one in row.report["messages"] if "personal data" in one["text"]]
+    assert not [one for one in row.report.messages if "personal data" in one.text]

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs, NoSpace
 from app.datasets import facts, job, store, uploads_service
-from app.datasets.checks.checkpoint import ABOUT, Desk
+from app.datasets.checks.checkpoint import ABOUT, Checkpoint
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.datasets.uploads_service import Uploaded
 from app.db import make_engine, reading, utcnow, writing
@@ -212,10 +212,10 @@ def test_a_check_goes_on_where_it_was_stopped(
     stopped = Stopped(**{name: value for name, value in vars(claimed(row)).items() if name[0] != "_"}, stage=stage)
     with pytest.raises(Stopping):
         job.check(stopped)
-    desk = Desk(
+    checkpoint = Checkpoint(
         settings.data / "checks" / str(row.id), json.loads((settings.data / "checks" / str(row.id) / ABOUT).read_text())
     )
-    assert desk.begun
+    assert checkpoint.begun
     told = Told(**{name: value for name, value in vars(claimed(row)).items() if name[0] != "_"})
 
     job.check(told)
@@ -224,7 +224,9 @@ def test_a_check_goes_on_where_it_was_stopped(
     with reading(engine) as session:
         one, other = store.get(session, row.id), store.get(session, plain.id)
         assert session.scalar(select(func.count()).where(ExampleRow.dataset_id == row.id)) == count
-        mine, theirs = ({**row.report, "index_sha256": ""} for row in (one, other))  # it names the rows by their ids
+        mine, theirs = (
+            {**row.report_json, "index_sha256": ""} for row in (one, other)
+        )  # it names the rows by their ids
         assert (one.state, one.split_sha256, mine) == ("ready", other.split_sha256, theirs)
         rows = store.listed(session, row.id, store.RowFilter(), limit=3000)
         assert len({(example.file, example.line) for example in rows}) == count
@@ -233,10 +235,10 @@ def test_a_check_goes_on_where_it_was_stopped(
 
 
 def test_what_lies_on_the_desk_of_another_order_is_not_taken_up(tmp_path: Path) -> None:
-    Desk(tmp_path / "desk", ["a"]).note("reading", {"rows": 5})
+    Checkpoint(tmp_path / "desk", ["a"]).save_json("reading", {"rows": 5})
 
-    assert Desk(tmp_path / "desk", ["a"]).noted("reading") == {"rows": 5}
-    assert Desk(tmp_path / "desk", ["b"]).noted("reading") is None
+    assert Checkpoint(tmp_path / "desk", ["a"]).load_json("reading") == {"rows": 5}
+    assert Checkpoint(tmp_path / "desk", ["b"]).load_json("reading") is None
 
 
 def test_a_sleeping_attempt_keeps_its_folder(
@@ -338,11 +340,13 @@ def test_a_small_classifier_counts_where_labels_are_asked_for_word_for_word(
         session.flush()
         without = facts.measured(session, assessment.id)
 
-    tried = row.report["learnability"]
-    assert tried["verdict"] == "learnable"
+    tried = row.report.learnability
+    assert tried is not None
+    assert tried.baseline is not None
+    assert tried.verdict == "learnable"
     assert "arms" not in without
-    assert found["arms"]["small_classifier"]["total"] == tried["baseline"]["rows"]
-    assert found["arms"]["small_classifier"]["passed"] == round(tried["baseline"]["score"] * tried["baseline"]["rows"])
+    assert found["arms"]["small_classifier"]["total"] == tried.baseline.rows
+    assert found["arms"]["small_classifier"]["passed"] == round(tried.baseline.score * tried.baseline.rows)
 
 
 @pytest.mark.parametrize(("verdict", "arms"), [
@@ -357,7 +361,7 @@ def test_a_classifier_that_only_says_the_commonest_label_is_none(
     measured = {"verdict": verdict, "baseline": tried, "trivial": {"score": 0.94}}
 
     with writing(engine) as session:
-        store.get(session, row.id).report = {**row.report, "learnability": measured}
+        store.get(session, row.id).report_json = {**row.report_json, "learnability": measured}
         session.flush()
 
         assert facts.measured(session, assessment.id).get("arms") == arms

@@ -13,6 +13,7 @@ from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
 from app.datasets import clusters_service, job, lengths_service, store
+from app.datasets.checks.report_parts import Clusters, ClusterSize
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow, writing
 from app.errors import Conflict, Invalid
@@ -80,12 +81,7 @@ def test_only_rows_that_are_not_alone_have_a_group(twins: DatasetRow, engine: En
     assert [row.line for row in rows] == [61, 62, 63]
     assert len({row.cluster for row in rows}) == 1
     assert sorted(row.status for row in rows) == ["duplicate", "near_duplicate", "usable"]
-    assert twins.report["clusters"] == {
-        "count": 1,
-        "rows": 3,
-        "sizes": [{"size": 3, "clusters": 1, "rows": 3}],
-        "kept": 0,
-    }
+    assert twins.report.clusters == Clusters(count=1, rows=3, sizes=(ClusterSize(3, 1, 3),), kept=0)
 
 
 def test_a_group_that_was_undone_is_used_as_a_whole_on_one_side(
@@ -114,9 +110,12 @@ def test_a_group_that_was_undone_is_used_as_a_whole_on_one_side(
     with reading(engine) as session:
         now = store.get(session, again.id)
         assert now.version == twins.version + 1
-        assert (now.report["clusters"]["kept"], now.report["test_overlap_rows"]) == (1, 0)
+        assert now.report.clusters is not None
+        assert (now.report.clusters.kept, now.report.test_overlap_rows) == (1, 0)
         assert now.train_rows + now.dev_rows + now.test_rows == 63
-        assert store.get(session, twins.id).report["clusters"]["kept"] == 0
+        before = store.get(session, twins.id).report.clusters
+        assert before is not None
+        assert before.kept == 0
         assert clusters_service.waiting_clusters(session, now) == 0
         written = session.scalars(select(EntryRow.act).where(EntryRow.act.like("dataset.%cluster"))).all()
     assert written == ["dataset.keep_cluster"]
@@ -227,7 +226,7 @@ def test_tokens_are_counted_with_the_model_that_was_chosen(
     blobs: Blobs,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    assert twins.report["lengths"]["unit"] == "characters"
+    assert twins.report.lengths.unit == "characters"
     folder = tmp_path_factory.mktemp("model")
     tokenizer(folder / "tokenizer.json")
     model = make.model(name="Words", reference=str(folder))
@@ -242,14 +241,14 @@ def test_tokens_are_counted_with_the_model_that_was_chosen(
     job.count_lengths(claim)
 
     with reading(engine) as session:
-        lengths = store.get(session, twins.id).report["lengths"]
+        lengths = store.get(session, twins.id).report.lengths
         listed = store.listed(session, twins.id, store.RowFilter(size_from=0), limit=500)
         sizes = [row.size for row in listed if row.size is not None]
     # "Describe the river <24 hex digits>", "It is 5." and a template's tokens for two turns.
-    assert (lengths["unit"], lengths["tokenizer"], lengths["median"]) == ("tokens", "Words", 4 + 3 + 10)
-    assert (lengths["limit"], lengths["over"]) == (1024, 0)
-    assert sum(bar["rows"] for bar in lengths["histogram"]) == lengths["rows"] == 61
-    assert (lengths["of"], len(sizes), min(sizes), max(sizes)) == ("usable", 63, 17, lengths["longest"])
+    assert (lengths.unit, lengths.tokenizer, lengths.median) == ("tokens", "Words", 4 + 3 + 10)
+    assert (lengths.limit, lengths.over) == (1024, 0)
+    assert sum(bar.rows for bar in lengths.histogram) == lengths.rows == 61
+    assert (lengths.of, len(sizes), min(sizes), max(sizes)) == ("usable", 63, 17, lengths.longest)
 
 
 def test_a_tokenizer_that_went_away_is_named(

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.datasets.checks import languages, lengths, suspicious
-from app.datasets.checks.checkpoint import Desk
-from app.datasets.checks.pipeline import Check, check
+from app.datasets.checks.checkpoint import Checkpoint
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.pipeline import CheckInput, check
 from app.datasets.checks.working_rows import Rows
 from tests.support.depth import depth
 from tests.support.examples import jsonl, judge, pairs, questions
@@ -165,7 +166,7 @@ def test_a_language_is_named_only_where_it_can_be_told(text: str, code: str) -> 
 
 
 def kinds(outcome: Check) -> dict[str, list[int]]:
-    return {one["kind"]: one["lines"] for one in outcome.report["remarks"]}
+    return {one.kind: list(one.lines) for one in outcome.report.remarks}
 
 
 def test_doubtful_answers_are_named_with_their_lines_and_stay_in_use() -> None:
@@ -182,8 +183,8 @@ def test_doubtful_answers_are_named_with_their_lines_and_stay_in_use() -> None:
     outcome = judge([*questions(40), *doubtful])
 
     assert kinds(outcome) == {"refusal": [41], "placeholder": [42], "repeat": [43], "echo": [44]}
-    assert outcome.report["counts"]["usable"] == 44
-    assert outcome.report["verdict"] == "warn"
+    assert outcome.report.counts.usable == 44
+    assert outcome.report.verdict == "warn"
 
 
 def test_a_label_may_be_called_none_or_refused() -> None:
@@ -192,8 +193,8 @@ def test_a_label_may_be_called_none_or_refused() -> None:
 
     outcome = judge(rows)
 
-    assert outcome.report["task"] == "labels"
-    assert outcome.report["remarks"] == []
+    assert outcome.report.task == "labels"
+    assert outcome.report.remarks == ()
 
 
 def test_an_unfilled_label_is_named_among_real_ones() -> None:
@@ -205,10 +206,10 @@ def test_an_unfilled_label_is_named_among_real_ones() -> None:
 def test_the_mix_of_languages_is_counted() -> None:
     german = [(f"Bitte beschreiben Sie den alten Leuchtturm Nummer {n} am Hafen.", f"Er ist {n}.") for n in range(10)]
 
-    found = judge([*questions(30), *german]).report["languages"]
+    found = judge([*questions(30), *german]).report.languages
 
-    assert [(one["code"], one["rows"]) for one in found] == [("en", 30), ("de", 10)]
-    assert found[1]["share"] == 0.25
+    assert [(one.code, one.rows) for one in found] == [("en", 30), ("de", 10)]
+    assert found[1].share == 0.25
 
 
 def test_rare_labels_are_counted_and_all_are_listed() -> None:
@@ -219,21 +220,21 @@ def test_rare_labels_are_counted_and_all_are_listed() -> None:
 
     report = judge(rows).report
 
-    assert report["rare_labels"] == 1
-    assert sum(one["rows"] for one in report["labels"]) == 200
+    assert report.rare_labels == 1
+    assert sum(one.rows for one in report.labels) == 200
 
 
 @pytest.mark.parametrize("sizes", [[], [5], [1, 2, 3], list(range(1, 500)), [10] * 99 + [4000], [7] * 50])
 def test_each_row_stands_in_one_bar_of_the_histogram(sizes: list[int]) -> None:
     found = lengths.summary(sizes, unit="tokens", limit=1024)
 
-    bars = found["histogram"]
-    assert sum(bar["rows"] for bar in bars) == len(sizes)
+    bars = found.histogram
+    assert sum(bar.rows for bar in bars) == len(sizes)
     for bar in bars:
-        assert bar["rows"] == sum(
-            1 for size in sizes if bar["from"] <= max(size, 1) <= bar["to"] or (bar["from"] == 0 and size == 0)
+        assert bar.rows == sum(
+            1 for size in sizes if bar.least <= max(size, 1) <= bar.most or (bar.least == 0 and size == 0)
         )
-    assert found["over"] == sum(1 for size in sizes if size > 1024)
+    assert found.over == sum(1 for size in sizes if size > 1024)
 
 
 class Enough(Exception):
@@ -247,7 +248,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list
     rows = [(line["prompt"], line["completion"]) for line in lines]
     rows += [("mail me at jane.doe@example.com please", "ok"), ("", "nothing asked"), *rows[:40]]
     with Rows(tmp_path_factory.mktemp("undisturbed") / "rows") as fresh:
-        yield rows, check(jsonl(rows), fresh, seed=7)
+        yield rows, check(CheckInput(jsonl(rows)), fresh)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ def test_a_check_that_dies_anywhere_ends_the_same(
     rows, whole = undisturbed
 
     def attempt(number: int) -> Check:
-        """Check with a desk that is used at every step; dies at the `number`-th tick, 0 for never."""
+        """Check with a checkpoint that is used at every step; dies at the `number`-th tick, 0 for never."""
         ticks = 0
 
         def tick(stage: str, done: int, total: int) -> None:
@@ -268,10 +269,10 @@ def test_a_check_that_dies_anywhere_ends_the_same(
             if ticks == number:
                 raise Enough
 
-        desk = Desk(tmp_path / "desk", "the same", every=0)
-        state = desk.noted("reading")
-        with Rows(desk.path("rows"), state["rows"] if state else None) as working:
-            return check(jsonl(rows), working, seed=7, tick=tick, desk=desk)
+        checkpoint = Checkpoint(tmp_path / "desk", "the same", every=0)
+        state = checkpoint.load_json("reading")
+        with Rows(checkpoint.path("rows"), state["rows"] if state else None) as working:
+            return check(CheckInput(jsonl(rows)), working, tick=tick, checkpoint=checkpoint)
 
     with pytest.raises(Enough):
         attempt(stop)

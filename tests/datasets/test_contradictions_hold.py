@@ -13,7 +13,7 @@ from app.advice import verdict
 from app.advice.case import parse
 from app.datasets import job, store
 from app.datasets.checks import explained_differences, learnability
-from app.datasets.checks.pipeline import Status
+from app.datasets.checks.statuses import RowStatus
 from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.jobs.claims import Claim
@@ -44,11 +44,11 @@ def test_addresses_that_say_what_each_holds_contradict_nothing() -> None:
 
     outcome = judge(rows)
 
-    assert outcome.report["task"] == "json"
-    assert outcome.report["contradictions"] == []
-    assert outcome.report["contradiction_rate"] == 0
+    assert outcome.report.task == "json"
+    assert outcome.report.contradictions == ()
+    assert outcome.report.contradiction_rate == 0
     # Of each pair one row is used, as of any near-duplicates.
-    assert [outcome.status.count(one) for one in (Status.CONTRADICTION, Status.NEAR_DUPLICATE)] == [0, 20]
+    assert [outcome.status.count(one) for one in (RowStatus.CONTRADICTION, RowStatus.NEAR_DUPLICATE)] == [0, 20]
 
 
 def test_one_that_says_what_it_does_not_hold_is_found_among_them() -> None:
@@ -59,8 +59,8 @@ def test_one_that_says_what_it_does_not_hold_is_found_among_them() -> None:
 
     outcome = judge([*rows, planted, wrong_city, (rows[5][0], address(places[5], "St.")[1])])
 
-    assert sorted(one["line"] for one in outcome.report["contradictions"]) == [41, 42, 43]
-    assert all(one["of_text"] and one["text"] for one in outcome.report["contradictions"])
+    assert sorted(one.line for one in outcome.report.contradictions) == [41, 42, 43]
+    assert all(one.of_text and one.text for one in outcome.report.contradictions)
 
 
 SAME = [
@@ -118,7 +118,7 @@ def test_the_letter_of_an_option_means_another_where_options_were_shuffled() -> 
         stem = "Which of the two was said first by the guide of the museum that morning?"
         pairs += [(f"{stem} A) {one} B) {two}", "A"), (f"{stem} A) {two} B) {one}", "B")]
 
-    assert judge(pairs).report["contradictions"] == []
+    assert judge(pairs).report.contradictions == ()
 
 
 def test_a_label_that_its_question_only_lists_explains_nothing() -> None:
@@ -129,7 +129,7 @@ def test_a_label_that_its_question_only_lists_explains_nothing() -> None:
 
     outcome = judge([*rows, (head, "refund"), (f"Hello! {head}", "exchange")])
 
-    assert [(one["line"], one["of_line"]) for one in outcome.report["contradictions"]] == [(42, 41)]
+    assert [(one.line, one.of_line) for one in outcome.report.contradictions] == [(42, 41)]
 
 
 def test_rows_that_contradict_each_other_have_one_group_and_a_person_can_call_them_different() -> None:
@@ -137,14 +137,14 @@ def test_rows_that_contradict_each_other_have_one_group_and_a_person_can_call_th
     near = [("Where is my money?", "refund_asked"), ("where is my money", "refund_given")]
     outcome = judge([*rows, *near])
 
-    (found,) = outcome.report["contradictions"]
-    assert (found["line"], found["of_line"], found["same"]) == (42, 41, False)
-    assert found["cluster"] == outcome.group[40] == outcome.group[41]
+    (found,) = outcome.report.contradictions
+    assert (found.line, found.of_line, found.same) == (42, 41, False)
+    assert found.cluster == outcome.group[40] == outcome.group[41]
 
-    again = judge([*rows, *near], keep=[outcome.rows.keys[40]])
+    again = judge([*rows, *near], kept_keys=[outcome.rows.keys[40]])
 
-    assert again.status[40:] == [Status.USABLE] * 2
-    assert again.report["counts"]["contradictions"] == 0
+    assert again.status[40:] == [RowStatus.USABLE] * 2
+    assert again.report.counts.contradictions == 0
     assert len({again.split.get(index) for index in (40, 41)}) == 1  # on one side of the split
 
 
@@ -192,9 +192,10 @@ def test_commands_that_are_opposites_are_not_one_question(one: str, other: str) 
 
     outcome = judge(pairs)
 
-    assert outcome.report["counts"]["contradictions"] == 0
-    assert outcome.report["label_agreement"]["agree"] in (None, 1.0)
-    assert Status.CONTRADICTION not in outcome.status
+    assert outcome.report.counts.contradictions == 0
+    assert outcome.report.label_agreement is not None
+    assert outcome.report.label_agreement.agree in (None, 1.0)
+    assert RowStatus.CONTRADICTION not in outcome.status
 
 
 def test_real_disagreement_still_has_a_ceiling_and_page_and_gate_have_one_share() -> None:
@@ -208,12 +209,14 @@ def test_real_disagreement_still_has_a_ceiling_and_page_and_gate_have_one_share(
     outcome = judge(rows)
     report = outcome.report
 
-    assert report["counts"]["groups"] == 40
-    assert report["similar_questions"] == report["label_agreement"]["questions"] == 120
-    assert report["contradiction_rate"] == pytest.approx(1 / 3)
-    assert report["label_agreement"]["agree"] == pytest.approx(2 / 3)
-    assert "40 of 120 questions" in gate(report["contradiction_rate"], report["similar_questions"])[1]
-    low, high = learnability.ceiling_of(120, report["label_agreement"]["agree"], 0.5)
+    assert report.label_agreement is not None
+    assert report.label_agreement.agree is not None
+    assert report.counts.groups == 40
+    assert report.similar_questions == report.label_agreement.questions == 120
+    assert report.contradiction_rate == pytest.approx(1 / 3)
+    assert report.label_agreement.agree == pytest.approx(2 / 3)
+    assert "40 of 120 questions" in gate(report.contradiction_rate, report.similar_questions)[1]
+    low, high = learnability.ceiling_of(120, report.label_agreement.agree, 0.5)
     assert low == pytest.approx(0.816, abs=0.001)
     assert high == pytest.approx(0.861, abs=0.005)
 

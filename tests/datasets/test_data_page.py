@@ -255,8 +255,10 @@ def test_changes_of_a_report_from_before_unused_rows_were_counted_still_show(
     row = checked(pairs(90))
     with writing(engine) as session:
         kept = store.get(session, row.id)
-        known = {key: kept.report["changes"][key] for key in ("since", "added", "removed", "changed", "same", "moved")}
-        kept.report = {**kept.report, "changes": known}
+        known = {
+            key: kept.report_json["changes"][key] for key in ("since", "added", "removed", "changed", "same", "moved")
+        }
+        kept.report_json = {**kept.report_json, "changes": known}
 
     assert "Since version 1: 30 rows added" in text(client, f"/datasets/{row.id}")
 

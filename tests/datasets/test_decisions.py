@@ -11,7 +11,7 @@ from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
 from app.datasets import decisions_service, facts, job, store
-from app.datasets.checks import file_warnings
+from app.datasets.checks.report import TOO_FEW
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
 from app.errors import Conflict, Invalid
@@ -56,7 +56,8 @@ def decide(engine: Engine, line: job_engine.Client, me: UserRow, claimed: Callab
 
 
 def kinds(row: DatasetRow) -> dict[str, tuple[int, list[int]]]:
-    return {one["kind"]: (one["rows"], one["lines"]) for one in row.report["identifiers"]["kinds"]}
+    assert row.report.identifiers is not None
+    return {one.kind: (one.rows, list(one.lines)) for one in row.report.identifiers.kinds}
 
 
 def used(blobs: Blobs, row: DatasetRow) -> list[dict[str, object]]:
@@ -68,9 +69,10 @@ def test_lines_and_kinds_are_named_and_no_value_is(checked: Upload) -> None:
     row = checked(DATA)
 
     assert kinds(row) == {"e-mail address": (2, [61, 62]), "key or token": (1, [63])}
-    assert row.report["identifiers"]["decided"] is None
-    assert MAIL not in json.dumps(row.report)
-    assert KEY not in json.dumps(row.report)
+    assert row.report.identifiers is not None
+    assert row.report.identifiers.decided is None
+    assert MAIL not in json.dumps(row.report_json)
+    assert KEY not in json.dumps(row.report_json)
 
 
 def test_no_excerpt_of_the_report_shows_a_value(checked: Upload) -> None:
@@ -79,9 +81,9 @@ def test_no_excerpt_of_the_report_shows_a_value(checked: Upload) -> None:
 
     row = checked(b"".join(json.dumps(one).encode() + b"\n" for one in held) + pairs(60))
 
-    assert row.report["near_duplicates"][0]["text"].startswith("Please write")
-    assert "[e-mail address]" in row.report["samples"][0]["messages"][0]["content"]
-    assert MAIL not in json.dumps(row.report)
+    assert row.report.near_duplicates[0].text.startswith("Please write")
+    assert "[e-mail address]" in row.report.samples[0].messages[0].content
+    assert MAIL not in json.dumps(row.report_json)
 
 
 def test_a_rare_label_that_is_a_value_is_named_without_it(checked: Upload) -> None:
@@ -91,8 +93,9 @@ def test_a_rare_label_that_is_a_value_is_named_without_it(checked: Upload) -> No
 
     row = checked(b"".join(line(n, "yes" if n % 2 else "no") for n in range(60)) + line(60, MAIL))
 
-    assert row.report["split"]["untested"]["names"] == ["[e-mail address]"]
-    assert MAIL not in json.dumps(row.report)
+    assert row.report.split.untested is not None
+    assert row.report.split.untested.names == ("[e-mail address]",)
+    assert MAIL not in json.dumps(row.report_json)
 
 
 def test_masking_keeps_the_row_and_the_value_goes(checked: Upload, decide: Decide, blobs: Blobs) -> None:
@@ -107,8 +110,8 @@ def test_masking_keeps_the_row_and_the_value_goes(checked: Upload, decide: Decid
     assert "we sent it to [e-mail address]." in text
     assert "Who is [e-mail address]?" in text
     assert after.usable_rows + after.test_rows == row.usable_rows + row.test_rows
-    assert [one["text"] for one in after.report["messages"] if one["level"] != "note"] == []
-    assert [one.endswith(file_warnings.TOO_FEW) for one in after.report["why"]] == [True]
+    assert [one.text for one in after.report.messages if one.level != "note"] == []
+    assert [one.endswith(TOO_FEW) for one in after.report.why] == [True]
 
 
 def test_masking_moves_no_row_to_another_side(checked: Upload, decide: Decide, blobs: Blobs) -> None:
@@ -131,8 +134,8 @@ def test_rows_left_out_are_counted_and_nothing_of_them_is_kept(
     with reading(engine) as session:
         left_out = store.listed(session, after.id, store.RowFilter(status="private"))
     assert [(one.line, one.messages, one.target) for one in left_out] == [(63, [], "")]
-    step = next(one for one in after.report["waterfall"] if one["step"] == "not_private")
-    assert (step["dropped"], step["count"]) == (1, 62)
+    step = next(one for one in after.report.waterfall if one.step == "not_private")
+    assert (step.dropped, step.count) == (1, 62)
 
 
 def test_keeping_needs_a_reason_and_changes_no_row(checked: Upload, decide: Decide, engine: Engine) -> None:

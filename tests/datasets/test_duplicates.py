@@ -177,7 +177,7 @@ def looked_at(rows: list[tuple[str, str]]) -> float:
             labels=False,
             conflict=duplicates.agreeing,
             tick=duplicates.silent,
-            desk=None,
+            checkpoint=None,
         )
         search.run()
         pairs = {frozenset(pair) for band in range(duplicates.BANDS) for pair in search._pairs(band)}

@@ -59,7 +59,7 @@ def test_versions_follow_from_decisions_on_either_database(either: Settings) -> 
     assert moved is not None
     assert (moved.counts["same"], moved.counts["changed"]) == (41, 0)
     assert moved.counts["moved"] > 0
-    assert newest.report["split"]["by"] == "time"
+    assert newest.report.split.by == "time"
     assert measured["identifiers_decided"] is True
     line.close()
     engine.dispose()

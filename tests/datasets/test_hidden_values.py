@@ -145,7 +145,7 @@ def test_no_value_reaches_a_page_a_file_or_the_record(
     claimed: Callable[[DatasetRow], Claim],
 ) -> None:
     row = checked(DATA, OWN)
-    assert {one["kind"] for one in row.report["identifiers"]["kinds"]} == set(KINDS)
+    assert set(row.report.kinds_found) == set(KINDS)
     uploaded = (row.blob_sha256, str(row.test_blob_sha256))
 
     assert shown(client, row, PLANTED) == []
@@ -172,7 +172,7 @@ def test_the_first_row_of_a_table_without_names_stays_hidden(
     rows = [separator.join((MAILS[0], f"{CARD} is my card", f"No. {n}")) for n in range(9)]
     row = checked("\n".join(rows).encode())
 
-    assert [one["name"] for one in row.report["columns"]] == ["[e-mail address]", "[card number] is my card", "no. 0"]
+    assert [one.name for one in row.report.columns] == ["[e-mail address]", "[card number] is my card", "no. 0"]
     assert shown(client, row, range(1, 11)) == []
     assert stored(settings, (row.blob_sha256,), DatasetRow(id=row.id + 1)) == []
 

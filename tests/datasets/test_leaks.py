@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.datasets.checks.pipeline import Check, Status, check
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.pipeline import CheckInput, check
+from app.datasets.checks.statuses import RowStatus
 from app.datasets.checks.working_rows import Rows
 from tests.support.examples import questions
 
@@ -25,7 +27,7 @@ def judge(tmp_path: Any, train: list[dict[str, Any]], test: list[dict[str, Any]]
     lines = [*train, *({"messages": messages[1:]} for messages in rest)]
     with Rows(tmp_path / "rows") as rows:
         upload, own = (io.BytesIO("\n".join(json.dumps(one) for one in some).encode()) for some in (lines, test))
-        return check(upload, rows, seed=7, own_test=own)
+        return check(CheckInput(upload, own), rows)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +49,8 @@ def judge(tmp_path: Any, train: list[dict[str, Any]], test: list[dict[str, Any]]
 def test_a_test_row_is_found_wherever_it_stands(tmp_path: Any, train: dict[str, Any], leaks: bool) -> None:
     outcome = judge(tmp_path, [train], [turns(ASKED, ANSWER), turns("Is it open on Mondays?", "Yes.")])
 
-    assert [(one["line"], one["of_line"]) for one in outcome.report["leaks"]] == ([(1, 1)] if leaks else [])
-    assert (outcome.status[0] is Status.LEAK) is leaks
+    assert [(one.line, one.of_line) for one in outcome.report.leaks] == ([(1, 1)] if leaks else [])
+    assert (outcome.status[0] is RowStatus.LEAK) is leaks
 
 
 def test_a_phrase_of_many_conversations_is_no_leak(tmp_path: Any) -> None:
@@ -57,7 +59,7 @@ def test_a_phrase_of_many_conversations_is_no_leak(tmp_path: Any) -> None:
 
     outcome = judge(tmp_path, train, [turns("Who built the mill?", "The monks.", more, "They came from the north.")])
 
-    assert outcome.report["leaks"] == []
+    assert outcome.report.leaks == ()
 
 
 def test_a_nearly_equal_question_with_another_label_leaks_too(tmp_path: Any) -> None:
@@ -68,6 +70,6 @@ def test_a_nearly_equal_question_with_another_label_leaks_too(tmp_path: Any) -> 
             io.BytesIO("\n".join(json.dumps({"prompt": p, "completion": c}) for p, c in some).encode())
             for some in ([*labelled, ("Has my top up gone through?", "shop")], [("Has my top-up gone through", "home")])
         )
-        report = check(upload, rows, seed=7, own_test=own).report
+        report = check(CheckInput(upload, own), rows).report
 
-    assert [(one["line"], one["of_line"]) for one in report["leaks"]] == [(1, 41)]
+    assert [(one.line, one.of_line) for one in report.leaks] == [(1, 41)]

@@ -46,7 +46,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()
 with (folder / "big.jsonl").open("rb") as file, Rows(folder / "rows") as rows:
-    found = check(file, rows, seed=7).report
+    found = check(CheckInput(file), rows).report
 assert found["uploaded"] == found["waterfall"][-2]["count"] == rows_wanted, found["waterfall"]
 print(peak() - before)
 """

@@ -6,13 +6,16 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.datasets.checks.pipeline import STEPS, Check, Status, check, contradiction_rate
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.pipeline import CheckInput, check
+from app.datasets.checks.report import Report
+from app.datasets.checks.statuses import RowStatus
+from app.datasets.checks.summary import STEPS, contradiction_rate
 from app.datasets.checks.working_rows import Rows
 from app.privacy import detect
 from tests.support.depth import depth
@@ -23,7 +26,7 @@ Pairs = list[tuple[str, str]]
 
 
 def counts(outcome: Check) -> dict[str, int]:
-    return {step["step"]: step["count"] for step in outcome.report["waterfall"]}
+    return {step.step: step.count for step in outcome.report.waterfall}
 
 
 TEXT = st.text(st.sampled_from("ab \n1."), max_size=8)
@@ -32,14 +35,14 @@ TEXT = st.text(st.sampled_from("ab \n1."), max_size=8)
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=30), st.none() | st.lists(st.tuples(TEXT, TEXT), max_size=8))
 def test_every_row_ends_in_one_place_and_the_counts_add_up(pairs: Pairs, test: Pairs | None) -> None:
     outcome = judge(pairs, test)
-    steps = outcome.report["waterfall"]
+    steps = outcome.report.waterfall
 
-    assert steps[0]["count"] == len(pairs)
+    assert steps[0].count == len(pairs)
     for before, after in pairwise(steps):
-        assert after["count"] == before["count"] - after["dropped"]
-        assert after["dropped"] >= 0
-    assert steps[-1]["count"] == outcome.report["split"]["usable"]
-    usable = {index for index, status in enumerate(outcome.status) if status is Status.USABLE}
+        assert after.count == before.count - after.dropped
+        assert after.dropped >= 0
+    assert steps[-1].count == outcome.report.split.usable
+    usable = {index for index, status in enumerate(outcome.status) if status is RowStatus.USABLE}
     assert set(outcome.split) == usable
 
 
@@ -75,15 +78,15 @@ def test_the_waterfall_says_what_went_where() -> None:
         "consistent": 40,
         "usable": 28,
     }
-    split = {"train": 22, "dev": 6, "test": 12, "usable": 28, "own_test": False}
-    assert outcome.report["split"].items() >= split.items()
-    assert outcome.report["split"]["by"] == "random"
+    split = outcome.report.split
+    assert (split.train, split.dev, split.test, split.usable, split.own_test) == (22, 6, 12, 28, False)
+    assert outcome.report.split.by == "random"
     assert outcome.reason(40) == "Asks the same as line 1."
 
 
 def checked(path: Path, folder: Path) -> Check:
     with Rows(folder / "rows") as rows, path.open("rb") as file:
-        return check(file, rows, seed=7)
+        return check(CheckInput(file), rows)
 
 
 Bounds = tuple[int, int]
@@ -137,12 +140,12 @@ def test_large_clean_sets_raise_no_alarm(sets: Path, tmp_path: Path, name: str) 
     clean(checked(sets / name, tmp_path).report)
 
 
-def clean(report: dict[str, Any]) -> None:
+def clean(report: Report) -> None:
     # Two doc blocks of the first hold mail addresses, and the third has known label noise.
-    said = [m["text"] for m in report["messages"] if m["level"] != "note"]
+    said = [m.text for m in report.messages if m.level != "note"]
     assert [t for t in said if "e-mail address" not in t and "answered differently" not in t] == []
     assert len(said) <= 2
-    assert report["contradiction_rate"] <= 0.05
+    assert report.contradiction_rate <= 0.05
 
 
 def test_a_reworded_answer_is_no_contradiction() -> None:
@@ -154,8 +157,8 @@ def test_a_reworded_answer_is_no_contradiction() -> None:
         ]
     )
 
-    assert outcome.report["counts"]["contradictions"] == 0
-    assert outcome.report["counts"]["duplicate"] == 1
+    assert outcome.report.counts.contradictions == 0
+    assert outcome.report.counts.duplicate == 1
 
 
 def test_progress_counts_the_rows_of_the_file() -> None:
@@ -173,10 +176,10 @@ def test_labels_contradict_where_prose_would_only_be_reworded() -> None:
 
     outcome = judge([*labels, ("Where is my money?", "refund_asked"), ("where is my  money?", "refund_given")])
 
-    assert outcome.report["task"] == "labels"
-    assert [(c["line"], c["of_line"]) for c in outcome.report["contradictions"]] == [(42, 41)]
-    assert Counter(outcome.status)[Status.CONTRADICTION] == 2
-    texts = [one["text"] for one in outcome.report["messages"]]
+    assert outcome.report.task == "labels"
+    assert [(c.line, c.of_line) for c in outcome.report.contradictions] == [(42, 41)]
+    assert Counter(outcome.status)[RowStatus.CONTRADICTION] == 2
+    texts = [one.text for one in outcome.report.messages]
     assert "2 rows ask what another row asks but are answered differently; none is used." in texts
 
 
@@ -197,8 +200,8 @@ def test_the_row_that_a_contradicted_row_repeats_is_not_used_either(repeat: str)
 
     outcome = judge([*labelled(40), *told])
 
-    assert outcome.report["counts"]["contradictions"] >= 1
-    assert Status.USABLE not in outcome.status[40:]
+    assert outcome.report.counts.contradictions >= 1
+    assert RowStatus.USABLE not in outcome.status[40:]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,7 @@ def test_rows_that_a_person_called_different_contradict_only_where_they_ask_the_
     told = [(asked, "refund_asked"), (asked, "refund_asked"), (other or asked, "refund_given")]
     rows = [*labelled(40), *told]
 
-    outcome = judge(rows, keep=[judge(rows).rows.keys[40]])
+    outcome = judge(rows, kept_keys=[judge(rows).rows.keys[40]])
 
     assert [one.value for one in outcome.status[40:]] == [status] * 3
 
@@ -220,18 +223,18 @@ def test_one_question_in_three_wordings_counts_once_in_the_rate_of_contradiction
 
     report = judge([*agreed, *split]).report
 
-    assert (report["counts"]["groups"], report["counts"]["repeated_groups"]) == (20, 40)
-    assert report["contradiction_rate"] == 0.5
+    assert (report.counts.groups, report.counts.repeated_groups) == (20, 40)
+    assert report.contradiction_rate == 0.5
 
 
 def test_a_fault_of_the_whole_file_is_no_row_of_it() -> None:
     rows = [json.dumps({"prompt": p, "completion": c}) for p, c in questions(20)]
 
     with TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as kept:
-        outcome = check(io.BytesIO(f"[{','.join(rows)}".encode()), kept, seed=7)
+        outcome = check(CheckInput(io.BytesIO(f"[{','.join(rows)}".encode())), kept)
 
-    assert any("never closed" in said["text"] for said in outcome.report["messages"])
-    assert (outcome.report["uploaded"], outcome.report["records"]) == (20, 20)
+    assert any("never closed" in said.text for said in outcome.report.messages)
+    assert (outcome.report.uploaded, outcome.report.records) == (20, 20)
 
 
 def test_json_answers_are_compared_as_values() -> None:
@@ -239,8 +242,8 @@ def test_json_answers_are_compared_as_values() -> None:
 
     outcome = judge([*rows, (rows[0][0], '{ "n":0 }'), (rows[1][0], '{"n": 2}')])
 
-    assert outcome.report["task"] == "json"
-    assert [(c["line"], c["of_line"]) for c in outcome.report["contradictions"]] == [(22, 2)]
+    assert outcome.report.task == "json"
+    assert [(c.line, c.of_line) for c in outcome.report.contradictions] == [(22, 2)]
 
 
 def test_training_rows_that_stand_in_the_own_test_file_are_taken_out() -> None:
@@ -248,10 +251,10 @@ def test_training_rows_that_stand_in_the_own_test_file_are_taken_out() -> None:
 
     outcome = judge(rows, [(rows[3][0].upper(), rows[3][1]), ("Something else entirely?", "yes")])
 
-    assert (outcome.report["verdict"], outcome.report["can_be_used"]) == ("warn", True)
-    assert [(leak["line"], leak["of_line"]) for leak in outcome.report["leaks"]] == [(1, 4)]
-    assert outcome.status[3] is Status.LEAK
-    assert outcome.report["split"]["test"] == 2
+    assert (outcome.report.verdict, outcome.report.can_be_used) == ("warn", True)
+    assert [(leak.line, leak.of_line) for leak in outcome.report.leaks] == [(1, 4)]
+    assert outcome.status[3] is RowStatus.LEAK
+    assert outcome.report.split.test == 2
 
 
 def test_what_was_test_stays_test_when_rows_are_appended() -> None:
@@ -259,7 +262,7 @@ def test_what_was_test_stays_test_when_rows_are_appended() -> None:
     first = judge(rows)
     kept = {first.rows.keys[index]: split for index, split in first.split.items()}
 
-    second = judge([*questions(90)[60:], *rows], kept=kept)
+    second = judge([*questions(90)[60:], *rows], previous_assignment=kept)
 
     places = {second.rows.keys[index]: split for index, split in second.split.items()}
     assert {key: places[key] for key in kept} == kept
@@ -291,7 +294,7 @@ def test_identifiers_are_told_from_other_numbers(text: str, kinds: list[str]) ->
 
 
 def test_every_status_but_usable_has_its_step() -> None:
-    assert {end for _, _, end in STEPS} == set(Status) - {Status.USABLE}
+    assert {end for _, _, end in STEPS} == set(RowStatus) - {RowStatus.USABLE}
 
 
 def test_a_label_that_is_nearly_a_common_one_may_be_a_slip() -> None:
@@ -299,7 +302,7 @@ def test_a_label_that_is_nearly_a_common_one_may_be_a_slip() -> None:
     names = ["card_arrival"] * 60 + ["card_arrivel", "Card Arrival", "top_up_1"] + ["top_up_2"] * 60 + ["atypical"] * 2
     rows = list(zip(asked, [*names, *["typical"] * (160 - len(names))], strict=True))
 
-    said = [(m["line"], m["text"]) for m in judge(rows).report["messages"] if m["line"]]
+    said = [(m.line, m.text) for m in judge(rows).report.messages if m.line]
 
     assert said == [
         (61, "The answer 'card_arrivel' may be a slip: 60 rows have 'card_arrival'."),

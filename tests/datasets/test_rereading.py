@@ -144,7 +144,7 @@ def test_a_choice_by_api(client: TestClient, checked: Upload) -> None:
 
 def exported(client: TestClient, row: DatasetRow, query: str) -> list[dict[str, object]]:
     """The lines of a download. The sets hold made-up addresses and keys, about which somebody decides first."""
-    kept = {f"kind-{one['kind']}": "attest" for one in row.report["identifiers"]["kinds"]}
+    kept = {f"kind-{kind}": "attest" for kind in row.report.kinds_found}
     if kept:
         client.post(f"/datasets/{row.id}/decide", data=kept | {"reason": "made up"})
     answer = client.get(f"/datasets/{row.id}/export?{query}")

@@ -54,9 +54,10 @@ def test_what_the_report_counts_is_counted_to_the_end(client: TestClient, checke
     with writing(engine) as session:
         found = store.get(session, row.id)
         steps = [
-            one | ({"dropped": 23_456} if one["status"] == "duplicate" else {}) for one in found.report["waterfall"]
+            one | ({"dropped": 23_456} if one["status"] == "duplicate" else {})
+            for one in found.report_json["waterfall"]
         ]
-        found.report = found.report | {
+        found.report_json = found.report_json | {
             "uploaded": 123_456,
             "waterfall": steps,
             "labels": [{"label": "lost card", "rows": 34_567}],
@@ -123,7 +124,7 @@ def test_labels_of_a_large_set_are_not_counted_for_the_page(
     row = checked(labelled(203))
     with writing(engine) as session:
         found = store.get(session, row.id)
-        found.report = found.report | {"uploaded": 1_000_000}
+        found.report_json = found.report_json | {"uploaded": 1_000_000}
 
     page = text(client, f"/datasets/{row.id}/labels")
 
@@ -174,19 +175,19 @@ def test_a_remark_leads_to_all_its_rows(client: TestClient, checked: Upload) -> 
 def test_each_bar_of_the_lengths_leads_to_as_many_rows(client: TestClient, checked: Upload) -> None:
     rows = [{"prompt": f"{n} " + "word " * (n % 9 * n), "completion": "yes, it is"} for n in range(40)]
     row = checked("\n".join(json.dumps(one) for one in rows).encode() + b"\n{")
-    bars = [bar for bar in row.report["lengths"]["histogram"] if bar["rows"]]
+    bars = [bar for bar in row.report.lengths.histogram if bar.rows]
     report = text(client, f"/datasets/{row.id}")
 
     for bar in bars:
-        address = f"/datasets/{row.id}/rows?status=usable&amp;size_from={bar['from']}&amp;size_to={bar['to']}"
+        address = f"/datasets/{row.id}/rows?status=usable&amp;size_from={bar.least}&amp;size_to={bar.most}"
         assert report.count(f'<a href="{address}"') == 2  # the column, and the number in the table
         page = text(client, address.replace("&amp;", "&"))
-        assert f'id="total">{bar["rows"]} row' in page
-        assert f"rows of {bar['from']:,} to {bar['to']:,} characters, the shortest first" in page
+        assert f'id="total">{bar.rows} row' in page
+        assert f"rows of {bar.least:,} to {bar.most:,} characters, the shortest first" in page
     assert len(bars) > 3
-    api = client.get(f"/api/v1/datasets/{row.id}/rows?size_from={bars[-1]['from']}").json()["data"]
+    api = client.get(f"/api/v1/datasets/{row.id}/rows?size_from={bars[-1].least}").json()["data"]
     assert [len(one["messages"][0]["content"]) + 10 for one in api] == [one["size"] for one in api]
-    assert len(api) == bars[-1]["rows"]
+    assert len(api) == bars[-1].rows
 
 
 ODD = (

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.datasets.checks import duplicates, task_signals
+from app.datasets.checks.report_json import plain
 from tests.support.examples import load
 from tests.support.places import DATA
 
@@ -32,7 +33,8 @@ class Texts:
 
 def measure(pairs: Pairs, lines: Sequence[int] | None = None) -> dict[str, Any]:
     answers = [duplicates.key(answer) for _, answer in pairs]
-    return task_signals.measure(Texts(pairs), lines or range(1, len(pairs) + 1), answers)
+    measured: dict[str, Any] = plain(task_signals.measure(Texts(pairs), lines or range(1, len(pairs) + 1), answers))
+    return measured
 
 
 def objects(path: Path) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs
 from app.datasets import decisions_service, job, store, uploads_service
+from app.datasets.checks.report_parts import SharedGroups
 from app.datasets.split_plan import SplitPlan
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
@@ -59,7 +60,7 @@ def test_by_time_the_newest_rows_judge(checked: Upload, split_by: SplitBy, blobs
 
     after = split_by(row, "time")
 
-    assert (after.version, after.report["split"]["by"], after.report["split"]["times"]) == (2, "time", 100)
+    assert (after.version, after.report.split.by, after.report.split.times) == (2, "time", 100)
     assert after.rows_sha256 != row.rows_sha256
 
 
@@ -70,7 +71,7 @@ def test_appended_rows_move_nothing_whatever_the_way(checked: Upload, split_by: 
     second = checked(pairs(100))
 
     after = places(blobs, second)
-    assert second.report["split"]["by"] == "time"
+    assert second.report.split.by == "time"
     assert {asked: after[asked] for asked in before} == before
     assert sum(1 for asked, split in after.items() if split == "test" and asked not in before) == 12
 
@@ -97,7 +98,7 @@ def test_groups_in_the_file_are_kept_whole(checked: Upload, blobs: Blobs) -> Non
         number = next(n for n in range(120) if json.loads(pairs(1, n))["prompt"] == asked)
         sides.setdefault(number % 15, set()).add(split)
 
-    assert (row.report["split"]["by"], row.report["split"]["groups"]) == ("group", 15)
+    assert (row.report.split.by, row.report.split.groups) == ("group", 15)
     assert all(len(one) == 1 for one in sides.values())
     assert set.union(*sides.values()) == {"train", "dev", "test"}
 
@@ -105,9 +106,9 @@ def test_groups_in_the_file_are_kept_whole(checked: Upload, blobs: Blobs) -> Non
 def test_the_files_own_column_is_followed(checked: Upload, split_by: SplitBy, blobs: Blobs) -> None:
     row = checked(marked(100, lambda n: {"split": "test" if n < 25 else "validation" if n < 40 else "train"}))
 
-    assert row.report["split"]["by"] == "column"
+    assert row.report.split.by == "column"
     assert (row.train_rows, row.dev_rows, row.test_rows) == (60, 15, 25)
-    assert split_by(row, "random").report["split"]["by"] == "random"
+    assert split_by(row, "random").report.split.by == "random"
 
 
 def test_what_cannot_be_done_is_said(
@@ -202,10 +203,9 @@ def test_rows_whose_group_judges_are_left_out_until_a_person_says_otherwise(
     data = marked(100, lambda n: {"group": f"customer {n % 20}"})
     row = checked(data, test=marked(10, lambda n: {"group": f"customer {n % 2}"}, start=200))
 
-    assert row.report["split"]["shared"] == {"rows": 10, "left_out": True, "default": True}
-    assert row.report["waterfall"][-2] | {"label": ""} == {
-        "step": "of_other_groups", "label": "", "count": 90, "dropped": 10, "status": "test_group"
-    }  # fmt: skip
+    assert row.report.split.shared == SharedGroups(10, left_out=True, default=True)
+    step = row.report.waterfall[-2]
+    assert (step.step, step.count, step.dropped, step.status) == ("of_other_groups", 90, 10, "test_group")
     page = client.get(f"/datasets/{row.id}").text
     assert "Use these 10 rows all the same" in page
     assert "Its group stands in the test file too." in client.get(f"/datasets/{row.id}/rows?status=test_group").text
@@ -217,8 +217,8 @@ def test_rows_whose_group_judges_are_left_out_until_a_person_says_otherwise(
     job.check(claimed(waiting))
     with reading(engine) as session:
         used = store.get(session, waiting.id)
-    assert used.report["split"]["shared"] == {"rows": 10, "left_out": False, "default": False}
-    assert (used.usable_rows, used.report["split"]["group_overlap"]) == (100, 10)
+    assert used.report.split.shared == SharedGroups(10, left_out=False, default=False)
+    assert (used.usable_rows, used.report.split.group_overlap) == (100, 10)
     assert "Leave out the 10 rows whose group is in the test file" in client.get(f"/datasets/{used.id}").text
 
 
@@ -227,7 +227,7 @@ def test_a_group_that_takes_most_rows_is_asked_about_first(checked: Upload) -> N
 
     row = checked(data, test=marked(10, lambda n: {"group": f"department {n % 2}"}, start=200))
 
-    assert row.report["split"]["shared"] == {"rows": 67, "left_out": False, "default": True}
+    assert row.report.split.shared == SharedGroups(67, left_out=False, default=True)
 
 
 def test_why_rows_cannot_be_split_is_said(client: TestClient, checked: Upload) -> None:
@@ -245,8 +245,9 @@ def test_a_group_that_is_the_label_is_told(client: TestClient, checked: Upload) 
 
     row = checked(data)
 
-    assert row.report["task"] == "labels"
-    assert row.report["split"]["untaught"]["labels"] > 0
+    assert row.report.task == "labels"
+    assert row.report.split.untaught
+    assert row.report.split.untaught.labels > 0
     page = client.get(f"/datasets/{row.id}").text
     assert "a label that no row teaches" in page
     assert "If the group column goes with the label" in page

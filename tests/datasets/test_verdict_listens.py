@@ -9,7 +9,7 @@ import pytest
 
 from app.__main__ import main
 from app.datasets.checks import lengths
-from app.datasets.checks.pipeline import Check
+from app.datasets.checks.outcome import Check
 from tests.support.examples import judge, pairs, questions
 
 Pairs = list[tuple[str, str]]
@@ -27,7 +27,7 @@ def labelled(number: int, *labels: str) -> Pairs:
 
 def said(outcome: Check) -> tuple[str, bool, str]:
     report = outcome.report
-    return report["verdict"], report["can_be_used"], " ".join(report["why"])
+    return report.verdict, report.can_be_used, " ".join(report.why)
 
 
 def short_limit(characters: int) -> Any:
@@ -127,7 +127,7 @@ def test_nothing_usable_is_a_refusal_with_a_reason(rows: Pairs) -> None:
     verdict, usable, why = said(outcome)
 
     assert (verdict, usable, bool(why)) == ("reject", False, True)
-    assert outcome.report["message_counts"]["error"] >= 1
+    assert outcome.report.message_counts["error"] >= 1
 
 
 def test_a_verdict_has_one_meaning_whatever_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,12 +166,12 @@ def test_only_copies_stand_in_the_upload_too() -> None:
 
     outcome = judge(rows, [exact, near, ("Something else entirely?", "yes")])
 
-    (text,) = [one["text"] for one in outcome.report["messages"] if "what judges" in one["text"]]
+    (text,) = [one.text for one in outcome.report.messages if "what judges" in one.text]
     assert text == (
         "1 row of the test file stands in the upload too, and 1 row is nearly asked there, or in part;"
         " what judges is not used for training."
     )
-    assert (outcome.report["counts"]["leaks"], outcome.report["counts"]["exact_leaks"]) == (2, 1)
+    assert (outcome.report.counts.leaks, outcome.report.counts.exact_leaks) == (2, 1)
     assert outcome.reason(3) == "Stands in the test set too: line 1 of the test file."
     assert outcome.reason(4) == "Asks what line 2 of the test file asks, but for courtesies, or holds it word for word."
 
@@ -181,6 +181,6 @@ def test_where_none_is_a_copy_none_stands_there_too() -> None:
 
     outcome = judge(rows, [(f"Please, {rows[4][0]}", rows[4][1]), ("Something else entirely?", "yes")])
 
-    texts = " ".join(one["text"] for one in outcome.report["messages"])
+    texts = " ".join(one.text for one in outcome.report.messages)
     assert "1 row of the test file is nearly asked there, or in part" in texts
     assert "too;" not in texts

@@ -69,8 +69,8 @@ def test_a_version_from_before_there_were_indexes_is_read_from_its_rows(checked:
     row = checked(pairs(30) + pairs(5))
     assert row.rows_sha256
 
-    kept = version_changes.index_of(blobs, row.report, row.rows_sha256)
-    read = version_changes.index_of(blobs, {}, row.rows_sha256)
+    kept = version_changes.index_of(blobs, row.report.index_sha256, row.rows_sha256)
+    read = version_changes.index_of(blobs, None, row.rows_sha256)
 
     assert all(
         np.array_equal(getattr(kept, name), getattr(read, name)) for name in ("keys", "answers", "ids", "places")
@@ -92,9 +92,9 @@ def test_the_difference_is_shown_on_the_page_and_by_the_api(client: TestClient, 
     first = checked(pairs(60))
     second = checked(edited(pairs(70)[len(pairs(5)) :], 10, "It is something else."))
 
-    assert first.report["changes"] is None
+    assert first.report.changes is None
     assert {
-        name: second.report["changes"][name] for name in ("since", "added", "removed", "changed", "same", "moved")
+        name: second.report_json["changes"][name] for name in ("since", "added", "removed", "changed", "same", "moved")
     } == {
         "since": 1,
         "added": 10,

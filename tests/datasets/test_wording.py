@@ -5,42 +5,42 @@ import json
 import pytest
 
 from app.datasets.checks import contradictions, duplicates, paraphrases
-from app.datasets.checks.paraphrases import Change
+from app.datasets.checks.paraphrases import Edit
 from tests.support.examples import find, groups, judge, questions
 
 
-def change(one: str, other: str) -> Change:
+def change(one: str, other: str) -> Edit:
     return paraphrases.change(*(paraphrases.of(duplicates.comparable(text)) for text in (one, other)))
 
 
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
-        ("It isn't sent, why?", "it is not sent why", Change.NONE),
-        ("Please tell me how to reset my PIN. Thanks!", "How to reset my PIN?", Change.NONE),
-        ("Where is my refund?", "Where is my refnud?", Change.NONE),
-        ("Send 1,000 euros", "Send 1000 euros", Change.NONE),
-        ("I lost two cards", "I lost 2 cards", Change.NONE),
-        ("\u0420lease \u0441all m\u0435", "please call me", Change.NONE),
-        ("\uff32\uff45\uff53\uff45\uff54 my caf\u00e9 card", "reset my cafe card", Change.NONE),
-        ("re\u200bset my card", "reset my card", Change.NONE),
-        ("Track the card you sent me", "Track the card you sent to me", Change.SMALL),
-        ("I want to send some money home", "I want to send some home", Change.DROPPED),
-        ("Is the old mill open", "Is the old mine open", Change.SWAPPED),
-        ("How do I enable it?", "How do I disable it?", Change.OTHER),
-        ("Is it the highest hill?", "Is it the lowest hill?", Change.OTHER),
-        ("Can I pay by card?", "Can't I pay by card?", Change.OTHER),
-        ("It is normalised", "It is denormalised", Change.OTHER),
-        ("A fee of \u20ac1", "A fee of $1", Change.OTHER),
-        ("Learn C in a day", "Learn C++ in a day", Change.OTHER),
-        ("From here to there", "From there to here", Change.OTHER),
-        ("Trains and buses", "Buses and trains", Change.SMALL),
-        ("Why do I pay?", "How do I pay?", Change.OTHER),
-        ("function getItem($key)", "function setItem($key)", Change.OTHER),
-        ("\u53ef\u4ee5\u53d6\u73b0\u91d1\u5417", "\u4e0d\u53ef\u4ee5\u53d6\u73b0\u91d1\u5417", Change.OTHER),
+        ("It isn't sent, why?", "it is not sent why", Edit.NONE),
+        ("Please tell me how to reset my PIN. Thanks!", "How to reset my PIN?", Edit.NONE),
+        ("Where is my refund?", "Where is my refnud?", Edit.NONE),
+        ("Send 1,000 euros", "Send 1000 euros", Edit.NONE),
+        ("I lost two cards", "I lost 2 cards", Edit.NONE),
+        ("\u0420lease \u0441all m\u0435", "please call me", Edit.NONE),
+        ("\uff32\uff45\uff53\uff45\uff54 my caf\u00e9 card", "reset my cafe card", Edit.NONE),
+        ("re\u200bset my card", "reset my card", Edit.NONE),
+        ("Track the card you sent me", "Track the card you sent to me", Edit.SMALL),
+        ("I want to send some money home", "I want to send some home", Edit.DROPPED),
+        ("Is the old mill open", "Is the old mine open", Edit.SWAPPED),
+        ("How do I enable it?", "How do I disable it?", Edit.OTHER),
+        ("Is it the highest hill?", "Is it the lowest hill?", Edit.OTHER),
+        ("Can I pay by card?", "Can't I pay by card?", Edit.OTHER),
+        ("It is normalised", "It is denormalised", Edit.OTHER),
+        ("A fee of \u20ac1", "A fee of $1", Edit.OTHER),
+        ("Learn C in a day", "Learn C++ in a day", Edit.OTHER),
+        ("From here to there", "From there to here", Edit.OTHER),
+        ("Trains and buses", "Buses and trains", Edit.SMALL),
+        ("Why do I pay?", "How do I pay?", Edit.OTHER),
+        ("function getItem($key)", "function setItem($key)", Edit.OTHER),
+        ("\u53ef\u4ee5\u53d6\u73b0\u91d1\u5417", "\u4e0d\u53ef\u4ee5\u53d6\u73b0\u91d1\u5417", Edit.OTHER),
     ],
 )
-def test_the_words_that_differ_tell_a_slip_from_another_meaning(one: str, other: str, expected: Change) -> None:
+def test_the_words_that_differ_tell_a_slip_from_another_meaning(one: str, other: str, expected: Edit) -> None:
     assert change(one, other) is expected
     assert change(other, one) is expected
 
@@ -120,7 +120,7 @@ def test_a_question_mark_does_not_hide_a_contradiction() -> None:
         [*questions(20), ("Is the ferry running on Sundays?", "Yes."), ("is the ferry running on sundays", "No.")]
     )
 
-    assert [(one["line"], one["of_line"]) for one in outcome.report["contradictions"]] == [(22, 21)]
+    assert [(one.line, one.of_line) for one in outcome.report.contradictions] == [(22, 21)]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,6 @@ def test_the_order_of_labels_and_keys_contradicts_nothing() -> None:
     labels = [(f"{asked} {n}", "red, blue" if n % 2 else "green") for n, (asked, _) in enumerate(questions(40))]
     slots = [(asked, json.dumps({"n": n, "kind": "tower"})) for n, (asked, _) in enumerate(questions(20))]
 
-    assert judge([*labels, (labels[1][0], "blue, red")]).report["contradictions"] == []
-    assert judge([*labels, (labels[0][0], "Green.")]).report["contradictions"] == []
-    assert judge([*slots, (slots[3][0], '{"kind": "tower", "n": 3}')]).report["contradictions"] == []
+    assert judge([*labels, (labels[1][0], "blue, red")]).report.contradictions == ()
+    assert judge([*labels, (labels[0][0], "Green.")]).report.contradictions == ()
+    assert judge([*slots, (slots[3][0], '{"kind": "tower", "n": 3}')]).report.contradictions == ()

@@ -51,5 +51,5 @@ def test_a_worker_opens_what_people_bring(
     with reading(engine) as session:
         assert store.totals(session, assessment.id).documents == 2
         first, second = datasets.get(session, packed), datasets.get(session, columnar)
-        assert (first.state, first.report["layout"], first.report["records"]) == ("ready", "JSON lines", 120)
-        assert (second.report["layout"], second.report["records"]) == ("Parquet", 90)
+        assert (first.state, first.report.layout, first.report.records) == ("ready", "JSON lines", 120)
+        assert (second.report.layout, second.report.records) == ("Parquet", 90)

@@ -171,7 +171,7 @@ def record(line: int, asked: str, answer: str) -> Record:
     return Record(line, (Message("user", asked),), answer)
 
 
-def test_a_scan_goes_on_from_what_it_laid_down() -> None:
+def test_a_scan_goes_on_from_what_it_dump() -> None:
     rows = [record(n, f"mail{n}@firma.de" if n % 3 else "hello", "fine") for n in range(1, 60)]
     whole, first = Scan({}), Scan({})
     for one in rows:
@@ -184,7 +184,7 @@ def test_a_scan_goes_on_from_what_it_laid_down() -> None:
         second.see(one, 0)
 
     assert second.report() == whole.report()
-    assert whole.report()["kinds"][0]["lines"] == [n for n in range(1, 60) if n % 3][: scan.LINES]
+    assert whole.report().kinds[0].lines == tuple([n for n in range(1, 60) if n % 3][: scan.LINES])
 
 
 def test_what_stands_beside_the_turns_is_masked_too() -> None:

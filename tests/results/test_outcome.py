@@ -172,7 +172,7 @@ def test_what_nobody_has_decided_on_is_hidden_in_rows_and_answers(engine: Engine
     value = "dana@example.org"
     with writing(engine) as session:
         dataset = session.scalars(select(DatasetRow)).one()
-        dataset.report = {**dataset.report, "identifiers": {"kinds": [{"kind": EMAIL, "rows": 1}]}}
+        dataset.report_json = {**dataset.report_json, "identifiers": {"kinds": [{"kind": EMAIL, "rows": 1}]}}
         dataset.decisions = {EMAIL: Decision("attest")} if decided else {}
         session.execute(
             update(ExampleRow)

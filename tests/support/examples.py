@@ -10,7 +10,9 @@ from typing import Any
 
 from app.chat import Record
 from app.datasets.checks import duplicates
-from app.datasets.checks.pipeline import Check, check
+from app.datasets.checks.gathering import Tick, silent
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.pipeline import CheckInput, check
 from app.datasets.checks.working_rows import Rows, question
 from app.datasets.reading.reader import read
 from app.datasets.tables import DatasetRow
@@ -41,9 +43,11 @@ def jsonl(pairs: Pairs) -> io.BytesIO:
     return io.BytesIO(b"".join(json.dumps({"prompt": p, "completion": c}).encode() + b"\n" for p, c in pairs))
 
 
-def judge(pairs: Pairs, test: Pairs | None = None, **options: Any) -> Check:
+def judge(pairs: Pairs, test: Pairs | None = None, *, tick: Tick = silent, **options: Any) -> Check:
+    """tick: see `pipeline.check`; the other options are fields of its input."""
+    given = CheckInput(jsonl(pairs), jsonl(test) if test is not None else None, **options)
     with TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows:
-        return check(jsonl(pairs), rows, seed=7, own_test=jsonl(test) if test is not None else None, **options)
+        return check(given, rows, tick=tick)
 
 
 def questions(number: int) -> Pairs:

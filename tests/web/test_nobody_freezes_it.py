@@ -24,6 +24,8 @@ from sqlalchemy import Engine
 from app.audit.watch import Chain, Denials
 from app.chat import Record
 from app.datasets.checks import pipeline
+from app.datasets.checks.gathering import Tick, silent
+from app.datasets.checks.pipeline import CheckInput
 from app.datasets.checks.working_rows import Rows
 from app.datasets.reading.faults import Fault
 from app.datasets.reading.reader import MOST_READ, read
@@ -219,10 +221,10 @@ def upload(*texts: str) -> io.BytesIO:
     return io.BytesIO("\n".join(map(json.dumps, rows)).encode())
 
 
-def checked(folder: Path, *texts: str, tick: pipeline.Tick = pipeline.silent) -> float:
+def checked(folder: Path, *texts: str, tick: Tick = silent) -> float:
     started = time.perf_counter()
     with Rows(folder / f"rows{time.monotonic_ns()}", None) as rows:
-        pipeline.check(upload(*texts), rows, seed=1, tick=tick)
+        pipeline.check(CheckInput(upload(*texts), seed=1), rows, tick=tick)
     return time.perf_counter() - started
 
 

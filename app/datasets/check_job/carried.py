@@ -1,8 +1,9 @@
 """What a version takes over from those before: places of rows, the own test file, words on personal data."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
 
 import orjson
 
@@ -12,7 +13,8 @@ from app.datasets.check_job.folder import ROWS_A_TRANSACTION
 from app.datasets.check_job.progress import Progress
 from app.datasets.check_job.request import CheckRequest
 from app.datasets.checks import duplicates
-from app.datasets.checks.pipeline import Check
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.report_parts import Carried, FileOfVersion, Level, ReportMessage
 from app.datasets.checks.working_rows import question
 from app.datasets.reading.canonical import from_line
 from app.datasets.splits.places import Split
@@ -33,37 +35,36 @@ def say_what_was_carried(claim: Claim, request: CheckRequest, outcome: Check, pr
         progress.tick("Comparing personal data with the version before", 0, 0)
         now = _values_of(outcome.rows, request.kept_in_other_files)
         before = _values_before(claim, since, request.kept_in_other_files)
-    carried = {
-        "test": {"file": request.test_name, "version": plan.test_kept} if plan.test_kept else None,
-        "test_dropped": plan.test_dropped.to_json() if plan.test_dropped else None,
-        "decisions": [kind for kind in request.kept_in_other_files if now[kind] and now[kind] <= before[kind]],
-        "dropped": [kind for kind in request.kept_in_other_files if not now[kind] <= before[kind]],
-    }
-    outcome.report["carried"] = carried
+    dropped = plan.test_dropped
+    kinds = request.kept_in_other_files
+    carried = Carried(
+        test=FileOfVersion(request.test_name, plan.test_kept) if plan.test_kept else None,
+        test_dropped=FileOfVersion(dropped.file, dropped.version) if dropped else None,
+        decisions=tuple(kind for kind in kinds if now[kind] and now[kind] <= before[kind]),
+        dropped=tuple(kind for kind in kinds if not now[kind] <= before[kind]),
+    )
     # At the head of what is said: whoever uploads should not have to look for it.
-    messages = [
-        {"line": None, "field": "", "text": text, "level": level, "file": 0}
-        for level, text in _carried_sentences(carried)
-    ]
-    outcome.report["messages"] = [*messages, *outcome.report["messages"]]
-    counts = outcome.report["message_counts"]
-    for message in messages:
-        counts[message["level"]] = counts.get(message["level"], 0) + 1
+    messages = tuple(ReportMessage(None, "", text, level) for level, text in _carried_sentences(carried))
+    counts = Counter(outcome.report.message_counts)
+    counts.update(message.level for message in messages)
+    outcome.report = replace(
+        outcome.report, carried=carried, messages=messages + outcome.report.messages, message_counts=dict(counts)
+    )
 
 
-def _carried_sentences(carried: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _carried_sentences(carried: Carried) -> Iterator[tuple[Level, str]]:
     """Each word on what was taken over or dropped, with its level."""
-    if test := carried["test"]:
-        text = f"The test file {test['file']!r} was kept from version {test['version']}"
+    if test := carried.test:
+        text = f"The test file {test.file!r} was kept from version {test.version}"
         yield "note", f"{text}: its rows judge this version, too."
-    if dropped := carried["test_dropped"]:
-        text = f"The test file {dropped['file']!r} of version {dropped['version']} was given up, as you said"
+    if dropped := carried.test_dropped:
+        text = f"The test file {dropped.file!r} of version {dropped.version} was given up, as you said"
         yield "warning", f"{text}: test rows are drawn from the examples."
-    if carried["decisions"]:
-        names = ", ".join(carried["decisions"])
+    if carried.decisions:
+        names = ", ".join(carried.decisions)
         yield "note", f"The word that these may stay as they are was kept, for no other values were found: {names}."
-    if carried["dropped"]:
-        names = ", ".join(carried["dropped"])
+    if carried.dropped:
+        names = ", ".join(carried.dropped)
         yield "warning", f"Other values were found than those that may stay as they are; decide again: {names}."
 
 

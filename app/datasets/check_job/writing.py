@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +13,10 @@ from app.chat import Message
 from app.datasets import store, version_changes, versions
 from app.datasets.check_job.folder import ROWS_A_TRANSACTION, forget_rows
 from app.datasets.check_job.progress import Progress
-from app.datasets.checks.checkpoint import Desk
-from app.datasets.checks.pipeline import Check, Status
+from app.datasets.checks.checkpoint import Checkpoint
+from app.datasets.checks.outcome import Check
+from app.datasets.checks.report_parts import Carried, Changes
+from app.datasets.checks.statuses import RowStatus
 from app.datasets.splits import manifest
 from app.datasets.splits.manifest import Entry
 from app.datasets.splits.places import Split
@@ -28,7 +30,7 @@ def write_sizes(claim: Claim, ids: Sequence[int], sizes: Sequence[int], progress
     """Write the sizes to the rows, in batches; meanwhile both units are there, and the report leads to no rows."""
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
-        row.report = {**row.report, "lengths": {**row.report["lengths"], "of": ""}}
+        row.report_json = {**row.report_json, "lengths": {**row.report_json["lengths"], "of": ""}}
     for start in range(0, len(ids), ROWS_A_TRANSACTION):
         progress.tick("Writing the lengths", start, len(ids))
         with claim.write() as session:
@@ -38,28 +40,27 @@ def write_sizes(claim: Claim, ids: Sequence[int], sizes: Sequence[int], progress
             )
 
 
-def write_outcome(claim: Claim, outcome: Check, checkpoint: Desk, progress: Progress, seed: int) -> None:
+def write_outcome(claim: Claim, outcome: Check, checkpoint: Checkpoint, progress: Progress, seed: int) -> None:
     """Write the rows in batches, then everything that makes the version ready in one transaction."""
     written = _write_rows(claim, outcome, checkpoint, progress, seed)
     rows_blob = claim.blobs.put(_chunks(checkpoint.path("used")))
     split_blob = claim.blobs.put(_chunks(checkpoint.path("manifest")))
     index = claim.blobs.put_bytes(_index(outcome, written))
-    outcome.report["index_sha256"] = index.sha256
-    outcome.report["changes"] = _changes(claim, index.sha256, progress)
-    split = outcome.report["split"]
+    changes = _changes(claim, index.sha256, progress)
+    outcome.report = replace(outcome.report, index_sha256=index.sha256, changes=changes)
+    split, carried = outcome.report.split, outcome.report.carried or Carried()
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
-        row.report = outcome.report
-        dropped = outcome.report["carried"]["dropped"]
-        row.decisions = {kind: made for kind, made in row.decisions.items() if kind not in dropped}
-        row.format = outcome.report["format"]
+        row.report_json = outcome.report.to_json()
+        row.decisions = {kind: made for kind, made in row.decisions.items() if kind not in carried.dropped}
+        row.format = outcome.report.format
         row.rows_sha256, row.split_sha256 = rows_blob.sha256, split_blob.sha256
-        row.train_rows, row.dev_rows, row.test_rows = split["train"], split["dev"], split["test"]
-        row.usable_rows = split["usable"]
-        row.state = "ready" if outcome.report["can_be_used"] else "rejected"
+        row.train_rows, row.dev_rows, row.test_rows = split.train, split.dev, split.test
+        row.usable_rows = split.usable
+        row.state = "ready" if outcome.report.can_be_used else "rejected"
 
 
-def _write_rows(claim: Claim, outcome: Check, checkpoint: Desk, progress: Progress, seed: int) -> Sequence[int]:
+def _write_rows(claim: Claim, outcome: Check, checkpoint: Checkpoint, progress: Progress, seed: int) -> Sequence[int]:
     """Write all rows to the table, and the used ones to the files of canonical rows and of the split; the rows' ids."""
     total = len(outcome.rows) + len(outcome.refused)
     ids_written = array("Q")
@@ -83,17 +84,17 @@ def _index(outcome: Check, ids: Sequence[int]) -> bytes:
     return versions.pack(rows.keys, rows.answers, ids[: len(rows)], places)
 
 
-def _changes(claim: Claim, index: str, progress: Progress) -> dict[str, Any] | None:
+def _changes(claim: Claim, index: str, progress: Progress) -> Changes | None:
     """How much changed since the last version that could be used; None where this is the first."""
     with claim.read() as session:
         earlier = store.before(session, store.get(session, claim.subject_id))
         if earlier is None:
             return None
-        since, before = earlier.version, (earlier.report, earlier.rows_sha256)
+        since, before = earlier.version, (earlier.report.index_sha256, earlier.rows_sha256)
     progress.tick("Comparing with the version before", 0, 0)
     old = version_changes.index_of(claim.blobs, *before)
-    new = version_changes.index_of(claim.blobs, {"index_sha256": index}, None)
-    return {"since": since, **versions.compare(old, new).counts()}
+    new = version_changes.index_of(claim.blobs, index, None)
+    return Changes(since, **versions.compare(old, new).counts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +151,10 @@ class NewRow:
         return orjson.dumps(value) + b"\n"
 
 
-def _written(claim: Claim, outcome: Check, checkpoint: Desk) -> Iterator[tuple[list[NewRow], list[int]]]:
+def _written(claim: Claim, outcome: Check, checkpoint: Checkpoint) -> Iterator[tuple[list[NewRow], list[int]]]:
     """Batches of rows that are in the table, with their ids: first those that an earlier attempt wrote."""
     earlier_ids: list[int] = []
-    if checkpoint.noted("writing"):
+    if checkpoint.load_json("writing"):
         with claim.read() as session:
             earlier_ids = store.row_ids(session, claim.subject_id)
             last = store.example(session, claim.subject_id, earlier_ids[-1]) if earlier_ids else None
@@ -162,7 +163,7 @@ def _written(claim: Claim, outcome: Check, checkpoint: Desk) -> Iterator[tuple[l
             earlier_ids = []
     if not earlier_ids:
         forget_rows(claim)
-        checkpoint.note("writing", value=True)
+        checkpoint.save_json("writing", value=True)
     last_id = earlier_ids[-1] if earlier_ids else 0
     for batch in _batches(_new_rows(outcome)):
         ids, earlier_ids = earlier_ids[: len(batch)], earlier_ids[len(batch) :]
@@ -194,7 +195,7 @@ def _new_rows(outcome: Check) -> Iterator[NewRow]:
             reason=outcome.reason(index),
             of_line=None if other is None else outcome.rows.lines[other],
             similarity=similarity,
-            split=outcome.split.get(index, "") if status is Status.USABLE else "",
+            split=outcome.split.get(index, "") if status is RowStatus.USABLE else "",
             cluster=outcome.group[index] if sizes[outcome.group[index]] > 1 else None,
             marks=outcome.marks[index],
             size=outcome.sizes[index],

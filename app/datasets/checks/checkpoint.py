@@ -1,7 +1,7 @@
-"""Where a check lays down what it has worked out, so that a killed one goes on instead of beginning again.
+"""Where a check saves what it has worked out, so that a killed one goes on instead of beginning again.
 
 A folder on disk that belongs to one piece of work and says what went into it (the hashes of the uploaded bytes, the
-seed, ...). If it says something else it is emptied: what lies there was worked out from something else. Every note
+seed, ...). If it says something else it is emptied: what lies there was worked out from something else. Every save
 appears whole or not at all, so a kill at any moment leaves either the old one or the new one.
 """
 
@@ -19,7 +19,7 @@ import orjson
 ABOUT = "about"
 
 
-class Desk:
+class Checkpoint:
     """The folder of one check.
 
     about: what the work is about. begun: whether an earlier attempt left something. every: seconds of work that a kill
@@ -46,39 +46,39 @@ class Desk:
         return path.open("r+b" if path.exists() else "w+b")
 
     def due(self) -> bool:
-        """Whether it is time to lay something down again."""
+        """Whether it is time to save something again."""
         return time.monotonic() - self._last >= self.every
 
-    def note(self, name: str, value: object) -> None:
-        """Lay down something small, as JSON."""
+    def save_json(self, name: str, value: object) -> None:
+        """Save something small."""
         self._write(name, lambda file: file.write(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)))
 
-    def noted(self, name: str) -> Any | None:
-        """What was noted under this name, None if nothing was."""
+    def load_json(self, name: str) -> Any | None:
+        """What was saved under this name, None if nothing was."""
         try:
             return orjson.loads(self.path(name).read_bytes())
         except (FileNotFoundError, orjson.JSONDecodeError):
             return None
 
-    def keep(self, name: str, **arrays: npt.NDArray[Any]) -> None:
-        """Lay down arrays that belong together."""
+    def save_arrays(self, name: str, **arrays: npt.NDArray[Any]) -> None:
+        """Save arrays that belong together."""
         self._write(name, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
-    def kept(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
-        """The arrays laid down under this name, None if there are none."""
+    def load_arrays(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """The arrays saved under this name, None if there are none."""
         try:
-            with np.load(self.path(name), allow_pickle=False) as found:
-                return {key: found[key] for key in found.files}
+            with np.load(self.path(name), allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in arrays.files}
         except (OSError, ValueError, EOFError):
             return None
 
     def once(self, name: str, work: Callable[[], Any]) -> Any:
         """The result of `work`, a JSON value, from an earlier attempt if one got that far."""
-        found = self.noted(name)
-        if found is None:
-            found = work()
-            self.note(name, found)
-        return found
+        result = self.load_json(name)
+        if result is None:
+            result = work()
+            self.save_json(name, result)
+        return result
 
     def clear(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -42,15 +42,15 @@ import numpy.typing as npt
 from rensa import RMinHash
 
 from app.datasets.checks import paraphrases
-from app.datasets.checks.checkpoint import Desk
-from app.datasets.checks.paraphrases import Change, Wording
-from app.datasets.thresholds import SHORT_ANSWER
+from app.datasets.checks.checkpoint import Checkpoint
+from app.datasets.checks.paraphrases import Edit, Wording
 from app.text import normal_form
 
 ALIKE = 0.8
 ASKED_ALIKE = 0.6  # of the questions alone, when the answers speak too
 LOOSELY_ALIKE = 0.25  # of questions that one word sets apart
 LONG_LABELLED = 8  # words of a question, of which one may be gone where no answer in prose confirms that it is the same
+SHORT_ANSWER = 240  # characters, up to which one word turns an answer round
 
 GRAM = 5
 BANDS, BAND = 25, 4
@@ -163,19 +163,19 @@ def find(
     labels: bool,
     conflict: Callable[[tuple[str, str], tuple[str, str]], bool] = agreeing,
     tick: Callable[[int, int], None] = silent,
-    desk: Desk | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Groups:
     """Group the rows.
 
     keys: `key` of each row's input. labels: whether the answers are labels. conflict: whether of two rows (question and
-    answer) that ask the same the answers can't both be right. tick: called with work done and in all. desk: where to
-    leave what was worked out, and to look for what a killed attempt left.
+    answer) that ask the same the answers can't both be right. tick: called with work done and in all. checkpoint: where
+    to save what was worked out, and to look for what a killed attempt saved.
     """
     first = _firsts(keys)
     unique = np.flatnonzero(first == np.arange(len(first)))
-    with desk.open("bands") if desk else tempfile.TemporaryFile() as file:
+    with checkpoint.open("bands") if checkpoint else tempfile.TemporaryFile() as file:
         search = _Search(
-            texts, unique, _Bands(file, len(unique)), labels=labels, conflict=conflict, tick=tick, desk=desk
+            texts, unique, _Bands(file, len(unique)), labels=labels, conflict=conflict, tick=tick, checkpoint=checkpoint
         )
         search.run()
     oldest = np.arange(len(first))
@@ -327,7 +327,7 @@ class _Search:
         labels: bool,
         conflict: Callable[[tuple[str, str], tuple[str, str]], bool],
         tick: Callable[[int, int], None],
-        desk: Desk | None,
+        checkpoint: Checkpoint | None,
     ) -> None:
         self.texts = texts
         self.unique = unique
@@ -335,7 +335,7 @@ class _Search:
         self.labels = labels
         self.conflict = conflict
         self.tick = tick
-        self.desk = desk
+        self.checkpoint = checkpoint
         self.parent = array("q", range(len(unique)))
         self.refused: set[int] = set()
         self.cache: OrderedDict[int, _Row] = OrderedDict()
@@ -358,10 +358,10 @@ class _Search:
         """Fill `near`, `clashes` and the groups."""
         if len(self.unique) < 2:
             return
-        kept = self.desk.kept("weights") if self.desk else None
+        kept = self.checkpoint.load_arrays("weights") if self.checkpoint else None
         self.weights = kept["weights"] if kept else self._weigh()
-        if self.desk and not kept:
-            self.desk.keep("weights", weights=self.weights)
+        if self.checkpoint and not kept:
+            self.checkpoint.save_arrays("weights", weights=self.weights)
         self._sign()
         self.sketches = self.bands.sketches()
         self.numbers = self.bands.band(_COLUMNS - 1)
@@ -370,8 +370,8 @@ class _Search:
         for number in range(begin, BANDS + 2):
             self._compare(number)
             self.tick(self.weighed + len(self.unique) + (number + 1) * self.band_work, self.work)
-            if self.desk and self.desk.due():
-                self._save(self.desk, number + 1)
+            if self.checkpoint and self.checkpoint.due():
+                self._save(self.checkpoint, number + 1)
 
     def root(self, place: int) -> int:
         """The oldest row of the group."""
@@ -386,16 +386,16 @@ class _Search:
         return np.fromiter((self.root(place) for place in range(len(self.parent))), np.int64, len(self.parent))
 
     # -------------------------------------------------------------- what a killed attempt left
-    def _save(self, desk: Desk, bands_done: int) -> None:
+    def _save(self, checkpoint: Checkpoint, bands_done: int) -> None:
         pairs = {
             name: np.array([(t.earlier, t.later, t.similarity) for t in twins], dtype=np.float64).reshape(-1, 3)
             for name, twins in (("near", self.near), ("clashes", self.clashes))
         }
-        desk.keep("compared", parent=np.asarray(self.parent), done=np.array(bands_done), **pairs)
+        checkpoint.save_arrays("compared", parent=np.asarray(self.parent), done=np.array(bands_done), **pairs)
 
     def _resume(self) -> int:
         """The first band that has not been compared yet."""
-        kept = self.desk.kept("compared") if self.desk else None
+        kept = self.checkpoint.load_arrays("compared") if self.checkpoint else None
         if kept is None:
             return 0
         self.parent = array("q", kept["parent"].tobytes())
@@ -448,17 +448,17 @@ class _Search:
         return found
 
     def _sign(self) -> None:
-        begin = (self.desk.noted("signed") or 0) if self.desk else 0
+        begin = (self.checkpoint.load_json("signed") or 0) if self.checkpoint else 0
         for start, batch in self._batches(range(begin, len(self.unique))):
             place = begin + start
             self.bands.put(place, *self._signatures(batch))
             self.tick(self.weighed + place, self.work)
-            if self.desk and self.desk.due():
+            if self.checkpoint and self.checkpoint.due():
                 self.bands.sync()
-                self.desk.note("signed", place + len(batch))
-        if self.desk:
+                self.checkpoint.save_json("signed", place + len(batch))
+        if self.checkpoint:
             self.bands.sync()
-            self.desk.note("signed", len(self.unique))
+            self.checkpoint.save_json("signed", len(self.unique))
 
     def _signatures(self, batch: Sequence[tuple[str, str]]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
         """(rows, columns): 25 bands of MinHash, two of exact texts, one checksum; (rows, 64): a byte of 64 MinHash
@@ -584,7 +584,7 @@ class _Search:
             return None
         words = a.words()[0], b.words()[0]
         change = paraphrases.change(*words)
-        if change is Change.OTHER or (not self.labels and self._other_answer(pair, a, b)):
+        if change is Edit.OTHER or (not self.labels and self._other_answer(pair, a, b)):
             return None
         if not self._likely(pair, likeness := self._likeness(a, b)):
             return None
@@ -593,7 +593,7 @@ class _Search:
             return None
         long = not self.labels or min(len(one.words) for one in words) >= LONG_LABELLED
         apart = not self._enough(pair, likeness, change, long=long) or (self.labels and self._other_answer(pair, a, b))
-        if apart or (change > Change.NONE and not pair.punctuation and self._other_names(earlier, later)):
+        if apart or (change > Edit.NONE and not pair.punctuation and self._other_names(earlier, later)):
             return None
         return max(likeness.both, likeness.plain, paraphrases.alike(*words))
 
@@ -609,12 +609,12 @@ class _Search:
             return True
         return max(likeness.asked, likeness.plain) >= LOOSELY_ALIKE and likeness.answered >= ASKED_ALIKE
 
-    def _enough(self, pair: "_Pair", likeness: "_Likeness", change: Change, *, long: bool) -> bool:
-        if change is Change.OTHER or (self.labels and not pair.same_answer):
+    def _enough(self, pair: "_Pair", likeness: "_Likeness", change: Edit, *, long: bool) -> bool:
+        if change is Edit.OTHER or (self.labels and not pair.same_answer):
             return False
-        if pair.punctuation or change <= Change.SMALL or self._strong(pair, likeness):
+        if pair.punctuation or change <= Edit.SMALL or self._strong(pair, likeness):
             return True
-        return change is Change.DROPPED and likeness.answered >= ALIKE and long
+        return change is Edit.DROPPED and likeness.answered >= ALIKE and long
 
     def _likeness(self, a: _Row, b: _Row) -> "_Likeness":
         self._weighed(a)
@@ -633,11 +633,11 @@ class _Search:
             _share(asked + answered, all_asked + all_answered),
         )
 
-    def _clashes(self, pair: "_Pair", change: Change, likeness: "_Likeness", earlier: int, later: int) -> bool:
+    def _clashes(self, pair: "_Pair", change: Edit, likeness: "_Likeness", earlier: int, later: int) -> bool:
         """Whether two different answers, to what is one question, can't both be right."""
         if self.labels and not pair.punctuation:
-            return change <= Change.SMALL and likeness.asked >= (ASKED_ALIKE if change is Change.NONE else ALIKE)
-        if not pair.punctuation or change is Change.OTHER:
+            return change <= Edit.SMALL and likeness.asked >= (ASKED_ALIKE if change is Edit.NONE else ALIKE)
+        if not pair.punctuation or change is Edit.OTHER:
             return False
         if self.labels:
             return True
@@ -656,7 +656,7 @@ class _Search:
         if paraphrases.slot(asked, answers):
             return True
         short = max(len(a.answer_text), len(b.answer_text)) <= SHORT_ANSWER
-        return short and paraphrases.change(*answers, asking=False) is Change.OTHER
+        return short and paraphrases.change(*answers, asking=False) is Edit.OTHER
 
     def _sum(self, hashes: Hashes) -> float:
         return float(np.add.reduce(self.weights[hashes & self.mask]))

@@ -19,7 +19,7 @@ import random
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log2, sqrt
 from typing import Any, Literal
@@ -27,7 +27,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from app import intervals
+from app.datasets.checks.report_parts import LabelAgreement
+from app.datasets.checks.report_trials import Baseline, CurvePoint, Learnability, Trivial
 
 ROWS = 2000
 SECONDS = 20.0
@@ -69,65 +70,64 @@ def measure(
     *,
     labels: bool,
     seed: int,
-    agreement: tuple[int, float] = (0, 1.0),
+    agreement: LabelAgreement | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> dict[str, Any]:
-    """How learnable the rows are, as it is stored in the report.
+) -> Learnability:
+    """How learnable the rows are.
 
-    pairs: question and answer of each row that may be learnt from. agreement: how many questions stand there more than
-    once, and how often two rows of one of them have the same label, 0 to 1.
+    pairs: question and answer of each row that may be learnt from. agreement: of questions that stand there more than
+    once, where the answers are labels.
     """
     until = clock() + SECONDS
     chosen = list(pairs)
     if len(chosen) > ROWS:
         chosen = random.Random(seed).sample(chosen, ROWS)
     if len(chosen) < LEAST:
-        return {
-            "verdict": "too_few",
-            "text": f"With fewer than {LEAST} rows nothing can be said about how learnable they are.",
-            "rows": len(chosen),
-            "baseline": None,
-            "trivial": None,
-            "ceiling": None,
-            "ceiling_high": None,
-            "ceiling_pairs": 0,
-            "curve": [],
-        }
-    asked = [f" {question[:LONGEST]} ." for question, _ in chosen]
+        text = f"With fewer than {LEAST} rows nothing can be said about how learnable they are."
+        return Learnability("too_few", len(chosen), text=text)
+    questions = [f" {question[:LONGEST]} ." for question, _ in chosen]
     answers = [answer[:LONGEST] for _, answer in chosen]
-    trial = _Labels(asked, answers) if labels else _Texts(asked, answers, seed)
+    trial = _Labels(questions, answers) if labels else _Texts(questions, answers, seed)
     scores, curve = _curve(trial, len(chosen), seed, lambda: clock() < until)
-    ceiling, most = ceiling_of(*agreement, float(scores.mean())) if labels else (None, None)
-    # Wilson's for counted answers; the normal one for likenesses, of which the spread is known.
-    mean, count = float(scores.mean()), len(scores)
-    low, high = intervals.wilson(mean * count, count) if labels else intervals.normal(mean, float(scores.std()), count)
-    trivial, doubt = trial.trivial()
-    # Surely better than the other guess, or labels drawn by lot and shuffled answers would pass with few rows.
-    if isinstance(trial, _Labels):
-        linked, scarce = low > trivial, len(chosen) < ROWS_A_LABEL * trial.different
-    else:
-        ahead, give = float(scores.mean()) - trivial, intervals.z() * sqrt(float(scores.var()) / len(scores) + doubt**2)
-        linked = ahead >= LINK and ahead > give
-        scarce = ahead + give >= LINK and len(chosen) < SCARCE
-    found = {
-        "verdict": "learnable" if linked else "too_few" if scarce else "unlearnable",
-        "rows": len(chosen),
-        "baseline": {
-            "name": trial.name,
-            "metric": trial.metric,
-            "score": round(float(scores.mean()), 4),
-            "low": round(low, 4),
-            "high": round(high, 4),
-            "rows": len(scores),
-        },
-        "trivial": {"name": trial.guess, "score": round(trivial, 4)},
-        "ceiling": ceiling,
-        "ceiling_high": most,
-        "ceiling_pairs": agreement[0] if labels else 0,
-        "curve": curve,
-    }
+    repeated = (agreement or LabelAgreement()) if labels else None
+    ceiling, ceiling_high = (
+        ceiling_of(repeated.questions, 1.0 if repeated.agree is None else repeated.agree, float(scores.mean()))
+        if repeated
+        else (None, None)
+    )
+    verdict, baseline, trivial = _judged(trial, scores, len(chosen))
     # "of": which rows these are. Reports of earlier versions lack it, and what was approved with them stays as it is.
-    return {**found, "per_doubling": per_doubling(curve), "of": "train", "text": _text(found, labels=labels)}
+    return Learnability(
+        verdict,
+        len(chosen),
+        baseline,
+        trivial,
+        ceiling,
+        ceiling_high,
+        repeated.questions if repeated else 0,
+        curve,
+        per_doubling(curve),
+        of="train",
+        text=_text(verdict, baseline.score, trivial.score, labels=labels),
+    )
+
+
+def _judged(trial: "_Labels | _Texts", scores: Scores, rows: int) -> tuple[Verdict, Baseline, Trivial]:
+    """Whether the learner beats the guess. Surely better, or labels drawn by lot and shuffled answers would pass with
+    few rows.
+    """
+    mean = float(scores.mean())
+    low, high = _interval(mean, len(scores), None if isinstance(trial, _Labels) else float(scores.std()))
+    guessed, doubt = trial.trivial()
+    if isinstance(trial, _Labels):
+        linked, scarce = low > guessed, rows < ROWS_A_LABEL * trial.different
+    else:
+        ahead, give = mean - guessed, 1.96 * sqrt(float(scores.var()) / len(scores) + doubt**2)
+        linked = ahead >= LINK and ahead > give
+        scarce = ahead + give >= LINK and rows < SCARCE
+    baseline = Baseline(trial.name, trial.metric, round(mean, 4), round(low, 4), round(high, 4), len(scores))
+    verdict: Verdict = "learnable" if linked else "too_few" if scarce else "unlearnable"
+    return verdict, baseline, Trivial(trial.guess, round(guessed, 4))
 
 
 def ceiling_of(questions: int, agree: float, reached: float) -> tuple[float | None, float | None]:
@@ -137,47 +137,48 @@ def ceiling_of(questions: int, agree: float, reached: float) -> tuple[float | No
     """
     if questions < PAIRS:
         return None, None
-    most = sqrt(intervals.wilson(agree * questions, questions).high)
+    most = sqrt(_interval(agree, questions)[1])
     if most < reached:
         return None, None
     return round(max(sqrt(agree), reached), 4), round(most, 4)
 
 
-def per_doubling(curve: Sequence[Mapping[str, Any]]) -> float | None:
+def per_doubling(curve: Sequence[CurvePoint]) -> float | None:
     """What doubling the rows added, by a line through the curve over the logarithm of the rows."""
     if len(curve) < 2:
         return None
-    slope, _ = np.polyfit([log2(one["rows"]) for one in curve], [one["score"] for one in curve], 1)
+    slope, _ = np.polyfit([log2(point.rows) for point in curve], [point.score for point in curve], 1)
     return round(float(slope), 4)
 
 
-def outlook(found: Mapping[str, Any] | None, target: float | None, reached: float = 0.0) -> Outlook | None:
+def outlook(measured: Learnability | None, target: float | None, reached: float = 0.0) -> Outlook | None:
     """What the result says about a target, None where it says nothing.
 
     reached: the best score that anything measured since had on rows of this data, 0 to 1: a ceiling below it, or below
     the classifier's own score (in reports of older checks), is none.
     """
-    if not found or target is None or not found["baseline"] or found["baseline"]["metric"] != "accuracy":
+    if measured is None or target is None or not measured.baseline or measured.baseline.metric != "accuracy":
         return None
-    if found.get("verdict") == "too_few":
+    if measured.verdict == "too_few":
         return None
-    score, slope, rows = found["baseline"]["score"], found.get("per_doubling"), found["curve"][-1]["rows"]
-    ceiling = found.get("ceiling_high") or found["ceiling"]
+    score, slope, rows = measured.baseline.score, measured.per_doubling, measured.curve[-1].rows
+    ceiling = measured.ceiling_high or measured.ceiling
     needed = None
     if score < target and slope and slope > 0:
         times = 2 ** min((target - score) / slope, 60.0)
         needed = round(rows * times) if times <= MOST_AHEAD else None
-    if (found.get("trivial") or {"score": 0})["score"] >= target:
+    if (measured.trivial or Trivial()).score >= target:
         return Outlook(reached=False, above_ceiling=False, rows=None, guessed=True)
     if ceiling is not None and ceiling < max(score, reached):
         ceiling = None
-    sure = score >= target and found["baseline"].get("low", score) >= target - SURE
-    return Outlook(sure and found.get("verdict") != "unlearnable", ceiling is not None and ceiling < target, needed)
+    low = score if measured.baseline.low is None else measured.baseline.low
+    sure = score >= target and low >= target - SURE
+    return Outlook(sure and measured.verdict != "unlearnable", ceiling is not None and ceiling < target, needed)
 
 
 def _curve(
     trial: "_Labels | _Texts", rows: int, seed: int, more: Callable[[], bool]
-) -> tuple[Scores, list[dict[str, Any]]]:
+) -> tuple[Scores, tuple[CurvePoint, ...]]:
     """Scores of the held-out rows with all others to learn from, and means with a part of them."""
     order = list(range(rows))
     random.Random(seed + 1).shuffle(order)
@@ -190,18 +191,28 @@ def _curve(
         learn = [row for row in order if row not in out]
         for share in SHARES if number < CURVE_FOLDS else SHARES[-1:]:
             part = learn[: max(2, round(share * len(learn)))]
-            found = trial.score(part, test)
-            means[share].append(float(found.mean()))
+            fold_scores = trial.score(part, test)
+            means[share].append(float(fold_scores.mean()))
             sizes[share] = len(part)
             if share == 1:
-                scores.append(found)
+                scores.append(fold_scores)
         if not more():
             break
-    curve = [
-        {"share": share, "rows": sizes[share], "score": round(float(np.mean(means[share][:CURVE_FOLDS])), 4)}
-        for share in SHARES
-    ]
+    curve = tuple(
+        CurvePoint(share, sizes[share], round(float(np.mean(means[share][:CURVE_FOLDS])), 4)) for share in SHARES
+    )
     return np.concatenate(scores), curve
+
+
+def _interval(mean: float, count: int, spread: float | None = None) -> tuple[float, float]:
+    """95 %: Wilson's for counted answers; the normal one for likenesses, of which the spread is known."""
+    if spread is not None:
+        half = 1.96 * spread / sqrt(count)
+        return mean - half, mean + half
+    z = 1.96
+    middle = (mean + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * sqrt(mean * (1 - mean) / count + z * z / (4 * count * count))
+    return middle - half, middle + half
 
 
 def _features(texts: Sequence[str], most: int = FEATURES) -> Any:
@@ -218,11 +229,11 @@ class _Labels:
 
     name, metric, guess = "TF-IDF with logistic regression", "accuracy", "always the commonest label"
 
-    def __init__(self, asked: Sequence[str], answers: Sequence[str]) -> None:
+    def __init__(self, questions: Sequence[str], answers: Sequence[str]) -> None:
         numbers = {label: number for number, label in enumerate(sorted({" ".join(one.split()) for one in answers}))}
         self.different = len(numbers)
         self.labels = np.array([numbers[" ".join(one.split())] for one in answers])
-        self.matrix = _features(asked, min(LABEL_FEATURES, WEIGHTS // self.different))
+        self.matrix = _features(questions, min(LABEL_FEATURES, WEIGHTS // self.different))
 
     def score(self, learn: Sequence[int], test: Sequence[int]) -> Scores:
         from sklearn.linear_model import LogisticRegression
@@ -246,8 +257,8 @@ class _Texts:
 
     name, metric, guess = "the nearest question's answer", "likeness", "the answer of any question"
 
-    def __init__(self, asked: Sequence[str], answers: Sequence[str], seed: int) -> None:
-        self.asked = _features(asked)
+    def __init__(self, questions: Sequence[str], answers: Sequence[str], seed: int) -> None:
+        self.asked = _features(questions)
         self.answers = _features([f" {answer} ." for answer in answers])
         self.order = np.random.default_rng(seed).permutation(len(answers))
 
@@ -257,31 +268,32 @@ class _Texts:
 
     def trivial(self) -> tuple[float, float]:
         """The likeness of two answers drawn at random, and its standard error."""
-        found = self._alike(self.order, np.roll(self.order, 1))
-        return float(found.mean()), float(found.std()) / sqrt(len(found))
+        likeness = self._alike(self.order, np.roll(self.order, 1))
+        return float(likeness.mean()), float(likeness.std()) / sqrt(len(likeness))
 
     def _alike(self, one: Any, other: Any) -> Scores:
         return np.asarray(self.answers[one].multiply(self.answers[other]).sum(axis=1), dtype=np.float64).ravel()
 
 
-def _text(found: Mapping[str, Any], *, labels: bool) -> str:
-    score, trivial = found["baseline"]["score"], found["trivial"]["score"]
+def _text(verdict: Verdict, score: float, trivial: float, *, labels: bool) -> str:
     if labels:
-        said = (
+        scores = (
             f"A small classifier that only counts words and signs gives the right label to {100 * score:.0f}% of the"
             f" rows it was not shown; always saying the commonest label would give it to {100 * trivial:.0f}%."
         )
-        if found["verdict"] == "unlearnable":
-            return f"{said} Chance gives as much: the labels look random, or the text does not hold what decides them."
-        if found["verdict"] == "too_few":
-            return f"{said} With so few rows of each label that says nothing yet."
-        return said
-    if found["verdict"] == "too_few":
+        if verdict == "unlearnable":
+            return (
+                f"{scores} Chance gives as much: the labels look random, or the text does not hold what decides them."
+            )
+        if verdict == "too_few":
+            return f"{scores} With so few rows of each label that says nothing yet."
+        return scores
+    if verdict == "too_few":
         return (
             f"The answer of the most similar other question is {100 * score:.0f}% like the right one; a random one is"
             f" {100 * trivial:.0f}% like it. With so few rows that may be chance or the beginning of a link."
         )
-    if found["verdict"] == "unlearnable":
+    if verdict == "unlearnable":
         return (
             "Similar questions have answers no more alike than any two questions have. What the answers say does not"
             " follow from the other rows: pairs that slipped, or facts that each row alone holds."

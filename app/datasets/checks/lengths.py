@@ -5,6 +5,7 @@ halfway. So the report says how many rows that would be before anybody pays for 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.chat import Record
+from app.datasets.checks.report_parts import LengthBar, LengthReport
 
 ROW_TOKENS = 1024  # the longest row that a training recipe takes unless it says otherwise
 # What a chat template adds to a turn, about: a start, the role, a line end, a stop. A system text that some templates
@@ -39,8 +41,8 @@ class Counter:
     def count(self, records: Sequence[Record]) -> list[int]:
         """Tokens of question and answer with about what a chat template adds."""
         texts = [[turn.content for turn in record.messages] + [record.target] for record in records]
-        found = self._tokenizer.encode_batch_fast([text for row in texts for text in row], add_special_tokens=False)
-        sizes = iter([len(one) for one in found])
+        encodings = self._tokenizer.encode_batch_fast([text for row in texts for text in row], add_special_tokens=False)
+        sizes = iter([len(encoding) for encoding in encodings])
         return [sum(next(sizes) + TURN_TOKENS for _ in row) for row in texts]
 
 
@@ -51,27 +53,26 @@ def of_rows(
     unit: str,
     limit: int,
     tokenizer: str = "",
-) -> dict[str, Any]:
+) -> LengthReport:
     """The summary of the rows that can be used, or of all where none can; `of` says which: usable or all.
 
     A report with `of` promises that each row of the table carries its size, so that a number leads to its rows.
     """
     every = np.asarray(sizes)
-    shown = every[usable] if len(usable) else every
-    found = summary(shown, unit=unit, limit=limit, tokenizer=tokenizer)
-    return found | {"of": "usable" if len(usable) else "all", "rows": len(shown)}
+    counted = every[usable] if len(usable) else every
+    lengths = summary(counted, unit=unit, limit=limit, tokenizer=tokenizer)
+    return replace(lengths, of="usable" if len(usable) else "all", rows=len(counted))
 
 
-def summary(sizes: Sequence[int] | npt.NDArray[Any], *, unit: str, limit: int, tokenizer: str = "") -> dict[str, Any]:
-    """The part of the report: {unit, tokenizer, median, p95, longest, limit, over, histogram: [{from, to, rows}]}.
+def summary(sizes: Sequence[int] | npt.NDArray[Any], *, unit: str, limit: int, tokenizer: str = "") -> LengthReport:
+    """The middle, the ends and the histogram of these sizes.
 
-    over: rows longer than the limit. The bars of the histogram are equally wide and end at the 99th percentile or at
-    the limit, whichever is larger; what is longer stands in the last one. `to` belongs to the bar.
+    The bars of the histogram are equally wide and end at the 99th percentile or at
+    the limit, whichever is larger; what is longer stands in the last one.
     """
     values = np.sort(np.asarray(sizes, dtype=np.int64))
-    found = {"unit": unit, "tokenizer": tokenizer, "limit": limit}
     if not len(values):
-        return found | {"median": 0, "p95": 0, "longest": 0, "over": 0, "histogram": []}
+        return LengthReport(unit=unit, tokenizer=tokenizer, limit=limit)
     longest = int(values[-1])
     over = int(np.count_nonzero(values > limit))
     end = int(values[int((len(values) - 1) * 0.99)]) if not over else max(limit, int(values[len(values) // 2]))
@@ -79,14 +80,17 @@ def summary(sizes: Sequence[int] | npt.NDArray[Any], *, unit: str, limit: int, t
     places = np.minimum((np.maximum(values, 1) - 1) // width, BARS - 1)
     counts = np.bincount(places)
     bars = [
-        {"from": number * width + (1 if number else 0), "to": (number + 1) * width, "rows": int(count)}
+        LengthBar(number * width + (1 if number else 0), (number + 1) * width, int(count))
         for number, count in enumerate(counts)
     ]
-    bars[-1]["to"] = max(int(bars[-1]["to"]), longest)
-    return found | {
-        "median": int(values[len(values) // 2]),
-        "p95": int(values[min(len(values) - 1, int(len(values) * 0.95))]),
-        "longest": longest,
-        "over": over,
-        "histogram": bars,
-    }
+    bars[-1] = replace(bars[-1], most=max(bars[-1].most, longest))
+    return LengthReport(
+        unit=unit,
+        tokenizer=tokenizer,
+        limit=limit,
+        median=int(values[len(values) // 2]),
+        p95=int(values[min(len(values) - 1, int(len(values) * 0.95))]),
+        longest=longest,
+        over=over,
+        histogram=tuple(bars),
+    )

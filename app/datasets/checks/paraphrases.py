@@ -370,7 +370,7 @@ _SYNONYMS = _lines(_SAME_AS)
 _TURNING = listed("to than into from by before after over of beat beats for under vs versus \u5230 \u6bd4 \u7ed9")
 
 
-class Change(IntEnum):
+class Edit(IntEnum):
     """How much sets two texts apart, in rising order."""
 
     NONE = 0  # nothing but punctuation, courtesy and slips of the pen
@@ -435,38 +435,38 @@ def numbers(text: str) -> tuple[str, ...]:
     return tuple(_DIGITS.findall(_THOUSANDS.sub("", text)))
 
 
-def change(one: Wording, other: Wording, *, asking: bool = True) -> Change:
+def change(one: Wording, other: Wording, *, asking: bool = True) -> Edit:
     """What sets the two apart. asking: whether they are questions, where `how` and `why` ask for different things."""
     if one.called != other.called and len(one.called) == len(other.called):
-        return Change.OTHER
+        return Edit.OTHER
     mine, theirs = one.plain, other.plain
     gone, come = _middles(mine, theirs)
     if not gone and not come:
-        return Change.NONE
+        return Edit.NONE
     left, right = _differing(gone, come)
     if exchanged(gone, come) or _means_other(
         left, right, short_question=asking and max(len(mine), len(theirs)) < LONG_QUESTION
     ):
-        return Change.OTHER
+        return Edit.OTHER
     moved = [word for word in gone if word not in left] != [word for word in come if word not in right]
     return _size(left, right, min(len(mine), len(theirs)), moved=moved)
 
 
-def _size(left: list[str], right: list[str], words: int, *, moved: bool) -> Change:
+def _size(left: list[str], right: list[str], words: int, *, moved: bool) -> Edit:
     """How much it is that differs. left, right: the words of each that the other lacks; words: of the shorter one."""
     edits = max(len(left), len(right)) + moved
     lost, found = [*left], [*right]
     _pair_off(lost, found)
     heavy_lost, heavy_found = ([word for word in some if word not in _SMALL] for some in (lost, found))
     if heavy_lost and heavy_found:
-        return Change.SWAPPED
+        return Edit.SWAPPED
     if not lost and not found and not moved:
-        return Change.NONE
+        return Edit.NONE
     if edits > 1 + words // WORDS_AN_EDIT:
-        return Change.REWORDED
+        return Edit.REWORDED
     if not heavy_lost and not heavy_found:
-        return Change.SMALL
-    return Change.DROPPED if words >= LEAST_WORDS else Change.SWAPPED
+        return Edit.SMALL
+    return Edit.DROPPED if words >= LEAST_WORDS else Edit.SWAPPED
 
 
 def without_courtesy(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from app.text import is_formula
 LONGEST_RECORD = 24_000
 
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
-_HIDDEN = re.compile("[\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 _MARKS = re.compile("[\u0300-\u036f]{9,}")
 # What UTF-8 becomes when it is read as Windows-1252: two signs for a letter, the first of them one of a few.
 _MISREAD = re.compile(
@@ -65,10 +65,10 @@ def _of(text: str, *, table: bool) -> Iterator[str]:
         yield "begins like a spreadsheet formula; it is kept as text here"
 
 
-def hidden(record: Record) -> bool:
+def invisible(record: Record) -> bool:
     """Whether signs are in it that a reader can't see or that turn the writing direction."""
     return any(
-        not text.isascii() and (_HIDDEN.search(text) or _MARKS.search(text)) is not None for _, text in texts(record)
+        not text.isascii() and (_INVISIBLE.search(text) or _MARKS.search(text)) is not None for _, text in texts(record)
     )
 
 

@@ -8,12 +8,12 @@ written to keep silent on clean sets rather than to find everything (`tests/benc
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntFlag
 from itertools import groupby
 
 from app.chat import Record
 from app.datasets.checks.duplicates import letters
+from app.datasets.checks.report_parts import Remark
 from app.datasets.reading.faults import Level
 from app.datasets.thresholds import RARE_LABEL
 
@@ -308,17 +308,6 @@ def echoes(asked: str, answer: str) -> bool:
     return one in other
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What the report says about one kind. lines: the first of the upload's lines it is about."""
-
-    kind: str
-    rows: int
-    lines: list[int]
-    text: str
-    level: Level
-
-
 WORDS = {
     Mark.REFUSAL: ("refusal", "answer{s} decline{one} to answer ({share}); a model learns to decline from such rows"),
     Mark.PLACEHOLDER: ("placeholder", "row{s} hold{one} something that was never filled in ({share})"),
@@ -341,10 +330,10 @@ OF_A_ROW = {
 }
 
 
-def found(
+def remarks_of(
     flags: Sequence[int], task: str, line: Callable[[int], int], answer_rows: Callable[[int], int]
-) -> tuple[list[Finding], bytearray]:
-    """What to report; and for each row the marks that count.
+) -> tuple[list[Remark], bytearray]:
+    """What the report says about each kind; and for each row the marks that count.
 
     flags: the marks of every row. task: labels, json or text. line: of the row at a position. answer_rows: how many
     rows have the same answer as the row at a position.
@@ -354,7 +343,7 @@ def found(
         if given:
             counting[index] = _counting(Mark(given), task, index, answer_rows) & ~Mark.BARE_PLACEHOLDER
     total = max(1, len(counting))
-    findings = []
+    remarks = []
     for mark, (kind, words) in WORDS.items():
         rows = [index for index, one in enumerate(counting) if one & mark.value]
         if not rows:
@@ -369,8 +358,9 @@ def found(
         if task_like:
             text = text[:-1] + "; so many may well be the task."
         level: Level = "note" if task_like or mark is Mark.LANGUAGE else "warning"
-        findings.append(Finding(kind, len(rows), [line(index) for index in rows[:FIRST_LINES]], text, level))
-    return findings, counting
+        lines = tuple(line(index) for index in rows[:FIRST_LINES])
+        remarks.append(Remark(kind, len(rows), lines, text, level))
+    return remarks, counting
 
 
 _OF_PROSE = Mark.REFUSAL | Mark.LANGUAGE | Mark.CUT | Mark.DATED

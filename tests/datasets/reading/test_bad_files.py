@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.datasets.checks.pipeline import check
+from app.datasets.checks.pipeline import CheckInput, check
 from app.datasets.checks.working_rows import Rows
 from app.datasets.reading.reader import Upload
 from tests.support.places import BAD_FILES
@@ -86,35 +86,35 @@ def test_a_bad_file_gets_its_verdict(case: dict[str, Any], bad_files: Path, tmp_
         file = Upload(stream, case["file"])
         if pair:
             with (bad_files / pair).open("rb") as train:
-                report = check(train, rows, seed=7, own_test=file).report
+                report = check(CheckInput(train, file), rows).report
         else:
-            report = check(file, rows, seed=7).report
-    records = report["test_records" if pair else "records"]
-    lines = report["test_bad_lines" if pair else "bad_lines"]
+            report = check(CheckInput(file), rows).report
+    records = report.test_records if pair else report.records
+    lines = report.test_bad_lines if pair else report.bad_lines
 
     expected = case["verdict"] if case["verdict"] != "either" else DECIDED[case["file"]]
     # The list calls a file with some bad rows rejected; here that word means that no row can be used.
-    if not report["can_be_used"]:
+    if not report.can_be_used:
         expected = "reject"
     elif expected == "reject":
         expected = "warn"
-    assert report["verdict"] == expected
+    assert report.verdict == expected
     assert records == RECORDS.get(case["file"], case["records"] or 0)
     bad = case["bad_lines"] if (case["verdict"], expected) != ("either", "accept") else []
     if case["file"] == "huge_field.csv":
         bad = [2]  # the one record is too long to be used, which is more than the list asks for
-    assert lines == list(ALL_BAD.get(case["file"], bad))
+    assert list(lines) == list(ALL_BAD.get(case["file"], bad))
     # Each bad line has a sentence of its own; what contradicts or leaks is named as a pair instead.
-    paired = {one["line"] for kind in ("contradictions", "leaks") for one in report[kind]}
+    named = [pair.line for pair in report.contradictions] + [leak.line for leak in report.leaks]
     which = 1 if pair else 0
-    assert set(lines) <= paired | {one["line"] for one in report["messages"] if one["file"] == which}
+    assert set(lines) <= {*named} | {one.line for one in report.messages if one.file == which}
     if case["file"] in FIELDS:
-        assert {one["field"] for one in report["messages"] if one["field"]} == FIELDS[case["file"]]
+        assert {one.field for one in report.messages if one.field} == FIELDS[case["file"]]
     assert not set(lines) & set(case.get("not_pii_lines", []))
-    if report["verdict"] != "accept":
+    if report.verdict != "accept":
         assert all(
-            message["text"].endswith(".") or message["text"][-1].isalnum() or message["text"][-1] in ")?"
-            for message in report["messages"]
+            message.text.endswith(".") or message.text[-1].isalnum() or message.text[-1] in ")?"
+            for message in report.messages
         )
-        assert all(len(message["text"]) < 400 for message in report["messages"])
-        assert report["messages"]
+        assert all(len(message.text) < 400 for message in report.messages)
+        assert report.messages

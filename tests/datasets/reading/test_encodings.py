@@ -150,7 +150,7 @@ def test_a_german_spreadsheet_goes_from_refusal_to_rows(
     job.check(claimed(second))
     with looking(engine) as session:
         done = store.get(session, second.id)
-        assert (done.state, done.read_as.encoding, done.report["undecodable"]) == ("ready", "windows-1252", 0)
+        assert (done.state, done.read_as.encoding, done.report.undecodable) == ("ready", "windows-1252", 0)
     assert "read as Windows-1252, as chosen" in client.get(f"/datasets/{second.id}").text
 
 

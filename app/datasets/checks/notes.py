@@ -1,0 +1,81 @@
+"""What is said about lines and about the file while it is read, with a bound on how much of it is kept."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.datasets.checks.report_json import plain
+from app.datasets.checks.report_parts import ReportMessage
+from app.datasets.checks.statuses import RowStatus
+from app.datasets.reading.faults import Fault
+from app.privacy.masking import Masker
+
+_BAD_LINES = 100_000  # lines with a fault or a warning that are remembered
+_REFUSED = 50_000  # lines without a record that are remembered with their sentence
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A line that gave no row. file: 0 the upload, 1 the own test file."""
+
+    file: int
+    line: int
+    status: RowStatus
+    text: str
+
+
+@dataclass(slots=True)
+class Notes:
+    """Messages as they come.
+
+    max_messages: how many about single lines are kept. masker: what hides values in them. counts: messages by level.
+    lines: of the upload, with a fault or a warning. refused_counts: of (file, status).
+    """
+
+    max_messages: int
+    masker: Masker
+    messages: list[ReportMessage] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    lines: set[int] = field(default_factory=set)
+    refused: list[RefusedLine] = field(default_factory=list)
+    refused_counts: Counter[tuple[int, RowStatus]] = field(default_factory=Counter)
+
+    def add(self, fault: Fault, file: int) -> None:
+        self.counts[fault.level] += 1
+        if fault.line is not None and fault.level != "note" and len(self.lines) < _BAD_LINES and file == 0:
+            self.lines.add(fault.line)
+        # Words about the file as a whole are never crowded out by words about lines.
+        if fault.line is None or len(self.messages) < self.max_messages:
+            text, at = self.masker.text(fault.text), self.masker.text(fault.field)  # it may quote what it is about
+            self.messages.append(ReportMessage(fault.line, at, text, fault.level, file))
+
+    def refuse(self, fault: Fault, file: int) -> None:
+        """Count the line that a fault is about; a fault of the whole file, such as a list never closed, is no line."""
+        if fault.line is not None:
+            status = RowStatus.EMPTY if fault.kind == "empty" else RowStatus.FAULT
+            self.leave_out(fault.line, file, status, fault.text)
+
+    def leave_out(self, line: int, file: int, status: RowStatus, text: str) -> None:
+        """Count a line that gave no row; nothing of what it says is kept."""
+        self.refused_counts[file, status] += 1
+        if len(self.refused) < _REFUSED:
+            self.refused.append(RefusedLine(file, line, status, self.masker.text(text)))
+
+    def dump(self) -> dict[str, Any]:
+        """Everything as a JSON value, for an attempt that goes on later."""
+        return {
+            "kept": plain(self.messages),
+            "counts": self.counts,
+            "lines": sorted(self.lines),
+            "refused": [(refused.file, refused.line, refused.status, refused.text) for refused in self.refused],
+            "refused_counts": [(file, status, count) for (file, status), count in self.refused_counts.items()],
+        }
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        self.messages = [ReportMessage(**message) for message in dumped["kept"]]
+        self.counts, self.lines = Counter(dumped["counts"]), set(dumped["lines"])
+        self.refused = [RefusedLine(file, line, RowStatus(word), text) for file, line, word, text in dumped["refused"]]
+        self.refused_counts = Counter(
+            {(file, RowStatus(word)): count for file, word, count in dumped["refused_counts"]}
+        )

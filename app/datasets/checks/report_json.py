@@ -1,0 +1,26 @@
+"""Frozen values as JSON: the keys in the order of the fields."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+LEFT_OUT: Mapping[str, Any] = {"left_out": True}  # of a field that is no key of the JSON while it is None
+
+
+def plain(value: Any) -> Any:
+    """A part, or a sequence or mapping of them, as JSON values; the keys in the order of the fields."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if dataclasses.is_dataclass(value):
+        return fields_of(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def fields_of(part: Any) -> dict[str, Any]:
+    """The fields of a part as JSON values, without those that are left out while they are None."""
+    held = ((one.name, getattr(part, one.name), "left_out" in one.metadata) for one in dataclasses.fields(part))
+    return {name: plain(value) for name, value, optional in held if not (optional and value is None)}

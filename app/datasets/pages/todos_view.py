@@ -1,0 +1,125 @@
+"""What stands between the rows of a report and a measurement, each with the address of the rows it is about."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from app.datasets.checks.report import RARE_LABEL, Report
+from app.datasets.checks.statuses import RowStatus, what_rows_do
+from app.datasets.pages.addresses import rows_url, too_long
+from app.datasets.pages.words import rows_of, word
+from app.datasets.reading import encodings
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """One thing that a person should see or decide. `word` is the state in a word, `tone` its colour."""
+
+    word: str
+    tone: str
+    text: str
+    url: str
+    link: str
+
+
+def todos(
+    report: Report, rows: str, *, ready: bool, decided: Collection[str], usable: int, test: int, needed_test: int
+) -> list[Todo]:
+    """What stands between these rows and a measurement, the gravest first. decided: kinds of personal data.
+
+    ready: whether the version can be used; the report of one that was refused shows no split and nothing learnt.
+    The verdict has said already how many examples are missing; a set without rows to judge by has no size to discuss.
+    """
+    return [
+        *_undecodable(report, rows),
+        *_unread(report, rows),
+        *_leaks(report, rows),
+        *(_groups(report) if ready else ()),
+        *_identifiers(report, decided),
+        *_contradictions(report, rows),
+        *(_unlearnable(report) if ready else ()),
+        *_too_long(report, rows),
+        *_remarks(report),
+        *_rare(report, rows),
+        *(_missing(test=test, needed_test=needed_test) if ready and usable else ()),
+    ]
+
+
+def _undecodable(report: Report, rows: str) -> Iterator[Todo]:
+    number = report.undecodable
+    if number and report.uploaded:  # of a file that was not read through nobody knows how many
+        text = f"{rows_of(number)} {'is' if number == 1 else 'are'} no {encodings.title(report.encoding)} text."
+        url = f"{rows.removesuffix('/rows')}/reading"
+        yield Todo("decide", "fail", text, url, "Choose the file's encoding")
+
+
+def _unread(report: Report, rows: str) -> Iterator[Todo]:
+    for status in (RowStatus.FAULT, RowStatus.EMPTY):
+        if number := report.dropped.get(status, 0):
+            text = f"{rows_of(number)} {what_rows_do(status, number)}."
+            yield Todo("correct", "fail", text, rows_url(rows, status=status.value, file="upload"), "Read why")
+
+
+def _leaks(report: Report, rows: str) -> Iterator[Todo]:
+    if number := report.dropped.get(RowStatus.LEAK, 0):
+        text = f"{rows_of(number)} {'stands' if number == 1 else 'stand'} in the test file too"
+        if report.counts.near_leaks:
+            text += ", or nearly" if report.counts.exact_leaks else " but for a few words"
+        text += ", so nothing learns from them."
+        yield Todo("look", "fail", text, rows_url(rows, status="leak", file="upload"), "Compare")
+
+
+def _groups(report: Report) -> Iterator[Todo]:
+    if number := report.split.group_overlap:
+        text = f"{rows_of(number)} {'is' if number == 1 else 'are'} learnt from though their group is in the test file."
+        yield Todo("decide", "unknown", text, "#split", "Leave out or use")
+    if (untaught := report.split.untaught) and untaught.labels:
+        some = f"{rows_of(untaught.rows)} of the test set want{'s' if untaught.rows == 1 else ''}"
+        yield Todo("look", "fail", f"{some} a label that no row teaches.", "#split", "Why")
+
+
+def _identifiers(report: Report, decided: Collection[str]) -> Iterator[Todo]:
+    if number := report.identifiers.undecided_rows(decided) if report.identifiers else 0:
+        text = f"{rows_of(number)} seem{'s' if number == 1 else ''} to hold personal data or a secret."
+        yield Todo("decide", "unknown", text, "#personal", "Mask, leave out or keep")
+
+
+def _contradictions(report: Report, rows: str) -> Iterator[Todo]:
+    if number := report.counts.contradiction:
+        tests = report.among_test_rows(RowStatus.CONTRADICTION)
+        among = f" ({tests:,} of them in the test file)" if tests > 0 else ""
+        text = f"{rows_of(number)} ask the same and are answered differently{among}, so none is used."
+        yield Todo("correct", "unknown", text, rows_url(rows, status="contradiction"), "Compare")
+
+
+def _unlearnable(report: Report) -> Iterator[Todo]:
+    if report.unlearnable:
+        text = "No link was found between what is asked and what is answered."
+        yield Todo("look", "fail", text, "#learnability", "What was tried")
+
+
+def _too_long(report: Report, rows: str) -> Iterator[Todo]:
+    number, limit = report.lengths.over, report.lengths.limit
+    if number and limit:
+        text = f"{rows_of(number)} {'is' if number == 1 else 'are'} longer than {limit:,} {report.lengths.unit}"
+        text += " and would be cut."
+        yield Todo("look", "unknown", text, too_long(report.lengths, rows) or "#lengths", "See them")
+
+
+def _remarks(report: Report) -> Iterator[Todo]:
+    if number := sum(remark.rows for remark in report.remarks):
+        kinds = ", ".join(word(remark.kind) for remark in report.remarks[:3])
+        link = f"Look at {'it' if number == 1 else 'them'}"
+        yield Todo("look", "unknown", f"Something is odd about {rows_of(number)}: {kinds}.", "#remarks", link)
+
+
+def _rare(report: Report, rows: str) -> Iterator[Todo]:
+    if number := report.rare_labels:
+        labels = "label has" if number == 1 else "labels have"
+        text = f"{number:,} {labels} fewer than {RARE_LABEL} rows."
+        yield Todo("collect", "unknown", text, f"{rows.removesuffix('/rows')}/labels?order=rare", "Which")
+
+
+def _missing(*, test: int, needed_test: int) -> Iterator[Todo]:
+    if test < needed_test:
+        text = f"{needed_test - test:,} more test rows are needed to tell 80% from 87%."
+        yield Todo("collect", "unknown", text, "#split", "See the split")

@@ -1,0 +1,121 @@
+"""What one reads first of a report: the answer in a sentence, why, and the one thing to do next."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from app.datasets.checks.report import Report
+from app.datasets.checks.report_parts import ReportMessage
+from app.datasets.checks.statuses import ROWS_THAT, what_rows_do
+from app.datasets.pages.words import rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The report in one sentence, why, and the one thing to do next. `tone`: ready, bad, or nothing."""
+
+    text: str
+    why: str
+    next: str
+    url: str
+    link: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the verdict depends on besides the report.
+
+    state: of the version; usable: examples; needed: by training; decided: kinds of personal data that somebody decided
+    about; measure: the address of the next step; reading: of the page that says how the file is read. newer: number and
+    address of the version that counts; newer_waits: it will, if its check finds it usable.
+    """
+
+    state: str
+    usable: int
+    needed: int
+    decided: Collection[str]
+    frozen: bool
+    measure: str
+    reading: str
+    newer: tuple[int, str] | None
+    newer_waits: bool = False
+
+
+def verdict(report: Report, now: Situation) -> Verdict:
+    """What one reads first."""
+    if now.state == "rejected":
+        return _refused(report, now)
+    text = f"{now.usable:,} usable example{'' if now.usable == 1 else 's'} besides the test set;"
+    text += f" training needs {now.needed:,}."
+    why = _why(report, now)
+    tone = "ready" if now.usable >= now.needed and not report.unlearnable else ""
+    if now.newer:
+        number, url = now.newer
+        return Verdict(text, "", "", url, f"Open version {number}", "info")
+    if open_rows := report.identifiers.undecided_rows(now.decided) if report.identifiers else 0:
+        some = f"{rows_of(open_rows)} seem{'s' if open_rows == 1 else ''} to hold personal data or a secret"
+        return Verdict(
+            text, why, f"{some}. Training stays locked until you decide about them.", "#personal", "Decide", tone
+        )
+    if now.frozen:
+        step = "The split is frozen: prompting can be measured on it."
+        return Verdict(text, why, step, now.measure, "Measure", tone)
+    if report.unlearnable:
+        step = "No link was found between what is asked and what is answered. Look at that before anything is measured."
+        return Verdict(text, why, step, "#learnability", "What was tried", tone)
+    step = "Look at a few rows, then freeze the split: measuring starts from it."
+    return Verdict(text, why, step, "#split", "Go to the split", tone)
+
+
+def _why(report: Report, now: Situation) -> str:
+    # That too few are usable is the verdict itself; the others go before what is said about it.
+    reasons = list(report.why_besides_rows)
+    if now.usable < now.needed:
+        reasons.append(
+            f"About {now.needed - now.usable:,} more different examples are missing. With fewer, a tuned model tends to"
+            " memorise. Prompting needs far fewer and can be measured now."
+        )
+    return " ".join(reasons)
+
+
+def _refused(report: Report, now: Situation) -> Verdict:
+    """Why no row of an upload can be used, and what to do about it."""
+    why = _why_refused(report)
+    if now.newer:
+        number = now.newer[0]
+        counts = f"version {number} is still the one that counts"
+        waits = f"the check of version {number} has not ended"
+        why += f" The upload replaces nothing: {waits if now.newer_waits else counts}."
+    if report.format == "unknown" and report.columns and not report.undecodable:
+        # The file itself is sound; only its names are not ours. Saying which is which is quicker than a new file.
+        names = "columns" if report.layout in {"CSV", "Parquet"} else "keys"
+        step = f"Say which of its {names} holds what is asked and which one holds the answer."
+        return Verdict("This upload can't be used yet.", why, step, now.reading, f"Choose the {names}", "bad")
+    step = "Correct the file and upload it again."
+    if report.undecodable:
+        step = (
+            "Save the file as UTF-8 and upload it again. Or is it right as it is, such as a CSV from Excel? Then say "
+            "which encoding it has under Read it another way."
+        )
+    return Verdict("This upload can't be used.", why, step, "#upload", "Upload a corrected file", "bad")
+
+
+def _why_refused(report: Report) -> str:
+    """In the words of the split, of the first fault, or of the status that took most rows."""
+    if report.split.why_not:
+        return report.split.why_not
+    faults = [message for message in report.messages if message.level == "error"]
+    if faults:
+        return _placed(report, min(faults, key=lambda fault: fault.line is None))
+    status = max(ROWS_THAT, key=report.counts.of_status)
+    if number := report.counts.of_status(status):
+        return f"{number:,} of {rows_of(report.uploaded)} {what_rows_do(status, number)}."
+    return "Too few rows are left to learn from, to choose by and to judge by."
+
+
+def _placed(report: Report, fault: ReportMessage) -> str:
+    """A fault with the line that it is about."""
+    if fault.line is None:
+        return fault.text
+    place = f"{report.line_word.capitalize()} {fault.line:,}{' of the test file' if fault.file else ''}"
+    return f"{place}: {fault.text}"
