@@ -29,7 +29,7 @@ from app.assessments import store as assessment_store
 from app.blobs import NoSpace
 from app.chat import Message, Record
 from app.datasets import service, store, versions
-from app.datasets.checks import duplicates, learnability, lengths, pipeline
+from app.datasets.checks import compared_text, learnability, lengths, pipeline
 from app.datasets.checks.checkpoint import Checkpoint
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.pipeline import CheckInput
@@ -410,9 +410,9 @@ def _splits(claim: Claim, order: Order, masked: frozenset[str]) -> Iterator[tupl
                 if only_test and split != "test":
                     continue
                 record = from_canonical(line)
-                yield duplicates.key(question(record)), split
+                yield compared_text.key(question(record)), split
                 if masked:
-                    yield duplicates.key(question(personal_data.masked(record, masked))), split
+                    yield compared_text.key(question(personal_data.masked(record, masked))), split
 
 
 class _Progress:

@@ -12,7 +12,7 @@ from app.audit import service as audit
 from app.blobs import Blob, Blobs
 from app.chat import Message, Record
 from app.datasets import store, versions
-from app.datasets.checks import duplicates
+from app.datasets.checks import compared_text
 from app.datasets.checks.report_json import plain
 from app.datasets.checks.working_rows import question
 from app.datasets.reading import encodings
@@ -527,7 +527,7 @@ def _overtaken(newer: DatasetRow) -> str:
 
 def _key(oldest: ExampleRow) -> int:
     turns = tuple(Message(turn["role"], turn["content"]) for turn in oldest.messages)
-    return duplicates.key(question(Record(oldest.line, turns, oldest.target)))
+    return compared_text.key(question(Record(oldest.line, turns, oldest.target)))
 
 
 def job_of(session: Session, row: DatasetRow) -> JobRow | None:

@@ -31,7 +31,7 @@ from typing import Any
 
 from app.datasets.checks.answer_items import items_of, plain, words_of
 from app.datasets.checks.answer_kinds import KINDS, could_be_label, kind_of, nothing_but_reading
-from app.datasets.checks.duplicates import Texts
+from app.datasets.checks.compared_text import Texts
 from app.datasets.checks.knowledge import (
     FEW,
     LABEL_REPEATS,
