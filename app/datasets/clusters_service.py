@@ -7,7 +7,7 @@ from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.chat import Record, messages_from_json
 from app.datasets import store
-from app.datasets.checks import duplicates
+from app.datasets.checks import compared_text
 from app.datasets.checks.working_rows import question
 from app.datasets.current_version import locked_current
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow
@@ -97,4 +97,4 @@ def decisions_on_clusters(session: Session, row: DatasetRow) -> list[KeptCluster
 
 
 def _key_of(oldest: ExampleRow) -> int:
-    return duplicates.key(question(Record(oldest.line, messages_from_json(oldest.messages), oldest.target)))
+    return compared_text.key(question(Record(oldest.line, messages_from_json(oldest.messages), oldest.target)))

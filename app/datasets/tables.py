@@ -137,9 +137,9 @@ class KeyRow(Base):
 class KeptClusterRow(Base):
     """A person's word that rows which look alike are different rows, to be used all of them.
 
-    key: of what the cluster's oldest row asks (`duplicates.key`, as 16 hex digits), so that the word holds for the next
-    upload too. cluster, rows: its number and size in the version on which it was given. While `withdrawn_at` is None
-    the word counts.
+    key: of what the cluster's oldest row asks (`compared_text.key`, as 16 hex digits), so that the word holds for the
+    next upload too. cluster, rows: its number and size in the version on which it was given. While `withdrawn_at` is
+    None the word counts.
     """
 
     __tablename__ = "kept_clusters"

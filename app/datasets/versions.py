@@ -1,7 +1,7 @@
 """What changed from one version to another: rows added, removed, answered differently, moved, used no more or again.
 
-Two rows are the same row when they ask the same (`duplicates.key`); where several rows of a version ask the same, the
-one that is used speaks for them, else the first. Rows that are used in neither version are not compared.
+Two rows are the same row when they ask the same (`compared_text.key`); where several rows of a version ask the same,
+the one that is used speaks for them, else the first. Rows that are used in neither version are not compared.
 
 The check writes an index of every readable row, 25 bytes each, so that any two versions can be compared while a
 page is being made: 100,000 rows beside as many take a twentieth of a second, a million less than one, and 200 MiB.
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from app.datasets.checks import duplicates
+from app.datasets.checks import compared_text
 from app.datasets.checks.working_rows import question
 from app.datasets.reading.canonical import from_line
 
@@ -53,8 +53,8 @@ class Index:
         keys, answers, ids, places = array("Q"), array("Q"), array("Q"), array("B")
         for raw in lines:
             record, used = from_line(raw), orjson.loads(raw)
-            keys.append(duplicates.key(question(record)))
-            answers.append(duplicates.key(record.target))
+            keys.append(compared_text.key(question(record)))
+            answers.append(compared_text.key(record.target))
             ids.append(used["id"])
             places.append(PLACES[used["split"]])
         return cls.load(pack(keys, answers, ids, places))

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.chat import Record
-from app.datasets.checks import duplicates
+from app.datasets.checks import compared_text, duplicates
 from app.datasets.checks.gathering import Tick, silent
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.pipeline import CheckInput, check
@@ -86,7 +86,7 @@ def find(
     conflict: Callable[[tuple[str, str], tuple[str, str]], bool] = duplicates.agreeing,
 ) -> duplicates.Groups:
     texts = Texts(pairs)
-    return duplicates.find(texts, [duplicates.key(asked) for asked, _ in texts], labels=labels, conflict=conflict)
+    return duplicates.find(texts, [compared_text.key(asked) for asked, _ in texts], labels=labels, conflict=conflict)
 
 
 def groups(found: duplicates.Groups) -> int:

@@ -12,7 +12,7 @@ from app.datasets import store
 from app.datasets.check_job.folder import ROWS_A_TRANSACTION
 from app.datasets.check_job.progress import Progress
 from app.datasets.check_job.request import CheckRequest
-from app.datasets.checks import duplicates
+from app.datasets.checks import compared_text
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.report_parts import Carried, FileOfVersion, Level, ReportMessage
 from app.datasets.checks.working_rows import question
@@ -111,6 +111,6 @@ def previous_places(claim: Claim, request: CheckRequest, masked: frozenset[str])
                 if only_test and split != "test":
                     continue
                 record = from_line(line)
-                yield duplicates.key(question(record)), split
+                yield compared_text.key(question(record)), split
                 if masked:
-                    yield duplicates.key(question(masking.masked_record(record, masked))), split
+                    yield compared_text.key(question(masking.masked_record(record, masked))), split

@@ -9,7 +9,9 @@ answers a single word may turn round what is said: yes and no, other numbers, a 
 import re
 
 from app.datasets.checks import paraphrases
-from app.datasets.checks.duplicates import comparable, jaccard, letters, normal
+from app.datasets.checks.compared_text import comparable, letters, normal
+from app.datasets.checks.grams import jaccard
+from app.datasets.checks.paraphrase_words import listed
 from app.datasets.checks.paraphrases import Edit, Wording
 from app.datasets.checks.suspicious import refuses
 from app.datasets.thresholds import SHORT_ANSWER
@@ -19,7 +21,7 @@ SHARED_CODE = 0.5  # of the words of the longer one: two programs of one languag
 SPELT_ALIKE = 0.5  # of 5-grams: bent, or misspelt
 
 # Words that nearly every query has: they say nothing about what is asked for.
-_OF_QUERIES = paraphrases.listed(
+_OF_QUERIES = listed(
     """select distinct from where and or not in like is null as on join inner left right outer group order by asc desc
     having limit union all count min max sum avg case when then else end between exists insert into values update set
     delete create table with = < > % & | +"""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.datasets.checks import paraphrases
-from app.datasets.checks.duplicates import comparable, letters
+from app.datasets.checks.compared_text import comparable, letters
 from app.datasets.reading.faults import too_deep
 
 _WORD = re.compile(r"\w+")

@@ -12,7 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from app.datasets.checks.duplicates import Twin, comparable
+from app.datasets.checks.compared_text import comparable
+from app.datasets.checks.duplicates import Twin
 from app.datasets.checks.working_rows import Rows, last_said
 
 LEAST_SAID = 5  # words

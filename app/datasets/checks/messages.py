@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.datasets.checks import contradictions, duplicates, paraphrases
+from app.datasets.checks import compared_text, contradictions, paraphrases
 from app.datasets.checks.duplicates import Twin
 from app.datasets.checks.paraphrases import Edit
 from app.datasets.checks.report import RARE_LABEL
@@ -107,7 +107,7 @@ def _misspelt(rows: Rows, uploaded: npt.NDArray[np.int64], labels: Sequence[Labe
         meant = next((other for other in often if _slip(label.label, other.label)), None)
         if meant is None:
             continue
-        for index in uploaded[answers == np.uint64(duplicates.key(label.label))].tolist():
+        for index in uploaded[answers == np.uint64(compared_text.key(label.label))].tolist():
             text = f"The answer {label.label[:60]!r} may be a slip: {meant.rows:,} rows have {meant.label[:60]!r}."
             yield Fault(rows.lines[index], "", text, "warning")
 
@@ -118,7 +118,7 @@ def _slip(label: str, meant: str) -> bool:
         return True
     if min(len(rare), len(common)) < SLIP_LENGTH or abs(len(rare) - len(common)) > 1 or rare[0] != common[0]:
         return False
-    if not duplicates.same_numbers(rare, common) or paraphrases.slips(rare, common) != 1:
+    if not compared_text.same_numbers(rare, common) or paraphrases.slips(rare, common) != 1:
         return False
     return paraphrases.change(paraphrases.of(rare), paraphrases.of(common), asking=False) is not Edit.OTHER
 

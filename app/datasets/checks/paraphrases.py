@@ -14,6 +14,23 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
+from app.datasets.checks.paraphrase_words import (
+    AFTER,
+    ANSWERED_UNDER,
+    ASKED_UNDER,
+    BEFORE,
+    CONTRACTED,
+    DIRECTIONS,
+    LIGHT_WORDS,
+    NEGATIONS,
+    OPPOSITES,
+    PREFIXES,
+    QUESTION_WORDS,
+    SAME_WORD,
+    SYNONYMS,
+    TELLING_SIGNS,
+    UNDOING,
+)
 from app.text import normal_form
 
 _FEW = 400  # pairs of words, up to which comparing them all is quicker than counting
@@ -49,50 +66,6 @@ _CALLED = re.compile(r"([^\W\d]\w*)\(")
 _CAPITAL = re.compile(r"(?<!\S)(?![*#|/+-]|[$@][^\s,]*\s)\S*[^\s.!?:>\"'(\[](?=[ ]+[\"'(]?([A-Z\u00c0-\u00de]\w*))")
 
 
-def _in_order(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-def listed(text: str) -> frozenset[str]:
-    """Words that stand in a list."""
-    return frozenset(text.split())
-
-
-def _phrases(text: str) -> list[tuple[str, ...]]:
-    """The longest first."""
-    return sorted((tuple(one.split()) for one in re.split(r"\||\n", text) if one.strip()), key=len, reverse=True)
-
-
-_SMALL = listed(
-    """a an the this that these those some any is are was were be been being am do does did done can could would will
-    shall should may might must i you me we us it its of for to in at on by as with and or so just also very really
-    actually quite now yet already still then there here what which have has had get got if please thanks
-    der die das ein eine einen einem den dem des ist sind war bitte danke hallo mal doch denn ich mir du sie es zu und
-    le la les un une des du de d l est sont je vous il svp merci bonjour s'il plait te plaît que qu
-    el los las una unos es son yo por favor gracias hola lo un uno o os as um uma obrigado per il gli uno una di
-    \u8bf7 \u8acb \u4f60 \u60a8 \u597d \u7684 \u4e86 \u5417 \u5462 \u3067 \u3059 \u306f \u3092 \u304c \u306e \u304b"""
-)
-_BEFORE = _phrases(
-    """hi|hello|hey|dear sir or madam|dear sir|dear team|dear|please|kindly|excuse me|sorry|quick question|good morning
-    good afternoon|good evening|hi there|hello there|can you please tell me|can you tell me|could you please tell me
-    could you tell me|would you please tell me|could you please|can you please|would you please|please tell me|tell me
-    could you help me|can you help me|please help me|could you help|can you help|please help|i need help
-    i need some help|help me|i would like to know|i want to know|i need to know|do you know
-    i was wondering|i am wondering|i wonder|let me know|may i ask|can i ask|i have a question|a question
-    bitte|hallo|guten tag|kannst du mir sagen|konnen sie mir sagen|konnten sie mir bitte sagen|bonjour|s il vous plait
-    pouvez vous me dire|hola|por favor|puede decirme|me puede decir|ciao|per favore|buongiorno|ola|hoi
-    \u8bf7 \u95ee|\u8bf7|\u4f60 \u597d|\u60a8 \u597d|\u8acb \u554f|\u3059 \u307f \u307e \u305b \u3093"""
-)
-_AFTER = _phrases(
-    """please|thanks|thank you|thanks a lot|many thanks|thank you very much|thank you so much|thanks in advance
-    thank you in advance|thanks so much|thanks for your help|thank you for your help|thx|pls|plz|please help
-    please advise|can you help|can you help me|could you help|cheers|kind regards|best regards|asap
-    bitte|danke|vielen dank|danke schon|merci|merci d avance|merci beaucoup|s il vous plait|gracias|por favor
-    muchas gracias|grazie|per favore|obrigado|obrigada
-    alvast bedankt|bedankt|dank je wel|\u8c22 \u8c22|\u8b1d \u8b1d"""
-)
-
-
 def _by_word(phrases: list[tuple[str, ...]], place: int) -> dict[str, list[tuple[str, ...]]]:
     """The phrases by the word that stands at this place of them, the longest first."""
     found: dict[str, list[tuple[str, ...]]] = {}
@@ -101,16 +74,7 @@ def _by_word(phrases: list[tuple[str, ...]], place: int) -> dict[str, list[tuple
     return found
 
 
-_BEGUN_WITH, _ENDED_WITH = _by_word(_BEFORE, 0), _by_word(_AFTER, -1)
-# What a template puts before a colon, ahead of the question and where the answer begins: `### Instruction:`, `A:`.
-_ASKED_UNDER = (
-    "(?:(?:the|user|customer|following) )?"
-    "(?:question|instruction|request|prompt|query|input|user|human|task|q|frage|pregunta|domanda|pergunta|vraag)"
-)
-_ANSWERED_UNDER = listed(
-    """answer response output completion assistant reply result a antwort reponse respuesta risposta resposta
-    antwoord"""
-)
+_BEGUN_WITH, _ENDED_WITH = _by_word(BEFORE, 0), _by_word(AFTER, -1)
 
 
 def _one_of(phrases: list[tuple[str, ...]], *, backwards: bool = False) -> str:
@@ -120,230 +84,14 @@ def _one_of(phrases: list[tuple[str, ...]], *, backwards: bool = False) -> str:
 
 
 _FRAME_BEFORE = re.compile(
-    rf"(?:\W*(?:below is an instruction that describes a task[^#]{{0,200}}|{_ASKED_UNDER} ?:|{_one_of(_BEFORE)}))+"
+    rf"(?:\W*(?:below is an instruction that describes a task[^#]{{0,200}}|{ASKED_UNDER} ?:|{_one_of(BEFORE)}))+"
 )
 # Matched against the turned end of a text: there an expression is tried at one place instead of at each.
 _FRAME_AFTER = re.compile(
-    rf"(?:\W*(?:: ?(?:{'|'.join(word[::-1] for word in sorted(_ANSWERED_UNDER))})(?!\w)"
-    rf"|{_one_of(_AFTER, backwards=True)}))+"
+    rf"(?:\W*(?:: ?(?:{'|'.join(word[::-1] for word in sorted(ANSWERED_UNDER))})(?!\w)"
+    rf"|{_one_of(AFTER, backwards=True)}))+"
 )
 _FRAME_LENGTH = 100  # characters at the end of a text that a frame is looked for in
-_SPELT = _in_order(
-    """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen twenty"""
-)
-_TENS = _in_order("thirty forty fifty sixty seventy eighty ninety")
-_INSTEAD = {
-    **{word: str(number) for number, word in enumerate(_SPELT)},
-    **{word: str(10 * number) for number, word in enumerate(_TENS, 3)},
-    "&": "and",
-    "which": "what",
-}
-_NOT = listed(
-    """not no never without neither nor none nothing nobody nowhere hardly nicht kein keine keinen keiner keinem nie
-    niemals ohne pas jamais sans aucun aucune nunca sin nao sem niet geen nooit zonder senza mai ne non
-    \u4e0d \u6ca1 \u6c92 \u65e0 \u7121 \u672a \u522b \u975e"""
-)
-_ASKING = listed(
-    """what why how where when who whom whose warum wieso wie wo wann wer pourquoi comment quand qui por donde cuando
-    quien como perche dove quando chi waarom hoe waar wanneer wie"""
-)
-_CONTRACTED = listed(
-    "cannot dont didnt doesnt hasnt havent hadnt isnt wasnt arent werent cant wont couldnt wouldnt shouldnt"
-)
-# What stands on one side of a line does not stand for what is on its other sides: who swaps them means something else.
-_KINDS = """
-on | off
-in into | out | from
-to | from
-up | down
-with | without
-before | after | during
-above over | below under
-open | close shut
-start begin | stop end finish
-add append | remove delete subtract
-insert create | delete destroy remove
-enable | disable
-increase rise raise | decrease fall reduce
-buy purchase | sell
-send | receive
-sent | received
-deposit | withdraw withdrawal
-accept | reject decline deny refuse
-allow permit | deny block forbid
-show | hide
-import | export
-push | pull
-upload | download
-encrypt | decrypt
-encode | decode
-ascending asc | descending desc
-win | lose
-won | lost
-good best better | bad worst worse
-same | different
-always | never | sometimes
-all | none
-hot warm | cold
-big large | small little
-bigger larger | smaller
-biggest largest | smallest
-long longer longest | short shorter shortest
-fast faster fastest | slow slower slowest
-high | low
-higher | lower
-highest most maximum max | lowest least fewest minimum min | average avg mean median
-top | bottom
-front | back
-inside | outside
-include | exclude
-credit | debit
-incoming | outgoing
-arrive | depart leave
-arrival | departure
-sunrise | sunset
-today tonight | tomorrow | yesterday
-monday | tuesday | wednesday | thursday | friday | saturday | sunday
-january | february | march | april | june | july | august | september | october | november | december
-morning | afternoon | evening | night | noon
-spring | summer | autumn fall | winter
-north northern | south southern | east eastern | west western
-red | green | blue | black | white | yellow | orange | purple | pink | brown | grey gray
-cheap cheapest | expensive
-birth | death
-born | died
-more | less fewer
-first | last | second | third | fourth | fifth | next | previous
-old | new | young
-oldest earliest | newest latest youngest
-early earlier | late later
-left | right
-true | false
-yes | no
-positive | negative
-plus | minus
-multiply | divide
-sum total | average avg mean | count | median | min minimum | max maximum
-many | much | long | far | often | old
-day | week | month | year | hour | minute | second | decade | century
-daily | weekly | monthly | yearly annual | hourly
-source | target destination
-input | output
-request | response
-client | server
-row | column
-width | height | depth
-latitude | longitude
-home | away
-winner | loser
-male | female
-man | woman
-boy | girl
-father | mother
-son | daughter
-brother | sister
-husband | wife
-king | queen
-must | can may could
-my | your | his | her | our | their | another other
-adult | child
-read | write
-get | set
-login | logout
-sender | recipient receiver
-employer | employee
-buyer | seller
-teacher | student
-lend | borrow
-past | present | future
-ein an auf | aus zu ab
-vor | nach
-mehr | weniger
-kaufen | verkaufen
-avant | apres
-plus | moins
-acheter | vendre
-ouvrir | fermer
-antes | despues
-mas | menos
-comprar | vender
-abrir | cerrar
-\u5927 | \u5c0f
-\u591a | \u5c11
-\u4e0a | \u4e0b
-\u524d | \u540e \u5f8c
-\u5f00 \u958b | \u5173 \u95dc
-\u4e70 | \u5356
-\u5de6 | \u53f3
-"""
-_TELLING_SIGNS = frozenset("-!<>%^")
-_PREFIXES = listed("un in im ir il dis de non anti mis over under re pre post sub super inter ex up down out en")
-_UNDOING = ("un", "dis")
-# Words that stand for each other in nearly any question.
-_SAME_AS = """
-start begin commence
-buy purchase
-help assist support aid
-fix repair
-big large huge
-quick fast rapid speedy
-quickly fast rapidly swiftly
-show display list
-choose select pick
-find locate
-get obtain receive
-make create build
-change modify alter
-delete remove erase
-car automobile
-movie film
-photo picture image
-phone telephone
-job work
-doctor physician
-child kid
-children kids
-often frequently
-allow permit let
-end finish
-need require
-ask request
-answer reply respond
-happen occur
-explain describe
-simple easy
-simplest easiest
-hard difficult
-important significant
-method way
-error mistake
-wrong incorrect
-right correct
-issue problem
-money cash funds
-store shop
-trip journey
-street road
-house home
-begin start
-keep retain
-whole entire
-near close
-finally eventually
-maybe perhaps
-also too
-enough sufficient
-cancel abort
-verify check confirm
-what's what
-course class
-courses classes
-gets returns
-sets defines
-checks tests
-creates builds
-"""
 
 
 @lru_cache(maxsize=_CACHED)
@@ -365,9 +113,8 @@ def _lines(text: str) -> dict[str, dict[int, int]]:
 
 
 _NOWHERE: dict[int, int] = {}
-_OPPOSED = _lines(_KINDS)
-_SYNONYMS = _lines(_SAME_AS)
-_TURNING = listed("to than into from by before after over of beat beats for under vs versus \u5230 \u6bd4 \u7ed9")
+_BY_OPPOSITE = _lines(OPPOSITES)
+_BY_SYNONYM = _lines(SYNONYMS)
 
 
 class Edit(IntEnum):
@@ -391,7 +138,7 @@ class Wording:
 
 
 def plain(text: str) -> str:
-    """A normal text (`duplicates.normal`) without accents, signs that nobody sees and letters that pose as others."""
+    """A text as `compared_text.normal` gives it, without accents, unseen signs and letters that pose as others."""
     if text.isascii():
         return text
     text = _UNSEEN.sub("", text)
@@ -414,8 +161,8 @@ def core(text: str) -> str:
 def of(text: str) -> Wording:
     """text: as `plain` gives it."""
     found = _WORD.findall(_THOUSANDS.sub("", text))
-    words = [_INSTEAD.get(word, word) for word in found]
-    if not _CONTRACTED.isdisjoint(found) or "'" in text or "\u2019" in text:
+    words = [SAME_WORD.get(word, word) for word in found]
+    if not CONTRACTED.isdisjoint(found) or "'" in text or "\u2019" in text:
         words = [part for word in words for part in _whole(word)]
     said = tuple(words)
     return Wording(said, without_courtesy(said), tuple(_CALLED.findall(text)) if "(" in text else ())
@@ -424,7 +171,7 @@ def of(text: str) -> Wording:
 def _whole(word: str) -> tuple[str, ...]:
     """The words that one like `don't` or `I'm` is made of."""
     stem, mark, ending = word.replace("\u2019", "'").partition("'")
-    if ending == "t" or (not mark and word in _CONTRACTED):
+    if ending == "t" or (not mark and word in CONTRACTED):
         stem = stem.removesuffix("t" if not mark else "").removesuffix("not" if word == "cannot" else "n")
         return {"ca": "can", "can": "can", "wo": "will", "sha": "shall"}.get(stem, stem), "not"
     return (stem, _ENDINGS[ending]) if ending in _ENDINGS else (word,)
@@ -457,7 +204,7 @@ def _size(left: list[str], right: list[str], words: int, *, moved: bool) -> Edit
     edits = max(len(left), len(right)) + moved
     lost, found = [*left], [*right]
     _pair_off(lost, found)
-    heavy_lost, heavy_found = ([word for word in some if word not in _SMALL] for some in (lost, found))
+    heavy_lost, heavy_found = ([word for word in some if word not in LIGHT_WORDS] for some in (lost, found))
     if heavy_lost and heavy_found:
         return Edit.SWAPPED
     if not lost and not found and not moved:
@@ -494,7 +241,7 @@ def alike(one: Wording, other: Wording) -> float:
 def heavy_shared(one: Wording, other: Wording) -> float:
     """The share, 0 to 1, of the shorter text's words of weight that the other has too, in any form."""
     mine, theirs = (
-        {_stem(word) for word in text.words if word not in _SMALL} or {*text.words} for text in (one, other)
+        {_stem(word) for word in text.words if word not in LIGHT_WORDS} or {*text.words} for text in (one, other)
     )
     size = min(len(mine), len(theirs))
     left, right = sorted(mine - theirs), sorted(theirs - mine)
@@ -513,7 +260,7 @@ def slot(asked: tuple[Wording, Wording], answered: tuple[Wording, Wording]) -> b
         return False
     answer_lost, answer_found = _only(answered[0].words, answered[1].words)
     # Sorted: the order of a set differs from process to process, and with it who is paired with whom.
-    lost, found = sorted((asked_lost & answer_lost) - _SMALL), sorted((asked_found & answer_found) - _SMALL)
+    lost, found = sorted((asked_lost & answer_lost) - LIGHT_WORDS), sorted((asked_found & answer_found) - LIGHT_WORDS)
     if len(lost) == len(found) or "$" in {word[0] for word in lost + found}:  # else one is left in any case
         _pair_off(lost, found)
     return any(word[0] != "$" for word in lost + found)
@@ -542,7 +289,7 @@ def exchanged(gone: tuple[str, ...], come: tuple[str, ...]) -> bool:
         return not {"and", "or", "und", "oder", "et", "ou", "y", "o", ",", "\u548c"} & set(gone[1:-1])
     for start in range(1, size - 1):
         for end in range(start + 1, size):
-            if _TURNING & set(gone[start:end]) and come == gone[end:] + gone[start:end] + gone[:start]:
+            if DIRECTIONS & set(gone[start:end]) and come == gone[end:] + gone[start:end] + gone[:start]:
                 return True
     return False
 
@@ -560,12 +307,12 @@ def _middles(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[tuple[str, .
 
 
 def _means_other(left: list[str], right: list[str], *, short_question: bool) -> bool:
-    if sum(word in _NOT for word in left) != sum(word in _NOT for word in right):
+    if sum(word in NEGATIONS for word in left) != sum(word in NEGATIONS for word in right):
         return True
-    if short_question and _ASKING.intersection(left) != _ASKING.intersection(right):
+    if short_question and QUESTION_WORDS.intersection(left) != QUESTION_WORDS.intersection(right):
         return True
     signs, others = ({word for word in some if len(word) == 1 and not word.isalnum()} for some in (left, right))
-    if (signs and others) or _TELLING_SIGNS & (signs | others):
+    if (signs and others) or TELLING_SIGNS & (signs | others):
         return True
     # Each word once: two long rows that say one word over and over have millions of pairs, all the same.
     return any(_opposed(mine, theirs) for mine in {*left} for theirs in {*right})
@@ -580,11 +327,11 @@ def _opposed(one: str, other: str) -> bool:
     if one != other and one.rstrip("+#") == other.rstrip("+#"):
         return True
     short, long = sorted((one, other), key=len)
-    least = 3 if long.startswith(_UNDOING) else 4  # arm and disarm, pin and unpin; ending and depending, no
-    if len(short) >= least and long.endswith(short) and long[: -len(short)] in _PREFIXES:
+    least = 3 if long.startswith(UNDOING) else 4  # arm and disarm, pin and unpin; ending and depending, no
+    if len(short) >= least and long.endswith(short) and long[: -len(short)] in PREFIXES:
         return True
     a, b = _stem(one), _stem(other)
-    mine, theirs = _OPPOSED.get(a, _NOWHERE), _OPPOSED.get(b, _NOWHERE)
+    mine, theirs = _BY_OPPOSITE.get(a, _NOWHERE), _BY_OPPOSITE.get(b, _NOWHERE)
     return any(side != mine.get(line, side) for line, side in theirs.items())
 
 
@@ -601,7 +348,7 @@ def _pair_off(lost: list[str], found: list[str]) -> None:
 def same_word(one: str, other: str) -> bool:
     """Whether two words are one: a slip of the pen, an ending, or a word that stands for the other."""
     a, b = _stem(one), _stem(other)
-    if a == b or _SYNONYMS.get(a, _NOWHERE).keys() & _SYNONYMS.get(b, _NOWHERE).keys():
+    if a == b or _BY_SYNONYM.get(a, _NOWHERE).keys() & _BY_SYNONYM.get(b, _NOWHERE).keys():
         return True
     size = min(len(one), len(other))
     return size >= 4 and slips(one, other) <= (2 if size >= 8 else 1)

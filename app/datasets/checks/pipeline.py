@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from app.datasets.checks import duplicates, judge, leaks, lengths, row_warnings, summary, task_signals
+from app.datasets.checks import compared_text, duplicates, judge, leaks, lengths, row_warnings, summary, task_signals
 from app.datasets.checks.checkpoint import Checkpoint
 from app.datasets.checks.gathering import Gathering, Tick, silent
 from app.datasets.checks.judge import Judge
@@ -164,7 +164,7 @@ def _keys_when_masked(rows: Rows, kinds: frozenset[str]) -> dict[int, int]:
     if not kinds:
         return {}
     masked = ((index, masking.masked_record(record, kinds)) for index, record in enumerate(rows))
-    keys = ((index, duplicates.key(question(record))) for index, record in masked)
+    keys = ((index, compared_text.key(question(record))) for index, record in masked)
     return {index: key for index, key in keys if key != rows.keys[index]}
 
 

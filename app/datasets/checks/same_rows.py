@@ -1,14 +1,14 @@
 """Whether two sets of test rows are the same rows, whatever version, assessment or file they came in.
 
 A result, a look or a target that was changed after a result belongs to the rows, not to the object that holds them:
-objects can be made anew by anybody. Two rows are the same when they ask the same (`duplicates.key`), so another space
-or capital, or another answer, makes no fresh row.
+objects can be made anew by anybody. Two rows are the same when they ask the same (`compared_text.key`), so another
+space or capital, or another answer, makes no fresh row.
 """
 
 from collections.abc import Iterable, Mapping
 
 from app.chat import Record, messages_from_json
-from app.datasets.checks import duplicates
+from app.datasets.checks import compared_text
 from app.datasets.checks.working_rows import question
 
 SHARED = 0.1
@@ -19,7 +19,7 @@ leaving out some rows must not make a set that was looked at a fresh one."""
 def key_of(messages: Iterable[Mapping[str, str]]) -> int:
     """What a row asks, as 64 bits with a sign, as both databases store them."""
     turns = messages_from_json(messages)
-    key = duplicates.key(question(Record(0, turns, "")))
+    key = compared_text.key(question(Record(0, turns, "")))
     return key - (1 << 64) if key >= 1 << 63 else key
 
 

@@ -12,7 +12,7 @@ from enum import IntFlag
 from itertools import groupby
 
 from app.chat import Record
-from app.datasets.checks.duplicates import letters
+from app.datasets.checks.compared_text import letters
 from app.datasets.checks.report_parts import Remark
 from app.datasets.reading.faults import Level
 from app.datasets.thresholds import RARE_LABEL

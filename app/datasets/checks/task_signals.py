@@ -18,7 +18,7 @@ How knowledge is told from behaviour, without a list of subjects or of question 
   nothing, and new numbers alone count.
 
 Thresholds are judgements, fitted to the shared sets and to a public tool's seventeen demo sets: see
-`tests/datasets/test_signals.py`, which also asks the same of cut, lower-cased and translated versions of them.
+`tests/datasets/checks/test_task_signals.py`, which also asks the same of cut, lower-cased and translated versions of them.
 """
 
 import re
@@ -31,7 +31,7 @@ from typing import Any
 
 from app.datasets.checks.answer_items import items_of, plain, words_of
 from app.datasets.checks.answer_kinds import KINDS, could_be_label, kind_of, nothing_but_reading
-from app.datasets.checks.duplicates import Texts
+from app.datasets.checks.compared_text import Texts
 from app.datasets.checks.knowledge import (
     FEW,
     LABEL_REPEATS,

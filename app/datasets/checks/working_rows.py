@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.chat import Record
-from app.datasets.checks import duplicates, languages, suspicious
+from app.datasets.checks import compared_text, languages, suspicious
 from app.datasets.checks.row_warnings import length
 from app.datasets.checks.suspicious import Mark
 from app.datasets.reading.canonical import from_line, to_line
@@ -100,8 +100,8 @@ class Rows:
         self.files.append(file)
         self.lengths.append(length(record))
         asked = question(record)
-        self.keys.append(duplicates.key(asked))
-        self.answers.append(duplicates.key(record.target))
+        self.keys.append(compared_text.key(asked))
+        self.answers.append(compared_text.key(record.target))
         self.answer_sizes.append(min(len(record.target), _LONGEST_ANSWER))
         said = last_said(record)
         language = languages.of(said)

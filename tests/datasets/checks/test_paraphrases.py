@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from app.datasets.checks import contradictions, duplicates, paraphrases
+from app.datasets.checks import compared_text, contradictions, paraphrases
 from app.datasets.checks.paraphrases import Edit
 from tests.support.examples import find, groups, judge, questions
 
 
 def change(one: str, other: str) -> Edit:
-    return paraphrases.change(*(paraphrases.of(duplicates.comparable(text)) for text in (one, other)))
+    return paraphrases.change(*(paraphrases.of(compared_text.comparable(text)) for text in (one, other)))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets.checks import duplicates, task_signals
+from app.datasets.checks import compared_text, task_signals
 from app.datasets.checks.report_json import plain
 from tests.support.examples import load
 from tests.support.places import DATA
@@ -32,7 +32,7 @@ class Texts:
 
 
 def measure(pairs: Pairs, lines: Sequence[int] | None = None) -> dict[str, Any]:
-    answers = [duplicates.key(answer) for _, answer in pairs]
+    answers = [compared_text.key(answer) for _, answer in pairs]
     measured: dict[str, Any] = plain(task_signals.measure(Texts(pairs), lines or range(1, len(pairs) + 1), answers))
     return measured
 
@@ -218,7 +218,7 @@ def test_labels_at_random_of_77_are_labels_and_no_knowledge(sets: Path) -> None:
 def at_random(pairs: Pairs) -> None:
     labels = sorted({answer for _, answer in pairs})
 
-    found = measure([(asked, labels[duplicates.key(asked) % len(labels)]) for asked, _ in pairs])
+    found = measure([(asked, labels[compared_text.key(asked) % len(labels)]) for asked, _ in pairs])
 
     assert (found["output_kind"], found["knowledge"], found["goals"]) == ("label", "unlikely", ["classify"])
 

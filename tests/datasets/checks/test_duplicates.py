@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets.checks import duplicates
+from app.datasets.checks import compared_text, duplicates
+from app.datasets.checks.candidates import BANDS, Bands, Candidates
 from tests.support.depth import depth
 from tests.support.examples import Texts, find, groups, load
 from tests.support.places import DATA
@@ -152,7 +153,7 @@ def test_grouping_is_a_function_of_the_rows(rows: list[tuple[str, str]], labels:
     assert all(old <= first <= index for index, (old, first) in enumerate(zip(one.oldest, one.first, strict=True)))
     assert all(one.oldest[old] == old for old in one.oldest)
     for a, b in pairwise(range(len(rows))):
-        if duplicates.normal(rows[a][0]) == duplicates.normal(rows[b][0]):
+        if compared_text.normal(rows[a][0]) == compared_text.normal(rows[b][0]):
             assert one.oldest[a] == one.oldest[b]
 
 
@@ -170,17 +171,10 @@ def looked_at(rows: list[tuple[str, str]]) -> float:
     """How many pairs a row gives on average whose texts are compared."""
     with TemporaryFile() as file:
         unique = np.arange(len(rows))
-        search = duplicates._Search(
-            Texts(rows),
-            unique,
-            duplicates._Bands(file, len(rows)),
-            labels=False,
-            conflict=duplicates.agreeing,
-            tick=duplicates.silent,
-            checkpoint=None,
-        )
-        search.run()
-        pairs = {frozenset(pair) for band in range(duplicates.BANDS) for pair in search._pairs(band)}
+        bands = Bands(file, len(rows))
+        candidates = Candidates(Texts(rows), unique, bands, labels=False, tick=duplicates.silent, checkpoint=None)
+        candidates.prepare()
+        pairs = {frozenset(pair) for band in range(BANDS) for pair in candidates.pairs(band)}
     return len(pairs) / len(rows)
 
 
