@@ -18,7 +18,7 @@ How knowledge is told from behaviour, without a list of subjects or of question 
   nothing, and new numbers alone count.
 
 Thresholds are judgements, fitted to the shared sets and to a public tool's seventeen demo sets: see
-`tests/datasets/checks/test_task_signals.py`, which also asks the same of cut, lower-cased and translated versions of them.
+`tests/datasets/checks/test_task_signals.py`, which also asks the same of cut, lower-cased and translated versions.
 """
 
 import re
