@@ -169,7 +169,7 @@ class Endpoint:
         seconds = int(self._traffic.away_for())
         if not seconds:
             return ""
-        why = "the model to load" if "loading" in self._traffic.said.lower() else "the model server"
+        why = "the model to load" if "loading" in self._traffic.reason.lower() else "the model server"
         return f"Waiting for {why} ({seconds // 60}:{seconds % 60:02})"
 
     @property

@@ -33,7 +33,7 @@ WORTH_SHARING = 16  # tokens
 
 @dataclass(slots=True)
 class Row:
-    """A request on its way: `ids` of its whole prompt, what has been said so far, how long it may get.
+    """A request on its way: `ids` of its whole prompt, the tokens `generated` so far, `room` for how many.
 
     opened: thinking that the prompt leaves open, which is said with the answer. seconds: this row's own share of the
     time that its batch has taken.
@@ -43,7 +43,7 @@ class Row:
     ids: list[int]
     room: int
     opened: str = ""
-    said: list[int] = field(default_factory=list)
+    generated: list[int] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -150,8 +150,8 @@ def _decode(
             if token in loaded.stops:
                 yield _done(loaded, row, "stop")
                 continue
-            row.said.append(token)
-            if len(row.said) >= row.room:
+            row.generated.append(token)
+            if len(row.generated) >= row.room:
                 yield _done(loaded, row, "length")
             else:
                 kept.append(number)
@@ -160,13 +160,13 @@ def _decode(
             rows, seen = [rows[number] for number in kept], seen[index]
             if rows:
                 cache.batch_select_indices(index)
-        inputs = torch.tensor([[row.said[-1]] for row in rows])
+        inputs = torch.tensor([[row.generated[-1]] for row in rows])
         seen = torch.cat([seen, torch.ones((len(rows), 1), dtype=torch.long)], 1)
         positions = seen.sum(1, keepdim=True) - 1
 
 
 def _done(loaded: loading.Loaded, row: Row, finish: str) -> dict[str, Any]:
-    text = row.opened + loaded.tokenizer.decode(row.said, skip_special_tokens=True)
+    text = row.opened + loaded.tokenizer.decode(row.generated, skip_special_tokens=True)
     return _answer(row, text, finish=finish)
 
 
@@ -176,7 +176,7 @@ def _answer(row: Row, text: str = "", *, finish: str = "stop", error: str = "") 
         "text": text,
         "finish": finish,
         "prompt_tokens": len(row.ids),
-        "completion_tokens": len(row.said),
+        "completion_tokens": len(row.generated),
         "seconds": row.seconds,
         "error": error or None,
     }

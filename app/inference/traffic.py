@@ -41,7 +41,7 @@ class Traffic:
         self._inside = 0
         self._not_before = clock()
         self._down_since: float | None = None
-        self._said = ""
+        self._reason = ""
         self._pauses = 0
         self._answered = clock() - 1.0
         self.ever = False  # whether this server has answered anything
@@ -97,7 +97,7 @@ class Traffic:
                     return  # it has answered since: what this call met is over
                 self._down_since = now
                 self._limit = max(1.0, self._limit / 2)
-            self._said = reason
+            self._reason = reason
             if entered < self._not_before and after is None:
                 return  # it was under way before the pause that is on: no news
             pause = min(self.first_wait * 2**self._pauses, PAUSE_MOST) if after is None else after
@@ -114,9 +114,9 @@ class Traffic:
         return 0.0 if since is None else self._clock() - since
 
     @property
-    def said(self) -> str:
+    def reason(self) -> str:
         """What the server said last while it could not be had."""
-        return self._said
+        return self._reason
 
     @property
     def _allowed(self) -> int:

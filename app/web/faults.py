@@ -60,19 +60,19 @@ MOST_WAYS = 64  # in which one place is read; there are two where a field is cal
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Fault:
     """One fault. path: its place in what was sent; tags: names of types on the way, each with how deep it stood."""
 
     path: tuple[int | str, ...]
     tags: tuple[tuple[int, str], ...]
     kind: str
-    said: str
+    sentence: str
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]], body: Any = None) -> list[FieldError]:
     """Pydantic's errors in words, each at its place in the body, or with the name of its parameter or header."""
     named: list[FieldError] = []
-    inside: list[_Found] = []
+    inside: list[_Fault] = []
     for error in islice(errors, MOST_NAMED * 4):
         first, *place = error["loc"] or ("body",)
         if first == "header":
@@ -81,7 +81,7 @@ def field_errors(errors: Iterable[Mapping[str, Any]], body: Any = None) -> list[
             named.append(FieldError(str(place[0])[:200], _sentence(error), "parameter"))
         else:
             inside.append(_found(error, place if first == "body" else (first, *place), body))
-    sentences = dict.fromkeys((fault.path, fault.said) for fault in _meant(inside))
+    sentences = dict.fromkeys((fault.path, fault.sentence) for fault in _meant(inside))
     faults = [FieldError(pointer(*(str(part)[:200] for part in path)), sentence) for path, sentence in sentences]
     return [*named, *faults][:MOST_NAMED]
 
@@ -91,14 +91,14 @@ def _header(name: str) -> str:
     return "-".join(part.capitalize() for part in name.replace("_", "-").split("-"))
 
 
-def _found(error: Mapping[str, Any], place: Sequence[int | str], body: Any) -> _Found:
+def _found(error: Mapping[str, Any], place: Sequence[int | str], body: Any) -> _Fault:
     missing = error["type"] == "missing"
     ways = list(islice(_ways(body, tuple(place), missing=missing, top=True), MOST_WAYS))
     wanted = error.get("input", body)
     # A field may be called like a type. pydantic says which value it looked at; of a missing field, what it is not in.
     last = -2 if missing else -1
     path, tags, _ = next((way for way in ways if len(way[2]) >= -last and way[2][last] is wanted), ways[0])
-    return _Found(path, tags, str(error["type"]), _sentence(error, whole=not place))
+    return _Fault(path, tags, str(error["type"]), _sentence(error, whole=not place))
 
 
 Way = tuple[tuple[int | str, ...], tuple[tuple[int, str], ...], tuple[Any, ...]]
@@ -131,9 +131,9 @@ def _inside(value: Any, part: int | str) -> Any:
         return None
 
 
-def _meant(errors: Sequence[_Found]) -> Iterator[_Found]:
+def _meant(errors: Sequence[_Fault]) -> Iterator[_Fault]:
     """One fault for each place: of the types that a value could have had, the one that it was closest to."""
-    groups: dict[tuple[Any, ...], list[_Found]] = {}
+    groups: dict[tuple[Any, ...], list[_Fault]] = {}
     for error in errors:
         groups.setdefault((error.path[: error.tags[0][0]],) if error.tags else (), []).append(error)
     for key, members in groups.items():
@@ -141,9 +141,9 @@ def _meant(errors: Sequence[_Found]) -> Iterator[_Found]:
             yield from members
             continue
         place = key[0]
-        branches: dict[str, list[_Found]] = {}
+        branches: dict[str, list[_Fault]] = {}
         for error in members:
-            inner = _Found(error.path, error.tags[1:], error.kind, error.said)
+            inner = _Fault(error.path, error.tags[1:], error.kind, error.sentence)
             branches.setdefault(error.tags[0][1], []).append(inner)
         settled = [list(_meant(branch)) for branch in branches.values()]
         fitting = [
@@ -152,10 +152,10 @@ def _meant(errors: Sequence[_Found]) -> Iterator[_Found]:
         if fitting:
             yield from max(fitting, key=lambda branch: max(len(error.path) for error in branch))
         else:
-            yield _Found(place, (), "", _either([error.said for branch in settled for error in branch]))
+            yield _Fault(place, (), "", _either([error.sentence for branch in settled for error in branch]))
 
 
-def _close(error: _Found) -> bool:
+def _close(error: _Fault) -> bool:
     """Whether the kind of value was right, and only something about it was not."""
     return bool(error.kind) and not error.kind.endswith(OTHER_KIND)
 
