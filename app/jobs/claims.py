@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.blobs import Blobs
-from app.db import reading, utcnow, writing
+from app.db import Queue, reading, utcnow, writing
 from app.jobs import service, store
 from app.jobs.tables import JobEventRow, Status
 from app.settings import Settings
@@ -53,7 +53,7 @@ class Claim:
     engine: Engine
     settings: Settings
     blobs: Blobs
-    line: service.Line
+    line: Queue
     stopping: threading.Event
     by: int | None = None
     assessment_id: int | None = None

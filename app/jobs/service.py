@@ -1,13 +1,12 @@
 """Putting work in line and taking it out again."""
 
 import os
-from typing import Protocol
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.audit import service as audit
-from app.db import utcnow
+from app.db import Queue, scope_of, utcnow
 from app.errors import Conflict, Forbidden
 from app.jobs import store
 from app.jobs.tables import JobEventRow, JobRow, Status
@@ -26,18 +25,9 @@ QUEUE_OF = {
 }
 
 
-class Line(Protocol):
-    """What `add` needs of the engine: `jobs.engine.Client` in the app."""
-
-    def enqueue(self, session: Session, job_id: int, queue: str) -> None: ...
-
-
-_KEY = "line"  # the web sets it without importing us: `app.web.deps`
-
-
-def bind(session: Session, line: Line) -> None:
+def bind(session: Session, queue: Queue) -> None:
     """Tell a session which engine its jobs go to. Whoever opens sessions (the web's `Db`, a worker) does it once."""
-    session.info[_KEY] = line
+    scope_of(session).queue = queue
 
 
 def add(
@@ -75,7 +65,9 @@ def add(
         if store.find_open(session, kind, subject_id) is None:
             raise
         raise Conflict("This is already waiting or running.") from error  # put in line at this very moment
-    line: Line = session.info[_KEY]
+    line = scope_of(session).queue
+    if line is None:
+        raise RuntimeError("this session has no queue; whoever opens sessions binds it")
     line.enqueue(session, job.id, job.queue)
     return job
 
