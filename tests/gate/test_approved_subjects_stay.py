@@ -1,8 +1,8 @@
 """What was approved before keeps its digest, byte for byte: a stored database of the version before holds a review of
 every kind of subject, and each is built again from its rows.
 
-`subjects_of_before.sql.gz` is the text of that database, made through the app as it was at step 0017 of the migrations; it is
-never made again, for then it would prove nothing.
+`subjects_of_before.sql.gz` is the text of that database, made through the app as it was at step 0017 of the migrations;
+it is never made again, for then it would prove nothing.
 """
 
 import gzip
@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from app import schema
 from app.assessments import store as assessment_store
 from app.db import engine_for, reading
-from app.gate import service as gate
 from app.gate import subject
+from app.gate.reviewed import Subject
 from app.gate.tables import ReviewRow
+from tests.support import as_it_stands
 from tests.support.processes import cheap
 
 STORED = Path(__file__).with_name("subjects_of_before.sql.gz")
@@ -47,7 +48,7 @@ def test_each_kind_of_subject_is_built_again_to_the_byte(session: Session) -> No
     assert len(found) == 12
     for review in found:
         assessment = assessment_store.get(session, review.assessment_id)
-        text = subject.canonical(gate.build_subject(session, assessment))
+        text = subject.canonical(as_it_stands.subject(session, assessment))
 
         assert text.decode() == review.subject, assessment.title
         assert subject.digest_of_text(text) == review.digest
@@ -67,3 +68,10 @@ def test_what_is_stored_covers_every_part(session: Session) -> None:
     for part in ("dataset", "baseline", "training"):
         assert {one[part] is None for one in stored} == {True, False}, part
     assert {"before" in one["baseline"] for one in stored if one["baseline"]} == {True, False}
+
+
+def test_each_stored_subject_is_read_and_written_to_the_same_text(session: Session) -> None:
+    for review in reviews(session):
+        read = Subject.from_json(json.loads(review.subject))
+
+        assert subject.canonical(read.to_json()).decode() == review.subject

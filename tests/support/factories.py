@@ -17,15 +17,15 @@ from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.baselines import arms
-from app.baselines.arms import Scored
+from app.baselines.arms import ArmResult, Scored
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.datasets import quality
 from app.datasets.rows import Rows
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow, writing
-from app.gate.tables import RecipeRow
 from app.inference.tables import ModelRow
+from app.recipes.tables import RecipeRow
 from app.settings import Settings
 from app.users import service as users
 from app.users.passwords import Passwords
@@ -73,7 +73,7 @@ def _report() -> dict[str, Any]:
         return dict(quality.check(io.BytesIO("\n".join(rows).encode()), working, seed=7).report)
 
 
-def _tally(passed: int, total: int) -> dict[str, Any]:
+def _tally(passed: int, total: int) -> ArmResult:
     """What the job would store for so many right answers."""
     return arms.tallied([Scored(float(index < passed)) for index in range(total)], binary=True, seed=7)
 
