@@ -8,8 +8,9 @@ IMMEDIATE for a transaction that may write (it waits for the lock instead of fai
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
@@ -127,13 +128,39 @@ def installation_of(session: Session) -> Installation | None:
     return found
 
 
+class Queue(Protocol):
+    """Where jobs are put in line: `jobs.engine.Client` in the app."""
+
+    def enqueue(self, session: Session, job_id: int, queue: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Scope:
+    """What one transaction carries beside its rows.
+
+    queue: where its jobs go; None where nothing may be put in line. afterwards: what to do once it is committed, by
+    name. worked_out: what a reading transaction need not ask the database twice; None in one that may write.
+    """
+
+    queue: Queue | None = None
+    afterwards: dict[str, Callable[[], None]] = field(default_factory=dict)
+    worked_out: dict[tuple[str, int], Any] | None = None
+
+
+def scope_of(session: Session) -> Scope:
+    """The scope of a session; the only place that knows where it is kept."""
+    scope: Scope = session.info.setdefault(Scope, Scope())
+    return scope
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """A transaction that may write; commits at the end, rolls back on any error."""
     with Session(engine, expire_on_commit=False) as session:
         with session.begin():
             yield session
-        for act in session.info.pop("afterwards", {}).values():
+        acts, scope_of(session).afterwards = scope_of(session).afterwards, {}
+        for act in acts.values():
             act()
 
 
@@ -142,31 +169,31 @@ def afterwards(session: Session, name: str, act: Callable[[], None]) -> None:
 
     The last one of a name counts. It must not raise, for what it follows is done.
     """
-    session.info.setdefault("afterwards", {})[name] = act
+    scope_of(session).afterwards[name] = act
 
 
 def once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T:
     """Work something out once in a reading transaction, where nothing changes; every time in one that may write."""
-    kept: dict[tuple[str, int], Any] | None = session.info.get("worked_out")
+    kept = scope_of(session).worked_out
     if kept is None:
         return work_out()
     if key not in kept:
         kept[key] = work_out()
-    found: T = kept[key]
-    return found
+    known: T = kept[key]
+    return known
 
 
-def know(session: Session, found: Mapping[tuple[str, int], object]) -> None:
+def know(session: Session, known: Mapping[tuple[str, int], object]) -> None:
     """Say beforehand what `once` would work out, in a reading transaction: a list asks for all of it in one query."""
-    kept: dict[tuple[str, int], Any] | None = session.info.get("worked_out")
+    kept = scope_of(session).worked_out
     if kept is not None:
-        kept.update(found)
+        kept.update(known)
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """A consistent view for reading; a write in it is an error of the database."""
     with Session(engine.execution_options(postgresql_readonly=True), expire_on_commit=False) as session:
-        session.info["worked_out"] = {}  # nothing can change in here, so what was worked out once holds to the end
+        scope_of(session).worked_out = {}  # nothing can change in here, so what was worked out holds to the end
         # Closing gives the connection back and undoes nothing in memory: what was read stays readable afterwards.
         yield session

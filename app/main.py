@@ -36,8 +36,8 @@ from app.economics import api as economics_api
 from app.economics import routes as economics_routes
 from app.errors import Forbidden, GateClosed, Refusal
 from app.gate import api as gate_api
+from app.gate import evidence as gate
 from app.gate import routes as gate_routes
-from app.gate import service as gate
 from app.inference import api as inference_api
 from app.inference import routes as inference_routes
 from app.jobs import api as jobs_api
@@ -150,7 +150,7 @@ def create_app(settings: Settings) -> Web:
         hub=Hub(newest_event),
         record=audit.record,
         steps=dossier.steps,
-        evidence=gate.evidence,
+        evidence=gate.measured,
         read_ahead=gate.read_ahead,
         effects=gate.effects,
         on_refusal=on_refusal,

@@ -87,11 +87,11 @@ def upgrade(settings: Settings) -> str:
     sentence = migrate(settings.url)
     if before and before < SEALED_FROM:
         from app.db import engine_for, writing  # only this one upgrade needs them
-        from app.gate import service as gate
+        from app.gate import approvals
 
         made = engine_for(settings)
         with writing(made) as session:
-            gate.seal_earlier(session)
+            approvals.seal_earlier(session)
         made.dispose()
     return sentence
 

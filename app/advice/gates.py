@@ -131,11 +131,6 @@ def locked(case: Case, needs: Needs, policy: Policy) -> bool:
     return any(_GATES[gate][0](case, needs, policy).state in ("fail", "unknown") for gate in ORDER)
 
 
-def locking(case: Case, needs: Needs, policy: Policy) -> frozenset[str]:
-    """The gates that lock, without the four lines."""
-    return frozenset(gate for gate in ORDER if _GATES[gate][0](case, needs, policy).state in ("fail", "unknown"))
-
-
 def blockers(found: list[Gate]) -> list[Gate]:
     """What keeps training locked, the cheapest for the user first."""
     return sorted((gate for gate in found if gate.locks), key=lambda gate: ORDER.index(gate.id))

@@ -7,9 +7,20 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
-from app.baselines import service, store
+from app.baselines import answer_store, answers_view, facts, looks, measured_model, planning, runs, standing, store
+from app.baselines.answers_view import AnswerView
+from app.baselines.api_models import (
+    Estimated,
+    FieldPart,
+    LabelPart,
+    MetricKind,
+    MetricKinds,
+    MetricName,
+    Parts,
+    Split,
+)
 from app.baselines.deps import exported, shown_to
-from app.baselines.service import Order, Shown
+from app.baselines.planning import Order
 from app.baselines.tables import ArmRow, BaselineRow
 from app.errors import NotFound
 from app.evaluation.metrics import METRICS
@@ -22,12 +33,10 @@ from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["measuring"], responses=REFUSALS, dependencies=[WithBundled])
 
-Split = Literal["dev", "test"]
 Show = Literal["all", "right", "wrong", "error", "tagged", "untagged"]
 
 
 MOST_LABELS = 500
-MetricName = Annotated[str, Field(json_schema_extra={"enum": list(METRICS)})]
 # Of either sign: what is too few or too many is said by the service, with the reason.
 Count = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Name = Annotated[OneLine, Field(max_length=100)]
@@ -43,7 +52,7 @@ class NewBaseline(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model_id: Number
-    instructions: Text = Field(max_length=service.INSTRUCTIONS_LIMIT)
+    instructions: Text = Field(max_length=planning.INSTRUCTIONS_LIMIT)
     k_random: Count = 3
     k_nearest: Count = 5
     max_tokens: Count = 256
@@ -63,7 +72,7 @@ class Revision(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    instructions: Text = Field(max_length=service.INSTRUCTIONS_LIMIT)
+    instructions: Text = Field(max_length=planning.INSTRUCTIONS_LIMIT)
 
 
 class Cause(BaseModel):
@@ -107,8 +116,8 @@ class Arm(BaseModel):
             name=row.name,
             title=row.title,
             settings=row.settings,
-            dev=row.dev,
-            test=row.test,
+            dev=row.dev.to_json() if row.dev else None,
+            test=row.test.to_json() if row.test else None,
         )
 
 
@@ -147,13 +156,13 @@ class Baseline(BaseModel):
 
     @staticmethod
     def of(session: Db, row: BaselineRow) -> "Baseline":
-        best, job = store.best(row), service.last_job(session, row)
+        best, job = standing.best(row), runs.last_job(session, row)
         return Baseline(
             id=row.id,
             assessment_id=row.assessment_id,
             dataset_id=row.dataset_id,
             model_id=row.model_id,
-            model=service.model_of(session, row).part(),
+            model=measured_model.model_of(session, row).part(),
             metric=row.metric,
             metric_options=row.metric_options,
             target=row.target,
@@ -167,10 +176,10 @@ class Baseline(BaseModel):
             concluded_at=row.concluded_at,
             archived_at=row.archived_at,
             test_looks=row.test_looks,
-            before=service.before(session, row),
+            before=looks.before(session, row).to_json(),
             arms=[Arm.of(arm) for arm in row.arms],
             best_arm=best.name if best else None,
-            failure_causes=service.failure_causes(session, row),
+            failure_causes=facts.failure_causes(session, row),
             job_id=job.id if job else None,
             job=Job.of(job) if job else None,
         )
@@ -182,101 +191,9 @@ class RevisedArm(Arm):
     job_id: int | None
 
 
-class LabelPart(BaseModel):
-    """The rows that want one label. `score` is over those that were answered; the interval (95 %) is there where scores
-    are right or wrong. `instead`: the commonest wrong answer."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    label: str
-    rows: int
-    errors: int
-    score: float | None
-    low: float | None
-    high: float | None
-    instead: str | None
-
-
-class FieldPart(BaseModel):
-    """One field at the top of the wanted objects. `right`, `other` and `missing` add up to `rows`; `extra` are rows
-    whose answer has it though it was not wanted."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    field: str
-    rows: int
-    right: int
-    other: int
-    missing: int
-    extra: int
-    score: float | None
-    low: float | None
-    high: float | None
-
-
-class Parts(BaseModel):
-    """Where an arm's score comes from. A list is empty where the wanted answers are no labels, or no JSON objects.
-
-    `labels` are the commonest; `labels_left_out` counts the others.
-    """
-
-    object: str = "parts"
-    arm_id: int
-    split: Split
-    labels: list[LabelPart]
-    labels_left_out: int
-    fields: list[FieldPart]
-
-
-class MetricOption(BaseModel):
-    """One setting of a metric, for `metric_options`. `kind`: text, or flag for true and false."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    name: str
-    kind: Literal["text", "flag"]
-    title: str
-    help: str
-    required: bool
-
-
-class MetricKind(BaseModel):
-    """One way to score. `binary`: an answer is right or wrong; else scores go from 0 to 1."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    name: MetricName
-    title: str
-    explanation: str
-    binary: bool
-    options: list[MetricOption]
-
-
-class MetricKinds(BaseModel):
-    data: list[MetricKind]
-    has_more: bool = False
-
-
 class Baselines(BaseModel):
     data: list[Baseline]
     has_more: bool = False
-
-
-class Estimated(BaseModel):
-    """An estimate. `seconds`: null for a model that was never asked; `rough`: not from calls like these.
-
-    `most_calls`: if other prompts come so close to the best one on the dev rows that they are asked the test rows too.
-    """
-
-    calls: int
-    most_calls: int
-    dev_rows: int
-    test_rows: int
-    prompt_tokens: int
-    completion_tokens: int
-    seconds: float | None
-    rough: bool
-    cost: float | None
 
 
 class AnswerOf(BaseModel):
@@ -312,7 +229,7 @@ class AnswerOf(BaseModel):
     created_at: datetime
 
     @staticmethod
-    def of(shown: Shown) -> "AnswerOf":
+    def of(shown: AnswerView) -> "AnswerOf":
         row = shown.answer
         return AnswerOf(
             id=row.id,
@@ -358,13 +275,13 @@ def list_baselines(assessment_id: Id, db: Db, me: Me) -> Baselines:
 @router.post("/assessments/{assessment_id}/baselines", name="api_start_baseline", status_code=201)
 def start_baseline(assessment_id: Id, body: NewBaseline, db: Db, me: Launcher) -> Baseline:
     """Start a measurement; its job is in the answer."""
-    return Baseline.of(db, service.start(db, assessment_id, body.order(), by=me))
+    return Baseline.of(db, runs.start(db, assessment_id, body.order(), by=me))
 
 
 @router.post("/assessments/{assessment_id}/baselines/estimate", name="api_estimate_baseline")
 def estimate_baseline(assessment_id: Id, body: NewBaseline, db: Db, me: Author) -> Estimated:
     """What a measurement would ask for; starts nothing."""
-    costs = service.plan(db, assessment_id, body.order()).estimate
+    costs = planning.plan(db, assessment_id, body.order()).estimate
     return Estimated(
         calls=costs.calls,
         most_calls=costs.most_calls,
@@ -387,14 +304,14 @@ def show_baseline(baseline_id: Id, db: Db, me: Me) -> Baseline:
 @router.post("/baselines/{baseline_id}/go-on", name="api_go_on_baseline", status_code=202)
 def go_on(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
     """Ask again what has no answer, after a cancel, a failure or errors."""
-    return Baseline.of(db, service.go_on(db, baseline_id, by=me))
+    return Baseline.of(db, runs.resume(db, baseline_id, by=me))
 
 
 @router.post("/baselines/{baseline_id}/revisions", name="api_revise_baseline", status_code=202)
 def revise(baseline_id: Id, body: Revision, db: Db, me: Launcher) -> RevisedArm:
     """Measure new instructions with the examples of the best arm so far, as one more arm."""
-    arm = service.revise(db, baseline_id, body.instructions, by=me)
-    job = service.last_job(db, arm.baseline)
+    arm = runs.revise(db, baseline_id, body.instructions, by=me)
+    job = runs.last_job(db, arm.baseline)
     return RevisedArm(**Arm.of(arm).model_dump(), job_id=job.id if job else None)
 
 
@@ -414,12 +331,12 @@ def list_answers(
     arm = _arm(db, baseline_id, arm_id)
     if split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
-    found = store.page_of_answers(
-        db, arm_id, split, show=show, passing=service.passing(arm.baseline), after=after, limit=limit + 1
+    found = answer_store.page_of_answers(
+        db, arm_id, split, show=show, passing=standing.passing(arm.baseline), after=after, limit=limit + 1
     )
-    examples = service.examples_of(db, arm.baseline, split)
-    veil = service.veil(db, arm.baseline)
-    data = [AnswerOf.of(service.shown(arm.baseline, examples, answer, veil)) for answer in found[:limit]]
+    examples = answers_view.examples_of(db, arm.baseline, split)
+    veil = answers_view.masking(db, arm.baseline)
+    data = [AnswerOf.of(answers_view.view(arm.baseline, examples, answer, veil)) for answer in found[:limit]]
     return AnswerPage(data=data, has_more=len(found) > limit)
 
 
@@ -429,7 +346,7 @@ def list_parts(baseline_id: Id, arm_id: Id, app: App, db: Db, me: Me, split: Spl
     arm = _arm(db, baseline_id, arm_id)
     if split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
-    labels, fields = service.parts_of(db, arm, split)
+    labels, fields = answers_view.parts_of(db, arm, split)
     return Parts(
         arm_id=arm.id,
         split=split,
@@ -450,7 +367,7 @@ def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -
     """Say why answers failed; gate G9 asks for this many: see `failure_causes` of the measurement."""
     _arm(db, baseline_id, arm_id)
     tags = {one.answer_id: one.cause for one in body.causes}
-    return Tagged(changed=service.tag(db, arm_id, tags, by=me))
+    return Tagged(changed=runs.tag(db, arm_id, tags, by=me))
 
 
 @router.get("/baselines/{baseline_id}/answers.jsonl", name="api_export_jsonl", response_class=Response)

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, pstdev
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from app.advice.needs import NO_MODEL
 from app.baselines import classifier
 from app.evaluation import statistics
+from app.frozen import Frozen
 
 SEEDS = 3  # draws of random examples: their spread shows how much the choice of examples matters
 ERROR_LIMIT = 0.02  # above this share of rows without an answer, an arm says nothing about prompting
@@ -122,6 +123,79 @@ def sample(ids: Sequence[int], limit: int, seed: int) -> list[int]:
     return [row for row in ids if row in chosen]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmResult(Frozen):
+    """What an arm came to on one split, as its row keeps it and a reviewed subject holds it.
+
+    score: mean over the rows that were answered, 0 to 1, with its 95 % interval. n: those rows; errors: rows without an
+    answer. The rest is None where a version before this one did not write it down: cut: answers that hit the length
+    limit. passed: right ones, spread: standard deviation of graded ones; never both. near: how like the wanted answer
+    these are, where none is right. tokens_from: measured or estimated. mean_seconds: of an answer; pace: from one to
+    the next. thought, dressed, saved: see `Scored`. at: when it stood. reported: names that the server gave its model.
+    """
+
+    version: ClassVar[int] = 1
+
+    score: float
+    low: float = 0.0
+    high: float = 0.0
+    n: int
+    errors: int
+    cut: int | None = None
+    mean_prompt_tokens: float | None = None
+    mean_completion_tokens: float | None = None
+    tokens_from: str | None = None
+    mean_seconds: float | None = None
+    passed: int | None = None
+    near: float | None = None
+    spread: float | None = None
+    thought: int | None = None
+    dressed: int | None = None
+    saved: Mapping[str, int] | None = None
+    at: str | None = None
+    pace: float | None = None
+    reported: tuple[str, ...] | None = None
+    remarks: tuple[str, ...] | None = None
+
+    @property
+    def tokens_in(self) -> float:
+        """Mean tokens of a prompt; 0 where nobody knows."""
+        return self.mean_prompt_tokens or 0.0
+
+    @property
+    def tokens_out(self) -> float:
+        """Mean tokens of an answer; 0 where nobody knows."""
+        return self.mean_completion_tokens or 0.0
+
+    @property
+    def counted(self) -> bool:
+        """Whether tokens were counted by the model; versions that wrote down no estimates had no others."""
+        return self.tokens_from in (None, "measured")
+
+    @property
+    def fair(self) -> bool:
+        """Whether most answers could end by themselves; an answer that was cut says nothing about its prompt."""
+        return (self.cut or 0) <= MOSTLY_CUT * self.n
+
+    @property
+    def cut_share(self) -> float:
+        """Share of the answers, 0 to 1, that hit the length limit."""
+        return (self.cut or 0) / self.n if self.n else 0.0
+
+    @property
+    def asked(self) -> int:
+        return self.n + self.errors
+
+    @property
+    def error_rate(self) -> float:
+        return self.errors / self.asked if self.asked else 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether the number may be used: an arm with too many errors is unknown, not bad."""
+        return self.n > 0 and self.error_rate <= ERROR_LIMIT
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
     """What counts of one answer: score None is an error; cut says that it hit the length limit.
@@ -143,10 +217,8 @@ class Scored:
     characters: int = 0
 
 
-def tallied(
-    answers: Sequence[Scored], *, binary: bool, seed: int, prompt_characters: float | None = None
-) -> dict[str, Any]:
-    """What an arm came to on one split, in the shape its row keeps: score with its 95 % interval, counts, means.
+def tallied(answers: Sequence[Scored], *, binary: bool, seed: int, prompt_characters: float | None = None) -> ArmResult:
+    """What an arm came to on one split: score with its 95 % interval, counts, means.
 
     prompt_characters: of a prompt, on average; from it tokens are estimated where the server did not count them, and
     `tokens_from` says so. None: no model was asked.
@@ -154,48 +226,43 @@ def tallied(
     given = [answer for answer in answers if answer.score is not None]
     scores = [answer.score for answer in given if answer.score is not None]
     interval = statistics.mean_interval(scores, binary=binary, seed=seed)
-    found: dict[str, Any] = {
-        "score": _mean(scores),
-        "low": interval.low,
-        "high": interval.high,
-        "n": len(given),
-        "errors": len(answers) - len(given),
-        "cut": sum(answer.cut for answer in given),
-        **_tokens(given, prompt_characters),
-        "mean_seconds": _mean([answer.seconds for answer in given]),
-    }
-    if binary:
-        found["passed"] = round(sum(scores))
-        if given and not found["passed"]:
-            found["near"] = _mean([answer.near for answer in given])
-    else:
-        found["spread"] = pstdev(scores) if len(scores) > 1 else 0.0
-    counts = {"thought": sum(answer.thought for answer in given), "dressed": sum(answer.dressed for answer in given)}
+    tokens_in, tokens_out, source = _tokens(given, prompt_characters)
+    passed = round(sum(scores)) if binary else None
     saved = Counter(answer.saved for answer in given if answer.saved)
-    return found | {name: count for name, count in counts.items() if count} | ({"saved": dict(saved)} if saved else {})
+    return ArmResult(
+        score=_mean(scores),
+        low=interval.low,
+        high=interval.high,
+        n=len(given),
+        errors=len(answers) - len(given),
+        cut=sum(answer.cut for answer in given),
+        mean_prompt_tokens=tokens_in,
+        mean_completion_tokens=tokens_out,
+        tokens_from=source,
+        mean_seconds=_mean([answer.seconds for answer in given]),
+        passed=passed,
+        near=_mean([answer.near for answer in given]) if binary and given and not passed else None,
+        spread=None if binary else pstdev(scores) if len(scores) > 1 else 0.0,
+        thought=sum(answer.thought for answer in given) or None,
+        dressed=sum(answer.dressed for answer in given) or None,
+        saved=dict(saved) or None,
+    )
 
 
-def _tokens(given: Sequence[Scored], prompt_characters: float | None) -> dict[str, Any]:
-    """Mean tokens of a call, and whether they were counted or are estimated from characters."""
-    told = [answer for answer in given if answer.prompt_tokens > 0]
-    if told or prompt_characters is None or not given:
-        return {
-            "mean_prompt_tokens": _mean([answer.prompt_tokens for answer in told]),
-            "mean_completion_tokens": _mean([answer.completion_tokens for answer in told]),
-            "tokens_from": "measured",
-        }
-    return {
-        "mean_prompt_tokens": prompt_characters / CHARACTERS_PER_TOKEN,
-        "mean_completion_tokens": _mean([answer.characters for answer in given]) / CHARACTERS_PER_TOKEN,
-        "tokens_from": "estimated",
-    }
+def _tokens(given: Sequence[Scored], prompt_characters: float | None) -> tuple[float, float, str]:
+    """Mean tokens of a prompt and of an answer, and whether they were counted or are estimated from characters."""
+    counted = [answer for answer in given if answer.prompt_tokens > 0]
+    if counted or prompt_characters is None or not given:
+        prompt = _mean([answer.prompt_tokens for answer in counted])
+        return prompt, _mean([answer.completion_tokens for answer in counted]), "measured"
+    written = _mean([answer.characters for answer in given]) / CHARACTERS_PER_TOKEN
+    return prompt_characters / CHARACTERS_PER_TOKEN, written, "estimated"
 
 
-def counted_short(found: Mapping[str, Any], prompt_characters: float) -> bool:
+def counted_short(result: ArmResult, prompt_characters: float) -> bool:
     """Whether the server counted far fewer tokens than the prompts should have had: it may have cut them off."""
-    counted = float(found["mean_prompt_tokens"])
-    short = 0 < counted * CHARACTERS_PER_TOKEN * SHORT_COUNT < prompt_characters
-    return short and found["tokens_from"] == "measured"
+    short = 0 < result.tokens_in * CHARACTERS_PER_TOKEN * SHORT_COUNT < prompt_characters
+    return short and result.tokens_from == "measured"
 
 
 def pace(moments: Sequence[tuple[int, float, float]]) -> float | None:
@@ -217,77 +284,34 @@ def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What an arm came to on one split, as its row in the database keeps it.
-
-    score: mean over the rows that were answered. n: those rows; errors: rows without an answer. cut: answers that hit
-    the length limit. near: how like the wanted answers these are, where none is right.
-    """
-
-    score: float
-    n: int
-    errors: int
-    mean_prompt_tokens: float = 0.0
-    cut: int = 0
-    near: float = 0.0
-
-    @classmethod
-    def of(cls, found: Mapping[str, Any]) -> Self:
-        """From what `tallied` made."""
-        return cls(
-            found["score"],
-            found["n"],
-            found["errors"],
-            found.get("mean_prompt_tokens", 0.0),
-            found.get("cut", 0),
-            found.get("near", 0.0),
-        )
-
-    @property
-    def fair(self) -> bool:
-        """Whether most answers could end by themselves; an answer that was cut says nothing about its prompt."""
-        return self.cut <= MOSTLY_CUT * self.n
-
-    @property
-    def error_rate(self) -> float:
-        asked = self.n + self.errors
-        return self.errors / asked if asked else 0.0
-
-    @property
-    def known(self) -> bool:
-        """Whether the number may be used: an arm with too many errors is unknown, not bad."""
-        return self.n > 0 and self.error_rate <= ERROR_LIMIT
-
-
-def best(tallies: Iterable[tuple[Arm, Tally]]) -> Arm | None:
+def best(results: Iterable[tuple[Arm, ArmResult]]) -> Arm | None:
     """The arm to look at on the test rows: the highest dev score; on a tie the cheaper prompt.
 
     Arms without a model are for comparison and never chosen (there is no prompt in them to build on), and neither is
     an adapter, nor an arm with too many errors. One whose answers are mostly cut leads only where all are. Where no
     arm got a single row right, the cheapest prompt would win by being cheap: then the nearest answers lead.
     """
-    eligible = [(arm, tally) for arm, tally in tallies if tally.known and not arm.free and arm.family != "adapter"]
-    eligible = [(arm, tally) for arm, tally in eligible if tally.fair] or eligible
+    eligible = [(arm, result) for arm, result in results if result.known and not arm.free and arm.family != "adapter"]
+    eligible = [(arm, result) for arm, result in eligible if result.fair] or eligible
     if not eligible:
         return None
-    nothing = all(tally.score <= 0 for _, tally in eligible)
+    nothing = all(result.score <= 0 for _, result in eligible)
 
-    def rank(pair: tuple[Arm, Tally]) -> tuple[float, float, float]:
-        tally = pair[1]
-        return round(tally.score, 9), round(tally.near, 9) if nothing else 0.0, -tally.mean_prompt_tokens
+    def rank(pair: tuple[Arm, ArmResult]) -> tuple[float, float, float]:
+        result = pair[1]
+        return round(result.score, 9), round(result.near or 0.0, 9) if nothing else 0.0, -result.tokens_in
 
     return max(eligible, key=rank)[0]
 
 
-def done(tallies: Iterable[tuple[Arm, Tally]]) -> list[str]:
+def done(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:
     """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples."""
-    counted = Counter(arm.family for arm, tally in tallies if tally.known)
+    counted = Counter(arm.family for arm, result in results if result.known)
     asked = {"few_shot_random": SEEDS}
     return [family for family in NEEDED if counted[family] >= asked.get(family, 1)]
 
 
-def missing(tallies: Iterable[tuple[Arm, Tally]]) -> list[str]:
+def missing(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:
     """What gate G5 still asks for."""
-    have = done(tallies)
+    have = done(results)
     return [family for family in NEEDED if family not in have]

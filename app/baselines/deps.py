@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
-from app.baselines import exports, service
+from app.baselines import answers_view, exports, looks
 from app.baselines.tables import ArmRow, BaselineRow
 from app.db import reading, writing
 from app.users.tables import UserRow
@@ -18,9 +18,9 @@ def shown_to(
 ) -> None:
     """Note that test answers of these arms are shown to somebody, in a transaction of its own: reading holds none that
     may write. Nothing is written the second time."""
-    if due := service.unnoted(session, baseline, arms, me):
+    if due := looks.unnoted(session, baseline, arms, me):
         with writing(app.engine) as own:
-            service.note_opening(own, baseline, due, me, how)
+            looks.note_opening(own, baseline, due, me, how)
 
 
 def exported(app: AppContext, session: Session, me: UserRow, baseline: BaselineRow, kind: str) -> Response:
@@ -29,7 +29,7 @@ def exported(app: AppContext, session: Session, me: UserRow, baseline: BaselineR
 
     def lines() -> Iterator[bytes]:
         with reading(app.engine) as own:
-            found = service.export_lines(own, baseline.id)
+            found = answers_view.export_lines(own, baseline.id)
             yield from exports.as_csv(found) if kind == "csv" else exports.jsonl(found)
 
     media = "text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson"

@@ -5,17 +5,17 @@ on after a crash repeats at most the calls that were in flight. The test rows ar
 the one that did best on the dev rows and by those that the dev rows cannot tell from it.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import arms, classifier, prompts, service, shots, store
-from app.baselines.arms import Scored
+from app.baselines import answer_store, arms, classifier, measured_model, prompts, rivals, shots, standing, store
+from app.baselines.arms import ArmResult, Scored
+from app.baselines.outbox import Meter, Outbox
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets import store as dataset_store
@@ -32,8 +32,6 @@ from app.inference.local import Dtype, LocalModel
 from app.jobs.claims import Claim, Failed
 from app.privacy import masking
 
-FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
-FLUSH_ROWS = 32
 WITHIN_REACH = "within reach on dev"
 HOPELESS = 20  # rows from the start of an arm that all failed: nobody needs the same error 400 times
 
@@ -57,9 +55,9 @@ def measure(claim: Claim) -> None:
             _same_model(claim)
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
         with claim.read() as session:
-            rivals = service.rivals_to_ask(session, store.get(session, claim.subject_id))
-        meter.expect(len(rivals) * tested)
-        for arm in rivals:
+            close = rivals.rivals_to_ask(session, store.get(session, claim.subject_id))
+        meter.expect(len(close) * tested)
+        for arm in close:
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=WITHIN_REACH)
     with claim.write() as session:
         store.get(session, claim.subject_id).concluded_at = utcnow()
@@ -75,7 +73,7 @@ def _same_model(claim: Claim) -> None:
         baseline = store.get(session, claim.subject_id)
         if baseline.model_as is not None and not baseline.model_as["files"]:
             baseline.model_as = {**baseline.model_as, "files": dict(model_store.get(session, baseline.model_id).files)}
-        if against := service.against_model(session, baseline):
+        if against := measured_model.against_model(session, baseline):
             raise Failed(against)
 
 
@@ -85,9 +83,9 @@ def answer_arm(
     split: str,
     generator: Generator | None,
     *,
-    meter: "_Meter | None" = None,
+    meter: Meter | None = None,
     why: str = "",
-) -> dict[str, Any]:
+) -> ArmResult:
     """Have one arm answer the rows of a split that it has not answered, score them, and store the result.
 
     Training calls this for the adapter's arm: same rows, same rendering, same metric. A look at the test rows is
@@ -104,11 +102,11 @@ def answer_arm(
         free = arm.family in arms.FREE
         shown = free or "shots" in arm.settings
         pool = _pool(session, baseline) if shown else []
-        done = store.answered(session, arm_id, split)
+        done = answer_store.answered(session, arm_id, split)
     if split == "test" and not free:
         _note_look(claim, arm, why or ("adapter" if arm.family == "adapter" else "best on dev"))
     waiting = [example for example in examples if example.id not in done]
-    meter = meter or _Meter(claim, total=len(waiting))
+    meter = meter or Meter(claim, total=len(waiting))
     meter.begin(f"{arm.title}: {len(examples):,} {split} rows")
     if free:
         _put_free(claim, arm, split, waiting, pool)
@@ -137,7 +135,7 @@ def _pool(session: Session, baseline: BaselineRow) -> list[Shot]:
     ]
 
 
-def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> "_Meter":
+def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
     """Count what this run asks: the arms without a dev result, and one arm on test. Which others are asked the test
     rows too shows after that.
 
@@ -145,8 +143,8 @@ def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> "_Meter":
     """
     sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
     waiting = [arm for arm in baseline.arms if arm.family not in (*arms.FREE, "adapter") and _waits(arm.dev)]
-    done = sum(len(store.answered(session, arm.id, "dev")) for arm in waiting)
-    return _Meter(claim, total=len(waiting) * sizes["dev"] + sizes["test"], done=done)
+    done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
+    return Meter(claim, total=len(waiting) * sizes["dev"] + sizes["test"], done=done)
 
 
 def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
@@ -157,7 +155,7 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
     """
     with claim.read() as session:
         baseline = store.get(session, claim.subject_id)
-    best = store.leading(baseline)
+    best = standing.leading(baseline)
     if best is None:
         raise Failed(
             f"No arm can be judged: each one had errors on more than {arms.ERROR_LIMIT:.0%} of its rows. "
@@ -168,9 +166,9 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
     return found + [(arm, "") for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
 
 
-def _waits(result: Mapping[str, Any] | None) -> bool:
+def _waits(result: ArmResult | None) -> bool:
     """Whether an arm has no result on a split, or one with errors, which were asked again."""
-    return result is None or bool(result["errors"])
+    return result is None or bool(result.errors)
 
 
 def _note_look(claim: Claim, arm: ArmRow, why: str) -> None:
@@ -212,29 +210,15 @@ def _keep_dtype(claim: Claim, dtype: str) -> None:
             arm.settings = {**arm.settings, "dtype": dtype}
 
 
-def _picker(arm: ArmRow, pool: Sequence[Shot]) -> "_Picker":
+def _picker(arm: ArmRow, pool: Sequence[Shot]) -> shots.Picker:
     settings = arm.settings
     match settings.get("shots"):
         case "random":
-            return _Picker(random=shots.Random(pool, int(settings["k"]), int(settings["seed"])))
+            return shots.Picker(random=shots.Random(pool, int(settings["k"]), int(settings["seed"])))
         case "nearest":
-            return _Picker(nearest=shots.Nearest(pool), k=int(settings["k"]))
+            return shots.Picker(nearest=shots.Nearest(pool), k=int(settings["k"]))
         case _:
-            return _Picker()
-
-
-@dataclass(frozen=True, slots=True)
-class _Picker:
-    """Chooses the examples that stand before a question."""
-
-    random: shots.Random | None = None
-    nearest: shots.Nearest | None = None
-    k: int = 0
-
-    def pick(self, asked: str) -> list[Shot]:
-        if self.random:
-            return self.random.pick(asked)
-        return self.nearest.pick(asked, self.k) if self.nearest else []
+            return shots.Picker()
 
 
 def _ask(
@@ -244,13 +228,13 @@ def _ask(
     waiting: Sequence[Example],
     pool: Sequence[Shot],
     generator: Generator | None,
-    meter: "_Meter",
+    meter: Meter,
 ) -> None:
     """Ask for every waiting row and store what comes, errors too."""
     if generator is None:
         raise ValueError("only an arm without a model needs no generator")
     picker = _picker(arm, pool)
-    instructions = service.instructions_of(arm.baseline, arm)
+    instructions = standing.instructions_of(arm.baseline, arm)
     by_id = {str(example.id): example for example in waiting}
     shown: dict[str, list[Shot]] = {}
     requests = []
@@ -262,7 +246,7 @@ def _ask(
     asked = {request.id: request for request in requests}
     if isinstance(generator, Endpoint):
         generator.on_wait = meter.waits
-    outbox = _Outbox(claim)
+    outbox = Outbox(claim)
     failed, hopeless = 0, ""
     try:
         with closing(_iterated(generator.answer(requests, claim.cancelled))) as answers:
@@ -294,7 +278,9 @@ def _give_up(claim: Claim, arm: ArmRow, split: str, why: str) -> None:
     """
     claim.check()
     with claim.read() as session:
-        others = split == "dev" and arm.family != "adapter" and store.any_answer(session, arm.baseline_id, arm.id)
+        others = (
+            split == "dev" and arm.family != "adapter" and answer_store.any_answer(session, arm.baseline_id, arm.id)
+        )
     if not others:
         raise Failed(why)
     claim.log(f"{arm.title} was given up. {why}")
@@ -344,7 +330,7 @@ def _answer(
 
 def _put_free(claim: Claim, arm: ArmRow, split: str, waiting: Sequence[Example], pool: Sequence[Shot]) -> None:
     """Answer without a language model: by a small classifier, with the most similar row's answer, or the commonest."""
-    outbox = _Outbox(claim)
+    outbox = Outbox(claim)
     for example, text, alike in _free_answers(arm, waiting, pool):
         request = Request(str(example.id), (), 0)
         outbox.put(_answer(claim, arm, split, example, request, alike, Answer(request.id, text, "stop", 0, 0, 0.0)))
@@ -369,75 +355,6 @@ def _free_answers(
             yield example, alike[0].target if alike else "", alike
 
 
-@dataclass
-class _Outbox:
-    """Answers on their way to the database: a few at a time, never for long."""
-
-    claim: Claim
-    waiting: list[dict[str, Any]] = field(default_factory=list)
-    since: float = field(default_factory=time.monotonic)
-
-    def put(self, answer: dict[str, Any]) -> None:
-        self.waiting.append(answer)
-        if len(self.waiting) >= FLUSH_ROWS or time.monotonic() - self.since >= FLUSH_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        if self.waiting:
-            with self.claim.keep() as session:
-                store.put(session, self.waiting)
-            self.waiting = []
-        self.since = time.monotonic()
-
-
-@dataclass
-class _Meter:
-    """Counts answers and says how fast they come.
-
-    The rate is that of the whole arm so far: answers that come in batches, and the wait for the first of them, count
-    as what they are.
-    """
-
-    claim: Claim
-    total: int
-    done: int = 0
-    stage: str = ""
-    in_stage: int = 0
-    since: float = 0.0
-
-    def begin(self, stage: str) -> None:
-        self.stage = stage
-        self.in_stage = 0
-        self.since = time.monotonic()
-        self.tell(now=True)
-
-    def expect(self, more: int) -> None:
-        """Say how many answers there are to come on top, once that is known."""
-        if more:
-            self.total = self.done + more
-
-    def count(self) -> None:
-        self.done += 1
-        self.in_stage += 1
-        self.tell()
-
-    def waits(self, why: str) -> None:
-        """Say that nothing comes for now, and why."""
-        self.tell(now=True, stage=why)
-
-    def tell(self, *, now: bool = False, stage: str = "") -> None:
-        said: dict[str, Any] = {
-            "stage": stage or self.stage,
-            "done": self.done,
-            "total": max(self.total, self.done),
-            "unit": "answers",
-        }
-        if self.in_stage >= 4 and not stage:
-            rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
-            said |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}
-        self.claim.report(said, now=now)
-
-
 # ---------------------------------------------------------------- the result
 
 
@@ -448,11 +365,11 @@ def _conclude(
     examples: Sequence[Example],
     pool: Sequence[Shot],
     generator: Generator | None,
-) -> dict[str, Any]:
+) -> ArmResult:
     """Sum up an arm's answers on a split, once all of its rows have one."""
     with claim.write() as session:
         arm = store.arm(session, arm_id)
-        rows = store.answers(session, arm_id, split)
+        rows = answer_store.answers(session, arm_id, split)
         if len(rows) < len(examples):
             missing = len(examples) - len(rows)
             raise Failed(f"{missing} rows of {arm.title} have no answer. Press Go on to ask them again.")
@@ -462,27 +379,26 @@ def _conclude(
         asked = arm.family not in arms.FREE
         size = _prompt_characters(arm, examples, pool) if asked else None
         scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and asked) for row in rows]
-        found = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
-        found["at"] = utcnow().isoformat()
+        result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
+        result = replace(result, at=utcnow().isoformat())
         assessment_store.note_result(session, arm.baseline.assessment_id, utcnow())
         if asked:
-            found["pace"] = _pace(rows, found, generator)
+            pace = _pace(rows, result, generator)
+            result = replace(result, pace=pace, null=() if pace else ("pace",))
         if isinstance(generator, Endpoint):
-            if generator.reported:
-                found["reported"] = sorted(generator.reported)
+            result = replace(result, reported=tuple(sorted(generator.reported)) or None)
             remarks = list(generator.remarks)
-            if size is not None and arms.counted_short(found, size):
+            if size is not None and arms.counted_short(result, size):
                 remarks.append(
-                    f"The server counted {found['mean_prompt_tokens']:,.0f} tokens for prompts of about {size:,.0f} "
+                    f"The server counted {result.tokens_in:,.0f} tokens for prompts of about {size:,.0f} "
                     "characters. It may cut prompts off: look at the size of its context."
                 )
-            if remarks:
-                found["remarks"] = remarks
+            result = replace(result, remarks=tuple(remarks) or None)
         if split == "dev":
-            arm.dev = found
+            arm.dev = result
         else:
-            arm.test = found
-        return found
+            arm.test = result
+        return result
 
 
 def _scored(baseline: BaselineRow, row: AnswerRow, target: str, *, near: bool) -> Scored:
@@ -508,15 +424,15 @@ def _prompt_characters(arm: ArmRow, examples: Sequence[Example], pool: Sequence[
     shots = int(arm.settings.get("k", 0))
     one = _mean([len(turn.content) for shot in pool for turn in shot.messages], of=len(pool))
     one += _mean([len(shot.target) for shot in pool], of=len(pool))
-    return len(service.instructions_of(arm.baseline, arm)) + asked + shots * one
+    return len(standing.instructions_of(arm.baseline, arm)) + asked + shots * one
 
 
 def _mean(values: Sequence[int], *, of: int) -> float:
     return sum(values) / of if of else 0.0
 
 
-def _pace(rows: Sequence[AnswerRow], found: dict[str, Any], generator: Generator | None) -> float | None:
+def _pace(rows: Sequence[AnswerRow], result: ArmResult, generator: Generator | None) -> float | None:
     """Seconds from one answer to the next: by the clock where several are under way, else what each took."""
     if isinstance(generator, Endpoint):
         return arms.pace([(row.attempt, row.created_at.timestamp(), row.seconds) for row in rows])
-    return found["mean_seconds"] or None
+    return result.mean_seconds or None

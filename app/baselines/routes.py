@@ -6,9 +6,23 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
-from app.baselines import arms, causes, service, store, views
+from app.baselines import (
+    answer_store,
+    answers_view,
+    arms,
+    causes,
+    facts,
+    looks,
+    measured_model,
+    planning,
+    rivals,
+    runs,
+    standing,
+    store,
+    views,
+)
 from app.baselines.deps import exported, shown_to
-from app.baselines.service import Order
+from app.baselines.planning import Order
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.db import reading
@@ -41,7 +55,7 @@ def show_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Me) 
 @router.post("/assessments/{assessment_id}/measure", name="start_measure")
 def start_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Launcher, typed: Sent) -> Response:
     try:
-        service.start(db, assessment_id, _order(typed), by=me)
+        runs.start(db, assessment_id, _order(typed), by=me)
     except Invalid as refusal:
         return _measure(request, app, db, assessment_id, status=422, typed=typed, refusal=refusal)
     return see(request, "measure", assessment_id=assessment_id, notice="started")
@@ -56,14 +70,14 @@ def estimate_measure(request: Request, assessment_id: Id, app: App, me: Me, type
         except Invalid as refusal:
             return _measure(request, app, db, assessment_id, status=422, typed=typed, refusal=refusal)
         if wants_fragment(request):
-            estimate = service.estimate(db, assessment_id, order)
+            estimate = planning.estimate(db, assessment_id, order)
             return Response(render(request, "baselines/_estimate.html", estimate=estimate), media_type="text/html")
         return _measure(request, app, db, assessment_id, typed=typed)
 
 
 @router.post("/baselines/{baseline_id}/go-on", name="go_on_measure")
 def go_on(request: Request, baseline_id: Id, db: Db, me: Launcher) -> Response:
-    baseline = service.go_on(db, baseline_id, by=me)
+    baseline = runs.resume(db, baseline_id, by=me)
     return see(request, "measure", assessment_id=baseline.assessment_id, notice="started")
 
 
@@ -78,7 +92,7 @@ def revise(
 ) -> Response:
     baseline = store.get(db, baseline_id)
     try:
-        service.revise(db, baseline_id, revised_instructions, by=me)
+        runs.revise(db, baseline_id, revised_instructions, by=me)
     except Invalid as refusal:
         moved = Invalid(
             refusal.detail, [FieldError("#/revised_instructions", error.detail) for error in refusal.errors]
@@ -114,11 +128,11 @@ def show_arm(
     chosen: Split = split or ("test" if arm.test and not arm.dev else "dev")
     if chosen == "test":
         shown_to(app, db, me, baseline, [arm], "read")
-    passing = service.passing(baseline)
-    counted = store.counted(db, arm_id, chosen, passing)
-    answers = store.numbered_page(db, arm_id, chosen, show=show, passing=passing, number=page_number, size=PAGE)
-    examples = service.examples_of(db, baseline, chosen)
-    veil = service.veil(db, baseline)
+    passing = standing.passing(baseline)
+    counted = answer_store.counted(db, arm_id, chosen, passing)
+    answers = answer_store.numbered_page(db, arm_id, chosen, show=show, passing=passing, number=page_number, size=PAGE)
+    examples = answers_view.examples_of(db, baseline, chosen)
+    veil = answers_view.masking(db, baseline)
     return page(
         request,
         "baselines/arm.html",
@@ -128,11 +142,11 @@ def show_arm(
         arm=arm,
         term=arms.TERMS.get(arm.family, ""),
         metric=metrics.get(baseline.metric),
-        instructions=service.instructions_of(baseline, arm),
+        instructions=standing.instructions_of(baseline, arm),
         split=chosen,
         show=show,
         counted=counted,
-        shown=[service.shown(baseline, examples, answer, veil) for answer in answers],
+        shown=[answers_view.view(baseline, examples, answer, veil) for answer in answers],
         causes=causes.CAUSES,
         number=page_number,
         pages=-(-counted[show] // PAGE),
@@ -150,7 +164,7 @@ def tag_arm(request: Request, baseline_id: Id, arm_id: Id, db: Db, me: Me, typed
     arm = store.arm(db, arm_id)
     if arm.baseline_id != baseline_id:
         raise NotFound("There is no such arm.")
-    service.tag(db, arm_id, tags, by=me)
+    runs.tag(db, arm_id, tags, by=me)
     back = url_for(request, "arm", baseline_id=baseline_id, arm_id=arm_id)
     kept = {name: typed.get(name, "") for name in ("split", "show", "page")}
     query = "&".join(f"{name}={value}" for name, value in kept.items() if value.isalnum())
@@ -159,7 +173,7 @@ def tag_arm(request: Request, baseline_id: Id, arm_id: Id, db: Db, me: Me, typed
 
 @router.get("/answers/{answer_id}", name="answer")
 def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me) -> Response:
-    answer, arm, shown, rendered, same = service.prompt_of(db, answer_id)
+    answer, arm, shown, rendered, same = answers_view.prompt_of(db, answer_id)
     if answer.split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
     return page(
@@ -261,7 +275,7 @@ def _measure(
     given.setdefault("model_id", str(usable[0].id) if usable else "0")
     try:
         order = _order(given)
-        estimate = service.estimate(db, assessment_id, order)
+        estimate = planning.estimate(db, assessment_id, order)
     except Invalid:
         estimate = None
     dataset = dataset_store.current(db, assessment_id)
@@ -271,7 +285,7 @@ def _measure(
         status=status,
         assessment=assessment,
         step="measure",
-        hindrances=service.hindrances(db, assessment),
+        blockers=planning.blockers(db, assessment),
         dataset=dataset,
         metric=metrics.METRICS.get(str(answers.get("metric"))),
         target=answers.get("target"),
@@ -289,41 +303,41 @@ def _measure(
 def _stands(db: Db, baseline: BaselineRow) -> dict[str, Any] | None:
     """The earlier result that counts in place of this measurement's: as long as this has none or is not finished, or
     because it reached surely more."""
-    counts = service.counting(db, baseline.assessment_id)
-    if counts is not None and store.best(baseline) and counts.model_id != baseline.model_id:
+    counts = facts.counting(db, baseline.assessment_id)
+    if counts is not None and standing.best(baseline) and counts.model_id != baseline.model_id:
         return None  # two models, each with a result of its own
-    best = store.best(counts) if counts is not None else None
-    if counts is None or best is None or (counts.id == baseline.id and store.finished(counts)):
+    best = standing.best(counts) if counts is not None else None
+    if counts is None or best is None or (counts.id == baseline.id and standing.finished(counts)):
         return None
-    why = "own" if counts.id == baseline.id else "better" if store.best(baseline) else "only"
-    return {"row": counts, "arm": best, "model": service.model_of(db, counts), "why": why}
+    why = "own" if counts.id == baseline.id else "better" if standing.best(baseline) else "only"
+    return {"row": counts, "arm": best, "model": measured_model.model_of(db, counts), "why": why}
 
 
 def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
-    job = service.last_job(db, baseline)
-    leading = store.leading(baseline)
+    job = runs.last_job(db, baseline)
+    leading = standing.leading(baseline)
     urls = {arm.id: url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id) for arm in baseline.arms}
     dataset = dataset_store.get(db, baseline.dataset_id)
     metric = metrics.get(baseline.metric)
     model = model_store.get(db, baseline.model_id)
     tested = baseline.test_limit or dataset.test_rows
-    rivals = service.rivals(db, baseline)
+    close = rivals.rivals(db, baseline)
     return {
         "baseline": baseline,
         "measured_metric": metric,
-        "model": service.model_of(db, baseline),
-        "before": service.before(db, baseline),
+        "model": measured_model.model_of(db, baseline),
+        "before": looks.before(db, baseline),
         "measured_on": dataset,
         "job": job,
         "ahead": job_store.ahead(db, job) if job and not job.final else 0,
         "test_chart": views.chart(f"{metric.title} on the test rows", baseline.arms, "test", baseline.target, urls),
         "dev_chart": views.chart(f"{metric.title} on the dev rows", baseline.arms, "dev", baseline.target, urls),
         "rows": views.rows(baseline.arms, leading),
-        "best": store.best(baseline),
+        "best": standing.best(baseline),
         "stands": _stands(db, baseline),
         "leading": leading,
-        "rivals": rivals,
-        "untested": sum(not one.tested for one in rivals) if baseline.concluded_at else 0,
+        "rivals": close,
+        "untested": sum(not one.tested for one in close) if baseline.concluded_at else 0,
         "free_lead": views.free_lead(baseline, leading),
         "reported": views.reported(baseline.arms),
         "notes": views.notes(
@@ -333,15 +347,10 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
             metric=baseline.metric,
             max_tokens=baseline.max_tokens,
         ),
-        "outlook": service.outlook(baseline, min(tested, dataset.test_rows)),
-        "failing": store.counted(db, leading.id, "dev", service.passing(baseline)) if leading else None,
-        "tagged": service.failure_causes(db, baseline),
-        "current_instructions": service.instructions_of(baseline, leading) if leading else baseline.instructions,
-        "has_errors": any(
-            found and found["errors"]
-            for arm in baseline.arms
-            if arm.family != "adapter"
-            for found in (arm.dev, arm.test)
-        ),
+        "outlook": facts.outlook(baseline, min(tested, dataset.test_rows)),
+        "failing": answer_store.counted(db, leading.id, "dev", standing.passing(baseline)) if leading else None,
+        "tagged": facts.failure_causes(db, baseline),
+        "current_instructions": standing.instructions_of(baseline, leading) if leading else baseline.instructions,
+        "has_errors": any(arm.has_errors for arm in baseline.arms if arm.family != "adapter"),
         "earlier": [row for row in store.of_assessment(db, baseline.assessment_id) if row.id != baseline.id],
     }

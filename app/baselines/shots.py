@@ -8,6 +8,7 @@ question itself is never shown: the answer would be copied, not worked out.
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -108,3 +109,17 @@ class Nearest:
         candidates = self.alike(asked, REACH * k)
         rank = {shot.id: place for place, shot in enumerate(candidates)}
         return sorted(_varied(candidates, k), key=lambda shot: -rank[shot.id])
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """Chooses the examples that stand before a question."""
+
+    random: Random | None = None
+    nearest: Nearest | None = None
+    k: int = 0
+
+    def pick(self, asked: str) -> list[Shot]:
+        if self.random:
+            return self.random.pick(asked)
+        return self.nearest.pick(asked, self.k) if self.nearest else []

@@ -3,10 +3,25 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Dialect, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
 
-from app.db import Base
+from app.baselines.arms import ArmResult
+from app.db import Base, Json
+
+
+class ResultJson(TypeDecorator[ArmResult]):
+    """A result of an arm, kept as JSON; `ArmResult` reads what earlier versions wrote."""
+
+    impl = Json
+    cache_ok = True
+
+    def process_bind_param(self, value: ArmResult | None, dialect: Dialect) -> dict[str, Any] | None:
+        return None if value is None else value.to_json()
+
+    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> ArmResult | None:
+        return None if value is None else ArmResult.from_json(value)
 
 
 class BaselineRow(Base):
@@ -50,7 +65,7 @@ class ArmRow(Base):
     family: zero_shot, few_shot_random, few_shot_nearest, revised_prompt, trivial, small_classifier,
     adapter; `name` tells seeds apart.
     settings: what the prompt is made of (k, seed, instructions when they differ from the run's, an adapter's run).
-    dev, test: results of `baselines.arms` once measured: score, low, high, n, passed, errors, mean tokens, seconds.
+    dev, test: what it came to on these rows, once measured.
     """
 
     __tablename__ = "arms"
@@ -62,9 +77,14 @@ class ArmRow(Base):
     name: Mapped[str] = mapped_column(String(60))
     title: Mapped[str] = mapped_column(String(120))
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    dev: Mapped[dict[str, Any] | None]
-    test: Mapped[dict[str, Any] | None]
+    dev: Mapped[ArmResult | None] = mapped_column(ResultJson)
+    test: Mapped[ArmResult | None] = mapped_column(ResultJson)
     baseline: Mapped[BaselineRow] = relationship(lazy="raise", back_populates="arms")
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether a row that it was asked got no answer."""
+        return any(result is not None and result.errors > 0 for result in (self.dev, self.test))
 
 
 class AnswerRow(Base):

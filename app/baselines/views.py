@@ -3,10 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.baselines import arms
-from app.baselines.arms import Tally
+from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation import metrics
 from app.inference import service as models
@@ -21,8 +20,8 @@ class Row:
 
     arm: ArmRow
     term: str
-    dev: Mapping[str, Any] | None
-    test: Mapping[str, Any] | None
+    dev: ArmResult | None
+    test: ArmResult | None
     unknown: bool
     leading: bool
     mostly_cut: bool
@@ -30,16 +29,16 @@ class Row:
 
 def rows(shown: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
     """Arms for the table, the best dev score first; those without a result keep their place below."""
-    ordered = sorted(shown, key=lambda arm: -(arm.dev["score"] if arm.dev else arm.test["score"] if arm.test else -1))
+    ordered = sorted(shown, key=lambda arm: -(arm.dev.score if arm.dev else arm.test.score if arm.test else -1))
     return [
         Row(
             arm=arm,
             term=arms.TERMS.get(arm.family, ""),
             dev=arm.dev,
             test=arm.test,
-            unknown=any(found is not None and not Tally.of(found).known for found in (arm.dev, arm.test)),
+            unknown=any(result is not None and not result.known for result in (arm.dev, arm.test)),
             leading=leading is not None and arm.id == leading.id,
-            mostly_cut=any(found is not None and not Tally.of(found).fair for found in (arm.dev, arm.test)),
+            mostly_cut=any(result is not None and not result.fair for result in (arm.dev, arm.test)),
         )
         for arm in ordered
     ]
@@ -47,9 +46,7 @@ def rows(shown: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
 
 def reported(shown: Sequence[ArmRow]) -> list[str]:
     """Names that the server gave for the model that answered; more than one means that it changed under the run."""
-    return sorted(
-        {name for arm in shown for found in (arm.dev, arm.test) if found for name in found.get("reported", [])}
-    )
+    return sorted({name for arm in shown for result in (arm.dev, arm.test) if result for name in result.reported or ()})
 
 
 def notes(
@@ -61,7 +58,7 @@ def notes(
     """
     names = reported(shown)
     found = models.named_otherwise(asked_for, names) if asked_for else []
-    if leading is not None and leading.dev is not None and leading.dev["score"] <= 0:
+    if leading is not None and leading.dev is not None and leading.dev.score <= 0:
         found.append(
             f"No prompt got a single row right. “{leading.title}” leads only because its answers come nearest to the "
             "wanted ones."
@@ -70,41 +67,39 @@ def notes(
         (arm, result) for arm in shown for result in (arm.dev, arm.test) if result and arm.family not in arms.FREE
     ]
     for arm, result in results:
-        if not Tally.of(result).fair:
+        if not result.fair:
             found.append(
-                f"“{arm.title}”: {result['cut']:,} of {result['n']:,} answers were cut at {max_tokens:,} tokens. That "
+                f"“{arm.title}”: {result.cut or 0:,} of {result.n:,} answers were cut at {max_tokens:,} tokens. That "
                 "is no fair try of this prompt: raise the longest answer, or tell the model to be brief."
             )
-    found += dict.fromkeys(remark for _, result in results for remark in result.get("remarks", []))
+    found += dict.fromkeys(remark for _, result in results for remark in result.remarks or ())
     return [*found, *_made_right(results, metric)]
 
 
-def _made_right(results: Sequence[tuple[ArmRow, Mapping[str, Any]]], metric: str) -> list[str]:
+def _made_right(results: Sequence[tuple[ArmRow, ArmResult]], metric: str) -> list[str]:
     """How many answers were read in a kind way, and how many another setting would save; said of the arm with most."""
     found = []
-    thought = max(((arm, result, result.get("thought", 0)) for arm, result in results), key=_third, default=None)
+    thought = max(((arm, result, result.thought or 0) for arm, result in results), key=_third, default=None)
     if thought and thought[2]:
         found.append(
             f"Thinking was taken off before the answer was scored, most often in “{thought[0].title}”: "
-            f"{thought[2]:,} of {thought[1]['n']:,} rows. Each row shows the text as it came."
+            f"{thought[2]:,} of {thought[1].n:,} rows. Each row shows the text as it came."
         )
-    dressed = max(((arm, result, result.get("dressed", 0)) for arm, result in results), key=_third, default=None)
+    dressed = max(((arm, result, result.dressed or 0) for arm, result in results), key=_third, default=None)
     if dressed and dressed[2]:
         found.append(
-            f"{dressed[2]:,} of {dressed[1]['n']:,} rows of “{dressed[0].title}” are right only because marks around "
+            f"{dressed[2]:,} of {dressed[1].n:,} rows of “{dressed[0].title}” are right only because marks around "
             "the answer, such as ** or quotation marks, were taken off. An adapter is read in the same way."
         )
     titles = {option.name: option.title for option in metrics.get(metric).options}
     for name, title in titles.items() if results else ():
-        most = max(((arm, result, result.get("saved", {}).get(name, 0)) for arm, result in results), key=_third)
+        most = max(((arm, result, (result.saved or {}).get(name, 0)) for arm, result in results), key=_third)
         if most[2]:
-            found.append(
-                f"{most[2]:,} more of {most[1]['n']:,} rows of “{most[0].title}” would be right with: {title}."
-            )
+            found.append(f"{most[2]:,} more of {most[1].n:,} rows of “{most[0].title}” would be right with: {title}.")
     return found
 
 
-def _third(one: tuple[ArmRow, Mapping[str, Any], int]) -> int:
+def _third(one: tuple[ArmRow, ArmResult, int]) -> int:
     return one[2]
 
 
@@ -127,13 +122,13 @@ def free_lead(baseline: BaselineRow, leading: ArmRow | None) -> FreeLead | None:
     free = [(arm, result) for arm, result in found if result]
     if not free or not theirs:
         return None
-    first, result = max(free, key=lambda pair: float(pair[1]["score"]))
-    ahead = result["score"] - theirs["score"]
+    first, result = max(free, key=lambda pair: pair[1].score)
+    ahead = result.score - theirs.score
     if ahead <= 0:
         return None
-    sure = ahead > math.hypot(result["score"] - result["low"], theirs["high"] - theirs["score"])
-    score, other = 100 * result["score"], 100 * theirs["score"]
-    seen = f"{score:.1f} % on the {result['n']:,} {split} rows, the best prompt {other:.1f} %"
+    sure = ahead > math.hypot(result.score - result.low, theirs.high - theirs.score)
+    score, other = 100 * result.score, 100 * theirs.score
+    seen = f"{score:.1f} % on the {result.n:,} {split} rows, the best prompt {other:.1f} %"
     told = (
         "You may not need a language model for this." if sure else "These rows can't tell which of the two is better."
     )
@@ -148,14 +143,15 @@ def chart(
     known = [(arm, result) for arm, result in found if result is not None]
     if not known:
         return None
-    known.sort(key=lambda pair: -pair[1]["score"])
+    known.sort(key=lambda pair: -pair[1].score)
     return charts.intervals(title, [_strip(arm, result, url) for arm, result in known], target=target)
 
 
-def _strip(arm: ArmRow, result: Mapping[str, Any], url: Mapping[int, str]) -> charts.Arm:
+def _strip(arm: ArmRow, result: ArmResult, url: Mapping[int, str]) -> charts.Arm:
     tone = TONES.get(arm.family, "prompt")
     link = url.get(arm.id, "")
-    if not Tally.of(result).known:
-        lost = result["errors"] / max(1, result["n"] + result["errors"])
-        return charts.Arm(arm.title, None, tone="open", note=f"unknown: {lost:.0%} of its rows had errors", url=link)
-    return charts.Arm(arm.title, result["score"], result["low"], result["high"], tone=tone, url=link)
+    if not result.known:
+        return charts.Arm(
+            arm.title, None, tone="open", note=f"unknown: {result.error_rate:.0%} of its rows had errors", url=link
+        )
+    return charts.Arm(arm.title, result.score, result.low, result.high, tone=tone, url=link)

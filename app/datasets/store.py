@@ -1,6 +1,6 @@
 """Queries on datasets and their rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,6 +125,11 @@ def rows(session: Session, dataset_id: int, split: str) -> list[Example]:
         .order_by(ExampleRow.file, ExampleRow.line)
     )
     return [Example(row_id, line, messages_from_json(messages), target) for row_id, line, messages, target in stored]
+
+
+def examples_of(session: Session, ids: Collection[int]) -> dict[int, ExampleRow]:
+    """Rows by their ids."""
+    return {row.id: row for row in session.scalars(select(ExampleRow).where(ExampleRow.id.in_(sorted(ids))))}
 
 
 def example(session: Session, dataset_id: int, example_id: int) -> ExampleRow:

@@ -15,15 +15,16 @@ from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import service as baselines
+from app.baselines import answer_store, facts, planning, runs, standing
 from app.baselines import store as baseline_store
 from app.datasets import decisions_service, uploads_service
 from app.datasets import store as dataset_store
 from app.db import writing
 from app.demo import example, pairs, service
 from app.errors import Conflict
-from app.gate import service as gate
-from app.gate import store as reviews
+from app.gate import reviews
+from app.gate import store as review_store
+from app.gate.subject_builder import snapshot
 from app.inference import connecting
 from app.inference import service as models
 from app.jobs import service as jobs
@@ -31,6 +32,7 @@ from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed
 from app.jobs.tables import JobRow, Status
 from app.privacy import decisions
+from app.recipes import store as recipes
 from app.results import service as results
 from app.training import service as trainings
 from app.training import store as training_store
@@ -174,7 +176,7 @@ def _measure(walk: Walk) -> None:
     with walk.as_author() as (session, author):
         baseline = baseline_store.current(session, walk.assessment_id)
         if baseline is None:
-            order = baselines.Order(
+            order = planning.Order(
                 model_id=models.bundled(session).id,
                 instructions=example.INSTRUCTIONS,
                 k_random=example.K_RANDOM,
@@ -184,11 +186,11 @@ def _measure(walk: Walk) -> None:
                 test_rows=example.TEST_ROWS,
                 metric_options=example.METRIC_OPTIONS,
             )
-            baseline = baselines.start(session, walk.assessment_id, order, by=author)
+            baseline = runs.start(session, walk.assessment_id, order, by=author)
         elif baseline.concluded_at is not None:
             return
-        elif baselines.running(session, baseline) is None:
-            baselines.go_on(session, baseline.id, by=author)
+        elif runs.running(session, baseline) is None:
+            runs.resume(session, baseline.id, by=author)
         job_id = baseline.job_id
     if job_id is not None:
         walk.wait(job_id)
@@ -198,17 +200,17 @@ def _tag(walk: Walk) -> None:
     """Put failures down to behaviour: the check compares nothing but headings and names, so no other cause is seen."""
     with walk.as_author() as (session, author):
         baseline = baseline_store.current(session, walk.assessment_id)
-        best = baseline_store.leading(baseline) if baseline else None
+        best = standing.leading(baseline) if baseline else None
         if baseline is None or best is None:
             raise Failed("No way of asking could be measured. The measure page says why.")
-        if sum(baselines.failure_causes(session, baseline).values()) >= FAILURES_NEEDED:
+        if sum(facts.failure_causes(session, baseline).values()) >= FAILURES_NEEDED:
             return
         failed = [  # of the dev rows only: the test rows are for counting, not for reading
             answer
-            for answer in baseline_store.answers(session, best.id, "dev")
-            if answer.score is not None and answer.score < baselines.passing(baseline)
+            for answer in answer_store.answers(session, best.id, "dev")
+            if answer.score is not None and answer.score < standing.passing(baseline)
         ]
-        baselines.tag(session, best.id, {answer.id: "behaviour" for answer in failed}, by=author)
+        runs.tag(session, best.id, {answer.id: "behaviour" for answer in failed}, by=author)
         detail = {"arm": best.name, "answers": len(failed), "rule": "fails the check of form, which sees nothing else"}
         audit.record(session, author, "demo.tag_by_rule", "assessment", walk.assessment_id, detail)
 
@@ -218,12 +220,12 @@ def _revise(walk: Walk) -> None:
         baseline = baseline_store.current(session, walk.assessment_id)
         if baseline is None or any(arm.family == "revised_prompt" for arm in baseline.arms):
             return
-        baselines.revise(session, baseline.id, example.REVISED, by=author)
+        runs.revise(session, baseline.id, example.REVISED, by=author)
 
 
 def _plan_training(walk: Walk) -> None:
     with walk.as_author() as (session, author):
-        if reviews.recipe(session, walk.assessment_id) is None:
+        if recipes.of_assessment(session, walk.assessment_id) is None:
             trainings.save_recipe(session, walk.assessment_id, author, models.bundled(session).id, example.RECIPE)
         if trainings.plan(session, walk.assessment_id).checked:
             return
@@ -236,15 +238,16 @@ def _review(walk: Walk) -> None:
     with walk.as_author() as (session, author):
         if training_store.latest(session, walk.assessment_id) is not None:
             return
-        advice = gate.judge(session, assessment_store.get(session, walk.assessment_id))
+        now = snapshot(session, assessment_store.get(session, walk.assessment_id))
+        advice = now.advised
         if advice.training != "ready":
             open_now = " ".join(f"{gate_.id}: {gate_.measured}" for gate_ in advice.blockers)
             raise Failed(f"The gate stays locked, and that is the result: {open_now}")
-        review = reviews.living(session, walk.assessment_id)
-        if review is None or gate.changed_since(session, review):
-            review = gate.request_review(session, walk.assessment_id, author, note=example.NOTE)
+        review = review_store.living(session, walk.assessment_id)
+        if review is None or reviews.changed_since(review, now):
+            review = reviews.request_review(session, walk.assessment_id, author, note=example.NOTE)
         if review.state == "open":
-            gate.decide(
+            reviews.decide(
                 session, review.id, service.reviewer(session), "approve", review.digest,
                 "All criteria pass, the sample is stated, and the tags were given by rule, as the note says.",
             )  # fmt: skip

@@ -1,7 +1,6 @@
 """The worked example: beginning it (two accounts, an assessment with all answers, a job) and saying what came out."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,6 +9,7 @@ from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
 from app.baselines import store as baseline_store
+from app.baselines.arms import ArmResult
 from app.datasets import store as dataset_store
 from app.db import utcnow
 from app.demo import example
@@ -100,7 +100,7 @@ def summary(session: Session, assessment_id: int) -> Iterator[str]:
     if baseline is not None:
         yield f"Share of answers with exactly the right form (target {baseline.target or 0:.0%}):"
         for arm in baseline.arms:
-            yield f"  {arm.title:<36} dev {_tally(arm.dev):<26} test {_tally(arm.test)}"
+            yield f"  {arm.title:<36} dev {_result(arm.dev):<26} test {_result(arm.test)}"
     compared = results.outcome(session, training.id).compared if training is not None else None
     if compared is not None:
         yield f"Result: {compared.verdict}. {compared.words}"
@@ -109,7 +109,7 @@ def summary(session: Session, assessment_id: int) -> Iterator[str]:
             yield f"  {(job.finished_at - job.started_at).total_seconds() / 60:5.1f} min  {job.title} ({job.status})"
 
 
-def _tally(found: dict[str, Any] | None) -> str:
-    if not found:
+def _result(result: ArmResult | None) -> str:
+    if result is None:
         return "-"
-    return f"{found['score']:.1%} ({found['low']:.1%} to {found['high']:.1%}), n={found['n']}"
+    return f"{result.score:.1%} ({result.low:.1%} to {result.high:.1%}), n={result.n}"

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
-from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
-from app.gate import service as gate
-from app.gate import store as reviews
+from app.gate import reviews
+from app.gate import store as review_store
+from app.gate.evidence import Facts, gather, judge
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.web.above import Step
@@ -19,19 +20,18 @@ def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
     """The way through, each step with its address, its state in a word or two, and the tone of that word."""
     base = f"/assessments/{assessment.id}"
     answered, asked = assessments.progress(assessment)
-    dataset = dataset_store.current(session, assessment.id)
-    baseline = gate.measurement(session, assessment.id)
-    advice = gate.judge(session, assessment)
+    facts = gather(session, assessment)
+    baseline, advice = facts.baseline, judge(session, facts)
     training, judged = trainings.latest(session, assessment.id), trainings.judged(session, assessment.id)
     measured = [arm for arm in baseline.arms if arm.dev or arm.test] if baseline else []
     verdict = ("ready", "pass") if advice.training == "ready" else ("not yet", "unknown") if advice.leaning else (
         advice.approach.replace("_", "-"), "")  # fmt: skip
     return (
         Step("describe", "Describe", f"{base}/describe", f"{answered} of {asked}", "pass" if answered == asked else ""),
-        Step("data", "Data", f"{base}/data", *_data(dataset)),
+        Step("data", "Data", f"{base}/data", *_data(facts.dataset)),
         Step("measure", "Measure", f"{base}/measure", f"{len(measured)} arms" if measured else "", ""),
         Step("verdict", "Verdict", f"{base}/verdict", *verdict),
-        Step("review", "Review", f"{base}/review", *_review(session, assessment)),
+        Step("review", "Review", f"{base}/review", *_review(session, facts, advice)),
         Step("train", "Train", f"{base}/train", *_train(advice.training, training)),
         Step("result", "Result", f"{base}/result", *_result(judged)),
     )
@@ -47,15 +47,15 @@ def _data(dataset: DatasetRow | None) -> tuple[str, str]:
     return f"{dataset.usable_rows:,} usable", "pass" if dataset.frozen_at else ""
 
 
-def _review(session: Session, assessment: AssessmentRow) -> tuple[str, str]:
-    review = reviews.latest(session, assessment.id)
+def _review(session: Session, facts: Facts, advice: Advice) -> tuple[str, str]:
+    review = review_store.latest(session, facts.assessment.id)
     if review is None or review.state in {"withdrawn", "superseded"}:
         return "", ""
     if review.state == "consumed":
         return "launched", "pass"
-    if review.revision != assessment.revision:
+    if review.revision != facts.assessment.revision:
         return "out of date", "unknown"
-    if gate.outdated(session, review):
+    if reviews.outdated(session, review, facts, advice):
         return "void", "fail"
     return {"open": ("waiting", "info"), "approved": ("approved", "pass")}.get(review.state, ("changes", "fail"))
 

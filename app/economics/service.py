@@ -5,7 +5,7 @@ the price before. An assessment always counts with the prices of today: a study 
 news, and an approval that rested on it falls with it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -18,10 +18,10 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
-from app.baselines import service as baselines
+from app.baselines import facts, measured_model, standing
 from app.baselines import store as baseline_store
-from app.baselines.arms import FREE, Tally
-from app.baselines.service import MeasuredModel
+from app.baselines.arms import FREE, ArmResult
+from app.baselines.measured_model import MeasuredModel
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
@@ -170,7 +170,7 @@ def has_results(session: Session, assessment_id: int) -> bool:
     """Whether a result was seen, so that a change of the target counts."""
     if assessment_store.get(session, assessment_id).result_seen_at is not None:
         return True
-    return bool(baselines.measured(session, assessment_id).get("baseline"))
+    return facts.measured(session, assessment_id).baseline is not None
 
 
 def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: UserRow, what: str) -> None:
@@ -226,8 +226,11 @@ def of(session: Session, assessment: AssessmentRow) -> Study:
 
 
 def price_setters(session: Session, assessment: AssessmentRow) -> list[tuple[int, str]]:
-    """Who last set the prices that the cost case rests on, where that is a criterion: (user id, what they did)."""
-    if "cost_case" not in measured(session, assessment.id) or not _aims_at_cost(assessment):
+    """Who last set the prices that the cost case rests on, where that is a criterion: (user id, what they did).
+
+    Whether there is a cost case at all is known to who asks (`measured`).
+    """
+    if not _aims_at_cost(assessment):
         return []
     used = {(price.name, price.unit) for price in of(session, assessment).used}
     return [
@@ -266,21 +269,21 @@ def measured(session: Session, assessment_id: int, base: ModelRow | None = None)
 def _teacher(session: Session, assessment: AssessmentRow, base: ModelRow | None) -> dict[str, Any]:
     """The best result of another model on the same rows, if it beats the one that counts: whose work a small model
     would take over (gate G6 where cost is the goal)."""
-    counts = baselines.counting(session, assessment.id, base)
-    own = baseline_store.best(counts) if counts is not None else None
+    counts = facts.counting(session, assessment.id, base)
+    own = standing.best(counts) if counts is not None else None
     found = [
         arm.test
         for baseline in _comparable(session, assessment)
         if (counts is not None and baseline.model_id != counts.model_id)
-        and (arm := baseline_store.best(baseline)) is not None
+        and (arm := standing.best(baseline)) is not None
         and arm.test is not None
     ]
-    best = max(found, key=lambda result: float(result["score"]), default=None)
-    if best is None or own is None or own.test is None or best["score"] <= own.test["score"]:
+    best = max(found, key=lambda result: result.score, default=None)
+    if best is None or own is None or own.test is None or best.score <= own.test.score:
         return {}
-    if "passed" in best:
-        return {"teacher": {"passed": best["passed"], "total": best["n"]}}
-    return {"teacher": {name: best[name] for name in ("score", "low", "high")} | {"rows": best["n"]}}
+    if best.passed is not None:
+        return {"teacher": {"passed": best.passed, "total": best.n}}
+    return {"teacher": {"score": best.score, "low": best.low, "high": best.high, "rows": best.n}}
 
 
 def models(session: Session, assessment: AssessmentRow) -> Sequence[ModelRow]:
@@ -311,22 +314,22 @@ def _arms(session: Session, assessment: AssessmentRow, policy: Policy) -> Iterat
         if not known:
             continue
         seen.add(baseline.model_id)
-        model = baselines.model_of(session, baseline)
+        model = measured_model.model_of(session, baseline)
         draws = [pair for pair in known if pair[0].family == "few_shot_random"]
         single = [pair for pair in known if pair[0].family != "few_shot_random"]
         for group in [[pair] for pair in single] + ([draws] if draws else []):
             yield _arm(baseline, model, group, target, policy.limit("target_grace"))
 
 
-def _result(arm: ArmRow) -> Mapping[str, Any] | None:
+def _result(arm: ArmRow) -> ArmResult | None:
     """The test result if there is one, else the dev result; None where too many rows got no answer."""
-    return next((found for found in (arm.test, arm.dev) if found is not None and Tally.of(found).known), None)
+    return next((result for result in (arm.test, arm.dev) if result is not None and result.known), None)
 
 
 def _arm(
     baseline: BaselineRow,
     model: MeasuredModel,
-    group: Sequence[tuple[ArmRow, Mapping[str, Any]]],
+    group: Sequence[tuple[ArmRow, ArmResult]],
     target: float | None,
     grace: float,
 ) -> Measured:
@@ -334,11 +337,11 @@ def _arm(
     arm, first = group[0]
     results = [result for _, result in group]
 
-    def mean(name: str) -> float:
-        return sum(result.get(name) or 0.0 for result in results) / len(results)
+    def mean(values: Iterable[float | None]) -> float:
+        return sum(value or 0.0 for value in values) / len(results)
 
     free = arm.family in FREE
-    score, low = mean("score"), min(result["low"] for result in results)
+    score, low = mean(result.score for result in results), min(result.low for result in results)
     reached = None if target is None else score >= target and low >= target - grace
     shots = int(arm.settings.get("k", 0))
     return Measured(
@@ -349,14 +352,14 @@ def _arm(
         model_name=model.name,
         model_reference=model.reference,
         local=model.kind != "endpoint",
-        tokens_in=None if free else mean("mean_prompt_tokens"),
-        tokens_out=mean("mean_completion_tokens"),
+        tokens_in=None if free else mean(result.mean_prompt_tokens for result in results),
+        tokens_out=mean(result.mean_completion_tokens for result in results),
         score=score,
         split="test" if first is arm.test else "dev",
         meets=reached,
-        pace=mean("pace") or None,
+        pace=mean(result.pace for result in results) or None,
         shots=shots,
         nearest=arm.settings.get("shots") == "nearest",
-        instructions=len(baselines.instructions_of(baseline, arm)),
-        counted=all(result.get("tokens_from", "measured") == "measured" for result in results),
+        instructions=len(standing.instructions_of(baseline, arm)),
+        counted=all(result.counted for result in results),
     )

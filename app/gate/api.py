@@ -11,7 +11,11 @@ from app.advice import verdict
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.api import Advice
-from app.gate import service, store
+from app.gate import people, reviews, store
+from app.gate.evidence import gather, judge_today
+from app.gate.launching import weigh
+from app.gate.reviewed import Subject, shortcomings
+from app.gate.subject_builder import completed, snapshot
 from app.gate.tables import DecisionRow, ReviewRow
 from app.users import store as user_store
 from app.users.deps import Approver, Me
@@ -78,14 +82,15 @@ class Review(BaseModel):
 
     @staticmethod
     def of(session: Db, row: ReviewRow) -> "Review":
-        people = {person.id: person for person in user_store.everyone(session)}
-        hands = service.hands(session, row.assessment_id)
+        everyone = {person.id: person for person in user_store.everyone(session)}
+        facts = gather(session, assessment_store.get(session, row.assessment_id))
+        stored = json.loads(row.subject)
         return Review(
-            void_because=service.void_because(session, row),
-            remarks=service.remarks(json.loads(row.subject)),
+            void_because=reviews.void_because(session, row, completed(session, facts)) if row.living else [],
+            remarks=shortcomings(Subject.from_json(stored)),
             hands=[
-                Hand(id=user, name=people[user].name, email=people[user].email, what=what)
-                for user, what in sorted(hands.items())
+                Hand(id=user, name=everyone[user].name, email=everyone[user].email, what=what)
+                for user, what in sorted(people.hands(session, facts).items())
             ],
             id=row.id,
             assessment_id=row.assessment_id,
@@ -98,7 +103,7 @@ class Review(BaseModel):
             closed_at=row.closed_at,
             closed_because=row.closed_because,
             decisions=[Decision.of(decision) for decision in row.decisions],
-            subject=json.loads(row.subject),
+            subject=stored,
         )
 
 
@@ -156,10 +161,12 @@ def judge_by_today(assessment_id: Id, db: Db, me: Me) -> Standing:
 
 def _standing(db: Db, assessment_id: int, *, more: bool = False) -> Standing:
     assessment = assessment_store.get(db, assessment_id)
-    advised, today = service.judge(db, assessment), service.judge_today(db, assessment)
+    weighed = weigh(db, assessment)
+    advised = weighed.now.advised
+    today = judge_today(db, weighed.now.facts, advised)
     return Standing(
         advice=_told(advised, more=more),
-        reasons_against=service.reasons_against(db, assessment_id),
+        reasons_against=list(weighed.reasons),
         today=None if today.policy_sha256 == advised.policy_sha256 else _told(today, more=more),
     )
 
@@ -171,7 +178,7 @@ def _told(advised: verdict.Advice, *, more: bool) -> Advice:
 @router.get("/assessments/{assessment_id}/subject", name="api_subject")
 def get_subject(assessment_id: Id, db: Db, me: Me) -> dict[str, Any]:
     """What would be put up for review now: the subject and nothing else."""
-    return service.build_subject(db, assessment_store.get(db, assessment_id))
+    return snapshot(db, assessment_store.get(db, assessment_id)).subject.to_json()
 
 
 @router.get("/reviews", name="api_reviews")
@@ -190,7 +197,7 @@ def list_reviews(
 @router.post("/assessments/{assessment_id}/reviews", name="api_request_review", status_code=201)
 def request_review(request: Request, response: Response, assessment_id: Id, asked: Ask, db: Db, me: Me) -> Review:
     """Freeze everything as it is now and put it up for review. A living review of an older state is replaced."""
-    review = service.request_review(db, assessment_id, me, asked.note)
+    review = reviews.request_review(db, assessment_id, me, asked.note)
     response.headers["Location"] = url_for(request, "api_review", review_id=review.id)
     return Review.of(db, store.get(db, review.id))
 
@@ -205,11 +212,11 @@ def get_review(review_id: Id, db: Db, me: Me) -> Review:
 def decide(review_id: Id, decision: Decide, db: Db, me: Approver) -> Decision:
     """Approve or send back exactly the digest given. Never one's own work; an administrator is no exception. A token
     needs the scope `approve`."""
-    return Decision.of(service.decide(db, review_id, me, decision.kind, decision.digest, decision.comment))
+    return Decision.of(reviews.decide(db, review_id, me, decision.kind, decision.digest, decision.comment))
 
 
 @router.post("/reviews/{review_id}/withdraw", name="api_withdraw")
 def withdraw(review_id: Id, db: Db, me: Me) -> Review:
     """Take a request back; an approval goes with it."""
-    service.withdraw(db, review_id, me)
+    reviews.withdraw(db, review_id, me)
     return Review.of(db, store.get(db, review_id))

@@ -1,7 +1,7 @@
 """Pages for the verdict, asking for review, the review queue, and the frozen subject that a reviewer decides on."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
@@ -15,10 +15,14 @@ from app.db import utcnow
 from app.economics import service as economics
 from app.economics import views as economy
 from app.errors import Invalid
-from app.gate import service, store, subject
+from app.gate import people, reviews, store, subject
+from app.gate.evidence import Facts, gather, judge_today
+from app.gate.reviewed import models_named, shortcomings
+from app.gate.subject_builder import completed, snapshot
 from app.gate.tables import ReviewRow
 from app.users import store as user_store
 from app.users.deps import Approver, Me
+from app.users.tables import UserRow
 from app.web.deps import Db
 from app.web.forms import by_field
 from app.web.pages import page, see, url_for, url_if_any
@@ -32,16 +36,17 @@ QUEUE = 50
 @router.get("/assessments/{assessment_id}/verdict", name="verdict")
 def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
-    advised, today = service.judge(db, assessment), service.judge_today(db, assessment)
+    now = snapshot(db, assessment)
+    today = judge_today(db, now.facts, now.advised)
     worth = economy.answer(economics.of(db, assessment))
     return verdict_page(
         request,
         assessment,
-        advised,
+        now.advised,
         today=today,
         worth=worth,
         review=store.living(db, assessment_id),
-        models=service.models_named(service.build_subject(db, assessment)),
+        models=models_named(now.subject),
     )
 
 
@@ -109,7 +114,7 @@ def show_review_step(request: Request, assessment_id: Id, db: Db, me: Me) -> Res
 def request_review(
     request: Request, assessment_id: Id, db: Db, me: Me, about: Annotated[Text, Form(max_length=4000)] = ""
 ) -> Response:
-    review = service.request_review(db, assessment_id, me, about)
+    review = reviews.request_review(db, assessment_id, me, about)
     return see(request, "review", review_id=review.id, notice="requested")
 
 
@@ -117,26 +122,27 @@ def _review_step(
     request: Request, assessment_id: int, db: Db, *, errors: dict[str, str], detail: str, status: int
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
-    reviews = store.of_assessment(db, assessment_id)
-    living = next((review for review in reviews if review.state in store.LIVING), None)
-    now = service.build_subject(db, assessment)
+    of_assessment = store.of_assessment(db, assessment_id)
+    living = next((review for review in of_assessment if review.living), None)
+    now = snapshot(db, assessment)
+    void = reviews.void_because(db, living, now) if living else []
     return page(
         request,
         "gate/review_step.html",
         status=status,
         assessment=assessment,
         step="review",
-        reviews=reviews,
+        reviews=of_assessment,
         living=living,
-        changes=service.changed_since(db, living) if living else [],
-        advice=service.judge(db, assessment),
+        changes=reviews.changed_since(living, now) if living else [],
+        advice=now.advised,
         people=_people(db),
-        hands=service.hands(db, assessment_id),
-        void=service.void_because(db, living) if living else [],
-        voids={review.id for review in reviews if service.void_because(db, review)},
-        remarks=service.remarks(now),
-        models=service.models_named(now),
-        target_changes=now["evidence"].get("target_changes", 0),
+        hands=people.hands(db, now.facts),
+        void=void,
+        voids={living.id} if living and void else set(),
+        remarks=shortcomings(now.subject),
+        models=models_named(now.subject),
+        target_changes=now.subject.evidence.target_changes or 0,
         errors=errors,
         detail=detail,
         now=utcnow(),
@@ -159,19 +165,28 @@ def show_reviews(
         decided=decided[:QUEUE],
         next_before=decided[QUEUE - 1].id if len(decided) > QUEUE else None,
         titles=assessment_store.titles(db, {review.assessment_id for review in shown}),
-        mine={review.id for review in waiting if not service.may_decide(db, review, me)},
+        mine={review.id for review in waiting if not people.may_decide(db, _facts(db, review), me)},
         people=_people(db),
         void=_void(db, shown),
     )
 
 
-def _void(session: Db, reviews: Sequence[ReviewRow]) -> set[int]:
+def _void(session: Db, rows: Sequence[ReviewRow]) -> set[int]:
     """Which of them look alive and do not hold any more. A revision that moved on says it at once; only for the others
     everything has to be looked at."""
-    now = assessment_store.revisions(session, {review.assessment_id for review in reviews})
-    living = [review for review in reviews if review.state in store.LIVING]
+    now = assessment_store.revisions(session, {review.assessment_id for review in rows})
+    living = [review for review in rows if review.living]
     moved = {review.id for review in living if review.revision != now[review.assessment_id]}
-    return moved | {review.id for review in living if review.id not in moved and service.void_because(session, review)}
+    still = [review for review in living if review.id not in moved]
+    return moved | {
+        review.id
+        for review in still
+        if reviews.void_because(session, review, completed(session, _facts(session, review)))
+    }
+
+
+def _facts(session: Db, review: ReviewRow) -> Facts:
+    return gather(session, assessment_store.get(session, review.assessment_id))
 
 
 def _people(session: Db) -> dict[int, str]:
@@ -195,7 +210,7 @@ def decide_review(
     comment: Annotated[Text, Form(max_length=4000)] = "",
 ) -> Response:
     try:
-        service.decide(db, review_id, me, kind, digest, comment)
+        reviews.decide(db, review_id, me, kind, digest, comment)
     except Invalid as refusal:
         return _review(request, review_id, db, me, errors=by_field(refusal), typed=comment, status=422)
     return see(request, "review", review_id=review_id, notice="approved" if kind == "approve" else "returned")
@@ -206,7 +221,7 @@ def comment_review(
     request: Request, review_id: Id, db: Db, me: Me, comment: Annotated[Text, Form(max_length=4000)] = ""
 ) -> Response:
     try:
-        service.comment(db, review_id, me, comment)
+        reviews.comment(db, review_id, me, comment)
     except Invalid as refusal:
         return _review(request, review_id, db, me, errors=by_field(refusal), typed=comment, status=422)
     return see(request, "review", review_id=review_id, notice="saved", anchor="comments")
@@ -214,37 +229,38 @@ def comment_review(
 
 @router.post("/reviews/{review_id}/withdraw", name="withdraw_review")
 def withdraw_review(request: Request, review_id: Id, db: Db, me: Me) -> Response:
-    review = service.withdraw(db, review_id, me)
+    review = reviews.withdraw(db, review_id, me)
     return see(request, "review_step", assessment_id=review.assessment_id, notice="withdrawn")
 
 
 def _review(
-    request: Request, review_id: int, db: Db, me: Any, *, errors: dict[str, str], typed: str, status: int
+    request: Request, review_id: int, db: Db, me: UserRow, *, errors: dict[str, str], typed: str, status: int
 ) -> Response:
     """Draw the page from the frozen text alone; what is different by now is shown beside it, never mixed into it."""
     review = store.get(db, review_id)
-    frozen = service.subject_of(review)
+    frozen, facts = reviews.subject_of(review), _facts(db, review)
+    now = completed(db, facts) if review.living else None
     before = store.decided_before(db, review)
-    living = review.state in store.LIVING
     return page(
         request,
         "gate/review.html",
         status=status,
         review=review,
         frozen=frozen,
+        text=reviews.text_of(review),
         title=assessment_store.get(db, review.assessment_id).title,
-        against=service.may_decide(db, review, me),
-        changes=service.changed_since(db, review) if living else [],
+        against=people.may_decide(db, facts, me),
+        changes=reviews.changed_since(review, now) if now else [],
         before=before,
-        differences=subject.differences(service.subject_of(before), frozen) if before else [],
+        differences=subject.differences(reviews.text_of(before), reviews.text_of(review)) if before else [],
         people=_people(db),
-        hands=service.hands(db, review.assessment_id),
-        workers=service.workers(db, review.assessment_id),
-        keepers={one.reviewer_id: service.keepers(db, one.reviewer_id) for one in review.decisions},
-        void=service.void_because(db, review),
-        remarks=service.remarks(frozen) if living else [],
-        models=service.models_named(frozen),
-        living=living,
+        hands=people.hands(db, facts),
+        workers=people.workers(db, review.assessment_id),
+        keepers={made.reviewer_id: people.keepers(db, made.reviewer_id) for made in review.decisions},
+        void=reviews.void_because(db, review, now) if now else [],
+        remarks=shortcomings(frozen) if now else [],
+        models=models_named(frozen),
+        living=review.living,
         errors=errors,
         typed=typed,
         now=utcnow(),

@@ -6,11 +6,8 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from app.db import know, once
 from app.errors import NotFound
-from app.gate.tables import DecisionRow, RecipeRow, ReviewRow
-
-LIVING = ("open", "approved", "changes_requested")
+from app.gate.tables import LIVING, DecisionRow, ReviewRow
 
 
 def get(session: Session, review_id: int) -> ReviewRow:
@@ -108,19 +105,3 @@ def unsealed(session: Session) -> Sequence[DecisionRow]:
             DecisionRow.seal == "", DecisionRow.kind != "comment", DecisionRow.voided_at.is_(None)
         )
     ).all()
-
-
-def recipe(session: Session, assessment_id: int) -> RecipeRow | None:
-    return once(
-        session,
-        ("recipe", assessment_id),
-        lambda: session.scalar(select(RecipeRow).where(RecipeRow.assessment_id == assessment_id)),
-    )
-
-
-def read_ahead_recipes(session: Session, assessment_ids: Sequence[int]) -> Sequence[RecipeRow]:
-    """Find the recipes of many assessments at once (`db.know`)."""
-    rows = session.scalars(select(RecipeRow).where(RecipeRow.assessment_id.in_(assessment_ids))).all()
-    found = {row.assessment_id: row for row in rows}
-    know(session, {("recipe", one): found.get(one) for one in assessment_ids})
-    return rows

@@ -1,15 +1,13 @@
-"""Reviews: a frozen subject, and what reviewers said of exactly that.
-
-The recipe is here and not with training because it is part of what is approved.
-"""
+"""Reviews: a frozen subject, and what reviewers said of exactly that."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base
+
+LIVING = ("open", "approved", "changes_requested")
 
 
 class ReviewRow(Base):
@@ -51,6 +49,11 @@ class ReviewRow(Base):
         lazy="raise", order_by="DecisionRow.id", back_populates="review"
     )
 
+    @property
+    def living(self) -> bool:
+        """Open or decided, and neither used up nor closed."""
+        return self.state in LIVING
+
 
 class DecisionRow(Base):
     """What one reviewer decided about one digest. Never changed, apart from being voided.
@@ -84,23 +87,3 @@ class DecisionRow(Base):
     voided_at: Mapped[datetime | None]
     seal: Mapped[str] = mapped_column(String(64), default="", server_default="")
     review: Mapped[ReviewRow] = relationship(lazy="raise", back_populates="decisions")
-
-
-class RecipeRow(Base):
-    """The recipe of an assessment: how it would be trained. Part of what a reviewer approves.
-
-    preflight: what the last preflight of exactly these settings found (rows, tokens, samples, estimates), or None.
-    preflight_of: hash of recipe, split, prompt and model that the preflight was made for.
-    """
-
-    __tablename__ = "recipes"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), unique=True)
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
-    settings: Mapped[dict[str, Any]]
-    preflight: Mapped[dict[str, Any] | None]
-    preflight_of: Mapped[str] = mapped_column(String(64), default="")
-    preflight_job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
-    updated_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    updated_at: Mapped[datetime]

@@ -15,11 +15,10 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.blobs import Blobs
-from app.db import reading, utcnow, writing
+from app.db import Queue, reading, utcnow, writing
 from app.jobs import service, store
 from app.jobs.tables import JobEventRow, Status
 from app.settings import Settings
-from app.web.above import Queue
 
 EVERY = 1.0  # seconds between two progress events of one job: what a page can usefully show
 

@@ -6,12 +6,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.audit import service as audit
-from app.db import utcnow
+from app.db import Queue, scope_of, utcnow
 from app.errors import Conflict, Forbidden
 from app.jobs import store
 from app.jobs.tables import JobEventRow, JobRow, Status
 from app.users.tables import Role, UserRow
-from app.web.above import Queue
 
 # Which queue a kind waits in, unless the caller knows better (a measurement on an endpoint loads no weights).
 QUEUE_OF = {
@@ -26,12 +25,9 @@ QUEUE_OF = {
 }
 
 
-_KEY = "line"  # the web sets it without importing us: `app.web.deps`
-
-
-def bind(session: Session, line: Queue) -> None:
+def bind(session: Session, queue: Queue) -> None:
     """Tell a session which engine its jobs go to. Whoever opens sessions (the web's `Db`, a worker) does it once."""
-    session.info[_KEY] = line
+    scope_of(session).queue = queue
 
 
 def add(
@@ -69,7 +65,9 @@ def add(
         if store.find_open(session, kind, subject_id) is None:
             raise
         raise Conflict("This is already waiting or running.") from error  # put in line at this very moment
-    line: Queue = session.info[_KEY]
+    line = scope_of(session).queue
+    if line is None:
+        raise RuntimeError("this session has no queue; whoever opens sessions binds it")
     line.enqueue(session, job.id, job.queue)
     return job
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
 
 
@@ -63,7 +64,7 @@ class CardFacts:
     reaches_target: bool | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
     rivals: Sequence[Rival] = ()
-    late_targets: Sequence[Mapping[str, Any]] = ()
+    late_targets: Sequence[LateTarget] = ()
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -230,11 +231,11 @@ def _compared_line(other: str, compared: Comparison) -> str:
 
 def _late_target_lines(facts: CardFacts) -> list[str]:
     """When the target was set, where that was after results were known."""
-    found = []
-    for one in facts.late_targets:
-        change = f" ({one['from']} to {one['to']})" if one.get("to") else ""
-        found.append(f"The target was changed after results were known{change}, {str(one['at'])[:10]}.")
-    return found
+    lines = []
+    for late in facts.late_targets:
+        change = f" ({late.from_} to {late.to})" if late.to else ""
+        lines.append(f"The target was changed after results were known{change}, {late.at[:10]}.")
+    return lines
 
 
 def _rival_lines(rivals: Sequence[Rival]) -> list[str]:

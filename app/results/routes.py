@@ -54,16 +54,16 @@ def show_result(
 
 
 def _chart(found: service.Outcome) -> charts.IntervalChart:
-    tested = [arm for arm in found.baseline.arms if arm.test and arm.test.get("score") is not None]
+    tested = [(arm, arm.test) for arm in found.baseline.arms if arm.test]
     drawn = [
         charts.Arm(
             arm.title,
-            arm.test["score"] if arm.test else None,
-            arm.test["low"] if arm.test else None,
-            arm.test["high"] if arm.test else None,
+            result.score,
+            result.low,
+            result.high,
             tone=views.TONES.get(arm.family, "prompt"),
         )
-        for arm in tested
+        for arm, result in tested
     ]
     return charts.intervals("Score on the test rows", drawn, target=found.baseline.target)
 

@@ -11,17 +11,18 @@ from typing import IO, Any
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import service as baselines
+from app.baselines import answer_store, answers_view, measured_model, standing
 from app.baselines import store as baseline_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.db import installation_of
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.evaluation import metrics
 from app.evaluation.comparison import Comparison, Kind, Pair, Rival, against_all, compare, rival, unasked
 from app.evaluation.statistics import GRADED, Difference
-from app.gate import service as gate
-from app.gate import store as reviews
+from app.gate import reviews
+from app.gate import store as review_store
+from app.gate.tables import ReviewRow
 from app.inference import service as models
 from app.inference import store as model_store
 from app.results import card, store
@@ -56,7 +57,7 @@ class Outcome:
         """Whether the adapter's score is at the target or above; None when either is unknown."""
         if self.baseline.target is None or not self.adapter or not self.adapter.test:
             return None
-        return float(self.adapter.test["score"]) >= self.baseline.target
+        return self.adapter.test.score >= self.baseline.target
 
 
 def outcome(session: Session, training_id: int) -> Outcome:
@@ -67,7 +68,7 @@ def outcome(session: Session, training_id: int) -> Outcome:
     best = _judged_against(training, baseline)
     if adapter is None or best is None or not adapter.test:
         return Outcome(training, baseline, best, adapter, None, 0)
-    paired = store.pairs(session, best.id, adapter.id)
+    paired = answer_store.pairs(session, best.id, adapter.id)
     judged = [
         Pair(pair.example_id, pair.before, pair.after)
         for pair in paired
@@ -109,7 +110,7 @@ def _rivals(
         for arm in (by_name[name] for name in told.get(key, ()) if name in by_name):
             pairs = [
                 Pair(one.example_id, one.before, one.after)
-                for one in store.pairs(session, arm.id, adapter.id)
+                for one in answer_store.pairs(session, arm.id, adapter.id)
                 if one.before is not None and one.after is not None
             ]
             if pairs:
@@ -123,14 +124,13 @@ def _rivals(
 def models_of(session: Session, found: Outcome) -> tuple[str, str]:
     """What the prompts were asked of, and what was trained: the same name twice where it is the same model."""
     model = model_store.get(session, found.training.model_id)
-    measured = baselines.model_of(session, found.baseline)
-    return (model.name if baselines.same_weights(measured, model) else measured.name), model.name
+    measured = measured_model.model_of(session, found.baseline)
+    return (model.name if measured_model.same_weights(measured, model) else measured.name), model.name
 
 
 def cut(arm: ArmRow) -> float:
     """The share of an arm's test answers that hit the length limit."""
-    test = arm.test or {}
-    return float(test.get("cut", 0)) / test["n"] if test.get("n") else 0.0
+    return arm.test.cut_share if arm.test else 0.0
 
 
 def _judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | None:
@@ -138,7 +138,7 @@ def _judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | No
     runs of earlier versions it is the one that their stored result names."""
     named = training.training_facts.get("compared_with") or (training.result or {}).get("compared_with")
     if not named:
-        return baseline_store.best(baseline)
+        return standing.best(baseline)
     return next((arm for arm in baseline.arms if arm.name == named and arm.test), None)
 
 
@@ -173,7 +173,7 @@ def changed(session: Session, found: Outcome, which: str, first: int, number: in
     if found.compared is None or found.best is None or found.adapter is None:
         return ()
     ids = found.compared.fixed if which == "fixed" else found.compared.broken
-    hide = baselines.veil(session, found.baseline)
+    hide = answers_view.masking(session, found.baseline)
     return [
         replace(
             one,
@@ -188,13 +188,15 @@ def changed(session: Session, found: Outcome, which: str, first: int, number: in
 
 def facts(session: Session, found: Outcome) -> CardFacts:
     training, baseline = found.training, found.baseline
-    subject = gate.subject_of(reviews.get(session, training.review_id))
+    subject = reviews.subject_of(review_store.get(session, training.review_id))
+    if subject.baseline is None or subject.training is None or subject.dataset is None:
+        raise Conflict("The approved subject of this run is none for training.")
     model = model_store.get(session, training.model_id)
     name, revision = models.public_name(model)
     installation = installation_of(session)
     origin = models.origin(installation.settings if installation else None, model)
-    measured = baselines.model_of(session, baseline)
-    approved = {arm["name"] for arm in subject["baseline"]["arms"]}  # what was tried since is not part of this result
+    measured = measured_model.model_of(session, baseline)
+    approved = {arm.name for arm in subject.baseline.arms}  # what was tried since is not part of this result
     shown = [arm for arm in baseline.arms if arm.name in approved]
     arms = [_arm(arm) for arm in shown]
     return CardFacts(
@@ -203,23 +205,23 @@ def facts(session: Session, found: Outcome) -> CardFacts:
         revision=revision,
         metric=baseline.metric,
         target=baseline.target,
-        instructions=subject["training"]["instructions"],
+        instructions=subject.training.instructions,
         arms=[arm for arm in arms if arm],
         adapter=_arm(found.adapter) if found.adapter else None,
         compared_with=found.best.title if found.best else "",
         compared=found.compared,
         rivals=found.rivals,
-        late_targets=(subject["baseline"].get("before") or {}).get("late_targets", ()),
+        late_targets=subject.baseline.earlier.late_targets or (),
         recipe=training.recipe,
-        train_rows=subject["dataset"]["rows"]["train"],
-        data_sha256=subject["dataset"]["rows_sha256"],
+        train_rows=subject.dataset.rows.train,
+        data_sha256=subject.dataset.rows_sha256 or "",
         digest=training.digest,
         training_id=training.id,
         made_on=(training.finished_at or training.launched_at).date().isoformat(),
         published=origin.published,
         made=origin.made,
         licence=origin.licence,
-        measured_on="" if baselines.same_weights(measured, model) else measured.name,
+        measured_on="" if measured_model.same_weights(measured, model) else measured.name,
         metric_options=baseline.metric_options,
         dev=[arm for one in shown if (arm := _arm(one, "dev"))],
         reaches_target=found.reaches_target,
@@ -229,9 +231,9 @@ def facts(session: Session, found: Outcome) -> CardFacts:
 
 def _arm(arm: ArmRow, split: str = "test") -> ArmFacts | None:
     result = arm.test if split == "test" else arm.dev
-    if not result or result.get("score") is None:
+    if result is None:
         return None
-    return ArmFacts(arm.name, arm.title, result["score"], result["low"], result["high"], result["n"], result["errors"])
+    return ArmFacts(arm.name, arm.title, result.score, result.low, result.high, result.n, result.errors)
 
 
 def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:
@@ -248,7 +250,7 @@ def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:
     if not blobs.intact(training.adapter_sha256):
         blobs.damaged(training.adapter_sha256)
     told = facts(session, found)
-    review = reviews.get(session, training.review_id)
+    review = review_store.get(session, training.review_id)
     added: dict[str, bytes] = {
         "README.md": card.card(told).encode(),
         "evaluation.json": _json(card.evaluation(told)),
@@ -283,8 +285,8 @@ def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, name: str) -> str:
     return digest.hexdigest()
 
 
-def _decision(review: Any) -> dict[str, Any]:
-    subject = gate.subject_of(review)
+def _decision(review: ReviewRow) -> dict[str, Any]:
+    subject = reviews.text_of(review)
     return {
         "digest": review.digest,
         "review": review.id,

@@ -1,22 +1,12 @@
-"""Queries for the result page: the answers of two arms on the same test rows."""
+"""Rows that two arms answered, side by side; asked of the stores of measuring and of the data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from app.baselines.tables import AnswerRow
-from app.datasets.tables import ExampleRow
-
-
-@dataclass(frozen=True, slots=True)
-class Paired:
-    """One test row answered by both arms. A score is None where no answer came."""
-
-    example_id: int
-    before: float | None
-    after: float | None
+from app.baselines import answer_store
+from app.datasets import store as dataset_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +23,21 @@ class Example:
     after_score: float | None
 
 
-def pairs(session: Session, before_arm: int, after_arm: int) -> Sequence[Paired]:
-    """Every test row that both arms were asked, in the order of the rows."""
-    before, after = aliased(AnswerRow), aliased(AnswerRow)
-    rows = session.execute(
-        select(before.example_id, before.score, after.score)
-        .join(after, (after.example_id == before.example_id) & (after.split == "test") & (after.arm_id == after_arm))
-        .where(before.arm_id == before_arm, before.split == "test")
-        .order_by(before.example_id)
-    )
-    return [Paired(*row) for row in rows]
-
-
 def examples(session: Session, before_arm: int, after_arm: int, ids: Sequence[int]) -> Sequence[Example]:
-    """These rows with both answers, in the order of `ids`."""
-    before, after = aliased(AnswerRow), aliased(AnswerRow)
-    rows = session.execute(
-        select(ExampleRow, before, after)
-        .join(before, (before.example_id == ExampleRow.id) & (before.arm_id == before_arm) & (before.split == "test"))
-        .join(after, (after.example_id == ExampleRow.id) & (after.arm_id == after_arm) & (after.split == "test"))
-        .where(ExampleRow.id.in_(ids))
-    )
-    found = {
-        row.id: Example(row.id, row.line, row.messages, row.target, one.output, one.score, two.output, two.score)
-        for row, one, two in rows
-    }
-    return [found[example_id] for example_id in ids if example_id in found]
+    """These test rows with both answers, in the order of `ids`; a row that one of the two was not asked is left out."""
+    before = answer_store.of_rows(session, before_arm, "test", ids)
+    after = answer_store.of_rows(session, after_arm, "test", ids)
+    rows = dataset_store.examples_of(session, [row for row in ids if row in before and row in after])
+    return [
+        Example(
+            row.id,
+            row.line,
+            row.messages,
+            row.target,
+            before[row.id].output,
+            before[row.id].score,
+            after[row.id].output,
+            after[row.id].score,
+        )
+        for row in (rows[example_id] for example_id in ids if example_id in rows)
+    ]

@@ -8,7 +8,7 @@ from app.advice import explanation
 from app.assessments import store as assessment_store
 from app.db import utcnow, writing
 from app.errors import Invalid
-from app.gate import service as gate
+from app.gate.evidence import gather, judge
 from app.sharing import service, store
 from app.sharing.tables import ShareRow
 from app.users import store as user_store
@@ -90,7 +90,7 @@ def show_shared(request: Request, secret: Annotated[OneLine, Path(max_length=100
     """The advice for whoever has the link; nobody has to sign in, and nothing but the advice is here."""
     now = utcnow()
     row, assessment = service.opens(db, secret, app.settings.share_days, now)
-    advised = gate.judge(db, assessment)
+    advised = judge(db, gather(db, assessment))
     answer = page(
         request,
         "sharing/shared.html",

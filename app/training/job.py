@@ -11,20 +11,19 @@ from sqlalchemy.orm import Session
 from app import secret
 from app.assessments import store as assessment_store
 from app.baselines import job as baseline_job
-from app.baselines import service as baselines
+from app.baselines import runs
 from app.datasets import masked_rows
 from app.db import writing
 from app.errors import Conflict, GateClosed
-from app.gate import permission
-from app.gate import service as gate
-from app.gate import store as gate_store
-from app.gate.tables import RecipeRow
+from app.gate import launching, permission, reviews
+from app.gate import store as review_store
 from app.inference import service as inference
 from app.inference import store as model_store
 from app.inference.generator import Unusable
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
+from app.recipes.tables import RecipeRow
 from app.training import events as trainer_events
 from app.training import packing, service, store
 from app.training import preflight as preflights
@@ -195,11 +194,11 @@ def _start(claim: Claim) -> dict[str, Any]:
         row = store.get(session, claim.subject_id)
         started = bool(store.metrics(session, row.id, "step"))
         try:
-            subject = gate.recheck(session, row.review_id, row.decision_id, row.digest, started=started)
+            approved = launching.recheck(session, row.review_id, row.decision_id, row.digest, started=started)
         except GateClosed as closed:
             raise Refused(str(closed)) from closed
         attempt = service.begin(session, row.id)
-        text = gate_store.get(session, row.review_id).subject
+        text = review_store.get(session, row.review_id).subject
         model = model_store.get(session, row.model_id)
         digest = row.digest
     expires = int(time.time()) + permission.TOKEN_LIFE
@@ -210,7 +209,7 @@ def _start(claim: Claim) -> dict[str, Any]:
         "token": permission.launch_token(key, job_id=claim.job_id, attempt=attempt, digest=digest, expires=expires),
         "digest": digest,
         "subject": text,
-        "rows": _stored(claim, subject["dataset"]["rows_sha256"]),
+        "rows": _stored(claim, (approved.dataset.rows_sha256 if approved.dataset else None) or ""),
         "model": str(inference.folder(claim.settings, model).resolve()),
         "threads": children.threads_for(claim.settings.threads or None),
     }
@@ -322,11 +321,9 @@ def _judge(claim: Claim, run: Path) -> None:
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
-        instructions = specs.from_subject(gate.subject_of(gate_store.get(session, row.review_id))).instructions
+        instructions = specs.from_subject(reviews.text_of(review_store.get(session, row.review_id))).instructions
         title = f"Adapter of run {row.id}"
-        arm = baselines.add_adapter_arm(
-            session, row.baseline_id, training_id=row.id, title=title, instructions=instructions
-        )
+        arm = runs.add_adapter_arm(session, row.baseline_id, training_id=row.id, title=title, instructions=instructions)
         row.arm_id = arm_id = arm.id
         # The precision of the arms when they ran on this model too: a comparison is made in one of them.
         dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")

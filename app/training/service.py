@@ -9,23 +9,24 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import arms
-from app.baselines import service as baselines
-from app.baselines import store as baseline_store
+from app.baselines import arms, rivals
+from app.baselines import standing as measurements
+from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, GateClosed, Invalid
-from app.gate import service as gate
-from app.gate import store as gate_store
-from app.gate import subject
-from app.gate.tables import RecipeRow
+from app.gate import launching, subject
+from app.gate.evidence import Facts, gather
+from app.gate.launching import Weighed
 from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.recipes import store as recipe_store
+from app.recipes.tables import RecipeRow
 from app.training import recipe as recipes
 from app.training import spec as specs
 from app.training import store
@@ -51,7 +52,7 @@ def default_recipe(session: Session, assessment_id: int) -> Recipe:
 
 def recipe_of(session: Session, assessment_id: int) -> tuple[RecipeRow | None, Recipe]:
     """The stored recipe, or the defaults while there is none."""
-    row = gate_store.recipe(session, assessment_id)
+    row = recipe_store.of_assessment(session, assessment_id)
     return row, recipes.parse(row.settings) if row else default_recipe(session, assessment_id)
 
 
@@ -121,18 +122,21 @@ class Plan:
 
 def plan(session: Session, assessment_id: int) -> Plan:
     """Raises: Conflict: a part of what training needs is missing; the text says which."""
-    row, recipe = recipe_of(session, assessment_id)
-    dataset = dataset_store.current(session, assessment_id)
-    if row is None:
+    return plan_of(gather(session, assessment_store.get(session, assessment_id)))
+
+
+def plan_of(facts: Facts) -> Plan:
+    """The same from what was gathered already. Raises: Conflict: as above."""
+    row, dataset, model = facts.recipe, facts.dataset, facts.base
+    if row is None or model is None:
         raise Conflict("Save a recipe first.")
     if dataset is None or not dataset.rows_sha256 or not dataset.split_sha256:
         raise Conflict("Upload data and freeze its split first: a preflight counts the rows that would be trained.")
-    model = model_store.get(session, row.model_id)
     if not model.files:
         raise NotPrepared(f"{model.name} is not prepared yet. Open Models and press Prepare.")
-    baseline = gate.measurement(session, assessment_id)
-    told = baselines.winning_instructions(baseline) if baseline else ""
-    part = specs.training_part(recipe, told, *models.public_name(model), model.files)
+    recipe = recipes.parse(row.settings)
+    instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
+    part = specs.training_part(recipe, instructions, *models.public_name(model), model.files)
     digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
     return Plan(row, recipe, dataset, model, part, digest)
 
@@ -151,14 +155,14 @@ def start_preflight(session: Session, assessment_id: int, me: UserRow) -> JobRow
     return job
 
 
-def reasons_against(session: Session, assessment_id: int) -> list[str]:
-    """Everything that stands between this assessment and a launch: the gate's reasons, then the preflight's.
+def reasons_against(weighed: Weighed) -> list[str]:
+    """Everything that stands between an assessment and a launch: the gate's reasons, then the preflight's.
 
     That there is no recipe or no data is the gate's to say; a preflight that lacks them would say it once more.
     """
-    reasons = gate.reasons_against(session, assessment_id)
+    reasons = list(weighed.reasons)
     try:
-        made = plan(session, assessment_id)
+        made = plan_of(weighed.now.facts)
     except Conflict as missing:
         known = reasons and not isinstance(missing, NotPrepared)
         return reasons if known else [*reasons, missing.detail]
@@ -185,50 +189,55 @@ def launch(session: Session, assessment_id: int, me: UserRow, key: str) -> tuple
         raise Invalid("A launch needs a key, so that asking twice starts one job.", errors)
     if (before := store.with_key(session, assessment_id, key)) is not None:
         return before, False
-    if reasons := reasons_against(session, assessment_id):
+    weighed = launching.weigh(session, assessment)
+    if reasons := reasons_against(weighed):
         raise GateClosed(reasons)
-    granted = gate.permit(session, assessment_id)
+    granted = launching.permit(session, weighed)
+    measured, base = granted.subject.baseline, granted.subject.training
+    if measured is None or base is None:  # the gate lets neither pass
+        raise GateClosed(["There is no measurement or no recipe."])
     row = TrainingRow(
         assessment_id=assessment_id,
         review_id=granted.review.id,
         decision_id=granted.decision.id,
         digest=granted.digest,
-        baseline_id=int(granted.subject["baseline"]["id"]),
-        model_id=int(granted.subject["training"]["model"]["id"]),
-        recipe=dict(granted.subject["training"]["recipe"]),
+        baseline_id=measured.id,
+        model_id=base.model.id,
+        recipe=dict(base.recipe),
         state="queued",
         idempotency_key=key,
-        training_facts=_to_beat(session, assessment_id),
+        training_facts=_to_beat(session, weighed.now.facts.baseline),
         launched_by=me.id,
         launched_at=utcnow(),
     )
     session.add(row)
     session.flush()
-    gate.use(session, granted)
+    launching.use(session, granted)
     _enqueue(session, row, me, f"Train an adapter for {assessment.title}")
     detail = {"training": row.id, "digest": row.digest, "review": row.review_id}
     audit.record(session, me, "training.launch", "assessment", assessment_id, detail)
     return row, True
 
 
-def _to_beat(session: Session, assessment_id: int) -> dict[str, Any]:
+def _to_beat(session: Session, baseline: BaselineRow | None) -> dict[str, Any]:
     """The arms that the adapter will be judged against, as they were approved, whatever is tried later: the best one,
     the prompts within reach of it, and what needs no language model."""
-    baseline = gate.measurement(session, assessment_id)
-    best = baseline_store.best(baseline) if baseline else None
+    best = measurements.best(baseline) if baseline else None
     if baseline is None or best is None:
         return {"compared_with": ""}
-    found: dict[str, Any] = {"compared_with": best.name}
-    if baseline_store.rules(baseline) >= arms.RULES:
-        near = baselines.rivals(session, baseline)
-        found["rivals"] = {
-            "prompts": [one.arm.name for one in near if one.tested],
+    to_beat: dict[str, Any] = {"compared_with": best.name}
+    if measurements.rules(baseline) >= arms.RULES:
+        close = rivals.rivals(session, baseline)
+        to_beat["rivals"] = {
+            "prompts": [rival.arm.name for rival in close if rival.tested],
             "unasked": [
-                [one.arm.name, one.behind.delta, one.behind.low, one.behind.high] for one in near if not one.tested
+                [rival.arm.name, rival.behind.delta, rival.behind.low, rival.behind.high]
+                for rival in close
+                if not rival.tested
             ],
-            "free": [arm.name for arm in baselines.free_arms(baseline)],
+            "free": [arm.name for arm in rivals.free_arms(baseline)],
         }
-    return found
+    return to_beat
 
 
 def _enqueue(session: Session, row: TrainingRow, me: UserRow, title: str) -> None:
@@ -249,7 +258,7 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
         raise Conflict("This run is finished.")
     if state not in OVER:
         raise Conflict("This run is going on already.")
-    if against := gate.against_resuming(session, row.review_id, row.decision_id):
+    if against := launching.against_resuming(session, row.review_id, row.decision_id):
         raise Conflict.because(against)
     if not resumable(row, state):
         raise Conflict("This run cannot go on. Ask for review and launch again; what was learned stays readable.")
@@ -302,8 +311,9 @@ class Prospects:
 
 def prospects(session: Session, assessment_id: int) -> Prospects:
     """Where a launch stands."""
+    weighed = launching.weigh(session, assessment_store.get(session, assessment_id))
     try:
-        checked, missing = plan(session, assessment_id).checked, ""
+        checked, missing = plan_of(weighed.now.facts).checked, ""
     except Conflict as conflict:
         checked, missing = False, conflict.detail
-    return Prospects(checked, missing, reasons_against(session, assessment_id))
+    return Prospects(checked, missing, reasons_against(weighed))

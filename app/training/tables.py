@@ -1,4 +1,4 @@
-"""Training runs, what they measured on the way, and their checkpoints. The recipe is in `gate.tables`."""
+"""Training runs, what they measured on the way, and their checkpoints. The recipe is in `recipes.tables`."""
 
 from datetime import datetime
 from typing import Any

@@ -18,6 +18,10 @@ def get(session: Session, user_id: int) -> UserRow:
     return user
 
 
+def find_by_id(session: Session, user_id: int) -> UserRow | None:
+    return session.get(UserRow, user_id)
+
+
 def find(session: Session, email: str) -> UserRow | None:
     return session.scalar(select(UserRow).where(UserRow.email == email.strip().lower()))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from app.db import Queue
 from app.errors import Refusal
 
 if TYPE_CHECKING:
@@ -76,10 +77,8 @@ class OnRefusal(Protocol):
     def __call__(self, request: "Request", refusal: Refusal, /) -> None: ...
 
 
-class Queue(Protocol):
-    """`jobs.engine.Client`: puts jobs into their queues, in the transaction of whoever asks."""
-
-    def enqueue(self, session: Session, job_id: int, queue: str) -> None: ...
+class JobQueue(Queue, Protocol):
+    """`jobs.engine.Client`: puts jobs into their queues, in the transaction of whoever asks, and takes them out."""
 
     def cancel(self, job_id: int) -> None: ...
 

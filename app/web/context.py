@@ -13,7 +13,7 @@ from app.blobs import Blobs
 from app.errors import Refusal
 from app.settings import Settings
 from app.web import turns
-from app.web.above import Chain, Effects, Evidence, OnRefusal, Queue, ReadAhead, Record, Step, Steps
+from app.web.above import Chain, Effects, Evidence, JobQueue, OnRefusal, ReadAhead, Record, Step, Steps
 from app.web.events import Hub
 from app.web.files import Files
 from app.web.turns import Turns
@@ -62,7 +62,7 @@ class AppContext:
     settings: Settings
     engine: Engine
     blobs: Blobs
-    jobs: Queue
+    jobs: JobQueue
     templates: Environment
     files: Files
     hub: Hub

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
-from app.db import reading, writing
+from app.db import reading, scope_of, writing
 from app.errors import Refusal
 from app.web.context import AppContext
 
@@ -22,8 +22,7 @@ def _db(request: Request) -> Iterator[Session]:
     transaction = reading if request.method in SAFE else writing
     context = context_of(request)
     with transaction(context.engine) as session:
-        session.info["line"] = context.jobs  # where `jobs.service.add` puts its jobs
-        session.info["approval_days"] = context.settings.approval_days
+        scope_of(session).queue = context.jobs
         request.state.db = session
         try:
             yield session

@@ -14,8 +14,9 @@ from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.datasets import store as dataset_store
 from app.db import reading
-from app.gate import service as gate
+from app.gate import evidence
 from app.users.tables import UserRow
+from tests.support import as_it_stands
 from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
@@ -482,10 +483,10 @@ def test_read_ahead_finds_what_one_by_one_finds(make: Make, me: UserRow) -> None
     rows = [make.ready(me), make.assessment(me), make.ready(me)]
     again = make.dataset(rows[2], me, version=2, state="rejected")
     with reading(make.engine) as session:
-        alone = [gate.evidence(session, row) for row in rows]
+        alone = [as_it_stands.evidence(session, row) for row in rows]
         assert dataset_store.current(session, rows[2].id) != again
 
     with reading(make.engine) as session:
-        gate.read_ahead(session, rows)
-        assert [gate.evidence(session, row) for row in rows] == alone
+        evidence.read_ahead(session, rows)
+        assert [as_it_stands.evidence(session, row) for row in rows] == alone
     assert alone[0]["failure_causes"]["behaviour"] == 30

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from sqlalchemy import Engine
 
-from app.baselines import arms, classifier, job, service, store
+from app.baselines import answer_store, arms, classifier, facts, job, rivals, standing, store
 from app.baselines.prompts import Shot
 from app.chat import Message
 from app.datasets.tables import ExampleRow
@@ -128,20 +128,20 @@ def test_a_measurement_has_it_on_the_same_rows_and_asks_them_of_prompts_within_r
 
     baseline = baseline_of(engine, claim.subject_id)
     by_family = {arm.family: arm for arm in baseline.arms}
-    small, best = by_family["small_classifier"], store.best(baseline)
+    small, best = by_family["small_classifier"], standing.best(baseline)
     assert best is not None
     assert small.dev is not None
     assert small.test is not None
-    assert (small.dev["n"], small.test["n"]) == (40, 60)
-    assert small.test["score"] > 0.9
+    assert (small.dev.n, small.test.n) == (40, 60)
+    assert small.test.score > 0.9
     with reading(engine) as session:
-        rows = [{row.example_id for row in store.answers(session, arm.id, "test")} for arm in (small, best)]
-        said = service.measured(session, case.assessment.id)
-        free = service.free_arms(store.get(session, baseline.id))
-        near = service.rivals(session, store.get(session, baseline.id))
+        rows = [{row.example_id for row in answer_store.answers(session, arm.id, "test")} for arm in (small, best)]
+        said = facts.measured(session, case.assessment.id).to_json()
+        free = rivals.free_arms(store.get(session, baseline.id))
+        near = rivals.rivals(session, store.get(session, baseline.id))
     assert rows[0] == rows[1]
     assert said["arms"]["small_classifier"] | {"prompt_tokens": 0} == {
-        "passed": small.test["passed"], "total": 60, "prompt_tokens": 0, "split": "test",
+        "passed": small.test.passed, "total": 60, "prompt_tokens": 0, "split": "test",
     }  # fmt: skip
     assert "rows" not in said["arms"]["zero_shot"]
     assert "small_classifier" not in said["baseline"]["arms"]
@@ -162,7 +162,7 @@ def test_a_measurement_of_before_is_judged_by_what_held_then(make: Make, engine:
 
     with reading(engine) as session:
         baseline = store.get(session, row.id)
-        assert store.rules(baseline) == 1
-        assert service.rivals(session, baseline) == []
-        assert service.free_arms(baseline) == []
-        assert all("rows" not in found for found in service.measured(session, assessment.id)["arms"].values())
+        assert standing.rules(baseline) == 1
+        assert rivals.rivals(session, baseline) == []
+        assert rivals.free_arms(baseline) == []
+        assert all("rows" not in found for found in facts.measured(session, assessment.id).to_json()["arms"].values())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from app.baselines import job, service, store
+from app.baselines import answer_store, facts, job, outbox, runs, standing, store
 from app.db import reading, writing
 from app.inference.scripted import Scripted
 from app.jobs import engine as job_engine
@@ -52,17 +52,17 @@ def test_all_arms_are_asked_on_dev_and_on_test_the_best_and_those_within_reach(
 
     baseline = baseline_of(engine, claim.subject_id)
     assert baseline.concluded_at is not None
-    scores = {arm.name: arm.dev["score"] for arm in baseline.arms if arm.dev}
+    scores = {arm.name: arm.dev.score for arm in baseline.arms if arm.dev}
     assert set(scores) == {arm.name for arm in baseline.arms}
     assert scores["zero_shot"] < scores["few_shot_nearest"]
     assert scores["nearest_answer"] == 0
-    best = store.best(baseline)
+    best = standing.best(baseline)
     assert best is not None
     assert best.family.startswith("few_shot")
     assert best.test is not None
-    assert best.test["n"] == TEST
-    assert best.test["passed"] == round(TEST * best.test["score"])
-    assert best.test["low"] < best.test["score"] < best.test["high"]
+    assert best.test.n == TEST
+    assert best.test.passed == round(TEST * best.test.score)
+    assert best.test.low < best.test.score < best.test.high
     asked = [arm.family for arm in baseline.arms if arm.test]
     assert asked == ["trivial", *["few_shot_random"] * 3, "few_shot_nearest"], "not the instructions alone: far behind"
     assert [look["why"] for look in baseline.test_looks] == ["best on dev", *["within reach on dev"] * NEAR]
@@ -111,7 +111,7 @@ def test_what_is_answered_is_not_asked_again(claim: Claim, server: ModelServer, 
     assert len(server.calls) - len(first) <= IN_ALL - (
         stored["dev"] - DEV
     )  # besides the rows of the arm without a model
-    assert len(server.calls) <= IN_ALL + claim.settings.endpoint_concurrency + job.FLUSH_ROWS
+    assert len(server.calls) <= IN_ALL + claim.settings.endpoint_concurrency + outbox.FLUSH_ROWS
     assert _stored(engine, claim.subject_id) == {"dev": 6 * DEV, "test": (2 + NEAR) * TEST}
 
 
@@ -176,12 +176,12 @@ def test_errors_are_kept_apart_and_the_arm_counts_for_nothing(
     baseline = baseline_of(engine, claim.subject_id)
     nearest = next(arm for arm in baseline.arms if arm.name == "few_shot_nearest")
     assert nearest.dev is not None
-    assert (nearest.dev["n"], nearest.dev["errors"]) == (DEV - DEV // 10, DEV // 10)
-    best = store.best(baseline)
+    assert (nearest.dev.n, nearest.dev.errors) == (DEV - DEV // 10, DEV // 10)
+    best = standing.best(baseline)
     assert best is not None
     assert best.family == "few_shot_random"
     with reading(engine) as session:
-        assert "few_shot_nearest" not in service.measured(session, case.assessment.id)["baseline"]["arms"]
+        assert "few_shot_nearest" not in facts.measured(session, case.assessment.id).to_json()["baseline"]["arms"]
 
 
 def test_going_on_asks_the_errors_again_and_nothing_else(
@@ -195,7 +195,7 @@ def test_going_on_asks_the_errors_again_and_nothing_else(
 
     with writing(engine) as session:
         jobs.bind(session, line)
-        service.go_on(session, claim.subject_id, by=case.author)
+        runs.resume(session, claim.subject_id, by=case.author)
     job.measure(claim_of(engine, settings, line, claim.subject_id))
 
     dev_calls = Counter(number_of(asked) for asked in server.asked)
@@ -203,7 +203,7 @@ def test_going_on_asks_the_errors_again_and_nothing_else(
     assert set(dev_calls) <= {FIRST_DEV} | set(range(FIRST_TEST, FIRST_TEST + TEST)), (
         "only the errors, and the test rows if another arm leads now"
     )
-    assert all(arm.dev and arm.dev["errors"] == 0 for arm in baseline_of(engine, claim.subject_id).arms)
+    assert all(arm.dev and arm.dev.errors == 0 for arm in baseline_of(engine, claim.subject_id).arms)
 
 
 def test_a_server_that_only_fails_ends_the_run_with_its_cause(claim: Claim, server: ModelServer) -> None:
@@ -234,7 +234,7 @@ def test_a_revision_is_one_more_arm_and_a_further_look_only_if_it_leads(
 
     with writing(engine) as session:
         jobs.bind(session, line)
-        arm = service.revise(session, claim.subject_id, "Give the label as in the examples.", by=case.author)
+        arm = runs.revise(session, claim.subject_id, "Give the label as in the examples.", by=case.author)
     job.measure(claim_of(engine, settings, line, claim.subject_id))
 
     baseline = baseline_of(engine, claim.subject_id)
@@ -244,7 +244,7 @@ def test_a_revision_is_one_more_arm_and_a_further_look_only_if_it_leads(
     assert baseline.test_looks[-1]["why"] == "best on dev after a revision"
     assert len(baseline.test_looks) == 1 + NEAR + 1
     with reading(engine) as session:
-        said = service.measured(session, case.assessment.id)
+        said = facts.measured(session, case.assessment.id).to_json()
     assert said["baseline"]["revised"] is True
     assert said["baseline"]["best_arm"] == "revised_prompt"
     assert (said["baseline"]["passed"], said["baseline"]["total"]) == (TEST, TEST)
@@ -266,7 +266,7 @@ def test_a_worse_revision_is_no_further_look(
 
     with writing(engine) as session:
         jobs.bind(session, line)
-        service.revise(session, claim.subject_id, "Say nonsense.", by=case.author)
+        runs.revise(session, claim.subject_id, "Say nonsense.", by=case.author)
     job.measure(claim_of(engine, settings, line, claim.subject_id))
 
     baseline = baseline_of(engine, claim.subject_id)
@@ -278,21 +278,21 @@ def test_an_adapter_answers_the_same_test_rows_with_the_same_instructions(claim:
     job.measure(claim)
     with writing(engine) as session:
         baseline = store.get(session, claim.subject_id)
-        told = service.winning_instructions(baseline)
-        arm = service.add_adapter_arm(session, baseline.id, training_id=7, title="Adapter", instructions=told)
-        assert service.add_adapter_arm(session, baseline.id, training_id=7, title="", instructions="").id == arm.id
+        told = standing.winning_instructions(baseline)
+        arm = runs.add_adapter_arm(session, baseline.id, training_id=7, title="Adapter", instructions=told)
+        assert runs.add_adapter_arm(session, baseline.id, training_id=7, title="", instructions="").id == arm.id
     tuned = Scripted(lambda request: target(number_of(request.messages[-1].content)))
 
     found = job.answer_arm(claim, arm.id, "test", tuned)
 
-    assert (found["passed"], found["n"]) == (TEST, TEST)
+    assert (found.passed, found.n) == (TEST, TEST)
     assert all(request.messages[0].content == "Give the label." for request in tuned.asked)
     assert all(len(request.messages) == 2 for request in tuned.asked)
     with reading(engine) as session:
-        best = store.best(store.get(session, claim.subject_id))
+        best = standing.best(store.get(session, claim.subject_id))
         assert best is not None
-        ours = {answer.example_id for answer in store.answers(session, arm.id, "test")}
-        theirs = {answer.example_id for answer in store.answers(session, best.id, "test")}
+        ours = {answer.example_id for answer in answer_store.answers(session, arm.id, "test")}
+        theirs = {answer.example_id for answer in answer_store.answers(session, best.id, "test")}
     assert ours == theirs
     assert baseline_of(engine, claim.subject_id).test_looks[-1]["why"] == "adapter"
 
@@ -317,7 +317,8 @@ def _stored(engine: Engine, baseline_id: int) -> dict[str, int]:
     with reading(engine) as session:
         baseline = store.get(session, baseline_id)
         return {
-            split: sum(len(store.answers(session, arm.id, split)) for arm in baseline.arms) for split in ("dev", "test")
+            split: sum(len(answer_store.answers(session, arm.id, split)) for arm in baseline.arms)
+            for split in ("dev", "test")
         }
 
 

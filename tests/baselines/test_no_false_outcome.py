@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow
-from app.baselines import arms, job, service, store, views
-from app.baselines.arms import Arm, Scored, Tally
-from app.baselines.service import Order
+from app.baselines import answers_view, arms, job, planning, runs, standing, views
+from app.baselines.arms import Arm, ArmResult, Scored
+from app.baselines.planning import Order
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.db import reading, writing
 from app.economics import service as economics
@@ -72,7 +73,7 @@ class Run:
         finish_job(self.engine, self.claim)
         with writing(self.engine) as session:
             jobs.bind(session, self.line)
-            service.go_on(session, self.claim.subject_id, by=self.case.author)
+            runs.resume(session, self.claim.subject_id, by=self.case.author)
         self.claim = claim_of(self.engine, self.settings, self.line, self.claim.subject_id)
         return self.claim
 
@@ -82,7 +83,7 @@ class Run:
         return baseline_of(self.engine, self.claim.subject_id)
 
     @property
-    def asked(self) -> dict[str, dict[str, Any]]:
+    def asked(self) -> dict[str, ArmResult]:
         """Dev results of the arms that ask a model."""
         return {arm.name: arm.dev for arm in self.baseline.arms if arm.family != "trivial" and arm.dev}
 
@@ -96,7 +97,7 @@ class Run:
 
     def notes(self) -> str:
         baseline = self.baseline
-        leading = store.leading(baseline)
+        leading = standing.leading(baseline)
         found = views.notes(
             baseline.arms, leading, asked_for="loopback-1", metric=baseline.metric, max_tokens=baseline.max_tokens
         )
@@ -156,7 +157,7 @@ def test_trouble_that_passes_changes_no_score(run: Run, trouble: Callable[[str],
     with serving(reply) as server:
         job.measure(run.begin(server))
 
-    assert {(found["score"], found["errors"]) for found in run.asked.values()} == {(1.0, 0)}
+    assert {(found.score, found.errors) for found in run.asked.values()} == {(1.0, 0)}
     assert run.baseline.concluded_at is not None
 
 
@@ -165,7 +166,7 @@ def test_another_form_of_the_right_answer_is_right(run: Run, form: Callable[[str
     with serving(lambda body: form(right(body))) as server:
         job.measure(run.begin(server))
 
-    assert {(found["score"], found["errors"]) for found in run.asked.values()} == {(1.0, 0)}
+    assert {(found.score, found.errors) for found in run.asked.values()} == {(1.0, 0)}
     assert "answered." not in run.notes()
 
 
@@ -193,7 +194,7 @@ def test_trouble_that_stays_is_an_error_of_its_rows_and_never_a_wrong_answer(
     with serving(reply) as server, pytest.raises(Failed, match="No arm can be judged"):
         job.measure(run.begin(server))
 
-    assert {(found["score"], found["n"], found["errors"]) for found in run.asked.values()} == {(1.0, 7, 1)}
+    assert {(found.score, found.n, found.errors) for found in run.asked.values()} == {(1.0, 7, 1)}
 
 
 def test_a_run_of_nothing_but_thinking_ends_early_with_the_way_out(run: Run) -> None:
@@ -212,13 +213,13 @@ def test_the_raw_text_stands_beside_what_is_scored_and_is_counted(run: Run, peop
 
     arm = next(arm for arm in run.baseline.arms if arm.name == "zero_shot")
     assert arm.dev is not None
-    assert arm.dev["thought"] == 8
+    assert arm.dev.thought == 8
     assert "Thinking was taken off" in run.notes()
     assert run.case is not None
     page = people(run.case.author).get(f"/baselines/{arm.baseline_id}/arms/{arm.id}").text
     assert "&lt;think&gt;hm-hm&lt;/think&gt;" in page
     with reading(run.engine) as session:
-        lines = [line for line in service.export_lines(session, arm.baseline_id) if line.arm == "zero_shot"]
+        lines = [line for line in answers_view.export_lines(session, arm.baseline_id) if line.arm == "zero_shot"]
     assert all(line.raw and line.raw.endswith(line.output) and "<think>" not in line.output for line in lines)
 
 
@@ -236,12 +237,12 @@ def test_an_arm_whose_prompts_are_too_long_costs_that_arm_only(run: Run) -> None
         calls = len(server.calls)
         job.measure(run.again())
 
-    assert run.asked["few_shot_nearest"]["errors"] == 22
-    assert run.asked["zero_shot"]["score"] == 1.0
-    best = store.best(run.baseline)
+    assert run.asked["few_shot_nearest"].errors == 22
+    assert run.asked["zero_shot"].score == 1.0
+    best = standing.best(run.baseline)
     assert best is not None
     assert best.test is not None
-    assert best.test["score"] == 1.0
+    assert best.test.score == 1.0
     assert calls <= 4 * 22 + job.HOPELESS + 8 + 22
     assert len(server.calls) - calls <= job.HOPELESS + 8, "Go on asks the errors again, and nothing else"
 
@@ -300,7 +301,7 @@ def test_a_server_that_loads_is_waited_for_and_the_progress_says_so(run: Run) ->
         claim = run.begin(server)
         job.measure(claim)
 
-    assert {(found["score"], found["errors"]) for found in run.asked.values()} == {(1.0, 0)}
+    assert {(found.score, found.errors) for found in run.asked.values()} == {(1.0, 0)}
     with reading(run.engine) as session:
         events = job_store.events_after(session, claim.job_id, 0)
         told = [str(event.body.get("stage")) for event in events if event.kind == "progress"]
@@ -328,9 +329,9 @@ def test_tokens_that_nobody_counted_are_unknown_and_estimates_are_called_so(
         job.measure(run.begin(server))
 
     zero, nearest = run.asked["zero_shot"], run.asked["few_shot_nearest"]
-    assert {found["tokens_from"] for found in run.asked.values()} == {"estimated"}
-    assert 0 < zero["mean_prompt_tokens"] < nearest["mean_prompt_tokens"]
-    leading = store.leading(run.baseline)
+    assert {found.tokens_from for found in run.asked.values()} == {"estimated"}
+    assert 0 < zero.tokens_in < nearest.tokens_in
+    leading = standing.leading(run.baseline)
     assert leading is not None
     assert leading.name == "zero_shot", "a tie goes to the shorter prompt, not to the first zero"
     assert run.case is not None
@@ -364,7 +365,7 @@ def test_what_was_learnt_about_the_server_is_said(run: Run) -> None:
     with serving(reply) as server:
         job.measure(run.begin(server))
 
-    assert {(found["score"], found["errors"]) for found in run.asked.values()} == {(1.0, 0)}
+    assert {(found.score, found.errors) for found in run.asked.values()} == {(1.0, 0)}
     assert "without temperature 0" in run.notes()
     assert "instructions stand in front of the first question" in run.notes()
 
@@ -378,7 +379,7 @@ def test_rows_that_only_marks_made_right_and_rows_that_a_setting_would_save_are_
     with serving(reply) as server:
         job.measure(run.begin(server, metric="normalised_match"))
 
-    assert {found["score"] for found in run.asked.values()} == {0.5}
+    assert {found.score for found in run.asked.values()} == {0.5}
     assert "4 of 8 rows of" in run.notes()
     assert "are right only because marks around the answer" in run.notes()
     assert "4 more of 8 rows" in run.notes()
@@ -388,8 +389,8 @@ def test_rows_that_only_marks_made_right_and_rows_that_a_setting_would_save_are_
 # ---------------------------------------------------------------- which arm leads
 
 
-def tally(score: float, *, cut: int = 0, near: float = 0.0, tokens: float = 50.0) -> Tally:
-    return Tally(score, 40, 0, tokens, cut, near)
+def tally(score: float, *, cut: int = 0, near: float = 0.0, tokens: float = 50.0) -> ArmResult:
+    return ArmResult(score=score, n=40, errors=0, mean_prompt_tokens=tokens, cut=cut, near=near)
 
 
 def test_on_a_tie_at_nothing_the_nearest_answers_lead_and_not_the_cheapest_prompt() -> None:
@@ -418,7 +419,7 @@ def test_nothing_right_and_mostly_cut_are_said_on_the_page(run: Run, people: Peo
     with serving(reply) as server:
         job.measure(run.begin(server))
 
-    leading = store.leading(run.baseline)
+    leading = standing.leading(run.baseline)
     assert leading is not None
     assert leading.name == "few_shot_nearest"
     assert run.case is not None
@@ -434,7 +435,7 @@ def test_nothing_right_and_mostly_cut_are_said_on_the_page(run: Run, people: Peo
 def test_the_pace_of_a_model_on_this_machine_is_what_each_answer_took() -> None:
     found = arms.tallied([Scored(1.0, 10, 3, 1.2), Scored(0.0, 10, 3, 1.4)], binary=True, seed=7)
 
-    assert found["mean_seconds"] == pytest.approx(1.3)
+    assert found.mean_seconds == pytest.approx(1.3)
 
 
 def test_an_estimate_goes_by_tokens_and_is_rough_where_the_calls_differ(run: Run) -> None:
@@ -443,17 +444,18 @@ def test_an_estimate_goes_by_tokens_and_is_rough_where_the_calls_differ(run: Run
         job.measure(run.begin(server))
         assert run.case is not None
 
-        def estimate(**different: Any) -> service.Estimate:
+        def estimate(**different: Any) -> planning.Estimate:
             assert run.case is not None
             with reading(run.engine) as session:
                 order = Order(model_id=run.case.model.id, instructions="Give the label.", consent=True, **different)
-                found = service.estimate(session, run.case.assessment.id, order)
+                found = planning.estimate(session, run.case.assessment.id, order)
                 assert found is not None
                 return found
 
         with writing(run.engine) as session:
             for arm in session.query(ArmRow).filter(ArmRow.family != "trivial"):
-                arm.dev = {**(arm.dev or {}), "mean_prompt_tokens": 100.0, "mean_completion_tokens": 3.0, "pace": 0.5}
+                assert arm.dev is not None
+                arm.dev = replace(arm.dev, mean_prompt_tokens=100.0, mean_completion_tokens=3.0, pace=0.5)
                 arm.test = None
         usual = estimate()
         large = estimate(k_random=20, k_nearest=20)

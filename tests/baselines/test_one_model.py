@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from app.assessments.tables import AssessmentRow
-from app.baselines import job, service
+from app.baselines import job, measured_model
 from app.db import reading, writing
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
@@ -34,7 +34,7 @@ def test_the_copy_is_made_at_the_start_and_the_first_result_is_noted(
     job.measure(measured.claim_of(engine, settings, line, baseline.id))
 
     with reading(engine) as session:
-        found = service.model_of(session, measured.baseline_of(engine, baseline.id))
+        found = measured_model.model_of(session, measured.baseline_of(engine, baseline.id))
         assert session.get_one(AssessmentRow, case.assessment.id).result_seen_at is not None
     assert (found.name, found.base_url, found.reference) == ("Loopback", server.url, "loopback-1")
 

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, update
 
 from app.assessments import service as assessments
-from app.baselines import job, service
+from app.baselines import facts, job
 from app.db import reading, writing
 from app.inference import addresses
 from app.inference import service as models
@@ -150,7 +150,7 @@ def test_a_server_on_this_machine_is_own(
         finish_job(engine, claim)
 
     with reading(engine) as session:
-        assert service.measured(session, made.assessment.id)["baseline"]["total"] == 20
+        assert facts.measured(session, made.assessment.id).to_json()["baseline"]["total"] == 20
         assert models.own(session.get_one(ModelRow, made.model.id)) == "private address"
 
 
@@ -163,4 +163,4 @@ def test_twenty_rows_asked_by_a_real_run_are_twenty_rows(
         job.measure(claim)
 
     with reading(engine) as session:
-        assert service.measured(session, made.assessment.id)["baseline"]["total"] == 20
+        assert facts.measured(session, made.assessment.id).to_json()["baseline"]["total"] == 20

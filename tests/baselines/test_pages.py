@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
-from app.baselines import job, service, store
+from app.baselines import answer_store, facts, job, runs, standing, store
 from app.baselines.tables import AnswerRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
@@ -100,7 +100,7 @@ def test_a_start_is_a_job_in_line_a_contribution_and_a_record(page: TestClient, 
     with reading(engine) as session:
         baseline = store.current(session, case.assessment.id)
         assert baseline is not None
-        assert service.running(session, baseline) is not None
+        assert runs.running(session, baseline) is not None
         assert baseline.metric_set_at is not None
         assert baseline.metric_set_at <= baseline.created_at
         assert baseline.max_tokens == 64
@@ -230,7 +230,7 @@ def test_the_whole_prompt_is_shown_as_it_was_asked(page: TestClient, measured: i
     with reading(engine) as session:
         baseline = store.get(session, measured)
         nearest = next(arm for arm in baseline.arms if arm.name == "few_shot_nearest")
-        answer = store.answers(session, nearest.id, "dev")[0]
+        answer = answer_store.answers(session, nearest.id, "dev")[0]
 
     shown = page.get(f"/answers/{answer.id}").text
 
@@ -243,10 +243,10 @@ def test_failures_can_be_given_causes_and_the_gates_see_them(
     page: TestClient, case: Case, measured: int, engine: Engine
 ) -> None:
     with reading(engine) as session:
-        leading = store.leading(store.get(session, measured))
+        leading = standing.leading(store.get(session, measured))
         assert leading is not None
-        wrong = [answer.id for answer in store.answers(session, leading.id, "dev") if answer.score == 0]
-        right = [answer.id for answer in store.answers(session, leading.id, "dev") if answer.score == 1]
+        wrong = [answer.id for answer in answer_store.answers(session, leading.id, "dev") if answer.score == 0]
+        right = [answer.id for answer in answer_store.answers(session, leading.id, "dev") if answer.score == 1]
     form = {f"cause-{wrong[0]}": "behaviour", f"cause-{wrong[1]}": "facts", f"cause-{wrong[2]}": "", "split": "dev"}
 
     saved = page.post(f"/baselines/{measured}/arms/{leading.id}/causes", data=form)
@@ -257,7 +257,7 @@ def test_failures_can_be_given_causes_and_the_gates_see_them(
     assert refused.status_code == 409
     assert nonsense.status_code == 422
     with reading(engine) as session:
-        said = service.measured(session, case.assessment.id)
+        said = facts.measured(session, case.assessment.id).to_json()
         assert said["failure_causes"] == {"behaviour": 1, "facts": 1, "instructions": 0, "reference": 0}
         assert session.get_one(AnswerRow, wrong[0]).tagged_by == case.author.id
 
@@ -287,22 +287,22 @@ def test_a_later_upload_makes_the_measurement_say_nothing(
     case: Case, measured: int, engine: Engine, make: Make
 ) -> None:
     with reading(engine) as session:
-        assert service.measured(session, case.assessment.id)["baseline"]["total"] == 40
+        assert facts.measured(session, case.assessment.id).to_json()["baseline"]["total"] == 40
 
     make.dataset(case.assessment, case.author, train=1, dev=1, test=1, version=2)
 
     with reading(engine) as session:
-        assert service.measured(session, case.assessment.id) == {}
+        assert facts.measured(session, case.assessment.id).to_json() == {}
 
 
 def test_a_changed_metric_was_not_set_before(case: Case, measured: int, engine: Engine) -> None:
     with writing(engine) as session:
         assessment = session.get_one(AssessmentRow, case.assessment.id)
-        assert service.measured(session, case.assessment.id)["metric_set_before_baseline"] is True
+        assert facts.measured(session, case.assessment.id).to_json()["metric_set_before_baseline"] is True
         assessment.answers = {**assessment.answers, "metric": "chrf"}
         session.flush()
 
-        assert service.measured(session, case.assessment.id)["metric_set_before_baseline"] is False
+        assert facts.measured(session, case.assessment.id).to_json()["metric_set_before_baseline"] is False
 
 
 def test_arms_with_errors_are_unknown_and_can_be_asked_again(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from app.baselines import job, service, store
+from app.baselines import answer_store, outbox, runs, store
 from app.db import make_engine, reading, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
@@ -65,11 +65,11 @@ def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, 
     assert kept >= 3 * DEV, "two arms, and one that needs no model"
     assert repeated == asked_before - (kept - DEV), "whatever was stored is not asked again"
     # Calls in flight, and answers that were not stored yet: a few, or the last quarter of a second's.
-    assert 0 <= repeated <= at_once + depth(job.FLUSH_ROWS, at_once / DELAY * job.FLUSH_SECONDS)
+    assert 0 <= repeated <= at_once + depth(outbox.FLUSH_ROWS, at_once / DELAY * outbox.FLUSH_SECONDS)
     assert len(asked) == DEV + TEST
     assert _answers(own, baseline_id) == 6 * DEV + (1 + looks) * TEST
     with reading(own) as session:
-        last = service.last_job(session, store.get(session, baseline_id))
+        last = runs.last_job(session, store.get(session, baseline_id))
         assert last is not None
         assert (last.status, last.attempt) == (Status.DONE, 2)
     line.close()
@@ -126,7 +126,7 @@ def test_cancel_stops_a_running_measurement_within_two_seconds(
 
 def _cancel(engine: Engine, case: Case, baseline_id: int) -> None:
     with writing(engine) as session:
-        last = service.last_job(session, store.get(session, baseline_id))
+        last = runs.last_job(session, store.get(session, baseline_id))
         assert last is not None
         jobs.cancel(session, last.id, case.author)
 
@@ -134,11 +134,13 @@ def _cancel(engine: Engine, case: Case, baseline_id: int) -> None:
 def _answers(engine: Engine, baseline_id: int) -> int:
     with reading(engine) as session:
         baseline = store.get(session, baseline_id)
-        return sum(len(store.answers(session, arm.id, split)) for arm in baseline.arms for split in ("dev", "test"))
+        return sum(
+            len(answer_store.answers(session, arm.id, split)) for arm in baseline.arms for split in ("dev", "test")
+        )
 
 
 def _status(engine: Engine, baseline_id: int) -> Status:
     with reading(engine) as session:
-        last = service.last_job(session, store.get(session, baseline_id))
+        last = runs.last_job(session, store.get(session, baseline_id))
         assert last is not None
         return last.status

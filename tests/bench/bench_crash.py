@@ -25,13 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from sqlalchemy import Engine
 
 from app import schema
-from app.baselines import service as baselines
+from app.baselines import answer_store, planning, runs
 from app.baselines import store as baseline_store
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import make_engine, reading, writing
-from app.gate import service as gate
+from app.gate import reviews
 from app.inference import folders
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
@@ -132,8 +132,8 @@ def measure(folder: Path, *, crash: bool) -> None:
         model = place.make.model(
             name="Loopback", kind="endpoint", base_url=server.url, reference="loopback-1", files={}
         )
-        order = baselines.Order(model_id=model.id, instructions="Answer.", consent=True)
-        baseline: BaselineRow = place.call(baselines.start, assessment.id, order, by=author)
+        order = planning.Order(model_id=model.id, instructions="Answer.", consent=True)
+        baseline: BaselineRow = place.call(runs.start, assessment.id, order, by=author)
         seen: dict[tuple[int, str, int], Any] = {}
 
         def half_way() -> bool:
@@ -163,7 +163,7 @@ def _answers(engine: Engine, baseline_id: int) -> dict[tuple[int, str, int], Any
             for arm in baseline.arms
             if arm.family != "trivial"
             for split in ("dev", "test")
-            for answer in baseline_store.answers(session, arm.id, split)
+            for answer in answer_store.answers(session, arm.id, split)
         }
 
 
@@ -225,8 +225,8 @@ def _store_rows(place: Place, dataset: DatasetRow) -> None:
 
 
 def _approve(place: Place, assessment_id: int, author: UserRow, reviewer: UserRow) -> None:
-    review = place.call(gate.request_review, assessment_id, author)
-    place.call(gate.decide, review.id, reviewer, "approve", review.digest)
+    review = place.call(reviews.request_review, assessment_id, author)
+    place.call(reviews.decide, review.id, reviewer, "approve", review.digest)
 
 
 def _steps(engine: Engine, training_id: int) -> dict[int, float]:

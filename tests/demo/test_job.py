@@ -10,8 +10,7 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.audit import store as audit_store
-from app.baselines import arms
-from app.baselines import service as baselines
+from app.baselines import arms, facts, standing
 from app.baselines import store as baseline_store
 from app.baselines.arms import Scored
 from app.baselines.tables import AnswerRow
@@ -59,7 +58,7 @@ class Scene:
         with writing(self.engine) as session:
             stored = baseline_store.get(session, baseline.id)
             stored.metric, stored.target = "pattern", example.TARGET
-            best = baseline_store.leading(stored)
+            best = standing.leading(stored)
             assert best is not None
             for answer in session.query(AnswerRow).filter_by(arm_id=best.id):
                 answer.cause = None
@@ -74,7 +73,7 @@ class Scene:
         with reading(self.engine) as session:
             baseline = baseline_store.current(session, self.assessment.id)
             assert baseline is not None
-            return baselines.failure_causes(session, baseline)
+            return facts.failure_causes(session, baseline)
 
 
 class _Bound:

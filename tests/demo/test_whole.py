@@ -14,10 +14,10 @@ from app.baselines import store as baseline_store
 from app.datasets import store as dataset_store
 from app.db import reading
 from app.demo import service
-from app.gate import service as gate
 from app.results import service as results
 from app.settings import Settings
 from app.training import store as training_store
+from tests.support import as_it_stands
 from tests.support.places import ROOT
 from tests.support.processes import environment, free_port
 
@@ -39,7 +39,7 @@ def test_the_command_goes_the_whole_way_and_a_second_call_shows_the_same(setting
     with reading(engine) as session:
         assessment = service.find(session)
         assert assessment is not None
-        assert gate.judge(session, assessment_store.get(session, assessment.id)).training == "ready"
+        assert as_it_stands.advice(session, assessment_store.get(session, assessment.id)).training == "ready"
         dataset = dataset_store.current(session, assessment.id)
         baseline = baseline_store.current(session, assessment.id)
         training = training_store.latest(session, assessment.id)

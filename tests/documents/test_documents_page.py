@@ -13,9 +13,9 @@ from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.db import reading
 from app.documents import service, store
-from app.gate import service as gate
 from app.jobs.tables import JobRow
 from app.users.tables import UserRow
+from tests.support import as_it_stands
 from tests.support.samples import Add, zipped
 
 
@@ -112,8 +112,8 @@ def test_what_was_counted_is_what_the_advice_goes_by(
 ) -> None:
     rows = read(("a.txt", b"some words to count " * 500))
     with reading(engine) as session:
-        assert gate.evidence(session, session.get_one(AssessmentRow, assessment.id))["corpus_tokens"] == 2000
-        gate.judge(session, session.get_one(AssessmentRow, assessment.id))
+        assert as_it_stands.evidence(session, session.get_one(AssessmentRow, assessment.id))["corpus_tokens"] == 2000
+        as_it_stands.advice(session, session.get_one(AssessmentRow, assessment.id))
 
     assert client.post(f"/document-files/{rows[0].id}/remove").status_code == 303
 

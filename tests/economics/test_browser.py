@@ -1,5 +1,7 @@
 """Prices, costs and the target's helper in real Chromium: they fit, axe finds nothing, and no script is needed."""
 
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy import Engine, select
@@ -37,7 +39,8 @@ def paths(make: Make, engine: Engine) -> dict[str, str]:
     row = make.ready(me, answers={"goals": ["efficiency"], "main_goal": "efficiency"})
     with writing(engine) as session:
         for arm in session.scalars(select(ArmRow)):
-            arm.dev = (arm.dev or {}) | {"mean_prompt_tokens": 900, "mean_completion_tokens": 90, "low": 0.0}
+            assert arm.dev is not None
+            arm.dev = replace(arm.dev, mean_prompt_tokens=900, mean_completion_tokens=90, low=0.0)
         model = session.scalars(select(ModelRow.name).order_by(ModelRow.id.desc())).first()
         service.import_prices(session, CSV.replace("Large", str(model)).encode(), me)
         service.assume(session, row.id, SAID, me)

@@ -1,6 +1,7 @@
 """Prices, costs and the target through the pages and the REST addresses, and what the gate gets to know."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,9 @@ from app.baselines.tables import ArmRow
 from app.datasets.tables import DatasetRow
 from app.db import make_engine, reading, utcnow, writing
 from app.economics import service, store
-from app.gate import service as gate
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support import as_it_stands
 from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
@@ -66,10 +67,11 @@ def on_model(
     with writing(engine) as session:
         for arm in session.scalars(select(ArmRow).where(ArmRow.baseline_id == baseline.id)):
             tokens = 2200 if arm.family == "few_shot_nearest" else 300
-            arm.dev = (arm.dev or {}) | {"mean_prompt_tokens": tokens, "mean_completion_tokens": 150}
+            assert arm.dev is not None
+            arm.dev = replace(arm.dev, mean_prompt_tokens=tokens, mean_completion_tokens=150)
             if arm.test:
-                low = arm.test["score"] - 0.02
-                arm.test = arm.test | {"mean_prompt_tokens": tokens, "mean_completion_tokens": 150, "low": low}
+                low = arm.test.score - 0.02
+                arm.test = replace(arm.test, mean_prompt_tokens=tokens, mean_completion_tokens=150, low=low)
 
 
 def acts(engine: Engine) -> list[str]:
@@ -177,8 +179,8 @@ def test_saved_figures_come_to_a_case_that_the_gate_reads(
     assert "meets the target" in after
     with reading(engine) as session:
         assessment = session.get_one(AssessmentRow, row.id)
-        assert gate.evidence(session, assessment)["cost_case"] == "pass"
-        g12 = next(one for one in gate.judge(session, assessment).gates if one.id == "G12")
+        assert as_it_stands.evidence(session, assessment)["cost_case"] == "pass"
+        g12 = next(one for one in as_it_stands.advice(session, assessment).gates if one.id == "G12")
         assert (g12.state, g12.how) == ("pass", "estimated")
         assert "less a month than with" in g12.measured
         assert assessment.revision == 2
@@ -257,7 +259,9 @@ def test_a_larger_model_measured_before_is_the_teacher_where_cost_is_the_goal(
 
     with reading(engine) as session:
         assert service.measured(session, row.id)["teacher"] == {"passed": 215, "total": 220}
-        g6 = next(one for one in gate.judge(session, session.get_one(AssessmentRow, row.id)).gates if one.id == "G6")
+        g6 = next(
+            one for one in as_it_stands.advice(session, session.get_one(AssessmentRow, row.id)).gates if one.id == "G6"
+        )
         assert g6.state == "pass"
     on_model(make, engine, author, row, dataset, "Larger", passed=218)
     with reading(engine) as session:

@@ -18,9 +18,9 @@ from app.economics.assumptions import Assumptions
 from app.economics.prices import Price
 from app.economics.tables import PriceRow
 from app.errors import Conflict, Invalid
-from app.gate import service as gate
 from app.settings import Settings
 from app.users.tables import Role, UserRow
+from tests.support import as_it_stands
 from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
@@ -43,9 +43,9 @@ def counted(make: Make, engine: Engine, tokens: float = 2200.0) -> tuple[int, Us
     make.baseline(assessment, dataset, make.model(name="Large", kind="endpoint"), author, passed=215)
     with writing(engine) as session:
         for arm in session.scalars(select(ArmRow)):
-            more = {"mean_prompt_tokens": tokens, "mean_completion_tokens": 150 if tokens else 0.0}
-            arm.dev = {**(arm.dev or {}), **more}
-            arm.test = {**arm.test, **more, "low": arm.test["score"] - 0.02} if arm.test else None
+            more: dict[str, Any] = {"mean_prompt_tokens": tokens, "mean_completion_tokens": 150 if tokens else 0.0}
+            arm.dev = replace(arm.dev, **more) if arm.dev else None
+            arm.test = replace(arm.test, **more, low=arm.test.score - 0.02) if arm.test else None
         service.import_prices(session, CSV, author)
         service.assume(session, assessment.id, SAID, author)
     return assessment.id, author
@@ -136,7 +136,7 @@ def test_no_tokens_stored_as_measured_read_as_unknown(make: Make, engine: Engine
     assert (line["tokens_in"], line["per_call"], line["month"]) == (None, None, None)
     assert "how many tokens" in line["lacks"]
     with reading(engine) as session:
-        found = gate.evidence(session, session.get_one(AssessmentRow, number))
+        found = as_it_stands.evidence(session, session.get_one(AssessmentRow, number))
     assert "winning_prompt_tokens" not in found
     assert all("prompt_tokens" not in result for result in found["arms"].values())
 

@@ -16,13 +16,15 @@ from app.baselines.tables import AnswerRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
 from app.errors import GateClosed
-from app.gate import service as gate
-from app.gate.tables import DecisionRow, RecipeRow, ReviewRow
+from app.gate import launching
+from app.gate.tables import DecisionRow, ReviewRow
 from app.jobs import service as jobs
 from app.jobs.engine import Client
+from app.recipes.tables import RecipeRow
 from app.settings import Settings
 from app.training.tables import TrainingRow
 from app.users.tables import Role, UserRow
+from tests.support import as_it_stands
 from tests.support.factories import Make
 from tests.support.installed import copied, laid_out
 from tests.support.scene import People, Scene, lay_out
@@ -369,7 +371,7 @@ def test_a_stranger_cannot_withdraw(scene: Scene) -> None:
 def test_the_service_itself_is_no_way_around(scene: Scene) -> None:
     """G62: calling the function behind the button, with nothing of the web around it."""
     with writing(scene.engine) as session, pytest.raises(GateClosed):
-        gate.permit(session, scene.id)
+        as_it_stands.permit(session, scene.id)
 
 
 def test_the_last_look_compares_again(scene: Scene) -> None:
@@ -378,9 +380,9 @@ def test_the_last_look_compares_again(scene: Scene) -> None:
     assert scene.launch().status_code == 201
     with reading(scene.engine) as session:
         decision = session.scalars(select(DecisionRow)).one()
-        assert gate.recheck(session, review["id"], decision.id, review["digest"], started=False)
+        assert launching.recheck(session, review["id"], decision.id, review["digest"], started=False)
 
     scene.change(DatasetRow, rows_sha256="f" * 64)
 
     with reading(scene.engine) as session, pytest.raises(GateClosed, match="Something changed between"):
-        gate.recheck(session, review["id"], decision.id, review["digest"], started=False)
+        launching.recheck(session, review["id"], decision.id, review["digest"], started=False)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,14 +15,14 @@ from app.assessments import store as assessment_store
 from app.audit import head
 from app.audit import service as audit
 from app.audit.tables import EntryRow
-from app.baselines import service as baselines
+from app.baselines import measured_model
 from app.baselines import store as baseline_store
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets.checks import same_rows
 from app.datasets.tables import DatasetRow
 from app.db import engine_for, reading, utcnow, writing
 from app.errors import Conflict, GateClosed
-from app.gate import service as gate
+from app.gate import approvals, launching
 from app.gate.tables import DecisionRow, ReviewRow
 from app.inference.tables import ModelRow
 from app.settings import Settings
@@ -232,7 +233,7 @@ def test_one_measurement_is_of_one_model(gated: Gated, changed: dict[str, Any], 
         baseline = baseline_store.current(session, gated.id)
         assert baseline is not None
         model = session.get_one(ModelRow, baseline.model_id)
-        baseline.model_as = baselines.MeasuredModel.of(model).part() | {"set_by": None}
+        baseline.model_as = measured_model.MeasuredModel.of(model).part() | {"set_by": None}
     change_model(gated, **changed)
 
     answer = gated.post(f"/api/v1/baselines/{baseline.id}/revisions", json={"instructions": "Better."})
@@ -270,7 +271,7 @@ def test_the_last_look_before_the_start_asks_again(gated: Gated, what: str) -> N
     assert gated.launch().status_code == 201
     with reading(gated.engine) as session:
         decision = session.scalars(select(DecisionRow)).one()
-        assert gate.recheck(session, review["id"], decision.id, review["digest"], started=False)
+        assert launching.recheck(session, review["id"], decision.id, review["digest"], started=False)
     if what == "archived":
         gated.post(f"/api/v1/assessments/{gated.id}/archive")
     elif what == "retired":
@@ -279,7 +280,7 @@ def test_the_last_look_before_the_start_asks_again(gated: Gated, what: str) -> N
         gated.sql("update decisions set expires_at = '2020-01-01 00:00:00.000000'")
 
     with reading(gated.engine) as session, pytest.raises(GateClosed):
-        gate.recheck(session, review["id"], decision.id, review["digest"], started=False)
+        launching.recheck(session, review["id"], decision.id, review["digest"], started=False)
 
 
 def test_nothing_of_an_archived_assessment_changes(gated: Gated) -> None:
@@ -389,7 +390,8 @@ def test_the_database_itself_starts_nothing_that_somebody_asked_to_change(gated:
 def test_a_result_that_its_answers_do_not_come_to_is_not_frozen(gated: Gated, stored: dict[str, Any]) -> None:
     with writing(gated.engine) as session:
         arm = session.scalars(select(ArmRow).where(ArmRow.family == "few_shot_nearest")).one()
-        arm.test = {**(arm.test or {}), **stored}
+        assert arm.test is not None
+        arm.test = replace(arm.test, **stored)
 
     answer = gated.ask()
 
@@ -476,7 +478,7 @@ def test_the_upgrade_seals_what_the_record_knows(gated: Gated, settings: Setting
 
     engine = engine_for(settings)
     with writing(engine) as session:
-        assert gate.seal_earlier(session) == 1
+        assert approvals.seal_earlier(session) == 1
     engine.dispose()
 
     assert gated.launch(key="two").status_code == 201

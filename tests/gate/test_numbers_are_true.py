@@ -7,18 +7,17 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, delete, select, update
 
-from app.baselines import arms
-from app.baselines import service as baselines
+from app.baselines import arms, facts, standing
 from app.baselines import store as baseline_store
 from app.baselines.arms import Scored
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
 from app.economics import service as economics
-from app.gate import service as gate_service
-from app.gate.tables import RecipeRow
 from app.inference.tables import ModelRow
+from app.recipes.tables import RecipeRow
 from app.users.tables import UserRow
+from tests.support import as_it_stands
 from tests.support.factories import Make
 from tests.support.gated import Gated
 
@@ -40,9 +39,9 @@ def states(gated: Gated, *names: str) -> tuple[str, ...]:
 
 def best_of(gated: Gated) -> ArmRow:
     with reading(gated.engine) as session:
-        counts = baselines.counting(session, gated.id)
+        counts = facts.counting(session, gated.id)
         assert counts is not None
-        found = baseline_store.best(counts)
+        found = standing.best(counts)
     assert found is not None
     return found
 
@@ -284,7 +283,7 @@ def test_prompts_that_were_tried_with_less_care_later_are_not_the_ones_to_beat(
         session.execute(update(BaselineRow).where(BaselineRow.id == again.id).values(metric=metric))
 
     with reading(gated.engine) as session:
-        found = gate_service.measurement(session, gated.id)
+        found = as_it_stands.counting(session, gated.id)
     assert found is not None
     assert found.id == (first.baseline_id if counts == "earlier" else again.id)
     assert gated.measured()["baseline"]["passed"] == (150 if counts == "earlier" else later)

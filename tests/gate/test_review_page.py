@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from app.baselines.tables import BaselineRow
 from app.db import writing
-from app.gate import service as gate
+from app.gate import reviews
 from app.training import service as trainings
 from tests.support.browser import Visits, address, app, engine, good, make, settings, visit
 from tests.support.factories import Make
@@ -23,7 +23,7 @@ def test_a_review_reads_well_before_and_after_the_decision(make: Make, visit: Vi
         session.scalars(select(BaselineRow)).one().instructions = "Write the \u202ecomment\u200b."
         made = trainings.plan(session, assessment.id)
         made.row.preflight, made.row.preflight_of = {"blockers": []}, made.digest
-        review = gate.request_review(session, assessment.id, ada, "The target, please.")
+        review = reviews.request_review(session, assessment.id, ada, "The target, please.")
 
     with visit(rob) as page:
         page.goto(f"/reviews/{review.id}")

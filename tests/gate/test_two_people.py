@@ -1,6 +1,7 @@
 """Four eyes are two people: a hand is seen wherever it was, and nobody is taken for somebody else."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from app.baselines.tables import ArmRow, BaselineRow
 from app.db import reading, utcnow, writing
 from app.economics import service as economics
 from app.economics.tables import PriceRow
-from app.gate import service as gate
+from app.gate import people
 from app.inference.tables import ModelRow
 from app.jobs.tables import JobRow, Status
 from app.policies.tables import PolicyRow
@@ -25,6 +26,7 @@ from app.users import likeness
 from app.users import service as users
 from app.users.passwords import Passwords
 from app.users.tables import Role, UserRow
+from tests.support import as_it_stands
 from tests.support.factories import Make
 from tests.support.gated import Gated
 
@@ -187,15 +189,15 @@ def test_who_set_a_price_that_is_counted_with_does_not_judge_it(make: Make, peop
     make.baseline(assessment, dataset, make.model(name="Large", kind="endpoint"), author, passed=215)
     with writing(engine) as session:
         for arm in session.scalars(select(ArmRow)):
-            tokens = {"mean_prompt_tokens": 2200 if arm.test else 300, "mean_completion_tokens": 150}
-            arm.dev = {**(arm.dev or {}), **tokens}
-            arm.test = {**arm.test, **tokens} if arm.test else None
+            tokens: dict[str, Any] = {"mean_prompt_tokens": 2200 if arm.test else 300, "mean_completion_tokens": 150}
+            arm.dev = replace(arm.dev, **tokens) if arm.dev else None
+            arm.test = replace(arm.test, **tokens) if arm.test else None
         economics.import_prices(session, PRICES, pricer)
         session.execute(update(PriceRow).where(PriceRow.name == "Never used").values(edited_by=other.id))
-        assert pricer.id not in gate.hands(session, assessment.id), "nothing was counted yet"
+        assert pricer.id not in as_it_stands.hands(session, assessment.id), "nothing was counted yet"
 
         economics.assume(session, assessment.id, SAID, author)
-        found = gate.hands(session, assessment.id)
+        found = as_it_stands.hands(session, assessment.id)
 
     assert "set the price of Large" in found[pricer.id]
     assert other.id not in found, "a price that nothing was counted with is nobody's hand"
@@ -344,4 +346,4 @@ def test_keepers_are_the_last_ones(engine: Engine, make: Make, settings: Setting
         for boss in (first, second):
             users.reset_password(session, users.hand_over_anew(keeper), rob.id, by=boss, record=audit.record)
 
-        assert gate.keepers(session, rob.id) == {second.id: ["gave it a new password"]}
+        assert people.keepers(session, rob.id) == {second.id: ["gave it a new password"]}

@@ -17,10 +17,11 @@ from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.tables import KeyRow
 from app.db import engine_for, reading, writing
-from app.gate import service as gate
+from app.gate import reviews
 from app.gate.subject import digest
 from app.gate.tables import DecisionRow, ReviewRow
 from app.settings import Settings
+from tests.support import as_it_stands
 from tests.support.factories import Make
 
 BEFORE = "0011"  # the step before approvals were sealed
@@ -36,8 +37,8 @@ class Old:
         self.reviewer, author = make.reviewer(), make.author()
         self.id = make.ready(author).id
         with writing(self.engine) as session:
-            review = gate.request_review(session, self.id, author)
-            gate.decide(session, review.id, self.reviewer, "approve", review.digest)
+            review = reviews.request_review(session, self.id, author)
+            reviews.decide(session, review.id, self.reviewer, "approve", review.digest)
         self.review, self.digest = review.id, review.digest
 
     def back(self, *statements: str) -> None:
@@ -67,8 +68,8 @@ def test_an_approval_goes_on_to_count_under_the_same_digest(old: Old) -> None:
     old.forth()
 
     with reading(old.engine) as session:
-        made = gate.build_subject(session, session.get_one(AssessmentRow, old.id))
-        reasons = gate.reasons_against(session, old.id)
+        made = as_it_stands.subject(session, session.get_one(AssessmentRow, old.id))
+        reasons = as_it_stands.reasons_against(session, old.id)
     assert digest(made) == old.digest
     assert reasons == []
 
@@ -111,7 +112,7 @@ def test_an_approval_that_nobody_gave_is_not_sealed_by_an_upgrade(old: Old) -> N
     old.forth()
 
     with reading(old.engine) as session:
-        assert any("seal" in reason for reason in gate.reasons_against(session, old.id))
+        assert any("seal" in reason for reason in as_it_stands.reasons_against(session, old.id))
 
 
 def _on(old: Old, table: str) -> str:
@@ -133,4 +134,4 @@ def test_the_seals_are_made_in_one_upgrade_only(old: Old) -> None:
     schema.upgrade(old.settings)
 
     with reading(old.engine) as session:
-        assert any("seal" in reason for reason in gate.reasons_against(session, old.id))
+        assert any("seal" in reason for reason in as_it_stands.reasons_against(session, old.id))

@@ -14,12 +14,13 @@ from app.assessments.service import Details
 from app.audit.tables import EntryRow
 from app.db import make_engine, reading, utcnow, writing
 from app.errors import Conflict, Invalid, NotFound, Stale
-from app.gate import service as gate
+from app.gate import evidence, reviews
 from app.gate import store as gate_store
 from app.policies import service, store
 from app.policies.tables import PolicyRow
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support import as_it_stands
 from tests.support.databases import postgres_is_deep
 from tests.support.depth import depth
 from tests.support.factories import ANSWERS, Make
@@ -51,10 +52,10 @@ def test_a_published_policy_holds_from_now_on(either: Settings) -> None:
         assert (kept.number, kept.base, kept.reason) == (1, POLICY.version, "Two pilots learnt 1,200 rows by heart.")
         assert kept.sha256 == service.made(kept).sha256 == service.today(session).sha256
         old, new = (assessment_store.get(session, one) for one in (first_id, second_id))
-        assert gate.judge(session, old).policy_version == POLICY.version
-        assert gate.judge(session, new).policy_version == "3.1"
-        assert gate.judge_today(session, old).policy_version == "3.1"
-        assert gate.judge_today(session, new).policy_sha256 == gate.judge(session, new).policy_sha256
+        assert as_it_stands.advice(session, old).policy_version == POLICY.version
+        assert as_it_stands.advice(session, new).policy_version == "3.1"
+        assert as_it_stands.advice_today(session, old).policy_version == "3.1"
+        assert as_it_stands.advice_today(session, new).policy_sha256 == as_it_stands.advice(session, new).policy_sha256
         assert service.of(session, None) is POLICY
         assert service.numbered(session, 1).count("usable_examples") == 2000
     assert last.detail["changed"] == {"usable_examples": "1,000 rows -> 2,000 rows"}
@@ -178,16 +179,16 @@ def test_an_assessment_is_moved_to_todays_policy_and_its_approval_ends(
 ) -> None:
     row, reviewer = make.ready(), make.reviewer()
     with writing(engine) as session:
-        asked = gate.request_review(session, row.id, session.get_one(UserRow, row.created_by))
+        asked = reviews.request_review(session, row.id, session.get_one(UserRow, row.created_by))
         digest, before = asked.digest, asked.revision
-        assert gate.subject_of(asked)["policy"] == {"version": POLICY.version, "sha256": POLICY.sha256}
+        assert reviews.subject_of(asked).policy.to_json() == {"version": POLICY.version, "sha256": POLICY.sha256}
         service.publish(session, STRICT, "More rows", 0, ada)
 
     with writing(engine) as session:
         me = session.get_one(UserRow, row.created_by)
         moved = assessments.take_todays_policy(session, row.id, me)
         assert moved.revision == before + 1
-        made = gate.build_subject(session, moved)
+        made = as_it_stands.subject(session, moved)
         assert made["policy"]["version"] == "3.1"
         assert made["verdict"]["training"] == "locked"
         with pytest.raises(Conflict, match="already"):
@@ -195,7 +196,7 @@ def test_an_assessment_is_moved_to_todays_policy_and_its_approval_ends(
         review = gate_store.living(session, row.id)
         assert review is not None
         with pytest.raises(Stale, match="has changed since"):
-            gate.decide(session, review.id, reviewer, "approve", digest)
+            reviews.decide(session, review.id, reviewer, "approve", digest)
     with reading(engine) as session:
         acts = session.scalars(select(EntryRow).where(EntryRow.act == "assessment.policy")).all()
         assert [act.detail for act in acts] == [{"from": POLICY.version, "to": f"{POLICY.version}.1"}]
@@ -206,10 +207,10 @@ def test_a_policy_published_meanwhile_does_not_touch_what_waits_for_review(
 ) -> None:
     row = make.ready()
     with writing(engine) as session:
-        asked = gate.request_review(session, row.id, session.get_one(UserRow, row.created_by))
+        asked = reviews.request_review(session, row.id, session.get_one(UserRow, row.created_by))
         service.publish(session, STRICT, "More rows", 0, ada)
-        assert gate.changed_since(session, asked) == []
-        assert gate.judge(session, session.get_one(type(row), row.id)).training == "ready"
+        assert as_it_stands.changed_since(session, asked) == []
+        assert as_it_stands.advice(session, session.get_one(type(row), row.id)).training == "ready"
 
 
 def test_what_another_policy_would_make_of_the_assessments(engine: Engine, make: Make) -> None:
@@ -218,7 +219,7 @@ def test_what_another_policy_would_make_of_the_assessments(engine: Engine, make:
     strict = POLICY.with_numbers("strict", STRICT)
 
     with reading(engine) as session:
-        found = {one.assessment.id: one for one in gate.effects(session, strict)}
+        found = {one.assessment.id: one for one in evidence.effects(session, strict)}
 
     assert len(found) == 2
     assert [one.assessment.id for one in found.values() if one.other] == [row.id]

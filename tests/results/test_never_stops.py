@@ -1,11 +1,11 @@
 """An adapter that goes on until the length limit has learnt no end: its score may rise, and is no improvement."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
-from sqlalchemy.orm.attributes import flag_modified
 
 from app.baselines.tables import ArmRow
 from app.db import reading, writing
@@ -22,8 +22,7 @@ def cut(engine: Engine, **answers: int) -> None:
         for name, count in answers.items():
             arm = session.scalars(select(ArmRow).where(ArmRow.name == (ADAPTER if name == "adapter" else BEST))).one()
             assert arm.test is not None
-            arm.test["cut"] = count
-            flag_modified(arm, "test")
+            arm.test = replace(arm.test, cut=count)
 
 
 @pytest.mark.parametrize(

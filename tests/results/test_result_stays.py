@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, insert, select
 
-from app.baselines import service as baselines
+from app.baselines import runs, standing
 from app.baselines import store as baseline_store
+from app.baselines.arms import ArmResult
 from app.baselines.tables import AnswerRow, ArmRow
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
@@ -44,7 +46,7 @@ def done(make: Make, people: Callable[[UserRow], TestClient], engine: Engine) ->
     assert gated.launch().status_code == 201
     with writing(engine) as session:
         run = trainings.of_assessment(session, gated.id)[0]
-        arm = baselines.add_adapter_arm(session, run.baseline_id, training_id=run.id, title="Adapter", instructions="x")
+        arm = runs.add_adapter_arm(session, run.baseline_id, training_id=run.id, title="Adapter", instructions="x")
         run.arm_id = arm.id
         answer(session, arm, RIGHT)
         job.conclude(session, run)
@@ -65,8 +67,8 @@ def answer(session: Any, arm: ArmRow, right: int) -> None:
         ],
     )  # fmt: skip
     interval = mean_interval(scores, binary=True, seed=7)
-    arm.test = {"score": right / len(rows), "low": interval.low, "high": interval.high, "n": len(rows), "errors": 0,
-                "passed": right}  # fmt: skip
+    score, low, high = right / len(rows), interval.low, interval.high
+    arm.test = ArmResult(score=score, low=low, high=high, n=len(rows), errors=0, passed=right)
 
 
 def told(gated: Gated) -> tuple[Any, str, dict[str, Any]]:
@@ -99,13 +101,15 @@ def test_a_revision_that_leads_changes_no_result(done: Gated) -> None:
         arm = ArmRow(family="revised_prompt", name="revised_prompt/2", title="Revised", settings={"instructions": "B"})
         baseline.arms.append(arm)
         session.flush()
-        arm.dev = {**(baseline.arms[0].dev or {}), "score": 0.99}
+        first = baseline.arms[0].dev
+        assert first is not None
+        arm.dev = replace(first, score=0.99)
         answer(session, arm, 215)
 
     with reading(done.engine) as session:
         baseline = baseline_store.current(session, done.id)
         assert baseline is not None
-        leading = baseline_store.best(baseline)
+        leading = standing.best(baseline)
     assert leading is not None
     assert leading.name == "revised_prompt/2"
     assert told(done) == before
@@ -122,7 +126,8 @@ def test_answers_that_an_adapter_was_judged_by_are_not_asked_again(done: Gated) 
         baseline = baseline_store.current(session, done.id)
         assert baseline is not None
         arm = next(arm for arm in baseline.arms if arm.name == "few_shot_nearest")
-        arm.test = {**(arm.test or {}), "errors": 1}
+        assert arm.test is not None
+        arm.test = replace(arm.test, errors=1)
 
     answered = done.post(f"/api/v1/baselines/{baseline.id}/go-on")
 

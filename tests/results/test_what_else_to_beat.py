@@ -10,6 +10,7 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.orm import Session
 
 from app.baselines import arms
+from app.baselines.history import LateTarget
 from app.baselines.tables import AnswerRow, ArmRow
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
@@ -152,7 +153,9 @@ def test_the_card_says_that_the_target_was_changed(engine: Engine) -> None:
         "from": "exact_match 0.95",
         "to": "exact_match 0.9",
     }
-    changed = card.CardFacts(**{**{name: getattr(facts, name) for name in facts.__slots__}, "late_targets": [late]})
+    changed = card.CardFacts(
+        **{**{name: getattr(facts, name) for name in facts.__slots__}, "late_targets": [LateTarget.from_json(late)]}
+    )
 
     assert "The target was changed after results were known (exact_match 0.95 to exact_match 0.9), 2026-03-02." in (
         card.card(changed)

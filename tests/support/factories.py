@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.baselines import arms
-from app.baselines.arms import Scored
+from app.baselines.arms import ArmResult, Scored
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.datasets.checks import pipeline
@@ -25,8 +25,8 @@ from app.datasets.checks.pipeline import CheckInput
 from app.datasets.checks.working_rows import Rows
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow, writing
-from app.gate.tables import RecipeRow
 from app.inference.tables import ModelRow
+from app.recipes.tables import RecipeRow
 from app.settings import Settings
 from app.users import sessions
 from app.users.passwords import Passwords
@@ -74,7 +74,7 @@ def _report() -> dict[str, Any]:
         return pipeline.check(CheckInput(io.BytesIO("\n".join(rows).encode())), working).report.to_json()
 
 
-def _tally(passed: int, total: int) -> dict[str, Any]:
+def _tally(passed: int, total: int) -> ArmResult:
     """What the job would store for so many right answers."""
     return arms.tallied([Scored(float(index < passed)) for index in range(total)], binary=True, seed=7)
 

@@ -7,15 +7,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select, text
 
 from app.assessments.tables import AssessmentRow
-from app.baselines import service as baselines
+from app.baselines import facts
 from app.baselines import store as baseline_store
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
-from app.gate import service as gate
 from app.inference.tables import ModelRow
 from app.training import service as trainings
 from app.users.tables import UserRow
+from tests.support import as_it_stands
 from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
@@ -88,11 +88,11 @@ class Gated:
     def measured(self, assessment_id: int = 0) -> dict[str, Any]:
         """What the measurement says to the criteria."""
         with reading(self.engine) as session:
-            return baselines.measured(session, assessment_id or self.id)
+            return facts.measured(session, assessment_id or self.id).to_json()
 
     def subject(self, assessment_id: int = 0) -> dict[str, Any]:
         with reading(self.engine) as session:
-            return gate.build_subject(session, session.get_one(AssessmentRow, assessment_id or self.id))
+            return as_it_stands.subject(session, session.get_one(AssessmentRow, assessment_id or self.id))
 
     def model(self) -> ModelRow:
         with reading(self.engine) as session:

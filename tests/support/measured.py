@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
-from app.baselines import service
-from app.baselines.service import Order
+from app.baselines import runs
+from app.baselines.planning import Order
 from app.baselines.tables import BaselineRow
 from app.blobs import Blobs
 from app.datasets.tables import DatasetRow, ExampleRow
@@ -99,7 +99,7 @@ def a_case(make: Make, engine: Engine, server: ModelServer | None, **rows: int) 
 def started(engine: Engine, line: job_engine.Client, case: Case, **different: Any) -> BaselineRow:
     with writing(engine) as session:
         jobs.bind(session, line)
-        return service.start(session, case.assessment.id, case.order(**different), by=case.author)
+        return runs.start(session, case.assessment.id, case.order(**different), by=case.author)
 
 
 def claim_of(

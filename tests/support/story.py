@@ -12,7 +12,7 @@ from app.assessments.tables import AssessmentRow
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
-from app.gate import service as gate
+from app.gate import reviews
 from app.inference import folders
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
@@ -87,9 +87,9 @@ class Story:
             planned.row.preflight, planned.row.preflight_of = {"blockers": []}, planned.digest
 
     def approve(self) -> None:
-        review = self.call(gate.request_review, self.author)
+        review = self.call(reviews.request_review, self.author)
         with self.write() as session:
-            gate.decide(session, review.id, self.reviewer, "approve", review.digest)
+            reviews.decide(session, review.id, self.reviewer, "approve", review.digest)
 
     def launch(self, key: str = "one") -> TrainingRow:
         row: TrainingRow = self.call(service.launch, self.author, key)[0]

@@ -8,15 +8,15 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.baselines import arms
-from app.baselines import service as baselines
+from app.baselines import arms, runs
 from app.baselines.tables import AnswerRow
 from app.datasets.tables import ExampleRow
 from app.db import utcnow, writing
-from app.gate import service as gate
+from app.gate import launching, reviews
 from app.results import job
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
+from tests.support import as_it_stands
 from tests.support.factories import Make
 
 # The best arm is right on the first 150 of the 220 test rows (`Make.baseline`). The adapter breaks the last ten of
@@ -40,18 +40,21 @@ def approved_run(
     session: Session, make: Make, assessment_id: int, author: UserRow, reviewer: UserRow, **different: Any
 ) -> TrainingRow:
     """A run from its review on, as if a trainer had stored its adapter."""
-    review = gate.request_review(session, assessment_id, author)
-    gate.decide(session, review.id, reviewer, "approve", review.digest)
-    granted = gate.permit(session, assessment_id)
+    review = reviews.request_review(session, assessment_id, author)
+    reviews.decide(session, review.id, reviewer, "approve", review.digest)
+    granted = as_it_stands.permit(session, assessment_id)
+    baseline, training = granted.subject.baseline, granted.subject.training
+    assert baseline is not None
+    assert training is not None
     blob = make.blobs.put_bytes(adapter_zip())
     usual: dict[str, Any] = {
         "assessment_id": assessment_id,
         "review_id": review.id,
         "decision_id": granted.decision.id,
         "digest": granted.digest,
-        "baseline_id": int(granted.subject["baseline"]["id"]),
-        "model_id": int(granted.subject["training"]["model"]["id"]),
-        "recipe": dict(granted.subject["training"]["recipe"]),
+        "baseline_id": baseline.id,
+        "model_id": training.model.id,
+        "recipe": dict(training.recipe),
         "state": "done",
         "idempotency_key": f"for review {review.id}",
         "best_step": 40,
@@ -65,7 +68,7 @@ def approved_run(
     run = TrainingRow(**(usual | different))
     session.add(run)
     session.flush()
-    gate.use(session, granted)
+    launching.use(session, granted)
     return run
 
 
@@ -75,7 +78,7 @@ def trained(make: Make) -> None:
     assessment = make.ready(author)
     with writing(make.engine) as session:
         run = approved_run(session, make, assessment.id, author, reviewer)
-        arm = baselines.add_adapter_arm(
+        arm = runs.add_adapter_arm(
             session, run.baseline_id, training_id=run.id, title="Adapter", instructions="Write the comment."
         )
         query = select(ExampleRow.id, ExampleRow.target).where(ExampleRow.split == "test").order_by(ExampleRow.id)

@@ -18,14 +18,14 @@ from app.baselines import store as baseline_store
 from app.datasets import store as dataset_store
 from app.db import reading
 from app.errors import Conflict, GateClosed
-from app.gate import service as gate
-from app.gate import store as gate_store
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Cancelled, Failed, Refused, Stopping
 from app.jobs.tables import Status
+from app.recipes import store as recipes
 from app.training import events, job, packing, service, store
 from app.training.launchers import Local, Process
+from tests.support import as_it_stands
 from tests.support.depth import depth
 from tests.support.story import Story
 
@@ -45,7 +45,7 @@ def test_from_the_recipe_to_a_scored_adapter(story: Story) -> None:
 
     with reading(story.engine) as session:
         run = store.get(session, row.id)
-        found = gate_store.recipe(session, story.assessment.id)
+        found = recipes.of_assessment(session, story.assessment.id)
         steps, dev = store.metrics(session, run.id, "step"), store.metrics(session, run.id, "dev")
         arm = baseline_store.arm(session, int(run.arm_id or 0))
         log = [event.body["line"] for event in job_store.log_lines(session, int(run.job_id or 0))]
@@ -60,7 +60,7 @@ def test_from_the_recipe_to_a_scored_adapter(story: Story) -> None:
     assert checkpoints[0].step == 6
     assert arm.family == "adapter"
     assert arm.test is not None
-    assert arm.test["n"] == 220
+    assert arm.test.n == 220
     assert any("begins from the start" in line for line in log)
     with story.make.blobs.open(str(run.adapter_sha256)) as packed, zipfile.ZipFile(io.BytesIO(packed.read())) as files:
         assert files.namelist() == ["adapter_config.json", "adapter_model.safetensors", "training.json"]
@@ -88,7 +88,7 @@ def test_whoever_sets_the_recipe_may_not_approve_it(story: Story) -> None:
     story.recipe(epochs=2)
 
     with reading(story.engine) as session:
-        assert story.reviewer.id in gate.contributors(session, story.assessment.id)
+        assert story.reviewer.id in as_it_stands.contributors(session, story.assessment.id)
 
 
 def test_an_edit_between_launch_and_start_is_refused(approved: Story) -> None:

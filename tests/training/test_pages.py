@@ -8,15 +8,16 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from app.db import utcnow, writing
-from app.gate import service as gate
-from app.gate import store as gate_store
+from app.gate import reviews
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import Status
+from app.recipes import store as recipes
 from app.training import service, store
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
+from tests.support import as_it_stands
 from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
@@ -72,8 +73,8 @@ def launched(engine: Engine, line: job_engine.Client, make: Make, author: UserRo
     found(engine, assessment_id)
     reviewer = make.reviewer()
     with writing(engine) as session:
-        review = gate.request_review(session, assessment_id, author)
-        gate.decide(session, review.id, reviewer, "approve", review.digest)
+        review = reviews.request_review(session, assessment_id, author)
+        reviews.decide(session, review.id, reviewer, "approve", review.digest)
     with writing(engine) as session:
         jobs.bind(session, line)
         return service.launch(session, assessment_id, author, "key")[0]
@@ -115,11 +116,11 @@ def test_saving_stores_it_and_makes_the_person_a_contributor(
     saved = people(other).post(f"/assessments/{ready}/recipe", data={"model_id": "1", "epochs": "1"})
 
     with writing(engine) as session:
-        stored = gate_store.recipe(session, ready)
+        stored = recipes.of_assessment(session, ready)
         assert saved.status_code == 303
         assert stored is not None
         assert stored.settings["epochs"] == 1
-        assert other.id in gate.contributors(session, ready)
+        assert other.id in as_it_stands.contributors(session, ready)
 
 
 def test_saving_the_same_again_changes_nothing(engine: Engine, ready: int, make: Make) -> None:
@@ -127,7 +128,7 @@ def test_saving_the_same_again_changes_nothing(engine: Engine, ready: int, make:
     with writing(engine) as session:
         service.save_recipe(session, ready, other, service.trainable(session)[0].id, {"epochs": "2"})
 
-        assert other.id not in gate.contributors(session, ready)
+        assert other.id not in as_it_stands.contributors(session, ready)
 
 
 def test_a_model_server_carries_no_adapter(people: People, make: Make, author: UserRow, ready: int) -> None:

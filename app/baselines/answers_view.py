@@ -1,0 +1,144 @@
+"""Single answers for reading: beside what was asked, with personal data hidden, and as lines of a file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.baselines import answer_store, causes, exports, prompts, standing, store
+from app.baselines.prompts import Shot
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.chat import Message
+from app.datasets import masked_rows
+from app.datasets import store as dataset_store
+from app.datasets.store import Example
+from app.evaluation import metrics, parts
+from app.privacy.masking import Masker
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """An answer beside what was asked, for reading. compared_*: what the metric really compares. raw: the answer as it
+    came, where thinking was taken off.
+
+    The texts are as they may be shown; `answer` holds them as they are.
+    """
+
+    answer: AnswerRow
+    line: int
+    question: str
+    target: str
+    output: str
+    raw: str | None
+    error: str | None
+    compared_target: str
+    compared_output: str
+    right: bool | None
+    guess: causes.Guess | None
+
+
+def masking(session: Session, baseline: BaselineRow) -> Masker:
+    """What hides personal data on the pages of a measurement, as long as nobody has decided on it."""
+    return masked_rows.masker_for_measurements(dataset_store.get(session, baseline.dataset_id))
+
+
+def view(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerRow, hide: Masker) -> AnswerView:
+    """Put an answer together with its row."""
+    example = examples[answer.example_id]
+    metric = metrics.get(baseline.metric)
+    asked = prompts.question(example.messages)
+    right = None if answer.score is None else answer.score >= standing.passing(baseline)
+    guess = None
+    if right is False:
+        guess = causes.guess(
+            asked,
+            example.target,
+            answer.output,
+            finish=answer.finish,
+            metric=baseline.metric,
+            options=baseline.metric_options,
+        )
+    return AnswerView(
+        answer=answer,
+        line=example.line,
+        question=hide.text(asked),
+        target=hide.text(example.target),
+        output=hide.text(answer.output),
+        raw=None if answer.raw is None else hide.text(answer.raw),
+        error=None if answer.error is None else hide.text(answer.error),
+        compared_target=hide.text(metric.view(example.target, baseline.metric_options)),
+        compared_output=hide.text(metric.view(answer.output, baseline.metric_options)),
+        right=right,
+        guess=guess,
+    )
+
+
+def parts_of(session: Session, arm: ArmRow, split: str) -> tuple[list[parts.Label], list[parts.FieldScore]]:
+    """An arm's score by label and by field of the wanted JSON, whichever the wanted answers have."""
+    baseline, hide = arm.baseline, masking(session, arm.baseline)
+    examples = examples_of(session, baseline, split)
+    answered = [
+        parts.Answered(hide.text(examples[row.example_id].target), hide.text(row.output), row.score)
+        for row in answer_store.answers(session, arm.id, split)
+    ]
+    binary = metrics.get(baseline.metric).binary
+    return parts.by_label(answered, binary=binary), parts.by_field(answered, baseline.metric_options)
+
+
+def examples_of(session: Session, baseline: BaselineRow, split: str) -> dict[int, Example]:
+    return {row.id: row for row in dataset_store.rows(session, baseline.dataset_id, split)}
+
+
+def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, AnswerView, tuple[Message, ...], bool]:
+    """The prompt of an answer, rendered again, and whether it is letter by letter the one that was asked."""
+    answer = answer_store.answer(session, answer_id)
+    arm = store.arm(session, answer.arm_id)
+    baseline = arm.baseline
+    examples = examples_of(session, baseline, answer.split)
+    by_line = (
+        {row.line: row for row in dataset_store.rows(session, baseline.dataset_id, "train")} if answer.shots else {}
+    )
+    shots = [Shot(row.id, row.line, tuple(row.messages), row.target) for row in map(by_line.__getitem__, answer.shots)]
+    rendered = prompts.render(standing.instructions_of(baseline, arm), shots, examples[answer.example_id].messages)
+    same = prompts.sha256(rendered) == answer.prompt_sha256
+    hide = masking(session, baseline)
+    visible = tuple(Message(turn.role, hide.text(turn.content)) for turn in rendered)
+    return answer, arm, view(baseline, examples, answer, hide), visible, same
+
+
+def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Line]:
+    """Every answer of a measurement, arm by arm."""
+    baseline = store.get(session, baseline_id)
+    hide = masking(session, baseline)
+    for split in ("dev", "test"):
+        examples = examples_of(session, baseline, split)
+        for arm in baseline.arms:
+            for answer in answer_store.answers(session, arm.id, split):
+                row = view(baseline, examples, answer, hide)
+                yield exports.Line(
+                    baseline=baseline.id,
+                    arm=arm.name,
+                    split=split,
+                    example_id=answer.example_id,
+                    line=row.line,
+                    question=row.question,
+                    target=row.target,
+                    output=row.output,
+                    raw=row.raw,
+                    compared_target=row.compared_target,
+                    compared_output=row.compared_output,
+                    metric=baseline.metric,
+                    score=answer.score,
+                    correct=row.right,
+                    status=answer.status,
+                    error=row.error,
+                    finish=answer.finish,
+                    cause=answer.cause,
+                    prompt_sha256=answer.prompt_sha256,
+                    shots=tuple(answer.shots),
+                    prompt_tokens=answer.prompt_tokens if answer.tokens_known else None,
+                    completion_tokens=answer.completion_tokens if answer.tokens_known else None,
+                    latency_ms=round(1000 * answer.seconds),
+                    attempt=answer.attempt,
+                    created_at=answer.created_at.isoformat(),
+                )

@@ -1,0 +1,102 @@
+"""What programs get about metrics, estimates and the parts of a score."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.evaluation.metrics import METRICS
+
+Split = Literal["dev", "test"]
+MetricName = Annotated[str, Field(json_schema_extra={"enum": list(METRICS)})]
+
+
+class LabelPart(BaseModel):
+    """The rows that want one label. `score` is over those that were answered; the interval (95 %) is there where scores
+    are right or wrong. `instead`: the commonest wrong answer."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    label: str
+    rows: int
+    errors: int
+    score: float | None
+    low: float | None
+    high: float | None
+    instead: str | None
+
+
+class FieldPart(BaseModel):
+    """One field at the top of the wanted objects. `right`, `other` and `missing` add up to `rows`; `extra` are rows
+    whose answer has it though it was not wanted."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    field: str
+    rows: int
+    right: int
+    other: int
+    missing: int
+    extra: int
+    score: float | None
+    low: float | None
+    high: float | None
+
+
+class Parts(BaseModel):
+    """Where an arm's score comes from. A list is empty where the wanted answers are no labels, or no JSON objects.
+
+    `labels` are the commonest; `labels_left_out` counts the others.
+    """
+
+    object: str = "parts"
+    arm_id: int
+    split: Split
+    labels: list[LabelPart]
+    labels_left_out: int
+    fields: list[FieldPart]
+
+
+class MetricOption(BaseModel):
+    """One setting of a metric, for `metric_options`. `kind`: text, or flag for true and false."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    kind: Literal["text", "flag"]
+    title: str
+    help: str
+    required: bool
+
+
+class MetricKind(BaseModel):
+    """One way to score. `binary`: an answer is right or wrong; else scores go from 0 to 1."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: MetricName
+    title: str
+    explanation: str
+    binary: bool
+    options: list[MetricOption]
+
+
+class MetricKinds(BaseModel):
+    data: list[MetricKind]
+    has_more: bool = False
+
+
+class Estimated(BaseModel):
+    """An estimate. `seconds`: null for a model that was never asked; `rough`: not from calls like these.
+
+    `most_calls`: if other prompts come so close to the best one on the dev rows that they are asked the test rows too.
+    """
+
+    calls: int
+    most_calls: int
+    dev_rows: int
+    test_rows: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float | None
+    rough: bool
+    cost: float | None

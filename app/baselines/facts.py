@@ -1,0 +1,218 @@
+"""What a measurement says: to the criteria, to a reviewer, and about what its rows can tell."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.advice.evidence import Evidence, Prompting, Score
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
+from app.baselines import answer_store, arms, causes, looks, rivals, standing, store
+from app.baselines.arms import ArmResult, Scored
+from app.baselines.measured_model import MeasuredModel, model_of, same_weights
+from app.baselines.standing import Counting
+from app.baselines.tables import ArmRow, BaselineRow
+from app.datasets import store as dataset_store
+from app.datasets.tables import DatasetRow
+from app.evaluation import metrics, statistics
+from app.inference.tables import ModelRow
+
+INTERVAL_SLACK = 0.02  # by how much an interval may differ from one worked out today: the way to do it may have changed
+
+
+def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
+    """Results that are not what their answers come to: a sentence for each arm. Adapters are judged apart."""
+    binary = metrics.get(baseline.metric).binary
+    for arm in baseline.arms:
+        for split, stored in (("dev", arm.dev), ("test", arm.test)):
+            if arm.family == "adapter" or stored is None or (baseline.concluded_at is None and stored.errors):
+                continue  # the last: its errors are asked again
+            scored = [Scored(score) for score in answer_store.scores(session, arm.id, split)]
+            counted = arms.tallied(scored, binary=binary, seed=baseline.seed)
+            ends = [(counted.low, counted.high)]
+            if not binary:
+                scores = [one.score for one in scored if one.score is not None]
+                ends += [(older.low, older.high) for older in statistics.former_means(scores, baseline.seed)]
+            same = (stored.n, stored.errors, stored.passed) == (counted.n, counted.errors, counted.passed)
+            near = abs(stored.score - counted.score) <= 1e-9 and any(
+                abs(stored.low - low) <= INTERVAL_SLACK and abs(stored.high - high) <= INTERVAL_SLACK
+                for low, high in ends
+            )
+            if not same or not near:
+                yield (
+                    f"The {split} result of \u201c{arm.title}\u201d is not what its answers come to. "
+                    "Measure again, and tell the operator."
+                )
+
+
+def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
+    """How many dev rows on which the best arm fails people put down to which cause; a row counts once, by the word
+    about the best arm first. Where the best arm is right, another one's failure explains nothing."""
+    best = standing.leading(baseline)
+    tags = answer_store.tagged(session, baseline.id) if best is not None else []
+    if best is None or not tags:
+        return dict.fromkeys(causes.CAUSES, 0)
+    failed = answer_store.failed_rows(session, best.id, standing.passing(baseline))
+    asked = {arm.id for arm in baseline.arms if not (standing.value(arm).free or arm.family == "adapter")}
+    word: dict[int, str] = {}
+    for tag in sorted(tags, key=lambda tag: tag.arm_id == best.id):
+        if tag.arm_id in asked and tag.example_id in failed:
+            word[tag.example_id] = tag.cause
+    return {cause: sum(said == cause for said in word.values()) for cause in causes.CAUSES}
+
+
+def counting(session: Session, assessment_id: int, base: ModelRow | None = None) -> BaselineRow | None:
+    """The measurement that the criteria, a review and a training rest on; see `store.counting`.
+
+    base: the model that would be trained. What was measured on its very weights comes before anything else.
+    """
+    return counted(session, assessment_id, dataset_store.current(session, assessment_id), base).row
+
+
+def counted(session: Session, assessment_id: int, dataset: DatasetRow | None, base: ModelRow | None) -> Counting:
+    """The same for the version of the data that counts, and whether it or a later one like it is not through."""
+    measurements = store.of_assessment(session, assessment_id)
+
+    def on_base(row: BaselineRow) -> bool:
+        return base is not None and same_weights(model_of(session, row), base)
+
+    return standing.counting(measurements, dataset.id if dataset else None, on_base)
+
+
+def measured(session: Session, assessment_id: int, base: ModelRow | None = None) -> Evidence:
+    """What the measurement says to the criteria (decision rules, section 7); nothing before the first.
+
+    base: the model that would be trained; None while none is chosen.
+    """
+    assessment, dataset = assessment_store.get(session, assessment_id), dataset_store.current(session, assessment_id)
+    return evidence(session, assessment, dataset, counted(session, assessment_id, dataset, base), base)
+
+
+def evidence(
+    session: Session,
+    assessment: AssessmentRow,
+    dataset: DatasetRow | None,
+    counts: Counting,
+    base: ModelRow | None,
+) -> Evidence:
+    """The same from what was read already: the current version of the data, and the measurement that counts."""
+    baseline = counts.row
+    if baseline is None or dataset is None or baseline.dataset_id != dataset.id or not standing.results(baseline):
+        return Evidence()
+    late = len(looks.late_targets(session, baseline))
+    best, model = standing.best(baseline), model_of(session, baseline)
+    other = _on_another_base(model, base)
+    tagged = failure_causes(session, baseline)
+    few_tagged = sum(tagged.values()) < causes.ENOUGH
+    leading = standing.leading(baseline) if few_tagged else None
+    passing = standing.passing(baseline)
+    return Evidence(
+        metric_set_before_baseline=_set_before(assessment, baseline, late),
+        target_changes=late or None,
+        baseline=_prompting(baseline, best),
+        # 0: stored before unknown ones were told apart
+        winning_prompt_tokens=(round(best.test.tokens_in) or None) if best and best.test else None,
+        baseline_on_base=False if other else None,
+        baseline_ran_on=model.name if other else None,
+        trains_on=base.name if other and base is not None else None,
+        baseline_unfinished=True if counts.open else None,
+        arms=_compared(baseline) or None,
+        failure_causes=tagged if any(tagged.values()) else None,
+        failures=answer_store.failed(session, leading.id, "dev", passing) if leading else None,
+    )
+
+
+def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
+    """The kinds of arms that count as tried; the best one's result on the test rows, and how far it can be trusted."""
+    tried = arms.done(standing.results(baseline))
+    said: dict[str, Any] = {"arms": tuple(tried), "revised": "revised_prompt" in tried}
+    if best is None or best.test is None:
+        return Prompting(**said)
+    test = best.test
+    unfair = standing.rules(baseline) >= arms.RULES and not test.fair
+    said |= {"best_arm": best.family, "error_rate": test.error_rate}
+    said |= {"cut_rate": round(test.cut_share, 4)} if unfair else {}
+    if test.passed is not None:
+        return Prompting(**said, passed=test.passed, total=test.n)
+    return Prompting(**said, score=test.score, low=test.low, high=test.high, rows=test.n)
+
+
+def _on_another_base(measured: MeasuredModel, base: ModelRow | None) -> bool:
+    """Whether prompting was measured on other weights than those that would be trained; False where it may still be the
+    same."""
+    if base is not None:
+        return not same_weights(measured, base)
+    return measured.kind == "endpoint"
+
+
+def _compared(baseline: BaselineRow) -> dict[str, Score]:
+    """Every kind of arm with its result on the dev rows, for what would do instead; its best one where it has several.
+
+    What needs no language model is there with its result on the test rows, the same ones as the best prompt's, once it
+    has one; the advice says which rows and how many.
+    """
+    on_dev: dict[str, ArmResult] = {}
+    for arm in baseline.arms:
+        if arm.dev is None or arm.family == "adapter" or not arm.dev.known:
+            continue
+        if arm.family not in on_dev or arm.dev.score > on_dev[arm.family].score:
+            on_dev[arm.family] = arm.dev
+    on_test: dict[str, ArmResult] = {}
+    for arm in rivals.free_arms(baseline):
+        if arm.test and (arm.family not in on_test or arm.test.score > on_test[arm.family].score):
+            on_test[arm.family] = arm.test
+    compared = {family: _score(result) for family, result in on_dev.items()}
+    return compared | {family: _score(result, split="test") for family, result in on_test.items()}
+
+
+def _score(result: ArmResult, split: str | None = None) -> Score:
+    tokens = round(result.tokens_in) or None
+    if result.passed is not None:
+        return Score(passed=result.passed, total=result.n, prompt_tokens=tokens, split=split)
+    return Score(score=result.score, low=result.low, high=result.high, prompt_tokens=tokens, split=split)
+
+
+def _set_before(assessment: AssessmentRow, baseline: BaselineRow, late: int) -> bool:
+    """Whether metric and target stood before the first result on these test rows. One later change is allowed, and is
+    shown (gate G7)."""
+    if baseline.metric_set_at is None or baseline.metric_set_at > baseline.created_at:
+        return False
+    if assessments.answers(assessment).get("metric") != baseline.metric:
+        return False
+    return late <= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the rows can and cannot tell.
+
+    smallest_gap: between two arms on the test rows. to_settle: test rows after which the interval would leave the
+    target if the score stays; None when it has left it, or never would. spread: points between the draws of random
+    examples.
+    """
+
+    test_rows: int
+    smallest_gap: float
+    to_settle: int | None
+    spread: float | None
+
+
+def outlook(baseline: BaselineRow, test_rows: int) -> Outlook:
+    draws = [arm.dev.score for arm in baseline.arms if arm.family == "few_shot_random" and arm.dev]
+    best = standing.best(baseline)
+    to_settle = None
+    rows = test_rows
+    if best and best.test and baseline.target is not None:
+        test, rows = best.test, best.test.n
+        if test.low <= baseline.target <= test.high:
+            needed = statistics.rows_to_settle(test.score, baseline.target, test.spread)
+            to_settle = needed if needed and needed > rows else None
+    return Outlook(
+        test_rows=rows,
+        smallest_gap=statistics.smallest_gap(rows),
+        to_settle=to_settle,
+        spread=max(draws) - min(draws) if len(draws) == arms.SEEDS else None,
+    )

@@ -1,0 +1,88 @@
+"""Which model was measured: what it was when the measurement began, and whether it still may be asked."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
+from app.baselines.tables import BaselineRow
+from app.inference import service as models
+from app.inference import store as model_store
+from app.inference.tables import ModelRow
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredModel:
+    """What a model was when a measurement began: what its row says later is of no use to who reads the result.
+
+    set_by: who had made the connection what it was; it stays here, since it is no part of what answered.
+    """
+
+    kind: str
+    name: str
+    reference: str
+    base_url: str
+    files: Mapping[str, str]
+    set_by: int | None
+
+    @classmethod
+    def of(cls, row: ModelRow) -> "MeasuredModel":
+        return cls(row.kind, row.name, row.reference, row.base_url, dict(row.files), models.set_up_by(row))
+
+    def part(self) -> dict[str, Any]:
+        """What a reviewer approves: a server and a name, or files by their hashes. Never its key."""
+        return {name: value for name, value in asdict(self).items() if name != "set_by"}
+
+    def answers_as(self, row: ModelRow) -> bool:
+        """Whether the connection, as it is now, is still the one that was measured. What people call it may change."""
+        return (self.kind, self.reference, self.base_url) == (row.kind, row.reference, row.base_url) and (
+            not self.files or dict(self.files) == row.files
+        )
+
+
+def model_of(session: Session, baseline: BaselineRow) -> MeasuredModel:
+    """What the model of a measurement was."""
+    if baseline.model_as is None:
+        return MeasuredModel.of(model_store.get(session, baseline.model_id))
+    return MeasuredModel(**baseline.model_as)
+
+
+def against_sending(assessment: AssessmentRow, model: ModelRow) -> str:
+    """Why the rows of an assessment may not be sent to a model; empty when they may.
+
+    Whoever answered that the text stays on the team's own servers is held to it, consent or not.
+    """
+    if assessments.answers(assessment).get("data_location") != "own_servers" or models.own(model):
+        return ""
+    return (
+        f"The text of this assessment may not leave your own servers, you said; {model.name} answers at "
+        f"{model.base_url}, which nobody declared to be one of them. Measure with a model on this machine, have an "
+        "administrator say under Models that this server is yours, or change that answer."
+    )
+
+
+def against_model(session: Session, baseline: BaselineRow) -> str:
+    """Why this measurement cannot go on with its model; empty when it can."""
+    row = model_store.get(session, baseline.model_id)
+    if against := against_sending(assessment_store.get(session, baseline.assessment_id), row):
+        return against
+    if row.retired_at is not None:
+        return f"{row.name} is retired. Start a new measurement with another model."
+    if not model_of(session, baseline).answers_as(row):
+        return (
+            f"The connection of {row.name} was changed since this measurement began: going on would mix two models. "
+            "Start a new measurement."
+        )
+    return ""
+
+
+def same_weights(measured: MeasuredModel, base: ModelRow) -> bool:
+    """Whether what was measured is what would be trained: file by file, or by its place before it was prepared. What
+    answered on a server is never the files of this machine."""
+    if measured.kind == "endpoint" or base.kind == "endpoint":
+        return False
+    return dict(measured.files) == base.files if measured.files and base.files else measured.answers_as(base)

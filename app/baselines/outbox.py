@@ -1,0 +1,80 @@
+"""Answers on their way to the database, and how fast they come."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.baselines import answer_store
+from app.jobs.claims import Claim
+
+FLUSH_SECONDS = 0.25  # answers wait this long at most before they are on the disk
+FLUSH_ROWS = 32
+
+
+@dataclass
+class Outbox:
+    """Answers on their way to the database: a few at a time, never for long."""
+
+    claim: Claim
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
+
+    def put(self, answer: dict[str, Any]) -> None:
+        self.waiting.append(answer)
+        if len(self.waiting) >= FLUSH_ROWS or time.monotonic() - self.since >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.waiting:
+            with self.claim.keep() as session:
+                answer_store.put(session, self.waiting)
+            self.waiting = []
+        self.since = time.monotonic()
+
+
+@dataclass
+class Meter:
+    """Counts answers and says how fast they come.
+
+    The rate is that of the whole arm so far: answers that come in batches, and the wait for the first of them, count
+    as what they are.
+    """
+
+    claim: Claim
+    total: int
+    done: int = 0
+    stage: str = ""
+    in_stage: int = 0
+    since: float = 0.0
+
+    def begin(self, stage: str) -> None:
+        self.stage = stage
+        self.in_stage = 0
+        self.since = time.monotonic()
+        self.tell(now=True)
+
+    def expect(self, more: int) -> None:
+        """Say how many answers there are to come on top, once that is known."""
+        if more:
+            self.total = self.done + more
+
+    def count(self) -> None:
+        self.done += 1
+        self.in_stage += 1
+        self.tell()
+
+    def waits(self, why: str) -> None:
+        """Say that nothing comes for now, and why."""
+        self.tell(now=True, stage=why)
+
+    def tell(self, *, now: bool = False, stage: str = "") -> None:
+        said: dict[str, Any] = {
+            "stage": stage or self.stage,
+            "done": self.done,
+            "total": max(self.total, self.done),
+            "unit": "answers",
+        }
+        if self.in_stage >= 4 and not stage:
+            rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
+            said |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}
+        self.claim.report(said, now=now)

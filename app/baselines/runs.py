@@ -1,0 +1,233 @@
+"""The buttons of a measurement: start, go on, revise, tag, and the arm that an adapter answers in.
+
+The order of events is part of the result: the arms on the dev rows, then the best of them on the test rows, and every
+look at the test rows is written down.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.audit import service as audit
+from app.baselines import answer_store, arms, causes, looks, measured_model, standing, store
+from app.baselines.measured_model import MeasuredModel
+from app.baselines.planning import INSTRUCTIONS_LIMIT, Order, plan
+from app.baselines.tables import ArmRow, BaselineRow
+from app.datasets import store as dataset_store
+from app.db import utcnow
+from app.errors import Conflict, FieldError, Invalid
+from app.inference import store as model_store
+from app.inference.tables import ModelRow
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.tables import JobRow
+from app.users.tables import UserRow
+
+
+def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) -> BaselineRow:
+    """Start a measurement; one that stood before is put aside, not deleted.
+
+    Raises:
+        Conflict: something has to be done elsewhere first, or a measurement is running.
+        Invalid: the order cannot be used.
+    """
+    assessment_store.changing(session, assessment_id)  # that it is archived is said by `plan`, with the rest
+    planned = plan(session, assessment_id, order)
+    before = store.current(session, assessment_id)
+    if before is not None:
+        _need_rest(session, before)
+        before.archived_at = utcnow()
+    now = utcnow()
+    baseline = BaselineRow(
+        assessment_id=assessment_id,
+        dataset_id=planned.dataset.id,
+        model_id=planned.model.id,
+        model_as=asdict(MeasuredModel.of(planned.model)),
+        metric=planned.metric,
+        metric_options=planned.metric_options,
+        target=planned.target,
+        instructions=order.instructions.strip(),
+        max_tokens=order.max_tokens,
+        dev_limit=order.dev_rows,
+        test_limit=order.test_rows,
+        seed=planned.dataset.seed,
+        metric_set_at=planned.assessment.metric_set_at,
+        test_looks=[],
+        created_by=by.id,
+        created_at=now,
+        arms=[
+            ArmRow(family=arm.family, name=arm.name, title=arm.title, settings=dict(arm.settings))
+            for arm in planned.arms
+        ],
+    )
+    session.add(baseline)
+    session.flush()
+    dataset_store.keep_test_keys(session, planned.dataset.id)
+    _run(session, baseline, planned.model, by)
+    assessments.contribute(session, planned.assessment, by, "measure")
+    audit.record(
+        session,
+        by,
+        "baseline.start",
+        "baseline",
+        baseline.id,
+        {
+            "assessment": assessment_id,
+            "model": planned.model.name,
+            "sent_to": planned.model.base_url or None,
+            "calls": planned.estimate.calls,
+            "metric": planned.metric,
+            "target": planned.target,
+        },
+    )
+    return baseline
+
+
+def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
+    """Ask again what has no answer: after a cancel, a failure, or errors. Answers that came are kept.
+
+    Raises:
+        Conflict: it is running, it was put aside, or nothing is left to ask.
+    """
+    baseline = _open(session, baseline_id)
+    incomplete = [arm for arm in baseline.arms if arm.family != "adapter" and arm.has_errors]
+    if baseline.concluded_at is not None and not incomplete:
+        raise Conflict("Everything has been asked and answered.")
+    if any(arm.family == "adapter" and arm.test for arm in baseline.arms):
+        raise Conflict("An adapter was judged by these answers; they stay as they are. Start a new measurement.")
+    _need_model(session, baseline)
+    # The results stay until their arms are through again: should this fail, what was known is still known.
+    answer_store.forget_errors(session, [arm.id for arm in baseline.arms if arm.family != "adapter"])
+    baseline.concluded_at = None
+    _run(session, baseline, model_store.get(session, baseline.model_id), by)
+    _note(session, baseline, by, "baseline.go_on", {"arms_with_errors": len(incomplete)})
+    return baseline
+
+
+def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow) -> ArmRow:
+    """Try new instructions with the examples of the best arm so far: one round of revision (gate G5).
+
+    Raises:
+        Conflict: the first run has to be over, with at least one arm that counts.
+        Invalid: there are no new instructions.
+    """
+    baseline = _open(session, baseline_id)
+    best = standing.leading(baseline)
+    if best is None or baseline.concluded_at is None:
+        raise Conflict("Let the first run finish: a revision starts from the arm that did best.")
+    _need_model(session, baseline)
+    text = instructions.strip()
+    if not text or len(text) > INSTRUCTIONS_LIMIT:
+        raise Invalid(
+            "The revision cannot start like this.",
+            [FieldError("#/instructions", f"Write instructions of 1 to {INSTRUCTIONS_LIMIT:,} characters.")],
+        )
+    if text in {standing.instructions_of(baseline, arm) for arm in baseline.arms if arm.family != "adapter"}:
+        raise Invalid(
+            "The revision cannot start like this.",
+            [FieldError("#/instructions", "These instructions have been tried already. Change them first.")],
+        )
+    number = 1 + standing.revisions(baseline)
+    baseline.test_looks = [*baseline.test_looks, *(look.to_json() for look in looks.by_people(session, baseline))]
+    new = arms.revised(text, standing.value(best), number)
+    row = ArmRow(
+        family=new.family, name=new.name, title=new.title, settings={**new.settings, **standing.dtype_of(baseline)}
+    )
+    baseline.arms.append(row)
+    baseline.concluded_at = None
+    session.flush()
+    _run(session, baseline, model_store.get(session, baseline.model_id), by)
+    _note(session, baseline, by, "baseline.revise", {"arm": row.name})
+    return row
+
+
+def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) -> int:
+    """Write down why answers failed; an empty cause takes the word back. Returns how many changed.
+
+    Raises:
+        Conflict: an answer is of another arm, or did not fail.
+        Invalid: a cause is none of the four.
+    """
+    arm = store.arm(session, arm_id)
+    assessment_store.opened(session, arm.baseline.assessment_id)
+    unknown = sorted({cause for cause in tags.values() if cause and cause not in causes.CAUSES})
+    if unknown:
+        known = ", ".join(causes.CAUSES)
+        raise Invalid("These causes cannot be stored.", [FieldError("#/causes", f"Use one of: {known}.")])
+    changed = 0
+    tagged = [answer_store.answer(session, answer_id) for answer_id in tags]
+    if any(answer.split == "test" for answer in tagged):
+        looks.note_opening(session, arm.baseline, [arm], by, "tagged")
+    for answer, cause in zip(tagged, tags.values(), strict=True):
+        if answer.arm_id != arm_id or answer.score is None or answer.score >= standing.passing(arm.baseline):
+            raise Conflict("Only failed answers of this arm can be given a cause. Look at the page again.")
+        if (answer.cause or "") != cause:
+            answer.cause, answer.tagged_by = cause or None, by.id
+            changed += 1
+    if changed:
+        _note(session, arm.baseline, by, "baseline.tag", {"arm": arm.name, "answers": changed})
+    return changed
+
+
+def add_adapter_arm(session: Session, baseline_id: int, *, training_id: int, title: str, instructions: str) -> ArmRow:
+    """An arm for a trained adapter: no examples, the winning instructions, the same rows. Again gives the same arm."""
+    baseline = store.get(session, baseline_id)
+    name = f"adapter/{training_id}"
+    if (already := next((arm for arm in baseline.arms if arm.name == name), None)) is not None:
+        return already
+    settings = {"instructions": instructions, "training": training_id, **standing.dtype_of(baseline)}
+    arm = ArmRow(family="adapter", name=name, title=title, settings=settings)
+    baseline.arms.append(arm)
+    session.flush()
+    return arm
+
+
+def _need_model(session: Session, baseline: BaselineRow) -> None:
+    if against := measured_model.against_model(session, baseline):
+        raise Conflict(against)
+
+
+def _open(session: Session, baseline_id: int) -> BaselineRow:
+    assessment_store.opened(session, store.assessment_of(session, baseline_id))
+    baseline = store.get(session, baseline_id)
+    if baseline.archived_at is not None:
+        raise Conflict("This measurement was put aside for a newer one.")
+    _need_rest(session, baseline)
+    return baseline
+
+
+def _need_rest(session: Session, baseline: BaselineRow) -> None:
+    if running(session, baseline):
+        raise Conflict("A measurement is waiting or running. Cancel it, or wait until it is over.")
+
+
+def _run(session: Session, baseline: BaselineRow, model: ModelRow, by: UserRow) -> None:
+    job = jobs.add(
+        session,
+        "measure",
+        baseline.id,
+        by.id,
+        assessment_id=baseline.assessment_id,
+        title=f"Measure with {model.name}",
+        # A server's answers load no weights here, so they need not wait behind a training.
+        queue="cpu" if model.kind == "endpoint" else None,
+    )
+    baseline.job_id = job.id
+
+
+def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: dict[str, Any]) -> None:
+    assessment = assessment_store.get(session, baseline.assessment_id)
+    assessments.contribute(session, assessment, by, "measure")
+    audit.record(session, by, act, "baseline", baseline.id, {"assessment": baseline.assessment_id, **detail})
+
+
+def running(session: Session, baseline: BaselineRow) -> JobRow | None:
+    return job_store.find_open(session, "measure", baseline.id)
+
+
+def last_job(session: Session, baseline: BaselineRow) -> JobRow | None:
+    return job_store.latest(session, "measure", baseline.id)

@@ -1,0 +1,128 @@
+"""What an assessment's verdict rests on, gathered once and handed down: rows, what they measured, and the advice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.advice import case, verdict
+from app.advice.evidence import Evidence, joined
+from app.advice.policy import Policy
+from app.advice.verdict import Advice
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
+from app.baselines import facts as baselines
+from app.baselines import store as baseline_store
+from app.baselines.tables import BaselineRow
+from app.datasets import facts as dataset_facts
+from app.datasets import store as dataset_store
+from app.datasets.tables import DatasetRow
+from app.db import know, once
+from app.documents import service as documents
+from app.economics import service as economics
+from app.economics import store as cost_store
+from app.inference import store as model_store
+from app.inference.tables import ModelRow
+from app.policies import service as policies
+from app.recipes import store as recipes
+from app.recipes.tables import RecipeRow
+
+LOOKED_AT = 200  # of the newest assessments, when a policy is tried out on them; some 2 ms each
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The rows that count for an assessment, and everything measured of them.
+
+    base: the model that would be trained, by the recipe. baseline: the measurement that counts, on that base where
+    there is one. Each is None while there is none.
+    """
+
+    assessment: AssessmentRow
+    recipe: RecipeRow | None
+    base: ModelRow | None
+    dataset: DatasetRow | None
+    baseline: BaselineRow | None
+    evidence: Evidence
+
+
+def gather(session: Session, assessment: AssessmentRow) -> Facts:
+    """Ask every store once. What was measured overrides what was declared."""
+    recipe = recipes.of_assessment(session, assessment.id)
+    base = _base(session, recipe.model_id) if recipe else None
+    dataset = dataset_store.current(session, assessment.id)
+    counted = baselines.counted(session, assessment.id, dataset, base)
+    evidence = joined(
+        [
+            Evidence.from_json(dataset_facts.measured(session, assessment.id)),
+            Evidence.from_json(documents.measured(session, assessment.id)),
+            baselines.evidence(session, assessment, dataset, counted, base),
+            Evidence.from_json(economics.measured(session, assessment.id, base)),
+        ]
+    )
+    return Facts(assessment, recipe, base, dataset, counted.row, evidence)
+
+
+def _base(session: Session, model_id: int) -> ModelRow:
+    return once(session, ("model", model_id), lambda: model_store.get(session, model_id))
+
+
+def measured(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
+    """The evidence in the words of the case file, for pages below the gate (`AppContext.evidence`)."""
+    return gather(session, assessment).evidence.to_json()
+
+
+def read_ahead(session: Session, rows: Sequence[AssessmentRow]) -> None:
+    """Read what `gather` looks at for many assessments in a few queries; a list of them asks for each one next."""
+    ids = [assessment.id for assessment in rows]
+    bases = model_store.of_ids(session, {recipe.model_id for recipe in recipes.read_ahead(session, ids)})
+    know(session, {("model", row.id): row for row in bases})
+    dataset_store.read_ahead(session, ids)
+    baseline_store.read_ahead(session, ids)
+    cost_store.read_ahead(session, ids)
+    documents.read_ahead(session, ids)
+
+
+def judge(session: Session, facts: Facts) -> Advice:
+    """The advice, from the same function that `advise` runs on a file, by the policy that the assessment began with."""
+    return _judged(facts, assessments.policy_of(session, facts.assessment))
+
+
+def judge_today(session: Session, facts: Facts, advised: Advice) -> Advice:
+    """What the advice would be under the newest policy; `advised` itself where that is the assessment's own."""
+    if facts.assessment.policy_id == policies.todays_id(session):
+        return advised
+    return _judged(facts, policies.today(session))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What another policy makes of one assessment."""
+
+    assessment: AssessmentRow
+    before: Advice
+    after: Advice
+
+    @property
+    def other(self) -> bool:
+        """Whether it is other advice: what to do now, whether training is unlocked, or what it leans towards."""
+        return _outcome(self.before) != _outcome(self.after)
+
+
+def effects(session: Session, policy: Policy) -> list[Effect]:
+    """What the newest assessments would be told under another policy, beside what they are told under their own."""
+    rows = assessment_store.before(session, assessment_store.Wanted(), None, LOOKED_AT)
+    read_ahead(session, rows)
+    gathered = [gather(session, row) for row in rows]
+    return [Effect(facts.assessment, judge(session, facts), _judged(facts, policy)) for facts in gathered]
+
+
+def _outcome(advised: Advice) -> tuple[str | None, ...]:
+    return advised.approach, advised.training, advised.leaning, advised.technique
+
+
+def _judged(facts: Facts, policy: Policy) -> Advice:
+    given = {"answers": assessments.answers(facts.assessment), "measured": facts.evidence.to_json()}
+    return verdict.advise(case.parse(given), policy)

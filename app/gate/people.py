@@ -1,0 +1,114 @@
+"""Who had a hand in what is reviewed, who could be whom, and so who may decide."""
+
+from collections.abc import Iterator
+
+from sqlalchemy.orm import Session
+
+from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
+from app.audit import store as audit_store
+from app.baselines import measured_model
+from app.economics import service as economics
+from app.gate import permission
+from app.gate.evidence import Facts
+from app.gate.permission import Person
+from app.inference import service as models
+from app.policies import service as policies
+from app.users.tables import Role, UserRow
+
+
+def hands(session: Session, facts: Facts) -> dict[int, list[str]]:
+    """Who had a hand in what is under review, and what it was: none of them judges it.
+
+    Those who worked on the assessment itself; and those whose word the evidence rests on without being part of the
+    assessment: who published the policy it is judged by, set a price that was counted with, or connected a model.
+    """
+    hands: dict[int, list[str]] = {
+        contribution.user_id: [contribution.what]
+        for contribution in assessment_store.contributions(session, facts.assessment.id)
+    }
+    for user_id, what in (
+        *_publisher(session, facts.assessment),
+        *_price_setters(session, facts),
+        *_connectors(session, facts),
+    ):
+        if what not in hands.setdefault(user_id, []):
+            hands[user_id].append(what)
+    return hands
+
+
+def _publisher(session: Session, assessment: AssessmentRow) -> Iterator[tuple[int, str]]:
+    if (published := policies.published(session, assessment.policy_id)) is not None:
+        yield published.published_by, f"published policy {published.number}, which it is judged by"
+
+
+def _price_setters(session: Session, facts: Facts) -> list[tuple[int, str]]:
+    """Who set the prices that the cost case rests on; nobody where nothing was counted."""
+    return economics.price_setters(session, facts.assessment) if facts.evidence.cost_case is not None else []
+
+
+def _connectors(session: Session, facts: Facts) -> Iterator[tuple[int, str]]:
+    """Who set up the model that was measured, as it was then, and the one that would be trained."""
+    if facts.baseline is not None:
+        measured = measured_model.model_of(session, facts.baseline)
+        if measured.set_by is not None:
+            yield measured.set_by, f"set up the model {measured.name}"
+    if facts.base is not None and (by := models.set_up_by(facts.base)) is not None:
+        yield by, f"set up the model {facts.base.name}"
+
+
+def contributors(session: Session, facts: Facts) -> frozenset[int]:
+    """Ids of everybody who had a hand in it (`hands`)."""
+    return frozenset(hands(session, facts))
+
+
+def workers(session: Session, assessment_id: int) -> frozenset[int]:
+    """Ids of everybody who worked on the assessment itself: creator, editors, who uploaded, measured, set the recipe.
+
+    An account that one of them made is not another person's for sure. An administrator who only connects models and
+    keeps the accounts is none of them: else nobody could ever approve where there is one administrator.
+    """
+    return frozenset(assessment_store.contributor_ids(session, assessment_id))
+
+
+OPENED = ("user.add", "user.reset_password")
+RAISED = ("user.add", "user.change_role")
+SWITCHED = ("user.disable", "user.enable")
+
+
+def keepers(session: Session, user_id: int) -> dict[int, list[str]]:
+    """Who could use an account besides its owner, from the record: who made it or gave it its last password, who gave
+    it its role, who switched it off or on last. What was done before the operator gave it a password on the server
+    counts no more."""
+    entries = audit_store.acts(session, {*OPENED, *RAISED, *SWITCHED}, "user", user_id)
+    for number, entry in enumerate(entries):
+        if entry.act == "user.reset_password" and entry.actor_id is None:
+            entries = entries[number:]
+    keepers: dict[int, list[str]] = {}
+    for acts in (OPENED, RAISED, SWITCHED):
+        last = next((entry for entry in reversed(entries) if entry.act in acts), None)
+        if last is not None and last.actor_id not in (None, user_id):
+            done = keepers.setdefault(int(last.actor_id), [])
+            if DONE[last.act] not in done:
+                done.append(DONE[last.act])
+    return keepers
+
+
+DONE = {
+    "user.add": "made the account",
+    "user.reset_password": "gave it a new password",
+    "user.change_role": "gave it its role",
+    "user.disable": "switched it off",
+    "user.enable": "switched it on",
+}
+
+
+def may_decide(session: Session, facts: Facts, me: UserRow) -> list[str]:
+    """Why this person may not decide a review of this assessment; an empty list means that they may."""
+    worked = workers(session, facts.assessment.id)
+    return list(permission.against_deciding(person(session, me), contributors(session, facts), worked))
+
+
+def person(session: Session, user: UserRow) -> Person:
+    kept_by = frozenset(keepers(session, user.id))
+    return Person(id=user.id, rank=Role(user.role).rank, active=user.active, kept_by=kept_by)

@@ -1,0 +1,118 @@
+"""The subject of an assessment as it is now, built from stored content."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.advice.verdict import Advice
+from app.assessments import service as assessments
+from app.assessments.tables import AssessmentRow
+from app.baselines import answer_store, looks, measured_model, standing
+from app.baselines.history import Look
+from app.baselines.tables import BaselineRow
+from app.datasets.tables import DatasetRow
+from app.gate.evidence import Facts, gather, judge
+from app.gate.reviewed import (
+    ArmTried,
+    Base,
+    Data,
+    Measurement,
+    ModelMeasured,
+    PolicyUsed,
+    RowCounts,
+    RowsAsked,
+    Subject,
+    Training,
+    Verdict,
+)
+from app.inference import service as models
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An assessment at one moment: what was gathered, the advice from it, and what a reviewer would approve."""
+
+    facts: Facts
+    advised: Advice
+    subject: Subject
+
+
+def snapshot(session: Session, assessment: AssessmentRow) -> Snapshot:
+    """Gather, judge and build, each once."""
+    return completed(session, gather(session, assessment))
+
+
+def completed(session: Session, facts: Facts) -> Snapshot:
+    """Judge and build what was gathered; reads every answer of the measurement that counts, for its hash."""
+    advised = judge(session, facts)
+    return Snapshot(facts, advised, build_subject(session, facts, advised))
+
+
+def build_subject(session: Session, facts: Facts, advised: Advice) -> Subject:
+    """Everything that a reviewer approves, from stored content as it is now."""
+    assessment, baseline = facts.assessment, facts.baseline
+    return Subject(
+        assessment=assessment.id,
+        revision=assessment.revision,
+        answers=assessments.answers(assessment),
+        questions=assessment.questions_version,
+        policy=PolicyUsed(version=advised.policy_version, sha256=advised.policy_sha256),
+        verdict=Verdict.of(advised),
+        evidence=facts.evidence,
+        dataset=_data(facts.dataset) if facts.dataset else None,
+        baseline=_measurement(session, baseline) if baseline else None,
+        training=_training(facts),
+    )
+
+
+def _data(row: DatasetRow) -> Data:
+    return Data(
+        id=row.id,
+        version=row.version,
+        file=row.filename,
+        upload_sha256=row.blob_sha256,
+        test_upload_sha256=row.test_blob_sha256,
+        rows_sha256=row.rows_sha256,
+        split_sha256=row.split_sha256,
+        seed=row.seed,
+        rows=RowCounts(train=row.train_rows, dev=row.dev_rows, test=row.test_rows, usable=row.usable_rows),
+        human_checked=row.human_checked,
+        frozen_at=row.frozen_at.isoformat() if row.frozen_at else None,
+    )
+
+
+def _measurement(session: Session, row: BaselineRow) -> Measurement:
+    before = looks.before(session, row)
+    return Measurement(
+        id=row.id,
+        dataset=row.dataset_id,
+        model=ModelMeasured(id=row.model_id, **measured_model.model_of(session, row).part()),
+        metric=row.metric,
+        metric_options=row.metric_options,
+        target=row.target,
+        instructions=row.instructions,
+        max_tokens=row.max_tokens,
+        rows_asked=RowsAsked(dev=row.dev_limit, test=row.test_limit, seed=row.seed),
+        test_looks=tuple(Look.from_json(look) for look in row.test_looks),
+        arms=tuple(
+            ArmTried(name=arm.name, title=arm.title, settings=arm.settings, dev=arm.dev, test=arm.test)
+            for arm in row.arms
+            if arm.family != "adapter"
+        ),
+        answers_sha256=answer_store.answers_sha256(session, row.id),
+        # Only where something came before: the canonical form stays `gate-v1`, and what was approved before there was
+        # this part keeps its digest.
+        before=before if before.anything else None,
+    )
+
+
+def _training(facts: Facts) -> Training | None:
+    """What the trainer reads, and nothing else reaches it (`training/order.py`)."""
+    if facts.recipe is None or facts.base is None or facts.baseline is None:
+        return None
+    name, revision = models.public_name(facts.base)
+    return Training(
+        recipe=facts.recipe.settings,
+        instructions=standing.winning_instructions(facts.baseline),
+        model=Base(id=facts.base.id, name=name, revision=revision, files=facts.base.files),
+    )
