@@ -308,6 +308,7 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
     model = model_store.get(db, baseline.model_id)
     tested = baseline.test_limit or dataset.test_rows
     rivals = service.rivals(db, baseline)
+    tagged = service.failure_causes(db, baseline)
     return {
         "baseline": baseline,
         "measured_metric": metric,
@@ -335,7 +336,8 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
         ),
         "outlook": service.outlook(baseline, min(tested, dataset.test_rows)),
         "failing": store.counted(db, leading.id, "dev", service.passing(baseline)) if leading else None,
-        "tagged": service.failure_causes(db, baseline),
+        "tagged": tagged,
+        "to_tag": max(causes.ENOUGH - sum(tagged.values()), 0),
         "current_instructions": service.instructions_of(baseline, leading) if leading else baseline.instructions,
         "has_errors": any(
             found and found["errors"]
