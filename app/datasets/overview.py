@@ -428,6 +428,11 @@ class Judging:
     needed: int = 0
     more: int = 0
 
+    @property
+    def missing(self) -> int:
+        """Test rows that the wanted gap takes and that are not there."""
+        return max(self.needed - self.rows, 0)
+
 
 # What was said of the best prompt so far, as a gap to the target. Of "less than 10 points" the middle.
 GAPS = {"short_large": 0.10, "short_small": 0.05}

@@ -20,6 +20,7 @@ from app.datasets import (
     learnability,
     overview,
     preview,
+    report_parts,
     service,
     shown,
     store,
@@ -87,6 +88,7 @@ def _data(
     stated = assessment.answers.get("target")
     target = float(stated) if isinstance(stated, int | float) else None
     learnt = overview.learnt(report)
+    every = store.versions(db, assessment_id)
     people = [who for who in ((dataset.uploaded_by, dataset.frozen_by) if dataset else ()) if who]
     people += [one["by"] for one in dataset.decisions.values()] if dataset else []
     return page(
@@ -101,7 +103,7 @@ def _data(
         current=current,
         report=report,
         verdict=_verdict(request, dataset, current, report, policy) if dataset else None,
-        seen=_seen(request, dataset, report, policy) if dataset else None,
+        seen=_seen(request, dataset, report, policy, every) if dataset else None,
         models=service.countable(db),
         said={kept.cluster for kept in service.said_of_clusters(db, dataset)} if dataset else set(),
         waiting=service.waiting_clusters(db, dataset) if dataset else 0,
@@ -109,7 +111,7 @@ def _data(
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
         working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
-        versions=store.versions(db, assessment_id),
+        versions=every,
         names=user_store.names(db, people),
         needed=policy.count("usable_examples"),
         needed_test=policy.count("test_rows"),
@@ -144,8 +146,10 @@ def _verdict(
     )
 
 
-def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    """Figures, charts and things to do, each with the address of the rows that it counts."""
+def _seen(
+    request: Request, dataset: DatasetRow, report: dict[str, Any], policy: Policy, every: Sequence[DatasetRow]
+) -> dict[str, Any]:
+    """Figures, charts and things to do, each with the address of the rows that it counts. every: all versions."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
     return {
         "rows": rows,
@@ -161,12 +165,17 @@ def _seen(request: Request, dataset: DatasetRow, report: dict[str, Any], policy:
         ),
         "waterfall": overview.waterfall(report, rows),
         "lengths": overview.lengths(report, rows),
+        "open_ended": report_parts.open_ended(report),
         "too_long": overview.too_long(report, rows),
         "labels": overview.label_balance(report, rows),
         "clusters": overview.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": overview.languages(report),
         "messages": overview.messages(report),
-        "taken": overview.dropped(report),
+        "pairs": report_parts.pair_lists(report, rows, overview.dropped(report)),
+        "untaught": report_parts.lacking(report, "untaught"),
+        "untested": report_parts.lacking(report, "untested"),
+        "some_undated": report_parts.some_undated(report),
+        "personal": report_parts.personal(report, dataset, every),
         "encoding": overview.encoding(report),
         "word": overview.word,
     }
@@ -386,6 +395,7 @@ def show_rows(
         only=only,
         remark=remark,
         remark_words=overview.word(remark) if remark else "",
+        states=report_parts.STATES,
         unit=dataset.report.get("lengths", {}).get("unit", "characters"),
         counted=counted[0] if counted else 0,
         line=line,
