@@ -42,6 +42,7 @@ check: $(VENV)/.dev  ## style, types, imports, schema
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/djlint --lint --quiet templates
+	@! LC_ALL=C.UTF-8 grep -rnE '^.{161,}' templates || { echo "These lines of templates are over 160 characters."; exit 1; }
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

@@ -322,6 +322,7 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
     model = model_store.get(db, baseline.model_id)
     tested = baseline.test_limit or dataset.test_rows
     close = rivals.rivals(db, baseline)
+    tagged = facts.failure_causes(db, baseline)
     return {
         "baseline": baseline,
         "measured_metric": metric,
@@ -349,7 +350,8 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
         ),
         "outlook": facts.outlook(baseline, min(tested, dataset.test_rows)),
         "failing": answer_store.counted(db, leading.id, "dev", standing.passing(baseline)) if leading else None,
-        "tagged": facts.failure_causes(db, baseline),
+        "tagged": tagged,
+        "to_tag": max(causes.ENOUGH - sum(tagged.values()), 0),
         "current_instructions": standing.instructions_of(baseline, leading) if leading else baseline.instructions,
         "has_errors": any(arm.has_errors for arm in baseline.arms if arm.family != "adapter"),
         "earlier": [row for row in store.of_assessment(db, baseline.assessment_id) if row.id != baseline.id],

@@ -1,6 +1,6 @@
 """Pages for data: upload, report, split, rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
@@ -24,7 +24,16 @@ from app.datasets import (
 from app.datasets.checks import learnability
 from app.datasets.checks.report import Report
 from app.datasets.current_version import counts_now
-from app.datasets.pages import addresses, judging_view, labels_view, report_view, todos_view, verdict_view, words
+from app.datasets.pages import (
+    addresses,
+    judging_view,
+    labels_view,
+    report_lists,
+    report_view,
+    todos_view,
+    verdict_view,
+    words,
+)
 from app.datasets.tables import DatasetRow
 from app.datasets.uploads_service import SentFiles, StoredFile
 from app.db import utcnow
@@ -88,7 +97,6 @@ def _data(
         job=job,
         ahead=jobs.ahead(db, job) if job else 0,
         working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
-        versions=store.versions(db, assessment_id),
         needed=policy.count("usable_examples"),
         needed_test=policy.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
@@ -108,11 +116,13 @@ def _of_version(
     report = dataset.report if dataset and dataset.state != "checking" else Report()
     stated = assessment.answers.get("target")
     target = float(stated) if isinstance(stated, int | float) else None
+    versions = store.versions(db, assessment.id)
     return {
         "current": current,
+        "versions": versions,
         "report": report,
         "verdict": _verdict(request, dataset, current, report, policy) if dataset else None,
-        "seen": _seen(request, dataset, report, policy) if dataset else None,
+        "seen": _seen(request, dataset, report, policy, versions) if dataset else None,
         "said": {made.cluster for made in clusters_service.decisions_on_clusters(db, dataset)} if dataset else set(),
         "waiting": clusters_service.waiting_clusters(db, dataset) if dataset else 0,
         "counts_now": dataset is not None and counts_now(db, dataset),
@@ -147,8 +157,10 @@ def _verdict(
     return verdict_view.verdict(report, now)
 
 
-def _seen(request: Request, dataset: DatasetRow, report: Report, policy: Policy) -> dict[str, Any]:
-    """Figures, charts and things to do, each with the address of the rows that it counts."""
+def _seen(
+    request: Request, dataset: DatasetRow, report: Report, policy: Policy, versions: Sequence[DatasetRow]
+) -> dict[str, Any]:
+    """Figures, charts and things to do, each with the address of the rows that it counts. versions: all of them."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
     return {
         "rows": rows,
@@ -169,6 +181,8 @@ def _seen(request: Request, dataset: DatasetRow, report: Report, policy: Policy)
         "clusters": report_view.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
         "languages": report_view.languages(report),
         "messages": report_view.messages(report),
+        "pairs": report_lists.pair_lists(report, rows),
+        "personal": report_lists.personal(report, dataset, versions),
         "encoding": words.encoding(report),
         "word": words.word,
     }

@@ -74,6 +74,15 @@ class DatasetRow(Base):
     frozen_at: Mapped[datetime | None]
     frozen_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
+    @property
+    def seen_rows(self) -> int:
+        """Rows that prompts and training may see."""
+        return self.train_rows + self.dev_rows
+
+    @property
+    def used_rows(self) -> int:
+        return self.seen_rows + self.test_rows
+
     # What was read last, with the column's value that it was read from: pages ask for it a dozen times.
     _read: tuple[()] | tuple[dict[str, Any], Report] = ()
 

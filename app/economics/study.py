@@ -162,6 +162,11 @@ class Study:
     unsaid: Sequence[str] = ()
 
     @property
+    def every_line(self) -> Sequence[Line]:
+        """All ways, a trained model last."""
+        return [*self.lines, *([self.trained] if self.trained else [])]
+
+    @property
     def case(self) -> Literal["pass", "fail"] | None:
         """What gate G12 is told; None while it cannot be known. An incomplete sum can fail, and never pass."""
         if self.comparison is None or self.comparison.pays is None or not self.sound:

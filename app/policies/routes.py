@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.advice.policy import MARKS, POLICY, Factor, Policy
+from app.advice.policy import MARKS, POLICY, Factor, Policy, Weight
 from app.advice.questions import SECTIONS
 from app.errors import Conflict, Invalid, Stale
 from app.policies import changes, service, store
@@ -167,16 +167,42 @@ def _form(
         "policies/edit.html",
         status=status,
         policy=today,
-        built_in=POLICY,
         values=values | {name: str(sent[name])[: changes.LONGEST] for name in values if name in sent},
         sections=_sections(today),
-        fields_of=changes.fields_of,
+        choices_of=_choices_of,
+        wrong=_wrong(today, errors),
         field_of=changes.field_of,
-        typed=changes.typed,
         reason=str(sent.get("reason", "")),
         errors=errors,
         detail=detail,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The field for one approach's points of a weight. heading: of its column; points: those that may be chosen."""
+
+    name: str
+    heading: str
+    approach: str
+    points: Sequence[int]
+
+
+# Heading and words, in the order of `changes.fields_of`.
+APPROACHES = (("Prompt", "the prompt"), ("RAG", "RAG"), ("Train", "training"))
+
+
+def _choices_of(weight: Weight) -> list[Choice]:
+    bounds = POLICY.weight(weight.factor, weight.answer).bounds
+    return [
+        Choice(name, heading, approach, range(low, high + 1))
+        for name, (heading, approach), (low, high) in zip(changes.fields_of(weight), APPROACHES, bounds, strict=True)
+    ]
+
+
+def _wrong(policy: Policy, errors: Mapping[str, str]) -> set[str]:
+    """Factors with a field that has an error."""
+    return {one.factor for one in policy.weights if any(name in errors for name in changes.fields_of(one))}
 
 
 def _whole(value: object) -> int:

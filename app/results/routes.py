@@ -1,5 +1,6 @@
 """The result page and the adapter's download."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -47,10 +48,39 @@ def show_result(
         chart=_chart(found) if found else None,
         difference=_difference(found) if found else None,
         examples=service.changed(db, found, which, first, PAGE) if found else (),
+        same=_same(found) if found else 0,
         which=which,
-        first=first,
-        size=PAGE,
+        stretch=_stretch(found, which, first) if found else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The part of a list that a page shows, counted from 1. earlier, later: where its neighbours begin, if any."""
+
+    begin: int
+    end: int
+    total: int
+    earlier: int | None
+    later: int | None
+
+
+def _stretch(found: service.Outcome, which: str, first: int) -> Stretch | None:
+    """Which of the changed rows are shown; None where all are."""
+    if found.compared is None:
+        return None
+    total = len(found.compared.fixed if which == "fixed" else found.compared.broken)
+    if total <= PAGE:
+        return None
+    end = first + PAGE
+    earlier = max(first - PAGE, 0) if first else None
+    return Stretch(first + 1, min(end, total), total, earlier, end if end < total else None)
+
+
+def _same(found: service.Outcome) -> int:
+    """Rows that the adapter neither fixed nor broke."""
+    compared = found.compared
+    return compared.rows - len(compared.fixed) - len(compared.broken) if compared else 0
 
 
 def _chart(found: service.Outcome) -> charts.IntervalChart:

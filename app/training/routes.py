@@ -148,6 +148,7 @@ def _step(
     assessment = assessment_store.get(db, assessment_id)
     row, recipe = service.recipe_of(db, assessment_id)
     prospects = service.prospects(db, assessment_id)
+    models = service.trainable(db)
     runs = store.of_assessment(db, assessment_id)
     job = job_store.get(db, row.preflight_job_id) if row and row.preflight_job_id else None
     return page(
@@ -160,7 +161,8 @@ def _step(
         values={**asdict(recipe), **(typed or {})},
         defaults=service.default_recipe(db, assessment_id),
         fields=recipes.FIELDS,
-        models=service.trainable(db),
+        models=models,
+        bases=[(model.id, model.name if model.files else f"{model.name} (not prepared yet)") for model in models],
         errors=errors or {},
         preflight=row.preflight if row else None,
         checked=prospects.checked,

@@ -5,7 +5,7 @@ Positions along the page are percentages, so that text keeps its size on a telep
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
@@ -219,6 +219,32 @@ def bars(title: str, parts: Sequence[Part], *, unit: str = "") -> BarChart:
     return BarChart(title, drawn, unit, signed=below)
 
 
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One of a few signed values side by side; places in percent of the width."""
+
+    name: str
+    tone: str
+    value: float
+    start: float
+    width: float
+
+
+ZERO = 30  # percent of the width left of 0; the values below it are fewer and smaller
+
+
+def ranks(values: Iterable[tuple[str, str, float]]) -> list[Rank]:
+    """Draw values (name, tone, value) on either side of 0, the largest first. The largest size fills its side."""
+    ordered = sorted(values, key=lambda one: one[2], reverse=True)
+    top = max([abs(value) for _, _, value in ordered] + [1])
+    return [
+        Rank(name, tone, value, ZERO, round((100 - ZERO) * value / top, 1))
+        if value >= 0
+        else Rank(name, tone, value, round(ZERO + ZERO * value / top, 1), round(-ZERO * value / top, 1))
+        for name, tone, value in ordered
+    ]
+
+
 def _extent(start: float, value: float, top: float) -> Point:
     """Place a bar in percent; one that is there but tiny stays visible."""
     if not top:
@@ -239,6 +265,11 @@ class Bin:
     value: float
     url: str = ""
 
+    @property
+    def span(self) -> str:
+        """Its ends in words; one number where they are the same."""
+        return short(self.low) if self.high == self.low else f"{short(self.low)} to {short(self.high)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -249,6 +280,11 @@ class Column:
     width: float
     height: float
     over: bool
+
+    @property
+    def top(self) -> float:
+        """Where the column begins, in percent of the plot from above."""
+        return round(100 - self.height, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +308,12 @@ class Histogram:
         beyond = f"; {over:,.0f} {self.unit} beyond the limit of {self.limit.text}" if self.limit else ""
         peak = f"most of them from {short(most.low)} to {short(most.high)}"
         return f"{self.title}: {span}, {peak}{beyond}"
+
+    def words_of(self, column: Column) -> str:
+        """Say one column for whoever points at it: 3 rows, 20 to 30 characters a row."""
+        unit = self.unit.removesuffix("s") if column.bin.value == 1 else self.unit
+        beyond = ", beyond the limit" if column.over else ""
+        return f"{column.bin.value:,.0f} {unit}, {column.bin.span} {self.x_title}{beyond}"
 
 
 def histogram(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from app.web.charts import HUGE, Point, Tick, compact, drawable, nice_ticks, share_of, short
 
 BOX = 1000.0  # the line plot's own coordinates, both ways
+PLOT = 196  # pixels from the top of a line plot to its end
+NAME_LINE = 15  # pixels for the name of a mark
 THIN = 400  # points of a line that are drawn; more cannot be seen
 
 
@@ -97,6 +99,28 @@ class LineChart:
     @property
     def dropped(self) -> int:
         return sum(line.dropped for line in self.lines)
+
+    # Down the page all is in pixels: each mark's name has a line of its own above the plot, the axis' texts are below.
+    @property
+    def plot_top(self) -> int:
+        return NAME_LINE * len(self.marks) + 14
+
+    @property
+    def plot_end(self) -> int:
+        return self.plot_top + PLOT
+
+    @property
+    def axis_text(self) -> int:
+        return self.plot_end + 20
+
+    @property
+    def height(self) -> int:
+        return self.plot_end + 26
+
+    @property
+    def placed_marks(self) -> Sequence[tuple[DrawnMark, int, int]]:
+        """Marks, each with where its name stands and where its line begins."""
+        return [(mark, NAME_LINE * row - 3, NAME_LINE * row + 1) for row, mark in enumerate(self.marks, 1)]
 
 
 def lines(

@@ -5,7 +5,7 @@ A template sees what its route hands it and the names in `_globals`; anything el
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,11 +73,21 @@ def percent(value: float | None, digits: int = 1) -> str:
     return f"{value * 100:.{digits}f}%".replace("-", MINUS)
 
 
-def points(value: float | None, digits: int = 1) -> str:
+def points(value: float | None, digits: int = 1, unit: str = " points") -> str:
     """A difference of two shares: 0.052 -> +5.2 points."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value * 100:+.{digits}f} points".replace("-", MINUS)
+    return f"{value * 100:+.{digits}f}{unit}".replace("-", MINUS)
+
+
+def gap(value: float, digits: int = 0) -> str:
+    """The number alone of a distance between two shares, in points: 0.05 -> 5."""
+    return f"{value * 100:.{digits}f}"
+
+
+def hundredths(value: float) -> str:
+    """A share as a person types it into a field for percent: 0.9 -> 90, 0.925 -> 92.5."""
+    return f"{value * 100:g}"
 
 
 def signed(value: float | None, digits: int = 0) -> str:
@@ -96,6 +106,31 @@ def count(value: float | None) -> str:
 def plural(value: int, one: str, many: str = "") -> str:
     """1 row, 2 rows."""
     return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def inflect(value: int, one: str, many: str) -> str:
+    """The word that goes with a number that stands elsewhere in the sentence: is, are."""
+    return one if value == 1 else many
+
+
+def beyond(items: Sized | int, shown: int) -> int:
+    """How many there are after the first `shown`. items: the things, or their number."""
+    return max((items if isinstance(items, int) else len(items)) - shown, 0)
+
+
+def share(part: float, whole: float) -> float:
+    """What one number is of another, 0 to 1; 0 of nothing."""
+    return part / whole if whole else 0.0
+
+
+def upper_first(text: str) -> str:
+    """The same words at the beginning of a sentence; the other capitals stay."""
+    return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    """The same words inside a sentence; the other capitals stay."""
+    return text[:1].lower() + text[1:]
 
 
 def size(value: float | None) -> str:
@@ -122,6 +157,11 @@ def duration(seconds: float | None) -> str:
         if number or parts:
             parts.append((number, unit))
     return " ".join(f"{number} {unit}" for number, unit in parts[:2] if number)
+
+
+def lasting(start: datetime, end: datetime) -> str:
+    """How long it took from one moment to another."""
+    return duration((end - start).total_seconds())
 
 
 def moment(value: datetime | None) -> str:
@@ -169,11 +209,19 @@ def make_templates(files: Files) -> Environment:
     env.filters |= {
         "percent": percent,
         "points": points,
+        "gap": gap,
+        "hundredths": hundredths,
         "signed": signed,
         "count": count,
         "plural": plural,
+        "inflect": inflect,
+        "beyond": beyond,
+        "share": share,
+        "upper_first": upper_first,
+        "lower_first": lower_first,
         "bytes": size,
         "duration": duration,
+        "lasting": lasting,
         "moment": moment,
         "ago": ago,
         "visible": visible,

@@ -295,7 +295,7 @@ PART = r'<th scope="row"><a href="(?P<url>[^"]+)">(?:train|dev|test)</a></th>\s*
 
 def test_every_number_of_a_full_report_leads_to_as_many_rows(client: TestClient, checked: Upload) -> None:
     row = checked(*one_of_everything())
-    report = client.get(f"/datasets/{row.id}").text
+    report = re.sub(r">\s+<", "><", client.get(f"/datasets/{row.id}").text)
     told = {
         (unescape(found["url"]), found["number"])
         for kind in (BAR, LINK, PART)

@@ -199,3 +199,33 @@ def test_a_histogram_of_nothing_says_so() -> None:
     assert charts.histogram("Lengths", []).label == "Lengths: nothing yet"
     assert charts.histogram("Lengths", [charts.Bin(0, 9, 0)]).label == "Lengths: nothing yet"
     assert charts.histogram("Lengths", [charts.Bin(0, 9, 1)], limit=50).limit is None
+
+
+def test_ranks_lie_on_either_side_of_nothing_the_largest_first() -> None:
+    drawn = charts.ranks([("A", "a", 2), ("B", "b", -3), ("C", "c", 6)])
+
+    assert [(one.name, one.start, one.width) for one in drawn] == [("C", 30, 70.0), ("A", 30, 23.3), ("B", 15.0, 15.0)]
+    assert [one.width for one in charts.ranks([("A", "a", 0), ("B", "b", 0)])] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0, "0 rows, 1 to 20 tokens"), (1, "1 row, 1 to 20 tokens"), (2, "2 rows, 1 to 20 tokens")],
+)
+def test_a_column_says_what_it_counts(value: int, words: str) -> None:
+    chart = charts.histogram("Lengths", [charts.Bin(1, 20, value), charts.Bin(21, 21, 3)], x_title="tokens")
+
+    assert chart.words_of(chart.columns[0]) == words
+    assert chart.words_of(chart.columns[1]) == "3 rows, 21 tokens"
+    assert chart.columns[1].top == 100 - chart.columns[1].height
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_each_mark_has_a_line_above_the_plot(number: int) -> None:
+    marks = [line_charts.Mark(1.0, f"mark {index}") for index in range(number)]
+    chart = line_charts.lines("Loss", [Series("train", [(0, 1), (1, 2)])], marks=marks)
+
+    names = [place for _, place, _ in chart.placed_marks]
+    assert names == [12, 27][:number]
+    assert all(place < chart.plot_top for place in names)
+    assert chart.plot_top < chart.plot_end < chart.axis_text < chart.height

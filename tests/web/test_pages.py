@@ -28,12 +28,22 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
         (pages.percent(-0.05, 0), "\N{MINUS SIGN}5%"),
         (pages.points(0.052), "+5.2 points"),
         (pages.points(-0.052), "\N{MINUS SIGN}5.2 points"),
+        (pages.points(-0.052, unit=""), "\N{MINUS SIGN}5.2"),
+        (pages.gap(0.05), "5"),
+        (pages.gap(0.052, 1), "5.2"),
+        (pages.hundredths(0.9), "90"),
+        (pages.hundredths(0.925), "92.5"),
         (pages.signed(17), "+17"),
         (pages.count(1412), "1,412"),
         (pages.count(None), "\N{EN DASH}"),
         (pages.plural(1, "row"), "1 row"),
         (pages.plural(0, "row"), "0 rows"),
         (pages.plural(2, "reply", "replies"), "2 replies"),
+        (pages.inflect(0, "is", "are"), "are"),
+        (pages.inflect(1, "is", "are"), "is"),
+        (pages.upper_first("two RAG answers"), "Two RAG answers"),
+        (pages.lower_first("Two RAG answers"), "two RAG answers"),
+        (pages.lower_first(""), ""),
         (pages.size(0), "0 B"),
         (pages.size(999), "999 B"),
         (pages.size(1500), "1.5 kB"),
@@ -45,6 +55,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
         (pages.duration(3600), "1 h"),
         (pages.duration(90_000), "1 d 1 h"),
         (pages.duration(math.inf), "\N{EN DASH}"),
+        (pages.lasting(NOW, NOW + timedelta(seconds=125)), "2 min 5 s"),
         (pages.moment(NOW), "2026-11-23 12:00 UTC"),
         (pages.moment(None), "\N{EN DASH}"),
         (pages.ago(NOW - timedelta(seconds=5), NOW), "just now"),
@@ -55,6 +66,15 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 )
 def test_numbers_in_words(said: str, text: str) -> None:
     assert said == text
+
+
+@pytest.mark.parametrize(("items", "shown", "rest"), [("abc", 2, 1), ("a", 2, 0), (12, 8, 4), (0, 8, 0)])
+def test_what_a_cut_list_leaves_out_is_counted(items: str | int, shown: int, rest: int) -> None:
+    assert pages.beyond(items, shown) == rest
+
+
+def test_a_share_of_nothing_is_nothing() -> None:
+    assert (pages.share(1, 4), pages.share(0, 0)) == (0.25, 0.0)
 
 
 def test_a_missing_value_is_an_error_and_not_an_empty_space(app: Web, people: People) -> None:
