@@ -210,21 +210,21 @@ def test_an_answer_full_of_marks_is_compared_like_any_other() -> None:
 # ---------------------------------------------------------------- rows
 
 
-def upload(*texts: str) -> io.BytesIO:
+def upload(*texts: str, answer: str = "x") -> io.BytesIO:
     kinds = (("open", "door", "yes"), ("close", "lid", "no"), ("mend", "lamp", "maybe"))
     rows = [
         {"prompt": f"How do I {verb} the {thing} {number}?", "completion": label}
         for number in range(10)
         for verb, thing, label in kinds
     ]
-    rows += [{"prompt": text, "completion": "x"} for text in texts]
+    rows += [{"prompt": text, "completion": answer} for text in texts]
     return io.BytesIO("\n".join(map(json.dumps, rows)).encode())
 
 
-def checked(folder: Path, *texts: str, tick: Tick = silent) -> float:
+def checked(folder: Path, *texts: str, answer: str = "x", tick: Tick = silent) -> float:
     started = time.perf_counter()
     with Rows(folder / f"rows{time.monotonic_ns()}", None) as rows:
-        pipeline.check(CheckInput(upload(*texts), seed=1), rows, tick=tick)
+        pipeline.check(CheckInput(upload(*texts, answer=answer), seed=1), rows, tick=tick)
     return time.perf_counter() - started
 
 
@@ -233,6 +233,16 @@ def test_a_row_full_of_marks_takes_no_longer_to_check_than_one_full_of_letters(t
     letters = checked(tmp_path, "\u3042" * 40_000)
 
     assert checked(tmp_path, "a" + "\u0301\u0323" * 20_000) < 4 * letters + 0.5
+
+
+@pytest.mark.parametrize("piece", ["\u00e9", "\u00e9(", "a1", "`", "```", "\u0391"])
+def test_one_long_word_takes_no_longer_to_check_than_many_short_ones(tmp_path: Path, piece: str) -> None:
+    """A word of 30,000 letters with accents was looked at anew from each of them: 95 s."""
+    checked(tmp_path)
+    usual = checked(tmp_path, "word " * 6_000, answer="word " * 6_000)
+    text = piece * (30_000 // len(piece)) + "x"
+
+    assert checked(tmp_path, text, f"{text}(", answer=f"{text}.") < 4 * usual + 0.5
 
 
 @pytest.mark.parametrize("piece", ["\n", "\n ", " \n\t", "### ", "Human:\n", "[INST]", "<|im_start|>user\n", "\r\n"])

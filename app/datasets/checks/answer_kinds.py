@@ -18,7 +18,7 @@ _VERB = re.compile(r"\s*(?:with|select|insert|update|delete|create|merge)\b", re
 _CLAUSE = re.compile(r"\b(?:FROM|INTO|SET|WHERE|JOIN|VALUES|TABLE|GROUP BY|ORDER BY|LIMIT)\b")
 # How errors begin that speak of what a statement names and not of its grammar.
 _UNDERSTOOD = ("no such", "not authorized", "access to", "misuse of", "wrong number", "ambiguous")
-_FENCE = re.compile(r"```[^\n]*\n(.*?)```", re.DOTALL)
+_FENCE = re.compile(r"(?<!`)`{3,}+[^`\n]*\n(.*?)```", re.DOTALL)
 _COMMENT = re.compile(r"\s*(?:/\*\*?|\*/|\*\s|//|#!|<!--|--\s)")
 _CODE_END = re.compile(r"[;{}\[\](),]\s*$|:\s*$")
 
