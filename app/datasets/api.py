@@ -30,7 +30,7 @@ router = APIRouter(prefix="/api/v1", tags=["datasets"], responses=REFUSALS)
 # Not `OneLine`: what cannot be shown is taken out of a name, never a reason to refuse the file.
 Filename = Annotated[str, Query(max_length=2000, description="shown to people, used for nothing else")]
 ALIKE = 8  # rows of a group that come along with it
-MARKS = {kind: int(mark) for mark, (kind, _) in suspicious.WORDS.items()}
+MARKS = {kind: int(mark) for mark, kind in suspicious.KINDS.items()}
 REMARKS = f"^({'|'.join(MARKS)})?$"
 UPLOADS = described(429, 503)  # too many under way at once; the disk is full
 BODY = {

@@ -37,7 +37,7 @@ from app.datasets.checks.report_json import plain
 from app.datasets.checks.report_parts import Carried, Changes, FileOfVersion, Level, ReportMessage
 from app.datasets.checks.report_trials import Learnability
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.checks.working_rows import Rows, question
+from app.datasets.checks.working_rows import WorkingRows, question
 from app.datasets.reading.formats import ReadAs, read_as
 from app.datasets.reading.reader import Upload, from_canonical
 from app.datasets.splits import draw
@@ -221,7 +221,7 @@ def _check(claim: Claim, order: Order, checkpoint: Checkpoint) -> None:
         own_test = None
         if order.test:
             own_test = Upload(stack.enter_context(claim.blobs.open(order.test)), order.test_name, order.test_how)
-        rows = stack.enter_context(Rows(checkpoint.path("rows"), state["rows"] if state else None))
+        rows = stack.enter_context(WorkingRows(checkpoint.path("rows"), state["rows"] if state else None))
         given = CheckInput(
             upload,
             own_test,

@@ -64,7 +64,7 @@ def _alike(rows: Sequence[SampledRow]) -> tuple[float, float]:
     few rows have them.
     """
     words = [words_of(row.asked) for row in rows]
-    users = Counter(word for one in words for word in one)
+    users = Counter(word for question in words for word in question)
 
     def weight(some: set[str]) -> float:
         return sum(log((len(rows) + 1) / users[word]) for word in some)
@@ -161,8 +161,8 @@ def _one_language(rows: Sequence[SampledRow], inputs: Sequence[set[str]]) -> boo
     for words in {row.words for row in rows}:
         wanted.update(word for word in words if not word.isdigit())
     given: Counter[str] = Counter()
-    for one in inputs:
-        given.update(one)
+    for input_words in inputs:
+        given.update(input_words)
     common = [word for word, count in wanted.most_common(30) if count > 2]
     if len(common) < ENOUGH_WORDS:
         return True

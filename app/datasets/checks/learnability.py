@@ -230,9 +230,11 @@ class _Labels:
     name, metric, guess = "TF-IDF with logistic regression", "accuracy", "always the commonest label"
 
     def __init__(self, questions: Sequence[str], answers: Sequence[str]) -> None:
-        numbers = {label: number for number, label in enumerate(sorted({" ".join(one.split()) for one in answers}))}
+        numbers = {
+            label: number for number, label in enumerate(sorted({" ".join(answer.split()) for answer in answers}))
+        }
         self.different = len(numbers)
-        self.labels = np.array([numbers[" ".join(one.split())] for one in answers])
+        self.labels = np.array([numbers[" ".join(answer.split())] for answer in answers])
         self.matrix = _features(questions, min(LABEL_FEATURES, WEIGHTS // self.different))
 
     def score(self, learn: Sequence[int], test: Sequence[int]) -> Scores:

@@ -122,7 +122,7 @@ class Comparer:
         if a.numbers != b.numbers or not same_numbers:
             return None
         words = a.words()[0], b.words()[0]
-        edit = paraphrases.change(*words)
+        edit = paraphrases.edit(*words)
         if edit is Edit.OTHER or (not self.labels and self._other_answer(pair, a, b)):
             return None
         if not self._likely(pair, likeness := self._likeness(a, b)):
@@ -194,7 +194,7 @@ class Comparer:
         if paraphrases.slot(asked, answers):
             return True
         short = max(len(a.answer_text), len(b.answer_text)) <= SHORT_ANSWER
-        return short and paraphrases.change(*answers, asking=False) is Edit.OTHER
+        return short and paraphrases.edit(*answers, asking=False) is Edit.OTHER
 
     # -------------------------------------------------------------- rows that are looked at again
     def _row(self, place: int) -> _Row:

@@ -217,7 +217,7 @@ def _with_other_text(pair: Mapping[str, Any]) -> dict[str, Any]:
 
 def _labels_counted(values: dict[str, Any]) -> None:
     listed = values.get("labels") or ()
-    rare = sum(1 for one in listed if one["rows"] < RARE_LABEL)
+    rare = sum(1 for label in listed if label["rows"] < RARE_LABEL)
     values["rare_labels"] = max(values.get("rare_labels") or 0, rare) if listed else 0
     values["different_labels"] = max(values.get("different_labels") or 0, len(listed))
-    values["labelled_rows"] = values.get("labelled_rows") or sum(one["rows"] for one in listed)
+    values["labelled_rows"] = values.get("labelled_rows") or sum(label["rows"] for label in listed)

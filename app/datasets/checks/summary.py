@@ -35,7 +35,7 @@ from app.datasets.checks.report_parts import (
     WaterfallStep,
 )
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.checks.working_rows import Rows, different_values, question
+from app.datasets.checks.working_rows import WorkingRows, different_values, question
 from app.datasets.reading.faults import Fault
 from app.datasets.splits import draw
 from app.datasets.splits.draw import Drawn, Split
@@ -99,7 +99,7 @@ def report_of(outcome: Check, findings: Findings) -> Report:
     status = Counter(outcome.status)
     waterfall = waterfall_of(rows, outcome.status, notes.refused_counts, parts, own_test=findings.own_test)
     most = notes.max_messages
-    of_file = {one.name: getattr(findings.facts[0], one.name) for one in fields(FileFacts)}
+    of_file = {fact.name: getattr(findings.facts[0], fact.name) for fact in fields(FileFacts)}
     return Report(
         verdict=_verdict(notes, why, usable=usable),
         why=why,
@@ -118,7 +118,7 @@ def report_of(outcome: Check, findings: Findings) -> Report:
         contradictions=tuple(_contradiction(outcome, twin) for twin in judge.contradictions[:most]),
         leaks=tuple(_leak(rows, leak) for leak in sorted(judge.leaks, key=lambda leak: leak.later)[:most]),
         counts=Counts(
-            **{one.value: status[one] for one in RowStatus},
+            **{end.value: status[end] for end in RowStatus},
             contradictions=len(judge.contradictions),
             leaks=len(judge.leaks),
             exact_leaks=sum(rows.keys[leak.earlier] == rows.keys[leak.later] for leak in judge.leaks),
@@ -209,12 +209,12 @@ def _refuse(notes: Notes, why_not: str) -> tuple[str, ...]:
     return (text,)
 
 
-def _bad_lines(rows: Rows, findings: Findings) -> tuple[int, ...]:
+def _bad_lines(rows: WorkingRows, findings: Findings) -> tuple[int, ...]:
     contradicting = {rows.lines[twin.later] for twin in findings.judge.contradictions if not rows.files[twin.later]}
     return tuple(sorted(findings.notes.lines | contradicting))
 
 
-def _remarks(rows: Rows, task: str) -> tuple[list[Remark], Sequence[int]]:
+def _remarks(rows: WorkingRows, task: str) -> tuple[list[Remark], Sequence[int]]:
     """What is doubtful about the upload's own rows, and the marks of each row that count."""
     counts = Counter(rows.answers) if task == "labels" else Counter()
     uploaded = bytes(0 if file else mark for mark, file in zip(rows.marks, rows.files, strict=True))
@@ -223,7 +223,7 @@ def _remarks(rows: Rows, task: str) -> tuple[list[Remark], Sequence[int]]:
 
 # ---------------------------------------------------------------------- from uploaded to usable
 def waterfall_of(
-    rows: Rows,
+    rows: WorkingRows,
     status: list[RowStatus],
     refused: Mapping[tuple[int, RowStatus], int],
     split: Mapping[Split, int],
@@ -257,7 +257,7 @@ def _split(outcome: Check, findings: Findings, *, usable: bool) -> SplitReport:
     learning = parts["train"] + parts["dev"]
     rows = learning + (0 if own_test else parts["test"])
     why_not = "" if usable or not rows else messages.why_not_split(rows, drawn.groups, drawn.units, own_test=own_test)
-    how = {one.name: getattr(drawn, one.name) for one in fields(Drawn) if one.name != "split"}
+    how = {part.name: getattr(drawn, part.name) for part in fields(Drawn) if part.name != "split"}
     return SplitReport(
         train=parts["train"],
         dev=parts["dev"],
@@ -298,20 +298,20 @@ def _coverage(outcome: Check) -> tuple[LabelGap, LabelGap]:
     return _gap(rows, untested), _gap(rows, untaught)
 
 
-def _gap(rows: Rows, labels: Mapping[int, int]) -> LabelGap:
+def _gap(rows: WorkingRows, labels: Mapping[int, int]) -> LabelGap:
     commonest = sorted(labels, key=lambda label: (-labels[label], label))[:LABELS_NAMED]
-    names = tuple(rows.shown(rows.answers.index(label)).target[:60] for label in commonest)
+    names = tuple(rows.quoted(rows.answers.index(label)).target[:60] for label in commonest)
     return LabelGap(len(labels), sum(labels.values()), names)
 
 
 # ---------------------------------------------------------------------- what the rows are
-def _labels(rows: Rows) -> list[LabelCount]:
+def _labels(rows: WorkingRows) -> list[LabelCount]:
     _, first, counts = np.unique(np.asarray(rows.answers), return_index=True, return_counts=True)
     commonest = np.lexsort((first, -counts))[:_LABELS_COUNTED]  # of equals the one that came first
-    return [LabelCount(rows.shown(int(first[place])).target[:_ANSWER], int(counts[place])) for place in commonest]
+    return [LabelCount(rows.quoted(int(first[place])).target[:_ANSWER], int(counts[place])) for place in commonest]
 
 
-def _languages(rows: Rows) -> tuple[LanguageShare, ...]:
+def _languages(rows: WorkingRows) -> tuple[LanguageShare, ...]:
     """Languages of what is asked, commonest first; rows too short to tell are left out of the shares."""
     counts = Counter(code for code, file in zip(rows.languages, rows.files, strict=True) if not file)
     del counts[rows.codes.index("")]
@@ -333,8 +333,8 @@ def _clusters(group: Sequence[int], *, kept: int) -> Clusters:
     return Clusters(len(members), int(members.sum()), by_size, kept)
 
 
-def _samples(rows: Rows) -> tuple[Sample, ...]:
-    records = (rows.shown(index) for index in range(min(SAMPLES, len(rows))))
+def _samples(rows: WorkingRows) -> tuple[Sample, ...]:
+    records = (rows.quoted(index) for index in range(min(SAMPLES, len(rows))))
     return tuple(
         Sample(
             record.line,
@@ -359,8 +359,8 @@ def _pairs(outcome: Check, status: RowStatus, most: int) -> tuple[Pair, ...]:
                     similarity=similarity,
                     text=_excerpt(rows, index),
                     of_text=_excerpt(rows, other),
-                    answer=rows.shown(index).target[:_ANSWER],
-                    of_answer=rows.shown(other).target[:_ANSWER],
+                    answer=rows.quoted(index).target[:_ANSWER],
+                    of_answer=rows.quoted(other).target[:_ANSWER],
                     file=rows.files[index],
                 )
             )
@@ -376,14 +376,14 @@ def _contradiction(outcome: Check, twin: Twin) -> Contradiction:
         same=rows.pair(twin.later)[0] == rows.pair(twin.earlier)[0],
         text=_excerpt(rows, twin.later),
         of_text=_excerpt(rows, twin.earlier),
-        answer=rows.shown(twin.later).target[:_ANSWER],
-        of_answer=rows.shown(twin.earlier).target[:_ANSWER],
+        answer=rows.quoted(twin.later).target[:_ANSWER],
+        of_answer=rows.quoted(twin.earlier).target[:_ANSWER],
         similarity=twin.similarity,
         file=rows.files[twin.later],
     )
 
 
-def _leak(rows: Rows, leak: Twin) -> Leak:
+def _leak(rows: WorkingRows, leak: Twin) -> Leak:
     return Leak(
         line=rows.lines[leak.later],
         of_line=rows.lines[leak.earlier],
@@ -393,6 +393,6 @@ def _leak(rows: Rows, leak: Twin) -> Leak:
     )
 
 
-def _excerpt(rows: Rows, index: int) -> str:
-    asked = question(rows.shown(index))
-    return asked if len(asked) <= _TEXT else asked[: _TEXT - 1] + "\N{HORIZONTAL ELLIPSIS}"
+def _excerpt(rows: WorkingRows, index: int) -> str:
+    question_text = question(rows.quoted(index))
+    return question_text if len(question_text) <= _TEXT else question_text[: _TEXT - 1] + "\N{HORIZONTAL ELLIPSIS}"

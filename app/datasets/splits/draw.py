@@ -343,10 +343,6 @@ class Drawn:
     released: int
     units: int
 
-    def report(self) -> dict[str, Any]:
-        names = ("by", "groups", "group_overlap", "times", "column", "parts", "newer", "released", "units")
-        return {name: getattr(self, name) for name in names}
-
 
 def draw(
     usable: Sequence[int] | Numbers,
