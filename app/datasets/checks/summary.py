@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -88,7 +88,6 @@ def report_of(outcome: Check, findings: Findings) -> Report:
     usable = all(parts[part] > 0 for part in ("train", "dev", "test"))
     remarks, outcome.marks = _remarks(rows, findings.task)
     labels = _labels(rows) if findings.task == "labels" else []
-    answers = Counter(rows.answers) if findings.task == "labels" else Counter()
     warnings = list(_file_warnings(outcome, findings)) if usable else []
     _note_whole_file(outcome, findings, labels, warnings, remarks)
     notes.messages.sort(key=lambda message: (message.line is not None, message.file, message.line or 0))
@@ -96,11 +95,10 @@ def report_of(outcome: Check, findings: Findings) -> Report:
     split = _split(outcome, findings, usable=usable)
     if not usable:
         why = _refuse(notes, split.why_not)
-    status = Counter(outcome.status)
     waterfall = waterfall_of(rows, outcome.status, notes.refused_counts, parts, own_test=findings.own_test)
     most = notes.max_messages
     of_file = {fact.name: getattr(findings.facts[0], fact.name) for fact in fields(FileFacts)}
-    return Report(
+    report = Report(
         verdict=_verdict(notes, why, usable=usable),
         why=why,
         **of_file | {"undecodable": sum(facts.undecodable for facts in findings.facts)},
@@ -113,6 +111,25 @@ def report_of(outcome: Check, findings: Findings) -> Report:
         messages=tuple(notes.messages),
         message_counts=dict(notes.counts),
         waterfall=waterfall,
+        task=findings.task,
+        languages=_languages(rows),
+        remarks=tuple(remarks),
+        clusters=_clusters(outcome.group, kept=len(judge.kept_groups)),
+        split=split,
+        test_overlap_rows=_overlap(outcome),
+        can_be_used=usable,
+        lengths=findings.lengths,
+        needs_rows=_needs_rows(split.test),
+    )
+    return _with_labels(_with_pairs(report, outcome, findings), outcome, findings, labels)
+
+
+def _with_pairs(report: Report, outcome: Check, findings: Findings) -> Report:
+    """The report with the rows that repeat, contradict or leak, and their numbers."""
+    rows, judge, most = outcome.rows, findings.judge, findings.notes.max_messages
+    status = Counter(outcome.status)
+    return replace(
+        report,
         duplicates=_pairs(outcome, RowStatus.DUPLICATE, most),
         near_duplicates=_pairs(outcome, RowStatus.NEAR_DUPLICATE, most),
         contradictions=tuple(_contradiction(outcome, twin) for twin in judge.contradictions[:most]),
@@ -127,20 +144,21 @@ def report_of(outcome: Check, findings: Findings) -> Report:
         ),
         contradiction_rate=contradiction_rate(len(judge.contradicted), len(judge.repeated)),
         similar_questions=len(judge.repeated),
-        label_agreement=judge.agreement() if findings.task == "labels" else None,
-        task=findings.task,
+    )
+
+
+def _with_labels(report: Report, outcome: Check, findings: Findings, labels: Sequence[LabelCount]) -> Report:
+    """The report with what is known of labels; as it is where the answers are none."""
+    if findings.task != "labels":
+        return report
+    answers = Counter(outcome.rows.answers)
+    return replace(
+        report,
+        label_agreement=findings.judge.agreement(),
         labels=tuple(labels[:LABELS]),
         different_labels=len(answers),
         labelled_rows=answers.total(),
         rare_labels=sum(1 for count in answers.values() if count < RARE_LABEL),
-        languages=_languages(rows),
-        remarks=tuple(remarks),
-        clusters=_clusters(outcome.group, kept=len(judge.kept_groups)),
-        split=split,
-        test_overlap_rows=_overlap(outcome),
-        can_be_used=usable,
-        lengths=findings.lengths,
-        needs_rows=_needs_rows(split.test),
     )
 
 
