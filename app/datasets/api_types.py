@@ -17,7 +17,7 @@ from app.datasets.tables import DatasetRow
 from app.privacy.decisions import decisions_to_json
 from app.web.params import LARGEST, OneLine
 
-MARKS = {kind: int(mark) for mark, (kind, _) in suspicious.WORDS.items()}
+MARKS = {kind: int(mark) for mark, kind in suspicious.KINDS.items()}
 REMARKS = f"^({'|'.join(MARKS)})?$"
 
 

@@ -19,13 +19,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from app.advice.policy import POLICY
-from app.datasets.checks import pipeline, suspicious
+from app.datasets.checks import pipeline, remark_words, suspicious
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.pipeline import CheckInput
 from app.datasets.checks.report import Report
 from app.datasets.checks.report_json import plain
 from app.datasets.checks.report_parts import Contradiction, Leak, Pair
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from app.datasets.reading.read_as import ReadAs
 from app.datasets.reading.reader import Upload
 from app.privacy import records
@@ -68,7 +68,7 @@ def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
         stream = _standard_input() if file == STDIN else stack.enter_context(file.open("rb"))
         upload = Upload(stream, file.name, how)
         own_test = Upload(stack.enter_context(test.open("rb")), test.name, how) if test else None
-        rows = stack.enter_context(Rows(folder / "rows"))
+        rows = stack.enter_context(WorkingRows(folder / "rows"))
         given = CheckInput(upload, own_test, seed=SEED, max_messages=EVERYTHING, needed=NEEDED)
         return _outcome(pipeline.check(given, rows))
 
@@ -129,9 +129,9 @@ def _remarks(check: Check) -> Iterator[dict[str, Any]]:
     """
     levels = {remark.kind: remark.level for remark in check.report.remarks}
     for index in np.flatnonzero(np.frombuffer(bytes(check.marks), dtype=np.uint8)).tolist():
-        for mark, (kind, _) in suspicious.WORDS.items():
+        for mark, kind in suspicious.KINDS.items():
             if check.marks[index] & mark:
-                text, line = suspicious.OF_A_ROW[mark], check.rows.lines[index]
+                text, line = remark_words.OF_A_ROW[kind], check.rows.lines[index]
                 yield {"line": line, "field": "", "text": text, "level": levels[kind], "file": 0}
 
 
@@ -145,7 +145,7 @@ def _by_place(pairs: Sequence[Pair | Contradiction | Leak]) -> list[dict[str, An
     return [{"line": pair.line, "of_line": pair.of_line, "similarity": pair.similarity} for pair in ordered]
 
 
-def _identifiers(rows: Rows) -> Iterator[tuple[int, str, int]]:
+def _identifiers(rows: WorkingRows) -> Iterator[tuple[int, str, int]]:
     """Each kind of personal data or secret once a row, never its value: its line, the kind, the file."""
     for index, record in enumerate(rows):
         for kind in sorted(records.kinds_in_record(record)):

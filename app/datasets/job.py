@@ -27,7 +27,7 @@ from app.datasets.checks.pipeline import CheckInput
 from app.datasets.checks.report_json import plain
 from app.datasets.checks.report_trials import Learnability
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from app.datasets.reading.reader import Upload
 from app.datasets.splits.places import PreviousAssignment
 from app.datasets.tables import ExampleRow
@@ -63,7 +63,7 @@ def _check(claim: Claim, request: CheckRequest, checkpoint: Checkpoint) -> None:
         own_test = None
         if request.test:
             own_test = Upload(stack.enter_context(claim.blobs.open(request.test)), request.test_name, request.test_how)
-        rows = stack.enter_context(Rows(checkpoint.path("rows"), state["rows"] if state else None))
+        rows = stack.enter_context(WorkingRows(checkpoint.path("rows"), state["rows"] if state else None))
         given = CheckInput(
             upload,
             own_test,

@@ -16,11 +16,11 @@ from app.datasets import (
     version_changes,
     versions,
 )
-from app.datasets.checks.report import RARE_LABEL
 from app.datasets.checks.statuses import ROWS_THAT, TAGS
 from app.datasets.current_version import counts_now
 from app.datasets.pages import diff_view, labels_view, report_view, words
 from app.datasets.tables import DatasetRow, ExampleRow
+from app.datasets.thresholds import RARE_LABEL
 from app.privacy.masking import Masker
 from app.users.deps import Author, Me
 from app.web.deps import App, Db

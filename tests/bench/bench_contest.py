@@ -24,7 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.datasets.checks import pipeline
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SETS = {
@@ -159,7 +159,7 @@ def sort_out(said: list[tuple[int, str]]) -> dict[str, set[int]]:
 
 
 def ours(file: Path, _: str) -> dict[str, set[int]]:
-    with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, file.open("rb") as stream:
+    with tempfile.TemporaryDirectory() as folder, WorkingRows(Path(folder) / "rows") as rows, file.open("rb") as stream:
         report = pipeline.check(pipeline.CheckInput(stream, max_messages=100_000), rows).report
     found: dict[str, set[int]] = defaultdict(set)
     for name, kinds in (

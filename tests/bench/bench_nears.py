@@ -23,7 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.datasets.checks import pipeline
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 EACH = 25
@@ -363,7 +363,7 @@ def line(asked: str, answer: str, before: Any) -> str:
 
 
 def grouped(lines: list[str]) -> list[int]:
-    with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows:
+    with tempfile.TemporaryDirectory() as folder, WorkingRows(Path(folder) / "rows") as rows:
         upload = Path(folder) / "upload.jsonl"
         upload.write_text("\n".join(lines) + "\n")
         with upload.open("rb") as stream:

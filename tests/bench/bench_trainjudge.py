@@ -39,7 +39,7 @@ from app.advice.verdict import Advice, advise
 from app.datasets.checks import learnability, pipeline
 from app.datasets.checks.pipeline import CheckInput
 from app.datasets.checks.report_json import plain
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from tests.support.golden import GOLDEN, Golden
 
 VERSION = "0.3.1"
@@ -274,7 +274,7 @@ class Ours:
 
 def checked(data: Path) -> dict[str, Any]:
     """What the check of an upload measures in a file, by the names of the case file."""
-    with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, data.open("rb") as upload:
+    with tempfile.TemporaryDirectory() as folder, WorkingRows(Path(folder) / "rows") as rows, data.open("rb") as upload:
         found = pipeline.check(CheckInput(upload), rows)
     report = found.report
     measured = {
@@ -287,7 +287,7 @@ def checked(data: Path) -> dict[str, Any]:
 
 def learnt(data: Path) -> str:
     """What the check says can be learnt from the rows without a language model, in a word."""
-    with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows, data.open("rb") as upload:
+    with tempfile.TemporaryDirectory() as folder, WorkingRows(Path(folder) / "rows") as rows, data.open("rb") as upload:
         found = pipeline.check(CheckInput(upload), rows)
         mine = [rows.pair(index) for index, split in found.split.items() if split != "test"]
         labels = found.report.task == "labels"

@@ -13,7 +13,7 @@ from app.datasets.checks import compared_text, duplicates
 from app.datasets.checks.gathering import Tick, silent
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.pipeline import CheckInput, check
-from app.datasets.checks.working_rows import Rows, question
+from app.datasets.checks.working_rows import WorkingRows, question
 from app.datasets.reading.reader import read
 from app.datasets.tables import DatasetRow
 
@@ -46,7 +46,7 @@ def jsonl(pairs: Pairs) -> io.BytesIO:
 def judge(pairs: Pairs, test: Pairs | None = None, *, tick: Tick = silent, **options: Any) -> Check:
     """tick: see `pipeline.check`; the other options are fields of its input."""
     given = CheckInput(jsonl(pairs), jsonl(test) if test is not None else None, **options)
-    with TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as rows:
+    with TemporaryDirectory() as folder, WorkingRows(Path(folder) / "rows") as rows:
         return check(given, rows, tick=tick)
 
 

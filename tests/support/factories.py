@@ -22,7 +22,7 @@ from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.datasets.checks import pipeline
 from app.datasets.checks.pipeline import CheckInput
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, utcnow, writing
 from app.inference.tables import ModelRow
@@ -70,7 +70,7 @@ def _report() -> dict[str, Any]:
         json.dumps({"prompt": f"Comment {sha256(str(number).encode()).hexdigest()}", "completion": f"/** {number} */"})
         for number in range(40)
     ]
-    with tempfile.TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as working:
+    with tempfile.TemporaryDirectory() as folder, WorkingRows(Path(folder) / "rows") as working:
         return pipeline.check(CheckInput(io.BytesIO("\n".join(rows).encode())), working).report.to_json()
 
 

@@ -26,7 +26,7 @@ from app.chat import Record
 from app.datasets.checks import pipeline
 from app.datasets.checks.gathering import Tick, silent
 from app.datasets.checks.pipeline import CheckInput
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from app.datasets.reading.faults import Fault
 from app.datasets.reading.reader import MOST_READ, read
 from app.db import utcnow, writing
@@ -223,7 +223,7 @@ def upload(*texts: str, answer: str = "x") -> io.BytesIO:
 
 def checked(folder: Path, *texts: str, answer: str = "x", tick: Tick = silent) -> float:
     started = time.perf_counter()
-    with Rows(folder / f"rows{time.monotonic_ns()}", None) as rows:
+    with WorkingRows(folder / f"rows{time.monotonic_ns()}", None) as rows:
         pipeline.check(CheckInput(upload(*texts, answer=answer), seed=1), rows, tick=tick)
     return time.perf_counter() - started
 

@@ -72,14 +72,6 @@ class Checkpoint:
         except (OSError, ValueError, EOFError):
             return None
 
-    def once(self, name: str, work: Callable[[], Any]) -> Any:
-        """The result of `work`, a JSON value, from an earlier attempt if one got that far."""
-        result = self.load_json(name)
-        if result is None:
-            result = work()
-            self.save_json(name, result)
-        return result
-
     def clear(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -44,7 +44,7 @@ def different(one: str, other: str) -> bool:
     plain_one, plain_other = comparable(one), comparable(other)
     a, b = paraphrases.of(plain_one), paraphrases.of(plain_other)
     if letters(one) == letters(other) != "":
-        return short and paraphrases.change(a, b, asking=False) is Edit.OTHER
+        return short and paraphrases.edit(a, b, asking=False) is Edit.OTHER
     if _CODE.match(plain_one) and _CODE.match(plain_other):
         if sorted(paraphrases.numbers(plain_one)) != sorted(paraphrases.numbers(plain_other)):
             return True
@@ -78,4 +78,4 @@ def _turned(one: Wording, other: Wording) -> bool:
     if numbers - others and others - numbers:
         return True
     close = paraphrases.alike(one, other) >= 0.6  # further apart, a `not` may belong to another sentence
-    return close and paraphrases.change(one, other, asking=False) is Edit.OTHER
+    return close and paraphrases.edit(one, other, asking=False) is Edit.OTHER

@@ -44,15 +44,15 @@ class _Copied:
         self.letters = letters(self.sides[0]), letters(self.sides[1])
         mine, theirs = (Counter(_WORD.findall(side)) for side in self.sides)
         self.words = {*mine}, {*theirs}
-        self.lost, self.found = mine - theirs, theirs - mine
+        self.lost, self.gained = mine - theirs, theirs - mine
         # What changed its place: the letter of an option means another one where options were shuffled.
         self.gone, self.come = ({*part} for part in paraphrases.apart(*self.sides))
 
     def same(self, one: str, other: str) -> bool:
         first, second = comparable(one), comparable(other)
         mine, theirs = Counter(_WORD.findall(first)), Counter(_WORD.findall(second))
-        lost, found = mine - theirs, theirs - mine
-        if (lost or found) and lost <= self.lost and found <= self.found:
+        lost, gained = mine - theirs, theirs - mine
+        if (lost or gained) and lost <= self.lost and gained <= self.gained:
             return True
         if letters(first) == letters(second):  # at most their signs, capitals and blanks differ
             return self._stands(first, 0) and self._stands(second, 1)
@@ -78,7 +78,7 @@ class _Fields(_Copied):
     def __init__(self, asked: str, other: str) -> None:
         super().__init__(asked, other)
         # The places of words are counted in what was said last.
-        self.said = tuple(text.rpartition("\nuser: ")[2] for text in (asked, other))
+        self.last_questions = tuple(text.rpartition("\nuser: ")[2] for text in (asked, other))
 
     def same(self, one: object, other: object) -> bool:
         if one == other and type(one) is type(other):
@@ -97,7 +97,7 @@ class _Fields(_Copied):
         mine, theirs = ({**side} for side in (one, other))
         for start, end in _SPANS:
             places = [_slice(side.get(start), side.get(end), text) for side, text in
-                      zip((mine, theirs), self.said, strict=True)]  # fmt: skip
+                      zip((mine, theirs), self.last_questions, strict=True)]  # fmt: skip
             if None not in places and super().same(*map(str, places)):
                 for side in (mine, theirs):
                     del side[start], side[end]
@@ -119,7 +119,7 @@ class _Fields(_Copied):
 
     def _lists(self, one: Sequence[object], other: Sequence[object]) -> bool:
         pairs = [_slice(side[0], side[1], text) if len(side) > 1 else None
-                 for side, text in zip((one, other), self.said, strict=True)]  # fmt: skip
+                 for side, text in zip((one, other), self.last_questions, strict=True)]  # fmt: skip
         if None not in pairs and super().same(*map(str, pairs)):
             return self._lists(one[2:], other[2:])  # [from, up to, kind]
         if len(one) == len(other):
@@ -142,9 +142,11 @@ class _Fields(_Copied):
         for text in _leaves(value):
             words = Counter(_WORD.findall(comparable(str(text))))
             if words:
-                if not words <= (self.lost, self.found)[side]:
+                if not words <= (self.lost, self.gained)[side]:
                     return False
-            elif (sign := str(text).strip()) and not _more(sign, self.said[side], self.said[1 - side]):
+            elif (sign := str(text).strip()) and not _more(
+                sign, self.last_questions[side], self.last_questions[1 - side]
+            ):
                 return False
         return True
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from app.datasets.checks.report import TOO_FEW
 from app.datasets.checks.report_parts import LengthReport
-from app.datasets.checks.working_rows import Rows, last_said
+from app.datasets.checks.working_rows import WorkingRows, last_said
+from app.grammar import plural
 
 HALF = 0.5  # of the uploaded rows that repeat others, or of the usable rows that would be cut
 LEAST = 20  # rows below which nothing is said of shares
@@ -47,7 +48,7 @@ class Counts:
     answers: int
 
 
-def of_file(rows: Rows, task: str, counts: Counts, sizes: LengthReport, needed: int) -> Iterator[FileWarning]:
+def of_file(rows: WorkingRows, task: str, counts: Counts, sizes: LengthReport, needed: int) -> Iterator[FileWarning]:
     """The warnings, the gravest first.
 
     sizes: the report's lengths. needed: examples that training asks for; 0 where nobody trains.
@@ -69,7 +70,7 @@ def of_file(rows: Rows, task: str, counts: Counts, sizes: LengthReport, needed: 
         )
         yield FileWarning("few_answers", text)
     if counts.usable < needed:
-        some = f"{counts.usable:,} usable example{'' if counts.usable == 1 else 's'} besides the test rows"
+        some = f"{plural(counts.usable, 'usable example')} besides the test rows"
         yield FileWarning("too_few", f"{some}; training needs {needed:,}. {TOO_FEW}")
 
 
@@ -81,7 +82,7 @@ def _cut(sizes: LengthReport) -> Iterator[FileWarning]:
         yield FileWarning("cut", f"{text} what is cut is neither learned nor judged.")
 
 
-def _swapped(rows: Rows, task: str) -> Iterator[FileWarning]:
+def _swapped(rows: WorkingRows, task: str) -> Iterator[FileWarning]:
     """Rows whose question looks like an answer and whose answer like a question."""
     uploaded = np.flatnonzero(np.asarray(rows.files) == 0)
     if len(uploaded) < LEAST:
@@ -95,14 +96,14 @@ def _swapped(rows: Rows, task: str) -> Iterator[FileWarning]:
         return
     again = [number for number in Counter(questions).values() if number >= NAMES]
     if len({*answers}) >= HALF * len(uploaded) and sum(again) >= (1 - SWAPPED) * len(uploaded):
-        some = f"{len(again):,} question{' is' if len(again) == 1 else 's are'} asked again and again"
+        some = f"{plural(len(again), 'question is', 'questions are')} asked again and again"
         yield FileWarning("swapped", f"{some} and answered each time in another way: {sides}.")
         return
     if task != "labels":
         yield from _asking(rows, uploaded.tolist())
 
 
-def _asking(rows: Rows, uploaded: list[int]) -> Iterator[FileWarning]:
+def _asking(rows: WorkingRows, uploaded: list[int]) -> Iterator[FileWarning]:
     only_question = only_answer = 0
     for index in uploaded[:: max(1, len(uploaded) // LOOKED_AT)]:
         record = rows[index]

@@ -12,7 +12,7 @@ from app.datasets.checks.notes import Notes
 from app.datasets.checks.report_json import plain
 from app.datasets.checks.report_parts import Column, FileFacts
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from app.datasets.reading.faults import Fault
 from app.datasets.reading.reader import Reading, Upload, read
 from app.privacy import masking
@@ -57,7 +57,7 @@ class Gathering:
     look again at what was looked at: of the time that takes most.
     """
 
-    def __init__(self, rows: Rows, notes: Notes, scan: Scan, tick: Tick, checkpoint: Checkpoint | None) -> None:
+    def __init__(self, rows: WorkingRows, notes: Notes, scan: Scan, tick: Tick, checkpoint: Checkpoint | None) -> None:
         self.rows = rows
         self.notes = notes
         self.scan = scan

@@ -89,8 +89,8 @@ def common(one: Hashes, other: Hashes) -> Hashes:
     """What stands in both; neither repeats itself."""
     both = np.concatenate((one, other))
     both.sort()
-    found: Hashes = both[1:][both[1:] == both[:-1]]
-    return found
+    shared: Hashes = both[1:][both[1:] == both[:-1]]
+    return shared
 
 
 def owners(starts: Places) -> Places:

@@ -12,17 +12,16 @@ from app.datasets.checks.duplicates import Groups, Twin
 from app.datasets.checks.outcome import Twins
 from app.datasets.checks.report_parts import LabelAgreement
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.checks.working_rows import Rows, different_values
+from app.datasets.checks.working_rows import WorkingRows, different_values
+from app.datasets.thresholds import LABEL_LENGTH, LABEL_REPEATS
 
-LABEL_LENGTH = 60  # characters; a label is a name, not a sentence
-LABEL_REPEATS = 4  # rows for each different answer, from which on answers count as labels
 _ANSWERS_COMPARED = 50  # different answers to one question, after which the others are as good as compared
 
 Pair = tuple[str, str]
 """A row as question and answer."""
 
 
-def task_of(rows: Rows) -> str:
+def task_of(rows: WorkingRows) -> str:
     """labels, json or text, by what the answers look like. Labels repeat and are short; that is no fault of theirs."""
     if not len(rows):
         return "text"
@@ -67,7 +66,7 @@ class Judge:
     kept_keys: keys of the clusters of which a person said that their rows are different.
     """
 
-    def __init__(self, rows: Rows, groups: Groups, task: str, kept_keys: Collection[int] = ()) -> None:
+    def __init__(self, rows: WorkingRows, groups: Groups, task: str, kept_keys: Collection[int] = ()) -> None:
         self.rows = rows
         self.groups = groups
         self.task = task

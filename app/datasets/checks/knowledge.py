@@ -10,9 +10,9 @@ from typing import Any, Literal
 from app.datasets.checks import languages
 from app.datasets.checks.answer_items import plain, words_of
 from app.datasets.checks.answer_kinds import Kind, is_code
+from app.datasets.thresholds import LABEL_REPEATS
 
 FEW = 20  # rows below which nothing is said about knowledge
-LABEL_REPEATS = 4  # rows for each different short answer, from which on they count as labels
 SAME_QUESTION = 0.5
 STOCK = 0.1  # by which questions with one answer are more alike than any, below which the answer is not about them
 VOCABULARY = 3  # different answers that use an item make it vocabulary; in large files 1 % of them
@@ -64,7 +64,7 @@ def _alike(rows: Sequence[SampledRow]) -> tuple[float, float]:
     few rows have them.
     """
     words = [words_of(row.asked) for row in rows]
-    users = Counter(word for one in words for word in one)
+    users = Counter(word for question in words for word in question)
 
     def weight(some: set[str]) -> float:
         return sum(log((len(rows) + 1) / users[word]) for word in some)
@@ -161,8 +161,8 @@ def _one_language(rows: Sequence[SampledRow], inputs: Sequence[set[str]]) -> boo
     for words in {row.words for row in rows}:
         wanted.update(word for word in words if not word.isdigit())
     given: Counter[str] = Counter()
-    for one in inputs:
-        given.update(one)
+    for input_words in inputs:
+        given.update(input_words)
     common = [word for word, count in wanted.most_common(30) if count > 2]
     if len(common) < ENOUGH_WORDS:
         return True

@@ -33,10 +33,10 @@ def of(text: str, *, strict: bool = False) -> str:
     if _REFUSED.search(start):
         start = _REFUSED.sub(" ", start)
     try:
-        sure, _, found = pycld2.detect(start, bestEffort=not strict and len(start) < 200)
+        sure, _, ranked = pycld2.detect(start, bestEffort=not strict and len(start) < 200)
     except pycld2.error:
         return ""
-    _, code, share, _ = found[0]
+    _, code, share, _ = ranked[0]
     if code == "un" or (not sure and (strict or share < 90)):
         return ""
     return str(code).split("-", 1)[0]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from app.datasets.checks.compared_text import comparable
 from app.datasets.checks.duplicates import Twin
-from app.datasets.checks.working_rows import Rows, last_said
+from app.datasets.checks.working_rows import WorkingRows, last_said
 
 LEAST_SAID = 5  # words
 LEAST_INSIDE = 8
@@ -34,31 +34,31 @@ def words(text: str) -> Words:
 
 @dataclass(slots=True)
 class _Wanted:
-    """Texts of the test file. said, inside: by their words the test row; anchors: of those in `inside`."""
+    """Texts of the test file. asked_last, inside: by their words the test row; anchors: of those in `inside`."""
 
-    said: dict[Words, int] = field(default_factory=dict)
+    asked_last: dict[Words, int] = field(default_factory=dict)
     inside: dict[Words, int] = field(default_factory=dict)
     anchors: defaultdict[Words, list[Words]] = field(default_factory=lambda: defaultdict(list))
 
 
-def find(rows: Rows, tick: Callable[[int, int], None]) -> list[Twin]:
+def find(rows: WorkingRows, tick: Callable[[int, int], None]) -> list[Twin]:
     """Pairs of a row of the upload (the earlier end) and the test row that stands in it."""
     wanted = _wanted(rows)
-    if not wanted.said and not wanted.inside:
+    if not wanted.asked_last and not wanted.inside:
         return []
-    found: list[Twin] = []
+    twins: list[Twin] = []
     for index, file in enumerate(rows.files):
         if file:
             continue
         if index % 1000 == 0:
             tick(index, len(rows))
-        found += [Twin(index, test, 1.0) for test in _in(rows, index, wanted)]
-    often = Counter(twin.later for twin in found)
+        twins += [Twin(index, test, 1.0) for test in _in(rows, index, wanted)]
+    often = Counter(twin.later for twin in twins)
     same = rows.answers
-    return [twin for twin in found if often[twin.later] < PHRASE or same[twin.earlier] == same[twin.later]]
+    return [twin for twin in twins if often[twin.later] < PHRASE or same[twin.earlier] == same[twin.later]]
 
 
-def _wanted(rows: Rows) -> _Wanted:
+def _wanted(rows: WorkingRows) -> _Wanted:
     wanted = _Wanted()
     often: Counter[Words] = Counter()
     for index, file in enumerate(rows.files):
@@ -67,31 +67,31 @@ def _wanted(rows: Rows) -> _Wanted:
         record = rows[index]
         asked, answer = words(last_said(record)), words(record.target)
         if len(asked) >= LEAST_SAID:
-            wanted.said.setdefault(asked, index)
+            wanted.asked_last.setdefault(asked, index)
         if len(asked) >= LEAST_INSIDE:
             wanted.inside.setdefault(asked, index)
         if len(answer) >= LEAST_ANSWER:
             wanted.inside.setdefault(answer, index)
         often.update({asked, answer})
-    for some in (wanted.said, wanted.inside):
-        for text in [text for text in some if often[text] >= PHRASE]:
-            del some[text]
+    for texts in (wanted.asked_last, wanted.inside):
+        for text in [text for text in texts if often[text] >= PHRASE]:
+            del texts[text]
     for text in wanted.inside:
         wanted.anchors[text[:ANCHOR]].append(text)
     return wanted
 
 
-def _in(rows: Rows, index: int, wanted: _Wanted) -> Iterator[int]:
+def _in(rows: WorkingRows, index: int, wanted: _Wanted) -> Iterator[int]:
     """Test rows that stand in the row."""
     record = rows[index]
     seen: set[int] = set()
     for turn in record.messages:
         text = words(turn.content)
-        if turn is record.messages[-1] and text in wanted.said:
-            seen.add(wanted.said[text])
+        if turn is record.messages[-1] and text in wanted.asked_last:
+            seen.add(wanted.asked_last[text])
         runs = zip(*(text[step:] for step in range(ANCHOR)), strict=False)
         for anchor in wanted.anchors.keys() & set(runs):
-            seen.update(wanted.inside[one] for one in wanted.anchors[anchor] if _holds(text, one))
+            seen.update(wanted.inside[part] for part in wanted.anchors[anchor] if _holds(text, part))
     yield from sorted(seen)
 
 

@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from app import intervals
 from app.datasets.checks.report_parts import LabelAgreement
 from app.datasets.checks.report_trials import Baseline, CurvePoint, Learnability, Trivial
 
@@ -117,12 +118,15 @@ def _judged(trial: "_Labels | _Texts", scores: Scores, rows: int) -> tuple[Verdi
     few rows.
     """
     mean = float(scores.mean())
-    low, high = _interval(mean, len(scores), None if isinstance(trial, _Labels) else float(scores.std()))
+    count = len(scores)
+    # Wilson's for counted answers; the normal one for likenesses, of which the spread is known.
+    counted = isinstance(trial, _Labels)
+    low, high = intervals.wilson(mean * count, count) if counted else intervals.normal(mean, float(scores.std()), count)
     guessed, doubt = trial.trivial()
     if isinstance(trial, _Labels):
         linked, scarce = low > guessed, rows < ROWS_A_LABEL * trial.different
     else:
-        ahead, give = mean - guessed, 1.96 * sqrt(float(scores.var()) / len(scores) + doubt**2)
+        ahead, give = mean - guessed, intervals.z() * sqrt(float(scores.var()) / len(scores) + doubt**2)
         linked = ahead >= LINK and ahead > give
         scarce = ahead + give >= LINK and rows < SCARCE
     baseline = Baseline(trial.name, trial.metric, round(mean, 4), round(low, 4), round(high, 4), len(scores))
@@ -137,7 +141,7 @@ def ceiling_of(questions: int, agree: float, reached: float) -> tuple[float | No
     """
     if questions < PAIRS:
         return None, None
-    most = sqrt(_interval(agree, questions)[1])
+    most = sqrt(intervals.wilson(agree * questions, questions).high)
     if most < reached:
         return None, None
     return round(max(sqrt(agree), reached), 4), round(most, 4)
@@ -204,17 +208,6 @@ def _curve(
     return np.concatenate(scores), curve
 
 
-def _interval(mean: float, count: int, spread: float | None = None) -> tuple[float, float]:
-    """95 %: Wilson's for counted answers; the normal one for likenesses, of which the spread is known."""
-    if spread is not None:
-        half = 1.96 * spread / sqrt(count)
-        return mean - half, mean + half
-    z = 1.96
-    middle = (mean + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * sqrt(mean * (1 - mean) / count + z * z / (4 * count * count))
-    return middle - half, middle + half
-
-
 def _features(texts: Sequence[str], most: int = FEATURES) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -230,9 +223,11 @@ class _Labels:
     name, metric, guess = "TF-IDF with logistic regression", "accuracy", "always the commonest label"
 
     def __init__(self, questions: Sequence[str], answers: Sequence[str]) -> None:
-        numbers = {label: number for number, label in enumerate(sorted({" ".join(one.split()) for one in answers}))}
+        numbers = {
+            label: number for number, label in enumerate(sorted({" ".join(answer.split()) for answer in answers}))
+        }
         self.different = len(numbers)
-        self.labels = np.array([numbers[" ".join(one.split())] for one in answers])
+        self.labels = np.array([numbers[" ".join(answer.split())] for answer in answers])
         self.matrix = _features(questions, min(LABEL_FEATURES, WEIGHTS // self.different))
 
     def score(self, learn: Sequence[int], test: Sequence[int]) -> Scores:

@@ -13,12 +13,12 @@ from app.datasets.checks import paraphrases
 from app.datasets.checks.compared_text import Texts, comparable, only_letters
 from app.datasets.checks.grams import ANSWER_SIDE, GramWeights, Hashes, Places, common, grams_of_one
 from app.datasets.checks.paraphrases import Edit, Wording
+from app.datasets.thresholds import SHORT_ANSWER
 
 ALIKE = 0.8
 ASKED_ALIKE = 0.6  # of the questions alone, when the answers speak too
 LOOSELY_ALIKE = 0.25  # of questions that one word sets apart
 LONG_LABELLED = 8  # words of a question, of which one may be gone where no answer in prose confirms that it is the same
-SHORT_ANSWER = 240  # characters, up to which one word turns an answer round
 
 _CACHED_GRAMS = 1 << 21  # grams of rows that are kept for the next comparison, of 8 bytes each; at most so many rows:
 _CACHED = 1 << 14
@@ -122,7 +122,7 @@ class Comparer:
         if a.numbers != b.numbers or not same_numbers:
             return None
         words = a.words()[0], b.words()[0]
-        edit = paraphrases.change(*words)
+        edit = paraphrases.edit(*words)
         if edit is Edit.OTHER or (not self.labels and self._other_answer(pair, a, b)):
             return None
         if not self._likely(pair, likeness := self._likeness(a, b)):
@@ -194,7 +194,7 @@ class Comparer:
         if paraphrases.slot(asked, answers):
             return True
         short = max(len(a.answer_text), len(b.answer_text)) <= SHORT_ANSWER
-        return short and paraphrases.change(*answers, asking=False) is Edit.OTHER
+        return short and paraphrases.edit(*answers, asking=False) is Edit.OTHER
 
     # -------------------------------------------------------------- rows that are looked at again
     def _row(self, place: int) -> _Row:

@@ -12,11 +12,12 @@ import numpy.typing as npt
 from app.datasets.checks import compared_text, contradictions, paraphrases
 from app.datasets.checks.duplicates import Twin
 from app.datasets.checks.paraphrases import Edit
-from app.datasets.checks.report import RARE_LABEL
 from app.datasets.checks.report_parts import LabelCount
-from app.datasets.checks.working_rows import Rows, different_values
+from app.datasets.checks.working_rows import WorkingRows, different_values
 from app.datasets.reading.faults import Fault
 from app.datasets.splits import draw
+from app.datasets.thresholds import RARE_LABEL
+from app.grammar import plural, verb
 
 CONSTANT_ROWS = 10
 LOPSIDED = 0.95  # share of the commonest label from which on a model can score by always saying it
@@ -40,7 +41,7 @@ class FileNumbers:
     test_rows: int
 
 
-def of_file(rows: Rows, numbers: FileNumbers) -> Iterable[Fault]:
+def of_file(rows: WorkingRows, numbers: FileNumbers) -> Iterable[Fault]:
     """What is to be said about the rows as a whole."""
     uploaded = np.flatnonzero(np.asarray(rows.files) == 0)
     different = different_values(np.asarray(rows.keys)[uploaded]) if len(uploaded) else 0
@@ -67,12 +68,11 @@ def leaking(exact: int, near: int) -> str:
     """How many test rows stand in the upload, those that stand there word for word apart from those that nearly do."""
     parts = []
     if exact:
-        one = exact == 1
-        parts.append(f"{exact:,} row{'' if one else 's'} of the test file stand{'s' if one else ''} in the upload too")
+        rows = plural(exact, "row of the test file", "rows of the test file")
+        parts.append(f"{rows} {verb(exact, 'stands', 'stand')} in the upload too")
     if near:
-        one = near == 1
         whose = "" if exact else " of the test file"
-        parts.append(f"{near:,} row{'' if one else 's'}{whose} {'is' if one else 'are'} nearly asked there, or in part")
+        parts.append(f"{plural(near, 'row')}{whose} {verb(near, 'is', 'are')} nearly asked there, or in part")
     return f"{', and '.join(parts)}; what judges is not used for training."
 
 
@@ -92,12 +92,12 @@ def _answers(answers: npt.NDArray[np.uint64], labels: Sequence[LabelCount]) -> I
     if rare:
         names = ", ".join(repr(name[:40]) for name in rare[:_LABELS_NAMED])
         names += " and others" if len(rare) > _LABELS_NAMED else ""
-        some = "1 label has" if len(rare) == 1 else f"{len(rare):,} labels have"
+        some = plural(len(rare), "label has", "labels have")
         text = f"{some} fewer than {RARE_LABEL} rows, too few to be judged: {names}."
         yield Fault(None, "", text, "note")
 
 
-def _misspelt(rows: Rows, uploaded: npt.NDArray[np.int64], labels: Sequence[LabelCount]) -> Iterable[Fault]:
+def _misspelt(rows: WorkingRows, uploaded: npt.NDArray[np.int64], labels: Sequence[LabelCount]) -> Iterable[Fault]:
     """Rows whose label is likely a slip of the pen for a common one, or the same in another spelling."""
     answers = np.asarray(rows.answers)[uploaded]
     for label in labels:
@@ -120,7 +120,7 @@ def _slip(label: str, meant: str) -> bool:
         return False
     if not compared_text.same_numbers(rare, common) or paraphrases.slips(rare, common) != 1:
         return False
-    return paraphrases.change(paraphrases.of(rare), paraphrases.of(common), asking=False) is not Edit.OTHER
+    return paraphrases.edit(paraphrases.of(rare), paraphrases.of(common), asking=False) is not Edit.OTHER
 
 
 def why_not_split(usable: int, groups: int, units: int, *, own_test: bool) -> str:
@@ -129,11 +129,10 @@ def why_not_split(usable: int, groups: int, units: int, *, own_test: bool) -> st
     least = draw.LEAST_GROUPS - own_test
     if groups and units < least:
         return (
-            f"The group column puts all {usable:,} usable rows into {units:,} group{'' if units == 1 else 's'}, and"
+            f"The group column puts all {usable:,} usable rows into {plural(units, 'group')}, and"
             f" rows of one group stay together: {parts} need at least {least}. Name another column, or none."
         )
-    rows = f"{usable:,} usable row{'' if usable == 1 else 's'}"
-    return f"{rows} can't be shared out to {parts}; upload at least 4 different ones."
+    return f"{plural(usable, 'usable row')} can't be shared out to {parts}; upload at least 4 different ones."
 
 
 def why_refused(whole_file: Sequence[str], why_not: str) -> str:

@@ -8,7 +8,7 @@ from app.datasets.checks import row_warnings
 from app.datasets.checks.notes import RefusedLine
 from app.datasets.checks.report import Report
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from app.datasets.splits.places import Places
 
 
@@ -36,7 +36,7 @@ class Check:
     sizes: how long each row is, in the unit that the report's lengths name.
     """
 
-    rows: Rows
+    rows: WorkingRows
     status: list[RowStatus]
     twin: Twins
     group: Sequence[int]

@@ -14,7 +14,9 @@ def listed(text: str) -> frozenset[str]:
 
 def _phrases(text: str) -> list[tuple[str, ...]]:
     """The longest first."""
-    return sorted((tuple(one.split()) for one in re.split(r"\||\n", text) if one.strip()), key=len, reverse=True)
+    return sorted(
+        (tuple(phrase.split()) for phrase in re.split(r"\||\n", text) if phrase.strip()), key=len, reverse=True
+    )
 
 
 LIGHT_WORDS = listed(

@@ -70,10 +70,10 @@ _CAPITAL = re.compile(r"(?<!\S)(?![*#|/+-]|[$@][^\s,]*\s)\S*[^\s.!?:>\"'(\[](?=[
 
 def _by_word(phrases: list[tuple[str, ...]], place: int) -> dict[str, list[tuple[str, ...]]]:
     """The phrases by the word that stands at this place of them, the longest first."""
-    found: dict[str, list[tuple[str, ...]]] = {}
-    for one in phrases:
-        found.setdefault(one[place], []).append(one)
-    return found
+    by_word: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in phrases:
+        by_word.setdefault(phrase[place], []).append(phrase)
+    return by_word
 
 
 _BEGUN_WITH, _ENDED_WITH = _by_word(BEFORE, 0), _by_word(AFTER, -1)
@@ -106,12 +106,12 @@ def _stem(word: str) -> str:
 
 def _lines(text: str) -> dict[str, dict[int, int]]:
     """For each stem the lines that it stands on, by number, and on which side."""
-    found: dict[str, dict[int, int]] = {}
+    by_stem: dict[str, dict[int, int]] = {}
     for number, line in enumerate(text.strip().splitlines()):
         for side, words in enumerate(line.split("|")):
             for word in words.split():
-                found.setdefault(_stem(word), {})[number] = side
-    return found
+                by_stem.setdefault(_stem(word), {})[number] = side
+    return by_stem
 
 
 _NOWHERE: dict[int, int] = {}
@@ -164,18 +164,18 @@ def core(text: str) -> str:
     begin = before.end() if before else 0
     after = _FRAME_AFTER.match(text[max(begin, len(text) - _FRAME_LENGTH) :][::-1])
     end = len(text) - (after.end() if after else 0)
-    found = text[begin:end]
-    return found if begin < end and _LETTER.search(found) else text
+    core_text = text[begin:end]
+    return core_text if begin < end and _LETTER.search(core_text) else text
 
 
 def of(text: str) -> Wording:
     """text: as `plain` gives it."""
-    found = _WORD.findall(_THOUSANDS.sub("", text))
-    words = [SAME_WORD.get(word, word) for word in found]
-    if not CONTRACTED.isdisjoint(found) or "'" in text or "\u2019" in text:
+    written = _WORD.findall(_THOUSANDS.sub("", text))
+    words = [SAME_WORD.get(word, word) for word in written]
+    if not CONTRACTED.isdisjoint(written) or "'" in text or "\u2019" in text:
         words = [part for word in words for part in _whole(word)]
-    said = tuple(words)
-    return Wording(said, without_courtesy(said), tuple(_CALLED.findall(text)) if "(" in text else ())
+    all_words = tuple(words)
+    return Wording(all_words, without_courtesy(all_words), tuple(_CALLED.findall(text)) if "(" in text else ())
 
 
 def _whole(word: str) -> tuple[str, ...]:
@@ -192,7 +192,7 @@ def numbers(text: str) -> tuple[str, ...]:
     return tuple(_DIGITS.findall(_THOUSANDS.sub("", text)))
 
 
-def change(one: Wording, other: Wording, *, asking: bool = True) -> Edit:
+def edit(one: Wording, other: Wording, *, asking: bool = True) -> Edit:
     """What sets the two apart. asking: whether they are questions, where `how` and `why` ask for different things."""
     if one.called != other.called and len(one.called) == len(other.called):
         return Edit.OTHER
@@ -212,12 +212,12 @@ def change(one: Wording, other: Wording, *, asking: bool = True) -> Edit:
 def _size(left: list[str], right: list[str], words: int, *, moved: bool) -> Edit:
     """How much it is that differs. left, right: the words of each that the other lacks; words: of the shorter one."""
     edits = max(len(left), len(right)) + moved
-    lost, found = [*left], [*right]
-    _pair_off(lost, found)
-    heavy_lost, heavy_found = ([word for word in some if word not in LIGHT_WORDS] for some in (lost, found))
+    lost, gained = [*left], [*right]
+    _pair_off(lost, gained)
+    heavy_lost, heavy_found = ([word for word in some if word not in LIGHT_WORDS] for some in (lost, gained))
     if heavy_lost and heavy_found:
         return Edit.SWAPPED
-    if not lost and not found and not moved:
+    if not lost and not gained and not moved:
         return Edit.NONE
     if edits > 1 + words // WORDS_AN_EDIT:
         return Edit.REWORDED
@@ -270,19 +270,19 @@ def slot(asked: tuple[Wording, Wording], answered: tuple[Wording, Wording]) -> b
         return False
     answer_lost, answer_found = _only(answered[0].words, answered[1].words)
     # Sorted: the order of a set differs from process to process, and with it who is paired with whom.
-    lost, found = sorted((asked_lost & answer_lost) - LIGHT_WORDS), sorted((asked_found & answer_found) - LIGHT_WORDS)
-    if len(lost) == len(found) or "$" in {word[0] for word in lost + found}:  # else one is left in any case
-        _pair_off(lost, found)
-    return any(word[0] != "$" for word in lost + found)
+    lost, gained = sorted((asked_lost & answer_lost) - LIGHT_WORDS), sorted((asked_found & answer_found) - LIGHT_WORDS)
+    if len(lost) == len(gained) or "$" in {word[0] for word in lost + gained}:  # else one is left in any case
+        _pair_off(lost, gained)
+    return any(word[0] != "$" for word in lost + gained)
 
 
 def names_swapped(one: str, other: str) -> bool:
     """Whether both texts, as they were written, have a capitalised word of their own amid a sentence: another name."""
     mine, theirs = (Counter(re.findall(r"\w+", text.casefold())) for text in (one, other))
     lost = [word for name in sorted({*_CAPITAL.findall(one)}) if mine[word := name.casefold()] > theirs[word]]
-    found = [word for name in sorted({*_CAPITAL.findall(other)}) if theirs[word := name.casefold()] > mine[word]]
-    _pair_off(lost, found)
-    return bool(lost and found)
+    gained = [word for name in sorted({*_CAPITAL.findall(other)}) if theirs[word := name.casefold()] > mine[word]]
+    _pair_off(lost, gained)
+    return bool(lost and gained)
 
 
 def apart(one: str, other: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -345,13 +345,13 @@ def _opposed(one: str, other: str) -> bool:
     return any(side != mine.get(line, side) for line, side in theirs.items())
 
 
-def _pair_off(lost: list[str], found: list[str]) -> None:
+def _pair_off(lost: list[str], gained: list[str]) -> None:
     """Take out the words of both that are one word, misspelt, bent or said otherwise."""
     for word in [*lost]:
-        twin = next((one for one in found if same_word(word, one)), None)
+        twin = next((one for one in gained if same_word(word, one)), None)
         if twin is not None:
             lost.remove(word)
-            found.remove(twin)
+            gained.remove(twin)
 
 
 @lru_cache(maxsize=_CACHED)
@@ -380,10 +380,10 @@ def _differing(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[list[str],
     if len(one) * len(other) > _FEW:
         mine, theirs = Counter(one), Counter(other)
         return [*(mine - theirs).elements()], [*(theirs - mine).elements()]
-    lost, found = [], [*other]
+    lost, gained = [], [*other]
     for word in one:
-        if word in found:
-            found.remove(word)
+        if word in gained:
+            gained.remove(word)
         else:
             lost.append(word)
-    return lost, found
+    return lost, gained

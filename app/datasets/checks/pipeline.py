@@ -20,7 +20,7 @@ from app.datasets.checks.notes import Notes
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.report_parts import LengthReport, SharedGroups
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.checks.working_rows import Rows, question
+from app.datasets.checks.working_rows import WorkingRows, question
 from app.datasets.reading.reader import Upload
 from app.datasets.splits import draw
 from app.datasets.splits.declared import DeclaredColumns, declared_by
@@ -63,7 +63,7 @@ class CheckInput:
         return [self.upload] if self.own_test is None else [self.upload, self.own_test]
 
 
-def check(given: CheckInput, rows: Rows, *, tick: Tick = silent, checkpoint: Checkpoint | None = None) -> Check:
+def check(given: CheckInput, rows: WorkingRows, *, tick: Tick = silent, checkpoint: Checkpoint | None = None) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
     rows: an empty working file, or the one that an attempt with the same `checkpoint` left. tick: told the stage in
@@ -73,12 +73,12 @@ def check(given: CheckInput, rows: Rows, *, tick: Tick = silent, checkpoint: Che
     notes = Notes(given.max_messages, masker)
     scan = Scan(given.decisions)
     facts = Gathering(rows, notes, scan, tick, checkpoint).run(given.files)
-    rows.veil = masker if scan.any else None
+    rows.masker = masker if scan.any else None
     task = judge.task_of(rows)
     judged = _judged(given, rows, task, tick, checkpoint)
     tick("Drawing the split", 0, 0)
     together = judged.together()
-    declared = declared_by(rows) if any(rows.told) else DeclaredColumns({}, {}, {})
+    declared = declared_by(rows) if any(rows.declared) else DeclaredColumns({}, {}, {})
     shared = _leave_out(rows, together, judged.status, declared, given.shared)
     drawn = _drawn(given, rows, judged.status, together, declared, labels=task == "labels")
     outcome = Check(rows, judged.status, judged.twin, together, drawn.split, notes.refused)
@@ -95,7 +95,7 @@ def check(given: CheckInput, rows: Rows, *, tick: Tick = silent, checkpoint: Che
 
 
 # ---------------------------------------------------------------------- judging
-def _judged(given: CheckInput, rows: Rows, task: str, tick: Tick, checkpoint: Checkpoint | None) -> Judge:
+def _judged(given: CheckInput, rows: WorkingRows, task: str, tick: Tick, checkpoint: Checkpoint | None) -> Judge:
     tick("Comparing rows", 0, 0)
     groups = duplicates.find(
         rows,
@@ -115,12 +115,12 @@ def _judged(given: CheckInput, rows: Rows, task: str, tick: Tick, checkpoint: Ch
 # ---------------------------------------------------------------------- splitting
 def _usable(status: Sequence[RowStatus]) -> npt.NDArray[np.int64]:
     """The positions of the rows that can be used."""
-    positions: npt.NDArray[np.int64] = np.flatnonzero(np.fromiter((one is RowStatus.USABLE for one in status), bool))
+    positions: npt.NDArray[np.int64] = np.flatnonzero(np.fromiter((end is RowStatus.USABLE for end in status), bool))
     return positions
 
 
 def _leave_out(
-    rows: Rows, together: Sequence[int], status: list[RowStatus], declared: DeclaredColumns, shared: str
+    rows: WorkingRows, together: Sequence[int], status: list[RowStatus], declared: DeclaredColumns, shared: str
 ) -> SharedGroups:
     """Take out the rows whose group the own test file holds, or leave them where that is the better guess or wanted."""
     usable = _usable(status)
@@ -135,7 +135,7 @@ def _leave_out(
 
 def _drawn(
     given: CheckInput,
-    rows: Rows,
+    rows: WorkingRows,
     status: Sequence[RowStatus],
     together: Sequence[int],
     declared: DeclaredColumns,
@@ -159,7 +159,7 @@ def _drawn(
     )
 
 
-def _keys_when_masked(rows: Rows, kinds: frozenset[str]) -> dict[int, int]:
+def _keys_when_masked(rows: WorkingRows, kinds: frozenset[str]) -> dict[int, int]:
     """The keys that rows had while these kinds of personal data were masked, where they were others."""
     if not kinds:
         return {}
@@ -170,7 +170,11 @@ def _keys_when_masked(rows: Rows, kinds: frozenset[str]) -> dict[int, int]:
 
 # ---------------------------------------------------------------------- lengths
 def _sizes(
-    rows: Rows, status: Sequence[RowStatus], tokens: lengths.Counter | None, tick: Tick, checkpoint: Checkpoint | None
+    rows: WorkingRows,
+    status: Sequence[RowStatus],
+    tokens: lengths.Counter | None,
+    tick: Tick,
+    checkpoint: Checkpoint | None,
 ) -> tuple[Sequence[int], LengthReport]:
     """How long each row is, in tokens where there is a tokenizer; and the report's part about it."""
     usable = _usable(status)
@@ -180,7 +184,7 @@ def _sizes(
     return sizes, lengths.of_rows(sizes, usable, unit="tokens", limit=tokens.limit, tokenizer=tokens.name)
 
 
-def _token_sizes(rows: Rows, tokens: lengths.Counter, tick: Tick, checkpoint: Checkpoint | None) -> "array[int]":
+def _token_sizes(rows: WorkingRows, tokens: lengths.Counter, tick: Tick, checkpoint: Checkpoint | None) -> "array[int]":
     """What each row takes; stored before the check goes on, for counting reads every text once more."""
     if checkpoint and (saved := checkpoint.load_arrays("sizes")):
         return array("Q", saved["sizes"].tobytes())

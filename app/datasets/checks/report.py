@@ -34,10 +34,10 @@ from app.datasets.checks.report_parts import (
     WaterfallStep,
 )
 from app.datasets.checks.report_trials import Learnability, Signals
+from app.datasets.thresholds import RARE_LABEL
 from app.privacy.identifier_report import IdentifierReport
 
 VERSION = 1  # raise it when a key changes its meaning; a new key needs none, for it is missing in what is older
-RARE_LABEL = 20  # rows of a label below which it is named as not covered (decision-rules G1)
 
 TOO_FEW = "Prompting needs far fewer, and can be measured."  # ends the reason that pages say in words of their own
 
@@ -217,7 +217,7 @@ def _with_other_text(pair: Mapping[str, Any]) -> dict[str, Any]:
 
 def _labels_counted(values: dict[str, Any]) -> None:
     listed = values.get("labels") or ()
-    rare = sum(1 for one in listed if one["rows"] < RARE_LABEL)
+    rare = sum(1 for label in listed if label["rows"] < RARE_LABEL)
     values["rare_labels"] = max(values.get("rare_labels") or 0, rare) if listed else 0
     values["different_labels"] = max(values.get("different_labels") or 0, len(listed))
-    values["labelled_rows"] = values.get("labelled_rows") or sum(one["rows"] for one in listed)
+    values["labelled_rows"] = values.get("labelled_rows") or sum(label["rows"] for label in listed)

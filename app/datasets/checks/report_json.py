@@ -22,5 +22,5 @@ def plain(value: Any) -> Any:
 
 def fields_of(part: Any) -> dict[str, Any]:
     """The fields of a part as JSON values, without those that are left out while they are None."""
-    held = ((one.name, getattr(part, one.name), "left_out" in one.metadata) for one in dataclasses.fields(part))
+    held = ((known.name, getattr(part, known.name), "left_out" in known.metadata) for known in dataclasses.fields(part))
     return {name: plain(value) for name, value, optional in held if not (optional and value is None)}

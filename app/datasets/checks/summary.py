@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from app.datasets.checks.duplicates import Twin
 from app.datasets.checks.judge import Judge
 from app.datasets.checks.notes import Notes
 from app.datasets.checks.outcome import Check
-from app.datasets.checks.report import RARE_LABEL, Report, Verdict
+from app.datasets.checks.report import Report, Verdict
 from app.datasets.checks.report_parts import (
     Clusters,
     ClusterSize,
@@ -35,11 +35,12 @@ from app.datasets.checks.report_parts import (
     WaterfallStep,
 )
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.checks.working_rows import Rows, different_values, question
+from app.datasets.checks.working_rows import WorkingRows, different_values, question
 from app.datasets.reading.faults import Fault
 from app.datasets.splits import shares
 from app.datasets.splits.draw import Drawn
 from app.datasets.splits.places import Split
+from app.datasets.thresholds import RARE_LABEL
 
 SAMPLES = 3
 LABELS = 500  # labels listed in a report
@@ -89,7 +90,6 @@ def report_of(outcome: Check, findings: Findings) -> Report:
     usable = all(parts[part] > 0 for part in ("train", "dev", "test"))
     remarks, outcome.marks = _remarks(rows, findings.task)
     labels = _labels(rows) if findings.task == "labels" else []
-    answers = Counter(rows.answers) if findings.task == "labels" else Counter()
     warnings = list(_file_warnings(outcome, findings)) if usable else []
     _note_whole_file(outcome, findings, labels, warnings, remarks)
     notes.messages.sort(key=lambda message: (message.line is not None, message.file, message.line or 0))
@@ -97,11 +97,10 @@ def report_of(outcome: Check, findings: Findings) -> Report:
     split = _split(outcome, findings, usable=usable)
     if not usable:
         why = _refuse(notes, split.why_not)
-    status = Counter(outcome.status)
     waterfall = waterfall_of(rows, outcome.status, notes.refused_counts, parts, own_test=findings.own_test)
     most = notes.max_messages
-    of_file = {one.name: getattr(findings.facts[0], one.name) for one in fields(FileFacts)}
-    return Report(
+    of_file = {fact.name: getattr(findings.facts[0], fact.name) for fact in fields(FileFacts)}
+    report = Report(
         verdict=_verdict(notes, why, usable=usable),
         why=why,
         **of_file | {"undecodable": sum(facts.undecodable for facts in findings.facts)},
@@ -114,26 +113,7 @@ def report_of(outcome: Check, findings: Findings) -> Report:
         messages=tuple(notes.messages),
         message_counts=dict(notes.counts),
         waterfall=waterfall,
-        duplicates=_pairs(outcome, RowStatus.DUPLICATE, most),
-        near_duplicates=_pairs(outcome, RowStatus.NEAR_DUPLICATE, most),
-        contradictions=tuple(_contradiction(outcome, twin) for twin in judge.contradictions[:most]),
-        leaks=tuple(_leak(rows, leak) for leak in sorted(judge.leaks, key=lambda leak: leak.later)[:most]),
-        counts=Counts(
-            **{one.value: status[one] for one in RowStatus},
-            contradictions=len(judge.contradictions),
-            leaks=len(judge.leaks),
-            exact_leaks=sum(rows.keys[leak.earlier] == rows.keys[leak.later] for leak in judge.leaks),
-            groups=len(judge.contradicted),
-            repeated_groups=len(judge.repeated),
-        ),
-        contradiction_rate=contradiction_rate(len(judge.contradicted), len(judge.repeated)),
-        similar_questions=len(judge.repeated),
-        label_agreement=judge.agreement() if findings.task == "labels" else None,
         task=findings.task,
-        labels=tuple(labels[:LABELS]),
-        different_labels=len(answers),
-        labelled_rows=answers.total(),
-        rare_labels=sum(1 for count in answers.values() if count < RARE_LABEL),
         languages=_languages(rows),
         remarks=tuple(remarks),
         clusters=_clusters(outcome.group, kept=len(judge.kept_groups)),
@@ -142,6 +122,45 @@ def report_of(outcome: Check, findings: Findings) -> Report:
         can_be_used=usable,
         lengths=findings.lengths,
         needs_rows=_needs_rows(split.test),
+    )
+    return _with_labels(_with_pairs(report, outcome, findings), outcome, findings, labels)
+
+
+def _with_pairs(report: Report, outcome: Check, findings: Findings) -> Report:
+    """The report with the rows that repeat, contradict or leak, and their numbers."""
+    rows, judge, most = outcome.rows, findings.judge, findings.notes.max_messages
+    status = Counter(outcome.status)
+    return replace(
+        report,
+        duplicates=_pairs(outcome, RowStatus.DUPLICATE, most),
+        near_duplicates=_pairs(outcome, RowStatus.NEAR_DUPLICATE, most),
+        contradictions=tuple(_contradiction(outcome, twin) for twin in judge.contradictions[:most]),
+        leaks=tuple(_leak(rows, leak) for leak in sorted(judge.leaks, key=lambda leak: leak.later)[:most]),
+        counts=Counts(
+            **{end.value: status[end] for end in RowStatus},
+            contradictions=len(judge.contradictions),
+            leaks=len(judge.leaks),
+            exact_leaks=sum(rows.keys[leak.earlier] == rows.keys[leak.later] for leak in judge.leaks),
+            groups=len(judge.contradicted),
+            repeated_groups=len(judge.repeated),
+        ),
+        contradiction_rate=contradiction_rate(len(judge.contradicted), len(judge.repeated)),
+        similar_questions=len(judge.repeated),
+    )
+
+
+def _with_labels(report: Report, outcome: Check, findings: Findings, labels: Sequence[LabelCount]) -> Report:
+    """The report with what is known of labels; as it is where the answers are none."""
+    if findings.task != "labels":
+        return report
+    answers = Counter(outcome.rows.answers)
+    return replace(
+        report,
+        label_agreement=findings.judge.agreement(),
+        labels=tuple(labels[:LABELS]),
+        different_labels=len(answers),
+        labelled_rows=answers.total(),
+        rare_labels=sum(1 for count in answers.values() if count < RARE_LABEL),
     )
 
 
@@ -210,12 +229,12 @@ def _refuse(notes: Notes, why_not: str) -> tuple[str, ...]:
     return (text,)
 
 
-def _bad_lines(rows: Rows, findings: Findings) -> tuple[int, ...]:
+def _bad_lines(rows: WorkingRows, findings: Findings) -> tuple[int, ...]:
     contradicting = {rows.lines[twin.later] for twin in findings.judge.contradictions if not rows.files[twin.later]}
     return tuple(sorted(findings.notes.lines | contradicting))
 
 
-def _remarks(rows: Rows, task: str) -> tuple[list[Remark], Sequence[int]]:
+def _remarks(rows: WorkingRows, task: str) -> tuple[list[Remark], Sequence[int]]:
     """What is doubtful about the upload's own rows, and the marks of each row that count."""
     counts = Counter(rows.answers) if task == "labels" else Counter()
     uploaded = bytes(0 if file else mark for mark, file in zip(rows.marks, rows.files, strict=True))
@@ -224,7 +243,7 @@ def _remarks(rows: Rows, task: str) -> tuple[list[Remark], Sequence[int]]:
 
 # ---------------------------------------------------------------------- from uploaded to usable
 def waterfall_of(
-    rows: Rows,
+    rows: WorkingRows,
     status: list[RowStatus],
     refused: Mapping[tuple[int, RowStatus], int],
     split: Mapping[Split, int],
@@ -258,7 +277,7 @@ def _split(outcome: Check, findings: Findings, *, usable: bool) -> SplitReport:
     learning = parts["train"] + parts["dev"]
     rows = learning + (0 if own_test else parts["test"])
     why_not = "" if usable or not rows else messages.why_not_split(rows, drawn.groups, drawn.units, own_test=own_test)
-    how = {one.name: getattr(drawn, one.name) for one in fields(Drawn) if one.name != "split"}
+    how = {part.name: getattr(drawn, part.name) for part in fields(Drawn) if part.name != "split"}
     return SplitReport(
         train=parts["train"],
         dev=parts["dev"],
@@ -299,20 +318,20 @@ def _coverage(outcome: Check) -> tuple[LabelGap, LabelGap]:
     return _gap(rows, untested), _gap(rows, untaught)
 
 
-def _gap(rows: Rows, labels: Mapping[int, int]) -> LabelGap:
+def _gap(rows: WorkingRows, labels: Mapping[int, int]) -> LabelGap:
     commonest = sorted(labels, key=lambda label: (-labels[label], label))[:LABELS_NAMED]
-    names = tuple(rows.shown(rows.answers.index(label)).target[:60] for label in commonest)
+    names = tuple(rows.quoted(rows.answers.index(label)).target[:60] for label in commonest)
     return LabelGap(len(labels), sum(labels.values()), names)
 
 
 # ---------------------------------------------------------------------- what the rows are
-def _labels(rows: Rows) -> list[LabelCount]:
+def _labels(rows: WorkingRows) -> list[LabelCount]:
     _, first, counts = np.unique(np.asarray(rows.answers), return_index=True, return_counts=True)
     commonest = np.lexsort((first, -counts))[:_LABELS_COUNTED]  # of equals the one that came first
-    return [LabelCount(rows.shown(int(first[place])).target[:_ANSWER], int(counts[place])) for place in commonest]
+    return [LabelCount(rows.quoted(int(first[place])).target[:_ANSWER], int(counts[place])) for place in commonest]
 
 
-def _languages(rows: Rows) -> tuple[LanguageShare, ...]:
+def _languages(rows: WorkingRows) -> tuple[LanguageShare, ...]:
     """Languages of what is asked, commonest first; rows too short to tell are left out of the shares."""
     counts = Counter(code for code, file in zip(rows.languages, rows.files, strict=True) if not file)
     del counts[rows.codes.index("")]
@@ -334,8 +353,8 @@ def _clusters(group: Sequence[int], *, kept: int) -> Clusters:
     return Clusters(len(members), int(members.sum()), by_size, kept)
 
 
-def _samples(rows: Rows) -> tuple[Sample, ...]:
-    records = (rows.shown(index) for index in range(min(SAMPLES, len(rows))))
+def _samples(rows: WorkingRows) -> tuple[Sample, ...]:
+    records = (rows.quoted(index) for index in range(min(SAMPLES, len(rows))))
     return tuple(
         Sample(
             record.line,
@@ -360,8 +379,8 @@ def _pairs(outcome: Check, status: RowStatus, most: int) -> tuple[Pair, ...]:
                     similarity=similarity,
                     text=_excerpt(rows, index),
                     of_text=_excerpt(rows, other),
-                    answer=rows.shown(index).target[:_ANSWER],
-                    of_answer=rows.shown(other).target[:_ANSWER],
+                    answer=rows.quoted(index).target[:_ANSWER],
+                    of_answer=rows.quoted(other).target[:_ANSWER],
                     file=rows.files[index],
                 )
             )
@@ -377,14 +396,14 @@ def _contradiction(outcome: Check, twin: Twin) -> Contradiction:
         same=rows.pair(twin.later)[0] == rows.pair(twin.earlier)[0],
         text=_excerpt(rows, twin.later),
         of_text=_excerpt(rows, twin.earlier),
-        answer=rows.shown(twin.later).target[:_ANSWER],
-        of_answer=rows.shown(twin.earlier).target[:_ANSWER],
+        answer=rows.quoted(twin.later).target[:_ANSWER],
+        of_answer=rows.quoted(twin.earlier).target[:_ANSWER],
         similarity=twin.similarity,
         file=rows.files[twin.later],
     )
 
 
-def _leak(rows: Rows, leak: Twin) -> Leak:
+def _leak(rows: WorkingRows, leak: Twin) -> Leak:
     return Leak(
         line=rows.lines[leak.later],
         of_line=rows.lines[leak.earlier],
@@ -394,6 +413,6 @@ def _leak(rows: Rows, leak: Twin) -> Leak:
     )
 
 
-def _excerpt(rows: Rows, index: int) -> str:
-    asked = question(rows.shown(index))
-    return asked if len(asked) <= _TEXT else asked[: _TEXT - 1] + "\N{HORIZONTAL ELLIPSIS}"
+def _excerpt(rows: WorkingRows, index: int) -> str:
+    question_text = question(rows.quoted(index))
+    return question_text if len(question_text) <= _TEXT else question_text[: _TEXT - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,7 +1,8 @@
 """What is doubtful in question or answer: refusals, placeholders, loops, echoes, cut answers, another language.
 
 Each row gets marks while it is read, when nobody knows yet whether the file's answers are labels, JSON or prose;
-`found` then says which marks count. A label is short, repeats and may well be called `none` or `refused`; what would
+`remarks_of` then says which marks count. A label is short, repeats and may well be called `none` or `refused`; what
+would
 be a fault of prose is none of a label's. Marked rows stay in use: these are hints for a person, and each detector is
 written to keep silent on clean sets rather than to find everything (`tests/bench/bench_data.py` has both rates).
 """
@@ -12,6 +13,7 @@ from enum import IntFlag
 from itertools import groupby
 
 from app.chat import Record
+from app.datasets.checks import remark_words
 from app.datasets.checks.compared_text import letters
 from app.datasets.checks.report_parts import Remark
 from app.datasets.reading.faults import Level
@@ -197,32 +199,32 @@ FIRST_LINES = 50
 
 def marks(record: Record, asked: str, language: str, answer_language: str) -> Mark:
     """What is noticed in a row. asked: what the user said last; the languages as `languages.of` gives them."""
-    found = Mark(0)
+    marks_found = Mark(0)
     answer = record.target.strip()
     if refuses(answer):
-        found |= Mark.REFUSAL
+        marks_found |= Mark.REFUSAL
     if answer.casefold() in _BARE:
-        found |= Mark.BARE_PLACEHOLDER
+        marks_found |= Mark.BARE_PLACEHOLDER
         if answer.casefold() in _NEVER_A_LABEL:
-            found |= Mark.PLACEHOLDER
+            marks_found |= Mark.PLACEHOLDER
     if (
         left_open(answer)
         or _NAMED_ONLY.fullmatch(answer)
         or left_open(asked)
         or asked.strip().casefold() in _NEVER_A_LABEL
     ):
-        found |= Mark.PLACEHOLDER
+        marks_found |= Mark.PLACEHOLDER
     if cut(answer):
-        found |= Mark.CUT
+        marks_found |= Mark.CUT
     if "my " in answer and _DATED.search(answer):
-        found |= Mark.DATED
+        marks_found |= Mark.DATED
     if loops(answer) or loops(asked):
-        found |= Mark.REPEAT
+        marks_found |= Mark.REPEAT
     if echoes(asked, answer):
-        found |= Mark.ECHO
+        marks_found |= Mark.ECHO
     if language and answer_language and language != answer_language and tells(answer) and _speaks(answer):
-        found |= Mark.LANGUAGE
-    return found
+        marks_found |= Mark.LANGUAGE
+    return marks_found
 
 
 def tells(answer: str) -> bool:
@@ -246,7 +248,7 @@ def refuses(answer: str) -> bool:
     if len(start) < (12 if start.isascii() else 8):
         return False
     return _REFUSAL.match(start, begin) is not None or any(
-        (found := opening.match(start)) and _declines(start[found.start() :], cannot, what)
+        (match := opening.match(start)) and _declines(start[match.start() :], cannot, what)
         for opening, cannot, what in _DECLINING
     )
 
@@ -308,25 +310,14 @@ def echoes(asked: str, answer: str) -> bool:
     return one in other
 
 
-WORDS = {
-    Mark.REFUSAL: ("refusal", "answer{s} decline{one} to answer ({share}); a model learns to decline from such rows"),
-    Mark.PLACEHOLDER: ("placeholder", "row{s} hold{one} something that was never filled in ({share})"),
-    Mark.REPEAT: ("repeat", "row{s} run{one} in a loop, the same words again and again ({share})"),
-    Mark.ECHO: ("echo", "answer{s} only repeat{one} the question ({share})"),
-    Mark.CUT: ("cut", "answer{s} stop{one} in the middle of a sentence ({share}); a model learns to stop there"),
-    Mark.DATED: ("dated", "answer{s} speak{one} of the last update of the model that wrote it ({share})"),
-    Mark.LANGUAGE: ("other_language", "answer{s} {are} in another language than the question ({share})"),
-}
-
-# The same about one row.
-OF_A_ROW = {
-    Mark.REFUSAL: "The answer declines to answer.",
-    Mark.PLACEHOLDER: "Something was never filled in.",
-    Mark.REPEAT: "It runs in a loop, the same words again and again.",
-    Mark.ECHO: "The answer only repeats the question.",
-    Mark.CUT: "The answer stops in the middle of a sentence.",
-    Mark.DATED: "The answer speaks of the last update of the model that wrote it.",
-    Mark.LANGUAGE: "The answer is in another language than the question.",
+KINDS = {
+    Mark.REFUSAL: "refusal",
+    Mark.PLACEHOLDER: "placeholder",
+    Mark.REPEAT: "repeat",
+    Mark.ECHO: "echo",
+    Mark.CUT: "cut",
+    Mark.DATED: "dated",
+    Mark.LANGUAGE: "other_language",
 }
 
 
@@ -344,19 +335,13 @@ def remarks_of(
             counting[index] = _counting(Mark(given), task, index, answer_rows) & ~Mark.BARE_PLACEHOLDER
     total = max(1, len(counting))
     remarks = []
-    for mark, (kind, words) in WORDS.items():
-        rows = [index for index, one in enumerate(counting) if one & mark.value]
+    for mark, kind in KINDS.items():
+        rows = [index for index, row_marks in enumerate(counting) if row_marks & mark.value]
         if not rows:
             continue
         share = len(rows) / total
         task_like = share >= THE_TASK and mark in (Mark.REFUSAL | Mark.LANGUAGE)
-        one = len(rows) == 1
-        said = words.format(
-            share=f"{share:.1%}", s="" if one else "s", one="s" if one else "", are="is" if one else "are"
-        )
-        text = f"{len(rows):,} {said}."
-        if task_like:
-            text = text[:-1] + "; so many may well be the task."
+        text = remark_words.of_file(kind, len(rows), share, the_task=task_like)
         level: Level = "note" if task_like or mark is Mark.LANGUAGE else "warning"
         lines = tuple(line(index) for index in rows[:FIRST_LINES])
         remarks.append(Remark(kind, len(rows), lines, text, level))

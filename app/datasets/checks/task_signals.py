@@ -34,7 +34,6 @@ from app.datasets.checks.answer_kinds import KINDS, could_be_label, kind_of, not
 from app.datasets.checks.compared_text import Texts
 from app.datasets.checks.knowledge import (
     FEW,
-    LABEL_REPEATS,
     NEW,
     UNCOVERED,
     Inputs,
@@ -45,10 +44,11 @@ from app.datasets.checks.knowledge import (
     share_of,
 )
 from app.datasets.checks.report_trials import SignalEvidence, Signals
+from app.datasets.thresholds import LABEL_REPEATS
 
 SAMPLE = 2000  # rows looked at, evenly spread; shares of so many are right to 2 points
 MOST_SIGNS = 8_000_000  # characters in all of them, so that long rows take no longer than short ones
-SHOWN = 0.05  # share from which on something is worth a sentence
+WORTH_SAYING = 0.05  # share from which on something is worth a sentence
 LINES = 5  # named for each piece of evidence
 MAIN = 0.8  # share of one kind from which on the file is of that kind
 
@@ -165,24 +165,24 @@ def _content(row: SampledRow) -> str:
     if row.kind == "json":
         return "\n".join(_leaves(row.value))
     if row.kind == "sql":
-        return "\n".join(one or two or three for one, two, three in _LITERAL.findall(row.answer))
+        return "\n".join(single or double or number for single, double, number in _LITERAL.findall(row.answer))
     return row.answer
 
 
 def _leaves(value: Any) -> list[str]:
-    found: list[str] = []
+    texts: list[str] = []
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
-        elif isinstance(one, str):
-            found.append(one)
-        elif isinstance(one, int | float) and not isinstance(one, bool):
-            found.append(str(one))
-    return found
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, int | float) and not isinstance(part, bool):
+            texts.append(str(part))
+    return texts
 
 
 # ---------------------------------------------------------------------- what follows
@@ -206,8 +206,8 @@ def _keys(value: Any) -> frozenset[str]:
     """The keys of an answer, or of the objects of a list; of a list of other things a sign for that."""
     if isinstance(value, dict):
         return frozenset(map(str, value))
-    objects = [one for one in value if isinstance(one, dict)]
-    return frozenset(f"[{key}" for one in objects for key in one) | (
+    objects = [item for item in value if isinstance(item, dict)]
+    return frozenset(f"[{key}" for item in objects for key in item) | (
         {"["} if len(objects) < len(value) else frozenset()
     )
 
@@ -285,7 +285,7 @@ def _form(sampled: _Sampled) -> _Evidence:
 
 def _knowledge(sampled: _Sampled) -> _Evidence:
     rows, inputs = sampled.rows, sampled.inputs
-    if inputs.novelty >= SHOWN:
+    if inputs.novelty >= WORTH_SAYING:
         text = f"{_percent(inputs.novelty)} of the answers hold names, numbers or dates that are neither in their input"
         yield "novelty", f"{text} nor used by several other answers.", inputs.novelty, [row for row in rows if row.new]
     if not inputs.one_language:
@@ -298,7 +298,7 @@ def _knowledge(sampled: _Sampled) -> _Evidence:
 
 
 def _sources(sampled: _Sampled) -> _Evidence:
-    if (share := sampled.share(sampled.cites)) >= SHOWN:
+    if (share := sampled.share(sampled.cites)) >= WORTH_SAYING:
         text = f"{_percent(share)} of the answers point to a source: a link, a number in brackets, a section."
         yield "cites", text, share, sampled.cites
 

@@ -32,18 +32,18 @@ _INDEX = np.dtype(
         ("files", "u1"),
         ("marks", "u1"),
         ("languages", "u1"),
-        ("told", "u1"),
+        ("declared", "u1"),
     ]
 )
 _MOST_LANGUAGES = 250
 _LONGEST_ANSWER = 1000  # characters, from which on answers count as equally long
 
 
-class Rows:
+class WorkingRows:
     """Rows by position, in the order in which they were added; `file` is 0 for the upload, 1 for the own test file.
 
-    marks: see `content.Mark`. languages: of what is asked, as a place in `codes`. told: 1 where the row says itself to
-    which group, time or part of the split it belongs.
+    marks: see `suspicious.Mark`. languages: of what is asked, as a place in `codes`. declared: 1 where the row says
+    itself to which group, time or part of the split it belongs.
     """
 
     def __init__(self, path: Path, saved: Mapping[str, Any] | None = None) -> None:
@@ -62,9 +62,9 @@ class Rows:
         self.answer_sizes = array("H")  # in characters
         self.marks = array("B")
         self.languages = array("B")
-        self.told = array("B")
+        self.declared = array("B")
         self.codes = [""]
-        self.veil: Masker | None = None  # what hides values where a report quotes rows
+        self.masker: Masker | None = None  # what hides values where a report quotes rows
         if saved:
             self._restore(saved)
 
@@ -103,12 +103,12 @@ class Rows:
         self.keys.append(compared_text.key(asked))
         self.answers.append(compared_text.key(record.target))
         self.answer_sizes.append(min(len(record.target), _LONGEST_ANSWER))
-        said = last_said(record)
-        language = languages.of(said)
+        asked_last = last_said(record)
+        language = languages.of(asked_last)
         answer_language = languages.of(record.target, strict=True) if suspicious.tells(record.target) else ""
-        self.marks.append(int(suspicious.marks(record, said, language, answer_language)))
+        self.marks.append(int(suspicious.marks(record, asked_last, language, answer_language)))
         self.languages.append(self._language(language))
-        self.told.append(bool(record.group or record.part or record.time))
+        self.declared.append(bool(record.group or record.part or record.time))
 
     def _language(self, code: str) -> int:
         if code not in self.codes:
@@ -131,13 +131,13 @@ class Rows:
         record = self[index]
         return question(record), record.target
 
-    def shown(self, index: int) -> Record:
+    def quoted(self, index: int) -> Record:
         """The row as a report may quote it. Cut it afterwards: half a value is one too."""
-        return self.veil.record(self[index]) if self.veil else self[index]
+        return self.masker.record(self[index]) if self.masker else self[index]
 
     # ---------------------------------------------------------------------- going on after a kill
     def save(self) -> dict[str, Any]:
-        """Bring all rows to the disk; a later `Rows(path, saved)` goes on from what is given back."""
+        """Bring all rows to the disk; a later `WorkingRows(path, saved)` goes on from what is given back."""
         new = np.empty(len(self) - self._written, dtype=_INDEX)
         for name in new.dtype.names or ():
             new[name] = getattr(self, name)[self._written :]
@@ -151,11 +151,11 @@ class Rows:
 
     def _restore(self, saved: Mapping[str, Any]) -> None:
         raw = self._index.read(saved["rows"] * _INDEX.itemsize)
-        found = np.frombuffer(raw, dtype=_INDEX)
-        for name in found.dtype.names or ():
+        index = np.frombuffer(raw, dtype=_INDEX)
+        for name in index.dtype.names or ():
             column: array[int] = getattr(self, name)
-            column.frombytes(np.ascontiguousarray(found[name]).tobytes())
-        self._written, self._end, self.codes = len(found), saved["end"], list(saved["codes"])
+            column.frombytes(np.ascontiguousarray(index[name]).tobytes())
+        self._written, self._end, self.codes = len(index), saved["end"], list(saved["codes"])
 
 
 def different_values(values: Sequence[int] | npt.NDArray[np.uint64]) -> int:

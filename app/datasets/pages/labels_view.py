@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.datasets.checks.report import RARE_LABEL, Report
+from app.datasets.checks.report import Report
 from app.datasets.pages.addresses import rows_url
+from app.datasets.thresholds import RARE_LABEL
 from app.web import charts
 
 LABELS = 6  # labels at either end that the chart shows

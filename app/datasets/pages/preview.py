@@ -38,23 +38,23 @@ class _Beginning:
         self._left = LOOKED_AT
 
     def read(self, size: int, /) -> bytes:
-        found = self._stream.read(min(size, self._left))
-        self._left -= len(found)
-        return found
+        piece = self._stream.read(min(size, self._left))
+        self._left -= len(piece)
+        return piece
 
 
 def preview(stream: BinaryIO, name: str, how: ReadAs, masker: Masker) -> Preview:
     """Read the first rows; the rest of the file is not touched. masker: hides the values in them."""
     columnar = stream.read(4) == parquet.MAGIC
     stream.seek(0)
-    found = Preview(read(Upload(stream if columnar else _Beginning(stream), name, how)))
-    for number, item in enumerate(found.reading):
+    first_rows = Preview(read(Upload(stream if columnar else _Beginning(stream), name, how)))
+    for number, item in enumerate(first_rows.reading):
         if isinstance(item, Record):
-            found.records.append(masker.record(item))
-        elif len(found.faults) < ROWS and item.level != "note":
-            found.faults.append(replace(item, text=masker.text(item.text)))
-        if len(found.records) == ROWS or number >= _TRIED:
+            first_rows.records.append(masker.record(item))
+        elif len(first_rows.faults) < ROWS and item.level != "note":
+            first_rows.faults.append(replace(item, text=masker.text(item.text)))
+        if len(first_rows.records) == ROWS or number >= _TRIED:
             break
-    found.columns = {masker.text(name): samples for name, samples in found.reading.columns.items()}
-    found.names = [name for name in found.reading.columns if name in found.columns]
-    return found
+    first_rows.columns = {masker.text(name): samples for name, samples in first_rows.reading.columns.items()}
+    first_rows.names = [name for name in first_rows.reading.columns if name in first_rows.columns]
+    return first_rows

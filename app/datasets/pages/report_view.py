@@ -8,18 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.datasets.checks import suspicious
+from app.datasets.checks import remark_words, suspicious
 from app.datasets.checks.report import Report
 from app.datasets.checks.report_parts import LanguageShare, ReportMessage, WaterfallStep
 from app.datasets.checks.statuses import ROWS_THAT
 from app.datasets.pages.addresses import of_lengths, rows_url
+from app.grammar import plural
 from app.web import charts
 
 ALWAYS = {"fault", "duplicate", "near_duplicate", "contradiction"}  # told even when there are none: that is good news
 LEVELS = ("error", "warning", "note")  # of messages, the gravest first
 SIZES = 8  # cluster sizes that get a bar of their own; the larger ones share one
 # Kinds of remarks that each row carries itself, so that all of them can be shown and not only those a report names.
-MARKS = {kind: int(mark) for mark, (kind, _) in suspicious.WORDS.items()}
+MARKS = {kind: int(mark) for mark, kind in suspicious.KINDS.items()}
 FEW = 0.005  # share of the rows below which languages are told in one line: detection errs on short texts
 
 
@@ -145,7 +146,7 @@ def languages(report: Report) -> list[LanguageShare]:
     """Languages with their share of the rows; the rarest together."""
     listed = [language for language in report.languages if language.share >= FEW]
     if rest := [language for language in report.languages if language.share < FEW]:
-        name = f"{len(rest)} other{'' if len(rest) == 1 else 's'}, or misjudged"
+        name = f"{plural(len(rest), 'other')}, or misjudged"
         rows, share = sum(language.rows for language in rest), sum(language.share for language in rest)
         listed.append(LanguageShare("", name, rows, share))
     return listed
@@ -203,5 +204,5 @@ def messages_of_row(report: Report, line: int, file: int, marks: int = 0) -> lis
     """The messages about one line, and what is odd about its content. marks: see `suspicious.Mark`."""
     about = [message for message in report.messages if (message.line, message.file) == (line, file)]
     texts = [message.text for message in about]
-    odd = [text for mark, text in suspicious.OF_A_ROW.items() if marks & mark and text not in texts]
-    return about + [ReportMessage(line, "", text, "warning", file) for text in odd]
+    odd = [remark_words.OF_A_ROW[kind] for kind, mark in MARKS.items() if marks & mark]
+    return about + [ReportMessage(line, "", text, "warning", file) for text in odd if text not in texts]

@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from app.datasets.checks.report import RARE_LABEL, Report
+from app.datasets.checks.report import Report
 from app.datasets.checks.statuses import RowStatus, what_rows_do
 from app.datasets.pages.addresses import rows_url, too_long
-from app.datasets.pages.words import rows_of, word
+from app.datasets.pages.words import word
 from app.datasets.reading import encodings
+from app.datasets.thresholds import RARE_LABEL
+from app.grammar import plural, verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def todos(
 def _undecodable(report: Report, rows: str) -> Iterator[Todo]:
     number = report.undecodable
     if number and report.uploaded:  # of a file that was not read through nobody knows how many
-        text = f"{rows_of(number)} {'is' if number == 1 else 'are'} no {encodings.title(report.encoding)} text."
+        text = f"{plural(number, 'row')} {verb(number, 'is', 'are')} no {encodings.title(report.encoding)} text."
         url = f"{rows.removesuffix('/rows')}/reading"
         yield Todo("decide", "fail", text, url, "Choose the file's encoding")
 
@@ -55,13 +57,13 @@ def _undecodable(report: Report, rows: str) -> Iterator[Todo]:
 def _unread(report: Report, rows: str) -> Iterator[Todo]:
     for status in (RowStatus.FAULT, RowStatus.EMPTY):
         if number := report.dropped.get(status, 0):
-            text = f"{rows_of(number)} {what_rows_do(status, number)}."
+            text = f"{plural(number, 'row')} {what_rows_do(status, number)}."
             yield Todo("correct", "fail", text, rows_url(rows, status=status.value, file="upload"), "Read why")
 
 
 def _leaks(report: Report, rows: str) -> Iterator[Todo]:
     if number := report.dropped.get(RowStatus.LEAK, 0):
-        text = f"{rows_of(number)} {'stands' if number == 1 else 'stand'} in the test file too"
+        text = f"{plural(number, 'row')} {verb(number, 'stands', 'stand')} in the test file too"
         if report.counts.near_leaks:
             text += ", or nearly" if report.counts.exact_leaks else " but for a few words"
         text += ", so nothing learns from them."
@@ -70,16 +72,18 @@ def _leaks(report: Report, rows: str) -> Iterator[Todo]:
 
 def _groups(report: Report) -> Iterator[Todo]:
     if number := report.split.group_overlap:
-        text = f"{rows_of(number)} {'is' if number == 1 else 'are'} learnt from though their group is in the test file."
+        text = (
+            f"{plural(number, 'row')} {verb(number, 'is', 'are')} learnt from though their group is in the test file."
+        )
         yield Todo("decide", "unknown", text, "#split", "Leave out or use")
     if (untaught := report.split.untaught) and untaught.labels:
-        some = f"{rows_of(untaught.rows)} of the test set want{'s' if untaught.rows == 1 else ''}"
+        some = f"{plural(untaught.rows, 'row')} of the test set {verb(untaught.rows, 'wants', 'want')}"
         yield Todo("look", "fail", f"{some} a label that no row teaches.", "#split", "Why")
 
 
 def _identifiers(report: Report, decided: Collection[str]) -> Iterator[Todo]:
     if number := report.identifiers.undecided_rows(decided) if report.identifiers else 0:
-        text = f"{rows_of(number)} seem{'s' if number == 1 else ''} to hold personal data or a secret."
+        text = f"{plural(number, 'row')} {verb(number, 'seems', 'seem')} to hold personal data or a secret."
         yield Todo("decide", "unknown", text, "#personal", "Mask, leave out or keep")
 
 
@@ -87,7 +91,7 @@ def _contradictions(report: Report, rows: str) -> Iterator[Todo]:
     if number := report.counts.contradiction:
         tests = report.among_test_rows(RowStatus.CONTRADICTION)
         among = f" ({tests:,} of them in the test file)" if tests > 0 else ""
-        text = f"{rows_of(number)} ask the same and are answered differently{among}, so none is used."
+        text = f"{plural(number, 'row')} ask the same and are answered differently{among}, so none is used."
         yield Todo("correct", "unknown", text, rows_url(rows, status="contradiction"), "Compare")
 
 
@@ -100,7 +104,7 @@ def _unlearnable(report: Report) -> Iterator[Todo]:
 def _too_long(report: Report, rows: str) -> Iterator[Todo]:
     number, limit = report.lengths.over, report.lengths.limit
     if number and limit:
-        text = f"{rows_of(number)} {'is' if number == 1 else 'are'} longer than {limit:,} {report.lengths.unit}"
+        text = f"{plural(number, 'row')} {verb(number, 'is', 'are')} longer than {limit:,} {report.lengths.unit}"
         text += " and would be cut."
         yield Todo("look", "unknown", text, too_long(report.lengths, rows) or "#lengths", "See them")
 
@@ -109,13 +113,12 @@ def _remarks(report: Report) -> Iterator[Todo]:
     if number := sum(remark.rows for remark in report.remarks):
         kinds = ", ".join(word(remark.kind) for remark in report.remarks[:3])
         link = f"Look at {'it' if number == 1 else 'them'}"
-        yield Todo("look", "unknown", f"Something is odd about {rows_of(number)}: {kinds}.", "#remarks", link)
+        yield Todo("look", "unknown", f"Something is odd about {plural(number, 'row')}: {kinds}.", "#remarks", link)
 
 
 def _rare(report: Report, rows: str) -> Iterator[Todo]:
     if number := report.rare_labels:
-        labels = "label has" if number == 1 else "labels have"
-        text = f"{number:,} {labels} fewer than {RARE_LABEL} rows."
+        text = f"{plural(number, 'label has', 'labels have')} fewer than {RARE_LABEL} rows."
         yield Todo("collect", "unknown", text, f"{rows.removesuffix('/rows')}/labels?order=rare", "Which")
 
 

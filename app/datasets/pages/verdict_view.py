@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.datasets.checks.report import Report
 from app.datasets.checks.report_parts import ReportMessage
 from app.datasets.checks.statuses import ROWS_THAT, what_rows_do
-from app.datasets.pages.words import rows_of
+from app.grammar import plural, verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def verdict(report: Report, now: Situation) -> Verdict:
     """What one reads first."""
     if now.state == "rejected":
         return _refused(report, now)
-    text = f"{now.usable:,} usable example{'' if now.usable == 1 else 's'} besides the test set;"
+    text = f"{plural(now.usable, 'usable example')} besides the test set;"
     text += f" training needs {now.needed:,}."
     why = _why(report, now)
     tone = "ready" if now.usable >= now.needed and not report.unlearnable else ""
@@ -53,7 +53,7 @@ def verdict(report: Report, now: Situation) -> Verdict:
         number, url = now.newer
         return Verdict(text, "", "", url, f"Open version {number}", "info")
     if open_rows := report.identifiers.undecided_rows(now.decided) if report.identifiers else 0:
-        some = f"{rows_of(open_rows)} seem{'s' if open_rows == 1 else ''} to hold personal data or a secret"
+        some = f"{plural(open_rows, 'row')} {verb(open_rows, 'seems', 'seem')} to hold personal data or a secret"
         return Verdict(
             text, why, f"{some}. Training stays locked until you decide about them.", "#personal", "Decide", tone
         )
@@ -109,7 +109,7 @@ def _why_refused(report: Report) -> str:
         return _placed(report, min(faults, key=lambda fault: fault.line is None))
     status = max(ROWS_THAT, key=report.counts.of_status)
     if number := report.counts.of_status(status):
-        return f"{number:,} of {rows_of(report.uploaded)} {what_rows_do(status, number)}."
+        return f"{number:,} of {plural(report.uploaded, 'row')} {what_rows_do(status, number)}."
     return "Too few rows are left to learn from, to choose by and to judge by."
 
 

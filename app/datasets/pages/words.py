@@ -24,11 +24,6 @@ def word(kind: str) -> str:
     return KINDS.get(kind, kind.replace("_", " "))
 
 
-def rows_of(number: int) -> str:
-    """So many rows, in words."""
-    return f"{number:,} row{'' if number == 1 else 's'}"
-
-
 def encoding(report: Report) -> str:
     """How the letters of the file were read, in words; empty for plain UTF-8, and for what is no text."""
     if report.layout == "Parquet" or report.encoding in ("", encodings.UTF_8):

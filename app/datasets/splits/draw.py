@@ -15,7 +15,6 @@ nothing is left out until a person says so. Either way a person can turn it roun
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,10 +52,6 @@ class Drawn:
     newer: int
     released: int
     units: int
-
-    def report(self) -> dict[str, Any]:
-        names = ("by", "groups", "group_overlap", "times", "column", "parts", "newer", "released", "units")
-        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.pipeline import CheckInput, check
 from app.datasets.checks.statuses import RowStatus
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from tests.support.examples import questions
 
 ASKED = "How long does it take until a refund for a returned parcel is on my account?"
@@ -25,7 +25,7 @@ def turns(*said: str) -> dict[str, Any]:
 def judge(tmp_path: Any, train: list[dict[str, Any]], test: list[dict[str, Any]]) -> Check:
     rest = [turns("", *one)["messages"] for one in questions(20)]
     lines = [*train, *({"messages": messages[1:]} for messages in rest)]
-    with Rows(tmp_path / "rows") as rows:
+    with WorkingRows(tmp_path / "rows") as rows:
         upload, own = (io.BytesIO("\n".join(json.dumps(one) for one in some).encode()) for some in (lines, test))
         return check(CheckInput(upload, own), rows)
 
@@ -65,7 +65,7 @@ def test_a_phrase_of_many_conversations_is_no_leak(tmp_path: Any) -> None:
 def test_a_nearly_equal_question_with_another_label_leaks_too(tmp_path: Any) -> None:
     labelled = [(f"{asked} {n}", "shop" if n % 2 else "home") for n, (asked, _) in enumerate(questions(40))]
 
-    with Rows(tmp_path / "rows") as rows:
+    with WorkingRows(tmp_path / "rows") as rows:
         upload, own = (
             io.BytesIO("\n".join(json.dumps({"prompt": p, "completion": c}) for p, c in some).encode())
             for some in ([*labelled, ("Has my top up gone through?", "shop")], [("Has my top-up gone through", "home")])

@@ -10,7 +10,7 @@ from tests.support.examples import find, groups, judge, questions
 
 
 def change(one: str, other: str) -> Edit:
-    return paraphrases.change(*(paraphrases.of(compared_text.comparable(text)) for text in (one, other)))
+    return paraphrases.edit(*(paraphrases.of(compared_text.comparable(text)) for text in (one, other)))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from app.datasets.checks.pipeline import CheckInput, check
 from app.datasets.checks.report import Report
 from app.datasets.checks.statuses import RowStatus
 from app.datasets.checks.summary import STEPS, contradiction_rate
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from app.privacy import detect
 from tests.support.depth import depth
 from tests.support.examples import judge, questions
@@ -85,7 +85,7 @@ def test_the_waterfall_says_what_went_where() -> None:
 
 
 def checked(path: Path, folder: Path) -> Check:
-    with Rows(folder / "rows") as rows, path.open("rb") as file:
+    with WorkingRows(folder / "rows") as rows, path.open("rb") as file:
         return check(CheckInput(file), rows)
 
 
@@ -230,7 +230,7 @@ def test_one_question_in_three_wordings_counts_once_in_the_rate_of_contradiction
 def test_a_fault_of_the_whole_file_is_no_row_of_it() -> None:
     rows = [json.dumps({"prompt": p, "completion": c}) for p, c in questions(20)]
 
-    with TemporaryDirectory() as folder, Rows(Path(folder) / "rows") as kept:
+    with TemporaryDirectory() as folder, WorkingRows(Path(folder) / "rows") as kept:
         outcome = check(CheckInput(io.BytesIO(f"[{','.join(rows)}".encode())), kept)
 
     assert any("never closed" in said.text for said in outcome.report.messages)

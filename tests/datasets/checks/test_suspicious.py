@@ -10,7 +10,7 @@ from app.datasets.checks import languages, lengths, suspicious
 from app.datasets.checks.checkpoint import Checkpoint
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.pipeline import CheckInput, check
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from tests.support.depth import depth
 from tests.support.examples import jsonl, judge, pairs, questions
 
@@ -247,7 +247,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list
     lines = map(json.loads, pairs(depth(500, 3000)).splitlines())
     rows = [(line["prompt"], line["completion"]) for line in lines]
     rows += [("mail me at jane.doe@example.com please", "ok"), ("", "nothing asked"), *rows[:40]]
-    with Rows(tmp_path_factory.mktemp("undisturbed") / "rows") as fresh:
+    with WorkingRows(tmp_path_factory.mktemp("undisturbed") / "rows") as fresh:
         yield rows, check(CheckInput(jsonl(rows)), fresh)
 
 
@@ -271,7 +271,7 @@ def test_a_check_that_dies_anywhere_ends_the_same(
 
         checkpoint = Checkpoint(tmp_path / "desk", "the same", every=0)
         state = checkpoint.load_json("reading")
-        with Rows(checkpoint.path("rows"), state["rows"] if state else None) as working:
+        with WorkingRows(checkpoint.path("rows"), state["rows"] if state else None) as working:
             return check(CheckInput(jsonl(rows)), working, tick=tick, checkpoint=checkpoint)
 
     with pytest.raises(Enough):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.datasets.checks.pipeline import CheckInput, check
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.working_rows import WorkingRows
 from app.datasets.reading.reader import Upload
 from tests.support.places import BAD_FILES
 
@@ -82,7 +82,7 @@ def test_the_list_names_every_file(bad_files: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])
 def test_a_bad_file_gets_its_verdict(case: dict[str, Any], bad_files: Path, tmp_path: Path) -> None:
     pair = case.get("with_file")
-    with Rows(tmp_path / "rows") as rows, (bad_files / case["file"]).open("rb") as stream:
+    with WorkingRows(tmp_path / "rows") as rows, (bad_files / case["file"]).open("rb") as stream:
         file = Upload(stream, case["file"])
         if pair:
             with (bad_files / pair).open("rb") as train:
