@@ -351,14 +351,6 @@ class Policy:
         """The row for this answer; `unknown` is worth nothing unless the table has a row for it (F08 has)."""
         return self._weights.get((factor, answer)) or Weight(factor, answer, Points(), UNKNOWN_BECAUSE, JUDGED)
 
-    @cached_property
-    def _cited(self) -> dict[str, tuple[Source, ...]]:
-        return {weight.source: weight.sources for weight in self.weights}
-
-    def cited(self, source: str) -> tuple[Source, ...]:
-        """The sources behind a reason's line, for pages that link them."""
-        return self._cited.get(source, ())
-
     def answers(self, factor: str) -> tuple[Weight, ...]:
         """Every row of one factor, in the order of the file."""
         return tuple(weight for weight in self.weights if weight.factor == factor)
@@ -432,6 +424,10 @@ class Policy:
         """One of a gate's sentences, with the gate's own numbers filled in."""
         saying = self._said[gate, name]
         return saying.format_map(numbers) if numbers else saying
+
+    def filled(self, sentence: str) -> str:
+        """A sentence that is not the policy's, with its thresholds filled in."""
+        return sentence.format_map({threshold.name: threshold.text for threshold in self.thresholds})
 
     def in_general(self, gate: str, name: str) -> str:
         """The same sentence without a case: N stands for what depends on one."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.advice.economics import Comparison, Move
 from app.assessments import store as assessment_store
 from app.economics import assumptions, service, store, views
-from app.economics.study import Figure, Lack, Line, Once
+from app.economics.cost_model import Figure, Lack, Line, Once
 from app.economics.tables import PriceRow
 from app.errors import Invalid, pointer
 from app.users.deps import Author, Me
@@ -223,7 +223,7 @@ class Costs(BaseModel):
             answer=views.answer(found).text,
             ways=[_way(line) for line in found.lines],
             trained=_way(found.trained) if found.trained else None,
-            compared_with=found.instead.name if found.instead else None,
+            compared_with=found.compared_with.name if found.compared_with else None,
             sound=found.sound,
             comparison=found.comparison,
             moves=list(found.moves),

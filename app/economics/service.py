@@ -28,7 +28,7 @@ from app.db import utcnow
 from app.economics import assumptions, prices, store, study, words
 from app.economics.assumptions import Assumptions, Worth
 from app.economics.prices import Price
-from app.economics.study import Given, Measured, Study
+from app.economics.cost_model import Given, Measured, Study
 from app.economics.tables import CostRow, PriceRow
 from app.errors import Conflict, FieldError, Invalid
 from app.inference import store as model_store

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.advice.economics import Comparison
-from app.economics.study import Line, Study
+from app.economics.cost_model import Line, Study
 from app.economics.words import calls, money, paid_back
 from app.web import charts
 from app.web.charts import Mark, Series
@@ -27,10 +27,10 @@ class Answer:
 def answer(study: Study) -> Answer:
     """Whether a trained model pays, in one sentence, with what it is held against."""
     found = study.comparison
-    if found is None or study.instead is None:
+    if found is None or study.compared_with is None:
         why = study.lacks[0].text if study.lacks else ""
         return Answer("Not known yet whether a trained model would pay.", "", why)
-    against = _against(study, study.instead)
+    against = _against(study, study.compared_with)
     if not study.sound:
         return Answer("Not known yet: no measured way meets the target, so there is nothing to save on.", "", against)
     if found.break_even is None:
@@ -82,7 +82,7 @@ def _span(study: Study) -> tuple[int, int]:
 def drawn(study: Study) -> list[Line]:
     """The lines that the chart has room for: what the trained model is compared with, the best others, itself."""
     priced = [line for line in study.lines if line.way is not None and (line.tokens or line.key == "now")]
-    instead = study.instead.key if study.instead else ""
+    instead = study.compared_with.key if study.compared_with else ""
     kept = sorted(priced, key=lambda line: (line.key != instead, not line.meets, -(line.score or 0.0)))[:LINES]
     trained = [study.trained] if study.trained and study.trained.way else []
     return [*kept, *trained]

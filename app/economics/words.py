@@ -2,7 +2,7 @@
 
 import math
 
-from app.economics.study import Study
+from app.economics.cost_model import Study
 
 NOTHING = "\N{EN DASH}"
 LONGEST_NAME = 60
@@ -57,9 +57,9 @@ def basis(study: Study) -> str:
     approval falls with what was read, not with a cent that nobody saw.
     """
     found = study.comparison
-    if found is None or found.saved is None or study.instead is None:
+    if found is None or found.saved is None or study.compared_with is None:
         return ""
-    name = study.instead.name
+    name = study.compared_with.name
     name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
     way = "less" if found.saved > 0 else "more"
     even = found.break_even

@@ -25,9 +25,9 @@ from app.text import name_of, parted
 from app.web import charts
 from app.web.context import AppContext, Step
 from app.web.files import Files
+from app.wording import MINUS, plural
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-MINUS = "\N{MINUS SIGN}"
 EVERYONE = frozenset({"author", "reviewer", "admin"})
 NOTHING = "\N{EN DASH}"
 
@@ -87,11 +87,6 @@ def count(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{value:,.0f}".replace("-", MINUS)
-
-
-def plural(value: int, one: str, many: str = "") -> str:
-    """1 row, 2 rows."""
-    return f"{count(value)} {one if value == 1 else many or one + 's'}"
 
 
 def size(value: float | None) -> str:

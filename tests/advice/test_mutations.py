@@ -98,7 +98,7 @@ def state(space: Space, name: str, given: Case, policy: Policy) -> str:
     try:
         if "_GATES" in space:
             judge = space[gates._GATES[name][0].__name__]
-            return str(judge(given, needs.needs(given, policy), policy).state)
+            return str(judge(given, facts.derive_facts(given, policy), policy).state)
         return str(gates._GATES[name][0](given, space["needs"](given, policy), policy).state)
     except Exception as error:  # noqa: BLE001 - whatever a change leads to
         return type(error).__name__
@@ -115,9 +115,9 @@ def wild() -> list[tuple[Case, dict[str, str]]]:
     found = []
     for _ in range(CASES):
         given = parse(random_case(random))
-        need = needs.needs(given, POLICY)
+        need = facts.derive_facts(given, POLICY)
         found.append(
-            (given, {name: str(judge(given, need, POLICY).state) for name, (judge, _) in gates._GATES.items()})
+            (given, {name: str(judge(given, facts, POLICY).state) for name, (judge, _) in gates._GATES.items()})
         )
     return found
 
@@ -142,7 +142,7 @@ JUDGES = {judge.__name__ for judge, _ in gates._GATES.values()} | {
 
 @pytest.mark.parametrize(
     ("module", "functions", "least"),
-    [(gates, lambda name: name in JUDGES, 200), (needs, lambda name: name != "rows_to_settle", 60)],
+    [(gates, lambda name: name in JUDGES, 200), (facts, lambda name: name != "rows_to_settle", 60)],
     ids=["gates", "needs"],
 )
 def test_another_condition_would_be_noticed(module: ModuleType, functions: Callable[[str], bool], least: int) -> None:
@@ -157,7 +157,7 @@ def test_another_condition_would_be_noticed(module: ModuleType, functions: Calla
 
 
 def judged(policy: Policy) -> Callable[[str, Case], str]:
-    return lambda name, given: gates._GATES[name][0](given, needs.needs(given, policy), policy).state
+    return lambda name, given: gates._GATES[name][0](given, facts.derive_facts(given, policy), policy).state
 
 
 @pytest.mark.parametrize("threshold", [one.name for one in POLICY.thresholds])

@@ -288,6 +288,6 @@ def test_what_stands_beside_the_advice_never_fails(data: Json) -> None:
     more = advise(parse(data)).more() if len(str(data)) % 8 == 0 else {}  # robustness and flips take their time
 
     assert parse(data) is not None
-    for found in (advise(parse(data)).contradictions, advise(parse(data)).disagreements, advise(parse(data)).instead):
+    for found in (advise(parse(data)).contradictions, advise(parse(data)).disagreements, advise(parse(data)).alternatives):
         assert all(one.text for one in found)
     assert not more or 0 <= more["robustness"]["share"] <= 1

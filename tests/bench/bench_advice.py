@@ -30,7 +30,7 @@ PARTS: dict[str, Callable[[Case], object]] = {
     "robustness": lambda case: advise(case).robustness,
     "contradictions": lambda case: advise(case).contradictions,
     "disagreements": lambda case: advise(case).disagreements,
-    "instead": lambda case: advise(case).instead,
+    "instead": lambda case: advise(case).alternatives,
     "everything": lambda case: (advise(case).to_json(), advise(case).more()),
 }
 

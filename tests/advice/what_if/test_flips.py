@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.advice.case import ANSWER_KEYS, Case, changed, parse, to_json
-from app.advice.flips import MOST, Flip, Outcome, every
-from app.advice.moves import EFFORTS
+from app.advice.what_if.flips import MOST, Flip, Outcome, every
+from app.advice.what_if.changes import EFFORTS
 from app.advice.verdict import Advice, advise
 from tests.support.depth import depth
 from tests.support.golden import FACTS, GOLDEN, KNOWLEDGE_ARMS, case

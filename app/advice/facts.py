@@ -1,4 +1,4 @@
-"""What follows from a case before any gate or score: the needs, the main goal, and how a result stands to its target.
+"""The facts that follow from a case before any gate or score: needs, main goal, how a result stands to its target.
 
 The words of the policy, read precisely:
 
@@ -28,7 +28,7 @@ The words of the policy, read precisely:
 
 from dataclasses import dataclass
 from math import hypot, sqrt
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from app.advice.case import Case, Result
 from app.advice.policy import Policy
@@ -43,7 +43,7 @@ EPSILON = 1e-9  # 0.8 - 0.7 is not quite 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class Facts:
     knowledge: bool
     behaviour: bool
     efficiency: bool
@@ -57,7 +57,7 @@ class Needs:
     free_lead: str | None
 
 
-def needs(case: Case, policy: Policy) -> Needs:
+def derive_facts(case: Case, policy: Policy) -> Facts:
     answers, measured = case.answers, case.measured
     goals = answers.goals or ()
     main = answers.main_goal or (goals[0] if len(goals) == 1 else None)
@@ -71,7 +71,7 @@ def needs(case: Case, policy: Policy) -> Needs:
         and baseline.error_rate <= policy.limit("error_rate")
         and baseline.cut_rate is None
     )
-    return Needs(
+    return Facts(
         knowledge="facts" in goals
         or cause == "facts"
         or (gain is not None and gain >= policy.limit("oracle_gain") - EPSILON),
@@ -117,13 +117,13 @@ def _free_lead(case: Case) -> str | None:
     ahead = [
         arm
         for arm in NO_MODEL
-        if arm in arms and arms[arm].there and prompts and all(_surely_ahead(arms[arm], one) for one in prompts)
+        if arm in arms and arms[arm].there and prompts and all(_surely_ahead(arms[arm], prompt) for prompt in prompts)
     ]
     return max(ahead, key=lambda arm: interval(arms[arm])[0], default=None)
 
 
-def _surely_ahead(one: Result, other: Result) -> bool:
-    score, low, _ = interval(one)
+def _surely_ahead(result: Result, other: Result) -> bool:
+    score, low, _ = interval(result)
     theirs, _, high = interval(other)
     return score - theirs > hypot(score - low, high - theirs)
 
@@ -154,6 +154,19 @@ def interval(result: Result) -> tuple[float, float, float]:
     if result.score is not None and result.low is not None and result.high is not None:
         return result.score, result.low, result.high
     raise ValueError("There is no result to take an interval of.")
+
+
+class Score(NamedTuple):
+    """A result as numbers: the score, the ends of its 95 % interval, and on how many rows; None where nobody said."""
+
+    score: float
+    low: float
+    high: float
+    rows: int | None
+
+
+def score_of(result: Result) -> Score:
+    return Score(*interval(result), result.answered)
 
 
 def wilson(passed: int, total: int) -> tuple[float, float]:

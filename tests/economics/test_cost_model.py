@@ -13,7 +13,7 @@ from app.advice.economics import Hosting
 from app.economics import study, views, words
 from app.economics.assumptions import OWN, Assumptions, of_stored
 from app.economics.prices import Price
-from app.economics.study import Given, Measured, Study
+from app.economics.cost_model import Given, Measured, Study
 
 TODAY = date(2026, 11, 23)
 RECENT, OLD = date(2026, 11, 1), date(2026, 8, 24)
@@ -80,16 +80,16 @@ def test_the_worked_example_comes_out_of_the_whole_page() -> None:
 def test_the_cheapest_that_meets_the_target_is_compared_never_the_dearest() -> None:
     both = worked_out([*ARMS, arm(model="Small", meets=True, score=0.91), arm("zero_shot", "Small")])
 
-    assert both.instead is not None
-    assert both.instead.name == "20 nearest examples, Small"
+    assert both.compared_with is not None
+    assert both.compared_with.name == "20 nearest examples, Small"
     assert (both.sound, both.case) == (True, "fail")
 
 
 def test_an_answer_copied_from_the_rows_is_the_cheapest_of_all() -> None:
     free = worked_out([*ARMS, arm("trivial", tokens_in=None, meets=True, score=0.92, title="Nearest row's answer")])
 
-    assert free.instead is not None
-    assert free.instead.month == 0
+    assert free.compared_with is not None
+    assert free.compared_with.month == 0
     assert free.never
     assert free.case == "fail"
 
@@ -97,8 +97,8 @@ def test_an_answer_copied_from_the_rows_is_the_cheapest_of_all() -> None:
 def test_what_is_used_today_counts_where_it_is_cheaper() -> None:
     found = worked_out(said=replace(SAID, now_cost=0.0001, now_name="The rules engine"))
 
-    assert found.instead is not None
-    assert (found.instead.name, found.instead.tokens_how) == ("The rules engine", "declared")
+    assert found.compared_with is not None
+    assert (found.compared_with.name, found.compared_with.tokens_how) == ("The rules engine", "declared")
 
 
 def test_without_one_that_meets_the_target_nothing_passes_and_nothing_fails() -> None:
@@ -254,10 +254,10 @@ def test_a_model_on_own_machines_costs_machines_by_its_measured_pace() -> None:
     same = worked_out(said=replace(SAID, rates={"1": OWN}), calls=10_000_000)
 
     for found in (own, same):
-        assert found.instead is not None
-        assert found.instead.way is not None
-        assert found.instead.way.hosting == Hosting(1.5, calls_per_second=2.0, upkeep=600)
-        assert found.instead.month == pytest.approx(6 * 730 * 1.5 + 600)  # 3.8 a second, 11.4 at the peak, 2 each
+        assert found.compared_with is not None
+        assert found.compared_with.way is not None
+        assert found.compared_with.way.hosting == Hosting(1.5, calls_per_second=2.0, upkeep=600)
+        assert found.compared_with.month == pytest.approx(6 * 730 * 1.5 + 600)  # 3.8 a second, 11.4 at the peak, 2 each
 
 
 def test_the_one_of_several_machines_has_to_be_chosen() -> None:
