@@ -13,7 +13,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import utcnow
 from app.economics import service as economics
-from app.economics import views as economy
+from app.economics.answer import Answer, answer
 from app.errors import Invalid
 from app.gate import service, store, subject
 from app.gate.tables import ReviewRow
@@ -33,7 +33,7 @@ QUEUE = 50
 def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     advised, today = service.judge(db, assessment), service.judge_today(db, assessment)
-    worth = economy.answer(economics.of(db, assessment))
+    worth = answer(economics.of(db, assessment))
     return verdict_page(
         request,
         assessment,
@@ -51,7 +51,7 @@ def verdict_page(
     advised: Advice,
     *,
     today: Advice,
-    worth: economy.Answer,
+    worth: Answer,
     review: ReviewRow | None,
     models: str = "",
 ) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.advice.case import parse
-from app.advice.gates import Gate
+from app.advice.sentences.gates import Gate
 from app.advice.verdict import advise
 from tests.support.golden import USUAL, case
 from tests.support.states import STATES

@@ -31,7 +31,8 @@ def test_a_classifier_that_may_meet_the_target_is_the_advice_and_nothing_leans_t
     )  # fmt: skip
     assert found.alternatives[0].technique == "small_classifier"
     assert found.alternatives[0].title == "A small classifier: use it, or beat it"
-    assert "96.0 % (90.2-98.4 %) on 100 rows, more than every prompt. The best prompt: 54.0 %" in found.alternatives[0].text
+    text = found.alternatives[0].text
+    assert "96.0 % (90.2-98.4 %) on 100 rows, more than every prompt. The best prompt: 54.0 %" in text
     assert sentence(found).head.startswith("A small classifier beats every prompt: use it, or beat it. ")
     g6 = next(gate for gate in found.gates if gate.id == "G6")
     assert g6.state == "fail"

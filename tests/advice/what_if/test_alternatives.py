@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from app.advice.case import parse
-from app.advice.what_if.alternatives import Alternative
 from app.advice.verdict import Advice, advise
+from app.advice.what_if.alternatives import Alternative
 from tests.support.golden import GOLDEN, case
 
 Json = dict[str, Any]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.advice.case import ANSWER_KEYS, Case, changed, parse, to_json
-from app.advice.what_if.flips import MOST, Flip, Outcome, every
-from app.advice.what_if.changes import EFFORTS
 from app.advice.verdict import Advice, advise
+from app.advice.what_if.changes import EFFORTS
+from app.advice.what_if.flips import MOST, Flip, Outcome, every
 from tests.support.depth import depth
 from tests.support.golden import FACTS, GOLDEN, KNOWLEDGE_ARMS, case
 from tests.support.random_cases import random_case
@@ -197,7 +197,7 @@ def _all(advice: Advice) -> list[Flip]:
         found = advise(other)
         return Outcome(found.approach, found.training)
 
-    return every(advice.case, Outcome(advice.approach, advice.training), outcome, advice.policy)
+    return every(advice.case, advice.facts, Outcome(advice.approach, advice.training), outcome, advice.policy)
 
 
 def test_words_are_for_people(advised: list[Advice]) -> None:
