@@ -7,8 +7,8 @@ people to say. Where a measurement has replaced an answer, the measurement speak
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.advice.case import Case
 from app.advice.policy import Policy
+from app.advice.schema import Case
 from app.advice.scoring import corpus, labels_agree
 from app.advice.sentences import contradictions as sentences
 from app.wording import Statement

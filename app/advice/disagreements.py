@@ -7,9 +7,9 @@ What the rows themselves show (`signals`) replaces no answer: it is shown beside
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.advice.case import Case
 from app.advice.facts import EPSILON, Facts, score_of
 from app.advice.policy import Policy
+from app.advice.schema import Case
 from app.advice.scoring import contradicting, labels_agree, readings
 from app.advice.sentences import disagreements as sentences
 from app.wording import Statement, state

@@ -7,10 +7,10 @@ measured or answered. The rules here give codes and numbers; `sentences/explanat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.advice.case import Case
 from app.advice.facts import interval, rows_to_settle, score_of
 from app.advice.policy import Points, Source
 from app.advice.questions import FACTORS
+from app.advice.schema import Case
 from app.advice.scoring import Reason, corpus, examples
 from app.advice.sentences import explanation as sentences
 from app.advice.verdict import Advice

@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from math import hypot, sqrt
 from typing import Literal, NamedTuple
 
-from app.advice.case import Case, Result
 from app.advice.policy import Policy
+from app.advice.schema import Case, Result
 
 Standing = Literal["met", "short", "unclear"]
 

@@ -14,9 +14,9 @@ Two factors have more than one source:
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from app.advice.case import NOBODY, UNKNOWN, Case
 from app.advice.facts import EPSILON, Facts, Standing, interval, wilson
 from app.advice.policy import Points, Policy, Source, Weight
+from app.advice.schema import NOBODY, UNKNOWN, Case
 
 FACTORS = tuple(f"F{number:02}" for number in range(1, 25))
 MEASURED_ONLY = ("F13", "F17", "F21")

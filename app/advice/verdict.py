@@ -25,13 +25,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from app.advice.case import Case
 from app.advice.contradictions import Contradiction, contradictions
 from app.advice.disagreements import Disagreement, disagreements
 from app.advice.facts import Facts, derive_facts, standing
 from app.advice.gates.finding import Finding
 from app.advice.gates.judge import DECLARED_BY_NATURE, ORDER, findings, locked
 from app.advice.policy import POLICY, Points, Policy
+from app.advice.schema import Case
 from app.advice.scoring import MEASURED_ONLY, Reason, context_window, corpus, readings, reasons, total
 from app.advice.sentences.gates import Gate, in_words
 from app.advice.what_if.alternatives import Alternative, alternatives

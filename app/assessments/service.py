@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.advice import case, starting_points, verdict
+from app.advice import case, schema, starting_points, verdict
 from app.advice.policy import POLICY, Policy
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.assessments import store, typed
@@ -294,11 +294,11 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
         try:
             read = case.to_json(case.parse({"answers": {key: value}}))["answers"]
         except case.NotACase as refusal:
-            errors += [FieldError(f"#/answers/{key}", fault) for fault in refusal.faults]
+            errors += refusal.errors
         else:
             if key == "metric" and (fault := typed.metric_fault(read.get(key))):
                 errors.append(FieldError("#/answers/metric", fault))
-            checked |= {key: read[key]} if key in read else {key: value} if value == case.UNKNOWN else {}
+            checked |= {key: read[key]} if key in read else {key: value} if value == schema.UNKNOWN else {}
     if errors:
         raise Invalid("Some answers can't be used.", errors)
     return checked
@@ -336,7 +336,7 @@ def _note_target(
     after = {key: answers(row).get(key) for key in MEASURED_AGAINST}
     if before == after:
         return
-    settled = all(value not in (None, case.UNKNOWN) for value in after.values())
+    settled = all(value not in (None, schema.UNKNOWN) for value in after.values())
     row.metric_set_at = utcnow() if settled else None
     if has_results:
         row.target_changes = (row.target_changes or 0) + 1

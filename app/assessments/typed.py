@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
-from app.advice.case import GOALS, UNKNOWN, NotACase, parse
+from app.advice.case import NotACase, parse
 from app.advice.questions import ASKED, SECTIONS, Question, Section
+from app.advice.schema import GOALS, UNKNOWN
 from app.evaluation.metrics import METRICS
 
 LONGEST_TYPED = 400

@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 from app.advice import facts
-from app.advice.case import Case, parse
+from app.advice.case import parse
 from app.advice.facts import derive_facts
 from app.advice.gates import data, prompting, task
 from app.advice.gates.judge import JUDGES
 from app.advice.policy import POLICY, Policy
+from app.advice.schema import Case
 from tests.support.depth import depth
 from tests.support.golden import case
 from tests.support.random_cases import random_case

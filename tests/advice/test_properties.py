@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.advice.case import ANSWER_KEYS, ARMS, CHOICES, COST_CASES, GOALS, KNOWLEDGE, changed, parse, to_json
+from app.advice.case import changed, parse, to_json
 from app.advice.gates.judge import ORDER
 from app.advice.policy import Points
+from app.advice.schema import ANSWER_KEYS, ARMS, CHOICES, COST_CASES, GOALS, KNOWLEDGE
 from app.advice.verdict import advise
 from tests.support.depth import depth
 from tests.support.golden import GOLDEN, case

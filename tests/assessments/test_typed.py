@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.advice.case import NOBODY, parse
+from app.advice.case import parse
 from app.advice.questions import ASKED, SECTIONS
 from app.advice.questions import section as find_section
+from app.advice.schema import NOBODY
 from app.assessments import typed
 
 

@@ -17,7 +17,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.advice.case import Case, parse
+from app.advice.case import parse
+from app.advice.schema import Case
 from app.advice.verdict import advise
 from tests.support.golden import GOLDEN
 from tests.support.random_cases import random_case

@@ -1,9 +1,9 @@
 """G1, G4 and G8: enough examples, rows that were held out, labels that agree. `judge` has the readings."""
 
-from app.advice.case import Case
 from app.advice.facts import EPSILON, Facts
 from app.advice.gates.finding import Finding, How, action, passed
 from app.advice.policy import Policy
+from app.advice.schema import Case
 from app.advice.scoring import LEAST_SIMILAR, contradicting
 from app.wording import Statement, state
 

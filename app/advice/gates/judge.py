@@ -40,11 +40,11 @@ Readings of the points that the rules leave open:
 
 from collections.abc import Callable, Mapping
 
-from app.advice.case import Case
 from app.advice.facts import Facts
 from app.advice.gates import data, prompting, task
 from app.advice.gates.finding import Finding
 from app.advice.policy import Policy
+from app.advice.schema import Case
 from app.wording import Statement, state
 
 ORDER = ("G7", "G5", "G6", "G3", "G2", "G9", "G8", "G4", "G1", "G10", "G11", "G12")

@@ -1,9 +1,9 @@
 """G5, G6, G7 and G9: a fair try of prompting, short of a target set before it, by failures of behaviour."""
 
-from app.advice.case import Case, Result
 from app.advice.facts import CAUSES, EPSILON, Facts, rows_to_settle, score_of, standing
 from app.advice.gates.finding import Finding, action, passed
 from app.advice.policy import Policy
+from app.advice.schema import Case, Result
 from app.wording import Statement, state
 
 SHAPED = ("format", "extract")

@@ -1,9 +1,9 @@
 """G2, G3 and G10 to G12: what the task is, whether it goes on, and whether training may and should be done for it."""
 
-from app.advice.case import NOBODY, Case
 from app.advice.facts import EPSILON, Facts
 from app.advice.gates.finding import Finding, How, action, passed
 from app.advice.policy import Policy
+from app.advice.schema import NOBODY, Case
 from app.advice.scoring import corpus, examples
 from app.wording import state
 

@@ -7,11 +7,11 @@ under it, so they stay as they are. Where a number of one would make such a sent
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.advice.case import Case
 from app.advice.facts import Facts, Score, interval
 from app.advice.gates.finding import Finding, How, State
 from app.advice.gates.judge import condition
 from app.advice.policy import Policy
+from app.advice.schema import Case
 from app.advice.sentences.scores import ARM_NAMES, listed, score_text
 from app.wording import Statement, Wording, joined, percent, plural
 

@@ -7,9 +7,9 @@ numbers; one that wasn't is named only where the answers speak plainly for it, a
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.advice.case import ArmResult, Case
 from app.advice.facts import NO_MODEL, Facts, score_of, standing
 from app.advice.policy import Policy
+from app.advice.schema import ArmResult, Case
 from app.advice.scoring import examples
 from app.advice.sentences import alternatives as sentences
 from app.wording import Statement, state

@@ -11,10 +11,10 @@ from functools import partial
 from math import ceil, floor
 from typing import Any
 
-from app.advice.case import CHOICES, COST_CASES, GOALS, ArmResult, Baseline, Case, FailureCauses, Result
 from app.advice.facts import BEHAVIOURS, CAUSES, Facts, interval
 from app.advice.gates.prompting import arms_needed
 from app.advice.policy import Policy
+from app.advice.schema import CHOICES, COST_CASES, GOALS, ArmResult, Baseline, Case, FailureCauses, Result
 from app.advice.scoring import corpus
 
 RESULT = ("passed", "total", "score", "low", "high", "rows")

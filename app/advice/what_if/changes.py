@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.advice.case import Baseline, Case
 from app.advice.facts import CAUSES, interval
+from app.advice.schema import Baseline, Case
 from app.advice.scoring import corpus
 from app.advice.what_if.axes import ORDERED, RESULT, Change, result_json
 from app.wording import Statement, state

@@ -18,9 +18,10 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
-from app.advice.case import Baseline, Case, NotACase, Result, changed
+from app.advice.case import NotACase, changed
 from app.advice.facts import BEHAVIOURS, NO_MODEL, Facts, derive_facts, rows_to_settle, standing
 from app.advice.policy import Policy
+from app.advice.schema import Baseline, Case, Result
 from app.advice.scoring import context_window, corpus
 from app.advice.sentences import changes as sentences
 from app.advice.what_if.axes import SOMEBODY, Axis, Change, axes, baseline_json, fair_try

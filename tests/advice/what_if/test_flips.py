@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.advice.case import ANSWER_KEYS, Case, changed, parse, to_json
+from app.advice.case import changed, parse, to_json
+from app.advice.schema import ANSWER_KEYS, Case
 from app.advice.verdict import Advice, advise
 from app.advice.what_if.changes import EFFORTS
 from app.advice.what_if.flips import MOST, Flip, Outcome, every

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.advice.case import Case, parse
+from app.advice.case import parse
 from app.advice.policy import POLICY, Points, Policy
+from app.advice.schema import Case
 from app.advice.verdict import _sketch, advise
 from app.advice.what_if import robustness
 from app.advice.what_if.robustness import DRAWS, Draw
