@@ -11,7 +11,7 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 Place = tuple[int | str, ...]
 
@@ -55,13 +55,17 @@ def type_at(root: Any, place: Place) -> Any:
     """The type of what stands at a place, with its annotations."""
     for step in place:
         kind = _bare(root)
-        if is_dataclass(kind):
+        if _has_fields(kind):
             root = _hints(kind)[str(step)]
         elif get_origin(kind) is dict:
             root = get_args(kind)[1]
         else:
             root = get_args(kind)[0]
     return root
+
+
+def _has_fields(kind: Any) -> bool:
+    return is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, BaseModel))
 
 
 def _bare(kind: Any) -> Any:
@@ -107,7 +111,7 @@ def _expectation(kind: Any) -> tuple[str, tuple[str, ...]]:
     bare = _bare(kind)
     if expected is not None:
         return expected.what, ()
-    if is_dataclass(bare) or get_origin(bare) is dict:
+    if _has_fields(bare) or get_origin(bare) is dict:
         return "an object", ()
     if get_origin(bare) in (tuple, list):
         return "a list", ()
@@ -119,6 +123,6 @@ def _expectation(kind: Any) -> tuple[str, tuple[str, ...]]:
 def _known(kind: Any) -> tuple[str, ...]:
     """The keys of an object."""
     bare = _bare(kind)
-    if is_dataclass(bare):
-        return tuple(field.name for field in fields(bare))
+    if _has_fields(bare):
+        return tuple(bare.model_fields) if not is_dataclass(bare) else tuple(field.name for field in fields(bare))
     return choices(get_args(bare)[0])

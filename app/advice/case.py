@@ -108,7 +108,10 @@ def _prepared_measured(measured: Mapping[str, Any]) -> dict[str, Any]:
 def _implied(answers: Answers) -> Answers:
     """The answers with what follows from them: a main goal is a goal; no goal and an empty metric are not known."""
     goals = answers.goals or ((answers.main_goal,) if answers.main_goal else None)
-    return replace(answers, goals=goals, metric=answers.metric or None)
+    metric = answers.metric or None
+    if goals == answers.goals and metric == answers.metric:
+        return answers
+    return replace(answers, goals=goals, metric=metric)
 
 
 def load(path: Path) -> object:

@@ -30,7 +30,8 @@ from app.advice.disagreements import Disagreement, disagreements
 from app.advice.facts import Facts, derive_facts, standing
 from app.advice.gates.finding import Finding
 from app.advice.gates.judge import DECLARED_BY_NATURE, ORDER, findings, locked
-from app.advice.policy import POLICY, Points, Policy
+from app.advice.policy import Points, Policy
+from app.advice.policy_file import POLICY
 from app.advice.schema import Case
 from app.advice.scoring import MEASURED_ONLY, Reason, context_window, corpus, readings, reasons, total
 from app.advice.sentences.gates import Gate, in_words

@@ -17,7 +17,8 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.advice import case, schema, starting_points, verdict
-from app.advice.policy import POLICY, Policy
+from app.advice.policy import Policy
+from app.advice.policy_file import POLICY
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.assessments import store, typed
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from app.advice.policy import POLICY
+from app.advice.policy_file import POLICY
 from app.datasets import content, personal_data, quality
 from app.datasets.formats import ReadAs
 from app.datasets.quality import Check

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.advice.policy import POLICY, Policy
+from app.advice.policy import Policy
+from app.advice.policy_file import POLICY
 from app.errors import Invalid, pointer
 from app.policies import changes, service, store
 from app.policies.service import BUILT_IN

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.advice.policy import APPROACHES, Policy, Threshold, Weight, shown
+from app.advice.policy import APPROACH_NAMES, APPROACHES, Policy, Threshold, Weight, number_text
 from app.errors import FieldError
 
-APPROACH_NAMES = {"prompt": "prompt", "rag": "RAG", "fine_tune": "fine-tune"}
 LONGEST = 30  # characters of a number in a form
 
 
@@ -67,7 +66,7 @@ def fields_of(weight: Weight) -> tuple[str, ...]:
 
 def typed(value: float, unit: str) -> str:
     """A threshold's number as its field has it: no commas, shares and points times a hundred."""
-    return shown(value, unit).removesuffix(" %").replace(",", "")
+    return number_text(value, unit).removesuffix(" %").replace(",", "")
 
 
 def form_values(policy: Policy) -> dict[str, str]:

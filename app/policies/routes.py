@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.advice.policy import MARKS, POLICY, Factor, Policy
+from app.advice.policy import MARKS, Factor, Policy
+from app.advice.policy_file import POLICY
 from app.advice.questions import SECTIONS
 from app.errors import Conflict, Invalid, Stale
 from app.policies import changes, service, store

@@ -12,7 +12,8 @@ import orjson
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.advice.policy import POLICY, Policy
+from app.advice.policy import Policy
+from app.advice.policy_file import POLICY
 from app.audit import service as audit
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid, Stale

@@ -23,7 +23,8 @@ from app.advice.case import parse
 from app.advice.facts import derive_facts
 from app.advice.gates import data, prompting, task
 from app.advice.gates.judge import JUDGES
-from app.advice.policy import POLICY, Policy
+from app.advice.policy import Policy
+from app.advice.policy_file import POLICY
 from app.advice.schema import Case
 from tests.support.depth import depth
 from tests.support.golden import case

@@ -9,7 +9,7 @@ import pytest
 from app.advice.case import parse
 from app.advice.facts import derive_facts
 from app.advice.gates.prompting import UNAVAILABLE, arms_lacking, arms_needed
-from app.advice.policy import POLICY
+from app.advice.policy_file import POLICY
 from app.advice.sentences.gates import Gate
 from app.advice.verdict import advise
 from tests.support.depth import depth

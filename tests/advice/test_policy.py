@@ -12,7 +12,9 @@ import pytest
 from app.advice.case import parse
 from app.advice.gates import data, prompting, task
 from app.advice.gates.judge import JUDGES
-from app.advice.policy import FILE, MARKS, POLICY, SAYINGS, FaultyPolicy, Points, load
+from app.advice.policy import MARKS, FaultyPolicy, Points
+from app.advice.policy_check import SAYINGS
+from app.advice.policy_file import FILE, POLICY, load
 from app.advice.sentences.gates import FOR_ONE, OBSERVED, OF_THE_APP
 from app.advice.verdict import advise
 from tests.support.golden import case

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from app.advice.case import parse
-from app.advice.policy import POLICY, Points, Policy
+from app.advice.policy import Points, Policy
+from app.advice.policy_file import POLICY
 from app.advice.schema import Case
 from app.advice.verdict import _sketch, advise
 from app.advice.what_if import robustness
