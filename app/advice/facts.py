@@ -31,13 +31,13 @@ from math import hypot, sqrt
 from typing import Literal, NamedTuple
 
 from app.advice.policy import Policy
-from app.advice.schema import Case, Result
+from app.advice.schema import Arm, Case, Result
 
 Standing = Literal["met", "short", "unclear"]
 
 BEHAVIOURS = ("format", "style", "terms", "classify", "extract", "tools")
 CAUSES = ("facts", "instructions", "reference", "behaviour")  # on a tie the first counts
-NO_MODEL = ("trivial", "small_classifier")  # arms that ask no language model
+NO_MODEL: tuple[Arm, ...] = ("trivial", "small_classifier")  # arms that ask no language model
 BEYOND = ("oracle", "stronger_model")  # arms that nobody could use as they are
 EPSILON = 1e-9  # 0.8 - 0.7 is not quite 0.1
 
@@ -53,8 +53,8 @@ class Facts:
     baseline: Standing | None
     teacher: Standing | None
     facts_unsaid: bool
-    without_model: str | None
-    free_lead: str | None
+    without_model: Arm | None
+    free_lead: Arm | None
 
 
 def derive_facts(case: Case, policy: Policy) -> Facts:
@@ -100,7 +100,7 @@ def _facts_unsaid(case: Case, cause: str | None) -> bool:
     return case.measured.oracle_gain is None and cause is None
 
 
-def _without_model(case: Case, policy: Policy) -> str | None:
+def _without_model(case: Case, policy: Policy) -> Arm | None:
     """The one with the highest score, if one meets the target."""
     arms = case.measured.arms
     if not arms:
@@ -109,7 +109,7 @@ def _without_model(case: Case, policy: Policy) -> str | None:
     return max(met, key=lambda arm: interval(arms[arm])[0], default=None)
 
 
-def _free_lead(case: Case) -> str | None:
+def _free_lead(case: Case) -> Arm | None:
     arms, baseline = case.measured.arms or {}, case.measured.baseline
     prompts: list[Result] = [result for arm, result in arms.items() if arm not in (*NO_MODEL, *BEYOND) and result.there]
     if baseline is not None and baseline.there and baseline.best_arm not in NO_MODEL:

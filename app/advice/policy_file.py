@@ -283,9 +283,11 @@ def _where(place: Place) -> str:
 def _unlisted(data: Mapping[str, Any]) -> Iterator[str]:
     """Sources that are named and not listed."""
     listed = data.get("sources")
+    if not isinstance(listed, dict):
+        return
     for place, table in _citing(data):
         named = table.get("sources")
-        for key in named if isinstance(named, list) and isinstance(listed, dict) else ():
+        for key in named if isinstance(named, list) else ():
             if isinstance(key, str) and key not in listed:
                 yield f'{_where(place)} names a source "{key}" that is not listed.'
 

@@ -32,7 +32,7 @@ from app.advice.gates.finding import Finding
 from app.advice.gates.judge import DECLARED_BY_NATURE, ORDER, findings, locked
 from app.advice.policy import Points, Policy
 from app.advice.policy_file import POLICY
-from app.advice.schema import Case
+from app.advice.schema import Arm, Case
 from app.advice.scoring import MEASURED_ONLY, Reason, context_window, corpus, readings, reasons, total
 from app.advice.sentences.gates import Gate, in_words
 from app.advice.what_if.alternatives import Alternative, alternatives
@@ -245,7 +245,7 @@ def _rule(case: Case, facts: Facts, policy: Policy, *, shut: bool, leads: bool) 
     return ruling
 
 
-def _falls_short(case: Case, arm: str, policy: Policy) -> bool:
+def _falls_short(case: Case, arm: Arm, policy: Policy) -> bool:
     """Whether an arm stays short of the target, interval and all."""
     return standing((case.measured.arms or {}).get(arm), case.answers.target, policy) == "short"
 

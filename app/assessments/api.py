@@ -6,16 +6,15 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.advice import case, questions, schema, starting_points, verdict
 from app.assessments import service, store
+from app.assessments.answer_models import Answers, CaseAnswers
 from app.assessments.service import Details
 from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow
 from app.errors import Invalid, Stale
-from app.evaluation.metrics import METRICS
-from app.strict import annotation, choices
 from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
@@ -25,39 +24,6 @@ from app.web.problems import REFUSALS, described
 router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
 Note = Annotated[Text, Field(max_length=service.LONGEST_NOTE)]
-
-
-def _field(key: str, kind: Any) -> Any:
-    """How programs send an answer: as the case file has it and stricter; `unknown` and null as well."""
-    literal: Any = Literal
-    if key == "owner":
-        return _line | None
-    if key == "goals":
-        return Annotated[list[literal[schema.GOALS]], Field(max_length=2 * len(schema.GOALS))] | _Unknown | None
-    if codes := choices(kind):
-        return literal[(*codes, *(("hourly",) if key == "fact_change" else ()), schema.UNKNOWN)] | None
-    if (least := annotation(kind, schema.Least)) is not None:
-        return Annotated[int, Field(ge=least.number, le=schema.LARGEST_COUNT)] | _Unknown | None
-    if key == "target":
-        return Annotated[float, Field(ge=0, le=1)] | _Unknown | None
-    return literal[(*METRICS, schema.UNKNOWN)] | None
-
-
-_Unknown = Literal["unknown"]
-_line = Annotated[str, Field(max_length=schema.LONGEST_TEXT, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_FIELDS: dict[str, Any] = {key: (_field(key, kind), None) for key, kind in schema.ANSWER_TYPES.items()}
-Answers: type[BaseModel] = create_model(
-    "Answers",
-    __doc__="What people declared. `unknown`, null and a missing key are the same, but for `owner`: null is nobody.",
-    __config__=ConfigDict(extra="forbid", strict=True),
-    **_FIELDS,
-)
-CaseAnswers: type[BaseModel] = create_model(
-    "CaseAnswers",
-    __doc__="What people declared, in a case file: as in an assessment, but any metric can be named.",
-    __config__=ConfigDict(extra="forbid", strict=True),
-    **(_FIELDS | {"metric": (_line | None, None)}),
-)
 
 
 class NewAssessment(BaseModel):
@@ -333,7 +299,7 @@ def list_starting_points(me: Me) -> StartingPoints:
     return StartingPoints(
         data=[
             StartingPoint(
-                slug=point.slug, title=point.title, assumes=point.assumes, answers=starting_points.given(point)
+                slug=point.slug, title=point.title, assumes=point.assumes, answers=starting_points.usual_answers(point)
             )
             for point in starting_points.STARTING_POINTS
         ]

@@ -200,10 +200,10 @@ class _Book:
         """What is not measured here: today's way, as people state it, and looking passages up, as it would cost."""
         assumptions = self.assumptions
         if assumptions.now_cost is not None:
-            way = Way(assumptions.now_cost)
-            month = None if self.inputs.calls is None else way.month(self.inputs.calls)
+            today = Way(assumptions.now_cost)
+            month = None if self.inputs.calls is None else today.month(self.inputs.calls)
             name = assumptions.now_name or "What you use today"
-            yield PricedWay("now", name, "open", None, "declared", None, "", True, way, month)
+            yield PricedWay("now", name, "open", None, "declared", None, "", True, today, month)
         plain = self._plain()
         if assumptions.passages and assumptions.passage_tokens and plain and plain.tokens_in:
             tokens = economics.with_passages(

@@ -116,5 +116,5 @@ def _merged(before: Policy, numbers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _record(row: PolicyRow, policy: Policy, changes: list[Change]) -> dict[str, Any]:
-    changed = {f"{one.name} {one.approach}".strip(): f"{one.before} -> {one.after}" for one in changes}
+    changed = {f"{change.name} {change.approach}".strip(): f"{change.before} -> {change.after}" for change in changes}
     return {"version": policy.version, "sha256": row.sha256, "reason": row.reason[:500], "changed": changed}

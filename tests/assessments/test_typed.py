@@ -146,4 +146,4 @@ def test_whatever_is_sent_makes_a_case(slug: str, fields: dict[str, list[str]]) 
     ],
 )
 def test_answers_in_words(key: str, answers: dict[str, Any], words: str) -> None:
-    assert typed.words(ASKED[key], answers) == words
+    assert typed.answer_text(ASKED[key], answers) == words

@@ -115,8 +115,10 @@ def short_of_target(case: Case, facts: Facts, policy: Policy) -> Finding:
 def _on_the_same_rows(case: Case, facts: Facts) -> tuple[str, Result] | None:
     """The arm without a language model that beats every prompt, where it answered the test rows too."""
     arm = facts.free_lead
-    result = (case.measured.arms or {}).get(arm or "")
-    return (arm, result) if arm is not None and result is not None and result.split == "test" else None
+    if arm is None:
+        return None
+    result = (case.measured.arms or {})[arm]
+    return (arm, result) if result.split == "test" else None
 
 
 def _few_answered(result: Result, observed: tuple[Statement, ...], policy: Policy) -> Finding | None:

@@ -178,8 +178,8 @@ def _with_basis(sentence: str, basis: str | None) -> str:
 
 
 def _not_the_goal(cost: str | None) -> str:
-    shown = {"pass": "It would pay", "fail": "It would not pay"}.get(cost or "", "Cost is not the main goal")
-    return f"{shown}; this binds only when cost is the main goal."
+    paying = {"pass": "It would pay", "fail": "It would not pay"}.get(cost or "", "Cost is not the main goal")
+    return f"{paying}; this binds only when cost is the main goal."
 
 
 OBSERVED = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.advice.facts import NO_MODEL, Facts, score_of, standing
 from app.advice.policy import Policy
-from app.advice.schema import ArmResult, Case
+from app.advice.schema import Arm, ArmResult, Case
 from app.advice.scoring import examples
 from app.advice.sentences import alternatives as sentences
 from app.wording import Statement, state
@@ -71,7 +71,7 @@ def _without_model(case: Case, facts: Facts, policy: Policy) -> Iterator[Alterna
         yield Alternative("small_classifier", state("try_classifier", rows=rows), measured=False)
 
 
-def _ahead(case: Case, arm: str) -> Alternative:
+def _ahead(case: Case, arm: Arm) -> Alternative:
     """What beats every prompt without a language model, and misses the target or may."""
     result, baseline = (case.measured.arms or {})[arm], case.measured.baseline
     ahead = state(

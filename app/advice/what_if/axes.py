@@ -14,7 +14,7 @@ from typing import Any
 from app.advice.facts import BEHAVIOURS, CAUSES, Facts, interval
 from app.advice.gates.prompting import arms_needed
 from app.advice.policy import Policy
-from app.advice.schema import CHOICES, COST_CASES, GOALS, ArmResult, Baseline, Case, FailureCauses, Result
+from app.advice.schema import CHOICES, COST_CASES, GOALS, Arm, ArmResult, Baseline, Case, FailureCauses, Result
 from app.advice.scoring import corpus
 
 RESULT = ("passed", "total", "score", "low", "high", "rows")
@@ -243,8 +243,8 @@ def _taught(at: Callable[[int], Change], step: int) -> Change:
     return {"teacher": at(step)}
 
 
-def _armed(arms: Mapping[str, ArmResult], arm: str, at: Callable[[int], Change], step: int) -> Change:
-    kept = {name: result_json(result) for name, result in arms.items()}
+def _armed(arms: Mapping[Arm, ArmResult], arm: Arm, at: Callable[[int], Change], step: int) -> Change:
+    kept: Change = {name: result_json(result) for name, result in arms.items()}
     more = {"prompt_tokens": arms[arm].prompt_tokens, "split": arms[arm].split}
     return {"arms": kept | {arm: at(step) | {name: value for name, value in more.items() if value is not None}}}
 

@@ -171,10 +171,10 @@ def _metric(_value: str, _case: Case) -> Part:
 
 
 def _arms(value: Mapping[str, Change], case: Case) -> Part:
-    before, clauses, size = case.measured.arms or {}, [], 0.0
-    for arm, result in value.items():
-        old = before.get(arm)
-        if old is None or result_json(old) == result or not old.there:
+    clauses, size = [], 0.0
+    for arm, old in (case.measured.arms or {}).items():
+        result = value.get(arm)
+        if result is None or result_json(old) == result or not old.there:
             continue
         score, was = _score(result), interval(old)[0]
         clauses.append(state("arm_reached", arm=arm, score=score, was=was))

@@ -278,13 +278,14 @@ def _target_right(case: Case, policy: Policy) -> float:
 def _arms_right(case: Case, target: float, policy: Policy) -> Change:
     """Arms without a language model, just short of the target where they meet it; empty if none does."""
     arms: Change = {}
+    lowered = False
     for arm, result in (case.measured.arms or {}).items():
         arms[arm] = {name: value for name, value in asdict(result).items() if value is not None}
         if arm in NO_MODEL and standing(result, target, policy) == "met":
             least = _short(policy, max(result.total or 0, policy.count("test_rows")), target)
             arms[arm] = least or {"passed": 0, "total": policy.count("test_rows")}
-    lowered = {arm for arm in arms if arm in NO_MODEL and "passed" in arms[arm]}
-    return arms if any(standing((case.measured.arms or {})[arm], target, policy) == "met" for arm in lowered) else {}
+            lowered = True
+    return arms if lowered else {}
 
 
 def _looked_up(case: Case) -> bool:

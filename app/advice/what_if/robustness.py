@@ -90,7 +90,9 @@ def kept(sketch: Callable[[Policy], Sketch], policy: Policy) -> list[tuple[bool,
     alive = _alive(base, sketch, policy)
     cache = {(0,) * len(alive): base}
     stays = []
-    for steps, shifts in _draws(tuple(sorted(one.name for one in policy.thresholds)), tuple(sorted(_table(policy)))):
+    for steps, shifts in _draws(
+        tuple(sorted(threshold.name for threshold in policy.thresholds)), tuple(sorted(_table(policy)))
+    ):
         moved = tuple(steps[name] for name in alive)
         if moved not in cache:
             cache[moved] = sketch(_moved(policy, dict(zip(alive, moved, strict=True))))
@@ -134,7 +136,7 @@ def _table(policy: Policy) -> list[tuple[str, str]]:
 
 def _alive(base: Sketch, sketch: Callable[[Policy], Sketch], policy: Policy) -> list[str]:
     """The thresholds that can move anything for this case; the others need no second look in any draw."""
-    names = [one.name for one in policy.thresholds]
+    names = [threshold.name for threshold in policy.thresholds]
     alive = {name for name in names if any(other != base for other in _neighbours(name, sketch, policy))}
     for floor, calls, months in ((1, 1, -1), (-1, -1, 1)):
         if sketch(_moved(policy, dict(zip(TOGETHER, (floor, calls, months), strict=True)))) != base:
@@ -150,7 +152,9 @@ def _moved(policy: Policy, steps: dict[str, int]) -> Policy:
 def _variant(policy: Policy, steps: tuple[tuple[str, int], ...]) -> Policy:
     """Kept, since every case is held against the same variants of one policy first."""
     by_name = dict(steps)
-    return replace(policy, thresholds=tuple(_shifted(one, by_name.get(one.name, 0)) for one in policy.thresholds))
+    return replace(
+        policy, thresholds=tuple(_shifted(threshold, by_name.get(threshold.name, 0)) for threshold in policy.thresholds)
+    )
 
 
 def _shifted(threshold: Threshold, step: int) -> Threshold:
