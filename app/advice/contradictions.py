@@ -7,15 +7,17 @@ people to say. Where a measurement has replaced an answer, the measurement speak
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.advice.case import Case
 from app.advice.policy import Policy
+from app.advice.schema import Case
 from app.advice.scoring import corpus, labels_agree
+from app.advice.sentences import contradictions as sentences
+from app.wording import Statement
 
 LITTLE_VOLUME = 10_000  # calls a month; below it F11 says that a longer prompt costs next to nothing
 HIGH_TARGET = 0.9  # a share of right answers that people who often disagree don't reach with each other either
 SHAPES = ("format", "extract", "tools", "classify")  # goals whose answers can be checked by their form
 FORMLESS = ("style", "facts", "reasoning", "general")  # goals that no simple checker can judge
-CLOSENESS = {"chrf": "by letters", "rouge_l": "by words"}
+CLOSENESS = ("chrf", "rouge_l")  # metrics that measure how close a text is
 SUCCESS_IS_JSON = ("json_valid", "json_match")
 
 
@@ -24,7 +26,14 @@ class Contradiction:
     """keys: the questions between which it stands, by key, the one that is likelier to be wrong first."""
 
     keys: tuple[str, ...]
-    text: str
+    clash: Statement
+
+    @property
+    def text(self) -> str:
+        return sentences.TEXTS(self.clash)
+
+
+Contradictions = Iterator[Contradiction]
 
 
 def contradictions(case: Case, policy: Policy) -> list[Contradiction]:
@@ -38,142 +47,81 @@ def contradictions(case: Case, policy: Policy) -> list[Contradiction]:
     ]
 
 
-Found = Iterator[Contradiction]
+def _between(*keys: str, code: str, **values: object) -> Contradiction:
+    return Contradiction(keys, Statement(code, values))
 
 
-def _about_goals(case: Case) -> Found:
+def _about_goals(case: Case) -> Contradictions:
     answers = case.answers
     goals = answers.goals or ()
     if "general" in goals and len(goals) > 1:
-        yield Contradiction(
-            ("goals",),
-            "You ticked a general helper with nothing specific, and specific goals beside it. "
-            "Which of them would you miss?",
-        )
+        yield _between("goals", code="general_and_specific")
     if answers.checker_helps == "most" and goals and all(goal in FORMLESS for goal in goals):
-        yield Contradiction(
-            ("checker_helps", "goals"),
-            "A simple checker would catch most wrong answers, you said, but no goal is about form. "
-            "Either the form is a goal, or the checker can't know what is wrong.",
-        )
+        yield _between("checker_helps", "goals", code="checker_without_form")
 
 
-def _about_facts(case: Case) -> Found:
+def _about_facts(case: Case) -> Contradictions:
     answers = case.answers
     goals = answers.goals or ()
     tokens, counted = corpus(case)
     none_needed = answers.fact_change == "none"
     if none_needed and "facts" in goals:
-        yield Contradiction(
-            ("fact_change", "goals"),
-            "Knowing facts should get better, you said, but also that the task needs no outside facts.",
-        )
+        yield _between("fact_change", "goals", code="facts_not_needed")
     if none_needed and answers.sources == "must":
-        yield Contradiction(
-            ("fact_change", "sources"),
-            "Every answer must show its source, you said, but also that no outside facts are needed. "
-            "What would it name as the source?",
-        )
+        yield _between("fact_change", "sources", code="sources_of_nothing")
     if none_needed and tokens:
-        whose = "were uploaded" if counted else "are at hand, you said"
-        yield Contradiction(
-            ("fact_change", "corpus_tokens"),
-            f"{tokens:,} tokens of reference text {whose}, but the task needs no outside facts. "
-            "If answers rest on that text, say how often it changes; if not, the text is not needed.",
-        )
+        yield _between("fact_change", "corpus_tokens", code="text_not_needed", tokens=tokens, counted=counted)
     if none_needed and answers.rarity == "rare":
-        yield Contradiction(
-            ("fact_change", "rarity"),
-            "The questions are about rare things, you said, but everything needed stands in the question. "
-            "Does it, also for those things?",
-        )
+        yield _between("fact_change", "rarity", code="rare_things")
     if tokens == 0 and not none_needed:
         yield from _facts_from_nowhere(case)
 
 
-def _facts_from_nowhere(case: Case) -> Found:
+def _facts_from_nowhere(case: Case) -> Contradictions:
     """There is no reference text, and something asks for one."""
     answers = case.answers
     if "facts" in (answers.goals or ()):
-        yield Contradiction(
-            ("corpus_tokens", "goals"),
-            "It should know your facts, you said, but there is no reference text. Where do the facts stand today?",
-        )
+        yield _between("corpus_tokens", "goals", code="facts_without_text")
     elif answers.sources == "must":
-        yield Contradiction(
-            ("corpus_tokens", "sources"),
-            "Every answer must show its source, you said, but there is no reference text to name.",
-        )
+        yield _between("corpus_tokens", "sources", code="sources_without_text")
     elif answers.fact_change in ("daily", "weekly", "monthly"):
-        yield Contradiction(
-            ("corpus_tokens", "fact_change"),
-            f"The facts it needs change {answers.fact_change}, you said, but there is no reference text. "
-            "Where would the new facts come from?",
-        )
+        yield _between("corpus_tokens", "fact_change", code="changes_without_text", often=answers.fact_change)
 
 
-def _about_examples(case: Case, policy: Policy) -> Found:
+def _about_examples(case: Case, policy: Policy) -> Contradictions:
     answers, measured = case.answers, case.measured
     if answers.examples_declared == 0 and answers.coverage is not None and not measured.uploaded_examples:
-        yield Contradiction(
-            ("examples_declared", "coverage"),
-            "There are no examples, you said, but also what they cover. Leave the second open until there are some.",
-        )
+        yield _between("examples_declared", "coverage", code="coverage_of_nothing")
     if answers.holdout == "no" and answers.target is not None and measured.test_rows is None:
-        yield Contradiction(
-            ("holdout", "target"),
-            "You set a target, but no rows may be kept aside. Without such rows nobody can show that it is reached.",
-        )
+        yield _between("holdout", "target", code="target_without_rows")
     agreed, counted = labels_agree(case, policy)
     if agreed == "low" and not counted and answers.target is not None and answers.target >= HIGH_TARGET:
-        yield Contradiction(
-            ("target", "label_agreement"),
-            f"Two experts often give different answers, but {answers.target * 100:g} % should be right. "
-            "Nothing agrees with people more often than they agree with each other.",
-        )
+        yield _between("target", "label_agreement", code="above_agreement", target=answers.target)
 
 
-def _about_use(case: Case) -> Found:
+def _about_use(case: Case) -> Contradictions:
     answers = case.answers
     calls = answers.calls_per_month
     if answers.recurrence == "once" and calls:
-        yield Contradiction(
-            ("recurrence", "calls_per_month"),
-            f"It runs once, you said, but also {calls:,} calls a month. Is it one batch, or does it come again?",
-        )
+        yield _between("recurrence", "calls_per_month", code="once_and_monthly", calls=calls)
     if answers.recurrence in ("months", "ongoing") and calls == 0:
-        yield Contradiction(("calls_per_month", "recurrence"), "The job goes on, you said, but with no call a month.")
+        yield _between("calls_per_month", "recurrence", code="no_calls")
     unhurried = answers.latency == "normal" and case.measured.cost_case != "pass"
     if answers.main_goal == "efficiency" and unhurried and calls and calls < LITTLE_VOLUME:
-        yield Contradiction(
-            ("main_goal", "calls_per_month"),
-            f"Cost or speed matters most, you said, but {calls:,} calls a month cost little and a few seconds "
-            "are fine. What would be saved?",
-        )
+        yield _between("main_goal", "calls_per_month", code="little_to_save", calls=calls)
 
 
-def _about_success(case: Case) -> Found:
+def _about_success(case: Case) -> Contradictions:
     answers = case.answers
     goals, metric, target = answers.goals or (), answers.metric, answers.target
     if metric is None and target is not None:
-        yield Contradiction(
-            ("metric", "target"), f"{target * 100:g} % is good enough, you said, but not what is counted."
-        )
+        yield _between("metric", "target", code="nothing_counted", target=target)
     if target == 0:
-        yield Contradiction(
-            ("target",), "A target of 0 % is met by anything. Which share of right answers would you put to use?"
-        )
+        yield _between("target", code="empty_target")
     if metric in SUCCESS_IS_JSON and goals and not any(goal in SHAPES for goal in goals):
-        yield Contradiction(
-            ("metric", "goals"),
-            "Success is measured by the structure of the answer, but no goal is about structure.",
-        )
+        yield _between("metric", "goals", code="structure_no_goal")
     if metric in CLOSENESS and answers.main_goal == "classify":
-        yield Contradiction(
-            ("metric", "main_goal"),
-            f"Categories are right or wrong, but closeness {CLOSENESS[metric]} was picked to measure them.",
-        )
+        yield _between("metric", "main_goal", code="closeness_of_categories", metric=metric)
     tried = answers.prompting_tried in ("met", "short_small", "short_large")
     if tried and target is None and not (case.measured.baseline and case.measured.baseline.there):
-        met = "met the target" if answers.prompting_tried == "met" else "fell short of the target"
-        yield Contradiction(("target", "prompting_tried"), f"Prompting {met}, you said, but no target is set.")
+        yield _between("target", "prompting_tried", code="no_target", met=answers.prompting_tried == "met")

@@ -9,6 +9,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from app.advice.sentences import moves as sentences
+from app.wording import Statement, state
+
 MILLION = 1e6
 HOURS_A_MONTH = 730.0  # 365 days of 24 hours, over 12
 PAYBACK_MONTHS = 6.0  # as long as a volume can be foretold with any confidence [J]
@@ -127,8 +130,8 @@ def crossing(now: Way, trained: Way) -> float | None:
         gap = trained.month(0) - now.month(0)
         if gap <= 0:
             return 0.0 if trained.per_call <= now.per_call or gap < 0 else None
-        found = break_even(gap, now.per_call - trained.per_call)
-        return found if found is not None and found <= MOST_CALLS else None
+        volume = break_even(gap, now.per_call - trained.per_call)
+        return volume if volume is not None and volume <= MOST_CALLS else None
 
     def cheaper(calls: float) -> bool:
         return trained.month(calls) <= now.month(calls)
@@ -230,9 +233,16 @@ class Move:
     """Something cheaper than a training, in the order to try. saves: money a month; None while a price is missing."""
 
     key: str
-    title: str
     saves: float | None
-    text: str
+    how: Statement
+
+    @property
+    def title(self) -> str:
+        return sentences.TITLES[self.key]
+
+    @property
+    def text(self) -> str:
+        return sentences.TEXTS(self.how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,48 +267,38 @@ def moves(prompt: Prompt, calls: float, smaller: tuple[str, Rates] | None) -> li
     smaller: name and prices of the cheapest other model in the team's list.
     """
     now = call_cost(prompt.tokens, prompt.rates)
-    found = [
-        Move(
-            "shorter",
-            "A shorter prompt",
-            calls * min(100.0, prompt.tokens.input) * prompt.rates.input / MILLION,
-            "For every 100 tokens fewer. Cut what no answer needs, then measure again.",
-        ),
+    tokens_cut = min(100.0, prompt.tokens.input)
+    cheaper = [
+        Move("shorter", calls * tokens_cut * prompt.rates.input / MILLION, state("shorter")),
         _caching(prompt, calls),
         _batch(prompt, calls, now),
     ]
     if smaller is None:
-        found.append(Move("smaller", "A smaller model", None, "No cheaper model is in the list of prices."))
+        cheaper.append(Move("smaller", None, state("no_smaller")))
     else:
         name, rates = smaller
         saved = calls * (now - call_cost(prompt.tokens, rates))
-        text = f"With {name} and the same prompt. Whether it meets the target has to be measured."
-        found.append(Move("smaller", "A smaller model", saved, text))
+        cheaper.append(Move("smaller", saved, state("smaller", name=name)))
     if prompt.shots > FEWER_SHOTS:
         fewer = prompt.shots - FEWER_SHOTS
         saved = calls * fewer * prompt.shot_tokens * prompt.rates.input / MILLION
-        text = f"{FEWER_SHOTS} nearest examples in place of {prompt.shots}. The first few bring most of the gain."
-        found.append(Move("examples", "Fewer examples", saved, text))
-    return found
+        cheaper.append(Move("examples", saved, state("examples", fewer=FEWER_SHOTS, shots=prompt.shots)))
+    return cheaper
 
 
 def _caching(prompt: Prompt, calls: float) -> Move:
-    title = "Prompt caching"
     if prompt.rates.cached is None:
-        return Move("caching", title, None, "Enter what cached tokens cost; many providers sell them at a fraction.")
+        return Move("caching", None, state("no_cached_price"))
     saved = calls * prompt.same * (prompt.rates.input - prompt.rates.cached) / MILLION
-    text = f"About {prompt.same:,.0f} tokens are the same in every call. Providers ask for a least length; look it up."
-    return Move("caching", title, saved, text)
+    return Move("caching", saved, state("caching", same=round(prompt.same)))
 
 
 def _batch(prompt: Prompt, calls: float, now: float) -> Move:
-    title = "The batch tier"
     if prompt.waits:
-        return Move("batch", title, None, "Not here: you said that an answer must come within half a second.")
+        return Move("batch", None, state("somebody_waits"))
     if prompt.rates.batch is None:
-        return Move("batch", title, None, "Enter the batch tier's share of the price; it fits where nobody waits.")
-    text = "If nobody waits for the answer. The answers stay the same, so nothing has to be measured again."
-    return Move("batch", title, calls * now * (1 - prompt.rates.batch), text)
+        return Move("batch", None, state("no_batch_price"))
+    return Move("batch", calls * now * (1 - prompt.rates.batch), state("batch"))
 
 
 # ------------------------------------------------------------------------------------------------------ the target

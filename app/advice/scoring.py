@@ -11,13 +11,13 @@ Two factors have more than one source:
   model's own score is G6's business. A baseline that can't be judged (no target, failed calls) counts for nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from app import intervals
-from app.advice.case import NOBODY, UNKNOWN, Case
-from app.advice.needs import EPSILON, Needs, Standing, interval
-from app.advice.policy import Points, Policy
+from app.advice.facts import EPSILON, Facts, Standing, interval
+from app.advice.policy import Points, Policy, Source, Weight
+from app.advice.schema import NOBODY, UNKNOWN, Case
 
 FACTORS = tuple(f"F{number:02}" for number in range(1, 25))
 MEASURED_ONLY = ("F13", "F17", "F21")
@@ -28,44 +28,57 @@ EXAMPLE_BANDS = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One factor's answer: the row of the table it selects, and the value to show."""
+    """One factor's answer: the row of the table it selects, and the value as it was answered or measured."""
 
     factor: str
     row: str
-    shown: str
+    value: str
     measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
+    """What one answer speaks for. weight: the row of the policy's table that it comes from."""
+
     factor: str
     answer: str
     measured: bool
-    points: Points
-    because: str
-    source: str
+    weight: Weight
+
+    @property
+    def points(self) -> Points:
+        return self.weight.points
+
+    @property
+    def because(self) -> str:
+        return self.weight.because
+
+    @property
+    def source(self) -> str:
+        return self.weight.source
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return self.weight.sources
 
     @property
     def known(self) -> bool:
         return self.answer != UNKNOWN
 
 
-def reasons(case: Case, needs: Needs, policy: Policy) -> list[Reason]:
+def reasons(case: Case, facts: Facts, policy: Policy) -> list[Reason]:
     """Every factor with its points, F01 once for each goal, those worth nothing too."""
-    found = []
-    for reading in readings(case, needs, policy):
-        weight = policy.weight(reading.factor, reading.row)
-        found.append(
-            Reason(reading.factor, reading.shown, reading.measured, weight.points, weight.because, weight.source)
-        )
-    return found
+    return [
+        Reason(reading.factor, reading.value, reading.measured, policy.weight(reading.factor, reading.row))
+        for reading in readings(case, facts, policy)
+    ]
 
 
-def total(found: list[Reason]) -> Points:
-    return sum((reason.points for reason in found), Points())
+def total(reasons: Iterable[Reason]) -> Points:
+    return sum((reason.points for reason in reasons), Points())
 
 
-def readings(case: Case, needs: Needs, policy: Policy) -> Iterator[Reading]:
+def readings(case: Case, facts: Facts, policy: Policy) -> Iterator[Reading]:
     """The answer to each factor, in the order of the factors."""
     answers = case.answers
     for goal in answers.goals or (UNKNOWN,):
@@ -80,8 +93,8 @@ def readings(case: Case, needs: Needs, policy: Policy) -> Iterator[Reading]:
     yield _declared("F09", answers.coverage)
     yield _declared("F10", answers.recurrence)
     yield _volume(case, policy)
-    yield _prompting(case, needs, policy)
-    yield Reading("F13", needs.cause or UNKNOWN, needs.cause or UNKNOWN, measured=needs.cause is not None)
+    yield _prompting(case, facts, policy)
+    yield Reading("F13", facts.cause or UNKNOWN, facts.cause or UNKNOWN, measured=facts.cause is not None)
     yield _metric(case)
     yield _held_out(case)
     yield _declared("F16", answers.latency)
@@ -150,10 +163,12 @@ def contradicting(case: Case, policy: Policy) -> bool:
     Where their number is known, a few among few are no rate: ten pairs of a thousand rows are ten rows to look at. So
     there have to be LEAST_SIMILAR of them, and the lower end of the 95 % interval has to lie above the limit.
     """
-    rate, of = case.measured.contradiction_rate, case.measured.similar_questions
+    rate, questions = case.measured.contradiction_rate, case.measured.similar_questions
     if rate is None or rate <= (limit := policy.limit("contradiction_rate") + EPSILON):
         return False
-    return of is None or (of >= LEAST_SIMILAR and intervals.wilson(round(rate * of), of).low > limit)
+    return questions is None or (
+        questions >= LEAST_SIMILAR and intervals.wilson(round(rate * questions), questions).low > limit
+    )
 
 
 def labels_agree(case: Case, policy: Policy) -> tuple[str | None, bool]:
@@ -188,14 +203,14 @@ def _volume(case: Case, policy: Policy) -> Reading:
     return Reading("F11", row, str(calls))
 
 
-def _prompting(case: Case, needs: Needs, policy: Policy) -> Reading:
+def _prompting(case: Case, facts: Facts, policy: Policy) -> Reading:
     baseline, teacher = case.measured.baseline, case.measured.teacher
-    if needs.efficiency_path and teacher is not None and teacher.there:
-        row = _distance(needs.teacher, interval(teacher)[0], case, policy)
+    if facts.efficiency_path and teacher is not None and teacher.there:
+        row = _distance(facts.teacher, interval(teacher)[0], case, policy)
         return Reading("F12", row, row, measured=row != UNKNOWN)
     if baseline is None or not baseline.there:
         return _declared("F12", case.answers.prompting_tried)
-    row = _distance(needs.baseline, interval(baseline)[0], case, policy)
+    row = _distance(facts.baseline, interval(baseline)[0], case, policy)
     return Reading("F12", row, row, measured=row != UNKNOWN)
 
 
@@ -218,10 +233,10 @@ def _metric(case: Case) -> Reading:
 
 def _held_out(case: Case) -> Reading:
     """Test rows that are there are a fact, whatever was said before about keeping some aside."""
-    rows, said = case.measured.test_rows, case.answers.holdout
+    rows, declared = case.measured.test_rows, case.answers.holdout
     if not rows:
-        return _declared("F15", said)
-    return Reading("F15", "own_file" if said == "own_file" else "split", f"{rows} test rows", measured=True)
+        return _declared("F15", declared)
+    return Reading("F15", "own_file" if declared == "own_file" else "split", f"{rows} test rows", measured=True)
 
 
 def _owner(case: Case) -> Reading:

@@ -44,8 +44,8 @@ class StartingPoint:
 
 def _point(slug: str, title: str, assumes: str, golden: int, **answers: Any) -> StartingPoint:
     goals = answers["goals"]
-    given = NO_FACTS | SERVICE | {"checker_helps": "no", "main_goal": goals[0]} | answers
-    return StartingPoint(slug, title, assumes, golden, MappingProxyType(given))
+    usual = NO_FACTS | SERVICE | {"checker_helps": "no", "main_goal": goals[0]} | answers
+    return StartingPoint(slug, title, assumes, golden, MappingProxyType(usual))
 
 
 STARTING_POINTS = (
@@ -169,7 +169,7 @@ STARTING_POINTS = (
 BY_SLUG = {point.slug: point for point in STARTING_POINTS}
 
 
-def given(point: StartingPoint) -> dict[str, Any]:
+def usual_answers(point: StartingPoint) -> dict[str, Any]:
     """The answers to begin with; what the situation leaves open is not among them."""
     return {key: list(value) if isinstance(value, list) else value for key, value in point.answers.items()
             if value is not None}  # fmt: skip

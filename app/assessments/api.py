@@ -1,21 +1,20 @@
 """The REST side: assessments with their answers, and advice for any case file without storing anything."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 
-from app.advice import case, questions, starting_points, verdict
+from app.advice import case, questions, schema, starting_points, verdict
 from app.assessments import service, store
+from app.assessments.answer_models import Answers, CaseAnswers
 from app.assessments.service import Details
 from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow
-from app.errors import FieldError, Invalid, Stale, pointer
-from app.evaluation.metrics import METRICS
+from app.errors import Invalid, Stale
 from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
@@ -25,48 +24,6 @@ from app.web.problems import REFUSALS, described
 router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
 Note = Annotated[Text, Field(max_length=service.LONGEST_NOTE)]
-
-
-def _codes(values: tuple[str, ...], *more: str) -> Any:
-    """A field that takes the codes of the case file, `unknown` and null."""
-    literal: Any = Literal
-    return (literal[(*values, *more, "unknown")] | None, None)
-
-
-def _count(least: int = 0) -> Any:
-    bounded = Annotated[int, Field(ge=least, le=case.LARGEST_COUNT)]
-    return (bounded | Literal["unknown"] | None, None)
-
-
-_goals: Any = Literal
-_line = Annotated[str, Field(max_length=case.LONGEST_TEXT, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_FIELDS: dict[str, Any] = {
-    "goals": (
-        Annotated[list[_goals[case.GOALS]], Field(max_length=2 * len(case.GOALS))] | Literal["unknown"] | None,
-        None,
-    ),
-    "main_goal": _codes(case.GOALS),
-    "corpus_tokens": _count(),
-    "context_window": _count(1),
-    "examples_declared": _count(),
-    "calls_per_month": _count(),
-    "metric": _codes(tuple(METRICS)),
-    "target": (Annotated[float, Field(ge=0, le=1)] | Literal["unknown"] | None, None),
-    "owner": (_line | None, None),
-    **{key: _codes(values, *(("hourly",) if key == "fact_change" else ())) for key, values in case.CHOICES.items()},
-}
-Answers: type[BaseModel] = create_model(
-    "Answers",
-    __doc__="What people declared. `unknown`, null and a missing key are the same, but for `owner`: null is nobody.",
-    __config__=ConfigDict(extra="forbid", strict=True),
-    **_FIELDS,
-)
-CaseAnswers: type[BaseModel] = create_model(
-    "CaseAnswers",
-    __doc__="What people declared, in a case file: as in an assessment, but any metric can be named.",
-    __config__=ConfigDict(extra="forbid", strict=True),
-    **(_FIELDS | {"metric": (_line | None, None)}),
-)
 
 
 class NewAssessment(BaseModel):
@@ -149,7 +106,7 @@ class Case(BaseModel):
     answers: CaseAnswers | None = None
     measured: Annotated[
         dict[MeasuredKey, Any] | None,
-        Field(max_length=100, description=f"Measured values: {', '.join(case.MEASURED_KEYS)}."),
+        Field(max_length=100, description=f"Measured values: {', '.join(schema.MEASURED_KEYS)}."),
     ] = None
 
 
@@ -342,7 +299,7 @@ def list_starting_points(me: Me) -> StartingPoints:
     return StartingPoints(
         data=[
             StartingPoint(
-                slug=point.slug, title=point.title, assumes=point.assumes, answers=starting_points.given(point)
+                slug=point.slug, title=point.title, assumes=point.assumes, answers=starting_points.usual_answers(point)
             )
             for point in starting_points.STARTING_POINTS
         ]
@@ -366,7 +323,7 @@ def list_assessments(
 @router.post("/assessments", tags=["assessments"], status_code=201)
 def create_assessment(response: Response, db: Db, me: Me, data: NewAssessment) -> Assessment:
     """Begin an assessment, from nothing, from answers, or from a starting point."""
-    answers = _given(data.answers)
+    answers = _sent(data.answers)
     _coherent(answers)
     details = Details(data.title, data.team, data.note)
     row = service.create(db, details, me, given=answers, starting_point=data.starting_point)
@@ -405,7 +362,7 @@ def change_assessment(
     if named:
         now = {"title": row.title, "team": row.team, "note": row.note}
         row = service.rename(db, assessment_id, Details(**(now | named)), me)
-    if answers := _given(data.answers):
+    if answers := _sent(data.answers):
         row = service.patch(db, assessment_id, answers, me, has_results=_has_results(app, db, row))
     response.headers["ETag"] = _etag(row)
     return Assessment.of(row)
@@ -441,15 +398,14 @@ def advise(
     ] = False,
 ) -> Advice:
     """Advice for a case file: the same function as the pages and the command line. Nothing is stored."""
-    given: dict[str, Any] = {"answers": _given(data.answers), "measured": data.measured or {}}
     try:
-        found = verdict.advise(case.parse(given))
-        return Advice.model_validate(found.to_json() | ({"more": found.more()} if more else {}))
+        advice = verdict.advise(case.parse({"answers": _sent(data.answers), "measured": data.measured or {}}))
     except case.NotACase as refusal:
-        raise Invalid("This is not a case.", [_error(fault, given) for fault in refusal.faults]) from refusal
+        raise Invalid("This is not a case.", refusal.errors) from refusal
+    return Advice.model_validate(advice.to_json() | ({"more": advice.more()} if more else {}))
 
 
-def _given(answers: BaseModel | None) -> dict[str, Any]:
+def _sent(answers: BaseModel | None) -> dict[str, Any]:
     return answers.model_dump(exclude_unset=True) if answers else {}
 
 
@@ -459,28 +415,10 @@ def _coherent(answers: Mapping[str, Any]) -> None:
     Raises:
         Invalid: with every fault.
     """
-    given = {"answers": dict(answers)}
     try:
-        case.parse(given)
+        case.parse({"answers": dict(answers)})
     except case.NotACase as refusal:
-        raise Invalid("Some answers can't be used.", [_error(fault, given) for fault in refusal.faults]) from refusal
-
-
-NAMED = re.compile(r"\b(?:answers|measured)\.[^\s;,]*[^\s;,.]")
-
-
-def _error(fault: str, given: Mapping[str, Any]) -> FieldError:
-    """A fault names its key (`answers.target must be ...`); the pointer says the same for programs, as far as the key
-    is in what was sent."""
-    named = NAMED.search(fault)
-    parts: list[str] = []
-    value: Any = given
-    for part in named.group().split(".") if named else ():
-        if not isinstance(value, Mapping):
-            break
-        parts.append(part)
-        value = value.get(part)
-    return FieldError(pointer(*parts), fault)
+        raise Invalid("Some answers can't be used.", refusal.errors) from refusal
 
 
 def _etag(row: AssessmentRow) -> str:

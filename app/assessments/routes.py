@@ -20,6 +20,7 @@ from app.advice.questions import section as find_section
 from app.advice.starting_points import STARTING_POINTS
 from app.advice.verdict import Advice
 from app.assessments import service, store, typed
+from app.assessments.sentences import MEASURED
 from app.assessments.service import Clash, Details, Page
 from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow
@@ -32,6 +33,7 @@ from app.web.forms import by_field
 from app.web.pages import page, see, url_if_any, wants_fragment
 from app.web.params import Form as SentForm
 from app.web.params import Id, OneLine, Slug, Text
+from app.wording import Statement, state
 
 router = APIRouter(include_in_schema=False)
 
@@ -89,17 +91,17 @@ def show_home(
 def _in_state(app: AppContext, db: Db, wanted: Wanted, state: State, number: int) -> tuple[list[Line], int]:
     """One page of those in a state that no column holds, and how many there are. All of them are judged: an answer that
     looked only at the newest would say that there are none."""
-    found: list[Line] = []
+    lines: list[Line] = []
     for part in itertools.count(1):
         rows, _ = store.page(db, wanted, part, LOOKED_AT)
         app.read_ahead(db, rows)
         for row in rows:
             line = _line(app, db, row)
             if line.advice.training == "ready" if state == "ready" else line.advice.not_yet:
-                found.append(line)
+                lines.append(line)
         if len(rows) < LOOKED_AT:
             break
-    return found[(number - 1) * PAGE : number * PAGE], len(found)
+    return lines[(number - 1) * PAGE : number * PAGE], len(lines)
 
 
 def _line(app: AppContext, db: Db, row: AssessmentRow) -> Line:
@@ -134,12 +136,12 @@ def show_new(request: Request, db: Db, me: Me, start: Annotated[OneLine, Query(m
     return _new(request, Naming(starting_point=start), {}, "", 200)
 
 
-def _new(request: Request, given: Naming, errors: dict[str, str], detail: str, status: int) -> Response:
+def _new(request: Request, naming: Naming, errors: dict[str, str], detail: str, status: int) -> Response:
     return page(
         request,
         "assessments/new.html",
         status=status,
-        given=given,
+        given=naming,
         points=STARTING_POINTS,
         errors=errors,
         detail=detail,
@@ -159,14 +161,14 @@ def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) ->
 @router.get("/assessments/{assessment_id}/describe", name="describe")
 def show_overview(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     row = store.get(db, assessment_id)
-    given = Naming(title=row.title, team=row.team, about=row.note)
-    return _overview(request, row, given, {}, "", 200, (app.evidence(db, row) or {}).get("target_changes", 0))
+    naming = Naming(title=row.title, team=row.team, about=row.note)
+    return _overview(request, row, naming, {}, "", 200, (app.evidence(db, row) or {}).get("target_changes", 0))
 
 
 def _overview(
     request: Request,
     row: AssessmentRow,
-    given: Naming,
+    naming: Naming,
     errors: dict[str, str],
     detail: str,
     status: int,
@@ -181,7 +183,7 @@ def _overview(
         sections=service.sections(row),
         missing=typed.missing(row.answers),
         faults=typed.faults(row.answers, ASKED.values()),
-        given=given,
+        given=naming,
         target_changes=target_changes,
         errors=errors,
         detail=detail,
@@ -221,9 +223,9 @@ def restore(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
 @router.get("/assessments/{assessment_id}/describe/{section}", name="section")
 def show_section(request: Request, assessment_id: Id, section: Slug, app: App, db: Db, me: Me) -> Response:
     row = store.get(db, assessment_id)
-    shown = _section(section)
-    wrong = typed.faults(row.answers, shown.asked)
-    return _section_page(request, app, db, row, shown, values=row.answers, errors=wrong)
+    questions = _section(section)
+    wrong = typed.faults(row.answers, questions.asked)
+    return _section_page(request, app, db, row, questions, values=row.answers, errors=wrong)
 
 
 @router.post("/assessments/{assessment_id}/describe/{section}", name="save_section")
@@ -231,36 +233,36 @@ def save_section(
     request: Request, assessment_id: Id, section: Slug, sent: SentForm, app: App, db: Db, me: Me
 ) -> Response:
     """Keep the answers as typed: by htmx after each pause, or by a button that also says where to go."""
-    shown, draft = _section(section), wants_fragment(request)
+    questions, draft = _section(section), wants_fragment(request)
     row = store.get(db, assessment_id)
     measured = app.evidence(db, row) or {}
     touched = str(sent.get("touched", "")) if draft else ""
-    given = typed.read_section(shown, sent, row.answers, touched)
+    answers = typed.read_section(questions, sent, row.answers, touched)
     source = Page(_whole(sent.get("version")), str(sent.get("tab", ""))[:40], draft)
     results = bool(measured.get("baseline")) or row.result_seen_at is not None
     try:
-        row = service.save_section(db, assessment_id, shown, given, source, me, has_results=results)
+        row = service.save_section(db, assessment_id, questions, answers, source, me, has_results=results)
     except Clash as clash:
-        return _clash(request, app, db, clash, shown, draft)
+        return _clash(request, app, db, clash, questions, draft)
     if draft:
         advice = service.advise(row, measured, service.policy_of(db, row))
-        return _pieces(request, row, shown, given, advice, touched, results)
-    wrong = typed.faults({**row.answers, **given}, shown.asked)
+        return _pieces(request, row, questions, answers, advice, touched, results)
+    wrong = typed.faults({**row.answers, **answers}, questions.asked)
     if sent.get("go") == "target":  # a page of the costs above, which gives a number for this very question
         return see(request, "target_help", assessment_id=assessment_id)
     if wrong and sent.get("go") != "back":
-        return _section_page(request, app, db, row, shown, values=row.answers, errors=wrong, status=422)
-    slug = _neighbour(shown, str(sent.get("go", "")))
+        return _section_page(request, app, db, row, questions, values=row.answers, errors=wrong, status=422)
+    slug = _neighbour(questions, str(sent.get("go", "")))
     if slug is None:
         return see(request, "describe", assessment_id=assessment_id, notice="saved")
     return see(request, "section", assessment_id=assessment_id, section=slug)
 
 
 def _section(slug: str) -> Section:
-    found = find_section(slug)
-    if found is None:
+    section = find_section(slug)
+    if section is None:
         raise NotFound("The questionnaire has no such section.")
-    return found
+    return section
 
 
 def _whole(value: object) -> int:
@@ -319,40 +321,38 @@ def _section_page(
 
 def _informed(measured: Mapping[str, Any]) -> dict[str, str]:
     """What was measured, in words, for the questions that measurements answer or replace."""
-    said: dict[str, str] = {}
-    if measured.get("usable_examples") is not None:
-        said["examples_declared"] = f"{measured['usable_examples']:,} usable examples"
-    causes = measured.get("failure_causes")
-    if causes:
-        said["failure_causes"] = ", ".join(f"{count} {name}" for name, count in causes.items())
-    if measured.get("winning_prompt_tokens") is not None:
-        said["winning_prompt_tokens"] = f"{measured['winning_prompt_tokens']:,} tokens"
-    cost = {"pass": "It pays", "fail": "It does not pay"}.get(str(measured.get("cost_case")))
-    if cost:
-        said["cost_case"] = f"{cost}. {measured.get('cost_basis', '')}".strip()
+    facts: dict[str, Statement] = {}
+    if (usable := measured.get("usable_examples")) is not None:
+        facts["examples_declared"] = state("usable", usable=usable)
+    if causes := measured.get("failure_causes"):
+        facts["failure_causes"] = state("causes", causes=causes)
+    if (tokens := measured.get("winning_prompt_tokens")) is not None:
+        facts["winning_prompt_tokens"] = state("tokens", tokens=tokens)
+    if measured.get("cost_case") in ("pass", "fail"):
+        facts["cost_case"] = state(f"cost_{measured['cost_case']}", basis=measured.get("cost_basis", ""))
     baseline = measured.get("baseline") or {}
     if baseline.get("total"):
-        said["prompting_tried"] = f"{baseline['passed']:,} of {baseline['total']:,} test rows"
+        facts["prompting_tried"] = state("passed", passed=baseline["passed"], total=baseline["total"])
     elif baseline.get("score") is not None:
-        said["prompting_tried"] = f"{baseline['score'] * 100:.1f} % on the test rows"
-    if measured.get("test_rows") is not None:
-        said["holdout"] = f"{measured['test_rows']:,} test rows are set aside"
-    return said
+        facts["prompting_tried"] = state("score", score=baseline["score"])
+    if (rows := measured.get("test_rows")) is not None:
+        facts["holdout"] = state("test_rows", rows=rows)
+    return {key: MEASURED(fact) for key, fact in facts.items()}
 
 
 def _pieces(
     request: Request,
     row: AssessmentRow,
     section: Section,
-    given: Mapping[str, Any],
+    answers: Mapping[str, Any],
     advice: Advice,
     touched: str,
     has_results: bool,
 ) -> Response:
     """What an autosave gives back: the advice, the state of saving, and what is wrong with the field touched last."""
     key = touched.removesuffix("-option")
-    question = ASKED.get(key) if key in {one.key for one in section.asked} else None
-    held = has_results and key in service.MEASURED_AGAINST and given.get(key) != row.answers.get(key)
+    question = ASKED.get(key) if key in {other.key for other in section.asked} else None
+    held = has_results and key in service.MEASURED_AGAINST and answers.get(key) != row.answers.get(key)
     return page(
         request,
         "assessments/_saved.html",
@@ -363,7 +363,7 @@ def _pieces(
         said=explanation.sentence(advice),
         question=question,
         option_touched=touched.endswith("-option"),
-        error=typed.fault(question, {**row.answers, **given}) if question else "",
+        error=typed.fault(question, {**row.answers, **answers}) if question else "",
         held=held,
         values=row.answers,
     )
@@ -374,7 +374,7 @@ def _clash(request: Request, app: AppContext, db: Db, clash: Clash, section: Sec
     row = clash.theirs
     if draft:
         return page(request, "assessments/_clash.html", status=409, detail=clash.detail)
-    values = {key: value for key, value in row.answers.items() if key not in {one.key for one in section.asked}}
+    values = {key: value for key, value in row.answers.items() if key not in {other.key for other in section.asked}}
     values |= clash.mine
     return _section_page(
         request,
@@ -389,8 +389,8 @@ def _clash(request: Request, app: AppContext, db: Db, clash: Clash, section: Sec
             {
                 "key": question.key,
                 "label": question.label,
-                "theirs": typed.words(question, row.answers),
-                "mine": typed.words(question, clash.mine),
+                "theirs": typed.answer_text(question, row.answers),
+                "mine": typed.answer_text(question, clash.mine),
             }
             for question in section.asked
             if row.answers.get(question.key, ...) != clash.mine.get(question.key, ...)

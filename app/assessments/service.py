@@ -16,8 +16,9 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.advice import case, starting_points, verdict
-from app.advice.policy import POLICY, Policy
+from app.advice import case, schema, starting_points, verdict
+from app.advice.policy import Policy
+from app.advice.policy_file import POLICY
 from app.advice.questions import ASKED, SECTIONS, Section
 from app.assessments import store, typed
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
@@ -118,7 +119,7 @@ def create(
     if starting_point:
         point = _starting_point(starting_point)
         details = Details(details.title.strip() or point.title, details.team, details.note)
-        given = _begun_with(starting_points.given(point), given or {})
+        given = _begun_with(starting_points.usual_answers(point), given or {})
     details, now = details.checked(), utcnow()
     row = AssessmentRow(
         title=details.title,
@@ -140,11 +141,11 @@ def create(
     return row
 
 
-def _begun_with(usual: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _begun_with(usual: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """The usual answers with a person's own over them; own goals take the usual main goal with them."""
-    if "goals" in given:
+    if "goals" in own:
         usual.pop("main_goal", None)
-    return usual | dict(given)
+    return usual | dict(own)
 
 
 def _starting_point(slug: str) -> starting_points.StartingPoint:
@@ -226,7 +227,7 @@ def save_section(
     session: Session,
     assessment_id: int,
     section: Section,
-    given: Mapping[str, Any],
+    sent: Mapping[str, Any],
     page: Page,
     me: UserRow,
     *,
@@ -239,18 +240,18 @@ def save_section(
         Conflict: the assessment is archived.
         Invalid: a metric that the form does not offer.
     """
-    if fault := typed.metric_fault(given.get("metric")):
+    if fault := typed.metric_fault(sent.get("metric")):
         raise Invalid("Some answers can't be used.", [FieldError("#/metric", fault)])
     row = store.opened(session, assessment_id)
     if row.version != page.version and row.last_tab != page.tab:
-        raise Clash(row, given)
+        raise Clash(row, sent)
     before = row.version
     keys = {question.key for question in section.asked}
     has_results = has_results or row.result_seen_at is not None
     if page.draft and has_results:
         keys -= set(MEASURED_AGAINST)
     kept = {key: value for key, value in row.answers.items() if key not in keys}
-    new = kept | {key: value for key, value in given.items() if key in keys}
+    new = kept | {key: value for key, value in sent.items() if key in keys}
     _replace(session, row, new, me, what=f"answers: {section.slug}", has_results=has_results)
     if row.version != before:
         row.last_tab = page.tab
@@ -260,7 +261,7 @@ def save_section(
 def patch(
     session: Session,
     assessment_id: int,
-    given: Mapping[str, Any],
+    sent: Mapping[str, Any],
     me: UserRow,
     *,
     has_results: bool,
@@ -271,7 +272,7 @@ def patch(
         Invalid: an answer can't be used; then none is kept.
     """
     row = store.opened(session, assessment_id)
-    new = {key: value for key, value in row.answers.items() if key not in given} | _checked(given)
+    new = {key: value for key, value in row.answers.items() if key not in sent} | _checked(sent)
     if "main_goal" in new and typed.fault(ASKED["main_goal"], new):
         raise Invalid(
             "The answers contradict each other.",
@@ -282,7 +283,7 @@ def patch(
     return row
 
 
-def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(sent: Mapping[str, Any]) -> dict[str, Any]:
     """Answers as the case file has them, each looked at for itself.
 
     Raises:
@@ -290,15 +291,15 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     errors: list[FieldError] = []
     checked: dict[str, Any] = {}
-    for key, value in given.items():
+    for key, value in sent.items():
         try:
             read = case.to_json(case.parse({"answers": {key: value}}))["answers"]
         except case.NotACase as refusal:
-            errors += [FieldError(f"#/answers/{key}", fault) for fault in refusal.faults]
+            errors += refusal.errors
         else:
             if key == "metric" and (fault := typed.metric_fault(read.get(key))):
                 errors.append(FieldError("#/answers/metric", fault))
-            checked |= {key: read[key]} if key in read else {key: value} if value == case.UNKNOWN else {}
+            checked |= {key: read[key]} if key in read else {key: value} if value == schema.UNKNOWN else {}
     if errors:
         raise Invalid("Some answers can't be used.", errors)
     return checked
@@ -336,7 +337,7 @@ def _note_target(
     after = {key: answers(row).get(key) for key in MEASURED_AGAINST}
     if before == after:
         return
-    settled = all(value not in (None, case.UNKNOWN) for value in after.values())
+    settled = all(value not in (None, schema.UNKNOWN) for value in after.values())
     row.metric_set_at = utcnow() if settled else None
     if has_results:
         row.target_changes = (row.target_changes or 0) + 1

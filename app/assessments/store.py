@@ -90,15 +90,15 @@ def anything(session: Session) -> bool:
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     archived = AssessmentRow.archived_at
-    found: list[ColumnElement[bool]] = [archived.is_not(None) if wanted.archived else archived.is_(None)]
+    conditions: list[ColumnElement[bool]] = [archived.is_not(None) if wanted.archived else archived.is_(None)]
     if wanted.whose is not None:
         mine = select(ContributionRow.assessment_id).where(ContributionRow.user_id == wanted.whose)
-        found.append(AssessmentRow.id.in_(mine))
+        conditions.append(AssessmentRow.id.in_(mine))
     for word in wanted.text.split():
         pattern = f"%{_escaped(word)}%"
         columns = (AssessmentRow.title, AssessmentRow.team)
-        found.append(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
-    return found
+        conditions.append(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
+    return conditions
 
 
 def _escaped(word: str) -> str:

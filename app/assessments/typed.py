@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
-from app.advice.case import GOALS, UNKNOWN, NotACase, parse
+from app.advice.case import NotACase, parse
 from app.advice.questions import ASKED, SECTIONS, Question, Section
+from app.advice.schema import GOALS, UNKNOWN
 from app.evaluation.metrics import METRICS
 
 LONGEST_TYPED = 400
@@ -48,19 +49,19 @@ def read(question: Question, form: Form, before: Mapping[str, Any], touched: str
     Where both are filled, the one touched last counts; where that isn't known, the one that is new: text that differs
     from what was stored, else the option.
     """
-    given = [value for value in (one_line(value) for value in form.getlist(question.key)) if value]
+    texts = [value for value in (one_line(value) for value in form.getlist(question.key)) if value]
     if question.kind == "multi":
-        picked = [value for value in dict.fromkeys(given) if value != UNKNOWN]
-        return picked or (UNKNOWN if given else NOT_ANSWERED)
+        picked = [value for value in dict.fromkeys(texts) if value != UNKNOWN]
+        return picked or (UNKNOWN if texts else NOT_ANSWERED)
     if question.kind == "single":
-        return given[0] if given else NOT_ANSWERED
+        return texts[0] if texts else NOT_ANSWERED
     options = [OPTIONS[value] for value in form.getlist(f"{question.key}-option") if value in OPTIONS]
-    if not given:
+    if not texts:
         return options[0] if options else NOT_ANSWERED
     stale = touched == f"{question.key}-option" or (
-        touched != question.key and given[0] == shown(question, before.get(question.key))
+        touched != question.key and texts[0] == field_text(question, before.get(question.key))
     )
-    return options[0] if options and stale else _value(question, given[0])
+    return options[0] if options and stale else _value(question, texts[0])
 
 
 OPTIONS = {NOBODY: None, UNKNOWN: UNKNOWN}
@@ -88,26 +89,26 @@ def _value(question: Question, text: str) -> Any:
 
 def _count(text: str) -> int | str:
     """`1500`, `300,000`, `300 000`, `300k`, `1.5M`; anything else stays as typed."""
-    found = re.fullmatch(r"(\d[\d ,'_]*)|(\d+(?:\.\d+)?)\s*([kKmM])", text)
-    if not found:
+    digits = re.fullmatch(r"(\d[\d ,'_]*)|(\d+(?:\.\d+)?)\s*([kKmM])", text)
+    if not digits:
         return text
-    if found[1]:
-        return int(re.sub(r"\D", "", found[1]))
-    return round(float(found[2]) * (1000 if found[3] in "kK" else 1_000_000))
+    if digits[1]:
+        return int(re.sub(r"\D", "", digits[1]))
+    return round(float(digits[2]) * (1000 if digits[3] in "kK" else 1_000_000))
 
 
 def _share(text: str) -> float | str:
     """`90`, `90 %`, `87.5`; a number up to 1 could be meant either way and stays as typed."""
-    found = re.fullmatch(r"(\d{1,3}(?:[.,]\d+)?)\s*(%?)", text)
-    if not found:
+    share = re.fullmatch(r"(\d{1,3}(?:[.,]\d+)?)\s*(%?)", text)
+    if not share:
         return text
-    number = float(found[1].replace(",", "."))
-    if number > 100 or (0 < number <= 1 and not found[2]):
+    number = float(share[1].replace(",", "."))
+    if number > 100 or (0 < number <= 1 and not share[2]):
         return text
     return round(number / 100, 6)
 
 
-def shown(question: Question, answer: Any) -> str:
+def field_text(question: Question, answer: Any) -> str:
     """An answer as it stands in its text field."""
     if answer is None or answer == UNKNOWN:
         return ""
@@ -126,7 +127,7 @@ def option(answers: Mapping[str, Any], question: Question) -> str:
     return UNKNOWN if answer == UNKNOWN else NOBODY if answer is None else ""
 
 
-def words(question: Question, answers: Mapping[str, Any]) -> str:
+def answer_text(question: Question, answers: Mapping[str, Any]) -> str:
     """An answer as a person says it."""
     if question.key not in answers:
         return "not answered"
@@ -137,9 +138,9 @@ def words(question: Question, answers: Mapping[str, Any]) -> str:
         return question.nobody or "not answered"
     labels = {choice.value: choice.label for choice in question.choices}
     if isinstance(answer, list):
-        return ", ".join(labels.get(str(one), str(one)) for one in answer)
+        return ", ".join(labels.get(str(code), str(code)) for code in answer)
     unit = f" {question.unit}" if question.unit and not isinstance(answer, str) else ""
-    return labels.get(str(answer), shown(question, answer)) + unit
+    return labels.get(str(answer), field_text(question, answer)) + unit
 
 
 # ------------------------------------------------------------------ what is wrong with an answer
@@ -188,8 +189,8 @@ _SAYS = {
 
 def faults(answers: Mapping[str, Any], questions: Iterable[Question]) -> dict[str, str]:
     """Every faulty answer's sentence by its key, in the order of the questions."""
-    found = {question.key: fault(question, answers) for question in questions}
-    return {key: sentence for key, sentence in found.items() if sentence}
+    sentences = {question.key: fault(question, answers) for question in questions}
+    return {key: sentence for key, sentence in sentences.items() if sentence}
 
 
 def readable(answers: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, pstdev
 from typing import Any, ClassVar
 
-from app.advice.needs import NO_MODEL
+from app.advice.facts import NO_MODEL
 from app.baselines import classifier
 from app.evaluation import statistics
 from app.frozen import Frozen

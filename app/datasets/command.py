@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from app.advice.policy import POLICY
+from app.advice.policy_file import POLICY
 from app.datasets.checks import pipeline, remark_words, suspicious
 from app.datasets.checks.outcome import Check
 from app.datasets.checks.pipeline import CheckInput

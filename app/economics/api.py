@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.advice.economics import Comparison, Move
+from app.advice.economics import Comparison
 from app.assessments import store as assessment_store
-from app.economics import assumptions, service, store, views
-from app.economics.study import Figure, Lack, Line, Once
+from app.economics import assumptions, service, store
+from app.economics.answer import answer
+from app.economics.costs import How, Once, PricedWay
 from app.economics.tables import PriceRow
 from app.errors import Invalid, pointer
 from app.users.deps import Author, Me
@@ -160,9 +161,9 @@ class Assumed(BaseModel):
     once_calls: Finite | None = None
     doubt: Finite | None = None
 
-    def given(self) -> dict[str, Any]:
-        found = self.model_dump(exclude={"rates"}, exclude_none=True)
-        return found | {f"rates_{model}": name for model, name in self.rates.items()}
+    def fields(self) -> dict[str, Any]:
+        named = self.model_dump(exclude={"rates"}, exclude_none=True)
+        return named | {f"rates_{model}": name for model, name in self.rates.items()}
 
 
 class Way(BaseModel):
@@ -181,6 +182,39 @@ class Way(BaseModel):
     per_call: float | None
     month: float | None
     lacks: str
+
+
+class Move(BaseModel):
+    """Something cheaper than a training, in the order to try. saves: money a month; None while a price is missing."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    key: str
+    title: str
+    saves: float | None
+    text: str
+
+
+class Figure(BaseModel):
+    """One number that the sums are made of. money: it is an amount in the study's currency."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    value: float | None
+    unit: str
+    how: How
+    note: str = ""
+    money: bool = False
+
+
+class Lack(BaseModel):
+    """Something that has to be said or measured first; `where`: prices, describe, measure, or a field of the form."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    text: str
+    where: str
 
 
 class Costs(BaseModel):
@@ -214,31 +248,31 @@ class Costs(BaseModel):
 
     @staticmethod
     def of(session: Db, assessment_id: int) -> "Costs":
-        found = service.of(session, assessment_store.get(session, assessment_id))
+        study = service.of(session, assessment_store.get(session, assessment_id))
         return Costs(
             assessment_id=assessment_id,
-            currency=found.currency,
-            calls=found.calls,
-            case=found.case,
-            answer=views.answer(found).text,
-            ways=[_way(line) for line in found.lines],
-            trained=_way(found.trained) if found.trained else None,
-            compared_with=found.instead.name if found.instead else None,
-            sound=found.sound,
-            comparison=found.comparison,
-            moves=list(found.moves),
-            figures=list(found.figures),
-            once=found.once,
-            prompt_share=found.prompt_share,
-            lacks=list(found.lacks),
-            unsaid=list(found.unsaid),
-            prices_used=[NewPrice.model_validate(price, from_attributes=True) for price in found.used],
-            prices_old=[f"{price.name}: {price.unit}" for price in found.old],
-            said=assumptions.as_sent(service.said(session, assessment_id)),
+            currency=study.currency,
+            calls=study.calls,
+            case=study.case,
+            answer=answer(study).text,
+            ways=[_way(line) for line in study.lines],
+            trained=_way(study.trained) if study.trained else None,
+            compared_with=study.compared_with.name if study.compared_with else None,
+            sound=study.sound,
+            comparison=study.comparison,
+            moves=[Move.model_validate(move) for move in study.moves],
+            figures=[Figure.model_validate(figure) for figure in study.figures],
+            once=study.once,
+            prompt_share=study.prompt_share,
+            lacks=[Lack.model_validate(lack) for lack in study.lacks],
+            unsaid=list(study.unsaid),
+            prices_used=[NewPrice.model_validate(price, from_attributes=True) for price in study.used],
+            prices_old=[f"{price.name}: {price.unit}" for price in study.old],
+            said=assumptions.as_sent(service.assumed(session, assessment_id)),
         )
 
 
-def _way(line: Line) -> Way:
+def _way(line: PricedWay) -> Way:
     return Way(
         name=line.name,
         tokens_in=line.tokens.input if line.tokens else None,
@@ -262,7 +296,7 @@ def show_costs(assessment_id: Id, db: Db, me: Me) -> Costs:
 @router.put("/assessments/{assessment_id}/costs")
 def assume(assessment_id: Id, db: Db, me: Author, data: Assumed) -> Costs:
     """Replace everything that was declared."""
-    service.assume(db, assessment_id, data.given(), me)
+    service.assume(db, assessment_id, data.fields(), me)
     return Costs.of(db, assessment_id)
 
 
@@ -287,11 +321,11 @@ class Worth(BaseModel):
     success: Finite
     kinds: list[FailureKind] = Field(min_length=1, max_length=assumptions.KINDS)
 
-    def given(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"success": self.success}
+    def fields(self) -> dict[str, Any]:
+        named: dict[str, Any] = {"success": self.success}
         for index, kind in enumerate(self.kinds, start=1):
-            found |= {f"kind_{index}": kind.name, f"share_{index}": 100 * kind.share, f"cost_{index}": kind.cost}
-        return found
+            named |= {f"kind_{index}": kind.name, f"share_{index}": 100 * kind.share, f"cost_{index}": kind.cost}
+        return named
 
 
 class Target(BaseModel):
@@ -311,17 +345,17 @@ def _place(field: str) -> str:
 def work_out_target(me: Me, data: Worth) -> Target:
     """`failure cost / (worth + failure cost)`. Nothing is stored."""
     try:
-        found = assumptions.read_worth(data.given())
+        worth = assumptions.read_worth(data.fields())
     except Invalid as refusal:
         raise refusal.moved(_place) from refusal
-    return Target(failure_cost=found.cost, target=found.target)
+    return Target(failure_cost=worth.cost, target=worth.target)
 
 
 @router.put("/assessments/{assessment_id}/target")
 def use_target(assessment_id: Id, db: Db, me: Author, data: Worth) -> Target:
     """Make it the assessment's target, rounded to a tenth of a percent."""
     try:
-        found = service.use_target(db, assessment_id, data.given(), me)
+        worth = service.use_target(db, assessment_id, data.fields(), me)
     except Invalid as refusal:
         raise refusal.moved(_place) from refusal
-    return Target(failure_cost=found.cost, target=round(found.target, 3))
+    return Target(failure_cost=worth.cost, target=round(worth.target, 3))

@@ -1,7 +1,7 @@
 """What people say about the costs of one use case. Nothing here is measured, and every page says so.
 
-Each field stands once, in `FIELDS`, for the form, for programs and for what is stored; None is "not said yet", which
-is something else than 0. What is not said never counts in favour of training (`study`).
+Each number stands once, in `NUMBERS`, for the form, for programs and for what is stored; None is "not said yet", which
+is something else than 0. What is not said never counts in favour of training (`cost_model`).
 """
 
 import math
@@ -87,7 +87,7 @@ class Assumptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class NumberField:
     """One number of the form. least, most: sane bounds. usual: what counts while nothing is said, if anything does."""
 
     name: str
@@ -100,20 +100,20 @@ class Asked:
     usual: float | None = None
 
 
-GROUPS: tuple[tuple[str, str, tuple[Asked, ...]], ...] = (
+GROUPS: tuple[tuple[str, str, tuple[NumberField, ...]], ...] = (
     (
         "Running a trained model",
         "Fixed costs of a machine decide the break-even; the training itself is the small part.",
         (
-            Asked("machines", "Machines that always run", "", "machines", 1, 10_000, whole=True, usual=1),
-            Asked("hours", "Hours paid a month, each", "730 is always on; fewer if they sleep.", "hours", 0, 744,
+            NumberField("machines", "Machines that always run", "", "machines", 1, 10_000, whole=True, usual=1),
+            NumberField("hours", "Hours paid a month, each", "730 is always on; fewer if they sleep.", "hours", 0, 744,
                   usual=economics.HOURS_A_MONTH),
-            Asked("calls_per_second", "Calls a second that one machine answers",
+            NumberField("calls_per_second", "Calls a second that one machine answers",
                   "Leave it empty if one set of machines carries any volume you expect.", "calls", 1e-6, 1e6),
-            Asked("peak", "Busiest second over the average one", "", "times", 1, 1000, usual=economics.PEAK),
-            Asked("upkeep_hours", "Hours a month that people look after it", "Watching it, updates, incidents.",
+            NumberField("peak", "Busiest second over the average one", "", "times", 1, 1000, usual=economics.PEAK),
+            NumberField("upkeep_hours", "Hours a month that people look after it", "Watching it, updates, incidents.",
                   "hours", 0, 10_000),
-            Asked("other_month", "Other money a month", "Storage, monitoring, a support contract.", "", 0, 1e9,
+            NumberField("other_month", "Other money a month", "Storage, monitoring, a support contract.", "", 0, 1e9,
                   usual=0),
         ),
     ),
@@ -121,52 +121,53 @@ GROUPS: tuple[tuple[str, str, tuple[Asked, ...]], ...] = (
         "Making it, and making it again",
         "People's time for data and review is usually most of it.",
         (
-            Asked("rows_to_write", "Examples that people still write or check",
+            NumberField("rows_to_write", "Examples that people still write or check",
                   "Empty: as many as the first criterion and the test rows still lack.", "rows", 0, 1e8, whole=True),
-            Asked("minutes_row", "Minutes for each", "", "minutes", 0, 10_000),
-            Asked("review_hours", "Hours to judge one result", "", "hours", 0, 10_000),
-            Asked("retrains_year", "Made anew, times a year",
+            NumberField("minutes_row", "Minutes for each", "", "minutes", 0, 10_000),
+            NumberField("review_hours", "Hours to judge one result", "", "hours", 0, 10_000),
+            NumberField("retrains_year", "Made anew, times a year",
                   "When the base model, the labels or the rules change. Never is 0.", "times", 0, 365),
-            Asked("retrain_rows", "New examples each time", "", "rows", 0, 1e8, whole=True, usual=0),
-            Asked("base_billions", "Size of the base model", "Only for the hours of training.", "billion parameters",
-                  0.01, 10_000),
-            Asked("teraflops", "Peak speed of the training machine",
+            NumberField("retrain_rows", "New examples each time", "", "rows", 0, 1e8, whole=True, usual=0),
+            NumberField("base_billions", "Size of the base model", "Only for the hours of training.",
+                        "billion parameters", 0.01, 10_000),
+            NumberField("teraflops", "Peak speed of the training machine",
                   "16-bit figure in its data sheet. Prices of machine hours count for it.", "TFLOP/s", 0.01, 1e6),
-            Asked("epochs", "Passes over the examples", "", "passes", 1, 100, usual=3),
-            Asked("runs", "Runs to find the settings", "Six to ten are usual.", "runs", 1, 1000, whole=True, usual=8),
+            NumberField("epochs", "Passes over the examples", "", "passes", 1, 100, usual=3),
+            NumberField("runs", "Runs to find the settings", "Six to ten are usual.", "runs", 1, 1000, whole=True,
+                        usual=8),
         ),
     ),
     (
         "What else to compare with",
         "The comparison uses the cheapest that meets the target.",
         (
-            Asked("now_cost", "What one call costs with what you use today", "Only if it meets the target.",
+            NumberField("now_cost", "What one call costs with what you use today", "Only if it meets the target.",
                   "", 0, 1e6),
-            Asked("once_calls", "All its calls, if the job runs only once", "Shows both bills side by side.", "calls",
-                  1, 1e10, whole=True),
-            Asked("passages", "Passages looked up for each call", "Draws a line for looking facts up.", "passages", 1,
-                  1000),
-            Asked("passage_tokens", "Tokens in a passage", "", "tokens", 1, 100_000),
-            Asked("index_month", "The search index, money a month", "", "", 0, 1e9, usual=0),
-            Asked("doubt", "How far off your figures may be", "Gives the band around the break-even.", "%", 0, 90,
+            NumberField("once_calls", "All its calls, if the job runs only once", "Shows both bills side by side.",
+                        "calls", 1, 1e10, whole=True),
+            NumberField("passages", "Passages looked up for each call", "Draws a line for looking facts up.",
+                        "passages", 1, 1000),
+            NumberField("passage_tokens", "Tokens in a passage", "", "tokens", 1, 100_000),
+            NumberField("index_month", "The search index, money a month", "", "", 0, 1e9, usual=0),
+            NumberField("doubt", "How far off your figures may be", "Gives the band around the break-even.", "%", 0, 90,
                   usual=100 * economics.DOUBT),
         ),
     ),
 )  # fmt: skip
-ASKED: Mapping[str, Asked] = {one.name: one for _, _, group in GROUPS for one in group}
-SAID_ONCE = ("upkeep_hours", "retrains_year", "minutes_row", "review_hours")
+NUMBERS: Mapping[str, NumberField] = {number.name: number for _, _, group in GROUPS for number in group}
+NO_USUAL_VALUE = ("upkeep_hours", "retrains_year", "minutes_row", "review_hours")
 """Costs of the trained side that have no usual value: until they are said, nothing can pass."""
 
 
-def of_stored(given: Mapping[str, Any]) -> Assumptions:
+def of_stored(stored: Mapping[str, Any]) -> Assumptions:
     """From what `to_json` made; names of an older version that are gone are passed over."""
     known = {item.name for item in fields(Assumptions)}
-    values = {name: value for name, value in given.items() if name in known}
+    values = {name: value for name, value in stored.items() if name in known}
     values["kinds"] = tuple(Kind(**kind) for kind in values.get("kinds", ()))
     return Assumptions(**values)
 
 
-def read(given: Mapping[str, Any]) -> Assumptions:
+def read(sent: Mapping[str, Any]) -> Assumptions:
     """What a form or a program sends, without the target's helper; a doubt is a percentage here.
 
     Raises:
@@ -174,16 +175,16 @@ def read(given: Mapping[str, Any]) -> Assumptions:
     """
     faults: list[FieldError] = []
     values: dict[str, Any] = {}
-    for asked in ASKED.values():
-        values[asked.name] = _number(asked, given.get(asked.name), faults)
+    for number_field in NUMBERS.values():
+        values[number_field.name] = _number(number_field, sent.get(number_field.name), faults)
     if values["doubt"] is not None:
         values["doubt"] /= 100
     for name in ("currency", "tuned_rates", "machine", "person", "now_name"):
-        values[name] = _text(given.get(name))[:LONGEST]
+        values[name] = _text(sent.get(name))[:LONGEST]
     values["currency"] = values["currency"].upper()
     values["rates"] = {
         str(key).removeprefix("rates_"): text[:LONGEST]
-        for key, value in given.items()
+        for key, value in sent.items()
         if str(key).startswith("rates_") and (text := _text(value))
     }
     if (values["passages"] is None) != (values["passage_tokens"] is None):
@@ -197,26 +198,26 @@ def _text(value: object) -> str:
     return "".join(letter for letter in str(value or "") if letter.isprintable()).strip()
 
 
-def _number(asked: Asked, given: object, faults: list[FieldError]) -> float | None:
-    value = number(given)
+def _number(field: NumberField, text: object, faults: list[FieldError]) -> float | None:
+    value = number(text)
     if value is None:
         return None
-    if not math.isfinite(value) or not asked.least <= value <= asked.most or (asked.whole and value != int(value)):
-        kind = "a whole number" if asked.whole else "a number"
-        faults.append(FieldError(f"#/{asked.name}", f"Use {kind} from {asked.least:,g} to {asked.most:,g}."))
+    if not math.isfinite(value) or not field.least <= value <= field.most or (field.whole and value != int(value)):
+        kind = "a whole number" if field.whole else "a number"
+        faults.append(FieldError(f"#/{field.name}", f"Use {kind} from {field.least:,g} to {field.most:,g}."))
         return None
     return value
 
 
-def number(given: object) -> float | None:
+def number(typed: object) -> float | None:
     """`1,500`, `1 500.5`, `0.25`; empty is None, and what is no number is NaN, which every bound refuses.
 
     `0,25` is refused too: read as 25 or as 0.25, one of two people would be wrong without noticing.
     """
-    if given is None:
+    if typed is None:
         return None
-    text = "" if isinstance(given, bool) else str(given).strip().removesuffix("%").rstrip()
-    if not text and not isinstance(given, bool):
+    text = "" if isinstance(typed, bool) else str(typed).strip().removesuffix("%").rstrip()
+    if not text and not isinstance(typed, bool):
         return None
     if not NUMBER.fullmatch(text):
         return math.nan
@@ -242,7 +243,7 @@ class Worth:
         return economics.break_even_accuracy(self.success, self.cost)
 
 
-def read_worth(given: Mapping[str, Any]) -> Worth:
+def read_worth(sent: Mapping[str, Any]) -> Worth:
     """What the target's helper sends: `success`, and `kind_N`, `share_N` (percent), `cost_N` for each kind of failure.
 
     A single kind needs no share. The shares have to add up to 100 %, to within half a point.
@@ -251,10 +252,10 @@ def read_worth(given: Mapping[str, Any]) -> Worth:
         Invalid: with every fault.
     """
     faults: list[FieldError] = []
-    success = _money("success", given.get("success"), faults)
+    success = _money("success", sent.get("success"), faults)
     if success is None and not faults:
         faults.append(FieldError("#/success", "Say what a right answer is worth; 0 if it only avoids harm."))
-    rows = [row for index in range(1, KINDS + 1) if (row := _row(index, given, faults)) is not None]
+    rows = [row for index in range(1, KINDS + 1) if (row := _row(index, sent, faults)) is not None]
     if not rows and not faults:
         faults.append(FieldError("#/cost_1", "Say what a wrong answer costs, for at least one kind."))
     if len(rows) == 1 and rows[0].share is None:
@@ -283,12 +284,12 @@ class _Row:
     cost: float
 
 
-def _row(index: int, given: Mapping[str, Any], faults: list[FieldError]) -> _Row | None:
+def _row(index: int, sent: Mapping[str, Any], faults: list[FieldError]) -> _Row | None:
     """A line that says what one of its kind costs; None for an empty one, and for one with a fault."""
-    name = _text(given.get(f"kind_{index}"))[:LONGEST]
-    share = number(given.get(f"share_{index}"))
+    name = _text(sent.get(f"kind_{index}"))[:LONGEST]
+    share = number(sent.get(f"share_{index}"))
     before = len(faults)
-    cost = _money(f"cost_{index}", given.get(f"cost_{index}"), faults)
+    cost = _money(f"cost_{index}", sent.get(f"cost_{index}"), faults)
     if share is not None and not 0 <= share <= 100:
         faults.append(FieldError(f"#/share_{index}", "Use a percentage from 0 to 100."))
     if cost is None:
@@ -298,8 +299,8 @@ def _row(index: int, given: Mapping[str, Any], faults: list[FieldError]) -> _Row
     return _Row(index, name, share, cost)
 
 
-def _money(name: str, given: object, faults: list[FieldError]) -> float | None:
-    value = number(given)
+def _money(name: str, typed: object, faults: list[FieldError]) -> float | None:
+    value = number(typed)
     if value is not None and not (math.isfinite(value) and 0 <= value <= 1e12):
         faults.append(FieldError(f"#/{name}", "Use an amount of money, 0 or more."))
         return None
@@ -309,26 +310,26 @@ def _money(name: str, given: object, faults: list[FieldError]) -> float | None:
 # ------------------------------------------------------------------------------------------------------ as sent
 
 
-def as_sent(said: Assumptions) -> dict[str, Any]:
+def as_sent(assumptions: Assumptions) -> dict[str, Any]:
     """What `read` would take to give the same, for programs: a doubt is a percentage, nothing unsaid is there."""
-    found = {name: value for name, value in said.to_json().items() if name not in ("success", "kinds")}
-    if said.doubt is not None:
-        found["doubt"] = round(100 * said.doubt, 6)
-    return found
+    values = {name: value for name, value in assumptions.to_json().items() if name not in ("success", "kinds")}
+    if assumptions.doubt is not None:
+        values["doubt"] = round(100 * assumptions.doubt, 6)
+    return values
 
 
-def shown(said: Assumptions) -> dict[str, str]:
+def form_values(assumptions: Assumptions) -> dict[str, str]:
     """The same for a form: every field as text, and the choice for each model under `rates_ID`."""
-    sent = as_sent(said)
-    texts = {name: plain(value) if isinstance(value, float | int) else str(value) for name, value in sent.items()}
+    values = as_sent(assumptions)
+    texts = {name: plain(value) if isinstance(value, float | int) else str(value) for name, value in values.items()}
     texts.pop("rates", None)
-    return texts | {f"rates_{model}": name for model, name in said.rates.items()}
+    return texts | {f"rates_{model}": name for model, name in assumptions.rates.items()}
 
 
-def worth_shown(said: Assumptions) -> dict[str, str]:
+def worth_values(assumptions: Assumptions) -> dict[str, str]:
     """What was said about right and wrong answers, for the form of the target's helper."""
-    texts = {} if said.success is None else {"success": plain(said.success)}
-    for index, kind in enumerate(said.kinds, start=1):
+    texts = {} if assumptions.success is None else {"success": plain(assumptions.success)}
+    for index, kind in enumerate(assumptions.kinds, start=1):
         texts |= {
             f"kind_{index}": kind.name,
             f"share_{index}": plain(round(100 * kind.share, 6)),

@@ -54,12 +54,12 @@ class Price:
 
 def rates_of(prices: Iterable[Price]) -> dict[str, Rates]:
     """Names that have a price for input and for output, with all that is known of them."""
-    found: dict[str, dict[str, float]] = {}
+    by_name: dict[str, dict[str, float]] = {}
     for price in prices:
-        found.setdefault(price.name, {})[price.unit] = price.price
+        by_name.setdefault(price.name, {})[price.unit] = price.price
     return {
         name: Rates(units["input_tokens"], units["output_tokens"], units.get("cached_tokens"), units.get("batch_share"))
-        for name, units in found.items()
+        for name, units in by_name.items()
         if {"input_tokens", "output_tokens"} <= units.keys()
     }
 
@@ -67,7 +67,7 @@ def rates_of(prices: Iterable[Price]) -> dict[str, Rates]:
 # ------------------------------------------------------------------------------------------------------ reading
 
 
-def read(given: Mapping[str, object], today: date, at: str = "#") -> Price:
+def read(sent: Mapping[str, object], today: date, at: str = "#") -> Price:
     """One price from a form, a line of a file, or a program; `at` is where in it, for the faults.
 
     Raises:
@@ -78,8 +78,8 @@ def read(given: Mapping[str, object], today: date, at: str = "#") -> Price:
     def fault(name: str, text: str) -> None:
         faults.append(FieldError(f"{at}/{name}", text))
 
-    name, source = one_line(given.get("name")), one_line(given.get("source"))
-    unit, currency = one_line(given.get("unit")), one_line(given.get("currency")).upper()
+    name, source = one_line(sent.get("name")), one_line(sent.get("source"))
+    unit, currency = one_line(sent.get("unit")), one_line(sent.get("currency")).upper()
     if not 1 <= len(name) <= LONGEST_NAME:
         fault("name", f"Name what it is the price of, in at most {LONGEST_NAME} characters.")
     if not 1 <= len(source) <= LONGEST_SOURCE:
@@ -91,11 +91,11 @@ def read(given: Mapping[str, object], today: date, at: str = "#") -> Price:
         currency = ""
     elif len(currency) != 3 or not (currency.isascii() and currency.isalpha()):
         fault("currency", "Use the three letters of the currency, for example EUR.")
-    price = _amount(given.get("price"))
+    price = _amount(sent.get("price"))
     most = 1.0 if share else 1e9
     if price is None or not 0 <= price <= most:
         fault("price", "Use a share from 0 to 1." if share else "Use an amount of 0 or more, with a point: 0.25.")
-    dated = _day(given.get("dated"))
+    dated = _day(sent.get("dated"))
     if dated is None or not date(2015, 1, 1) <= dated <= today + timedelta(days=1):
         fault("dated", "Use the day on which the price held, not after today: 2026-11-23.")
     if faults or price is None or dated is None:
@@ -109,10 +109,10 @@ def one_line(value: object) -> str:
 
 def _amount(value: object) -> float | None:
     try:
-        found = float(str(value).strip())
+        amount = float(str(value).strip())
     except ValueError:
         return None
-    return found if math.isfinite(found) else None
+    return amount if math.isfinite(amount) else None
 
 
 def _day(value: object) -> date | None:
@@ -132,8 +132,9 @@ def to_csv(prices: Iterable[Price]) -> bytes:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
-    for one in prices:
-        text = (cell(one.name), one.unit, plain(one.price), one.currency, one.dated.isoformat(), cell(one.source))
+    for price in prices:
+        dated = price.dated.isoformat()
+        text = (cell(price.name), price.unit, plain(price.price), price.currency, dated, cell(price.source))
         writer.writerow(text)
     return b"\xef\xbb\xbf" + buffer.getvalue().encode()
 
@@ -151,26 +152,26 @@ def from_csv(raw: bytes, today: date) -> list[Price]:
         raise Invalid(
             "This file can't be used.", [FieldError("#/file", f"The first line lacks: {', '.join(missing)}.")]
         )
-    found: list[Price] = []
+    prices: list[Price] = []
     faults: list[FieldError] = []
     for number, cells in enumerate(rows[1:], start=2):
         if not any(map(str.strip, cells)):
             continue
-        given = {name: uncell(value.strip()) for name, value in zip(head, cells, strict=False)}
+        cells_by_column = {name: uncell(value.strip()) for name, value in zip(head, cells, strict=False)}
         try:
-            price = read(given, today)
+            price = read(cells_by_column, today)
         except Invalid as refusal:
-            said = " ".join(f"{error.field}: {error.detail}" for error in refusal.errors)
-            faults.append(FieldError("#/file", f"Line {number}. {said}"))
+            wrong = " ".join(f"{error.field}: {error.detail}" for error in refusal.errors)
+            faults.append(FieldError("#/file", f"Line {number}. {wrong}"))
             continue
-        if any((one.name, one.unit) == (price.name, price.unit) for one in found):
+        if any((other.name, other.unit) == (price.name, price.unit) for other in prices):
             faults.append(FieldError("#/file", f"Line {number}. {price.name} has a price for {price.unit} already."))
-        found.append(price)
-    if not found and not faults:
+        prices.append(price)
+    if not prices and not faults:
         faults.append(FieldError("#/file", "There is no price in it, only the first line."))
     if faults:
         raise Invalid("Nothing was taken from this file.", faults)
-    return found
+    return prices
 
 
 def _lines(raw: bytes) -> Sequence[list[str]]:

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import FormData, UploadFile
 
 from app.assessments import store as assessment_store
-from app.economics import assumptions, prices, service, store, views, words
+from app.economics import assumptions, prices, sentences, service, store, views
+from app.economics.answer import answer
 from app.economics.prices import LARGEST_FILE
 from app.errors import Invalid
 from app.users import store as user_store
@@ -155,8 +156,8 @@ def _costs(
     status: int,
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
-    said = service.said(db, assessment_id)
-    found = service.of(db, assessment)
+    assumed = service.assumed(db, assessment_id)
+    study = service.of(db, assessment)
     rows = store.prices(db)
     return page(
         request,
@@ -164,13 +165,13 @@ def _costs(
         status=status,
         assessment=assessment,
         step="verdict",
-        study=found,
-        answer=views.answer(found),
-        chart=views.chart(found),
-        drawn=views.drawn(found),
-        table=views.table(found),
-        typed=assumptions.shown(said) if typed is None else typed,
-        said=said.to_json(),
+        study=study,
+        answer=answer(study),
+        chart=views.chart(study),
+        drawn=views.drawn(study),
+        table=views.table(study),
+        typed=assumptions.form_values(assumed) if typed is None else typed,
+        said=assumed.to_json(),
         errors=errors,
         groups=assumptions.GROUPS,
         own=assumptions.OWN,
@@ -181,11 +182,11 @@ def _costs(
         currencies=sorted({row.currency for row in rows if row.currency}),
         units=prices.UNITS,
         today=service.today(),
-        money=words.money,
+        money=sentences.money,
         amount=assumptions.plain,
-        calls=words.calls,
-        paid_back=words.paid_back,
-        limit=f"{found.limit:g} months",
+        calls=sentences.calls,
+        paid_back=sentences.paid_back,
+        limit=sentences.months(study.limit),
     )
 
 
@@ -195,9 +196,9 @@ def _costs(
 @router.get("/assessments/{assessment_id}/target", name="target_help")
 def show_target(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     """Work it out from what the address says, so that a calculation can be tried and sent round; nothing is stored."""
-    asked = dict(request.query_params)
-    asked.pop("notice", None)
-    return _target(request, assessment_id, db, asked, status=200)
+    typed = dict(request.query_params)
+    typed.pop("notice", None)
+    return _target(request, assessment_id, db, typed, status=200)
 
 
 @router.post("/assessments/{assessment_id}/target", name="use_target")
@@ -211,13 +212,13 @@ def use_target(request: Request, assessment_id: Id, sent: SentForm, db: Db, me: 
 
 def _target(request: Request, assessment_id: int, db: Db, typed: dict[str, str], *, status: int) -> Response:
     assessment = assessment_store.get(db, assessment_id)
-    typed = typed or assumptions.worth_shown(service.said(db, assessment_id))
+    typed = typed or assumptions.worth_values(service.assumed(db, assessment_id))
     worth, refusal = None, None
     if typed:
         try:
             worth = assumptions.read_worth(typed)
-        except Invalid as found:
-            refusal = found
+        except Invalid as error:
+            refusal = error
     return page(
         request,
         "economics/target.html",
@@ -230,5 +231,5 @@ def _target(request: Request, assessment_id: int, db: Db, typed: dict[str, str],
         detail=str(refusal) if refusal else "",
         kinds=range(1, assumptions.KINDS + 1),
         has_results=service.has_results(db, assessment_id),
-        money=words.money,
+        money=sentences.money,
     )

@@ -25,10 +25,10 @@ from app.baselines.measured_model import MeasuredModel
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
-from app.economics import assumptions, prices, store, study, words
+from app.economics import answer, assumptions, cost_model, prices, store
 from app.economics.assumptions import Assumptions, Worth
+from app.economics.costs import CostInput, MeasuredWay, Study
 from app.economics.prices import Price
-from app.economics.study import Given, Measured, Study
 from app.economics.tables import CostRow, PriceRow
 from app.errors import Conflict, FieldError, Invalid
 from app.inference import store as model_store
@@ -43,27 +43,27 @@ def today() -> date:
 # ---------------------------------------------------------------- the list of prices
 
 
-def add_price(session: Session, given: Mapping[str, object], by: UserRow) -> PriceRow:
+def add_price(session: Session, sent: Mapping[str, object], by: UserRow) -> PriceRow:
     """Enter a price.
 
     Raises:
         Conflict: somebody else entered it at the same moment.
         Invalid: it can't be used, or the same thing has a price already.
     """
-    price = prices.read(given, today())
+    price = prices.read(sent, today())
     if store.find_price(session, price.name, price.unit):
         raise Invalid("It has a price already.", [FieldError("#/name", "It has a price for this already: edit that.")])
     return _put(session, None, price, by)
 
 
-def change_price(session: Session, price_id: int, given: Mapping[str, object], by: UserRow) -> PriceRow:
+def change_price(session: Session, price_id: int, sent: Mapping[str, object], by: UserRow) -> PriceRow:
     """Replace a price by a newer one, or mend it.
 
     Raises:
         Invalid: it can't be used, or another one is of the same thing.
     """
     row = store.price(session, price_id)
-    price = prices.read(given, today())
+    price = prices.read(sent, today())
     other = store.find_price(session, price.name, price.unit)
     if other is not None and other.id != row.id:
         raise Invalid("It has a price already.", [FieldError("#/name", "Another line has a price for this already.")])
@@ -72,7 +72,7 @@ def change_price(session: Session, price_id: int, given: Mapping[str, object], b
 
 def drop_price(session: Session, price_id: int, by: UserRow) -> None:
     row = store.price(session, price_id)
-    audit.record(session, by, "price.delete", "price", row.id, _said(row.value))
+    audit.record(session, by, "price.delete", "price", row.id, _recorded(row.value))
     session.delete(row)
 
 
@@ -97,7 +97,7 @@ def export_prices(session: Session) -> bytes:
 
 
 def _put(session: Session, row: PriceRow | None, price: Price, by: UserRow) -> PriceRow:
-    before = _said(row.value) if row else None
+    before = _recorded(row.value) if row else None
     try:
         with session.begin_nested():
             if row is None:
@@ -108,13 +108,15 @@ def _put(session: Session, row: PriceRow | None, price: Price, by: UserRow) -> P
             row.edited_by, row.edited_at = by.id, utcnow()
     except IntegrityError as error:
         raise Conflict("Somebody else entered a price for this at the same moment. Look at the list again.") from error
-    if before != _said(price):
-        act, detail = ("price.change", {"from": before, "to": _said(price)}) if before else ("price.add", _said(price))
+    if before != _recorded(price):
+        act, detail = (
+            ("price.change", {"from": before, "to": _recorded(price)}) if before else ("price.add", _recorded(price))
+        )
         audit.record(session, by, act, "price", row.id, detail)
     return row
 
 
-def _said(price: Price) -> dict[str, Any]:
+def _recorded(price: Price) -> dict[str, Any]:
     return {
         "name": price.name,
         "unit": price.unit,
@@ -128,13 +130,13 @@ def _said(price: Price) -> dict[str, Any]:
 # ---------------------------------------------------------------- what is assumed
 
 
-def said(session: Session, assessment_id: int) -> Assumptions:
+def assumed(session: Session, assessment_id: int) -> Assumptions:
     """What was declared so far; everything open if nothing was."""
     row = store.find_costs(session, assessment_id)
     return assumptions.of_stored(row.said) if row else Assumptions()
 
 
-def assume(session: Session, assessment_id: int, given: Mapping[str, object], by: UserRow) -> Study:
+def assume(session: Session, assessment_id: int, sent: Mapping[str, object], by: UserRow) -> Study:
     """Keep what is declared about the costs, and say what it comes to. The target's helper keeps what it has.
 
     Raises:
@@ -142,13 +144,13 @@ def assume(session: Session, assessment_id: int, given: Mapping[str, object], by
         Conflict: the assessment is archived.
     """
     assessment = assessment_store.opened(session, assessment_id)
-    before = said(session, assessment_id)
-    new = replace(assumptions.read(given), success=before.success, kinds=before.kinds)
+    before = assumed(session, assessment_id)
+    new = replace(assumptions.read(sent), success=before.success, kinds=before.kinds)
     _keep(session, assessment, new, by, "costs")
     return of(session, assessment)
 
 
-def use_target(session: Session, assessment_id: int, given: Mapping[str, object], by: UserRow) -> Worth:
+def use_target(session: Session, assessment_id: int, sent: Mapping[str, object], by: UserRow) -> Worth:
     """Keep what answers are worth, and make the accuracy that follows the target.
 
     The target is rounded to a tenth of a percent, as people type it.
@@ -158,8 +160,8 @@ def use_target(session: Session, assessment_id: int, given: Mapping[str, object]
         Conflict: the assessment is archived.
     """
     assessment = assessment_store.opened(session, assessment_id)
-    worth = assumptions.read_worth(given)
-    new = replace(said(session, assessment_id), success=worth.success, kinds=worth.kinds)
+    worth = assumptions.read_worth(sent)
+    new = replace(assumed(session, assessment_id), success=worth.success, kinds=worth.kinds)
     _keep(session, assessment, new, by, "target")
     results = has_results(session, assessment_id)
     assessments.patch(session, assessment_id, {"target": round(worth.target, 3)}, by, has_results=results)
@@ -206,10 +208,10 @@ def of(session: Session, assessment: AssessmentRow) -> Study:
     policy = assessments.policy_of(session, assessment)
     target, calls = answers.get("target"), answers.get("calls_per_month")
     dataset = dataset_store.current(session, assessment.id)
-    return study.work_out(
-        Given(
+    return cost_model.work_out(
+        CostInput(
             arms=list(_arms(session, assessment, policy)),
-            said=said(session, assessment.id),
+            assumptions=assumed(session, assessment.id),
             prices=[row.value for row in store.prices(session)],
             today=today(),
             calls=_number(calls),
@@ -257,13 +259,13 @@ def measured(session: Session, assessment_id: int, base: ModelRow | None = None)
     assessment = assessment_store.get(session, assessment_id)
     goals = assessments.answers(assessment).get("goals")
     aimed_at = isinstance(goals, list) and "efficiency" in goals
-    found: dict[str, Any] = _teacher(session, assessment, base) if aimed_at else {}
+    teacher: dict[str, Any] = _teacher(session, assessment, base) if aimed_at else {}
     if not isinstance(goals, list) or store.find_costs(session, assessment_id) is None:
-        return found
+        return teacher
     if not aimed_at:
         return {"cost_case": "not_goal"}
     costs = of(session, assessment)
-    return found | ({"cost_case": costs.case, "cost_basis": words.basis(costs)} if costs.case else {})
+    return teacher | ({"cost_case": costs.case, "cost_basis": answer.basis(costs)} if costs.case else {})
 
 
 def _teacher(session: Session, assessment: AssessmentRow, base: ModelRow | None) -> dict[str, Any]:
@@ -303,7 +305,7 @@ def _comparable(session: Session, assessment: AssessmentRow) -> list[BaselineRow
     ]
 
 
-def _arms(session: Session, assessment: AssessmentRow, policy: Policy) -> Iterator[Measured]:
+def _arms(session: Session, assessment: AssessmentRow, policy: Policy) -> Iterator[MeasuredWay]:
     """Every way that was measured: each model's newest measurement, its draws of random examples taken together."""
     target = _number(assessments.answers(assessment).get("target"))
     seen: set[int] = set()
@@ -332,7 +334,7 @@ def _arm(
     group: Sequence[tuple[ArmRow, ArmResult]],
     target: float | None,
     grace: float,
-) -> Measured:
+) -> MeasuredWay:
     """One way from its arm, or from several draws of the same: then means, and the worst interval counts."""
     arm, first = group[0]
     results = [result for _, result in group]
@@ -344,7 +346,7 @@ def _arm(
     score, low = mean(result.score for result in results), min(result.low for result in results)
     reached = None if target is None else score >= target and low >= target - grace
     shots = int(arm.settings.get("k", 0))
-    return Measured(
+    return MeasuredWay(
         key=f"{baseline.id}/{arm.family if len(group) > 1 else arm.name}",
         family=arm.family,
         title=f"{shots} random examples" if len(group) > 1 else arm.title,

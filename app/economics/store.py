@@ -16,10 +16,10 @@ def prices(session: Session) -> Sequence[PriceRow]:
 
 
 def price(session: Session, price_id: int) -> PriceRow:
-    found = session.get(PriceRow, price_id)
-    if found is None:
+    row = session.get(PriceRow, price_id)
+    if row is None:
         raise NotFound("There is no such price.")
-    return found
+    return row
 
 
 def find_price(session: Session, name: str, unit: str) -> PriceRow | None:
@@ -33,5 +33,5 @@ def find_costs(session: Session, assessment_id: int) -> CostRow | None:
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     """Find what was said about the costs of many assessments in one query, for a page that will ask for each."""
     rows = session.scalars(select(CostRow).where(CostRow.assessment_id.in_(assessment_ids)))
-    found = {row.assessment_id: row for row in rows}
-    know(session, {("costs", one): found.get(one) for one in assessment_ids})
+    by_assessment = {row.assessment_id: row for row in rows}
+    know(session, {("costs", number): by_assessment.get(number) for number in assessment_ids})

@@ -29,25 +29,50 @@ class Person:
 REVIEWER = 1
 
 
+# Why somebody may not decide: said to them, and said of them once an approval rests on it.
+BARRIERS = {
+    "inactive": ("This account is switched off.", "The approver's account is switched off."),
+    "no_reviewer": ("Only a reviewer decides. Ask an administrator for the role.", "The approver is no reviewer now."),
+    "contributor": (
+        "You had a hand in this assessment; somebody who did not has to decide.",
+        "The approver had a hand in this; somebody who did not has to decide.",
+    ),
+    "kept_account": (
+        (
+            "Your account was made, opened or given its role by somebody who worked on this assessment. Four eyes are "
+            "two people: have the operator give you a new password on the server (python -m app reset-password)."
+        ),
+        (
+            "The approver's account was made, opened or given its role by somebody who worked on this assessment. Four "
+            "eyes are two people: have the operator give them a new password on the server (python -m app "
+            "reset-password)."
+        ),
+    ),
+}
+
+
 def against_deciding(
     person: Person, contributors: AbstractSet[int], workers: AbstractSet[int] = frozenset()
 ) -> Iterator[str]:
-    """Every reason why this person may not approve or send back this subject.
+    """Every reason why this person may not approve or send back this subject, said to them.
 
     An administrator is no exception: who had a hand in it does not judge it. Four eyes are two people: an account that
     one of the `workers` (who wrote, uploaded, measured, set the recipe) made or opened may be theirs.
     """
+    for barrier in barriers(person, contributors, workers):
+        yield BARRIERS[barrier][0]
+
+
+def barriers(person: Person, contributors: AbstractSet[int], workers: AbstractSet[int]) -> Iterator[str]:
+    """The same as codes of `BARRIERS`."""
     if not person.active:
-        yield "This account is switched off."
+        yield "inactive"
     if person.rank < REVIEWER:
-        yield "Only a reviewer decides. Ask an administrator for the role."
+        yield "no_reviewer"
     if person.id in contributors:
-        yield "You had a hand in this assessment; somebody who did not has to decide."
+        yield "contributor"
     elif person.kept_by & workers - {person.id}:
-        yield (
-            "Your account was made, opened or given its role by somebody who worked on this assessment. Four eyes are "
-            "two people: have the operator give you a new password on the server (python -m app reset-password)."
-        )
+        yield "kept_account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +136,8 @@ def against_approval(
         yield "The approval does not carry this installation's seal. Ask for review again and tell the operator."
     elif not approval.recorded:
         yield "The record of what was done knows no such approval. Ask for review again and tell the operator."
-    for reason in against_deciding(approval.approver, contributors, workers):
-        yield f"The approval does not count any more. {_third_person(reason)}"
+    for barrier in barriers(approval.approver, contributors, workers):
+        yield f"The approval does not count any more. {BARRIERS[barrier][1]}"
 
 
 def put_away(*, archived: bool, retired: str) -> Iterator[str]:
@@ -121,16 +146,6 @@ def put_away(*, archived: bool, retired: str) -> Iterator[str]:
         yield "This assessment is archived. Take it out of the archive first."
     if retired:
         yield f"The model {retired} is retired. Choose another one in the recipe, and ask for review of that."
-
-
-def _third_person(reason: str) -> str:
-    return (
-        reason.replace("This account", "The approver's account")
-        .replace("Only a reviewer decides. Ask an administrator for the role.", "The approver is no reviewer now.")
-        .replace("You had a hand in this assessment; somebody", "The approver had a hand in this; somebody")
-        .replace("Your account was made", "The approver's account was made")
-        .replace("give you a new password", "give them a new password")
-    )
 
 
 def decision_seal(

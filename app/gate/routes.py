@@ -13,7 +13,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import utcnow
 from app.economics import service as economics
-from app.economics import views as economy
+from app.economics.answer import Answer, answer
 from app.errors import Invalid
 from app.gate import people, reviews, store, subject
 from app.gate.evidence import Facts, gather, judge_today
@@ -38,7 +38,7 @@ def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
     assessment = assessment_store.get(db, assessment_id)
     now = snapshot(db, assessment)
     today = judge_today(db, now.facts, now.advised)
-    worth = economy.answer(economics.of(db, assessment))
+    worth = answer(economics.of(db, assessment))
     return verdict_page(
         request,
         assessment,
@@ -56,7 +56,7 @@ def verdict_page(
     advised: Advice,
     *,
     today: Advice,
-    worth: economy.Answer,
+    worth: Answer,
     review: ReviewRow | None,
     models: str = "",
 ) -> Response:

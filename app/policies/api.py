@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.advice.policy import POLICY, Policy
+from app.advice.policy import Policy
+from app.advice.policy_file import POLICY
 from app.errors import Invalid, pointer
 from app.policies import changes, service, store
 from app.policies.service import BUILT_IN
@@ -134,7 +135,7 @@ def _version(policy: Policy, row: PolicyRow | None, before: Policy | None) -> di
         "reason": row.reason if row else "",
         "published_by": row.published_by if row else None,
         "published_at": row.published_at if row else None,
-        "changes": [ChangedNumber.model_validate(one) for one in differences],
+        "changes": [ChangedNumber.model_validate(change) for change in differences],
     }
 
 
@@ -146,41 +147,41 @@ def _whole(db: Db, number: int) -> Whole:
         **_version(policy, row, before),
         thresholds=[
             Limit(
-                name=one.name,
-                title=one.title,
-                value=one.value,
-                unit=one.unit,
-                low=one.low,
-                high=one.high,
-                because=one.because,
-                sources=[source.key for source in one.sources],
+                name=threshold.name,
+                title=threshold.title,
+                value=threshold.value,
+                unit=threshold.unit,
+                low=threshold.low,
+                high=threshold.high,
+                because=threshold.because,
+                sources=[source.key for source in threshold.sources],
             )
-            for one in policy.thresholds
+            for threshold in policy.thresholds
         ],
         weights=[
             Weighed(
-                factor=one.factor,
-                answer=one.answer,
-                label=one.label,
-                points=list(one.points),
-                because=one.because,
-                sources=[source.key for source in one.sources],
+                factor=weight.factor,
+                answer=weight.answer,
+                label=weight.label,
+                points=list(weight.points),
+                because=weight.because,
+                sources=[source.key for source in weight.sources],
             )
-            for one in policy.weights
+            for weight in policy.weights
         ],
         gates=[
             Gate(
-                id=one.id,
-                title=one.title,
-                founding=one.founding,
-                why=one.why,
-                needed=policy.say(one.id, "needed"),
-                meanwhile=one.meanwhile,
-                sources=[source.key for source in one.sources],
+                id=gate.id,
+                title=gate.title,
+                founding=gate.founding,
+                why=gate.why,
+                needed=policy.say(gate.id, "needed"),
+                meanwhile=gate.meanwhile,
+                sources=[source.key for source in gate.sources],
             )
-            for one in policy.gates.values()
+            for gate in policy.gates.values()
         ],
-        sources=[Cited.model_validate(one) for one in policy.sources.values()],
+        sources=[Cited.model_validate(source) for source in policy.sources.values()],
     )
 
 
@@ -202,11 +203,11 @@ def list_policies(db: Db, me: Me) -> Versions:
     """Every version that was published, and the one that comes with the app."""
     rows = store.everything(db)
     policies = [*(service.made(row) for row in rows), POLICY]
-    found = [
+    versions = [
         Version(**_version(policy, row, before))
         for policy, row, before in zip(policies, [*rows, None], [*policies[1:], None], strict=True)
     ]
-    return Versions(data=found)
+    return Versions(data=versions)
 
 
 @router.get("/{number}", name="api_policy")

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.advice.policy import APPROACHES, Policy, Threshold, Weight, shown
+from app.advice.policy import APPROACH_NAMES, APPROACHES, Policy, Threshold, Weight, number_text
 from app.errors import FieldError
 
-APPROACH_NAMES = {"prompt": "prompt", "rag": "RAG", "fine_tune": "fine-tune"}
 LONGEST = 30  # characters of a number in a form
 
 
@@ -30,7 +29,7 @@ class Change:
 def differences(before: Policy, after: Policy) -> list[Change]:
     """Every number that differs, thresholds first, in the order of the policy."""
     old = {threshold.name: threshold for threshold in before.thresholds}
-    found = [
+    changed = [
         Change(new.name, new.title, with_unit(old[new.name]), with_unit(new))
         for new in after.thresholds
         if new.name in old and new.value != old[new.name].value
@@ -38,12 +37,18 @@ def differences(before: Policy, after: Policy) -> list[Change]:
     for weight in after.weights:
         was = before.weight(weight.factor, weight.answer)
         title = f"{weight.factor} {after.factors[weight.factor].title}: {weight.label}"
-        found += [
-            Change(f"{weight.factor}.{weight.answer}", title, f"{one:+d}", f"{two:+d}", APPROACH_NAMES[approach])
-            for approach, one, two in zip(APPROACHES, was.points, weight.points, strict=True)
-            if one != two
+        changed += [
+            Change(
+                f"{weight.factor}.{weight.answer}",
+                title,
+                f"{points_before:+d}",
+                f"{points_after:+d}",
+                APPROACH_NAMES[approach],
+            )
+            for approach, points_before, points_after in zip(APPROACHES, was.points, weight.points, strict=True)
+            if points_before != points_after
         ]
-    return found
+    return changed
 
 
 def with_unit(threshold: Threshold) -> str:
@@ -67,12 +72,12 @@ def fields_of(weight: Weight) -> tuple[str, ...]:
 
 def typed(value: float, unit: str) -> str:
     """A threshold's number as its field has it: no commas, shares and points times a hundred."""
-    return shown(value, unit).removesuffix(" %").replace(",", "")
+    return number_text(value, unit).removesuffix(" %").replace(",", "")
 
 
 def form_values(policy: Policy) -> dict[str, str]:
     """What the form shows to begin with."""
-    values = {field_of(one): typed(one.value, one.unit) for one in policy.thresholds}
+    values = {field_of(threshold): typed(threshold.value, threshold.unit) for threshold in policy.thresholds}
     for weight in policy.weights:
         values |= {name: str(points) for name, points in zip(fields_of(weight), weight.points, strict=True)}
     return values
@@ -85,13 +90,13 @@ def read_form(sent: Mapping[str, Any], policy: Policy) -> tuple[dict[str, Any], 
     """
     faults: list[FieldError] = []
     thresholds: dict[str, float] = {}
-    for one in policy.thresholds:
-        thresholds[one.name] = one.value
-        if (text := sent.get(field_of(one))) is not None:
+    for threshold in policy.thresholds:
+        thresholds[threshold.name] = threshold.value
+        if (text := sent.get(field_of(threshold))) is not None:
             try:
-                thresholds[one.name] = _number(text, one)
+                thresholds[threshold.name] = _number(text, threshold)
             except ValueError:
-                faults.append(FieldError(f"#/{field_of(one)}", f"{one.title} has to be a number."))
+                faults.append(FieldError(f"#/{field_of(threshold)}", f"{threshold.title} has to be a number."))
     weights: dict[str, list[int]] = {}
     for weight in policy.weights:
         points = list(weight.points)
@@ -100,8 +105,8 @@ def read_form(sent: Mapping[str, Any], policy: Policy) -> tuple[dict[str, Any], 
                 try:
                     points[at] = int(_plain(text))
                 except ValueError:
-                    said = f"{weight.factor} {weight.label}: points are whole numbers from -3 to +3."
-                    faults.append(FieldError(f"#/{name}", said))
+                    sentence = f"{weight.factor} {weight.label}: points are whole numbers from -3 to +3."
+                    faults.append(FieldError(f"#/{name}", sentence))
         weights[f"{weight.factor}.{weight.answer}"] = points
     return {"thresholds": thresholds, "weights": weights}, faults
 
@@ -115,15 +120,15 @@ def _number(text: object, threshold: Threshold) -> float:
 
 def _plain(text: object) -> str:
     """What a person may write around a number: spaces, a comma in thousands, a sign, a percent sign."""
-    found = str(text).strip()[:LONGEST].removesuffix("%").replace(",", "").replace("\N{MINUS SIGN}", "-").strip()
-    if not found.isascii() or not any(letter.isdigit() for letter in found):
+    plain = str(text).strip()[:LONGEST].removesuffix("%").replace(",", "").replace("\N{MINUS SIGN}", "-").strip()
+    if not plain.isascii() or not any(letter.isdigit() for letter in plain):
         raise ValueError("not a number")
-    return found
+    return plain
 
 
 def field_errors(faults: Mapping[str, str] | list[tuple[str, str]], policy: Policy) -> list[FieldError]:
     """Faults of `Policy.faults_of` at the form's fields; a weight's at its first one."""
-    fields = {one.name: field_of(one) for one in policy.thresholds}
-    fields |= {f"{one.factor}.{one.answer}": fields_of(one)[0] for one in policy.weights}
+    fields = {threshold.name: field_of(threshold) for threshold in policy.thresholds}
+    fields |= {weight.name: fields_of(weight)[0] for weight in policy.weights}
     pairs = faults.items() if isinstance(faults, Mapping) else faults
-    return [FieldError(f"#/{fields.get(name, name)}", said) for name, said in pairs]
+    return [FieldError(f"#/{fields.get(name, name)}", sentence) for name, sentence in pairs]

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.advice.policy import MARKS, POLICY, Factor, Policy, Weight
+from app.advice.policy import MARKS, Factor, Policy, Weight
+from app.advice.policy_file import POLICY
 from app.advice.questions import SECTIONS
 from app.errors import Conflict, Invalid, Stale
 from app.policies import changes, service, store
@@ -63,13 +64,13 @@ def _policy(request: Request, db: Db, number: int) -> Response:
         request,
         "policies/policy.html",
         policy=policy,
-        shown=next(one for one in versions if one.number == number),
+        shown=next(version for version in versions if version.number == number),
         newest=versions[0],
         versions=versions,
         sections=_sections(policy),
         marks=MARKS,
         with_unit=changes.with_unit,
-        names=user_store.names(db, sorted({one.row.published_by for one in versions if one.row})),
+        names=user_store.names(db, sorted({version.row.published_by for version in versions if version.row})),
     )
 
 
@@ -77,20 +78,20 @@ def _versions(db: Db) -> list[Version]:
     """The newest first, the built-in policy last."""
     rows = store.everything(db)
     policies = [*(service.made(row) for row in rows), POLICY]
-    found = [
+    versions = [
         Version(row.number, after, row, changes.differences(before, after))
         for row, after, before in zip(rows, policies, policies[1:], strict=False)
     ]
-    return [*found, Version(BUILT_IN, POLICY, None, ())]
+    return [*versions, Version(BUILT_IN, POLICY, None, ())]
 
 
 def _sections(policy: Policy) -> list[tuple[str, list[Factor]]]:
     """The factors under the headings of the questionnaire, each once."""
-    found = []
+    sections = []
     for section in SECTIONS:
         names = dict.fromkeys(question.factor for question in section.questions)
-        found.append((section.title, [policy.factors[name] for name in names if name in policy.factors]))
-    return found
+        sections.append((section.title, [policy.factors[name] for name in names if name in policy.factors]))
+    return sections
 
 
 # ------------------------------------------------------------------ publishing
@@ -138,8 +139,8 @@ def _preview(
     newest = store.newest(db)
     number = newest.number if newest else BUILT_IN
     after = POLICY.with_numbers(f"{POLICY.version}.{number + 1}", numbers)
-    found = changes.differences(today, after)
-    if not found:
+    differences = changes.differences(today, after)
+    if not differences:
         return _form(request, db, sent, {}, f"These are the numbers of policy {today.version}.", 422)
     now, then = changes.form_values(today), changes.form_values(after)
     return page(
@@ -149,7 +150,7 @@ def _preview(
         today=today,
         after=after,
         based_on=number,
-        changes=found,
+        changes=differences,
         effects=app.effects(db, after),
         kept={name: value for name, value in then.items() if value != now[name]},
         reason=str(sent.get("reason", "")),

@@ -12,7 +12,8 @@ import orjson
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.advice.policy import POLICY, Policy
+from app.advice.policy import Policy
+from app.advice.policy_file import POLICY
 from app.audit import service as audit
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Invalid, Stale
@@ -115,5 +116,5 @@ def _merged(before: Policy, numbers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _record(row: PolicyRow, policy: Policy, changes: list[Change]) -> dict[str, Any]:
-    changed = {f"{one.name} {one.approach}".strip(): f"{one.before} -> {one.after}" for one in changes}
+    changed = {f"{change.name} {change.approach}".strip(): f"{change.before} -> {change.after}" for change in changes}
     return {"version": policy.version, "sha256": row.sha256, "reason": row.reason[:500], "changed": changed}

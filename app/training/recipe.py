@@ -7,10 +7,14 @@ field, so that a setting can be argued with. A recipe is part of what a reviewer
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
+from pydantic import Field as Bounds
 
 from app.errors import FieldError, Invalid
+from app.strict import Expected, Fault, faults
 
 FEW_ROWS = 2000  # below it a smaller batch gives the short run more steps
 
@@ -132,47 +136,55 @@ FIELDS = (
 BY_NAME = {field.name: field for field in FIELDS}
 
 
+def _number(value: Any) -> float:
+    """A number that may be written as a text, as forms and approved subjects have it; true and false are none."""
+    if isinstance(value, bool):
+        raise ValueError("not a number")  # noqa: TRY004 - what pydantic takes for a fault
+    return float(str(value).strip())
+
+
+def _type(field: Field) -> Any:
+    """What a field takes, with the sentence for what it doesn't."""
+    if field.kind == "choice":
+        codes = [code for code, _ in field.choices]
+        literal: Any = Literal
+        return Annotated[literal[tuple(codes)], Expected(f"Choose one of: {', '.join(codes)}.")]
+    whole = field.kind == "whole"
+    return Annotated[
+        int if whole else float,
+        BeforeValidator(_number),
+        Bounds(ge=field.low, le=field.high),
+        Expected(f"A {'whole ' if whole else ''}number from {field.low:g} to {field.high:g}."),
+    ]
+
+
+_FIELDS: dict[str, Any] = {field.name: (_type(field), None) for field in FIELDS}
+FORM: type[BaseModel] = create_model("RecipeForm", __config__=ConfigDict(extra="forbid"), **_FIELDS)
+
+
 def defaults(train_rows: int) -> Recipe:
     """The recipe to begin with."""
     return Recipe(batch_rows=8 if train_rows < FEW_ROWS else 16)
 
 
-def parse(settings: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
+def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
     """A recipe from a form, a JSON body or an approved subject (where numbers are texts); the rest is from `base`.
 
     Raises:
         Invalid: with every field that is wrong or unknown, in the order of the form.
     """
-    values = asdict(base or Recipe())
-    wrong = [FieldError(f"#/{name}", "There is no such setting.") for name in settings if name not in BY_NAME]
-    for field in FIELDS:
-        if field.name in settings:
-            try:
-                values[field.name] = _read(field, settings[field.name])
-            except ValueError as error:
-                wrong.append(FieldError(f"#/{field.name}", str(error)))
-    if wrong:
-        raise Invalid("The recipe has settings that cannot be used.", wrong)
-    return Recipe(**values)
-
-
-def _read(field: Field, value: object) -> int | float | str:
-    if field.kind == "choice":
-        if value not in {key for key, _ in field.choices}:
-            raise ValueError(f"Choose one of: {', '.join(key for key, _ in field.choices)}.")
-        return str(value)
-    limits = f"A {'whole ' if field.kind == 'whole' else ''}number from {field.low:g} to {field.high:g}."
     try:
-        number = float(str(value).strip()) if not isinstance(value, bool) else math.nan
-    except ValueError:
-        raise ValueError(limits) from None
-    if not field.low <= number <= field.high:  # false for NaN too
-        raise ValueError(limits)
-    if field.kind == "number":
-        return number
-    if number != int(number):
-        raise ValueError(limits)
-    return int(number)
+        form = FORM.model_validate(dict(sent))
+    except ValidationError as error:
+        order = list(BY_NAME)
+        wrong = sorted(faults(error, FORM), key=lambda fault: fault.kind != "unknown" and order.index(_name(fault)) + 1)
+        errors = [FieldError(f"#/{_name(fault)}", fault.expected or "There is no such setting.") for fault in wrong]
+        raise Invalid("The recipe has settings that cannot be used.", errors) from error
+    return replace(base or Recipe(), **form.model_dump(exclude_unset=True))
+
+
+def _name(fault: Fault) -> str:
+    return str(fault.place[0])
 
 
 def numbers(stored: Mapping[str, Any]) -> dict[str, Any]:

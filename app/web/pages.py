@@ -26,12 +26,12 @@ from app.web import charts
 from app.web.above import Step
 from app.web.context import AppContext
 from app.web.files import Files
+from app.wording import MINUS, inflect, lower_first, plural, upper_first
 
 if TYPE_CHECKING:
     from app.assessments.tables import AssessmentRow
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-MINUS = "\N{MINUS SIGN}"
 EVERYONE = frozenset({"author", "reviewer", "admin"})
 NOTHING = "\N{EN DASH}"
 
@@ -103,16 +103,6 @@ def count(value: float | None) -> str:
     return f"{value:,.0f}".replace("-", MINUS)
 
 
-def plural(value: int, one: str, many: str = "") -> str:
-    """1 row, 2 rows."""
-    return f"{count(value)} {one if value == 1 else many or one + 's'}"
-
-
-def inflect(value: int, one: str, many: str) -> str:
-    """The word that goes with a number that stands elsewhere in the sentence: is, are."""
-    return one if value == 1 else many
-
-
 def beyond(items: Sized | int, shown: int) -> int:
     """How many there are after the first `shown`. items: the things, or their number."""
     return max((items if isinstance(items, int) else len(items)) - shown, 0)
@@ -121,16 +111,6 @@ def beyond(items: Sized | int, shown: int) -> int:
 def share(part: float, whole: float) -> float:
     """What one number is of another, 0 to 1; 0 of nothing."""
     return part / whole if whole else 0.0
-
-
-def upper_first(text: str) -> str:
-    """The same words at the beginning of a sentence; the other capitals stay."""
-    return text[:1].upper() + text[1:]
-
-
-def lower_first(text: str) -> str:
-    """The same words inside a sentence; the other capitals stay."""
-    return text[:1].lower() + text[1:]
 
 
 def size(value: float | None) -> str:

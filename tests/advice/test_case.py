@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.advice.case import ANSWER_KEYS, MEASURED_KEYS, NOBODY, NotACase, parse
+from app.advice.case import NotACase, parse
+from app.advice.schema import ANSWER_KEYS, MEASURED_KEYS, NOBODY
 from app.advice.verdict import advise
 from tests.support.golden import USUAL, case
 

@@ -6,6 +6,7 @@ import pytest
 
 from app.advice.case import parse
 from app.advice.disagreements import Disagreement
+from app.advice.facts import Score
 from app.advice.questions import ASKED
 from app.advice.verdict import Advice, advise
 from tests.support.golden import FACTS, case
@@ -31,33 +32,86 @@ def test_what_was_said_and_what_was_counted_stand_side_by_side() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "measured", "factor", "key", "words"),
+    ("answers", "measured", "factor", "key", "code", "values"),
     [
-        ({"corpus_tokens": 100_000, "fact_change": "yearly"}, {"corpus_tokens": 400_000}, "F05", "corpus_tokens",
-         "You said 100,000 tokens of reference text; the documents here have 400,000."),
-        ({"label_agreement": "high"}, {"agreement_kappa": 0.41}, "F08", "label_agreement", "kappa 0.41"),
-        ({"label_agreement": "high"}, {"contradiction_rate": 0.12}, "F08", "label_agreement",
-         "12.0 % of similar rows contradict each other"),
-        ({"label_agreement": "low"}, {}, "F08", "label_agreement", "kappa 0.84, which is nearly always"),
-        ({"prompting_tried": "met"}, {}, "F12", "prompting_tried",
-         "the best arm reaches 74.0 % (69.5-78.1 %), the target is 90 %"),
-        ({"holdout": "no"}, {}, "F15", "holdout", "400 are frozen as test rows"),
-        ({}, {"failure_causes": FACTS}, "F01", "goals", "85 % of the tagged failures are missing facts"),
-        ({}, {"oracle_gain": 0.25}, "F01", "goals", "lifts the score by 25.0 points"),
-        ({"goals": ["facts", "style"], "corpus_tokens": 9000}, {}, "F01", "goals", "by 2.0 points only"),
-        ({"sources": "no"}, {"signals": {"cites": 0.34}}, "F03", "sources", "34 % of your examples name one"),
-        ({}, {"signals": {"goals": ["classify"]}}, "F01", "goals", "more like a task of sorting into categories"),
-        ({}, {"signals": {"output_kind": "prose", "distinct_share": 0.98}}, "F14", "metric", "only word for word"),
-        ({"metric": "json_match"}, {"signals": {"schema_share": 0.1}}, "F14", "metric", "would hold 10 %"),
+        (
+            {"corpus_tokens": 100000, "fact_change": "yearly"},
+            {"corpus_tokens": 400000},
+            "F05",
+            "corpus_tokens",
+            "corpus",
+            {"declared": 100000, "counted": 400000},
+        ),
+        (
+            {"label_agreement": "high"},
+            {"agreement_kappa": 0.41},
+            "F08",
+            "label_agreement",
+            "labels_kappa",
+            {"declared": "high", "kappa": 0.41, "agreement": "low"},
+        ),
+        (
+            {"label_agreement": "high"},
+            {"contradiction_rate": 0.12},
+            "F08",
+            "label_agreement",
+            "labels_clash",
+            {"declared": "high", "rate": 0.12},
+        ),
+        (
+            {"label_agreement": "low"},
+            {},
+            "F08",
+            "label_agreement",
+            "labels_kappa",
+            {"declared": "low", "kappa": 0.84, "agreement": "high"},
+        ),
+        (
+            {"prompting_tried": "met"},
+            {},
+            "F12",
+            "prompting_tried",
+            "prompting",
+            {"declared": "met", "score": Score(0.74, 0.6949, 0.7806, 400), "target": 0.9},
+        ),
+        ({"holdout": "no"}, {}, "F15", "holdout", "test_rows", {"rows": 400}),
+        ({}, {"failure_causes": FACTS}, "F01", "goals", "failures_miss_facts", {"share": 0.85}),
+        ({}, {"oracle_gain": 0.25}, "F01", "goals", "passage_helps", {"gain": 0.25}),
+        (
+            {"goals": ["facts", "style"], "corpus_tokens": 9000},
+            {},
+            "F01",
+            "goals",
+            "passage_does_not_help",
+            {"gain": 0.02},
+        ),
+        ({"sources": "no"}, {"signals": {"cites": 0.34}}, "F03", "sources", "sources", {"share": 0.34}),
+        (
+            {},
+            {"signals": {"goals": ["classify"]}},
+            "F01",
+            "goals",
+            "other_goals",
+            {"declared": ("style",), "seen": ("classify",)},
+        ),
+        (
+            {},
+            {"signals": {"output_kind": "prose", "distinct_share": 0.98}},
+            "F14",
+            "metric",
+            "free_text",
+            {"share": 0.98},
+        ),
+        ({"metric": "json_match"}, {"signals": {"schema_share": 0.1}}, "F14", "metric", "unstructured", {"share": 0.1}),
     ],
-)  # fmt: skip
+)
 def test_each_answer_that_a_measurement_can_give_is_held_against_it(
-    answers: Json, measured: Json, factor: str, key: str, words: str
+    answers: Json, measured: Json, factor: str, key: str, code: str, values: Json
 ) -> None:
     found = only(answers, measured)
 
-    assert (found.factor, found.key) == (factor, key)
-    assert words in found.text
+    assert (found.factor, found.key, found.contrast.code) == (factor, key, code)
+    assert {name: pytest.approx(value, abs=1e-4) for name, value in values.items()} == found.contrast.values
     assert found.declared
     assert found.measured
     assert key in ASKED

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.advice.case import CHOICES, GOALS, parse
+from app.advice.case import parse
 from app.advice.explanation import WHERE, confidence, reasons, sentence
 from app.advice.questions import SECTIONS
+from app.advice.schema import CHOICES, GOALS
 from app.advice.verdict import advise
 from tests.support.golden import GOLDEN, Golden, case
 

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from app.advice.case import parse
-from app.advice.gates import Gate
+from app.advice.gates.finding import Finding
+from app.advice.sentences.gates import Gate
 from app.advice.verdict import advise
+from app.wording import Statement, state
 from tests.support.golden import USUAL, case
 from tests.support.states import STATES
 
@@ -48,7 +50,18 @@ def test_how_a_value_is_known_is_said() -> None:
     assert {name for name, how in hows.items() if how == "declared"} == {"G3", "G4", "G10", "G11"}
 
 
-def test_the_fail_text_counts_what_is_missing() -> None:
+def finding(name: str, data: Json) -> Finding:
+    return advise(parse(data)).findings[name]
+
+
+def test_a_finding_counts_what_is_missing() -> None:
+    found = finding("G1", case(measured={"uploaded_examples": 1200, "usable_examples": 720}))
+
+    assert found.observed == (state("usable", usable=720, uploaded=1200),)
+    assert found.actions == (state("short", missing=280),)
+
+
+def test_a_gate_is_said_in_four_lines() -> None:
     found = gate("G1", case(measured={"uploaded_examples": 1200, "usable_examples": 720}))
 
     assert found.measured == "720 usable examples of 1,200 uploaded, test rows not counted."
@@ -57,20 +70,38 @@ def test_the_fail_text_counts_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failures", "asked"),
-    [(29, "The best arm failed on 29 dev rows only"), (30, "Read 30 failures"), (None, "Read 30 failures")],
+    ("name", "measured", "observed", "change"),
+    [
+        ("G1", {"usable_examples": 999}, "999 usable examples", "About 1 more example that differs"),
+        ("G4", {"test_rows": 199}, "199 test rows", "Add 1 test row."),
+        ("G4", {"test_overlap_rows": 1}, "1 overlapping", "Remove the 1 test row that also occurs"),
+        ("G5", {"baseline": {"arms": ["few_shot_nearest"]}}, "1 arm run, one round", "Run"),
+        ("G9", {"failure_causes": {"behaviour": 1}, "failures": 1}, "1 failure tagged.", "failed on 1 dev row only"),
+    ],
 )
-def test_nobody_is_asked_to_read_more_failures_than_there_are(failures: int | None, asked: str) -> None:
-    found = gate("G9", case({}, {"failure_causes": {"behaviour": 3}, "failures": failures}))
+def test_one_is_said_in_the_singular(name: str, measured: Json, observed: str, change: str) -> None:
+    found = gate(name, case(measured=measured))
 
-    assert found.change.startswith(asked)
+    assert observed in found.measured
+    assert change in found.change
+
+
+@pytest.mark.parametrize(
+    ("failures", "action"), [(29, state("few_failed", failed=29)), (30, state("few")), (None, state("few"))]
+)
+def test_nobody_is_asked_to_read_more_failures_than_there_are(failures: int | None, action: Statement) -> None:
+    found = finding("G9", case({}, {"failure_causes": {"behaviour": 3}, "failures": failures}))
+
+    assert found.actions == (action,)
 
 
 def test_an_unclear_result_says_how_many_rows_would_settle_it() -> None:
-    found = gate("G6", case({"target": 0.85}, {"baseline": {"passed": 48, "total": 60}}))
+    found = finding("G6", case({"target": 0.85}, {"baseline": {"passed": 48, "total": 60}}))
+    best, unclear = found.observed
 
-    assert "80.0 % (68.2-88.2 %) on 60 rows" in found.measured
-    assert found.change == "Add about 140 test rows to know."
+    assert best.values["score"] == pytest.approx((0.8, 0.682, 0.882, 60), abs=1e-3)
+    assert unclear == state("unclear")
+    assert found.actions == (state("unclear_by", rows=140),)
 
 
 def test_the_message_order_is_by_cost_for_the_user() -> None:

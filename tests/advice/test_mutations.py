@@ -18,9 +18,14 @@ from typing import Any
 
 import pytest
 
-from app.advice import gates, needs
-from app.advice.case import Case, parse
-from app.advice.policy import POLICY, Policy
+from app.advice import facts
+from app.advice.case import parse
+from app.advice.facts import derive_facts
+from app.advice.gates import data, prompting, task
+from app.advice.gates.judge import JUDGES
+from app.advice.policy import Policy
+from app.advice.policy_file import POLICY
+from app.advice.schema import Case
 from tests.support.depth import depth
 from tests.support.golden import case
 from tests.support.random_cases import random_case
@@ -96,10 +101,9 @@ def changes(node: ast.AST) -> Iterator[tuple[str, Undo]]:
 def state(space: Space, name: str, given: Case, policy: Policy) -> str:
     """What a changed gate, or a gate over changed needs, says; a crash is a difference as well."""
     try:
-        if "_GATES" in space:
-            judge = space[gates._GATES[name][0].__name__]
-            return str(judge(given, needs.needs(given, policy), policy).state)
-        return str(gates._GATES[name][0](given, space["needs"](given, policy), policy).state)
+        judge = space.get(JUDGES[name].__name__, JUDGES[name])
+        derive = space.get(derive_facts.__name__, derive_facts)
+        return str(judge(given, derive(given, policy), policy).state)
     except Exception as error:  # noqa: BLE001 - whatever a change leads to
         return type(error).__name__
 
@@ -112,14 +116,12 @@ def rows() -> list[tuple[str, Case, str]]:
 @cache
 def wild() -> list[tuple[Case, dict[str, str]]]:
     random = Random(7)
-    found = []
+    cases = []
     for _ in range(CASES):
         given = parse(random_case(random))
-        need = needs.needs(given, POLICY)
-        found.append(
-            (given, {name: str(judge(given, need, POLICY).state) for name, (judge, _) in gates._GATES.items()})
-        )
-    return found
+        derived = derive_facts(given, POLICY)
+        cases.append((given, {name: str(judge(given, derived, POLICY).state) for name, judge in JUDGES.items()}))
+    return cases
 
 
 def noticed(space: Space) -> bool:
@@ -135,15 +137,20 @@ def moves_a_state(space: Space) -> str | None:
     return None
 
 
-JUDGES = {judge.__name__ for judge, _ in gates._GATES.values()} | {
+DECIDING = {judge.__name__ for judge in JUDGES.values()} | {
     "_teacher", "_too_few_tagged", "_no_trainable_goal", "arms_needed", "calls_needed",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("module", "functions", "least"),
-    [(gates, lambda name: name in JUDGES, 200), (needs, lambda name: name != "rows_to_settle", 60)],
-    ids=["gates", "needs"],
+    [
+        (data, lambda name: name in DECIDING, 60),
+        (prompting, lambda name: name in DECIDING, 130),
+        (task, lambda name: name in DECIDING, 80),
+        (facts, lambda name: name not in ("rows_to_settle", "score_of"), 60),
+    ],
+    ids=["data", "prompting", "task", "facts"],
 )
 def test_another_condition_would_be_noticed(module: ModuleType, functions: Callable[[str], bool], least: int) -> None:
     tried, missed = 0, []
@@ -157,7 +164,7 @@ def test_another_condition_would_be_noticed(module: ModuleType, functions: Calla
 
 
 def judged(policy: Policy) -> Callable[[str, Case], str]:
-    return lambda name, given: gates._GATES[name][0](given, needs.needs(given, policy), policy).state
+    return lambda name, given: JUDGES[name](given, derive_facts(given, policy), policy).state
 
 
 @pytest.mark.parametrize("threshold", [one.name for one in POLICY.thresholds])

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from app.advice.case import parse
-from app.advice.gates import UNAVAILABLE, Gate, arms_lacking, arms_needed
-from app.advice.needs import needs
-from app.advice.policy import POLICY
+from app.advice.facts import derive_facts
+from app.advice.gates.prompting import UNAVAILABLE, arms_lacking, arms_needed
+from app.advice.policy_file import POLICY
+from app.advice.sentences.gates import Gate
 from app.advice.verdict import advise
 from tests.support.depth import depth
 from tests.support.golden import case
@@ -128,6 +129,6 @@ def test_two_people_are_not_sent_to_label_here() -> None:
 def test_wanting_facts_asks_for_no_arm_that_cannot_be_run() -> None:
     data = parse(as_here(case({"goals": ["facts", "style"]})))
 
-    need = needs(data, POLICY)
-    assert not {*UNAVAILABLE} & {*arms_needed(data, need)}
-    assert arms_lacking(data, need) == ["rag", "oracle"]
+    facts = derive_facts(data, POLICY)
+    assert not {*UNAVAILABLE} & {*arms_needed(data, facts)}
+    assert arms_lacking(data, facts) == ["rag", "oracle"]

@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.advice.case import ANSWER_KEYS, ARMS, CHOICES, COST_CASES, GOALS, KNOWLEDGE, changed, parse, to_json
-from app.advice.gates import ORDER
+from app.advice.case import changed, parse, to_json
+from app.advice.gates.judge import ORDER
 from app.advice.policy import Points
+from app.advice.schema import ANSWER_KEYS, ARMS, CHOICES, COST_CASES, GOALS, KNOWLEDGE
 from app.advice.verdict import advise
 from tests.support.depth import depth
 from tests.support.golden import GOLDEN, case
@@ -288,6 +289,7 @@ def test_what_stands_beside_the_advice_never_fails(data: Json) -> None:
     more = advise(parse(data)).more() if len(str(data)) % 8 == 0 else {}  # robustness and flips take their time
 
     assert parse(data) is not None
-    for found in (advise(parse(data)).contradictions, advise(parse(data)).disagreements, advise(parse(data)).instead):
+    advice = advise(parse(data))
+    for found in (advice.contradictions, advice.disagreements, advice.alternatives):
         assert all(one.text for one in found)
     assert not more or 0 <= more["robustness"]["share"] <= 1

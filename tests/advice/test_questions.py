@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from app.advice.case import ANSWER_KEYS, CHOICES, GOALS
-from app.advice.policy import POLICY
+from app.advice.policy_file import POLICY
 from app.advice.questions import ASKED, QUESTIONS, SECTIONS, Question
+from app.advice.schema import ANSWER_KEYS, CHOICES, GOALS
 from app.advice.scoring import FACTORS
 
 TERMS_OF_ART = re.compile(

@@ -4,7 +4,7 @@ import pytest
 
 from app.advice.case import parse, to_json
 from app.advice.questions import ASKED
-from app.advice.starting_points import BY_SLUG, STARTING_POINTS, StartingPoint, given
+from app.advice.starting_points import BY_SLUG, STARTING_POINTS, StartingPoint, usual_answers
 from app.advice.verdict import advise
 from tests.support.golden import GOLDEN
 
@@ -25,7 +25,7 @@ FOR_THE_TEAM_TO_SAY = {
 
 @POINTS
 def test_its_answers_are_answers(point: StartingPoint) -> None:
-    answers = given(point)
+    answers = usual_answers(point)
 
     assert answers.keys() <= ASKED.keys()
     assert to_json(parse({"answers": answers}))["answers"] == answers
@@ -33,12 +33,12 @@ def test_its_answers_are_answers(point: StartingPoint) -> None:
 
 @POINTS
 def test_it_leaves_to_the_team_what_only_the_team_knows(point: StartingPoint) -> None:
-    assert not given(point).keys() & FOR_THE_TEAM_TO_SAY
+    assert not usual_answers(point).keys() & FOR_THE_TEAM_TO_SAY
 
 
 @POINTS
 def test_it_unlocks_nothing(point: StartingPoint) -> None:
-    advice = advise(parse({"answers": given(point)}))
+    advice = advise(parse({"answers": usual_answers(point)}))
 
     assert advice.training == "locked"
     assert advice.confidence == "low"
@@ -47,7 +47,7 @@ def test_it_unlocks_nothing(point: StartingPoint) -> None:
 @POINTS
 def test_with_the_rest_of_its_golden_case_it_comes_out_the_same(point: StartingPoint) -> None:
     golden = BY_NUMBER[point.golden]
-    answers = given(point)
+    answers = usual_answers(point)
 
     same = {key: value for key, value in answers.items() if key != "metric"}
     assert same.items() <= to_json(parse(golden.data))["answers"].items()

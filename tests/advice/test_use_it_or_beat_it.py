@@ -29,9 +29,10 @@ def test_a_classifier_that_may_meet_the_target_is_the_advice_and_nothing_leans_t
     assert (found.approach, found.technique, found.training, found.leaning) == (
         "prompt", "small_classifier", "locked", None,
     )  # fmt: skip
-    assert found.instead[0].technique == "small_classifier"
-    assert found.instead[0].title == "A small classifier: use it, or beat it"
-    assert "96.0 % (90.2-98.4 %) on 100 rows, more than every prompt. The best prompt: 54.0 %" in found.instead[0].text
+    assert found.alternatives[0].technique == "small_classifier"
+    assert found.alternatives[0].title == "A small classifier: use it, or beat it"
+    text = found.alternatives[0].text
+    assert "96.0 % (90.2-98.4 %) on 100 rows, more than every prompt. The best prompt: 54.0 %" in text
     assert sentence(found).head.startswith("A small classifier beats every prompt: use it, or beat it. ")
     g6 = next(gate for gate in found.gates if gate.id == "G6")
     assert g6.state == "fail"
@@ -43,8 +44,8 @@ def test_what_the_check_of_the_data_estimated_counts_and_is_called_that(split: s
     """The case of the report: 464 of 500 on training rows, below the target, so it was never named."""
     found = advice(HOUSE, arms={"small_classifier": arm(464, 500, split)}, failure_causes=None)
 
-    assert found.instead[0].technique == "small_classifier"
-    assert ("Estimated on training rows that were held out in turn" in found.instead[0].text) == (split == "train")
+    assert found.alternatives[0].technique == "small_classifier"
+    assert ("Estimated on training rows that were held out in turn" in found.alternatives[0].text) == (split == "train")
     assert sentence(found).head.startswith("A small classifier beats every prompt")
 
 
@@ -53,15 +54,15 @@ def test_one_that_is_short_of_the_target_is_named_before_training_is_leant_to() 
 
     assert (found.training, found.leaning) == ("locked", "fine_tune")
     assert sentence(found).head.startswith("A small classifier beats every prompt: use it, or beat it. ")
-    assert not found.instead[0].meets
-    assert found.instead[0].measured
+    assert not found.alternatives[0].meets
+    assert found.alternatives[0].measured
 
 
 def test_it_is_named_beside_an_unlocked_training_too() -> None:
     found = advice(HOUSE, arms={"small_classifier": arm(156, 200)}, baseline={**PROMPT, "passed": 108, "total": 200})
 
     assert (found.approach, found.training) == ("fine_tune", "ready")
-    assert found.instead[0].technique == "small_classifier"
+    assert found.alternatives[0].technique == "small_classifier"
     assert "an adapter has to beat that too" in next(gate for gate in found.gates if gate.id == "G6").measured
 
 
@@ -83,7 +84,7 @@ def test_it_is_named_beside_an_unlocked_training_too() -> None:
 def test_it_has_to_be_surely_ahead_of_every_prompt(arms: Json, named: bool) -> None:
     found = advice(HOUSE, arms=arms)
 
-    assert any(not one.meets for one in found.instead) == named
+    assert any(not one.meets for one in found.alternatives) == named
 
 
 def test_graded_scores_are_held_against_each_other_by_their_intervals() -> None:
@@ -97,8 +98,8 @@ def test_graded_scores_are_held_against_each_other_by_their_intervals() -> None:
         for change in ({"score": 0.24, "low": 0.2, "high": 0.28}, {})
     )
 
-    assert all(one.meets for one in near.instead)
-    assert any(one.technique == "trivial" and not one.meets for one in far.instead)
+    assert all(one.meets for one in near.alternatives)
+    assert any(one.technique == "trivial" and not one.meets for one in far.alternatives)
 
 
 def test_a_case_with_the_new_facts_reads_as_it_was_written() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from app.advice.case import parse
-from app.advice.policy import POLICY, Points
+from app.advice.policy import Points
+from app.advice.policy_file import POLICY
 from app.advice.verdict import Advice, advise
 from tests.support.golden import FACTS, KNOWLEDGE_ARMS, USUAL, case
 

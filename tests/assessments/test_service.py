@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from app.advice.policy import POLICY
+from app.advice.policy_file import POLICY
 from app.advice.questions import section as find_section
 from app.assessments import service, store
 from app.assessments.service import Clash, Details, Page

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.advice.case import NOBODY, parse
+from app.advice.case import parse
 from app.advice.questions import ASKED, SECTIONS
 from app.advice.questions import section as find_section
+from app.advice.schema import NOBODY
 from app.assessments import typed
 
 
@@ -145,4 +146,4 @@ def test_whatever_is_sent_makes_a_case(slug: str, fields: dict[str, list[str]]) 
     ],
 )
 def test_answers_in_words(key: str, answers: dict[str, Any], words: str) -> None:
-    assert typed.words(ASKED[key], answers) == words
+    assert typed.answer_text(ASKED[key], answers) == words

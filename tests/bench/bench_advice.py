@@ -17,7 +17,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.advice.case import Case, parse
+from app.advice.case import parse
+from app.advice.schema import Case
 from app.advice.verdict import advise
 from tests.support.golden import GOLDEN
 from tests.support.random_cases import random_case
@@ -30,7 +31,7 @@ PARTS: dict[str, Callable[[Case], object]] = {
     "robustness": lambda case: advise(case).robustness,
     "contradictions": lambda case: advise(case).contradictions,
     "disagreements": lambda case: advise(case).disagreements,
-    "instead": lambda case: advise(case).instead,
+    "instead": lambda case: advise(case).alternatives,
     "everything": lambda case: (advise(case).to_json(), advise(case).more()),
 }
 

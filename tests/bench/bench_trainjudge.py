@@ -34,7 +34,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.advice.case import parse
-from app.advice.needs import BEHAVIOURS
+from app.advice.facts import BEHAVIOURS
 from app.advice.verdict import Advice, advise
 from app.datasets.checks import learnability, pipeline
 from app.datasets.checks.pipeline import CheckInput

@@ -56,8 +56,8 @@ def test_what_is_stored_comes_back() -> None:
     assert said.doubt == pytest.approx(0.3)
     assert (said.currency, said.rates, said.upkeep_hours) == ("EUR", {"7": "Large"}, 0)
     assert assumptions.of_stored(said.to_json()) == said
-    assert assumptions.shown(said)["doubt"] == "30"
-    assert assumptions.read(assumptions.shown(said)) == said
+    assert assumptions.form_values(said)["doubt"] == "30"
+    assert assumptions.read(assumptions.form_values(said)) == said
 
 
 def test_zero_is_said_and_nothing_is_not() -> None:

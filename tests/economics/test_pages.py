@@ -346,7 +346,7 @@ def test_costs_and_worth_do_not_overwrite_each_other(
     page.post(f"/assessments/{row.id}/target", data={"success": "10", "cost_1": "80"})
 
     with reading(engine) as session:
-        said = service.said(session, row.id)
+        said = service.assumed(session, row.id)
     assert (said.success, said.upkeep_hours) == (10, 10)
 
 
@@ -411,6 +411,6 @@ def test_prices_and_figures_are_kept_on_both_databases(either: Settings) -> None
 
     with reading(engine) as session:
         assert [price.value.price for price in store.prices(session)] == [60, 1.5, 3, 15]
-        assert service.said(session, row.id).upkeep_hours == 10
+        assert service.assumed(session, row.id).upkeep_hours == 10
         assert service.of(session, session.get_one(AssessmentRow, row.id)).currency == "USD"
     engine.dispose()

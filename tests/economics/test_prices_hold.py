@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from app.assessments.tables import AssessmentRow
 from app.baselines.tables import ArmRow
 from app.db import engine_for, reading, utcnow, writing
-from app.economics import service, study, words
+from app.economics import cost_model, costs, sentences, service
 from app.economics.assumptions import Assumptions
 from app.economics.prices import Price
 from app.economics.tables import PriceRow
@@ -83,7 +83,7 @@ def test_an_approval_falls_with_what_was_read_not_with_a_cent(
     ("value", "shown"), [(1649.2, 1600), (1695, 1700), (0.0123, 0.012), (0, 0), (99.6, 100), (-1695, -1700)]
 )
 def test_two_figures_count(value: float, shown: float) -> None:
-    assert words.about(value) == pytest.approx(shown)
+    assert sentences.about(value) == pytest.approx(shown)
 
 
 # ---------------------------------------------------------------- the same price twice at once
@@ -145,13 +145,13 @@ def test_a_way_without_a_model_costs_nothing_and_one_with_unknown_tokens_is_not_
     day = date(2026, 10, 1)
     prices = [Price("Large", unit, 3.0, "EUR", day, "x") for unit in ("input_tokens", "output_tokens")]
     usual: dict[str, Any] = {"split": "test", "meets": True, "score": 0.9, "model": 1, "local": False}
-    arm = study.Measured(
+    arm = costs.MeasuredWay(
         key="1/a", family="zero_shot", title="A", model_name="Large", model_reference="Large", tokens_in=0.0,
         tokens_out=0.0, **usual,
     )  # fmt: skip
     free = replace(arm, key="1/b", family="trivial", title="B", tokens_in=None)
 
-    found = study.work_out(study.Given(arms=[arm, free], said=Assumptions(), prices=prices, today=day))
+    found = cost_model.work_out(costs.CostInput(arms=[arm, free], assumptions=Assumptions(), prices=prices, today=day))
 
     known = {line.name.split(",")[0]: line.per_call for line in found.lines}
     assert (known["A"], known["B"]) == (None, 0.0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.gate import permission
-from app.gate.permission import Approval, Person
+from app.gate.permission import BARRIERS, Approval, Person
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DIGEST, OTHER = "a" * 64, "b" * 64
@@ -116,3 +116,9 @@ def test_a_ticket_admits_to_exactly_what_it_is_for() -> None:
 def test_any_other_ticket_is_refused(token: str, different: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         check(token, **different)
+
+
+def test_every_barrier_is_said_to_its_person_and_of_them() -> None:
+    for to_them, of_them in BARRIERS.values():
+        assert to_them != of_them
+        assert not {"you", "your", "this account"} & set(of_them.lower().split())

@@ -135,7 +135,7 @@ def test_a_review_says_whose_hands_were_in_it_with_addresses(own: Gated, boss: U
 
 def publish(gated: Gated, by: UserRow) -> None:
     with writing(gated.engine) as session:
-        from app.advice.policy import POLICY
+        from app.advice.policy_file import POLICY
 
         row = PolicyRow(number=1, base=POLICY.version, numbers=POLICY.numbers(), reason="Ours", sha256=POLICY.sha256,
                         published_by=by.id, published_at=utcnow())  # fmt: skip

@@ -12,7 +12,7 @@ from app.advice.case import parse
 from app.advice.verdict import advise
 from app.assessments import store
 from app.economics import service as economics
-from app.economics import views
+from app.economics.answer import answer
 from app.gate.routes import verdict_page
 from app.users.deps import Me
 from app.users.tables import UserRow
@@ -55,7 +55,7 @@ def golden_pages(app: Web, make: Make, me: UserRow) -> None:
     def golden(request: Request, number: int, db: Db, me: Me) -> Response:
         advice = advise(parse(BY_NUMBER[number].data))
         assessment = store.get(db, rows[number])
-        worth = views.answer(economics.of(db, assessment))
+        worth = answer(economics.of(db, assessment))
         return verdict_page(request, assessment, advice, today=advice, worth=worth, review=None)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from fastapi.testclient import TestClient
 
-from app.advice.policy import POLICY
+from app.advice.policy_file import POLICY
 from app.users.tables import UserRow
 from tests.support.factories import Make
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.advice.policy import POLICY
+from app.advice.policy_file import POLICY
 from app.policies import changes
 
 # Thresholds that have to come in an order; each on its own would break it.

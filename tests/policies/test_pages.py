@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from app.advice.policy import POLICY
+from app.advice.policy_file import POLICY
 from app.assessments.tables import AssessmentRow
 from app.db import reading, writing
 from app.policies import service, store

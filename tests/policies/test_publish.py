@@ -7,7 +7,8 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.advice.policy import POLICY, Points
+from app.advice.policy import Points
+from app.advice.policy_file import POLICY
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.service import Details

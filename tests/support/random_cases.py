@@ -6,7 +6,7 @@ Faster than hypothesis by an order of magnitude, for tests that need thousands o
 from random import Random
 from typing import Any
 
-from app.advice.case import ARMS, CHOICES, COST_CASES, GOALS, KNOWLEDGE
+from app.advice.schema import ARMS, CHOICES, COST_CASES, GOALS, KNOWLEDGE
 from tests.support.golden import case
 
 Json = dict[str, Any]

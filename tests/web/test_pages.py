@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from jinja2 import UndefinedError
 from starlette.routing import NoMatchFound
 
+from app import wording
 from app.users.deps import Me
 from app.web import pages
 from app.web.deps import Db
@@ -36,14 +37,11 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
         (pages.signed(17), "+17"),
         (pages.count(1412), "1,412"),
         (pages.count(None), "\N{EN DASH}"),
-        (pages.plural(1, "row"), "1 row"),
-        (pages.plural(0, "row"), "0 rows"),
-        (pages.plural(2, "reply", "replies"), "2 replies"),
-        (pages.inflect(0, "is", "are"), "are"),
-        (pages.inflect(1, "is", "are"), "is"),
-        (pages.upper_first("two RAG answers"), "Two RAG answers"),
-        (pages.lower_first("Two RAG answers"), "two RAG answers"),
-        (pages.lower_first(""), ""),
+        (wording.inflect(0, "is", "are"), "are"),
+        (wording.inflect(1, "is", "are"), "is"),
+        (wording.upper_first("two RAG answers"), "Two RAG answers"),
+        (wording.lower_first("Two RAG answers"), "two RAG answers"),
+        (wording.lower_first(""), ""),
         (pages.size(0), "0 B"),
         (pages.size(999), "999 B"),
         (pages.size(1500), "1.5 kB"),

@@ -9,11 +9,12 @@ import pytest
 from jinja2 import Environment, nodes
 
 from app.web import pages
+from app.wording import inflect, plural
 
 LONGEST = 160
 SUMS = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow)
 STEPS = {"_pager.html"}  # the page before this one and the page after it
-FORMS: dict[str, Callable[..., str]] = {"plural": pages.plural, "inflect": pages.inflect}
+FORMS: dict[str, Callable[..., str]] = {"plural": plural, "inflect": inflect}
 NUMBERS = {"count", "length", "beyond"}  # filters whose result is a number of things
 
 PARSER = Environment(trim_blocks=True, lstrip_blocks=True, autoescape=True)

@@ -14,7 +14,7 @@ import numpy as np
 from app.datasets.checks.report import TOO_FEW
 from app.datasets.checks.report_parts import LengthReport
 from app.datasets.checks.working_rows import WorkingRows, last_said
-from app.grammar import plural
+from app.wording import plural
 
 HALF = 0.5  # of the uploaded rows that repeat others, or of the usable rows that would be cut
 LEAST = 20  # rows below which nothing is said of shares

@@ -17,7 +17,7 @@ from app.datasets.checks.working_rows import WorkingRows, different_values
 from app.datasets.reading.faults import Fault
 from app.datasets.splits import draw
 from app.datasets.thresholds import RARE_LABEL
-from app.grammar import plural, verb
+from app.wording import inflect, plural
 
 CONSTANT_ROWS = 10
 LOPSIDED = 0.95  # share of the commonest label from which on a model can score by always saying it
@@ -69,10 +69,10 @@ def leaking(exact: int, near: int) -> str:
     parts = []
     if exact:
         rows = plural(exact, "row of the test file", "rows of the test file")
-        parts.append(f"{rows} {verb(exact, 'stands', 'stand')} in the upload too")
+        parts.append(f"{rows} {inflect(exact, 'stands', 'stand')} in the upload too")
     if near:
         whose = "" if exact else " of the test file"
-        parts.append(f"{plural(near, 'row')}{whose} {verb(near, 'is', 'are')} nearly asked there, or in part")
+        parts.append(f"{plural(near, 'row')}{whose} {inflect(near, 'is', 'are')} nearly asked there, or in part")
     return f"{', and '.join(parts)}; what judges is not used for training."
 
 

@@ -1,6 +1,6 @@
 """The sentences about what is odd about the content of rows, by kind; see `suspicious`."""
 
-from app.grammar import plural
+from app.wording import plural
 
 # About one row among the file's, about several, and what follows from it.
 _OF_THE_FILE = {

@@ -13,8 +13,8 @@ from app.datasets.checks.report import Report
 from app.datasets.checks.report_parts import LanguageShare, ReportMessage, WaterfallStep
 from app.datasets.checks.statuses import ROWS_THAT
 from app.datasets.pages.addresses import of_lengths, rows_url
-from app.grammar import plural
 from app.web import charts
+from app.wording import plural
 
 ALWAYS = {"fault", "duplicate", "near_duplicate", "contradiction"}  # told even when there are none: that is good news
 LEVELS = ("error", "warning", "note")  # of messages, the gravest first

@@ -9,7 +9,7 @@ from app.datasets.pages.addresses import rows_url, too_long
 from app.datasets.pages.words import word
 from app.datasets.reading import encodings
 from app.datasets.thresholds import RARE_LABEL
-from app.grammar import plural, verb
+from app.wording import inflect, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def todos(
 def _undecodable(report: Report, rows: str) -> Iterator[Todo]:
     number = report.undecodable
     if number and report.uploaded:  # of a file that was not read through nobody knows how many
-        text = f"{plural(number, 'row')} {verb(number, 'is', 'are')} no {encodings.title(report.encoding)} text."
+        text = f"{plural(number, 'row')} {inflect(number, 'is', 'are')} no {encodings.title(report.encoding)} text."
         url = f"{rows.removesuffix('/rows')}/reading"
         yield Todo("decide", "fail", text, url, "Choose the file's encoding")
 
@@ -63,7 +63,7 @@ def _unread(report: Report, rows: str) -> Iterator[Todo]:
 
 def _leaks(report: Report, rows: str) -> Iterator[Todo]:
     if number := report.dropped.get(RowStatus.LEAK, 0):
-        text = f"{plural(number, 'row')} {verb(number, 'stands', 'stand')} in the test file too"
+        text = f"{plural(number, 'row')} {inflect(number, 'stands', 'stand')} in the test file too"
         if report.counts.near_leaks:
             text += ", or nearly" if report.counts.exact_leaks else " but for a few words"
         text += ", so nothing learns from them."
@@ -72,18 +72,16 @@ def _leaks(report: Report, rows: str) -> Iterator[Todo]:
 
 def _groups(report: Report) -> Iterator[Todo]:
     if number := report.split.group_overlap:
-        text = (
-            f"{plural(number, 'row')} {verb(number, 'is', 'are')} learnt from though their group is in the test file."
-        )
+        text = f"{plural(number, 'row')} {inflect(number, 'is', 'are')} learnt from though their group is in the test file."
         yield Todo("decide", "unknown", text, "#split", "Leave out or use")
     if (untaught := report.split.untaught) and untaught.labels:
-        some = f"{plural(untaught.rows, 'row')} of the test set {verb(untaught.rows, 'wants', 'want')}"
+        some = f"{plural(untaught.rows, 'row')} of the test set {inflect(untaught.rows, 'wants', 'want')}"
         yield Todo("look", "fail", f"{some} a label that no row teaches.", "#split", "Why")
 
 
 def _identifiers(report: Report, decided: Collection[str]) -> Iterator[Todo]:
     if number := report.identifiers.undecided_rows(decided) if report.identifiers else 0:
-        text = f"{plural(number, 'row')} {verb(number, 'seems', 'seem')} to hold personal data or a secret."
+        text = f"{plural(number, 'row')} {inflect(number, 'seems', 'seem')} to hold personal data or a secret."
         yield Todo("decide", "unknown", text, "#personal", "Mask, leave out or keep")
 
 
@@ -104,7 +102,7 @@ def _unlearnable(report: Report) -> Iterator[Todo]:
 def _too_long(report: Report, rows: str) -> Iterator[Todo]:
     number, limit = report.lengths.over, report.lengths.limit
     if number and limit:
-        text = f"{plural(number, 'row')} {verb(number, 'is', 'are')} longer than {limit:,} {report.lengths.unit}"
+        text = f"{plural(number, 'row')} {inflect(number, 'is', 'are')} longer than {limit:,} {report.lengths.unit}"
         text += " and would be cut."
         yield Todo("look", "unknown", text, too_long(report.lengths, rows) or "#lengths", "See them")
 

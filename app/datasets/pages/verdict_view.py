@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.datasets.checks.report import Report
 from app.datasets.checks.report_parts import ReportMessage
 from app.datasets.checks.statuses import ROWS_THAT, what_rows_do
-from app.grammar import plural, verb
+from app.wording import inflect, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def verdict(report: Report, now: Situation) -> Verdict:
         number, url = now.newer
         return Verdict(text, "", "", url, f"Open version {number}", "info")
     if open_rows := report.identifiers.undecided_rows(now.decided) if report.identifiers else 0:
-        some = f"{plural(open_rows, 'row')} {verb(open_rows, 'seems', 'seem')} to hold personal data or a secret"
+        some = f"{plural(open_rows, 'row')} {inflect(open_rows, 'seems', 'seem')} to hold personal data or a secret"
         return Verdict(
             text, why, f"{some}. Training stays locked until you decide about them.", "#personal", "Decide", tone
         )

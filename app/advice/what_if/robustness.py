@@ -15,6 +15,7 @@ from random import Random
 from typing import Literal
 
 from app.advice.policy import Policy, Threshold
+from app.advice.sentences import robustness as sentences
 
 DRAWS = 300
 SEED = 20_261
@@ -27,14 +28,21 @@ Word = Literal["very stable", "stable", "fragile"]
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """share: of all draws; by_weights, by_thresholds: what it is when only those move."""
+    """share: of all draws; by_weights, by_thresholds: what it is when only those move.
+
+    tips: titles of the thresholds of which one step is enough to tip the verdict.
+    """
 
     share: float
     draws: int
     word: Word
     by_weights: float
     by_thresholds: float
-    text: str
+    tips: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return sentences.text(self.share, self.draws, self.tips)
 
 
 Verdict = tuple[str, str, str | None]  # approach, training, leaning
@@ -68,10 +76,10 @@ TOGETHER = ("usable_examples", "calls_per_example", "months_ahead")
 
 def robustness(sketch: Callable[[Policy], Sketch], policy: Policy) -> Robustness:
     """How many of the draws keep the verdict that the policy itself gives."""
-    found = kept(sketch, policy)
-    share, by_weights, by_thresholds = (sum(column) / DRAWS for column in zip(*found, strict=True))
+    draws = kept(sketch, policy)
+    share, by_weights, by_thresholds = (sum(column) / DRAWS for column in zip(*draws, strict=True))
     word: Word = "very stable" if share >= VERY_STABLE else "stable" if share >= STABLE else "fragile"
-    return Robustness(share, DRAWS, word, by_weights, by_thresholds, _text(share, _tips(sketch, policy), policy))
+    return Robustness(share, DRAWS, word, by_weights, by_thresholds, _tips(sketch, policy))
 
 
 def kept(sketch: Callable[[Policy], Sketch], policy: Policy) -> list[tuple[bool, bool, bool]]:
@@ -81,29 +89,31 @@ def kept(sketch: Callable[[Policy], Sketch], policy: Policy) -> list[tuple[bool,
     now = base.verdict(margin)
     alive = _alive(base, sketch, policy)
     cache = {(0,) * len(alive): base}
-    found = []
-    for steps, shifts in _draws(tuple(sorted(one.name for one in policy.thresholds)), tuple(sorted(_table(policy)))):
+    stays = []
+    for steps, shifts in _draws(
+        tuple(sorted(threshold.name for threshold in policy.thresholds)), tuple(sorted(_table(policy)))
+    ):
         moved = tuple(steps[name] for name in alive)
         if moved not in cache:
             cache[moved] = sketch(_moved(policy, dict(zip(alive, moved, strict=True))))
         other = cache[moved]
         lead = sum(_lead(policy, row) for row in other.rows) if other.torn else 0
         everything = other.verdict(lead + _shift(other, shifts))
-        found.append(
+        stays.append(
             (now == everything, now == base.verdict(margin + _shift(base, shifts)), now == other.verdict(lead))
         )
-    return found
+    return stays
 
 
-def _tips(sketch: Callable[[Policy], Sketch], policy: Policy) -> list[str]:
-    """The thresholds of which one step is enough."""
+def _tips(sketch: Callable[[Policy], Sketch], policy: Policy) -> tuple[str, ...]:
+    """Titles of the thresholds of which one step is enough."""
     base = sketch(policy)
     now = base.verdict(sum(_lead(policy, row) for row in base.rows))
-    return [
-        one.name
-        for one in policy.thresholds
-        if any(now not in (other.leading, other.trailing) for other in _neighbours(one.name, sketch, policy))
-    ]
+    return tuple(
+        threshold.title or threshold.name
+        for threshold in policy.thresholds
+        if any(now not in (other.leading, other.trailing) for other in _neighbours(threshold.name, sketch, policy))
+    )
 
 
 def _shift(sketch: Sketch, shifts: dict[tuple[str, str], int]) -> int:
@@ -126,7 +136,7 @@ def _table(policy: Policy) -> list[tuple[str, str]]:
 
 def _alive(base: Sketch, sketch: Callable[[Policy], Sketch], policy: Policy) -> list[str]:
     """The thresholds that can move anything for this case; the others need no second look in any draw."""
-    names = [one.name for one in policy.thresholds]
+    names = [threshold.name for threshold in policy.thresholds]
     alive = {name for name in names if any(other != base for other in _neighbours(name, sketch, policy))}
     for floor, calls, months in ((1, 1, -1), (-1, -1, 1)):
         if sketch(_moved(policy, dict(zip(TOGETHER, (floor, calls, months), strict=True)))) != base:
@@ -142,7 +152,9 @@ def _moved(policy: Policy, steps: dict[str, int]) -> Policy:
 def _variant(policy: Policy, steps: tuple[tuple[str, int], ...]) -> Policy:
     """Kept, since every case is held against the same variants of one policy first."""
     by_name = dict(steps)
-    return replace(policy, thresholds=tuple(_shifted(one, by_name.get(one.name, 0)) for one in policy.thresholds))
+    return replace(
+        policy, thresholds=tuple(_shifted(threshold, by_name.get(threshold.name, 0)) for threshold in policy.thresholds)
+    )
 
 
 def _shifted(threshold: Threshold, step: int) -> Threshold:
@@ -170,12 +182,3 @@ def _draws(names: tuple[str, ...], rows: tuple[tuple[str, str], ...]) -> list[Dr
         )
         for _ in range(DRAWS)
     ]
-
-
-def _text(share: float, tips: list[str], policy: Policy) -> str:
-    text = (
-        f"{share * 100:.0f} % of {DRAWS} slightly different policies (every weight up to a point, every threshold up "
-        "to a tenth away) come to the same verdict."
-    )
-    titles = [one.title or one.name for one in policy.thresholds if one.name in tips]
-    return f"{text} It turns on: {'; '.join(titles)}." if titles else text

@@ -1,4 +1,4 @@
-"""What follows from a case before any gate or score: the needs, the main goal, and how a result stands to its target.
+"""The facts that follow from a case before any gate or score: needs, main goal, how a result stands to its target.
 
 The words of the policy, read precisely:
 
@@ -28,23 +28,23 @@ The words of the policy, read precisely:
 
 from dataclasses import dataclass
 from math import hypot
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from app import intervals
-from app.advice.case import Case, Result
 from app.advice.policy import Policy
+from app.advice.schema import Arm, Case, Result
 
 Standing = Literal["met", "short", "unclear"]
 
 BEHAVIOURS = ("format", "style", "terms", "classify", "extract", "tools")
 CAUSES = ("facts", "instructions", "reference", "behaviour")  # on a tie the first counts
-NO_MODEL = ("trivial", "small_classifier")  # arms that ask no language model
+NO_MODEL: tuple[Arm, ...] = ("trivial", "small_classifier")  # arms that ask no language model
 BEYOND = ("oracle", "stronger_model")  # arms that nobody could use as they are
 EPSILON = 1e-9  # 0.8 - 0.7 is not quite 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class Facts:
     knowledge: bool
     behaviour: bool
     efficiency: bool
@@ -54,11 +54,11 @@ class Needs:
     baseline: Standing | None
     teacher: Standing | None
     facts_unsaid: bool
-    without_model: str | None
-    free_lead: str | None
+    without_model: Arm | None
+    free_lead: Arm | None
 
 
-def needs(case: Case, policy: Policy) -> Needs:
+def derive_facts(case: Case, policy: Policy) -> Facts:
     answers, measured = case.answers, case.measured
     goals = answers.goals or ()
     main = answers.main_goal or (goals[0] if len(goals) == 1 else None)
@@ -72,7 +72,7 @@ def needs(case: Case, policy: Policy) -> Needs:
         and baseline.error_rate <= policy.limit("error_rate")
         and baseline.cut_rate is None
     )
-    return Needs(
+    return Facts(
         knowledge="facts" in goals
         or cause == "facts"
         or (gain is not None and gain >= policy.limit("oracle_gain") - EPSILON),
@@ -101,7 +101,7 @@ def _facts_unsaid(case: Case, cause: str | None) -> bool:
     return case.measured.oracle_gain is None and cause is None
 
 
-def _without_model(case: Case, policy: Policy) -> str | None:
+def _without_model(case: Case, policy: Policy) -> Arm | None:
     """The one with the highest score, if one meets the target."""
     arms = case.measured.arms
     if not arms:
@@ -110,7 +110,7 @@ def _without_model(case: Case, policy: Policy) -> str | None:
     return max(met, key=lambda arm: interval(arms[arm])[0], default=None)
 
 
-def _free_lead(case: Case) -> str | None:
+def _free_lead(case: Case) -> Arm | None:
     arms, baseline = case.measured.arms or {}, case.measured.baseline
     prompts: list[Result] = [result for arm, result in arms.items() if arm not in (*NO_MODEL, *BEYOND) and result.there]
     if baseline is not None and baseline.there and baseline.best_arm not in NO_MODEL:
@@ -118,13 +118,13 @@ def _free_lead(case: Case) -> str | None:
     ahead = [
         arm
         for arm in NO_MODEL
-        if arm in arms and arms[arm].there and prompts and all(_surely_ahead(arms[arm], one) for one in prompts)
+        if arm in arms and arms[arm].there and prompts and all(_surely_ahead(arms[arm], prompt) for prompt in prompts)
     ]
     return max(ahead, key=lambda arm: interval(arms[arm])[0], default=None)
 
 
-def _surely_ahead(one: Result, other: Result) -> bool:
-    score, low, _ = interval(one)
+def _surely_ahead(result: Result, other: Result) -> bool:
+    score, low, _ = interval(result)
     theirs, _, high = interval(other)
     return score - theirs > hypot(score - low, high - theirs)
 
@@ -155,6 +155,19 @@ def interval(result: Result) -> tuple[float, float, float]:
     if result.score is not None and result.low is not None and result.high is not None:
         return result.score, result.low, result.high
     raise ValueError("There is no result to take an interval of.")
+
+
+class Score(NamedTuple):
+    """A result as numbers: the score, the ends of its 95 % interval, and on how many rows; None where nobody said."""
+
+    score: float
+    low: float
+    high: float
+    rows: int | None
+
+
+def score_of(result: Result) -> Score:
+    return Score(*interval(result), result.answered)
 
 
 # Test rows that might be added: nobody plans finer than these.

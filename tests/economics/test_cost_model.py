@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.advice.economics import Hosting
-from app.economics import study, views, words
+from app.economics import cost_model, sentences, views
+from app.economics.answer import answer
 from app.economics.assumptions import OWN, Assumptions, of_stored
+from app.economics.costs import CostInput, MeasuredWay, Study
 from app.economics.prices import Price
-from app.economics.study import Given, Measured, Study
 
 TODAY = date(2026, 11, 23)
 RECENT, OLD = date(2026, 11, 1), date(2026, 8, 24)
@@ -31,8 +32,8 @@ PRICES = [*SMALL, *LARGE, MACHINE, PERSON]
 SAID = Assumptions(upkeep_hours=10, retrains_year=0, minutes_row=0, review_hours=0, rows_to_write=0)  # $600 of people
 
 
-def arm(family: str = "few_shot_nearest", model: str = "Large", **different: Any) -> Measured:
-    usual = Measured(
+def arm(family: str = "few_shot_nearest", model: str = "Large", **different: Any) -> MeasuredWay:
+    usual = MeasuredWay(
         key=f"{model}/{family}",
         family=family,
         title={"few_shot_nearest": "20 nearest examples", "zero_shot": "Instructions only"}.get(family, family),
@@ -57,10 +58,10 @@ ARMS = [arm("zero_shot"), arm()]
 
 
 def worked_out(
-    arms: Sequence[Measured] = ARMS, said: Assumptions = SAID, prices: Sequence[Price] = PRICES, **more: Any
+    arms: Sequence[MeasuredWay] = ARMS, said: Assumptions = SAID, prices: Sequence[Price] = PRICES, **more: Any
 ) -> Study:
     usual: dict[str, Any] = {"calls": 300_000.0, "target": 0.9, "usable": 1200}
-    return study.work_out(Given(arms=arms, said=said, prices=prices, today=TODAY, **(usual | more)))
+    return cost_model.work_out(CostInput(arms=arms, assumptions=said, prices=prices, today=TODAY, **(usual | more)))
 
 
 # ------------------------------------------------------------------ the comparison
@@ -80,16 +81,16 @@ def test_the_worked_example_comes_out_of_the_whole_page() -> None:
 def test_the_cheapest_that_meets_the_target_is_compared_never_the_dearest() -> None:
     both = worked_out([*ARMS, arm(model="Small", meets=True, score=0.91), arm("zero_shot", "Small")])
 
-    assert both.instead is not None
-    assert both.instead.name == "20 nearest examples, Small"
+    assert both.compared_with is not None
+    assert both.compared_with.name == "20 nearest examples, Small"
     assert (both.sound, both.case) == (True, "fail")
 
 
 def test_an_answer_copied_from_the_rows_is_the_cheapest_of_all() -> None:
     free = worked_out([*ARMS, arm("trivial", tokens_in=None, meets=True, score=0.92, title="Nearest row's answer")])
 
-    assert free.instead is not None
-    assert free.instead.month == 0
+    assert free.compared_with is not None
+    assert free.compared_with.month == 0
     assert free.never
     assert free.case == "fail"
 
@@ -97,8 +98,8 @@ def test_an_answer_copied_from_the_rows_is_the_cheapest_of_all() -> None:
 def test_what_is_used_today_counts_where_it_is_cheaper() -> None:
     found = worked_out(said=replace(SAID, now_cost=0.0001, now_name="The rules engine"))
 
-    assert found.instead is not None
-    assert (found.instead.name, found.instead.tokens_how) == ("The rules engine", "declared")
+    assert found.compared_with is not None
+    assert (found.compared_with.name, found.compared_with.tokens_how) == ("The rules engine", "declared")
 
 
 def test_without_one_that_meets_the_target_nothing_passes_and_nothing_fails() -> None:
@@ -107,7 +108,7 @@ def test_without_one_that_meets_the_target_nothing_passes_and_nothing_fails() ->
     assert found.comparison is not None
     assert found.comparison.pays
     assert (found.sound, found.case) == (False, None)
-    assert "no measured way meets the target" in views.answer(found).text
+    assert "no measured way meets the target" in answer(found).text
     assert any("proves nothing" in lack.text for lack in found.lacks)
 
 
@@ -128,7 +129,7 @@ def test_a_saving_that_pays_back_too_late_fails() -> None:
     assert found.comparison is not None
     assert found.comparison.months == pytest.approx(10_000 / 960)
     assert found.case == "fail"
-    assert "does not pay in time" in views.answer(found).text
+    assert "does not pay in time" in answer(found).text
 
 
 @pytest.mark.parametrize("name", ["upkeep_hours", "retrains_year", "minutes_row", "review_hours"])
@@ -149,7 +150,7 @@ def test_never_is_said_where_a_hosted_trained_model_costs_more_a_call() -> None:
     found = worked_out(longer, replace(SAID, tuned_rates="Large"))
 
     assert (found.never, found.case) == (True, "fail")
-    assert "Never at these prices" in views.answer(found).text
+    assert "Never at these prices" in answer(found).text
 
 
 def test_a_job_that_runs_once_gets_both_bills() -> None:
@@ -254,10 +255,10 @@ def test_a_model_on_own_machines_costs_machines_by_its_measured_pace() -> None:
     same = worked_out(said=replace(SAID, rates={"1": OWN}), calls=10_000_000)
 
     for found in (own, same):
-        assert found.instead is not None
-        assert found.instead.way is not None
-        assert found.instead.way.hosting == Hosting(1.5, calls_per_second=2.0, upkeep=600)
-        assert found.instead.month == pytest.approx(6 * 730 * 1.5 + 600)  # 3.8 a second, 11.4 at the peak, 2 each
+        assert found.compared_with is not None
+        assert found.compared_with.way is not None
+        assert found.compared_with.way.hosting == Hosting(1.5, calls_per_second=2.0, upkeep=600)
+        assert found.compared_with.month == pytest.approx(6 * 730 * 1.5 + 600)  # 3.8 a second, 11.4 at the peak, 2 each
 
 
 def test_the_one_of_several_machines_has_to_be_chosen() -> None:
@@ -273,7 +274,7 @@ def test_nothing_at_all_says_what_to_do() -> None:
     assert found.case is None
     assert [lack.where for lack in found.lacks] == ["prices", "describe", "measure", "person", "upkeep_hours"]
     assert views.chart(found) is None
-    assert views.answer(found).text.startswith("Not known yet")
+    assert answer(found).text.startswith("Not known yet")
 
 
 # ------------------------------------------------------------------ cheaper moves
@@ -342,7 +343,7 @@ def test_the_table_says_which_way_costs_least_at_each_volume() -> None:
     ],
 )
 def test_money_is_as_exact_as_it_can_be_meant(value: float | None, text: str) -> None:
-    assert words.money(value, "EUR") == text
+    assert sentences.money(value, "EUR") == text
 
 
 @pytest.mark.parametrize(
@@ -350,7 +351,7 @@ def test_money_is_as_exact_as_it_can_be_meant(value: float | None, text: str) ->
     [(None, "never"), (850.2, "851"), (191_525, "192,000"), (1_994_118, "1.99 million"), (3e9, "3 billion")],
 )
 def test_volumes_are_said_in_words(value: float | None, text: str) -> None:
-    assert words.calls(value) == text
+    assert sentences.calls(value) == text
 
 
 # ------------------------------------------------------------------ what holds for any figures
@@ -379,7 +380,7 @@ said = st.builds(
 
 @given(st.lists(arms, min_size=1, max_size=5), arms, said, st.floats(1, 1e8))
 def test_one_more_way_that_meets_the_target_never_flatters_training(
-    several: list[Measured], one_more: Measured, declared: Assumptions, calls: float
+    several: list[MeasuredWay], one_more: MeasuredWay, declared: Assumptions, calls: float
 ) -> None:
     plain = [arm("zero_shot"), *several, arm()]  # one that meets the target is always there
 
@@ -395,7 +396,7 @@ def test_one_more_way_that_meets_the_target_never_flatters_training(
 
 @given(st.lists(arms, max_size=5), said, st.none() | st.floats(0, 1e8))
 def test_a_pass_is_always_complete_and_pays(
-    several: list[Measured], declared: Assumptions, calls: float | None
+    several: list[MeasuredWay], declared: Assumptions, calls: float | None
 ) -> None:
     found = worked_out([arm("zero_shot"), *several], declared, calls=calls)
 
@@ -406,6 +407,6 @@ def test_a_pass_is_always_complete_and_pays(
         assert found.comparison.saved is not None
         assert found.comparison.saved > 0
         assert (found.comparison.months or 0.0) <= found.limit
-    assert views.answer(found).text
+    assert answer(found).text
     chart = views.chart(found)
     assert chart is None or all(0 <= mark.at <= 100 for mark in chart.marks)

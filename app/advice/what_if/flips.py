@@ -2,7 +2,7 @@
 
 Three searches, all over `judge`:
 
-- *Single changes*: along every axis (`moves`) in ever larger steps until the outcome is another one, then by bisection
+- *Single changes*: along every axis (`axes`) in ever larger steps until the outcome is another one, then by bisection
   back to the smallest step that gives it. For each end that is reached the smallest change of each kind counts.
 - *Ways to ready*, where training is locked and no single change unlocks it: put everything right that a gate can ask
   for, then take things back, what is hardest in real life first, for as long as the case stays ready. What is left is
@@ -18,15 +18,16 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
-from app.advice import moves
-from app.advice.case import Baseline, Case, NotACase, Result, changed
-from app.advice.moves import EFFORTS, Axis, Change, Effort, told
-from app.advice.needs import BEHAVIOURS, NO_MODEL, Needs, needs, rows_to_settle, standing
+from app.advice.case import NotACase, changed
+from app.advice.facts import BEHAVIOURS, NO_MODEL, Facts, derive_facts, rows_to_settle, standing
 from app.advice.policy import Policy
+from app.advice.schema import Baseline, Case, Result
 from app.advice.scoring import context_window, corpus
+from app.advice.sentences import changes as sentences
+from app.advice.what_if.axes import SOMEBODY, Axis, Change, axes, baseline_json, fair_try
+from app.advice.what_if.changes import EFFORTS, Effort, Part, parts
 
 MOST = 10
-READABLE = 3  # clauses in one sentence; more of them stand in a list
 EACH_END = 4  # flips that lead to the same end; more of them say nothing new
 DEFAULT_TARGET = 0.9
 FAR, CLOSE_LOOKS = 200, 50  # an axis shorter than that, on which things come and go, is looked at in even steps
@@ -40,42 +41,62 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """steps: how many things have to be otherwise. effort: what the dearest of them takes."""
+    """A change that leads to another end. parts: what is otherwise. training_now: before the change."""
 
     change: dict[str, Any]
     approach: str
     training: str
-    text: str
-    steps: int
-    effort: Effort
-    size: float
+    training_now: str
+    parts: tuple[Part, ...]
+
+    @property
+    def steps(self) -> int:
+        """How many things have to be otherwise."""
+        return len(self.parts)
+
+    @property
+    def effort(self) -> Effort:
+        """What the dearest of them takes."""
+        return max((part.effort for part in self.parts), key=EFFORTS.index)
+
+    @property
+    def size(self) -> float:
+        return sum(part.size for part in self.parts)
+
+    @property
+    def condition(self) -> str:
+        """`If this were so`, without what would come of it."""
+        return sentences.condition([part.clauses for part in self.parts])
+
+    @property
+    def text(self) -> str:
+        return f"{self.condition}: {sentences.outcome(self.approach, self.training, self.training_now)}."
 
 
 Judge = Callable[[Case], Outcome]
 
 
-def flips(case: Case, now: Outcome, judge: Judge, policy: Policy) -> list[Flip]:
+def flips(case: Case, facts: Facts, now: Outcome, judge: Judge, policy: Policy) -> list[Flip]:
     """At most `MOST`: every end that was found, then the cheapest; in the order of what they take."""
-    return _chosen(every(case, now, judge, policy))
+    return _chosen(every(case, facts, now, judge, policy))
 
 
-def every(case: Case, now: Outcome, judge: Judge, policy: Policy) -> list[Flip]:
-    """All that were found."""
-    need = needs(case, policy)
-    found = [_flip(change, case, now, then) for change, then in _singles(case, need, now, judge, policy)]
-    ready = [flip for flip in found if flip.training == "ready"]
+def every(case: Case, facts: Facts, now: Outcome, judge: Judge, policy: Policy) -> list[Flip]:
+    """All that were found. facts: of this case under this policy."""
+    flips = [_flip(change, case, now, then) for change, then in _singles(case, facts, now, judge, policy)]
+    ready = [flip for flip in flips if flip.training == "ready"]
     if now.training == "locked" and not ready:
-        way = way_to_ready(case, judge, policy)
-        found += [_flip(way, case, now, judge(changed(case, way)))] if way else []
-    reached = {flip.approach for flip in found}
-    found += [_flip(change, case, now, then) for change, then in _pairs(case, now, reached, judge, policy)]
-    return found
+        way = way_to_ready(case, facts, judge, policy)
+        flips += [_flip(way, case, now, judge(changed(case, way)))] if way else []
+    reached = {flip.approach for flip in flips}
+    flips += [_flip(change, case, now, then) for change, then in _pairs(case, facts, now, reached, judge, policy)]
+    return flips
 
 
-def _chosen(found: Iterable[Flip]) -> list[Flip]:
+def _chosen(flips: Iterable[Flip]) -> list[Flip]:
     """The cheapest few of each end, so that different ends are seen side by side."""
     ends: dict[tuple[str, str], list[Flip]] = {}
-    for flip in sorted(found, key=_cost):
+    for flip in sorted(flips, key=_cost):
         ends.setdefault((flip.approach, flip.training), []).append(flip)
     each = max(EACH_END, MOST // max(1, len(ends)))
     ranked = [(place, flip) for there in ends.values() for place, flip in enumerate(_mixed(there)[:each])]
@@ -96,39 +117,18 @@ def _cost(flip: Flip) -> tuple[int, int, float]:
 
 
 def _flip(change: Change, case: Case, now: Outcome, then: Outcome) -> Flip:
-    parts = told(change, case)
-    words = [part.words for part in parts]
-    clause = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-    if len(words) > READABLE:
-        clause = f"all of this were so ({'; '.join(words)})"
-    return Flip(
-        change,
-        then.approach,
-        then.training,
-        f"If {clause}: {_end(now, then)}.",
-        len(parts),
-        max((part.effort for part in parts), key=EFFORTS.index),
-        sum(part.size for part in parts),
-    )
-
-
-def _end(now: Outcome, then: Outcome) -> str:
-    if then.training == "ready":
-        kind = ", with looked-up text in every row" if then.approach == "hybrid" else ""
-        return f"training would be unlocked{kind}"
-    move = "to look things up" if then.approach == "rag" else "a prompt"
-    return f"the advice would be {move}; training {'would lock' if now.training == 'ready' else 'stays locked'}"
+    return Flip(change, then.approach, then.training, now.training, tuple(parts(change, case)))
 
 
 # ------------------------------------------------------------------ single changes
 
 
-def _singles(case: Case, need: Needs, now: Outcome, judge: Judge, policy: Policy) -> Iterator[tuple[Change, Outcome]]:
+def _singles(case: Case, facts: Facts, now: Outcome, judge: Judge, policy: Policy) -> Iterator[tuple[Change, Outcome]]:
     """For each key and end the smallest change found."""
     best: dict[tuple[tuple[str, ...], Outcome], tuple[float, Change]] = {}
-    for axis in moves.axes(case, need, policy):
+    for axis in axes(case, facts, policy):
         for change, then in _along(axis, case, now, judge):
-            size = sum(part.size for part in told(change, case))
+            size = sum(part.size for part in parts(change, case))
             kind = (tuple(sorted(change)), then)
             if kind not in best or size < best[kind][0]:
                 best[kind] = (size, change)
@@ -168,7 +168,7 @@ def _along(axis: Axis, case: Case, now: Outcome, judge: Judge) -> Iterator[tuple
 # ------------------------------------------------------------------ ways to ready
 
 
-def way_to_ready(case: Case, judge: Judge, policy: Policy) -> Change:
+def way_to_ready(case: Case, facts: Facts, judge: Judge, policy: Policy) -> Change:
     """Empty if there is none."""
 
     def ready(change: Change) -> bool:
@@ -184,13 +184,12 @@ def way_to_ready(case: Case, judge: Judge, policy: Policy) -> Change:
         without = {name: value for name, value in change.items() if name != key}
         if ready(without):
             change = without
-    return _smallest(case, change, ready, policy)
+    return _smallest(case, facts, change, ready, policy)
 
 
-def _smallest(case: Case, change: Change, ready: Callable[[Change], bool], policy: Policy) -> Change:
+def _smallest(case: Case, facts: Facts, change: Change, ready: Callable[[Change], bool], policy: Policy) -> Change:
     """The same way with its counts and shares taken back as far as they go."""
-    need = needs(case, policy)
-    for axis in moves.axes(case, need, policy):
+    for axis in axes(case, facts, policy):
         keys = axis.at(axis.last).keys() if axis.last >= axis.first else ()
         key = next(iter(keys), None)
         if len(keys) != 1 or key not in _TAKEN_BACK or key not in change:
@@ -214,7 +213,7 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     answers, measured, target = case.answers, case.measured, _target_right(case, policy)
     change = _use_right(case, policy)
     change |= _rows_right(case, policy)
-    # What can't be measured here is asked for only where it was brought along (`moves`).
+    # What can't be measured here is asked for only where it was brought along (`axes`).
     gain = measured.oracle_gain
     facts = "facts" in change.get("goals", answers.goals or ())
     if facts or (gain is not None and gain >= policy.limit("oracle_gain") and _looked_up(case)):
@@ -234,7 +233,7 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     if measured.baseline_unfinished:
         change["baseline_unfinished"] = False
     if not answers.owner:
-        change["owner"] = moves.SOMEBODY
+        change["owner"] = SOMEBODY
     if measured.arms and (arms := _arms_right(case, target, policy)):
         change["arms"] = arms
     baseline = change["baseline"] = _baseline_right(changed(case, change), policy)
@@ -278,14 +277,15 @@ def _target_right(case: Case, policy: Policy) -> float:
 
 def _arms_right(case: Case, target: float, policy: Policy) -> Change:
     """Arms without a language model, just short of the target where they meet it; empty if none does."""
-    found: Change = {}
+    arms: Change = {}
+    lowered = False
     for arm, result in (case.measured.arms or {}).items():
-        found[arm] = {name: value for name, value in asdict(result).items() if value is not None}
+        arms[arm] = {name: value for name, value in asdict(result).items() if value is not None}
         if arm in NO_MODEL and standing(result, target, policy) == "met":
             least = _short(policy, max(result.total or 0, policy.count("test_rows")), target)
-            found[arm] = least or {"passed": 0, "total": policy.count("test_rows")}
-    lowered = {arm for arm in found if arm in NO_MODEL and "passed" in found[arm]}
-    return found if any(standing((case.measured.arms or {})[arm], target, policy) == "met" for arm in lowered) else {}
+            arms[arm] = least or {"passed": 0, "total": policy.count("test_rows")}
+            lowered = True
+    return arms if lowered else {}
 
 
 def _looked_up(case: Case) -> bool:
@@ -335,13 +335,13 @@ def _rows_right(case: Case, policy: Policy) -> dict[str, Any]:
 def _baseline_right(case: Case, policy: Policy) -> Change:
     """The baseline with every arm it may lack, few failed calls, and a best score just short of the target."""
     old, target = case.measured.baseline or Baseline(), case.answers.target or DEFAULT_TARGET
-    other = moves.tried(case, needs(case, policy), policy)
+    other = fair_try(case, derive_facts(case, policy), policy)
     if standing(old, target, policy) != "short":
         least = max(old.total or 0, policy.count("test_rows"))
         other |= _more_rows(old, target, policy) or _short(policy, least, target) or {}
     elif (old.answered or 0) < policy.count("test_rows"):
         other |= _on_enough_rows(old, target, policy)
-    return moves.baseline_json(old, {"best_arm": other["arms"][0]} | other if old.best_arm is None else other)
+    return baseline_json(old, {"best_arm": other["arms"][0]} | other if old.best_arm is None else other)
 
 
 def _on_enough_rows(old: Baseline, target: float, policy: Policy) -> Change:
@@ -395,25 +395,24 @@ DECIDE = ("fact_change", "access_rights", "goals", "prompting_tried")
 
 
 def _pairs(
-    case: Case, now: Outcome, reached: set[str], judge: Judge, policy: Policy
+    case: Case, facts: Facts, now: Outcome, reached: set[str], judge: Judge, policy: Policy
 ) -> Iterator[tuple[Change, Outcome]]:
     """Two changes to an approach that no single one leads to: the pair that moves least."""
     wanted = {"prompt", "rag"} - reached - {now.approach}
     best: dict[str, tuple[float, Change, Outcome]] = {}
-    for one, other in combinations(_deciding(case, policy) if wanted else (), 2):
-        if one.keys() & other.keys():
+    for first, second in combinations(_deciding(case, facts, policy) if wanted else (), 2):
+        if first.keys() & second.keys():
             continue
-        then = judge(changed(case, one | other))
+        then = judge(changed(case, first | second))
         if then.approach in wanted:
-            size = sum(part.size for part in told(one | other, case))
+            size = sum(part.size for part in parts(first | second, case))
             if then.approach not in best or size < best[then.approach][0]:
-                best[then.approach] = (size, one | other, then)
+                best[then.approach] = (size, first | second, then)
     yield from ((change, then) for _, change, then in best.values())
 
 
-def _deciding(case: Case, policy: Policy) -> Iterator[Change]:
-    need = needs(case, policy)
-    for axis in moves.axes(case, need, policy):
+def _deciding(case: Case, facts: Facts, policy: Policy) -> Iterator[Change]:
+    for axis in axes(case, facts, policy):
         if axis.last >= axis.first and set(axis.at(axis.last)) <= set(DECIDE):
             yield from (axis.at(step) for step in range(axis.first, axis.last + 1))
     tokens, _ = corpus(case)
@@ -427,8 +426,8 @@ def _deciding(case: Case, policy: Policy) -> Iterator[Change]:
             else policy.limit("oracle_gain")
         }
     causes = case.measured.failure_causes
-    if causes is not None and need.cause is not None:
-        yield {"failure_causes": {"behaviour" if need.cause != "behaviour" else "facts": causes.total}}
+    if causes is not None and facts.cause is not None:
+        yield {"failure_causes": {"behaviour" if facts.cause != "behaviour" else "facts": causes.total}}
     target = _target_right(case, policy)
     if target != case.answers.target:
         yield {"target": target}

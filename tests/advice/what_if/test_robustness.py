@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from app.advice import robustness
-from app.advice.case import Case, parse
-from app.advice.policy import POLICY, Points, Policy
-from app.advice.robustness import DRAWS, Draw
+from app.advice.case import parse
+from app.advice.policy import Points, Policy
+from app.advice.policy_file import POLICY
+from app.advice.schema import Case
 from app.advice.verdict import _sketch, advise
+from app.advice.what_if import robustness
+from app.advice.what_if.robustness import DRAWS, Draw
 from tests.support.golden import GOLDEN, case
 from tests.support.random_cases import random_case
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from app.advice.case import parse
-from app.advice.instead import Alternative
 from app.advice.verdict import Advice, advise
+from app.advice.what_if.alternatives import Alternative
 from tests.support.golden import GOLDEN, case
 
 Json = dict[str, Any]
@@ -19,7 +19,7 @@ def advice(answers: Json, measured: Json | None = None) -> Advice:
 
 
 def instead(answers: Json, measured: Json | None = None) -> dict[str, Alternative]:
-    return {found.technique: found for found in advice(answers, measured).instead}
+    return {found.technique: found for found in advice(answers, measured).alternatives}
 
 
 def test_a_small_classifier_that_meets_the_target_is_the_advice() -> None:
@@ -29,8 +29,8 @@ def test_a_small_classifier_that_meets_the_target_is_the_advice() -> None:
     assert found.leaning is None
     assert [gate.id for gate in found.blockers] == ["G6"]
     assert "a small classifier reaches 93.0 % (90.1-95.1 %) on 400 rows" in found.blockers[0].measured
-    assert found.instead[0].measured
-    assert found.instead[0].text.startswith(
+    assert found.alternatives[0].measured
+    assert found.alternatives[0].text.startswith(
         "A small classifier reaches 93.0 % (90.1-95.1 %) on 400 rows; the target is"
     )
 
@@ -39,14 +39,14 @@ def test_one_that_falls_short_is_neither_advice_nor_named_again() -> None:
     found = advice(SORTING, {"arms": {"small_classifier": {"passed": 300, "total": 400}}})
 
     assert (found.approach, found.training) == ("fine_tune", "ready")
-    assert found.instead == []
+    assert found.alternatives == []
 
 
 def test_a_metric_that_a_copied_answer_meets_says_little() -> None:
     found = advice({}, {"arms": {"trivial": {"passed": 400, "total": 400}}})
 
     assert (found.technique, found.training) == ("trivial", "locked")
-    assert "the metric can't tell a good answer from a copied one" in found.instead[0].text
+    assert "the metric can't tell a good answer from a copied one" in found.alternatives[0].text
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_an_arm_of_half_the_length_that_does_it_too_is_named() -> None:
 
 def test_what_was_measured_comes_first() -> None:
     arms = {"small_classifier": {"passed": 390, "total": 400}}
-    found = advice(SORTING | {"checker_helps": "most"}, {"arms": arms, "winning_prompt_tokens": 9000}).instead
+    found = advice(SORTING | {"checker_helps": "most"}, {"arms": arms, "winning_prompt_tokens": 9000}).alternatives
 
     assert [one.measured for one in found] == [True, False, False]
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden.title)
 def test_an_alternative_says_what_it_is_in_a_sentence(golden: Any) -> None:
-    for found in advise(parse(golden.data)).instead:
+    for found in advise(parse(golden.data)).alternatives:
         assert found.title[0].isupper()
         assert found.text.endswith(".")

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from app.advice.case import ANSWER_KEYS, Case, changed, parse, to_json
-from app.advice.flips import MOST, Flip, Outcome, every
-from app.advice.moves import EFFORTS
+from app.advice.case import changed, parse, to_json
+from app.advice.schema import ANSWER_KEYS, Case
 from app.advice.verdict import Advice, advise
+from app.advice.what_if.changes import EFFORTS
+from app.advice.what_if.flips import MOST, Flip, Outcome, every
 from tests.support.depth import depth
 from tests.support.golden import FACTS, GOLDEN, KNOWLEDGE_ARMS, case
 from tests.support.random_cases import random_case
@@ -28,43 +29,80 @@ def unlocking(answers: Json, measured: Json | None = None) -> Flip:
 
 
 @pytest.mark.parametrize(
-    ("answers", "measured", "text", "effort"),
+    ("answers", "measured", "code", "values", "effort"),
     [
-        ({}, FEW, "280 more different examples were usable (1,000 in all)", "days"),
-        ({}, {"usable_examples": 999}, "1 more different example was usable (1,000 in all)", "minutes"),
-        ({}, {"usable_examples": 100}, "900 more different examples were usable (1,000 in all)", "weeks"),
-        ({}, {"test_rows": 150}, "50 more test rows were set aside (200 in all)", "days"),
-        ({}, {"test_overlap_rows": 3}, "the 3 test rows that occur elsewhere were removed", "minutes"),
-        ({}, {"test_human_checked": False}, "people checked every test answer", "days"),
-        ({}, {"contradiction_rate": 0.12}, "at most 5 % of similar rows contradicted each other", "days"),
-        ({}, {"agreement_kappa": 0.41},
-         "two people who label the same rows agreed with a kappa of at least 0.60", "days"),
-        ({}, {"failure_causes": {"behaviour": 20, "facts": 16, "instructions": 4}},
-         "6 more of the 40 tagged failures were wrong form or label", "minutes"),
-        ({}, {"failure_causes": None}, "30 failures were tagged, 23 of them wrong form or label", "minutes"),
-        ({"owner": None}, {}, "somebody was named as owner", "a new answer"),
-        ({"training_rights": "no"}, {}, "the rows were allowed to be used for training", "days"),
-        ({"recurrence": "once"}, {}, "the job ran for some months", "a new answer"),
-        ({"calls_per_month": 900}, {}, "calls rose to 1,667 a month", "a new answer"),
-        ({"fact_change": "daily"}, {}, "the facts changed weekly", "a new answer"),
-        ({}, {"baseline": {"error_rate": 0.3}}, "the failed calls were repeated", "minutes"),
-        ({}, {"baseline": {"revised": False}}, "the instructions were revised once", "minutes"),
-        ({}, {"baseline": {"arms": ["zero_shot", "few_shot_nearest"]}},
-         "instructions with random examples was measured too", "minutes"),
-        ({}, {"baseline": {"passed": 352}}, "the target rose to 91 %", "a new answer"),
-        ({"target": 0.85}, {"test_rows": 60, "baseline": {"passed": 48, "total": 60}},
-         "140 more test rows were answered as well as those so far (200 in all)", "days"),
-        ({"goals": ["efficiency"], "main_goal": "efficiency"}, {"cost_case": "pass", "failure_causes": None},
-         "the large model reached 93.0 % on the test rows", "minutes"),
-        ({}, {"arms": {"small_classifier": {"passed": 372, "total": 400}}}, "the target rose to 93 %", "a new answer"),
+        ({}, FEW, "usable_examples_more", {"value": 1000, "more": 280}, "days"),
+        ({}, {"usable_examples": 999}, "usable_examples_more", {"value": 1000, "more": 1}, "minutes"),
+        ({}, {"usable_examples": 100}, "usable_examples_more", {"value": 1000, "more": 900}, "weeks"),
+        ({}, {"test_rows": 150}, "test_rows_more", {"value": 200, "more": 50}, "days"),
+        ({}, {"test_overlap_rows": 3}, "overlap_removed", {"removed": 3, "overlapping": 3}, "minutes"),
+        ({}, {"test_human_checked": False}, "test_human_checked", {"value": True}, "days"),
+        ({}, {"contradiction_rate": 0.12}, "contradiction_rate", {"value": 0.05, "now": 0.12}, "days"),
+        ({}, {"agreement_kappa": 0.41}, "agreement_kappa", {"value": 0.6, "now": 0.41}, "days"),
+        (
+            {},
+            {"failure_causes": {"behaviour": 20, "facts": 16, "instructions": 4}},
+            "tagged_more",
+            {"total": 40, "cause": "behaviour", "more": 6},
+            "minutes",
+        ),
+        ({}, {"failure_causes": None}, "tagged", {"total": 30, "cause": "behaviour", "number": 23}, "minutes"),
+        ({"owner": None}, {}, "owner", {}, "a new answer"),
+        ({"training_rights": "no"}, {}, "training_rights", {"value": "yes"}, "days"),
+        ({"recurrence": "once"}, {}, "recurrence", {"value": "months"}, "a new answer"),
+        ({"calls_per_month": 900}, {}, "calls_per_month", {"value": 1667, "now": 900}, "a new answer"),
+        ({"fact_change": "daily"}, {}, "fact_change", {"value": "weekly"}, "a new answer"),
+        ({}, {"baseline": {"error_rate": 0.3}}, "calls_repeated", {}, "minutes"),
+        ({}, {"baseline": {"revised": False}}, "revised", {}, "minutes"),
+        (
+            {},
+            {"baseline": {"arms": ["zero_shot", "few_shot_nearest"]}},
+            "arms_measured",
+            {"arms": ["few_shot_random"], "first": False},
+            "minutes",
+        ),
+        ({}, {"baseline": {"passed": 352}}, "target", {"value": 0.91, "now": 0.9}, "a new answer"),
+        (
+            {"target": 0.85},
+            {"test_rows": 60, "baseline": {"passed": 48, "total": 60}},
+            "more_answered",
+            {"more": 140, "rows": 200},
+            "days",
+        ),
+        (
+            {"goals": ["efficiency"], "main_goal": "efficiency"},
+            {"cost_case": "pass", "failure_causes": None},
+            "teacher",
+            {"score": 0.93, "was": None},
+            "minutes",
+        ),
+        (
+            {},
+            {"arms": {"small_classifier": {"passed": 372, "total": 400}}},
+            "target",
+            {"value": 0.93, "now": 0.9},
+            "a new answer",
+        ),
     ],
-)  # fmt: skip
-def test_a_single_change_that_unlocks_is_said_in_numbers(answers: Json, measured: Json, text: str, effort: str) -> None:
-    found = [flip for flip in flips(answers, measured) if flip.training == "ready"]
+)
+def test_a_single_change_that_unlocks_is_given_in_numbers(
+    answers: Json, measured: Json, code: str, values: Json, effort: str
+) -> None:
+    unlocking = [flip for flip in flips(answers, measured) if flip.training == "ready"]
+    found = next(flip for flip in unlocking if [clause.code for clause in flip.parts[0].clauses] == [code])
 
-    assert f"If {text}: training would be unlocked." in [flip.text for flip in found]
-    assert next(flip for flip in found if text in flip.text).effort == effort
-    assert all(flip.steps == 1 for flip in found)
+    assert found.parts[0].clauses[0].values == {name: pytest.approx(value) for name, value in values.items()}
+    assert found.effort == effort
+    assert all(flip.steps == 1 for flip in unlocking)
+
+
+def test_a_flip_is_a_sentence_with_proper_plurals() -> None:
+    texts = {rows: unlocking({}, {"usable_examples": rows}).text for rows in (720, 999)}
+
+    assert texts == {
+        720: "If 280 more different examples were usable (1,000 in all): training would be unlocked.",
+        999: "If 1 more different example was usable (1,000 in all): training would be unlocked.",
+    }
 
 
 def test_two_steps_are_named_where_no_single_one_unlocks() -> None:
@@ -197,7 +235,7 @@ def _all(advice: Advice) -> list[Flip]:
         found = advise(other)
         return Outcome(found.approach, found.training)
 
-    return every(advice.case, Outcome(advice.approach, advice.training), outcome, advice.policy)
+    return every(advice.case, advice.facts, Outcome(advice.approach, advice.training), outcome, advice.policy)
 
 
 def test_words_are_for_people(advised: list[Advice]) -> None:

@@ -1,0 +1,134 @@
+"""Disagreements in words: what people said, what was measured, and a sentence with both, by the same codes."""
+
+from collections.abc import Sequence
+
+from app.advice.facts import Score
+from app.wording import Wording, joined, percent, plural
+
+AGREEMENT = {"high": "nearly always", "medium": "mostly", "low": "often not"}
+TRIED = {
+    "met": "met the target",
+    "unclear": "could not tell",
+    "short_small": "short by less than 10 points",
+    "short_large": "short by 10 points or more",
+}
+PROMPTING = {
+    "met": "met the target",
+    "unclear": "gave no clear result",
+    "short_small": "fell short by less than 10 points",
+    "short_large": "fell short by 10 points or more",
+}
+GOALS = {
+    "facts": "knowing facts",
+    "format": "a fixed shape",
+    "style": "style",
+    "terms": "terms",
+    "classify": "sorting into categories",
+    "extract": "pulling out fields",
+    "tools": "tools or a query language",
+    "reasoning": "reasoning",
+    "efficiency": "cost or speed",
+    "safety": "safety",
+    "general": "general help",
+}
+
+
+def _goals(goals: Sequence[str]) -> str:
+    return joined([GOALS[goal] for goal in goals])
+
+
+def _points(gain: float) -> str:
+    return f"{gain * 100:+.1f} points with the right passage"
+
+
+DECLARED = Wording({
+    "examples": "{declared:,}",
+    "corpus": "{declared:#token}",
+    "labels_clash": lambda declared, **_: AGREEMENT[declared],
+    "labels_kappa": lambda declared, **_: AGREEMENT[declared],
+    "failures_miss_facts": "no facts missing",
+    "passage_helps": "no facts missing",
+    "passage_does_not_help": "facts missing",
+    "facts_needed": "no outside facts",
+    "facts_likely": "no facts missing",
+    "prompting": lambda declared, **_: TRIED[declared],
+    "test_rows": "none kept aside",
+    "other_goals": lambda declared, **_: _goals(declared),
+    "sources": "no sources",
+    "free_text": "word for word",
+    "unstructured": "structure",
+})  # fmt: skip
+
+MEASURED = Wording({
+    "examples": "{usable:,}",
+    "corpus": "{counted:#token}",
+    "labels_clash": "{rate:%1} contradict",
+    "labels_kappa": "kappa {kappa:.2f}",
+    "failures_miss_facts": "{share:%0} missing facts",
+    "passage_helps": _points,
+    "passage_does_not_help": _points,
+    "facts_needed": "facts likely",
+    "facts_likely": "facts likely",
+    "prompting": lambda score, **_: percent(score.score),
+    "test_rows": "{rows:#test row}",
+    "other_goals": lambda seen, **_: _goals(seen),
+    "sources": "{share:%0} name one",
+    "free_text": "free text",
+    "unstructured": "{share:%0} structured",
+})  # fmt: skip
+
+
+def _examples(declared: int, usable: int, uploaded: int | None) -> str:
+    of = f" of the {plural(uploaded, 'row')} uploaded" if uploaded is not None else ""
+    are = "is" if usable == 1 else "are"
+    return f"You said {plural(declared, 'example')}; {usable:,}{of} {are} usable, test rows not counted."
+
+
+def _labels_kappa(declared: str, kappa: float, agreement: str) -> str:
+    return (
+        f"You said that experts agree {AGREEMENT[declared]}; two people who labelled the same rows agree with kappa "
+        f"{kappa:.2f}, which is {AGREEMENT[agreement]}."
+    )
+
+
+def _facts_seen(new: float | None) -> str:
+    if new is None:
+        return "your answers look as if they rest on facts that the input does not hold"
+    return f"in {percent(new, 0)} of your rows the answer holds names, numbers or dates that the input does not"
+
+
+def _prompting(declared: str, score: Score, target: float) -> str:
+    return (
+        f"You said that good prompting {PROMPTING[declared]}; the best arm reaches {percent(score.score)} "
+        f"({score.low * 100:.1f}-{percent(score.high)}), the target is {target * 100:g} %."
+    )
+
+
+TEXTS = Wording({
+    "examples": _examples,
+    "corpus": "You said {declared:#token} of reference text; the documents here have {counted:,}.",
+    "labels_clash": lambda declared, rate: (
+        f"You said that experts agree {AGREEMENT[declared]}; {percent(rate)} of similar rows contradict each other."
+    ),
+    "labels_kappa": _labels_kappa,
+    "failures_miss_facts": "Facts are not among your goals; {share:%0} of the tagged failures are missing facts.",
+    "passage_helps": lambda gain: (
+        f"Facts are not among your goals; giving the right passage lifts the score by {gain * 100:.1f} points."
+    ),
+    "passage_does_not_help": lambda gain: (
+        f"Facts are among your goals; giving the right passage changes the score by {gain * 100:.1f} points only."
+    ),
+    "facts_needed": lambda new: f"You said that no outside facts are needed; {_facts_seen(new)}.",
+    "facts_likely": lambda new: f"Facts are not among your goals; {_facts_seen(new)}.",
+    "prompting": _prompting,
+    "test_rows": lambda rows: (
+        f"You said that no rows may be kept aside; {rows:,} {'is' if rows == 1 else 'are'} frozen as test rows."
+    ),
+    "other_goals": lambda declared, seen: (
+        f"Your goals are {_goals(declared)}; the rows look more like a task of {_goals(seen)}."
+    ),
+    "sources": "You said that answers need no sources; {share:%0} of your examples name one.",
+    "free_text": "You count an answer as right only word for word; your answers are free text, {share:%0} of them "
+    "different. Two good ones will hardly ever be the same.",
+    "unstructured": "You measure the structure of the answer; a schema would hold {share:%0} of your examples.",
+})  # fmt: skip
