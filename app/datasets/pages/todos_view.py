@@ -72,7 +72,8 @@ def _leaks(report: Report, rows: str) -> Iterator[Todo]:
 
 def _groups(report: Report) -> Iterator[Todo]:
     if number := report.split.group_overlap:
-        text = f"{plural(number, 'row')} {inflect(number, 'is', 'are')} learnt from though their group is in the test file."
+        rows_are = plural(number, "row is", "rows are")
+        text = f"{rows_are} learnt from though their group is in the test file."
         yield Todo("decide", "unknown", text, "#split", "Leave out or use")
     if (untaught := report.split.untaught) and untaught.labels:
         some = f"{plural(untaught.rows, 'row')} of the test set {inflect(untaught.rows, 'wants', 'want')}"
