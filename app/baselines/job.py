@@ -31,6 +31,7 @@ from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.jobs.claims import Claim, Failed
 from app.privacy import masking
+from app.wording import inflect, plural
 
 WITHIN_REACH = "within reach on dev"
 HOPELESS = 20  # rows from the start of an arm that all failed: nobody needs the same error 400 times
@@ -107,7 +108,7 @@ def answer_arm(
         _note_look(claim, arm, why or ("adapter" if arm.family == "adapter" else "best on dev"))
     waiting = [example for example in examples if example.id not in done]
     meter = meter or Meter(claim, total=len(waiting))
-    meter.begin(f"{arm.title}: {len(examples):,} {split} rows")
+    meter.begin(f"{arm.title}: {plural(len(examples), split + ' row')}")
     if free:
         _put_free(claim, arm, split, waiting, pool)
     elif waiting:
@@ -372,7 +373,8 @@ def _conclude(
         rows = answer_store.answers(session, arm_id, split)
         if len(rows) < len(examples):
             missing = len(examples) - len(rows)
-            raise Failed(f"{missing} rows of {arm.title} have no answer. Press Go on to ask them again.")
+            have = inflect(missing, "has", "have")
+            raise Failed(f"{plural(missing, 'row')} of {arm.title} {have} no answer. Press Go on to ask again.")
         binary = metrics.get(arm.baseline.metric).binary
         nothing = binary and not any(row.score for row in rows)
         wanted = {example.id: example.target for example in examples}

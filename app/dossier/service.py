@@ -14,6 +14,7 @@ from app.gate.evidence import Facts, gather, judge
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.web.above import Step
+from app.wording import plural
 
 
 def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
@@ -29,7 +30,7 @@ def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
     return (
         Step("describe", "Describe", f"{base}/describe", f"{answered} of {asked}", "pass" if answered == asked else ""),
         Step("data", "Data", f"{base}/data", *_data(facts.dataset)),
-        Step("measure", "Measure", f"{base}/measure", f"{len(measured)} arms" if measured else "", ""),
+        Step("measure", "Measure", f"{base}/measure", plural(len(measured), "arm") if measured else "", ""),
         Step("verdict", "Verdict", f"{base}/verdict", *verdict),
         Step("review", "Review", f"{base}/review", *_review(session, facts, advice)),
         Step("train", "Train", f"{base}/train", *_train(advice.training, training)),

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
+from app.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,7 @@ def _quoted(text: str) -> str:
 def _compared_line(other: str, compared: Comparison) -> str:
     return (
         f"Compared with: {other}. {compared.test}, p = {compared.p:.3g}; "
-        f"{len(compared.fixed)} rows fixed, {len(compared.broken)} broken."
+        f"{plural(len(compared.fixed), 'row')} fixed, {len(compared.broken):,} broken."
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.processes.lines import Event
+from app.wording import plural
 
 
 @dataclass(slots=True)
@@ -70,10 +71,11 @@ def log_line(event: Mapping[str, Any]) -> str:
 
 def _started(event: Mapping[str, Any]) -> str:
     begun = f"from the checkpoint of step {event['step']}" if event["step"] else "from the start"
-    left_out = f", {event['left_out']} rows left out for their length" if event["left_out"] else ""
+    left_out = f", {plural(event['left_out'], 'row')} left out for their length" if event["left_out"] else ""
     return (
-        f"Attempt {event['attempt']} begins {begun}: {event['train_rows']} rows, {event['of']} steps, "
-        f"{event['dtype']}, {event['shared_tokens']} tokens shared by all prompts{left_out}."
+        f"Attempt {event['attempt']} begins {begun}: {plural(event['train_rows'], 'row')}, "
+        f"{plural(event['of'], 'step')}, "
+        f"{event['dtype']}, {plural(event['shared_tokens'], 'token')} shared by all prompts{left_out}."
     )
 
 

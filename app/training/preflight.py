@@ -6,6 +6,7 @@ from typing import Any
 
 from app.training import batches
 from app.training.recipe import Recipe
+from app.wording import plural
 
 START_UP = 15.0  # seconds to load the model and hash the files
 LONGEST = 5  # rows listed
@@ -75,7 +76,8 @@ def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Ite
         yield "No training row is short enough for the recipe's longest row."
     if measured["untrained"]:
         rows = ", ".join(measured["untrained"][:5])
-        yield f"{len(measured['untrained'])} rows have nothing to learn after the prompt (lines {rows})."
+        rows_have = plural(len(measured["untrained"]), "row has", "rows have")
+        yield f"{rows_have} nothing to learn after the prompt (lines {rows})."
     if not measured["dev_rows"]:
         yield "There is no dev row to measure the loss on."
     needed = sum(measured.get("memory", {}).values())

@@ -33,8 +33,8 @@ print(peak() - before)
 CHECK = """
 import json, random, resource, sys
 from pathlib import Path
-from app.datasets.checks.pipeline import check
-from app.datasets.checks.working_rows import Rows
+from app.datasets.checks.pipeline import CheckInput, check
+from app.datasets.checks.working_rows import WorkingRows
 folder, rows_wanted = Path(sys.argv[1]), int(sys.argv[2])
 random.seed(1)
 words = ["".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=random.randrange(3, 9))) for _ in range(5000)]
@@ -45,9 +45,9 @@ with (folder / "big.jsonl").open("w") as file:
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()
-with (folder / "big.jsonl").open("rb") as file, Rows(folder / "rows") as rows:
+with (folder / "big.jsonl").open("rb") as file, WorkingRows(folder / "rows") as rows:
     found = check(CheckInput(file), rows).report
-assert found["uploaded"] == found["waterfall"][-2]["count"] == rows_wanted, found["waterfall"]
+assert found.uploaded == found.waterfall[-2].count == rows_wanted, found.waterfall
 print(peak() - before)
 """
 

@@ -199,10 +199,10 @@ def test_texts_that_differ_still_differ() -> None:
 
 def test_an_answer_full_of_marks_is_compared_like_any_other() -> None:
     def seconds(text: str) -> float:
-        started = time.perf_counter()
+        started = time.process_time()
         for name in ("normalised_match", "exact_match"):
             metrics.score(name, text, "refund", {})
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     assert seconds(HEAVY) < 30 * seconds("\u00e9" * len(HEAVY)) + 0.05
 
@@ -222,10 +222,10 @@ def upload(*texts: str, answer: str = "x") -> io.BytesIO:
 
 
 def checked(folder: Path, *texts: str, answer: str = "x", tick: Tick = silent) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     with WorkingRows(folder / f"rows{time.monotonic_ns()}", None) as rows:
         pipeline.check(CheckInput(upload(*texts, answer=answer), seed=1), rows, tick=tick)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def test_a_row_full_of_marks_takes_no_longer_to_check_than_one_full_of_letters(tmp_path: Path) -> None:
@@ -253,9 +253,9 @@ def test_empty_lines_and_marks_of_turns_take_no_longer_to_read_than_letters(piec
     ]
 
     def seconds(*lines: str) -> float:
-        started = time.perf_counter()
+        started = time.process_time()
         list(read(io.BytesIO("\n".join(lines).encode())))
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     letters = seconds(*(json.dumps({"text": "\u3042" * 40_000}) for _ in rows))
     assert seconds(*rows) < 20 * letters + 0.5

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from app.jobs.claims import Claim
+from app.wording import plural
 
 
 class Progress:
@@ -22,7 +23,7 @@ class Progress:
         progress: dict[str, Any] = {"stage": stage, "done": done, "total": total, "unit": "rows"}
         took = now - self.since
         if not total and done:
-            progress["stage"] = f"{stage}: {done:,} rows so far"
+            progress["stage"] = f"{stage}: {plural(done, 'row')} so far"
         elif took > 1 and done:
             progress["seconds_left"] = round((total - done) * took / done)
         self.claim.report(progress)

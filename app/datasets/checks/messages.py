@@ -60,7 +60,9 @@ def of_file(rows: WorkingRows, numbers: FileNumbers) -> Iterable[Fault]:
         yield from _answers(np.asarray(rows.answers)[uploaded], numbers.labels)
         yield from _misspelt(rows, uploaded, numbers.labels)
     if numbers.contradicting:
-        text = f"{numbers.contradicting:,} rows ask what another row asks but are answered differently; none is used."
+        number = numbers.contradicting
+        rows_ask, are = plural(number, "row asks", "rows ask"), inflect(number, "is", "are")
+        text = f"{rows_ask} what another row asks but {are} answered differently; none is used."
         yield Fault(None, "", text, "warning")
 
 
@@ -108,7 +110,8 @@ def _misspelt(rows: WorkingRows, uploaded: npt.NDArray[np.int64], labels: Sequen
         if meant is None:
             continue
         for index in uploaded[answers == np.uint64(compared_text.key(label.label))].tolist():
-            text = f"The answer {label.label[:60]!r} may be a slip: {meant.rows:,} rows have {meant.label[:60]!r}."
+            rows_have = plural(meant.rows, "row has", "rows have")
+            text = f"The answer {label.label[:60]!r} may be a slip: {rows_have} {meant.label[:60]!r}."
             yield Fault(rows.lines[index], "", text, "warning")
 
 

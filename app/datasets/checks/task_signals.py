@@ -45,6 +45,7 @@ from app.datasets.checks.knowledge import (
 )
 from app.datasets.checks.report_trials import SignalEvidence, Signals
 from app.datasets.thresholds import LABEL_REPEATS
+from app.wording import plural
 
 SAMPLE = 2000  # rows looked at, evenly spread; shares of so many are right to 2 points
 MOST_SIGNS = 8_000_000  # characters in all of them, so that long rows take no longer than short ones
@@ -267,7 +268,7 @@ def _form(sampled: _Sampled) -> _Evidence:
     yield "output_kind", f"Answers are {named}.", kinds[0][1], [row for row in rows if row.kind == kinds[0][0]]
     total, distinct = sampled.total, sampled.distinct
     if total >= FEW and sampled.distinct_share <= 1 / LABEL_REPEATS:
-        text = f"{total:,} rows have {distinct:,} different answers"
+        text = f"{plural(total, 'row has', 'rows have')} {plural(distinct, 'different answer')}"
         if sampled.output == "label":
             text += ": a small classifier may be enough."
         else:

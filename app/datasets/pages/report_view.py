@@ -129,7 +129,7 @@ def cluster_sizes(report: Report, clusters: str) -> charts.BarChart | None:
         charts.Part(
             f"groups of {size.size:,}",
             size.clusters,
-            note=f"{size.rows:,} rows",
+            note=plural(size.rows, "row"),
             url=f"{clusters}?size={size.size}",
             tone="open",
         )
@@ -138,7 +138,9 @@ def cluster_sizes(report: Report, clusters: str) -> charts.BarChart | None:
     if rest := sizes[SIZES:]:
         groups, number = sum(size.clusters for size in rest), sum(size.rows for size in rest)
         url = f"{clusters}?least={rest[0].size}"
-        parts.append(charts.Part(f"{rest[0].size:,} and more", groups, note=f"{number:,} rows", url=url, tone="open"))
+        parts.append(
+            charts.Part(f"{rest[0].size:,} and more", groups, note=plural(number, "row"), url=url, tone="open")
+        )
     return charts.bars("Groups of rows that are the same or nearly so, by size", parts, unit="Groups")
 
 
