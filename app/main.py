@@ -1,4 +1,4 @@
-"""The web process, put together: settings, database, content store, templates, routes. Nothing imports this."""
+"""The web process, put together: settings, database, content store, templates, routes. Imported by the command line only."""
 
 import gc
 import logging

@@ -45,7 +45,7 @@ class Prompting(Score):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence(Frozen):
-    """Everything measured so far; `case.Measured` says what each name means."""
+    """Everything measured so far; `schema.Measured` says what each name means."""
 
     version: ClassVar[int] = 1
 

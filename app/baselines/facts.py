@@ -65,7 +65,7 @@ def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
 
 
 def counting(session: Session, assessment_id: int, base: ModelRow | None = None) -> BaselineRow | None:
-    """The measurement that the criteria, a review and a training rest on; see `store.counting`.
+    """The measurement that the criteria, a review and a training rest on; see `standing.counting`.
 
     base: the model that would be trained. What was measured on its very weights comes before anything else.
     """

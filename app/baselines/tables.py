@@ -28,7 +28,7 @@ class BaselineRow(Base):
     """One measurement of a use case: one model, one metric, one frozen split, several arms.
 
     dev_limit, test_limit: how many rows of each split are asked (a sample drawn with `seed`; 0 means all of them).
-    model_as: what the model was when the measurement began (`service.MeasuredModel`); its connection may change later.
+    model_as: what the model was when the measurement began (`measured_model.MeasuredModel`); its connection may change.
     test_looks: one entry for every time an arm was run on the test rows, with who, when and why.
     metric_set_at: copied from the assessment at the start, so that the order of events can be shown (gate G7).
     concluded_at: set when the best arm's test result stands.

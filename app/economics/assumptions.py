@@ -12,6 +12,7 @@ from typing import Any
 
 from app.advice import economics
 from app.advice.economics import Failure
+from app.economics.prices import one_line
 from app.errors import FieldError, Invalid
 
 OWN = "own"  # in place of a price's name: the model runs on the team's machines
@@ -180,22 +181,18 @@ def read(sent: Mapping[str, Any]) -> Assumptions:
     if values["doubt"] is not None:
         values["doubt"] /= 100
     for name in ("currency", "tuned_rates", "machine", "person", "now_name"):
-        values[name] = _text(sent.get(name))[:LONGEST]
+        values[name] = one_line(sent.get(name))[:LONGEST]
     values["currency"] = values["currency"].upper()
     values["rates"] = {
         str(key).removeprefix("rates_"): text[:LONGEST]
         for key, value in sent.items()
-        if str(key).startswith("rates_") and (text := _text(value))
+        if str(key).startswith("rates_") and (text := one_line(value))
     }
     if (values["passages"] is None) != (values["passage_tokens"] is None):
         faults.append(FieldError("#/passages", "Say both how many passages and how long one is, or neither."))
     if faults:
         raise Invalid("Some figures can't be used.", faults)
     return Assumptions(**values)
-
-
-def _text(value: object) -> str:
-    return "".join(letter for letter in str(value or "") if letter.isprintable()).strip()
 
 
 def _number(field: NumberField, text: object, faults: list[FieldError]) -> float | None:
@@ -286,7 +283,7 @@ class _Row:
 
 def _row(index: int, sent: Mapping[str, Any], faults: list[FieldError]) -> _Row | None:
     """A line that says what one of its kind costs; None for an empty one, and for one with a fault."""
-    name = _text(sent.get(f"kind_{index}"))[:LONGEST]
+    name = one_line(sent.get(f"kind_{index}"))[:LONGEST]
     share = number(sent.get(f"share_{index}"))
     before = len(faults)
     cost = _money(f"cost_{index}", sent.get(f"cost_{index}"), faults)

@@ -191,7 +191,7 @@ class Base(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training(Frozen):
-    """What the trainer reads; nothing else reaches it (`training/order.py`)."""
+    """What the trainer reads; nothing else reaches it (`training/spec.py`)."""
 
     recipe: Mapping[str, Any]
     instructions: str

@@ -107,7 +107,7 @@ def _measurement(session: Session, row: BaselineRow) -> Measurement:
 
 
 def _training(facts: Facts) -> Training | None:
-    """What the trainer reads, and nothing else reaches it (`training/order.py`)."""
+    """What the trainer reads, and nothing else reaches it (`training/spec.py`)."""
     if facts.recipe is None or facts.base is None or facts.baseline is None:
         return None
     name, revision = models.public_name(facts.base)

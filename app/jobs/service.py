@@ -26,7 +26,7 @@ QUEUE_OF = {
 
 
 def bind(session: Session, queue: Queue) -> None:
-    """Tell a session which engine its jobs go to. Whoever opens sessions (the web's `Db`, a worker) does it once."""
+    """Tell a session which engine its jobs go to. Whoever opens them does it; the web's `Db` by itself."""
     scope_of(session).queue = queue
 
 

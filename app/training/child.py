@@ -1,7 +1,8 @@
 """The trainer: `python -m app.training.child RUN_DIR`. Only a worker with a launch token gets anything out of it.
 
-The whole run, in the order in which it happens. A worker (`job.train`) writes RUN_DIR/spec.json, starts this process
-through a launcher, and hears the events that it says on standard output (`parent.say`).
+The whole run, in the order in which it happens. A worker (`results.job.train`, then `training.job`) writes
+RUN_DIR/spec.json, starts this process through a launcher, and hears the events that it says on standard output
+(`parent.say`).
 
  1. `main`                    takes the lowest priority and RUN_DIR; nothing else comes from outside.
  2. `attempt`                 listens for the end (`Stop`), reads the installation's key, and turns every expected end
@@ -11,7 +12,7 @@ through a launcher, and hears the events that it says on standard output (`paren
                               and reads from it, and from nothing else, what to train (`TrainingSpec`).
  5.   `admission.lock`        holds RUN_DIR/run.lock, with the number of this start written into it: no token is good
                               for a second start, and no two trainers write here.
- 6.   `CheckpointStore.sweep` removes what a killed attempt left half written in RUN_DIR/checkpoints.
+ 6.   `CheckpointStore.sweep` removes what a killed attempt left half written in RUN_DIR/staging.
  7.   `admission.read_rows`   reads the rows once and hashes them as it does; `admission.check_model` hashes the model.
  8.   `finished`              takes the adapter of an attempt that was killed after it had stored it; then 14 is next.
  9.   `_train`                loads torch, takes up the newest whole checkpoint, builds the learner (`learner.build`:

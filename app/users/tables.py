@@ -52,7 +52,7 @@ class SessionRow(Base):
 
 
 class TokenRow(Base):
-    """An API token. Shown once; only its hash and last four characters stay. `scope`: see `service.SCOPES`."""
+    """An API token. Shown once; only its hash and last four characters stay. `scope`: see `identity.SCOPES`."""
 
     __tablename__ = "api_tokens"
     __table_args__ = (CheckConstraint("scope in ('read', 'write', 'launch', 'approve')", name="scope"),)

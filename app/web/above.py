@@ -39,19 +39,19 @@ class Steps(Protocol):
 
 
 class Evidence(Protocol):
-    """`gate.service.evidence`: what was measured so far, by the names of a case file."""
+    """`gate.evidence.measured`: what was measured so far, by the names of a case file."""
 
     def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Mapping[str, Any] | None: ...
 
 
 class ReadAhead(Protocol):
-    """`gate.service.read_ahead`: finds the evidence of a whole list in a few queries."""
+    """`gate.evidence.read_ahead`: finds the evidence of a whole list in a few queries."""
 
     def __call__(self, session: Session, assessments: Sequence["AssessmentRow"], /) -> None: ...
 
 
 class Effects(Protocol):
-    """`gate.service.effects`: what another policy would make of the newest assessments, for a page to show."""
+    """`gate.evidence.effects`: what another policy would make of the newest assessments, for a page to show."""
 
     def __call__(self, session: Session, policy: "Policy", /) -> Sequence[object]: ...
 

@@ -30,7 +30,6 @@ MOST_NAMED = 20  # wrong fields in one answer; a request can bring a hundred tho
 Id = Annotated[int, Path(ge=1, le=LARGEST)]
 Number = Annotated[int, Field(ge=1, le=LARGEST)]
 """An id or a count in a query or a body."""
-Skipped = Annotated[int, Field(ge=0, le=LARGEST)]
 """The same from 0: a cursor, how many to leave out."""
 
 OneLine = Annotated[str, Field(max_length=LONGEST_LINE, pattern=NO_NUL)]

@@ -196,13 +196,6 @@ def described(*statuses: int, words: str = "") -> dict[int | str, dict[str, Any]
 
 # For routers of the API: `APIRouter(prefix="/api/v1/...", responses=REFUSALS)`, so that the description tells it all.
 REFUSALS = described(400, 401, 403, 404, 409, 413, 415, 422)
-UPLOAD_REFUSALS = described(429, 503)  # too many under way at once; the disk is full
-UPLOAD_BODY: dict[str, Any] = {  # of a route that reads the file's bytes itself
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 def problem(

@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 
 from app.baselines import answer_store, facts, job, outbox, runs, standing, store
 from app.db import reading, writing
-from app.inference.scripted import Scripted
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Cancelled, Claim, Failed, Stopping
@@ -21,6 +20,7 @@ from tests.support.factories import Make
 from tests.support.measured import Case, a_case, baseline_of, claim_of, clever, finish_job, number_of, started, target
 from tests.support.model_server import ModelServer, Raw, last_user, serving
 from tests.support.processes import until
+from tests.support.scripted import Scripted
 
 
 @pytest.fixture

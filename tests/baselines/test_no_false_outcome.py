@@ -21,7 +21,6 @@ from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.db import reading, writing
 from app.economics import service as economics
 from app.inference.generator import Request
-from app.inference.scripted import Scripted
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs import store as job_store
@@ -32,6 +31,7 @@ from tests.support.factories import Make
 from tests.support.measured import Case, a_case, baseline_of, claim_of, finish_job, number_of, started, target
 from tests.support.model_server import Body, ModelServer, Raw, last_user, serving
 from tests.support.model_server import completion as completed
+from tests.support.scripted import Scripted
 
 People = Callable[[UserRow], TestClient]
 ASKED = 5  # arms of a first run that ask a model

@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
-import orjson
 
 from app.datasets.checks import contradictions, explained_differences, row_warnings
 from app.datasets.checks.duplicates import Groups, Twin
@@ -14,6 +13,7 @@ from app.datasets.checks.report_parts import LabelAgreement
 from app.datasets.checks.statuses import RowStatus
 from app.datasets.checks.working_rows import WorkingRows, different_values
 from app.datasets.thresholds import LABEL_LENGTH, LABEL_REPEATS
+from app.text import json_value
 
 _ANSWERS_COMPARED = 50  # different answers to one question, after which the others are as good as compared
 
@@ -30,16 +30,9 @@ def task_of(rows: WorkingRows) -> str:
     if different * LABEL_REPEATS <= len(rows) and short > len(rows) / 2:
         return "labels"
     sample = range(0, len(rows), max(1, len(rows) // 50))
-    if all(isinstance(_json(rows[index].target), dict | list) for index in sample):
+    if all(isinstance(json_value(rows[index].target), dict | list) for index in sample):
         return "json"
     return "text"
-
-
-def _json(text: str) -> object:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def conflict(task: str, one: Pair, other: Pair) -> bool:
@@ -48,9 +41,9 @@ def conflict(task: str, one: Pair, other: Pair) -> bool:
     What each answer copies from its own question is no difference: see `explained_differences`.
     """
     (question, answer), (other_question, other_answer) = one, other
-    value, other_value = _json(answer), _json(other_answer)
+    value, other_value = json_value(answer), json_value(other_answer)
     if isinstance(value, dict | list) and isinstance(other_value, dict | list):
-        return not explained_differences.same_json(value, other_value, question, other_question)
+        return not explained_differences.samejson_value(value, other_value, question, other_question)
     if task == "json":
         return value is None or other_value is None or value != other_value
     if task == "labels":

@@ -312,7 +312,7 @@ class GapRows:
 
 @dataclass(frozen=True, slots=True)
 class NeedsRows:
-    """gap: the smallest that `rows` test rows can show, 0 to 1, None without any. See `draw.needs_rows`."""
+    """gap: the smallest that `rows` test rows can show, 0 to 1, None without any. See `shares.needs_rows`."""
 
     rows: int = 0
     gap: float | None = None
