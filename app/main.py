@@ -1,4 +1,4 @@
-"""The web process, put together: settings, database, content store, templates, routes. Imported by the command line only."""
+"""The web process, put together: settings, database, content store, templates, routes. Only the command line has it."""
 
 import gc
 import logging

@@ -3,7 +3,7 @@ every kind of subject, and each is built again from its rows.
 
 `subjects_of_before.sql.gz` is the text of that database, made through the app as it was at step 0017 of the migrations;
 it is never made again, for then it would prove nothing. One of its reports was made up with three values that no check
-ever wrote (a text as a piece of evidence, an empty object, a null); they were put right by hand, and the digest with them.
+ever wrote (a text as evidence, an empty object, a null); they were put right by hand, and the digest with them.
 """
 
 import gzip

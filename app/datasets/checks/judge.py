@@ -43,7 +43,7 @@ def conflict(task: str, one: Pair, other: Pair) -> bool:
     (question, answer), (other_question, other_answer) = one, other
     value, other_value = json_value(answer), json_value(other_answer)
     if isinstance(value, dict | list) and isinstance(other_value, dict | list):
-        return not explained_differences.samejson_value(value, other_value, question, other_question)
+        return not explained_differences.same_json(value, other_value, question, other_question)
     if task == "json":
         return value is None or other_value is None or value != other_value
     if task == "labels":
