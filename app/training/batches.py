@@ -3,8 +3,8 @@
 import random
 from collections.abc import Sequence
 
-# Of one pass through the model, padding included. Speed is flat from 512 up, memory is not: with 2,048 a run took 3.9 GB
-# that takes 2.3 with 1,024, with the same losses (tests/bench/RESULTS.md).
+# Of one pass through the model, padding included. Speed is flat from 512 up, memory is not: a run took 3.9 GB
+# with 2,048 that takes 2.3 with 1,024, with the same losses (tests/bench/RESULTS.md).
 MICRO_TOKENS = 1024
 WINDOW = 16  # optimizer steps among which rows are sorted by length: little padding, and still a shuffle
 

@@ -73,7 +73,7 @@ def forecast(run: Run, env: Mapping[str, str]) -> dict[str, Any]:
 
 def trained(run: Run, env: Mapping[str, str]) -> list[dict[str, Any]]:
     run.order()
-    return events(child("app.training.child", str(run.folder), env=env | {"TUNEGATE_DATA": str(run.data)}))
+    return events(child("app.training.child", str(run.folder), env={**env, "TUNEGATE_DATA": str(run.data)}))
 
 
 def main() -> None:
