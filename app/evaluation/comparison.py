@@ -135,7 +135,7 @@ def _rows_for_answer(pairs: Sequence[Pair], delta: float, worthwhile: float, bin
     changes = np.array([pair.after - pair.before for pair in pairs])
     if binary:
         return statistics.rows_needed(gap, max(float(np.mean(changes != 0)), gap))
-    return statistics.rows_needed_graded(gap, float(changes.std(ddof=1)))
+    return statistics.rows_needed_graded(gap, float(changes.std(ddof=1)), unseen=2 * statistics.BOUNDED)
 
 
 def _words(

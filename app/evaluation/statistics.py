@@ -22,6 +22,7 @@ POWER = 0.8
 DRAWS = 10_000
 DISCORDANT = 0.2  # share of rows on which two systems differ, when nothing is known yet
 UNSEEN = 0.5  # weight of the unseen row at either end, as Jeffreys' prior has it for a rate
+BOUNDED = 1.0  # the same for what a verdict has to stand on
 SIDE_KNOWN = 5.0  # rows that gain (or lose) after which the size of a gain (or a loss) counts as mostly known
 SIZE_KNOWN = 10.0  # rows that change at all after which the size of a change does
 GRADED = 3  # how graded intervals are worked out, kept with a result: an older one keeps its numbers
@@ -82,17 +83,22 @@ def mean_interval(scores: Sequence[float], *, binary: bool, seed: int = 0) -> In
 
 
 def _weighed_mean(
-    values: Floats, unseen: tuple[float, float], seed: int, draws: int, confidence: float = CONFIDENCE
+    values: Floats,
+    unseen: tuple[float, float],
+    seed: int,
+    draws: int,
+    confidence: float = CONFIDENCE,
+    weight: float = UNSEEN,
 ) -> tuple[float, float]:
-    """The middle part of the means under weights drawn from Dirichlet(1, ..., 1, `UNSEEN`, `UNSEEN`), the last two
-    those of the unseen rows; a slice at a time, so that memory stays bounded."""
+    """The middle part of the means under weights drawn from Dirichlet(1, ..., 1, weight, weight), the last two those of
+    the unseen rows; a slice at a time, so that memory stays bounded."""
     generator = np.random.default_rng(seed)
     at_once = max(1, min(draws, _CHUNK // values.size))
     means = []
     for start in range(0, draws, at_once):
         count = min(at_once, draws - start)
         seen = generator.standard_exponential((count, values.size))
-        ends = generator.standard_gamma(UNSEEN, (count, 2))
+        ends = generator.standard_gamma(weight, (count, 2))
         means.append((seen @ values + ends @ unseen) / (seen.sum(axis=1) + ends.sum(axis=1)))
     low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
@@ -158,8 +164,8 @@ def paired_bootstrap(
 def paired_bounded(
     a: Sequence[float], b: Sequence[float], seed: int = 0, draws: int = DRAWS, confidence: float = CONFIDENCE
 ) -> Difference:
-    """The same where nothing is taken from how large the changes seen are: an unseen row may lose or gain all of the
-    scale, as it may where answers are right or wrong.
+    """The same where nothing is taken from how large the changes seen are: a whole unseen row on either side, which may
+    lose or gain all of the scale, as rows may where answers are right or wrong.
 
     Too wide for quiet differences to be shown, but what a verdict has to stand on: fifty small gains do not rule out
     that one row in forty collapses.
@@ -167,7 +173,7 @@ def paired_bounded(
     differences = np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
     if differences.size == 0:
         return Difference(0.0, -1.0, 1.0)
-    return _weighed_difference(differences, (1.0, 1.0), seed, draws, confidence)
+    return _weighed_difference(differences, (1.0, 1.0), seed, draws, confidence, BOUNDED)
 
 
 def _telling(changes: Floats) -> float:
@@ -185,7 +191,12 @@ def _unseen(changes: Floats, unknown: float) -> float:
 
 
 def _weighed_difference(
-    differences: Floats, unseen: tuple[float, float], seed: int, draws: int, confidence: float
+    differences: Floats,
+    unseen: tuple[float, float],
+    seed: int,
+    draws: int,
+    confidence: float,
+    weight: float = UNSEEN,
 ) -> Difference:
     """unseen: sizes of the unseen loss and gain. Worked out with the first change as a gain, so that a and b in the
     other order give the same, turned round."""
@@ -193,10 +204,10 @@ def _weighed_difference(
     changed = differences[np.flatnonzero(differences)[:1]]
     loss, gain = unseen
     if changed.size and changed[0] < 0:
-        low, high = _weighed_mean(-differences, (-gain, loss), seed, draws, confidence)
+        low, high = _weighed_mean(-differences, (-gain, loss), seed, draws, confidence, weight)
         low, high = -high, -low
     else:
-        low, high = _weighed_mean(differences, (-loss, gain), seed, draws, confidence)
+        low, high = _weighed_mean(differences, (-loss, gain), seed, draws, confidence, weight)
     return Difference(delta, min(low, delta), max(high, delta))
 
 
@@ -300,12 +311,20 @@ def smallest_gap(rows: int, discordant: float = DISCORDANT) -> float:
     return high
 
 
-def rows_needed_graded(gap: float, spread: float, alpha: float = ALPHA, power: float = POWER) -> int:
-    """The same for graded scores: n = ((z_a + z_b) * s / d)^2, s the standard deviation of the differences."""
+def rows_needed_graded(
+    gap: float, spread: float, alpha: float = ALPHA, power: float = POWER, unseen: float = 0.0
+) -> int:
+    """The same for graded scores: n = ((z_a + z_b) * s / d)^2, s the standard deviation of the differences.
+
+    unseen: weight of the unseen rows on both sides together, each as far off as the scale goes (`BOUNDED` twice for a
+    verdict). The sum of n changes then varies by n * s^2 + unseen, so n solves (n * d)^2 = (z_a + z_b)^2 * (n * s^2 +
+    unseen).
+    """
     if gap <= 0:
         raise ValueError("a gap is above 0")
     z = intervals.z(1 - alpha) + NormalDist().inv_cdf(power)
-    return max(2, math.ceil((z * spread / gap) ** 2))
+    half = (z * spread / gap) ** 2 / 2
+    return max(2, math.ceil(half + math.sqrt(half * half + unseen * (z / gap) ** 2)))
 
 
 def rows_not_worse(margin: float, discordant: float, alpha: float = ALPHA, power: float = POWER) -> int:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,15 +203,15 @@ def _counts(rows: int) -> Floats:
     return np.asarray(drawn / rows)
 
 
-def _middle(means: Floats) -> Ends:
+def _middle(means: NDArray[np.floating[Any]]) -> Ends:
     """The middle 95 % of each line, to the nearest draw, which is all that thousands of worlds need."""
     first, last = round(0.025 * (DRAWS - 1)), round(0.975 * (DRAWS - 1))
     parted = np.partition(means, (first, last), axis=1)
     return parted[:, first].astype(np.float64), parted[:, last].astype(np.float64)
 
 
-def _weighed(values: Floats, low: Floats, high: Floats) -> Ends:
-    weights = _weights(values.shape[1], statistics.UNSEEN).astype(np.float32)
+def _weighed(values: Floats, low: Floats, high: Floats, unseen: float = statistics.UNSEEN) -> Ends:
+    weights = _weights(values.shape[1], unseen).astype(np.float32)
     rows = np.column_stack([values, low, high]).astype(np.float32)
     return _middle(rows @ weights.T)
 
@@ -235,7 +236,7 @@ def ours_mean(values: Floats) -> Ends:
 
 def _telling(changes: Floats) -> Floats:
     squares = np.square(changes).sum(axis=1)
-    return np.divide(np.abs(changes).sum(axis=1) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
+    return np.where(squares > 0, np.abs(changes).sum(axis=1) ** 2 / np.maximum(squares, 1e-300), 0.0)
 
 
 def ours_paired(values: Floats) -> Ends:
@@ -252,7 +253,7 @@ def ours_paired(values: Floats) -> Ends:
 def bounded(values: Floats) -> Ends:
     """`statistics.paired_bounded`, for many worlds at once."""
     ones = np.ones(len(values))
-    return _weighed(values, -ones, ones)
+    return _weighed(values, -ones, ones, statistics.BOUNDED)
 
 
 def students(values: Floats) -> Ends:

@@ -165,3 +165,15 @@ def test_graded_rows_needed() -> None:
     expected = math.ceil(((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.25 / 0.05) ** 2)
 
     assert statistics.rows_needed_graded(0.05, 0.25) == expected
+
+
+@given(st.floats(0.02, 0.3), st.floats(0.02, 0.4), st.floats(0, 3))
+def test_rows_for_graded_scores_solve_their_equation(gap: float, spread: float, unseen: float) -> None:
+    """The sum of the differences is (z_a + z_b) of its own deviations from 0: z from tables, 1.95996 and 0.84162."""
+    rows = statistics.rows_needed_graded(gap, spread, unseen=unseen)
+
+    def deviations(count: int) -> float:
+        return float(count * gap / np.sqrt(count * spread**2 + unseen))
+
+    assert deviations(rows) >= 2.80158 - 1e-3
+    assert rows == 2 or deviations(rows - 1) < 2.80158 + 1e-3

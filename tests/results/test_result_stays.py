@@ -16,7 +16,7 @@ from app.baselines.arms import ArmResult
 from app.baselines.tables import AnswerRow, ArmRow
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
-from app.evaluation.statistics import mean_interval
+from app.evaluation.statistics import GRADED, mean_interval
 from app.results import card, job
 from app.results import service as results
 from app.settings import Settings
@@ -91,6 +91,25 @@ def test_a_revision_that_is_running_takes_nothing_back(done: Gated) -> None:
 
     assert answered.status_code == 202, answered.text
     assert told(done) == before
+
+
+def test_intervals_of_another_day_keep_their_numbers(done: Gated) -> None:
+    """Graded scores: a result that was stored before intervals were worked out as they are today is told as it was."""
+    with writing(done.engine) as session:
+        run = trainings.of_assessment(session, done.id)[0]
+        baseline_store.get(session, run.baseline_id).metric = "chrf"
+        stored = {**(run.result or {}), "verdict": "improved", "words": "As on the day.", "low": 0.011, "high": 0.222}
+        run.result = stored
+
+    with reading(done.engine) as session:
+        found = results.outcome(session, run.id).compared
+
+    assert found is not None
+    assert (found.verdict, found.words, found.low, found.high) == ("improved", "As on the day.", 0.011, 0.222)
+    with writing(done.engine) as session:
+        trainings.get(session, run.id).result = stored | {"graded": GRADED}
+    with reading(done.engine) as session:
+        assert results.outcome(session, run.id).compared != found
 
 
 def test_a_revision_that_leads_changes_no_result(done: Gated) -> None:

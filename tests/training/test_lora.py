@@ -64,6 +64,20 @@ def test_sharing_the_beginning_changes_neither_loss_nor_gradients(tiny_model: Pa
         torch.testing.assert_close(gradient, without[1][name], rtol=1e-3, atol=1e-5)
 
 
+def test_how_a_step_is_cut_into_passes_changes_neither_loss_nor_gradients(tiny_model: Path) -> None:
+    """So that passes may be as small as memory wants them."""
+    import torch
+
+    made = learner(tiny_model)
+    list(made.run(0))[:2]
+    whole = gradients(made, made.train[:6])
+    parts = [gradients(made, made.train[at : at + 2]) for at in (0, 2, 4)]
+
+    assert sum(loss for loss, _ in parts) == pytest.approx(whole[0], rel=1e-5)
+    for name, gradient in whole[1].items():
+        torch.testing.assert_close(sum(part[name] for _, part in parts), gradient, rtol=1e-3, atol=1e-5)
+
+
 def test_a_batch_of_one_is_trained_without_sharing(tiny_model: Path) -> None:
     made = learner(tiny_model, replace(RECIPE, batch_rows=1, max_steps=2))
 
