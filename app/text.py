@@ -120,3 +120,8 @@ def uncell(text: str) -> str:
 def is_formula(text: str) -> bool:
     """Whether a spreadsheet might run it, or would take a sign at its beginning for an order."""
     return _BEGINS.match(text) is not None
+
+
+def one_line(value: object) -> str:
+    """A short text as it was sent: what cannot be shown is taken out, and nothing is no text."""
+    return "".join(letter for letter in str(value or "") if letter.isprintable()).strip()

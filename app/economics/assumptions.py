@@ -12,8 +12,8 @@ from typing import Any
 
 from app.advice import economics
 from app.advice.economics import Failure
-from app.economics.prices import one_line
 from app.errors import FieldError, Invalid
+from app.text import one_line
 
 OWN = "own"  # in place of a price's name: the model runs on the team's machines
 KINDS = 5  # kinds of failure that the form has room for

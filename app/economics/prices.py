@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from app.advice.economics import Rates
 from app.economics.assumptions import plain
 from app.errors import FieldError, Invalid
-from app.text import cell, uncell
+from app.text import cell, one_line, uncell
 
 UNITS: Mapping[str, str] = {
     "input_tokens": "a million input tokens",
@@ -101,10 +101,6 @@ def read(sent: Mapping[str, object], today: date, at: str = "#") -> Price:
     if faults or price is None or dated is None:
         raise Invalid("This price can't be used yet.", faults)
     return Price(name, unit, price, currency, dated, source)
-
-
-def one_line(value: object) -> str:
-    return "".join(letter for letter in str(value or "") if letter.isprintable()).strip()
 
 
 def _amount(value: object) -> float | None:

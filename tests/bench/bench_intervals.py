@@ -27,6 +27,7 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from app.evaluation import statistics
 from app.evaluation.comparison import WORTHWHILE
+from app.intervals import Interval
 
 Floats = NDArray[np.float64]
 Generator = np.random.Generator
@@ -221,7 +222,7 @@ def _flat_ones(values: Floats, ends: Ends, *, paired: bool) -> Ends:
     same = np.ptp(values, axis=1) == 0
     for world in np.flatnonzero(same):
         row = values[world].tolist()
-        found: statistics.Interval | statistics.Difference = (
+        found: Interval | statistics.Difference = (
             statistics.paired_bootstrap([0.0] * len(row), row) if paired else statistics.bootstrap_mean(row)
         )
         ends[0][world], ends[1][world] = found.low, found.high
