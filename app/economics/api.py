@@ -244,7 +244,7 @@ class Costs(BaseModel):
     unsaid: list[str]
     prices_used: list[NewPrice]
     prices_old: list[str]
-    assumptions: Annotated[dict[str, Any], Field(alias="said")]
+    assumptions: dict[str, Any] = Field(alias="said")
 
     @staticmethod
     def of(session: Db, assessment_id: int) -> "Costs":
