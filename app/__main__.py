@@ -50,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("demo", help="the worked example, from packages on this machine to a judged adapter")
     commands.add_parser("doctor", help="what is there, what is missing, and what to type")
 
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("tunegate").setLevel(logging.INFO)
     logging.getLogger("dbos").setLevel(logging.WARNING)
     settings = Settings()
-    if given.command in KEEPS_DATA:
+    if options.command in KEEPS_DATA:
         secret.keep_closed(settings)
-    return COMMANDS[given.command](given, settings)
+    return COMMANDS[options.command](options, settings)
 
 
 def _serve(_given: argparse.Namespace, settings: Settings) -> int:
@@ -82,10 +82,10 @@ def _web_with(settings: Settings, around: Callable[[Callable[[], None]], None]) 
     return 0
 
 
-def _worker(given: argparse.Namespace, settings: Settings) -> int:
+def _worker(options: argparse.Namespace, settings: Settings) -> int:
     from app.worker import Worker
 
-    return Worker(settings, given.slot, [queue for queue in given.queues.split(",") if queue]).run()
+    return Worker(settings, options.slot, [queue for queue in options.queues.split(",") if queue]).run()
 
 
 def _migrate(_given: argparse.Namespace, settings: Settings) -> int:
@@ -102,13 +102,13 @@ def _setup_code(_given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _reset_password(given: argparse.Namespace, settings: Settings) -> int:
+def _reset_password(options: argparse.Namespace, settings: Settings) -> int:
     from app import main as web
 
     if sentence := web.not_ready(settings):
         print(sentence, file=sys.stderr)
         return 2
-    password = web.new_password(settings, given.email)
+    password = web.new_password(settings, options.email)
     if not password:
         print("Nobody has this e-mail address.", file=sys.stderr)
         return 1
@@ -116,30 +116,34 @@ def _reset_password(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _advise(given: argparse.Namespace, _settings: Settings) -> int:
+def _advise(options: argparse.Namespace, _settings: Settings) -> int:
     from app.advice import case, verdict
 
     try:
-        advice = verdict.advise(case.parse(case.load(given.case)))
+        advice = verdict.advise(case.parse(case.load(options.case)))
     except case.NotACase as error:
         # They quote the file, which may be a stranger's and mean something to a terminal.
         print("\n".join(map(printable, error.faults)), file=sys.stderr)
         return 1
-    print(json.dumps(advice.to_json() | ({"more": advice.more()} if given.more else {}), ensure_ascii=False, indent=2))
+    print(
+        json.dumps(advice.to_json() | ({"more": advice.more()} if options.more else {}), ensure_ascii=False, indent=2)
+    )
     return 0
 
 
-def _check_data(given: argparse.Namespace, _settings: Settings) -> int:
+def _check_data(options: argparse.Namespace, _settings: Settings) -> int:
     from app.datasets import command
 
-    outcome = command.examine(given.file, given.test, given.encoding)
-    said = json.dumps(outcome, ensure_ascii=True) if given.json else "\n".join(map(printable, command.words(outcome)))
+    outcome = command.examine(options.file, options.test, options.encoding)
+    report = (
+        json.dumps(outcome, ensure_ascii=True) if options.json else "\n".join(map(printable, command.words(outcome)))
+    )
     try:
-        print(said.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8"))
+        print(report.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8"))
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    faulty = given.strict and outcome["message_counts"].get("error", 0)
+    faulty = options.strict and outcome["message_counts"].get("error", 0)
     return 1 if outcome["verdict"] == "reject" or faulty else 0
 
 
@@ -154,7 +158,7 @@ def _doctor(_given: argparse.Namespace, settings: Settings) -> int:
 
     findings = web.findings(settings)
     for finding in findings:
-        print(f"{'ok  ' if finding.fine else 'MISS'}  {finding.what}: {finding.said}")
+        print(f"{'ok  ' if finding.fine else 'MISS'}  {finding.what}: {finding.detail}")
     return 0 if all(finding.fine for finding in findings) else 2
 
 

@@ -124,8 +124,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def installation_of(session: Session) -> Installation | None:
     """What the session's engine knows of the installation; None for a bare engine, which approves nothing."""
-    found: Installation | None = session.get_bind().get_execution_options().get("installation")
-    return found
+    installation: Installation | None = session.get_bind().get_execution_options().get("installation")
+    return installation
 
 
 class Queue(Protocol):

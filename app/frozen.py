@@ -44,14 +44,14 @@ class Frozen:
         return written | dict(self.more)
 
     @classmethod
-    def from_json(cls, given: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Raises: Unreadable: a field without a default is missing."""
         kind: Any = cls  # mypy takes the class of a mutable value for unhashable
         known = _known(kind)
         values: dict[str, Any] = {}
         null: list[str] = []
         more: dict[str, Any] = {}
-        for written, value in given.items():
+        for written, value in stored.items():
             item = known.get(written)
             if item is None:
                 more[written] = value

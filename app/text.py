@@ -85,11 +85,11 @@ def printable(text: str) -> str:
 def parted(text: str) -> Iterator[tuple[str, bool]]:
     """The text in pieces, each with whether it is one sign that cannot be seen where it stands."""
     at = 0
-    for found in _UNSEEN.finditer(text) if not text.isascii() else ():
-        if found.start() > at:
-            yield text[at : found.start()], False
-        yield found[0], True
-        at = found.end()
+    for sign in _UNSEEN.finditer(text) if not text.isascii() else ():
+        if sign.start() > at:
+            yield text[at : sign.start()], False
+        yield sign[0], True
+        at = sign.end()
     if at < len(text):
         yield text[at:], False
 

@@ -158,18 +158,18 @@ def engine(settings: Settings) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def line(settings: Settings) -> Iterator[job_engine.Client]:
-    """The engine's client, as the web has it: jobs are really put in line; no worker runs unless a test starts one."""
+def queue(settings: Settings) -> Iterator[job_engine.Client]:
+    """The engine's client, as the web has it: jobs are really queued; no worker runs unless a test starts one."""
     client = job_engine.Client(settings.url)
     yield client
     client.close()
 
 
 @pytest.fixture
-def session(engine: Engine, line: job_engine.Client) -> Iterator[Session]:
+def session(engine: Engine, queue: job_engine.Client) -> Iterator[Session]:
     """A transaction that may write and is committed at the end of the test."""
     with writing(engine) as opened:
-        jobs.bind(opened, line)
+        jobs.bind(opened, queue)
         yield opened
 
 

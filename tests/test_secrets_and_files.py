@@ -53,11 +53,11 @@ class Bomb:
 def test_a_pickled_row_runs_nothing_and_stops_no_other_job(either: Settings, tmp_path: Path) -> None:
     marker, engine = tmp_path / "ran", make_engine(either.url)
     pickled = base64.b64encode(pickle.dumps({"args": (Bomb(marker),), "kwargs": {}})).decode()
-    line, author = job_engine.Client(either.url), Make(engine, either).author()
+    queue, author = job_engine.Client(either.url), Make(engine, either).author()
     ids = []
     for subject in (998, 999):
         with writing(engine) as session:
-            jobs.bind(session, line)
+            jobs.bind(session, queue)
             ids.append(jobs.add(session, "check", subject, author.id, title="Count", queue="cpu").id)
     with writing(engine) as session:
         row = {"id": job_engine.workflow_id(ids[0]), "pickled": pickled}
@@ -70,7 +70,7 @@ def test_a_pickled_row_runs_nothing_and_stops_no_other_job(either: Settings, tmp
         until(lambda: taken(engine, ids[0]))
     finally:
         worker.stop()
-        line.close()
+        queue.close()
         engine.dispose()
 
     assert not marker.exists()

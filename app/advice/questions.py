@@ -416,4 +416,4 @@ FACTORS = {question.factor: question for question in reversed(QUESTIONS)}
 
 
 def section(slug: str) -> Section | None:
-    return next((one for one in SECTIONS if one.slug == slug), None)
+    return next((each for each in SECTIONS if each.slug == slug), None)

@@ -326,7 +326,7 @@ def create_assessment(response: Response, db: Db, me: Me, data: NewAssessment) -
     answers = _sent(data.answers)
     _coherent(answers)
     details = Details(data.title, data.team, data.note)
-    row = service.create(db, details, me, given=answers, starting_point=data.starting_point)
+    row = service.create(db, details, me, first_answers=answers, starting_point=data.starting_point)
     response.headers["Location"] = f"/api/v1/assessments/{row.id}"
     response.headers["ETag"] = _etag(row)
     return Assessment.of(row)
@@ -343,7 +343,7 @@ def show_assessment(response: Response, assessment_id: Id, db: Db, me: Me) -> As
 @router.patch(
     "/assessments/{assessment_id}",
     tags=["assessments"],
-    responses=described(412, words="It was changed since; read it again (`If-Match`)."),
+    responses=described(412, description="It was changed since; read it again (`If-Match`)."),
 )
 def change_assessment(
     response: Response,

@@ -83,7 +83,7 @@ def show_home(
         q=q,
         state=state,
         anything=bool(lines) or store.anything(db),
-        names=user_store.names(db, sorted({line.row.created_by for line in lines})),
+        names=user_store.names(db, sorted({entry.row.created_by for entry in lines})),
         demo_url=url_if_any(request, "start_demo"),
     )
 
@@ -96,9 +96,9 @@ def _in_state(app: AppContext, db: Db, wanted: Wanted, state: State, number: int
         rows, _ = store.page(db, wanted, part, LOOKED_AT)
         app.read_ahead(db, rows)
         for row in rows:
-            line = _line(app, db, row)
-            if line.advice.training == "ready" if state == "ready" else line.advice.not_yet:
-                lines.append(line)
+            entry = _line(app, db, row)
+            if entry.advice.training == "ready" if state == "ready" else entry.advice.not_yet:
+                lines.append(entry)
         if len(rows) < LOOKED_AT:
             break
     return lines[(number - 1) * PAGE : number * PAGE], len(lines)

@@ -106,12 +106,12 @@ def create(
     details: Details,
     me: UserRow,
     *,
-    given: Mapping[str, Any] | None = None,
+    first_answers: Mapping[str, Any] | None = None,
     starting_point: str = "",
 ) -> AssessmentRow:
-    """Begin an assessment. `given` are answers to start with, as the case file has them.
+    """Begin an assessment. `first_answers` are answers to start with, as the case file has them.
 
-    A starting point gives its answers where `given` says nothing, and its name where there is no title.
+    A starting point gives its answers where `first_answers` says nothing, and its name where there is no title.
 
     Raises:
         Invalid: the details or the answers can't be used, or there is no such starting point.
@@ -119,13 +119,13 @@ def create(
     if starting_point:
         point = _starting_point(starting_point)
         details = Details(details.title.strip() or point.title, details.team, details.note)
-        given = _begun_with(starting_points.usual_answers(point), given or {})
+        first_answers = _begun_with(starting_points.usual_answers(point), first_answers or {})
     details, now = details.checked(), utcnow()
     row = AssessmentRow(
         title=details.title,
         team=details.team,
         note=details.note,
-        answers=_checked(given or {}),
+        answers=_checked(first_answers or {}),
         questions_version=POLICY.sha256,
         policy_id=policies.todays_id(session),
         created_by=me.id,
@@ -174,7 +174,7 @@ def copy(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
     """A new assessment with the same answers and nothing measured."""
     row = store.get(session, assessment_id)
     title = f"Copy of {row.title}"[:LONGEST_TITLE]
-    return create(session, Details(title, row.team, row.note), me, given=answers(row))
+    return create(session, Details(title, row.team, row.note), me, first_answers=answers(row))
 
 
 def archive(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:

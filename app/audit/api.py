@@ -52,8 +52,8 @@ def list_entries(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Entries:
     """Entries from the newest back; `before` is the last id of the page before."""
-    found = store.newest(db, before, limit + 1)
-    return Entries(data=[Entry.model_validate(entry) for entry in found[:limit]], has_more=len(found) > limit)
+    entries = store.newest(db, before, limit + 1)
+    return Entries(data=[Entry.model_validate(entry) for entry in entries[:limit]], has_more=len(entries) > limit)
 
 
 @router.get("/chain")

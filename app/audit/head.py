@@ -36,9 +36,9 @@ def read(path: Path, key: bytes) -> Head | None:
     except FileNotFoundError:
         return None
     try:
-        said = json.loads(text)
-        head = Head(int(said["id"]), str(said["sha256"]))
-        if hmac.compare_digest(str(said["seal"]), _seal(key, head)):
+        stored = json.loads(text)
+        head = Head(int(stored["id"]), str(stored["sha256"]))
+        if hmac.compare_digest(str(stored["seal"]), _seal(key, head)):
             return head
     except (ValueError, KeyError, TypeError) as error:
         raise Forged from error

@@ -25,12 +25,12 @@ def show_audit(
     subject: Annotated[str, Query(max_length=40, pattern=r"^[a-z_]*$")] = "",
     subject_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Response:
-    found = store.newest(db, before, PAGE + 1, subject=subject or None, subject_id=subject_id)
+    entries = store.newest(db, before, PAGE + 1, subject=subject or None, subject_id=subject_id)
     return page(
         request,
         "audit/audit.html",
-        entries=found[:PAGE],
-        next_before=found[PAGE - 1].id if len(found) > PAGE else None,
+        entries=entries[:PAGE],
+        next_before=entries[PAGE - 1].id if len(entries) > PAGE else None,
         subject=subject,
         subject_id=subject_id,
         broken_at=app.chain.broken_at(lambda: service.broken_at(db)),

@@ -36,7 +36,7 @@ class Denials:
                 self._seen.popitem(last=False)
             while mine and now - mine[0][0] >= AGAIN:
                 mine.popleft()
-            if len(mine) >= MOST or any(what == one for _, one in mine):
+            if len(mine) >= MOST or any(what == noted for _, noted in mine):
                 return None
             mine.append((now, what))
             return "Further refusals of the next minutes are not written down." if len(mine) == MOST else ""

@@ -101,10 +101,10 @@ def of_rows(session: Session, arm_id: int, split: str, example_ids: Collection[i
 
 
 def answer(session: Session, answer_id: int) -> AnswerRow:
-    found = session.get(AnswerRow, answer_id)
-    if found is None:
+    row = session.get(AnswerRow, answer_id)
+    if row is None:
         raise NotFound("There is no such answer.")
-    return found
+    return row
 
 
 def _shown(arm_id: int, split: str, show: str, passing: float) -> Select[AnswerRow]:
@@ -166,10 +166,10 @@ def imperfect(session: Session, arm_ids: Collection[int]) -> dict[int, dict[int,
             AnswerRow.arm_id.in_(sorted(arm_ids)), AnswerRow.split == "dev", AnswerRow.score < 1
         )
     )
-    found: dict[int, dict[int, float]] = {}
+    scores_of: dict[int, dict[int, float]] = {}
     for arm_id, example_id, score in rows:
-        found.setdefault(arm_id, {})[example_id] = float(score or 0.0)
-    return found
+        scores_of.setdefault(arm_id, {})[example_id] = float(score or 0.0)
+    return scores_of
 
 
 def forget_errors(session: Session, arm_ids: Iterable[int]) -> int:
@@ -200,10 +200,10 @@ def tagged_of(session: Session, baseline_ids: Iterable[int]) -> dict[int, list[T
         .where(ArmRow.baseline_id.in_(list(baseline_ids)), AnswerRow.cause.is_not(None), AnswerRow.split == "dev")
         .order_by(AnswerRow.id)
     )
-    found: dict[int, list[Tag]] = {}
+    tags: dict[int, list[Tag]] = {}
     for baseline_id, arm_id, example_id, cause in rows:
-        found.setdefault(baseline_id, []).append(Tag(arm_id, example_id, str(cause)))
-    return found
+        tags.setdefault(baseline_id, []).append(Tag(arm_id, example_id, str(cause)))
+    return tags
 
 
 def answers_sha256(session: Session, baseline_id: int) -> str:

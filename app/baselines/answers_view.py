@@ -46,12 +46,12 @@ def view(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerR
     """Put an answer together with its row."""
     example = examples[answer.example_id]
     metric = metrics.get(baseline.metric)
-    asked = prompts.question(example.messages)
+    question = prompts.question(example.messages)
     right = None if answer.score is None else answer.score >= standing.passing(baseline)
     guess = None
     if right is False:
         guess = causes.guess(
-            asked,
+            question,
             example.target,
             answer.output,
             finish=answer.finish,
@@ -61,7 +61,7 @@ def view(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerR
     return AnswerView(
         answer=answer,
         line=example.line,
-        question=hide.text(asked),
+        question=hide.text(question),
         target=hide.text(example.target),
         output=hide.text(answer.output),
         raw=None if answer.raw is None else hide.text(answer.raw),

@@ -229,25 +229,25 @@ class AnswerOf(BaseModel):
     created_at: datetime
 
     @staticmethod
-    def of(shown: AnswerView) -> "AnswerOf":
-        row = shown.answer
+    def of(view: AnswerView) -> "AnswerOf":
+        row = view.answer
         return AnswerOf(
             id=row.id,
             example_id=row.example_id,
-            line=shown.line,
-            question=shown.question,
-            target=shown.target,
-            output=shown.output,
-            raw=shown.raw,
-            compared_target=shown.compared_target,
-            compared_output=shown.compared_output,
+            line=view.line,
+            question=view.question,
+            target=view.target,
+            output=view.output,
+            raw=view.raw,
+            compared_target=view.compared_target,
+            compared_output=view.compared_output,
             score=row.score,
-            correct=shown.right,
+            correct=view.right,
             status=row.status,
-            error=shown.error,
+            error=view.error,
             finish=row.finish,
             cause=row.cause,
-            suggested_cause=shown.guess.cause if shown.guess else None,
+            suggested_cause=view.guess.cause if view.guess else None,
             prompt_sha256=row.prompt_sha256,
             shots=row.shots,
             prompt_tokens=row.prompt_tokens if row.tokens_known else None,
@@ -331,13 +331,13 @@ def list_answers(
     arm = _arm(db, baseline_id, arm_id)
     if split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
-    found = answer_store.page_of_answers(
+    answers = answer_store.page_of_answers(
         db, arm_id, split, show=show, passing=standing.passing(arm.baseline), after=after, limit=limit + 1
     )
     examples = answers_view.examples_of(db, arm.baseline, split)
-    veil = answers_view.masking(db, arm.baseline)
-    data = [AnswerOf.of(answers_view.view(arm.baseline, examples, answer, veil)) for answer in found[:limit]]
-    return AnswerPage(data=data, has_more=len(found) > limit)
+    masker = answers_view.masking(db, arm.baseline)
+    data = [AnswerOf.of(answers_view.view(arm.baseline, examples, answer, masker)) for answer in answers[:limit]]
+    return AnswerPage(data=data, has_more=len(answers) > limit)
 
 
 @router.get("/baselines/{baseline_id}/arms/{arm_id}/parts", name="api_parts")
@@ -350,23 +350,23 @@ def list_parts(baseline_id: Id, arm_id: Id, app: App, db: Db, me: Me, split: Spl
     return Parts(
         arm_id=arm.id,
         split=split,
-        labels=[LabelPart.model_validate(one) for one in labels[:MOST_LABELS]],
+        labels=[LabelPart.model_validate(part) for part in labels[:MOST_LABELS]],
         labels_left_out=max(0, len(labels) - MOST_LABELS),
-        fields=[FieldPart.model_validate(one) for one in fields],
+        fields=[FieldPart.model_validate(part) for part in fields],
     )
 
 
 @router.get("/metrics", name="api_metrics")
 def list_metrics(me: Me) -> MetricKinds:
     """Every metric that an assessment can be measured by, with its options."""
-    return MetricKinds(data=[MetricKind.model_validate(one) for one in METRICS.values()])
+    return MetricKinds(data=[MetricKind.model_validate(metric) for metric in METRICS.values()])
 
 
 @router.put("/baselines/{baseline_id}/arms/{arm_id}/causes", name="api_tag_answers")
 def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -> Tagged:
     """Say why answers failed; gate G9 asks for this many: see `failure_causes` of the measurement."""
     _arm(db, baseline_id, arm_id)
-    tags = {one.answer_id: one.cause for one in body.causes}
+    tags = {tagged.answer_id: tagged.cause for tagged in body.causes}
     return Tagged(changed=runs.tag(db, arm_id, tags, by=me))
 
 

@@ -223,39 +223,39 @@ def tallied(answers: Sequence[Scored], *, binary: bool, seed: int, prompt_charac
     prompt_characters: of a prompt, on average; from it tokens are estimated where the server did not count them, and
     `tokens_from` says so. None: no model was asked.
     """
-    given = [answer for answer in answers if answer.score is not None]
-    scores = [answer.score for answer in given if answer.score is not None]
+    scored = [answer for answer in answers if answer.score is not None]
+    scores = [answer.score for answer in scored if answer.score is not None]
     interval = statistics.mean_interval(scores, binary=binary, seed=seed)
-    tokens_in, tokens_out, source = _tokens(given, prompt_characters)
+    tokens_in, tokens_out, source = _tokens(scored, prompt_characters)
     passed = round(sum(scores)) if binary else None
-    saved = Counter(answer.saved for answer in given if answer.saved)
+    saved = Counter(answer.saved for answer in scored if answer.saved)
     return ArmResult(
         score=_mean(scores),
         low=interval.low,
         high=interval.high,
-        n=len(given),
-        errors=len(answers) - len(given),
-        cut=sum(answer.cut for answer in given),
+        n=len(scored),
+        errors=len(answers) - len(scored),
+        cut=sum(answer.cut for answer in scored),
         mean_prompt_tokens=tokens_in,
         mean_completion_tokens=tokens_out,
         tokens_from=source,
-        mean_seconds=_mean([answer.seconds for answer in given]),
+        mean_seconds=_mean([answer.seconds for answer in scored]),
         passed=passed,
-        near=_mean([answer.near for answer in given]) if binary and given and not passed else None,
+        near=_mean([answer.near for answer in scored]) if binary and scored and not passed else None,
         spread=None if binary else pstdev(scores) if len(scores) > 1 else 0.0,
-        thought=sum(answer.thought for answer in given) or None,
-        dressed=sum(answer.dressed for answer in given) or None,
+        thought=sum(answer.thought for answer in scored) or None,
+        dressed=sum(answer.dressed for answer in scored) or None,
         saved=dict(saved) or None,
     )
 
 
-def _tokens(given: Sequence[Scored], prompt_characters: float | None) -> tuple[float, float, str]:
+def _tokens(scored: Sequence[Scored], prompt_characters: float | None) -> tuple[float, float, str]:
     """Mean tokens of a prompt and of an answer, and whether they were counted or are estimated from characters."""
-    counted = [answer for answer in given if answer.prompt_tokens > 0]
-    if counted or prompt_characters is None or not given:
+    counted = [answer for answer in scored if answer.prompt_tokens > 0]
+    if counted or prompt_characters is None or not scored:
         prompt = _mean([answer.prompt_tokens for answer in counted])
         return prompt, _mean([answer.completion_tokens for answer in counted]), "measured"
-    written = _mean([answer.characters for answer in given]) / CHARACTERS_PER_TOKEN
+    written = _mean([answer.characters for answer in scored]) / CHARACTERS_PER_TOKEN
     return prompt_characters / CHARACTERS_PER_TOKEN, written, "estimated"
 
 
@@ -307,8 +307,8 @@ def best(results: Iterable[tuple[Arm, ArmResult]]) -> Arm | None:
 def done(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:
     """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples."""
     counted = Counter(arm.family for arm, result in results if result.known)
-    asked = {"few_shot_random": SEEDS}
-    return [family for family in NEEDED if counted[family] >= asked.get(family, 1)]
+    draws = {"few_shot_random": SEEDS}
+    return [family for family in NEEDED if counted[family] >= draws.get(family, 1)]
 
 
 def missing(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:

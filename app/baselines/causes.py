@@ -31,20 +31,20 @@ class Guess:
 
 
 def guess(
-    asked: str, target: str, output: str, *, finish: str, metric: str, options: Mapping[str, Any] | None = None
+    question: str, target: str, output: str, *, finish: str, metric: str, options: Mapping[str, Any] | None = None
 ) -> Guess | None:
     """What the texts suggest; None when they suggest nothing.
 
     Only what the metric compares counts: a name that a pattern passes over is no fact that was missing.
     """
-    return next(_signs(asked, target, output, finish, metric, options or {}), None)
+    return next(_signs(question, target, output, finish, metric, options or {}), None)
 
 
 def _signs(
-    asked: str, target: str, output: str, finish: str, metric: str, options: Mapping[str, Any]
+    question: str, target: str, output: str, finish: str, metric: str, options: Mapping[str, Any]
 ) -> Iterator[Guess]:
     """Everything that speaks for a cause, the plainest sign first."""
-    wanted, said = (metrics.get(metric).view(text, options) for text in (target, output))
+    wanted, answered = (metrics.get(metric).view(text, options) for text in (target, output))
     if not target.strip():
         yield Guess("reference", "The wanted answer is empty.")
     if finish == "length":
@@ -53,15 +53,15 @@ def _signs(
         yield Guess("behaviour", "The answer is empty.")
     if metric in ("json_valid", "json_match") and not metrics.score("json_valid", output, target, {}):
         yield Guess("behaviour", "The answer is not JSON.")
-    if metric != "normalised_match" and wanted and metrics.score("normalised_match", said, wanted, {}):
+    if metric != "normalised_match" and wanted and metrics.score("normalised_match", answered, wanted, {}):
         yield Guess("behaviour", "Only capitals, blanks or punctuation differ.")
-    known = set(FACT.findall(asked)) | set(FACT.findall(output))
+    known = set(FACT.findall(question)) | set(FACT.findall(output))
     compared = _signs_only(wanted)
     facts = [fact for fact in dict.fromkeys(FACT.findall(target)) if _signs_only(fact) in compared]
     if missing := [fact for fact in facts if fact not in known]:
         named = ", ".join(missing[:3])
         yield Guess("facts", f"The wanted answer has {named}, which the question does not.")
-    if metrics.score("rouge_l", said, wanted, {}) >= 0.5:
+    if metrics.score("rouge_l", answered, wanted, {}) >= 0.5:
         yield Guess("behaviour", "It says much of what was wanted, in another form.")
 
 

@@ -57,13 +57,13 @@ class Classifier:
             self._model = LinearSVC(C=1.0, random_state=seed)
             self._model.fit(counted_texts, [_name(shot.target) for shot in pool])
 
-    def answer(self, asked: Sequence[str]) -> list[str]:
+    def answer(self, questions: Sequence[str]) -> list[str]:
         """A label for each question, in their order; empty where there is nothing to learn from."""
-        if not asked:
+        if not questions:
             return []
         if self._model is None:
-            return [next(iter(self._spelling.values()), "")] * len(asked)
-        names = self._model.predict(self._vectorizer.transform([_text(text) for text in asked]))
+            return [next(iter(self._spelling.values()), "")] * len(questions)
+        names = self._model.predict(self._vectorizer.transform([_text(text) for text in questions]))
         return [self._spelling[str(name)] for name in names]
 
 
@@ -71,6 +71,6 @@ def _name(target: str) -> str:
     return " ".join(target.split())
 
 
-def _text(asked: str) -> str:
+def _text(text: str) -> str:
     """A text without letters would leave nothing to count; the blank pair gives every text at least one n-gram."""
-    return f" {normal_form('NFKC', asked[:TEXT_LIMIT])} ."
+    return f" {normal_form('NFKC', text[:TEXT_LIMIT])} ."

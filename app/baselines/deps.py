@@ -29,8 +29,8 @@ def exported(app: AppContext, session: Session, me: UserRow, baseline: BaselineR
 
     def lines() -> Iterator[bytes]:
         with reading(app.engine) as own:
-            found = answers_view.export_lines(own, baseline.id)
-            yield from exports.as_csv(found) if kind == "csv" else exports.jsonl(found)
+            answers = answers_view.export_lines(own, baseline.id)
+            yield from exports.as_csv(answers) if kind == "csv" else exports.jsonl(answers)
 
     media = "text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson"
     name = f'attachment; filename="measurement-{baseline.id}.{kind}"'

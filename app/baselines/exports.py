@@ -65,8 +65,8 @@ def as_csv(lines: Iterable[Line]) -> Iterator[bytes]:
         yield _row([_cell(value) for value in _values(asdict(line))])
 
 
-def _values(line: Mapping[str, Any]) -> list[Any]:
-    return [line[name] for name in COLUMNS]
+def _values(values: Mapping[str, Any]) -> list[Any]:
+    return [values[name] for name in COLUMNS]
 
 
 def _cell(value: Any) -> str:

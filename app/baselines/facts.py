@@ -34,7 +34,7 @@ def misstated(session: Session, baseline: BaselineRow) -> Iterator[str]:
             counted = arms.tallied(scored, binary=binary, seed=baseline.seed)
             ends = [(counted.low, counted.high)]
             if not binary:
-                scores = [one.score for one in scored if one.score is not None]
+                scores = [answer.score for answer in scored if answer.score is not None]
                 ends += [(older.low, older.high) for older in statistics.former_means(scores, baseline.seed)]
             same = (stored.n, stored.errors, stored.passed) == (counted.n, counted.errors, counted.passed)
             near = abs(stored.score - counted.score) <= 1e-9 and any(
@@ -56,12 +56,12 @@ def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     if best is None or not tags:
         return dict.fromkeys(causes.CAUSES, 0)
     failed = answer_store.failed_rows(session, best.id, standing.passing(baseline))
-    asked = {arm.id for arm in baseline.arms if not (standing.value(arm).free or arm.family == "adapter")}
+    prompted = {arm.id for arm in baseline.arms if not (standing.value(arm).free or arm.family == "adapter")}
     word: dict[int, str] = {}
     for tag in sorted(tags, key=lambda tag: tag.arm_id == best.id):
-        if tag.arm_id in asked and tag.example_id in failed:
+        if tag.arm_id in prompted and tag.example_id in failed:
             word[tag.example_id] = tag.cause
-    return {cause: sum(said == cause for said in word.values()) for cause in causes.CAUSES}
+    return {cause: sum(tagged == cause for tagged in word.values()) for cause in causes.CAUSES}
 
 
 def counting(session: Session, assessment_id: int, base: ModelRow | None = None) -> BaselineRow | None:
@@ -128,16 +128,16 @@ def evidence(
 def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     """The kinds of arms that count as tried; the best one's result on the test rows, and how far it can be trusted."""
     tried = arms.done(standing.results(baseline))
-    said: dict[str, Any] = {"arms": tuple(tried), "revised": "revised_prompt" in tried}
+    known: dict[str, Any] = {"arms": tuple(tried), "revised": "revised_prompt" in tried}
     if best is None or best.test is None:
-        return Prompting(**said)
+        return Prompting(**known)
     test = best.test
     unfair = standing.rules(baseline) >= arms.RULES and not test.fair
-    said |= {"best_arm": best.family, "error_rate": test.error_rate}
-    said |= {"cut_rate": round(test.cut_share, 4)} if unfair else {}
+    known |= {"best_arm": best.family, "error_rate": test.error_rate}
+    known |= {"cut_rate": round(test.cut_share, 4)} if unfair else {}
     if test.passed is not None:
-        return Prompting(**said, passed=test.passed, total=test.n)
-    return Prompting(**said, score=test.score, low=test.low, high=test.high, rows=test.n)
+        return Prompting(**known, passed=test.passed, total=test.n)
+    return Prompting(**known, score=test.score, low=test.low, high=test.high, rows=test.n)
 
 
 def _on_another_base(measured: MeasuredModel, base: ModelRow | None) -> bool:

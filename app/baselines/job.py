@@ -101,8 +101,8 @@ def answer_arm(
         baseline = arm.baseline
         examples = _sample(session, baseline, split)
         free = arm.family in arms.FREE
-        shown = free or "shots" in arm.settings
-        pool = _pool(session, baseline) if shown else []
+        takes_shots = free or "shots" in arm.settings
+        pool = _pool(session, baseline) if takes_shots else []
         done = answer_store.answered(session, arm_id, split)
     if split == "test" and not free:
         _note_look(claim, arm, why or ("adapter" if arm.family == "adapter" else "best on dev"))
@@ -163,8 +163,8 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
             "Look at the errors, mend the cause, and press Go on."
         )
     revised = best.family == "revised_prompt"
-    found = [(best, "best on dev after a revision" if revised else "best on dev")] if _waits(best.test) else []
-    return found + [(arm, "") for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
+    best_first = [(best, "best on dev after a revision" if revised else "best on dev")] if _waits(best.test) else []
+    return best_first + [(arm, "") for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
 
 
 def _waits(result: ArmResult | None) -> bool:
@@ -237,14 +237,14 @@ def _ask(
     picker = _picker(arm, pool)
     instructions = standing.instructions_of(arm.baseline, arm)
     by_id = {str(example.id): example for example in waiting}
-    shown: dict[str, list[Shot]] = {}
+    shots_of: dict[str, list[Shot]] = {}
     requests = []
     for name, example in by_id.items():
         claim.check()
-        shown[name] = picker.pick(prompts.question(example.messages))
-        messages = prompts.render(instructions, shown[name], example.messages)
+        shots_of[name] = picker.pick(prompts.question(example.messages))
+        messages = prompts.render(instructions, shots_of[name], example.messages)
         requests.append(Request(name, messages, arm.baseline.max_tokens))
-    asked = {request.id: request for request in requests}
+    unanswered = {request.id: request for request in requests}
     if isinstance(generator, Endpoint):
         generator.on_wait = meter.waits
     outbox = Outbox(claim)
@@ -252,9 +252,9 @@ def _ask(
     try:
         with closing(_iterated(generator.answer(requests, claim.cancelled))) as answers:
             for number, answer in enumerate(answers, start=1):
-                request = asked.pop(answer.id)
+                request = unanswered.pop(answer.id)
                 unseen = isinstance(generator, Endpoint)
-                row = _answer(claim, arm, split, by_id[answer.id], request, shown[answer.id], answer, unseen=unseen)
+                row = _answer(claim, arm, split, by_id[answer.id], request, shots_of[answer.id], answer, unseen=unseen)
                 outbox.put(row)
                 meter.count()
                 failed += row["error"] is not None
@@ -265,9 +265,9 @@ def _ask(
         outbox.flush()  # whatever ends this: answers that came are kept
     if hopeless:
         _give_up(claim, arm, split, f"The first {HOPELESS} rows all failed. The last one: {hopeless}")
-        for left, request in asked.items():
+        for left, request in unanswered.items():
             nothing = Answer(left, "", "", 0, 0, 0.0, error=f"Not asked: the first {HOPELESS} rows all failed.")
-            outbox.put(_answer(claim, arm, split, by_id[left], request, shown[left], nothing))
+            outbox.put(_answer(claim, arm, split, by_id[left], request, shots_of[left], nothing))
         outbox.flush()
 
 
@@ -298,7 +298,7 @@ def _answer(
     split: str,
     example: Example,
     request: Request,
-    shown: Sequence[Shot],
+    picked: Sequence[Shot],
     answer: Answer,
     *,
     unseen: bool = False,
@@ -320,7 +320,7 @@ def _answer(
         "score": score,
         "finish": answer.finish,
         "prompt_sha256": prompts.sha256(request.messages),
-        "shots": [shot.line for shot in shown],
+        "shots": [shot.line for shot in picked],
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
         "seconds": answer.seconds,
@@ -342,16 +342,16 @@ def _free_answers(
     arm: ArmRow, waiting: Sequence[Example], pool: Sequence[Shot]
 ) -> Iterator[tuple[Example, str, list[Shot]]]:
     """Each row with its answer and the training row that it was copied from, if it was."""
-    asked = [prompts.question(example.messages) for example in waiting]
+    questions = [prompts.question(example.messages) for example in waiting]
     label = arm.settings.get("label")
     if arm.family == "small_classifier":
-        labels = classifier.Classifier(pool, arm.baseline.seed).answer(asked) if waiting else []
+        labels = classifier.Classifier(pool, arm.baseline.seed).answer(questions) if waiting else []
         yield from ((example, text, []) for example, text in zip(waiting, labels, strict=True))
     elif label is not None:
         yield from ((example, str(label), []) for example in waiting)
     else:
         nearest = shots.Nearest(pool)
-        for example, text in zip(waiting, asked, strict=True):
+        for example, text in zip(waiting, questions, strict=True):
             alike = nearest.alike(text, 1)
             yield example, alike[0].target if alike else "", alike
 
@@ -378,13 +378,13 @@ def _conclude(
         binary = metrics.get(arm.baseline.metric).binary
         nothing = binary and not any(row.score for row in rows)
         wanted = {example.id: example.target for example in examples}
-        asked = arm.family not in arms.FREE
-        size = _prompt_characters(arm, examples, pool) if asked else None
-        scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and asked) for row in rows]
+        by_model = arm.family not in arms.FREE
+        size = _prompt_characters(arm, examples, pool) if by_model else None
+        scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and by_model) for row in rows]
         result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
         result = replace(result, at=utcnow().isoformat())
         assessment_store.note_result(session, arm.baseline.assessment_id, utcnow())
-        if asked:
+        if by_model:
             pace = _pace(rows, result, generator)
             result = replace(result, pace=pace, null=() if pace else ("pace",))
         if isinstance(generator, Endpoint):
@@ -422,11 +422,11 @@ def _scored(baseline: BaselineRow, row: AnswerRow, target: str, *, near: bool) -
 
 def _prompt_characters(arm: ArmRow, examples: Sequence[Example], pool: Sequence[Shot]) -> float:
     """Characters of a prompt of this arm, on average."""
-    asked = _mean([len(turn.content) for example in examples for turn in example.messages], of=len(examples))
+    question = _mean([len(turn.content) for example in examples for turn in example.messages], of=len(examples))
     shots = int(arm.settings.get("k", 0))
-    one = _mean([len(turn.content) for shot in pool for turn in shot.messages], of=len(pool))
-    one += _mean([len(shot.target) for shot in pool], of=len(pool))
-    return len(standing.instructions_of(arm.baseline, arm)) + asked + shots * one
+    shot_size = _mean([len(turn.content) for shot in pool for turn in shot.messages], of=len(pool))
+    shot_size += _mean([len(shot.target) for shot in pool], of=len(pool))
+    return len(standing.instructions_of(arm.baseline, arm)) + question + shots * shot_size
 
 
 def _mean(values: Sequence[int], *, of: int) -> float:

@@ -16,7 +16,11 @@ from app.users.tables import UserRow
 
 def unnoted(session: Session, baseline: BaselineRow, arms_: Sequence[ArmRow], by: UserRow) -> list[ArmRow]:
     """Of these arms those whose test answers this person has not been shown yet, since the last revision."""
-    noted = {(one.arm_id, one.round) for one in store.openings(session, {baseline.id}) if one.user_id == by.id}
+    noted = {
+        (opening.arm_id, opening.round)
+        for opening in store.openings(session, {baseline.id})
+        if opening.user_id == by.id
+    }
     return [arm for arm in arms_ if arm.test and (arm.id, standing.revisions(baseline)) not in noted]
 
 

@@ -68,7 +68,7 @@ class Meter:
         self.tell(now=True, stage=why)
 
     def tell(self, *, now: bool = False, stage: str = "") -> None:
-        said: dict[str, Any] = {
+        progress: dict[str, Any] = {
             "stage": stage or self.stage,
             "done": self.done,
             "total": max(self.total, self.done),
@@ -76,5 +76,5 @@ class Meter:
         }
         if self.in_stage >= 4 and not stage:
             rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)
-            said |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}
-        self.claim.report(said, now=now)
+            progress |= {"rate": rate, "seconds_left": max(0.0, self.total - self.done) / rate}
+        self.claim.report(progress, now=now)

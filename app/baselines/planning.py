@@ -206,9 +206,9 @@ def _estimate(
     """Calls, tokens, time and money, from the texts and from how long this model took so far."""
     dev = min(len(examples["dev"]), order.dev_rows or len(examples["dev"]))
     test = min(len(examples["test"]), order.test_rows or len(examples["test"]))
-    asked = [arm for arm in planned if not arm.free]
-    calls = len(asked) * dev + test
-    shots = [int(arm.settings.get("k", 0)) for arm in asked]
+    prompted = [arm for arm in planned if not arm.free]
+    calls = len(prompted) * dev + test
+    shots = [int(arm.settings.get("k", 0)) for arm in prompted]
     rows = list(examples["dev"]) or list(examples["train"])
     question = _mean([sum(len(turn.content) for turn in row.messages) for row in rows])
     answer = _mean([len(row.target) for row in rows])
@@ -221,7 +221,7 @@ def _estimate(
         cost = (prompt * order.price_in + completion * order.price_out) / 1e6
     return Estimate(
         calls=calls,
-        most_calls=calls + min(arms.RIVALS_MOST, len(asked) - 1) * test,
+        most_calls=calls + min(arms.RIVALS_MOST, len(prompted) - 1) * test,
         dev_rows=dev,
         test_rows=test,
         prompt_tokens=round(prompt),

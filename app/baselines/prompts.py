@@ -31,15 +31,15 @@ def render(instructions: str, shots: Sequence[Shot], messages: Iterable[Message]
     same text. Blank instructions and no such text mean no system turn at all. System texts of examples are left out:
     the one of the question holds for all.
     """
-    asked = list(messages)
-    own = "\n\n".join(turn.content.strip() for turn in asked if turn.role == "system")
-    told = instructions.strip()
-    system = "\n\n".join(part for part in (told, own) if part) if own != told else told
+    turns = list(messages)
+    own = "\n\n".join(turn.content.strip() for turn in turns if turn.role == "system")
+    general = instructions.strip()
+    system = "\n\n".join(part for part in (general, own) if part) if own != general else general
     rendered = [Message("system", system)] if system else []
     for shot in shots:
         rendered += [turn for turn in shot.messages if turn.role != "system"]
         rendered.append(Message("assistant", shot.target))
-    rendered += [turn for turn in asked if turn.role != "system"]
+    rendered += [turn for turn in turns if turn.role != "system"]
     return tuple(rendered)
 
 

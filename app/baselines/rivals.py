@@ -57,7 +57,7 @@ def rivals_to_ask(session: Session, baseline: BaselineRow) -> list[ArmRow]:
     if baseline.target is not None and leading.test.score >= baseline.target:
         return []
     near = rivals(session, baseline)[: arms.RIVALS_MOST]
-    return [one.arm for one in near if one.arm.test is None]
+    return [rival.arm for rival in near if rival.arm.test is None]
 
 
 def _could_lead(arm: ArmRow, leading: ArmRow) -> bool:

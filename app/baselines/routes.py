@@ -132,7 +132,7 @@ def show_arm(
     counted = answer_store.counted(db, arm_id, chosen, passing)
     answers = answer_store.numbered_page(db, arm_id, chosen, show=show, passing=passing, number=page_number, size=PAGE)
     examples = answers_view.examples_of(db, baseline, chosen)
-    veil = answers_view.masking(db, baseline)
+    masker = answers_view.masking(db, baseline)
     return page(
         request,
         "baselines/arm.html",
@@ -146,7 +146,7 @@ def show_arm(
         split=chosen,
         show=show,
         counted=counted,
-        shown=[answers_view.view(baseline, examples, answer, veil) for answer in answers],
+        shown=[answers_view.view(baseline, examples, answer, masker) for answer in answers],
         causes=causes.CAUSES,
         number=page_number,
         pages=-(-counted[show] // PAGE),
@@ -173,7 +173,7 @@ def tag_arm(request: Request, baseline_id: Id, arm_id: Id, db: Db, me: Me, typed
 
 @router.get("/answers/{answer_id}", name="answer")
 def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me) -> Response:
-    answer, arm, shown, rendered, same = answers_view.prompt_of(db, answer_id)
+    answer, arm, shots, rendered, same = answers_view.prompt_of(db, answer_id)
     if answer.split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
     return page(
@@ -184,7 +184,7 @@ def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me) -> Re
         baseline=arm.baseline,
         arm=arm,
         answer=answer,
-        shown=shown,
+        shown=shots,
         rendered=rendered,
         same=same,
     )
@@ -270,11 +270,11 @@ def _measure(
     assessment = assessment_store.get(db, assessment_id)
     answers = assessments.answers(assessment)
     baseline = store.current(db, assessment_id)
-    given = {**_typed(baseline), **(typed or {})}
+    values = {**_typed(baseline), **(typed or {})}
     usable = model_store.usable(db)
-    given.setdefault("model_id", str(usable[0].id) if usable else "0")
+    values.setdefault("model_id", str(usable[0].id) if usable else "0")
     try:
-        order = _order(given)
+        order = _order(values)
         estimate = planning.estimate(db, assessment_id, order)
     except Invalid:
         estimate = None
@@ -290,7 +290,7 @@ def _measure(
         metric=metrics.METRICS.get(str(answers.get("metric"))),
         target=answers.get("target"),
         models=[(row, models.state(db, row)[0]) for row in usable],
-        typed=given,
+        typed=values,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
         estimate=estimate,
@@ -338,7 +338,7 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
         "stands": _stands(db, baseline),
         "leading": leading,
         "rivals": close,
-        "untested": sum(not one.tested for one in close) if baseline.concluded_at else 0,
+        "untested": sum(not rival.tested for rival in close) if baseline.concluded_at else 0,
         "free_lead": views.free_lead(baseline, leading),
         "reported": views.reported(baseline.arms),
         "notes": views.notes(

@@ -61,12 +61,12 @@ class Random:
         taken = {shot.id for shot in self._chosen}
         self._spare = [shot for shot in drawn if shot.id not in taken]
 
-    def pick(self, asked: str) -> list[Shot]:
+    def pick(self, text: str) -> list[Shot]:
         """The examples for one question."""
-        spare = (shot for shot in self._spare if not near(question(shot.messages), asked))
+        spare = (shot for shot in self._spare if not near(question(shot.messages), text))
         picked = []
         for shot in self._chosen:
-            if not near(question(shot.messages), asked):
+            if not near(question(shot.messages), text):
                 picked.append(shot)
             elif stand_in := next(spare, None):
                 picked.append(stand_in)
@@ -90,23 +90,23 @@ class Nearest:
         # A text without letters would leave nothing to count; the blank pair gives every text at least one n-gram.
         self._matrix = self._vectorizer.fit_transform([f" {text} ." for text in texts]) if texts else None
 
-    def alike(self, asked: str, limit: int) -> list[Shot]:
+    def alike(self, text: str, limit: int) -> list[Shot]:
         """Up to `limit` rows, most alike first, without those that give the question away."""
         if self._matrix is None:
             return []
-        likeness = (self._matrix @ self._vectorizer.transform([f" {asked[:TEXT_LIMIT]} ."]).T).toarray()[:, 0]
-        found: list[Shot] = []
+        likeness = (self._matrix @ self._vectorizer.transform([f" {text[:TEXT_LIMIT]} ."]).T).toarray()[:, 0]
+        picked: list[Shot] = []
         for at in (-likeness).argsort(kind="stable"):
             shot = self._pool[int(at)]
-            if not near(question(shot.messages), asked):
-                found.append(shot)
-                if len(found) == limit:
+            if not near(question(shot.messages), text):
+                picked.append(shot)
+                if len(picked) == limit:
                     break
-        return found
+        return picked
 
-    def pick(self, asked: str, k: int) -> list[Shot]:
+    def pick(self, text: str, k: int) -> list[Shot]:
         """The k examples for one question, least alike first."""
-        candidates = self.alike(asked, REACH * k)
+        candidates = self.alike(text, REACH * k)
         rank = {shot.id: place for place, shot in enumerate(candidates)}
         return sorted(_varied(candidates, k), key=lambda shot: -rank[shot.id])
 
@@ -119,7 +119,7 @@ class Picker:
     nearest: Nearest | None = None
     k: int = 0
 
-    def pick(self, asked: str) -> list[Shot]:
+    def pick(self, text: str) -> list[Shot]:
         if self.random:
-            return self.random.pick(asked)
-        return self.nearest.pick(asked, self.k) if self.nearest else []
+            return self.random.pick(text)
+        return self.nearest.pick(text, self.k) if self.nearest else []

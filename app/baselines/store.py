@@ -17,20 +17,20 @@ from app.errors import NotFound
 
 def get(session: Session, baseline_id: int) -> BaselineRow:
     """A measurement with its arms."""
-    found = session.scalar(
+    row = session.scalar(
         select(BaselineRow).where(BaselineRow.id == baseline_id).options(selectinload(BaselineRow.arms))
     )
-    if found is None:
+    if row is None:
         raise NotFound("There is no such measurement.")
-    return found
+    return row
 
 
 def assessment_of(session: Session, baseline_id: int) -> int:
     """Whose measurement it is, without loading it: its assessment is locked first."""
-    found = session.scalar(select(BaselineRow.assessment_id).where(BaselineRow.id == baseline_id))
-    if found is None:
+    assessment_id = session.scalar(select(BaselineRow.assessment_id).where(BaselineRow.id == baseline_id))
+    if assessment_id is None:
         raise NotFound("There is no such measurement.")
-    return found
+    return assessment_id
 
 
 def current(session: Session, assessment_id: int) -> BaselineRow | None:
@@ -56,23 +56,29 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
         .order_by(BaselineRow.id.desc())
         .options(selectinload(BaselineRow.arms))
     ).all()
-    every: dict[int, list[BaselineRow]] = {one: [] for one in assessment_ids}
+    every: dict[int, list[BaselineRow]] = {assessment_id: [] for assessment_id in assessment_ids}
     for row in rows:
         every[row.assessment_id].append(row)
-    know(session, {("measurements", one): found for one, found in every.items()})
-    newest = {one: next((row for row in found if row.archived_at is None), None) for one, found in every.items()}
-    know(session, {("baseline", one): found for one, found in newest.items()})
+    know(session, {("measurements", assessment_id): measurements for assessment_id, measurements in every.items()})
+    newest = {
+        assessment_id: next((row for row in measurements if row.archived_at is None), None)
+        for assessment_id, measurements in every.items()
+    }
+    know(session, {("baseline", assessment_id): measurement for assessment_id, measurement in newest.items()})
     alike = dataset_store.read_ahead_same_test_rows(session, sorted({row.dataset_id for row in rows}))
-    measured = _on_rows(session, {one for ids in alike.values() for one in ids})
+    measured = _on_rows(session, {dataset_id for ids in alike.values() for dataset_id in ids})
     know(
         session,
-        {("on same rows", one): [row for row in measured if row.dataset_id in ids] for one, ids in alike.items()},
+        {
+            ("on same rows", dataset_id): [row for row in measured if row.dataset_id in ids]
+            for dataset_id, ids in alike.items()
+        },
     )
     tags = answer_store.tagged_of(session, [row.id for row in rows])
     know(session, {("tagged", row.id): tags.get(row.id, []) for row in rows})
-    first = [found.id for row in rows if tags.get(row.id) and (found := standing.leading(row)) is not None]
+    first = [leader.id for row in rows if tags.get(row.id) and (leader := standing.leading(row)) is not None]
     wrong = answer_store.imperfect(session, first)
-    know(session, {("imperfect", one): wrong.get(one, {}) for one in first})
+    know(session, {("imperfect", arm_id): wrong.get(arm_id, {}) for arm_id in first})
 
 
 def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]:
@@ -91,12 +97,12 @@ def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]
 
 def arm(session: Session, arm_id: int) -> ArmRow:
     """An arm with its measurement and that one's other arms."""
-    found = session.scalar(
+    row = session.scalar(
         select(ArmRow).where(ArmRow.id == arm_id).options(selectinload(ArmRow.baseline).selectinload(BaselineRow.arms))
     )
-    if found is None:
+    if row is None:
         raise NotFound("There is no such arm.")
-    return found
+    return row
 
 
 def on_same_rows(session: Session, dataset_id: int) -> Sequence[BaselineRow]:

@@ -27,9 +27,9 @@ class Row:
     mostly_cut: bool
 
 
-def rows(shown: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
+def rows(arm_rows: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
     """Arms for the table, the best dev score first; those without a result keep their place below."""
-    ordered = sorted(shown, key=lambda arm: -(arm.dev.score if arm.dev else arm.test.score if arm.test else -1))
+    ordered = sorted(arm_rows, key=lambda arm: -(arm.dev.score if arm.dev else arm.test.score if arm.test else -1))
     return [
         Row(
             arm=arm,
@@ -44,50 +44,52 @@ def rows(shown: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
     ]
 
 
-def reported(shown: Sequence[ArmRow]) -> list[str]:
+def reported(arm_rows: Sequence[ArmRow]) -> list[str]:
     """Names that the server gave for the model that answered; more than one means that it changed under the run."""
-    return sorted({name for arm in shown for result in (arm.dev, arm.test) if result for name in result.reported or ()})
+    return sorted(
+        {name for arm in arm_rows for result in (arm.dev, arm.test) if result for name in result.reported or ()}
+    )
 
 
 def notes(
-    shown: Sequence[ArmRow], leading: ArmRow | None, *, asked_for: str, metric: str, max_tokens: int
+    arm_rows: Sequence[ArmRow], leading: ArmRow | None, *, asked_for: str, metric: str, max_tokens: int
 ) -> list[str]:
     """What a reader has to know before believing the numbers, one sentence each, the weightiest first.
 
     asked_for: the model's name on its server, empty for one on this machine.
     """
-    names = reported(shown)
-    found = models.named_otherwise(asked_for, names) if asked_for else []
+    names = reported(arm_rows)
+    sentences = models.named_otherwise(asked_for, names) if asked_for else []
     if leading is not None and leading.dev is not None and leading.dev.score <= 0:
-        found.append(
+        sentences.append(
             f"No prompt got a single row right. “{leading.title}” leads only because its answers come nearest to the "
             "wanted ones."
         )
     results = [
-        (arm, result) for arm in shown for result in (arm.dev, arm.test) if result and arm.family not in arms.FREE
+        (arm, result) for arm in arm_rows for result in (arm.dev, arm.test) if result and arm.family not in arms.FREE
     ]
     for arm, result in results:
         if not result.fair:
-            found.append(
+            sentences.append(
                 f"“{arm.title}”: {result.cut or 0:,} of {result.n:,} answers were cut at {max_tokens:,} tokens. That "
                 "is no fair try of this prompt: raise the longest answer, or tell the model to be brief."
             )
-    found += dict.fromkeys(remark for _, result in results for remark in result.remarks or ())
-    return [*found, *_made_right(results, metric)]
+    sentences += dict.fromkeys(remark for _, result in results for remark in result.remarks or ())
+    return [*sentences, *_made_right(results, metric)]
 
 
 def _made_right(results: Sequence[tuple[ArmRow, ArmResult]], metric: str) -> list[str]:
     """How many answers were read in a kind way, and how many another setting would save; said of the arm with most."""
-    found = []
+    sentences = []
     thought = max(((arm, result, result.thought or 0) for arm, result in results), key=_third, default=None)
     if thought and thought[2]:
-        found.append(
+        sentences.append(
             f"Thinking was taken off before the answer was scored, most often in “{thought[0].title}”: "
             f"{thought[2]:,} of {thought[1].n:,} rows. Each row shows the text as it came."
         )
     dressed = max(((arm, result, result.dressed or 0) for arm, result in results), key=_third, default=None)
     if dressed and dressed[2]:
-        found.append(
+        sentences.append(
             f"{dressed[2]:,} of {dressed[1].n:,} rows of “{dressed[0].title}” are right only because marks around "
             "the answer, such as ** or quotation marks, were taken off. An adapter is read in the same way."
         )
@@ -95,12 +97,14 @@ def _made_right(results: Sequence[tuple[ArmRow, ArmResult]], metric: str) -> lis
     for name, title in titles.items() if results else ():
         most = max(((arm, result, (result.saved or {}).get(name, 0)) for arm, result in results), key=_third)
         if most[2]:
-            found.append(f"{most[2]:,} more of {most[1].n:,} rows of “{most[0].title}” would be right with: {title}.")
-    return found
+            sentences.append(
+                f"{most[2]:,} more of {most[1].n:,} rows of “{most[0].title}” would be right with: {title}."
+            )
+    return sentences
 
 
-def _third(one: tuple[ArmRow, ArmResult, int]) -> int:
-    return one[2]
+def _third(counted: tuple[ArmRow, ArmResult, int]) -> int:
+    return counted[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,8 @@ def free_lead(baseline: BaselineRow, leading: ArmRow | None) -> FreeLead | None:
         return None
     split = "test" if leading.test else "dev"
     theirs = leading.test or leading.dev
-    found = [(arm, arm.test if split == "test" else arm.dev) for arm in baseline.arms if arm.family in arms.FREE]
-    free = [(arm, result) for arm, result in found if result]
+    results = [(arm, arm.test if split == "test" else arm.dev) for arm in baseline.arms if arm.family in arms.FREE]
+    free = [(arm, result) for arm, result in results if result]
     if not free or not theirs:
         return None
     first, result = max(free, key=lambda pair: pair[1].score)
@@ -129,18 +133,18 @@ def free_lead(baseline: BaselineRow, leading: ArmRow | None) -> FreeLead | None:
     sure = ahead > math.hypot(result.score - result.low, theirs.high - theirs.score)
     score, other = 100 * result.score, 100 * theirs.score
     seen = f"{score:.1f} % on the {result.n:,} {split} rows, the best prompt {other:.1f} %"
-    told = (
+    advice = (
         "You may not need a language model for this." if sure else "These rows can't tell which of the two is better."
     )
-    return FreeLead(first.title, f"It gets {seen}. {told} An adapter has to beat it too.")
+    return FreeLead(first.title, f"It gets {seen}. {advice} An adapter has to beat it too.")
 
 
 def chart(
-    title: str, shown: Sequence[ArmRow], split: str, target: float | None, url: Mapping[int, str]
+    title: str, arm_rows: Sequence[ArmRow], split: str, target: float | None, url: Mapping[int, str]
 ) -> charts.IntervalChart | None:
     """A strip for every arm with a result on this split, the best first; None when there is no result at all."""
-    found = [(arm, arm.dev if split == "dev" else arm.test) for arm in shown]
-    known = [(arm, result) for arm, result in found if result is not None]
+    results = [(arm, arm.dev if split == "dev" else arm.test) for arm in arm_rows]
+    known = [(arm, result) for arm, result in results if result is not None]
     if not known:
         return None
     known.sort(key=lambda pair: -pair[1].score)

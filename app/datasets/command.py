@@ -69,8 +69,8 @@ def _examined(file: Path, test: Path | None, how: ReadAs) -> dict[str, Any]:
         upload = Upload(stream, file.name, how)
         own_test = Upload(stack.enter_context(test.open("rb")), test.name, how) if test else None
         rows = stack.enter_context(WorkingRows(folder / "rows"))
-        given = CheckInput(upload, own_test, seed=SEED, max_messages=EVERYTHING, needed=NEEDED)
-        return _outcome(pipeline.check(given, rows))
+        inputs = CheckInput(upload, own_test, seed=SEED, max_messages=EVERYTHING, needed=NEEDED)
+        return _outcome(pipeline.check(inputs, rows))
 
 
 def _standard_input() -> BinaryIO:
@@ -118,7 +118,7 @@ def _outcome(check: Check | None, refused: str = "") -> dict[str, Any]:
 
 def _by_line(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those about a whole file first; EVERYTHING of those about lines."""
-    messages.sort(key=lambda said: (said["line"] is not None, said["file"], said["line"] or 0))
+    messages.sort(key=lambda message: (message["line"] is not None, message["file"], message["line"] or 0))
     return messages[:EVERYTHING]
 
 
@@ -189,14 +189,16 @@ def words(outcome: dict[str, Any]) -> Iterator[str]:
 def _said(outcome: dict[str, Any]) -> Iterator[str]:
     """The messages; those that say the same but for their numbers are said once, with the lines they are about."""
     alike: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
-    for said in outcome["messages"]:
-        alike.setdefault((said["level"], said["file"], re.sub(r"\d[\d,.]*", "0", said["text"])), []).append(said)
+    for message in outcome["messages"]:
+        alike.setdefault((message["level"], message["file"], re.sub(r"\d[\d,.]*", "0", message["text"])), []).append(
+            message
+        )
     for (level, file, _), same in list(alike.items())[:_MESSAGES_SHOWN]:
-        lines = [str(said["line"]) for said in same if said["line"] is not None]
-        shown = ", ".join(lines[:_LINES_SHOWN])
+        lines = [str(message["line"]) for message in same if message["line"] is not None]
+        listed = ", ".join(lines[:_LINES_SHOWN])
         more = f" and {len(lines) - _LINES_SHOWN:,} more" if len(lines) > _LINES_SHOWN else ""
-        where = f"{outcome['line_word']} {shown}{more}" if lines else "file"
-        alike_only = " And the like." if len({said["text"] for said in same}) > 1 else ""
+        where = f"{outcome['line_word']} {listed}{more}" if lines else "file"
+        alike_only = " And the like." if len({message["text"] for message in same}) > 1 else ""
         yield f"{level:<8} {'test ' if file else ''}{where}: {same[0]['text']}{alike_only}"
     if (left := len(alike) - _MESSAGES_SHOWN) > 0:
         yield f"and {left:,} more kinds of message; --json writes them."

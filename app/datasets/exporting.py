@@ -36,7 +36,7 @@ def chat(row: dict[str, Any]) -> dict[str, Any]:
 
 def pair(row: dict[str, Any]) -> dict[str, Any]:
     """A question and its answer as text; a conversation as a list of messages and its answer as another."""
-    asked = row["messages"]
-    if len(asked) == 1 and asked[0]["role"] == "user":
-        return {"prompt": asked[0]["content"], "completion": row["target"]}
-    return {"prompt": asked, "completion": [{"role": "assistant", "content": row["target"]}]}
+    question = row["messages"]
+    if len(question) == 1 and question[0]["role"] == "user":
+        return {"prompt": question[0]["content"], "completion": row["target"]}
+    return {"prompt": question, "completion": [{"role": "assistant", "content": row["target"]}]}

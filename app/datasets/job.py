@@ -36,7 +36,7 @@ from app.inference import store as model_store
 from app.jobs.claims import Claim, Failed
 from app.privacy.decisions import MASK
 
-SHOWN = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
+MAX_MESSAGES = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 
 
 def check(claim: Claim) -> None:
@@ -64,7 +64,7 @@ def _check(claim: Claim, request: CheckRequest, checkpoint: Checkpoint) -> None:
         if request.test:
             own_test = Upload(stack.enter_context(claim.blobs.open(request.test)), request.test_name, request.test_how)
         rows = stack.enter_context(WorkingRows(checkpoint.path("rows"), state["rows"] if state else None))
-        given = CheckInput(
+        inputs = CheckInput(
             upload,
             own_test,
             seed=request.seed,
@@ -74,11 +74,11 @@ def _check(claim: Claim, request: CheckRequest, checkpoint: Checkpoint) -> None:
             plan=request.plan,
             shared=request.shared,
             masked_before=frozenset(request.masked_before) - masked,
-            max_messages=SHOWN,
+            max_messages=MAX_MESSAGES,
             tokens=_tokens(claim, request.model_id),
             needed=request.needed,
         )
-        outcome = pipeline.check(given, rows, tick=progress.tick, checkpoint=checkpoint)
+        outcome = pipeline.check(inputs, rows, tick=progress.tick, checkpoint=checkpoint)
         progress.tick("Trying what can be learnt without a language model", 0, 0)
         outcome.report = replace(outcome.report, learnability=_learnability(outcome, request.seed))
         say_what_was_carried(claim, request, outcome, progress)

@@ -360,10 +360,10 @@ def keep_test_keys(session: Session, dataset_id: int) -> None:
     """Write down what the test rows of a frozen version ask, once."""
     if session.scalar(select(KeyRow.dataset_id).where(KeyRow.dataset_id == dataset_id).limit(1)) is not None:
         return
-    asked = session.scalars(
+    questions = session.scalars(
         select(ExampleRow.messages).where(ExampleRow.dataset_id == dataset_id, ExampleRow.split == "test")
     )
-    keys = sorted({same_rows.key_of(messages) for messages in asked})
+    keys = sorted({same_rows.key_of(messages) for messages in questions})
     if keys:
         session.execute(insert(KeyRow), [{"dataset_id": dataset_id, "key": key} for key in keys])
 

@@ -62,11 +62,11 @@ class Walk:
             yield session, service.author(session)
 
     def say(self, progress: dict[str, Any] | None = None) -> None:
-        told = dict(progress or {})
+        reported = dict(progress or {})
         stage = f"Step {self.number} of {len(STEPS)}: {self.words}"
-        if detail := told.pop("stage", ""):
+        if detail := reported.pop("stage", ""):
             stage = f"{stage} - {detail}"
-        self.claim.report({**told, "stage": stage}, now=not progress)
+        self.claim.report({**reported, "stage": stage}, now=not progress)
 
     def wait(self, job_id: int) -> None:
         """Wait for a job and show its progress as ours. Cancelling us cancels it too.
@@ -104,10 +104,10 @@ def _stage(job: JobRow) -> str:
 
 def demo(claim: Claim) -> None:
     walk = Walk(claim)
-    for number, (words, step) in enumerate(STEPS, start=1):
-        walk.number, walk.words = number, words
+    for number, (title, step) in enumerate(STEPS, start=1):
+        walk.number, walk.words = number, title
         walk.say()
-        claim.log(f"Step {number} of {len(STEPS)}: {words}.")
+        claim.log(f"Step {number} of {len(STEPS)}: {title}.")
         step(walk)
 
 
@@ -129,12 +129,12 @@ def _upload(walk: Walk) -> None:
         there = dataset_store.current(session, walk.assessment_id)
     if there is not None:
         return
-    found: list[pairs.Pair] = []
+    documented: list[pairs.Pair] = []
     for package in walk.packages:
-        walk.say({"stage": f"reading {package}", "done": len(found), "unit": "docstrings"})
-        found += pairs.of_package(package)
+        walk.say({"stage": f"reading {package}", "done": len(documented), "unit": "docstrings"})
+        documented += pairs.of_package(package)
     walk.say({"stage": "leaving out what asks nearly the same"})
-    blob = walk.claim.blobs.put(pairs.jsonl(pairs.different(found)))
+    blob = walk.claim.blobs.put(pairs.jsonl(pairs.different(documented)))
     with walk.as_author() as (session, author):
         uploaded = uploads_service.Uploaded(blob, "docstrings.jsonl", human_checked=True)
         uploads_service.upload(session, walk.assessment_id, author, uploaded)

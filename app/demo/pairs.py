@@ -159,7 +159,7 @@ def _parameters(function: _Function) -> list[str] | None:
     arguments = function.args
     if arguments.vararg or arguments.kwarg:
         return None
-    names = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     return names[1:] if names[:1] in (["self"], ["cls"]) else names
 
 
@@ -171,9 +171,9 @@ def _entries(section: str) -> Iterator[tuple[str, str]]:
     """Name and first sentence of each entry; nothing at all if a line cannot be placed."""
     body = _body(section)
     margin = len(body) - len(body.lstrip())
-    found = [_ENTRY.fullmatch(inspect.cleandoc(one)) for one in re.split(rf"\n(?= {{{margin}}}\S)", body)]
-    if margin and all(found):
-        yield from ((one[1], _sentence(one[2] or "")) for one in found if one)
+    entries = [_ENTRY.fullmatch(inspect.cleandoc(entry)) for entry in re.split(rf"\n(?= {{{margin}}}\S)", body)]
+    if margin and all(entries):
+        yield from ((entry[1], _sentence(entry[2] or "")) for entry in entries if entry)
 
 
 def _body(section: str) -> str:
@@ -194,8 +194,8 @@ def _sentence(text: str) -> str:
     """The first sentence on one line, with its full stop; empty if there is none."""
     flat = _flat(text)
     first = _SENTENCE.match(flat)
-    said = (first[0] if first else flat).rstrip(":;, ")
-    return said if not said or said[-1] in ".!?" else f"{said}."
+    sentence = (first[0] if first else flat).rstrip(":;, ")
+    return sentence if not sentence or sentence[-1] in ".!?" else f"{sentence}."
 
 
 def _grams(text: str) -> frozenset[str]:

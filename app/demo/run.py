@@ -45,13 +45,13 @@ def main(settings: Settings) -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     print(schema.upgrade(settings), flush=True)
     engine = engine_for(settings)
-    line = job_engine.Client(settings.url)
+    queue = job_engine.Client(settings.url)
     try:
         if first := _first_admin(settings, engine):
             print(first, flush=True)
         with _app(settings, engine) as ours:
             with writing(engine) as session:
-                jobs.bind(session, line)
+                jobs.bind(session, queue)
                 admin = user_store.active_admins(session)[0]
                 keeper = passwords.with_cost(settings.hash_time, settings.hash_memory)
                 assessment, job = service.begin(session, keeper, admin)
@@ -75,7 +75,7 @@ def main(settings: Settings) -> int:
         print(error, file=sys.stderr)
         return 2
     finally:
-        line.close()
+        queue.close()
         engine.dispose()
 
 

@@ -70,7 +70,7 @@ def _known(session: Session, email: str) -> UserRow:
 
 def _assessment(session: Session, author: UserRow) -> AssessmentRow:
     details = assessments.Details(example.TITLE, example.TEAM, example.NOTE)
-    row = assessments.create(session, details, author, given=example.ANSWERS)
+    row = assessments.create(session, details, author, first_answers=example.ANSWERS)
     row.demo = True
     return row
 

@@ -213,7 +213,7 @@ def list_test_rows(assessment_id: Id, app: App, db: Db, me: Me) -> TestRows:
     assessment_store.get(db, assessment_id)
     search = service.test_rows_in_documents(db, app.blobs, assessment_id)
     return TestRows(
-        data=[TestRow(**asdict(standing)) for standing in search.found],
+        data=[TestRow(**asdict(standing)) for standing in search.leaked],
         dataset_id=search.dataset_id,
         questions=search.questions,
         documents=search.documents,

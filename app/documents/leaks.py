@@ -36,20 +36,20 @@ def runs(text: Words) -> Iterator[Words]:
 
 def find(questions: Sequence[tuple[str, str]], documents: Iterable[str]) -> list[Leak]:
     """Questions (with their answers) that stand in a document, each with the document that holds most of it."""
-    asked: defaultdict[Words, list[int]] = defaultdict(list)
+    questions_with: defaultdict[Words, list[int]] = defaultdict(list)
     sizes: list[int] = []
     answers = [set(runs(words(answer))) for _, answer in questions]
     for number, (question, _) in enumerate(questions):
         mine = _runs_of(question)
         sizes.append(len(mine))
         for run in mine:
-            asked[run].append(number)
-    wanted = set(asked).union(*answers)
+            questions_with[run].append(number)
+    wanted = set(questions_with).union(*answers)
     best: dict[int, Leak] = {}
     for place, text in enumerate(documents):
         text_words = words(text)
         there = wanted.intersection(runs(text_words))
-        hits = Counter(number for run in there & asked.keys() for number in asked[run])
+        hits = Counter(number for run in there & questions_with.keys() for number in questions_with[run])
         for number, count in hits.items():
             share = count / sizes[number]
             if share >= SHARE and (number not in best or share > best[number].share):
@@ -67,8 +67,8 @@ def _runs_of(question: str) -> set[Words]:
 
 def _soon(text: Words, question: str, answer: str) -> bool:
     """Whether a short answer stands as whole words soon after the question, wherever the document asks it."""
-    asked, short = _runs_of(question), words(answer)
-    ends = [place + RUN for place, run in enumerate(runs(text)) if run in asked]
+    in_question, short = _runs_of(question), words(answer)
+    ends = [place + RUN for place, run in enumerate(runs(text)) if run in in_question]
     return bool(short) and any(
         text[at : at + len(short)] == short for end in ends for at in range(end, min(end + SOON, len(text)))
     )

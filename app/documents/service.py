@@ -200,7 +200,7 @@ def _line(blobs: Blobs, document_id: int, title: str, source: str, sha256: str |
     return orjson.dumps({"id": document_id, "title": title, "source": source, "text": text}) + b"\n"
 
 
-SHOWN = 100_000  # characters of a text where one looks at it; the whole is a download
+EXCERPT_CHARACTERS = 100_000  # characters of a text where one looks at it; the whole is a download
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +217,9 @@ def look_at(blobs: Blobs, row: DocumentRow, file: DocumentFileRow) -> Excerpt:
         return Excerpt("", cut=False)
     with blobs.open(row.text_sha256) as stored:
         # Hidden before it is cut, with enough behind the cut that a value is whole.
-        whole = stored.read(4 * SHOWN + 40_000).decode("utf-8", "ignore")
-    text = masking.masker(decisions.actions(file.decisions)).text(whole)[:SHOWN]
-    return Excerpt(text, cut=len(whole) < row.characters or len(text) == SHOWN)
+        whole = stored.read(4 * EXCERPT_CHARACTERS + 40_000).decode("utf-8", "ignore")
+    text = masking.masker(decisions.actions(file.decisions)).text(whole)[:EXCERPT_CHARACTERS]
+    return Excerpt(text, cut=len(whole) < row.characters or len(text) == EXCERPT_CHARACTERS)
 
 
 MOST_CHARACTERS = 20_000_000  # of the corpus that is searched for test questions: a few seconds
@@ -243,11 +243,11 @@ class Standing:
 class Search:
     """Test questions that stand in the documents; how many there were, and whether all documents were searched.
 
-    dataset_id: whose test rows they are, if any.
+    dataset_id: whose test rows they are, if any. leaked: the rows whose questions stand in a document.
     """
 
     dataset_id: int | None
-    found: list[Standing]
+    leaked: list[Standing]
     questions: int
     documents: int
     whole: bool

@@ -59,7 +59,7 @@ def read(data: bytes, name: str) -> list[Text]:
     """
     if not data.strip():
         raise Unreadable("It is empty.")
-    if what := next((words for magic, words in _MAGIC if data.startswith(magic)), ""):
+    if what := next((kind for magic, kind in _MAGIC if data.startswith(magic)), ""):
         raise Unreadable(f"It is {what}.")
     text = _decoded(data)
     low = name.casefold()
@@ -95,10 +95,10 @@ def _looks_like_a_page(text: str) -> bool:
     return head.startswith("<") and ("<html" in head or "<!doctype html" in head)
 
 
-def title_of(given: str, name: str) -> str:
+def title_of(stated: str, name: str) -> str:
     """A title in one line; without one, the file's name without its folder and ending."""
     stem = name.rsplit("/", 1)[-1].rsplit("\\", 1)[-1]
-    title = " ".join(given.split()) or (stem.rsplit(".", 1)[0] if "." in stem[1:] else stem)
+    title = " ".join(stated.split()) or (stem.rsplit(".", 1)[0] if "." in stem[1:] else stem)
     return title[:TITLE]
 
 

@@ -244,7 +244,7 @@ class Costs(BaseModel):
     unsaid: list[str]
     prices_used: list[NewPrice]
     prices_old: list[str]
-    said: dict[str, Any]
+    assumptions: dict[str, Any] = Field(alias="said")
 
     @staticmethod
     def of(session: Db, assessment_id: int) -> "Costs":
@@ -255,7 +255,7 @@ class Costs(BaseModel):
             calls=study.calls,
             case=study.case,
             answer=answer(study).text,
-            ways=[_way(line) for line in study.lines],
+            ways=[_way(option) for option in study.lines],
             trained=_way(study.trained) if study.trained else None,
             compared_with=study.compared_with.name if study.compared_with else None,
             sound=study.sound,
@@ -272,18 +272,18 @@ class Costs(BaseModel):
         )
 
 
-def _way(line: PricedWay) -> Way:
+def _way(option: PricedWay) -> Way:
     return Way(
-        name=line.name,
-        tokens_in=line.tokens.input if line.tokens else None,
-        tokens_out=line.tokens.output if line.tokens else None,
-        tokens_from=line.tokens_how,
-        score=line.score,
-        split=line.split,
-        meets=line.meets,
-        per_call=line.per_call,
-        month=line.month,
-        lacks=line.lacks,
+        name=option.name,
+        tokens_in=option.tokens.input if option.tokens else None,
+        tokens_out=option.tokens.output if option.tokens else None,
+        tokens_from=option.tokens_how,
+        score=option.score,
+        split=option.split,
+        meets=option.meets,
+        per_call=option.per_call,
+        month=option.month,
+        lacks=option.lacks,
     )
 
 

@@ -31,7 +31,7 @@ def work_out(inputs: CostInput) -> Study:
     book = _Book(inputs)
     lines = sorted(
         (book.measured(arm) for arm in inputs.arms if arm.family != "adapter"),
-        key=lambda line: (line.month is None, line.month or 0.0, line.name),
+        key=lambda option: (option.month is None, option.month or 0.0, option.name),
     )
     lines = [*lines, *book.declared()]
     rival, sound = _rival(lines, inputs)
@@ -75,16 +75,16 @@ def work_out(inputs: CostInput) -> Study:
 def _rival(lines: Sequence[PricedWay], inputs: CostInput) -> tuple[PricedWay | None, bool]:
     """The cheapest that meets the target and has a price; else the best so far, which proves nothing."""
 
-    def cost(line: PricedWay) -> float:
-        if line.way is None:
+    def cost(option: PricedWay) -> float:
+        if option.way is None:
             return float("inf")
-        return line.way.month(inputs.calls if inputs.calls is not None else 100_000)
+        return option.way.month(inputs.calls if inputs.calls is not None else 100_000)
 
-    priced = [line for line in lines if line.way is not None]
-    if good := [line for line in priced if line.meets]:
+    priced = [option for option in lines if option.way is not None]
+    if good := [option for option in priced if option.meets]:
         return min(good, key=cost), True
-    known = [line for line in priced if line.score is not None and line.tokens is not None]
-    return (max(known, key=lambda line: (line.score or 0.0, -cost(line))) if known else None), False
+    known = [option for option in priced if option.score is not None and option.tokens is not None]
+    return (max(known, key=lambda option: (option.score or 0.0, -cost(option))) if known else None), False
 
 
 class _Book:
@@ -381,14 +381,14 @@ class _Book:
 
     def _unmeasured(self, lines: Sequence[PricedWay], trained: PricedWay | None, *, sound: bool) -> Iterator[Lack]:
         """What was not measured, and prices of what was."""
-        if not any(line.tokens for line in lines):
+        if not any(option.tokens for option in lines):
             yield Lack(state("nothing_measured"), "measure")
         elif not sound:
             yield Lack(state("nothing_meets"), "measure")
         missing: dict[str, Statement] = {}
-        for line in [*lines, *([trained] if trained else [])]:
-            if line.lack:
-                missing.setdefault(line.lacks, line.lack)
+        for option in [*lines, *([trained] if trained else [])]:
+            if option.lack:
+                missing.setdefault(option.lacks, option.lack)
         for lack in missing.values():
             yield Lack(state("missing", lack=lack), "prices")
 

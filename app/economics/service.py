@@ -133,7 +133,7 @@ def _recorded(price: Price) -> dict[str, Any]:
 def assumed(session: Session, assessment_id: int) -> Assumptions:
     """What was declared so far; everything open if nothing was."""
     row = store.find_costs(session, assessment_id)
-    return assumptions.of_stored(row.said) if row else Assumptions()
+    return assumptions.of_stored(row.assumptions) if row else Assumptions()
 
 
 def assume(session: Session, assessment_id: int, sent: Mapping[str, object], by: UserRow) -> Study:
@@ -177,13 +177,13 @@ def has_results(session: Session, assessment_id: int) -> bool:
 
 def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: UserRow, what: str) -> None:
     row = store.find_costs(session, assessment.id)
-    before = row.said if row else {}
+    before = row.assumptions if row else {}
     counted = measured(session, assessment.id)
     after = new.to_json()
     if row is None:
         row = CostRow(assessment_id=assessment.id)
         session.add(row)
-    row.said, row.edited_by, row.edited_at = after, by.id, utcnow()
+    row.assumptions, row.edited_by, row.edited_at = after, by.id, utcnow()
     session.flush()
     if before == after:
         return
@@ -273,14 +273,14 @@ def _teacher(session: Session, assessment: AssessmentRow, base: ModelRow | None)
     would take over (gate G6 where cost is the goal)."""
     counts = facts.counting(session, assessment.id, base)
     own = standing.best(counts) if counts is not None else None
-    found = [
+    results = [
         arm.test
         for baseline in _comparable(session, assessment)
         if (counts is not None and baseline.model_id != counts.model_id)
         and (arm := standing.best(baseline)) is not None
         and arm.test is not None
     ]
-    best = max(found, key=lambda result: result.score, default=None)
+    best = max(results, key=lambda result: result.score, default=None)
     if best is None or own is None or own.test is None or best.score <= own.test.score:
         return {}
     if best.passed is not None:

@@ -40,6 +40,6 @@ class CostRow(Base):
     __tablename__ = "costs"
 
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), primary_key=True)
-    said: Mapped[dict[str, Any]]
+    assumptions: Mapped[dict[str, Any]] = mapped_column("said")
     edited_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     edited_at: Mapped[datetime]

@@ -26,9 +26,9 @@ def _span(study: Study) -> tuple[int, int]:
 
 def drawn(study: Study) -> list[PricedWay]:
     """The lines that the chart has room for: what the trained model is compared with, the best others, itself."""
-    priced = [line for line in study.lines if line.way is not None and (line.tokens or line.key == "now")]
+    priced = [option for option in study.lines if option.way is not None and (option.tokens or option.key == "now")]
     rival = study.compared_with.key if study.compared_with else ""
-    kept = sorted(priced, key=lambda line: (line.key != rival, not line.meets, -(line.score or 0.0)))[:LINES]
+    kept = sorted(priced, key=lambda option: (option.key != rival, not option.meets, -(option.score or 0.0)))[:LINES]
     trained = [study.trained] if study.trained and study.trained.way else []
     return [*kept, *trained]
 
@@ -42,13 +42,13 @@ def chart(study: Study) -> line_charts.LineChart | None:
     volumes = [10 ** (low + number / POINTS) for number in range((high - low) * POINTS + 1)]
     series = []
     tones = iter(TONES)
-    for line in lines:
-        way = line.way
+    for option in lines:
+        way = option.way
         if way is None:
             continue
-        tone = "tune" if line.key == "trained" else next(tones)
+        tone = "tune" if option.key == "trained" else next(tones)
         points = [(volume, way.month(volume)) for volume in volumes]
-        series.append(Series(line.name, points, tone=tone, dashed=line.tokens_how != "measured"))
+        series.append(Series(option.name, points, tone=tone, dashed=option.tokens_how != "measured"))
     return line_charts.lines(
         "Monthly cost by calls a month",
         series,
@@ -94,6 +94,6 @@ def table(study: Study) -> list[Volume]:
         named[study.calls] = "you expect"
     volumes = []
     for volume in sorted(named):
-        costs = [line.way.month(volume) for line in lines if line.way is not None]
+        costs = [option.way.month(volume) for option in lines if option.way is not None]
         volumes.append(Volume(volume, named[volume], costs, costs.index(min(costs))))
     return volumes

@@ -96,8 +96,8 @@ def unprefixed(text: str) -> str:
     """Without words that announce an answer, for text that is folded already: “**Answer:** the label is `refund`”."""
     for _ in range(3):
         plain = text.lstrip("*_`# ")
-        found = PREFIX.match(plain)
-        rest = plain[found.end() :].strip("*_` ") if found else ""
+        match = PREFIX.match(plain)
+        rest = plain[match.end() :].strip("*_` ") if match else ""
         if not rest:
             break
         text = bared(rest)

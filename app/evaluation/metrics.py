@@ -136,8 +136,8 @@ def _normal(text: str, options: Options) -> str:
 def _normalised(output: str, target: str, options: Options) -> float:
     if output.strip() == target.strip():
         return 1.0
-    said = _normal(output, options)
-    return float(bool(said) and said == _normal(target, options))
+    answer = _normal(output, options)
+    return float(bool(answer) and answer == _normal(target, options))
 
 
 def dressed(name: str, output: str, target: str, options: Options) -> bool:
@@ -158,15 +158,15 @@ def _number(text: str, options: Options) -> tuple[Decimal, str] | None:
 
 
 def _number_match(output: str, target: str, options: Options) -> float:
-    said, wanted = _number(output, options), _number(target, options)
-    if said is None or wanted is None or said[1] != wanted[1]:
+    answer, wanted = _number(output, options), _number(target, options)
+    if answer is None or wanted is None or answer[1] != wanted[1]:
         return float(output.strip() == target.strip())
-    return float(numbers.same(said[0], wanted[0], str(options.get("tolerance", ""))))
+    return float(numbers.same(answer[0], wanted[0], str(options.get("tolerance", ""))))
 
 
 def _number_view(text: str, options: Options) -> str:
-    found = _number(text, options)
-    return "not one number" if found is None else f"{found[0].normalize():f} {found[1]}".strip()
+    number = _number(text, options)
+    return "not one number" if number is None else f"{number[0].normalize():f} {number[1]}".strip()
 
 
 # ------------------------------------------------------------------ overlap
@@ -198,11 +198,11 @@ def _rouge_l(output: str, target: str, _options: Options) -> float:
     """F1 of the longest common subsequence of words (Lin 2004, section 3.1, with beta = 1)."""
     from rapidfuzz.distance import LCSseq
 
-    said, wanted = _words(output), _words(target)
-    if not said or not wanted:  # no word on one side: only the same signs are the same answer
+    answer, wanted = _words(output), _words(target)
+    if not answer or not wanted:  # no word on one side: only the same signs are the same answer
         return float(output.strip() == target.strip())
-    common = LCSseq.similarity(said, wanted)
-    return 2 * common / (len(said) + len(wanted))
+    common = LCSseq.similarity(answer, wanted)
+    return 2 * common / (len(answer) + len(wanted))
 
 
 def _word_view(text: str, _options: Options) -> str:
@@ -226,11 +226,11 @@ def _json_valid(output: str, _target: str, options: Options) -> float:
 
 
 def _json_match(output: str, target: str, options: Options) -> float:
-    said, wanted = _json(output, options), _json(target, options)
-    if said is structure.NOTHING or wanted is structure.NOTHING:
+    answer, wanted = _json(output, options), _json(target, options)
+    if answer is structure.NOTHING or wanted is structure.NOTHING:
         return 0.0
     try:
-        return float(structure.same(said, wanted))
+        return float(structure.same(answer, wanted))
     except RecursionError:  # nested about a thousand deep: no data anyone means
         return 0.0
 
@@ -276,9 +276,9 @@ def _pattern_fault(pattern: str) -> str | None:
     try:
         expression = _compiled(pattern)
     except re2.error as error:
-        said = error.args[0] if error.args else "it cannot be read"
-        said = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        return f"This is not a regular expression that can be used (RE2, no back references): {said}."
+        reason = error.args[0] if error.args else "it cannot be read"
+        reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        return f"This is not a regular expression that can be used (RE2, no back references): {reason}."
     if expression.search(""):
         return "The expression matches empty text, so it would find something everywhere. Make it stricter."
     return None
@@ -289,8 +289,8 @@ def _matches(text: str, options: Options) -> list[tuple[str, ...]]:
     expression = _expression(options["pattern"])
     grouped = bool(expression.groups)
     return [
-        tuple(part or "" for part in (found.groups() if grouped else (found.group(),)))
-        for found in expression.finditer(text.strip())
+        tuple(part or "" for part in (match.groups() if grouped else (match.group(),)))
+        for match in expression.finditer(text.strip())
     ]
 
 
@@ -301,7 +301,7 @@ def _pattern(output: str, target: str, options: Options) -> float:
 
 
 def _pattern_view(text: str, options: Options) -> str:
-    return "\n".join(" · ".join(part for part in found if part) for found in _matches(text, options))
+    return "\n".join(" · ".join(part for part in parts if part) for parts in _matches(text, options))
 
 
 # ------------------------------------------------------------------ the list

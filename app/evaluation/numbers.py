@@ -25,18 +25,18 @@ def read(text: str, point: str) -> tuple[Decimal, str] | None:
 
     point: the decimal sign. A text that uses the other one is not read as something it does not say.
     """
-    found = _form(point).fullmatch(bared(folded(text)))
-    if not found or not (found["whole"] or found["part"]):
+    match = _form(point).fullmatch(bared(folded(text)))
+    if not match or not (match["whole"] or match["part"]):
         return None
-    whole = re.sub(r"\D", "", found["whole"] or "0")
-    value = Decimal(f"{found['sign']}{whole}.{found['part'] or '0'}e{found['power'] or '0'}")
-    return value, f"{found['before']}{found['between']}{found['after'].strip()}"
+    whole = re.sub(r"\D", "", match["whole"] or "0")
+    value = Decimal(f"{match['sign']}{whole}.{match['part'] or '0'}e{match['power'] or '0'}")
+    return value, f"{match['before']}{match['between']}{match['after'].strip()}"
 
 
-def same(said: Decimal, wanted: Decimal, tolerance: str) -> bool:
+def same(answer: Decimal, wanted: Decimal, tolerance: str) -> bool:
     """Equal within a tolerance: a number, or a share of the wanted number with a per cent sign; empty for none."""
     allowed = Decimal(0)
     if tolerance := tolerance.strip():
         amount = Decimal(tolerance.rstrip("% "))
         allowed = abs(wanted) * amount / 100 if tolerance.endswith("%") else amount
-    return abs(said - wanted) <= allowed
+    return abs(answer - wanted) <= allowed

@@ -64,15 +64,15 @@ def by_label(answers: Sequence[Answered], *, binary: bool) -> list[Label]:
     lines = all(len(label) <= LONGEST_LABEL and "\n" not in label for label in groups)
     if not lines or len(groups) < 2 or len(answers) < FEWEST_A_LABEL * len(groups):
         return []
-    found = [_label(label, group, binary=binary) for label, group in groups.items()]
-    return sorted(found, key=lambda one: (-one.rows, one.label))
+    labels = [_label(label, group, binary=binary) for label, group in groups.items()]
+    return sorted(labels, key=lambda label: (-label.rows, label.label))
 
 
 def _label(label: str, group: Sequence[Answered], *, binary: bool) -> Label:
     scores = [answer.score for answer in group if answer.score is not None]
     interval = intervals.wilson(sum(scores), len(scores)) if binary and scores else None
     wrong = Counter(
-        said for answer in group if answer.score == 0 and len(said := answer.output.strip()) <= LONGEST_LABEL
+        answered for answer in group if answer.score == 0 and len(answered := answer.output.strip()) <= LONGEST_LABEL
     )
     return Label(
         label=label,
@@ -81,7 +81,7 @@ def _label(label: str, group: Sequence[Answered], *, binary: bool) -> Label:
         score=sum(scores) / len(scores) if scores else None,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
-        instead=min(wrong, key=lambda said: (-wrong[said], said)) if wrong else None,
+        instead=min(wrong, key=lambda answered: (-wrong[answered], answered)) if wrong else None,
     )
 
 
@@ -96,20 +96,20 @@ def by_field(answers: Sequence[Answered], options: Mapping[str, Any]) -> list[Fi
             return []
         if answer.score is None:
             continue
-        said = structure.parsed(answer.output, **reach)
-        said = said if isinstance(said, dict) else {}
+        answered = structure.parsed(answer.output, **reach)
+        answered = answered if isinstance(answered, dict) else {}
         for name, value in wanted.items():
-            counts.setdefault(name, Counter())[_kind(name, value, said)] += 1
-        for name in said.keys() - wanted.keys():
+            counts.setdefault(name, Counter())[_kind(name, value, answered)] += 1
+        for name in answered.keys() - wanted.keys():
             counts.setdefault(name, Counter())["extra"] += 1
     return [_field(name, count) for name, count in counts.items()]
 
 
-def _kind(name: str, value: Any, said: Mapping[str, Any]) -> str:
-    if name not in said:
+def _kind(name: str, value: Any, answered: Mapping[str, Any]) -> str:
+    if name not in answered:
         return "missing"
     try:
-        return "right" if structure.same(said[name], value) else "other"
+        return "right" if structure.same(answered[name], value) else "other"
     except RecursionError:  # nested about a thousand deep: no data anyone means
         return "other"
 

@@ -87,5 +87,5 @@ def written(value: Any, indent: str = "") -> str:
         lines = [f"{deeper}{json.dumps(k, ensure_ascii=False)}: {written(value[k], deeper)}" for k in sorted(value)]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(deeper + written(one, deeper) for one in value) + f"\n{indent}]"
+        return "[\n" + ",\n".join(deeper + written(entry, deeper) for entry in value) + f"\n{indent}]"
     return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)

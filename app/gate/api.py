@@ -25,8 +25,8 @@ from app.web.params import LARGEST, Id, OneLine, Text
 from app.web.problems import REFUSALS, described
 
 ABOUT_DIGESTS = {
-    **described(412, words="The digest is not the one under review, or it has changed since"),
-    **described(428, words="No digest was sent"),
+    **described(412, description="The digest is not the one under review, or it has changed since"),
+    **described(428, description="No digest was sent"),
 }
 router = APIRouter(prefix="/api/v1", tags=["reviews"], responses=REFUSALS)
 
@@ -190,14 +190,14 @@ def list_reviews(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Reviews:
     """Reviews in one state, from the newest back."""
-    found = store.queue(db, (state,), limit + 1, after)
-    return Reviews(data=[Review.of(db, row) for row in found[:limit]], has_more=len(found) > limit)
+    waiting = store.queue(db, (state,), limit + 1, after)
+    return Reviews(data=[Review.of(db, row) for row in waiting[:limit]], has_more=len(waiting) > limit)
 
 
 @router.post("/assessments/{assessment_id}/reviews", name="api_request_review", status_code=201)
-def request_review(request: Request, response: Response, assessment_id: Id, asked: Ask, db: Db, me: Me) -> Review:
+def request_review(request: Request, response: Response, assessment_id: Id, body: Ask, db: Db, me: Me) -> Review:
     """Freeze everything as it is now and put it up for review. A living review of an older state is replaced."""
-    review = reviews.request_review(db, assessment_id, me, asked.note)
+    review = reviews.request_review(db, assessment_id, me, body.note)
     response.headers["Location"] = url_for(request, "api_review", review_id=review.id)
     return Review.of(db, store.get(db, review.id))
 

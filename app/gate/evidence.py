@@ -124,5 +124,5 @@ def _outcome(advised: Advice) -> tuple[str | None, ...]:
 
 
 def _judged(facts: Facts, policy: Policy) -> Advice:
-    given = {"answers": assessments.answers(facts.assessment), "measured": facts.evidence.to_json()}
-    return verdict.advise(case.parse(given), policy)
+    stored_case = {"answers": assessments.answers(facts.assessment), "measured": facts.evidence.to_json()}
+    return verdict.advise(case.parse(stored_case), policy)

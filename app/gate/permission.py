@@ -160,7 +160,7 @@ def decision_seal(
     expires_at: datetime | None,
 ) -> str:
     """HMAC-SHA-256 over everything that a decision says; its row's id is the database's, and not part of it."""
-    said = {
+    sealed = {
         "review": review_id,
         "reviewer": reviewer_id,
         "kind": kind,
@@ -169,7 +169,7 @@ def decision_seal(
         "at": at.isoformat(),
         "expires_at": expires_at.isoformat() if expires_at else None,
     }
-    return hmac.new(key, b"decision-v1\n" + subject.canonical(said), sha256).hexdigest()
+    return hmac.new(key, b"decision-v1\n" + subject.canonical(sealed), sha256).hexdigest()
 
 
 def launch_token(key: bytes, *, job_id: int, attempt: int, digest: str, expires: int) -> str:

@@ -157,17 +157,17 @@ def show_reviews(
     decided = store.queue(
         db, ("approved", "changes_requested", "consumed", "superseded", "withdrawn"), QUEUE + 1, before
     )
-    shown = [*waiting, *decided[:QUEUE]]
+    listed = [*waiting, *decided[:QUEUE]]
     return page(
         request,
         "gate/reviews.html",
         waiting=waiting,
         decided=decided[:QUEUE],
         next_before=decided[QUEUE - 1].id if len(decided) > QUEUE else None,
-        titles=assessment_store.titles(db, {review.assessment_id for review in shown}),
+        titles=assessment_store.titles(db, {review.assessment_id for review in listed}),
         mine={review.id for review in waiting if not people.may_decide(db, _facts(db, review), me)},
         people=_people(db),
-        void=_void(db, shown),
+        void=_void(db, listed),
     )
 
 

@@ -22,10 +22,10 @@ def get(session: Session, review_id: int) -> ReviewRow:
 
 def assessment_of(session: Session, review_id: int) -> int:
     """Whose review it is, without loading it: its assessment is locked first."""
-    found = session.scalar(select(ReviewRow.assessment_id).where(ReviewRow.id == review_id))
-    if found is None:
+    assessment_id = session.scalar(select(ReviewRow.assessment_id).where(ReviewRow.id == review_id))
+    if assessment_id is None:
         raise NotFound("There is no such review.")
-    return found
+    return assessment_id
 
 
 def move(session: Session, review: ReviewRow, state: str, **more: object) -> bool:

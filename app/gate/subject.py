@@ -75,8 +75,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tup
 
 def _walk(path: str, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
     if isinstance(before, dict) and isinstance(after, dict):
-        found = []
+        changes = []
         for key in sorted({*before, *after}):
-            found += _walk(f"{path}.{key}" if path else key, before.get(key), after.get(key))
-        return found
+            changes += _walk(f"{path}.{key}" if path else key, before.get(key), after.get(key))
+        return changes
     return [] if before == after else [(path, before, after)]

@@ -18,7 +18,7 @@ from app.web.problems import REFUSALS, described
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"], responses=REFUSALS)
 
 MOST_EVENTS = 500
-WAITS = described(429, words="Too many of your requests are waiting (`Retry-After`)")
+WAITS = described(429, description="Too many of your requests are waiting (`Retry-After`)")
 Prefer = Annotated[
     OneLine, Header(alias="Prefer", max_length=200, description="`wait=N`: how many seconds to wait (RFC 7240)")
 ]

@@ -188,7 +188,7 @@ def work(
     for name in queues:
         queue = DBOS.register_queue(name, worker_concurrency=QUEUES[name], polling_interval_sec=by_itself)
         call = Call(looks, name, poll)
-        thread = threading.Thread(target=_serve, args=(call, dbos, queue), name=f"line-{name}", daemon=True)
+        thread = threading.Thread(target=_serve, args=(call, dbos, queue), name=f"look-{name}", daemon=True)
         dbos.background_thread_stop_events.append(call)  # so that `stop` ends it
         dbos._background_threads.append(thread)  # noqa: SLF001 - and waits for it, before the connections close
         thread.start()

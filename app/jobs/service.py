@@ -64,11 +64,11 @@ def add(
     except IntegrityError as error:
         if store.find_open(session, kind, subject_id) is None:
             raise
-        raise Conflict("This is already waiting or running.") from error  # put in line at this very moment
-    line = scope_of(session).queue
-    if line is None:
+        raise Conflict("This is already waiting or running.") from error  # queued at this very moment
+    engine_queue = scope_of(session).queue
+    if engine_queue is None:
         raise RuntimeError("this session has no queue; whoever opens sessions binds it")
-    line.enqueue(session, job.id, job.queue)
+    engine_queue.enqueue(session, job.id, job.queue)
     return job
 
 

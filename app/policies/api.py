@@ -18,7 +18,7 @@ from app.web.pages import url_for
 from app.web.params import LARGEST, OneLine, Text
 from app.web.problems import REFUSALS, described
 
-STALE = described(412, words="Another policy was published since the one named in `based_on`")
+STALE = described(412, description="Another policy was published since the one named in `based_on`")
 router = APIRouter(prefix="/api/v1/policies", tags=["policies"], responses=REFUSALS)
 
 Number = Annotated[int, Path(ge=BUILT_IN, le=LARGEST, description="0 is the policy that comes with the app")]

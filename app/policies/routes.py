@@ -203,7 +203,7 @@ def _choices_of(weight: Weight) -> list[Choice]:
 
 def _wrong(policy: Policy, errors: Mapping[str, str]) -> set[str]:
     """Factors with a field that has an error."""
-    return {one.factor for one in policy.weights if any(name in errors for name in changes.fields_of(one))}
+    return {weight.factor for weight in policy.weights if any(name in errors for name in changes.fields_of(weight))}
 
 
 def _whole(value: object) -> int:

@@ -43,8 +43,8 @@ class Lines:
             ready = self._pipes.select(None if deadline is None else max(0.0, deadline - time.monotonic()))
             if not ready:
                 break
-            if found := b"".join(self._read(key) for key, _ in ready):
-                return found
+            if received := b"".join(self._read(key) for key, _ in ready):
+                return received
         return b""
 
     def line(self, deadline: float | None = None) -> bytes | None:

@@ -71,16 +71,16 @@ class ChangedAnswer(BaseModel):
     after_score: float | None
 
     @staticmethod
-    def of(found: Example) -> "ChangedAnswer":
+    def of(example: Example) -> "ChangedAnswer":
         return ChangedAnswer(
-            example_id=found.id,
-            line=found.line,
-            messages=found.messages,
-            target=found.target,
-            before=found.before,
-            before_score=found.before_score,
-            after=found.after,
-            after_score=found.after_score,
+            example_id=example.id,
+            line=example.line,
+            messages=example.messages,
+            target=example.target,
+            before=example.before,
+            before_score=example.before_score,
+            after=example.after,
+            after_score=example.after_score,
         )
 
 
@@ -93,12 +93,12 @@ class ChangedAnswers(BaseModel):
 def get_result(training_id: Id, db: Db, me: Me) -> Result:
     """How the adapter did against the best prompt on the same rows. `fixed` and `broken` are ids of rows: see
     `/result/rows` for their answers."""
-    found = service.outcome(db, training_id)
-    compared = found.compared
-    ran_on, trained_on = service.models_of(db, found)
+    outcome = service.outcome(db, training_id)
+    compared = outcome.compared
+    ran_on, trained_on = service.models_of(db, outcome)
     return Result(
         training_id=training_id,
-        state=found.training.state,
+        state=outcome.training.state,
         verdict=compared.verdict if compared else None,
         words=compared.words if compared else None,
         delta=compared.delta if compared else None,
@@ -107,25 +107,25 @@ def get_result(training_id: Id, db: Db, me: Me) -> Result:
         p=compared.p if compared else None,
         test=compared.test if compared else None,
         rows=compared.rows if compared else None,
-        left_out=found.left_out,
+        left_out=outcome.left_out,
         fixed=list(compared.fixed) if compared else [],
         broken=list(compared.broken) if compared else [],
-        reaches_target=found.reaches_target,
+        reaches_target=outcome.reaches_target,
         baselines_ran_on=ran_on,
         trained_on=trained_on,
         rivals=[
             RivalResult(
-                title=one.title,
-                kind=one.kind,
-                score=one.before,
-                delta=one.delta,
-                low=one.low,
-                high=one.high,
-                verdict=one.verdict,
+                title=rival.title,
+                kind=rival.kind,
+                score=rival.before,
+                delta=rival.delta,
+                low=rival.low,
+                high=rival.high,
+                verdict=rival.verdict,
             )
-            for one in found.rivals
+            for rival in outcome.rivals
         ],
-        evaluation=card.evaluation(service.facts(db, found)),
+        evaluation=card.evaluation(service.facts(db, outcome)),
     )
 
 
@@ -139,8 +139,10 @@ def list_changed_answers(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> ChangedAnswers:
     """The rows that the adapter fixed or broke, both answers side by side, in the order of the rows."""
-    found = service.changed(db, service.outcome(db, training_id), which, skip, limit + 1)
-    return ChangedAnswers(data=[ChangedAnswer.of(one) for one in found[:limit]], has_more=len(found) > limit)
+    examples = service.changed(db, service.outcome(db, training_id), which, skip, limit + 1)
+    return ChangedAnswers(
+        data=[ChangedAnswer.of(example) for example in examples[:limit]], has_more=len(examples) > limit
+    )
 
 
 @router.get("/{training_id}/adapter", name="api_adapter", response_class=StreamingResponse)

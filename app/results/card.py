@@ -177,10 +177,10 @@ def _other_weights(facts: CardFacts) -> list[str]:
 
 def _option(name: str, value: object) -> str:
     if isinstance(value, bool):
-        said = "yes" if value else "no"
+        written = "yes" if value else "no"
     else:
-        said = _inline(value) if isinstance(value, str) else str(value)
-    return f"The metric's {name.replace('_', ' ')}: {said}."
+        written = _inline(value) if isinstance(value, str) else str(value)
+    return f"The metric's {name.replace('_', ' ')}: {written}."
 
 
 def _inline(text: str) -> str:
@@ -193,8 +193,8 @@ def _inline(text: str) -> str:
 def _target(facts: CardFacts) -> list[str]:
     if facts.reaches_target is None or facts.target is None:
         return []
-    said = "reaches" if facts.reaches_target else "does not reach"
-    return [f"It {said} the target of {_percent(facts.target)}."]
+    verb = "reaches" if facts.reaches_target else "does not reach"
+    return [f"It {verb} the target of {_percent(facts.target)}."]
 
 
 def _model_index(facts: CardFacts) -> list[str]:
@@ -244,10 +244,10 @@ def _rival_lines(rivals: Sequence[Rival]) -> list[str]:
     if not rivals:
         return []
     lines = ["", "| Also to beat | Score | Adapter ahead by | 90 % interval |", "| --- | ---: | ---: | --- |"]
-    for one in rivals:
-        title, score = one.title.replace("|", "/"), _percent(one.before) or "not asked"
-        interval = f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
-        lines.append(f"| {title} | {score} | {100 * one.delta:+.1f} points | {interval} |")
+    for rival in rivals:
+        title, score = rival.title.replace("|", "/"), _percent(rival.before) or "not asked"
+        interval = f"{100 * rival.low:+.1f} to {100 * rival.high:+.1f}"
+        lines.append(f"| {title} | {score} | {100 * rival.delta:+.1f} points | {interval} |")
     return lines
 
 
@@ -272,7 +272,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
     return {
         "results": {arm.name: _numbers(arm, facts.metric) for arm in everyone},
         "dev_results": {arm.name: _numbers(arm, facts.metric) for arm in facts.dev},
-        "pairwise": [*([_pair(facts)] if facts.compared else []), *(_rival(one) for one in facts.rivals)],
+        "pairwise": [*([_pair(facts)] if facts.compared else []), *(_rival(rival) for rival in facts.rivals)],
         "configs": {
             "metric": facts.metric,
             "metric_options": dict(facts.metric_options),
@@ -312,14 +312,14 @@ def _pair(facts: CardFacts) -> dict[str, Any]:
     }
 
 
-def _rival(one: Rival) -> dict[str, Any]:
+def _rival(rival: Rival) -> dict[str, Any]:
     return {
-        "a": one.title,
+        "a": rival.title,
         "b": "adapter",
-        "kind": one.kind,
-        "delta": one.delta,
-        "ci": [one.low, one.high],
-        "verdict": one.verdict,
+        "kind": rival.kind,
+        "delta": rival.delta,
+        "ci": [rival.low, rival.high],
+        "verdict": rival.verdict,
     }
 
 

@@ -34,7 +34,7 @@ def show_result(
     assessment = assessment_store.get(db, assessment_id)
     newest = trainings.latest(db, assessment_id)
     training = trainings.judged(db, assessment_id) or newest
-    found = service.outcome(db, training.id) if training else None
+    outcome = service.outcome(db, training.id) if training else None
     return page(
         request,
         "results/result.html",
@@ -42,15 +42,15 @@ def show_result(
         step="result",
         training=training,
         newer=newest if newest is not None and training is not None and newest.id != training.id else None,
-        models=service.models_of(db, found) if found else None,
-        found=found,
-        metric=metrics.get(found.baseline.metric) if found else None,
-        chart=_chart(found) if found else None,
-        difference=_difference(found) if found else None,
-        examples=service.changed(db, found, which, first, PAGE) if found else (),
-        same=_same(found) if found else 0,
+        models=service.models_of(db, outcome) if outcome else None,
+        found=outcome,
+        metric=metrics.get(outcome.baseline.metric) if outcome else None,
+        chart=_chart(outcome) if outcome else None,
+        difference=_difference(outcome) if outcome else None,
+        examples=service.changed(db, outcome, which, first, PAGE) if outcome else (),
+        same=_same(outcome) if outcome else 0,
         which=which,
-        stretch=_stretch(found, which, first) if found else None,
+        stretch=_stretch(outcome, which, first) if outcome else None,
     )
 
 
@@ -65,11 +65,11 @@ class Stretch:
     later: int | None
 
 
-def _stretch(found: service.Outcome, which: str, first: int) -> Stretch | None:
+def _stretch(outcome: service.Outcome, which: str, first: int) -> Stretch | None:
     """Which of the changed rows are shown; None where all are."""
-    if found.compared is None:
+    if outcome.compared is None:
         return None
-    total = len(found.compared.fixed if which == "fixed" else found.compared.broken)
+    total = len(outcome.compared.fixed if which == "fixed" else outcome.compared.broken)
     if total <= PAGE:
         return None
     end = first + PAGE
@@ -77,14 +77,14 @@ def _stretch(found: service.Outcome, which: str, first: int) -> Stretch | None:
     return Stretch(first + 1, min(end, total), total, earlier, end if end < total else None)
 
 
-def _same(found: service.Outcome) -> int:
+def _same(outcome: service.Outcome) -> int:
     """Rows that the adapter neither fixed nor broke."""
-    compared = found.compared
+    compared = outcome.compared
     return compared.rows - len(compared.fixed) - len(compared.broken) if compared else 0
 
 
-def _chart(found: service.Outcome) -> charts.IntervalChart:
-    tested = [(arm, arm.test) for arm in found.baseline.arms if arm.test]
+def _chart(outcome: service.Outcome) -> charts.IntervalChart:
+    tested = [(arm, arm.test) for arm in outcome.baseline.arms if arm.test]
     drawn = [
         charts.Arm(
             arm.title,
@@ -95,13 +95,15 @@ def _chart(found: service.Outcome) -> charts.IntervalChart:
         )
         for arm, result in tested
     ]
-    return charts.intervals("Score on the test rows", drawn, target=found.baseline.target)
+    return charts.intervals("Score on the test rows", drawn, target=outcome.baseline.target)
 
 
-def _difference(found: service.Outcome) -> charts.IntervalChart | None:
-    if found.compared is None:
+def _difference(outcome: service.Outcome) -> charts.IntervalChart | None:
+    if outcome.compared is None:
         return None
-    arm = charts.Arm("Adapter minus best prompt", found.compared.delta, found.compared.low, found.compared.high, "tune")
+    arm = charts.Arm(
+        "Adapter minus best prompt", outcome.compared.delta, outcome.compared.low, outcome.compared.high, "tune"
+    )
     return charts.intervals("Difference on the same rows", [arm], difference=True)
 
 

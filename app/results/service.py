@@ -79,11 +79,11 @@ def outcome(session: Session, training_id: int) -> Outcome:
     if compared:
         compared = against_all(compared, rivals)
     if compared and compared.verdict == "improved" and (share := cut(adapter)) > max(NEVER_STOPS, cut(best)):
-        words = (
+        sentence = (
             f"{share:.0%} of the adapter's answers went on to the length limit: it does not stop by itself. That is no "
             "improvement to rely on, whatever the score. Look at the warnings of the preflight about its stop token."
         )
-        compared = replace(compared, verdict="inconclusive", words=words)
+        compared = replace(compared, verdict="inconclusive", words=sentence)
     stored = training.result or {}
     if compared and stored and not metrics.get(baseline.metric).binary and stored.get("graded") != GRADED:
         compared, rivals = _as_stored(compared, stored)
@@ -92,39 +92,41 @@ def outcome(session: Session, training_id: int) -> Outcome:
 
 def _as_stored(today: Comparison, stored: Mapping[str, Any]) -> tuple[Comparison, list[Rival]]:
     """What was said on the day, where intervals of graded scores were worked out in another way than today."""
-    said = {name: stored[name] for name in ("verdict", "words", "low", "high", "p") if name in stored}
-    needed = today.rows_for_answer if said.get("verdict") == today.verdict else None
-    return replace(today, **said, rows_for_answer=needed), [Rival(**one) for one in stored.get("rivals", ())]
+    kept = {name: stored[name] for name in ("verdict", "words", "low", "high", "p") if name in stored}
+    needed = today.rows_for_answer if kept.get("verdict") == today.verdict else None
+    return replace(today, **kept, rows_for_answer=needed), [
+        Rival(**stored_rival) for stored_rival in stored.get("rivals", ())
+    ]
 
 
 def _rivals(
     session: Session, training: TrainingRow, baseline: BaselineRow, adapter: ArmRow, first: Comparison
 ) -> list[Rival]:
     """The adapter against everything else that it was launched to beat, row by row."""
-    told = training.training_facts.get("rivals") or {}
+    to_beat = training.training_facts.get("rivals") or {}
     binary = metrics.get(baseline.metric).binary
     by_name = {arm.name: arm for arm in baseline.arms}
-    found: list[Rival] = []
+    rivals: list[Rival] = []
     kinds: tuple[tuple[str, Kind], ...] = (("free", "free"), ("prompts", "prompt"))
     for key, kind in kinds:
-        for arm in (by_name[name] for name in told.get(key, ()) if name in by_name):
+        for arm in (by_name[name] for name in to_beat.get(key, ()) if name in by_name):
             pairs = [
-                Pair(one.example_id, one.before, one.after)
-                for one in answer_store.pairs(session, arm.id, adapter.id)
-                if one.before is not None and one.after is not None
+                Pair(answers.example_id, answers.before, answers.after)
+                for answers in answer_store.pairs(session, arm.id, adapter.id)
+                if answers.before is not None and answers.after is not None
             ]
             if pairs:
-                found.append(rival(arm.title, kind, pairs, binary=binary))
-    for name, *seen in told.get("unasked", ()):
+                rivals.append(rival(arm.title, kind, pairs, binary=binary))
+    for name, *seen in to_beat.get("unasked", ()):
         title = by_name[name].title if name in by_name else name
-        found.append(unasked(title, first, Difference(*seen)))
-    return found
+        rivals.append(unasked(title, first, Difference(*seen)))
+    return rivals
 
 
-def models_of(session: Session, found: Outcome) -> tuple[str, str]:
+def models_of(session: Session, outcome: Outcome) -> tuple[str, str]:
     """What the prompts were asked of, and what was trained: the same name twice where it is the same model."""
-    model = model_store.get(session, found.training.model_id)
-    measured = measured_model.model_of(session, found.baseline)
+    model = model_store.get(session, outcome.training.model_id)
+    measured = measured_model.model_of(session, outcome.baseline)
     return (model.name if measured_model.same_weights(measured, model) else measured.name), model.name
 
 
@@ -142,16 +144,16 @@ def _judged_against(training: TrainingRow, baseline: BaselineRow) -> ArmRow | No
     return next((arm for arm in baseline.arms if arm.name == named and arm.test), None)
 
 
-def summary(found: Outcome) -> dict[str, Any] | None:
+def summary(outcome: Outcome) -> dict[str, Any] | None:
     """The comparison in short, for lists and for the record; None when there was nothing to compare."""
-    compared = found.compared
+    compared = outcome.compared
     if compared is None:
         return None
     return {
         "verdict": compared.verdict,
         "words": compared.words,
         "rows": compared.rows,
-        "left_out": found.left_out,
+        "left_out": outcome.left_out,
         "before": compared.before,
         "after": compared.after,
         "delta": compared.delta,
@@ -161,33 +163,33 @@ def summary(found: Outcome) -> dict[str, Any] | None:
         "test": compared.test,
         "fixed": len(compared.fixed),
         "broken": len(compared.broken),
-        "compared_with": found.best.name if found.best else "",
-        "reaches_target": found.reaches_target,
-        **({} if metrics.get(found.baseline.metric).binary else {"graded": GRADED}),
-        **({"rivals": [asdict(one) for one in found.rivals]} if found.rivals else {}),
+        "compared_with": outcome.best.name if outcome.best else "",
+        "reaches_target": outcome.reaches_target,
+        **({} if metrics.get(outcome.baseline.metric).binary else {"graded": GRADED}),
+        **({"rivals": [asdict(each) for each in outcome.rivals]} if outcome.rivals else {}),
     }
 
 
-def changed(session: Session, found: Outcome, which: str, first: int, number: int) -> Sequence[store.Example]:
+def changed(session: Session, outcome: Outcome, which: str, first: int, number: int) -> Sequence[store.Example]:
     """A page of the rows that the adapter fixed or broke, both answers side by side."""
-    if found.compared is None or found.best is None or found.adapter is None:
+    if outcome.compared is None or outcome.best is None or outcome.adapter is None:
         return ()
-    ids = found.compared.fixed if which == "fixed" else found.compared.broken
-    hide = answers_view.masking(session, found.baseline)
+    ids = outcome.compared.fixed if which == "fixed" else outcome.compared.broken
+    hide = answers_view.masking(session, outcome.baseline)
     return [
         replace(
-            one,
-            messages=hide.turns(one.messages),
-            target=hide.text(one.target),
-            before=hide.text(one.before),
-            after=hide.text(one.after),
+            example,
+            messages=hide.turns(example.messages),
+            target=hide.text(example.target),
+            before=hide.text(example.before),
+            after=hide.text(example.after),
         )
-        for one in store.examples(session, found.best.id, found.adapter.id, ids[first : first + number])
+        for example in store.examples(session, outcome.best.id, outcome.adapter.id, ids[first : first + number])
     ]
 
 
-def facts(session: Session, found: Outcome) -> CardFacts:
-    training, baseline = found.training, found.baseline
+def facts(session: Session, outcome: Outcome) -> CardFacts:
+    training, baseline = outcome.training, outcome.baseline
     subject = reviews.subject_of(review_store.get(session, training.review_id))
     if subject.baseline is None or subject.training is None or subject.dataset is None:
         raise Conflict("The approved subject of this run is none for training.")
@@ -197,8 +199,8 @@ def facts(session: Session, found: Outcome) -> CardFacts:
     origin = models.origin(installation.settings if installation else None, model)
     measured = measured_model.model_of(session, baseline)
     approved = {arm.name for arm in subject.baseline.arms}  # what was tried since is not part of this result
-    shown = [arm for arm in baseline.arms if arm.name in approved]
-    arms = [_arm(arm) for arm in shown]
+    approved_arms = [arm for arm in baseline.arms if arm.name in approved]
+    arms = [_arm(arm) for arm in approved_arms]
     return CardFacts(
         name=assessment_store.get(session, training.assessment_id).title,
         base_model=name,
@@ -207,10 +209,10 @@ def facts(session: Session, found: Outcome) -> CardFacts:
         target=baseline.target,
         instructions=subject.training.instructions,
         arms=[arm for arm in arms if arm],
-        adapter=_arm(found.adapter) if found.adapter else None,
-        compared_with=found.best.title if found.best else "",
-        compared=found.compared,
-        rivals=found.rivals,
+        adapter=_arm(outcome.adapter) if outcome.adapter else None,
+        compared_with=outcome.best.title if outcome.best else "",
+        compared=outcome.compared,
+        rivals=outcome.rivals,
         late_targets=subject.baseline.earlier.late_targets or (),
         recipe=training.recipe,
         train_rows=subject.dataset.rows.train,
@@ -223,8 +225,8 @@ def facts(session: Session, found: Outcome) -> CardFacts:
         licence=origin.licence,
         measured_on="" if measured_model.same_weights(measured, model) else measured.name,
         metric_options=baseline.metric_options,
-        dev=[arm for one in shown if (arm := _arm(one, "dev"))],
-        reaches_target=found.reaches_target,
+        dev=[arm for arm_row in approved_arms if (arm := _arm(arm_row, "dev"))],
+        reaches_target=outcome.reaches_target,
         libraries=training.training_facts.get("libraries") or {},
     )
 
@@ -243,17 +245,17 @@ def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:
         NotFound: there is no adapter (yet).
         Damaged: the stored adapter is not the one that was stored.
     """
-    found = outcome(session, training_id)
-    training = found.training
+    result = outcome(session, training_id)
+    training = result.training
     if training.adapter_sha256 is None:
         raise NotFound("There is no adapter yet.")
     if not blobs.intact(training.adapter_sha256):
         blobs.damaged(training.adapter_sha256)
-    told = facts(session, found)
+    card_facts = facts(session, result)
     review = review_store.get(session, training.review_id)
     added: dict[str, bytes] = {
-        "README.md": card.card(told).encode(),
-        "evaluation.json": _json(card.evaluation(told)),
+        "README.md": card.card(card_facts).encode(),
+        "evaluation.json": _json(card.evaluation(card_facts)),
         "decision.json": _json(_decision(review)),
         "training.json": _json({"recipe": training.recipe, "facts": training.training_facts}),
         "subject.json": review.subject.encode(),
@@ -278,10 +280,10 @@ def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:
 def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, name: str) -> str:
     """Copy one file, a piece at a time; weights hardly compress, so they are stored as they are."""
     digest = sha256()
-    with source.open(name) as one, target.open(zipfile.ZipInfo(name), "w", force_zip64=True) as other:
-        while piece := one.read(1 << 20):
+    with source.open(name) as original, target.open(zipfile.ZipInfo(name), "w", force_zip64=True) as copy:
+        while piece := original.read(1 << 20):
             digest.update(piece)
-            other.write(piece)
+            copy.write(piece)
     return digest.hexdigest()
 
 

@@ -54,7 +54,7 @@ def share(
     if len(label) > LONGEST_LABEL:
         errors.append(FieldError("#/label", f"At most {LONGEST_LABEL} characters; these are {len(label):,}."))
     if days not in lives(most_days):
-        allowed = ", ".join(str(one) for one in lives(most_days))
+        allowed = ", ".join(str(number) for number in lives(most_days))
         errors.append(FieldError("#/days", f"Pick one of {allowed} days."))
     if errors:
         raise Invalid("The link was not made.", errors)

@@ -20,7 +20,7 @@ from app.training.preflight import RowSize, Sizes
 from app.training.protocol import Exit
 from app.training.spec import TrainingSpec
 
-SHOWN = 5
+SAMPLE_ROWS = 5
 TIMED = 4  # steps
 HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
 ENOUGH = 20.0  # seconds of timing, for models whose steps take long
@@ -42,7 +42,7 @@ def probe(spec: TrainingSpec, model: Path, source: Path, threads: int) -> dict[s
         sized[row.split].append(RowSize(str(row.line), len(ids.prompt), len(ids.completion)))
         if ids.length <= limit:
             fitting[row.split].append(ids)
-        if row.split == "train" and len(samples) < SHOWN:
+        if row.split == "train" and len(samples) < SAMPLE_ROWS:
             decode = loaded.tokenizer.decode
             samples.append({"id": str(row.line), "prompt": decode(ids.prompt), "completion": decode(ids.completion)})
     report = preflight.report(spec.recipe, Sizes(sized["train"], sized["dev"], loaded.context))

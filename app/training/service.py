@@ -62,7 +62,7 @@ def trainable(session: Session) -> Sequence[ModelRow]:
 
 
 def save_recipe(
-    session: Session, assessment_id: int, me: UserRow, model_id: int | None, given: Mapping[str, Any]
+    session: Session, assessment_id: int, me: UserRow, model_id: int | None, values: Mapping[str, Any]
 ) -> RecipeRow:
     """Store the recipe. What changes makes an open approval void, and whoever changed it a contributor.
 
@@ -75,7 +75,7 @@ def save_recipe(
     errors: list[FieldError] = []
     made = before
     try:
-        made = recipes.parse(given, before)
+        made = recipes.parse(values, before)
     except Invalid as refusal:
         errors += refusal.errors
     model = next((model for model in trainable(session) if model.id == model_id), None)

@@ -88,16 +88,16 @@ class _Form:
 
     def __init__(self, chunks: Iterable[bytes], boundary: bytes) -> None:
         self.chunks = iter(chunks)
-        self.said: deque[tuple[str, bytes]] = deque()
+        self.events: deque[tuple[str, bytes]] = deque()
         self.name = self.value = b""
         calls = {
-            "on_part_data": lambda data, start, end: self.said.append(("data", data[start:end])),
-            "on_part_end": lambda: self.said.append(("end", b"")),
+            "on_part_data": lambda data, start, end: self.events.append(("data", data[start:end])),
+            "on_part_end": lambda: self.events.append(("end", b"")),
             "on_header_field": self._field,
             "on_header_value": self._value,
             "on_header_end": self._header,
-            "on_headers_finished": lambda: self.said.append(("headers", b"")),
-            "on_end": lambda: self.said.append(("over", b"")),
+            "on_headers_finished": lambda: self.events.append(("headers", b"")),
+            "on_end": lambda: self.events.append(("over", b"")),
         }
         try:
             self.parser = MultipartParser(boundary, calls)  # type: ignore[arg-type]  # a TypedDict of these very names
@@ -113,9 +113,9 @@ class _Form:
         if event[0] == "over":
             return None
         _, options = parse_options_header(disposition)
-        given = options.get(b"filename")
+        file_name = options.get(b"filename")
         name = options.get(b"name", b"").decode("utf-8", "replace")
-        return Part(name, None if given is None else given.decode("utf-8", "replace"), self._body())
+        return Part(name, None if file_name is None else file_name.decode("utf-8", "replace"), self._body())
 
     def _body(self) -> Iterator[bytes]:
         while (event := self._next())[0] != "end":
@@ -123,7 +123,7 @@ class _Form:
                 yield event[1]
 
     def _next(self) -> tuple[str, bytes]:
-        while not self.said:
+        while not self.events:
             chunk = next(self.chunks, None)
             if chunk is None:
                 raise Invalid(_BROKEN)
@@ -131,7 +131,7 @@ class _Form:
                 self.parser.write(chunk)
             except FormParserError as error:
                 raise Invalid(_BROKEN) from error
-        return self.said.popleft()
+        return self.events.popleft()
 
     def _field(self, data: bytes, start: int, end: int) -> None:
         self.name += data[start:end]
@@ -141,5 +141,5 @@ class _Form:
 
     def _header(self) -> None:
         if self.name.lower() == b"content-disposition":
-            self.said.append(("disposition", self.value))
+            self.events.append(("disposition", self.value))
         self.name = self.value = b""

@@ -17,7 +17,7 @@ from app.web.params import LARGEST, Id, OneLine
 from app.web.problems import REFUSALS, described
 
 router = APIRouter(prefix="/api/v1", tags=["users"], responses=REFUSALS)
-GUESSES = described(429, words="Too many failed attempts, or too many people at once (`Retry-After`)")
+GUESSES = described(429, description="Too many failed attempts, or too many people at once (`Retry-After`)")
 
 Short = Annotated[OneLine, Field(max_length=300)]
 

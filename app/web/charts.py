@@ -235,7 +235,7 @@ ZERO = 30  # percent of the width left of 0; the values below it are fewer and s
 
 def ranks(values: Iterable[tuple[str, str, float]]) -> list[Rank]:
     """Draw values (name, tone, value) on either side of 0, the largest first. The largest size fills its side."""
-    ordered = sorted(values, key=lambda one: one[2], reverse=True)
+    ordered = sorted(values, key=lambda entry: entry[2], reverse=True)
     top = max([abs(value) for _, _, value in ordered] + [1])
     return [
         Rank(name, tone, value, ZERO, round((100 - ZERO) * value / top, 1))
@@ -344,13 +344,13 @@ def histogram(
     edges = [bins[0].low, *(each.high for each in bins)]
     ticks = [Tick(round(number * width, 2), short(edges[number])) for number in range(0, len(bins), every)]
     place = None if limit is None else _in_bins(bins, limit)
-    line = None if limit is None or place is None else Tick(round(place * width, 2), short(limit))
+    limit_tick = None if limit is None or place is None else Tick(round(place * width, 2), short(limit))
     return Histogram(
         title,
         columns,
         ticks,
         [Tick(round(100 * (1 - mark / top), 2), short(mark)) for mark in marks],
-        line,
+        limit_tick,
         unit,
         x_title,
     )

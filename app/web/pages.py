@@ -103,9 +103,9 @@ def count(value: float | None) -> str:
     return f"{value:,.0f}".replace("-", MINUS)
 
 
-def beyond(items: Sized | int, shown: int) -> int:
-    """How many there are after the first `shown`. items: the things, or their number."""
-    return max((items if isinstance(items, int) else len(items)) - shown, 0)
+def beyond(items: Sized | int, listed: int) -> int:
+    """How many there are after the first `listed`. items: the things, or their number."""
+    return max((items if isinstance(items, int) else len(items)) - listed, 0)
 
 
 def share(part: float, whole: float) -> float:

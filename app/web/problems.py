@@ -181,12 +181,12 @@ def slug_for(status: int) -> str:
     return known or ("bad-request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "unavailable")
 
 
-def described(*statuses: int, words: str = "") -> dict[int | str, dict[str, Any]]:
+def described(*statuses: int, description: str = "") -> dict[int | str, dict[str, Any]]:
     """What the description of the API says of answers with these statuses: `words`, or the problem's title."""
     return {
         status: {
             "model": Problem,
-            "description": words or KINDS[slug_for(status)].title,
+            "description": description or KINDS[slug_for(status)].title,
             "content": {JSON_TYPE: {}},
             **({"headers": SENT_WITH[status]} if status in SENT_WITH else {}),
         }

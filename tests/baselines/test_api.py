@@ -37,12 +37,12 @@ def body(case: Case, **different: Any) -> dict[str, Any]:
 
 
 def test_from_estimate_to_answers(
-    api: TestClient, case: Case, engine: Engine, settings: Settings, line: job_engine.Client
+    api: TestClient, case: Case, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     root = f"/api/v1/assessments/{case.assessment.id}/baselines"
     costs = api.post(f"{root}/estimate", json=body(case)).json()
     started = api.post(root, json=body(case))
-    claim = claim_of(engine, settings, line, started.json()["id"])
+    claim = claim_of(engine, settings, queue, started.json()["id"])
     job.measure(claim)
     finish_job(engine, claim)
 
@@ -89,10 +89,10 @@ def test_faults_are_named_by_pointer(api: TestClient, case: Case, different: dic
 
 
 def test_going_on_when_nothing_is_left_is_a_conflict(
-    api: TestClient, case: Case, engine: Engine, settings: Settings, line: job_engine.Client
+    api: TestClient, case: Case, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     started = api.post(f"/api/v1/assessments/{case.assessment.id}/baselines", json=body(case)).json()
-    claim = claim_of(engine, settings, line, started["id"])
+    claim = claim_of(engine, settings, queue, started["id"])
     assert api.post(f"/api/v1/baselines/{started['id']}/go-on").status_code == 409
     job.measure(claim)
     finish_job(engine, claim)

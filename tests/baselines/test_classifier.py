@@ -121,9 +121,9 @@ def case(make: Make, engine: Engine, server: ModelServer) -> Case:
 
 
 def test_a_measurement_has_it_on_the_same_rows_and_asks_them_of_prompts_within_reach(
-    case: Case, engine: Engine, settings: Settings, line: job_engine.Client
+    case: Case, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
-    claim = claim_of(engine, settings, line, started(engine, line, case).id)
+    claim = claim_of(engine, settings, queue, started(engine, queue, case).id)
     job.measure(claim)
 
     baseline = baseline_of(engine, claim.subject_id)

@@ -41,8 +41,8 @@ def case(make: Make, engine: Engine, server: ModelServer) -> Case:
 
 
 @pytest.fixture
-def claim(case: Case, engine: Engine, settings: Settings, line: job_engine.Client) -> Claim:
-    return claim_of(engine, settings, line, started(engine, line, case).id)
+def claim(case: Case, engine: Engine, settings: Settings, queue: job_engine.Client) -> Claim:
+    return claim_of(engine, settings, queue, started(engine, queue, case).id)
 
 
 def test_all_arms_are_asked_on_dev_and_on_test_the_best_and_those_within_reach(
@@ -185,7 +185,7 @@ def test_errors_are_kept_apart_and_the_arm_counts_for_nothing(
 
 
 def test_going_on_asks_the_errors_again_and_nothing_else(
-    case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, line: job_engine.Client
+    case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     server.reply = lambda body: Raw(b"") if number_of(last_user(body)) == FIRST_DEV else clever(body)
     with pytest.raises(Failed, match="No arm can be judged"):
@@ -194,9 +194,9 @@ def test_going_on_asks_the_errors_again_and_nothing_else(
     server.reply, server.calls = clever, []
 
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         runs.resume(session, claim.subject_id, by=case.author)
-    job.measure(claim_of(engine, settings, line, claim.subject_id))
+    job.measure(claim_of(engine, settings, queue, claim.subject_id))
 
     dev_calls = Counter(number_of(asked) for asked in server.asked)
     assert dev_calls[FIRST_DEV] == 5
@@ -225,7 +225,7 @@ def test_a_wrong_key_ends_the_run_at_once(claim: Claim, server: ModelServer) -> 
 
 
 def test_a_revision_is_one_more_arm_and_a_further_look_only_if_it_leads(
-    case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, line: job_engine.Client
+    case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     job.measure(claim)
     finish_job(engine, claim)
@@ -233,9 +233,9 @@ def test_a_revision_is_one_more_arm_and_a_further_look_only_if_it_leads(
     server.reply = lambda body: target(number_of(last_user(body)))
 
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         arm = runs.revise(session, claim.subject_id, "Give the label as in the examples.", by=case.author)
-    job.measure(claim_of(engine, settings, line, claim.subject_id))
+    job.measure(claim_of(engine, settings, queue, claim.subject_id))
 
     baseline = baseline_of(engine, claim.subject_id)
     assert arm.name == "revised_prompt/1"
@@ -257,7 +257,7 @@ def test_a_revision_is_one_more_arm_and_a_further_look_only_if_it_leads(
 
 
 def test_a_worse_revision_is_no_further_look(
-    case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, line: job_engine.Client
+    case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     job.measure(claim)
     finish_job(engine, claim)
@@ -265,9 +265,9 @@ def test_a_worse_revision_is_no_further_look(
     server.reply = lambda _: "nonsense"
 
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         runs.revise(session, claim.subject_id, "Say nonsense.", by=case.author)
-    job.measure(claim_of(engine, settings, line, claim.subject_id))
+    job.measure(claim_of(engine, settings, queue, claim.subject_id))
 
     baseline = baseline_of(engine, claim.subject_id)
     assert len(baseline.test_looks) == looks
@@ -298,10 +298,10 @@ def test_an_adapter_answers_the_same_test_rows_with_the_same_instructions(claim:
 
 
 def test_a_sample_asks_the_same_rows_of_every_arm(
-    make: Make, engine: Engine, settings: Settings, line: job_engine.Client, server: ModelServer
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client, server: ModelServer
 ) -> None:
     case = a_case(make, engine, server, train=TRAIN, dev=30, test=26)
-    claim = claim_of(engine, settings, line, started(engine, line, case, dev_rows=20, test_rows=25).id)
+    claim = claim_of(engine, settings, queue, started(engine, queue, case, dev_rows=20, test_rows=25).id)
 
     job.measure(claim)
 

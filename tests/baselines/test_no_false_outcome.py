@@ -50,8 +50,8 @@ def shots(body: Body) -> int:
 class Run:
     """A measurement that can be run, and looked at afterwards."""
 
-    def __init__(self, make: Make, engine: Engine, settings: Settings, line: job_engine.Client) -> None:
-        self.make, self.engine, self.line = make, engine, line
+    def __init__(self, make: Make, engine: Engine, settings: Settings, queue: job_engine.Client) -> None:
+        self.make, self.engine, self.queue = make, engine, queue
         self.settings = settings.model_copy(
             update={"endpoint_first_wait": 0.002, "endpoint_patience": 3.0, "endpoint_seconds": 3.0}
         )
@@ -63,8 +63,8 @@ class Run:
         with writing(self.engine) as session:
             assessment = session.merge(self.case.assessment)
             assessment.answers = {**assessment.answers, "metric": metric}
-        baseline = started(self.engine, self.line, self.case, **order)
-        self.claim = claim_of(self.engine, self.settings, self.line, baseline.id)
+        baseline = started(self.engine, self.queue, self.case, **order)
+        self.claim = claim_of(self.engine, self.settings, self.queue, baseline.id)
         return self.claim
 
     def again(self) -> Claim:
@@ -72,9 +72,9 @@ class Run:
         assert self.claim is not None
         finish_job(self.engine, self.claim)
         with writing(self.engine) as session:
-            jobs.bind(session, self.line)
+            jobs.bind(session, self.queue)
             runs.resume(session, self.claim.subject_id, by=self.case.author)
-        self.claim = claim_of(self.engine, self.settings, self.line, self.claim.subject_id)
+        self.claim = claim_of(self.engine, self.settings, self.queue, self.claim.subject_id)
         return self.claim
 
     @property
@@ -105,8 +105,8 @@ class Run:
 
 
 @pytest.fixture
-def run(make: Make, engine: Engine, settings: Settings, line: job_engine.Client) -> Run:
-    return Run(make, engine, settings, line)
+def run(make: Make, engine: Engine, settings: Settings, queue: job_engine.Client) -> Run:
+    return Run(make, engine, settings, queue)
 
 
 def usage(text: str | None, **parts: Any) -> Raw:

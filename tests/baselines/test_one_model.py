@@ -24,14 +24,14 @@ def server() -> Iterator[ModelServer]:
 
 
 def test_the_copy_is_made_at_the_start_and_the_first_result_is_noted(
-    make: Make, engine: Engine, line: job_engine.Client, settings: Settings, server: ModelServer
+    make: Make, engine: Engine, queue: job_engine.Client, settings: Settings, server: ModelServer
 ) -> None:
     case = measured.a_case(make, engine, server, dev=20, test=20)
-    baseline = measured.started(engine, line, case)
+    baseline = measured.started(engine, queue, case)
     with writing(engine) as session:
         session.execute(update(ModelRow).values(name="Something grander"))
 
-    job.measure(measured.claim_of(engine, settings, line, baseline.id))
+    job.measure(measured.claim_of(engine, settings, queue, baseline.id))
 
     with reading(engine) as session:
         found = measured_model.model_of(session, measured.baseline_of(engine, baseline.id))
@@ -40,14 +40,14 @@ def test_the_copy_is_made_at_the_start_and_the_first_result_is_noted(
 
 
 def test_a_connection_that_was_changed_before_the_worker_came_is_not_asked(
-    make: Make, engine: Engine, line: job_engine.Client, settings: Settings, server: ModelServer
+    make: Make, engine: Engine, queue: job_engine.Client, settings: Settings, server: ModelServer
 ) -> None:
     case = measured.a_case(make, engine, server, dev=20, test=20)
-    baseline = measured.started(engine, line, case)
+    baseline = measured.started(engine, queue, case)
     with writing(engine) as session:
         session.execute(update(ModelRow).values(reference="another-model"))
 
     with pytest.raises(Failed, match="would mix two models"):
-        job.measure(measured.claim_of(engine, settings, line, baseline.id))
+        job.measure(measured.claim_of(engine, settings, queue, baseline.id))
 
     assert not server.calls

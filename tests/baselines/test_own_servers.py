@@ -105,23 +105,23 @@ def test_the_page_declares_it_and_shows_it(make: Make, people: People, case: Cas
 
 
 def test_a_run_that_waits_is_asked_again_before_it_sends_anything(
-    engine: Engine, settings: Settings, line: job_engine.Client, case: Case
+    engine: Engine, settings: Settings, queue: job_engine.Client, case: Case
 ) -> None:
     declare(engine, True)
-    baseline = started(engine, line, case)
+    baseline = started(engine, queue, case)
     declare(engine, None)
 
     with pytest.raises(Failed, match="may not leave your own servers"):
-        job.measure(claim_of(engine, settings, line, baseline.id))
+        job.measure(claim_of(engine, settings, queue, baseline.id))
 
 
 def test_an_answer_that_changes_during_a_run_ends_it(
-    make: Make, engine: Engine, settings: Settings, line: job_engine.Client
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     with serving(clever) as server:
         made = a_case(make, engine, server, dev=20, test=20)
-        baseline = started(engine, line, made)
-        claim = claim_of(engine, settings, line, baseline.id)
+        baseline = started(engine, queue, made)
+        claim = claim_of(engine, settings, queue, baseline.id)
 
         first = threading.Lock()
 
@@ -140,12 +140,12 @@ def test_an_answer_that_changes_during_a_run_ends_it(
 
 
 def test_a_server_on_this_machine_is_own(
-    make: Make, engine: Engine, settings: Settings, line: job_engine.Client
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     with serving(clever) as server:
         made = a_case(make, engine, server, dev=20, test=20)
         keep(engine, made, "own_servers")
-        claim = claim_of(engine, settings, line, started(engine, line, made).id)
+        claim = claim_of(engine, settings, queue, started(engine, queue, made).id)
         job.measure(claim)
         finish_job(engine, claim)
 
@@ -155,11 +155,11 @@ def test_a_server_on_this_machine_is_own(
 
 
 def test_twenty_rows_asked_by_a_real_run_are_twenty_rows(
-    make: Make, engine: Engine, settings: Settings, line: job_engine.Client
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     with serving(clever) as server:
         made = a_case(make, engine, server, dev=20, test=40)
-        claim = claim_of(engine, settings, line, started(engine, line, made, test_rows=20).id)
+        claim = claim_of(engine, settings, queue, started(engine, queue, made, test_rows=20).id)
         job.measure(claim)
 
     with reading(engine) as session:

@@ -39,13 +39,13 @@ def measured_once(tmp_path_factory: pytest.TempPathFactory, template: Path) -> P
     hostile = question(45)
 
     def furnish(make: Make) -> None:
-        line = job_engine.Client(make.settings.url)
+        queue = job_engine.Client(make.settings.url)
         with serving(lambda body: HOSTILE if last_user(body) == hostile else clever(body)) as server:
             case = a_case(make, make.engine, server)
-            claim = claim_of(make.engine, make.settings, line, started(make.engine, line, case).id)
+            claim = claim_of(make.engine, make.settings, queue, started(make.engine, queue, case).id)
             job.measure(claim)
             finish_job(make.engine, claim)
-        line.close()
+        queue.close()
 
     return laid_out(tmp_path_factory.mktemp("measured"), template, furnish)
 
@@ -306,10 +306,10 @@ def test_a_changed_metric_was_not_set_before(case: Case, measured: int, engine: 
 
 
 def test_arms_with_errors_are_unknown_and_can_be_asked_again(
-    page: TestClient, case: Case, engine: Engine, settings: Settings, line: job_engine.Client, server: ModelServer
+    page: TestClient, case: Case, engine: Engine, settings: Settings, queue: job_engine.Client, server: ModelServer
 ) -> None:
     server.reply = lambda body: Raw(b"") if len(body["messages"]) > 9 and last_user(body) < "case 45" else clever(body)
-    claim = claim_of(engine, settings, line, started(engine, line, case).id)
+    claim = claim_of(engine, settings, queue, started(engine, queue, case).id)
     job.measure(claim)
     finish_job(engine, claim)
 

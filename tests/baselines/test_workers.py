@@ -36,7 +36,7 @@ def open_to_loopback(settings: Settings) -> Settings:
 def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, worker: Callable[..., Process]) -> None:
     settings = open_to_loopback(either)
     own = make_engine(settings.url)
-    line = job_engine.Client(settings.url)
+    queue = job_engine.Client(settings.url)
     killed = threading.Event()
 
     def reply(body: dict[str, Any]) -> str:
@@ -47,7 +47,7 @@ def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, 
 
     with serving(reply, delay=DELAY) as server:
         case = a_case(Make(own, settings), own, server, dev=DEV, test=TEST)
-        baseline_id = started(own, line, case).id
+        baseline_id = started(own, queue, case).id
         first = worker(settings, slot="a")
         until(lambda: len(server.calls) > 2.5 * DEV)
         first.kill()
@@ -72,12 +72,12 @@ def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, 
         last = runs.last_job(session, store.get(session, baseline_id))
         assert last is not None
         assert (last.status, last.attempt) == (Status.DONE, 2)
-    line.close()
+    queue.close()
     own.dispose()
 
 
 def test_cancel_ends_a_measurement_that_is_in_the_middle_of_its_calls(
-    make: Make, engine: Engine, settings: Settings, line: job_engine.Client, worker: Callable[..., Process]
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client, worker: Callable[..., Process]
 ) -> None:
     """The server answers nothing until the job is over, so nobody can have waited for it."""
     settings = open_to_loopback(settings)
@@ -90,7 +90,7 @@ def test_cancel_ends_a_measurement_that_is_in_the_middle_of_its_calls(
 
     with serving(reply) as server:
         case = a_case(make, engine, server, dev=DEV, test=TEST)
-        baseline_id = started(engine, line, case).id
+        baseline_id = started(engine, queue, case).id
         process = worker(settings)
         until(lambda: len(server.calls) >= 8)
 
@@ -105,12 +105,12 @@ def test_cancel_ends_a_measurement_that_is_in_the_middle_of_its_calls(
 
 @pytest.mark.alone
 def test_cancel_stops_a_running_measurement_within_two_seconds(
-    make: Make, engine: Engine, settings: Settings, line: job_engine.Client, worker: Callable[..., Process]
+    make: Make, engine: Engine, settings: Settings, queue: job_engine.Client, worker: Callable[..., Process]
 ) -> None:
     settings = open_to_loopback(settings)
     with serving(clever, delay=0.5) as server:
         case = a_case(make, engine, server)
-        baseline_id = started(engine, line, case).id
+        baseline_id = started(engine, queue, case).id
         worker(settings)
         until(lambda: len(server.calls) >= 8, 40)
         _cancel(engine, case, baseline_id)

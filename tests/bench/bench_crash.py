@@ -59,12 +59,12 @@ class Place:
 
     settings: Settings
     engine: Engine
-    line: job_engine.Client
+    queue: job_engine.Client
     make: Make
 
     def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         with writing(self.engine) as session:
-            jobs.bind(session, self.line)
+            jobs.bind(session, self.queue)
             return function(session, *arguments, **named)
 
     def job(self, job_id: int) -> JobRow:
@@ -108,11 +108,11 @@ def a_place(folder: Path) -> Iterator[Place]:
     settings.data.mkdir(parents=True)
     schema.migrate(settings.url)
     engine = make_engine(settings.url)
-    line = job_engine.Client(settings.url)
+    queue = job_engine.Client(settings.url)
     try:
-        yield Place(settings, engine, line, Make(engine, settings))
+        yield Place(settings, engine, queue, Make(engine, settings))
     finally:
-        line.close()
+        queue.close()
         engine.dispose()
 
 

@@ -192,12 +192,12 @@ def set_up(folder: Path, file: Path) -> None:
     me = make.author()
     assessment = make.assessment(me)
     blobs = Blobs(settings.blobs_dir)
-    line = job_engine.Client(settings.url)
+    queue = job_engine.Client(settings.url)
     with file.open("rb") as stream, writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         blob = blobs.put(iter(lambda: stream.read(1 << 20), b""))
         uploads_service.upload(session, assessment.id, me, uploads_service.Uploaded(blob, file.name))
-    line.close()
+    queue.close()
     engine.dispose()
 
 

@@ -42,12 +42,12 @@ def assessment(make: Make, me: UserRow) -> AssessmentRow:
 
 
 @pytest.fixture
-def upload(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: AssessmentRow, me: UserRow) -> Upload:
+def upload(engine: Engine, queue: job_engine.Client, blobs: Blobs, assessment: AssessmentRow, me: UserRow) -> Upload:
     """`upload(data, test=...)` stores and enqueues; nothing is checked yet."""
 
     def put(data: bytes, test: bytes | None = None, *, checked: bool | None = None) -> DatasetRow:
         with writing(engine) as session:
-            jobs.bind(session, line)
+            jobs.bind(session, queue)
             own = None if test is None else blobs.put_bytes(test)
             uploaded = Uploaded(blobs.put_bytes(data), "x.jsonl", test=own, human_checked=checked)
             return uploads_service.upload(session, assessment.id, me, uploaded)
@@ -56,7 +56,9 @@ def upload(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: As
 
 
 @pytest.fixture
-def claimed(engine: Engine, settings: Settings, line: job_engine.Client, blobs: Blobs) -> Callable[[DatasetRow], Claim]:
+def claimed(
+    engine: Engine, settings: Settings, queue: job_engine.Client, blobs: Blobs
+) -> Callable[[DatasetRow], Claim]:
     """A worker's claim on the check of this version, each time with the next attempt."""
 
     def claim(row: DatasetRow) -> Claim:
@@ -65,7 +67,7 @@ def claimed(engine: Engine, settings: Settings, line: job_engine.Client, blobs: 
             assert found is not None
             attempt = job_store.claim(session, found.id, "test", utcnow())
             assert attempt is not None
-            return Claim(found.id, row.id, attempt, engine, settings, blobs, line, threading.Event())
+            return Claim(found.id, row.id, attempt, engine, settings, blobs, queue, threading.Event())
 
     return claim
 

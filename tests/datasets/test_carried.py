@@ -107,7 +107,7 @@ def test_corrected_examples_keep_the_own_test_file_on_the_page(
 
 
 def test_a_test_file_is_read_as_it_was_read_before(
-    checked: Upload, engine: Engine, line: job_engine.Client, me: UserRow, check: Callable[[int], DatasetRow]
+    checked: Upload, engine: Engine, queue: job_engine.Client, me: UserRow, check: Callable[[int], DatasetRow]
 ) -> None:
     """Its columns were chosen once; the new examples have names that need no choice."""
     columns = ReadAs("columns", "q", "a")
@@ -115,7 +115,7 @@ def test_a_test_file_is_read_as_it_was_read_before(
     row = checked(*renamed)
     assert row.state == "rejected"
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         again = uploads_service.reread(session, row.id, me, columns)
     assert check(again.id).test_rows == 20
 
@@ -125,7 +125,7 @@ def test_a_test_file_is_read_as_it_was_read_before(
 
 
 def test_a_split_made_anew_keeps_both(
-    checked: Upload, engine: Engine, line: job_engine.Client, me: UserRow, check: Callable[[int], DatasetRow]
+    checked: Upload, engine: Engine, queue: job_engine.Client, me: UserRow, check: Callable[[int], DatasetRow]
 ) -> None:
     near = json.dumps({"prompt": "Describe the river, please, if you can", "completion": "It is 7."}).encode() + b"\n"
     also = near.replace(b"river,", b"river")
@@ -134,7 +134,7 @@ def test_a_split_made_anew_keeps_both(
     cluster = row.report.clusters.count
     assert cluster == 1
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         found = store.groups(session, row.id, size=None, least=2, skip=0, limit=5, rows_each=5)[0].number
         clusters_service.keep_cluster(session, row.id, found, me)
         again = clusters_service.recount(session, row.id, me)
@@ -147,11 +147,11 @@ def test_a_split_made_anew_keeps_both(
 
 # ---------------------------------------------------------------------- words on personal data
 @pytest.fixture
-def attested(checked: Upload, engine: Engine, line: job_engine.Client, me: UserRow) -> DatasetRow:
+def attested(checked: Upload, engine: Engine, queue: job_engine.Client, me: UserRow) -> DatasetRow:
     """A version with an address that may stay as it is."""
     row = checked(pairs(60) + HELD)
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         return decisions_service.decide(session, row.id, me, {"e-mail address": "attest"}, "Made up")
 
 

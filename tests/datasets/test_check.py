@@ -289,7 +289,7 @@ def test_a_cancelled_check_can_be_started_again(
     upload: Upload,
     claimed: Callable[[DatasetRow], Claim],
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     me: UserRow,
 ) -> None:
     row = upload(pairs(60))
@@ -302,7 +302,7 @@ def test_a_cancelled_check_can_be_started_again(
         job_store.get(session, claim.job_id).status = Status.CANCELLED
 
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         again = uploads_service.check_again(session, row.id, me)
         assert (again.kind, again.subject_id, again.status) == ("check", row.id, "queued")
         with pytest.raises(Conflict):
@@ -477,27 +477,27 @@ def state(engine: Engine, row: DatasetRow) -> str:
 
 def test_a_check_works_on_either_database(either: Settings, make: Make) -> None:
     engine = make_engine(either.url)
-    line = job_engine.Client(either.url)
+    queue = job_engine.Client(either.url)
     blobs = Blobs(either.blobs_dir)
     maker = Make(engine, either)
     me = maker.author()
     assessment = maker.assessment(me)
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         row = uploads_service.upload(session, assessment.id, me, Uploaded(blobs.put_bytes(pairs(30)), "x.jsonl"))
     with writing(engine) as session:
         found = job_store.latest(session, "check", row.id)
         assert found is not None
         attempt = job_store.claim(session, found.id, "test", utcnow())
         assert attempt is not None
-        claim = Claim(found.id, row.id, attempt, engine, either, blobs, line, threading.Event())
+        claim = Claim(found.id, row.id, attempt, engine, either, blobs, queue, threading.Event())
 
     job.check(claim)
 
     with reading(engine) as session:
         assert store.get(session, row.id).usable_rows == 21
         assert len(store.rows(session, row.id, "test")) == 9
-    line.close()
+    queue.close()
     engine.dispose()
 
 

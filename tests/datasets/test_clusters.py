@@ -87,7 +87,7 @@ def test_only_rows_that_are_not_alone_have_a_group(twins: DatasetRow, engine: En
 def test_a_group_that_was_undone_is_used_as_a_whole_on_one_side(
     twins: DatasetRow,
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     me: UserRow,
     claimed: Claimed,
     make: Make,
@@ -100,7 +100,7 @@ def test_a_group_that_was_undone_is_used_as_a_whole_on_one_side(
         with pytest.raises(Conflict, match="already"):
             clusters_service.keep_cluster(session, twins.id, cluster, me)
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         again = clusters_service.recount(session, twins.id, me)
     job.check(claimed(again))
 
@@ -124,7 +124,7 @@ def test_a_group_that_was_undone_is_used_as_a_whole_on_one_side(
 def test_the_word_holds_for_the_next_upload_until_it_is_taken_back(
     twins: DatasetRow,
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     me: UserRow,
     claimed: Claimed,
     checked: Upload,
@@ -142,7 +142,7 @@ def test_the_word_holds_for_the_next_upload_until_it_is_taken_back(
         clusters_service.join_cluster(session, later.id, rows[0].cluster, me)
         with pytest.raises(Conflict):
             clusters_service.join_cluster(session, later.id, rows[0].cluster, me)
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         last = clusters_service.recount(session, later.id, me)
     job.check(claimed(last))
     assert sorted(row.status for row in group(engine, last)) == ["duplicate", "near_duplicate", "usable"]
@@ -154,7 +154,7 @@ def test_nothing_is_counted_again_without_need(twins: DatasetRow, engine: Engine
 
 
 def test_contradictions_do_not_come_back(
-    checked: Upload, engine: Engine, line: job_engine.Client, me: UserRow, claimed: Claimed
+    checked: Upload, engine: Engine, queue: job_engine.Client, me: UserRow, claimed: Claimed
 ) -> None:
     row = checked(
         pairs(60)
@@ -163,7 +163,7 @@ def test_contradictions_do_not_come_back(
     cluster = group(engine, row)[0].cluster
     assert cluster is not None
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         clusters_service.keep_cluster(session, row.id, cluster, me)
         again = clusters_service.recount(session, row.id, me)
     job.check(claimed(again))
@@ -219,7 +219,7 @@ def tokenizer(path: object) -> None:
 def test_tokens_are_counted_with_the_model_that_was_chosen(
     twins: DatasetRow,
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     me: UserRow,
     make: Make,
     settings: Settings,
@@ -232,11 +232,11 @@ def test_tokens_are_counted_with_the_model_that_was_chosen(
     model = make.model(name="Words", reference=str(folder))
     server = make.model(name="A server", kind="endpoint")
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         with pytest.raises(Invalid):
             lengths_service.count_with(session, twins.id, server.id, me)
         found = lengths_service.count_with(session, twins.id, model.id, me)
-    claim = claim_of(engine, found.id, twins.id, settings, blobs, line)
+    claim = claim_of(engine, found.id, twins.id, settings, blobs, queue)
 
     job.count_lengths(claim)
 
@@ -254,7 +254,7 @@ def test_tokens_are_counted_with_the_model_that_was_chosen(
 def test_a_tokenizer_that_went_away_is_named(
     twins: DatasetRow,
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     me: UserRow,
     make: Make,
     settings: Settings,
@@ -262,21 +262,21 @@ def test_a_tokenizer_that_went_away_is_named(
 ) -> None:
     model = make.model(name="Gone", reference="/nowhere")
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         found = lengths_service.count_with(session, twins.id, model.id, me)
 
     with pytest.raises(Failed, match="tokenizer is not on this machine"):
-        job.count_lengths(claim_of(engine, found.id, twins.id, settings, blobs, line))
+        job.count_lengths(claim_of(engine, found.id, twins.id, settings, blobs, queue))
 
 
 def claim_of(
-    engine: Engine, job_id: int, dataset_id: int, settings: Settings, blobs: Blobs, line: job_engine.Client
+    engine: Engine, job_id: int, dataset_id: int, settings: Settings, blobs: Blobs, queue: job_engine.Client
 ) -> Claim:
     with writing(engine) as session:
         attempt = job_store.claim(session, job_id, "test", utcnow())
         assert attempt is not None
         assert job_store.get(session, job_id).status == Status.RUNNING
-    return Claim(job_id, dataset_id, attempt, engine, settings, blobs, line, threading.Event())
+    return Claim(job_id, dataset_id, attempt, engine, settings, blobs, queue, threading.Event())
 
 
 def test_another_persons_assessment_shows_its_groups_too(

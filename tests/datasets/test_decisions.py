@@ -40,12 +40,12 @@ def client(people: Callable[[UserRow], TestClient], me: UserRow) -> TestClient:
 
 
 @pytest.fixture
-def decide(engine: Engine, line: job_engine.Client, me: UserRow, claimed: Callable[[DatasetRow], Claim]) -> Decide:
+def decide(engine: Engine, queue: job_engine.Client, me: UserRow, claimed: Callable[[DatasetRow], Claim]) -> Decide:
     """`decide(row, {kind: action})`, and the check of the version that follows from it."""
 
     def run(row: DatasetRow, choices: dict[str, str], reason: str = "") -> DatasetRow:
         with writing(engine) as session:
-            jobs.bind(session, line)
+            jobs.bind(session, queue)
             after = decisions_service.decide(session, row.id, me, choices, reason)
         if after.id != row.id:
             job.check(claimed(after))

@@ -22,7 +22,7 @@ from tests.support.factories import Make
 
 def test_versions_follow_from_decisions_on_either_database(either: Settings) -> None:
     engine = make_engine(either.url)
-    line = job_engine.Client(either.url)
+    queue = job_engine.Client(either.url)
     blobs = Blobs(either.blobs_dir)
     maker = Make(engine, either)
     me = maker.author()
@@ -31,13 +31,13 @@ def test_versions_follow_from_decisions_on_either_database(either: Settings) -> 
 
     def checked(make: Callable[..., DatasetRow], *args: object, **options: object) -> DatasetRow:
         with writing(engine) as session:
-            jobs.bind(session, line)
+            jobs.bind(session, queue)
             row = make(session, *args, **options)
             found = job_store.latest(session, "check", row.id)
             assert found is not None
             attempt = job_store.claim(session, found.id, "test", utcnow())
             assert attempt is not None
-            claim = Claim(found.id, row.id, attempt, engine, either, blobs, line, threading.Event())
+            claim = Claim(found.id, row.id, attempt, engine, either, blobs, queue, threading.Event())
         job.check(claim)
         with reading(engine) as session:
             return store.get(session, row.id)
@@ -61,13 +61,13 @@ def test_versions_follow_from_decisions_on_either_database(either: Settings) -> 
     assert moved.counts["moved"] > 0
     assert newest.report.split.by == "time"
     assert measured["identifiers_decided"] is True
-    line.close()
+    queue.close()
     engine.dispose()
 
 
 def test_two_who_press_at_once_come_one_after_the_other(either: Settings) -> None:
     engine = make_engine(either.url)
-    line = job_engine.Client(either.url)
+    queue = job_engine.Client(either.url)
     blobs = Blobs(either.blobs_dir)
     maker = Make(engine, either)
     people = [maker.author() for _ in range(4)]
@@ -77,7 +77,7 @@ def test_two_who_press_at_once_come_one_after_the_other(either: Settings) -> Non
 
     def press(me: UserRow) -> int:
         with writing(engine) as session:
-            jobs.bind(session, line)
+            jobs.bind(session, queue)
             if engine.dialect.name == "postgresql":  # SQLite lets in one writer at a time
                 together.wait(10)
             return uploads_service.upload(session, assessment.id, me, Uploaded(file, "x.jsonl")).version
@@ -86,5 +86,5 @@ def test_two_who_press_at_once_come_one_after_the_other(either: Settings) -> Non
         versions = list(hands.map(press, people))
 
     assert sorted(versions) == [1, 2, 3, 4]
-    line.close()
+    queue.close()
     engine.dispose()

@@ -119,14 +119,14 @@ def stored(settings: Settings, besides: tuple[str, ...], version: DatasetRow) ->
 
 def decide(
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     me: UserRow,
     claimed: Callable[[DatasetRow], Claim],
     row: DatasetRow,
     act: str,
 ) -> DatasetRow:
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         after = decisions_service.decide(session, row.id, me, dict.fromkeys(KINDS, act))
     job.check(claimed(after))
     with reading(engine) as session:
@@ -138,7 +138,7 @@ def test_no_value_reaches_a_page_a_file_or_the_record(
     client: TestClient,
     checked: Upload,
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     blobs: Blobs,
     settings: Settings,
     me: UserRow,
@@ -156,7 +156,7 @@ def test_no_value_reaches_a_page_a_file_or_the_record(
 
     for act in ("mask", "exclude"):
         older = str(row.rows_sha256)
-        row = decide(engine, line, me, claimed, row, act)
+        row = decide(engine, queue, me, claimed, row, act)
         assert shown(client, row, PLANTED) == []
         assert stored(settings, (*uploaded, older, *_rows_of(engine, row)), row) == []
         for form in ("rows", "chat", "pairs"):

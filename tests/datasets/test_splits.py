@@ -31,10 +31,10 @@ def client(people: Callable[[UserRow], TestClient], me: UserRow) -> TestClient:
 
 
 @pytest.fixture
-def split_by(engine: Engine, line: job_engine.Client, me: UserRow, claimed: Callable[[DatasetRow], Claim]) -> SplitBy:
+def split_by(engine: Engine, queue: job_engine.Client, me: UserRow, claimed: Callable[[DatasetRow], Claim]) -> SplitBy:
     def run(row: DatasetRow, plan: str) -> DatasetRow:
         with writing(engine) as session:
-            jobs.bind(session, line)
+            jobs.bind(session, queue)
             after = decisions_service.split_by(session, row.id, me, plan)
         job.check(claimed(after))
         with reading(engine) as session:
@@ -198,7 +198,11 @@ def test_a_row_that_judged_long_ago_judges_again(checked: Upload, blobs: Blobs, 
 
 
 def test_rows_whose_group_judges_are_left_out_until_a_person_says_otherwise(
-    client: TestClient, checked: Upload, engine: Engine, line: job_engine.Client, claimed: Callable[[DatasetRow], Claim]
+    client: TestClient,
+    checked: Upload,
+    engine: Engine,
+    queue: job_engine.Client,
+    claimed: Callable[[DatasetRow], Claim],
 ) -> None:
     data = marked(100, lambda n: {"group": f"customer {n % 20}"})
     row = checked(data, test=marked(10, lambda n: {"group": f"customer {n % 2}"}, start=200))

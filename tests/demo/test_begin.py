@@ -25,27 +25,27 @@ from tests.support.factories import Make
 
 
 @contextmanager
-def acting(engine: Engine, line: job_engine.Client) -> Iterator[Session]:
+def acting(engine: Engine, queue: job_engine.Client) -> Iterator[Session]:
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         yield session
 
 
-def begin(engine: Engine, line: job_engine.Client, settings: Settings, by: UserRow) -> tuple[int, int]:
+def begin(engine: Engine, queue: job_engine.Client, settings: Settings, by: UserRow) -> tuple[int, int]:
     keeper = passwords.with_cost(settings.hash_time, settings.hash_memory)
-    with acting(engine, line) as session:
+    with acting(engine, queue) as session:
         assessment, job = service.begin(session, keeper, by)
         return assessment.id, job.id
 
 
 def test_a_second_start_opens_the_first(
-    make: Make, engine: Engine, line: job_engine.Client, settings: Settings
+    make: Make, engine: Engine, queue: job_engine.Client, settings: Settings
 ) -> None:
     admin = make.admin()
 
-    first = begin(engine, line, settings, admin)
+    first = begin(engine, queue, settings, admin)
 
-    assert begin(engine, line, settings, admin) == first
+    assert begin(engine, queue, settings, admin) == first
     with reading(engine) as session:
         people = session.scalars(select(UserRow).where(UserRow.id != admin.id)).all()
         (assessment,) = session.scalars(select(AssessmentRow)).all()
@@ -60,44 +60,44 @@ def test_a_second_start_opens_the_first(
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
 def test_a_start_after_a_failure_goes_on_with_the_same_assessment(
-    make: Make, engine: Engine, line: job_engine.Client, settings: Settings, status: Status
+    make: Make, engine: Engine, queue: job_engine.Client, settings: Settings, status: Status
 ) -> None:
     admin = make.admin()
-    assessment_id, job_id = begin(engine, line, settings, admin)
+    assessment_id, job_id = begin(engine, queue, settings, admin)
     with writing(engine) as session:
         session.get_one(JobRow, job_id).status = status
 
-    again = begin(engine, line, settings, admin)
+    again = begin(engine, queue, settings, admin)
 
     assert again[0] == assessment_id
     assert again[1] != job_id
 
 
 def test_a_finished_example_is_not_run_again(
-    make: Make, engine: Engine, line: job_engine.Client, settings: Settings
+    make: Make, engine: Engine, queue: job_engine.Client, settings: Settings
 ) -> None:
     admin = make.admin()
-    first = begin(engine, line, settings, admin)
+    first = begin(engine, queue, settings, admin)
     with writing(engine) as session:
         session.get_one(JobRow, first[1]).status = Status.DONE
 
-    assert begin(engine, line, settings, admin) == first
+    assert begin(engine, queue, settings, admin) == first
 
 
 @pytest.mark.parametrize("who", ["author", "reviewer"])
 def test_only_an_admin_may_start_it(
-    make: Make, engine: Engine, line: job_engine.Client, settings: Settings, who: str
+    make: Make, engine: Engine, queue: job_engine.Client, settings: Settings, who: str
 ) -> None:
     person: UserRow = getattr(make, who)()
 
     with pytest.raises(Forbidden):
-        begin(engine, line, settings, person)
+        begin(engine, queue, settings, person)
 
 
 def test_nobody_can_sign_in_as_the_people_of_the_example(
-    make: Make, engine: Engine, line: job_engine.Client, settings: Settings
+    make: Make, engine: Engine, queue: job_engine.Client, settings: Settings
 ) -> None:
-    begin(engine, line, settings, make.admin())
+    begin(engine, queue, settings, make.admin())
 
     with reading(engine) as session:
         robin = service.reviewer(session)

@@ -32,8 +32,8 @@ from tests.support.factories import Make
 class Scene:
     """The worked example, begun, and what a worker holds while its job runs."""
 
-    def __init__(self, make: Make, engine: Engine, line: job_engine.Client, settings: Settings) -> None:
-        self.make, self.engine, self.line = make, engine, line
+    def __init__(self, make: Make, engine: Engine, queue: job_engine.Client, settings: Settings) -> None:
+        self.make, self.engine, self.queue = make, engine, queue
         keeper = passwords.with_cost(settings.hash_time, settings.hash_memory)
         admin = make.admin()
         with self.write() as session:
@@ -43,12 +43,12 @@ class Scene:
         self.assessment: AssessmentRow = assessment
         self.claim = Claim(
             job_id=row.id, subject_id=assessment.id, attempt=1, engine=engine, settings=settings,
-            blobs=make.blobs, queue=line, stopping=threading.Event(), by=admin.id, assessment_id=assessment.id,
+            blobs=make.blobs, queue=queue, stopping=threading.Event(), by=admin.id, assessment_id=assessment.id,
         )  # fmt: skip
         self.walk = Walk(self.claim, words="A step")
 
     def write(self) -> Any:
-        return _Bound(self.engine, self.line)
+        return _Bound(self.engine, self.queue)
 
     def measured(self, **different: Any) -> None:
         """As after the first measurement: a frozen split and a concluded run with wrong answers on dev."""
@@ -79,8 +79,8 @@ class Scene:
 class _Bound:
     """A transaction whose jobs are put in line."""
 
-    def __init__(self, engine: Engine, line: job_engine.Client) -> None:
-        self._transaction, self._line = writing(engine), line
+    def __init__(self, engine: Engine, queue: job_engine.Client) -> None:
+        self._transaction, self._line = writing(engine), queue
 
     def __enter__(self) -> Any:
         session = self._transaction.__enter__()
@@ -92,8 +92,8 @@ class _Bound:
 
 
 @pytest.fixture
-def scene(make: Make, engine: Engine, line: job_engine.Client, settings: Settings) -> Scene:
-    return Scene(make, engine, line, settings)
+def scene(make: Make, engine: Engine, queue: job_engine.Client, settings: Settings) -> Scene:
+    return Scene(make, engine, queue, settings)
 
 
 def test_the_rows_of_the_packages_are_uploaded_once(scene: Scene, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def assessment(make: Make, me: UserRow) -> AssessmentRow:
 
 
 @pytest.fixture
-def claimed(engine: Engine, settings: Settings, line: job_engine.Client, blobs: Blobs) -> Callable[[int], Claim]:
+def claimed(engine: Engine, settings: Settings, queue: job_engine.Client, blobs: Blobs) -> Callable[[int], Claim]:
     """A worker's claim on the reading of a batch, each time with the next attempt."""
 
     def claim(batch: int) -> Claim:
@@ -42,7 +42,7 @@ def claimed(engine: Engine, settings: Settings, line: job_engine.Client, blobs: 
             assert found is not None
             attempt = job_store.claim(session, found.id, "test", utcnow())
             assert attempt is not None
-            return Claim(found.id, batch, attempt, engine, settings, blobs, line, threading.Event())
+            return Claim(found.id, batch, attempt, engine, settings, blobs, queue, threading.Event())
 
     return claim
 
@@ -50,7 +50,7 @@ def claimed(engine: Engine, settings: Settings, line: job_engine.Client, blobs: 
 @pytest.fixture
 def read(
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     blobs: Blobs,
     assessment: AssessmentRow,
     me: UserRow,
@@ -60,7 +60,7 @@ def read(
 
     def run(*files: tuple[str, bytes]) -> list[DocumentFileRow]:
         with writing(engine) as session:
-            jobs.bind(session, line)
+            jobs.bind(session, queue)
             rows = service.add(session, assessment.id, me, [(blobs.put_bytes(data), name) for name, data in files])
             ids = [row.id for row in rows]
         claim = claimed(ids[0])

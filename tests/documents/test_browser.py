@@ -25,12 +25,12 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def german(engine: Engine, line: job_engine.Client, blobs: Blobs, assessment: AssessmentRow, me: UserRow) -> int:
+def german(engine: Engine, queue: job_engine.Client, blobs: Blobs, assessment: AssessmentRow, me: UserRow) -> int:
     """An upload whose keys say nothing to the app."""
     lines = [json.loads(one) for one in pairs(30).splitlines()]
     data = "\n".join(json.dumps({"frage": x["prompt"], "antwort": x["completion"], "kunde": "k1"}) for x in lines)
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         uploaded = uploads_service.Uploaded(blobs.put_bytes(data.encode()), "fragen.jsonl")
         return uploads_service.upload(session, assessment.id, me, uploaded).id
 

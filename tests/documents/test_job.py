@@ -146,7 +146,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason(read: Add, name: str, data
 
 def test_a_killed_reading_goes_on_with_what_is_left(
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     blobs: Blobs,
     assessment: AssessmentRow,
     me: UserRow,
@@ -154,7 +154,7 @@ def test_a_killed_reading_goes_on_with_what_is_left(
     of: Of,
 ) -> None:
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         rows = service.add(session, assessment.id, me, [(blobs.put_bytes(b"one"), "a"), (blobs.put_bytes(b"two"), "b")])
         ids = [row.id for row in rows]
     dead = claimed(ids[0])
@@ -174,14 +174,14 @@ def test_a_killed_reading_goes_on_with_what_is_left(
 
 def test_a_cancelled_reading_stops_and_can_go_on(
     engine: Engine,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     blobs: Blobs,
     assessment: AssessmentRow,
     me: UserRow,
     claimed: Callable[[int], Claim],
 ) -> None:
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         first = service.add(session, assessment.id, me, [(blobs.put_bytes(b"one"), "a")])[0].id
     claim = claimed(first)
     with writing(engine) as session:
@@ -191,7 +191,7 @@ def test_a_cancelled_reading_stops_and_can_go_on(
     with writing(engine) as session:
         session.get_one(JobRow, claim.job_id).status = Status.CANCELLED
         assert service.measured(session, assessment.id) == {}
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         service.read_again(session, first, me)
 
     job.read(claimed(first))

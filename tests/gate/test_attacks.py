@@ -228,15 +228,15 @@ def test_an_approver_who_worked_on_it_afterwards(scene: Scene) -> None:
     refused(scene, scene.launch(), 409)
 
 
-def test_g40_a_job_put_into_the_database_by_hand(scene: Scene, line: Client) -> None:
+def test_g40_a_job_put_into_the_database_by_hand(scene: Scene, queue: Client) -> None:
     with pytest.raises(Exception, match="needs its approved run"):
-        _add_job(scene, line)
+        _add_job(scene, queue)
     assert scene.started() == 0
 
 
-def _add_job(scene: Scene, line: Client) -> None:
+def _add_job(scene: Scene, queue: Client) -> None:
     with writing(scene.engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         jobs.add(session, "train", 1, scene.author.id, title="x")
 
 

@@ -161,7 +161,7 @@ def test_what_was_approved_before_has_the_digest_that_it_had(gated: Gated) -> No
 # ---------------------------------------------------------------- reading test answers is a look, before a revision
 
 
-def test_test_answers_that_were_read_before_a_revision_count_as_a_look(gated: Gated, line: Any) -> None:
+def test_test_answers_that_were_read_before_a_revision_count_as_a_look(gated: Gated, queue: Any) -> None:
     with reading(gated.engine) as session:
         baseline = baseline_store.current(session, gated.id)
     assert baseline is not None

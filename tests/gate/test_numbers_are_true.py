@@ -345,7 +345,7 @@ def test_a_revision_whose_test_rows_got_no_answers_does_not_step_back_unseen(gat
     assert states(gated, "G5") == ("unknown",)
 
 
-def test_going_on_keeps_what_was_known_until_it_is_known_anew(gated: Gated, line: Any) -> None:
+def test_going_on_keeps_what_was_known_until_it_is_known_anew(gated: Gated, queue: Any) -> None:
     retally(gated, [0.0] * 216 + [None] * 4)
     before = gated.measured()["baseline"]
     with reading(gated.engine) as session:

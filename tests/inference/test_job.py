@@ -38,7 +38,7 @@ def place(tmp_path: Path) -> Path:
     return made
 
 
-def claim_of(engine: Engine, settings: Settings, line: job_engine.Client, model_id: int) -> Claim:
+def claim_of(engine: Engine, settings: Settings, queue: job_engine.Client, model_id: int) -> Claim:
     with writing(engine) as session:
         row = job_store.latest(session, "convert", model_id)
         assert row is not None
@@ -51,7 +51,7 @@ def claim_of(engine: Engine, settings: Settings, line: job_engine.Client, model_
             engine=engine,
             settings=settings,
             blobs=Blobs(settings.blobs_dir),
-            queue=line,
+            queue=queue,
             stopping=threading.Event(),
         )
 
@@ -61,21 +61,21 @@ def over(engine: Engine, claim: Claim) -> None:
         job_store.get(session, claim.job_id).status = Status.DONE
 
 
-def added(engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path | str) -> ModelRow:
+def added(engine: Engine, settings: Settings, queue: job_engine.Client, make: Make, place: Path | str) -> ModelRow:
     admin = make.admin()
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         return connecting.add_folder(session, settings, by=admin, name="Tiny", path=str(place))
 
 
 def test_a_folder_is_hashed_before_it_can_be_used(
-    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path
+    engine: Engine, settings: Settings, queue: job_engine.Client, make: Make, place: Path
 ) -> None:
-    row = added(engine, settings, line, make, place)
+    row = added(engine, settings, queue, make, place)
     with pytest.raises(Unusable, match="not been prepared"):
         service.generator(settings, row)
 
-    job.convert(claim_of(engine, settings, line, row.id))
+    job.convert(claim_of(engine, settings, queue, row.id))
 
     with reading(engine) as session:
         ready = store.get(session, row.id)
@@ -85,20 +85,20 @@ def test_a_folder_is_hashed_before_it_can_be_used(
 
 
 def test_files_that_changed_since_are_refused(
-    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path
+    engine: Engine, settings: Settings, queue: job_engine.Client, make: Make, place: Path
 ) -> None:
-    row = added(engine, settings, line, make, place)
-    claim = claim_of(engine, settings, line, row.id)
+    row = added(engine, settings, queue, make, place)
+    claim = claim_of(engine, settings, queue, row.id)
     job.convert(claim)
     over(engine, claim)
     (place / "model.safetensors").write_bytes(b"others!")
 
     author = make.author()
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         connecting.prepare(session, row.id, author)
     with pytest.raises(Failed, match="not those that were recorded"):
-        job.convert(claim_of(engine, settings, line, row.id))
+        job.convert(claim_of(engine, settings, queue, row.id))
 
     with reading(engine) as session:
         assert store.get(session, row.id).files["model.safetensors"] != folders.sha256(place / "model.safetensors")
@@ -115,7 +115,7 @@ def test_files_that_changed_since_are_refused(
 def test_a_folder_with_code_is_refused_at_the_form(
     engine: Engine,
     settings: Settings,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     make: Make,
     place: Path,
     name: str,
@@ -125,65 +125,65 @@ def test_a_folder_with_code_is_refused_at_the_form(
     (place / name).write_text(content)
 
     with pytest.raises(Invalid) as refused:
-        added(engine, settings, line, make, place)
+        added(engine, settings, queue, make, place)
 
     assert reason in refused.value.errors[0].detail
 
 
 def test_a_link_is_no_folder(
-    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, place: Path, tmp_path: Path
+    engine: Engine, settings: Settings, queue: job_engine.Client, make: Make, place: Path, tmp_path: Path
 ) -> None:
     link = tmp_path / "link"
     link.symlink_to(place)
 
     with pytest.raises(Invalid, match="not added"):
-        added(engine, settings, line, make, link)
+        added(engine, settings, queue, make, link)
 
 
 def test_the_bundled_model_without_its_file_says_what_to_install(
-    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, tmp_path: Path
+    engine: Engine, settings: Settings, queue: job_engine.Client, make: Make, tmp_path: Path
 ) -> None:
     author = make.author()
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         row = service.bundled(session)
         connecting.prepare(session, row.id, author)
     nowhere = settings.model_copy(update={"assets": tmp_path / "nothing"})
 
     with pytest.raises(Failed, match="install the package"):
-        job.convert(claim_of(engine, nowhere, line, row.id))
+        job.convert(claim_of(engine, nowhere, queue, row.id))
 
 
 def test_a_hub_name_is_fetched_only_where_the_operator_allows_it(
-    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, settings: Settings, queue: job_engine.Client, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Invalid):
-        added(engine, settings, line, make, "team/model")
+        added(engine, settings, queue, make, "team/model")
     allowed = settings.model_copy(update={"allow_hub": True})
-    row = added(engine, allowed, line, make, "team/model")
+    row = added(engine, allowed, queue, make, "team/model")
     assert service.hub_name(allowed, row) == "team/model"
 
     with pytest.raises(Failed, match="TUNEGATE_ALLOW_HUB"):
-        job.convert(claim_of(engine, settings, line, row.id))
+        job.convert(claim_of(engine, settings, queue, row.id))
     with hub({"config.json": b"{}", "tokenizer.json": b"{}", "model.safetensors": b"weights", "x.py": b"1"}) as url:
         monkeypatch.setenv("HF_ENDPOINT", url)
         monkeypatch.setenv("HF_HOME", str(settings.data / "hub-cache"))
-        job.convert(claim_of(engine, allowed, line, row.id))
+        job.convert(claim_of(engine, allowed, queue, row.id))
 
     with reading(engine) as session:
         assert sorted(store.get(session, row.id).files) == ["config.json", "model.safetensors", "tokenizer.json"]
 
 
 def test_a_hub_that_is_not_there_is_said_in_a_sentence(
-    engine: Engine, settings: Settings, line: job_engine.Client, make: Make, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, settings: Settings, queue: job_engine.Client, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allowed = settings.model_copy(update={"allow_hub": True})
-    row = added(engine, allowed, line, make, "team/model")
+    row = added(engine, allowed, queue, make, "team/model")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HOME", str(settings.data / "hub-cache"))
 
     with pytest.raises(Failed, match="could not be fetched from the hub"):
-        job.convert(claim_of(engine, allowed, line, row.id))
+        job.convert(claim_of(engine, allowed, queue, row.id))
 
 
 @contextmanager

@@ -29,8 +29,8 @@ NEVER = 60.0
 LOOPS = ("queue-worker-", "dbos-background-jobs")
 
 
-class Line:
-    """A line with jobs, and takers at its other end."""
+class Queue:
+    """A queue with jobs, and takers at its other end."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings = settings
@@ -76,36 +76,36 @@ class Line:
 
 
 @pytest.fixture
-def line(either: Settings, tmp_path: Path) -> Iterator[Line]:
-    made = Line(either, tmp_path)
+def queue(either: Settings, tmp_path: Path) -> Iterator[Queue]:
+    made = Queue(either, tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.deep])])
-def sampled(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[Line]:
-    """A line on both databases in the deep suite, on SQLite alone in the quick one."""
+def sampled(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[Queue]:
+    """A queue on both databases in the deep suite, on SQLite alone in the quick one."""
     if request.param == "postgres":
         settings = settings.model_copy(update={"database_url": request.getfixturevalue("postgres_url")})
-    made = Line(settings, tmp_path)
+    made = Queue(settings, tmp_path)
     yield made
     made.close()
 
 
 @pytest.mark.worker
-def test_a_job_wakes_a_worker_that_would_sleep_on(line: Line) -> None:
-    line.taker("a", poll=0.05, by_itself=NEVER)
-    until(lambda: not any(name.startswith(LOOPS) for name in line.threads("a").read_text().splitlines()))
+def test_a_job_wakes_a_worker_that_would_sleep_on(queue: Queue) -> None:
+    queue.taker("a", poll=0.05, by_itself=NEVER)
+    until(lambda: not any(name.startswith(LOOPS) for name in queue.threads("a").read_text().splitlines()))
 
-    job_id = line.add()
-    until(line.taken, NEVER / 2)
+    job_id = queue.add()
+    until(queue.taken, NEVER / 2)
 
-    assert line.taken() == [f"a {job_id}"]
-    assert "line-cpu" in line.threads("a").read_text().splitlines()
+    assert queue.taken() == [f"a {job_id}"]
+    assert "look-cpu" in queue.threads("a").read_text().splitlines()
 
 
 @pytest.mark.worker
-def test_a_job_that_no_look_sees_is_found_all_the_same(sampled: Line) -> None:
+def test_a_job_that_no_look_sees_is_found_all_the_same(sampled: Queue) -> None:
     sampled.taker("a", poll=NEVER, by_itself=0.1)
 
     job_id = sampled.add()
@@ -115,7 +115,7 @@ def test_a_job_that_no_look_sees_is_found_all_the_same(sampled: Line) -> None:
 
 
 @pytest.mark.worker
-def test_jobs_of_a_dead_worker_wake_the_one_that_takes_over(sampled: Line) -> None:
+def test_jobs_of_a_dead_worker_wake_the_one_that_takes_over(sampled: Queue) -> None:
     dead = sampled.taker("dead", poll=0.05, by_itself=NEVER, hold=True)
     job_id = sampled.add()
     until(sampled.taken, NEVER / 2)
@@ -132,7 +132,7 @@ def test_jobs_of_a_dead_worker_wake_the_one_that_takes_over(sampled: Line) -> No
 
 
 @pytest.mark.worker
-def test_a_worker_that_was_killed_takes_its_job_up_again_at_its_next_start(sampled: Line) -> None:
+def test_a_worker_that_was_killed_takes_its_job_up_again_at_its_next_start(sampled: Queue) -> None:
     killed = sampled.taker("a", poll=0.05, by_itself=NEVER, hold=True)
     job_id = sampled.add()
     until(sampled.taken, NEVER / 2)
@@ -168,8 +168,8 @@ def test_without_a_job_the_wait_lasts_until_its_timeout_or_the_stop(call: Callab
     assert waiting.wait(NEVER) is True
 
 
-def test_a_job_ends_the_wait(line: Line, call: Callable[[float], job_engine.Call]) -> None:
-    line.add()
+def test_a_job_ends_the_wait(queue: Queue, call: Callable[[float], job_engine.Call]) -> None:
+    queue.add()
     begun = time.monotonic()
     assert call(0.01).wait(NEVER) is False
     assert time.monotonic() - begun < NEVER / 2
@@ -251,18 +251,18 @@ def test_a_job_starts_within_a_second_however_long_nothing_happened(idle: Instal
 @pytest.mark.worker
 @pytest.mark.deep
 @pytest.mark.alone
-def test_a_job_that_was_taken_over_starts_within_a_second(line: Line) -> None:
+def test_a_job_that_was_taken_over_starts_within_a_second(queue: Queue) -> None:
     usual = Settings().worker_poll
-    dead = line.taker("dead", poll=usual, by_itself=NEVER, hold=True)
-    line.add()
-    until(line.taken, NEVER / 2)
-    heir = line.taker("heir", poll=usual, by_itself=NEVER)
+    dead = queue.taker("dead", poll=usual, by_itself=NEVER, hold=True)
+    queue.add()
+    until(queue.taken, NEVER / 2)
+    heir = queue.taker("heir", poll=usual, by_itself=NEVER)
     dead.kill()
     dead.wait()
     assert heir.stdin
     heir.stdin.write(b"dead\n")
     heir.stdin.flush()
     begun = time.monotonic()
-    until(lambda: len(line.taken()) == 2, NEVER / 2)
+    until(lambda: len(queue.taken()) == 2, NEVER / 2)
 
     assert time.monotonic() - begun < 1.0

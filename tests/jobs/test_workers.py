@@ -38,13 +38,13 @@ class Yard:
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings = settings
         self.engine: Engine = make_engine(settings.url)
-        self.line = job_engine.Client(settings.url)
+        self.queue = job_engine.Client(settings.url)
         self.file, self.gate = folder / "count", folder / "count.hold"
         self.user: UserRow = Make(self.engine, settings).author()
 
     def add(self, kind: str = "check", subject: int = 1) -> int:
         with writing(self.engine) as session:
-            service.bind(session, self.line)
+            service.bind(session, self.queue)
             return service.add(session, kind, subject, self.user.id, title="Count", queue="cpu").id
 
     def job(self, job_id: int) -> JobRow:
@@ -77,7 +77,7 @@ class Yard:
 def yard(either: Settings, tmp_path: Path) -> Iterator[Yard]:
     made = Yard(either, tmp_path)
     yield made
-    made.line.close()
+    made.queue.close()
     made.engine.dispose()
 
 
@@ -250,7 +250,7 @@ def test_a_job_and_its_cause_are_kept_together_or_not_at_all(yard: Yard, countin
 
 def _add_and_fail(yard: Yard) -> None:
     with writing(yard.engine) as session:
-        service.bind(session, yard.line)
+        service.bind(session, yard.queue)
         service.add(session, "check", 7, None, title="Count", queue="cpu")
         raise ZeroDivisionError
 

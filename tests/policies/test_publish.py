@@ -41,10 +41,10 @@ def test_a_published_policy_holds_from_now_on(either: Settings) -> None:
     make = Make(engine, either)
     ada, amy = make.admin("Ada"), make.author("Amy")
     with writing(engine) as session:
-        before = assessments.create(session, Details("Before"), amy, given=ANSWERS)
+        before = assessments.create(session, Details("Before"), amy, first_answers=ANSWERS)
         assert service.today(session) is POLICY
         row = service.publish(session, STRICT, " Two pilots learnt 1,200 rows by heart. ", 0, ada)
-        after = assessments.create(session, Details("After"), amy, given=ANSWERS)
+        after = assessments.create(session, Details("After"), amy, first_answers=ANSWERS)
         last = session.scalars(select(EntryRow).where(EntryRow.act == "policy.publish")).one()
         first_id, second_id, row_id = before.id, after.id, row.id
 

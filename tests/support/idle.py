@@ -23,7 +23,7 @@ from tests.support.factories import Make
 from tests.support.places import ROOT
 from tests.support.processes import Process, free_port, until
 
-NOBODY = "nobody"  # a line that no worker serves: what waits in it stays unfinished, and its page goes on listening
+NOBODY = "nobody"  # a queue that no worker serves: what waits in it stays unfinished, and its page goes on listening
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -33,7 +33,7 @@ class Installation:
 
     settings: Settings
     engine: Engine
-    line: job_engine.Client
+    queue: job_engine.Client
     author: UserRow
     web: int
     worker: int
@@ -50,7 +50,7 @@ class Installation:
         return shares | {"together": sum(shares.values())}
 
     def waits(self, jobs: int, pause: float = 0.7) -> list[float]:
-        """Seconds from the commit that put a job in line to its start, one job after the other.
+        """Seconds from the commit that queued a job to its start, one job after the other.
 
         The pauses differ, so that the jobs come at every moment between two looks of a worker.
         """
@@ -82,7 +82,7 @@ class Installation:
     def _add(self, kind: str, queue: str) -> int:
         self._subject += 1
         with writing(self.engine) as session:
-            service.bind(session, self.line)
+            service.bind(session, self.queue)
             return service.add(session, kind, self._subject, self.author.id, title="Idle", queue=queue).id
 
     def _started(self, job_id: int) -> datetime:
@@ -105,16 +105,16 @@ def installed(folder: Path, database_url: str = "", *, settle: float = 0.0) -> I
     settings = Settings(data=folder, assets=assets, database_url=database_url, port=free_port())
     settings.data.mkdir(parents=True, exist_ok=True)
     schema.migrate(settings.url)
-    engine, line = engine_for(settings), job_engine.Client(settings.url)
+    engine, queue = engine_for(settings), job_engine.Client(settings.url)
     author = Make(engine, settings).user(email=f"idle{time.time_ns()}@example.org")  # also where one was before
     process = Process(settings, "serve")
     try:
         worker = _worker(engine)
         time.sleep(settle)
-        yield Installation(settings, engine, line, author, process.popen.pid, worker)
+        yield Installation(settings, engine, queue, author, process.popen.pid, worker)
     finally:
         process.stop()
-        line.close()
+        queue.close()
         engine.dispose()
 
 

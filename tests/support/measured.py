@@ -96,16 +96,16 @@ def a_case(make: Make, engine: Engine, server: ModelServer | None, **rows: int) 
     return Case(assessment, dataset, model, author)
 
 
-def started(engine: Engine, line: job_engine.Client, case: Case, **different: Any) -> BaselineRow:
+def started(engine: Engine, queue: job_engine.Client, case: Case, **different: Any) -> BaselineRow:
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         return runs.start(session, case.assessment.id, case.order(**different), by=case.author)
 
 
 def claim_of(
     engine: Engine,
     settings: Settings,
-    line: job_engine.Client,
+    queue: job_engine.Client,
     baseline_id: int,
     stopping: threading.Event | None = None,
 ) -> Claim:
@@ -122,7 +122,7 @@ def claim_of(
             engine=engine,
             settings=settings.model_copy(update={"allowed_hosts": ("127.0.0.0/8",)}),
             blobs=Blobs(settings.blobs_dir),
-            queue=line,
+            queue=queue,
             stopping=stopping or threading.Event(),
             by=job.created_by,
             assessment_id=job.assessment_id,

@@ -41,7 +41,7 @@ class Story:
 
     make: Make
     engine: Engine
-    line: job_engine.Client
+    queue: job_engine.Client
     author: UserRow
     reviewer: UserRow
     assessment: AssessmentRow
@@ -61,13 +61,13 @@ class Story:
             engine=self.engine,
             settings=self.make.settings,
             blobs=self.make.blobs,
-            queue=self.line,
+            queue=self.queue,
             stopping=threading.Event(),
         )
 
     def call(self, function: Any, *arguments: Any) -> Any:
         with self.write() as session:
-            jobs.bind(session, self.line)
+            jobs.bind(session, self.queue)
             return function(session, self.assessment.id, *arguments)
 
     def preflight(self) -> None:
@@ -104,7 +104,7 @@ class Story:
             return store.get(session, row.id)
 
 
-def begin(make: Make, engine: Engine, line: job_engine.Client, model_folder: Path) -> Story:
+def begin(make: Make, engine: Engine, queue: job_engine.Client, model_folder: Path) -> Story:
     """A story whose next step is the preflight."""
     author, reviewer = make.author(), make.reviewer()
     assessment = make.assessment(author)
@@ -112,7 +112,7 @@ def begin(make: Make, engine: Engine, line: job_engine.Client, model_folder: Pat
     _store_rows(make, engine, dataset)
     model = make.model(kind="folder", reference=str(model_folder), files=folders.hashes(model_folder))
     make.baseline(assessment, dataset, model, author, max_tokens=4)
-    made = Story(make, engine, line, author, reviewer, assessment)
+    made = Story(make, engine, queue, author, reviewer, assessment)
     made.call(service.save_recipe, author, model.id, SETTINGS)
     return made
 

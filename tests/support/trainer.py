@@ -85,7 +85,7 @@ class Child:
     """A trainer that was started."""
 
     process: zygote.Forked
-    said: bytes = b""
+    output: bytes = b""
     code: int | None = None
 
     @property
@@ -103,20 +103,20 @@ class Child:
     def hear(self, most: int = 65536) -> bool:
         """Take what it says next; False when it has nothing more to say."""
         part = self.process.out.read(most)
-        self.said += part
+        self.output += part
         return bool(part)
 
     def until(self, event: str) -> dict[str, Any]:
         """Read until it says this."""
         while True:
-            for line in self.said.splitlines(keepends=True):
+            for line in self.output.splitlines(keepends=True):
                 if line.endswith(b"\n") and json.loads(line)["event"] == event:
                     return dict(json.loads(line))
-            assert self.hear(), self.said
+            assert self.hear(), self.output
 
     def lines(self, count: int) -> None:
         """Read until it has said so many lines, or has ended."""
-        while self.said.count(b"\n") < count and self.hear(256):
+        while self.output.count(b"\n") < count and self.hear(256):
             continue
 
     def hang_up(self) -> None:
@@ -128,7 +128,7 @@ class Child:
         self.process.into.write(line)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.said.splitlines(keepends=True) if line.endswith(b"\n")]
+        lines = [json.loads(line) for line in self.output.splitlines(keepends=True) if line.endswith(b"\n")]
         return [line for line in lines if line["event"] == kind]
 
 

@@ -32,8 +32,8 @@ def another(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Calla
 
 
 @pytest.fixture
-def story(make: Make, engine: Engine, line: job_engine.Client, tiny_model: Path, warm_children: None) -> Story:
-    return begin(make, engine, line, tiny_model)
+def story(make: Make, engine: Engine, queue: job_engine.Client, tiny_model: Path, warm_children: None) -> Story:
+    return begin(make, engine, queue, tiny_model)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tupl
     """A run that nobody interrupted; whoever goes on with it takes a copy."""
     made = build(tmp_path_factory.mktemp("finished"), tiny_model)
     child = made.train()
-    assert child.code == Exit.DONE, child.said
+    assert child.code == Exit.DONE, child.output
     return made, child
 
 
@@ -168,7 +168,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_adapter(another: Callable[.
         killed += code == -signal.SIGKILL
         if code == Exit.DONE:
             break
-        assert code == -signal.SIGKILL, child.said
+        assert code == -signal.SIGKILL, child.output
 
     assert killed >= depth(1, 3)  # it may be through before a busy machine lets us kill it
     assert cut.adapter == whole.adapter
@@ -253,7 +253,7 @@ def test_a_damaged_checkpoint_is_passed_over(
 
     child = made.train(attempt=2)
 
-    assert child.code == Exit.DONE, child.said
+    assert child.code == Exit.DONE, child.output
     assert newest.name in child.events("log")[0]["line"]
     assert child.events("started")[0]["step"] < 6
     assert made.adapter == undisturbed
@@ -334,7 +334,7 @@ def _stop_after(made: Any, step: int) -> None:
     made.order()
     child = made.start()
     while not any(event["step"] == step for event in child.events("checkpoint")):
-        assert child.hear(), child.said
+        assert child.hear(), child.output
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     for folder in (made.folder / "checkpoints").iterdir():

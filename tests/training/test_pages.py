@@ -69,14 +69,14 @@ def found(engine: Engine, assessment_id: int, **different: Any) -> None:
         planned.row.preflight, planned.row.preflight_of = {**FOUND, **different}, planned.digest
 
 
-def launched(engine: Engine, line: job_engine.Client, make: Make, author: UserRow, assessment_id: int) -> TrainingRow:
+def launched(engine: Engine, queue: job_engine.Client, make: Make, author: UserRow, assessment_id: int) -> TrainingRow:
     found(engine, assessment_id)
     reviewer = make.reviewer()
     with writing(engine) as session:
         review = reviews.request_review(session, assessment_id, author)
         reviews.decide(session, review.id, reviewer, "approve", review.digest)
     with writing(engine) as session:
-        jobs.bind(session, line)
+        jobs.bind(session, queue)
         return service.launch(session, assessment_id, author, "key")[0]
 
 
@@ -195,9 +195,9 @@ def test_a_launch_without_a_key_is_refused(people: People, author: UserRow, read
 
 
 def test_launching_twice_with_one_key_is_one_run(
-    people: People, author: UserRow, ready: int, engine: Engine, line: job_engine.Client, make: Make
+    people: People, author: UserRow, ready: int, engine: Engine, queue: job_engine.Client, make: Make
 ) -> None:
-    row = launched(engine, line, make, author, ready)
+    row = launched(engine, queue, make, author, ready)
     answer = people(author).post(f"/api/v1/assessments/{ready}/trainings", headers={"idempotency-key": "key"})
 
     assert answer.status_code == 200
@@ -207,9 +207,9 @@ def test_launching_twice_with_one_key_is_one_run(
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_run_has_a_page_in_every_state(
-    people: People, author: UserRow, ready: int, engine: Engine, line: job_engine.Client, make: Make, state: str
+    people: People, author: UserRow, ready: int, engine: Engine, queue: job_engine.Client, make: Make, state: str
 ) -> None:
-    row = launched(engine, line, make, author, ready)
+    row = launched(engine, queue, make, author, ready)
     with writing(engine) as session:
         stored = store.get(session, row.id)
         stored.state, stored.finished_at = state, utcnow() if state in service.OVER else None
@@ -232,9 +232,9 @@ def test_a_run_has_a_page_in_every_state(
 
 
 def test_a_job_that_died_with_its_worker_speaks_for_the_run(
-    people: People, author: UserRow, ready: int, engine: Engine, line: job_engine.Client, make: Make
+    people: People, author: UserRow, ready: int, engine: Engine, queue: job_engine.Client, make: Make
 ) -> None:
-    row = launched(engine, line, make, author, ready)
+    row = launched(engine, queue, make, author, ready)
     client = people(author)
     client.post(f"/jobs/{row.job_id}/cancel")
 
@@ -252,9 +252,9 @@ def test_a_run_that_is_not_there_is_not_found(people: People, author: UserRow) -
 
 
 def test_the_live_stream_draws_the_loss_and_ends_with_the_job(
-    people: People, author: UserRow, ready: int, engine: Engine, line: job_engine.Client, make: Make
+    people: People, author: UserRow, ready: int, engine: Engine, queue: job_engine.Client, make: Make
 ) -> None:
-    row = launched(engine, line, make, author, ready)
+    row = launched(engine, queue, make, author, ready)
     client = people(author)
     client.post(f"/jobs/{row.job_id}/cancel")
     with writing(engine) as session:

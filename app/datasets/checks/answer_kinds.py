@@ -32,10 +32,10 @@ def nothing_but_reading(action: int, *_: object) -> int:
 def could_be_label(answer: str) -> bool:
     """Whether the answer is short and no sentence."""
     text = answer.strip()
-    words = len(text.split())
-    if len(text) > LABEL_SIGNS or "\n" in text or words > LABEL_WORDS:
+    number_of_words = len(text.split())
+    if len(text) > LABEL_SIGNS or "\n" in text or number_of_words > LABEL_WORDS:
         return False
-    return words == 1 or not text.endswith((".", "!", "?", "\u3002"))
+    return number_of_words == 1 or not text.endswith((".", "!", "?", "\u3002"))
 
 
 def kind_of(answer: str, grammar: sqlite3.Connection) -> tuple[Kind, Any]:

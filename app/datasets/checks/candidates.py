@@ -111,8 +111,8 @@ class Candidates:
         batch: list[tuple[str, str]] = []
         size, start = 0, 0
         for number, place in enumerate(places):
-            asked, answered = self.texts.pair(int(self.unique[place]))
-            pair = comparable(asked), comparable(answered)
+            question, answer = self.texts.pair(int(self.unique[place]))
+            pair = comparable(question), comparable(answer)
             batch.append(pair)
             size += len(pair[0]) + len(pair[1])
             if len(batch) == MOST_TEXTS or size > _BATCH_SIGNS:
@@ -123,14 +123,14 @@ class Candidates:
 
     def _both(self, batch: Sequence[tuple[str, str]]) -> tuple[Hashes, Places]:
         """Grams of questions and answers together, marked by side; labels say nothing about their question."""
-        asked, starts = grams_of([asked for asked, _ in batch])
+        question_grams, starts = grams_of([question for question, _ in batch])
         if self.labels:
-            return asked, starts
-        answered, answer_starts = grams_of([answered for _, answered in batch])
+            return question_grams, starts
+        answer_grams, answer_starts = grams_of([answer for _, answer in batch])
         order = np.argsort(
             np.concatenate((owners(starts), owners(answer_starts))), kind="stable"
         )  # each question's grams, then its answer's
-        return np.concatenate((asked, answered ^ ANSWER_SIDE))[order], starts + answer_starts
+        return np.concatenate((question_grams, answer_grams ^ ANSWER_SIDE))[order], starts + answer_starts
 
     def _weigh(self) -> npt.NDArray[np.float32]:
         counts = np.zeros(int(self.weights.mask) + 1, dtype=np.uint32)
@@ -185,13 +185,13 @@ class Candidates:
         offsets[1:] = np.cumsum(np.where(left == 0, np.diff(starts), left))
         return hashes[stays], offsets
 
-    def _exact(self, asked: str, answered: str) -> tuple[int, int, int]:
+    def _exact(self, question: str, answer: str) -> tuple[int, int, int]:
         """Two bands more: rows whose questions have the same letters in any order; and rows with one answer. Third,
         the numbers in the question: rows with others are never twins, which is cheaper to see here than in the texts.
         """
-        shuffled = "".join(sorted(only_letters(paraphrases.core(asked))))
-        numbers = " ".join(paraphrases.numbers(asked))
-        return _checksum(shuffled), _checksum(asked if self.labels else answered), _checksum(numbers)
+        shuffled = "".join(sorted(only_letters(paraphrases.core(question))))
+        numbers = " ".join(paraphrases.numbers(question))
+        return _checksum(shuffled), _checksum(question if self.labels else answer), _checksum(numbers)
 
     # -------------------------------------------------------------- candidates
     def pairs(self, number: int) -> Iterator[tuple[int, int]]:

@@ -48,7 +48,7 @@ def different(one: str, other: str) -> bool:
     if _CODE.match(plain_one) and _CODE.match(plain_other):
         if sorted(paraphrases.numbers(plain_one)) != sorted(paraphrases.numbers(plain_other)):
             return True
-        mine, theirs = ({*words} - _OF_QUERIES or {*words} for words in (a.words, b.words))
+        mine, theirs = ({*side} - _OF_QUERIES or {*side} for side in (a.words, b.words))
         return len(mine & theirs) < SHARED_CODE * max(len(mine), len(theirs))
     if paraphrases.heavy_shared(a, b) < SHARED and jaccard(one, other) < SPELT_ALIKE:
         return True
@@ -74,7 +74,7 @@ def _turned(one: Wording, other: Wording) -> bool:
     start, other_start = one.words[:1], other.words[:1]
     if (_YES & {*start} and _NO & {*other_start}) or (_NO & {*start} and _YES & {*other_start}):
         return True
-    numbers, others = ({*paraphrases.numbers(" ".join(words))} for words in (one.words, other.words))
+    numbers, others = ({*paraphrases.numbers(" ".join(side))} for side in (one.words, other.words))
     if numbers - others and others - numbers:
         return True
     close = paraphrases.alike(one, other) >= 0.6  # further apart, a `not` may belong to another sentence

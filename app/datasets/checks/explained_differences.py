@@ -22,25 +22,25 @@ _FEW = 10_000  # pairs of items that are looked at where two lists are of differ
 _MISSING = object()
 
 
-def same_json(one: object, other: object, asked: str, asked_other: str) -> bool:
+def same_json(one: object, other: object, question: str, other_question: str) -> bool:
     """Whether two JSON answers say the same but for what each copies from its own question."""
     if one == other and type(one) is type(other):
         return True
     if too_deep(one) or too_deep(other):
         return False
-    return asked != asked_other and _Fields(asked, asked_other).same(one, other)
+    return question != other_question and _Fields(question, other_question).same(one, other)
 
 
-def same_text(one: str, other: str, asked: str, asked_other: str) -> bool:
+def same_text(one: str, other: str, question: str, other_question: str) -> bool:
     """The same of two texts or labels."""
-    return asked != asked_other and _Copied(asked, asked_other).same(one, other)
+    return question != other_question and _Copied(question, other_question).same(one, other)
 
 
 class _Copied:
     """What differs between two questions, and with it which differences of their answers that explains."""
 
-    def __init__(self, asked: str, other: str) -> None:
-        self.sides = comparable(asked), comparable(other)
+    def __init__(self, question: str, other_question: str) -> None:
+        self.sides = comparable(question), comparable(other_question)
         self.letters = letters(self.sides[0]), letters(self.sides[1])
         mine, theirs = (Counter(_WORD.findall(side)) for side in self.sides)
         self.words = {*mine}, {*theirs}
@@ -75,10 +75,10 @@ class _Copied:
 class _Fields(_Copied):
     """The same of JSON, field by field."""
 
-    def __init__(self, asked: str, other: str) -> None:
-        super().__init__(asked, other)
+    def __init__(self, question: str, other_question: str) -> None:
+        super().__init__(question, other_question)
         # The places of words are counted in what was said last.
-        self.last_questions = tuple(text.rpartition("\nuser: ")[2] for text in (asked, other))
+        self.last_questions = tuple(text.rpartition("\nuser: ")[2] for text in (question, other_question))
 
     def same(self, one: object, other: object) -> bool:
         if one == other and type(one) is type(other):
@@ -137,7 +137,7 @@ class _Fields(_Copied):
 
     def _only_there(self, value: object, side: int) -> bool:
         """Whether a value that only one answer has is copied from what only its question has: a word, or a sign."""
-        if not all(isinstance(one, str) for one in _leaves(value)):
+        if not all(isinstance(leaf, str) for leaf in _leaves(value)):
             return False
         for text in _leaves(value):
             words = Counter(_WORD.findall(comparable(str(text))))

@@ -63,8 +63,8 @@ def _alike(rows: Sequence[SampledRow]) -> tuple[float, float]:
     Each row is compared with the one before it that has its answer, and with the one just before it; words count by how
     few rows have them.
     """
-    words = [words_of(row.asked) for row in rows]
-    users = Counter(word for question in words for word in question)
+    question_words = [words_of(row.asked) for row in rows]
+    users = Counter(word for question in question_words for word in question)
 
     def weight(some: set[str]) -> float:
         return sum(log((len(rows) + 1) / users[word]) for word in some)
@@ -75,12 +75,12 @@ def _alike(rows: Sequence[SampledRow]) -> tuple[float, float]:
 
     before: dict[str, set[str]] = {}
     same, near = [], []
-    for place, (row, mine) in enumerate(zip(rows, words, strict=True)):
+    for place, (row, mine) in enumerate(zip(rows, question_words, strict=True)):
         answer = plain(row.answer)
         if other := before.get(answer):
             same.append(likeness(mine, other))
         if place and plain(rows[place - 1].answer) != answer:
-            near.append(likeness(mine, words[place - 1]))
+            near.append(likeness(mine, question_words[place - 1]))
         before[answer] = mine
     return _middle(same), _middle(near)
 
@@ -100,9 +100,9 @@ class Inputs:
             same, near = _alike(rows)
             self.stock = same < near + STOCK
         common = max(VOCABULARY, different // 100)
-        for row, given in zip(rows, inputs, strict=True):
+        for row, input_words in zip(rows, inputs, strict=True):
             flat = _SPLIT.sub("", plain(row.asked))
-            stems = {word[:5] for word in given}
+            stems = {word[:5] for word in input_words}
             new = [item for item in row.items if item_users[item] < common and not _given(item, flat)]
             row.new = any(self.one_language or any(sign.isdigit() for sign in item) for item in new)
             missing = [word for word in row.words if word[:5] not in stems and not (len(word) > 3 and word in flat)]
@@ -134,12 +134,12 @@ class Inputs:
 
     def _looked_up(self, new: float) -> bool:
         """Whether prose in the language of the question says what neither the question nor other answers give."""
-        asked = self.asking >= ASKING
-        if asked and new >= NEARLY_ALL_NEW and self.uncovered >= SAYS_MORE:
+        asks = self.asking >= ASKING
+        if asks and new >= NEARLY_ALL_NEW and self.uncovered >= SAYS_MORE:
             return True
         if self.uncovered < UNCOVERED:
             return False
-        if asked and (new >= NEW or self.fresh >= FRESH):
+        if asks and (new >= NEW or self.fresh >= FRESH):
             return True
         if self.framed or self.material >= 0.5:
             return False
@@ -158,15 +158,15 @@ def _one_language(rows: Sequence[SampledRow], inputs: Sequence[set[str]]) -> boo
     if known[0] and known[0] == known[1]:
         return True
     wanted: Counter[str] = Counter()
-    for words in {row.words for row in rows}:
-        wanted.update(word for word in words if not word.isdigit())
-    given: Counter[str] = Counter()
+    for answer_words in {row.words for row in rows}:
+        wanted.update(word for word in answer_words if not word.isdigit())
+    in_inputs: Counter[str] = Counter()
     for input_words in inputs:
-        given.update(input_words)
+        in_inputs.update(input_words)
     common = [word for word, count in wanted.most_common(30) if count > 2]
     if len(common) < ENOUGH_WORDS:
         return True
-    shared = [word for word in common if given[word] >= max(1, len(rows) // 200)]
+    shared = [word for word in common if in_inputs[word] >= max(1, len(rows) // 200)]
     if len(shared) >= ONE_LANGUAGE * len(common):
         return True
     return sum(wanted[word] for word in shared) >= SAID_ALIKE * sum(wanted[word] for word in common)

@@ -65,14 +65,14 @@ def _wanted(rows: WorkingRows) -> _Wanted:
         if not file:
             continue
         record = rows[index]
-        asked, answer = words(last_said(record)), words(record.target)
-        if len(asked) >= LEAST_SAID:
-            wanted.asked_last.setdefault(asked, index)
-        if len(asked) >= LEAST_INSIDE:
-            wanted.inside.setdefault(asked, index)
+        question, answer = words(last_said(record)), words(record.target)
+        if len(question) >= LEAST_SAID:
+            wanted.asked_last.setdefault(question, index)
+        if len(question) >= LEAST_INSIDE:
+            wanted.inside.setdefault(question, index)
         if len(answer) >= LEAST_ANSWER:
             wanted.inside.setdefault(answer, index)
-        often.update({asked, answer})
+        often.update({question, answer})
     for texts in (wanted.asked_last, wanted.inside):
         for text in [text for text in texts if often[text] >= PHRASE]:
             del texts[text]

@@ -121,19 +121,19 @@ class Comparer:
         same_numbers = pair.sure or self.labels or a.answer_numbers == b.answer_numbers
         if a.numbers != b.numbers or not same_numbers:
             return None
-        words = a.words()[0], b.words()[0]
-        edit = paraphrases.edit(*words)
+        wordings = a.words()[0], b.words()[0]
+        edit = paraphrases.edit(*wordings)
         if edit is Edit.OTHER or (not self.labels and self._other_answer(pair, a, b)):
             return None
         if not self._likely(pair, likeness := self._likeness(a, b)):
             return None
         if not pair.same_answer and self._clashes(pair, edit, likeness, earlier, later):
             return Judgement(max(likeness.asked, likeness.plain), clash=True)
-        long = not self.labels or min(len(one.words) for one in words) >= LONG_LABELLED
+        long = not self.labels or min(len(wording.words) for wording in wordings) >= LONG_LABELLED
         apart = not self._enough(pair, likeness, edit, long=long) or (self.labels and self._other_answer(pair, a, b))
         if apart or (edit > Edit.NONE and not pair.punctuation and self._other_names(earlier, later)):
             return None
-        return Judgement(max(likeness.both, likeness.plain, paraphrases.alike(*words)))
+        return Judgement(max(likeness.both, likeness.plain, paraphrases.alike(*wordings)))
 
     def _strong(self, pair: _Pair, likeness: _Likeness) -> bool:
         """Whether so much is shared that a swapped word does not matter; see `duplicates`."""
@@ -190,8 +190,8 @@ class Comparer:
         """Whether two answers that look alike say different things, or the same thing of different ones."""
         if pair.sure:
             return False
-        asked, answers = zip(a.words(), b.words(), strict=True)
-        if paraphrases.slot(asked, answers):
+        questions, answers = zip(a.words(), b.words(), strict=True)
+        if paraphrases.slot(questions, answers):
             return True
         short = max(len(a.answer_text), len(b.answer_text)) <= SHORT_ANSWER
         return short and paraphrases.edit(*answers, asking=False) is Edit.OTHER

@@ -81,8 +81,8 @@ _BEGUN_WITH, _ENDED_WITH = _by_word(BEFORE, 0), _by_word(AFTER, -1)
 
 def _one_of(phrases: list[tuple[str, ...]], *, backwards: bool = False) -> str:
     """An expression for any of them, whatever punctuation stands between the words."""
-    turned = [tuple(word[::-1] for word in reversed(one)) if backwards else one for one in phrases]
-    return "|".join(r"\W*".join(one) + (r"(?!\w)" if one[0].isascii() else "") for one in turned)
+    turned = [tuple(word[::-1] for word in reversed(phrase)) if backwards else phrase for phrase in phrases]
+    return "|".join(r"\W*".join(phrase) + (r"(?!\w)" if phrase[0].isascii() else "") for phrase in turned)
 
 
 _FRAME_BEFORE = re.compile(
@@ -108,8 +108,8 @@ def _lines(text: str) -> dict[str, dict[int, int]]:
     """For each stem the lines that it stands on, by number, and on which side."""
     by_stem: dict[str, dict[int, int]] = {}
     for number, line in enumerate(text.strip().splitlines()):
-        for side, words in enumerate(line.split("|")):
-            for word in words.split():
+        for side, side_words in enumerate(line.split("|")):
+            for word in side_words.split():
                 by_stem.setdefault(_stem(word), {})[number] = side
     return by_stem
 
@@ -231,12 +231,12 @@ def without_courtesy(words: tuple[str, ...]) -> tuple[str, ...]:
     start, end = 0, len(words)
     while start < end:
         some = _BEGUN_WITH.get(words[start], ())
-        if not (size := next((len(one) for one in some if words[start : start + len(one)] == one), 0)):
+        if not (size := next((len(phrase) for phrase in some if words[start : start + len(phrase)] == phrase), 0)):
             break
         start += size
     while start < end:
         some = _ENDED_WITH.get(words[end - 1], ())
-        if not (size := next((len(one) for one in some if words[end - len(one) : end] == one), 0)):
+        if not (size := next((len(phrase) for phrase in some if words[end - len(phrase) : end] == phrase), 0)):
             break
         end -= size
     return words[start:end] or words
@@ -260,15 +260,15 @@ def heavy_shared(one: Wording, other: Wording) -> float:
     return 1 - min(len(left), len(right)) / size if size else 1.0
 
 
-def slot(asked: tuple[Wording, Wording], answered: tuple[Wording, Wording]) -> bool:
+def slot(questions: tuple[Wording, Wording], answers: tuple[Wording, Wording]) -> bool:
     """Whether what differs in the questions differs in the answers too: one form, filled in with two things.
 
     A slip of the pen that stands on both sides fills in nothing else, nor does a variable (`$key`) of another name.
     """
-    asked_lost, asked_found = _only(asked[0].words, asked[1].words)
+    asked_lost, asked_found = _only(questions[0].words, questions[1].words)
     if not asked_lost and not asked_found:
         return False
-    answer_lost, answer_found = _only(answered[0].words, answered[1].words)
+    answer_lost, answer_found = _only(answers[0].words, answers[1].words)
     # Sorted: the order of a set differs from process to process, and with it who is paired with whom.
     lost, gained = sorted((asked_lost & answer_lost) - LIGHT_WORDS), sorted((asked_found & answer_found) - LIGHT_WORDS)
     if len(lost) == len(gained) or "$" in {word[0] for word in lost + gained}:  # else one is left in any case
@@ -348,7 +348,7 @@ def _opposed(one: str, other: str) -> bool:
 def _pair_off(lost: list[str], gained: list[str]) -> None:
     """Take out the words of both that are one word, misspelt, bent or said otherwise."""
     for word in [*lost]:
-        twin = next((one for one in gained if same_word(word, one)), None)
+        twin = next((candidate for candidate in gained if same_word(word, candidate)), None)
         if twin is not None:
             lost.remove(word)
             gained.remove(twin)

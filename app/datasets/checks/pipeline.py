@@ -63,29 +63,29 @@ class CheckInput:
         return [self.upload] if self.own_test is None else [self.upload, self.own_test]
 
 
-def check(given: CheckInput, rows: WorkingRows, *, tick: Tick = silent, checkpoint: Checkpoint | None = None) -> Check:
+def check(inputs: CheckInput, rows: WorkingRows, *, tick: Tick = silent, checkpoint: Checkpoint | None = None) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
     rows: an empty working file, or the one that an attempt with the same `checkpoint` left. tick: told the stage in
     words, with rows done and in all (0 where that is not known yet); may raise to stop.
     """
-    masker = masking.masker(given.decisions)
-    notes = Notes(given.max_messages, masker)
-    scan = Scan(given.decisions)
-    facts = Gathering(rows, notes, scan, tick, checkpoint).run(given.files)
+    masker = masking.masker(inputs.decisions)
+    notes = Notes(inputs.max_messages, masker)
+    scan = Scan(inputs.decisions)
+    facts = Gathering(rows, notes, scan, tick, checkpoint).run(inputs.files)
     rows.masker = masker if scan.any else None
     task = judge.task_of(rows)
-    judged = _judged(given, rows, task, tick, checkpoint)
+    judged = _judged(inputs, rows, task, tick, checkpoint)
     tick("Drawing the split", 0, 0)
     together = judged.together()
     declared = declared_by(rows) if any(rows.declared) else DeclaredColumns({}, {}, {})
-    shared = _leave_out(rows, together, judged.status, declared, given.shared)
-    drawn = _drawn(given, rows, judged.status, together, declared, labels=task == "labels")
+    shared = _leave_out(rows, together, judged.status, declared, inputs.shared)
+    drawn = _drawn(inputs, rows, judged.status, together, declared, labels=task == "labels")
     outcome = Check(rows, judged.status, judged.twin, together, drawn.split, notes.refused)
     # Measurements that read the texts once more stand here, each under its own stage.
-    outcome.sizes, measured = _sizes(rows, judged.status, given.tokens, tick, checkpoint)
+    outcome.sizes, measured = _sizes(rows, judged.status, inputs.tokens, tick, checkpoint)
     findings = summary.Findings(
-        facts, notes, judged, drawn, task, measured, shared, given.needed, own_test=given.own_test is not None
+        facts, notes, judged, drawn, task, measured, shared, inputs.needed, own_test=inputs.own_test is not None
     )
     report = summary.report_of(outcome, findings)
     tick("Reading the answers", 0, 0)
@@ -95,7 +95,7 @@ def check(given: CheckInput, rows: WorkingRows, *, tick: Tick = silent, checkpoi
 
 
 # ---------------------------------------------------------------------- judging
-def _judged(given: CheckInput, rows: WorkingRows, task: str, tick: Tick, checkpoint: Checkpoint | None) -> Judge:
+def _judged(inputs: CheckInput, rows: WorkingRows, task: str, tick: Tick, checkpoint: Checkpoint | None) -> Judge:
     tick("Comparing rows", 0, 0)
     groups = duplicates.find(
         rows,
@@ -105,8 +105,8 @@ def _judged(given: CheckInput, rows: WorkingRows, task: str, tick: Tick, checkpo
         tick=lambda done, total: tick("Comparing rows", len(rows) * done // max(total, 1), len(rows)),  # work, in rows
         checkpoint=checkpoint,
     )
-    judged = Judge(rows, groups, task, given.kept_keys).judge()
-    if given.own_test is not None:
+    judged = Judge(rows, groups, task, inputs.kept_keys).judge()
+    if inputs.own_test is not None:
         stage = "Looking for test questions"
         judged.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
     return judged
@@ -134,7 +134,7 @@ def _leave_out(
 
 
 def _drawn(
-    given: CheckInput,
+    inputs: CheckInput,
     rows: WorkingRows,
     status: Sequence[RowStatus],
     together: Sequence[int],
@@ -149,12 +149,12 @@ def _drawn(
             keys=rows.keys,
             files=rows.files,
             declared=declared,
-            seed=given.seed,
-            plan=given.plan,
-            previous_assignment=given.previous_assignment or {},
-            own_test=given.own_test is not None,
+            seed=inputs.seed,
+            plan=inputs.plan,
+            previous_assignment=inputs.previous_assignment or {},
+            own_test=inputs.own_test is not None,
             labels=rows.answers if labels else None,
-            earlier_keys=_keys_when_masked(rows, frozenset(given.masked_before)),
+            earlier_keys=_keys_when_masked(rows, frozenset(inputs.masked_before)),
         )
     )
 

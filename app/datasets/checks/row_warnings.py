@@ -45,10 +45,10 @@ def remarks(record: Record, *, table: bool = False) -> Iterator[Fault]:
         yield Fault(record.line, "", text, "warning")
     seen: set[str] = set()
     for where, text in texts(record):
-        for words in _of(text, table=table):
-            if words not in seen:
-                seen.add(words)
-                yield Fault(record.line, "", f"{where[0].upper()}{where[1:]} {words}.", "warning")
+        for fault in _of(text, table=table):
+            if fault not in seen:
+                seen.add(fault)
+                yield Fault(record.line, "", f"{where[0].upper()}{where[1:]} {fault}.", "warning")
 
 
 def _of(text: str, *, table: bool) -> Iterator[str]:

@@ -197,8 +197,8 @@ THE_TASK = 0.3  # share of rows from which on refusing, or another language, is 
 FIRST_LINES = 50
 
 
-def marks(record: Record, asked: str, language: str, answer_language: str) -> Mark:
-    """What is noticed in a row. asked: what the user said last; the languages as `languages.of` gives them."""
+def marks(record: Record, question: str, language: str, answer_language: str) -> Mark:
+    """What is noticed in a row. question: what the user said last; the languages as `languages.of` gives them."""
     marks_found = Mark(0)
     answer = record.target.strip()
     if refuses(answer):
@@ -210,17 +210,17 @@ def marks(record: Record, asked: str, language: str, answer_language: str) -> Ma
     if (
         left_open(answer)
         or _NAMED_ONLY.fullmatch(answer)
-        or left_open(asked)
-        or asked.strip().casefold() in _NEVER_A_LABEL
+        or left_open(question)
+        or question.strip().casefold() in _NEVER_A_LABEL
     ):
         marks_found |= Mark.PLACEHOLDER
     if cut(answer):
         marks_found |= Mark.CUT
     if "my " in answer and _DATED.search(answer):
         marks_found |= Mark.DATED
-    if loops(answer) or loops(asked):
+    if loops(answer) or loops(question):
         marks_found |= Mark.REPEAT
-    if echoes(asked, answer):
+    if echoes(question, answer):
         marks_found |= Mark.ECHO
     if language and answer_language and language != answer_language and tells(answer) and _speaks(answer):
         marks_found |= Mark.LANGUAGE
@@ -290,24 +290,24 @@ def _periodic(words: list[str]) -> bool:
     """Whether some stretch stands at least four times in a row and makes up a good part of the words."""
     enough = max(_LOOP_SHARE * len(words), _LOOP_WORDS)
     for period in range(1, min(_LONGEST_STRETCH, len(words) // _TIMES) + 1):
-        same = (one == other for one, other in zip(words, words[period:], strict=False))
+        same = (word == other for word, other in zip(words, words[period:], strict=False))
         longest = max((sum(1 for _ in run) for equal, run in groupby(same) if equal), default=0)
         if longest >= (_TIMES - 1) * period and longest + period >= enough:
             return True
     return False
 
 
-def echoes(asked: str, answer: str) -> bool:
+def echoes(question: str, answer: str) -> bool:
     """Whether the answer is the question, or little more."""
-    question = asked.strip()
+    question = question.strip()
     if question.casefold() == answer.casefold():
         return True
     if len(question) >= ECHO_LENGTH and abs(len(question) - len(answer)) < ECHO_SIGNS:
         return letters(question) == letters(answer) != ""
     if len(question) < ECHO_LENGTH or not ECHO_LENGTH <= len(answer) <= ECHO_MORE * len(question) + 10:
         return False
-    one, other = " ".join(question.casefold().split()), " ".join(answer.casefold().split())
-    return one in other
+    plain_question, plain_answer = " ".join(question.casefold().split()), " ".join(answer.casefold().split())
+    return plain_question in plain_answer
 
 
 KINDS = {
@@ -322,17 +322,17 @@ KINDS = {
 
 
 def remarks_of(
-    flags: Sequence[int], task: str, line: Callable[[int], int], answer_rows: Callable[[int], int]
+    flags: Sequence[int], task: str, line_of: Callable[[int], int], answer_rows: Callable[[int], int]
 ) -> tuple[list[Remark], bytearray]:
     """What the report says about each kind; and for each row the marks that count.
 
-    flags: the marks of every row. task: labels, json or text. line: of the row at a position. answer_rows: how many
-    rows have the same answer as the row at a position.
+    flags: the marks of every row. task: labels, json or text. line_of: the line of the row at a position.
+    answer_rows: how many rows have the same answer as the row at a position.
     """
     counting = bytearray(len(flags))
-    for index, given in enumerate(flags):
-        if given:
-            counting[index] = _counting(Mark(given), task, index, answer_rows) & ~Mark.BARE_PLACEHOLDER
+    for index, flag in enumerate(flags):
+        if flag:
+            counting[index] = _counting(Mark(flag), task, index, answer_rows) & ~Mark.BARE_PLACEHOLDER
     total = max(1, len(counting))
     remarks = []
     for mark, kind in KINDS.items():
@@ -343,7 +343,7 @@ def remarks_of(
         task_like = share >= THE_TASK and mark in (Mark.REFUSAL | Mark.LANGUAGE)
         text = remark_words.of_file(kind, len(rows), share, the_task=task_like)
         level: Level = "note" if task_like or mark is Mark.LANGUAGE else "warning"
-        lines = tuple(line(index) for index in rows[:FIRST_LINES])
+        lines = tuple(line_of(index) for index in rows[:FIRST_LINES])
         remarks.append(Remark(kind, len(rows), lines, text, level))
     return remarks, counting
 

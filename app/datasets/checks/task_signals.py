@@ -139,9 +139,9 @@ def _sample(texts: Texts, lines: Sequence[int]) -> list[SampledRow]:
     signs = 0
     for place in range(number):
         index = place * total // number
-        asked, answer = texts.pair(index)
-        rows.append(SampledRow(lines[index], asked, answer, "prose"))
-        signs += len(asked) + len(answer)
+        question, answer = texts.pair(index)
+        rows.append(SampledRow(lines[index], question, answer, "prose"))
+        signs += len(question) + len(answer)
         if signs > MOST_SIGNS and len(rows) >= FEW:
             break
     return rows

@@ -10,8 +10,8 @@ Query = dict[str, Any]
 
 def rows_url(rows: str, **only: Any) -> str:
     """The address of the rows that a number counts. rows: of all rows of the version."""
-    given = {name: value for name, value in only.items() if value not in (None, "")}
-    return f"{rows}?{urlencode(given)}" if given else rows
+    set_filters = {name: value for name, value in only.items() if value not in (None, "")}
+    return f"{rows}?{urlencode(set_filters)}" if set_filters else rows
 
 
 def of_lengths(lengths: LengthReport, least: int, most: int | None = None) -> Query:

@@ -22,19 +22,19 @@ def differences(text: str, other_text: str) -> tuple[list[Piece], list[Piece]]:
 
     Texts of more than `COMPARED` words come back whole and unmarked.
     """
-    left, right = (re.findall(r"\w+|\s+|[^\w\s]", words) for words in (text, other_text))
+    left, right = (re.findall(r"\w+|\s+|[^\w\s]", each) for each in (text, other_text))
     if max(len(left), len(right)) > COMPARED:
         return [Piece(text, changed=False)], [Piece(other_text, changed=False)]
     first: list[Piece] = []
     second: list[Piece] = []
     for step in LCSseq.opcodes(left, right):
         same = step.tag == "equal"
-        for pieces, words in (
+        for pieces, tokens in (
             (first, left[step.src_start : step.src_end]),
             (second, right[step.dest_start : step.dest_end]),
         ):
-            if words:
-                pieces.append(Piece("".join(words), changed=not same))
+            if tokens:
+                pieces.append(Piece("".join(tokens), changed=not same))
     return first, second
 
 

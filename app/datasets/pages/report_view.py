@@ -68,8 +68,8 @@ def figures(report: Report, rows: str) -> list[Figure]:
 
 def reached(measured: Mapping[str, Any] | None) -> float:
     """The best score, 0 to 1, of whatever was measured on the test rows; 0 where nothing was."""
-    given = measured or {}
-    results = [given.get("baseline"), given.get("teacher"), *(given.get("arms") or {}).values()]
+    facts = measured or {}
+    results = [facts.get("baseline"), facts.get("teacher"), *(facts.get("arms") or {}).values()]
     return max((_score(result) for result in results if result), default=0.0)
 
 
@@ -171,7 +171,7 @@ def lines_of(report: Report, remark: str) -> tuple[int, list[int]] | None:
     if identifiers is None:
         return None
     if remark == "identifiers" and identifiers.kinds:
-        lines = _unique(line for kind in identifiers.kinds for line in kind.lines)
+        lines = _unique(number for kind in identifiers.kinds for number in kind.lines)
         return identifiers.rows or len(lines), lines
     return next(((kind.rows, _unique(kind.lines)) for kind in identifiers.kinds if kind.kind == remark), None)
 

@@ -56,14 +56,14 @@ def part_of(record: Mapping[str, Any], how: ReadAs) -> Part | None:
     return _PARTS.get(value.strip().casefold().replace("-", "").replace("_", "")) if isinstance(value, str) else None
 
 
-def misread(given: Mapping[str, Any], read: Record, how: ReadAs) -> Iterator[tuple[Mark, str, str]]:
+def misread(record: Mapping[str, Any], read: Record, how: ReadAs) -> Iterator[tuple[Mark, str, str]]:
     """The marks of a record that say something which is no part of the split, or no group: mark, column, words."""
     marks: tuple[tuple[Mark, str, object], ...] = (
         ("split", how.part or "split", read.part),
         ("group", how.group or "group", read.group),
     )
     for mark, name, understood in marks:
-        value = None if understood else value_at(given, name)
+        value = None if understood else value_at(record, name)
         if value is not None and not (isinstance(value, str) and not value.strip()):
             yield mark, name, repr(value.strip()[:40]) if isinstance(value, str) else kind_of(value)
 

@@ -65,16 +65,16 @@ class Parts:
             kind_words = "a part of text without text" if kind == "text" else f"a part of type {short(kind)}"
             raise Unfit(self.at, f"{self.at} holds {kind_words}; only parts of text can be used.")
 
-    def _called(self, given: object) -> None:
-        held = given if isinstance(given, dict) else {}
+    def _called(self, block: object) -> None:
+        held = block if isinstance(block, dict) else {}
         call = call_of({"name": held.get("name"), "arguments": held.get("input")}, self.at)
         self.calls.append(call)
         self.ids.append(str(held.get("id") or held.get("toolUseId") or f"call_{len(self.names) + 1}"))
         self.names[self.ids[-1]] = call.name
         self.foreign = True
 
-    def _result(self, given: object) -> None:
-        held = given if isinstance(given, dict) else {}
+    def _result(self, block: object) -> None:
+        held = block if isinstance(block, dict) else {}
         of = str(held.get("tool_use_id") or held.get("toolUseId") or "")
         content = held.get("content")
         if isinstance(content, list):

@@ -40,7 +40,7 @@ def names(used: Sequence[str]) -> frozenset[str]:
     return frozenset({*TITLES, *CONTEXT, *OPTIONS, "input"}) - {*used}
 
 
-def added(record: Mapping[str, Any], asked: str, used: Sequence[str], line_first: bool) -> str:
+def added(record: Mapping[str, Any], question: str, used: Sequence[str], line_first: bool) -> str:
     """The question with all that belongs to it. line_first: a title comes before it, as before the text of an article.
 
     Raises:
@@ -48,7 +48,7 @@ def added(record: Mapping[str, Any], asked: str, used: Sequence[str], line_first
     """
     free = [key for key in record if key not in used]
     if not free:
-        return asked
+        return question
     above: list[str] = []
     below: list[str] = []
     for key in TITLES:
@@ -59,7 +59,7 @@ def added(record: Mapping[str, Any], asked: str, used: Sequence[str], line_first
     for keys, read in ((CONTEXT, _text), (OPTIONS, _options)):
         texts = ((key, read(record[key], key)) for key in keys if key in free)
         below += [f"{_named(key)}:\n{text}" for key, text in texts if text]
-    return "\n\n".join((*above, asked, *below))
+    return "\n\n".join((*above, question, *below))
 
 
 def _named(key: str) -> str:

@@ -109,10 +109,10 @@ def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GU
     if shape is COLUMNS:
         joined = _full(record, _beside_columns(how))
     if (pair := PAIR_OF.get(shape.name)) and _two_texts(record, *pair):
-        asked = _text(record[pair[0]], pair[0])
+        question = _text(record[pair[0]], pair[0])
         if joined:
-            asked = context_fields.added(record, asked, pair, line_first=shape is LABELLED)
-        messages = (*_system(record), Message("user", asked))
+            question = context_fields.added(record, question, pair, line_first=shape is LABELLED)
+        messages = (*_system(record), Message("user", question))
         target = _unblanked(shape, _text(record[pair[1]], pair[1]))
         aside = Aside(thought=thought, joined=joined) if joined or thought else NOTHING
         return Record(line, messages, target, group, part, None, time), aside
@@ -236,8 +236,8 @@ def _turns(shape: Shape, record: Mapping[str, Any], how: ReadAs) -> tuple[list[T
     if shape is ALPACA:
         return _alpaca(record), [], "output"
     if shape is COLUMNS:
-        asked = value_at(record, how.question)
-        turns = [*_asked(asked, how.question), *_answered(value_at(record, how.answer), how.answer)]
+        question = value_at(record, how.question)
+        turns = [*_asked(question, how.question), *_answered(value_at(record, how.answer), how.answer)]
         return _with_system(record, turns, how.system) if how.system else turns, [], how.answer
     if shape in (PROMPTFOO, MLFLOW):
         return _case(shape, record), [], "messages"
@@ -259,43 +259,43 @@ def _tools(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _case(shape: Shape, record: Mapping[str, Any]) -> list[Turn]:
     """A test case: MLflow's, promptfoo's as an object, or promptfoo's as a row of a table."""
     if shape is MLFLOW:
-        asked, wanted = (json_text.list_in_cell(record[name], "{") for name in ("inputs", "expectations"))
+        inputs, wanted = (json_text.list_in_cell(record[name], "{") for name in ("inputs", "expectations"))
         key, wanted, at = "inputs", test_cases.expectations(wanted), "expectations"
     elif "vars" in record and "assert" in record:
-        asked, wanted = json_text.list_in_cell(record["vars"], "{"), json_text.list_in_cell(record["assert"])
+        inputs, wanted = json_text.list_in_cell(record["vars"], "{"), json_text.list_in_cell(record["assert"])
         key, wanted, at = "vars", test_cases.asserted(wanted), "assert"
-        if isinstance(asked, str):
+        if isinstance(inputs, str):
             raise Unfit("vars", "vars names a file; write its variables into the case.")
     else:
-        key, asked, wanted = (
+        key, inputs, wanted = (
             "the columns",
             test_cases.variables(record),
             test_cases.expected(record.get(test_cases.EXPECTED)),
         )
         at = test_cases.EXPECTED
-    return [*_asked(test_cases.inputs(asked, key), key), *_answered(wanted, at)]
+    return [*_asked(test_cases.inputs(inputs, key), key), *_answered(wanted, at)]
 
 
 def _alpaca(record: Mapping[str, Any]) -> list[Turn]:
-    asked = _text(record.get("instruction"), "instruction")
+    instruction = _text(record.get("instruction"), "instruction")
     extra = record.get("input") or ""
     if not isinstance(extra, str):
         raise Unfit("input", f"input has to be text, not {kind_of(extra)}.")
     if extra.strip():
-        asked = f"{asked}\n{storable(extra, 'input')}"
-    turns = [*_history(record.get("history")), _turn("user", asked)]
+        instruction = f"{instruction}\n{storable(extra, 'input')}"
+    turns = [*_history(record.get("history")), _turn("user", instruction)]
     turns.append(_turn("assistant", _text(record.get("output"), "output")))
     return _with_system(record, turns, "system")
 
 
-def _history(given: object) -> Iterator[Turn]:
+def _history(exchanges: object) -> Iterator[Turn]:
     """Earlier exchanges: a list of [question, answer] pairs."""
-    if not given:
+    if not exchanges:
         return
-    given = json_text.list_in_cell(given)
-    if not isinstance(given, list):
-        raise Unfit("history", f"history has to be a list of question and answer pairs, not {kind_of(given)}.")
-    for number, pair in enumerate(given):
+    exchanges = json_text.list_in_cell(exchanges)
+    if not isinstance(exchanges, list):
+        raise Unfit("history", f"history has to be a list of question and answer pairs, not {kind_of(exchanges)}.")
+    for number, pair in enumerate(exchanges):
         at = f"history[{number}]"
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
             raise Unfit(at, f"{at} has to be a pair of texts, a question and its answer.")

@@ -40,5 +40,5 @@ def foreign_kind(head: bytes, *, unpacked: bool) -> str:
     """
     if unpacked and head.startswith(gzip_stream.GZIP):
         return "packed twice: gzip data inside gzip data; unpack it once"
-    known = next((words for magic, words in _MAGIC if head.startswith(magic)), "")
+    known = next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
     return known or ("a tar archive; upload the file inside" if head[257:262] == b"ustar" else "")

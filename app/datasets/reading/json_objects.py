@@ -41,12 +41,12 @@ class ObjectParser:
         self._longest = longest
         self.undecodable = 0
 
-    def parse(self, given: bytes | None, number: int) -> dict[str, Any] | Fault:
-        """The object of a line, or why there is none. given: None for one that is too long."""
+    def parse(self, raw_line: bytes | None, number: int) -> dict[str, Any] | Fault:
+        """The object of a line, or why there is none. raw_line: None for one that is too long."""
         word = self._line_word
-        if given is None:
+        if raw_line is None:
             return Fault(number, "", f"The {word} is longer than {self._longest >> 20} MiB and was skipped.")
-        raw = given
+        raw = raw_line
         if raw[0] in b"\xef\x1e" and (marks := BEFORE_RECORD.match(raw)) is not None:
             raw = raw[marks.end() :]
         try:
@@ -86,8 +86,8 @@ class ObjectParser:
                 f"Something follows the object (character {error.pos + 1}); perhaps a comma is missing.",
             ),
         )
-        words = next((meaning for part, meaning in _SYNTAX if part in message), message.split(":", 1)[0])
-        otherwise = f"The {word} is not JSON: {words} (character {error.pos + 1})."
+        reason = next((meaning for part, meaning in _SYNTAX if part in message), message.split(":", 1)[0])
+        otherwise = f"The {word} is not JSON: {reason} (character {error.pos + 1})."
         return next((text for true, text in known if true), otherwise)
 
 
@@ -133,8 +133,8 @@ def _as_written(raw: bytes, value: dict[str, Any]) -> dict[str, Any]:
     """The record with its numbers as they were written; a whole one of over 64 bits would lose digits, too."""
     import json
 
-    def big(words: str) -> object:
-        return int(words) if len(words) < _DIGITS_EXACT else Written(words)
+    def big(digits: str) -> object:
+        return int(digits) if len(digits) < _DIGITS_EXACT else Written(digits)
 
     try:
         exact = json.loads(raw, parse_float=Written, parse_int=big)

@@ -20,11 +20,11 @@ def lines(chunks: Iterable[bytes], longest: int) -> Iterator[tuple[int, bytes | 
     pending: list[bytes] = []
     size = 0
     after_cr = False
-    for given in chunks:
-        chunk = given
+    for original in chunks:
+        chunk = original
         if after_cr and chunk:  # CR and LF of one line end came in two chunks
             chunk = chunk.removeprefix(b"\n")
-        after_cr = given.endswith(b"\r") if given else after_cr
+        after_cr = original.endswith(b"\r") if original else after_cr
         parts = chunk.split(b"\n") if b"\r" not in chunk else LINE_END.split(chunk)
         for part in parts[:-1]:
             size += len(part)

@@ -21,15 +21,15 @@ class Written(float):
     words: str
 
 
-def list_in_cell(given: object, opening: str = "[") -> object:
+def list_in_cell(cell: object, opening: str = "[") -> object:
     """The list that a table holds as JSON text in one of its cells; anything else as it is. `{`: an object."""
-    if isinstance(given, str) and given.lstrip().startswith(opening):
+    if isinstance(cell, str) and cell.lstrip().startswith(opening):
         try:
-            value = orjson.loads(given)
+            value = orjson.loads(cell)
         except orjson.JSONDecodeError:
-            return given
-        return given if too_deep(value) else value
-    return given
+            return cell
+        return cell if too_deep(value) else value
+    return cell
 
 
 def answer_as_written(value: object, at: str) -> Any:

@@ -60,8 +60,8 @@ class Observations:
     def note(self, value: Mapping[str, Any], record: Record, shape: Shape, how: ReadAs) -> None:
         """Count what of a record was not read, and what its marks say that can't be read."""
         if not (used := self._used(shape, how)).issuperset(value):
-            asked = test_cases.variables(value) if shape is PROMPTFOO and test_cases.EXPECTED in value else ()
-            free = [key for key in list(value)[:50] if key and key not in used and key not in asked]
+            variables = test_cases.variables(value) if shape is PROMPTFOO and test_cases.EXPECTED in value else ()
+            free = [key for key in list(value)[:50] if key and key not in used and key not in variables]
             self._count_unused(free)
             self._long.update(key for key in free if key in self.unused and _is_long(value[key]))
         if record.source is not None:
@@ -69,9 +69,9 @@ class Observations:
             self._count_unused(
                 f"messages.{key}" for turn in record.source["messages"] for key in turn if key not in KNOWN_KEYS
             )
-        for mark, name, words in misread(value, record, how):
+        for mark, name, text in misread(value, record, how):
             counted = self._misread.setdefault((mark, name), Counter())
-            counted[words if words in counted or len(counted) < RECORDS_LOOKED_AT else "others"] += 1
+            counted[text if text in counted or len(counted) < RECORDS_LOOKED_AT else "others"] += 1
 
     def note_aside(self, aside: Aside) -> None:
         """Count what of a record was left out, or put where it did not stand."""
@@ -107,7 +107,7 @@ class Observations:
         yield from self._names_and_long_texts(records, shape, how)
         for (mark, name), counted in self._misread.items():
             more = " and more" if len(counted) > _NAMES_QUOTED else ""
-            listed = ", ".join(words for words, _ in counted.most_common(_NAMES_QUOTED)) + more
+            listed = ", ".join(misread_text for misread_text, _ in counted.most_common(_NAMES_QUOTED)) + more
             text = f"{name[:80]!r} of {_records(counted.total())} {_MISREAD[mark]}: {listed}."
             yield Fault(None, name[:80], text, "warning")
         if self.tidied:

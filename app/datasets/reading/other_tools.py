@@ -60,8 +60,8 @@ def _spoken(turn: object, at: str) -> list[dict[str, Any]]:
         parts = [parts]
     if not isinstance(turn, dict) or not isinstance(parts, list):
         raise Unfit(at, f"{at} has to be an object with role and parts, not {kind_of(turn)}.")
-    given = turn.get("role") or "user"
-    role = {"model": "assistant", "function": "user"}.get(given, given) if isinstance(given, str) else given
+    stated = turn.get("role") or "user"
+    role = {"model": "assistant", "function": "user"}.get(stated, stated) if isinstance(stated, str) else stated
     blocks: list[dict[str, Any]] = []
     for part in parts:
         held = part if isinstance(part, dict) else {}
@@ -112,10 +112,10 @@ def _answers(record: Known) -> dict[str, Any] | None:
         if not held:
             raise Unfit("answers", "answers is empty: the question has no answer.", "empty")
         held = held[0].get("text") if isinstance(held[0], dict) and "text" in held[0] else held[0]
-    asked = next((record[name] for name in ("question", "query") if name in record), None)
-    if asked is None or not isinstance(held, str):
+    question = next((record[name] for name in ("question", "query") if name in record), None)
+    if question is None or not isinstance(held, str):
         return None
-    return _without(record, "answers", "question", "query") | {"question": asked, "answer": held}
+    return _without(record, "answers", "question", "query") | {"question": question, "answer": held}
 
 
 # ---------------------------------------------------------------------- annotators
@@ -170,10 +170,10 @@ def _argilla(record: Known) -> dict[str, Any] | None:
     if len(sent) != 1 or not texts or not isinstance(answer := next(iter(sent.values())), str | int):
         text = "The record is one of Argilla with several questions or fields"
         raise Unfit("responses", f"{text}; export it as a table, and choose the columns.")
-    asked = (
+    question = (
         next(iter(texts.values())) if len(texts) == 1 else "\n".join(f"{key}: {held}" for key, held in texts.items())
     )
-    return {"text": asked, "label": str(answer)}
+    return {"text": question, "label": str(answer)}
 
 
 def _annotation(record: Known) -> dict[str, Any] | None:
@@ -232,12 +232,17 @@ def _logged(record: Known) -> dict[str, Any] | None:
     if isinstance(sent, str) and isinstance(came, str):
         return _without(record, "request", "response") | {"prompt": sent, "completion": came}
     choices = came.get("choices") if isinstance(came, dict) else None
-    asked = sent.get("messages") if isinstance(sent, dict) else None
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict) or not isinstance(asked, list):
+    messages = sent.get("messages") if isinstance(sent, dict) else None
+    if (
+        not isinstance(choices, list)
+        or not choices
+        or not isinstance(choices[0], dict)
+        or not isinstance(messages, list)
+    ):
         text = "The record is a log of a request and its response"
         raise Unfit("response", f"{text}; write what was asked as prompt and what was answered as completion.")
     tools = {name: sent[name] for name in ("tools", "functions") if name in sent}
-    return {"messages": [*asked, choices[0].get("message")], **tools}
+    return {"messages": [*messages, choices[0].get("message")], **tools}
 
 
 def _body(side: Any) -> Any:

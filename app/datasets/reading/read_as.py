@@ -50,7 +50,7 @@ COLUMN_NAMES = ("question", "answer", "system", "group", "part", "time")
 GUESS = ReadAs()
 
 
-def column_name(given: str) -> str:
+def column_name(header: str) -> str:
     """A column's name as it is read: trimmed, and in lower case but for the one that we know with a capital."""
-    name = given.strip().casefold()
+    name = header.strip().casefold()
     return "expectedOutput" if name == "expectedoutput" else name

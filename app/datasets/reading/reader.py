@@ -70,11 +70,11 @@ class Reading:
     """
 
     def __init__(self, upload: Source | Upload, longest_line: int = LONGEST_LINE) -> None:
-        given = upload if isinstance(upload, Upload) else Upload(upload)
-        self._stream: Source = given.stream
-        self._name = given.name
+        source = upload if isinstance(upload, Upload) else Upload(upload)
+        self._stream: Source = source.stream
+        self._name = source.name
         self._longest = longest_line
-        self.how = given.how
+        self.how = source.how
         self.shape: Shape | None = None
         self.layout = ""  # "JSON lines", "JSON array", "CSV" or "Parquet"
         self.encoding = encodings.UTF_8

@@ -134,17 +134,17 @@ def why_unknown(record: Mapping[str, Any]) -> Unfit:
     have = set(record)
     if not have:
         return Unfit("", "The object is empty; it needs prompt and completion, or messages.")
-    for keys, words in _FOREIGN:
+    for keys, fault in _FOREIGN:
         if keys <= have:
-            return Unfit(min(keys), f"The record {words}.")
+            return Unfit(min(keys), f"The record {fault}.")
     turns.refuse_media(record)
     if "text" in have:
         alone = "The record is plain text without an answer; upload it as a document for retrieval, not as examples."
         return Unfit("text", alone if have <= _PASSAGE else f"The record has text but no label; {_CHOOSE}.")
-    for asked, wanted in (("prompt", "completion"), ("instruction", "output"), *PAIRS):
-        if asked in have:
-            return Unfit(wanted, f"The record has {asked} but no {wanted}.")
-        if wanted in have and wanted not in ("input", "text", "label"):
-            return Unfit(asked, f"The record has {wanted} but no {asked}.")
+    for question, answer in (("prompt", "completion"), ("instruction", "output"), *PAIRS):
+        if question in have:
+            return Unfit(answer, f"The record has {question} but no {answer}.")
+        if answer in have and answer not in ("input", "text", "label"):
+            return Unfit(question, f"The record has {answer} but no {question}.")
     seen = ", ".join(sorted(repr(key[:40]) for key in list(have)[:4]))
     return Unfit("", f"The record has neither prompt and completion nor messages; its keys are {seen}.")

@@ -13,51 +13,51 @@ EXPECTED = "__expected"  # the column of promptfoo's tables
 _EXACT = ("equals", "is-exactly")
 
 
-def inputs(given: object, at: str) -> Any:
+def inputs(value: object, at: str) -> Any:
     """What is asked: the one value of the variables, or each on a line with its name."""
-    if isinstance(given, list | str):
-        return given
-    if not isinstance(given, dict):
-        raise Unfit(at, f"{at} has to be an object with what is asked, not {kind_of(given)}.")
-    if not given:
+    if isinstance(value, list | str):
+        return value
+    if not isinstance(value, dict):
+        raise Unfit(at, f"{at} has to be an object with what is asked, not {kind_of(value)}.")
+    if not value:
         raise Unfit(at, f"{at} is empty.", "empty")
-    if len(given) == 1:
-        return next(iter(given.values()))
-    if not all(isinstance(value, str) for value in given.values()):
+    if len(value) == 1:
+        return next(iter(value.values()))
+    if not all(isinstance(value, str) for value in value.values()):
         raise Unfit(at, f"{at} holds several values that are not all text; choose the one that is asked.")
-    return "\n".join(f"{name}: {value}" for name, value in given.items())
+    return "\n".join(f"{name}: {value}" for name, value in value.items())
 
 
-def asserted(given: object) -> Any:
+def asserted(assertions: object) -> Any:
     """The answer of promptfoo's `assert`: that of its first exact comparison."""
-    if not isinstance(given, list):
-        raise Unfit("assert", f"assert has to be a list, not {kind_of(given)}.")
-    for assertion in given:
+    if not isinstance(assertions, list):
+        raise Unfit("assert", f"assert has to be a list, not {kind_of(assertions)}.")
+    for assertion in assertions:
         if isinstance(assertion, dict) and assertion.get("type") == "equals":
             return assertion.get("value")
     kinds = (
-        ", ".join(sorted({str(assertion.get("type"))[:40] for assertion in given if isinstance(assertion, dict)}))
+        ", ".join(sorted({str(assertion.get("type"))[:40] for assertion in assertions if isinstance(assertion, dict)}))
         or "nothing"
     )
     raise Unfit("assert", f"The case asks for {kinds}; only equals names the answer wanted.")
 
 
-def expected(given: object) -> Any:
+def expected(cell: object) -> Any:
     """The answer of promptfoo's column: a bare text, or `equals:` and a text."""
-    if not isinstance(given, str):
-        return given
-    if given.strip() in _BARE:
-        raise Unfit(EXPECTED, f"The case asks for {given.strip()!r}; only a text or equals names the answer wanted.")
-    kind, colon, value = given.partition(":")
+    if not isinstance(cell, str):
+        return cell
+    if cell.strip() in _BARE:
+        raise Unfit(EXPECTED, f"The case asks for {cell.strip()!r}; only a text or equals names the answer wanted.")
+    kind, colon, value = cell.partition(":")
     if not colon or " " in kind.strip():
-        return given
+        return cell
     if kind.strip() in _EXACT:
         return value.strip()
     if kind.strip() in _OTHERS or kind.strip().startswith(("not-", "llm-", "is-", "model-")):
         raise Unfit(
             EXPECTED, f"The case asks for {short(kind.strip())}; only a text or equals names the answer wanted."
         )
-    return given
+    return cell
 
 
 _BARE = {"is-json", "contains-json", "is-valid-openai-tools-call", "is-valid-openai-function-call"}
@@ -79,16 +79,16 @@ _OTHERS = {
 }
 
 
-def expectations(given: object) -> Any:
+def expectations(value: object) -> Any:
     """The answer of MLflow's expectations: `expected_response`, or the only one there is."""
-    if not isinstance(given, dict):
-        raise Unfit("expectations", f"expectations has to be an object, not {kind_of(given)}.")
-    if not given:
+    if not isinstance(value, dict):
+        raise Unfit("expectations", f"expectations has to be an object, not {kind_of(value)}.")
+    if not value:
         raise Unfit("expectations", "expectations is empty.", "empty")
-    if "expected_response" in given:
-        return given["expected_response"]
-    if len(given) == 1:
-        return next(iter(given.values()))
+    if "expected_response" in value:
+        return value["expected_response"]
+    if len(value) == 1:
+        return next(iter(value.values()))
     raise Unfit("expectations", "expectations has no expected_response, so the answer wanted is not clear.")
 
 

@@ -21,15 +21,15 @@ CALLING = (
 
 def calls_of(message: Mapping[str, Any], at: str, names: dict[str, str]) -> list[ToolCall]:
     """What an assistant message calls; `names` learns which call has which id."""
-    given = message.get("tool_calls")
-    if not given:
+    listed = message.get("tool_calls")
+    if not listed:
         single = message.get("function_call")
         return [call_of(single, f"{at}.function_call")] if isinstance(single, dict) else []
     where = f"{at}.tool_calls"
-    if not isinstance(given, list):
-        raise Unfit(where, f"{where} has to be a list of tool calls, not {kind_of(given)}.")
+    if not isinstance(listed, list):
+        raise Unfit(where, f"{where} has to be a list of tool calls, not {kind_of(listed)}.")
     calls = []
-    for call in given:
+    for call in listed:
         function = call.get("function", call) if isinstance(call, dict) else call
         calls.append(call_of(function, where))
         if isinstance(call, dict) and isinstance(call.get("id"), str):
@@ -57,23 +57,23 @@ def call_of(function: object, at: str) -> ToolCall:
     return ToolCall(function["name"], {} if arguments is None else arguments)
 
 
-def definitions_of(given: object) -> list[dict[str, Any]]:
+def definitions_of(definitions: object) -> list[dict[str, Any]]:
     """The tool definitions of a record, in OpenAI's form: a list, or (ShareGPT) that list as JSON text."""
-    if isinstance(given, str):
+    if isinstance(definitions, str):
         try:
-            given = orjson.loads(given) if given.strip() else []
+            definitions = orjson.loads(definitions) if definitions.strip() else []
         except orjson.JSONDecodeError:
             raise Unfit("tools", "tools is text that is not JSON.") from None
-    if given is None:
+    if definitions is None:
         return []
-    if isinstance(given, dict) and isinstance(given.get("tools"), list):
-        given = given["tools"]  # Bedrock's toolConfig
-    if not isinstance(given, list):
-        raise Unfit("tools", f"tools has to be a list of tool definitions, not {kind_of(given)}.")
-    if too_deep(given):
+    if isinstance(definitions, dict) and isinstance(definitions.get("tools"), list):
+        definitions = definitions["tools"]  # Bedrock's toolConfig
+    if not isinstance(definitions, list):
+        raise Unfit("tools", f"tools has to be a list of tool definitions, not {kind_of(definitions)}.")
+    if too_deep(definitions):
         raise Unfit("tools", f"tools is nested more than {DEEPEST} deep.")
-    given = [entry for tool in given for entry in _opened(tool)]
-    return [_definition(tool, f"tools[{number}]") for number, tool in enumerate(given)]
+    definitions = [entry for tool in definitions for entry in _opened(tool)]
+    return [_definition(tool, f"tools[{number}]") for number, tool in enumerate(definitions)]
 
 
 def _opened(tool: object) -> list[object]:
@@ -107,20 +107,20 @@ def drop_padding(turns: Sequence[Turn], definitions: Sequence[Mapping[str, Any]]
             arguments, number = _without_padding(call.arguments, known.get(call.name))
             turn.calls[place] = ToolCall(call.name, arguments)
             dropped += number
-        given = turn.raw.get("tool_calls")
-        if dropped > before and isinstance(given, list) and len(given) == len(turn.calls):
-            turn.raw = {**turn.raw, "tool_calls": [_rewritten(*pair) for pair in zip(given, turn.calls, strict=True)]}
+        listed = turn.raw.get("tool_calls")
+        if dropped > before and isinstance(listed, list) and len(listed) == len(turn.calls):
+            turn.raw = {**turn.raw, "tool_calls": [_rewritten(*pair) for pair in zip(listed, turn.calls, strict=True)]}
     return dropped
 
 
-def _without_padding(given: Any, schema: object) -> tuple[Any, int]:
+def _without_padding(arguments: Any, schema: object) -> tuple[Any, int]:
     held = schema.get("properties") if isinstance(schema, Mapping) else None
-    if not isinstance(given, dict) or not isinstance(held, Mapping):
-        return given, 0
+    if not isinstance(arguments, dict) or not isinstance(held, Mapping):
+        return arguments, 0
     # A table pads the definitions, too.
     known = {name: argument for name, argument in held.items() if argument is not None}
     kept, dropped = {}, 0
-    for name, value in given.items():
+    for name, value in arguments.items():
         if value is None and name not in known:
             dropped += 1
             continue
@@ -129,13 +129,13 @@ def _without_padding(given: Any, schema: object) -> tuple[Any, int]:
     return kept, dropped
 
 
-def _rewritten(given: Any, call: ToolCall) -> Any:
+def _rewritten(called: Any, call: ToolCall) -> Any:
     """A tool call as it was, with these arguments."""
-    function = given.get("function") if isinstance(given, dict) else None
+    function = called.get("function") if isinstance(called, dict) else None
     if not isinstance(function, dict):
-        return given
+        return called
     arguments = to_text(call.arguments) if isinstance(function["arguments"], str) else call.arguments
-    return {**given, "function": {**function, "arguments": arguments}}
+    return {**called, "function": {**function, "arguments": arguments}}
 
 
 def explanation(definitions: Sequence[Mapping[str, Any]]) -> str:

@@ -51,19 +51,19 @@ class Turn:
     thought: str = ""
 
 
-def refuse_media(given: Mapping[str, Any], at: str = "") -> None:
+def refuse_media(record: Mapping[str, Any], at: str = "") -> None:
     """
     Raises:
         Unfit: a picture, sound or film stands beside the text.
     """
-    if key := next((candidate for candidate in MEDIA if given.get(candidate)), None):
+    if key := next((candidate for candidate in MEDIA if record.get(candidate)), None):
         where = f"{at}.{key}" if at else key
         text = f"{where} holds what can't be read as text; nothing here can ask about it, so leave such records out."
         raise Unfit(where, text)
 
 
-def kind_in_place_of_list(given: object) -> str:
+def kind_in_place_of_list(value: object) -> str:
     """What stands where a list has to; most often a table into which Python wrote its lists in its own notation."""
-    if isinstance(given, str) and given.lstrip().startswith("["):
+    if isinstance(value, str) and value.lstrip().startswith("["):
         return "text that is not JSON; save the file as JSON lines or Parquet, where lists stay lists"
-    return kind_of(given)
+    return kind_of(value)

@@ -63,57 +63,57 @@ def assign_codes(
     """What `assign` promises, in numbers; `settled` is open where nothing is."""
     want = sizes(int(weight.sum()), own_test=own_test)
     codes = np.where(settled == TEST, OPEN, settled).astype(np.uint8) if own_test else settled.copy()
-    line = np.flatnonzero(codes == OPEN)
-    keys = groups[line]
+    queue = np.flatnonzero(codes == OPEN)
+    keys = groups[queue]
     places = np.fromiter((place(key, seed) for key in keys.tolist()), np.uint64, len(keys))
-    age = np.zeros(len(line)) if newest is None else -newest[line]
-    line = line[np.lexsort((keys, places, age))]  # the last is looked at first
+    age = np.zeros(len(queue)) if newest is None else -newest[queue]
+    queue = queue[np.lexsort((keys, places, age))]  # the last is looked at first
     for code, wanted in ((TEST, want.test), (DEV, want.dev)):
         room = wanted - int(weight[codes == code].sum())
         if labels is not None and newest is None:
-            line = _in_turn(line, weight, labels, codes == code)
-        taken = _taken(line, weight, room)
-        if code == TEST and not (codes == DEV).any() and (fair := _fair(line, weight, taken, want)):
-            taken = _taken(line, weight, fair)
-        if not taken and room == wanted > 0 and len(line) > 1:
-            taken = [int(line[np.argmin(weight[line])])]  # every group is too large: the least too large
+            queue = _in_turn(queue, weight, labels, codes == code)
+        taken = _taken(queue, weight, room)
+        if code == TEST and not (codes == DEV).any() and (fair := _fair(queue, weight, taken, want)):
+            taken = _taken(queue, weight, fair)
+        if not taken and room == wanted > 0 and len(queue) > 1:
+            taken = [int(queue[np.argmin(weight[queue])])]  # every group is too large: the least too large
         codes[taken] = code
-        line = line[codes[line] == OPEN]
-    codes[line] = TRAIN
+        queue = queue[codes[queue] == OPEN]
+    codes[queue] = TRAIN
     return codes
 
 
-def _fair(line: Numbers, weight: Numbers, taken: list[int], want: Sizes) -> int:
+def _fair(queue: Numbers, weight: Numbers, taken: list[int], want: Sizes) -> int:
     """The room of test where it would take all but groups too large for dev, which then had nothing; 0 elsewhere."""
     loose = int(weight[taken].sum())
-    rest = weight[np.setdiff1d(line, taken)]
+    rest = weight[np.setdiff1d(queue, taken)]
     if not want.dev or len(taken) < 2 or not len(rest) or rest.min() <= 2 * want.dev:
         return 0
     return max(1, loose * want.test // (want.test + want.dev))
 
 
-def _in_turn(line: Numbers, weight: Numbers, labels: Numbers, here: npt.NDArray[np.bool_]) -> Numbers:
-    """The line with every label in turn: first who is least along in giving its label's share to this part.
+def _in_turn(queue: Numbers, weight: Numbers, labels: Numbers, here: npt.NDArray[np.bool_]) -> Numbers:
+    """The queue with every label in turn: first who is least along in giving its label's share to this part.
 
     A label's groups keep their order. The middle of each group's stretch of its label counts, so that of a label with
-    three groups one is in the first fifth of the line, and of one with two none is. here: groups that are in the part.
+    three groups one is in the first fifth of the queue, and of one with two none is. here: groups that are in the part.
     """
     kinds = int(labels.max(initial=0)) + 1
     total = np.bincount(labels, weights=weight, minlength=kinds)
-    given = np.bincount(labels[here], weights=weight[here], minlength=kinds)
-    by_label = np.argsort(labels[line], kind="stable")
-    label, rows = labels[line][by_label], weight[line][by_label]
+    assigned = np.bincount(labels[here], weights=weight[here], minlength=kinds)
+    by_label = np.argsort(labels[queue], kind="stable")
+    label, rows = labels[queue][by_label], weight[queue][by_label]
     before = np.cumsum(rows) - rows
     first = np.searchsorted(label, label)  # where each label's stretch begins
-    along = np.empty(len(line))
-    along[by_label] = (given[label] + before - before[first] + rows / 2) / total[label]
-    return line[np.argsort(along, kind="stable")]
+    along = np.empty(len(queue))
+    along[by_label] = (assigned[label] + before - before[first] + rows / 2) / total[label]
+    return queue[np.argsort(along, kind="stable")]
 
 
-def _taken(line: Numbers, weight: Numbers, room: int) -> list[int]:
-    """Groups from the front of the line until there is no more room; one far larger than the room is passed over."""
+def _taken(queue: Numbers, weight: Numbers, room: int) -> list[int]:
+    """Groups from the front of the queue until there is no more room; one far larger than the room is passed over."""
     taken = []
-    for number in line:
+    for number in queue:
         if room <= 0:
             break
         if weight[number] <= 2 * room:

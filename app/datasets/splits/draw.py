@@ -83,23 +83,23 @@ class DrawInput:
         return rows[~in_test_file], rows[in_test_file]
 
 
-def draw(given: DrawInput) -> Drawn:
+def draw(inputs: DrawInput) -> Drawn:
     """Place the usable rows."""
-    declared = given.declared
-    row_keys = np.asarray(given.keys, dtype=np.uint64)
-    root = _joined(given.oldest, declared.groups)
-    uploaded, test_file = given.by_side()
-    has_column = not given.own_test and any(declared.parts.get(int(index)) == "test" for index in uploaded)
-    by = _plan(given, has_column=has_column)
+    declared = inputs.declared
+    row_keys = np.asarray(inputs.keys, dtype=np.uint64)
+    root = _joined(inputs.oldest, declared.groups)
+    uploaded, test_file = inputs.by_side()
+    has_column = not inputs.own_test and any(declared.parts.get(int(index)) == "test" for index in uploaded)
+    by = _plan(inputs, has_column=has_column)
     first_rows, group, weight = np.unique(root[uploaded], return_inverse=True, return_counts=True)
-    settled_rows = _settled(given, root, row_keys, declared.parts if by == "column" else {})
+    settled_rows = _settled(inputs, root, row_keys, declared.parts if by == "column" else {})
     settled = settled_rows[first_rows]
     labels = None
-    if given.labels is not None:
-        labels = _labels_of(group, np.asarray(given.labels, dtype=np.uint64)[uploaded])
+    if inputs.labels is not None:
+        labels = _labels_of(group, np.asarray(inputs.labels, dtype=np.uint64)[uploaded])
     if by == "column":
         dev_is_named = bool(np.any(settled_rows == DEV))
-        _settle_by_column(settled, row_keys[first_rows], weight, labels, seed=given.seed, dev_is_named=dev_is_named)
+        _settle_by_column(settled, row_keys[first_rows], weight, labels, seed=inputs.seed, dev_is_named=dev_is_named)
     newest, times = None, np.zeros(0)
     if by == "time":
         times = _times(declared, uploaded)
@@ -108,9 +108,9 @@ def draw(given: DrawInput) -> Drawn:
     codes = np.zeros(len(root), dtype=np.uint8)
     codes[uploaded] = assign_codes(
         row_keys[first_rows],
-        given.seed,
+        inputs.seed,
         settled,
-        own_test=given.own_test,
+        own_test=inputs.own_test,
         weight=weight,
         newest=newest,
         labels=labels,
@@ -125,7 +125,7 @@ def draw(given: DrawInput) -> Drawn:
         column=has_column,
         parts=len(declared.parts),
         newer=_newer(times, codes[uploaded] == TEST),
-        released=int(weight[settled == TEST].sum()) if given.own_test else 0,
+        released=int(weight[settled == TEST].sum()) if inputs.own_test else 0,
         units=len(first_rows),
     )
 
@@ -141,11 +141,11 @@ def shared_groups(
     return np.asarray(uploaded[np.isin(root[uploaded], root[test_file])], dtype=np.int64)
 
 
-def _plan(given: DrawInput, *, has_column: bool) -> str:
+def _plan(inputs: DrawInput, *, has_column: bool) -> str:
     """How the rows are split: as was chosen where that can be, else as the file suggests."""
-    if given.own_test:
+    if inputs.own_test:
         return "own_file"
-    plan = given.plan or "column"
+    plan = inputs.plan or "column"
     return "random" if plan == "column" and not has_column else plan
 
 
@@ -188,15 +188,17 @@ def _joined(oldest: Sequence[int], groups: Mapping[int, str]) -> Numbers:
     return np.fromiter(map(root, range(len(parent))), np.int64, len(parent))
 
 
-def _settled(given: DrawInput, root: Numbers, keys: npt.NDArray[np.uint64], column_parts: Mapping[int, Split]) -> Codes:
+def _settled(
+    inputs: DrawInput, root: Numbers, keys: npt.NDArray[np.uint64], column_parts: Mapping[int, Split]
+) -> Codes:
     """At each group's first row the strictest place that any of its rows had before, or is given by the column."""
     codes = np.zeros(len(root), dtype=np.uint8)
-    previous = given.previous_assignment
+    previous = inputs.previous_assignment
     if previous:
         if not isinstance(previous, PreviousAssignment):
             previous = PreviousAssignment(previous.items())
         np.maximum.at(codes, root, previous.codes(keys))
-        if earlier_keys := given.earlier_keys:
+        if earlier_keys := inputs.earlier_keys:
             earlier = previous.codes(np.fromiter(earlier_keys.values(), np.uint64, len(earlier_keys)))
             np.maximum.at(codes, root[np.fromiter(earlier_keys, np.int64, len(earlier_keys))], earlier)
     for index, split in column_parts.items():
