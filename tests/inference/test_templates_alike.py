@@ -160,7 +160,7 @@ def other_stop(loaded: Any) -> None:
 
 @pytest.mark.torch
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "sentences"),
     [
         (lambda _: None, []),
         (spoilt_embedding, ["has never learnt <|im_end|>"]),
@@ -169,7 +169,7 @@ def other_stop(loaded: Any) -> None:
     ids=["whole", "untrained", "another stop"],
 )
 def test_a_stop_token_that_was_never_taught_is_named(
-    folder: Path, spoil: Callable[[Any], None], said: list[str]
+    folder: Path, spoil: Callable[[Any], None], sentences: list[str]
 ) -> None:
     from app.inference import loading
 
@@ -178,8 +178,8 @@ def test_a_stop_token_that_was_never_taught_is_named(
 
     found = list(loading.stop_faults(loaded))
 
-    assert len(found) == len(said)
-    assert all(words in fault for words, fault in zip(said, found, strict=True))
+    assert len(found) == len(sentences)
+    assert all(words in fault for words, fault in zip(sentences, found, strict=True))
 
 
 @pytest.mark.torch

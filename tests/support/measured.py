@@ -54,8 +54,8 @@ def target(number: int) -> str:
     return f"label-{number}"
 
 
-def number_of(asked: str) -> int:
-    return int(asked.removeprefix("case ").split(":")[0])
+def number_of(text: str) -> int:
+    return int(text.removeprefix("case ").split(":")[0])
 
 
 def clever(body: dict[str, Any]) -> str:

@@ -74,7 +74,7 @@ def small_app(settings: Settings) -> Web:
     if not (settings.data / "tunegate.db").exists():
         schema.load_tables()
         Base.metadata.create_all(engine)
-    shown = files.Files(settings.assets)
+    static_files = files.Files(settings.assets)
 
     def newest() -> int:
         with reading(engine) as session:
@@ -89,8 +89,8 @@ def small_app(settings: Settings) -> Web:
         engine=engine,
         blobs=Blobs(settings.blobs_dir),
         jobs=NoJobs(),
-        templates=pages.make_templates(shown),
-        files=shown,
+        templates=pages.make_templates(static_files),
+        files=static_files,
         hub=Hub(newest, every=0.05),
         record=audit.record,
         steps=steps,

@@ -175,7 +175,7 @@ def test_a_trainer_that_keeps_dying_is_given_up_and_can_be_resumed(approved: Sto
         job.work(approved.claim(approved.train_job(row)), Watching(data, kill))
     assert approved.run(row).state == "failed"
     with approved.write() as session:
-        jobs.bind(session, approved.line)
+        jobs.bind(session, approved.queue)
         stored = job_store.get(session, approved.train_job(row).id)
         stored.status = Status.FAILED
         service.resume(session, row.id, approved.author)
