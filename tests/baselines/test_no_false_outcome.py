@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.assessments.tables import AssessmentRow
 from app.baselines import answers_view, arms, job, planning, runs, standing, views
 from app.baselines.arms import Arm, ArmResult, Scored
-from app.baselines.planning import Order
+from app.baselines.planning import BaselineRequest
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.db import reading, writing
 from app.economics import service as economics
@@ -447,7 +447,9 @@ def test_an_estimate_goes_by_tokens_and_is_rough_where_the_calls_differ(run: Run
         def estimate(**different: Any) -> planning.Estimate:
             assert run.case is not None
             with reading(run.engine) as session:
-                order = Order(model_id=run.case.model.id, instructions="Give the label.", consent=True, **different)
+                order = BaselineRequest(
+                    model_id=run.case.model.id, instructions="Give the label.", consent=True, **different
+                )
                 found = planning.estimate(session, run.case.assessment.id, order)
                 assert found is not None
                 return found

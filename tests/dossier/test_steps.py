@@ -14,7 +14,7 @@ from app.dossier import service
 from app.gate.tables import ReviewRow
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
-from app.web.above import Step
+from app.web.protocols import Step
 from tests.support.factories import Make
 from tests.support.installed import unguard
 from tests.support.trained import approved_run

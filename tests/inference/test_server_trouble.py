@@ -11,7 +11,7 @@ import pytest
 
 from app.chat import Message
 from app.errors import Invalid
-from app.inference import addresses, completion, service, spoken
+from app.inference import addresses, answer_text, completion, service
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Request, Unusable
 from app.inference.tables import ModelRow
@@ -36,7 +36,7 @@ def answers_of(model: Endpoint, *texts: str, instructions: str = "Give the label
     """What comes to be scored, by the text of the question."""
     system = (Message("system", instructions),) if instructions else ()
     requests = [Request(text, (*system, Message("user", text)), LIMIT) for text in texts]
-    return {one.id: spoken.settled(one, LIMIT) for one in model.answer(requests, lambda: False)}
+    return {one.id: answer_text.settled(one, LIMIT) for one in model.answer(requests, lambda: False)}
 
 
 def answers(
@@ -139,7 +139,7 @@ def test_a_tag_inside_an_answer_is_part_of_it(text: str) -> None:
 def test_where_the_wanted_answer_has_such_tags_nothing_is_taken_off() -> None:
     given = Answer("1", "<think>a</think>b", "stop", 1, 1, 0.1)
 
-    assert spoken.settled(given, 9, "<think>a</think>b") == given
+    assert answer_text.settled(given, 9, "<think>a</think>b") == given
 
 
 # ---------------------------------------------------------------- forms of an answer

@@ -8,7 +8,7 @@ import jinja2
 import pytest
 
 from app.chat import Message
-from app.inference import spoken, tokens
+from app.inference import answer_text, tokens
 from app.inference.generator import Answer, folded
 from tests.support import tiny
 
@@ -87,7 +87,7 @@ def test_an_adapter_that_says_exactly_what_was_trained_is_right(pieces: Pieces) 
     row = tokens.training_row(pieces, SYSTEM, "refund")
     said = tokens.opened(pieces, SYSTEM) + pieces.decode(row.completion).removesuffix("</s>")
 
-    assert spoken.settled(Answer("1", said, "stop", 1, 1, 0.1), 256, "refund").text == "refund"
+    assert answer_text.settled(Answer("1", said, "stop", 1, 1, 0.1), 256, "refund").text == "refund"
 
 
 def test_the_instructions_reach_the_model_whatever_its_template_does(pieces: Pieces) -> None:
@@ -116,7 +116,7 @@ def test_an_answer_that_never_closes_what_the_prompt_opened_is_unfinished() -> N
     pieces = Pieces(TEMPLATES["opens thinking"])
     said = tokens.opened(pieces, PLAIN) + "well, perhaps it is"
 
-    assert spoken.settled(Answer("1", said, "length", 1, 256, 0.1), 256).error is not None
+    assert answer_text.settled(Answer("1", said, "length", 1, 256, 0.1), 256).error is not None
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,6 @@ def test_a_model_of_our_own_that_says_nothing_said_nothing() -> None:
     """A server may have thought unseen; a model in our own process has not, and nothing is what it answered."""
     empty = Answer("1", "", "length", 1, 256, 0.1)
 
-    assert spoken.settled(empty, 256).error is not None
-    assert spoken.settled(empty, 256, unseen=False) == empty
-    assert spoken.settled(Answer("1", "<think>so", "length", 1, 256, 0.1), 256, unseen=False).error is not None
+    assert answer_text.settled(empty, 256).error is not None
+    assert answer_text.settled(empty, 256, unseen=False) == empty
+    assert answer_text.settled(Answer("1", "<think>so", "length", 1, 256, 0.1), 256, unseen=False).error is not None

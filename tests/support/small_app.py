@@ -31,9 +31,9 @@ from app.users.deps import cookie_name
 from app.users.passwords import with_cost
 from app.users.tables import Role, UserRow
 from app.web import files, pages, problems
-from app.web.above import Step
 from app.web.context import AppContext
 from app.web.events import Hub
+from app.web.protocols import Step
 from app.web.security import Web
 from tests.support.processes import cheap
 from tests.support.ready import ready
