@@ -172,7 +172,7 @@ def afterwards(session: Session, name: str, act: Callable[[], None]) -> None:
     scope_of(session).afterwards[name] = act
 
 
-def once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T:
+def memo(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T:
     """Work something out once in a reading transaction, where nothing changes; every time in one that may write."""
     kept = scope_of(session).worked_out
     if kept is None:
@@ -183,8 +183,8 @@ def once(session: Session, key: tuple[str, int], work_out: Callable[[], T]) -> T
     return known
 
 
-def know(session: Session, known: Mapping[tuple[str, int], object]) -> None:
-    """Say beforehand what `once` would work out, in a reading transaction: a list asks for all of it in one query."""
+def prefill(session: Session, known: Mapping[tuple[str, int], object]) -> None:
+    """Say beforehand what `memo` would work out, in a reading transaction: a list asks for all of it in one query."""
     kept = scope_of(session).worked_out
     if kept is not None:
         kept.update(known)

@@ -59,10 +59,10 @@ from app.users import routes as users_routes
 from app.users import service as users
 from app.users import store as user_store
 from app.web import files, health, pages, problems
-from app.web.arriving import protocol
 from app.web.context import AppContext
 from app.web.events import Hub
 from app.web.security import Web
+from app.web.slow_requests import protocol
 
 log = logging.getLogger("tunegate.web")
 

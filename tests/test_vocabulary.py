@@ -1,6 +1,7 @@
 """Names in the code are the field's words: none of a list of idioms comes back as a public name."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from tests.support.places import ROOT
@@ -56,3 +57,17 @@ def test_no_public_name_is_an_idiom_of_our_own() -> None:
 
     assert len(files) > 200
     assert wrong + modules == []
+
+
+def test_the_glossary_names_modules_that_are_there_and_terms_that_stand_in_them() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## Words in the code\n")[2].partition("\n## ")[0]
+    entries = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
+
+    wrong = []
+    for terms, _, places in entries:
+        text = "".join((ROOT / path).read_text(encoding="utf-8") for path in re.findall(r"`(app/[^`]+)`", places))
+        wrong += [term for term in terms.split(", ") if term.split()[0] not in text.casefold()]
+
+    assert len(entries) > 20
+    assert wrong == []

@@ -47,7 +47,7 @@ LOOKED_AT = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ListedAssessment:
     """One assessment in the list."""
 
     row: AssessmentRow
@@ -72,7 +72,7 @@ def show_home(
     else:
         rows, total = store.page(db, wanted, page_number, PAGE)
         app.read_ahead(db, rows)
-        lines = [_line(app, db, row) for row in rows]
+        lines = [_listed(app, db, row) for row in rows]
     return page(
         request,
         "assessments/home.html",
@@ -88,15 +88,15 @@ def show_home(
     )
 
 
-def _in_state(app: AppContext, db: Db, wanted: Wanted, state: State, number: int) -> tuple[list[Line], int]:
+def _in_state(app: AppContext, db: Db, wanted: Wanted, state: State, number: int) -> tuple[list[ListedAssessment], int]:
     """One page of those in a state that no column holds, and how many there are. All of them are judged: an answer that
     looked only at the newest would say that there are none."""
-    lines: list[Line] = []
+    lines: list[ListedAssessment] = []
     for part in itertools.count(1):
         rows, _ = store.page(db, wanted, part, LOOKED_AT)
         app.read_ahead(db, rows)
         for row in rows:
-            entry = _line(app, db, row)
+            entry = _listed(app, db, row)
             if entry.advice.training == "ready" if state == "ready" else entry.advice.not_yet:
                 lines.append(entry)
         if len(rows) < LOOKED_AT:
@@ -104,9 +104,9 @@ def _in_state(app: AppContext, db: Db, wanted: Wanted, state: State, number: int
     return lines[(number - 1) * PAGE : number * PAGE], len(lines)
 
 
-def _line(app: AppContext, db: Db, row: AssessmentRow) -> Line:
+def _listed(app: AppContext, db: Db, row: AssessmentRow) -> ListedAssessment:
     advice = service.advise(row, app.evidence(db, row), service.policy_of(db, row))
-    return Line(row, advice, *service.progress(row))
+    return ListedAssessment(row, advice, *service.progress(row))
 
 
 # ------------------------------------------------------------------ beginning, naming, putting away

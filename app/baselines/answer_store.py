@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.baselines import arms
 from app.baselines.tables import AnswerRow, ArmRow
-from app.db import once
+from app.db import memo
 from app.errors import NotFound
 
 
@@ -107,7 +107,7 @@ def answer(session: Session, answer_id: int) -> AnswerRow:
     return row
 
 
-def _shown(arm_id: int, split: str, show: str, passing: float) -> Select[AnswerRow]:
+def _filtered(arm_id: int, split: str, show: str, passing: float) -> Select[AnswerRow]:
     query = select(AnswerRow).where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
     match show:
         case "right":
@@ -128,14 +128,14 @@ def page_of_answers(
     session: Session, arm_id: int, split: str, *, show: str, passing: float, after: int, limit: int
 ) -> Sequence[AnswerRow]:
     """Answers by row id above `after`; `passing` is the score from which an answer counts as right."""
-    query = _shown(arm_id, split, show, passing).where(AnswerRow.example_id > after)
+    query = _filtered(arm_id, split, show, passing).where(AnswerRow.example_id > after)
     return session.scalars(query.order_by(AnswerRow.example_id).limit(limit)).all()
 
 
 def numbered_page(
     session: Session, arm_id: int, split: str, *, show: str, passing: float, number: int, size: int
 ) -> Sequence[AnswerRow]:
-    query = _shown(arm_id, split, show, passing).order_by(AnswerRow.example_id)
+    query = _filtered(arm_id, split, show, passing).order_by(AnswerRow.example_id)
     return session.scalars(query.offset((number - 1) * size).limit(size)).all()
 
 
@@ -143,19 +143,19 @@ def counted(session: Session, arm_id: int, split: str, passing: float) -> dict[s
     """How many answers each filter would show."""
     shows = ("all", "right", "wrong", "error", "tagged", "untagged")
     return {
-        show: session.scalar(select(func.count()).select_from(_shown(arm_id, split, show, passing).subquery())) or 0
+        show: session.scalar(select(func.count()).select_from(_filtered(arm_id, split, show, passing).subquery())) or 0
         for show in shows
     }
 
 
 def failed(session: Session, arm_id: int, split: str, passing: float) -> int:
     """How many answers failed."""
-    return session.scalar(select(func.count()).select_from(_shown(arm_id, split, "wrong", passing).subquery())) or 0
+    return session.scalar(select(func.count()).select_from(_filtered(arm_id, split, "wrong", passing).subquery())) or 0
 
 
 def failed_rows(session: Session, arm_id: int, passing: float) -> set[int]:
     """Ids of the dev rows on which an arm's answer failed."""
-    scores = once(session, ("imperfect", arm_id), lambda: imperfect(session, [arm_id]).get(arm_id, {}))
+    scores = memo(session, ("imperfect", arm_id), lambda: imperfect(session, [arm_id]).get(arm_id, {}))
     return {row for row, score in scores.items() if score < passing}
 
 
@@ -190,7 +190,7 @@ class Tag:
 def tagged(session: Session, baseline_id: int) -> Sequence[Tag]:
     """Every cause that people gave to answers on the dev rows, latest answer last. What somebody noted on a test row
     decides nothing: what is learnt from those may not choose."""
-    return once(session, ("tagged", baseline_id), lambda: tagged_of(session, [baseline_id]).get(baseline_id, []))
+    return memo(session, ("tagged", baseline_id), lambda: tagged_of(session, [baseline_id]).get(baseline_id, []))
 
 
 def tagged_of(session: Session, baseline_ids: Iterable[int]) -> dict[int, list[Tag]]:

@@ -106,7 +106,7 @@ def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, Answ
     return answer, arm, view(baseline, examples, answer, hide), visible, same
 
 
-def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Line]:
+def export_lines(session: Session, baseline_id: int) -> Iterator[exports.ExportedAnswer]:
     """Every answer of a measurement, arm by arm."""
     baseline = store.get(session, baseline_id)
     hide = masking(session, baseline)
@@ -115,7 +115,7 @@ def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Line]:
         for arm in baseline.arms:
             for answer in answer_store.answers(session, arm.id, split):
                 row = view(baseline, examples, answer, hide)
-                yield exports.Line(
+                yield exports.ExportedAnswer(
                     baseline=baseline.id,
                     arm=arm.name,
                     split=split,

@@ -20,7 +20,7 @@ from app.baselines.api_models import (
     Split,
 )
 from app.baselines.deps import exported, shown_to
-from app.baselines.planning import Order
+from app.baselines.planning import BaselineRequest
 from app.baselines.tables import ArmRow, BaselineRow
 from app.errors import NotFound
 from app.evaluation.metrics import METRICS
@@ -63,8 +63,8 @@ class NewBaseline(BaseModel):
     price_in: float | None = None
     price_out: float | None = None
 
-    def order(self) -> Order:
-        return Order(**self.model_dump())
+    def order(self) -> BaselineRequest:
+        return BaselineRequest(**self.model_dump())
 
 
 class Revision(BaseModel):

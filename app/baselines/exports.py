@@ -16,7 +16,7 @@ from app.text import cell
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ExportedAnswer:
     """One answer with what it was asked and how it was judged.
 
     raw: the text as it came, where thinking was taken off. Tokens: None where the model did not say. latency_ms: of
@@ -50,15 +50,15 @@ class Line:
     created_at: str
 
 
-COLUMNS = tuple(Line.__dataclass_fields__)
+COLUMNS = tuple(ExportedAnswer.__dataclass_fields__)
 
 
-def jsonl(lines: Iterable[Line]) -> Iterator[bytes]:
+def jsonl(lines: Iterable[ExportedAnswer]) -> Iterator[bytes]:
     for line in lines:
         yield orjson.dumps(asdict(line)) + b"\n"
 
 
-def as_csv(lines: Iterable[Line]) -> Iterator[bytes]:
+def as_csv(lines: Iterable[ExportedAnswer]) -> Iterator[bytes]:
     """With a byte order mark, so that spreadsheets read it as UTF-8."""
     yield "\ufeff".encode() + _row(COLUMNS)
     for line in lines:

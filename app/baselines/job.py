@@ -22,9 +22,9 @@ from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
 from app.evaluation import metrics
+from app.inference import answer_text
 from app.inference import job as inference_job
 from app.inference import service as inference
-from app.inference import spoken
 from app.inference import store as model_store
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
@@ -306,7 +306,7 @@ def _answer(
     baseline = arm.baseline
     score = None
     if arm.family not in arms.FREE:
-        answer = spoken.settled(answer, request.max_tokens, example.target, unseen=unseen)
+        answer = answer_text.settled(answer, request.max_tokens, example.target, unseen=unseen)
     if answer.error is None:
         score = metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
     return {

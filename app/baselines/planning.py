@@ -33,7 +33,7 @@ ALIKE = 2.0  # calls of up to so many times the tokens measured so far are estim
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BaselineRequest:
     """What a measurement is asked to be; see `BaselineRow`. dev_rows, test_rows: 0 asks all of them.
 
     consent: the word of whoever starts it that the rows may be sent to the model server.
@@ -108,7 +108,7 @@ def blockers(session: Session, assessment: AssessmentRow) -> list[str]:
     return missing
 
 
-def plan(session: Session, assessment_id: int, order: Order) -> Plan:
+def plan(session: Session, assessment_id: int, order: BaselineRequest) -> Plan:
     """Check an order and say what it will cost.
 
     Raises:
@@ -140,7 +140,7 @@ def plan(session: Session, assessment_id: int, order: Order) -> Plan:
     return Plan(assessment, dataset, model, metric, options, target, planned, costs)
 
 
-def _faults(order: Order) -> list[FieldError]:
+def _faults(order: BaselineRequest) -> list[FieldError]:
     faults = []
     if not order.instructions.strip():
         faults.append(FieldError("#/instructions", "Write what the model should do; every arm starts with it."))
@@ -177,7 +177,9 @@ def _pattern_faults(pattern: str, targets: Sequence[str]) -> list[FieldError]:
     ]
 
 
-def _usable(session: Session, assessment: AssessmentRow, order: Order, faults: list[FieldError]) -> ModelRow | None:
+def _usable(
+    session: Session, assessment: AssessmentRow, order: BaselineRequest, faults: list[FieldError]
+) -> ModelRow | None:
     model = next((row for row in model_store.usable(session) if row.id == order.model_id), None)
     if model is None:
         faults.append(FieldError("#/model_id", "Choose one of the models."))
@@ -190,7 +192,7 @@ def _usable(session: Session, assessment: AssessmentRow, order: Order, faults: l
     return model
 
 
-def estimate(session: Session, assessment_id: int, order: Order) -> Estimate | None:
+def estimate(session: Session, assessment_id: int, order: BaselineRequest) -> Estimate | None:
     """Calls, tokens, time and money of an order, right or not; None while there is nothing to measure on."""
     dataset = dataset_store.current(session, assessment_id)
     if dataset is None:
@@ -201,7 +203,7 @@ def estimate(session: Session, assessment_id: int, order: Order) -> Estimate | N
 
 
 def _estimate(
-    session: Session, order: Order, planned: Sequence[Arm], examples: Mapping[str, Sequence[Example]]
+    session: Session, order: BaselineRequest, planned: Sequence[Arm], examples: Mapping[str, Sequence[Example]]
 ) -> Estimate:
     """Calls, tokens, time and money, from the texts and from how long this model took so far."""
     dev = min(len(examples["dev"]), order.dev_rows or len(examples["dev"]))
@@ -232,7 +234,9 @@ def _estimate(
     )
 
 
-def _time(session: Session, order: Order, calls: int, prompt: float, completion: float) -> tuple[float | None, bool]:
+def _time(
+    session: Session, order: BaselineRequest, calls: int, prompt: float, completion: float
+) -> tuple[float | None, bool]:
     """Seconds for that many tokens, by what this model took so far, and whether that is a rough guess.
 
     Reading a token takes a model a small part of the time that writing one takes; the ratio is that of the embedded

@@ -22,7 +22,7 @@ from app.baselines import (
     views,
 )
 from app.baselines.deps import exported, shown_to
-from app.baselines.planning import Order
+from app.baselines.planning import BaselineRequest
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.db import reading
@@ -198,14 +198,14 @@ def export_answers(baseline_id: Id, kind: Literal["csv", "jsonl"], app: App, db:
 # ---------------------------------------------------------------- inside
 
 
-def _order(typed: dict[str, str]) -> Order:
+def _order(typed: dict[str, str]) -> BaselineRequest:
     """Read the form.
 
     Raises:
         Invalid: a field that should hold a number does not.
     """
     faults: list[FieldError] = []
-    usual = Order(model_id=0, instructions="")
+    usual = BaselineRequest(model_id=0, instructions="")
 
     def whole(name: str) -> int:
         text = typed.get(name, "").strip()
@@ -226,7 +226,7 @@ def _order(typed: dict[str, str]) -> Order:
 
     numbers = {name: whole(name) for name in FIELDS}
     options = {name.removeprefix("option_"): value for name, value in typed.items() if name.startswith("option_")}
-    order = Order(
+    order = BaselineRequest(
         **numbers,
         instructions=typed.get("instructions", ""),
         metric_options=options,

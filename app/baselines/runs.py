@@ -15,7 +15,7 @@ from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import answer_store, arms, causes, looks, measured_model, standing, store
 from app.baselines.measured_model import MeasuredModel
-from app.baselines.planning import INSTRUCTIONS_LIMIT, Order, plan
+from app.baselines.planning import INSTRUCTIONS_LIMIT, BaselineRequest, plan
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
@@ -28,7 +28,7 @@ from app.jobs.tables import JobRow
 from app.users.tables import UserRow
 
 
-def start(session: Session, assessment_id: int, order: Order, *, by: UserRow) -> BaselineRow:
+def start(session: Session, assessment_id: int, order: BaselineRequest, *, by: UserRow) -> BaselineRow:
     """Start a measurement; one that stood before is put aside, not deleted.
 
     Raises:

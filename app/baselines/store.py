@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 from app.baselines import answer_store, arms, standing
 from app.baselines.tables import ArmRow, BaselineRow, OpeningRow
 from app.datasets import store as dataset_store
-from app.db import know, once
+from app.db import memo, prefill
 from app.errors import NotFound
 
 
@@ -35,7 +35,7 @@ def assessment_of(session: Session, baseline_id: int) -> int:
 
 def current(session: Session, assessment_id: int) -> BaselineRow | None:
     """The newest measurement of an assessment that was not put aside, with its arms."""
-    return once(
+    return memo(
         session,
         ("baseline", assessment_id),
         lambda: session.scalar(
@@ -49,7 +49,7 @@ def current(session: Session, assessment_id: int) -> BaselineRow | None:
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
-    """Find the current measurement of many assessments at once, for a page that will ask for each (`db.know`)."""
+    """Find the current measurement of many assessments at once, for a page that will ask for each (`db.prefill`)."""
     rows = session.scalars(
         select(BaselineRow)
         .where(BaselineRow.assessment_id.in_(assessment_ids))
@@ -59,15 +59,15 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     every: dict[int, list[BaselineRow]] = {assessment_id: [] for assessment_id in assessment_ids}
     for row in rows:
         every[row.assessment_id].append(row)
-    know(session, {("measurements", assessment_id): measurements for assessment_id, measurements in every.items()})
+    prefill(session, {("measurements", assessment_id): measurements for assessment_id, measurements in every.items()})
     newest = {
         assessment_id: next((row for row in measurements if row.archived_at is None), None)
         for assessment_id, measurements in every.items()
     }
-    know(session, {("baseline", assessment_id): measurement for assessment_id, measurement in newest.items()})
+    prefill(session, {("baseline", assessment_id): measurement for assessment_id, measurement in newest.items()})
     alike = dataset_store.read_ahead_same_test_rows(session, sorted({row.dataset_id for row in rows}))
     measured = _on_rows(session, {dataset_id for ids in alike.values() for dataset_id in ids})
-    know(
+    prefill(
         session,
         {
             ("on same rows", dataset_id): [row for row in measured if row.dataset_id in ids]
@@ -75,15 +75,15 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
         },
     )
     tags = answer_store.tagged_of(session, [row.id for row in rows])
-    know(session, {("tagged", row.id): tags.get(row.id, []) for row in rows})
+    prefill(session, {("tagged", row.id): tags.get(row.id, []) for row in rows})
     first = [leader.id for row in rows if tags.get(row.id) and (leader := standing.leading(row)) is not None]
     wrong = answer_store.imperfect(session, first)
-    know(session, {("imperfect", arm_id): wrong.get(arm_id, {}) for arm_id in first})
+    prefill(session, {("imperfect", arm_id): wrong.get(arm_id, {}) for arm_id in first})
 
 
 def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]:
     """All measurements, the newest first, those put aside included."""
-    return once(
+    return memo(
         session,
         ("measurements", assessment_id),
         lambda: session.scalars(
@@ -107,7 +107,7 @@ def arm(session: Session, arm_id: int) -> ArmRow:
 
 def on_same_rows(session: Session, dataset_id: int) -> Sequence[BaselineRow]:
     """Every measurement on the test rows of this version, of whichever version, assessment or time, oldest first."""
-    return once(
+    return memo(
         session,
         ("on same rows", dataset_id),
         lambda: _on_rows(session, dataset_store.of_same_test_rows(session, dataset_id)),

@@ -175,7 +175,7 @@ def words(outcome: dict[str, Any]) -> Iterator[str]:
             yield f"{step['count']:>10,}  {step['label']}{taken}"
     if outcome["messages"]:
         yield ""
-        yield from _said(outcome)
+        yield from _messages(outcome)
     counted = [
         f"{len(outcome[name]):,} {name.replace('_', '-')}"
         for name in ("duplicates", "near_duplicates", "contradictions", "leaks", "identifiers")
@@ -186,7 +186,7 @@ def words(outcome: dict[str, Any]) -> Iterator[str]:
         yield f"Found: {', '.join(counted)}; --json names their lines."
 
 
-def _said(outcome: dict[str, Any]) -> Iterator[str]:
+def _messages(outcome: dict[str, Any]) -> Iterator[str]:
     """The messages; those that say the same but for their numbers are said once, with the lines they are about."""
     alike: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
     for message in outcome["messages"]:

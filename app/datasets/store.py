@@ -11,7 +11,7 @@ from app.chat import Message, messages_from_json
 from app.datasets.checks import same_rows
 from app.datasets.tables import MARKED, SHORT_ENOUGH, DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.datasets.thresholds import LABEL_LENGTH
-from app.db import Base, know, once
+from app.db import Base, memo, prefill
 from app.errors import NotFound
 from app.privacy.decisions import KEEP_AS_IS
 
@@ -46,7 +46,7 @@ def current(session: Session, assessment_id: int) -> DatasetRow | None:
 
     A rejected upload replaces nothing; it is current only while nothing else was ever uploaded.
     """
-    return once(
+    return memo(
         session,
         ("dataset", assessment_id),
         lambda: session.scalar(
@@ -59,13 +59,13 @@ def current(session: Session, assessment_id: int) -> DatasetRow | None:
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
-    """Find the current version of many assessments in one query, for a page that will ask for each (`db.know`)."""
+    """Find the current version of many assessments in one query, for a page that will ask for each (`db.prefill`)."""
     order = (DatasetRow.state == "rejected", DatasetRow.version.desc())
     place = func.row_number().over(partition_by=DatasetRow.assessment_id, order_by=order).label("place")
     ranked = select(DatasetRow.id, place).where(DatasetRow.assessment_id.in_(assessment_ids)).subquery()
     rows = session.scalars(select(DatasetRow).join(ranked, ranked.c.id == DatasetRow.id).where(ranked.c.place == 1))
     current_of = {row.assessment_id: row for row in rows}
-    know(session, {("dataset", assessment_id): current_of.get(assessment_id) for assessment_id in assessment_ids})
+    prefill(session, {("dataset", assessment_id): current_of.get(assessment_id) for assessment_id in assessment_ids})
 
 
 def newest(session: Session, assessment_id: int) -> DatasetRow | None:
@@ -373,13 +373,13 @@ def of_same_test_rows(session: Session, dataset_id: int) -> dict[int, int]:
 
     The version itself is always among them.
     """
-    return once(session, ("same test rows", dataset_id), lambda: _of_same_test_rows(session, [dataset_id])[dataset_id])
+    return memo(session, ("same test rows", dataset_id), lambda: _of_same_test_rows(session, [dataset_id])[dataset_id])
 
 
 def read_ahead_same_test_rows(session: Session, dataset_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    """The same for many versions at once, for a page that will ask for each (`db.know`)."""
+    """The same for many versions at once, for a page that will ask for each (`db.prefill`)."""
     owners_of = _of_same_test_rows(session, dataset_ids)
-    know(session, {("same test rows", dataset_id): alike for dataset_id, alike in owners_of.items()})
+    prefill(session, {("same test rows", dataset_id): alike for dataset_id, alike in owners_of.items()})
     return owners_of
 
 

@@ -176,7 +176,7 @@ def _measure(walk: Walk) -> None:
     with walk.as_author() as (session, author):
         baseline = baseline_store.current(session, walk.assessment_id)
         if baseline is None:
-            order = planning.Order(
+            order = planning.BaselineRequest(
                 model_id=models.bundled(session).id,
                 instructions=example.INSTRUCTIONS,
                 k_random=example.K_RANDOM,

@@ -226,7 +226,7 @@ MOST_CHARACTERS = 20_000_000  # of the corpus that is searched for test question
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LeakedQuestion:
     """A test row whose question stands in a document. file: 1 for the own test file. answered: so does its answer."""
 
     line: int
@@ -247,7 +247,7 @@ class Search:
     """
 
     dataset_id: int | None
-    leaked: list[Standing]
+    leaked: list[LeakedQuestion]
     questions: int
     documents: int
     whole: bool
@@ -269,7 +269,7 @@ def test_rows_in_documents(session: Session, blobs: Blobs, assessment_id: int) -
     masker = masking.masker(decisions.actions(dataset.decisions) if dataset else {})
     texts = (_text(blobs, sha256) for _, _, sha256 in listed)
     standings = [
-        Standing(
+        LeakedQuestion(
             rows[leak.question].line,
             own_test,
             masker.text(pairs[leak.question][0]),

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import case, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from app.db import know, once
+from app.db import memo, prefill
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.errors import NotFound
 
@@ -73,13 +73,13 @@ class Size:
 
 
 def size(session: Session, assessment_id: int) -> Size:
-    known: Size = once(session, ("documents", assessment_id), lambda: _sizes(session, [assessment_id])[assessment_id])
+    known: Size = memo(session, ("documents", assessment_id), lambda: _sizes(session, [assessment_id])[assessment_id])
     return known
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     """Find the sizes for many assessments in one query, for a page that will ask for each."""
-    know(
+    prefill(
         session, {("documents", assessment_id): size for assessment_id, size in _sizes(session, assessment_ids).items()}
     )
 

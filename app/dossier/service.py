@@ -13,7 +13,7 @@ from app.gate import store as review_store
 from app.gate.evidence import Facts, gather, judge
 from app.training import store as trainings
 from app.training.tables import TrainingRow
-from app.web.above import Step
+from app.web.protocols import Step
 from app.wording import plural
 
 

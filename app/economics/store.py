@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import know, once
+from app.db import memo, prefill
 from app.economics.tables import CostRow, PriceRow
 from app.errors import NotFound
 
@@ -27,11 +27,11 @@ def find_price(session: Session, name: str, unit: str) -> PriceRow | None:
 
 
 def find_costs(session: Session, assessment_id: int) -> CostRow | None:
-    return once(session, ("costs", assessment_id), lambda: session.get(CostRow, assessment_id))
+    return memo(session, ("costs", assessment_id), lambda: session.get(CostRow, assessment_id))
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     """Find what was said about the costs of many assessments in one query, for a page that will ask for each."""
     rows = session.scalars(select(CostRow).where(CostRow.assessment_id.in_(assessment_ids)))
     by_assessment = {row.assessment_id: row for row in rows}
-    know(session, {("costs", number): by_assessment.get(number) for number in assessment_ids})
+    prefill(session, {("costs", number): by_assessment.get(number) for number in assessment_ids})

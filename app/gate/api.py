@@ -165,13 +165,13 @@ def _standing(db: Db, assessment_id: int, *, more: bool = False) -> Standing:
     advised = weighed.now.advised
     today = judge_today(db, weighed.now.facts, advised)
     return Standing(
-        advice=_told(advised, more=more),
+        advice=_advice_given(advised, more=more),
         reasons_against=list(weighed.reasons),
-        today=None if today.policy_sha256 == advised.policy_sha256 else _told(today, more=more),
+        today=None if today.policy_sha256 == advised.policy_sha256 else _advice_given(today, more=more),
     )
 
 
-def _told(advised: verdict.Advice, *, more: bool) -> Advice:
+def _advice_given(advised: verdict.Advice, *, more: bool) -> Advice:
     return Advice.model_validate(advised.to_json() | ({"more": advised.more()} if more else {}))
 
 

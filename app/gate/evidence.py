@@ -19,7 +19,7 @@ from app.baselines.tables import BaselineRow
 from app.datasets import facts as dataset_facts
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
-from app.db import know, once
+from app.db import memo, prefill
 from app.documents import service as documents
 from app.economics import service as economics
 from app.economics import store as cost_store
@@ -66,7 +66,7 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
 
 
 def _base(session: Session, model_id: int) -> ModelRow:
-    return once(session, ("model", model_id), lambda: model_store.get(session, model_id))
+    return memo(session, ("model", model_id), lambda: model_store.get(session, model_id))
 
 
 def measured(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def read_ahead(session: Session, rows: Sequence[AssessmentRow]) -> None:
     """Read what `gather` looks at for many assessments in a few queries; a list of them asks for each one next."""
     ids = [assessment.id for assessment in rows]
     bases = model_store.of_ids(session, {recipe.model_id for recipe in recipes.read_ahead(session, ids)})
-    know(session, {("model", row.id): row for row in bases})
+    prefill(session, {("model", row.id): row for row in bases})
     dataset_store.read_ahead(session, ids)
     baseline_store.read_ahead(session, ids)
     cost_store.read_ahead(session, ids)

@@ -94,7 +94,7 @@ def _read(content: bytes) -> Completion:
         text = refusal  # what the model says to this question is that it will not answer it
     prompt, completion = _usage(body)
     if text is None and (finish == "length" or thinking):
-        text = ""  # all of it went into thinking: told in words by `spoken.settled`
+        text = ""  # all of it went into thinking: told in words by `answer_text.settled`
     if text is None:
         raise Trouble("row", f"The answer holds no text{_because(reason)}.")
     if _is_error(text, body):
@@ -278,19 +278,19 @@ def faults(content: bytes) -> list[Fault]:
         body = orjson.loads(content)
     except orjson.JSONDecodeError:
         return []
-    return [_as_fault(error) for error in _found(body)]
+    return [_as_fault(error) for error in _objects_within(body)]
 
 
-def _found(body: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+def _objects_within(body: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     if isinstance(body, list):
         for item in body[:20] if depth < DEEPEST else ():
-            yield from _found(item, depth + 1)
+            yield from _objects_within(item, depth + 1)
     elif isinstance(body, Mapping):
         inner = next((body[name] for name in ("error", "errors", "detail", "details") if body.get(name)), None)
         if isinstance(inner, Mapping):
             yield {**{name: body[name] for name in ("code", "type", "param") if name in body}, **inner}
         elif isinstance(inner, list):
-            yield from _found(inner, depth + 1)
+            yield from _objects_within(inner, depth + 1)
         elif isinstance(inner, str):
             yield {**body, "message": inner}
         elif any(name in body for name in ("message", "msg", "code", "type")):
@@ -298,7 +298,7 @@ def _found(body: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
 
 
 def _first_fault(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    return next(_found(body), {})
+    return next(_objects_within(body), {})
 
 
 def _as_fault(error: Mapping[str, Any]) -> Fault:

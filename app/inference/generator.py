@@ -32,7 +32,7 @@ class Answer:
     text is what the model said, even if that is nothing. finish: empty where the server did not say why it ended.
     Token counts are the model's own; 0 prompt tokens are none that any question can have: it did not say. seconds: of
     this answer alone, without what waited before it or ran beside it. thinking: what the model thought, where it came
-    apart from the answer. raw: the text as it came, where something was taken off (`spoken.settled`).
+    apart from the answer. raw: the text as it came, where something was taken off (`answer_text.settled`).
     """
 
     id: str

@@ -14,7 +14,7 @@ from app import secret
 from app.chat import Message
 from app.db import reading, utcnow, writing
 from app.errors import Invalid
-from app.inference import addresses, completion, folders, spoken, store, weights
+from app.inference import addresses, answer_text, completion, folders, store, weights
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
@@ -243,7 +243,7 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
         return Tried(_no_answer(str(error)))
     try:
         came = next(iter(endpoint_asked.answer([TRIAL], lambda: False)))
-        answer = spoken.settled(came, TRIAL.max_tokens)
+        answer = answer_text.settled(came, TRIAL.max_tokens)
         if answer.error is None and not answer.text.strip():
             answer = _no_answer("The model answered with nothing at all. Check the model's name and its settings.")
         if answer.error is not None:

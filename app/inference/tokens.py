@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.chat import Message
-from app.inference import spoken
+from app.inference import answer_text
 from app.inference.generator import folded
 
 
@@ -56,7 +56,7 @@ def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
 
 def opened(tokenizer: Tokenizer, messages: Sequence[Message]) -> str:
     """The mark of thinking that the template leaves open for the model to go on with; empty where there is none."""
-    return spoken.opens(prompt_text(tokenizer, messages)) if tokenizer.chat_template else ""
+    return answer_text.opens(prompt_text(tokenizer, messages)) if tokenizer.chat_template else ""
 
 
 def training_row(tokenizer: Tokenizer, messages: Sequence[Message], target: str) -> TokenRow:
@@ -73,8 +73,8 @@ def training_row(tokenizer: Tokenizer, messages: Sequence[Message], target: str)
         whole = _render(tokenizer, [*messages, Message("assistant", target)], add_generation_prompt=False)
         if whole.startswith(before):
             after = whole[len(before) :]
-        elif mark := spoken.opens(before):
-            after = f"\n{spoken.closing(mark)}\n\n{after}"
+        elif mark := answer_text.opens(before):
+            after = f"\n{answer_text.closing(mark)}\n\n{after}"
     completion = _ids(tokenizer, after)
     if tokenizer.eos_token_id in completion:
         completion = completion[: completion.index(tokenizer.eos_token_id) + 1]

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import know, once
+from app.db import memo, prefill
 from app.recipes.tables import RecipeRow
 
 
 def of_assessment(session: Session, assessment_id: int) -> RecipeRow | None:
     """The recipe of an assessment; None while nobody has saved one."""
-    return once(
+    return memo(
         session,
         ("recipe", assessment_id),
         lambda: session.scalar(select(RecipeRow).where(RecipeRow.assessment_id == assessment_id)),
@@ -19,8 +19,8 @@ def of_assessment(session: Session, assessment_id: int) -> RecipeRow | None:
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> Sequence[RecipeRow]:
-    """Find the recipes of many assessments at once (`db.know`)."""
+    """Find the recipes of many assessments at once (`db.prefill`)."""
     rows = session.scalars(select(RecipeRow).where(RecipeRow.assessment_id.in_(assessment_ids))).all()
     of_each = {row.assessment_id: row for row in rows}
-    know(session, {("recipe", assessment_id): of_each.get(assessment_id) for assessment_id in assessment_ids})
+    prefill(session, {("recipe", assessment_id): of_each.get(assessment_id) for assessment_id in assessment_ids})
     return rows

@@ -19,7 +19,7 @@ from app.users import likeness, passwords, sessions, store, tokens
 from app.users.identity import Who, digest, printable
 from app.users.passwords import Passwords
 from app.users.tables import FailureRow, Role, SetupRow, TokenRow, UserRow
-from app.web.above import Record
+from app.web.protocols import Record
 
 SETUP = "#setup"  # stands for an account where the set-up code is guessed
 

@@ -16,7 +16,7 @@ from app.users import store
 from app.users.identity import NOTICE_EVERY, Who, digest
 from app.users.passwords import Passwords
 from app.users.tables import FailureRow, SessionRow, UserRow
-from app.web.above import Record
+from app.web.protocols import Record
 from app.web.refusals import SignInFirst, TooMany
 
 LONGEST_SESSION = timedelta(days=14)

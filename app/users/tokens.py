@@ -9,7 +9,7 @@ from app.errors import FieldError, Forbidden, Invalid
 from app.users import store
 from app.users.identity import NOTICE_EVERY, SCOPES, Who, digest, printable
 from app.users.tables import TokenRow, UserRow
-from app.web.above import Record
+from app.web.protocols import Record
 from app.web.refusals import SignInFirst
 
 TOKEN_MARK = "tg_"  # noqa: S105 - the mark that all tokens begin with, not a token

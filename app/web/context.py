@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from app.blobs import Blobs
 from app.errors import Refusal
 from app.settings import Settings
-from app.web import turns
-from app.web.above import Chain, Effects, Evidence, JobQueue, OnRefusal, ReadAhead, Record, Step, Steps
+from app.web import thread_limits
 from app.web.events import Hub
 from app.web.files import Files
-from app.web.turns import Turns
+from app.web.protocols import Chain, Effects, Evidence, JobQueue, OnRefusal, ReadAhead, Record, Step, Steps
+from app.web.thread_limits import Turns
 
 if TYPE_CHECKING:
     from app.advice.policy import Policy
@@ -73,5 +73,5 @@ class AppContext:
     effects: Effects = no_effects
     on_refusal: OnRefusal = no_record
     chain: Chain = field(default_factory=EachTime)
-    uploads: Turns = field(default_factory=turns.uploads)
-    model_tests: Turns = field(default_factory=turns.model_tests)
+    uploads: Turns = field(default_factory=thread_limits.uploads)
+    model_tests: Turns = field(default_factory=thread_limits.model_tests)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fastapi.sse import ServerSentEvent
 
 from app.errors import Refusal
-from app.web import turns
+from app.web import thread_limits
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Hub:
         self._newest = newest
         self._every = every
         self._open: Counter[int] = Counter()
-        self._places = turns.streams(per_person)
+        self._places = thread_limits.streams(per_person)
         self._event: asyncio.Event | None = None
         self._poller: asyncio.Task[None] | None = None
         self._quiet = 0  # ticks without news

@@ -80,7 +80,7 @@ def field_errors(errors: Iterable[Mapping[str, Any]], body: Any = None) -> list[
         elif first in {"query", "cookie"}:
             named.append(FieldError(str(place[0])[:200], _sentence(error), "parameter"))
         else:
-            inside.append(_found(error, place if first == "body" else (first, *place), body))
+            inside.append(_fault_at(error, place if first == "body" else (first, *place), body))
     sentences = dict.fromkeys((fault.path, fault.sentence) for fault in _meant(inside))
     faults = [FieldError(pointer(*(str(part)[:200] for part in path)), sentence) for path, sentence in sentences]
     return [*named, *faults][:MOST_NAMED]
@@ -91,7 +91,7 @@ def _header(name: str) -> str:
     return "-".join(part.capitalize() for part in name.replace("_", "-").split("-"))
 
 
-def _found(error: Mapping[str, Any], place: Sequence[int | str], body: Any) -> _Fault:
+def _fault_at(error: Mapping[str, Any], place: Sequence[int | str], body: Any) -> _Fault:
     missing = error["type"] == "missing"
     ways = list(islice(_ways(body, tuple(place), missing=missing, top=True), MOST_WAYS))
     wanted = error.get("input", body)

@@ -23,9 +23,9 @@ from starlette.routing import NoMatchFound
 from app.db import reading
 from app.text import name_of, parted
 from app.web import charts
-from app.web.above import Step
 from app.web.context import AppContext
 from app.web.files import Files
+from app.web.protocols import Step
 from app.wording import MINUS, inflect, lower_first, plural, upper_first
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import Settings
 from app.web import problems
-from app.web.arriving import Arriving
 from app.web.deps import SAFE
 from app.web.params import LARGEST, few_parts
+from app.web.slow_requests import Arriving
 
 BODY_LIMIT = 2 * 1024 * 1024  # bytes; routes that take uploads say their own `max_body_size`
 

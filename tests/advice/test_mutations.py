@@ -98,12 +98,12 @@ def changes(node: ast.AST) -> Iterator[tuple[str, Undo]]:
             yield "always" if value else "never", partial(setattr, node, "test", test)
 
 
-def state(space: Space, name: str, given: Case, policy: Policy) -> str:
+def state(space: Space, name: str, changed_case: Case, policy: Policy) -> str:
     """What a changed gate, or a gate over changed needs, says; a crash is a difference as well."""
     try:
         judge = space.get(JUDGES[name].__name__, JUDGES[name])
         derive = space.get(derive_facts.__name__, derive_facts)
-        return str(judge(given, derive(given, policy), policy).state)
+        return str(judge(changed_case, derive(changed_case, policy), policy).state)
     except Exception as error:  # noqa: BLE001 - whatever a change leads to
         return type(error).__name__
 

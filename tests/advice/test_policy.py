@@ -122,7 +122,7 @@ WHOLE = "F01 facts: points have to be whole numbers from -3 to +3."
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "sentence"),
     [
         ('version = "3"', "version = 3", 'The policy: "version" has to be a text.'),
         ('sources = ["OVA", "FTB"]', 'sources = ["OVO"]', 'F01 facts names a source "OVO" that is not listed.'),
@@ -148,8 +148,8 @@ WHOLE = "F01 facts: points have to be whole numbers from -3 to +3."
         ('why = "Training changes', 'reason = "Training changes', 'The gate G9: "reason" is not known there.'),
     ],
 )
-def test_a_fault_is_a_sentence(old: str, new: str, said: str) -> None:
-    assert said in faults(old, new)
+def test_a_fault_is_a_sentence(old: str, new: str, sentence: str) -> None:
+    assert sentence in faults(old, new)
 
 
 def test_a_unit_is_one_we_can_put_into_words() -> None:
@@ -159,18 +159,18 @@ def test_a_unit_is_one_we_can_put_into_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "sentences"),
     [
         ("[gates.G12", "[gates.G13", ["The gate G12 has no table.", "There is no gate G13."]),
         ("[factors.F24", "[factors.F25", ["The factor F24 is asked for and has no table."]),
         ("[verdict.6]", "[verdict.7]", ["The verdict has the rules 1, 2, 3, 4, 5, 6, in this order, and no others."]),
     ],
 )
-def test_the_questionnaire_and_the_gates_say_what_has_to_be_there(old: str, new: str, said: list[str]) -> None:
+def test_the_questionnaire_and_the_gates_say_what_has_to_be_there(old: str, new: str, sentences: list[str]) -> None:
     with pytest.raises(FaultyPolicy) as refused:
         load(re.sub(r"(?m)^(\[factors.F25.answers.*)", r'\1\nlabel = "-"', TEXT.replace(old, new)))
 
-    assert set(said) <= set(refused.value.faults)
+    assert set(sentences) <= set(refused.value.faults)
 
 
 def test_all_faults_are_said_at_once() -> None:

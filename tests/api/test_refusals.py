@@ -63,7 +63,7 @@ def test_parameters_and_headers_are_named_as_what_they_are(client: TestClient, m
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "said"),
+    ("sent", "status", "sentence"),
     [
         ({"content": b'{"title": "x"}'}, 415, "does not say what it is"),
         ({"content": b"title=x", "headers": {"Content-Type": "text/plain"}}, 415, "This address takes JSON"),
@@ -75,12 +75,12 @@ def test_parameters_and_headers_are_named_as_what_they_are(client: TestClient, m
     ],
 )
 def test_a_body_that_is_no_json_says_what_to_send(
-    client: TestClient, sent: dict[str, Any], status: int, said: str
+    client: TestClient, sent: dict[str, Any], status: int, sentence: str
 ) -> None:
     answer = client.post("/api/v1/assessments", **sent)
 
     assert answer.status_code == status
-    assert said in answer.text
+    assert sentence in answer.text
     if status == 415:
         assert "Content-Type: application/json" in answer.json()["detail"]
     if status == 422:

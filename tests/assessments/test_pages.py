@@ -83,7 +83,7 @@ def test_the_list_shows_the_advice_and_how_far_each_is(browser: TestClient, make
 
 
 @pytest.mark.parametrize(
-    ("query", "shown"),
+    ("query", "listed"),
     [
         ("", {"Ticket routing", "Comments", "Mine"}),
         ("?q=ticket", {"Ticket routing"}),
@@ -97,7 +97,7 @@ def test_the_list_shows_the_advice_and_how_far_each_is(browser: TestClient, make
     ],
 )
 def test_the_list_is_searched_and_filtered(
-    browser: TestClient, make: Make, me: UserRow, query: str, shown: set[str]
+    browser: TestClient, make: Make, me: UserRow, query: str, listed: set[str]
 ) -> None:
     make.assessment(title="Ticket routing", team="Support")
     make.ready(title="Comments")
@@ -109,7 +109,7 @@ def test_the_list_is_searched_and_filtered(
 
     assert page.status_code == 200
     titles = {"Ticket routing", "Comments", "Mine", "Old"}
-    assert {title for title in titles if f">{title}</a>" in page.text} == shown
+    assert {title for title in titles if f">{title}</a>" in page.text} == listed
 
 
 def test_a_long_list_has_pages(browser: TestClient, make: Make, me: UserRow) -> None:

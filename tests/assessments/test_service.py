@@ -25,7 +25,7 @@ def save(
     session: Session,
     row: AssessmentRow,
     slug: str,
-    given: dict[str, Any],
+    answers: dict[str, Any],
     me: UserRow,
     *,
     version: int | None = None,
@@ -36,7 +36,7 @@ def save(
     section = find_section(slug)
     assert section is not None
     page = Page(store.get(session, row.id).version if version is None else version, tab, draft)
-    return service.save_section(session, row.id, section, given, page, me, has_results=has_results)
+    return service.save_section(session, row.id, section, answers, page, me, has_results=has_results)
 
 
 def acts(session: Session, assessment_id: int) -> list[str]:
@@ -217,13 +217,13 @@ def test_the_list_finds_words_literally(session: Session, make: Make) -> None:
     make.assessment(title="100% sure", team="Ops_team")
     make.assessment(title="1000 labels", team="Opsxteam")
 
-    def found(text: str) -> list[str]:
+    def titles_with(text: str) -> list[str]:
         return [row.title for row in store.page(session, Wanted(text), 1, 20)[0]]
 
-    assert found("100%") == ["100% sure"]
-    assert found("ops_team") == ["100% sure"]
-    assert found("SURE ops") == ["100% sure"]
-    assert found("100") == ["1000 labels", "100% sure"]
+    assert titles_with("100%") == ["100% sure"]
+    assert titles_with("ops_team") == ["100% sure"]
+    assert titles_with("SURE ops") == ["100% sure"]
+    assert titles_with("100") == ["1000 labels", "100% sure"]
 
 
 def test_a_missing_assessment_is_not_found(session: Session) -> None:

@@ -4,7 +4,7 @@ from app.baselines import causes
 
 
 @pytest.mark.parametrize(
-    ("asked", "target", "output", "cause"),
+    ("question", "target", "output", "cause"),
     [
         ("How long is it?", "", "long", "reference"),
         ("How long is it?", "Refund", "refund.", "behaviour"),
@@ -15,8 +15,8 @@ from app.baselines import causes
         ("Write it.", "alpha", "omega", None),
     ],
 )
-def test_a_guess_starts_from_the_texts(asked: str, target: str, output: str, cause: str | None) -> None:
-    guess = causes.guess(asked, target, output, finish="stop", metric="exact_match")
+def test_a_guess_starts_from_the_texts(question: str, target: str, output: str, cause: str | None) -> None:
+    guess = causes.guess(question, target, output, finish="stop", metric="exact_match")
 
     assert (guess.cause if guess else None) == cause
 

@@ -101,7 +101,7 @@ def test_what_is_answered_is_not_asked_again(claim: Claim, server: ModelServer, 
     with pytest.raises(Stopping):
         job.measure(claim)
     stored = _stored(engine, claim.subject_id)
-    first = list(server.asked)
+    first = list(server.questions)
     assert DEV < stored["dev"] <= DEV + 50
     claim.stopping.clear()
 
@@ -198,7 +198,7 @@ def test_going_on_asks_the_errors_again_and_nothing_else(
         runs.resume(session, claim.subject_id, by=case.author)
     job.measure(claim_of(engine, settings, queue, claim.subject_id))
 
-    dev_calls = Counter(number_of(asked) for asked in server.asked)
+    dev_calls = Counter(number_of(asked) for asked in server.questions)
     assert dev_calls[FIRST_DEV] == 5
     assert set(dev_calls) <= {FIRST_DEV} | set(range(FIRST_TEST, FIRST_TEST + TEST)), (
         "only the errors, and the test rows if another arm leads now"
@@ -305,10 +305,10 @@ def test_a_sample_asks_the_same_rows_of_every_arm(
 
     job.measure(claim)
 
-    asked = Counter(number_of(asked) for asked in server.asked if number_of(asked) <= 70)
+    asked = Counter(number_of(asked) for asked in server.questions if number_of(asked) <= 70)
     assert len(asked) == 20
     assert set(asked.values()) == {5}
-    on_test = Counter(number_of(asked) for asked in server.asked if number_of(asked) > 70)
+    on_test = Counter(number_of(asked) for asked in server.questions if number_of(asked) > 70)
     assert len(on_test) == 25
     assert len(set(on_test.values())) == 1
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.assessments.tables import AssessmentRow
 from app.baselines import answers_view, arms, job, planning, runs, standing, views
 from app.baselines.arms import Arm, ArmResult, Scored
-from app.baselines.planning import Order
+from app.baselines.planning import BaselineRequest
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.db import reading, writing
 from app.economics import service as economics
@@ -83,7 +83,7 @@ class Run:
         return baseline_of(self.engine, self.claim.subject_id)
 
     @property
-    def asked(self) -> dict[str, ArmResult]:
+    def of_prompts(self) -> dict[str, ArmResult]:
         """Dev results of the arms that ask a model."""
         return {arm.name: arm.dev for arm in self.baseline.arms if arm.family != "trivial" and arm.dev}
 
@@ -157,7 +157,7 @@ def test_trouble_that_passes_changes_no_score(run: Run, trouble: Callable[[str],
     with serving(reply) as server:
         job.measure(run.begin(server))
 
-    assert {(found.score, found.errors) for found in run.asked.values()} == {(1.0, 0)}
+    assert {(found.score, found.errors) for found in run.of_prompts.values()} == {(1.0, 0)}
     assert run.baseline.concluded_at is not None
 
 
@@ -166,7 +166,7 @@ def test_another_form_of_the_right_answer_is_right(run: Run, form: Callable[[str
     with serving(lambda body: form(right(body))) as server:
         job.measure(run.begin(server))
 
-    assert {(found.score, found.errors) for found in run.asked.values()} == {(1.0, 0)}
+    assert {(found.score, found.errors) for found in run.of_prompts.values()} == {(1.0, 0)}
     assert "answered." not in run.notes()
 
 
@@ -194,7 +194,7 @@ def test_trouble_that_stays_is_an_error_of_its_rows_and_never_a_wrong_answer(
     with serving(reply) as server, pytest.raises(Failed, match="No arm can be judged"):
         job.measure(run.begin(server))
 
-    assert {(found.score, found.n, found.errors) for found in run.asked.values()} == {(1.0, 7, 1)}
+    assert {(found.score, found.n, found.errors) for found in run.of_prompts.values()} == {(1.0, 7, 1)}
 
 
 def test_a_run_of_nothing_but_thinking_ends_early_with_the_way_out(run: Run) -> None:
@@ -237,8 +237,8 @@ def test_an_arm_whose_prompts_are_too_long_costs_that_arm_only(run: Run) -> None
         calls = len(server.calls)
         job.measure(run.again())
 
-    assert run.asked["few_shot_nearest"].errors == 22
-    assert run.asked["zero_shot"].score == 1.0
+    assert run.of_prompts["few_shot_nearest"].errors == 22
+    assert run.of_prompts["zero_shot"].score == 1.0
     best = standing.best(run.baseline)
     assert best is not None
     assert best.test is not None
@@ -301,7 +301,7 @@ def test_a_server_that_loads_is_waited_for_and_the_progress_says_so(run: Run) ->
         claim = run.begin(server)
         job.measure(claim)
 
-    assert {(found.score, found.errors) for found in run.asked.values()} == {(1.0, 0)}
+    assert {(found.score, found.errors) for found in run.of_prompts.values()} == {(1.0, 0)}
     with reading(run.engine) as session:
         events = job_store.events_after(session, claim.job_id, 0)
         told = [str(event.body.get("stage")) for event in events if event.kind == "progress"]
@@ -321,15 +321,15 @@ def test_another_model_that_answers_is_said_on_the_page(run: Run, people: People
     assert "You asked for loopback-1, and tiny-1b answered." in page
 
 
-@pytest.mark.parametrize("told", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}])
+@pytest.mark.parametrize("tokens", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}])
 def test_tokens_that_nobody_counted_are_unknown_and_estimates_are_called_so(
-    run: Run, people: People, told: Any
+    run: Run, people: People, tokens: Any
 ) -> None:
-    with serving(lambda body: usage(right(body), usage=told)) as server:
+    with serving(lambda body: usage(right(body), usage=tokens)) as server:
         job.measure(run.begin(server))
 
-    zero, nearest = run.asked["zero_shot"], run.asked["few_shot_nearest"]
-    assert {found.tokens_from for found in run.asked.values()} == {"estimated"}
+    zero, nearest = run.of_prompts["zero_shot"], run.of_prompts["few_shot_nearest"]
+    assert {found.tokens_from for found in run.of_prompts.values()} == {"estimated"}
     assert 0 < zero.tokens_in < nearest.tokens_in
     leading = standing.leading(run.baseline)
     assert leading is not None
@@ -365,7 +365,7 @@ def test_what_was_learnt_about_the_server_is_said(run: Run) -> None:
     with serving(reply) as server:
         job.measure(run.begin(server))
 
-    assert {(found.score, found.errors) for found in run.asked.values()} == {(1.0, 0)}
+    assert {(found.score, found.errors) for found in run.of_prompts.values()} == {(1.0, 0)}
     assert "without temperature 0" in run.notes()
     assert "instructions stand in front of the first question" in run.notes()
 
@@ -379,7 +379,7 @@ def test_rows_that_only_marks_made_right_and_rows_that_a_setting_would_save_are_
     with serving(reply) as server:
         job.measure(run.begin(server, metric="normalised_match"))
 
-    assert {found.score for found in run.asked.values()} == {0.5}
+    assert {found.score for found in run.of_prompts.values()} == {0.5}
     assert "4 of 8 rows of" in run.notes()
     assert "are right only because marks around the answer" in run.notes()
     assert "4 more of 8 rows" in run.notes()
@@ -447,7 +447,9 @@ def test_an_estimate_goes_by_tokens_and_is_rough_where_the_calls_differ(run: Run
         def estimate(**different: Any) -> planning.Estimate:
             assert run.case is not None
             with reading(run.engine) as session:
-                order = Order(model_id=run.case.model.id, instructions="Give the label.", consent=True, **different)
+                order = BaselineRequest(
+                    model_id=run.case.model.id, instructions="Give the label.", consent=True, **different
+                )
                 found = planning.estimate(session, run.case.assessment.id, order)
                 assert found is not None
                 return found

@@ -22,7 +22,7 @@ def pool(texts: Sequence[str], targets: Sequence[str] | None = None) -> list[Sho
 POOL = pool([f"{topic}, ticket number {number}, please help" for number in range(1, 30) for topic in TOPICS])
 
 
-def asked(shot: Shot) -> str:
+def question_of(shot: Shot) -> str:
     return question(shot.messages)
 
 
@@ -41,20 +41,20 @@ def test_the_nearest_stands_last() -> None:
 
     picked = nearest.pick("are roses red or violets blue?", 3)
 
-    assert asked(picked[-1]) == "roses are red, violets blue"
-    assert "grass" not in asked(picked[-1])
+    assert question_of(picked[-1]) == "roses are red, violets blue"
+    assert "grass" not in question_of(picked[-1])
 
 
-@pytest.mark.parametrize("own", [asked(POOL[0]), asked(POOL[0]).upper() + "!", "  " + asked(POOL[7])])
+@pytest.mark.parametrize("own", [question_of(POOL[0]), question_of(POOL[0]).upper() + "!", "  " + question_of(POOL[7])])
 def test_a_row_that_gives_the_question_away_is_never_shown(own: str) -> None:
     picked = shots.Nearest(POOL).pick(own, 5)
 
     assert len(picked) == 5
-    assert not any(shots.near(asked(shot), own) for shot in picked)
+    assert not any(shots.near(question_of(shot), own) for shot in picked)
     for seed in range(30):
         drawn = shots.Random(POOL, 5, seed).pick(own)
         assert len(drawn) == 5
-        assert not any(shots.near(asked(shot), own) for shot in drawn)
+        assert not any(shots.near(question_of(shot), own) for shot in drawn)
 
 
 def test_different_answers_are_shown_before_repeated_ones() -> None:

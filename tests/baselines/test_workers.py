@@ -57,7 +57,7 @@ def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, 
         worker(settings, slot="b")
         until(lambda: baseline_of(own, baseline_id).concluded_at is not None)
 
-        asked = Counter(server.asked)
+        asked = Counter(server.questions)
     looks = len(baseline_of(own, baseline_id).test_looks)
     repeated = len(server.calls) - (5 * DEV + looks * TEST)
     at_once = settings.endpoint_concurrency

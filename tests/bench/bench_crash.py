@@ -132,7 +132,7 @@ def measure(folder: Path, *, crash: bool) -> None:
         model = place.make.model(
             name="Loopback", kind="endpoint", base_url=server.url, reference="loopback-1", files={}
         )
-        order = planning.Order(model_id=model.id, instructions="Answer.", consent=True)
+        order = planning.BaselineRequest(model_id=model.id, instructions="Answer.", consent=True)
         baseline: BaselineRow = place.call(runs.start, assessment.id, order, by=author)
         seen: dict[tuple[int, str, int], Any] = {}
 

@@ -63,11 +63,11 @@ def claimed(
 
     def claim(row: DatasetRow) -> Claim:
         with writing(engine) as session:
-            found = job_store.latest(session, "check", row.id)
-            assert found is not None
-            attempt = job_store.claim(session, found.id, "test", utcnow())
+            check_job = job_store.latest(session, "check", row.id)
+            assert check_job is not None
+            attempt = job_store.claim(session, check_job.id, "test", utcnow())
             assert attempt is not None
-            return Claim(found.id, row.id, attempt, engine, settings, blobs, queue, threading.Event())
+            return Claim(check_job.id, row.id, attempt, engine, settings, blobs, queue, threading.Event())
 
     return claim
 

@@ -50,7 +50,7 @@ def carried(row: DatasetRow) -> Carried:
     return row.report.carried
 
 
-def said(row: DatasetRow) -> list[str]:
+def messages_on_values(row: DatasetRow) -> list[str]:
     return [one.text for one in row.report.messages if "test file" in one.text or "values" in one.text]
 
 
@@ -72,13 +72,15 @@ def test_corrected_examples_keep_the_own_test_file_over_the_api(
     )
     assert (third.test_rows, third.report.split.own_test) == (20, True)
     assert carried(third).test == FileOfVersion("judge.jsonl", 2)
-    assert said(third) == ["The test file 'judge.jsonl' was kept from version 2: its rows judge this version, too."]
+    assert messages_on_values(third) == [
+        "The test file 'judge.jsonl' was kept from version 2: its rows judge this version, too."
+    ]
 
     fourth = check(client.put(f"{address}?drop_test=true", content=pairs(70)).json()["id"])
 
     assert (fourth.test_filename, fourth.report.split.own_test, fourth.human_checked) == ("", False, None)
     assert carried(fourth).test_dropped == FileOfVersion("judge.jsonl", 3)
-    assert "was given up, as you said" in said(fourth)[0]
+    assert "was given up, as you said" in messages_on_values(fourth)[0]
 
 
 def test_corrected_examples_keep_the_own_test_file_on_the_page(
@@ -168,7 +170,7 @@ def test_a_test_file_added_to_the_same_examples_loses_no_word_on_them(
 
     assert actions(row) == {"e-mail address": "attest"}
     assert carried(row).decisions == ("e-mail address",)
-    assert [one for one in said(row) if "no other values were found: e-mail address" in one]
+    assert [one for one in messages_on_values(row) if "no other values were found: e-mail address" in one]
 
 
 def test_the_same_values_in_other_rows_are_still_those_that_may_stay(attested: DatasetRow, checked: Upload) -> None:
@@ -186,7 +188,7 @@ def test_another_value_needs_another_word_and_that_is_said(
     row = checked(pairs(60) + HELD + more, test=test and TESTS + test)
 
     assert (actions(row), carried(row).dropped) == ({}, ("e-mail address",))
-    assert [one for one in said(row) if "decide again: e-mail address" in one]
+    assert [one for one in messages_on_values(row) if "decide again: e-mail address" in one]
 
 
 def test_the_same_file_again_keeps_the_word_and_warns_of_nothing(attested: DatasetRow, checked: Upload) -> None:

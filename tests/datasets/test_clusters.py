@@ -30,8 +30,8 @@ from tests.support.factories import Make
 Claimed = Callable[[DatasetRow], Claim]
 
 
-def line(asked: str, answer: str) -> bytes:
-    return json.dumps({"prompt": asked, "completion": answer}).encode() + b"\n"
+def line(question: str, answer: str) -> bytes:
+    return json.dumps({"prompt": question, "completion": answer}).encode() + b"\n"
 
 
 TWINS = (

@@ -73,7 +73,7 @@ def client(people: Callable[[UserRow], TestClient], me: UserRow) -> TestClient:
     return people(me)
 
 
-def said(client: TestClient, row: DatasetRow, lines: Iterable[int]) -> Iterator[tuple[str, str]]:
+def answers_of_app(client: TestClient, row: DatasetRow, lines: Iterable[int]) -> Iterator[tuple[str, str]]:
     """Every GET of the app that a person or a program can make, with what it answers."""
     ids = {"assessment_id": row.assessment_id, "dataset_id": row.id, "job_id": 1, "kind": "csv"}
     for method, route in routes(client.app):  # type: ignore[arg-type]  # the test client types it as any ASGI app
@@ -93,10 +93,10 @@ def _names(path: str) -> list[str]:
     return [part.partition("}")[0] for part in path.split("{")[1:]]
 
 
-def shown(client: TestClient, row: DatasetRow, lines: Iterable[int]) -> list[tuple[str, str]]:
+def places_with_values(client: TestClient, row: DatasetRow, lines: Iterable[int]) -> list[tuple[str, str]]:
     """Where a value, or a part of one, can be read."""
     found = []
-    for address, text in said(client, row, lines):
+    for address, text in answers_of_app(client, row, lines):
         found += [(address, text[max(0, text.index(one) - 60) :][:120]) for one in NEVER if one in text]
     return found
 
@@ -148,7 +148,7 @@ def test_no_value_reaches_a_page_a_file_or_the_record(
     assert set(row.report.kinds_found) == set(KINDS)
     uploaded = (row.blob_sha256, str(row.test_blob_sha256))
 
-    assert shown(client, row, PLANTED) == []
+    assert places_with_values(client, row, PLANTED) == []
     for form in ("rows", "chat", "pairs"):
         refused = client.get(f"/datasets/{row.id}/export?form={form}")
         assert (refused.status_code, "Decide first" in refused.text) == (409, True)
@@ -157,7 +157,7 @@ def test_no_value_reaches_a_page_a_file_or_the_record(
     for act in ("mask", "exclude"):
         older = str(row.rows_sha256)
         row = decide(engine, queue, me, claimed, row, act)
-        assert shown(client, row, PLANTED) == []
+        assert places_with_values(client, row, PLANTED) == []
         assert stored(settings, (*uploaded, older, *_rows_of(engine, row)), row) == []
         for form in ("rows", "chat", "pairs"):
             taken = client.get(f"/api/v1/datasets/{row.id}/export?form={form}").text
@@ -173,7 +173,7 @@ def test_the_first_row_of_a_table_without_names_stays_hidden(
     row = checked("\n".join(rows).encode())
 
     assert [one.name for one in row.report.columns] == ["[e-mail address]", "[card number] is my card", "no. 0"]
-    assert shown(client, row, range(1, 11)) == []
+    assert places_with_values(client, row, range(1, 11)) == []
     assert stored(settings, (row.blob_sha256,), DatasetRow(id=row.id + 1)) == []
 
 

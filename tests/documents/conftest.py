@@ -38,11 +38,11 @@ def claimed(engine: Engine, settings: Settings, queue: job_engine.Client, blobs:
 
     def claim(batch: int) -> Claim:
         with writing(engine) as session:
-            found = job_store.latest(session, "read", batch)
-            assert found is not None
-            attempt = job_store.claim(session, found.id, "test", utcnow())
+            read_job = job_store.latest(session, "read", batch)
+            assert read_job is not None
+            attempt = job_store.claim(session, read_job.id, "test", utcnow())
             assert attempt is not None
-            return Claim(found.id, batch, attempt, engine, settings, blobs, queue, threading.Event())
+            return Claim(read_job.id, batch, attempt, engine, settings, blobs, queue, threading.Event())
 
     return claim
 
@@ -68,6 +68,6 @@ def read(
         with writing(engine) as session:
             job_store.get(session, claim.job_id).status = Status.DONE
         with reading(engine) as session:
-            return [store.file(session, one) for one in ids]
+            return [store.file(session, file_id) for file_id in ids]
 
     return run

@@ -9,19 +9,19 @@ from app.documents import texts, tokens
 from app.documents.texts import Unreadable
 
 
-def one(data: bytes, name: str) -> texts.Text:
+def only_text(data: bytes, name: str) -> texts.Text:
     (found,) = texts.read(data, name)
     return found
 
 
 def test_plain_text_is_itself_and_is_called_by_its_file() -> None:
-    found = one(b"\xef\xbb\xbfOpen at nine.\r\nClosed on Sunday.", "hours/shop.txt")
+    found = only_text(b"\xef\xbb\xbfOpen at nine.\r\nClosed on Sunday.", "hours/shop.txt")
 
     assert (found.kind, found.title, found.text) == ("text", "shop", "Open at nine.\nClosed on Sunday.")
 
 
 def test_markdown_is_called_by_its_first_heading() -> None:
-    found = one(b"intro\n\n# Opening  hours\n\n*nine*", "a.md")
+    found = only_text(b"intro\n\n# Opening  hours\n\n*nine*", "a.md")
 
     assert (found.kind, found.title) == ("markdown", "Opening hours")
 
@@ -31,7 +31,7 @@ def test_html_becomes_what_a_reader_sees() -> None:
       <body><script>alert('never')</script><h1>Hours</h1><p>Nine   to
       five.</p><table><tr><td>Mo</td><td>9</td></tr></table><pre>a\n  b</pre><!-- no --></body></html>"""
 
-    found = one(page, "a")
+    found = only_text(page, "a")
 
     assert (found.kind, found.title) == ("html", "Opening & closing")
     assert found.text == "Hours\n\nNine to five.\n\n\tMo\t9\n\na\n  b"
@@ -55,7 +55,7 @@ def test_a_json_list_holds_the_same_documents_as_json_lines() -> None:
 
 @pytest.mark.parametrize("data", [b'["text", 1]', b"[]", b'{"text": "a"}', b"[1,", b'[{"name": "x"}]'])
 def test_any_other_json_is_a_text_like_others(data: bytes) -> None:
-    assert one(data, "a.json").text == data.decode()
+    assert only_text(data, "a.json").text == data.decode()
 
 
 @pytest.mark.parametrize(

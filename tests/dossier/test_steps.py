@@ -14,7 +14,7 @@ from app.dossier import service
 from app.gate.tables import ReviewRow
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
-from app.web.above import Step
+from app.web.protocols import Step
 from tests.support.factories import Make
 from tests.support.installed import unguard
 from tests.support.trained import approved_run
@@ -27,7 +27,7 @@ def steps(engine: Engine, assessment_id: int = 1) -> dict[str, Step]:
         return {step.slug: step for step in service.steps(session, assessments.get(session, assessment_id))}
 
 
-def said(engine: Engine, key: str) -> tuple[str, str]:
+def state_and_tone(engine: Engine, key: str) -> tuple[str, str]:
     """Word and tone of a step of the assessment 1."""
     step = steps(engine)[key]
     return step.state, step.tone
@@ -78,15 +78,17 @@ def test_at_the_end_every_step_has_its_word(engine: Engine) -> None:
 def test_the_data_says_how_far_its_check_is(engine: Engine, values: dict[str, Any], expected: tuple[str, str]) -> None:
     changed(engine, DatasetRow, **values)
 
-    assert said(engine, "data") == expected
+    assert state_and_tone(engine, "data") == expected
 
 
 def test_only_arms_that_were_measured_are_counted(engine: Engine) -> None:
     changed(engine, ArmRow, dev=None)
-    assert said(engine, "measure") == ("2 arms", "")  # these two have a test result
+    assert state_and_tone(engine, "measure") == ("2 arms", "")  # these two have a test result
 
     changed(engine, BaselineRow, archived_at=utcnow())
-    assert said(engine, "measure") == ("2 arms", ""), "put aside for one without a result, it goes on to count"
+    assert state_and_tone(engine, "measure") == ("2 arms", ""), (
+        "put aside for one without a result, it goes on to count"
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_the_verdict_tells_not_yet_from_not_at_all(engine: Engine, answers: dict
         row = assessments.get(session, 1)
         row.answers = {**row.answers, **answers}
 
-    word, tone = said(engine, "verdict")
+    word, tone = state_and_tone(engine, "verdict")
 
     assert tone == expected
     assert (word == "not yet") == (tone == "unknown")
@@ -127,7 +129,7 @@ def test_a_review_counts_for_what_it_was_asked_for(
 ) -> None:
     changed(engine, ReviewRow, **values)
 
-    assert said(engine, "review") == expected
+    assert state_and_tone(engine, "review") == expected
 
 
 @pytest.mark.parametrize(
@@ -160,8 +162,8 @@ def test_without_a_run_training_is_open_or_locked(engine: Engine, answers: dict[
         row = assessments.get(session, 1)
         row.answers = {**row.answers, **answers}
 
-    assert said(engine, "train") == (word, "")
-    assert said(engine, "result") == ("", "")
+    assert state_and_tone(engine, "train") == (word, "")
+    assert state_and_tone(engine, "result") == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_a_result_has_the_tone_of_its_verdict(
 ) -> None:
     changed(engine, TrainingRow, result=result)
 
-    assert said(engine, "result") == expected
+    assert state_and_tone(engine, "result") == expected
 
 
 def test_the_newest_run_speaks(engine: Engine, make: Make) -> None:
@@ -188,5 +190,5 @@ def test_the_newest_run_speaks(engine: Engine, make: Make) -> None:
         people = {name: session.scalars(select(UserRow).where(UserRow.name == name)).one() for name in ("Ada", "Rob")}
         approved_run(session, make, 1, people["Ada"], people["Rob"], state="failed")
 
-    assert said(engine, "train") == ("failed", "fail")
-    assert said(engine, "result") == ("improved", "pass")
+    assert state_and_tone(engine, "train") == ("failed", "fail")
+    assert state_and_tone(engine, "result") == ("improved", "pass")

@@ -9,9 +9,9 @@ from app.economics.assumptions import Assumptions, Kind
 from app.errors import Invalid
 
 
-def fields(given: dict[str, object]) -> list[str]:
+def fields(sent: dict[str, object]) -> list[str]:
     with pytest.raises(Invalid) as refused:
-        assumptions.read(given)
+        assumptions.read(sent)
     return [error.field for error in refused.value.errors]
 
 
@@ -89,7 +89,7 @@ def test_a_single_kind_needs_no_share_and_thirds_may_be_rounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("sent", "named"),
     [
         ({}, ["success"]),
         ({"success": "20"}, ["cost_1"]),
@@ -102,8 +102,8 @@ def test_a_single_kind_needs_no_share_and_thirds_may_be_rounded() -> None:
         ({"success": "x", "cost_1": "y"}, ["success", "cost_1"]),
     ],
 )
-def test_a_target_that_does_not_follow_is_refused(given: dict[str, str], named: list[str]) -> None:
+def test_a_target_that_does_not_follow_is_refused(sent: dict[str, str], named: list[str]) -> None:
     with pytest.raises(Invalid) as refused:
-        assumptions.read_worth(given)
+        assumptions.read_worth(sent)
 
     assert [error.field for error in refused.value.errors] == named

@@ -58,10 +58,10 @@ ARMS = [arm("zero_shot"), arm()]
 
 
 def worked_out(
-    arms: Sequence[MeasuredWay] = ARMS, said: Assumptions = SAID, prices: Sequence[Price] = PRICES, **more: Any
+    arms: Sequence[MeasuredWay] = ARMS, assumed: Assumptions = SAID, prices: Sequence[Price] = PRICES, **more: Any
 ) -> Study:
     usual: dict[str, Any] = {"calls": 300_000.0, "target": 0.9, "usable": 1200}
-    return cost_model.work_out(CostInput(arms=arms, assumptions=said, prices=prices, today=TODAY, **(usual | more)))
+    return cost_model.work_out(CostInput(arms=arms, assumptions=assumed, prices=prices, today=TODAY, **(usual | more)))
 
 
 # ------------------------------------------------------------------ the comparison
@@ -96,7 +96,7 @@ def test_an_answer_copied_from_the_rows_is_the_cheapest_of_all() -> None:
 
 
 def test_what_is_used_today_counts_where_it_is_cheaper() -> None:
-    found = worked_out(said=replace(SAID, now_cost=0.0001, now_name="The rules engine"))
+    found = worked_out(assumed=replace(SAID, now_cost=0.0001, now_name="The rules engine"))
 
     assert found.compared_with is not None
     assert (found.compared_with.name, found.compared_with.tokens_how) == ("The rules engine", "declared")
@@ -124,7 +124,7 @@ def test_it_passes_above_the_break_even_and_fails_below() -> None:
 def test_a_saving_that_pays_back_too_late_fails() -> None:
     slow = replace(SAID, rows_to_write=2000, minutes_row=5)  # 10,000 of people, 960 a month saved
 
-    found = worked_out(said=slow)
+    found = worked_out(assumed=slow)
 
     assert found.comparison is not None
     assert found.comparison.months == pytest.approx(10_000 / 960)
@@ -136,8 +136,8 @@ def test_a_saving_that_pays_back_too_late_fails() -> None:
 def test_what_is_not_said_keeps_it_from_passing_but_not_from_failing(name: str) -> None:
     unsaid = of_stored({key: value for key, value in SAID.to_json().items() if key != name})
 
-    assert worked_out(said=unsaid, calls=3_000_000).case is None
-    assert worked_out(said=unsaid, calls=1000).case == "fail"
+    assert worked_out(assumed=unsaid, calls=3_000_000).case is None
+    assert worked_out(assumed=unsaid, calls=1000).case == "fail"
 
 
 def test_without_a_wage_people_cost_nothing_so_nothing_passes() -> None:
@@ -157,8 +157,8 @@ def test_a_job_that_runs_once_gets_both_bills() -> None:
     more = [*PRICES, price("Large", "batch_share", 0.5, currency="")]
     said = replace(SAID, once_calls=50_000, review_hours=10)
 
-    found = worked_out(said=said, prices=more, calls=None).once
-    at_once = worked_out(said=said, prices=more, calls=None, waits=True).once
+    found = worked_out(assumed=said, prices=more, calls=None).once
+    at_once = worked_out(assumed=said, prices=more, calls=None, waits=True).once
 
     assert found is not None
     assert at_once is not None
@@ -194,7 +194,7 @@ def test_every_sum_of_money_is_an_estimate() -> None:
 def test_retraining_and_review_are_counted() -> None:
     said = replace(SAID, retrains_year=4, review_hours=6, retrain_rows=100, minutes_row=3, rows_to_write=200)
 
-    figures = {figure.name: figure.value for figure in worked_out(said=said, dev_rows=100, test_rows=200).figures}
+    figures = {figure.name: figure.value for figure in worked_out(assumed=said, dev_rows=100, test_rows=200).figures}
 
     judging = 300 * 0.00885 + 6 * 60
     assert figures["Writing and checking examples"] == pytest.approx(200 * 3 / 60 * 60)
@@ -205,7 +205,7 @@ def test_retraining_and_review_are_counted() -> None:
 def test_rows_that_are_still_missing_are_counted_when_nobody_said_how_many() -> None:
     said = replace(SAID, rows_to_write=None, minutes_row=6)
 
-    found = worked_out(said=said, usable=700, test_lacks=50)
+    found = worked_out(assumed=said, usable=700, test_lacks=50)
 
     assert found.figures[0].value == pytest.approx(350 * 6 / 60 * 60)
     assert "estimated" in found.figures[0].note
@@ -247,12 +247,12 @@ def test_currencies_are_never_added() -> None:
 
     assert found.currency == "USD"
     assert any("EUR are left out" in lack.text for lack in found.lacks)
-    assert worked_out(prices=PRICES, said=replace(SAID, currency="EUR")).comparison is None
+    assert worked_out(prices=PRICES, assumed=replace(SAID, currency="EUR")).comparison is None
 
 
 def test_a_model_on_own_machines_costs_machines_by_its_measured_pace() -> None:
     own = worked_out([arm(local=True), arm("zero_shot", local=True)], calls=10_000_000)
-    same = worked_out(said=replace(SAID, rates={"1": OWN}), calls=10_000_000)
+    same = worked_out(assumed=replace(SAID, rates={"1": OWN}), calls=10_000_000)
 
     for found in (own, same):
         assert found.compared_with is not None
@@ -265,7 +265,7 @@ def test_the_one_of_several_machines_has_to_be_chosen() -> None:
     two = [*PRICES, price("Big GPU", "machine_hour", 4)]
 
     assert worked_out(prices=two).comparison is None
-    assert worked_out(prices=two, said=replace(SAID, machine="GPU")).comparison is not None
+    assert worked_out(prices=two, assumed=replace(SAID, machine="GPU")).comparison is not None
 
 
 def test_nothing_at_all_says_what_to_do() -> None:

@@ -68,7 +68,7 @@ def test_files_of_several_makes_are_read(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "sentence"),
     [
         (b"name,unit\nx,y\n", "The first line lacks: price, currency, dated, source."),
         (HEAD.encode(), "There is no price in it"),
@@ -88,8 +88,8 @@ def test_files_of_several_makes_are_read(raw: bytes) -> None:
         (lines(LINE, "Small"), "Line 3. source:"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_whole_with_its_lines(raw: bytes, said: str) -> None:
-    assert any(said in fault for fault in faults(raw))
+def test_a_file_that_cannot_be_used_is_refused_whole_with_its_lines(raw: bytes, sentence: str) -> None:
+    assert any(sentence in fault for fault in faults(raw))
 
 
 def test_a_batch_share_has_no_currency() -> None:

@@ -80,10 +80,10 @@ def test_an_approval_falls_with_what_was_read_not_with_a_cent(
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(1649.2, 1600), (1695, 1700), (0.0123, 0.012), (0, 0), (99.6, 100), (-1695, -1700)]
+    ("value", "rounded"), [(1649.2, 1600), (1695, 1700), (0.0123, 0.012), (0, 0), (99.6, 100), (-1695, -1700)]
 )
-def test_two_figures_count(value: float, shown: float) -> None:
-    assert sentences.about(value) == pytest.approx(shown)
+def test_two_figures_count(value: float, rounded: float) -> None:
+    assert sentences.about(value) == pytest.approx(rounded)
 
 
 # ---------------------------------------------------------------- the same price twice at once

@@ -269,14 +269,14 @@ def test_a_tolerance_is_a_number_or_a_share(output: str, tolerance: str, right: 
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "sentence"),
     [({}, "Fill in"), ({"decimal": "x"}, "Type . "), ({"decimal": ".", "tolerance": "-1"}, "a share like 1 %")],
 )
-def test_a_number_needs_its_decimal_sign_and_a_sensible_tolerance(options: dict[str, str], said: str) -> None:
+def test_a_number_needs_its_decimal_sign_and_a_sensible_tolerance(options: dict[str, str], sentence: str) -> None:
     with pytest.raises(Invalid) as refused:
         metrics.checked("number_match", options)
 
-    assert said in refused.value.errors[0].detail
+    assert sentence in refused.value.errors[0].detail
 
 
 def test_the_decimal_sign_may_be_said_in_words() -> None:

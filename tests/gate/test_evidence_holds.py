@@ -284,7 +284,7 @@ def test_the_last_look_before_the_start_asks_again(gated: Gated, what: str) -> N
 
 
 def test_nothing_of_an_archived_assessment_changes(gated: Gated) -> None:
-    review = gated.asked()
+    review = gated.requested()
     with reading(gated.engine) as session:
         baseline = baseline_store.current(session, gated.id)
         model = gated.model()
@@ -316,7 +316,7 @@ INSERT = (
 
 
 def test_a_decision_put_into_the_database_by_hand_is_none(gated: Gated) -> None:
-    review = gated.asked()
+    review = gated.requested()
     gated.sql(
         INSERT.format(**review, by=gated.reviewer.id, kind="approve"),
         "update reviews set state = 'approved'",
@@ -363,7 +363,7 @@ BY_THE_AUTHOR = """insert into decisions (review_id, reviewer_id, kind, digest, 
     ],
 )
 def test_the_database_knows_the_steps(gated: Gated, statement: str, words: str) -> None:
-    gated.asked()
+    gated.requested()
 
     with pytest.raises(Exception, match=words):
         gated.sql(statement)
@@ -570,7 +570,7 @@ def test_a_review_shows_what_came_before_on_the_same_rows(gated: Gated) -> None:
     with reading(gated.engine) as session:
         assessment = assessment_store.get(session, gated.id)
     gated.make.baseline(assessment, gated.dataset, gated.model(), gated.author)
-    review = gated.asked()
+    review = gated.requested()
 
     page = gated.review_page(review)
 

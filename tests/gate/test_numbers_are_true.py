@@ -219,7 +219,7 @@ def test_a_larger_model_measured_last_is_context_and_the_teacher(gated: Gated) -
 
 def test_what_is_read_says_on_what_the_baselines_ran(gated: Gated) -> None:
     name = gated.model().name
-    review = gated.asked()
+    review = gated.requested()
 
     said = f"Baselines ran on {name}, training on the same."
     assert said in gated.review_page(review)

@@ -84,7 +84,7 @@ class Ring:
 
     # -------------------------------------------------------- states
 
-    def asked(self) -> ReviewRow:
+    def requested(self) -> ReviewRow:
         """A new review, of something new."""
         self.do(Act(self.secrets["author"], f"/api/v1/assessments/{self.id}/restore"))
         assert self.do(self.edit()).status == 200
@@ -92,7 +92,7 @@ class Ring:
         return self.newest()
 
     def approved(self) -> ReviewRow:
-        review = self.asked()
+        review = self.requested()
         assert self.do(self.approve(review)).status == 201
         return review
 
@@ -127,7 +127,7 @@ def ring(either: Settings) -> Iterator[Ring]:
 
 def test_a_request_for_changes_beside_an_approval_is_never_lost(ring: Ring) -> None:
     for _ in range(MANY):
-        review = ring.asked()
+        review = ring.requested()
 
         approved, returned = ring.both(ring.approve(review), ring.object(review))
 
@@ -138,7 +138,7 @@ def test_a_request_for_changes_beside_an_approval_is_never_lost(ring: Ring) -> N
 
 def test_a_withdrawal_beside_an_approval_holds(ring: Ring) -> None:
     for _ in range(MANY):
-        review = ring.asked()
+        review = ring.requested()
 
         approved, withdrawn = ring.both(ring.approve(review), ring.withdraw(review))
 
@@ -151,7 +151,7 @@ def test_a_withdrawal_beside_an_approval_holds(ring: Ring) -> None:
 @pytest.mark.deep
 def test_one_person_approves_once(ring: Ring) -> None:
     for _ in range(ROUNDS):
-        review = ring.asked()
+        review = ring.requested()
 
         answers = ring.both(ring.approve(review), ring.approve(review))
 
@@ -162,7 +162,7 @@ def test_one_person_approves_once(ring: Ring) -> None:
 @pytest.mark.deep
 def test_one_person_who_says_both_at_once_said_one_of_them_last(ring: Ring) -> None:
     for _ in range(ROUNDS):
-        review = ring.asked()
+        review = ring.requested()
 
         ring.both(ring.approve(review), ring.object(review, by="rob"))
 
@@ -250,7 +250,7 @@ def test_two_requests_for_review_are_one(ring: Ring) -> None:
 @pytest.mark.deep
 def test_an_approval_beside_an_edit_is_of_what_was_read_or_void(ring: Ring) -> None:
     for _ in range(ROUNDS):
-        review = ring.asked()
+        review = ring.requested()
 
         approved, edited = ring.both(ring.approve(review), ring.edit())
 

@@ -42,13 +42,13 @@ def test_a_review_of_answers_alone_says_so_before_and_after(make: Make, people: 
 
 
 def test_a_review_of_what_is_ready_has_nothing_to_remark(gated: Gated) -> None:
-    assert gated.asked()["remarks"] == []
+    assert gated.requested()["remarks"] == []
 
 
 def test_a_locked_assessment_is_approved_with_open_eyes(gated: Gated) -> None:
     gated.edit(owner=None)
 
-    review = gated.asked()
+    review = gated.requested()
 
     assert review["remarks"] == [
         "Training is locked: 1 criterion is open. An approval agrees with the verdict and unlocks nothing."
@@ -101,5 +101,5 @@ def test_a_target_that_was_changed_late_is_said_where_people_decide(gated: Gated
     assert said in client.get(f"/assessments/{gated.id}/describe").text
     assert said in client.get(f"/assessments/{gated.id}/describe/success").text
     assert said in client.get(f"/assessments/{gated.id}/review").text
-    page = gated.review_page(gated.asked())
+    page = gated.review_page(gated.requested())
     assert "1 time, after results on these test rows were known" in page

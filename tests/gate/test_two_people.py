@@ -63,7 +63,7 @@ def test_a_reviewer_made_by_the_author_is_no_second_person(own: Gated, boss: Use
     with writing(engine) as session:
         robin = session.get_one(UserRow, made["id"])
         robin.must_change_password = False
-    review = own.asked()
+    review = own.requested()
 
     refused(own.decide(review, robin), "Four eyes are two people")
 
@@ -79,7 +79,7 @@ def test_nor_is_one_whose_account_the_author_opened(own: Gated, boss: UserRow, h
         client.post(f"/users/{reviewer.id}/enable")
     with writing(own.engine) as session:
         session.get_one(UserRow, reviewer.id).must_change_password = False
-    review = own.asked()
+    review = own.requested()
 
     refused(own.decide(review, reviewer), "Four eyes are two people")
 
@@ -115,7 +115,7 @@ def test_a_password_from_the_servers_command_line_makes_it_ones_own(
     with writing(own.engine) as session:
         session.get_one(UserRow, own.reviewer.id).must_change_password = False
 
-    assert own.decide(own.asked()).status_code == 201
+    assert own.decide(own.requested()).status_code == 201
 
 
 def test_a_review_says_whose_hands_were_in_it_with_addresses(own: Gated, boss: UserRow) -> None:
@@ -164,7 +164,7 @@ def test_whose_word_the_evidence_rests_on_does_not_judge_it(
     gated: Gated, act: Callable[[Gated, UserRow], None], words: str
 ) -> None:
     act(gated, gated.reviewer)
-    review = gated.asked()
+    review = gated.requested()
 
     refused(gated.decide(review), "You had a hand in this assessment")
     assert words in gated.review_page(review)
@@ -214,7 +214,7 @@ def test_an_administrator_who_connected_the_model_does_not_judge_but_their_revie
     gated.people(boss).post(f"/users/{gated.reviewer.id}/reset-password")
     with writing(gated.engine) as session:
         session.get_one(UserRow, gated.reviewer.id).must_change_password = False
-    review = gated.asked()
+    review = gated.requested()
 
     refused(gated.decide(review, boss), "You had a hand")
     assert gated.decide(review).status_code == 201
@@ -225,7 +225,7 @@ def test_an_administrator_who_connected_the_model_does_not_judge_but_their_revie
 
 @pytest.mark.parametrize(("scope", "status"), [("read", 403), ("write", 403), ("launch", 403), ("approve", 201)])
 def test_a_token_approves_only_if_it_was_made_for_it(gated: Gated, web: TestClient, scope: str, status: int) -> None:
-    review = gated.asked()
+    review = gated.requested()
     client = gated.people(gated.reviewer)
     secret = client.post("/api/v1/tokens", json={"name": "x", "scope": scope}).json()["secret"]
     program = TestClient(web.app, base_url=str(web.base_url), headers={"authorization": f"Bearer {secret}"})

@@ -64,7 +64,7 @@ def test_every_request_is_answered_once_with_what_it_cost() -> None:
     assert (answered["0"].prompt_tokens, answered["0"].completion_tokens) == (11, 3)
     assert answered["0"].seconds > 0.04
     assert server.most_at_once == 3
-    assert sorted(server.asked) == ["a", "b", "c", "d", "e"]
+    assert sorted(server.questions) == ["a", "b", "c", "d", "e"]
 
 
 def test_the_request_is_greedy_and_says_how_much_it_wants() -> None:
@@ -268,8 +268,8 @@ MALFORMED: dict[str, bytes] = {
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_answer_is_an_error_of_that_row_only(body: bytes) -> None:
-    def reply(asked: dict[str, Any]) -> str | Raw:
-        return Raw(body) if last_user(asked) == "bad" else "fine"
+    def reply(call: dict[str, Any]) -> str | Raw:
+        return Raw(body) if last_user(call) == "bad" else "fine"
 
     with serving(reply) as server:
         answered = answers(server, "bad", "good")

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.torch
 TOLD = Message("system", "Answer in the house's own style, which is short, friendly and without any promise at all.")
 
 
-def ask(count: int, told: Message | None = TOLD, room: int = 12) -> list[Request]:
-    lead = (told,) if told else ()
+def ask(count: int, instructions: Message | None = TOLD, room: int = 12) -> list[Request]:
+    lead = (instructions,) if instructions else ()
     return [Request(f"row {n}", (*lead, Message("user", tiny.text(n) * (n + 1))), room) for n in range(count)]
 
 
@@ -49,16 +49,16 @@ def naive(model: Path, requests: list[Request]) -> dict[str, str]:
     return texts
 
 
-@pytest.mark.parametrize("told", [TOLD, None], ids=["shared beginning", "nothing shared"])
+@pytest.mark.parametrize("instructions", [TOLD, None], ids=["shared beginning", "nothing shared"])
 def test_batches_say_what_one_call_after_the_other_says(
-    tiny_model: Path, torch_here: None, told: Message | None
+    tiny_model: Path, torch_here: None, instructions: Message | None
 ) -> None:
     import threading
     from dataclasses import asdict
 
     from app.inference import loading, local_child
 
-    requests = ask(9, told)
+    requests = ask(9, instructions)
     loaded = loading.load(tiny_model, None, "float32")
     answers = local_child.answer(loaded, [asdict(request) for request in requests], threading.Event())
 

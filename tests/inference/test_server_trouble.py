@@ -11,7 +11,7 @@ import pytest
 
 from app.chat import Message
 from app.errors import Invalid
-from app.inference import addresses, completion, service, spoken
+from app.inference import addresses, answer_text, completion, service
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Request, Unusable
 from app.inference.tables import ModelRow
@@ -32,22 +32,24 @@ def endpoint(server: ModelServer, **settings: Any) -> Endpoint:
     return Endpoint(server.url, given.pop("model"), given.pop("key"), LOOPBACK, **given)
 
 
-def asked(model: Endpoint, *texts: str, told: str = "Give the label.") -> dict[str, Answer]:
+def answers_of(model: Endpoint, *texts: str, instructions: str = "Give the label.") -> dict[str, Answer]:
     """What comes to be scored, by the text of the question."""
-    system = (Message("system", told),) if told else ()
+    system = (Message("system", instructions),) if instructions else ()
     requests = [Request(text, (*system, Message("user", text)), LIMIT) for text in texts]
-    return {one.id: spoken.settled(one, LIMIT) for one in model.answer(requests, lambda: False)}
+    return {one.id: answer_text.settled(one, LIMIT) for one in model.answer(requests, lambda: False)}
 
 
-def answers(server: ModelServer, *texts: str, told: str = "Give the label.", **settings: Any) -> dict[str, Answer]:
+def answers(
+    server: ModelServer, *texts: str, instructions: str = "Give the label.", **settings: Any
+) -> dict[str, Answer]:
     model = endpoint(server, **settings)
     try:
-        return asked(model, *texts, told=told)
+        return answers_of(model, *texts, instructions=instructions)
     finally:
         model.close()
 
 
-def one(reply: Callable[[Body], str | Raw], **settings: Any) -> Answer:
+def only_answer(reply: Callable[[Body], str | Raw], **settings: Any) -> Answer:
     with serving(reply) as server:
         return answers(server, "q", **settings)["q"]
 
@@ -75,7 +77,7 @@ def rows(count: int) -> list[str]:
 def test_an_answer_limit_that_thinking_used_up_is_an_error_with_the_way_out(content: str | None, name: str) -> None:
     said = {"role": "assistant", "content": content, name: "The customer wants ..."}
 
-    answer = one(lambda _: message({"message": said, "finish_reason": "length"}))
+    answer = only_answer(lambda _: message({"message": said, "finish_reason": "length"}))
 
     assert answer.text == ""
     assert answer.error is not None
@@ -86,7 +88,7 @@ def test_an_answer_limit_that_thinking_used_up_is_an_error_with_the_way_out(cont
 def test_thinking_without_an_answer_is_no_empty_answer() -> None:
     said = {"role": "assistant", "content": "", "reasoning_content": "hm"}
 
-    assert one(lambda _: message({"message": said, "finish_reason": "stop"})).error is not None
+    assert only_answer(lambda _: message({"message": said, "finish_reason": "stop"})).error is not None
 
 
 THOUGHTS = {
@@ -103,14 +105,14 @@ THOUGHTS = {
 
 @pytest.mark.parametrize("text", THOUGHTS.values(), ids=THOUGHTS.keys())
 def test_thinking_before_the_answer_is_taken_off_and_kept_beside_it(text: str) -> None:
-    answer = one(lambda _: text)
+    answer = only_answer(lambda _: text)
 
     assert (answer.text.strip(), answer.raw, answer.error) == ("refund", text, None)
 
 
 @pytest.mark.parametrize("text", ["<think>well, perhaps", "\n<thinking>a</think> b", "<think>", "<think>a</think>"])
 def test_thinking_that_never_ends_in_an_answer_is_an_error(text: str) -> None:
-    answer = one(lambda _: text)
+    answer = only_answer(lambda _: text)
 
     assert answer.text == ""
     assert answer.error is not None
@@ -129,7 +131,7 @@ def test_thinking_that_never_ends_in_an_answer_is_an_error(text: str) -> None:
     ],
 )
 def test_a_tag_inside_an_answer_is_part_of_it(text: str) -> None:
-    answer = one(lambda _: text)
+    answer = only_answer(lambda _: text)
 
     assert (answer.text, answer.raw, answer.error) == (text, None, None)
 
@@ -137,7 +139,7 @@ def test_a_tag_inside_an_answer_is_part_of_it(text: str) -> None:
 def test_where_the_wanted_answer_has_such_tags_nothing_is_taken_off() -> None:
     given = Answer("1", "<think>a</think>b", "stop", 1, 1, 0.1)
 
-    assert spoken.settled(given, 9, "<think>a</think>b") == given
+    assert answer_text.settled(given, 9, "<think>a</think>b") == given
 
 
 # ---------------------------------------------------------------- forms of an answer
@@ -146,18 +148,18 @@ def test_where_the_wanted_answer_has_such_tags_nothing_is_taken_off() -> None:
 def test_content_in_parts_is_read() -> None:
     parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "refund"}]
 
-    answer = one(lambda _: Raw(completed(parts)))
+    answer = only_answer(lambda _: Raw(completed(parts)))
 
     assert (answer.text, answer.thinking, answer.error) == ("refund", "hm", None)
     assert (
-        one(lambda _: Raw(completed([{"type": "text", "text": "ref"}, {"type": "text", "text": "und"}]))).text
+        only_answer(lambda _: Raw(completed([{"type": "text", "text": "ref"}, {"type": "text", "text": "und"}]))).text
         == "refund"
     )
-    assert one(lambda _: Raw(completed([{"text": "refund"}]))).text == "refund"
+    assert only_answer(lambda _: Raw(completed([{"text": "refund"}]))).text == "refund"
 
 
 def test_a_part_that_is_not_text_is_named() -> None:
-    answer = one(lambda _: Raw(completed([{"type": "image_url", "image_url": {"url": "x"}}])))
+    answer = only_answer(lambda _: Raw(completed([{"type": "image_url", "image_url": {"url": "x"}}])))
 
     assert answer.error == "The answer holds a part of type “image_url”, which is not text."
 
@@ -166,7 +168,7 @@ def test_a_tool_call_is_written_as_data_sets_write_it() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "move", "arguments": '{"x": 1}'}}
     said = {"role": "assistant", "content": None, "tool_calls": [call]}
 
-    answer = one(lambda _: message({"message": said, "finish_reason": "tool_calls"}))
+    answer = only_answer(lambda _: message({"message": said, "finish_reason": "tool_calls"}))
 
     assert json.loads(answer.text) == {"name": "move", "arguments": {"x": 1}}
 
@@ -174,7 +176,7 @@ def test_a_tool_call_is_written_as_data_sets_write_it() -> None:
 def test_a_refusal_of_the_model_is_what_it_says() -> None:
     said = {"role": "assistant", "content": None, "refusal": "I can't help with that."}
 
-    assert one(lambda _: message({"message": said, "finish_reason": "stop"})).text == "I can't help with that."
+    assert only_answer(lambda _: message({"message": said, "finish_reason": "stop"})).text == "I can't help with that."
 
 
 def test_a_stream_that_nobody_asked_for_is_put_together() -> None:
@@ -183,24 +185,24 @@ def test_a_stream_that_nobody_asked_for_is_put_together() -> None:
 
     whole = event({"content": "ref"}) + event({"content": "und"}, "stop") + b"data: [DONE]\n\n"
 
-    assert one(lambda _: Raw(whole)).text == "refund"
-    assert one(lambda _: Raw(event({"content": "ref"}))).error is not None, "it broke off"
+    assert only_answer(lambda _: Raw(whole)).text == "refund"
+    assert only_answer(lambda _: Raw(event({"content": "ref"}))).error is not None, "it broke off"
 
 
 @pytest.mark.parametrize("reason", ["stop", "eos", "end_turn", "STOP", None])
 def test_an_ending_that_is_one_is_taken(reason: str | None) -> None:
-    assert one(lambda _: Raw(completed("refund", finish=reason))).text == "refund"
+    assert only_answer(lambda _: Raw(completed("refund", finish=reason))).text == "refund"
 
 
 @pytest.mark.parametrize("reason", ["length", "max_tokens", "MAX_TOKENS"])
 def test_a_cut_is_a_cut_in_every_spelling(reason: str) -> None:
-    assert one(lambda _: Raw(completed("refu", finish=reason))).finish == "length"
+    assert only_answer(lambda _: Raw(completed("refu", finish=reason))).finish == "length"
 
 
 def test_an_answer_as_long_as_the_limit_is_cut_where_nobody_says_why_it_ended() -> None:
     usage = {"prompt_tokens": 5, "completion_tokens": LIMIT}
 
-    assert one(lambda _: Raw(completed("refu", finish=None, usage=usage))).finish == "length"
+    assert only_answer(lambda _: Raw(completed("refu", finish=None, usage=usage))).finish == "length"
 
 
 # ---------------------------------------------------------------- failure inside a 200
@@ -232,16 +234,19 @@ BROKEN = {
 def test_a_failure_inside_a_200_is_tried_again_and_never_an_answer(broken: Raw) -> None:
     first = [broken]
 
-    assert one(lambda _: first.pop() if first else "refund").text == "refund"
+    assert only_answer(lambda _: first.pop() if first else "refund").text == "refund"
 
-    answer = one(lambda body: broken if last_user(body) == "q" else "ready", attempts=2)
+    answer = only_answer(lambda body: broken if last_user(body) == "q" else "ready", attempts=2)
     assert answer.text == ""
     assert answer.error
 
 
 def test_an_answer_about_an_error_is_an_answer() -> None:
-    assert one(lambda _: "Error 429: rate limit exceeded").error is None
-    assert one(lambda _: Raw(completed("error", usage={"prompt_tokens": 0, "completion_tokens": 0}))).text == "error"
+    assert only_answer(lambda _: "Error 429: rate limit exceeded").error is None
+    assert (
+        only_answer(lambda _: Raw(completed("error", usage={"prompt_tokens": 0, "completion_tokens": 0}))).text
+        == "error"
+    )
 
 
 @pytest.mark.parametrize("reason", ["content_filter", "sensitive", "SAFETY"])
@@ -282,7 +287,7 @@ def test_a_setting_that_is_not_taken_is_learnt_once_and_costs_no_row(
 ) -> None:
     with serving(picky(name, sentence, param=name if with_param else None, wrap=wrap)) as server:
         model = endpoint(server)
-        came = asked(model, *rows(30))
+        came = answers_of(model, *rows(30))
         model.close()
 
     assert {answer.text for answer in came.values()} == {"refund"}
@@ -329,14 +334,14 @@ SYSTEMLESS = {
 }
 
 
-@pytest.mark.parametrize("said", SYSTEMLESS.values(), ids=SYSTEMLESS.keys())
-def test_instructions_go_in_front_of_the_first_question_where_no_system_turn_is_taken(said: Raw) -> None:
+@pytest.mark.parametrize("complaint", SYSTEMLESS.values(), ids=SYSTEMLESS.keys())
+def test_instructions_go_in_front_of_the_first_question_where_no_system_turn_is_taken(complaint: Raw) -> None:
     def reply(body: Body) -> str | Raw:
-        return said if body["messages"][0]["role"] == "system" else "refund"
+        return complaint if body["messages"][0]["role"] == "system" else "refund"
 
     with serving(reply) as server:
         model = endpoint(server)
-        came = asked(model, *rows(30))
+        came = answers_of(model, *rows(30))
         model.close()
 
     assert {answer.text for answer in came.values()} == {"refund"}
@@ -391,7 +396,7 @@ def test_quota_and_credit_end_the_run_at_once_and_what_came_is_kept(ended: Raw) 
 def test_a_minute_that_is_used_up_is_waited_for() -> None:
     left = [refusal(429, "You exceeded your current quota per minute", headers={"Retry-After": "0.01"})]
 
-    assert one(lambda _: left.pop() if left else "refund").text == "refund"
+    assert only_answer(lambda _: left.pop() if left else "refund").text == "refund"
 
 
 def test_answers_under_way_when_the_run_ends_are_kept() -> None:
@@ -460,7 +465,7 @@ def test_waiting_is_told_with_its_reason_and_its_time() -> None:
     with serving(reply) as server:
         model = endpoint(server, clock=clock, patience=1e6)
         model.on_wait = waits.append
-        came = asked(model, *rows(5))
+        came = answers_of(model, *rows(5))
         model.close()
 
     assert {answer.text for answer in came.values()} == {"refund"}
@@ -524,7 +529,7 @@ def test_a_call_that_hangs_ends_at_its_deadline_though_others_are_answered() -> 
 
     assert "in time" in (came["q0"].error or "")
     assert sum(answer.error is None for answer in came.values()) == 29
-    assert sum(text == "q0" for text in server.asked) == 2
+    assert sum(text == "q0" for text in server.questions) == 2
 
 
 def test_calls_at_once_fall_when_answers_do_not_come() -> None:
@@ -549,7 +554,7 @@ def test_calls_at_once_fall_when_answers_do_not_come() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked_for", "reported", "said"),
+    ("asked_for", "reported", "sentences"),
     [
         ("big-70b", "tiny-1b", ["You asked for big-70b, and tiny-1b answered."]),
         ("big-70b", "/models/x.gguf", ["You asked for big-70b, and x.gguf answered."]),
@@ -562,19 +567,21 @@ def test_calls_at_once_fall_when_answers_do_not_come() -> None:
         ("", "x", ["You asked for , and x answered."]),
     ],
 )
-def test_another_model_that_answers_is_named_and_no_path_is(asked_for: str, reported: str, said: list[str]) -> None:
+def test_another_model_that_answers_is_named_and_no_path_is(
+    asked_for: str, reported: str, sentences: list[str]
+) -> None:
     with serving(lambda _: Raw(completed("x", model=reported))) as server:
         model = endpoint(server, model=asked_for)
-        asked(model, "q")
+        answers_of(model, "q")
         model.close()
 
-    assert service.named_otherwise(asked_for, model.reported) == said
+    assert service.named_otherwise(asked_for, model.reported) == sentences
     assert "/models" not in str(model.reported)
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 0, "completion_tokens": 0}])
 def test_tokens_that_nobody_counted_are_not_counted(usage: Any) -> None:
-    answer = one(lambda _: Raw(completed("refund", usage=usage)))
+    answer = only_answer(lambda _: Raw(completed("refund", usage=usage)))
 
     assert (answer.text, answer.prompt_tokens, answer.completion_tokens) == ("refund", 0, 0)
 
@@ -599,7 +606,7 @@ def test_our_key_is_in_nothing_that_comes_back(echo: Callable[[str], Raw]) -> No
     with serving(lambda _: echo(KEY)) as server:
         model = endpoint(server, key=KEY, attempts=2, patience=0.05)
         try:
-            said = str(asked(model, "q", "r"))
+            said = str(answers_of(model, "q", "r"))
         except Unusable as end:
             said = str(end)
         said += str(model.reported) + str(model.remarks) + model.waiting()
@@ -645,7 +652,7 @@ def test_a_404_of_the_older_form_of_azure_names_the_newer_one() -> None:
     with serving(lambda _: refusal(404, "Resource not found", code="404")) as server:
         model = Endpoint(server.url.replace("/v1", "/openai/deployments/d"), "d", KEY, LOOPBACK)
         with pytest.raises(Unusable, match="/openai/v1") as end:
-            asked(model, "q")
+            answers_of(model, "q")
         model.close()
 
     assert KEY not in str(end.value)
@@ -773,7 +780,7 @@ def certificates() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "known", "said"),
+    ("kind", "known", "sentence"),
     [
         ("good", True, ""),
         ("good", False, "signed by nobody we trust"),
@@ -781,7 +788,7 @@ def certificates() -> dict[str, bytes]:
     ],
 )
 def test_a_companys_own_authority_can_be_named_and_nothing_else_is_trusted(
-    kind: str, known: bool, said: str, authority: dict[str, bytes], tmp_path: Any
+    kind: str, known: bool, sentence: str, authority: dict[str, bytes], tmp_path: Any
 ) -> None:
     (tmp_path / "ca.pem").write_bytes(authority["ca"])
     (tmp_path / "server.pem").write_bytes(authority[kind])
@@ -793,13 +800,13 @@ def test_a_companys_own_authority_can_be_named_and_nothing_else_is_trusted(
     try:
         url = server.url.replace("http:", "https:")
         model = Endpoint(url, "m", None, LOOPBACK, ca_file=str(tmp_path / "ca.pem") if known else "", patience=30.0)
-        if said:
-            with pytest.raises(Unusable, match=said) as end:
-                asked(model, *rows(20))
+        if sentence:
+            with pytest.raises(Unusable, match=sentence) as end:
+                answers_of(model, *rows(20))
             assert known or "TUNEGATE_CA_FILE" in str(end.value)
             assert server.calls == []
         else:
-            assert asked(model, "q")["q"].text == "refund"
+            assert answers_of(model, "q")["q"].text == "refund"
         model.close()
     finally:
         server.close()
@@ -818,5 +825,5 @@ def test_https_where_there_is_only_http_is_said_at_once() -> None:
     with serving(lambda _: "refund") as server:
         model = Endpoint(server.url.replace("http:", "https:"), "m", None, LOOPBACK, patience=30.0)
         with pytest.raises(Unusable, match="does not speak https"):
-            asked(model, "q")
+            answers_of(model, "q")
         model.close()

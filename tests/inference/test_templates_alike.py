@@ -8,7 +8,7 @@ import jinja2
 import pytest
 
 from app.chat import Message
-from app.inference import spoken, tokens
+from app.inference import answer_text, tokens
 from app.inference.generator import Answer, folded
 from tests.support import tiny
 
@@ -87,7 +87,7 @@ def test_an_adapter_that_says_exactly_what_was_trained_is_right(pieces: Pieces) 
     row = tokens.training_row(pieces, SYSTEM, "refund")
     said = tokens.opened(pieces, SYSTEM) + pieces.decode(row.completion).removesuffix("</s>")
 
-    assert spoken.settled(Answer("1", said, "stop", 1, 1, 0.1), 256, "refund").text == "refund"
+    assert answer_text.settled(Answer("1", said, "stop", 1, 1, 0.1), 256, "refund").text == "refund"
 
 
 def test_the_instructions_reach_the_model_whatever_its_template_does(pieces: Pieces) -> None:
@@ -116,7 +116,7 @@ def test_an_answer_that_never_closes_what_the_prompt_opened_is_unfinished() -> N
     pieces = Pieces(TEMPLATES["opens thinking"])
     said = tokens.opened(pieces, PLAIN) + "well, perhaps it is"
 
-    assert spoken.settled(Answer("1", said, "length", 1, 256, 0.1), 256).error is not None
+    assert answer_text.settled(Answer("1", said, "length", 1, 256, 0.1), 256).error is not None
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def other_stop(loaded: Any) -> None:
 
 @pytest.mark.torch
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "sentences"),
     [
         (lambda _: None, []),
         (spoilt_embedding, ["has never learnt <|im_end|>"]),
@@ -169,7 +169,7 @@ def other_stop(loaded: Any) -> None:
     ids=["whole", "untrained", "another stop"],
 )
 def test_a_stop_token_that_was_never_taught_is_named(
-    folder: Path, spoil: Callable[[Any], None], said: list[str]
+    folder: Path, spoil: Callable[[Any], None], sentences: list[str]
 ) -> None:
     from app.inference import loading
 
@@ -178,8 +178,8 @@ def test_a_stop_token_that_was_never_taught_is_named(
 
     found = list(loading.stop_faults(loaded))
 
-    assert len(found) == len(said)
-    assert all(words in fault for words, fault in zip(said, found, strict=True))
+    assert len(found) == len(sentences)
+    assert all(words in fault for words, fault in zip(sentences, found, strict=True))
 
 
 @pytest.mark.torch
@@ -207,6 +207,6 @@ def test_a_model_of_our_own_that_says_nothing_said_nothing() -> None:
     """A server may have thought unseen; a model in our own process has not, and nothing is what it answered."""
     empty = Answer("1", "", "length", 1, 256, 0.1)
 
-    assert spoken.settled(empty, 256).error is not None
-    assert spoken.settled(empty, 256, unseen=False) == empty
-    assert spoken.settled(Answer("1", "<think>so", "length", 1, 256, 0.1), 256, unseen=False).error is not None
+    assert answer_text.settled(empty, 256).error is not None
+    assert answer_text.settled(empty, 256, unseen=False) == empty
+    assert answer_text.settled(Answer("1", "<think>so", "length", 1, 256, 0.1), 256, unseen=False).error is not None

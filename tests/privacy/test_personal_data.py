@@ -167,8 +167,8 @@ def test_no_text_takes_long(text: str) -> None:
     assert time.process_time() - began < 2  # seconds; 1 to 11 ms on a quiet machine
 
 
-def record(line: int, asked: str, answer: str) -> Record:
-    return Record(line, (Message("user", asked),), answer)
+def record(line: int, question: str, answer: str) -> Record:
+    return Record(line, (Message("user", question),), answer)
 
 
 def test_a_scan_goes_on_from_what_it_dump() -> None:

@@ -40,12 +40,12 @@ def run_again(engine: Engine, state: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "sentence"),
     [("failed", "failed"), ("cancelled", "was cancelled"), ("refused", "was refused by the gate"),
      ("running", "is running"), ("evaluating", "is answering the test rows")],
 )  # fmt: skip
 def test_the_result_before_stays_on_its_page_and_the_later_run_is_named(
-    engine: Engine, people: People, state: str, said: str
+    engine: Engine, people: People, state: str, sentence: str
 ) -> None:
     with reading(engine) as session:
         reviewer = session.scalars(select(UserRow).where(UserRow.name == "Rob")).one()
@@ -57,7 +57,7 @@ def test_the_result_before_stays_on_its_page_and_the_later_run_is_named(
 
     page = " ".join(client.get("/assessments/1/result").text.split())
 
-    assert f"Run {number}, launched later, {said}. The result of run 1 stands." in page
+    assert f"Run {number}, launched later, {sentence}. The result of run 1 stands." in page
     assert "fixed" in before.lower()
     assert 'href="/trainings/1/adapter.zip"' in page
     found = client.get("/api/v1/trainings/1/result").json()

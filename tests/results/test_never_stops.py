@@ -47,7 +47,7 @@ def test_one_that_does_not_stop_has_not_improved(engine: Engine, adapter: int, b
 
 
 @pytest.mark.parametrize(
-    ("adapter", "best", "said"),
+    ("adapter", "best", "sentence"),
     [
         (120, 2, "Cut at the length limit: 120 answers of the adapter, 2 of the best prompt."),
         (1, 0, "Cut at the length limit: 1 answer of the adapter, 0 of the best prompt."),
@@ -55,11 +55,11 @@ def test_one_that_does_not_stop_has_not_improved(engine: Engine, adapter: int, b
     ],
 )
 def test_the_page_counts_the_answers_that_were_cut(
-    engine: Engine, make: Make, people: Callable[[UserRow], TestClient], adapter: int, best: int, said: str | None
+    engine: Engine, make: Make, people: Callable[[UserRow], TestClient], adapter: int, best: int, sentence: str | None
 ) -> None:
     cut(engine, adapter=adapter, best=best)
 
     page = " ".join(people(make.user(name="Zoe", email="zoe@example.org")).get("/assessments/1/result").text.split())
 
-    assert said in page if said else "Cut at the length limit" not in page
+    assert sentence in page if sentence else "Cut at the length limit" not in page
     assert ("does not stop by itself" in page) == (adapter > 22)

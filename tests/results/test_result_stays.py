@@ -71,7 +71,7 @@ def answer(session: Any, arm: ArmRow, right: int) -> None:
     arm.test = ArmResult(score=score, low=low, high=high, n=len(rows), errors=0, passed=right)
 
 
-def told(gated: Gated) -> tuple[Any, str, dict[str, Any]]:
+def everything_on(gated: Gated) -> tuple[Any, str, dict[str, Any]]:
     """What page, API, card and bundle say."""
     with reading(gated.engine) as session:
         run = trainings.of_assessment(session, gated.id)[0]
@@ -81,7 +81,7 @@ def told(gated: Gated) -> tuple[Any, str, dict[str, Any]]:
 
 
 def test_a_revision_that_is_running_takes_nothing_back(done: Gated) -> None:
-    before = told(done)
+    before = everything_on(done)
     assert before[0]["compared_with"] == "few_shot_nearest"
     with reading(done.engine) as session:
         baseline = baseline_store.current(session, done.id)
@@ -90,7 +90,7 @@ def test_a_revision_that_is_running_takes_nothing_back(done: Gated) -> None:
     answered = done.post(f"/api/v1/baselines/{baseline.id}/revisions", json={"instructions": "Better."})
 
     assert answered.status_code == 202, answered.text
-    assert told(done) == before
+    assert everything_on(done) == before
 
 
 def test_intervals_of_another_day_keep_their_numbers(done: Gated) -> None:
@@ -113,7 +113,7 @@ def test_intervals_of_another_day_keep_their_numbers(done: Gated) -> None:
 
 
 def test_a_revision_that_leads_changes_no_result(done: Gated) -> None:
-    before = told(done)
+    before = everything_on(done)
     with writing(done.engine) as session:
         baseline = baseline_store.current(session, done.id)
         assert baseline is not None
@@ -131,13 +131,13 @@ def test_a_revision_that_leads_changes_no_result(done: Gated) -> None:
         leading = standing.best(baseline)
     assert leading is not None
     assert leading.name == "revised_prompt/2"
-    assert told(done) == before
+    assert everything_on(done) == before
 
 
 def test_what_is_kept_is_what_is_told(done: Gated) -> None:
     with reading(done.engine) as session:
         run = trainings.of_assessment(session, done.id)[0]
-    assert run.result == told(done)[0]
+    assert run.result == everything_on(done)[0]
 
 
 def test_answers_that_an_adapter_was_judged_by_are_not_asked_again(done: Gated) -> None:

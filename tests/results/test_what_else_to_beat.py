@@ -38,7 +38,7 @@ def add(session: Session, family: str, name: str, scores: Sequence[float]) -> No
     )
 
 
-def told(engine: Engine, **rivals: Any) -> service.Outcome:
+def outcome_against(engine: Engine, **rivals: Any) -> service.Outcome:
     """The outcome of the run, had it been launched to beat these."""
     with writing(engine) as session:
         run = session.scalars(select(TrainingRow)).one()
@@ -55,7 +55,7 @@ def test_a_classifier_that_is_not_beaten_is_named_and_nothing_is_improved(engine
     with writing(engine) as session:
         add(session, "small_classifier", "small_classifier", first(211))
 
-    found = told(engine, free=["small_classifier"])
+    found = outcome_against(engine, free=["small_classifier"])
 
     assert found.compared is not None
     assert found.compared.verdict == "not better"
@@ -70,7 +70,7 @@ def test_one_that_is_beaten_is_said_to_be(engine: Engine) -> None:
         add(session, "trivial", "nearest_answer", first(60))
         add(session, "few_shot_random", "near", first(148))
 
-    found = told(engine, free=["nearest_answer"], prompts=["near"])
+    found = outcome_against(engine, free=["nearest_answer"], prompts=["near"])
 
     assert found.compared is not None
     assert found.compared.verdict == "improved"
@@ -83,7 +83,7 @@ def test_a_prompt_within_reach_has_to_be_beaten_too(engine: Engine) -> None:
     with writing(engine) as session:
         add(session, "few_shot_random", "near", first(186))
 
-    found = told(engine, prompts=["near"])
+    found = outcome_against(engine, prompts=["near"])
 
     assert found.compared is not None
     assert found.compared.verdict == "inconclusive"
@@ -97,7 +97,7 @@ def test_a_prompt_within_reach_has_to_be_beaten_too(engine: Engine) -> None:
 def test_one_that_was_not_asked_carries_the_doubt_of_the_dev_rows(
     engine: Engine, behind: tuple[float, float, float], verdict: str
 ) -> None:
-    found = told(engine, unasked=[["zero_shot", *behind]])
+    found = outcome_against(engine, unasked=[["zero_shot", *behind]])
 
     assert found.compared is not None
     assert found.compared.verdict == verdict
@@ -121,7 +121,7 @@ def test_a_run_of_before_is_judged_as_it_was(engine: Engine) -> None:
 def test_page_card_and_files_name_them(engine: Engine, people: Any) -> None:
     with writing(engine) as session:
         add(session, "small_classifier", "small_classifier", first(211))
-    found = told(engine, free=["small_classifier"])
+    found = outcome_against(engine, free=["small_classifier"])
     with reading(engine) as session:
         client: TestClient = people(session.scalars(select(UserRow)).first())
 

@@ -79,17 +79,17 @@ def test_the_embedded_model_has_a_name_of_its_own_and_its_origin(engine: Engine)
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "licence"),
     [
         ("---\nlicense: apache-2.0\ntags: []\n---\n# x", "apache-2.0"), ("---\nlicense: 'MIT'\n---\n", "mit"),
         ("# x\nlicense: mit\n", ""), ("---\ntags: []\n---\nlicense: mit\n", ""), ("", ""),
         ("---\nlicense: a b\n---\n", ""),
     ],
 )  # fmt: skip
-def test_a_folders_own_card_names_its_licence(tmp_path: Path, text: str, found: str) -> None:
+def test_a_folders_own_card_names_its_licence(tmp_path: Path, text: str, licence: str) -> None:
     (tmp_path / "README.md").write_text(text)
 
-    assert folders.licence(tmp_path) == found
+    assert folders.licence(tmp_path) == licence
     assert folders.licence(tmp_path / "nowhere") == ""
 
 
@@ -102,9 +102,9 @@ def test_what_the_metric_was_told_is_said() -> None:
     assert card.evaluation(EMBEDDED)["configs"]["metric_options"] == EMBEDDED.metric_options
 
 
-@pytest.mark.parametrize(("reaches", "said"), [(True, "It reaches"), (False, "It does not reach")])
-def test_a_target_that_was_missed_is_said(reaches: bool, said: str) -> None:
-    assert f"{said} the target of 75.0 %." in card.card(replace(EMBEDDED, reaches_target=reaches))
+@pytest.mark.parametrize(("reaches", "sentence"), [(True, "It reaches"), (False, "It does not reach")])
+def test_a_target_that_was_missed_is_said(reaches: bool, sentence: str) -> None:
+    assert f"{sentence} the target of 75.0 %." in card.card(replace(EMBEDDED, reaches_target=reaches))
     assert card.evaluation(replace(EMBEDDED, reaches_target=reaches))["configs"]["reaches_target"] is reaches
     assert "the target of 75.0 %." not in card.card(replace(EMBEDDED, reaches_target=None))
 

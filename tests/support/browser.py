@@ -224,8 +224,8 @@ def axe(page: Page, rules: dict[str, Any] = EVERYTHING) -> None:
     """Fail on everything axe finds in what is shown now."""
     if not page.evaluate("'axe' in window"):  # it stays until another page is shown
         page.evaluate(AXE_SCRIPT)
-    found = page.evaluate(LOOK, rules)
-    assert not found, f"{page.url}: {found}"
+    violations = page.evaluate(LOOK, rules)
+    assert not violations, f"{page.url}: {violations}"
 
 
 def fits(page: Page) -> None:

@@ -45,9 +45,9 @@ def jsonl(pairs: Pairs) -> io.BytesIO:
 
 def judge(pairs: Pairs, test: Pairs | None = None, *, tick: Tick = silent, **options: Any) -> Check:
     """tick: see `pipeline.check`; the other options are fields of its input."""
-    given = CheckInput(jsonl(pairs), jsonl(test) if test is not None else None, **options)
+    inputs = CheckInput(jsonl(pairs), jsonl(test) if test is not None else None, **options)
     with TemporaryDirectory() as folder, WorkingRows(Path(folder) / "rows") as rows:
-        return check(given, rows, tick=tick)
+        return check(inputs, rows, tick=tick)
 
 
 def questions(number: int) -> Pairs:
@@ -86,8 +86,8 @@ def find(
     conflict: Callable[[tuple[str, str], tuple[str, str]], bool] = duplicates.agreeing,
 ) -> duplicates.Groups:
     texts = Texts(pairs)
-    return duplicates.find(texts, [compared_text.key(asked) for asked, _ in texts], labels=labels, conflict=conflict)
+    return duplicates.find(texts, [compared_text.key(text) for text, _ in texts], labels=labels, conflict=conflict)
 
 
-def groups(found: duplicates.Groups) -> int:
-    return len(set(found.oldest))
+def groups(joined: duplicates.Groups) -> int:
+    return len(set(joined.oldest))

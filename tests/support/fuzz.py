@@ -92,9 +92,9 @@ def _write_rows(session: Session, make: Make) -> None:
 def operations(app: Web) -> list[Operation]:
     """Every operation of the description, as it is served."""
     schema = schemathesis.openapi.from_dict(app.openapi(), config=schemathesis.Config.from_dict(CONFIG))
-    found = [one.ok() for one in schema.get_all_operations() if isinstance(one, Ok)]
-    assert len(found) == len(schema), "an operation is described in a way that cannot be read"
-    return found
+    read = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+    assert len(read) == len(schema), "an operation is described in a way that cannot be read"
+    return read
 
 
 @dataclass
@@ -122,13 +122,13 @@ class Fuzz:
             suppress_health_check=list(HealthCheck),
         )
         @given(operation.as_strategy(generation_mode=mode), AIM)
-        def one(case: Case[Any], aim: int) -> None:
+        def ask_once(case: Case[Any], aim: int) -> None:
             if aim and mode == GenerationMode.POSITIVE:
                 case.path_parameters = {name: IDS.get(name, value) for name, value in case.path_parameters.items()}
             self._ask(case)
 
         try:
-            one()
+            ask_once()
         except Unsatisfiable:
             assert mode == GenerationMode.NEGATIVE, operation.label  # nothing is asked for that could be wrong
 
@@ -144,8 +144,8 @@ class Fuzz:
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
-    for one in group.exceptions:
-        if isinstance(one, BaseExceptionGroup):
-            yield from _leaves(one)
+    for failure in group.exceptions:
+        if isinstance(failure, BaseExceptionGroup):
+            yield from _leaves(failure)
         else:
-            yield one
+            yield failure

@@ -56,18 +56,18 @@ class Gated:
     def ask(self) -> Any:
         return self.post(f"/api/v1/assessments/{self.id}/reviews", json={})
 
-    def asked(self) -> dict[str, Any]:
+    def requested(self) -> dict[str, Any]:
         answer = self.ask()
         assert answer.status_code == 201, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        review: dict[str, Any] = answer.json()
+        return review
 
     def decide(self, review: dict[str, Any], by: UserRow | None = None, **body: Any) -> Any:
         sent = {"kind": "approve", "digest": review["digest"], **body}
         return self.post(f"/api/v1/reviews/{review['id']}/decisions", by or self.reviewer, json=sent)
 
     def approved(self) -> dict[str, Any]:
-        review = self.asked()
+        review = self.requested()
         answer = self.decide(review)
         assert answer.status_code == 201, answer.text
         return review

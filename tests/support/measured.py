@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.baselines import runs
-from app.baselines.planning import Order
+from app.baselines.planning import BaselineRequest
 from app.baselines.tables import BaselineRow
 from app.blobs import Blobs
 from app.datasets.tables import DatasetRow, ExampleRow
@@ -54,8 +54,8 @@ def target(number: int) -> str:
     return f"label-{number}"
 
 
-def number_of(asked: str) -> int:
-    return int(asked.removeprefix("case ").split(":")[0])
+def number_of(text: str) -> int:
+    return int(text.removeprefix("case ").split(":")[0])
 
 
 def clever(body: dict[str, Any]) -> str:
@@ -75,9 +75,9 @@ class Case:
     model: ModelRow
     author: UserRow
 
-    def order(self, **different: Any) -> Order:
+    def order(self, **different: Any) -> BaselineRequest:
         usual: dict[str, Any] = {"model_id": self.model.id, "instructions": "Give the label.", "consent": True}
-        return Order(**{**usual, **different})
+        return BaselineRequest(**{**usual, **different})
 
 
 def a_case(make: Make, engine: Engine, server: ModelServer | None, **rows: int) -> Case:

@@ -66,7 +66,7 @@ class ModelServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
-    def asked(self) -> list[str]:
+    def questions(self) -> list[str]:
         """The last user text of every call, in the order they came."""
         return [last_user(call.body) for call in self.calls]
 
@@ -123,8 +123,8 @@ def _handler(owner: ModelServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said = owner.take(Call(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-            self._send(said if isinstance(said, Raw) else Raw(completion(said, model=owner.model)))
+            reply = owner.take(Call(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+            self._send(reply if isinstance(reply, Raw) else Raw(completion(reply, model=owner.model)))
 
         def do_GET(self) -> None:
             owner.calls.append(Call(self.path, dict(self.headers), {"messages": [{"role": "user", "content": "GET"}]}))

@@ -30,7 +30,7 @@ def state(pid: int) -> str:
 def children() -> set[int]:
     """The processes that this one has started and not yet buried."""
     lists = Path("/proc/self/task").glob("*/children")
-    return {int(pid) for one in lists for pid in one.read_text(encoding="utf-8").split()}
+    return {int(pid) for path in lists for pid in path.read_text(encoding="utf-8").split()}
 
 
 def cheap(folder: Path, **more: object) -> Settings:
@@ -58,11 +58,11 @@ def free_port() -> int:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The same settings for a process of its own."""
-    given = {
+    variables = {
         f"TUNEGATE_{name.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
         for name, value in settings.model_dump().items()
     }
-    return {**os.environ, **given, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **variables, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
 Started = subprocess.Popen[bytes] | zygote.Forked

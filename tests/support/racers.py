@@ -48,17 +48,17 @@ class Racer:
 
     def __init__(self, settings: Settings) -> None:
         ready(create_app, settings)  # routes and templates are built before the fork, for all of them
-        given, self._to = os.pipe()
-        self._from, said = os.pipe()
+        child_in, self._to = os.pipe()
+        self._from, child_out = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._to)
             os.close(self._from)
-            _serve(settings, given, said)
-        os.close(given)
-        os.close(said)
+            _serve(settings, child_in, child_out)
+        os.close(child_in)
+        os.close(child_out)
         self._lines = os.fdopen(self._from, encoding="utf-8")
 
     def begin(self, act: Act, moment: float) -> None:
@@ -83,7 +83,7 @@ def race(first: Racer, second: Racer, one: Act, other: Act) -> tuple[Answer, Ans
     return first.end(), second.end()
 
 
-def _serve(settings: Settings, given: int, said: int) -> None:
+def _serve(settings: Settings, incoming: int, outgoing: int) -> None:
     """Only in the fork: never returns."""
     try:
         client = TestClient(
@@ -94,14 +94,14 @@ def _serve(settings: Settings, given: int, said: int) -> None:
             headers={"origin": "http://127.0.0.1:1"},
         )
         chance = random.Random(os.getpid())
-        pipe = os.fdopen(given, encoding="utf-8")
+        pipe = os.fdopen(incoming, encoding="utf-8")
         while (line := pipe.readline()).strip():
-            asked = json.loads(line)
-            secret, path, body, headers, method = asked["act"]
+            order = json.loads(line)
+            secret, path, body, headers, method = order["act"]
             client.cookies.set("tunegate", secret)
-            time.sleep(max(0.0, asked["at"] + chance.uniform(0, JITTER) - time.monotonic()))
+            time.sleep(max(0.0, order["at"] + chance.uniform(0, JITTER) - time.monotonic()))
             got = client.request(method, path, json=body, headers=headers)
-            os.write(said, (json.dumps([got.status_code, got.text[:500]]) + "\n").encode())
+            os.write(outgoing, (json.dumps([got.status_code, got.text[:500]]) + "\n").encode())
     except BaseException:
         os.write(2, traceback.format_exc().encode())
         raise

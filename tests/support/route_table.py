@@ -33,4 +33,4 @@ def _find(dependant: Dependant | None) -> Require | None:
         return None
     if isinstance(dependant.call, Require):
         return dependant.call
-    return next((found for inner in dependant.dependencies if (found := _find(inner))), None)
+    return next((rule for inner in dependant.dependencies if (rule := _find(inner))), None)

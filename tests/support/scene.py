@@ -31,8 +31,8 @@ class Scene:
     def ask(self, by: UserRow | None = None) -> dict[str, Any]:
         answer = self.people(by or self.author).post(f"/api/v1/assessments/{self.id}/reviews", json={})
         assert answer.status_code == 201, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        body: dict[str, Any] = answer.json()
+        return body
 
     def decide(self, review: dict[str, Any], by: UserRow | None = None, **body: Any) -> Any:
         sent = {"kind": "approve", "digest": review["digest"], **body}

@@ -31,9 +31,9 @@ from app.users.deps import cookie_name
 from app.users.passwords import with_cost
 from app.users.tables import Role, UserRow
 from app.web import files, pages, problems
-from app.web.above import Step
 from app.web.context import AppContext
 from app.web.events import Hub
+from app.web.protocols import Step
 from app.web.security import Web
 from tests.support.processes import cheap
 from tests.support.ready import ready
@@ -74,7 +74,7 @@ def small_app(settings: Settings) -> Web:
     if not (settings.data / "tunegate.db").exists():
         schema.load_tables()
         Base.metadata.create_all(engine)
-    shown = files.Files(settings.assets)
+    static_files = files.Files(settings.assets)
 
     def newest() -> int:
         with reading(engine) as session:
@@ -89,8 +89,8 @@ def small_app(settings: Settings) -> Web:
         engine=engine,
         blobs=Blobs(settings.blobs_dir),
         jobs=NoJobs(),
-        templates=pages.make_templates(shown),
-        files=shown,
+        templates=pages.make_templates(static_files),
+        files=static_files,
         hub=Hub(newest, every=0.05),
         record=audit.record,
         steps=steps,

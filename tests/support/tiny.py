@@ -95,22 +95,22 @@ def rows(train: int = 24, dev: int = 6) -> list[dict[str, object]]:
     """Canonical rows as a dataset stores them: say the first word of the question twice."""
     made: list[dict[str, object]] = []
     for number in range(train + dev):
-        asked = text(number)
+        question = text(number)
         made.append(
             {
                 "id": str(number),
                 "line": number + 1,
                 "split": "train" if number < train else "dev",
-                "messages": [{"role": "user", "content": asked}],
-                "target": f"{asked.split()[0]} {asked.split()[0]}",
+                "messages": [{"role": "user", "content": question}],
+                "target": f"{question.split()[0]} {question.split()[0]}",
             }
         )
     return made
 
 
-def write_rows(path: Path, given: list[dict[str, object]]) -> Path:
+def write_rows(path: Path, written: list[dict[str, object]]) -> Path:
     """Rows as a file, one JSON object a line."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
+    path.write_text("".join(json.dumps(row) + "\n" for row in written), encoding="utf-8")
     return path
 
 

@@ -57,19 +57,19 @@ class Forked:
         self.returncode: int | None = None
         self.stdin: IO[bytes] | None = None
         self.stdout: IO[bytes] | None = None
-        given, said = os.open(os.devnull, os.O_RDONLY), os.dup(2)
+        child_in, child_out = os.open(os.devnull, os.O_RDONLY), os.dup(2)
         if pipes:
-            os.close(given)
-            os.close(said)
-            given, lifeline = os.pipe()
-            events, said = os.pipe()
+            os.close(child_in)
+            os.close(child_out)
+            child_in, lifeline = os.pipe()
+            events, child_out = os.pipe()
             self.stdin, self.stdout = os.fdopen(lifeline, "wb", 0), os.fdopen(events, "rb", 0)
         self._zygote = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._zygote.connect(address() + (".torch" if module in NEEDS_TORCH else ""))
         order = {"module": module, "arguments": arguments, "env": dict(env), "cwd": str(ROOT)}
-        socket.send_fds(self._zygote, [json.dumps(order).encode()], [given, said, 2])
-        os.close(given)
-        os.close(said)
+        socket.send_fds(self._zygote, [json.dumps(order).encode()], [child_in, child_out, 2])
+        os.close(child_in)
+        os.close(child_out)
         self.pid = int(self._zygote.recv(100))
 
     @property

@@ -18,13 +18,13 @@ RECIPE = Recipe(rank=4, alpha=8, learning_rate=1e-2, batch_rows=4, epochs=3, pre
 TOLD = "Say the first word of the question twice, and nothing else."
 
 
-def rows(loaded: Any, count: int, told: str = TOLD) -> list[TokenRow]:
+def rows(loaded: Any, count: int, instructions: str = TOLD) -> list[TokenRow]:
     from app.inference import tokens
 
     made = []
     for row in tiny.rows(count, 0):
         asked: Any = row["messages"]
-        turns = [Message("system", told), Message("user", asked[0]["content"])]
+        turns = [Message("system", instructions), Message("user", asked[0]["content"])]
         made.append(tokens.training_row(loaded.tokenizer, turns, str(row["target"])))
     return made
 

@@ -62,7 +62,7 @@ def ready(make: Make, author: UserRow, engine: Engine) -> int:
     return assessment.id
 
 
-def found(engine: Engine, assessment_id: int, **different: Any) -> None:
+def note_preflight(engine: Engine, assessment_id: int, **different: Any) -> None:
     """Write down a preflight of exactly what is stored."""
     with writing(engine) as session:
         planned = service.plan(session, assessment_id)
@@ -70,7 +70,7 @@ def found(engine: Engine, assessment_id: int, **different: Any) -> None:
 
 
 def launched(engine: Engine, queue: job_engine.Client, make: Make, author: UserRow, assessment_id: int) -> TrainingRow:
-    found(engine, assessment_id)
+    note_preflight(engine, assessment_id)
     reviewer = make.reviewer()
     with writing(engine) as session:
         review = reviews.request_review(session, assessment_id, author)
@@ -142,7 +142,7 @@ def test_a_model_server_carries_no_adapter(people: People, make: Make, author: U
 def test_the_preflight_shows_exactly_what_is_trained(
     people: People, author: UserRow, ready: int, engine: Engine
 ) -> None:
-    found(engine, ready)
+    note_preflight(engine, ready)
     page = people(author).get(f"/assessments/{ready}/train")
 
     assert "<ins>Says &lt;i&gt;hello&lt;/i&gt;.&lt;|im_end|&gt;</ins>" in page.text
@@ -153,7 +153,7 @@ def test_the_preflight_shows_exactly_what_is_trained(
 def test_a_blocker_of_the_preflight_stands_in_the_way(
     people: People, author: UserRow, ready: int, engine: Engine
 ) -> None:
-    found(engine, ready, blockers=["The run needs about 9.0 GB of memory and 8.0 GB are free."])
+    note_preflight(engine, ready, blockers=["The run needs about 9.0 GB of memory and 8.0 GB are free."])
     answer = people(author).get(f"/api/v1/assessments/{ready}/recipe").json()
 
     assert "The run needs about 9.0 GB of memory and 8.0 GB are free." in answer["reasons_against"]
@@ -162,7 +162,7 @@ def test_a_blocker_of_the_preflight_stands_in_the_way(
 
 def test_nothing_is_launched_without_an_approval(people: People, author: UserRow, ready: int, engine: Engine) -> None:
     client = people(author)
-    found(engine, ready)
+    note_preflight(engine, ready)
     page = client.post(f"/assessments/{ready}/launch", data={"idempotency_key": "k"})
     answer = client.post(f"/api/v1/assessments/{ready}/trainings", headers={"idempotency-key": "k"})
 

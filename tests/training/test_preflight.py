@@ -36,7 +36,7 @@ def test_a_limit_of_steps_shortens_the_estimate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "extra", "reason"),
+    ("row_sizes", "extra", "reason"),
     [
         (sizes(200, 300), {}, "No training row is short enough"),
         (Sizes([RowSize("4", 20, 1)], [RowSize("d", 9, 2)], 512), {}, "nothing to learn after the prompt (lines 4)"),
@@ -45,8 +45,10 @@ def test_a_limit_of_steps_shortens_the_estimate() -> None:
         (sizes(50), {"seconds": 15_000.0}, "about 250 minutes, and the recipe allows 240"),
     ],
 )
-def test_a_run_that_cannot_work_is_refused_with_its_numbers(given: Sizes, extra: dict[str, Any], reason: str) -> None:
-    found = preflight.report(RECIPE, given) | extra
+def test_a_run_that_cannot_work_is_refused_with_its_numbers(
+    row_sizes: Sizes, extra: dict[str, Any], reason: str
+) -> None:
+    found = preflight.report(RECIPE, row_sizes) | extra
 
     assert reason in " ".join(preflight.blockers(RECIPE, found, 8_000_000_000))
 

@@ -23,7 +23,7 @@ def test_length_is_what_counts(password: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("password", "said"),
+    ("password", "sentence"),
     [
         ("", "at least 12"),
         ("short word", "at least 12"),
@@ -36,8 +36,8 @@ def test_length_is_what_counts(password: str) -> None:
         ("dana.iverson1", "easy to guess"),
     ],
 )
-def test_what_is_guessed_first_is_refused(password: str, said: str) -> None:
-    assert said in " ".join(faults(password, "Dana Iverson", "dana@example.org"))
+def test_what_is_guessed_first_is_refused(password: str, sentence: str) -> None:
+    assert sentence in " ".join(faults(password, "Dana Iverson", "dana@example.org"))
 
 
 def test_a_hash_opens_with_its_password_only() -> None:

@@ -180,7 +180,7 @@ def test_every_act_is_on_record(people: People) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "sentence"),
     [
         ({"current": "wrong"}, "This is not your password."),
         ({"again": "other words altogether"}, "This is not the same."),
@@ -188,13 +188,13 @@ def test_every_act_is_on_record(people: People) -> None:
         ({"password": PASSWORD, "again": PASSWORD}, "This is the password you have."),
     ],
 )
-def test_a_password_is_changed_with_the_old_one(people: People, wrong: dict[str, str], said: str) -> None:
+def test_a_password_is_changed_with_the_old_one(people: People, wrong: dict[str, str], sentence: str) -> None:
     person = people.add()
     right = {"current": PASSWORD, "password": "five blue dry leaves", "again": "five blue dry leaves"}
 
     answer = people.browser(person).post("/account/password", data=right | wrong)
 
     assert answer.status_code == 422
-    assert said in answer.text
+    assert sentence in answer.text
     signed = people.anonymous().post("/sign-in", data={"email": person.email, "password": PASSWORD})
     assert signed.status_code == 303

@@ -47,7 +47,7 @@ def test_a_redirect_names_no_host(author: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "led"),
+    ("location", "led"),
     [
         ("/models?a=1#b", "/models?a=1#b"),
         ("http://6.6.6.6/models?a=1#b", "/models?a=1#b"),
@@ -57,8 +57,8 @@ def test_a_redirect_names_no_host(author: TestClient) -> None:
         ("javascript:alert(1)", "/alert(1)"),
     ],
 )
-def test_whatever_a_redirect_says_it_stays_here(given: str, led: str) -> None:
-    assert path_of(given) == led
+def test_whatever_a_redirect_says_it_stays_here(location: str, led: str) -> None:
+    assert path_of(location) == led
 
 
 # ---------------------------------------------------------------- what can be done where

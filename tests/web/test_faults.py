@@ -31,7 +31,7 @@ def faults(model: type[BaseModel], body: Any) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("answers", "place", "said"),
+    ("answers", "place", "sentence"),
     [
         ({"goals": ["x"]}, "#/answers/goals/0", "Use one of: 'facts', "),
         ({"goals": ["style", "x", 1]}, "#/answers/goals/1", "Use one of: 'facts', "),
@@ -49,12 +49,12 @@ def faults(model: type[BaseModel], body: Any) -> dict[str, list[str]]:
         ("style", "#/answers", "Use an object."),
     ],
 )
-def test_an_answer_is_named_where_it_is_and_once(answers: Any, place: str, said: str) -> None:
+def test_an_answer_is_named_where_it_is_and_once(answers: Any, place: str, sentence: str) -> None:
     found = faults(AssessmentChange, {"answers": answers})
 
     assert place in found
     assert len(found[place]) == 1, found
-    assert found[place][0].startswith(said)
+    assert found[place][0].startswith(sentence)
     assert len(found) == (2 if answers == {"goals": ["style", "x", 1]} else 1), found
 
 
@@ -177,9 +177,9 @@ def looked_up(value: Any, place: tuple[int | str, ...]) -> Any:
     return value
 
 
-def leads_nowhere(found: str, body: Any) -> bool:
+def leads_nowhere(place: str, body: Any) -> bool:
     """Whether a pointer is to nothing that was sent, and to no field that could have been."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in found.split("/")[1:]]
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in place.split("/")[1:]]
     for number, part in enumerate(parts):
         if isinstance(body, list) and part.isdecimal() and int(part) < len(body):
             body = body[int(part)]
@@ -187,7 +187,7 @@ def leads_nowhere(found: str, body: Any) -> bool:
             body = body[part]
         else:
             return not (isinstance(body, dict) and number == len(parts) - 1)
-    return not found.startswith("#")
+    return not place.startswith("#")
 
 
 def test_no_route_names_a_place_that_was_not_sent_or_its_own_types(web: TestClient) -> None:

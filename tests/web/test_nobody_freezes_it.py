@@ -37,9 +37,9 @@ from app.main import create_app
 from app.settings import Settings
 from app.text import MARKS, normal_form
 from app.users.tables import UserRow
-from app.web.arriving import protocol
 from app.web.refusals import TooMany
-from app.web.turns import Turns
+from app.web.slow_requests import protocol
+from app.web.thread_limits import Turns
 from tests.support.factories import Make, sign_in
 from tests.support.model_server import serving
 from tests.support.ready import ready

@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("said", "text"),
+    ("written", "text"),
     [
         (pages.percent(0.741), "74.1%"),
         (pages.percent(0), "0.0%"),
@@ -62,13 +62,13 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
         (pages.ago(NOW + timedelta(days=13, hours=23), NOW), "in 14 days"),
     ],
 )
-def test_numbers_in_words(said: str, text: str) -> None:
-    assert said == text
+def test_numbers_in_words(written: str, text: str) -> None:
+    assert written == text
 
 
-@pytest.mark.parametrize(("items", "shown", "rest"), [("abc", 2, 1), ("a", 2, 0), (12, 8, 4), (0, 8, 0)])
-def test_what_a_cut_list_leaves_out_is_counted(items: str | int, shown: int, rest: int) -> None:
-    assert pages.beyond(items, shown) == rest
+@pytest.mark.parametrize(("items", "listed", "rest"), [("abc", 2, 1), ("a", 2, 0), (12, 8, 4), (0, 8, 0)])
+def test_what_a_cut_list_leaves_out_is_counted(items: str | int, listed: int, rest: int) -> None:
+    assert pages.beyond(items, listed) == rest
 
 
 def test_a_share_of_nothing_is_nothing() -> None:
@@ -108,13 +108,13 @@ def test_a_redirect_names_its_page(app: Web, people: People) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "shown"),
+    ("role", "visible"),
     [("author", set()), ("reviewer", {"Audit"}), ("admin", {"Audit", "Users"})],
 )
-def test_the_bar_shows_what_this_role_can_open(people: People, role: str, shown: set[str]) -> None:
+def test_the_bar_shows_what_this_role_can_open(people: People, role: str, visible: set[str]) -> None:
     bar = people.browser(role).get("/account").text.split("<nav")[1].split("</nav>")[0]
 
-    assert {name for name in ("Users", "Audit") if f">{name}</a>" in bar} == shown
+    assert {name for name in ("Users", "Audit") if f">{name}</a>" in bar} == visible
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -103,7 +103,7 @@ class Inputs:
         for row, input_words in zip(rows, inputs, strict=True):
             flat = _SPLIT.sub("", plain(row.asked))
             stems = {word[:5] for word in input_words}
-            new = [item for item in row.items if item_users[item] < common and not _given(item, flat)]
+            new = [item for item in row.items if item_users[item] < common and not _stands_in(item, flat)]
             row.new = any(self.one_language or any(sign.isdigit() for sign in item) for item in new)
             missing = [word for word in row.words if word[:5] not in stems and not (len(word) > 3 and word in flat)]
             weights = {word: log((different + 1) / max(1, users[word])) for word in row.words}
@@ -197,7 +197,7 @@ def _users(rows: Sequence[SampledRow]) -> tuple[Counter[str], Counter[str], int]
     return words, items, len(seen)
 
 
-def _given(item: str, flat: str) -> bool:
+def _stands_in(item: str, flat: str) -> bool:
     bare = _SPLIT.sub("", item)
     return not bare or bare in flat
 

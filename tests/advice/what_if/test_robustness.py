@@ -17,8 +17,8 @@ from tests.support.golden import GOLDEN, case
 from tests.support.random_cases import random_case
 
 
-def verdict(given: Case, policy: Policy) -> tuple[str, str, str | None]:
-    advice = advise(given, policy)
+def verdict(described: Case, policy: Policy) -> tuple[str, str, str | None]:
+    advice = advise(described, policy)
     return advice.approach, advice.training, advice.leaning
 
 

@@ -89,18 +89,18 @@ APART = [
 ]
 
 
-@pytest.mark.parametrize(("one", "asked", "other", "asked_other"), SAME)
+@pytest.mark.parametrize(("one", "question", "other", "other_question"), SAME)
 def test_what_each_copies_from_its_question_is_no_difference(
-    one: str, asked: str, other: str, asked_other: str
+    one: str, question: str, other: str, other_question: str
 ) -> None:
-    assert explained_differences.same_json(json.loads(one), json.loads(other), asked, asked_other)
-    assert explained_differences.same_json(json.loads(other), json.loads(one), asked_other, asked)
+    assert explained_differences.same_json(json.loads(one), json.loads(other), question, other_question)
+    assert explained_differences.same_json(json.loads(other), json.loads(one), other_question, question)
 
 
-@pytest.mark.parametrize(("one", "asked", "other", "asked_other"), APART)
-def test_anything_else_is_one(one: str, asked: str, other: str, asked_other: str) -> None:
-    assert not explained_differences.same_json(json.loads(one), json.loads(other), asked, asked_other)
-    assert not explained_differences.same_json(json.loads(other), json.loads(one), asked_other, asked)
+@pytest.mark.parametrize(("one", "question", "other", "other_question"), APART)
+def test_anything_else_is_one(one: str, question: str, other: str, other_question: str) -> None:
+    assert not explained_differences.same_json(json.loads(one), json.loads(other), question, other_question)
+    assert not explained_differences.same_json(json.loads(other), json.loads(one), other_question, question)
 
 
 def test_a_deep_or_a_long_answer_takes_no_time() -> None:

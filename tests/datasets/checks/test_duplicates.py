@@ -19,7 +19,7 @@ from tests.support.examples import Texts, find, groups, load
 from tests.support.places import DATA
 
 
-def told(path: Path) -> tuple[float, float, int]:
+def precision_and_recall(path: Path) -> tuple[float, float, int]:
     """Precision and recall in pairs of rows, and how many groups were found."""
     truth = [json.loads(line) for line in path.with_suffix(".truth.jsonl").read_text().splitlines()]
     origin = [entry["near_duplicate_of_line"] or entry["line"] for entry in truth]
@@ -33,7 +33,7 @@ def told(path: Path) -> tuple[float, float, int]:
 
 
 def test_near_duplicates_are_found_and_nothing_else() -> None:
-    precision, recall, number = told(DATA / "phpdoc" / "neardup_279.jsonl")
+    precision, recall, number = precision_and_recall(DATA / "phpdoc" / "neardup_279.jsonl")
 
     assert precision >= 0.97
     assert recall >= 0.97
@@ -42,7 +42,7 @@ def test_near_duplicates_are_found_and_nothing_else() -> None:
 
 @pytest.mark.deep
 def test_near_duplicates_are_found_with_precision_and_recall_of_97_percent(sets: Path) -> None:
-    precision, recall, number = told(sets / "phpdoc" / "neardup_1500.jsonl")
+    precision, recall, number = precision_and_recall(sets / "phpdoc" / "neardup_1500.jsonl")
 
     assert precision >= 0.97
     assert recall >= 0.97

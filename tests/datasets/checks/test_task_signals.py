@@ -91,8 +91,8 @@ def test_large_sets_are_what_their_readmes_say(sets: Path, name: str) -> None:
     is_what_it_is_called(sets / name, LARGE[name])
 
 
-def is_what_it_is_called(path: Path, told: Told) -> None:
-    kind, knowledge, schema, goal = told
+def is_what_it_is_called(path: Path, expected: Told) -> None:
+    kind, knowledge, schema, goal = expected
 
     found = measure(load(path))
 

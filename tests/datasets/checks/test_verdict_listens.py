@@ -25,7 +25,7 @@ def labelled(number: int, *labels: str) -> Pairs:
     return [(f"{asked} {n}", labels[n % len(labels)]) for n, (asked, _) in enumerate(questions(number))]
 
 
-def said(outcome: Check) -> tuple[str, bool, str]:
+def verdict_of(outcome: Check) -> tuple[str, bool, str]:
     report = outcome.report
     return report.verdict, report.can_be_used, " ".join(report.why)
 
@@ -43,25 +43,25 @@ def short_limit(characters: int) -> Any:
 
 
 def test_a_clean_file_is_accepted() -> None:
-    assert said(judge(prose(100))) == ("accept", True, "")
-    assert said(judge(labelled(100, "refund", "invoice"))) == ("accept", True, "")
+    assert verdict_of(judge(prose(100))) == ("accept", True, "")
+    assert verdict_of(judge(labelled(100, "refund", "invoice"))) == ("accept", True, "")
 
 
 def test_half_repeats() -> None:
     rows = prose(60)
 
-    verdict, usable, why = said(judge([*rows, *rows]))
+    verdict, usable, why = verdict_of(judge([*rows, *rows]))
 
     assert (verdict, usable) == ("warn", True)
     assert "60 of 120 rows repeat another one" in why
-    assert said(judge([*rows, *rows[:40]]))[2] == ""
+    assert verdict_of(judge([*rows, *rows[:40]]))[2] == ""
 
 
 def test_three_answers_in_three_hundred_rows_that_are_no_labels() -> None:
     answers = [f"We are sorry to hear that and will look into it; {more} within three working days at the latest."
                for more in ("somebody writes to you", "your money is sent back", "a new one is sent out")]  # fmt: skip
 
-    verdict, usable, why = said(judge([(asked, answers[n % 3]) for n, (asked, _) in enumerate(prose(300))]))
+    verdict, usable, why = verdict_of(judge([(asked, answers[n % 3]) for n, (asked, _) in enumerate(prose(300))]))
 
     assert (verdict, usable) == ("warn", True)
     assert "only 3 different answers in 300 rows" in why
@@ -73,7 +73,7 @@ def test_three_answers_in_three_hundred_rows_that_are_no_labels() -> None:
 def test_all_rows_over_the_limit(limit: int, words: str) -> None:
     counter: lengths.Counter = short_limit(limit)
 
-    verdict, usable, why = said(judge(prose(60), tokens=counter))
+    verdict, usable, why = verdict_of(judge(prose(60), tokens=counter))
 
     assert (verdict, usable, words in why) == ("warn" if words else "accept", True, True)
 
@@ -82,7 +82,7 @@ def test_a_half_with_its_sides_swapped() -> None:
     rows = labelled(200, "refund", "invoice", "delivery", "other")
     swapped = [*rows[:150], *((answer, asked) for asked, answer in rows[150:])]
 
-    verdict, usable, why = said(judge(swapped))
+    verdict, usable, why = verdict_of(judge(swapped))
 
     assert (verdict, usable) == ("warn", True)
     assert "In 50 rows the question is what others answer" in why
@@ -91,7 +91,7 @@ def test_a_half_with_its_sides_swapped() -> None:
 def test_all_sides_swapped_leave_nothing_to_use() -> None:
     rows = labelled(200, "refund", "invoice", "delivery", "other")
 
-    verdict, usable, why = said(judge([(answer, asked) for asked, answer in rows]))
+    verdict, usable, why = verdict_of(judge([(answer, asked) for asked, answer in rows]))
 
     assert (verdict, usable) == ("reject", False)
     assert why
@@ -101,22 +101,22 @@ def test_a_half_of_prose_with_its_sides_swapped() -> None:
     rows = prose(120)
     half = [*rows[:60], *((answer, asked) for asked, answer in rows[60:])]
 
-    verdict, _, why = said(judge(half))
+    verdict, _, why = verdict_of(judge(half))
 
     assert verdict == "warn"
     assert "50% have it at the end of the answer" in why
 
 
 def test_a_task_that_is_to_ask_is_no_swap() -> None:
-    assert said(judge([(answer, asked) for asked, answer in prose(100)]))[0] == "accept"
+    assert verdict_of(judge([(answer, asked) for asked, answer in prose(100)]))[0] == "accept"
 
 
 def test_far_too_few_to_train_on_is_said_where_somebody_may_train() -> None:
-    assert said(judge(prose(60), needed=1000))[0] == "warn"
-    assert said(judge(prose(60), needed=1000))[2].startswith(
+    assert verdict_of(judge(prose(60), needed=1000))[0] == "warn"
+    assert verdict_of(judge(prose(60), needed=1000))[2].startswith(
         "42 usable examples besides the test rows; training needs 1,000"
     )
-    assert said(judge(prose(60), needed=40)) == ("accept", True, "")
+    assert verdict_of(judge(prose(60), needed=40)) == ("accept", True, "")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_far_too_few_to_train_on_is_said_where_somebody_may_train() -> None:
 )
 def test_nothing_usable_is_a_refusal_with_a_reason(rows: Pairs) -> None:
     outcome = judge(rows)
-    verdict, usable, why = said(outcome)
+    verdict, usable, why = verdict_of(outcome)
 
     assert (verdict, usable, bool(why)) == ("reject", False, True)
     assert outcome.report.message_counts["error"] >= 1

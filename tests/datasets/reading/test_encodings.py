@@ -44,12 +44,12 @@ def read(data: bytes, encoding: str = "") -> tuple[Reading, list[Record | Fault]
     return found, list(found)
 
 
-def records(found: list[Record | Fault]) -> list[tuple[int, str, str]]:
-    return [(one.line, one.messages[0].content, one.target) for one in found if isinstance(one, Record)]
+def records(items: list[Record | Fault]) -> list[tuple[int, str, str]]:
+    return [(one.line, one.messages[0].content, one.target) for one in items if isinstance(one, Record)]
 
 
-def faults(found: list[Record | Fault]) -> list[tuple[int | None, str]]:
-    return [(one.line, one.text) for one in found if isinstance(one, Fault)]
+def faults(items: list[Record | Fault]) -> list[tuple[int | None, str]]:
+    return [(one.line, one.text) for one in items if isinstance(one, Fault)]
 
 
 def test_every_choice_is_tried() -> None:

@@ -22,7 +22,7 @@ def read(*values: dict[str, Any], how: ReadAs | None = None) -> list[Record | Fa
     return list(reader.read(Upload(io.BytesIO(data), how=how or ReadAs())))
 
 
-def one(value: dict[str, Any], how: ReadAs | None = None) -> Record:
+def only_record(value: dict[str, Any], how: ReadAs | None = None) -> Record:
     found = read(value, how=how)
     assert isinstance(found[0], Record), found
     return found[0]
@@ -55,7 +55,7 @@ ASK = {"role": "user", "content": "Will it rain?"}
 
 # ---------------------------------------------------------------------- tools
 def test_a_tool_call_that_is_wanted_is_asked_for_in_words_and_wanted_as_json() -> None:
-    record = one({"messages": [ASK, CALL], "tools": [TOOL]})
+    record = only_record({"messages": [ASK, CALL], "tools": [TOOL]})
 
     (system, told), asked = turns(record)
     assert system == "system"
@@ -66,7 +66,7 @@ def test_a_tool_call_that_is_wanted_is_asked_for_in_words_and_wanted_as_json() -
 
 
 def test_the_tools_stand_below_the_systems_own_words() -> None:
-    record = one({"messages": [{"role": "developer", "content": "Be brief."}, ASK, CALL], "tools": [TOOL]})
+    record = only_record({"messages": [{"role": "developer", "content": "Be brief."}, ASK, CALL], "tools": [TOOL]})
 
     assert record.messages[0].role == "system"
     assert record.messages[0].content.startswith("Be brief.\n\nYou can call the tools below.")
@@ -74,7 +74,7 @@ def test_the_tools_stand_below_the_systems_own_words() -> None:
 
 def test_results_of_tools_are_told_by_the_user_with_the_tools_name() -> None:
     result = {"role": "tool", "tool_call_id": "call_1", "content": "dry"}
-    record = one({"messages": [ASK, CALL, result, result, {"role": "assistant", "content": "No."}]})
+    record = only_record({"messages": [ASK, CALL, result, result, {"role": "assistant", "content": "No."}]})
 
     assert turns(record)[1:] == [
         ("assistant", '{"name":"weather","arguments":{"city":"Oslo"}}'),
@@ -125,7 +125,9 @@ def test_a_broken_tool_call_is_named(calls: object, words: str) -> None:
 
 
 def test_a_call_that_is_not_json_stays_what_was_written() -> None:
-    record = one({"conversations": [{"from": "human", "value": "Go"}, {"from": "function_call", "value": "go(1)"}]})
+    record = only_record(
+        {"conversations": [{"from": "human", "value": "Go"}, {"from": "function_call", "value": "go(1)"}]}
+    )
 
     assert record.target == "go(1)"
 
@@ -157,7 +159,7 @@ def test_without_any_weight_there_is_nothing_to_learn() -> None:
 
 # ---------------------------------------------------------------------- the other shapes
 def test_alpacas_history_is_asked_before_the_question() -> None:
-    record = one({"instruction": "And then?", "input": "", "output": "Home.", "system": "Be brief.",
+    record = only_record({"instruction": "And then?", "input": "", "output": "Home.", "system": "Be brief.",
                   "history": [["Where first?", "To the shop."]]})  # fmt: skip
 
     assert turns(record) == [
@@ -180,7 +182,7 @@ def test_alpacas_history_is_asked_before_the_question() -> None:
     ],
 )
 def test_lists_blanks_and_names_of_others_make_no_difference(value: dict[str, Any]) -> None:
-    record = one(value)
+    record = only_record(value)
 
     assert (turns(record), record.target) == ([("user", "ask")], "answer")
 
@@ -201,15 +203,15 @@ def test_a_system_text_may_stand_beside_the_turns(value: dict[str, Any], system:
 
 
 def test_what_openai_says_of_parallel_calls_leaves_as_it_came() -> None:
-    record = one({"messages": [ASK, CALL], "tools": [TOOL], "parallel_tool_calls": False})
+    record = only_record({"messages": [ASK, CALL], "tools": [TOOL], "parallel_tool_calls": False})
 
     row: dict[str, Any] = {"messages": [], "target": record.target, "source": record.source}
     assert exporting.chat(row)["parallel_tool_calls"] is False
 
 
 def test_the_number_of_a_class_is_a_label_and_no_completion() -> None:
-    assert one({"text": "ask", "label": 12}).target == "12"
-    assert one({"text": "ask", "label": True}).target == "true"
+    assert only_record({"text": "ask", "label": 12}).target == "12"
+    assert only_record({"text": "ask", "label": True}).target == "true"
     assert fault({"prompt": "ask", "completion": 12}).field == "completion"
 
 
@@ -235,7 +237,7 @@ def test_preference_pairs_can_be_used_when_a_person_says_so() -> None:
     value = {"prompt": "ask", "chosen": "good", "rejected": "bad"}
 
     assert "choose chosen as the answer column" in fault(value).text
-    assert one(value, ReadAs("columns", "prompt", "chosen")).target == "good"
+    assert only_record(value, ReadAs("columns", "prompt", "chosen")).target == "good"
 
 
 def test_openais_preferences_and_test_cases_of_others_too() -> None:
@@ -243,8 +245,8 @@ def test_openais_preferences_and_test_cases_of_others_too() -> None:
               "non_preferred_output": [{"role": "assistant", "content": "Maybe."}]}  # fmt: skip
     promptfoo = {"vars": {"question": "Will it rain?"}, "expected": "No."}
 
-    first = one(openai, ReadAs("columns", "input", "preferred_output"))
-    second = one(promptfoo, ReadAs("columns", "vars.question", "expected"))
+    first = only_record(openai, ReadAs("columns", "input", "preferred_output"))
+    second = only_record(promptfoo, ReadAs("columns", "vars.question", "expected"))
 
     assert turns(first) == turns(second) == [("user", "Will it rain?")]
     assert first.target == second.target == "No."
@@ -261,13 +263,13 @@ def test_openais_preferences_and_test_cases_of_others_too() -> None:
     ],
 )
 def test_test_cases_of_others_are_read(value: dict[str, Any]) -> None:
-    record = one(value)
+    record = only_record(value)
 
     assert (turns(record), record.target) == ([("user", "ask")], "answer")
 
 
 def test_several_variables_are_asked_with_their_names() -> None:
-    record = one({"vars": {"city": "Oslo", "day": "Monday"}, "assert": [{"type": "equals", "value": "dry"}]})
+    record = only_record({"vars": {"city": "Oslo", "day": "Monday"}, "assert": [{"type": "equals", "value": "dry"}]})
 
     assert turns(record) == [("user", "city: Oslo\nday: Monday")]
 
@@ -299,17 +301,17 @@ def test_a_case_that_only_describes_its_answer_is_refused_by_name(value: dict[st
     ],
 )
 def test_split_and_group_are_carried_along(word: object, part: str | None) -> None:
-    record = one({"prompt": "ask", "completion": "answer", "split": word, "group": 17})
+    record = only_record({"prompt": "ask", "completion": "answer", "split": word, "group": 17})
 
     assert (record.part, record.group) == (part, "17")
     assert from_line(to_line(record)) == record
 
 
 @pytest.mark.parametrize(
-    ("given", "group"), [(7.0, "7"), (2.5, "2.5"), (" x ", "x"), (0, "0"), (True, ""), (["x"], "")]
+    ("value", "group"), [(7.0, "7"), (2.5, "2.5"), (" x ", "x"), (0, "0"), (True, ""), (["x"], "")]
 )
-def test_a_group_is_a_text_or_a_number(given: object, group: str) -> None:
-    assert one({"prompt": "ask", "completion": "answer", "group": given}).group == group
+def test_a_group_is_a_text_or_a_number(value: object, group: str) -> None:
+    assert only_record({"prompt": "ask", "completion": "answer", "group": value}).group == group
 
 
 def test_marks_that_say_nothing_we_know_are_named_once() -> None:
@@ -325,7 +327,7 @@ def test_marks_that_say_nothing_we_know_are_named_once() -> None:
 
 
 def test_other_columns_may_hold_split_and_group() -> None:
-    record = one(
+    record = only_record(
         {"prompt": "a", "completion": "b", "fold": "test", "customer": " x "}, ReadAs(part="fold", group="customer")
     )
 
@@ -335,7 +337,7 @@ def test_other_columns_may_hold_split_and_group() -> None:
 def test_another_column_may_say_when_a_row_came_up() -> None:
     value = {"prompt": "a", "completion": "b", "date": "2020", "log": {"seen": "2024-05-01"}}
 
-    assert (one(value).time, one(value, ReadAs(time="log.seen")).time) == ("2020", "2024-05-01")
+    assert (only_record(value).time, only_record(value, ReadAs(time="log.seen")).time) == ("2020", "2024-05-01")
 
 
 def test_keys_that_are_not_used_are_named() -> None:

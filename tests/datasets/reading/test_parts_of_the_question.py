@@ -20,7 +20,7 @@ def read(*values: dict[str, Any], how: ReadAs | None = None) -> tuple[list[Recor
     return [one for one in found if isinstance(one, Record)], [one for one in found if isinstance(one, Fault)]
 
 
-def asked(value: dict[str, Any]) -> str:
+def question_of(value: dict[str, Any]) -> str:
     records, faults = read(value)
     assert records, faults
     return records[0].messages[-1].content
@@ -59,7 +59,7 @@ DOLLY = {"instruction": "When does it sail?", "context": PASSAGE, "response": "A
     ],
 )  # fmt: skip
 def test_what_has_to_be_read_to_answer_is_asked(value: dict[str, Any], question: str) -> None:
-    assert asked(value) == question
+    assert question_of(value) == question
 
 
 def test_it_is_asked_beside_a_chosen_column_too_unless_it_is_chosen_itself() -> None:
@@ -114,7 +114,7 @@ def test_what_cannot_be_asked_refuses_the_record_by_name(value: dict[str, Any], 
 
 
 def test_an_empty_list_of_pictures_refuses_nothing() -> None:
-    assert asked({**DOLLY, "images": [], "audio": None, "context": ""}) == "When does it sail?"
+    assert question_of({**DOLLY, "images": [], "audio": None, "context": ""}) == "When does it sail?"
 
 
 def test_functions_are_the_tools_that_can_be_called() -> None:

@@ -36,8 +36,8 @@ def pair(prompt: str, completion: str) -> bytes:
     return json.dumps({"prompt": prompt, "completion": completion}, ensure_ascii=False).encode()
 
 
-def records(found: list[Record | Fault]) -> list[tuple[int, str, str]]:
-    return [(r.line, r.messages[-1].content, r.target) for r in found if isinstance(r, Record)]
+def records(items: list[Record | Fault]) -> list[tuple[int, str, str]]:
+    return [(r.line, r.messages[-1].content, r.target) for r in items if isinstance(r, Record)]
 
 
 @given(

@@ -286,7 +286,7 @@ def lottery(turn: int, **more: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("more", "given"),
+    ("more", "digest"),
     [
         ({}, "f4499b1c63156fbd"),
         ({"plan": "random"}, "507aee0a9f9ebc4d"),
@@ -294,10 +294,10 @@ def lottery(turn: int, **more: Any) -> list[str]:
         ({"own_test": True}, "635a3a4fb4e1d895"),
     ],
 )
-def test_places_given_in_version_1_are_given_for_good(more: dict[str, Any], given: str) -> None:
+def test_places_given_in_version_1_are_given_for_good(more: dict[str, Any], digest: str) -> None:
     found = [lottery(turn, **more) for turn in range(16)]
 
-    assert sha256(repr(found).encode()).hexdigest()[:16] == given
+    assert sha256(repr(found).encode()).hexdigest()[:16] == digest
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(PLACES))))
