@@ -18,19 +18,15 @@ from typing import Any
 import httpx2
 
 from app.chat import Message
-from app.inference import addresses, completion, outbound
+from app.inference import addresses, completion
 from app.inference.completion import Completion, Trouble
 from app.inference.failures import Busy, RowFailed, Slow, all_words, duration, failure_of, retry_after, without_key
 from app.inference.generator import Answer, Request, Unusable, folded
+from app.inference.server_client import USUAL, WAIT_LIMIT, Limits, ServerClient
 from app.inference.traffic import LOOK, Traffic
 
-MAX_BYTES = 4 << 20  # of one answer, all of it
 MAX_EXCUSE = 64 << 10  # bytes of what comes with a status that is no success; what is wrong is said in fewer
-TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
-ATTEMPTS = 5
 SLOW_ATTEMPTS = 2  # of a call that ended at its deadline; a server may go on computing what nobody waits for any more
-WAIT_LIMIT = 600.0  # seconds we wait at a server's word; one that asks for more is come back to later, by a person
-PATIENCE = 300.0  # seconds a server may be away (loading, starting, overloaded) before the run ends
 NEVER_THERE = 60.0  # the same for one that refused every connection since the start
 GIVE_UP = 10  # rows in a row that ended without an answer because the server could not be had
 DRAIN = 10.0  # seconds that calls under way get to bring their answers when another one has ended the run
@@ -51,31 +47,18 @@ class Endpoint:
         model: str,
         key: str | None,
         policy: addresses.Policy,
+        limits: Limits = USUAL,
         *,
-        concurrency: int = 8,
-        total_seconds: float = TOTAL_SECONDS,
-        max_bytes: int = MAX_BYTES,
-        attempts: int = ATTEMPTS,
-        wait_limit: float = WAIT_LIMIT,
-        first_wait: float = 0.5,
-        patience: float = PATIENCE,
         ca_file: str = "",
         resolver: addresses.Resolver = addresses.resolve,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        import openai
-
         self.model = model
         self.reported: set[str] = set()
         self.on_wait: Callable[[str], None] | None = None
         self._address = addresses.read(base_url)
         self._key = key or ""
-        self._concurrency = concurrency
-        self._attempts = attempts
-        self._wait_limit = wait_limit
-        self._first_wait = first_wait
-        self._patience = patience
-        self._seconds = total_seconds
+        self._limits = limits
         self._clock = clock
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -84,47 +67,15 @@ class Endpoint:
         self._learnt: frozenset[str] = frozenset()  # what this server does not take; replaced, never changed
         self._system_works = False
         self._jitter = random.Random(7)
-        try:
-            context = outbound.trust(ca_file)
-        except OSError as error:
-            raise Unusable(
-                f"The file in TUNEGATE_CA_FILE cannot be used: {error.strerror or 'it holds no certificate'}. "
-                "The operator has to name a readable file with certificates in PEM form."
-            ) from error
-        self._transport = outbound.Transport(
-            policy,
-            total_seconds=total_seconds,
-            max_bytes=max_bytes,
-            connections=concurrency,
-            stopping=self._halted,
-            resolver=resolver,
-            context=context,
-        )
-        self._http = httpx2.Client(
-            transport=self._transport,
-            follow_redirects=False,
-            trust_env=False,
-            timeout=None,  # the transport has a deadline for the whole call, which no timeout here gives
-        )
-        leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if key else ("Authorization",)))
-        self._options: Any = {"headers": {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}}
-        # Every argument that is not given would be read from this process's environment, another key included.
-        self._client = openai.OpenAI(
-            base_url=str(self._address),
-            api_key=key or "none",
-            admin_api_key="",
-            organization="",
-            project="",
-            webhook_secret="",
-            http_client=self._http,
-            max_retries=0,
+        self._client = ServerClient(
+            self._address, self._key, policy, limits, self._halted, ca_file=ca_file, resolver=resolver
         )
 
     def _door(self) -> Traffic:
         return Traffic(
-            self._concurrency,
-            first_wait=self._first_wait,
-            wait_most=self._wait_limit,
+            self._limits.concurrency,
+            first_wait=self._limits.first_wait,
+            wait_most=self._limits.wait_limit,
             stopped=self._halted,
             clock=self._clock,
         )
@@ -133,12 +84,12 @@ class Endpoint:
         self._stopped = stopped = threading.Event()
         coming = iter(requests)
         running: set[Future[Answer]] = set()
-        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="endpoint")
+        pool = ThreadPoolExecutor(self._limits.concurrency, thread_name_prefix="endpoint")
         reported_at = self._clock()
         self._traffic.open()
         try:
             while not stop():
-                while len(running) < self._concurrency and (request := next(coming, None)) is not None:
+                while len(running) < self._limits.concurrency and (request := next(coming, None)) is not None:
                     running.add(pool.submit(self._one, request))
                 if not running:
                     return
@@ -157,7 +108,7 @@ class Endpoint:
     def _last_ones(self, running: set[Future[Answer]], stop: Callable[[], bool]) -> Iterator[Answer]:
         """What was under way when the run ended may have been paid for: wait a moment for its answers."""
         self._traffic.close()
-        until = time.monotonic() + min(DRAIN, self._seconds)
+        until = time.monotonic() + min(DRAIN, self._limits.total_seconds)
         while running and not stop() and (left := until - time.monotonic()) > 0:
             done, running = wait(running, timeout=min(LOOK, left), return_when=FIRST_COMPLETED)
             for future in done:
@@ -184,7 +135,7 @@ class Endpoint:
 
     def close(self) -> None:
         self._stopped.set()
-        self._http.close()
+        self._client.close()
 
     def _halted(self) -> bool:
         return self._stopped.is_set()
@@ -229,12 +180,12 @@ class Endpoint:
             if (entered := self._traffic.enter()) is None:
                 raise RowFailed("Cancelled before there was an answer.")
             try:
-                self._transport.stretched(2.0**slow)
+                self._client.transport.stretched(2.0**slow)
                 reply = self._call(request)
             except Slow:
                 self._traffic.slow()
                 slow += 1
-                if slow >= min(SLOW_ATTEMPTS, self._attempts):
+                if slow >= min(SLOW_ATTEMPTS, self._limits.attempts):
                     raise
             except Busy as busy:
                 tries += 1
@@ -258,7 +209,7 @@ class Endpoint:
         if busy.wide:
             self._traffic.away(str(busy), entered, busy.after)
             self._go_on_waiting(busy)
-        if tries >= self._attempts:
+        if tries >= self._limits.attempts:
             self._give_up(request, busy, tries, started)
         if not busy.wide and self._stopped.wait(self._pause(tries, busy.after)):
             raise RowFailed("Cancelled before there was an answer.") from None
@@ -266,8 +217,8 @@ class Endpoint:
     def _pause(self, tries: int, after: float | None) -> float:
         """Seconds before this row is asked again."""
         with self._lock:
-            growing = self._first_wait * 2 ** (tries - 1) * self._jitter.uniform(1.0, 1.25)
-        return min(growing if after is None else after, self._wait_limit)
+            growing = self._limits.first_wait * 2 ** (tries - 1) * self._jitter.uniform(1.0, 1.25)
+        return min(growing if after is None else after, self._limits.wait_limit)
 
     def _go_on_waiting(self, busy: Busy) -> None:
         """Return while the server may still come back for everybody.
@@ -275,7 +226,7 @@ class Endpoint:
         Raises:
             Unusable: it has been away for longer than anybody waits.
         """
-        patience = self._patience
+        patience = self._limits.patience
         if busy.unheard and not self._traffic.ever:
             patience = min(patience, NEVER_THERE)
         away = self._traffic.away_for()
@@ -294,9 +245,9 @@ class Endpoint:
         """
         if busy.hopeless and not self._traffic.ever:
             raise Unusable(f"{busy} Check the address.") from busy
-        if not busy.wide or not self._patience or self._traffic.answered_since(started):
+        if not busy.wide or not self._limits.patience or self._traffic.answered_since(started):
             raise busy
-        if tries == self._attempts and self._alive():  # nobody else is asking: a harmless question tells
+        if tries == self._limits.attempts and self._alive():  # nobody else is asking: a harmless question tells
             self._traffic.answered()
             raise busy
 
@@ -326,8 +277,6 @@ class Endpoint:
                 self._learnt |= more
 
     def _sent(self, request: Request, learnt: frozenset[str]) -> httpx2.Response:
-        import openai
-
         messages = folded(request.messages) if "system" in learnt else request.messages
         body: dict[str, Any] = {
             "model": self.model,
@@ -340,11 +289,7 @@ class Endpoint:
         if "temperature" in learnt:
             del body["temperature"]
         try:
-            received = self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=self._options)
-        except openai.APIStatusError as error:
-            received = error.response
-        except openai.APIConnectionError as error:
-            raise failure_of(error.__cause__ or error) from error
+            received = self._client.post(body)
         except Exception as error:  # whatever it is, this call has no status
             raise failure_of(error) from error
         if received.status_code >= 300 and len(received.content) > MAX_EXCUSE:
@@ -402,7 +347,7 @@ class Endpoint:
         if status == 402 or (completion.PAID.search(all_words(response.content)) and status < 500 and not soon):
             sentence = f"The provider says that quota or credit is used up (status {status}). {excerpt}"
             return Unusable(f"{sentence} {later} when there is credit again.")
-        if after is not None and after > max(WAIT_LIMIT, self._wait_limit) and status in (429, 503):
+        if after is not None and after > max(WAIT_LIMIT, self._limits.wait_limit) and status in (429, 503):
             sentence = f"The model server asks to come back in {duration(after)} (status {status}). {excerpt}"
             return Unusable(f"{sentence} {later} then.")
         if status == 401 or (status == 403 and not self._only_this(request)):

@@ -18,6 +18,7 @@ from app.inference import addresses, answer_text, completion, folders, store, we
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
+from app.inference.server_client import Limits
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
@@ -192,30 +193,17 @@ def endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> En
 
 def _client(settings: Settings, base_url: str, name: str, key: str | None, *, patient: bool) -> Endpoint:
     policy = addresses.Policy.read(settings.allowed_hosts)
+    limits = Limits(
+        concurrency=settings.endpoint_concurrency,
+        total_seconds=settings.endpoint_seconds,
+        patience=settings.endpoint_patience,
+        first_wait=settings.endpoint_first_wait,
+    )
+    if not patient:
+        seconds = min(TRY_SECONDS, settings.endpoint_seconds)
+        limits = Limits(concurrency=1, attempts=1, total_seconds=seconds, patience=0.0)
     try:
-        if patient:
-            return Endpoint(
-                base_url,
-                name,
-                key,
-                policy,
-                concurrency=settings.endpoint_concurrency,
-                total_seconds=settings.endpoint_seconds,
-                patience=settings.endpoint_patience,
-                first_wait=settings.endpoint_first_wait,
-                ca_file=settings.ca_file,
-            )
-        return Endpoint(
-            base_url,
-            name,
-            key,
-            policy,
-            concurrency=1,
-            attempts=1,
-            total_seconds=min(TRY_SECONDS, settings.endpoint_seconds),
-            patience=0.0,
-            ca_file=settings.ca_file,
-        )
+        return Endpoint(base_url, name, key, policy, limits, ca_file=settings.ca_file)
     except Invalid as refusal:
         raise Unusable(refusal.detail) from refusal
 

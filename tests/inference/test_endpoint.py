@@ -14,6 +14,7 @@ from app.errors import Invalid
 from app.inference import addresses
 from app.inference.endpoint import GIVE_UP, Endpoint
 from app.inference.generator import Answer, Request, Unusable
+from app.inference.server_client import Limits
 from tests.support.model_server import ModelServer, Raw, completion, last_user, serving
 from tests.support.processes import until
 
@@ -27,7 +28,8 @@ def ask(*texts: str) -> list[Request]:
 def endpoint(server: ModelServer, **settings: Any) -> Endpoint:
     quick: dict[str, Any] = {"concurrency": 2, "first_wait": 0.01, "wait_limit": 0.05, "total_seconds": 2.0}
     quick |= {"patience": 0.0}  # rows end by their attempts; tests/inference/test_server_trouble.py is about waiting
-    return Endpoint(server.url, "loopback-1", settings.pop("key", None), LOOPBACK, **{**quick, **settings})
+    key = settings.pop("key", None)
+    return Endpoint(server.url, "loopback-1", key, LOOPBACK, Limits(**{**quick, **settings}))
 
 
 def answers(server: ModelServer, *texts: str, **settings: Any) -> dict[str, Answer]:

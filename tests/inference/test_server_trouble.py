@@ -14,6 +14,7 @@ from app.errors import Invalid
 from app.inference import addresses, answer_text, completion, service
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Request, Unusable
+from app.inference.server_client import Limits
 from app.inference.tables import ModelRow
 from app.settings import Settings
 from tests.support.factories import Make
@@ -28,8 +29,9 @@ KEY = "sk-proj-9fK2mQ7xWv4LtR8sBn3JhYdA6eZcUg1P"
 def endpoint(server: ModelServer, **settings: Any) -> Endpoint:
     """A client in a hurry: it waits hundredths of a second where it would wait seconds."""
     quick: dict[str, Any] = {"first_wait": 0.002, "total_seconds": 5.0, "patience": 5.0, "key": None, "model": "m"}
-    given = quick | settings
-    return Endpoint(server.url, given.pop("model"), given.pop("key"), LOOPBACK, **given)
+    chosen = quick | settings
+    model, key, clock = chosen.pop("model"), chosen.pop("key"), chosen.pop("clock", time.monotonic)
+    return Endpoint(server.url, model, key, LOOPBACK, Limits(**chosen), clock=clock)
 
 
 def answers_of(model: Endpoint, *texts: str, instructions: str = "Give the label.") -> dict[str, Answer]:
@@ -799,7 +801,9 @@ def test_a_companys_own_authority_can_be_named_and_nothing_else_is_trusted(
     server.start()
     try:
         url = server.url.replace("http:", "https:")
-        model = Endpoint(url, "m", None, LOOPBACK, ca_file=str(tmp_path / "ca.pem") if known else "", patience=30.0)
+        model = Endpoint(
+            url, "m", None, LOOPBACK, Limits(patience=30.0), ca_file=str(tmp_path / "ca.pem") if known else ""
+        )
         if sentence:
             with pytest.raises(Unusable, match=sentence) as end:
                 answers_of(model, *rows(20))
@@ -823,7 +827,7 @@ def test_a_file_of_authorities_that_cannot_be_used_is_said(content: bytes | None
 
 def test_https_where_there_is_only_http_is_said_at_once() -> None:
     with serving(lambda _: "refund") as server:
-        model = Endpoint(server.url.replace("http:", "https:"), "m", None, LOOPBACK, patience=30.0)
+        model = Endpoint(server.url.replace("http:", "https:"), "m", None, LOOPBACK, Limits(patience=30.0))
         with pytest.raises(Unusable, match="does not speak https"):
             answers_of(model, "q")
         model.close()

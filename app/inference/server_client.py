@@ -1,0 +1,113 @@
+"""The client that a model server is asked with: openai's, on our own guarded transport, and nothing else of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from app.inference import addresses, outbound
+from app.inference.generator import Unusable
+
+MAX_BYTES = 4 << 20  # of one answer, all of it
+TOTAL_SECONDS = 120.0  # of one call, from when an answer can be expected
+ATTEMPTS = 5
+WAIT_LIMIT = 600.0  # seconds we wait at a server's word; one that asks for more is come back to later, by a person
+PATIENCE = 300.0  # seconds a server may be away (loading, starting, overloaded) before the run ends
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard a server is asked, and how long it is waited for; times in seconds.
+
+    concurrency: requests at once. total_seconds, max_bytes: of one call. attempts: of a row that fails by itself.
+    wait_limit: the longest pause of a row. first_wait: the shortest, and the traffic's first step back. patience: how
+    long the server may be away for everybody; 0 waits for nobody.
+    """
+
+    concurrency: int = 8
+    total_seconds: float = TOTAL_SECONDS
+    max_bytes: int = MAX_BYTES
+    attempts: int = ATTEMPTS
+    wait_limit: float = WAIT_LIMIT
+    first_wait: float = 0.5
+    patience: float = PATIENCE
+
+
+USUAL = Limits()
+
+
+class ServerClient:
+    """One server at one address. Safe to use from several threads.
+
+    stopping: asked by calls under way whether they should end. ca_file: certificates (PEM) beside the usual ones.
+    """
+
+    def __init__(
+        self,
+        address: addresses.Address,
+        key: str,
+        policy: addresses.Policy,
+        limits: Limits,
+        stopping: Callable[[], bool],
+        *,
+        ca_file: str,
+        resolver: addresses.Resolver,
+    ) -> None:
+        import openai
+
+        try:
+            context = outbound.trust(ca_file)
+        except OSError as error:
+            raise Unusable(
+                f"The file in TUNEGATE_CA_FILE cannot be used: {error.strerror or 'it holds no certificate'}. "
+                "The operator has to name a readable file with certificates in PEM form."
+            ) from error
+        self.transport = outbound.Transport(
+            policy,
+            total_seconds=limits.total_seconds,
+            max_bytes=limits.max_bytes,
+            connections=limits.concurrency,
+            stopping=stopping,
+            resolver=resolver,
+            context=context,
+        )
+        self._http = httpx2.Client(
+            transport=self.transport,
+            follow_redirects=False,
+            trust_env=False,
+            timeout=None,  # the transport has a deadline for the whole call, which no timeout here gives
+        )
+        leave_out = ("OpenAI-Organization", "OpenAI-Project", *(() if key else ("Authorization",)))
+        self._options: Any = {"headers": {"User-Agent": "tunegate", **{name: openai.Omit() for name in leave_out}}}
+        # Every argument that is not given would be read from this process's environment, another key included.
+        self._client = openai.OpenAI(
+            base_url=str(address),
+            api_key=key or "none",
+            admin_api_key="",
+            organization="",
+            project="",
+            webhook_secret="",
+            http_client=self._http,
+            max_retries=0,
+        )
+
+    def post(self, body: dict[str, Any]) -> httpx2.Response:
+        """Ask for one completion; the answer whatever its status.
+
+        Raises:
+            Exception: there is no status at all; of which kind is read by `failures.failure_of`.
+        """
+        import openai
+
+        try:
+            return self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=self._options)
+        except openai.APIStatusError as error:
+            return error.response
+        except openai.APIConnectionError as error:
+            if isinstance(error.__cause__, Exception):
+                raise error.__cause__ from error
+            raise
+
+    def close(self) -> None:
+        self._http.close()
