@@ -231,7 +231,7 @@ def test_what_is_no_formula_stays(plain: str) -> None:
 def test_every_file_for_spreadsheets_and_every_warning_goes_by_the_same_rule() -> None:
     row = Record(1, (Message("user", "q"),), "\uff1d1+1")
     given: dict[str, Any] = dict.fromkeys(exports.COLUMNS, "")
-    line = exports.Line(**given | {"question": " =1", "target": "x;=1", "output": "\uff1dx"})
+    line = exports.ExportedAnswer(**given | {"question": " =1", "target": "x;=1", "output": "\uff1dx"})
 
     answers = b"".join(exports.as_csv([line])).decode()
 
