@@ -87,7 +87,7 @@ def test_the_report_says_that_tools_are_measured_as_text() -> None:
     said = [item for item in read({"messages": [ASK, CALL], "tools": [TOOL]}) if isinstance(item, Fault)]
 
     assert [(one.line, one.level) for one in said] == [(None, "warning")]
-    assert "1 record" in said[0].text
+    assert "1 record." in said[0].text
     assert "a server's own way of calling tools is not measured" in said[0].text
 
 
