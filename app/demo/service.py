@@ -100,7 +100,7 @@ def summary(session: Session, assessment_id: int) -> Iterator[str]:
     if baseline is not None:
         yield f"Share of answers with exactly the right form (target {baseline.target or 0:.0%}):"
         for arm in baseline.arms:
-            yield f"  {arm.title:<36} dev {_result(arm.dev):<26} test {_result(arm.test)}"
+            yield f"  {arm.label:<36} dev {_result(arm.dev):<26} test {_result(arm.test)}"
     compared = results.outcome(session, training.id).compared if training is not None else None
     if compared is not None:
         yield f"Result: {compared.verdict}. {compared.words}"

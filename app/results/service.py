@@ -116,9 +116,9 @@ def _rivals(
                 if answers.before is not None and answers.after is not None
             ]
             if pairs:
-                rivals.append(rival(arm.title, kind, pairs, binary=binary))
+                rivals.append(rival(arm.label, kind, pairs, binary=binary))
     for name, *seen in to_beat.get("unasked", ()):
-        title = by_name[name].title if name in by_name else name
+        title = by_name[name].label if name in by_name else name
         rivals.append(unasked(title, first, Difference(*seen)))
     return rivals
 
@@ -210,7 +210,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         instructions=subject.training.instructions,
         arms=[arm for arm in arms if arm],
         adapter=_arm(outcome.adapter) if outcome.adapter else None,
-        compared_with=outcome.best.title if outcome.best else "",
+        compared_with=outcome.best.label if outcome.best else "",
         compared=outcome.compared,
         rivals=outcome.rivals,
         late_targets=subject.baseline.earlier.late_targets or (),
@@ -235,7 +235,7 @@ def _arm(arm: ArmRow, split: str = "test") -> ArmFacts | None:
     result = arm.test if split == "test" else arm.dev
     if result is None:
         return None
-    return ArmFacts(arm.name, arm.title, result.score, result.low, result.high, result.n, result.errors)
+    return ArmFacts(arm.name, arm.label, result.score, result.low, result.high, result.n, result.errors)
 
 
 def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:

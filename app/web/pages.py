@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from starlette.routing import NoMatchFound
 
+from app import glossary
 from app.db import reading
 from app.text import name_of, parted
 from app.web import charts
@@ -205,6 +206,9 @@ def make_templates(files: Files) -> Environment:
         "moment": moment,
         "ago": ago,
         "visible": visible,
+        "term": glossary.label,
+        "known": lambda name, kind: glossary.known(kind, name),
+        "variant": glossary.variant,
     }
     env.globals |= {
         "url_for": lambda name, **params: url_for(_asked.get(), name, **params),
