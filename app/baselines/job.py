@@ -31,7 +31,7 @@ from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.jobs.claims import Claim, Failed
 from app.privacy import masking
-from app.wording import inflect, plural
+from app.wording import inflect, percent, plural
 
 WITHIN_REACH = "within reach on dev"
 HOPELESS = 20  # rows from the start of an arm that all failed: nobody needs the same error 400 times
@@ -159,7 +159,7 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
     best = standing.leading(baseline)
     if best is None:
         raise Failed(
-            f"No arm can be judged: each one had errors on more than {arms.ERROR_LIMIT:.0%} of its rows. "
+            f"No arm can be judged: each one had errors on more than {percent(arms.ERROR_LIMIT, 0)} of its rows. "
             "Look at the errors, mend the cause, and press Go on."
         )
     revised = best.family == "revised_prompt"

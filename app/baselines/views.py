@@ -11,6 +11,7 @@ from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation import metrics
 from app.inference import service as models
 from app.web import charts
+from app.wording import percent
 
 TONES = {"trivial": "soft", "small_classifier": "soft", "adapter": "tune"}
 
@@ -157,6 +158,10 @@ def _strip(arm: ArmRow, result: ArmResult, url: Mapping[int, str]) -> charts.Arm
     link = url.get(arm.id, "")
     if not result.known:
         return charts.Arm(
-            arm.label, None, tone="open", note=f"unknown: {result.error_rate:.0%} of its rows had errors", url=link
+            arm.label,
+            None,
+            tone="open",
+            note=f"unknown: {percent(result.error_rate, 0)} of its rows had errors",
+            url=link,
         )
     return charts.Arm(arm.label, result.score, result.low, result.high, tone=tone, url=link)

@@ -29,6 +29,7 @@ from app.results import card, store
 from app.results.card import ArmFacts, CardFacts
 from app.training import store as trainings
 from app.training.tables import TrainingRow
+from app.wording import percent
 
 NEVER_STOPS = (
     0.1  # above this share of answers cut at the limit (and above the best prompt's), an adapter does not stop
@@ -80,8 +81,9 @@ def outcome(session: Session, training_id: int) -> Outcome:
         compared = against_all(compared, rivals)
     if compared and compared.verdict == "improved" and (share := cut(adapter)) > max(NEVER_STOPS, cut(best)):
         sentence = (
-            f"{share:.0%} of the adapter's answers went on to the length limit: it does not stop by itself. That is no "
-            "improvement to rely on, whatever the score. Look at the warnings of the preflight about its stop token."
+            f"{percent(share, 0)} of the adapter's answers went on to the length limit: it does not stop by itself. "
+            "That is no improvement to rely on, whatever the score. Look at the warnings of the preflight about its "
+            "stop token."
         )
         compared = replace(compared, verdict="inconclusive", words=sentence)
     stored = training.result or {}

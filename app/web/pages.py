@@ -28,6 +28,7 @@ from app.web.context import AppContext
 from app.web.files import Files
 from app.web.protocols import Step
 from app.wording import MINUS, inflect, lower_first, plural, upper_first
+from app.wording import percent as share_text
 
 if TYPE_CHECKING:
     from app.assessments.tables import AssessmentRow
@@ -68,10 +69,10 @@ NOTICES = {
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """0.741 -> 74.1%; no value is a dash, never 0%."""
+    """0.741 -> 74.1 %; no value is a dash, never 0 %."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value * 100:.{digits}f}%".replace("-", MINUS)
+    return share_text(value, digits)
 
 
 def points(value: float | None, digits: int = 1, unit: str = " points") -> str:
