@@ -43,8 +43,13 @@ def inflect(value: float, singular: str, plural_form: str) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """0.74 -> 74.0 %."""
-    return f"{share * 100:.{digits}f} %"
+    """0.74 -> 74.0 %: the one form of a share, on pages and in sentences."""
+    return f"{share * 100:.{digits}f} %".replace("-", MINUS)
+
+
+def signed_points(difference: float) -> str:
+    """The number alone of a difference of two shares, in points, with its sign: 0.052 -> +5.2."""
+    return f"{difference * 100:+.1f}".replace("-", MINUS)
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -92,7 +92,8 @@ class Source:
 class Weight:
     """The points of one answer to one factor. Where several answers hold (F01), their points add up.
 
-    label: the answer in words. wording: the same with thresholds in braces, for answers that are bands of a number.
+    label: the answer in words. wording: as the policy was published, which its hash is taken over, with thresholds in
+    braces for answers that are bands of a number.
     """
 
     factor: str

@@ -227,7 +227,8 @@ def _gate(name: str, table: GateTable, sources: tuple[Source, ...]) -> GateRule:
 def _weight(factor: str, answer: str, table: AnswerTable, sources: tuple[Source, ...]) -> Weight:
     points = Points(table.points.prompt, table.points.rag, table.points.fine_tune)
     label = _choice_label(factor, answer) if table.label is None else table.label
-    return Weight(factor, answer, points, table.because, _line(sources), sources, label, label)
+    wording = AS_PUBLISHED.get((factor, answer), label)
+    return Weight(factor, answer, points, table.because, _line(sources), sources, label, wording)
 
 
 # ------------------------------------------------------------------ what is wrong with it
@@ -316,6 +317,23 @@ def _without_room(data: Mapping[str, Any], wrong: set[Place]) -> Iterator[str]:
             yield f"The threshold {name} has bounds that leave no room."
         elif sentence := out_of_bounds(threshold, table["value"]):
             yield f"The threshold {name}: {sentence}"
+
+
+# Answers that the questionnaire has put into other words since. The hash of a policy is taken over the words that it
+# was published with, and every approval under it names that hash; pages show today's.
+AS_PUBLISHED: Mapping[tuple[str, str], str] = {
+    ("F01", "facts"): "Know facts it does not know",
+    ("F01", "format"): "Always give the same shape",
+    ("F01", "style"): "Sound like us",
+    ("F01", "terms"): "Use our words right",
+    ("F01", "classify"): "Put things in categories",
+    ("F01", "extract"): "Pull fields out of text",
+    ("F01", "tools"): "Call our tools or write our query language",
+    ("F01", "safety"): "Refuse or guard better",
+    ("F03", "must"): "It must",
+    ("F09", "skewed"): "No: one-sided, or all made up",
+    ("F24", "weak"): "Yes, one notices",
+}
 
 
 def _choice_label(factor: str, answer: str) -> str:

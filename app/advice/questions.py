@@ -1,6 +1,6 @@
 """The questionnaire as data: 24 factors in sections, in words for people who don't train models.
 
-Wording rule: no term of art in a question; it stands in `term`, which pages show as a tooltip. Every question that is
+Wording rule: the field's term is the label, plain words are the help. `term` says why we ask. Every question that is
 asked can be answered with "I don't know". Three factors are computed or measured (F13, F17, F21) and are shown as
 information instead of being asked; F07, F08, F12 and F15 are asked and later replaced by what was measured.
 
@@ -10,6 +10,8 @@ to 1, `text` is a line of text (where `nobody` is set, "nobody" is an answer of 
 
 from dataclasses import dataclass
 from typing import Literal
+
+from app import glossary
 
 Kind = Literal["multi", "single", "count", "percent", "text", "info"]
 
@@ -51,18 +53,23 @@ class Section:
 
 
 GOAL_CHOICES = (
-    Choice("facts", "Know facts it does not know", "Our documents, prices, people"),
-    Choice("format", "Always give the same shape", "A form, a template, fields a program reads"),
-    Choice("style", "Sound like us", "Tone, style, voice"),
-    Choice("terms", "Use our words right", "Jargon, abbreviations, product names"),
-    Choice("classify", "Put things in categories", "Topics, urgency, teams"),
-    Choice("extract", "Pull fields out of text", "Dates, amounts, names"),
-    Choice("tools", "Call our tools or write our query language"),
+    Choice("facts", "Answer from our own knowledge", "Our documents, prices, people"),
+    Choice("format", "Follow an output format", "A form, a template, fields a program reads"),
+    Choice("style", "Match our tone and style", "Tone, style, voice"),
+    Choice("terms", "Use our terminology", "Jargon, abbreviations, product names"),
+    Choice("classify", "Classify", "Topics, urgency, teams"),
+    Choice("extract", "Extract fields", "Dates, amounts, names"),
+    Choice("tools", "Tool calling or a query language (DSL)"),
     Choice("reasoning", "Reason through hard problems"),
     Choice("efficiency", "Same quality, cheaper or faster"),
-    Choice("safety", "Refuse or guard better"),
+    Choice("safety", "Safer refusals, guardrails"),
     Choice("general", "General helper, nothing specific"),
 )
+
+
+def _metric(name: str, help_text: str) -> Choice:
+    return Choice(name, glossary.label(f"metric.{name}"), help_text)
+
 
 SECTIONS = (
     Section(
@@ -75,7 +82,7 @@ SECTIONS = (
                 "goals",
                 "multi",
                 "What should get better?",
-                "Pick everything that applies, and mark what matters most. With a single one there is nothing to mark.",
+                "Pick everything that applies, and mark the primary goal. If you pick one, it is the primary goal.",
                 "Needs come in three kinds: missing knowledge, wrong behaviour, and cost.",
                 GOAL_CHOICES,
             ),
@@ -83,8 +90,8 @@ SECTIONS = (
                 "F01",
                 "main_goal",
                 "single",
-                "Which matters most?",
-                "One of those you picked above. If you picked only one, you may skip this.",
+                "Primary goal",
+                "What matters most of those you picked above. If you picked only one, you may skip this.",
                 "The main goal decides which evidence training would need.",
                 GOAL_CHOICES,
             ),
@@ -92,8 +99,9 @@ SECTIONS = (
                 "F22",
                 "checker_helps",
                 "single",
-                "Would a simple checker catch the wrong answers?",
-                "For example: the answer isn't valid, a required field is missing, a date has the wrong form.",
+                "Could schema validation catch the errors?",
+                "Would a simple checker find the wrong answers? For example: the answer isn't valid, a required "
+                "field is missing, a date has the wrong form.",
                 "Schema-constrained decoding: the model can only write what the schema allows.",
                 (
                     Choice("most", "Yes, most of them"),
@@ -105,17 +113,18 @@ SECTIONS = (
                 "F24",
                 "language_fit",
                 "single",
-                "Is the language or the field one that the model is weak in?",
-                "A rare language, or a trade with texts that are hardly on the web.",
+                "Low-resource language or niche domain?",
+                "One that the model is weak in: a rare language, or a trade with texts that are hardly on the web.",
                 "Distribution shift: the base model has seen little text of this kind.",
-                (Choice("fine", "No, it copes well"), Choice("weak", "Yes, one notices")),
+                (Choice("fine", "No, it copes well"), Choice("weak", "Yes, quality is visibly worse")),
             ),
         ),
     ),
     Section(
         "knowledge",
         "What it has to know",
-        "Facts can be looked up or learnt, and learning them rarely works. These answers tell which need you have.",
+        "Facts can be retrieved (RAG) or learned, and learning them rarely works. These answers tell which need you "
+        "have.",
         (
             Question(
                 "F02",
@@ -125,7 +134,7 @@ SECTIONS = (
                 "Prices, stock, rules, people: the fastest of them counts.",
                 "Freshness: what stands in the weights of a model can't be edited.",
                 (
-                    Choice("none", "It needs no outside facts", "Everything it needs stands in the question"),
+                    Choice("none", "It needs no outside facts", "Everything it needs is in the input"),
                     Choice("yearly", "About every year"),
                     Choice("monthly", "About every month"),
                     Choice("weekly", "About every week"),
@@ -136,26 +145,27 @@ SECTIONS = (
                 "F03",
                 "sources",
                 "single",
+                "Citations",
                 "Must the answer show where it came from?",
-                "",
-                "Citation: only a passage that was looked up can be cited.",
-                (Choice("must", "It must"), Choice("nice", "Nice to have"), Choice("no", "No")),
+                "Only a retrieved passage can be cited.",
+                (Choice("must", "Required"), Choice("nice", "Nice to have"), Choice("no", "No")),
             ),
             Question(
                 "F04",
                 "access_rights",
                 "single",
+                "Per-user access or right to erasure?",
                 "Do different people have different rights to the information, or must single records be deletable?",
-                "",
-                "Access control and erasure: neither is possible for what a model has learnt.",
+                "Access control and erasure: neither is possible for what a model has learned.",
                 (Choice("yes", "Yes"), Choice("some", "For a part of it"), Choice("no", "No")),
             ),
             Question(
                 "F05",
                 "corpus_tokens",
                 "count",
-                "How much reference text is there?",
-                "In tokens: a page has about 400, a book about 100,000. Write 0 if there is none.",
+                "Size of the knowledge base",
+                "How much reference text there is, in tokens: a page has about 400, a book about 100,000. Write 0 if "
+                "there is none.",
                 "Token: the piece of a word that models count in.",
                 unit="tokens",
             ),
@@ -163,9 +173,9 @@ SECTIONS = (
                 "F05",
                 "context_window",
                 "count",
-                "How much text can your model read at once?",
-                "Skip it if you don't know; 200,000 tokens are assumed.",
-                "Context window: the most that fits in front of the model in one call.",
+                "Context window",
+                "How much text your model can read at once. Skip it if you don't know; 200,000 tokens are assumed.",
+                "The most that fits in front of the model in one call.",
                 unit="tokens",
             ),
             Question(
@@ -174,7 +184,7 @@ SECTIONS = (
                 "single",
                 "Are the questions about well-known things or rare ones?",
                 "Rare: own part numbers, small customers, internal projects.",
-                "Long tail: the rarer the fact, the more looking up beats learning.",
+                "Long tail: the rarer the fact, the more RAG beats learning.",
                 (
                     Choice("common", "Well-known things"),
                     Choice("mixed", "Both"),
@@ -186,14 +196,16 @@ SECTIONS = (
     Section(
         "examples",
         "Examples you have",
-        "Pairs of an input and its ideal answer. What you say here is replaced by what the check counts in your file.",
+        "Pairs of an input and its expected answer. What you say here is replaced by what the check counts in your "
+        "file.",
         (
             Question(
                 "F07",
                 "examples_declared",
                 "count",
-                "How many finished pairs of input and ideal output do you have?",
-                "A rough number will do. Repeats and contradictions are sorted out later.",
+                "Number of examples",
+                "Finished pairs of an input and its expected answer. A rough number will do. Repeats and "
+                "contradictions are sorted out later.",
                 "Training examples; below about 1,000 different ones a tuned model tends to memorise.",
                 unit="pairs",
             ),
@@ -201,9 +213,9 @@ SECTIONS = (
                 "F08",
                 "label_agreement",
                 "single",
+                "Inter-annotator agreement",
                 "If two of your experts did the same item, would they give the same answer?",
-                "",
-                "Inter-rater agreement, often given as Cohen's kappa.",
+                "Often given as Cohen's kappa. No model can be more right than your experts agree.",
                 (
                     Choice("high", "Nearly always"),
                     Choice("medium", "Mostly"),
@@ -216,20 +228,21 @@ SECTIONS = (
                 "single",
                 "Do the examples look like what will really come in?",
                 "",
-                "Coverage: what isn't in the examples won't be learnt.",
+                "Coverage: what isn't in the examples won't be learned.",
                 (
                     Choice("broad", "Yes, the whole range"),
                     Choice("gaps", "There are gaps"),
-                    Choice("skewed", "No: one-sided, or all made up"),
+                    Choice("skewed", "No: skewed or synthetic"),
                 ),
             ),
             Question(
                 "F15",
                 "holdout",
                 "single",
-                "May we put aside a part of your data that no prompt and no training ever sees?",
-                "Only such rows can prove that anything got better.",
-                "Held-out test set.",
+                "Hold out a test set?",
+                "A part of your data that no prompt and no training ever sees. Only such rows can prove that "
+                "anything got better.",
+                "What was seen while choosing a prompt or training flatters the result.",
                 (
                     Choice("split", "Yes, split it for me"),
                     Choice("own_file", "I bring my own test file"),
@@ -247,7 +260,7 @@ SECTIONS = (
                 "F10",
                 "recurrence",
                 "single",
-                "Will this job keep running?",
+                "One-off or ongoing?",
                 "",
                 "One-off or service: a model that runs once doesn't repay its making.",
                 (
@@ -260,7 +273,7 @@ SECTIONS = (
                 "F11",
                 "calls_per_month",
                 "count",
-                "About how many calls a month?",
+                "Calls per month",
                 "One call is one question to the model. An order of magnitude is enough.",
                 "Volume.",
                 unit="calls",
@@ -269,9 +282,9 @@ SECTIONS = (
                 "F16",
                 "latency",
                 "single",
-                "How fast must one answer come?",
-                "",
-                "Latency: the time until the answer is there.",
+                "Latency requirement",
+                "How fast one answer must come.",
+                "A small tuned model may answer faster than a large one with a long prompt.",
                 (
                     Choice("tight", "Under about half a second, or on a device"),
                     Choice("normal", "Normal; a few seconds are fine"),
@@ -308,26 +321,27 @@ SECTIONS = (
                 "F14",
                 "metric",
                 "single",
-                "How will you measure success?",
-                "",
-                "Metric: what turns an answer and the ideal answer into a score.",
+                glossary.label("case.metric"),
+                glossary.term("case.metric").help,
+                "How you will measure success; it has to be set before anything is measured.",
                 (
-                    Choice("exact_match", "The answer is exactly the ideal one"),
-                    Choice("normalised_match", "The same, ignoring case, spaces and what only dresses it"),
-                    Choice("number_match", "It is the same number", "With a decimal sign and a tolerance that you set"),
-                    Choice("pattern", "The parts that count are the same", "Found by a pattern you write"),
-                    Choice("json_valid", "The answer has valid structure"),
-                    Choice("json_match", "The answer has the same fields and values", "For JSON"),
-                    Choice("chrf", "It is close to the ideal text, by letters", "For wording and translation"),
-                    Choice("rouge_l", "It is close to the ideal text, by words", "For summaries"),
+                    _metric("exact_match", "The output is exactly the expected answer"),
+                    _metric("normalised_match", "The same, ignoring case, spaces and what only dresses it"),
+                    _metric("number_match", "The same number, with a decimal sign and a tolerance that you set"),
+                    _metric("pattern", "The parts that count are the same, found by a pattern you write"),
+                    _metric("json_valid", "The output has valid structure"),
+                    _metric("json_match", "The output has the same fields and values"),
+                    _metric("chrf", "Close to the expected text, by letters; for wording and translation"),
+                    _metric("rouge_l", "Close to the expected text, by words; for summaries"),
                 ),
             ),
             Question(
                 "F14",
                 "target",
                 "percent",
-                "Which result is good enough?",
-                "What does a wrong answer cost, and what is a right one worth? If a right one is worth 20 and a wrong "
+                glossary.label("case.target"),
+                "Which result is good enough? What does a wrong answer cost, and what is a right one worth? If a "
+                "right one is worth 20 and a wrong "
                 "one costs 80, you break even at 80 / (20 + 80) = 80 %.",
                 "Target; it has to be set before anything is measured.",
                 unit="%",
@@ -336,8 +350,8 @@ SECTIONS = (
                 "F12",
                 "prompting_tried",
                 "single",
-                "What did good instructions with a few examples reach?",
-                "Your own experience so far. It is replaced by what we measure.",
+                "How well does prompting work today?",
+                "Good instructions with a few examples: your own experience so far. It is replaced by what we measure.",
                 "Prompting: instructions and examples in front of the question.",
                 (
                     Choice("no", "Not tried yet"),
@@ -374,9 +388,9 @@ SECTIONS = (
                 "F19",
                 "owner",
                 "text",
-                "Who tests again when the base model or the rules change?",
-                "A person or a team.",
-                "Owner: base models retire, and everything built on one has to be tested again.",
+                "Owner",
+                "A person or a team who re-evaluates when the base model or the policy changes.",
+                "Base models retire, and everything built on one has to be tested again.",
                 nobody="Nobody yet",
             ),
             Question(

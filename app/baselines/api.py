@@ -114,7 +114,7 @@ class Arm(BaseModel):
             id=row.id,
             family=row.family,
             name=row.name,
-            title=row.title,
+            title=row.label,
             settings=row.settings,
             dev=row.dev.to_json() if row.dev else None,
             test=row.test.to_json() if row.test else None,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, pstdev
 from typing import Any, ClassVar
 
+from app import glossary
 from app.advice.facts import NO_MODEL
 from app.baselines import classifier
 from app.evaluation import statistics
@@ -29,25 +30,6 @@ RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too:
 
 NEEDED = ("zero_shot", "few_shot_random", "few_shot_nearest", "revised_prompt")  # gate G5, in the order to do them
 
-TITLES: Mapping[str, str] = {
-    "zero_shot": "Instructions only",
-    "few_shot_random": "Random examples",
-    "few_shot_nearest": "Nearest examples",
-    "revised_prompt": "Revised instructions",
-    "trivial": "No model",
-    "small_classifier": "Small classifier, no language model",
-    "adapter": "Adapter",
-}
-TERMS: Mapping[str, str] = {
-    "zero_shot": "Zero-shot: the model gets the instructions and the question, nothing else.",
-    "few_shot_random": "Few-shot: finished examples stand before the question, the same for every question.",
-    "few_shot_nearest": "Few-shot with retrieved examples: those most like the question stand before it.",
-    "revised_prompt": "New instructions after a look at the failures, with the examples of the best arm so far.",
-    "trivial": "What doing nothing clever reaches: an answer is copied from the training rows.",
-    "small_classifier": "A linear model over counted words and signs, trained on the training rows; no language model.",
-    "adapter": "The tuned model (a LoRA adapter) with the instructions of the best arm and no examples.",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -55,8 +37,12 @@ class Arm:
 
     family: str
     name: str
-    title: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What it is called today; a measurement keeps what it was called when it was made."""
+        return glossary.variant(self.name, self.settings)
 
     @property
     def free(self) -> bool:
@@ -67,40 +53,25 @@ class Arm:
 def plan(k_random: int, k_nearest: int, seed: int, targets: Sequence[str]) -> tuple[Arm, ...]:
     """The arms of a first run. `targets` are the training rows' answers; they decide which free arms make sense."""
     arms = [
-        Arm("trivial", "nearest_answer", "Nearest row's answer, no model", {"rules": RULES}),
-        Arm("zero_shot", "zero_shot", TITLES["zero_shot"]),
+        Arm("trivial", "nearest_answer", {"rules": RULES}),
+        Arm("zero_shot", "zero_shot"),
         *(
-            Arm(
-                "few_shot_random",
-                f"few_shot_random/{draw}",
-                f"{k_random} random examples, draw {draw}",
-                {"shots": "random", "k": k_random, "seed": seed + draw},
-            )
+            Arm("few_shot_random", f"few_shot_random/{draw}", {"shots": "random", "k": k_random, "seed": seed + draw})
             for draw in range(1, SEEDS + 1)
         ),
-        Arm(
-            "few_shot_nearest",
-            "few_shot_nearest",
-            f"{k_nearest} nearest examples",
-            {"shots": "nearest", "k": k_nearest},
-        ),
+        Arm("few_shot_nearest", "few_shot_nearest", {"shots": "nearest", "k": k_nearest}),
     ]
     if label := majority(targets):
-        arms.insert(1, Arm("trivial", "majority_answer", "Commonest answer, no model", {"label": label}))
+        arms.insert(1, Arm("trivial", "majority_answer", {"label": label}))
     if classifier.labelled(targets):
-        arms.insert(1, Arm("small_classifier", "small_classifier", TITLES["small_classifier"]))
+        arms.insert(1, Arm("small_classifier", "small_classifier"))
     return tuple(arms)
 
 
 def revised(instructions: str, best: Arm, round_number: int) -> Arm:
     """New instructions with the examples of the best arm so far, so that only one thing changes."""
     examples = {key: best.settings[key] for key in ("shots", "k", "seed") if key in best.settings}
-    return Arm(
-        "revised_prompt",
-        f"revised_prompt/{round_number}",
-        f"Revised instructions, round {round_number}",
-        {**examples, "instructions": instructions},
-    )
+    return Arm("revised_prompt", f"revised_prompt/{round_number}", {**examples, "instructions": instructions})
 
 
 def majority(targets: Sequence[str]) -> str | None:

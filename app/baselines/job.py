@@ -31,7 +31,7 @@ from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
 from app.jobs.claims import Claim, Failed
 from app.privacy import masking
-from app.wording import inflect, plural
+from app.wording import inflect, percent, plural
 
 WITHIN_REACH = "within reach on dev"
 HOPELESS = 20  # rows from the start of an arm that all failed: nobody needs the same error 400 times
@@ -108,7 +108,7 @@ def answer_arm(
         _note_look(claim, arm, why or ("adapter" if arm.family == "adapter" else "best on dev"))
     waiting = [example for example in examples if example.id not in done]
     meter = meter or Meter(claim, total=len(waiting))
-    meter.begin(f"{arm.title}: {plural(len(examples), split + ' row')}")
+    meter.begin(f"{arm.label}: {plural(len(examples), split + ' row')}")
     if free:
         _put_free(claim, arm, split, waiting, pool)
     elif waiting:
@@ -159,7 +159,7 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
     best = standing.leading(baseline)
     if best is None:
         raise Failed(
-            f"No arm can be judged: each one had errors on more than {arms.ERROR_LIMIT:.0%} of its rows. "
+            f"No arm can be judged: each one had errors on more than {percent(arms.ERROR_LIMIT, 0)} of its rows. "
             "Look at the errors, mend the cause, and press Go on."
         )
     revised = best.family == "revised_prompt"
@@ -284,7 +284,7 @@ def _give_up(claim: Claim, arm: ArmRow, split: str, why: str) -> None:
         )
     if not others:
         raise Failed(why)
-    claim.log(f"{arm.title} was given up. {why}")
+    claim.log(f"{arm.label} was given up. {why}")
 
 
 def _iterated(answers: Iterator[Answer]) -> Any:
@@ -374,7 +374,7 @@ def _conclude(
         if len(rows) < len(examples):
             missing = len(examples) - len(rows)
             have = inflect(missing, "has", "have")
-            raise Failed(f"{plural(missing, 'row')} of {arm.title} {have} no answer. Press Go on to ask again.")
+            raise Failed(f"{plural(missing, 'row')} of {arm.label} {have} no answer. Press Go on to ask again.")
         binary = metrics.get(arm.baseline.metric).binary
         nothing = binary and not any(row.score for row in rows)
         wanted = {example.id: example.target for example in examples}

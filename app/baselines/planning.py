@@ -21,6 +21,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
+from app.wording import percent
 
 INSTRUCTIONS_LIMIT = 20_000
 ROWS_LEAST = 20  # a smaller sample says nothing
@@ -170,9 +171,9 @@ def _pattern_faults(pattern: str, targets: Sequence[str]) -> list[FieldError]:
     return [
         FieldError(
             "#/metric_options/pattern",
-            f"It finds something in only {covered:.0%} of the wanted dev answers. In the others any answer without a "
-            f"finding would count as right. Make it match in at least {PATTERN_COVERAGE:.0%}, for example by adding "
-            "what every answer has to begin with.",
+            f"It finds something in only {percent(covered, 0)} of the expected dev answers. In the others any "
+            f"answer without a finding would count as right. Make it match in at least "
+            f"{percent(PATTERN_COVERAGE, 0)}, for example by adding what every answer has to begin with.",
         )
     ]
 

@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
+from app import glossary
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.baselines import (
     answer_store,
     answers_view,
-    arms,
     causes,
     facts,
     looks,
@@ -140,7 +140,7 @@ def show_arm(
         step="measure",
         baseline=baseline,
         arm=arm,
-        term=arms.TERMS.get(arm.family, ""),
+        term=glossary.term(f"variant.{arm.family}").help,
         metric=metrics.get(baseline.metric),
         instructions=standing.instructions_of(baseline, arm),
         split=chosen,

@@ -13,7 +13,7 @@ from app.evaluation import metrics
 
 def value(row: ArmRow) -> Arm:
     """An arm as the pure rules know it."""
-    return Arm(row.family, row.name, row.title, row.settings)
+    return Arm(row.family, row.name, row.settings)
 
 
 def results(baseline: BaselineRow) -> list[tuple[Arm, ArmResult]]:

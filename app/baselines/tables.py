@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, Dialect, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+from app import glossary
 from app.baselines.arms import ArmResult
 from app.db import Base, Json
 
@@ -80,6 +81,11 @@ class ArmRow(Base):
     dev: Mapped[ArmResult | None] = mapped_column(ResultJson)
     test: Mapped[ArmResult | None] = mapped_column(ResultJson)
     baseline: Mapped[BaselineRow] = relationship(lazy="raise", back_populates="arms")
+
+    @property
+    def label(self) -> str:
+        """What to call it; `title` is what it was called when it was made, which an approval holds."""
+        return glossary.variant(self.name, self.settings, self.title)
 
     @property
     def has_errors(self) -> bool:

@@ -4,12 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from app import glossary
 from app.baselines import arms
 from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation import metrics
 from app.inference import service as models
 from app.web import charts
+from app.wording import percent
 
 TONES = {"trivial": "soft", "small_classifier": "soft", "adapter": "tune"}
 
@@ -33,7 +35,7 @@ def rows(arm_rows: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
     return [
         Row(
             arm=arm,
-            term=arms.TERMS.get(arm.family, ""),
+            term=glossary.term(f"variant.{arm.family}").help,
             dev=arm.dev,
             test=arm.test,
             unknown=any(result is not None and not result.known for result in (arm.dev, arm.test)),
@@ -62,7 +64,7 @@ def notes(
     sentences = models.named_otherwise(asked_for, names) if asked_for else []
     if leading is not None and leading.dev is not None and leading.dev.score <= 0:
         sentences.append(
-            f"No prompt got a single row right. “{leading.title}” leads only because its answers come nearest to the "
+            f"No prompt got a single row right. “{leading.label}” leads only because its answers come nearest to the "
             "wanted ones."
         )
     results = [
@@ -71,7 +73,7 @@ def notes(
     for arm, result in results:
         if not result.fair:
             sentences.append(
-                f"“{arm.title}”: {result.cut or 0:,} of {result.n:,} answers were cut at {max_tokens:,} tokens. That "
+                f"“{arm.label}”: {result.cut or 0:,} of {result.n:,} answers were cut at {max_tokens:,} tokens. That "
                 "is no fair try of this prompt: raise the longest answer, or tell the model to be brief."
             )
     sentences += dict.fromkeys(remark for _, result in results for remark in result.remarks or ())
@@ -84,13 +86,13 @@ def _made_right(results: Sequence[tuple[ArmRow, ArmResult]], metric: str) -> lis
     thought = max(((arm, result, result.thought or 0) for arm, result in results), key=_third, default=None)
     if thought and thought[2]:
         sentences.append(
-            f"Thinking was taken off before the answer was scored, most often in “{thought[0].title}”: "
+            f"Thinking was taken off before the answer was scored, most often in “{thought[0].label}”: "
             f"{thought[2]:,} of {thought[1].n:,} rows. Each row shows the text as it came."
         )
     dressed = max(((arm, result, result.dressed or 0) for arm, result in results), key=_third, default=None)
     if dressed and dressed[2]:
         sentences.append(
-            f"{dressed[2]:,} of {dressed[1].n:,} rows of “{dressed[0].title}” are right only because marks around "
+            f"{dressed[2]:,} of {dressed[1].n:,} rows of “{dressed[0].label}” are right only because marks around "
             "the answer, such as ** or quotation marks, were taken off. An adapter is read in the same way."
         )
     titles = {option.name: option.title for option in metrics.get(metric).options}
@@ -98,7 +100,7 @@ def _made_right(results: Sequence[tuple[ArmRow, ArmResult]], metric: str) -> lis
         most = max(((arm, result, (result.saved or {}).get(name, 0)) for arm, result in results), key=_third)
         if most[2]:
             sentences.append(
-                f"{most[2]:,} more of {most[1].n:,} rows of “{most[0].title}” would be right with: {title}."
+                f"{most[2]:,} more of {most[1].n:,} rows of “{most[0].label}” would be right with: {title}."
             )
     return sentences
 
@@ -136,7 +138,7 @@ def free_lead(baseline: BaselineRow, leading: ArmRow | None) -> FreeLead | None:
     advice = (
         "You may not need a language model for this." if sure else "These rows can't tell which of the two is better."
     )
-    return FreeLead(first.title, f"It gets {seen}. {advice} An adapter has to beat it too.")
+    return FreeLead(first.label, f"It gets {seen}. {advice} An adapter has to beat it too.")
 
 
 def chart(
@@ -156,6 +158,10 @@ def _strip(arm: ArmRow, result: ArmResult, url: Mapping[int, str]) -> charts.Arm
     link = url.get(arm.id, "")
     if not result.known:
         return charts.Arm(
-            arm.title, None, tone="open", note=f"unknown: {result.error_rate:.0%} of its rows had errors", url=link
+            arm.label,
+            None,
+            tone="open",
+            note=f"unknown: {percent(result.error_rate, 0)} of its rows had errors",
+            url=link,
         )
-    return charts.Arm(arm.title, result.score, result.low, result.high, tone=tone, url=link)
+    return charts.Arm(arm.label, result.score, result.low, result.high, tone=tone, url=link)

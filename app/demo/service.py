@@ -23,6 +23,7 @@ from app.users import service as users
 from app.users import store as user_store
 from app.users.passwords import Passwords
 from app.users.tables import Role, UserRow
+from app.wording import percent
 
 KIND = "demo"
 
@@ -98,9 +99,9 @@ def summary(session: Session, assessment_id: int) -> Iterator[str]:
             f"({dataset.train_rows:,} train, {dataset.dev_rows:,} dev)."
         )
     if baseline is not None:
-        yield f"Share of answers with exactly the right form (target {baseline.target or 0:.0%}):"
+        yield f"Share of answers with exactly the right form (target {percent(baseline.target or 0, 0)}):"
         for arm in baseline.arms:
-            yield f"  {arm.title:<36} dev {_result(arm.dev):<26} test {_result(arm.test)}"
+            yield f"  {arm.label:<36} dev {_result(arm.dev):<26} test {_result(arm.test)}"
     compared = results.outcome(session, training.id).compared if training is not None else None
     if compared is not None:
         yield f"Result: {compared.verdict}. {compared.words}"
@@ -112,4 +113,4 @@ def summary(session: Session, assessment_id: int) -> Iterator[str]:
 def _result(result: ArmResult | None) -> str:
     if result is None:
         return "-"
-    return f"{result.score:.1%} ({result.low:.1%} to {result.high:.1%}), n={result.n}"
+    return f"{percent(result.score)} ({percent(result.low)} to {percent(result.high)}), n={result.n}"

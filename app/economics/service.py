@@ -349,7 +349,7 @@ def _arm(
     return MeasuredWay(
         key=f"{baseline.id}/{arm.family if len(group) > 1 else arm.name}",
         family=arm.family,
-        title=f"{shots} random examples" if len(group) > 1 else arm.title,
+        title=_title(arm, shots) if len(group) > 1 else arm.title,
         model=baseline.model_id,
         model_name=model.name,
         model_reference=model.reference,
@@ -365,3 +365,10 @@ def _arm(
         instructions=len(standing.instructions_of(baseline, arm)),
         counted=all(result.counted for result in results),
     )
+
+
+def _title(draw: ArmRow, shots: int) -> str:
+    """What several draws are called together, in the words that their titles had when they were measured: the name of
+    the rival is in the sentence that an approval holds."""
+    together, sample, _ = draw.title.partition(" (sample ")
+    return together if sample else f"{shots} random examples"

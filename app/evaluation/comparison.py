@@ -13,6 +13,7 @@ import numpy as np
 
 from app.evaluation import statistics
 from app.intervals import CONFIDENCE
+from app.wording import signed_points
 
 Verdict = Literal["improved", "not better", "regressed", "inconclusive"]
 
@@ -147,8 +148,8 @@ def _words(
     *,
     clear: bool,
 ) -> str:
-    low, high = f"{100 * difference.low:+.1f}", f"{100 * difference.high:+.1f}"
-    seen = f"{100 * difference.delta:+.1f} points on the same {rows:,} rows (95 % interval {low} to {high})"
+    low, high = signed_points(difference.low), signed_points(difference.high)
+    seen = f"{signed_points(difference.delta)} points on the same {rows:,} rows (95 % interval {low} to {high})"
     if verdict == "improved":
         return f"Improved: {seen}. Chance alone would hardly show this."
     if verdict == "regressed":
@@ -253,14 +254,14 @@ def against_all(first: Comparison, rivals: Sequence[Rival]) -> Comparison:
         return replace(first, words=first.words + _beaten(rivals))
     toughest = min(left, key=lambda one: (one.kind != "free", one.low))
     ruled_out = any(one.verdict in ("regressed", "not better") for one in left)
-    seen = f"{100 * first.delta:+.1f} points over the best prompt on the same {first.rows:,} rows"
+    seen = f"{signed_points(first.delta)} points over the best prompt on the same {first.rows:,} rows"
     verdict: Verdict = "not better" if ruled_out else "inconclusive"
     head = "Not better" if ruled_out else "Inconclusive"
     return replace(first, verdict=verdict, rows_for_answer=None, words=f"{head}: {seen}, but {_unbeaten(toughest)}")
 
 
 def _unbeaten(one: Rival) -> str:
-    gap = f"{100 * one.delta:+.1f} points, 90 % interval {100 * one.low:+.1f} to {100 * one.high:+.1f}"
+    gap = f"{signed_points(one.delta)} points, 90 % interval {signed_points(one.low)} to {signed_points(one.high)}"
     if one.kind == "free":
         return (
             f"“{one.title}” gets to {_share(one.before)} without a language model, and the adapter is not shown to be "

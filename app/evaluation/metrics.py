@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from app import glossary
 from app.errors import FieldError, Invalid
 from app.evaluation import form, numbers, structure
 
@@ -36,17 +37,24 @@ class Option:
 class Metric:
     """One way to score.
 
-    explanation: for people who have not heard of it. binary: every score is 0 or 1, so the result is a rate.
-    score: (answer, wanted, options) -> 0 to 1. view: the text that is compared, for the examples page.
+    binary: every score is 0 or 1, so the result is a rate. score: (answer, expected, options) -> 0 to 1. view: the
+    text that is compared, for the examples page. The glossary says what it is called.
     """
 
     name: str
-    title: str
-    explanation: str
     binary: bool
     score: Callable[[str, str, Options], float]
     view: Callable[[str, Options], str]
     options: tuple[Option, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return glossary.label(f"metric.{self.name}")
+
+    @property
+    def explanation(self) -> str:
+        """For people who have not heard of it."""
+        return glossary.term(f"metric.{self.name}").help
 
 
 def get(name: str) -> Metric:
@@ -325,19 +333,12 @@ METRICS: Mapping[str, Metric] = {
     for metric in (
         Metric(
             name="exact_match",
-            title="Exact match",
-            explanation="Right when the answer is the wanted text, character by character. "
-            "Blank space at both ends does not count.",
             binary=True,
             score=_exact,
             view=_trimmed,
         ),
         Metric(
             name="normalised_match",
-            title="Match without form",
-            explanation="Right when the texts are the same once capitals, blank space, look-alike characters and what "
-            "only dresses it are ignored: quotation marks, bold, brackets, a full stop. Signs that mean "
-            "something count: -1 is not 1, C# is not C. Good for labels and short answers.",
             binary=True,
             score=_normalised,
             view=_normal,
@@ -352,9 +353,6 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             name="number_match",
-            title="Same number",
-            explanation="Right when the answer is one number and it is the wanted one, with the same unit, within a "
-            "tolerance that you set. Thousands may be grouped.",
             binary=True,
             score=_number_match,
             view=_number_view,
@@ -376,10 +374,6 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             name="pattern",
-            title="Same findings, same order",
-            explanation="A regular expression of yours picks what matters, for example section headings and "
-            "parameter names. Right when the answer holds the same findings in the same order as the wanted "
-            "text: nothing missing, nothing invented. With groups, only the groups are compared.",
             binary=True,
             score=_pattern,
             view=_pattern_view,
@@ -395,9 +389,6 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             name="json_match",
-            title="Same JSON",
-            explanation="Right when the answer is JSON and says the same as the wanted JSON. "
-            "Blank space and the order of keys do not count.",
             binary=True,
             score=_json_match,
             view=_json_view,
@@ -405,9 +396,6 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             name="json_valid",
-            title="Readable JSON",
-            explanation="Right when the answer can be read as JSON, whatever it says. It shows form only: "
-            "look at another metric for content.",
             binary=True,
             score=_json_valid,
             view=_json_view,
@@ -415,19 +403,12 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             name="chrf",
-            title="Character overlap (chrF)",
-            explanation="How many short character sequences the answer shares with the wanted text, from 0 to "
-            "100 %. Forgives other endings and works for every language; says nothing about truth.",
             binary=False,
             score=_chrf,
             view=_trimmed,
         ),
         Metric(
             name="rouge_l",
-            title="Word overlap in order (ROUGE-L)",
-            explanation="The longest run of words, gaps allowed, that answer and wanted text share in the same "
-            "order, from 0 to 100 %. Usual for summaries; says nothing about truth. For writing without spaces "
-            "between words, character overlap is the better choice.",
             binary=False,
             score=_rouge_l,
             view=_word_view,

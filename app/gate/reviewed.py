@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from app import glossary
 from app.advice.evidence import Evidence
 from app.advice.verdict import Advice
 from app.baselines.arms import ArmResult
@@ -144,6 +145,11 @@ class ArmTried(Frozen):
     settings: Mapping[str, Any]
     dev: ArmResult | None
     test: ArmResult | None
+
+    @property
+    def label(self) -> str:
+        """What to call it today; `title` is what was approved."""
+        return glossary.variant(self.name, self.settings, self.title)
 
     @property
     def errors(self) -> int:

@@ -15,7 +15,7 @@ from app.db import utcnow
 from app.economics import service as economics
 from app.economics.answer import Answer, answer
 from app.errors import Invalid
-from app.gate import people, reviews, store, subject
+from app.gate import labels, people, reviews, store, subject
 from app.gate.evidence import Facts, gather, judge_today
 from app.gate.reviewed import models_named, shortcomings
 from app.gate.subject_builder import completed, snapshot
@@ -260,6 +260,7 @@ def _review(
         void=reviews.void_because(db, review, now) if now else [],
         remarks=shortcomings(frozen) if now else [],
         models=models_named(frozen),
+        labels=labels,
         living=review.living,
         errors=errors,
         typed=typed,

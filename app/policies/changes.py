@@ -11,6 +11,7 @@ from typing import Any
 
 from app.advice.policy import APPROACH_NAMES, APPROACHES, Policy, Threshold, Weight, number_text
 from app.errors import FieldError
+from app.wording import MINUS
 
 LONGEST = 30  # characters of a number in a form
 
@@ -41,8 +42,8 @@ def differences(before: Policy, after: Policy) -> list[Change]:
             Change(
                 f"{weight.factor}.{weight.answer}",
                 title,
-                f"{points_before:+d}",
-                f"{points_after:+d}",
+                f"{points_before:+d}".replace("-", MINUS),
+                f"{points_after:+d}".replace("-", MINUS),
                 APPROACH_NAMES[approach],
             )
             for approach, points_before, points_after in zip(APPROACHES, was.points, weight.points, strict=True)

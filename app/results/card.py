@@ -11,7 +11,7 @@ from typing import Any
 
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
-from app.wording import plural
+from app.wording import plural, signed_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +246,8 @@ def _rival_lines(rivals: Sequence[Rival]) -> list[str]:
     lines = ["", "| Also to beat | Score | Adapter ahead by | 90 % interval |", "| --- | ---: | ---: | --- |"]
     for rival in rivals:
         title, score = rival.title.replace("|", "/"), _percent(rival.before) or "not asked"
-        interval = f"{100 * rival.low:+.1f} to {100 * rival.high:+.1f}"
-        lines.append(f"| {title} | {score} | {100 * rival.delta:+.1f} points | {interval} |")
+        interval = f"{signed_points(rival.low)} to {signed_points(rival.high)}"
+        lines.append(f"| {title} | {score} | {signed_points(rival.delta)} points | {interval} |")
     return lines
 
 

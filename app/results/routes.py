@@ -87,7 +87,7 @@ def _chart(outcome: service.Outcome) -> charts.IntervalChart:
     tested = [(arm, arm.test) for arm in outcome.baseline.arms if arm.test]
     drawn = [
         charts.Arm(
-            arm.title,
+            arm.label,
             result.score,
             result.low,
             result.high,

@@ -29,6 +29,7 @@ from app.results import card, store
 from app.results.card import ArmFacts, CardFacts
 from app.training import store as trainings
 from app.training.tables import TrainingRow
+from app.wording import percent
 
 NEVER_STOPS = (
     0.1  # above this share of answers cut at the limit (and above the best prompt's), an adapter does not stop
@@ -80,8 +81,9 @@ def outcome(session: Session, training_id: int) -> Outcome:
         compared = against_all(compared, rivals)
     if compared and compared.verdict == "improved" and (share := cut(adapter)) > max(NEVER_STOPS, cut(best)):
         sentence = (
-            f"{share:.0%} of the adapter's answers went on to the length limit: it does not stop by itself. That is no "
-            "improvement to rely on, whatever the score. Look at the warnings of the preflight about its stop token."
+            f"{percent(share, 0)} of the adapter's answers went on to the length limit: it does not stop by itself. "
+            "That is no improvement to rely on, whatever the score. Look at the warnings of the preflight about its "
+            "stop token."
         )
         compared = replace(compared, verdict="inconclusive", words=sentence)
     stored = training.result or {}
@@ -116,9 +118,9 @@ def _rivals(
                 if answers.before is not None and answers.after is not None
             ]
             if pairs:
-                rivals.append(rival(arm.title, kind, pairs, binary=binary))
+                rivals.append(rival(arm.label, kind, pairs, binary=binary))
     for name, *seen in to_beat.get("unasked", ()):
-        title = by_name[name].title if name in by_name else name
+        title = by_name[name].label if name in by_name else name
         rivals.append(unasked(title, first, Difference(*seen)))
     return rivals
 
@@ -210,7 +212,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         instructions=subject.training.instructions,
         arms=[arm for arm in arms if arm],
         adapter=_arm(outcome.adapter) if outcome.adapter else None,
-        compared_with=outcome.best.title if outcome.best else "",
+        compared_with=outcome.best.label if outcome.best else "",
         compared=outcome.compared,
         rivals=outcome.rivals,
         late_targets=subject.baseline.earlier.late_targets or (),
@@ -235,7 +237,7 @@ def _arm(arm: ArmRow, split: str = "test") -> ArmFacts | None:
     result = arm.test if split == "test" else arm.dev
     if result is None:
         return None
-    return ArmFacts(arm.name, arm.title, result.score, result.low, result.high, result.n, result.errors)
+    return ArmFacts(arm.name, arm.label, result.score, result.low, result.high, result.n, result.errors)
 
 
 def bundle(session: Session, blobs: Blobs, training_id: int) -> IO[bytes]:

@@ -25,6 +25,7 @@ class Setting(BaseModel):
 
     name: str
     label: str
+    help: str
     why: str
     kind: str
     default: int | float | str
@@ -260,6 +261,7 @@ def _recipe(session: Db, assessment_id: int) -> Recipe:
             Setting(
                 name=field.name,
                 label=field.label,
+                help=field.help,
                 why=field.why,
                 kind=field.kind,
                 default=getattr(default, field.name),

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
 from pydantic import Field as Bounds
 
+from app import glossary
 from app.errors import FieldError, Invalid
 from app.strict import Expected, Fault, faults
 
@@ -52,85 +53,92 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the form: what to call it, why the default is what it is, what is allowed."""
+    """One field of the form: why its default, and what is allowed. The glossary says what it is called."""
 
     name: str
-    label: str
     why: str
     kind: Literal["whole", "number", "choice"]
     low: float = 0
     high: float = 0
     choices: tuple[tuple[str, str], ...] = ()
-    term: str = ""
     advanced: bool = True
+
+    @property
+    def label(self) -> str:
+        """The field's term, with the unit of its number."""
+        return glossary.with_unit(f"recipe.{self.name}")
+
+    @property
+    def help(self) -> str:
+        """What it is, in plain words."""
+        return glossary.term(f"recipe.{self.name}").help
 
 
 FIELDS = (
     Field(
-        "epochs", "Passes over the data", "Up to 3; the best checkpoint by dev loss is kept, so a pass too many costs "
-        "time and not quality.", "whole", 1, 20, term="epochs", advanced=False,
+        "epochs", "Up to 3; the best checkpoint by dev loss is kept, so an epoch too many costs "
+        "time and not quality.", "whole", 1, 20, advanced=False,
     ),
     Field(
-        "learning_rate", "Learning rate", "2e-4, about ten times what training all weights would take; for a run of "
+        "learning_rate", "2e-4, about ten times what training all weights would take; for a run of "
         "fewer than 100 steps up to fifteen times is usual. Try 1e-4 and 4e-4 if it does not learn.",
         "number", 1e-6, 1e-2, advanced=False,
     ),
     Field(
-        "batch_rows", "Rows in a step", "16, or 8 under 2,000 rows: LoRA learns worse from big batches, and more rank "
-        "does not cure that.", "whole", 1, 128, term="effective batch size", advanced=False,
+        "batch_rows", "16, or 8 under 2,000 rows: LoRA learns worse from big batches, and more rank "
+        "does not cure that.", "whole", 1, 128, advanced=False,
     ),
     Field(
-        "rank", "Size of the adapter", "16 is ample: an adapter needs about as many numbers as the answers in the data "
-        "have tokens, and has far more at this size.", "whole", 1, 256, term="LoRA rank r", advanced=False,
+        "rank", "16 is ample: an adapter needs about as many parameters as the answers in the data "
+        "have tokens, and has far more at this size.", "whole", 1, 256, advanced=False,
     ),
     Field(
-        "alpha", "Weight of the adapter", "Twice the rank, the usual choice; halve it if the adapter overdoes it.",
-        "whole", 1, 512, term="LoRA alpha",
+        "alpha", "Twice the rank, the usual choice; halve it if the adapter overdoes it.",
+        "whole", 1, 512,
     ),
     Field(
-        "targets", "Which layers learn", "All linear layers: attention alone does worse, even with as many numbers.",
+        "targets", "All linear layers: attention alone does worse, even with as many parameters.",
         "choice", choices=(("all-linear", "All linear layers"), ("attention", "Attention only")),
     ),
     Field(
-        "max_steps", "At most so many steps", "0 means no limit; set one for a first short run.", "whole", 0, 1_000_000,
+        "max_steps", "0 means no limit; set one for a first short run.", "whole", 0, 1_000_000,
         advanced=False,
     ),
     Field(
-        "schedule", "Course of the learning rate", "Falls along a cosine, so that the last steps only polish.",
+        "schedule", "By default it falls along a cosine, so that the last steps only polish.",
         "choice", choices=(("cosine", "Cosine down to zero"), ("constant", "Constant")),
     ),
-    Field("warmup", "Share of steps to warm up", "3 to 5 %: the first gradients are large.", "number", 0, 0.5),
+    Field("warmup", "3 to 5 %: the first gradients are large.", "number", 0, 0.5),
     Field(
-        "dropout", "Dropout", "0; 0.05 to 0.1 if dev loss rises while training loss falls. It also ends the sharing of "
+        "dropout", "0; 0.05 to 0.1 if dev loss rises while training loss falls. It also ends the sharing of "
         "the common beginning, so steps take longer.", "number", 0, 0.5,
     ),
-    Field("weight_decay", "Weight decay", "0.01; LoRA itself holds back more than this does.", "number", 0, 1),
-    Field("clip", "Largest gradient", "1.0: one odd row must not undo a hundred others.", "number", 0.01, 100,
-          term="gradient clipping"),
+    Field("weight_decay", "0.01; LoRA itself holds back more than this does.", "number", 0, 1),
+    Field("clip", "1.0: one odd row must not undo a hundred others.", "number", 0.01, 100),
     Field(
-        "evals_per_epoch", "Dev checks in a pass", "4, each with a checkpoint; harm from too much training comes late, "
+        "evals_per_epoch", "4, each with a checkpoint; harm from too much training comes late, "
         "and shows only here.", "whole", 1, 20,
     ),
     Field(
-        "patience", "Stop after so many checks without gain", "2 (0 never stops early): more passes over the same rows "
-        "teach them by heart.", "whole", 0, 20, term="early stopping",
+        "patience", "2 (0 never stops early): more passes over the same rows "
+        "teach them by heart.", "whole", 0, 20,
     ),
-    Field("min_gain", "Smallest gain that counts", "0.001 nats of dev loss.", "number", 0, 1),
+    Field("min_gain", "0.001 nats of dev loss.", "number", 0, 1),
     Field(
-        "dev_rows", "Dev rows for the loss", "100 tell a trend and cost little; the task's own metric is measured on "
+        "dev_rows", "100 tell a trend and cost little; the task's own metric is measured on "
         "the test rows afterwards.", "whole", 1, 2000,
     ),
     Field(
-        "max_row_tokens", "Longest row, in tokens", "1,024; a longer row is left out and counted, never cut: half an "
+        "max_row_tokens", "1,024; a longer row is left out and counted, never cut: half an "
         "answer teaches to stop halfway.", "whole", 16, 32768,
     ),
     Field(
-        "precision", "Precision", "The quicker of the two on this machine, timed at the start; the adapter's own "
-        "numbers are kept in 32 bits either way.", "choice",
+        "precision", "The quicker of the two on this machine, timed at the start; the adapter's own "
+        "weights are kept in 32 bits either way.", "choice",
         choices=(("auto", "Quickest here"), ("bfloat16", "bfloat16"), ("float32", "float32")),
     ),
-    Field("seed", "Seed", "Same seed, same run. Repeat what you rely on with two other seeds.", "whole", 0, 2**31 - 1),
-    Field("max_minutes", "Time limit in minutes", "A job that takes far longer than estimated is ended; its last "
+    Field("seed", "Same seed, same run. Repeat what you rely on with two other seeds.", "whole", 0, 2**31 - 1),
+    Field("max_minutes", "A job that takes far longer than estimated is ended; its last "
           "checkpoint is kept.", "whole", 1, 10_080, advanced=False),
 )  # fmt: skip
 BY_NAME = {field.name: field for field in FIELDS}

@@ -111,7 +111,7 @@ class IntervalChart:
 def share_text(value: float | None, difference: bool = False) -> str:
     if value is None or not math.isfinite(value):
         return "\N{EN DASH}"
-    text = f"{100 * value:+.1f}" if difference else f"{100 * value:.1f}%"
+    text = f"{100 * value:+.1f}" if difference else f"{100 * value:.1f} %"
     return text.replace("-", "\N{MINUS SIGN}")
 
 

@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from starlette.routing import NoMatchFound
 
+from app import glossary
 from app.db import reading
 from app.text import name_of, parted
 from app.web import charts
@@ -27,6 +28,7 @@ from app.web.context import AppContext
 from app.web.files import Files
 from app.web.protocols import Step
 from app.wording import MINUS, inflect, lower_first, plural, upper_first
+from app.wording import percent as share_text
 
 if TYPE_CHECKING:
     from app.assessments.tables import AssessmentRow
@@ -67,10 +69,10 @@ NOTICES = {
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """0.741 -> 74.1%; no value is a dash, never 0%."""
+    """0.741 -> 74.1 %; no value is a dash, never 0 %."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value * 100:.{digits}f}%".replace("-", MINUS)
+    return share_text(value, digits)
 
 
 def points(value: float | None, digits: int = 1, unit: str = " points") -> str:
@@ -205,6 +207,9 @@ def make_templates(files: Files) -> Environment:
         "moment": moment,
         "ago": ago,
         "visible": visible,
+        "term": glossary.label,
+        "known": lambda name, kind: glossary.known(kind, name),
+        "variant": glossary.variant,
     }
     env.globals |= {
         "url_for": lambda name, **params: url_for(_asked.get(), name, **params),

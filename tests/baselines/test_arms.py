@@ -15,7 +15,7 @@ def measured(**scores: float | ArmResult) -> list[tuple[Arm, ArmResult]]:
     names = {name.replace("__", "/"): value for name, value in scores.items()}
     return [
         (
-            PLAN.get(name) or Arm(name.split("/", maxsplit=1)[0], name, name),
+            PLAN.get(name) or Arm(name.split("/", maxsplit=1)[0], name),
             value if isinstance(value, ArmResult) else result(value, 100, 0),
         )
         for name, value in names.items()

@@ -394,7 +394,7 @@ def tally(score: float, *, cut: int = 0, near: float = 0.0, tokens: float = 50.0
 
 
 def test_on_a_tie_at_nothing_the_nearest_answers_lead_and_not_the_cheapest_prompt() -> None:
-    cheap, near = Arm("zero_shot", "zero_shot", "a"), Arm("few_shot_nearest", "few_shot_nearest", "b")
+    cheap, near = Arm("zero_shot", "zero_shot"), Arm("few_shot_nearest", "few_shot_nearest")
 
     best = arms.best([(cheap, tally(0.0, near=0.1, tokens=20)), (near, tally(0.0, near=0.4, tokens=900))])
     assert best == near
@@ -403,7 +403,7 @@ def test_on_a_tie_at_nothing_the_nearest_answers_lead_and_not_the_cheapest_promp
 
 
 def test_an_arm_whose_answers_are_mostly_cut_leads_only_where_all_are() -> None:
-    cut, whole = Arm("zero_shot", "zero_shot", "a"), Arm("few_shot_nearest", "few_shot_nearest", "b")
+    cut, whole = Arm("zero_shot", "zero_shot"), Arm("few_shot_nearest", "few_shot_nearest")
 
     assert arms.best([(cut, tally(0.5, cut=40)), (whole, tally(0.2))]) == whole
     assert arms.best([(cut, tally(0.5, cut=40)), (whole, tally(0.2, cut=21))]) == cut

@@ -90,7 +90,7 @@ def test_the_form_says_what_it_will_cost_before_it_starts(page: TestClient, case
     assert "190 calls" in shown.text
     assert "estimated" in shown.text
     assert "rows are sent to" in shown.text
-    assert "90.0%" in shown.text
+    assert "90.0 %" in shown.text
 
 
 def test_a_start_is_a_job_in_line_a_contribution_and_a_record(page: TestClient, case: Case, engine: Engine) -> None:
@@ -202,7 +202,7 @@ def test_the_page_shows_arms_intervals_target_and_what_rows_can_tell(
 ) -> None:
     shown = " ".join(page.get(url(case)).text.split())  # where a line of the template ends says nothing
 
-    for words in ("On the test rows", "On the dev rows", "target 90.0%", "Nearest examples", "nearest examples"):
+    for words in ("On the test rows", "On the dev rows", "target 90.0 %", "Nearest examples", "nearest examples"):
         assert words.lower() in shown.lower()
     assert "differences of" in shown
     assert "Test rows looked at 4 times" in shown

@@ -48,6 +48,6 @@ def test_the_summary_says_what_was_measured(make: Make, engine: Engine) -> None:
         text = "\n".join(service.summary(session, assessment.id))
 
     assert "1,150 usable examples besides 220 test rows (1,050 train, 100 dev)" in text
-    assert "target 90%" in text
+    assert "target 90 %" in text
     assert "n=220" in text
     assert "Result" not in text

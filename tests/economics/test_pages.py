@@ -300,7 +300,7 @@ def test_the_target_is_worked_out_without_storing_and_then_used(
     given = {"success": "20", "share_1": "95", "cost_1": "40", "share_2": "5", "cost_2": "1000"}
 
     shown = page.get(f"/assessments/{row.id}/target", params=given)
-    assert "81.5% right answers, and it is worth it." in shown.text
+    assert "81.5 % right answers, and it is worth it." in shown.text
     assert acts(engine) == []
     sent = page.post(f"/assessments/{row.id}/target", data=given)
 

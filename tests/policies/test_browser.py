@@ -83,7 +83,7 @@ def test_publishing_and_moving_an_assessment_without_javascript(untouched: tuple
         page.get_by_role("link", name="Change numbers").click()
         page.get_by_label("Usable examples, test rows not counted").fill("2,000")
         page.locator("summary").filter(has_text="The goal").click()
-        page.get_by_label("Sound like us: points for training").select_option("+3")
+        page.get_by_label("Match our tone and style: points for training").select_option("+3")
         page.get_by_role("button", name="Show the difference").click()
         expect(page.locator("#effects")).to_contain_text("Other advice for 1")
         page.get_by_role("button", name="Change the numbers again").click()

@@ -74,8 +74,8 @@ def test_differences_are_in_words_and_in_the_order_of_the_policy() -> None:
         ("Failed calls", "", "2 %", "5 %"),
         ("Gain from the right passage", "", "10 points", "12 points"),
         ("Agreement between two people, at least", "", "kappa 0.6", "kappa 0.7"),
-        ("F01 The goal: Sound like us", "prompt", "+1", "+0"),
-        ("F01 The goal: Sound like us", "fine-tune", "+2", "+3"),
+        ("F01 The goal: Match our tone and style", "prompt", "+1", "+0"),
+        ("F01 The goal: Match our tone and style", "fine-tune", "+2", "+3"),
     ]
     assert changes.differences(POLICY, POLICY) == []
 

@@ -73,7 +73,7 @@ def test_numbers_are_changed_looked_at_and_published(ada: TestClient, engine: En
     assert looked.status_code == 200
     assert "1,000 rows" in looked.text
     assert "1,500 rows" in looked.text
-    assert "The goal: Sound like us" in looked.text
+    assert "The goal: Match our tone and style" in looked.text
     assert "There are none yet." in looked.text
 
     sent = {"threshold.usable_examples": "1500", "weight.F01.style.fine_tune": "3", "based_on": "0"}

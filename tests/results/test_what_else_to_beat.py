@@ -60,7 +60,7 @@ def test_a_classifier_that_is_not_beaten_is_named_and_nothing_is_improved(engine
     assert found.compared is not None
     assert found.compared.verdict == "not better"
     assert found.compared.words.startswith("Not better: +18.2 points over the best prompt on the same 220 rows, but ")
-    assert "“Small_classifier” gets to 95.9 % without a language model" in found.compared.words
+    assert "“Small classifier (no LLM)” gets to 95.9 % without a language model" in found.compared.words
     assert found.compared.words.endswith("Use it, or beat it.")
     assert [(one.kind, one.verdict) for one in found.rivals] == [("free", "regressed")]
 
@@ -132,14 +132,14 @@ def test_page_card_and_files_name_them(engine: Engine, people: Any) -> None:
     text, measured = card.card(facts), card.evaluation(facts)
 
     assert "What else it has to beat" in page
-    assert "Small_classifier" in page
+    assert "Small classifier (no LLM)" in page
     assert answer["verdict"] == "not better"
     assert [(one["title"], one["kind"], one["verdict"]) for one in answer["rivals"]] == [
-        ("Small_classifier", "free", "regressed")
+        ("Small classifier (no LLM)", "free", "regressed")
     ]
-    assert "| Small_classifier | 95.9 % | -9.5 points |" in text
+    assert "| Small classifier (no LLM) | 95.9 % | −9.5 points |" in text
     assert "It does not reach the target of " in text
-    assert [one["a"] for one in measured["pairwise"]] == ["few_shot_nearest", "Small_classifier"]
+    assert [one["a"] for one in measured["pairwise"]] == ["few_shot_nearest", "Small classifier (no LLM)"]
     assert json.loads(json.dumps(service.summary(found)))["rivals"][0]["kind"] == "free"
 
 

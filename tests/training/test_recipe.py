@@ -56,4 +56,4 @@ def test_the_learning_rate_rises_once_and_never_exceeds_the_top(total: int, sche
 
 
 def test_what_was_changed_is_listed() -> None:
-    assert list(recipes.changed(Recipe(rank=8), Recipe())) == [("Size of the adapter", 16, 8)]
+    assert list(recipes.changed(Recipe(rank=8), Recipe())) == [("LoRA rank (r)", 16, 8)]

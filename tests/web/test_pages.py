@@ -22,11 +22,11 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("written", "text"),
     [
-        (pages.percent(0.741), "74.1%"),
-        (pages.percent(0), "0.0%"),
+        (pages.percent(0.741), "74.1 %"),
+        (pages.percent(0), "0.0 %"),
         (pages.percent(None), "\N{EN DASH}"),
         (pages.percent(math.nan), "\N{EN DASH}"),
-        (pages.percent(-0.05, 0), "\N{MINUS SIGN}5%"),
+        (pages.percent(-0.05, 0), "\N{MINUS SIGN}5 %"),
         (pages.points(0.052), "+5.2 points"),
         (pages.points(-0.052), "\N{MINUS SIGN}5.2 points"),
         (pages.points(-0.052, unit=""), "\N{MINUS SIGN}5.2"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.advice.facts import Score
-from app.wording import Wording, joined, percent, plural
+from app.wording import Wording, joined, percent, plural, signed_points
 
 AGREEMENT = {"high": "nearly always", "medium": "mostly", "low": "often not"}
 TRIED = {
@@ -38,7 +38,7 @@ def _goals(goals: Sequence[str]) -> str:
 
 
 def _points(gain: float) -> str:
-    return f"{gain * 100:+.1f} points with the right passage"
+    return f"{signed_points(gain)} points with the right passage"
 
 
 DECLARED = Wording({

@@ -113,7 +113,7 @@ def _asking(rows: WorkingRows, uploaded: list[int]) -> Iterator[FileWarning]:
     if one_side >= LEAST and ASKING[0] <= only_answer / one_side <= ASKING[1]:
         share = round(100 * only_answer / one_side)
         text = (
-            f"Of the rows with a question mark on one side, {share}% have it at the end of the answer: perhaps question"
-            " and answer stand on the wrong sides in a part of the file."
+            f"Of the rows with a question mark on one side, {share} % have it at the end of the answer: perhaps "
+            "question and answer stand on the wrong sides in a part of the file."
         )
         yield FileWarning("swapped", text)

@@ -273,8 +273,8 @@ class _Texts:
 def _text(verdict: Verdict, score: float, trivial: float, *, labels: bool) -> str:
     if labels:
         scores = (
-            f"A small classifier that only counts words and signs gives the right label to {100 * score:.0f}% of the"
-            f" rows it was not shown; always saying the commonest label would give it to {100 * trivial:.0f}%."
+            f"A small classifier that only counts words and signs gives the right label to {100 * score:.0f} % of the"
+            f" rows it was not shown; always saying the commonest label would give it to {100 * trivial:.0f} %."
         )
         if verdict == "unlearnable":
             return (
@@ -285,8 +285,8 @@ def _text(verdict: Verdict, score: float, trivial: float, *, labels: bool) -> st
         return scores
     if verdict == "too_few":
         return (
-            f"The answer of the most similar other question is {100 * score:.0f}% like the right one; a random one is"
-            f" {100 * trivial:.0f}% like it. With so few rows that may be chance or the beginning of a link."
+            f"The answer of the most similar other question is {100 * score:.0f} % like the right one; a random one is"
+            f" {100 * trivial:.0f} % like it. With so few rows that may be chance or the beginning of a link."
         )
     if verdict == "unlearnable":
         return (
@@ -294,6 +294,6 @@ def _text(verdict: Verdict, score: float, trivial: float, *, labels: bool) -> st
             " follow from the other rows: pairs that slipped, or facts that each row alone holds."
         )
     return (
-        f"The answer of the most similar other question is {100 * score:.0f}% like the right one; a random answer is"
-        f" {100 * trivial:.0f}% like it. So the rows have something in common that can be learnt."
+        f"The answer of the most similar other question is {100 * score:.0f} % like the right one; a random answer is"
+        f" {100 * trivial:.0f} % like it. So the rows have something in common that can be learnt."
     )

@@ -17,7 +17,7 @@ from app.datasets.checks.working_rows import WorkingRows, different_values
 from app.datasets.reading.faults import Fault
 from app.datasets.splits import draw
 from app.datasets.thresholds import RARE_LABEL
-from app.wording import inflect, plural
+from app.wording import inflect, percent, plural
 
 CONSTANT_ROWS = 10
 LOPSIDED = 0.95  # share of the commonest label from which on a model can score by always saying it
@@ -87,7 +87,7 @@ def _answers(answers: npt.NDArray[np.uint64], labels: Sequence[LabelCount]) -> I
     total = sum(label.rows for label in labels)
     commonest = labels[0]
     if commonest.rows >= LOPSIDED * total:
-        share = f"always saying that would score {commonest.rows / total:.0%}"
+        share = f"always saying that would score {percent(commonest.rows / total, 0)}"
         text = f"{commonest.rows:,} of {total:,} answers are {commonest.label[:60]!r}; {share}."
         yield Fault(None, "", text, "warning")
     rare = [label.label for label in labels if label.rows < RARE_LABEL]

@@ -61,7 +61,7 @@ class Check:
             where += " of the test file" if self.rows.files[other] else " of the upload"
         return {
             RowStatus.DUPLICATE: f"Asks the same as {where}.",
-            RowStatus.NEAR_DUPLICATE: f"Nearly the same as {where} ({100 * similarity:.0f}% alike).",
+            RowStatus.NEAR_DUPLICATE: f"Nearly the same as {where} ({100 * similarity:.0f} % alike).",
             RowStatus.CONTRADICTION: f"Asks the same as {where} but is answered differently.",
             RowStatus.LEAK: self._leak(index, other, similarity, where),
         }.get(status, "")
@@ -70,5 +70,5 @@ class Check:
         if self.rows.keys[index] == self.rows.keys[other]:
             return f"Stands in the test set too: {where}."
         if similarity < 1:
-            return f"Nearly the same as {where} ({100 * similarity:.0f}% alike), which judges."
+            return f"Nearly the same as {where} ({100 * similarity:.0f} % alike), which judges."
         return f"Asks what {where} asks, but for courtesies, or holds it word for word."

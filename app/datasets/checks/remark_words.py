@@ -1,6 +1,6 @@
 """The sentences about what is odd about the content of rows, by kind; see `suspicious`."""
 
-from app.wording import plural
+from app.wording import percent, plural
 
 # About one row among the file's, about several, and what follows from it.
 _OF_THE_FILE = {
@@ -43,7 +43,7 @@ OF_A_ROW = {
 def of_file(kind: str, rows: int, share: float, *, the_task: bool) -> str:
     """The sentence of the report. share: of all rows, 0 to 1; the_task: so many that it may well be what is wanted."""
     single, several, consequence = _OF_THE_FILE[kind]
-    parts = [f"{plural(rows, single, several)} ({share:.1%})", consequence]
+    parts = [f"{plural(rows, single, several)} ({percent(share)})", consequence]
     if the_task:
         parts.append("so many may well be the task")
     return f"{'; '.join(part for part in parts if part)}."

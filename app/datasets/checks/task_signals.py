@@ -305,4 +305,4 @@ def _sources(sampled: _Sampled) -> _Evidence:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%"
+    return f"{100 * share:.0f} %"

@@ -123,5 +123,5 @@ def _rare(report: Report, rows: str) -> Iterator[Todo]:
 
 def _missing(*, test: int, needed_test: int) -> Iterator[Todo]:
     if test < needed_test:
-        text = f"{needed_test - test:,} more test rows are needed to tell 80% from 87%."
+        text = f"{needed_test - test:,} more test rows are needed to tell 80 % from 87 %."
         yield Todo("collect", "unknown", text, "#split", "See the split")

@@ -26,7 +26,7 @@ addEventListener("submit", (event) => {
   request.upload.onprogress = ({ lengthComputable, loaded, total }) => {
     if (!lengthComputable) return;
     bar.value = loaded / total;
-    const tenth = `${10 * Math.floor(10 * bar.value)}% sent`;
+    const tenth = `${10 * Math.floor(10 * bar.value)} % sent`;
     if (told && told.textContent !== tenth) told.textContent = tenth;
     const seconds = (performance.now() - began) / 1000, left = Math.ceil(seconds * (total - loaded) / loaded);
     words.textContent = loaded === total ? "Everything is sent; it is being stored."

@@ -104,7 +104,7 @@ def test_a_half_of_prose_with_its_sides_swapped() -> None:
     verdict, _, why = verdict_of(judge(half))
 
     assert verdict == "warn"
-    assert "50% have it at the end of the answer" in why
+    assert "50 % have it at the end of the answer" in why
 
 
 def test_a_task_that_is_to_ask_is_no_swap() -> None:

@@ -18,7 +18,7 @@ def test_the_gravest_comes_first_and_each_leads_somewhere() -> None:
     assert todos[0].text == "2 rows could not be read."
     assert todos[0].url == f"{ROWS}?status=fault&file=upload"
     assert todos[2].text == "3 rows seem to hold personal data or a secret."
-    assert todos[-1].text == "180 more test rows are needed to tell 80% from 87%."
+    assert todos[-1].text == "180 more test rows are needed to tell 80 % from 87 %."
     assert all(todo.url.startswith(("#", "/datasets/1/")) for todo in todos)
 
 

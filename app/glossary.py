@@ -1,0 +1,213 @@
+"""The product's terms: for each key the field's word as its label, plain words as its help, the unit of its numbers.
+
+Forms, tables, reviews, the model card and the descriptions of the API ask here, so one key has one label wherever it is
+read. Keys are `kind.name`, where the name is what is stored and sent: a setting of a training config
+(`recipe.epochs`), a metric (`metric.exact_match`), a kind of variant (`variant.zero_shot`), rows (`rows.dev`), or what
+is said of a row (`row.expected`). A label changes nothing that is stored, sent or approved.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term. label: as people of the field call it; help: what it is, in plain words."""
+
+    key: str
+    label: str
+    help: str = ""
+    unit: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.key.partition(".")[0]
+
+
+TERMS: tuple[Term, ...] = (
+    # How a LoRA adapter is trained.
+    Term("recipe.model_id", "Base model", "The model that stays as it is; the adapter is trained beside it."),
+    Term("recipe.epochs", "Epochs", "Passes over the training set."),
+    Term("recipe.learning_rate", "Learning rate", "How far each step moves the weights."),
+    Term("recipe.batch_rows", "Batch size", "Rows that one optimizer step learns from.", "rows"),
+    Term("recipe.rank", "LoRA rank (r)", "Size of the adapter: more rank, more numbers that learn."),
+    Term("recipe.alpha", "LoRA alpha", "Weight of the adapter beside the model; counts in relation to the rank."),
+    Term("recipe.targets", "Target modules", "Which layers of the model get an adapter."),
+    Term("recipe.max_steps", "Max steps", "Stops the run after so many optimizer steps.", "steps"),
+    Term("recipe.schedule", "LR schedule", "How the learning rate changes over the run."),
+    Term("recipe.warmup", "Warmup ratio", "Share of all steps in which the learning rate rises from zero."),
+    Term("recipe.dropout", "Dropout", "Share of the adapter's inputs that is left out at random in each step."),
+    Term("recipe.weight_decay", "Weight decay", "Pulls the adapter's weights towards zero in each step."),
+    Term("recipe.clip", "Max gradient norm", "A larger gradient is scaled down to this."),
+    Term("recipe.evals_per_epoch", "Evaluations per epoch", "How often the loss is measured on the dev set."),
+    Term(
+        "recipe.patience", "Early-stopping patience", "Stops after so many evaluations without a gain.", "evaluations"
+    ),
+    Term("recipe.min_gain", "Early-stopping min delta", "The smallest drop of dev loss that counts as a gain.", "nats"),
+    Term("recipe.dev_rows", "Evaluation rows", "Rows of the dev set on which the loss is measured.", "rows"),
+    Term("recipe.max_row_tokens", "Max sequence length", "The longest row, prompt and answer together.", "tokens"),
+    Term("recipe.precision", "Precision", "The kind of numbers to compute with."),
+    Term("recipe.seed", "Seed", "Decides the order of rows and the first weights."),
+    Term("recipe.max_minutes", "Time limit", "Ends a run that takes longer.", "minutes"),
+    # How an answer is scored.
+    Term(
+        "metric.exact_match",
+        "Exact match",
+        "Right when the output is the expected answer, character by character. Blank space at both ends does not "
+        "count.",
+    ),
+    Term(
+        "metric.normalised_match",
+        "Normalized match",
+        "Right when the texts are the same once capitals, blank space, look-alike characters and what only dresses "
+        "it are ignored: quotation marks, bold, brackets, a full stop. Signs that mean something count: -1 is not 1, "
+        "C# is not C. Good for labels and short answers.",
+    ),
+    Term(
+        "metric.number_match",
+        "Number match",
+        "Right when the output is one number and it is the expected one, with the same unit, within a tolerance that "
+        "you set. Thousands may be grouped.",
+    ),
+    Term(
+        "metric.pattern",
+        "Regex match",
+        "A regular expression of yours picks what matters, for example section headings and parameter names. Right "
+        "when the output holds the same findings in the same order as the expected answer: nothing missing, nothing "
+        "invented. With groups, only the groups are compared.",
+    ),
+    Term(
+        "metric.json_match",
+        "JSON match",
+        "Right when the output is JSON and says the same as the expected JSON. Blank space and the order of keys do "
+        "not count.",
+    ),
+    Term(
+        "metric.json_valid",
+        "Valid JSON",
+        "Right when the output can be read as JSON, whatever it says. It shows form only: look at another metric for "
+        "content.",
+    ),
+    Term(
+        "metric.chrf",
+        "chrF",
+        "Character overlap: how many short character sequences the output shares with the expected answer, from 0 to "
+        "100 %. Forgives other endings and works for every language; says nothing about truth.",
+    ),
+    Term(
+        "metric.rouge_l",
+        "ROUGE-L",
+        "Word overlap in order: the longest run of words, gaps allowed, that output and expected answer share in the "
+        "same order, from 0 to 100 %. Usual for summaries; says nothing about truth. For writing without spaces "
+        "between words, chrF is the better choice.",
+    ),
+    # Ways to answer that are measured.
+    Term("variant.zero_shot", "Zero-shot", "The model gets the system prompt and the question, nothing else."),
+    Term(
+        "variant.few_shot_random",
+        "Few-shot, random",
+        "Finished examples stand before the question, the same for every question.",
+    ),
+    Term(
+        "variant.few_shot_nearest",
+        "Few-shot, nearest",
+        "Retrieved examples: those most like the question stand before it.",
+    ),
+    Term(
+        "variant.revised_prompt",
+        "Revised prompt",
+        "A new system prompt after a look at the failures, with the examples of the best variant so far.",
+    ),
+    Term("variant.schema", "Constrained decoding", "The model can only write what a schema allows."),
+    Term("variant.rag", "RAG", "Passages retrieved from your documents stand before the question."),
+    Term("variant.oracle", "Oracle retrieval", "The gold passage is given: the most that RAG could reach."),
+    Term("variant.many_shot", "Many-shot", "As many examples as fit stand before the question."),
+    Term(
+        "variant.trivial",
+        "Baseline without an LLM",
+        "What no language model reaches: an answer is copied from the training set.",
+    ),
+    Term(
+        "variant.small_classifier",
+        "Small classifier (no LLM)",
+        "TF-IDF of characters with a linear SVM, trained on the training set; no language model.",
+    ),
+    Term("variant.stronger_model", "Stronger model", "A larger model with the same prompt."),
+    Term(
+        "variant.adapter",
+        "LoRA adapter",
+        "The tuned model with the system prompt of the best variant and no examples.",
+    ),
+    # Rows, and what is said of one.
+    Term("rows.train", "Training set", "Rows that examples are drawn from and an adapter learns from.", "rows"),
+    Term("rows.dev", "Dev set", "Rows that choose between prompts and stop a training in time.", "rows"),
+    Term("rows.test", "Test set", "Rows for evaluation only; nothing learns from them and nothing is chosen by them.",
+         "rows"),
+    Term("row.expected", "Expected answer", "What your data says the answer should be."),
+    Term("row.output", "Model output", "What the model wrote."),
+    # What a recommendation rests on.
+    Term("approach.prompt", "Prompt", "Better instructions and examples in front of the question."),
+    Term("approach.rag", "RAG", "Retrieval-augmented generation: passages from your documents stand in the prompt."),
+    Term("approach.fine_tune", "Fine-tune", "A LoRA adapter, trained on your examples."),
+    Term("case.metric", "Metric", "What turns a model output and the expected answer into a score."),
+    Term("case.target", "Target score", "The score from which on the result is good enough.", "%"),
+    Term("case.variant", "Variant", "One way to answer that is measured: a prompt, a baseline without an LLM, or the "
+         "adapter."),
+    Term("case.system_prompt", "System prompt", "The instructions that stand before every question."),
+)  # fmt: skip
+
+BY_KEY: Mapping[str, Term] = {term.key: term for term in TERMS}
+
+
+def term(key: str) -> Term:
+    """The term of that key.
+
+    Raises:
+        KeyError: there is none; a page that names one has to be put right.
+    """
+    return BY_KEY[key]
+
+
+def label(key: str) -> str:
+    """What to call it."""
+    return BY_KEY[key].label
+
+
+def with_unit(key: str) -> str:
+    """The label of a field for a number: `Time limit (minutes)`."""
+    one = BY_KEY[key]
+    return f"{one.label} ({one.unit})" if one.unit else one.label
+
+
+def known(kind: str, name: str) -> str:
+    """The label of a stored name of that kind; a name that is not of today is shown as it is stored."""
+    one = BY_KEY.get(f"{kind}.{name}")
+    return one.label if one else name.replace("_", " ")
+
+
+_OWN_NAMES = {"nearest_answer": "Nearest neighbour (no LLM)", "majority_answer": "Majority class (no LLM)"}
+_NUMBERED = re.compile(r"(few_shot_random|revised_prompt|adapter)/(\d+)")
+
+
+def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "") -> str:
+    """What to call one variant: `Few-shot, 3 random (sample 1)`, `Prompt v2`.
+
+    A measurement keeps the title that its variants had when it was made, and what was approved holds it; pages work
+    the label out from the name, so that old and new ones read alike. title: for a name that is not of today.
+    """
+    examples = (settings or {}).get("k")
+    if name in _OWN_NAMES:
+        return _OWN_NAMES[name]
+    if found := _NUMBERED.fullmatch(name):
+        family, number = found.group(1), int(found.group(2))
+        if family == "revised_prompt":
+            return f"Prompt v{number + 1}"
+        if family == "adapter":
+            return f"{label('variant.adapter')}, run {number}"
+        return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {number})"
+    if name == "few_shot_nearest" and examples:
+        return f"Few-shot, {examples} nearest"
+    one = BY_KEY.get(f"variant.{name}")
+    return one.label if one else title or name
