@@ -379,6 +379,7 @@ def _train(rows: Iterator[SourceRow], spec: Spec, order: Order, shelf: Shelf, st
     except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
         raise Refuse(f"The base model is not the approved one: {error}") from error
     progress.dtype = learner.loaded.dtype
+    learner.make_room()
     if at:
         learner.restore(at.folder)
     say("started", step=progress.step, of=learner.total, attempt=spec.attempt, **bench.facts(learner, left_out))

@@ -13,6 +13,9 @@ from app.inference import children
 from app.training.protocol import SPEC, plain
 
 POLL = 0.3  # seconds
+# A pass of a shape not seen before leaves its kernels behind with what they work on, up to 1,024 of them: most of a
+# gigabyte over a run. The few that a pass needs at once are kept; the time is the same (tests/bench/RESULTS.md).
+FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "64"}
 GRACE = 60.0  # seconds for the step that is being taken and its checkpoint, after which the process is ended by force
 
 
@@ -77,7 +80,7 @@ class Process:
         self._over = False
         with os.fdopen(plain(log, os.O_WRONLY | os.O_APPEND), "ab") as errors:
             self.process: subprocess.Popen[str] = children.start(
-                module, *arguments, threads=threads, log=errors, settings=settings
+                module, *arguments, threads=threads, log=errors, settings={**FEW_KERNELS, **(settings or {})}
             )
         self._to, said = children.pipes(self.process)
         self._reader = threading.Thread(target=self._read, args=(said,), name="trainer", daemon=True)

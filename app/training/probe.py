@@ -23,7 +23,6 @@ from app.training.protocol import Exit
 
 SHOWN = 5
 TIMED = 4  # steps
-HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
 ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 
@@ -74,8 +73,7 @@ def _timed(
             break
     rate = read / max(time.monotonic() - started, 1e-9)
     loading.say(event="stage", text="Trying the longest batches")
-    for step in lora.heaviest(learner, HEAVIEST):
-        learner.rehearse(step)
+    learner.make_room()
     loading.say(event="stage", text="Timing a dev check")
     started = time.monotonic()
     list(learner.dev_losses())
