@@ -92,6 +92,7 @@ def _train(
     except (folders.Damaged, folders.NotAModel) as error:  # swapped since it was hashed a moment ago
         raise Refuse(f"The base model is not the approved one: {error}") from error
     progress.dtype = learner.loaded.dtype
+    learner.make_room()
     if newest:
         learner.restore(newest.folder)
     say("started", step=progress.step, of=learner.total, attempt=start.attempt, **learners.facts(learner, left_out))

@@ -29,7 +29,7 @@ from app.training import packing, service, store
 from app.training import preflight as preflights
 from app.training import spec as specs
 from app.training.checkpoints import CheckpointStore, Corrupt
-from app.training.launchers import GRACE, POLL, Launcher, Local, Running, last_words
+from app.training.launchers import FEW_KERNELS, GRACE, POLL, Launcher, Local, Running, last_words
 from app.training.protocol import ADAPTER, JOURNAL, SPEC, Exit
 from app.training.tables import TrainingRow
 
@@ -78,7 +78,7 @@ def preflight(claim: Claim) -> None:
 
 def _probe(claim: Claim, message: Mapping[str, Any], threads: int) -> dict[str, Any]:
     log = tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
-    child = children.start("app.training.probe", threads=threads, log=log)
+    child = children.start("app.training.probe", threads=threads, log=log, settings=FEW_KERNELS)
     try:
         child.send(**message)
         report: dict[str, Any] | None = None

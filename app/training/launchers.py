@@ -12,6 +12,9 @@ from app.processes.lines import Event
 from app.training.protocol import LOG, SPEC, plain
 
 POLL = 0.3  # seconds
+# A pass of a shape not seen before leaves its kernels behind with what they work on, up to 1,024 of them: most of a
+# gigabyte over a run. The few that a pass needs at once are kept; the time is the same (tests/bench/RESULTS.md).
+FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "64"}
 GRACE = 60.0  # seconds for the step that is being taken and its checkpoint, after which the process is ended by force
 
 
@@ -63,7 +66,7 @@ class Local:
                 str(run.resolve()),
                 threads=int(spec["threads"]),
                 log=os.fdopen(plain(run / LOG, os.O_RDWR | os.O_APPEND), "ab"),
-                settings={"TUNEGATE_DATA": str(self.data.resolve())},
+                settings={"TUNEGATE_DATA": str(self.data.resolve()), **FEW_KERNELS},
             )
         )
 

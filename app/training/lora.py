@@ -31,6 +31,8 @@ WORTH_SHARING = (
 )
 ATTENTION_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj"]
 RESERVE = 0.1  # of the rehearsed peak, for what the allocator keeps of passes of other shapes in a long run
+HEAD_TOKENS = 128  # trained positions whose logits are held at once: of 49,152 tokens each, they outweigh a layer
+HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
 NO_TARGET = -100  # cross_entropy's own mark for a position that is not trained
 
 
@@ -130,6 +132,14 @@ class Learner:
         for parameter in self.learned.values():
             parameter.grad = None
 
+    def make_room(self) -> None:
+        """Rehearse the heaviest steps before the first one is taken. Memory that small passes have cut into pieces does
+        not serve a large one that comes later, and is not given back; what a large one has taken serves all."""
+        state = torch.get_rng_state()  # dropout draws from it
+        for step in heaviest(self, HEAVIEST):
+            self.rehearse(step)
+        torch.set_rng_state(state)
+
     def _apply(self, number: int) -> float:
         for name, parameter in self.learned.items():
             self.masters[name].grad = None if parameter.grad is None else parameter.grad.float()
@@ -156,9 +166,9 @@ class Learner:
         trained = labels != NO_TARGET
         if self._plain_head:
             hidden = self.inner.model(input_ids=inputs, past_key_values=cache, use_cache=bool(shared)).last_hidden_state
-            logits = self.inner.get_output_embeddings()(hidden[trained])  # (trained tokens, vocabulary)
-        else:
-            logits = self.inner(input_ids=inputs, past_key_values=cache, use_cache=bool(shared)).logits[trained]
+            head = self.inner.get_output_embeddings()
+            return torch.as_tensor(HeadLoss.apply(hidden[trained], head.weight, head.bias, labels[trained]))
+        logits = self.inner(input_ids=inputs, past_key_values=cache, use_cache=bool(shared)).logits[trained]
         return functional.cross_entropy(logits.float(), labels[trained], reduction="sum")
 
     @property
@@ -235,6 +245,41 @@ class Learner:
         (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
 
 
+class HeadLoss(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed for us
+    """Summed cross entropy of a frozen linear head, a few positions at a time.
+
+    The head is not trained, so all that has to be kept for the way back is the gradient at the hidden states, and that
+    is known once a position's probabilities are: p - 1 at the label, p elsewhere. Logits of a whole pass, in 32 bits
+    and with their gradients, would take half a gigabyte; the steps are the same, none is taken twice.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, labels: torch.Tensor
+    ) -> torch.Tensor:
+        """hidden: (positions, width). labels: (positions,)."""
+        loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        wanted = ctx.needs_input_grad[0]
+        gradient = torch.empty_like(hidden) if wanted else None
+        for start in range(0, len(labels), HEAD_TOKENS):
+            some = slice(start, start + HEAD_TOKENS)
+            chances = functional.log_softmax(functional.linear(hidden[some], weight, bias).float(), dim=-1)
+            here = labels[some].unsqueeze(1)
+            loss -= chances.gather(1, here).sum()
+            if gradient is not None:
+                chances.exp_()
+                chances.scatter_add_(1, here, chances.new_full(here.shape, -1.0))
+                gradient[some] = chances.to(hidden.dtype) @ weight
+        ctx.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        """Gradient at the hidden states; scale: that at the loss."""
+        (gradient,) = ctx.saved_tensors
+        return (gradient * scale).to(gradient.dtype), None, None, None
+
+
 def padded(rows: Sequence[TokenRow], shared: int, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Inputs and labels after the shared beginning, padded on the right, where a causal model never looks.
 
@@ -272,9 +317,7 @@ def _held(learner: Learner, rows: Sequence[int]) -> int:
     hidden = config.hidden_size
     wide = getattr(config, "intermediate_size", 4 * hidden)
     scores = config.num_attention_heads * width * (2 * size + 4)  # of one token: before, after and in 32 bits
-    trained = sum(len(learner.train[row].completion) for row in rows)
-    layers = config.num_hidden_layers * tokens_held * ((12 * hidden + 4 * wide) * size + scores)
-    return int(layers + trained * config.vocab_size * (size + 8))
+    return int(config.num_hidden_layers * tokens_held * ((12 * hidden + 4 * wide) * size + scores))
 
 
 def memory(learner: Learner, peak: int) -> Mapping[str, int]:
@@ -282,13 +325,12 @@ def memory(learner: Learner, peak: int) -> Mapping[str, int]:
 
     peak: of this process, in bytes, once the heaviest steps were rehearsed: program, weights, adapter, all that eager
     attention keeps, and what the allocator holds between passes of different shapes, which no formula gives. What a
-    rehearsal does not have is the optimizer: two moments and the gradients in 32 bits; and the adapter as it is read
-    back when it is handed out, once from the file and once as tensors. reserve: what a longer run was seen to add
-    (tests/bench/RESULTS.md).
+    rehearsal does not have is the optimizer: two moments and the gradients in 32 bits. reserve: what a longer run was
+    seen to add (tests/bench/RESULTS.md).
     """
     return {
         "longest_batch": peak,
-        "optimizer": learner.adapter_parameters * 5 * 4,
+        "optimizer": learner.adapter_parameters * 3 * 4,
         "reserve": round(RESERVE * peak),
     }
 

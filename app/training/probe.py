@@ -22,7 +22,6 @@ from app.training.spec import TrainingSpec
 
 SAMPLE_ROWS = 5
 TIMED = 4  # steps
-HEAVIEST = 3  # steps that are gone through for their memory: after them it hardly grows any more
 ENOUGH = 20.0  # seconds of timing, for models whose steps take long
 
 
@@ -73,8 +72,7 @@ def _timed(
             break
     rate = read / max(time.monotonic() - started, 1e-9)
     parent.say("stage", text="Trying the longest batches")
-    for step in lora.heaviest(learner, HEAVIEST):
-        learner.rehearse(step)
+    learner.make_room()
     parent.say("stage", text="Timing a dev check")
     started = time.monotonic()
     list(learner.dev_losses())

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from app.training.launchers import FEW_KERNELS
 from app.training.recipe import Recipe
 from tests.support.trainer import Run
 
@@ -55,7 +56,7 @@ def events(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
 
 def child(module: str, *arguments: str, env: Mapping[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, env=dict(env), text=True,
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, env={**FEW_KERNELS, **env}, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 

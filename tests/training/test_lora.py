@@ -78,6 +78,25 @@ def test_how_a_step_is_cut_into_passes_changes_neither_loss_nor_gradients(tiny_m
         torch.testing.assert_close(sum(part[name] for _, part in parts), gradient, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("positions", [1, 128, 300])
+def test_the_loss_at_the_head_is_cross_entropy_with_its_gradient(positions: int) -> None:
+    import torch
+
+    from app.training.lora import HeadLoss
+
+    torch.manual_seed(3)
+    hidden = torch.randn(positions, 24, requires_grad=True)
+    weight, bias, labels = torch.randn(90, 24), torch.randn(90), torch.randint(90, (positions,))
+    expected = torch.nn.functional.cross_entropy(hidden @ weight.T + bias, labels, reduction="sum")
+    (wanted,) = torch.autograd.grad(expected / 7, hidden)
+
+    found = HeadLoss.apply(hidden, weight, bias, labels)
+    (gradient,) = torch.autograd.grad(found / 7, hidden)
+
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(gradient, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_a_batch_of_one_is_trained_without_sharing(tiny_model: Path) -> None:
     made = learner(tiny_model, replace(RECIPE, batch_rows=1, max_steps=2))
 
