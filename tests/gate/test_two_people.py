@@ -166,7 +166,7 @@ def test_whose_word_the_evidence_rests_on_does_not_judge_it(
     act(gated, gated.reviewer)
     review = gated.requested()
 
-    refused(gated.decide(review), "You had a hand in this assessment")
+    refused(gated.decide(review), "You contributed to this assessment")
     assert words in gated.review_page(review)
     assert gated.decide(review, gated.make.reviewer("Sue")).status_code == 201
 

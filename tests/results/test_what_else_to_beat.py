@@ -137,9 +137,9 @@ def test_page_card_and_files_name_them(engine: Engine, people: Any) -> None:
     assert [(one["title"], one["kind"], one["verdict"]) for one in answer["rivals"]] == [
         ("Small classifier (no LLM)", "free", "regressed")
     ]
-    assert "| Small classifier (no LLM) | 95.9 % | −9.5 points |" in text
+    assert "| Small classifier (no LLM) | 95.9 % | \N{MINUS SIGN}9.5 points |" in text
     assert "It does not reach the target of " in text
-    assert [one["a"] for one in measured["pairwise"]] == ["few_shot_nearest", "Small classifier (no LLM)"]
+    assert [one["a"] for one in measured["pairwise"]] == ["Few-shot, 5 nearest", "Small classifier (no LLM)"]
     assert json.loads(json.dumps(service.summary(found)))["rivals"][0]["kind"] == "free"
 
 
