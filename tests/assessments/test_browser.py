@@ -140,17 +140,17 @@ def test_the_whole_questionnaire_without_javascript(visit: Visits, me: UserRow, 
         page.get_by_label("Name", exact=True).fill("Comments in our house style")
         page.get_by_role("button", name="Begin").click()
 
-        page.get_by_label("Sound like us").first.check()
+        page.get_by_label("Match our tone and style").first.check()
         for name in ("goals", "knowledge", "examples", "use"):
             if name != "goals":
                 page.locator("input[value=unknown]").evaluate_all("all => all.forEach((one) => { one.checked = true })")
             page.get_by_role("button", name="Continue").click()
         page.get_by_label("The output is exactly the expected answer").check()
-        page.get_by_label("Which result is good enough?").fill("ninety")
+        page.get_by_label("Target score").fill("ninety")
         page.get_by_role("button", name="Continue").click()
         expect(page.get_by_role("alert")).to_contain_text("Write a percentage from 0 to 100")
-        expect(page.get_by_label("Which result is good enough?")).to_have_value("ninety")
-        page.get_by_label("Which result is good enough?").fill("90")
+        expect(page.get_by_label("Target score")).to_have_value("ninety")
+        page.get_by_label("Target score").fill("90")
         page.get_by_role("button", name="Continue").click()
         page.get_by_label("Nobody yet").check()
         page.get_by_role("button", name="Save and finish").click()

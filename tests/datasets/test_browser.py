@@ -245,7 +245,7 @@ def test_from_an_idea_to_a_gate_that_stays_locked(
         page.goto("/assessments/new")
         page.get_by_label("Name", exact=True).fill("Code comments in our house style")
         page.get_by_role("button", name="Begin", exact=True).click()
-        page.get_by_label("Sound like us").first.check()
+        page.get_by_label("Match our tone and style").first.check()
         page.get_by_role("button", name="Continue").click()
         page.get_by_role("link", name="Data").first.click()
         base = page.url.removesuffix("/data")

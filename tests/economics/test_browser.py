@@ -78,5 +78,5 @@ def test_from_the_question_to_a_target_without_a_script(visit: Visits, make: Mak
         expect(page.get_by_label("The target")).to_contain_text("81.5 % right answers")
         page.get_by_role("button", name="Use 81.5 % as the target").click()
 
-        expect(page.get_by_label("Which result is good enough?")).to_have_value("81.5")
+        expect(page.get_by_label("Target score")).to_have_value("81.5")
         expect(page.get_by_label("Close to the expected text, by letters")).to_be_checked()
