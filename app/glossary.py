@@ -176,9 +176,9 @@ def label(key: str) -> str:
 
 
 def with_unit(key: str) -> str:
-    """The label of a field for a number: `Time limit (minutes)`."""
+    """The label of a field for a number, `Time limit (minutes)`; one that names its unit has it: `Max steps`."""
     one = BY_KEY[key]
-    return f"{one.label} ({one.unit})" if one.unit else one.label
+    return one.label if one.unit in one.label else f"{one.label} ({one.unit})"
 
 
 def known(kind: str, name: str) -> str:

@@ -65,8 +65,8 @@ def upper_first(text: str) -> str:
 
 
 def lower_first(text: str) -> str:
-    """The same words inside a sentence; the other capitals stay."""
-    return text[:1].lower() + text[1:]
+    """The same words inside a sentence; the other capitals stay, and so does a word like RAG."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 class _Sentences(Formatter):

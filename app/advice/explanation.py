@@ -19,7 +19,7 @@ from app.wording import Statement, state, upper_first
 MOST_BECAUSE = 3  # clauses; a fourth is not read
 FEW_LEFT = 2  # open criteria that can be named in a heading
 
-APPROACHES = (("fine_tune", "Fine-tune", "tune"), ("prompt", "Prompt", "prompt"), ("rag", "Retrieve (RAG)", "rag"))
+APPROACHES = (("fine_tune", "Fine-tune", "tune"), ("prompt", "Prompt", "prompt"), ("rag", "RAG", "rag"))
 """Key, name and colour of what is scored."""
 
 

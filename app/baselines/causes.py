@@ -12,10 +12,10 @@ from typing import Any
 from app.evaluation import metrics
 
 CAUSES: dict[str, tuple[str, str]] = {
-    "behaviour": ("Wrong form or behaviour", "Form, tone, label, order; it knew enough and did it wrong."),
+    "behaviour": ("Wrong format, tone or label", "Form, tone, label, order; it knew enough and did it wrong."),
     "facts": ("Missing fact", "It could not know: something is missing from the question and the instructions."),
     "instructions": ("Unclear instruction", "Our instructions leave this open; a person could have done the same."),
-    "reference": ("Wrong reference", "The wanted answer is itself wrong or only one of several right ones."),
+    "reference": ("Wrong reference", "The expected answer is itself wrong or only one of several right ones."),
 }
 
 FACT = re.compile(r"\d[\d.,:/-]*\d|\d|\b[A-Z][\w-]*[A-Z\d][\w-]*\b")  # numbers, dates, codes such as AB-12 or HTTPError

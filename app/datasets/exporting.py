@@ -11,7 +11,7 @@ import orjson
 Form = Literal["rows", "chat", "pairs"]
 
 FORMS: dict[Form, str] = {
-    "rows": "our own rows, with split, group and hash",
+    "rows": "Tunegate JSONL, with split, group and hash",
     "chat": "OpenAI chat: messages, and tools where there are any",
     "pairs": "prompt and completion",
 }

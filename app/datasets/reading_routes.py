@@ -91,7 +91,7 @@ def _reading(
         how=how,
         saved=how == row.read_as,
         seen=beginning,
-        encodings=[("", "UTF-8, or what a mark at its beginning says"), *_encodings()],
+        encodings=[("", "Detect from the byte-order mark, else UTF-8"), *_encodings()],
         shapes=[("", "guess for each record"), *((shape.name, shape.title) for shape in SHAPES.values())],
         columns=[("", "none"), *((name, name) for name in names)],
         errors=by_field(faults),

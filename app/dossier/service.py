@@ -28,12 +28,12 @@ def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
     verdict = ("ready", "pass") if advice.training == "ready" else ("not yet", "unknown") if advice.leaning else (
         advice.approach.replace("_", "-"), "")  # fmt: skip
     return (
-        Step("describe", "Describe", f"{base}/describe", f"{answered} of {asked}", "pass" if answered == asked else ""),
+        Step("describe", "Use case", f"{base}/describe", f"{answered} of {asked}", "pass" if answered == asked else ""),
         Step("data", "Data", f"{base}/data", *_data(facts.dataset)),
-        Step("measure", "Measure", f"{base}/measure", plural(len(measured), "arm") if measured else "", ""),
+        Step("measure", "Baselines", f"{base}/measure", plural(len(measured), "variant") if measured else "", ""),
         Step("verdict", "Verdict", f"{base}/verdict", *verdict),
         Step("review", "Review", f"{base}/review", *_review(session, facts, advice)),
-        Step("train", "Train", f"{base}/train", *_train(advice.training, training)),
+        Step("train", "Training", f"{base}/train", *_train(advice.training, training)),
         Step("result", "Result", f"{base}/result", *_result(judged)),
     )
 

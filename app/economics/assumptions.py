@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from app import glossary
 from app.advice import economics
 from app.advice.economics import Failure
 from app.errors import FieldError, Invalid
@@ -109,9 +110,11 @@ GROUPS: tuple[tuple[str, str, tuple[NumberField, ...]], ...] = (
             NumberField("machines", "Machines that always run", "", "machines", 1, 10_000, whole=True, usual=1),
             NumberField("hours", "Hours paid a month, each", "730 is always on; fewer if they sleep.", "hours", 0, 744,
                   usual=economics.HOURS_A_MONTH),
-            NumberField("calls_per_second", "Calls a second that one machine answers",
-                  "Leave it empty if one set of machines carries any volume you expect.", "calls", 1e-6, 1e6),
-            NumberField("peak", "Busiest second over the average one", "", "times", 1, 1000, usual=economics.PEAK),
+            NumberField("calls_per_second", "Throughput per machine",
+                  "Requests a second that one machine answers. Leave it empty if one set of machines carries any "
+                  "volume you expect.", "req/s", 1e-6, 1e6),
+            NumberField("peak", "Peak-to-average load", "The busiest second over the average one.", "times", 1, 1000,
+                        usual=economics.PEAK),
             NumberField("upkeep_hours", "Hours a month that people look after it", "Watching it, updates, incidents.",
                   "hours", 0, 10_000),
             NumberField("other_month", "Other money a month", "Storage, monitoring, a support contract.", "", 0, 1e9,
@@ -119,22 +122,23 @@ GROUPS: tuple[tuple[str, str, tuple[NumberField, ...]], ...] = (
         ),
     ),
     (
-        "Making it, and making it again",
+        "Training and retraining",
         "People's time for data and review is usually most of it.",
         (
             NumberField("rows_to_write", "Examples that people still write or check",
                   "Empty: as many as the first criterion and the test rows still lack.", "rows", 0, 1e8, whole=True),
             NumberField("minutes_row", "Minutes for each", "", "minutes", 0, 10_000),
-            NumberField("review_hours", "Hours to judge one result", "", "hours", 0, 10_000),
-            NumberField("retrains_year", "Made anew, times a year",
+            NumberField("review_hours", "Hours to review one result", "", "hours", 0, 10_000),
+            NumberField("retrains_year", "Retrains per year",
                   "When the base model, the labels or the rules change. Never is 0.", "times", 0, 365),
             NumberField("retrain_rows", "New examples each time", "", "rows", 0, 1e8, whole=True, usual=0),
             NumberField("base_billions", "Size of the base model", "Only for the hours of training.",
                         "billion parameters", 0.01, 10_000),
             NumberField("teraflops", "Peak speed of the training machine",
                   "16-bit figure in its data sheet. Prices of machine hours count for it.", "TFLOP/s", 0.01, 1e6),
-            NumberField("epochs", "Passes over the examples", "", "passes", 1, 100, usual=3),
-            NumberField("runs", "Runs to find the settings", "Six to ten are usual.", "runs", 1, 1000, whole=True,
+            NumberField("epochs", glossary.label("recipe.epochs"), glossary.term("recipe.epochs").help,
+                        "epochs", 1, 100, usual=3),
+            NumberField("runs", "Tuning runs", "Six to ten are usual.", "runs", 1, 1000, whole=True,
                         usual=8),
         ),
     ),
@@ -146,11 +150,13 @@ GROUPS: tuple[tuple[str, str, tuple[NumberField, ...]], ...] = (
                   "", 0, 1e6),
             NumberField("once_calls", "All its calls, if the job runs only once", "Shows both bills side by side.",
                         "calls", 1, 1e10, whole=True),
-            NumberField("passages", "Passages looked up for each call", "Draws a line for looking facts up.",
+            NumberField("passages", "Retrieved passages per call", "Draws a line for RAG.",
                         "passages", 1, 1000),
             NumberField("passage_tokens", "Tokens in a passage", "", "tokens", 1, 100_000),
             NumberField("index_month", "The search index, money a month", "", "", 0, 1e9, usual=0),
-            NumberField("doubt", "How far off your figures may be", "Gives the band around the break-even.", "%", 0, 90,
+            NumberField("doubt", "Uncertainty",
+                        "How far off your figures may be. Gives the band around the break-even.",
+                        "%", 0, 90,
                   usual=100 * economics.DOUBT),
         ),
     ),

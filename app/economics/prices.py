@@ -21,7 +21,7 @@ UNITS: Mapping[str, str] = {
     "input_tokens": "a million input tokens",
     "cached_tokens": "a million cached input tokens",
     "output_tokens": "a million output tokens",
-    "batch_share": "batch tier, share of the price",
+    "batch_share": "batch discount, share of the price",
     "machine_hour": "a machine for an hour",
     "person_hour": "a person for an hour",
 }

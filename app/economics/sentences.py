@@ -158,7 +158,7 @@ def _other_currencies(others: Sequence[str], currency: str) -> str:
 
 def _unsaid(names: Sequence[str]) -> str:
     unsaid = "; ".join(UNSAID[name] for name in names)
-    return f"Not said, so counted as nothing, which flatters training: {unsaid}."
+    return f"Missing inputs count as 0, which favours fine-tuning: {unsaid}."
 
 
 LACKS = Wording({

@@ -28,6 +28,8 @@ def answered(key: str, given: Any) -> Any:
     """An answer in the words of its question: the labels of what was chosen, and every other value as it is."""
     asked = ASKED.get(key)
     labels = UNKNOWN | {choice.value: choice.label for choice in asked.choices} if asked else UNKNOWN
+    if asked and asked.kind in ("percent", "count") and given not in (None, "", "unknown"):
+        return f"{100 * float(given):g} %" if asked.kind == "percent" else f"{int(given):,}"
     if isinstance(given, str):
         return asked.nobody if asked and asked.nobody and not given else labels.get(given, given)
     if isinstance(given, list | tuple):

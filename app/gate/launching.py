@@ -86,7 +86,7 @@ def permit(session: Session, weighed: Weighed) -> Permit:
         GateClosed: with every reason at once.
     """
     if weighed.reasons or weighed.review is None or weighed.decision is None:
-        raise GateClosed([*weighed.reasons] or ["Nobody has approved this yet. Ask for review."])
+        raise GateClosed([*weighed.reasons] or ["Nobody has approved this yet. Request review."])
     if damaged := list(_damaged(session, weighed.now.facts)):
         raise GateClosed(damaged)
     approved = Subject.from_json(json.loads(weighed.text))

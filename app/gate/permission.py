@@ -34,8 +34,8 @@ BARRIERS = {
     "inactive": ("This account is switched off.", "The approver's account is switched off."),
     "no_reviewer": ("Only a reviewer decides. Ask an administrator for the role.", "The approver is no reviewer now."),
     "contributor": (
-        "You had a hand in this assessment; somebody who did not has to decide.",
-        "The approver had a hand in this; somebody who did not has to decide.",
+        "You contributed to this assessment; somebody who did not has to decide.",
+        "The approver contributed to this; somebody who did not has to decide.",
     ),
     "kept_account": (
         (
@@ -117,7 +117,7 @@ def against_launching(
         yield "A reviewer asked for changes. They have to approve the new version first."
         return
     if digest_reviewed is None or approval is None or review_state != "approved":
-        yield "Nobody has approved this yet. Ask for review."
+        yield "Nobody has approved this yet. Request review."
         return
     if approval.voided or not hmac.compare_digest(digest_now, digest_reviewed):
         yield "Something changed after the approval. Ask for review of what it is now."

@@ -234,7 +234,7 @@ def shortcomings(subject: Subject) -> list[str]:
     if subject.baseline is None:
         lacks.append("Nothing was measured: nobody knows what prompting reaches.")
     elif not subject.evidence.best_arm:
-        lacks.append("No arm has a result on the test rows yet.")
+        lacks.append("No variant has a result on the test rows yet.")
     still = subject.verdict.open
     if subject.verdict.training != "ready":
         criteria = f"{still} {'criterion is' if still == 1 else 'criteria are'} open"
@@ -243,7 +243,7 @@ def shortcomings(subject: Subject) -> list[str]:
             "nothing."
         )
     elif subject.training is None:
-        lacks.append("There is no recipe: an approval of this starts no training.")
+        lacks.append("There is no training config: an approval of this starts no training.")
     return lacks
 
 

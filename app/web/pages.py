@@ -50,7 +50,7 @@ NOTICES = {
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
     "cancelling": "Cancel was asked for; the job stops at its next step.",
-    "started": "Started. You can leave this page; it goes on.",
+    "started": "Queued. It keeps running if you close this page.",
     "uploaded": "Uploaded. The check has started.",
     "requested": "Review requested.",
     "approved": "Approved.",

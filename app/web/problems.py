@@ -68,7 +68,7 @@ KINDS = {
     ),
     "not-found": Kind(
         404,
-        "There is no such thing",
+        "Not found",
         "It never existed, or it has been deleted. Start again from the list it should be in.",
     ),
     "method": Kind(405, "This address does not do that", "The `Allow` header names the methods that it takes."),

@@ -14,9 +14,9 @@ from tests.support.golden import GOLDEN, Golden, case
 HEADS = {
     1: "Keep the prompt: it meets the target.",
     2: "Fine-tune: the best prompt falls measurably short.",
-    3: "Look things up; do not train.",
+    3: "RAG; do not train.",
     5: "Fine-tune: the best prompt falls measurably short.",
-    6: "Look things up now; training may follow.",
+    6: "RAG now; training may follow.",
     9: "Keep the prompt: it meets the target.",
     11: "Train a small model to copy the large one.",
     12: "Fine-tune: the best prompt falls measurably short.",

@@ -30,10 +30,10 @@ def test_a_classifier_that_may_meet_the_target_is_the_advice_and_nothing_leans_t
         "prompt", "small_classifier", "locked", None,
     )  # fmt: skip
     assert found.alternatives[0].technique == "small_classifier"
-    assert found.alternatives[0].title == "A small classifier: use it, or beat it"
+    assert found.alternatives[0].title == "Small classifier (no LLM): use it, or beat it"
     text = found.alternatives[0].text
     assert "96.0 % (90.2-98.4 %) on 100 rows, more than every prompt. The best prompt: 54.0 %" in text
-    assert sentence(found).head.startswith("A small classifier beats every prompt: use it, or beat it. ")
+    assert sentence(found).head.startswith("Small classifier (no LLM) beats every prompt: use it, or beat it. ")
     g6 = next(gate for gate in found.gates if gate.id == "G6")
     assert g6.state == "fail"
     assert "reaches 96.0 % (90.2-98.4 %) on 100 rows without a language model" in g6.measured
@@ -46,14 +46,14 @@ def test_what_the_check_of_the_data_estimated_counts_and_is_called_that(split: s
 
     assert found.alternatives[0].technique == "small_classifier"
     assert ("Estimated on training rows that were held out in turn" in found.alternatives[0].text) == (split == "train")
-    assert sentence(found).head.startswith("A small classifier beats every prompt")
+    assert sentence(found).head.startswith("Small classifier (no LLM) beats every prompt")
 
 
 def test_one_that_is_short_of_the_target_is_named_before_training_is_leant_to() -> None:
     found = advice(HOUSE, arms={"small_classifier": arm(78)}, failure_causes=None)
 
     assert (found.training, found.leaning) == ("locked", "fine_tune")
-    assert sentence(found).head.startswith("A small classifier beats every prompt: use it, or beat it. ")
+    assert sentence(found).head.startswith("Small classifier (no LLM) beats every prompt: use it, or beat it. ")
     assert not found.alternatives[0].meets
     assert found.alternatives[0].measured
 

@@ -60,7 +60,7 @@ def test_the_questionnaire_is_there_in_its_own_words(client: TestClient) -> None
         question.key for section in questions.SECTIONS for question in section.questions
     ]
     goals = next(question for question in asked if question["key"] == "goals")
-    assert {"value": "format", "label": "Always give the same shape", "help": goals["choices"][1]["help"]} in goals[
+    assert {"value": "format", "label": "Follow an output format", "help": goals["choices"][1]["help"]} in goals[
         "choices"
     ]
     assert {choice["value"] for choice in goals["choices"]} == {one.value for one in questions.GOAL_CHOICES}

@@ -42,7 +42,7 @@ def test_before_anything_is_there_the_list_reads_well(untouched: tuple[Make, Vis
     make, visit = untouched
     with visit(make.author()) as page:
         page.goto("/")
-        expect(page.get_by_role("link", name="Begin an assessment")).to_be_visible()
+        expect(page.get_by_role("link", name="New assessment")).to_be_visible()
         good(page)
 
 
@@ -66,7 +66,7 @@ def test_answers_are_saved_while_they_are_given(visit: Visits, make: Make, me: U
         expect(page.locator("#advice")).not_to_contain_text("Not yet")
         assert answers(engine, row)["recurrence"] == "once"
 
-        calls = page.get_by_label("About how many calls a month?")
+        calls = page.get_by_label("Calls per month")
         calls.fill("")
         calls.press_sequentially("2 million", delay=20)
         expect(page.locator("#calls_per_month-error")).to_have_text("Write a whole number, for example 1500 or 300k.")
@@ -76,7 +76,7 @@ def test_answers_are_saved_while_they_are_given(visit: Visits, make: Make, me: U
         expect(page.locator("#calls_per_month-error")).to_be_hidden()
         assert answers(engine, row)["calls_per_month"] == 2_000_000
 
-        page.get_by_role("button", name="Save and go on").click()
+        page.get_by_role("button", name="Continue").click()
         expect(page).to_have_url(f"{visit.address}/assessments/{row.id}/describe/success")
 
 
@@ -84,7 +84,7 @@ def test_not_knowing_and_a_number_push_each_other_out(visit: Visits, make: Make,
     row = make.assessment(me)
     with visit(me) as page:
         page.goto(f"/assessments/{row.id}/describe/use")
-        calls = page.get_by_label("About how many calls a month?")
+        calls = page.get_by_label("Calls per month")
         not_knowing = page.locator("#calls_per_month-options").get_by_label("I don't know")
 
         not_knowing.check()
@@ -103,7 +103,7 @@ def test_save_pressed_while_an_autosave_is_on_its_way_is_no_conflict(
         page.goto(f"/assessments/{row.id}/describe/use")
         with page.expect_request("**/describe/use"):
             page.get_by_label("For some months").check()
-        page.get_by_role("button", name="Save and go on").click()
+        page.get_by_role("button", name="Continue").click()
 
         expect(page).to_have_url(f"{visit.address}/assessments/{row.id}/describe/success")
         assert answers(engine, row)["recurrence"] == "months"
@@ -137,21 +137,21 @@ def test_the_whole_questionnaire_without_javascript(visit: Visits, me: UserRow, 
         page.get_by_role("link", name="New assessment").click()
         page.get_by_role("button", name="Begin").click()
         expect(page.get_by_role("alert")).to_contain_text("Give it a name")
-        page.get_by_label("What should the model do?").fill("Comments in our house style")
+        page.get_by_label("Name", exact=True).fill("Comments in our house style")
         page.get_by_role("button", name="Begin").click()
 
-        page.get_by_label("Sound like us").first.check()
+        page.get_by_label("Match our tone and style").first.check()
         for name in ("goals", "knowledge", "examples", "use"):
             if name != "goals":
                 page.locator("input[value=unknown]").evaluate_all("all => all.forEach((one) => { one.checked = true })")
-            page.get_by_role("button", name="Save and go on").click()
-        page.get_by_label("The answer is exactly the ideal one").check()
-        page.get_by_label("Which result is good enough?").fill("ninety")
-        page.get_by_role("button", name="Save and go on").click()
+            page.get_by_role("button", name="Continue").click()
+        page.get_by_label("The output is exactly the expected answer").check()
+        page.get_by_label("Target score").fill("ninety")
+        page.get_by_role("button", name="Continue").click()
         expect(page.get_by_role("alert")).to_contain_text("Write a percentage from 0 to 100")
-        expect(page.get_by_label("Which result is good enough?")).to_have_value("ninety")
-        page.get_by_label("Which result is good enough?").fill("90")
-        page.get_by_role("button", name="Save and go on").click()
+        expect(page.get_by_label("Target score")).to_have_value("ninety")
+        page.get_by_label("Target score").fill("90")
+        page.get_by_role("button", name="Continue").click()
         page.get_by_label("Nobody yet").check()
         page.get_by_role("button", name="Save and finish").click()
 

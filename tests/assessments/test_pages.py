@@ -61,8 +61,8 @@ def test_an_empty_list_says_what_this_is_for(browser: TestClient) -> None:
     page = browser.get("/")
 
     assert page.status_code == 200
-    assert "Should a model be trained for this?" in page.text
-    assert "Begin an assessment" in page.text
+    assert "Should you fine-tune?" in page.text
+    assert "New assessment" in page.text
 
 
 def test_an_admin_can_start_the_worked_example(people: People, browser: TestClient, make: Make) -> None:
@@ -192,7 +192,7 @@ def test_every_section_shows_its_questions_and_the_advice(browser: TestClient, m
         assert question.label.replace("'", "&#39;") in page.text
         assert question.term.replace("'", "&#39;") in page.text or question.key == "main_goal"
     assert page.text.count("I don&#39;t know") + page.text.count("I don't know") >= len(section.asked) - 1
-    assert "Advice so far" in page.text
+    assert "Recommendation so far" in page.text
 
 
 def test_a_section_saves_and_goes_on(browser: TestClient, make: Make, me: UserRow) -> None:

@@ -136,7 +136,7 @@ def test_whatever_is_sent_makes_a_case(slug: str, fields: dict[str, list[str]]) 
 @pytest.mark.parametrize(
     ("key", "answers", "words"),
     [
-        ("goals", {"goals": ["style", "facts"]}, "Sound like us, Know facts it does not know"),
+        ("goals", {"goals": ["style", "facts"]}, "Match our tone and style, Answer from our own knowledge"),
         ("target", {"target": 0.875}, "87.5 %"),
         ("target", {"target": "most"}, "most"),
         ("calls_per_month", {"calls_per_month": 1500}, "1,500 calls"),

@@ -109,7 +109,7 @@ def test_a_start_is_a_job_in_line_a_contribution_and_a_record(page: TestClient, 
         assert entry.detail["sent_to"] == case.model.base_url
     shown = page.get(url(case)).text
     assert "queued" in shown
-    assert "Start measuring" not in shown
+    assert "Run baselines" not in shown
 
 
 def test_a_second_start_waits_for_the_first(page: TestClient, case: Case) -> None:
@@ -202,11 +202,11 @@ def test_the_page_shows_arms_intervals_target_and_what_rows_can_tell(
 ) -> None:
     shown = " ".join(page.get(url(case)).text.split())  # where a line of the template ends says nothing
 
-    for words in ("On the test rows", "On the dev rows", "target 90.0 %", "Nearest examples", "nearest examples"):
+    for words in ("Test set", "Dev set", "target 90.0 %", "Few-shot, nearest (k)", "Few-shot, 5 nearest"):
         assert words.lower() in shown.lower()
     assert "differences of" in shown
-    assert "Test rows looked at 4 times" in shown
-    assert "Try this revision" in shown
+    assert "Test set used 4 times" in shown
+    assert "Evaluate this prompt" in shown
     assert "30 read failures tell whether training could help at all: measure on more dev rows" in shown
 
 
@@ -223,7 +223,7 @@ def test_every_example_can_be_read_and_hostile_text_stays_text(page: TestClient,
     everything = page.get(f"/baselines/{measured}/arms/{arm.id}").text
     assert sum(counted.values()) == 30
     assert "&lt;script&gt;" in everything
-    assert "the whole prompt" in everything
+    assert "View full prompt" in everything
 
 
 def test_the_whole_prompt_is_shown_as_it_was_asked(page: TestClient, measured: int, engine: Engine) -> None:

@@ -64,14 +64,14 @@ def test_from_the_code_to_a_second_person(untouched: tuple[Make, Visits]) -> Non
     with visit() as page:
         page.goto("/account")
         expect(page).to_have_url(f"{visit.address}/setup")
-        page.get_by_role("button", name="Make the account").click()
+        page.get_by_role("button", name="Create account").click()
         expect(page.get_by_role("alert")).to_be_focused()
         good(page)
         page.get_by_label("Set-up code").fill(code or "")
         page.get_by_label("Your name").fill("Dana")
         page.get_by_label("E-mail address").fill("dana@example.org")
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Make the account").click()
+        page.get_by_role("button", name="Create account").click()
 
         page.goto("/users")
         page.get_by_label("Name", exact=True).fill("Rob")

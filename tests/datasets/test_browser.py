@@ -243,10 +243,10 @@ def test_from_an_idea_to_a_gate_that_stays_locked(
     file.write_bytes(pairs(60))
     with visit(me) as page:
         page.goto("/assessments/new")
-        page.get_by_label("What should the model do?").fill("Code comments in our house style")
+        page.get_by_label("Name", exact=True).fill("Code comments in our house style")
         page.get_by_role("button", name="Begin", exact=True).click()
-        page.get_by_label("Sound like us").first.check()
-        page.get_by_role("button", name="Save and go on").click()
+        page.get_by_label("Match our tone and style").first.check()
+        page.get_by_role("button", name="Continue").click()
         page.get_by_role("link", name="Data").first.click()
         base = page.url.removesuffix("/data")
         page.get_by_label("File with examples").set_input_files(file)
@@ -268,7 +268,7 @@ def test_from_an_idea_to_a_gate_that_stays_locked(
         expect(page.locator("#G1")).to_contain_text(f"{1000 - usable}")
         page.goto(f"{base}/train")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
-        expect(page.get_by_role("button", name="Launch the training")).to_have_count(0)
+        expect(page.get_by_role("button", name="Launch training")).to_have_count(0)
 
 
 def test_without_scripts_one_uploads_and_pastes_all_the_same(

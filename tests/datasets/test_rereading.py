@@ -53,7 +53,7 @@ def test_a_choice_is_shown_on_three_rows_before_it_is_made(client: TestClient, c
 
     page = text(client, f"/datasets/{row.id}/reading?shape=columns&question=frage&answer=antwort&group=kunde")
 
-    assert page.count("<h4>answer wanted</h4>") == 3
+    assert page.count("<h4>Expected answer</h4>") == 3
     assert "<small>group k0</small>" in page
     assert '<option value="antwort" selected>' in page
 
@@ -66,7 +66,7 @@ def test_naming_the_columns_is_choosing_columns(client: TestClient, checked: Upl
     half = client.post(f"/datasets/{row.id}/reading", data=named | {"answer": ""})
     made = client.post(f"/datasets/{row.id}/reading", data=named)
 
-    assert page.count("<h4>answer wanted</h4>") == 3
+    assert page.count("<h4>Expected answer</h4>") == 3
     assert "Choose the column that holds the answer." in half.text
     assert made.status_code == 303
 

@@ -43,7 +43,7 @@ def test_a_line_number_leads_to_its_row(client: TestClient, checked: Upload) -> 
 
     assert (jump.status_code, jump.headers["location"]) == (303, f"/datasets/{row.id}/rows/1234")
     assert in_test.headers["location"] == f"/datasets/{row.id}/rows/3?file=test"
-    assert "to judge; never learned from" in text(client, f"/datasets/{row.id}/rows/3?file=test")
+    assert "test set: for evaluation only" in text(client, f"/datasets/{row.id}/rows/3?file=test")
     assert "The line is not JSON" in text(client, f"/datasets/{row.id}/rows/31")
     assert client.get(f"/datasets/{row.id}/rows/1234").status_code == 404
     assert "Next row" not in text(client, f"/datasets/{row.id}/rows/31")

@@ -100,4 +100,4 @@ def test_the_page_names_row_and_document(
     said = client.get(f"/api/v1{address}").json()
     assert (said["dataset_id"], said["documents"], said["whole"]) == (dataset.id, 1, True)
     assert [(one["line"], one["question"], one["answered"]) for one in said["data"]] == [(99_001, QUESTION, True)]
-    assert "Look for test questions in them" in client.get(f"/assessments/{assessment.id}/documents").text
+    assert "Check for test-set leakage" in client.get(f"/assessments/{assessment.id}/documents").text

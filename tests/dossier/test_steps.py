@@ -58,7 +58,7 @@ def test_at_the_end_every_step_has_its_word(engine: Engine) -> None:
     assert {key: (step.state, step.tone) for key, step in steps(engine).items()} == {
         "describe": ("24 of 24", "pass"),
         "data": ("1,150 usable", "pass"),
-        "measure": ("7 arms", ""),
+        "measure": ("7 variants", ""),
         "verdict": ("ready", "pass"),
         "review": ("launched", "pass"),
         "train": ("trained", "pass"),
@@ -83,10 +83,10 @@ def test_the_data_says_how_far_its_check_is(engine: Engine, values: dict[str, An
 
 def test_only_arms_that_were_measured_are_counted(engine: Engine) -> None:
     changed(engine, ArmRow, dev=None)
-    assert state_and_tone(engine, "measure") == ("2 arms", "")  # these two have a test result
+    assert state_and_tone(engine, "measure") == ("2 variants", "")  # these two have a test result
 
     changed(engine, BaselineRow, archived_at=utcnow())
-    assert state_and_tone(engine, "measure") == ("2 arms", ""), (
+    assert state_and_tone(engine, "measure") == ("2 variants", ""), (
         "put aside for one without a result, it goes on to count"
     )
 

@@ -68,8 +68,8 @@ def test_from_the_question_to_a_target_without_a_script(visit: Visits, make: Mak
 
     with visit(me, script=False) as page:
         page.goto(f"/assessments/{row.id}/describe/success")
-        page.get_by_label("It is close to the ideal text, by letters").check()
-        page.get_by_role("button", name="Save and work the target out from money").click()
+        page.get_by_label("Close to the expected text, by letters").check()
+        page.get_by_role("button", name="Save and calculate the target from error cost").click()
         page.get_by_label("One right answer brings").fill("20")
         for number, share, cost in ((1, "95", "40"), (2, "5", "1,000")):
             page.get_by_label(f"Share of kind {number} in percent").fill(share)
@@ -78,5 +78,5 @@ def test_from_the_question_to_a_target_without_a_script(visit: Visits, make: Mak
         expect(page.get_by_label("The target")).to_contain_text("81.5 % right answers")
         page.get_by_role("button", name="Use 81.5 % as the target").click()
 
-        expect(page.get_by_label("Which result is good enough?")).to_have_value("81.5")
-        expect(page.get_by_label("It is close to the ideal text, by letters")).to_be_checked()
+        expect(page.get_by_label("Target score")).to_have_value("81.5")
+        expect(page.get_by_label("Close to the expected text, by letters")).to_be_checked()

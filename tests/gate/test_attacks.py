@@ -95,7 +95,7 @@ def test_g07_the_author_approves(scene: Scene) -> None:
     with writing(scene.engine) as session:
         session.get_one(UserRow, scene.author.id).role = Role.REVIEWER
 
-    refused(scene, scene.decide(review, scene.author), 403, "had a hand in this")
+    refused(scene, scene.decide(review, scene.author), 403, "contributed to this")
     refused(scene, scene.decide(review, scene.make.author()), 403)
     assert boss.role == Role.ADMIN
 
@@ -104,7 +104,7 @@ def test_g08_g09_a_reviewer_who_had_a_hand_in_it(scene: Scene) -> None:
     _edit(scene, "owner", "Somebody else", by=scene.reviewer)
     review = scene.ask()
 
-    refused(scene, scene.decide(review), 403, "had a hand in this")
+    refused(scene, scene.decide(review), 403, "contributed to this")
 
 
 def test_g11_an_administrator_who_had_a_hand_in_it(scene: Scene) -> None:

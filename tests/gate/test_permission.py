@@ -47,7 +47,7 @@ def test_nothing_stands_against_what_is_in_order() -> None:
         ({"approval": Approval(OTHER, REVIEWER, None, voided=False)}, "for something else"),
         ({"approval": Approval(DIGEST, REVIEWER, None, voided=True)}, "Something changed"),
         ({"approval": Approval(DIGEST, REVIEWER, NOW, voided=False)}, "has expired"),
-        ({"approval": Approval(DIGEST, AUTHOR, None, voided=False)}, "had a hand in this"),
+        ({"approval": Approval(DIGEST, AUTHOR, None, voided=False)}, "contributed to this"),
         ({"approval": Approval(DIGEST, Person(2, 0, True), None, voided=False)}, "is no reviewer now"),
         ({"approval": Approval(DIGEST, Person(2, 1, False), None, voided=False)}, "switched off"),
         ({"blockers": ["G1: too few"]}, "G1: too few"),

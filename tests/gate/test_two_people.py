@@ -166,7 +166,7 @@ def test_whose_word_the_evidence_rests_on_does_not_judge_it(
     act(gated, gated.reviewer)
     review = gated.requested()
 
-    refused(gated.decide(review), "You had a hand in this assessment")
+    refused(gated.decide(review), "You contributed to this assessment")
     assert words in gated.review_page(review)
     assert gated.decide(review, gated.make.reviewer("Sue")).status_code == 201
 
@@ -203,7 +203,7 @@ def test_who_set_a_price_that_is_counted_with_does_not_judge_it(make: Make, peop
     assert other.id not in found, "a price that nothing was counted with is nobody's hand"
     review = people(author).post(f"/api/v1/assessments/{assessment.id}/reviews", json={}).json()
     body = {"kind": "approve", "digest": review["digest"]}
-    refused(people(pricer).post(f"/api/v1/reviews/{review['id']}/decisions", json=body), "You had a hand")
+    refused(people(pricer).post(f"/api/v1/reviews/{review['id']}/decisions", json=body), "You contributed")
     assert people(other).post(f"/api/v1/reviews/{review['id']}/decisions", json=body).status_code == 201
 
 
@@ -216,7 +216,7 @@ def test_an_administrator_who_connected_the_model_does_not_judge_but_their_revie
         session.get_one(UserRow, gated.reviewer.id).must_change_password = False
     review = gated.requested()
 
-    refused(gated.decide(review, boss), "You had a hand")
+    refused(gated.decide(review, boss), "You contributed")
     assert gated.decide(review).status_code == 201
 
 

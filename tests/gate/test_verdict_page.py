@@ -30,7 +30,7 @@ pytestmark = pytest.mark.browser
 BY_NUMBER = {golden.number: golden for golden in GOLDEN}
 HEADS = {
     2: "Fine-tune: the best prompt falls measurably short.",
-    3: "Look things up; do not train.",
+    3: "RAG; do not train.",
     9: "Keep the prompt: it meets the target.",
     18: "Use a prompt with well-chosen examples; do not train.",
     21: "Not yet: more test rows first.",

@@ -139,7 +139,7 @@ def test_page_card_and_files_name_them(engine: Engine, people: Any) -> None:
     ]
     assert "| Small classifier (no LLM) | 95.9 % | \N{MINUS SIGN}9.5 points |" in text
     assert "It does not reach the target of " in text
-    assert [one["a"] for one in measured["pairwise"]] == ["few_shot_nearest", "Small classifier (no LLM)"]
+    assert [one["a"] for one in measured["pairwise"]] == ["Few-shot, 5 nearest", "Small classifier (no LLM)"]
     assert json.loads(json.dumps(service.summary(found)))["rivals"][0]["kind"] == "free"
 
 

@@ -152,7 +152,7 @@ def test_the_whole_way(  # noqa: PLR0915 - it is one walk, and its order is what
     assert preflight["blockers"] == []
     standing = good(team.ada.get(f"{base}/advice"))
     assert standing["advice"]["training"] == "ready", [g for g in standing["advice"]["gates"] if g["state"] != "pass"]
-    assert standing["reasons_against"] == ["Nobody has approved this yet. Ask for review."]
+    assert standing["reasons_against"] == ["Nobody has approved this yet. Request review."]
     key = {"Idempotency-Key": "first"}
     assert team.ada.post(f"{base}/trainings", headers=key).status_code == 409
 

@@ -62,7 +62,7 @@ class Walk:
         for field, text in (("Set-up code", code), ("Your name", "Amy"), ("E-mail address", "amy@example.org")):
             self.page.get_by_label(field).fill(text)
         self.page.get_by_label("Password").fill(PASSWORD)
-        self.press("Make the account")
+        self.press("Create account")
 
     def add_person(self, name: str, role: str) -> None:
         self.open("/users")
@@ -70,7 +70,7 @@ class Walk:
         form.get_by_label("Name").fill(name)
         form.get_by_label("E-mail address").fill(f"{name.lower()}@example.org")
         form.get_by_label("Role").select_option(role)
-        form.get_by_label("First password").fill(PASSWORD)
+        form.get_by_label("Temporary password").fill(PASSWORD)
         self.press("Add")
 
     def become(self, name: str, *, first: bool = False) -> None:
@@ -88,7 +88,7 @@ class Walk:
     def describe(self, title: str) -> str:
         """Answer the questionnaire section by section; returns the assessment's path."""
         self.open("/assessments/new")
-        self.page.get_by_label("What should the model do?").fill(title)
+        self.page.get_by_label("Name", exact=True).fill(title)
         self.press("Begin")
         found = re.search(r"/assessments/\d+", self.page.url)
         assert found
@@ -172,7 +172,7 @@ def _stays_locked(walk: Walk, file: Path, usable: int, missing: str) -> None:
     expect(gate).to_contain_text(missing)
     walk.shot("verdict")
     walk.open(f"{base}/train")
-    expect(walk.page.get_by_role("button", name="Launch the training")).to_have_count(0)
+    expect(walk.page.get_by_role("button", name="Launch training")).to_have_count(0)
 
 
 @pytest.mark.slow
@@ -194,27 +194,27 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     walk.shot("03-frozen")
 
     walk.open(f"{base}/measure")
-    page.get_by_label("Instructions").fill(
+    page.get_by_label("System prompt").fill(
         "Write the PHPDoc block for the signature, in our house style: a summary in the third person with a full stop, "
         "an empty line before tags, @param only where it adds something, @return and @throws where they apply. "
         "Answer with the block only, from /** to */."
     )
-    page.get_by_label("Dev rows to ask").fill("40")
-    page.get_by_label("Test rows to ask").fill("40")
-    page.get_by_label("Longest answer, in tokens").fill("110")
-    walk.press("Start measuring")
+    page.get_by_label("Dev sample").fill("40")
+    page.get_by_label("Test sample").fill("40")
+    page.get_by_label("Max output tokens").fill("110")
+    walk.press("Run baselines")
     walk.shot("04-measuring")
     walk.wait(900)
     walk.shot("05-measured")
 
-    page.get_by_role("link", name="Read failures and say why").click()
+    page.get_by_role("link", name="Tag failures").click()
     _tag_failures(walk)
     walk.open(f"{base}/measure")
     page.get_by_label("New instructions").fill(
         "Continue exactly in the style of the examples: a PHPDoc block from /** to */, one summary sentence in the "
         "third person that ends in a full stop, then an empty * line before any tag."
     )
-    walk.press("Try this revision")
+    walk.press("Evaluate this prompt")
     walk.wait(600)
     walk.shot("07-revised")
 
@@ -223,8 +223,8 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     page.locator("#learning_rate").fill("0.0005")
     page.locator("#batch_rows").fill("8")
     page.locator("#max_steps").fill("60")
-    walk.press("Save the recipe")
-    walk.press("Run the preflight")
+    walk.press("Save config")
+    walk.press("Run preflight")
     walk.wait(300)
     walk.shot("08-preflight")
     walk.open(f"{base}/verdict")
@@ -233,22 +233,22 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
 
     walk.open(f"{base}/review")
     page.get_by_label("What should the reviewer look at?").fill("The target, please.")
-    walk.press("Ask for review")
+    walk.press("Request review")
     review = page.url
-    expect(page.get_by_role("button", name="Approve exactly this")).to_have_count(0)
+    expect(page.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
     walk.become("Rob")
     page.goto(review)
     walk.shot("10-review")
-    walk.press("Approve exactly this")
+    walk.press("Approve")
     walk.become("Ada")
     walk.open(f"{base}/train")
     walk.shot("11-launch")
-    walk.press("Launch the training")
+    walk.press("Launch training")
     page.wait_for_timeout(20_000)
     walk.shot("12-training")
     _until_judged(walk, base)
     walk.shot("13-result")
-    expect(page.get_by_role("link", name="Download the adapter")).to_be_visible()
+    expect(page.get_by_role("link", name="Download adapter")).to_be_visible()
 
 
 def _tag_failures(walk: Walk) -> None:
@@ -258,7 +258,7 @@ def _tag_failures(walk: Walk) -> None:
         for index in range(count):
             boxes.nth(index).check()
         walk.shot("06-failures")
-        walk.press("Save the causes on this page")
+        walk.press("Save tags")
         expect(walk.page.get_by_text("Saved.")).to_be_visible()
         expect(boxes).not_to_have_count(count)
 
@@ -266,7 +266,7 @@ def _tag_failures(walk: Walk) -> None:
 def _until_judged(walk: Walk, base: str) -> None:
     for _ in range(180):
         walk.open(f"{base}/result")
-        if walk.page.get_by_role("link", name="Download the adapter").count():
+        if walk.page.get_by_role("link", name="Download adapter").count():
             return
         walk.page.wait_for_timeout(5000)
     raise AssertionError("the run was not judged in time")

@@ -93,7 +93,7 @@ def test_the_form_says_why_each_default_is_what_it_is(people: People, author: Us
     assert page.status_code == 200
     assert "about ten times what training all weights would take" in page.text
     assert "Run the preflight for this recipe, data and prompt first." in page.text
-    assert "Launch the training" not in page.text
+    assert "Launch training" not in page.text
 
 
 def test_wrong_settings_come_back_as_typed_with_the_reason_beside_them(

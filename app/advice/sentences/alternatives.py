@@ -1,7 +1,7 @@
 """What would do instead, in words: a title and a sentence or two for each alternative."""
 
 from app.advice.facts import Score
-from app.advice.sentences.scores import arm_at_start, score_text
+from app.advice.sentences.scores import score_text, variant
 from app.wording import Statement, Wording, plural
 
 TITLES = {
@@ -24,7 +24,7 @@ def title(technique: str, grounds: Statement) -> str:
         case "free_meets":
             return "No language model"
         case "free_ahead":
-            return f"{arm_at_start(technique)}: use it, or beat it"
+            return f"{variant(technique)}: use it, or beat it"
     return TITLES[technique]
 
 
@@ -39,13 +39,13 @@ def _free_ahead(arm: str, score: Score, best_prompt: Score | None, on_train: boo
 
 TEXTS = Wording({
     "free_meets": lambda arm, score, target: (
-        f"{arm_at_start(arm)} reaches {score_text(score)}; the target is {target * 100:g} %. {FREE[arm]}"
+        f"{variant(arm)} reaches {score_text(score)}; the target is {target * 100:g} %. {FREE[arm]}"
     ),
     "free_ahead": _free_ahead,
     "try_classifier": "Sorting into known categories with {rows:#example} is what a small classifier can learn. "
     "Measuring here tries one on the same rows as the prompts.",
     "shorter": lambda arm, score, tokens, longest, target: (
-        f"{arm_at_start(arm)} reaches {score_text(score)} with {plural(tokens, 'token')} a call instead of "
+        f"{variant(arm)} reaches {score_text(score)} with {plural(tokens, 'token')} a call instead of "
         f"{longest:,}; the target is {target * 100:g} %."
     ),
     "schema_meets": lambda score: (

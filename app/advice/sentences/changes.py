@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from app.advice.sentences.scores import ARM_NAMES
+from app.advice.sentences.scores import variant
 from app.wording import Statement, Wording, joined, percent, plural
 
 READABLE = 3  # clauses in one sentence; more of them stand in a list
@@ -72,7 +72,7 @@ def outcome(approach: str, training: str, training_now: str) -> str:
     if training == "ready":
         kind = ", with looked-up text in every row" if approach == "hybrid" else ""
         return f"training would be unlocked{kind}"
-    move = "to look things up" if approach == "rag" else "a prompt"
+    move = "RAG" if approach == "rag" else "a prompt"
     return f"the advice would be {move}; training {'would lock' if training_now == 'ready' else 'stays locked'}"
 
 
@@ -156,7 +156,7 @@ def _overlap_removed(removed: int, overlapping: int) -> str:
 def _arms_measured(arms: Sequence[str], first: bool) -> str:
     if first:
         return "every kind of prompt was measured"
-    return f"{joined([ARM_NAMES[arm] for arm in arms])} {'was' if len(arms) == 1 else 'were'} measured too"
+    return f"{joined([variant(arm) for arm in arms])} {'was' if len(arms) == 1 else 'were'} measured too"
 
 
 def _reached(score: float, was: float | None) -> str:
@@ -193,7 +193,7 @@ CLAUSES = Wording({
     "owner": "somebody was named as owner",
     "no_owner": "nobody owned it",
     "metric": "a metric was picked",
-    "arm_reached": lambda arm, score, was: f"{ARM_NAMES[arm]} {_reached(score, was)}",
+    "arm_reached": lambda arm, score, was: f"{variant(arm)} {_reached(score, was)}",
     "test_human_checked": _switch("people checked every test answer", "nobody had checked the test answers"),
     "metric_set_before_baseline": _switch(
         "the target was set before fresh results", "the target was set after the results"

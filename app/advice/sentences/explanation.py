@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.advice.facts import Score
-from app.advice.sentences.scores import ARM_NAMES, arm_at_start
+from app.advice.sentences.scores import variant
 from app.wording import MINUS, Wording, percent, plural
 
 TECHNIQUES = {
@@ -65,15 +65,15 @@ def _once_named(gates: Sequence[str]) -> str:
 
 
 HEADS = Wording({
-    "once": lambda lookup, technique: f"{'Look things up' if lookup else _prompt(technique)}: this runs once.",
+    "once": lambda lookup, technique: f"{'RAG' if lookup else _prompt(technique)}: this runs once.",
     "met_unmeasured": "Keep the prompt, and measure that it meets the target.",
     "met_by_classifier": "Use the small classifier; it meets the target.",
-    "met": lambda lookup: f"{'Keep looking things up' if lookup else 'Keep the prompt'}: it meets the target.",
-    "look_up": "Look things up; do not train.",
+    "met": lambda lookup: f"{'Keep RAG' if lookup else 'Keep the prompt'}: it meets the target.",
+    "look_up": "RAG; do not train.",
     "whole_text": "Put the whole reference text into the prompt; do not train.",
     "hybrid_ready": "Fine-tune on looked-up text.",
-    "hybrid_later": "Look things up now; training may follow.",
-    "use_or_beat": lambda arm: f"{arm_at_start(arm)} beats every prompt: use it, or beat it.",
+    "hybrid_later": "RAG now; training may follow.",
+    "use_or_beat": lambda arm: f"{variant(arm)} beats every prompt: use it, or beat it.",
     "copy_large": "Train a small model to copy the large one.",
     "fine_tune": "Fine-tune: the best prompt falls measurably short.",
     "do_not_train": _do_not_train,
@@ -92,14 +92,14 @@ def _locked(leaning: str | None, open_criteria: int, criteria: int) -> str:
 
 
 TRAINING = Wording({
-    "ready": "Every criterion passes. Training needs the approval of somebody who had no hand in this.",
+    "ready": "Every criterion passes. Training needs the approval of a reviewer who did not contribute.",
     "locked": _locked,
 })  # fmt: skip
 
 
 def _reached(arm: str | None, score: Score, on_rows: int | None) -> str:
-    """`the best prompt (looked-up passages) reaches 74.0 % (69.5 to 78.1 % on 400 rows)`."""
-    best = f" ({ARM_NAMES[arm]})" if arm else ""
+    """`the best prompt (RAG) reaches 74.0 % (69.5 to 78.1 % on 400 rows)`."""
+    best = f" ({variant(arm)})" if arm else ""
     rows = f" on {plural(on_rows, 'row')}" if on_rows else ""
     reaches = f"{percent(score.score)} ({score.low * 100:.1f} to {percent(score.high)}{rows})"
     return f"the best prompt{best} reaches {reaches}"
@@ -157,6 +157,6 @@ GROUNDS = Wording({
     "few_declared": _few("you have {examples:#example}, you said"),
     "enough_examples": "{examples:#usable example is|usable examples are} enough",
     "rules_change": "the rules change monthly; a prompt follows in minutes, a trained model has to be trained again",
-    "no_goal_to_train": "no goal named here is something that looking up or training improves",
+    "no_goal_to_train": "no goal named here is something that RAG or training improves",
     "points": _points,
 })  # fmt: skip

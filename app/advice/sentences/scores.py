@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 from app.advice.facts import Score
-from app.wording import percent, plural, upper_first
+from app.glossary import label
+from app.wording import percent, plural
 
+# What a gate says is part of what was approved, so these stay; pages name a variant by its term (`app/glossary.py`).
 ARM_NAMES = {
     "zero_shot": "written instructions alone",
     "few_shot_random": "instructions with random examples",
@@ -25,8 +27,9 @@ def listed(arms: Iterable[str]) -> str:
     return "; ".join(ARM_NAMES[arm] for arm in arms)
 
 
-def arm_at_start(arm: str) -> str:
-    return upper_first(ARM_NAMES[arm])
+def variant(arm: str) -> str:
+    """What to call it in a sentence of a page."""
+    return label(f"variant.{arm}")
 
 
 def score_text(score: Score) -> str:

@@ -7,7 +7,7 @@ _OF_THE_FILE = {
     "refusal": ("answer declines to answer", "answers decline to answer", "a model learns to decline from such rows"),
     "placeholder": ("row holds something that was never filled in", "rows hold something that was never filled in", ""),
     "repeat": (
-        "row runs in a loop, the same words again and again",
+        "row has repetitive (degenerate) text",
         "rows run in a loop, the same words again and again",
         "",
     ),
@@ -32,7 +32,7 @@ _OF_THE_FILE = {
 OF_A_ROW = {
     "refusal": "The answer declines to answer.",
     "placeholder": "Something was never filled in.",
-    "repeat": "It runs in a loop, the same words again and again.",
+    "repeat": "It has repetitive (degenerate) text.",
     "echo": "The answer only repeats the question.",
     "cut": "The answer stops in the middle of a sentence.",
     "dated": "The answer speaks of the last update of the model that wrote it.",

@@ -59,7 +59,7 @@ def verdict(report: Report, now: Situation) -> Verdict:
         )
     if now.frozen:
         step = "The split is frozen: prompting can be measured on it."
-        return Verdict(text, why, step, now.measure, "Measure", tone)
+        return Verdict(text, why, step, now.measure, "Baselines", tone)
     if report.unlearnable:
         step = "No link was found between what is asked and what is answered. Look at that before anything is measured."
         return Verdict(text, why, step, "#learnability", "What was tried", tone)

@@ -31,7 +31,7 @@ def test_a_small_classifier_that_meets_the_target_is_the_advice() -> None:
     assert "a small classifier reaches 93.0 % (90.1-95.1 %) on 400 rows" in found.blockers[0].measured
     assert found.alternatives[0].measured
     assert found.alternatives[0].text.startswith(
-        "A small classifier reaches 93.0 % (90.1-95.1 %) on 400 rows; the target is"
+        "Small classifier (no LLM) reaches 93.0 % (90.1-95.1 %) on 400 rows; the target is"
     )
 
 

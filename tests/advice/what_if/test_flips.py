@@ -144,9 +144,7 @@ def test_a_hybrid_says_what_its_rows_carry() -> None:
 def test_what_is_ready_shows_what_would_lock_it() -> None:
     texts = [flip.text for flip in flips({})]
 
-    assert (
-        "If knowing facts was among the goals too: the advice would be to look things up; training would lock." in texts
-    )
+    assert "If knowing facts was among the goals too: the advice would be RAG; training would lock." in texts
     assert "If nobody owned it: the advice would be a prompt; training would lock." in texts
 
 
