@@ -9,6 +9,9 @@ from typing import Any
 FENCE = re.compile(
     r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[\w.+-]*)[ \t]*\n?(?P<inside>.*?)\n?[ \t]*(?P=fence)", re.DOTALL
 )
+# The same around all of a text: what stands inside may hold back ticks too, but no line that begins with them.
+WHOLE = re.compile(FENCE.pattern.replace(".*?", ".*"), re.DOTALL)
+FENCED_LINE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})", re.MULTILINE)
 MARKS_FIRST = (
     "\ufeff",
     "\u00ef\u00bb\u00bf",
@@ -27,6 +30,9 @@ def bare(text: str, *, fence: bool = False, around: bool = False) -> str:
     if not fence and not around:
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    whole = WHOLE.fullmatch(text)
+    if whole and not FENCED_LINE.search(whole["inside"]):
+        return _unmarked(whole["inside"])
     fences = list(FENCE.finditer(text))
     if len(fences) == 1 and (around or fences[0].span() == (0, len(text))):
         return _unmarked(fences[0]["inside"])

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
@@ -211,6 +211,8 @@ def test_two_answers_are_none(output: str) -> None:
     assert not same_json(output, fence=True, around=True)
 
 
+@example({"```": 0})
+@example({"a": 0, "~~~": 1})
 @given(
     st.dictionaries(st.text(max_size=5), st.integers() | st.floats(allow_nan=False, allow_infinity=False), max_size=4)
 )
