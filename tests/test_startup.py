@@ -78,7 +78,7 @@ def walk(settings: Settings, url: str) -> tuple[float, float]:
             ada = {"code": code, "name": "Ada", "email": "ada@example.org", "password": "a long enough phrase"}
             done = client.post("/setup", data=ada, headers={"origin": url})
             assert done.status_code == 303, done.text
-            until(lambda: "alive" in client.get("/jobs").text)
+            until(lambda: "online" in client.get("/jobs").text)
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0

@@ -57,7 +57,7 @@ def _review(session: Session, facts: Facts, advice: Advice) -> tuple[str, str]:
     if review.revision != facts.assessment.revision:
         return "out of date", "unknown"
     if reviews.outdated(session, review, facts, advice):
-        return "void", "fail"
+        return "invalidated", "fail"
     return {"open": ("waiting", "info"), "approved": ("approved", "pass")}.get(review.state, ("changes", "fail"))
 
 

@@ -201,7 +201,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent(
         page.evaluate(DROP, ["[data-drop=file]", "big.jsonl", "x" * 5000])
         page.get_by_role("button", name="Upload", exact=True).click()
         expect(page.get_by_role("status")).to_have_text("big.jsonl has 5 kB; the limit is 1 kB.")
-        assert asked == []
+        assert "POST" not in asked
 
 
 def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(

@@ -49,8 +49,8 @@ def test_a_decision_is_made_by_keyboard(
         page.goto(f"/datasets/{row.id}")
         expect(page.locator("#personal")).to_contain_text("Training stays locked")
         page.get_by_label("What to do with each card number").select_option("attest")
-        page.get_by_label("Why rows may be kept").fill("A test number")
-        page.get_by_label("Why rows may be kept").press("Enter")
+        page.get_by_label("Justification for keeping").fill("A test number")
+        page.get_by_label("Justification for keeping").press("Enter")
 
         expect(page.locator("#personal")).to_contain_text("A test number")
         expect(page.locator("#personal")).not_to_contain_text("4111")

@@ -75,8 +75,8 @@ def test_an_approval_falls_with_what_was_read_not_with_a_cent(
     assert bool(found) is void
     queue = people(author).get("/reviews").text
     step = people(author).get(f"/assessments/{number}/review").text
-    assert ('<span class="tag fail">void</span>' in queue) is void
-    assert ('<span class="tag fail">void</span>' in step) is void
+    assert ('<span class="tag fail">invalidated</span>' in queue) is void
+    assert ('<span class="tag fail">invalidated</span>' in step) is void
 
 
 @pytest.mark.parametrize(

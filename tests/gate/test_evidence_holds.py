@@ -550,8 +550,8 @@ def test_a_void_approval_says_so_to_people_and_programs(gated: Gated) -> None:
     assert told["state"] == "approved"
     assert "answers.owner" in told["void_because"][0]
     assert client.get("/api/v1/reviews?state=approved").json()["data"][0]["void_because"]
-    assert ">void<" in client.get("/reviews").text
-    assert ">void<" in gated.review_page(review)
+    assert ">invalidated<" in client.get("/reviews").text
+    assert ">invalidated<" in gated.review_page(review)
 
 
 def test_a_metric_that_nothing_here_measures_is_refused_when_it_is_set(gated: Gated) -> None:

@@ -18,7 +18,7 @@ from tests.support.gated import Gated
 from tests.support.installed import unguard
 
 People = Callable[[UserRow], TestClient]
-VOID = '<span class="tag fail">void</span>'
+VOID = '<span class="tag fail">invalidated</span>'
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def everywhere(gated: Gated, review: int) -> list[bool]:
         VOID in client.get(f"/reviews/{review}").text,
         VOID in client.get(f"/assessments/{gated.id}/review").text,
         bool(client.get(f"/api/v1/reviews/{review}").json()["void_because"]),
-        steps["review"].state in ("void", "out of date"),
+        steps["review"].state in ("invalidated", "out of date"),
     ]
 
 
