@@ -39,8 +39,8 @@ NOTHING = "\N{EN DASH}"
 NOTICE_SECONDS = 60
 """How long a notice waits for its page; a page comes at once or not at all."""
 
-# What a redirect may say on the next page, once. A cookie carries the key, never the words, and no address does: neither
-# a link nor a page that is loaded again makes our pages say something.
+# What a redirect may say on the next page, once. A cookie carries the key, never the words, and no address does:
+# neither a link nor a page that is loaded again makes our pages say something.
 NOTICES = {
     "saved": "Saved.",
     "published": "Published. Assessments that begin from now on are judged by it.",
