@@ -17,11 +17,10 @@ from app.datasets import masked_rows
 from app.datasets import store as dataset_store
 from app.datasets.pages import diff_view
 from app.db import utcnow
-from app.economics import service as economics
 from app.errors import Invalid, NotFound
 from app.gate import changes, checks, labels, people, reviews, store, verdict_view, warnings
 from app.gate.changes import Change
-from app.gate.evidence import Facts, gather, judge, judge_today
+from app.gate.evidence import Facts, gather, judge, judge_today, study
 from app.gate.reviewed import models_named, shortcomings
 from app.gate.subject_builder import Snapshot, completed, preflight_of, snapshot
 from app.gate.tables import ReviewRow
@@ -47,7 +46,7 @@ def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
     return verdict_page(
         request,
         assessment,
-        verdict_view.values(advised, facts.evidence, economics.of(db, assessment), facts.baseline),
+        verdict_view.values(advised, facts.evidence, study(db, facts), facts.baseline),
         today=judge_today(db, facts, advised),
         base=facts.base.id if facts.base else None,
     )
@@ -152,9 +151,7 @@ def _review_step(
         reviews=of_assessment,
         living=living,
         changes=_changes(living, now) if living else [],
-        cautions=warnings.cautions(
-            now.facts.evidence, study=economics.of(db, assessment), robustness=now.advised.robustness
-        ),
+        cautions=warnings.cautions(now.facts.evidence, study=study(db, now.facts), robustness=now.advised.robustness),
         where=looked_into(request, assessment.id),
         run=run_on(url_if_any(request, "measure", assessment_id=assessment.id), now.facts.base.id)
         if now.facts.base
@@ -166,7 +163,6 @@ def _review_step(
         voids={living.id} if living and void else set(),
         remarks=shortcomings(now.subject),
         models=models_named(now.subject),
-        target_changes=now.subject.evidence.target_changes or 0,
         errors=errors,
         detail=detail,
         now=utcnow(),
@@ -308,7 +304,7 @@ def _review(
     before = store.get(db, before.id) if before else None
     cautions = warnings.cautions(
         frozen.evidence,
-        study=economics.of(db, assessment) if review.living else None,
+        study=study(db, facts) if review.living else None,
         robustness=now.advised.robustness if now and not changed else None,
     )
     earlier = [each for each in store.of_assessment(db, review.assessment_id) if each.id <= review.id]

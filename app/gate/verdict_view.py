@@ -17,10 +17,22 @@ AFTER = frozenset({"training", "training_failed", "improved", "not_better", "reg
 """States of an assessment in which something newer than the verdict stands above it."""
 
 
-def values(advised: Advice, evidence: Evidence, study: Study, baseline: BaselineRow | None = None) -> dict[str, Any]:
-    """What `gate/_verdict.html` needs that is the same for every reader."""
+def values(
+    advised: Advice,
+    evidence: Evidence,
+    study: Study | None,
+    baseline: BaselineRow | None = None,
+    *,
+    models_named: bool = True,
+) -> dict[str, Any]:
+    """What `gate/_verdict.html` needs that is the same for every reader.
+
+    study: None where costs are not shown. models_named: whether the reader may see what the team's models are called.
+    """
     said = explanation.sentence(advised)
     cautions = warnings.cautions(evidence, study=study, robustness=advised.robustness)
+    if not models_named:
+        cautions = warnings.without_names(cautions)
     return {
         "advice": advised,
         "said": said,
@@ -31,7 +43,7 @@ def values(advised: Advice, evidence: Evidence, study: Study, baseline: Baseline
         "options": options(advised.scores, evidence, study, _adapter(baseline)),
         "study": study,
         "money": money,
-        "worth": answer(study),
+        "worth": answer(study) if study is not None else None,
     }
 
 

@@ -71,6 +71,18 @@ def cautions(
     return tuple(Caution(statement) for statement in statements)
 
 
+def without_names(listed: Sequence[Caution]) -> tuple[Caution, ...]:
+    """The same for a reader who may not see what the team's models are called."""
+    kept = []
+    for one in listed:
+        hidden = {name: UNNAMED[name] for name in one.values if name in UNNAMED}
+        kept.append(Caution(Statement(one.code, {**one.values, **hidden})))
+    return tuple(kept)
+
+
+UNNAMED: Mapping[str, str] = {"ran": "one model", "trains": "another", "rival": "the cheapest option so far"}
+
+
 def _free_ahead(evidence: Evidence) -> Iterator[Statement]:
     """What needs no language model and scores more than the best prompt, on like rows where both answered them."""
     arms = evidence.arms or {}

@@ -1,4 +1,4 @@
-"""What a reviewer checked before deciding, as part of the decision"""
+"""What a reviewer checked before deciding, as part of the decision; whether a shared link shows costs"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ MESSAGE = "a decision does not change"
 
 def upgrade() -> None:
     op.add_column("decisions", sa.Column("checked", sa.String(200), nullable=False, server_default=""))
+    op.add_column("shares", sa.Column("costs", sa.Boolean(), nullable=False, server_default=sa.false()))
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             f"create trigger decisions_checked before update on decisions when {CHANGED} "
@@ -36,3 +37,4 @@ def downgrade() -> None:
         op.execute("drop trigger decisions_checked on decisions")
         op.execute("drop function decisions_checked()")
     op.drop_column("decisions", "checked")
+    op.drop_column("shares", "costs")
