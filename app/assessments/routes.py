@@ -5,11 +5,9 @@ which sends the form after each pause in typing, gets small pieces for places ou
 a person is typing in is ever replaced.
 """
 
-import itertools
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel
@@ -22,92 +20,18 @@ from app.advice.verdict import Advice
 from app.assessments import service, store, typed
 from app.assessments.sentences import MEASURED
 from app.assessments.service import Clash, Details, Page
-from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow
 from app.errors import Invalid, NotFound
-from app.users import store as user_store
 from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
-from app.web.pages import page, see, url_if_any, wants_fragment
+from app.web.pages import page, see, wants_fragment
 from app.web.params import Form as SentForm
 from app.web.params import Id, OneLine, Slug, Text
 from app.wording import Statement, state
 
 router = APIRouter(include_in_schema=False)
-
-State = Literal["", "mine", "ready", "not_yet", "archived"]
-PAGE = 20
-LOOKED_AT = 300
-"""How many assessments are read at once to find those in a state that no column holds."""
-
-
-# ------------------------------------------------------------------ the list
-
-
-@dataclass(frozen=True, slots=True)
-class ListedAssessment:
-    """One assessment in the list."""
-
-    row: AssessmentRow
-    advice: Advice
-    answered: int
-    asked: int
-
-
-@router.get("/", name="home")
-def show_home(
-    request: Request,
-    app: App,
-    db: Db,
-    me: Me,
-    q: Annotated[OneLine, Query(max_length=100)] = "",
-    state: State = "",
-    page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
-) -> Response:
-    wanted = Wanted(q, me.id if state == "mine" else None, archived=state == "archived")
-    if state in ("ready", "not_yet"):
-        lines, total = _in_state(app, db, wanted, state, page_number)
-    else:
-        rows, total = store.page(db, wanted, page_number, PAGE)
-        app.read_ahead(db, rows)
-        lines = [_listed(app, db, row) for row in rows]
-    return page(
-        request,
-        "assessments/home.html",
-        lines=lines,
-        total=total,
-        number=page_number,
-        pages=max(1, -(-total // PAGE)),
-        q=q,
-        state=state,
-        anything=bool(lines) or store.anything(db),
-        names=user_store.names(db, sorted({entry.row.created_by for entry in lines})),
-        demo_url=url_if_any(request, "start_demo"),
-    )
-
-
-def _in_state(app: AppContext, db: Db, wanted: Wanted, state: State, number: int) -> tuple[list[ListedAssessment], int]:
-    """One page of those in a state that no column holds, and how many there are. All of them are judged: an answer that
-    looked only at the newest would say that there are none."""
-    lines: list[ListedAssessment] = []
-    for part in itertools.count(1):
-        rows, _ = store.page(db, wanted, part, LOOKED_AT)
-        app.read_ahead(db, rows)
-        for row in rows:
-            entry = _listed(app, db, row)
-            if entry.advice.training == "ready" if state == "ready" else entry.advice.not_yet:
-                lines.append(entry)
-        if len(rows) < LOOKED_AT:
-            break
-    return lines[(number - 1) * PAGE : number * PAGE], len(lines)
-
-
-def _listed(app: AppContext, db: Db, row: AssessmentRow) -> ListedAssessment:
-    advice = service.advise(row, app.evidence(db, row), service.policy_of(db, row))
-    return ListedAssessment(row, advice, *service.progress(row))
-
 
 # ------------------------------------------------------------------ beginning, naming, putting away
 

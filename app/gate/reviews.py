@@ -137,14 +137,17 @@ def outdated(session: Session, review: ReviewRow, facts: Facts, advised: Advice)
     """Whether a living review is void, from what an assessment's page knows anyway: the revision, the evidence (prices
     of today are part of it), the verdict and the approval by itself. Answers are not hashed for it.
     """
-    if not review.living:
-        return False
+    return review.living and (changed_since_asked(review, facts, advised) or bool(fallen(session, review, facts)))
+
+
+def changed_since_asked(review: ReviewRow, facts: Facts, advised: Advice) -> bool:
+    """The part of `outdated` that is about what is under review, not about its approval."""
+    if review.revision != facts.assessment.revision:
+        return True
     frozen = subject_of(review)
     return (
-        review.revision != facts.assessment.revision
-        or subject.exact(frozen.evidence.to_json()) != subject.exact(facts.evidence.to_json())
+        subject.exact(frozen.evidence.to_json()) != subject.exact(facts.evidence.to_json())
         or frozen.verdict.training != advised.training
-        or bool(fallen(session, review, facts))
     )
 
 

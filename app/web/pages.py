@@ -26,7 +26,7 @@ from app.text import name_of, parted
 from app.web import charts
 from app.web.context import AppContext
 from app.web.files import Files
-from app.web.protocols import Step
+from app.web.protocols import Standing, Step
 from app.wording import MINUS, inflect, lower_first, plural, upper_first
 from app.wording import percent as share_text
 
@@ -299,6 +299,13 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
         with reading(context.engine) as session:  # the route needed none of its own
             return context.steps(session, assessment)
 
+    def standing(assessment: "AssessmentRow") -> Standing:
+        opened = getattr(request.state, "db", None)
+        if opened is not None:
+            return context.standing(opened, assessment)
+        with reading(context.engine) as session:
+            return context.standing(session, assessment)
+
     me = getattr(request.state, "me", None)
     names = {
         "request": request,
@@ -307,6 +314,7 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
         "theme": theme_of(request),
         "notice": NOTICES.get(request.query_params.get("notice", "")),
         "steps": steps,
+        "standing": standing,
     }
     token = _asked.set(request)
     try:
