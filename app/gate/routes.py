@@ -124,7 +124,7 @@ def request_review(
     request: Request, assessment_id: Id, db: Db, me: Me, about: Annotated[Text, Form(max_length=4000)] = ""
 ) -> Response:
     review = reviews.request_review(db, assessment_id, me, about)
-    return see(request, "review", review_id=review.id, notice="requested")
+    return see(request, "review", review_id=review.id)
 
 
 def _changes(review: ReviewRow, now: Snapshot) -> list[Change]:
