@@ -26,7 +26,7 @@ from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
-from app.web.pages import page, see, wants_fragment
+from app.web.pages import page, see, url_if_any, wants_fragment
 from app.web.params import Form as SentForm
 from app.web.params import Id, OneLine, Slug, Text
 from app.wording import Statement, state
@@ -85,30 +85,34 @@ def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) ->
 @router.get("/assessments/{assessment_id}/describe", name="describe")
 def show_overview(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     row = store.get(db, assessment_id)
-    naming = Naming(title=row.title, team=row.team, about=row.note)
-    return _overview(request, row, naming, {}, "", 200, (app.evidence(db, row) or {}).get("target_changes", 0))
-
-
-def _overview(
-    request: Request,
-    row: AssessmentRow,
-    naming: Naming,
-    errors: dict[str, str],
-    detail: str,
-    status: int,
-    target_changes: int = 0,
-) -> Response:
     return page(
         request,
         "assessments/overview.html",
-        status=status,
         assessment=row,
         step="describe",
         sections=service.sections(row),
         missing=typed.missing(row.answers),
         faults=typed.faults(row.answers, ASKED.values()),
+        target_changes=(app.evidence(db, row) or {}).get("target_changes", 0),
+    )
+
+
+@router.get("/assessments/{assessment_id}/details", name="name_assessment")
+def show_details(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    row = store.get(db, assessment_id)
+    return _details(request, row, Naming(title=row.title, team=row.team, about=row.note), {}, "", 200)
+
+
+def _details(
+    request: Request, row: AssessmentRow, naming: Naming, errors: dict[str, str], detail: str, status: int
+) -> Response:
+    return page(
+        request,
+        "assessments/details.html",
+        status=status,
+        assessment=row,
+        step="",
         given=naming,
-        target_changes=target_changes,
         errors=errors,
         detail=detail,
     )
@@ -119,8 +123,14 @@ def rename(request: Request, assessment_id: Id, db: Db, me: Me, data: Annotated[
     try:
         service.rename(db, assessment_id, data.details(), me)
     except Invalid as refusal:
-        return _overview(request, store.get(db, assessment_id), data, Naming.faults(refusal), refusal.detail, 422)
-    return see(request, "describe", assessment_id=assessment_id, notice="saved")
+        return _details(request, store.get(db, assessment_id), data, Naming.faults(refusal), refusal.detail, 422)
+    return _see_it(request, assessment_id, "saved")
+
+
+def _see_it(request: Request, assessment_id: int, notice: str = "") -> Response:
+    """Back to the overview, which is a concept above; an app put together without it has the questionnaire."""
+    name = "assessment" if url_if_any(request, "assessment", assessment_id=assessment_id) else "describe"
+    return see(request, name, assessment_id=assessment_id, notice=notice)
 
 
 @router.post("/assessments/{assessment_id}/copy", name="copy_assessment")
@@ -132,13 +142,13 @@ def copy(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
 @router.post("/assessments/{assessment_id}/archive", name="archive_assessment")
 def archive(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     service.archive(db, assessment_id, me)
-    return see(request, "home", notice="saved")
+    return see(request, "home", notice="archived")
 
 
 @router.post("/assessments/{assessment_id}/restore", name="restore_assessment")
 def restore(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     service.restore(db, assessment_id, me)
-    return see(request, "describe", assessment_id=assessment_id, notice="saved")
+    return _see_it(request, assessment_id, "restored")
 
 
 # ------------------------------------------------------------------ the questionnaire

@@ -23,13 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of an assessment's dossier: `slug` names it, `state` is its word, `tone` the word's colour class."""
+    """One step of an assessment's dossier, in the order of work.
+
+    slug: names it. state: its one fact, in a word or two; tone: the fact's colour class. done: gets a tick. locked: why
+    it cannot be done yet; empty where it can.
+    """
 
     slug: str
     name: str
     url: str
     state: str = ""
     tone: str = ""
+    done: bool = False
+    locked: str = ""
 
 
 class Steps(Protocol):
