@@ -10,7 +10,7 @@ from app.assessments.tables import AssessmentRow
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
-from app.dossier import service
+from app.standing import service
 from app.gate.tables import ReviewRow
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
