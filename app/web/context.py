@@ -20,12 +20,14 @@ from app.web.protocols import (
     Chain,
     Effects,
     Evidence,
+    InStates,
     JobQueue,
     OnRefusal,
     ReadAhead,
     Record,
     Standing,
     StandingOf,
+    State,
     Step,
     Steps,
 )
@@ -43,6 +45,12 @@ def no_steps(_session: Session, _assessment: "AssessmentRow") -> Sequence[Step]:
 def no_standing(_session: Session, assessment: "AssessmentRow") -> Standing:
     action = Action("Open the assessment", f"/assessments/{assessment.id}")
     return Standing("draft", "Draft", "", "", "soft", action, None, None)
+
+
+def none_in_states(
+    _session: Session, _states: Sequence[State], _text: str, _before: int | None, _limit: int
+) -> Sequence["AssessmentRow"]:
+    return ()
 
 
 def nothing_ahead(_session: Session, _assessments: Sequence["AssessmentRow"]) -> None:
@@ -73,7 +81,7 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above the pages that use
+    `steps`, `standing`, `in_states`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above the pages that use
     them: handed in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
     """
 
@@ -87,6 +95,7 @@ class AppContext:
     record: Record
     steps: Steps = no_steps
     standing: StandingOf = no_standing
+    in_states: InStates = none_in_states
     evidence: Evidence = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects
