@@ -40,8 +40,9 @@ def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
     """
     base = f"/assessments/{assessment.id}"
     answered, asked = assessments.progress(assessment)
-    facts = gather(session, assessment)
+    facts, answers = gather(session, assessment), assessments.answers(assessment)
     advice = judge(session, facts)
+    begun = "goals" in answers or answers.get("recurrence") == "once"  # until then the advice is about nothing
     review = review_store.latest(session, assessment.id)
     runs = trainings.of_assessment(session, assessment.id)
     words = (
@@ -52,9 +53,9 @@ def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
         ),
         ("data", "Data", _data(facts.dataset)),
         ("measure", "Baselines", _baselines(facts.dataset, facts.baseline)),
-        ("verdict", "Verdict", _verdict(advice)),
-        ("plan", "Training plan", _plan(session, facts, advice)),
-        ("review", "Review", _review(session, facts, advice, review)),
+        ("verdict", "Verdict", _verdict(advice) if begun else _Word()),
+        ("plan", "Training plan", _plan(session, facts, advice, begun=begun)),
+        ("review", "Review", _review(session, facts, advice, review) if begun else _Word(locked="needs a verdict")),
         ("run", "Run and result", _run(runs, review, assessment)),
     )
     places = {"run": f"{base}/result"} if any(run.result for run in runs) else {}
@@ -105,11 +106,11 @@ def _verdict(advice: Advice) -> _Word:
     return _Word(glossary.known("approach", advice.approach), "", done=True)
 
 
-def _plan(session: Session, facts: Facts, advice: Advice) -> _Word:
+def _plan(session: Session, facts: Facts, advice: Advice, *, begun: bool) -> _Word:
     if facts.recipe is None:
         if advice.training == "ready":
             return _Word("not saved")
-        if advice.leaning is None and advice.approach in {"prompt", "rag"}:
+        if begun and advice.leaning is None and advice.approach in {"prompt", "rag"}:
             return _Word(locked="not needed for this verdict")
         return _Word() if facts.baseline is not None else _Word(locked="needs baselines")
     return _preflight(session, facts.recipe)
