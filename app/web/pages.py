@@ -48,7 +48,7 @@ NOTICES = {
     "created": "Created.",
     "created-cut": "Created. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
     "saved-cut": "Saved. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
-    "begun": "The usual answers of this situation are filled in. Look through them and change what is different here.",
+    "begun": "The template filled in its usual answers. This is the first question that only you can answer.",
     "archived": "Archived. It is in the list under Archived, and can be restored.",
     "restored": "Restored.",
     "deleted": "Deleted.",
