@@ -165,6 +165,21 @@ def ago(value: datetime | None, now: datetime | None = None) -> str:
     return "just now"
 
 
+def time_of(value: datetime | None) -> Markup | str:
+    """A moment as a time element: whole and in UTC, which the script of the page turns into the reader's own time."""
+    return NOTHING if value is None else _time(value, moment(value), "whole")
+
+
+def time_since(value: datetime | None, now: datetime | None = None) -> Markup | str:
+    """How long ago a moment was, as a time element that says on hover when it was."""
+    return NOTHING if value is None else _time(value, ago(value, now), "since")
+
+
+def _time(value: datetime, text: str, kind: str) -> Markup:
+    exact = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}" title="{}" data-time="{}">{}</time>').format(exact, moment(value), kind, text)
+
+
 def visible(value: object) -> Markup:
     """Text as a reviewer has to see it: what has no shape, or turns the line around, is named in its place."""
     return Markup("").join(  # each piece is escaped on the way in
@@ -205,8 +220,8 @@ def make_templates(files: Files) -> Environment:
         "bytes": size,
         "duration": duration,
         "lasting": lasting,
-        "moment": moment,
-        "ago": ago,
+        "moment": time_of,
+        "ago": time_since,
         "visible": visible,
         "term": glossary.label,
         "known": lambda name, kind: glossary.known(kind, name),
