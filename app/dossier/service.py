@@ -151,18 +151,20 @@ def _before_review(facts: Facts, advice: Advice) -> str:
 
 
 def _run(runs: Sequence[TrainingRow], review: ReviewRow | None, assessment: AssessmentRow) -> _Word:
-    """The newest result speaks, unless a later run is under way: one that failed or was cancelled hides none."""
+    """The newest run speaks; there is a tick once one was judged, whatever became of later ones."""
     if not runs:
         approved = review is not None and review.state == "approved" and review.revision == assessment.revision
         return _Word() if approved else _Word(locked="needs an approval")
     newest, judged = runs[0], next((run for run in runs if run.result), None)
-    if newest.state not in RUN_OVER and newest.state != "done":
-        return _Word(newest.state, "info")
-    if judged is not None and judged.result:
-        verdict = str(judged.result.get("verdict", ""))
-        tones = {"improved": "pass", "regressed": "fail", "inconclusive": "unknown", "not better": "unknown"}
-        return _Word(verdict, tones.get(verdict, ""), done=True)
-    return _Word(newest.state, "fail") if newest.state in RUN_OVER else _Word("trained", "pass", done=True)
+    if newest.state in RUN_OVER:
+        return _Word(newest.state, "fail", done=judged is not None)
+    if newest.state != "done":
+        return _Word(newest.state, "info", done=judged is not None)
+    if not newest.result:
+        return _Word("trained", "pass", done=True)
+    verdict = str(newest.result.get("verdict", ""))
+    tones = {"improved": "pass", "regressed": "fail", "inconclusive": "unknown", "not better": "unknown"}
+    return _Word(verdict, tones.get(verdict, ""), done=True)
 
 
 # ---------------------------------------------------------------- the overview
