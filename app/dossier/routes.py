@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from app.assessments import store as assessment_store
-from app.dossier import service
+from app.dossier.overview import overview
 from app.users.deps import Me
 from app.web.deps import Db
 from app.web.pages import page
@@ -20,7 +20,7 @@ def show_assessment(request: Request, assessment_id: Id, db: Db, me: Me) -> Resp
         "dossier/assessment.html",
         assessment=assessment,
         step="",
-        overview=service.overview(db, assessment),
+        overview=overview(db, assessment),
         latest=SHOWN_EVENTS,
     )
 
