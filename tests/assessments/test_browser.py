@@ -9,7 +9,20 @@ from sqlalchemy import Engine, select
 from app.assessments.tables import AssessmentRow
 from app.db import reading
 from app.users.tables import UserRow
-from tests.support.browser import Visits, address, app, axe, engine, good, make, settings, untouched, visit
+from tests.support.browser import (
+    NARROW,
+    WIDE,
+    Visits,
+    address,
+    app,
+    axe,
+    engine,
+    good,
+    make,
+    settings,
+    untouched,
+    visit,
+)
 from tests.support.factories import Make
 
 __all__ = ["address", "app", "engine", "make", "settings", "untouched", "visit"]
@@ -185,3 +198,46 @@ def test_a_session_that_ended_is_said(visit: Visits, make: Make, me: UserRow) ->
         page.get_by_label("For some months").check()
 
         expect(page.get_by_text("sign in", exact=False).first).to_be_visible()
+
+
+def test_on_a_small_screen_steps_and_advice_are_one_line_each(visit: Visits, make: Make, me: UserRow) -> None:
+    row = make.assessment(me)
+    with visit(me) as page:
+        page.set_viewport_size(NARROW)
+        page.goto(f"/assessments/{row.id}/describe/goal")
+        line, steps = page.locator(".steps-narrow > summary"), page.locator(".steps-narrow ol")
+        expect(line).to_contain_text("Step 1 of 7: Use case")
+        expect(steps).to_be_hidden()
+        line.press("Enter")
+        expect(steps.get_by_role("link", name="2. Data")).to_be_visible()
+        expect(steps).to_contain_text("needs a frozen split")
+        expect(steps.get_by_role("link", name="3. Baselines")).to_have_count(0)
+        line.press("Enter")
+
+        advice, sheet = page.locator("#advice-line"), page.locator("#advice")
+        expect(advice).to_be_in_viewport()
+        expect(sheet).to_be_hidden()
+        page.get_by_label("Follow an output format").first.check()
+        expect(page.locator("#saved")).to_have_text("Draft saved")
+        advice.click()
+        expect(sheet).to_be_visible()
+        axe(page)
+        page.keyboard.press("Escape")
+        expect(sheet).to_be_hidden()
+        page.set_viewport_size(WIDE)
+        expect(sheet).to_be_visible()
+        expect(advice).to_be_hidden()
+
+
+def test_an_assessment_is_renamed_from_its_menu(visit: Visits, make: Make, me: UserRow) -> None:
+    row = make.assessment(me)
+    with visit(me) as page:
+        page.goto(f"/assessments/{row.id}/data")
+        page.locator(".more-menu summary").press("Enter")
+        good(page, dark=False)
+        page.get_by_role("link", name="Rename").click()
+        page.get_by_label("Name", exact=True).fill("Comments in our house style")
+        page.get_by_role("button", name="Save").click()
+
+        expect(page.get_by_role("heading", level=1)).to_have_text("Comments in our house style")
+        expect(page.get_by_role("status").first).to_have_text("Saved.")
