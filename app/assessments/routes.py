@@ -26,7 +26,7 @@ from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
-from app.web.pages import page, see, wants_fragment
+from app.web.pages import page, see, url_if_any, wants_fragment
 from app.web.params import Form as SentForm
 from app.web.params import Id, OneLine, Slug, Text
 from app.wording import Statement, state

@@ -29,6 +29,22 @@ WHERE: Mapping[str, str] = {
 """The page on which each is looked into, by its code."""
 
 
+def places(assessment_id: int) -> dict[str, str]:
+    """Where each is looked into, by the names of `WHERE`."""
+    base = f"/assessments/{assessment_id}"
+    return {
+        "measure": f"{base}/measure",
+        "costs": f"{base}/costs",
+        "verdict": f"{base}/verdict#why",
+        "describe": f"{base}/describe/success#target",
+    }
+
+
+def run_on(assessment_id: int, base: int | None) -> str:
+    """Where baselines are run on that model: the form, with it chosen; empty where there is none to choose."""
+    return f"/assessments/{assessment_id}/measure?model_id={base}#model_id" if base is not None else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Caution:
     """One warning. statement: its code and numbers, shares from 0 to 1."""
