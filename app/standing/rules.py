@@ -116,7 +116,7 @@ def _running(now: Situation) -> Standing:
         "queued": ("Training queued", "The training run waits for a worker."),
         "evaluating": ("Evaluating", "The adapter answers the test set."),
     }.get(now.run, ("Training", "The training run is going on."))
-    return _made(now, "training", label, sentence, "info", ("Watch the run", "train"), why=_mismatch(now))
+    return _made(now, "training", label, sentence, "info", ("Watch the run", "run"), why=_mismatch(now))
 
 
 def _ended(now: Situation) -> Standing:
@@ -124,7 +124,7 @@ def _ended(now: Situation) -> Standing:
         "cancelled": ("Training cancelled", "The training run was cancelled.", "open"),
         "refused": ("Training refused", "The training run was refused at its start.", "fail"),
     }.get(now.run, ("Training failed", "The training run failed.", "fail"))
-    return _made(now, "training_failed", label, sentence, tone, ("See what happened", "train"), why=_earlier(now))
+    return _made(now, "training_failed", label, sentence, tone, ("See what happened", "run"), why=_earlier(now))
 
 
 WORDS = {"improved": "improved", "not_better": "not better", "regressed": "regressed", "inconclusive": "inconclusive"}
@@ -137,7 +137,7 @@ def _judged(now: Situation, outcome: Outcome) -> Standing:
     sentence = f"{label}. {_scores(outcome)}" if _scores(outcome) else f"{label}."
     target = f"The target of {now.target * 100:g} % is missed." if short and now.target is not None else ""
     action = (
-        ("Edit the training config", "train")
+        ("Edit the training config", "plan")
         if outcome.state in ("regressed", "not_better")
         else ("Get the adapter", "result")
         if outcome.state == "improved"
@@ -197,7 +197,7 @@ def _in_review(now: Situation) -> Standing | None:
     if now.review == "approved":
         ready = now.training == "ready"
         sentence = "Approved: training can start." if ready else f"Approved: {lower_first(now.headline)}"
-        action = ("Start training", "train") if ready else ("See the verdict", "verdict")
+        action = ("Start training", "run") if ready else ("See the verdict", "verdict")
         why = _mismatch(now) or _earlier(now)
         return _made(now, "approved", "Approved", sentence, _unspoilt(now, "pass"), action, why=why)
     return None
@@ -227,9 +227,9 @@ def _ready(now: Situation) -> Standing:
         "outdated": "Something changed since the last review was requested.",
     }.get(now.review, "")
     label, action = {
-        "none": ("Needs a training plan", ("Set the training config", "train")),
-        "unchecked": ("Needs a preflight", ("Run the preflight", "train")),
-        "blocked": ("Preflight blocked", ("See the preflight", "train")),
+        "none": ("Needs a training plan", ("Set the training config", "plan")),
+        "unchecked": ("Needs a preflight", ("Run the preflight", "plan")),
+        "blocked": ("Preflight blocked", ("See the preflight", "plan")),
     }.get(now.plan, ("Ready for review", ("Request review", "review")))
     why = " ".join(part for part in (void, _mismatch(now) or _earlier(now)) if part) or now.why
     return _made(now, "ready_for_review", label, now.headline, "info", action, why=why)
