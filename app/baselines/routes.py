@@ -36,7 +36,7 @@ from app.users.deps import Launcher, Me
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, render, see, url_for, wants_fragment
-from app.web.params import Id, Sent, Text
+from app.web.params import Id, OneLine, Sent, Text
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
@@ -48,8 +48,16 @@ FIELDS = ("model_id", "k_random", "k_nearest", "max_tokens", "dev_rows", "test_r
 
 
 @router.get("/assessments/{assessment_id}/measure", name="measure")
-def show_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
-    return _measure(request, app, db, assessment_id)
+def show_measure(
+    request: Request,
+    assessment_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    model_id: Annotated[OneLine, Query(max_length=20)] = "",
+) -> Response:
+    """model_id: the model that the form begins with, for a link that asks for baselines on that one."""
+    return _measure(request, app, db, assessment_id, typed={"model_id": model_id} if model_id else None)
 
 
 @router.post("/assessments/{assessment_id}/measure", name="start_measure")

@@ -56,7 +56,7 @@ def verdict_page(
     request: Request, assessment: AssessmentRow, drawn: Mapping[str, Any], *, today: Advice, base: int | None = None
 ) -> Response:
     """drawn: what `verdict_view.values` makes of it. base: the model that would be trained."""
-    where = looked_into(request, assessment.id)
+    where = warnings.places(assessment.id)
     return page(
         request,
         "gate/verdict.html",
@@ -66,7 +66,7 @@ def verdict_page(
         today=today,
         links=_where(request, assessment.id),
         where=where,
-        run=run_on(where["measure"], base),
+        run=warnings.run_on(assessment.id, base),
         ask=_questions(request, assessment.id),
         costs=where["costs"],
         measure=where["measure"],
@@ -74,20 +74,6 @@ def verdict_page(
         json=url_if_any(request, "api_standing", assessment_id=assessment.id),
         after=verdict_view.AFTER,
     )
-
-
-def looked_into(request: Request, assessment_id: int) -> dict[str, str]:
-    """Where a warning is looked into, by the names of `warnings.WHERE`."""
-    pages = {"measure": {}, "costs": {}, "verdict": {}, "describe": {"section": "success"}}
-    return {
-        name: url_if_any(request, "section" if more else name, assessment_id=assessment_id, **more)
-        for name, more in pages.items()
-    } | {"verdict": url_for(request, "verdict", assessment_id=assessment_id) + "#why"}
-
-
-def run_on(measure: str, base: int | None) -> str:
-    """The page on which baselines are begun, with that model chosen; empty where there is none to choose."""
-    return f"{measure}?model_id={base}#model_id" if measure and base is not None else ""
 
 
 @router.post("/assessments/{assessment_id}/policy", name="judge_by_today")
@@ -152,10 +138,8 @@ def _review_step(
         living=living,
         changes=_changes(living, now) if living else [],
         cautions=warnings.cautions(now.facts.evidence, study=study(db, now.facts), robustness=now.advised.robustness),
-        where=looked_into(request, assessment.id),
-        run=run_on(url_if_any(request, "measure", assessment_id=assessment.id), now.facts.base.id)
-        if now.facts.base
-        else "",
+        where=warnings.places(assessment.id),
+        run=warnings.run_on(assessment.id, now.facts.base.id if now.facts.base else None),
         advice=now.advised,
         people=_people(db),
         hands=people.hands(db, now.facts),
@@ -326,18 +310,15 @@ def _review(
         differences=changes.changes(reviews.text_of(before), text) if before else [],
         conversation=reviews.conversation(earlier),
         cautions=cautions,
-        where=looked_into(request, assessment.id),
-        run=run_on(url_if_any(request, "measure", assessment_id=assessment.id), frozen.training.model.id)
-        if frozen.training
-        else "",
+        where=warnings.places(assessment.id),
+        run=warnings.run_on(assessment.id, frozen.training.model.id if frozen.training else None),
         sections=checks.sections(frozen, len(cautions)),
         named=checks.NAMES,
         ticked=checks.listed,
         prompts=prompts,
         prompt_words=diff_view.differences(prompts.before, prompts.after) if prompts else None,
         failures=next((arm.id for arm in baseline.arms if best and arm.name == best.name), None) if baseline else None,
-        plan=url_if_any(request, "plan", assessment_id=assessment.id)
-        or url_if_any(request, "train", assessment_id=assessment.id),
+        plan=url_if_any(request, "plan", assessment_id=assessment.id),
         preflight=preflight_of(frozen, facts.recipe),
         people=_people(db),
         hands=people.hands(db, facts),
