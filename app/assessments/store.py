@@ -46,12 +46,22 @@ def opened(session: Session, assessment_id: int) -> AssessmentRow:
 
     Raises:
         NotFound: there is no such assessment.
-        Conflict: it is archived.
+        Conflict: it is archived, or the finished example.
     """
     row = changing(session, assessment_id)
+    refuse_recorded(row)
     if row.archived_at is not None:
         raise Conflict("This assessment is archived. Take it out of the archive to change it.")
     return row
+
+
+def refuse_recorded(row: AssessmentRow) -> None:
+    """
+    Raises:
+        Conflict: it is the finished example, which nobody changes, decides on or trains from.
+    """
+    if row.recorded_at is not None:
+        raise Conflict("This is the finished example, to be read only. Duplicate it to try something with it.")
 
 
 def titles(session: Session, ids: Iterable[int]) -> dict[int, str]:
@@ -84,13 +94,24 @@ def before(session: Session, wanted: Wanted, assessment_id: int | None, limit: i
 
 
 def anything(session: Session) -> bool:
-    """Whether there is an assessment at all; without one the list explains itself."""
-    return session.scalar(select(AssessmentRow.id).limit(1)) is not None
+    """Whether there is an assessment at all, besides the finished example; without one the list explains itself."""
+    query = select(AssessmentRow.id).where(AssessmentRow.recorded_at.is_(None)).limit(1)
+    return session.scalar(query) is not None
+
+
+def recorded(session: Session) -> AssessmentRow | None:
+    """The finished example, if somebody had it put here."""
+    return session.scalar(
+        select(AssessmentRow).where(AssessmentRow.recorded_at.is_not(None)).order_by(AssessmentRow.id.desc()).limit(1)
+    )
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     archived = AssessmentRow.archived_at
-    conditions: list[ColumnElement[bool]] = [archived.is_not(None) if wanted.archived else archived.is_(None)]
+    conditions: list[ColumnElement[bool]] = [
+        archived.is_not(None) if wanted.archived else archived.is_(None),
+        AssessmentRow.recorded_at.is_(None),  # the finished example is nobody's work
+    ]
     if wanted.whose is not None:
         mine = select(ContributionRow.assessment_id).where(ContributionRow.user_id == wanted.whose)
         conditions.append(AssessmentRow.id.in_(mine))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from app.advice import explanation
 from app.advice.questions import SECTIONS
@@ -107,19 +108,45 @@ def _questions(request: Request, assessment_id: int) -> dict[str, str]:
 
 @router.get("/assessments/{assessment_id}/review", name="review_step")
 def show_review_step(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
-    return _review_step(request, assessment_id, db, errors={}, detail="", status=200)
+    return _review_step(request, assessment_id, db, ReviewRequest(), errors={}, detail="", status=200)
+
+
+class ReviewRequest(BaseModel):
+    """`about` is the note: every page has a place of that name for notices already. reviewer: a user's id, or empty."""
+
+    about: Annotated[Text, Field(max_length=4000)] = ""
+    reviewer: Annotated[OneLine, Field(max_length=40)] = ""
+
+    @property
+    def asked_of(self) -> int | None:
+        """Who is asked; 0, who is nobody, where what was sent is no id."""
+        if not self.reviewer:
+            return None
+        return int(self.reviewer) if self.reviewer.isascii() and self.reviewer.isdigit() else 0
 
 
 @router.post("/assessments/{assessment_id}/review", name="request_review")
 def request_review(
-    request: Request, assessment_id: Id, db: Db, me: Me, about: Annotated[Text, Form(max_length=4000)] = ""
+    request: Request, assessment_id: Id, db: Db, me: Me, sent: Annotated[ReviewRequest, Form()]
 ) -> Response:
-    review = reviews.request_review(db, assessment_id, me, about)
+    try:
+        review = reviews.request_review(db, assessment_id, me, sent.about, sent.asked_of)
+    except Invalid as refusal:
+        return _review_step(
+            request, assessment_id, db, sent, errors=by_field(refusal), detail=refusal.detail, status=422
+        )
     return see(request, "review", review_id=review.id, notice="requested")
 
 
 def _review_step(
-    request: Request, assessment_id: int, db: Db, *, errors: dict[str, str], detail: str, status: int
+    request: Request,
+    assessment_id: int,
+    db: Db,
+    sent: ReviewRequest,
+    *,
+    errors: dict[str, str],
+    detail: str,
+    status: int,
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     of_assessment = store.of_assessment(db, assessment_id)
@@ -138,6 +165,8 @@ def _review_step(
         advice=now.advised,
         people=_people(db),
         hands=people.hands(db, now.facts),
+        deciders=people.deciders(db, now.facts)[0],
+        sent=sent,
         void=void,
         voids={living.id} if living and void else set(),
         remarks=shortcomings(now.subject),

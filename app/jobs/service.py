@@ -95,6 +95,15 @@ def cancel(session: Session, job_id: int, by: UserRow) -> JobRow:
     return job
 
 
+def note_seen(session: Session, job_id: int, by: UserRow) -> JobRow:
+    """Whoever started a job that failed has looked at it, or does not want to: it is no news to them any more. Somebody
+    else's look changes nothing."""
+    job = store.held(session, job_id)
+    if job.created_by == by.id and job.final and job.seen_at is None:
+        job.seen_at = utcnow()
+    return job
+
+
 def may_cancel(job: JobRow, person: UserRow) -> bool:
     """Whether this job is this person's to cancel; what nobody started is an administrator's."""
     return person.role == Role.ADMIN or job.created_by == person.id
