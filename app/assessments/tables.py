@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
 
-RECORDED = text("recorded_at is not null")  # word for word what a query has to say to be given the index
+RECORDED = text("recorded <> ''")  # word for word what a query has to say to be given the index
 
 
 class AssessmentRow(Base):
@@ -20,8 +20,8 @@ class AssessmentRow(Base):
     policy_id: the published policy it is judged by; None is the built-in one.
     metric_set_at: when metric and target were last changed; `target_changes` counts changes after a result was seen.
     result_seen_at: when the first result of any measurement stood; whatever becomes of that measurement, it was seen.
-    recorded_at: of the finished example, which was measured elsewhere and came with the app: when that was. It is read
-        only; None for everything that was made here.
+    recorded: of the finished example, which was measured elsewhere and came with the app: how and when, a sentence. It
+        is read only. Empty for everything that was made here.
     """
 
     __tablename__ = "assessments"
@@ -45,7 +45,7 @@ class AssessmentRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(index=True)
     archived_at: Mapped[datetime | None]
-    recorded_at: Mapped[datetime | None]
+    recorded: Mapped[str] = mapped_column(String(300), default="", server_default="")
 
 
 class LateTargetRow(Base):

@@ -115,7 +115,7 @@ def _put_away(facts: Facts) -> Iterator[str]:
     yield from permission.put_away(
         archived=facts.assessment.archived_at is not None,
         retired=retired,
-        recorded=facts.assessment.recorded_at is not None,
+        recorded=bool(facts.assessment.recorded),
     )
 
 

@@ -24,6 +24,16 @@ QUEUE_OF = {
     "demo": "cpu",
 }
 
+# The page of an assessment on which a kind is watched and its failure explained, by the name of its route.
+STEP_OF = {
+    "check": "data",
+    "lengths": "data",
+    "read": "documents",
+    "measure": "measure",
+    "preflight": "train",
+    "train": "train",
+}
+
 
 def bind(session: Session, queue: Queue) -> None:
     """Tell a session which engine its jobs go to. Whoever opens them does it; the web's `Db` by itself."""

@@ -14,7 +14,7 @@ WAITING = "state in ('open', 'approved', 'changes_requested')"
 OPEN_JOB = "status in ('queued', 'running', 'cancelling')"
 FAILED_JOB = "status in ('failed', 'refused') and seen_at is null"
 UNDECIDED = "undecided > 0"
-RECORDED = "recorded_at is not null"
+RECORDED = "recorded <> ''"
 
 
 def upgrade() -> None:
@@ -32,7 +32,7 @@ def upgrade() -> None:
     op.execute("update jobs set seen_at = finished_at where status in ('failed', 'refused')")
     op.add_column("datasets", sa.Column("undecided", sa.Integer(), nullable=False, server_default="0"))
     _count_undecided()
-    op.add_column("assessments", sa.Column("recorded_at", app.db.Moment(), nullable=True))
+    op.add_column("assessments", sa.Column("recorded", sa.String(300), nullable=False, server_default=""))
     op.add_column("users", sa.Column("checklist_at", app.db.Moment(), nullable=True))
     _index("ix_reviews_waiting", "reviews", ["state", "id"], WAITING)
     _index("ix_jobs_open_by", "jobs", ["created_by", "id"], OPEN_JOB)
@@ -53,7 +53,7 @@ def downgrade() -> None:
     ):
         op.drop_index(name, table)
     op.drop_column("users", "checklist_at")
-    op.drop_column("assessments", "recorded_at")
+    op.drop_column("assessments", "recorded")
     op.drop_column("datasets", "undecided")
     op.drop_column("jobs", "seen_at")
     op.drop_table("review_barred")
