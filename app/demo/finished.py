@@ -1,11 +1,11 @@
 """The finished example: the worked example as we measured it, to be looked at within a second of the first start.
 
-It is put into the database when somebody asks to see it, as rows like any other, so that every page shows it by the same
-code. It is read only: nothing of it is changed, decided, measured or trained (`assessments.store.opened` refuses), it
-stands in no list and no count, and its two people cannot sign in.
+It is put into the database when somebody asks to see it, as rows like any other, so that every page shows it by the
+same code. It is read only: nothing of it is changed, decided, measured or trained (`assessments.store.opened` refuses),
+it stands in no list and no count, and its two people cannot sign in.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib import metadata
@@ -39,8 +39,8 @@ TITLE = "Docstrings in our house style (finished example)"
 NOTE = (
     "Measured by the worked example. The rows are real signatures and docstrings from the Python packages torch, "
     "transformers, peft and accelerate, brought to one short form by a program. Dana and Robin are its two accounts; "
-    "nobody can sign in with them. Failed answers were tagged by a rule and not by a person: the check looks at nothing "
-    "but form, so whatever fails it is put down to behaviour. The adapter's file is not part of the example."
+    "nobody can sign in with them. Failed answers were tagged by a rule and not by a person: the check looks at "
+    "nothing but form, so whatever fails it is put down to behaviour. The adapter's file is not part of the example."
 )
 
 
@@ -71,7 +71,7 @@ def _put(session: Session, found: Recording) -> AssessmentRow:
     user_ids = {row["email"]: row["id"] for row in rows["users"]}
     people = _people(session, rows["users"])
     placed.ids["users"] = {user_ids[email]: user.id for email, user in people.items()}
-    placed.put(ModelRow, rows["models"], name=_model_name(session, rows["models"]), kind="folder", files={})
+    placed.put(ModelRow, rows["models"], name=_model_name(rows["models"]), kind="folder", files={})
     (assessment_id,) = placed.put(
         AssessmentRow, rows["assessments"], title=TITLE, note=NOTE, demo=True, recorded=found.about.sentence
     )
@@ -95,7 +95,7 @@ def _put(session: Session, found: Recording) -> AssessmentRow:
     return assessment_store.get(session, assessment_id)
 
 
-def _people(session: Session, rows: Iterator[Row] | Any) -> dict[str, UserRow]:
+def _people(session: Session, rows: Sequence[Row]) -> dict[str, UserRow]:
     """The two accounts by the address that was recorded. They are open while the rows are put in, since only somebody
     who is active decides, and closed before anybody else can see them."""
     made: dict[str, UserRow] = {}
@@ -117,7 +117,7 @@ def _people(session: Session, rows: Iterator[Row] | Any) -> dict[str, UserRow]:
     return made
 
 
-def _model_name(session: Session, rows: Any) -> str:
+def _model_name(rows: Sequence[Row]) -> str:
     """Names of models are unique, and the bundled one has this already."""
     return f"{rows[0]['name'].partition(' (')[0]} (finished example)"
 
@@ -137,7 +137,7 @@ def _with_people(row: Row, placed: Placed) -> Row:
     return changed
 
 
-def _put_reviews(placed: Placed, reviews: Any, decisions: Any, runs: Any) -> None:
+def _put_reviews(placed: Placed, reviews: Sequence[Row], decisions: Sequence[Row], runs: Sequence[Row]) -> None:
     """Requested, decided, used up: in this order, since the database takes no other. The deadline of an approval is put
     in last, for it is over by now."""
     for review in reviews:
@@ -161,7 +161,7 @@ def _without(row: Row, left_out: Mapping[str, Any]) -> Row:
     return {name: value for name, value in row.items() if name not in left_out}
 
 
-def _lead_arms(placed: Placed, arms: Any) -> None:
+def _lead_arms(placed: Placed, arms: Sequence[Row]) -> None:
     """An adapter's way of answering names its run inside of JSON."""
     for arm in arms:
         run = arm["settings"].get("training")

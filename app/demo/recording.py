@@ -1,7 +1,7 @@
 """The finished worked example as a file: rows of an installation in which it ran to its end, for others to look at.
 
-The file is JSON, compressed with xz: `about` (how and when it was measured), and `rows`, by table. What it holds is what
-the app wrote while it measured; nothing is put in by hand. `finished_example.md` beside it says how it is made.
+The file is JSON, compressed with xz: `about` (how and when it was measured), and `rows`, by table. What it holds is
+what the app wrote while it measured; nothing is put in by hand. `finished_example.md` beside it says how it is made.
 """
 
 import json
@@ -21,8 +21,11 @@ Rows = Mapping[str, Sequence[Row]]
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """How it was measured. cores: CPU cores that the run had; finished_at: ISO 8601, in UTC; seconds: from the first job
-    to the end of the last; packages: the versions that the examples were read from."""
+    """How it was measured.
+
+    cores: CPU cores that the run had; finished_at: ISO 8601, in UTC; seconds: from the start of the first job to the
+    end of the last; packages: the versions that the examples were read from.
+    """
 
     cores: int
     finished_at: str

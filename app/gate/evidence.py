@@ -68,6 +68,11 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
     return Facts(assessment, recipe, base, dataset, counted.row, costs.study, evidence)
 
 
+def study(session: Session, facts: Facts) -> Study:
+    """The costs at the prices of today, whether or not cost is a goal."""
+    return facts.costs if facts.costs is not None else economics.of(session, facts.assessment)
+
+
 def _base(session: Session, model_id: int) -> ModelRow:
     return memo(session, ("model", model_id), lambda: model_store.get(session, model_id))
 

@@ -57,6 +57,6 @@ def find(app: AppContext, db: Db, me: UserRow, state: Filter, text: str, number:
             break
     if state in STATES:
         every = [line for line in every if line.standing.state in STATES[state]]
-    counts = {name: 0 for name in ("", "mine", "in_review", "ready", "trained", "archived")}
+    counts = dict.fromkeys(("", "mine", "in_review", "ready", "trained", "archived"), 0)
     counts[state] = len(every)
     return Listing(every[(number - 1) * PAGE : number * PAGE], len(every), counts)
