@@ -202,21 +202,29 @@ def _review_step(
 def show_reviews(
     request: Request, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None
 ) -> Response:
-    waiting = store.queue(db, ("open",), QUEUE)
+    open_ones = store.queue(db, ("open",), QUEUE)
+    answered = store.answered_for(db, me.id, QUEUE)
     decided = store.queue(
         db, ("approved", "changes_requested", "consumed", "superseded", "withdrawn"), QUEUE + 1, before
     )
-    listed = [*waiting, *decided[:QUEUE]]
+    listed = [*open_ones, *answered, *decided[:QUEUE]]
+    void = _void(db, listed)
+    mine = {
+        review.id for review in open_ones if review.id not in void and not people.may_decide(db, _facts(db, review), me)
+    }
+    yours = [*(review for review in open_ones if review.requested_by == me.id), *answered]
     return page(
         request,
         "gate/reviews.html",
-        waiting=waiting,
-        decided=decided[:QUEUE],
+        for_you=sorted((review for review in open_ones if review.id in mine), key=lambda row: row.asked_of != me.id),
+        yours=yours,
+        others=[review for review in open_ones if review.id not in mine and review.requested_by != me.id],
+        decided=[review for review in decided[:QUEUE] if before or review not in yours],
         next_before=decided[QUEUE - 1].id if len(decided) > QUEUE else None,
         titles=assessment_store.titles(db, {review.assessment_id for review in listed}),
-        mine={review.id for review in waiting if not people.may_decide(db, _facts(db, review), me)},
         people=_people(db),
-        void=_void(db, listed),
+        void=void,
+        now=utcnow(),
     )
 
 

@@ -250,8 +250,10 @@ NAV = (
 
 
 def navigation(request: Request, role: str, waiting: Mapping[str, int] | None = None) -> list[NavItem]:
-    """List what this role can open; a concept that is not part of the app is left out. waiting: how many things wait for
-    this person behind an entry, by its route."""
+    """List what this role can open; a concept that is not part of the app is left out.
+
+    waiting: how many things wait for this person behind an entry, by its route.
+    """
     path, items = request.url.path, []
     for name, route, roles, below in NAV:
         try:
