@@ -3,11 +3,11 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from app.assessments import store
 from app.assessments.store import Wanted
-from app.assessments.tables import AssessmentRow
 from app.users.tables import UserRow
 from app.web.context import AppContext
 from app.web.deps import Db
@@ -29,7 +29,11 @@ STATES: Mapping[str, frozenset[str]] = {
 class Line:
     """One assessment in the list."""
 
-    row: AssessmentRow
+    id: int
+    title: str
+    team: str
+    owner_id: int
+    updated_at: datetime
     standing: Standing
 
 
@@ -52,7 +56,9 @@ def find(app: AppContext, db: Db, me: UserRow, state: Filter, text: str, number:
     for part in itertools.count(1):
         rows, _ = store.page(db, wanted, part, LOOKED_AT)
         app.read_ahead(db, rows)
-        every += [Line(row, app.standing(db, row)) for row in rows]
+        every += [
+            Line(row.id, row.title, row.team, row.created_by, row.updated_at, app.standing(db, row)) for row in rows
+        ]
         if len(rows) < LOOKED_AT:
             break
     if state in STATES:

@@ -50,7 +50,7 @@ def show_home(
         q=q,
         state=state,
         anything=bool(found.lines) or assessment_store.anything(db),
-        names=user_store.names(db, sorted({line.row.created_by for line in found.lines})),
+        names=user_store.names(db, sorted({line.owner_id for line in found.lines})),
         demo_url=url_if_any(request, "start_demo"),
         example_url=url_if_any(request, "show_finished"),
         now=utcnow(),
