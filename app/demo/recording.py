@@ -1,7 +1,7 @@
 """The finished worked example as a file: rows of an installation in which it ran to its end, for others to look at.
 
 The file is JSON, compressed with xz: `about` (how and when it was measured), and `rows`, by table. What it holds is
-what the app wrote while it measured; nothing is put in by hand. `finished_example.md` beside it says how it is made.
+what the app wrote while it measured; nothing is put in by hand. `finished_example/README.md` says how it is made.
 """
 
 import json
@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).with_name("finished_example.json.xz")
+FILE = Path(__file__).with_name("finished_example") / "rows.json.xz"
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 Row = Mapping[str, Any]

@@ -107,7 +107,7 @@ class Placed:
     session: Session
     ids: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
 
-    def put(self, kind: type[Base], rows: Iterable[Row], **different: Any) -> list[int]:
+    def put(self, kind: type[Base], rows: Iterable[Row], /, **different: Any) -> list[int]:
         """Put rows of one kind in, each with its references led to the new rows. `different`: instead of what was
         recorded."""
         table = _table(kind)
@@ -144,7 +144,7 @@ class Placed:
             return column.type.process_result_value(value, self.session.get_bind().dialect)
         return value
 
-    def change(self, kind: type[Base], row_id: int, **values: Any) -> None:
+    def change(self, kind: type[Base], row_id: int, /, **values: Any) -> None:
         table = _table(kind)
         self.session.execute(update(table).where(table.c.id == row_id).values(**values))
 
