@@ -49,7 +49,7 @@ def checklist(there: There) -> SetUp:
                 "Set up a model",
                 "Connect a model server, or set up the embedded one. Baselines run on it.",
                 there.model,
-                "Set up a model",
+                "Open models",
                 "models",
             ),
             Task(

@@ -136,11 +136,10 @@ def _answered(review: ReviewRow, me: UserRow, about: _Named) -> Iterator[Need]:
 
 def _failure(job: JobRow, about: _Named) -> Need:
     title = about.title(job.assessment_id)
-    refused = job.status == "refused"
     return Need(
         "failed",
-        f"{'Refused' if refused else 'Failed'}: {job.title}",
-        "" if title and title in job.title else title,
+        "Refused" if job.status == "refused" else "Failed",
+        f"{job.title}, {title}" if title and title not in job.title else job.title,
         _short(job.failure or ""),
         "",
         job.finished_at or job.created_at,
