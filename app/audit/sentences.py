@@ -140,6 +140,7 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "baseline.revise": "{who} evaluated a revised prompt, [variant]",
     "baseline.tag": "{who} tagged [failures] of [variant]",
     "demo.begin": "{who} started the demo",
+    "demo.finished_example": "{who} opened the finished example, [as]",
     "demo.tag_by_rule": "A rule of the demo tagged [failures] of [variant]",
     # Review and training.
     "review.request": "{who} requested review [review] of {what}",
