@@ -52,6 +52,7 @@ from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see, url_for
 from app.web.params import LARGEST, Id, OneLine, Sent
+from app.web.protocols import Action
 
 router = APIRouter(include_in_schema=False)
 PASTED = "pasted rows"  # the name of a file that never was one
@@ -141,7 +142,11 @@ def _of_version(
         "current": current,
         "versions": versions,
         "report": report,
-        "verdict": _verdict(request, dataset, current, report, policy) if dataset else None,
+        "verdict": (
+            _verdict(request, dataset, current, policy, app.standing(db, assessment).action)
+            if dataset and dataset.state != "checking"
+            else None
+        ),
         "seen": _seen(request, dataset, report, policy, versions) if dataset else None,
         "waiting": clusters_service.waiting_clusters(db, dataset) if dataset else 0,
         "counts_now": dataset is not None and counts_now(db, dataset),
@@ -159,8 +164,13 @@ def _people(dataset: DatasetRow) -> list[int]:
 
 
 def _verdict(
-    request: Request, dataset: DatasetRow, current: DatasetRow | None, report: Report, policy: Policy
+    request: Request, dataset: DatasetRow, current: DatasetRow | None, policy: Policy, to_do: Action
 ) -> verdict_view.Verdict:
+    """to_do: what the assessment's standing asks for next; what it asks of the data stands on this very page."""
+    here = url_for(request, "data", assessment_id=dataset.assessment_id)
+    after = (to_do.label, to_do.url)
+    if to_do.url.split("#")[0] == here:
+        after = ("Run baselines", f"/assessments/{dataset.assessment_id}/measure")
     newer = current if current and current.id != dataset.id else None
     now = verdict_view.Situation(
         state=dataset.state,
@@ -169,13 +179,13 @@ def _verdict(
         decided=dataset.decisions,
         test=dataset.test_rows,
         frozen=dataset.frozen_at is not None,
-        after=("Run baselines", f"/assessments/{dataset.assessment_id}/measure"),
+        after=after,
         page=url_for(request, "dataset", dataset_id=dataset.id),
         reading=url_for(request, "dataset_reading", dataset_id=dataset.id),
         newer=(newer.version, url_for(request, "dataset", dataset_id=newer.id)) if newer else None,
         newer_waits=newer is not None and newer.state == "checking",
     )
-    return verdict_view.verdict(report, now)
+    return verdict_view.verdict(dataset.report, now)
 
 
 def _seen(
