@@ -23,6 +23,7 @@ from app.datasets.splits.places import Split
 from app.jobs.claims import Claim
 from app.privacy import decisions
 
+WRITING = "Writing the rows"  # a stage
 BATCH = 1000
 CHUNK = 1 << 20
 
@@ -75,7 +76,7 @@ def _write_rows(claim: Claim, outcome: Check, checkpoint: Checkpoint, progress: 
                     content = manifest.content_hash([message.to_json() for message in row.messages], row.target)
                     used.write(row.canonical(row_id, content))
                     manifest_file.write(manifest.line(Entry(row.line, row.split, content)))
-            progress.tick("Writing the rows", len(ids_written), total)
+            progress.tick(WRITING, len(ids_written), total)
     return ids_written
 
 
