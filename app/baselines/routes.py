@@ -58,7 +58,7 @@ def start_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Lau
         runs.start(db, assessment_id, _order(typed), by=me)
     except Invalid as refusal:
         return _measure(request, app, db, assessment_id, status=422, typed=typed, refusal=refusal)
-    return see(request, "measure", assessment_id=assessment_id, notice="started")
+    return see(request, "measure", assessment_id=assessment_id)
 
 
 @router.post("/assessments/{assessment_id}/measure/estimate", name="estimate_measure")
@@ -78,7 +78,7 @@ def estimate_measure(request: Request, assessment_id: Id, app: App, me: Me, type
 @router.post("/baselines/{baseline_id}/go-on", name="go_on_measure")
 def go_on(request: Request, baseline_id: Id, db: Db, me: Launcher) -> Response:
     baseline = runs.resume(db, baseline_id, by=me)
-    return see(request, "measure", assessment_id=baseline.assessment_id, notice="started")
+    return see(request, "measure", assessment_id=baseline.assessment_id)
 
 
 @router.post("/baselines/{baseline_id}/revise", name="revise_measure")
@@ -106,7 +106,7 @@ def revise(
             typed={"revised_instructions": revised_instructions},
             refusal=moved,
         )
-    return see(request, "measure", assessment_id=baseline.assessment_id, notice="started")
+    return see(request, "measure", assessment_id=baseline.assessment_id)
 
 
 @router.get("/baselines/{baseline_id}/arms/{arm_id}", name="arm")
@@ -165,10 +165,8 @@ def tag_arm(request: Request, baseline_id: Id, arm_id: Id, db: Db, me: Me, typed
     if arm.baseline_id != baseline_id:
         raise NotFound("There is no such arm.")
     runs.tag(db, arm_id, tags, by=me)
-    back = url_for(request, "arm", baseline_id=baseline_id, arm_id=arm_id)
-    kept = {name: typed.get(name, "") for name in ("split", "show", "page")}
-    query = "&".join(f"{name}={value}" for name, value in kept.items() if value.isalnum())
-    return Response(status_code=303, headers={"Location": f"{back}?{query}&notice=saved"})
+    kept = {name: value for name in ("split", "show", "page") if (value := typed.get(name, "")).isalnum()}
+    return see(request, "arm", baseline_id=baseline_id, arm_id=arm_id, notice="saved", query=kept)
 
 
 @router.get("/answers/{answer_id}", name="answer")
