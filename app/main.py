@@ -39,6 +39,7 @@ from app.errors import Forbidden, GateClosed, Refusal
 from app.gate import api as gate_api
 from app.gate import evidence as gate
 from app.gate import routes as gate_routes
+from app.home import routes as home_routes
 from app.inference import api as inference_api
 from app.inference import routes as inference_routes
 from app.jobs import api as jobs_api
@@ -52,6 +53,7 @@ from app.results import routes as results_routes
 from app.settings import Settings
 from app.sharing import api as sharing_api
 from app.sharing import routes as sharing_routes
+from app.standing import service as standings
 from app.training import api as training_api
 from app.training import routes as training_routes
 from app.users import api as users_api
@@ -85,6 +87,7 @@ ROUTERS = (
     users_api.router,
     policies_routes.router,
     policies_api.router,
+    home_routes.router,
     assessments_routes.router,
     assessments_api.router,
     datasets_routes.router,
@@ -152,6 +155,7 @@ def create_app(settings: Settings) -> Web:
         hub=Hub(newest_event),
         record=audit.record,
         steps=dossier.steps,
+        standing=standings.standing,
         evidence=gate.measured,
         read_ahead=gate.read_ahead,
         effects=gate.effects,

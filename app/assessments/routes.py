@@ -5,11 +5,9 @@ which sends the form after each pause in typing, gets small pieces for places ou
 a person is typing in is ever replaced.
 """
 
-import itertools
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel
@@ -22,10 +20,8 @@ from app.advice.verdict import Advice
 from app.assessments import service, store, typed
 from app.assessments.sentences import MEASURED
 from app.assessments.service import Clash, Details, Page
-from app.assessments.store import Wanted
 from app.assessments.tables import AssessmentRow
 from app.errors import Invalid, NotFound
-from app.users import store as user_store
 from app.users.deps import Me
 from app.web.context import AppContext
 from app.web.deps import App, Db
@@ -36,78 +32,6 @@ from app.web.params import Id, OneLine, Slug, Text
 from app.wording import Statement, state
 
 router = APIRouter(include_in_schema=False)
-
-State = Literal["", "mine", "ready", "not_yet", "archived"]
-PAGE = 20
-LOOKED_AT = 300
-"""How many assessments are read at once to find those in a state that no column holds."""
-
-
-# ------------------------------------------------------------------ the list
-
-
-@dataclass(frozen=True, slots=True)
-class ListedAssessment:
-    """One assessment in the list."""
-
-    row: AssessmentRow
-    advice: Advice
-    answered: int
-    asked: int
-
-
-@router.get("/", name="home")
-def show_home(
-    request: Request,
-    app: App,
-    db: Db,
-    me: Me,
-    q: Annotated[OneLine, Query(max_length=100)] = "",
-    state: State = "",
-    page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
-) -> Response:
-    wanted = Wanted(q, me.id if state == "mine" else None, archived=state == "archived")
-    if state in ("ready", "not_yet"):
-        lines, total = _in_state(app, db, wanted, state, page_number)
-    else:
-        rows, total = store.page(db, wanted, page_number, PAGE)
-        app.read_ahead(db, rows)
-        lines = [_listed(app, db, row) for row in rows]
-    return page(
-        request,
-        "assessments/home.html",
-        lines=lines,
-        total=total,
-        number=page_number,
-        pages=max(1, -(-total // PAGE)),
-        q=q,
-        state=state,
-        anything=bool(lines) or store.anything(db),
-        names=user_store.names(db, sorted({entry.row.created_by for entry in lines})),
-        demo_url=url_if_any(request, "start_demo"),
-    )
-
-
-def _in_state(app: AppContext, db: Db, wanted: Wanted, state: State, number: int) -> tuple[list[ListedAssessment], int]:
-    """One page of those in a state that no column holds, and how many there are. All of them are judged: an answer that
-    looked only at the newest would say that there are none."""
-    lines: list[ListedAssessment] = []
-    for part in itertools.count(1):
-        rows, _ = store.page(db, wanted, part, LOOKED_AT)
-        app.read_ahead(db, rows)
-        for row in rows:
-            entry = _listed(app, db, row)
-            if entry.advice.training == "ready" if state == "ready" else entry.advice.not_yet:
-                lines.append(entry)
-        if len(rows) < LOOKED_AT:
-            break
-    return lines[(number - 1) * PAGE : number * PAGE], len(lines)
-
-
-def _listed(app: AppContext, db: Db, row: AssessmentRow) -> ListedAssessment:
-    advice = service.advise(row, app.evidence(db, row), service.policy_of(db, row))
-    return ListedAssessment(row, advice, *service.progress(row))
-
 
 # ------------------------------------------------------------------ beginning, naming, putting away
 
@@ -161,30 +85,34 @@ def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) ->
 @router.get("/assessments/{assessment_id}/describe", name="describe")
 def show_overview(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     row = store.get(db, assessment_id)
-    naming = Naming(title=row.title, team=row.team, about=row.note)
-    return _overview(request, row, naming, {}, "", 200, (app.evidence(db, row) or {}).get("target_changes", 0))
-
-
-def _overview(
-    request: Request,
-    row: AssessmentRow,
-    naming: Naming,
-    errors: dict[str, str],
-    detail: str,
-    status: int,
-    target_changes: int = 0,
-) -> Response:
     return page(
         request,
         "assessments/overview.html",
-        status=status,
         assessment=row,
         step="describe",
         sections=service.sections(row),
         missing=typed.missing(row.answers),
         faults=typed.faults(row.answers, ASKED.values()),
+        target_changes=(app.evidence(db, row) or {}).get("target_changes", 0),
+    )
+
+
+@router.get("/assessments/{assessment_id}/details", name="name_assessment")
+def show_details(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    row = store.get(db, assessment_id)
+    return _details(request, row, Naming(title=row.title, team=row.team, about=row.note), {}, "", 200)
+
+
+def _details(
+    request: Request, row: AssessmentRow, naming: Naming, errors: dict[str, str], detail: str, status: int
+) -> Response:
+    return page(
+        request,
+        "assessments/details.html",
+        status=status,
+        assessment=row,
+        step="",
         given=naming,
-        target_changes=target_changes,
         errors=errors,
         detail=detail,
     )
@@ -195,8 +123,14 @@ def rename(request: Request, assessment_id: Id, db: Db, me: Me, data: Annotated[
     try:
         service.rename(db, assessment_id, data.details(), me)
     except Invalid as refusal:
-        return _overview(request, store.get(db, assessment_id), data, Naming.faults(refusal), refusal.detail, 422)
-    return see(request, "describe", assessment_id=assessment_id, notice="saved")
+        return _details(request, store.get(db, assessment_id), data, Naming.faults(refusal), refusal.detail, 422)
+    return _see_it(request, assessment_id, "saved")
+
+
+def _see_it(request: Request, assessment_id: int, notice: str = "") -> Response:
+    """Back to the overview, which is a concept above; an app put together without it has the questionnaire."""
+    name = "assessment" if url_if_any(request, "assessment", assessment_id=assessment_id) else "describe"
+    return see(request, name, assessment_id=assessment_id, notice=notice)
 
 
 @router.post("/assessments/{assessment_id}/copy", name="copy_assessment")
@@ -208,13 +142,13 @@ def copy(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
 @router.post("/assessments/{assessment_id}/archive", name="archive_assessment")
 def archive(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     service.archive(db, assessment_id, me)
-    return see(request, "home", notice="saved")
+    return see(request, "home", notice="archived")
 
 
 @router.post("/assessments/{assessment_id}/restore", name="restore_assessment")
 def restore(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     service.restore(db, assessment_id, me)
-    return see(request, "describe", assessment_id=assessment_id, notice="saved")
+    return _see_it(request, assessment_id, "restored")
 
 
 # ------------------------------------------------------------------ the questionnaire

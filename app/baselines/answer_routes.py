@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
@@ -19,7 +18,7 @@ from app.inference.deps import WithBundled
 from app.users import store as user_store
 from app.users.deps import Me
 from app.web.deps import App, Db
-from app.web.pages import page, render, url_for, wants_fragment
+from app.web.pages import page, render, see, wants_fragment
 from app.web.params import LARGEST, Id, OneLine
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
@@ -143,9 +142,9 @@ def tag_answer(
     arm = store.arm(db, answer.arm_id)
     baseline = arm.baseline
     if not wants_fragment(request):
-        kept = {**wanted.kept, "split": answer.split, **({"after": str(after)} if after else {})}
-        back = url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id)
-        return Response(status_code=303, headers={"Location": f"{back}?{urlencode(kept)}#answer-{answer_id}"})
+        kept = {**wanted.kept, "split": answer.split, "after": after or ""}
+        anchor = f"answer-{answer_id}"
+        return see(request, "arm", baseline_id=baseline.id, arm_id=arm.id, query=kept, anchor=anchor)
     other = user_store.get(db, tagging.replaced_by_user) if tagging.replaced_by_user else None
     html = render(
         request,

@@ -66,7 +66,7 @@ def start_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Lau
         runs.start(db, assessment_id, form.order(typed), by=me)
     except Invalid as refusal:
         return _measure(request, app, db, assessment_id, status=422, typed=typed, refusal=refusal)
-    return see(request, "measure", assessment_id=assessment_id, notice="started")
+    return see(request, "measure", assessment_id=assessment_id)
 
 
 @router.post("/assessments/{assessment_id}/measure/estimate", name="estimate_measure")
@@ -99,7 +99,7 @@ def insert_labels(request: Request, assessment_id: Id, app: App, me: Me, typed: 
 @router.post("/baselines/{baseline_id}/go-on", name="go_on_measure")
 def go_on(request: Request, baseline_id: Id, db: Db, me: Launcher) -> Response:
     baseline = runs.resume(db, baseline_id, by=me)
-    return see(request, "measure", assessment_id=baseline.assessment_id, notice="started")
+    return see(request, "measure", assessment_id=baseline.assessment_id)
 
 
 @router.post("/baselines/{baseline_id}/revise", name="revise_measure")
@@ -127,7 +127,7 @@ def revise(
             typed={"revised_instructions": revised_instructions},
             refusal=moved,
         )
-    return see(request, "measure", assessment_id=baseline.assessment_id, notice="started")
+    return see(request, "measure", assessment_id=baseline.assessment_id)
 
 
 @router.get("/baselines/{baseline_id}/events", name="measure_events", response_class=EventSourceResponse)

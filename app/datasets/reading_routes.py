@@ -119,4 +119,4 @@ def reread_dataset(
         row = uploads_service.reread(db, dataset_id, me, how)
     except Invalid as refusal:
         return _reading(request, app, db, store.get(db, dataset_id), how, refusal.errors)
-    return see(request, "data", assessment_id=row.assessment_id, notice="uploaded")
+    return see(request, "data", assessment_id=row.assessment_id)

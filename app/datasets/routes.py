@@ -197,7 +197,7 @@ async def upload_data(request: Request, assessment_id: Id, app: App, me: Author)
         await run_in_threadpool(_take, app, assessment_id, me, form)
     except Invalid as refusal:
         return await run_in_threadpool(_form_again, request, app, assessment_id, refusal, form)
-    return see(request, "data", assessment_id=assessment_id, notice="uploaded")
+    return see(request, "data", assessment_id=assessment_id)
 
 
 @dataclass(slots=True)

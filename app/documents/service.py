@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 from sqlalchemy.orm import Session
 
+from app.advice.evidence import Evidence
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
@@ -116,14 +116,16 @@ def reading_of(session: Session, row: DocumentFileRow) -> JobRow | None:
     return alone or job_store.latest(session, "read", row.batch)
 
 
-def measured(session: Session, assessment_id: int) -> dict[str, Any]:
-    """The size of the reference text (decision-rules F05); absent while there is none, or it is still being read.
+def measured(session: Session, assessment_id: int) -> Evidence:
+    """The size of the reference text (factor F05); None while there is none, or it is still being read.
 
     Personal data that nobody has decided on counts against the whole assessment (G10), in documents as in rows.
     """
     size = store.size(session, assessment_id)
-    facts: dict[str, Any] = {"identifiers_decided": False} if size.undecided else {}
-    return facts | ({"corpus_tokens": size.tokens} if size.documents and not size.reading else {})
+    return Evidence(
+        identifiers_decided=False if size.undecided else None,
+        corpus_tokens=size.tokens if size.documents and not size.reading else None,
+    )
 
 
 def decide(

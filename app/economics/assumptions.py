@@ -166,6 +166,17 @@ NO_USUAL_VALUE = ("upkeep_hours", "retrains_year", "minutes_row", "review_hours"
 """Costs of the trained side that have no usual value: until they are said, nothing can pass."""
 
 
+FIRST = ("calls_per_second", *NO_USUAL_VALUE)
+"""What the form asks first: the figures that decide and that nobody but the team can know."""
+
+
+def groups() -> tuple[tuple[str, str, tuple[NumberField, ...]], ...]:
+    """The fields of the form in its groups, without those that it asks first."""
+    return tuple(
+        (title, intro, tuple(number for number in group if number.name not in FIRST)) for title, intro, group in GROUPS
+    )
+
+
 def of_stored(stored: Mapping[str, Any]) -> Assumptions:
     """From what `to_json` made; names of an older version that are gone are passed over."""
     known = {item.name for item in fields(Assumptions)}

@@ -93,6 +93,11 @@ class PricedWay:
     def per_call(self) -> float | None:
         return None if self.way is None else self.way.per_call
 
+    @property
+    def per_thousand(self) -> float | None:
+        """Money for 1,000 calls: a single one has too many zeros to be read."""
+        return None if self.per_call is None else 1000 * self.per_call
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:

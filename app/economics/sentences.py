@@ -142,9 +142,9 @@ LACKING = Wording({
 
 UNSAID = {
     "upkeep_hours": "hours a month that people look after a trained model",
-    "retrains_year": "how often it is made anew",
+    "retrains_year": "retrains per year",
     "minutes_row": "minutes for writing one example",
-    "review_hours": "hours to judge the result",
+    "review_hours": "hours to review one result",
 }
 
 
@@ -180,8 +180,8 @@ LACKS = Wording({
 FIGURES = {
     "data": "Writing and checking examples",
     "compute": "Machine time for training",
-    "judging": "Judging the result",
-    "retraining": "Making it anew",
+    "judging": "Reviewing the result",
+    "retraining": "Retraining",
     "machines": "Machines",
     "upkeep": "Looking after it",
 }

@@ -6,13 +6,14 @@ news, and an approval that rested on it falls with it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.advice.evidence import Evidence, Score
 from app.advice.policy import Policy
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
@@ -22,8 +23,10 @@ from app.baselines import facts, measured_model, standing
 from app.baselines import store as baseline_store
 from app.baselines.arms import FREE, ArmResult
 from app.baselines.measured_model import MeasuredModel
+from app.baselines.standing import Counting
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
+from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.economics import answer, assumptions, cost_model, prices, store
 from app.economics.assumptions import Assumptions, Worth
@@ -178,7 +181,7 @@ def has_results(session: Session, assessment_id: int) -> bool:
 def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: UserRow, what: str) -> None:
     row = store.find_costs(session, assessment.id)
     before = row.assumptions if row else {}
-    counted = measured(session, assessment.id)
+    counted = measured(session, assessment)
     after = new.to_json()
     if row is None:
         row = CostRow(assessment_id=assessment.id)
@@ -196,7 +199,7 @@ def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: Use
         assessment.id,
         {"changed": {key: [before.get(key), after.get(key)] for key in changed}},
     )
-    assessments.contribute(session, assessment, by, what, changed=measured(session, assessment.id) != counted)
+    assessments.contribute(session, assessment, by, what, changed=measured(session, assessment) != counted)
 
 
 # ---------------------------------------------------------------- what it comes to
@@ -204,13 +207,19 @@ def _keep(session: Session, assessment: AssessmentRow, new: Assumptions, by: Use
 
 def of(session: Session, assessment: AssessmentRow) -> Study:
     """The costs of an assessment as it stands, with the prices of today."""
+    dataset = dataset_store.current(session, assessment.id)
+    return _study(session, assessment, dataset, _comparable(session, assessment, dataset))
+
+
+def _study(
+    session: Session, assessment: AssessmentRow, dataset: DatasetRow | None, comparable: Sequence[BaselineRow]
+) -> Study:
     answers = assessments.answers(assessment)
     policy = assessments.policy_of(session, assessment)
     target, calls = answers.get("target"), answers.get("calls_per_month")
-    dataset = dataset_store.current(session, assessment.id)
     return cost_model.work_out(
         CostInput(
-            arms=list(_arms(session, assessment, policy)),
+            arms=list(_arms(session, assessment, comparable, policy)),
             assumptions=assumed(session, assessment.id),
             prices=[row.value for row in store.prices(session)],
             today=today(),
@@ -227,22 +236,12 @@ def of(session: Session, assessment: AssessmentRow) -> Study:
     )
 
 
-def price_setters(session: Session, assessment: AssessmentRow) -> list[tuple[int, str]]:
-    """Who last set the prices that the cost case rests on, where that is a criterion: (user id, what they did).
-
-    Whether there is a cost case at all is known to who asks (`measured`).
-    """
-    if not _aims_at_cost(assessment):
-        return []
-    used = {(price.name, price.unit) for price in of(session, assessment).used}
+def price_setters(session: Session, study: Study) -> list[tuple[int, str]]:
+    """Who last set the prices that a cost case rests on: (user id, what they did)."""
+    used = {(price.name, price.unit) for price in study.used}
     return [
         (row.edited_by, f"set the price of {row.name}") for row in store.prices(session) if (row.name, row.unit) in used
     ]
-
-
-def _aims_at_cost(assessment: AssessmentRow) -> bool:
-    goals = assessments.answers(assessment).get("goals")
-    return isinstance(goals, list) and "efficiency" in goals
 
 
 def _number(value: object) -> float | None:
@@ -250,53 +249,70 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def measured(session: Session, assessment_id: int, base: ModelRow | None = None) -> dict[str, Any]:
-    """What costs say to gate G12 and factor F17, and the larger model to gate G6, in the words of the case file.
-
-    base: the model that would be trained. Empty before anybody said anything. `not_goal` where cost is not among the
-    goals: then the sums are shown, and decide nothing.
+@dataclass(frozen=True, slots=True)
+class CostFacts:
+    """What costs say to gate G12 and factor F17, and the larger model to gate G6; `evidence` is empty before anybody
+    said anything. study: the sums it rests on; None where cost is no goal, or nothing was said.
     """
-    assessment = assessment_store.get(session, assessment_id)
+
+    evidence: Evidence
+    study: Study | None = None
+
+
+def measured(session: Session, assessment: AssessmentRow, base: ModelRow | None = None) -> Evidence:
+    """What costs say to the criteria. base: the model that would be trained."""
+    dataset = dataset_store.current(session, assessment.id)
+    return gathered(session, assessment, dataset, facts.counted(session, assessment.id, dataset, base)).evidence
+
+
+def gathered(session: Session, assessment: AssessmentRow, dataset: DatasetRow | None, counts: Counting) -> CostFacts:
+    """The same from what was read already: the current version of the data, and the measurement that counts.
+
+    `not_goal` where cost is not among the goals: then the sums are shown, and decide nothing.
+    """
     goals = assessments.answers(assessment).get("goals")
     aimed_at = isinstance(goals, list) and "efficiency" in goals
-    teacher: dict[str, Any] = _teacher(session, assessment, base) if aimed_at else {}
-    if not isinstance(goals, list) or store.find_costs(session, assessment_id) is None:
-        return teacher
+    comparable = _comparable(session, assessment, dataset) if aimed_at else []
+    teacher = _teacher(comparable, counts.row)
+    if not isinstance(goals, list) or store.find_costs(session, assessment.id) is None:
+        return CostFacts(Evidence(teacher=teacher))
     if not aimed_at:
-        return {"cost_case": "not_goal"}
-    costs = of(session, assessment)
-    return teacher | ({"cost_case": costs.case, "cost_basis": answer.basis(costs)} if costs.case else {})
+        return CostFacts(Evidence(cost_case="not_goal"))
+    study = _study(session, assessment, dataset, comparable)
+    basis = answer.basis(study) if study.case else None
+    return CostFacts(Evidence(teacher=teacher, cost_case=study.case or None, cost_basis=basis), study)
 
 
-def _teacher(session: Session, assessment: AssessmentRow, base: ModelRow | None) -> dict[str, Any]:
+def _teacher(comparable: Sequence[BaselineRow], counts: BaselineRow | None) -> Score | None:
     """The best result of another model on the same rows, if it beats the one that counts: whose work a small model
     would take over (gate G6 where cost is the goal)."""
-    counts = facts.counting(session, assessment.id, base)
     own = standing.best(counts) if counts is not None else None
+    if counts is None or own is None or own.test is None:
+        return None
     results = [
         arm.test
-        for baseline in _comparable(session, assessment)
-        if (counts is not None and baseline.model_id != counts.model_id)
+        for baseline in comparable
+        if baseline.model_id != counts.model_id
         and (arm := standing.best(baseline)) is not None
         and arm.test is not None
     ]
     best = max(results, key=lambda result: result.score, default=None)
-    if best is None or own is None or own.test is None or best.score <= own.test.score:
-        return {}
+    if best is None or best.score <= own.test.score:
+        return None
     if best.passed is not None:
-        return {"teacher": {"passed": best.passed, "total": best.n}}
-    return {"teacher": {"score": best.score, "low": best.low, "high": best.high, "rows": best.n}}
+        return Score(passed=best.passed, total=best.n)
+    return Score(score=best.score, low=best.low, high=best.high, rows=best.n)
 
 
 def models(session: Session, assessment: AssessmentRow) -> Sequence[ModelRow]:
     """The models that were measured for an assessment, the newest measurement's first."""
-    ids = dict.fromkeys(baseline.model_id for baseline in _comparable(session, assessment))
+    dataset = dataset_store.current(session, assessment.id)
+    ids = dict.fromkeys(baseline.model_id for baseline in _comparable(session, assessment, dataset))
     return [model_store.get(session, model_id) for model_id in ids]
 
 
-def _comparable(session: Session, assessment: AssessmentRow) -> list[BaselineRow]:
+def _comparable(session: Session, assessment: AssessmentRow, dataset: DatasetRow | None) -> list[BaselineRow]:
     """Measurements on the rows and the metric that count today; those put aside for another model are among them."""
-    dataset = dataset_store.current(session, assessment.id)
     metric = assessments.answers(assessment).get("metric")
     return [
         baseline
@@ -305,11 +321,13 @@ def _comparable(session: Session, assessment: AssessmentRow) -> list[BaselineRow
     ]
 
 
-def _arms(session: Session, assessment: AssessmentRow, policy: Policy) -> Iterator[MeasuredWay]:
+def _arms(
+    session: Session, assessment: AssessmentRow, comparable: Sequence[BaselineRow], policy: Policy
+) -> Iterator[MeasuredWay]:
     """Every way that was measured: each model's newest measurement, its draws of random examples taken together."""
     target = _number(assessments.answers(assessment).get("target"))
     seen: set[int] = set()
-    for baseline in _comparable(session, assessment):
+    for baseline in comparable:
         if baseline.model_id in seen:
             continue
         known = [(arm, result) for arm in baseline.arms if (result := _result(arm)) is not None]

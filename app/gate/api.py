@@ -5,18 +5,19 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.advice import verdict
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.api import Advice
-from app.gate import people, reviews, store
-from app.gate.evidence import gather, judge_today
+from app.gate import checks, people, reviews, store
+from app.gate.evidence import gather, judge_today, study
 from app.gate.launching import weigh
 from app.gate.reviewed import Subject, shortcomings
 from app.gate.subject_builder import completed, snapshot
 from app.gate.tables import DecisionRow, ReviewRow
+from app.gate.warnings import Caution, cautions
 from app.users import store as user_store
 from app.users.deps import Approver, Me
 from app.web.deps import Db
@@ -31,7 +32,21 @@ ABOUT_DIGESTS = {
 router = APIRouter(prefix="/api/v1", tags=["reviews"], responses=REFUSALS)
 
 
+class Warned(BaseModel):
+    """What would stop a careful team although every criterion may be met. values: its numbers; shares from 0 to 1."""
+
+    code: str
+    text: str
+    values: dict[str, str | int | float | bool | None]
+
+    @staticmethod
+    def of(caution: Caution) -> "Warned":
+        return Warned(code=caution.code, text=caution.text, values=dict(caution.values))
+
+
 class Decision(BaseModel):
+    """checked: the sections of the review that the reviewer ticked; kept with the decision, and decides nothing."""
+
     id: int
     reviewer_id: int
     kind: Literal["approve", "request_changes", "comment"]
@@ -40,6 +55,13 @@ class Decision(BaseModel):
     at: datetime
     expires_at: datetime | None
     voided_at: datetime | None
+    checked: list[str]
+
+    @field_validator("checked", mode="before")
+    @classmethod
+    def as_listed(cls, value: object) -> object:
+        """The stored text as a list."""
+        return checks.listed(value) if isinstance(value, str) else value
 
     @staticmethod
     def of(row: DecisionRow) -> "Decision":
@@ -60,7 +82,8 @@ class Review(BaseModel):
 
     `void_because`: why an approval does not count any more, or what has changed since review was asked for; empty while
     the review holds, and for one that is over. `remarks`: what is missing in it, so that an approval unlocks nothing.
-    `hands`: who had a hand in it, so cannot decide.
+    `warnings`: what would stop a careful team, at the prices of today while it is open. `hands`: who contributed, so
+    cannot decide.
     """
 
     id: int
@@ -76,6 +99,7 @@ class Review(BaseModel):
     closed_because: str
     void_because: list[str]
     remarks: list[str]
+    warnings: list[Warned]
     decisions: list[Decision]
     hands: list[Hand]
     subject: dict[str, Any]
@@ -85,9 +109,13 @@ class Review(BaseModel):
         everyone = {person.id: person for person in user_store.everyone(session)}
         facts = gather(session, assessment_store.get(session, row.assessment_id))
         stored = json.loads(row.subject)
+        frozen = Subject.from_json(stored)
         return Review(
             void_because=reviews.void_because(session, row, completed(session, facts)) if row.living else [],
-            remarks=shortcomings(Subject.from_json(stored)),
+            remarks=shortcomings(frozen),
+            warnings=[
+                Warned.of(one) for one in cautions(frozen.evidence, study=study(session, facts) if row.living else None)
+            ],
             hands=[
                 Hand(id=user, name=everyone[user].name, email=everyone[user].email, what=what)
                 for user, what in sorted(people.hands(session, facts).items())
@@ -126,16 +154,21 @@ class Decide(BaseModel):
     kind: Literal["approve", "request_changes"]
     digest: OneLine | None = Field(None, max_length=200)
     comment: Text = Field("", max_length=4000)
+    checked: list[Literal["data", "prompt", "failures", "warnings", "training"]] = Field(
+        [], max_length=20, description="The sections of the review that were looked at; kept with the decision."
+    )
 
 
 class Standing(BaseModel):
     """The advice as it stands, and everything that stands against a launch; an empty list means that one may happen.
 
+    `warnings` are what would stop a careful team although every criterion may be met; they lock nothing.
     `today` is the advice under the newest policy where that is another one than the assessment's; null where it isn't.
     """
 
     advice: Advice
     reasons_against: list[str]
+    warnings: list[Warned]
     today: Advice | None
 
 
@@ -167,6 +200,12 @@ def _standing(db: Db, assessment_id: int, *, more: bool = False) -> Standing:
     return Standing(
         advice=_advice_given(advised, more=more),
         reasons_against=list(weighed.reasons),
+        warnings=[
+            Warned.of(one)
+            for one in cautions(
+                weighed.now.facts.evidence, study=study(db, weighed.now.facts), robustness=advised.robustness
+            )
+        ],
         today=None if today.policy_sha256 == advised.policy_sha256 else _advice_given(today, more=more),
     )
 
@@ -212,7 +251,11 @@ def get_review(review_id: Id, db: Db, me: Me) -> Review:
 def decide(review_id: Id, decision: Decide, db: Db, me: Approver) -> Decision:
     """Approve or send back exactly the digest given. Never one's own work; an administrator is no exception. A token
     needs the scope `approve`."""
-    return Decision.of(reviews.decide(db, review_id, me, decision.kind, decision.digest, decision.comment))
+    return Decision.of(
+        reviews.decide(
+            db, review_id, me, decision.kind, decision.digest, decision.comment, [str(one) for one in decision.checked]
+        )
+    )
 
 
 @router.post("/reviews/{review_id}/withdraw", name="api_withdraw")

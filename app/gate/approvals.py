@@ -51,6 +51,7 @@ def seal(session: Session, made: DecisionRow) -> str:
         comment=made.comment,
         at=made.at,
         expires_at=made.expires_at,
+        checked=made.checked,
     )
 
 

@@ -23,6 +23,7 @@ from app.db import memo, prefill
 from app.documents import service as documents
 from app.economics import service as economics
 from app.economics import store as cost_store
+from app.economics.costs import Study
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.policies import service as policies
@@ -37,7 +38,7 @@ class Facts:
     """The rows that count for an assessment, and everything measured of them.
 
     base: the model that would be trained, by the recipe. baseline: the measurement that counts, on that base where
-    there is one. Each is None while there is none.
+    there is one. costs: the sums that the cost case rests on, where cost is a goal. Each is None while there is none.
     """
 
     assessment: AssessmentRow
@@ -45,6 +46,7 @@ class Facts:
     base: ModelRow | None
     dataset: DatasetRow | None
     baseline: BaselineRow | None
+    costs: Study | None
     evidence: Evidence
 
 
@@ -54,15 +56,21 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
     base = _base(session, recipe.model_id) if recipe else None
     dataset = dataset_store.current(session, assessment.id)
     counted = baselines.counted(session, assessment.id, dataset, base)
+    costs = economics.gathered(session, assessment, dataset, counted)
     evidence = joined(
         [
-            Evidence.from_json(dataset_facts.measured(session, assessment.id)),
-            Evidence.from_json(documents.measured(session, assessment.id)),
+            dataset_facts.measured(session, assessment.id),
+            documents.measured(session, assessment.id),
             baselines.evidence(session, assessment, dataset, counted, base),
-            Evidence.from_json(economics.measured(session, assessment.id, base)),
+            costs.evidence,
         ]
     )
-    return Facts(assessment, recipe, base, dataset, counted.row, evidence)
+    return Facts(assessment, recipe, base, dataset, counted.row, costs.study, evidence)
+
+
+def study(session: Session, facts: Facts) -> Study:
+    """The costs at the prices of today, whether or not cost is a goal."""
+    return facts.costs if facts.costs is not None else economics.of(session, facts.assessment)
 
 
 def _base(session: Session, model_id: int) -> ModelRow:

@@ -16,6 +16,62 @@ PARTS: Mapping[str, str] = {
     "verdict": "Verdict",
 }
 UNKNOWN = {"unknown": "I don't know"}
+NAMES: Mapping[str, str] = {
+    "baseline.id": "run",
+    "baseline.dataset": "data version",
+    "baseline.instructions": "system prompt",
+    "baseline.max_tokens": "max output tokens",
+    "baseline.metric": "metric",
+    "baseline.metric_options": "options of the metric",
+    "baseline.model": "model",
+    "baseline.rows_asked": "rows asked",
+    "baseline.target": "target score",
+    "baseline.test_looks": "test-set uses",
+    "baseline.arms": "variants",
+    "dataset.file": "file",
+    "dataset.frozen_at": "split frozen on",
+    "dataset.human_checked": "test answers checked by people",
+    "dataset.id": "version",
+    "dataset.rows_sha256": "hash of the rows",
+    "dataset.seed": "seed of the split",
+    "dataset.split_sha256": "hash of the split",
+    "dataset.test_upload_sha256": "hash of the test file",
+    "dataset.upload_sha256": "hash of the file",
+    "dataset.version": "version",
+    "evidence.baseline.best_arm": "best variant",
+    "evidence.baseline.passed": "right answers of the best variant",
+    "evidence.baseline.total": "test rows answered",
+    "evidence.baseline.error_rate": "share of failed calls",
+    "evidence.baseline_on_base": "baselines on the base model",
+    "evidence.baseline_ran_on": "model of the baselines",
+    "evidence.trains_on": "base model",
+    "evidence.baseline_unfinished": "baselines not finished",
+    "evidence.contradiction_rate": "contradiction rate",
+    "evidence.corpus_tokens": "tokens of the documents",
+    "evidence.cost_basis": "costs",
+    "evidence.cost_case": "cost case",
+    "evidence.failure_causes": "causes of failures",
+    "evidence.failures": "failures to read",
+    "evidence.identifiers_decided": "personal data decided on",
+    "evidence.metric_set_before_baseline": "metric set before the baselines",
+    "evidence.target_changes": "late changes of metric or target",
+    "evidence.test_human_checked": "test answers checked by people",
+    "evidence.test_overlap_rows": "test rows that leaked",
+    "evidence.test_rows": "test rows",
+    "evidence.uploaded_examples": "uploaded examples",
+    "evidence.usable_examples": "usable examples",
+    "evidence.winning_prompt_tokens": "tokens of the best prompt",
+    "policy.sha256": "hash",
+    "policy.version": "version",
+    "training.instructions": "system prompt",
+    "training.model": "base model",
+    "verdict.approach": "approach",
+    "verdict.confidence": "confidence",
+    "verdict.leaning": "leaning",
+    "verdict.technique": "technique",
+    "verdict.training": "training",
+}
+"""What a place in a subject is called where no form and no question has a label for it."""
 
 
 def question(key: str) -> str:
@@ -53,5 +109,17 @@ def place(path: str) -> str:
     elif rest.startswith("recipe."):
         name = setting(rest.removeprefix("recipe."))
     else:
-        name = rest.replace("_", " ").replace(".", ", ")
+        name = NAMES.get(path) or _pieced(path)
     return f"{PARTS[part]}: {name}"
+
+
+def _pieced(path: str) -> str:
+    """The nearest place above that has a name, with what is below it; else the words of the path."""
+    above, _, last = path.rpartition(".")
+    while above and above not in NAMES:
+        above, _, more = above.rpartition(".")
+        last = f"{more}, {last}"
+    if not above:
+        last = path.partition(".")[2].replace(".", ", ")
+        return last.replace("_", " ")
+    return f"{NAMES[above]}, {last.replace('_', ' ')}"

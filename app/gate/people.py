@@ -44,7 +44,8 @@ def _publisher(session: Session, assessment: AssessmentRow) -> Iterator[tuple[in
 
 def _price_setters(session: Session, facts: Facts) -> list[tuple[int, str]]:
     """Who set the prices that the cost case rests on; nobody where nothing was counted."""
-    return economics.price_setters(session, facts.assessment) if facts.evidence.cost_case is not None else []
+    study = facts.costs
+    return economics.price_setters(session, study) if study is not None and facts.evidence.cost_case is not None else []
 
 
 def _connectors(session: Session, facts: Facts) -> Iterator[tuple[int, str]]:

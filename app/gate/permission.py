@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from app.gate import subject
 
@@ -158,9 +159,14 @@ def decision_seal(
     comment: str,
     at: datetime,
     expires_at: datetime | None,
+    checked: str = "",
 ) -> str:
-    """HMAC-SHA-256 over everything that a decision says; its row's id is the database's, and not part of it."""
-    sealed = {
+    """HMAC-SHA-256 over everything that a decision says; its row's id is the database's, and not part of it.
+
+    checked: what the reviewer ticked. It is part of the text only where there is something, so that a decision of
+    before there were ticks keeps its seal.
+    """
+    sealed: dict[str, Any] = {
         "review": review_id,
         "reviewer": reviewer_id,
         "kind": kind,
@@ -169,6 +175,8 @@ def decision_seal(
         "at": at.isoformat(),
         "expires_at": expires_at.isoformat() if expires_at else None,
     }
+    if checked:
+        sealed["checked"] = checked
     return hmac.new(key, b"decision-v1\n" + subject.canonical(sealed), sha256).hexdigest()
 
 

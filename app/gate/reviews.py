@@ -5,8 +5,10 @@ content.
 """
 
 import json
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -16,11 +18,13 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import facts as baselines
+from app.datasets import store as dataset_store
+from app.datasets.tables import ExampleRow
 from app.db import installation_of, utcnow
 from app.errors import Conflict, DigestMissing, FieldError, Forbidden, Invalid, Stale
-from app.gate import approvals, people, permission, store, subject
+from app.gate import approvals, checks, labels, people, permission, store, subject
 from app.gate.evidence import Facts, gather
-from app.gate.reviewed import Subject
+from app.gate.reviewed import Data, Subject
 from app.gate.subject_builder import Snapshot, completed
 from app.gate.tables import DecisionRow, ReviewRow
 from app.users.tables import UserRow
@@ -86,15 +90,46 @@ def changed_since(review: ReviewRow, now: Snapshot) -> list[tuple[str, Any, Any]
     return subject.differences(text_of(review), now.subject.to_json())
 
 
+def drawn_rows(session: Session, data: Data, number: int) -> list[ExampleRow]:
+    """Test rows of what is under review, drawn by chance: the hash of the split is the seed, so everybody is shown the
+    same ones and nobody picked them. In the order of the file."""
+    chance = Random(f"{data.split_sha256}/{data.seed}")
+    places = sorted(chance.sample(range(data.rows.test), min(number, data.rows.test)))
+    only = dataset_store.RowFilter(split="test")
+    return [row for place in places for row in dataset_store.page_of(session, data.id, only, skip=place, limit=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that was said of an assessment in its reviews. kind: note (its author asks), or that of a decision."""
+
+    review: int
+    by: int
+    at: datetime
+    kind: str
+    text: str
+    decision: DecisionRow | None = None
+
+
+def conversation(listed: Iterable[ReviewRow]) -> list[Remark]:
+    """What was said in these reviews, the oldest first: it goes on from one review of an assessment to the next."""
+    remarks = []
+    for review in listed:
+        if review.note:
+            remarks.append(Remark(review.id, review.requested_by, review.requested_at, "note", review.note))
+        remarks += [
+            Remark(review.id, made.reviewer_id, made.at, made.kind, made.comment, made) for made in review.decisions
+        ]
+    return sorted(remarks, key=lambda remark: (remark.at, remark.review))
+
+
 def void_because(session: Session, review: ReviewRow, now: Snapshot) -> list[str]:
     """Why a review that looks alive is not: what changed since, and what is wrong with its approval by itself."""
     if not review.living:
         return []
     reasons = []
     if changes := changed_since(review, now):
-        reasons.append(
-            f"Something changed since review was asked for: {', '.join(path for path, _, _ in changes[:5])}."
-        )
+        reasons.append(f"Something changed since review was asked for: {_named(changes)}.")
     return reasons + fallen(session, review, now.facts)
 
 
@@ -102,14 +137,17 @@ def outdated(session: Session, review: ReviewRow, facts: Facts, advised: Advice)
     """Whether a living review is void, from what an assessment's page knows anyway: the revision, the evidence (prices
     of today are part of it), the verdict and the approval by itself. Answers are not hashed for it.
     """
-    if not review.living:
-        return False
+    return review.living and (changed_since_asked(review, facts, advised) or bool(fallen(session, review, facts)))
+
+
+def changed_since_asked(review: ReviewRow, facts: Facts, advised: Advice) -> bool:
+    """The part of `outdated` that is about what is under review, not about its approval."""
+    if review.revision != facts.assessment.revision:
+        return True
     frozen = subject_of(review)
     return (
-        review.revision != facts.assessment.revision
-        or subject.exact(frozen.evidence.to_json()) != subject.exact(facts.evidence.to_json())
+        subject.exact(frozen.evidence.to_json()) != subject.exact(facts.evidence.to_json())
         or frozen.verdict.training != advised.training
-        or bool(fallen(session, review, facts))
     )
 
 
@@ -128,8 +166,23 @@ def fallen(session: Session, review: ReviewRow, facts: Facts) -> list[str]:
     return list(permission.against_approval(approval, people.contributors(session, facts), worked, utcnow()))
 
 
-def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: object, comment: str = "") -> DecisionRow:
+def _named(changes: Sequence[tuple[str, Any, Any]]) -> str:
+    """The first few things that changed, by their labels."""
+    return ", ".join(dict.fromkeys(labels.place(path) for path, _, _ in changes[:5]))
+
+
+def decide(
+    session: Session,
+    review_id: int,
+    me: UserRow,
+    kind: str,
+    digest: object,
+    comment: str = "",
+    checked: Sequence[str] = (),
+) -> DecisionRow:
     """Approve, or ask for changes, of exactly the digest that was on the reviewer's screen.
+
+    checked: the sections that the reviewer looked at (`gate/checks.py`); kept, and decides nothing.
 
     Raises:
         DigestMissing, Invalid: no digest, or not the form of one.
@@ -142,14 +195,15 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
     facts = gather(session, assessment)
     if reasons := people.may_decide(session, facts, me):
         raise Forbidden.because(reasons)
-    _refuse_malformed(kind, digest, comment)
+    _refuse_malformed(kind, digest, comment, checked)
     if not review.living:
         raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")
     if digest != review.digest:
         raise Stale(f"That digest is not the one under review ({review.digest}). Open the review again.")
     if kind == "approve" and (changes := changed_since(review, completed(session, facts))):
-        named = ", ".join(path for path, _, _ in changes[:5])
-        raise Stale(f"The assessment has changed since review was asked for ({named}). Its author has to ask again.")
+        raise Stale(
+            f"The assessment has changed since review was asked for ({_named(changes)}). Its author has to ask again."
+        )
     at = utcnow()
     if any(d.reviewer_id == me.id and d.kind == kind and d.voided_at is None for d in review.decisions):
         raise Conflict("You have already said so.")
@@ -165,6 +219,7 @@ def decide(session: Session, review_id: int, me: UserRow, kind: str, digest: obj
         comment=comment.strip(),
         at=at,
         expires_at=at + timedelta(days=_approval_days(session)) if kind == "approve" else None,
+        checked=checks.stored(checked),
     )
     review.decisions.append(made)
     made.seal = approvals.seal(session, made)
@@ -179,10 +234,10 @@ def _recorded(review: ReviewRow, made: DecisionRow) -> dict[str, Any]:
     return {"review": review.id, "digest": review.digest, "decision": made.id}
 
 
-def _refuse_malformed(kind: str, digest: object, comment: str) -> None:
+def _refuse_malformed(kind: str, digest: object, comment: str, checked: Sequence[str]) -> None:
     if digest is None or digest == "":
         raise DigestMissing("Say which digest you decide about; the review page shows it.")
-    errors = []
+    errors = checks.unknown(checked)
     if not subject.well_formed(digest):
         errors.append(FieldError("#/digest", "A digest is 64 lower-case hexadecimal digits."))
     if kind not in {"approve", "request_changes"}:

@@ -1,7 +1,8 @@
 """Pages for the verdict, asking for review, the review queue, and the frozen subject that a reviewer decides on."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
@@ -11,14 +12,17 @@ from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
+from app.baselines import store as baseline_store
+from app.datasets import masked_rows
+from app.datasets import store as dataset_store
+from app.datasets.pages import diff_view
 from app.db import utcnow
-from app.economics import service as economics
-from app.economics.answer import Answer, answer
-from app.errors import Invalid
-from app.gate import labels, people, reviews, store, subject
-from app.gate.evidence import Facts, gather, judge_today
+from app.errors import Invalid, NotFound
+from app.gate import changes, checks, labels, people, reviews, store, verdict_view, warnings
+from app.gate.changes import Change
+from app.gate.evidence import Facts, gather, judge, judge_today, study
 from app.gate.reviewed import models_named, shortcomings
-from app.gate.subject_builder import completed, snapshot
+from app.gate.subject_builder import Snapshot, completed, preflight_of, snapshot
 from app.gate.tables import ReviewRow
 from app.users import store as user_store
 from app.users.deps import Approver, Me
@@ -31,54 +35,59 @@ from app.web.params import LARGEST, Id, OneLine, Text
 router = APIRouter(include_in_schema=False)
 
 QUEUE = 50
+SAMPLED = 20  # test rows that a reviewer is shown; enough to see what the answers are like, few enough to be read
 
 
 @router.get("/assessments/{assessment_id}/verdict", name="verdict")
 def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
-    now = snapshot(db, assessment)
-    today = judge_today(db, now.facts, now.advised)
-    worth = answer(economics.of(db, assessment))
+    facts = gather(db, assessment)
+    advised = judge(db, facts)
     return verdict_page(
         request,
         assessment,
-        now.advised,
-        today=today,
-        worth=worth,
-        review=store.living(db, assessment_id),
-        models=models_named(now.subject),
+        verdict_view.values(advised, facts.evidence, study(db, facts), facts.baseline),
+        today=judge_today(db, facts, advised),
+        base=facts.base.id if facts.base else None,
     )
 
 
 def verdict_page(
-    request: Request,
-    assessment: AssessmentRow,
-    advised: Advice,
-    *,
-    today: Advice,
-    worth: Answer,
-    review: ReviewRow | None,
-    models: str = "",
+    request: Request, assessment: AssessmentRow, drawn: Mapping[str, Any], *, today: Advice, base: int | None = None
 ) -> Response:
+    """drawn: what `verdict_view.values` makes of it. base: the model that would be trained."""
+    where = looked_into(request, assessment.id)
     return page(
         request,
         "gate/verdict.html",
         assessment=assessment,
         step="verdict",
-        advice=advised,
+        **drawn,
         today=today,
-        said=explanation.sentence(advised),
-        why=explanation.reasons(advised),
-        sure=explanation.confidence(advised),
         links=_where(request, assessment.id),
+        where=where,
+        run=run_on(where["measure"], base),
         ask=_questions(request, assessment.id),
-        review_url=url_for(request, "review_step", assessment_id=assessment.id),
-        worth=worth,
-        costs=url_for(request, "costs", assessment_id=assessment.id),
+        costs=where["costs"],
+        measure=where["measure"],
         share=url_if_any(request, "shares", assessment_id=assessment.id),
-        review=review,
-        models=models,
+        json=url_if_any(request, "api_standing", assessment_id=assessment.id),
+        after=verdict_view.AFTER,
     )
+
+
+def looked_into(request: Request, assessment_id: int) -> dict[str, str]:
+    """Where a warning is looked into, by the names of `warnings.WHERE`."""
+    pages = {"measure": {}, "costs": {}, "verdict": {}, "describe": {"section": "success"}}
+    return {
+        name: url_if_any(request, "section" if more else name, assessment_id=assessment_id, **more)
+        for name, more in pages.items()
+    } | {"verdict": url_for(request, "verdict", assessment_id=assessment_id) + "#why"}
+
+
+def run_on(measure: str, base: int | None) -> str:
+    """The page on which baselines are begun, with that model chosen; empty where there is none to choose."""
+    return f"{measure}?model_id={base}#model_id" if measure and base is not None else ""
 
 
 @router.post("/assessments/{assessment_id}/policy", name="judge_by_today")
@@ -115,7 +124,14 @@ def request_review(
     request: Request, assessment_id: Id, db: Db, me: Me, about: Annotated[Text, Form(max_length=4000)] = ""
 ) -> Response:
     review = reviews.request_review(db, assessment_id, me, about)
-    return see(request, "review", review_id=review.id, notice="requested")
+    return see(request, "review", review_id=review.id)
+
+
+def _changes(review: ReviewRow, now: Snapshot) -> list[Change]:
+    """What is different by now from what was put up for review."""
+    if not reviews.changed_since(review, now):
+        return []
+    return changes.changes(reviews.text_of(review), now.subject.to_json())
 
 
 def _review_step(
@@ -134,7 +150,12 @@ def _review_step(
         step="review",
         reviews=of_assessment,
         living=living,
-        changes=reviews.changed_since(living, now) if living else [],
+        changes=_changes(living, now) if living else [],
+        cautions=warnings.cautions(now.facts.evidence, study=study(db, now.facts), robustness=now.advised.robustness),
+        where=looked_into(request, assessment.id),
+        run=run_on(url_if_any(request, "measure", assessment_id=assessment.id), now.facts.base.id)
+        if now.facts.base
+        else "",
         advice=now.advised,
         people=_people(db),
         hands=people.hands(db, now.facts),
@@ -142,7 +163,6 @@ def _review_step(
         voids={living.id} if living and void else set(),
         remarks=shortcomings(now.subject),
         models=models_named(now.subject),
-        target_changes=now.subject.evidence.target_changes or 0,
         errors=errors,
         detail=detail,
         now=utcnow(),
@@ -196,7 +216,36 @@ def _people(session: Db) -> dict[int, str]:
 
 @router.get("/reviews/{review_id}", name="review")
 def show_review(request: Request, review_id: Id, db: Db, me: Me) -> Response:
-    return _review(request, review_id, db, me, errors={}, typed="", status=200)
+    return _review(request, review_id, db, me, errors={}, typed=Typed(), status=200)
+
+
+@router.get("/reviews/{review_id}/rows", name="review_rows")
+def show_review_rows(request: Request, review_id: Id, db: Db, me: Me) -> Response:
+    """Some test rows of what is under review, drawn by chance with a fixed seed: nobody picked them."""
+    review = store.get(db, review_id)
+    data = reviews.subject_of(review).dataset
+    if data is None:
+        raise NotFound("There is no data in this review.")
+    dataset = dataset_store.get(db, data.id)
+    rows = reviews.drawn_rows(db, data, SAMPLED)
+    return page(
+        request,
+        "gate/review_rows.html",
+        review=review,
+        title=assessment_store.get(db, review.assessment_id).title,
+        dataset=dataset,
+        rows=masked_rows.rows(rows, masked_rows.masker(dataset)),
+        of=data.rows.test,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a reviewer typed and chose, to be shown again beside what is wrong with it."""
+
+    comment: str = ""
+    kind: str = ""
+    checked: tuple[str, ...] = ()
 
 
 @router.post("/reviews/{review_id}/decide", name="decide_review")
@@ -205,14 +254,22 @@ def decide_review(
     review_id: Id,
     db: Db,
     me: Approver,
-    kind: Annotated[OneLine, Form(max_length=40)],
+    kind: Annotated[OneLine, Form(max_length=40)] = "",
     digest: Annotated[OneLine, Form(max_length=200)] = "",
     comment: Annotated[Text, Form(max_length=4000)] = "",
+    checked: Annotated[list[OneLine] | None, Form(max_length=20)] = None,
 ) -> Response:
+    """Approve, send back, or only say something; what was ticked goes with a decision."""
+    typed = Typed(comment, kind, tuple(checked or ()))
     try:
-        reviews.decide(db, review_id, me, kind, digest, comment)
+        if kind == "comment":
+            reviews.comment(db, review_id, me, comment)
+        else:
+            reviews.decide(db, review_id, me, kind, digest, comment, checked or ())
     except Invalid as refusal:
-        return _review(request, review_id, db, me, errors=by_field(refusal), typed=comment, status=422)
+        return _review(request, review_id, db, me, errors=by_field(refusal), typed=typed, status=422)
+    if kind == "comment":
+        return see(request, "review", review_id=review_id, notice="saved", anchor="comments")
     return see(request, "review", review_id=review_id, notice="approved" if kind == "approve" else "returned")
 
 
@@ -223,7 +280,7 @@ def comment_review(
     try:
         reviews.comment(db, review_id, me, comment)
     except Invalid as refusal:
-        return _review(request, review_id, db, me, errors=by_field(refusal), typed=comment, status=422)
+        return _review(request, review_id, db, me, errors=by_field(refusal), typed=Typed(comment), status=422)
     return see(request, "review", review_id=review_id, notice="saved", anchor="comments")
 
 
@@ -234,34 +291,66 @@ def withdraw_review(request: Request, review_id: Id, db: Db, me: Me) -> Response
 
 
 def _review(
-    request: Request, review_id: int, db: Db, me: UserRow, *, errors: dict[str, str], typed: str, status: int
+    request: Request, review_id: int, db: Db, me: UserRow, *, errors: dict[str, str], typed: Typed, status: int
 ) -> Response:
     """Draw the page from the frozen text alone; what is different by now is shown beside it, never mixed into it."""
     review = store.get(db, review_id)
-    frozen, facts = reviews.subject_of(review), _facts(db, review)
+    frozen, text = reviews.subject_of(review), reviews.text_of(review)
+    assessment = assessment_store.get(db, review.assessment_id)
+    facts = gather(db, assessment)
     now = completed(db, facts) if review.living else None
+    changed = bool(now and reviews.changed_since(review, now))
     before = store.decided_before(db, review)
+    before = store.get(db, before.id) if before else None
+    cautions = warnings.cautions(
+        frozen.evidence,
+        study=study(db, facts) if review.living else None,
+        robustness=now.advised.robustness if now and not changed else None,
+    )
+    earlier = [each for each in store.of_assessment(db, review.assessment_id) if each.id <= review.id]
+    baseline = baseline_store.get(db, frozen.baseline.id) if frozen.baseline else None
+    best = checks.best_arm(frozen.baseline) if frozen.baseline else None
+    prompts = checks.prompts(frozen.baseline) if frozen.baseline else None
     return page(
         request,
         "gate/review.html",
         status=status,
         review=review,
         frozen=frozen,
-        text=reviews.text_of(review),
-        title=assessment_store.get(db, review.assessment_id).title,
+        text=text,
+        title=assessment.title,
         against=people.may_decide(db, facts, me),
-        changes=reviews.changed_since(review, now) if now else [],
+        changed=changed,
+        changes=_changes(review, now) if now else [],
         before=before,
-        differences=subject.differences(reviews.text_of(before), reviews.text_of(review)) if before else [],
+        differences=changes.changes(reviews.text_of(before), text) if before else [],
+        conversation=reviews.conversation(earlier),
+        cautions=cautions,
+        where=looked_into(request, assessment.id),
+        run=run_on(url_if_any(request, "measure", assessment_id=assessment.id), frozen.training.model.id)
+        if frozen.training
+        else "",
+        sections=checks.sections(frozen, len(cautions)),
+        named=checks.NAMES,
+        ticked=checks.listed,
+        prompts=prompts,
+        prompt_words=diff_view.differences(prompts.before, prompts.after) if prompts else None,
+        failures=next((arm.id for arm in baseline.arms if best and arm.name == best.name), None) if baseline else None,
+        plan=url_if_any(request, "plan", assessment_id=assessment.id)
+        or url_if_any(request, "train", assessment_id=assessment.id),
+        preflight=preflight_of(frozen, facts.recipe),
         people=_people(db),
         hands=people.hands(db, facts),
         workers=people.workers(db, review.assessment_id),
-        keepers={made.reviewer_id: people.keepers(db, made.reviewer_id) for made in review.decisions},
+        keepers={
+            one: people.keepers(db, one) for one in {made.reviewer_id for each in earlier for made in each.decisions}
+        },
         void=reviews.void_because(db, review, now) if now else [],
         remarks=shortcomings(frozen) if now else [],
         models=models_named(frozen),
         labels=labels,
         living=review.living,
+        days=request.app.state.context.settings.approval_days,
         errors=errors,
         typed=typed,
         now=utcnow(),

@@ -1,6 +1,8 @@
 """The subject of an assessment as it is now, built from stored content."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +13,7 @@ from app.baselines import answer_store, looks, measured_model, standing
 from app.baselines.history import Look
 from app.baselines.tables import BaselineRow
 from app.datasets.tables import DatasetRow
+from app.gate import subject
 from app.gate.evidence import Facts, gather, judge
 from app.gate.reviewed import (
     ArmTried,
@@ -26,6 +29,7 @@ from app.gate.reviewed import (
     Verdict,
 )
 from app.inference import service as models
+from app.recipes.tables import RecipeRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +120,21 @@ def _training(facts: Facts) -> Training | None:
         instructions=standing.winning_instructions(facts.baseline),
         model=Base(id=facts.base.id, name=name, revision=revision, files=facts.base.files),
     )
+
+
+def preflight_of(frozen: Subject, recipe: RecipeRow | None) -> Mapping[str, Any] | None:
+    """The preflight of exactly this config, prompt and data; None where the last one was of something else.
+
+    What a preflight is valid for is a digest of these parts (`training.service.plan_of`).
+    """
+    training, data = frozen.training, frozen.dataset
+    if recipe is None or recipe.preflight is None or training is None or data is None:
+        return None
+    model = training.model
+    part = {
+        "recipe": training.recipe,
+        "instructions": training.instructions,
+        "model": {"name": model.name, "revision": model.revision, "files": model.files},
+    }
+    valid_for = subject.digest({"training": part, "rows": data.rows_sha256, "split": data.split_sha256})
+    return recipe.preflight if recipe.preflight_of == valid_for else None

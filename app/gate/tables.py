@@ -59,7 +59,8 @@ class DecisionRow(Base):
     """What one reviewer decided about one digest. Never changed, apart from being voided.
 
     kind: approve, request_changes, comment. seal: made with the installation's key (`permission.decision_seal`), so
-    that a row which was put here past the app is no approval.
+    that a row which was put here past the app is no approval. checked: the sections that the reviewer ticked
+    (`gate/checks.py`), with commas between them; part of what is sealed.
     """
 
     __tablename__ = "decisions"
@@ -86,4 +87,5 @@ class DecisionRow(Base):
     expires_at: Mapped[datetime | None]
     voided_at: Mapped[datetime | None]
     seal: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    checked: Mapped[str] = mapped_column(String(200), default="", server_default="")
     review: Mapped[ReviewRow] = relationship(lazy="raise", back_populates="decisions")

@@ -39,7 +39,7 @@ def show_result(
         request,
         "results/result.html",
         assessment=assessment,
-        step="result",
+        step="run",
         training=training,
         newer=newest if newest is not None and training is not None and newest.id != training.id else None,
         models=service.models_of(db, outcome) if outcome else None,

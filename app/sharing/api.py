@@ -27,6 +27,7 @@ class NewShare(BaseModel):
 
     label: Annotated[OneLine, Field(min_length=1, max_length=service.LONGEST_LABEL)]
     days: Annotated[int, Field(ge=1, le=365)] = 7
+    costs: Annotated[bool, Field(description="Whether the reader also sees what each option costs.")] = False
 
 
 class Share(BaseModel):
@@ -42,6 +43,7 @@ class Share(BaseModel):
     expires_at: datetime
     opened_at: datetime | None
     revoked_at: datetime | None
+    costs: bool
     url: str | None = None
 
     @staticmethod
@@ -73,7 +75,13 @@ def create_share(
 ) -> Share:
     """Make a link that shows the advice to whoever has it. Its address is in this answer and nowhere else."""
     row, secret = service.share(
-        db, assessment_id, me, label=data.label, days=data.days, most_days=app.settings.share_days
+        db,
+        assessment_id,
+        me,
+        label=data.label,
+        days=data.days,
+        most_days=app.settings.share_days,
+        costs=data.costs,
     )
     response.headers["Location"] = f"/api/v1/assessments/{assessment_id}/shares"
     return Share.of(row, app, app.settings.address + url_for(request, "shared", secret=secret))

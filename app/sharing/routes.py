@@ -1,14 +1,15 @@
 """Pages for read-only links: making and ending them, and what a reader without an account sees."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Path, Request, Response
 
-from app.advice import explanation
 from app.assessments import store as assessment_store
 from app.db import utcnow, writing
 from app.errors import Invalid
-from app.gate.evidence import gather, judge
+from app.gate import verdict_view
+from app.gate.evidence import gather, judge, study
 from app.sharing import service, store
 from app.sharing.tables import ShareRow
 from app.users import store as user_store
@@ -20,6 +21,15 @@ from app.web.pages import page, see, url_for
 from app.web.params import Id, OneLine
 
 router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What the form begins with, or what was typed and is wrong."""
+
+    label: str = ""
+    days: int = 7
+    costs: bool = False
 
 
 @router.get("/assessments/{assessment_id}/share", name="shares")
@@ -36,12 +46,16 @@ def add_share(
     me: Author,
     label: Annotated[OneLine, Form(max_length=400)] = "",
     days: Annotated[int, Form(ge=0, le=3650)] = 0,
+    costs: Annotated[bool, Form()] = False,
 ) -> Response:
     """Show the new link in the answer itself: its secret is nowhere else, so there is nothing to redirect to."""
     try:
-        row, secret = service.share(db, assessment_id, me, label=label, days=days, most_days=app.settings.share_days)
+        row, secret = service.share(
+            db, assessment_id, me, label=label, days=days, most_days=app.settings.share_days, costs=costs
+        )
     except Invalid as refusal:
-        return _shares(request, assessment_id, app, db, by_field(refusal), label, refusal.detail, 422)
+        typed = Typed(label, days, costs)
+        return _shares(request, assessment_id, app, db, by_field(refusal), typed, refusal.detail, 422)
     link = app.settings.address + url_for(request, "shared", secret=secret)
     return _shares(request, assessment_id, app, db, status=201, made=row, link=link)
 
@@ -58,7 +72,7 @@ def _shares(
     app: AppContext,
     db: Db,
     errors: dict[str, str] | None = None,
-    typed: str = "",
+    typed: Typed | None = None,
     detail: str = "",
     status: int = 200,
     *,
@@ -79,7 +93,7 @@ def _shares(
         made=made,
         link=link,
         errors=errors or {},
-        typed=typed,
+        typed=typed or Typed(),
         detail=detail,
         now=now,
     )
@@ -90,21 +104,27 @@ def show_shared(request: Request, secret: Annotated[OneLine, Path(max_length=100
     """The advice for whoever has the link; nobody has to sign in, and nothing but the advice is here."""
     now = utcnow()
     row, assessment = service.opens(db, secret, app.settings.share_days, now)
-    advised = judge(db, gather(db, assessment))
+    facts = gather(db, assessment)
     answer = page(
         request,
         "sharing/shared.html",
         assessment=assessment,
         share=row,
-        advice=advised,
-        said=explanation.sentence(advised),
-        why=explanation.reasons(advised),
-        sure=explanation.confidence(advised),
+        **verdict_view.values(
+            judge(db, facts),
+            facts.evidence,
+            study(db, facts) if row.costs else None,
+            facts.baseline,
+            models_named=False,
+        ),
+        actions="",
+        after=verdict_view.AFTER,
         links={},
+        where={},
+        run="",
         ask={},
-        review_url="",
         costs="",
-        worth=None,
+        measure="",
     )
     if service.due(row, now):
         with writing(app.engine) as session:

@@ -36,9 +36,16 @@ def lives(most_days: int) -> list[int]:
 
 
 def share(
-    session: Session, assessment_id: int, me: UserRow, *, label: str, days: int, most_days: int
+    session: Session,
+    assessment_id: int,
+    me: UserRow,
+    *,
+    label: str,
+    days: int,
+    most_days: int,
+    costs: bool = False,
 ) -> tuple[ShareRow, str]:
-    """Make a link; returns it and its secret, which is shown once.
+    """Make a link; returns it and its secret, which is shown once. costs: whether its reader sees those, too.
 
     Raises:
         Forbidden: the operator switched links off.
@@ -72,10 +79,12 @@ def share(
         created_by=me.id,
         created_at=now,
         expires_at=now + timedelta(days=days),
+        costs=costs,
     )
     session.add(row)
     session.flush()
-    audit.record(session, me, "share.add", "assessment", assessment_id, {"share": row.id, "label": label, "days": days})
+    detail = {"share": row.id, "label": label, "days": days} | ({"costs": True} if costs else {})
+    audit.record(session, me, "share.add", "assessment", assessment_id, detail)
     return row, secret
 
 

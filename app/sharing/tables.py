@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -11,7 +11,8 @@ from app.db import Base
 class ShareRow(Base):
     """A read-only link. Shown once; only the hash of its secret and the last four characters stay.
 
-    label: whom it is for, in the words of whoever made it. opened_at: when it was last opened, to the hour.
+    label: whom it is for, in the words of whoever made it. opened_at: when it was last opened, to the hour. costs:
+    whether the reader sees what each option costs, which the team's own prices are in.
     """
 
     __tablename__ = "shares"
@@ -27,3 +28,4 @@ class ShareRow(Base):
     opened_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    costs: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -1,4 +1,4 @@
-"""Pages for training: the recipe with its preflight and the launch, and one run with its live loss."""
+"""Pages for training: the plan (config and preflight), the launch with the runs, and one run with its live loss."""
 
 import secrets
 from collections.abc import AsyncIterable, Mapping
@@ -28,9 +28,31 @@ from app.web.params import Sent as TextsSent
 router = APIRouter(include_in_schema=False)
 
 
+@router.get("/assessments/{assessment_id}/plan", name="plan")
+def show_plan(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    return _plan(request, assessment_id, db)
+
+
 @router.get("/assessments/{assessment_id}/train", name="train")
 def show_train(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
-    return _step(request, assessment_id, db)
+    """Where plan and runs were one page once: old links lead on."""
+    return see(request, "run" if store.of_assessment(db, assessment_id) else "plan", assessment_id=assessment_id)
+
+
+@router.get("/assessments/{assessment_id}/run", name="run")
+def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
+    assessment = assessment_store.get(db, assessment_id)
+    row, _ = service.recipe_of(db, assessment_id)
+    return page(
+        request,
+        "training/launch.html",
+        assessment=assessment,
+        step="run",
+        preflight=row.preflight if row else None,
+        reasons=service.prospects(db, assessment_id).reasons,
+        runs=[(run, service.standing(db, run)[0]) for run in store.of_assessment(db, assessment_id)],
+        key=secrets.token_urlsafe(16),
+    )
 
 
 @router.post("/assessments/{assessment_id}/recipe", name="save_recipe")
@@ -39,14 +61,14 @@ def save_recipe(request: Request, assessment_id: Id, form: TextsSent, db: Db, me
     try:
         service.save_recipe(db, assessment_id, me, _number(form.get("model_id", "")), settings)
     except Invalid as refusal:
-        return _step(request, assessment_id, db, typed=form, errors=by_field(refusal), status=422)
-    return see(request, "train", assessment_id=assessment_id, notice="saved")
+        return _plan(request, assessment_id, db, typed=form, errors=by_field(refusal), status=422)
+    return see(request, "plan", assessment_id=assessment_id, notice="saved")
 
 
 @router.post("/assessments/{assessment_id}/preflight", name="start_preflight")
 def start_preflight(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     service.start_preflight(db, assessment_id, me)
-    return see(request, "train", assessment_id=assessment_id, notice="started", anchor="preflight")
+    return see(request, "plan", assessment_id=assessment_id, anchor="preflight")
 
 
 @router.post("/assessments/{assessment_id}/launch", name="launch_training")
@@ -58,7 +80,7 @@ def launch_training(
     idempotency_key: Annotated[OneLine, Form(max_length=200)] = "",
 ) -> Response:
     row, _ = service.launch(db, assessment_id, me, idempotency_key)
-    return see(request, "training", training_id=row.id, notice="started")
+    return see(request, "training", training_id=row.id)
 
 
 @router.get("/trainings/{training_id}", name="training")
@@ -70,7 +92,7 @@ def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response
         request,
         "training/run.html",
         assessment=assessment_store.get(db, row.assessment_id),
-        step="train",
+        step="run",
         run=row,
         state=state,
         job=job,
@@ -87,7 +109,7 @@ def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response
 @router.post("/trainings/{training_id}/resume", name="resume_training")
 def resume_training(request: Request, training_id: Id, db: Db, me: Launcher) -> Response:
     service.resume(db, training_id, me)
-    return see(request, "training", training_id=training_id, notice="started")
+    return see(request, "training", training_id=training_id)
 
 
 @router.get("/trainings/{training_id}/events", name="training_events", response_class=EventSourceResponse)
@@ -136,7 +158,7 @@ def smoothed(points: list[tuple[float, float]], weight: float = 0.9) -> list[tup
     return drawn
 
 
-def _step(
+def _plan(
     request: Request,
     assessment_id: int,
     db: Db,
@@ -149,14 +171,13 @@ def _step(
     row, recipe = service.recipe_of(db, assessment_id)
     prospects = service.prospects(db, assessment_id)
     models = service.trainable(db)
-    runs = store.of_assessment(db, assessment_id)
     job = job_store.get(db, row.preflight_job_id) if row and row.preflight_job_id else None
     return page(
         request,
-        "training/train.html",
+        "training/plan.html",
         status=status,
         assessment=assessment,
-        step="train",
+        step="plan",
         recipe=row,
         values={**asdict(recipe), **(typed or {})},
         defaults=service.default_recipe(db, assessment_id),
@@ -167,11 +188,8 @@ def _step(
         preflight=row.preflight if row else None,
         checked=prospects.checked,
         missing=prospects.missing,
-        reasons=prospects.reasons,
         job=job,
         ahead=job_store.ahead(db, job) if job else 0,
-        runs=[(run, service.standing(db, run)[0]) for run in runs],
-        key=secrets.token_urlsafe(16),
     )
 
 

@@ -156,6 +156,12 @@ def _account(request: Request, db: Db, who: Identified, status: int = 200, **mor
     )
 
 
+@router.get("/docs", name="docs")
+def show_docs(request: Request, me: Me) -> Response:
+    """The description of the API, to read and to try out as oneself."""
+    return page(request, "docs.html")
+
+
 @router.get("/account", name="account")
 def show_account(request: Request, db: Db, who: Identified, me: Me) -> Response:
     return _account(request, db, who)

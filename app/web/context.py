@@ -15,7 +15,20 @@ from app.settings import Settings
 from app.web import thread_limits
 from app.web.events import Hub
 from app.web.files import Files
-from app.web.protocols import Chain, Effects, Evidence, JobQueue, OnRefusal, ReadAhead, Record, Step, Steps
+from app.web.protocols import (
+    Action,
+    Chain,
+    Effects,
+    Evidence,
+    JobQueue,
+    OnRefusal,
+    ReadAhead,
+    Record,
+    Standing,
+    StandingOf,
+    Step,
+    Steps,
+)
 from app.web.thread_limits import Turns
 
 if TYPE_CHECKING:
@@ -25,6 +38,11 @@ if TYPE_CHECKING:
 
 def no_steps(_session: Session, _assessment: "AssessmentRow") -> Sequence[Step]:
     return ()
+
+
+def no_standing(_session: Session, assessment: "AssessmentRow") -> Standing:
+    action = Action("Open the assessment", f"/assessments/{assessment.id}")
+    return Standing("draft", "Draft", "", "", "soft", action, None, None)
 
 
 def nothing_ahead(_session: Session, _assessments: Sequence["AssessmentRow"]) -> None:
@@ -55,8 +73,8 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above the pages that use them: handed
-    in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
+    `steps`, `standing`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above the pages that use
+    them: handed in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
@@ -68,6 +86,7 @@ class AppContext:
     hub: Hub
     record: Record
     steps: Steps = no_steps
+    standing: StandingOf = no_standing
     evidence: Evidence = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects

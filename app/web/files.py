@@ -1,7 +1,7 @@
 """The style sheet and scripts: read once at start, named by their content, kept by browsers for a year.
 
-htmx comes from a Python package (see `requirements-assets.txt`) into the assets folder. Without it every page still
-works; only what changes by itself stays still.
+htmx and Swagger UI come from Python packages (see `requirements-assets.in`) into the assets folder. Without htmx every
+page still works; only what changes by itself stays still.
 """
 
 import hashlib
@@ -19,7 +19,13 @@ log = logging.getLogger(__name__)
 
 OWN = Path(__file__).parent / "static"
 PACKAGE = Path("django_htmx", "static", "django_htmx")
-BORROWED = {"htmx.js": PACKAGE / "htmx-4.min.js", "htmx-sse.js": PACKAGE / "ext" / "hx-sse-4.min.js"}
+SWAGGER = Path("drf_spectacular_sidecar", "static", "drf_spectacular_sidecar", "swagger-ui-dist")
+BORROWED = {
+    "htmx.js": PACKAGE / "htmx-4.min.js",
+    "htmx-sse.js": PACKAGE / "ext" / "hx-sse-4.min.js",
+    "swagger-ui.js": SWAGGER / "swagger-ui-bundle.js",
+    "swagger-ui.css": SWAGGER / "swagger-ui.css",
+}
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

@@ -5,7 +5,7 @@ A template sees what its route hands it and the names in `_globals`; anything el
 
 import math
 import re
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from app.text import name_of, parted
 from app.web import charts
 from app.web.context import AppContext
 from app.web.files import Files
-from app.web.protocols import Step
+from app.web.protocols import Standing, Step
 from app.wording import MINUS, inflect, lower_first, plural, upper_first
 from app.wording import percent as share_text
 
@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parents[2] / "templates"
 EVERYONE = frozenset({"author", "reviewer", "admin"})
 NOTHING = "\N{EN DASH}"
+NOTICE_SECONDS = 60
+"""How long a notice waits for its page; a page comes at once or not at all."""
 
-# What a redirect may say on the next page. The address carries the key, never the words, so that a link cannot make
-# our pages say something.
+# What a redirect may say on the next page, once. A cookie carries the key, never the words, and no address does:
+# neither a link nor a page that is loaded again makes our pages say something.
 NOTICES = {
     "saved": "Saved.",
     "published": "Published. Assessments that begin from now on are judged by it.",
@@ -47,12 +49,12 @@ NOTICES = {
     "created-cut": "Created. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
     "saved-cut": "Saved. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
     "begun": "The usual answers of this situation are filled in. Look through them and change what is different here.",
+    "archived": "Archived. It is in the list under Archived, and can be restored.",
+    "restored": "Restored.",
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
     "cancelling": "Cancel was asked for; the job stops at its next step.",
     "started": "Queued. It keeps running if you close this page.",
-    "uploaded": "Uploaded. The check has started.",
-    "requested": "Review requested.",
     "approved": "Approved.",
     "returned": "Sent back with your comments.",
     "withdrawn": "Withdrawn.",
@@ -64,7 +66,6 @@ NOTICES = {
     "disabled": "Account disabled and signed out everywhere.",
     "enabled": "Account enabled.",
     "role": "Role changed. The person has to sign in again.",
-    "expired": "Your session has ended. Please sign in again.",
 }
 
 
@@ -213,19 +214,23 @@ def make_templates(files: Files) -> Environment:
     }
     env.globals |= {
         "url_for": lambda name, **params: url_for(_asked.get(), name, **params),
+        "url_if_any": lambda name, **params: url_if_any(_asked.get(), name, **params),
         "static": files.url,
         "has_static": files.has,
         "charts": charts,
-        "query": lambda **values: "?" + urlencode({k: v for k, v in values.items() if v not in (None, "")}),
+        "query": _query,
     }
     return env
 
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
+    """One entry of the main menu. count: how many things wait there for this person; none is shown of 0."""
+
     name: str
     url: str
     current: bool
+    count: int = 0
 
 
 # Name, route, the roles that see it, and the paths that belong to it.
@@ -299,14 +304,22 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
         with reading(context.engine) as session:  # the route needed none of its own
             return context.steps(session, assessment)
 
+    def standing(assessment: "AssessmentRow") -> Standing:
+        opened = getattr(request.state, "db", None)
+        if opened is not None:
+            return context.standing(opened, assessment)
+        with reading(context.engine) as session:
+            return context.standing(session, assessment)
+
     me = getattr(request.state, "me", None)
     names = {
         "request": request,
         "me": me,
         "nav": navigation(request, str(me.role)) if me else [],
         "theme": theme_of(request),
-        "notice": NOTICES.get(request.query_params.get("notice", "")),
+        "notice": NOTICES.get(request.cookies.get(notice_cookie(request), "")),
         "steps": steps,
+        "standing": standing,
     }
     token = _asked.set(request)
     try:
@@ -316,15 +329,47 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
 
 
 def page(request: Request, template: str | Template, *, status: int = 200, **values: Any) -> HTMLResponse:
-    return HTMLResponse(render(request, template, **values), status)
+    """Draw a page. A notice that waits for the next page is on it, and on no other."""
+    response = HTMLResponse(render(request, template, **values), status)
+    cookie = notice_cookie(request)
+    if cookie in request.cookies and not wants_fragment(request):  # a piece of a page has no place for it
+        response.delete_cookie(cookie, path="/", secure=_secure(request), httponly=True, samesite="lax")
+    return response
 
 
-def see(request: Request, name: str, /, *, notice: str = "", anchor: str = "", **params: Any) -> RedirectResponse:
+def see(
+    request: Request, name: str, /, *, notice: str = "", anchor: str = "", query: Mapping[str, object] | None = None,
+    **params: Any,
+) -> RedirectResponse:  # fmt: skip
     """Send the reader to a page after an action; `notice` is a key of `NOTICES`, shown there once."""
-    url = url_for(request, name, **params)
+    url = url_for(request, name, **params) + (_query(**query) if query else "")
+    response = RedirectResponse(url + (f"#{anchor}" if anchor else ""), 303)
     if notice:
-        url += f"?notice={notice}"
-    return RedirectResponse(url + (f"#{anchor}" if anchor else ""), 303)
+        response.set_cookie(
+            notice_cookie(request),
+            notice,
+            max_age=NOTICE_SECONDS,
+            path="/",
+            secure=_secure(request),
+            httponly=True,
+            samesite="lax",
+        )
+    return response
+
+
+def notice_cookie(request: Request) -> str:
+    """`__Host-` over https: no other host of the same domain can leave one here."""
+    return "__Host-notice" if _secure(request) else "notice"
+
+
+def _secure(request: Request) -> bool:
+    context: AppContext = request.app.state.context
+    return context.settings.secure
+
+
+def _query(**values: object) -> str:
+    """The part of an address after its path; a lone question mark, which takes an earlier one away, without values."""
+    return "?" + urlencode({key: value for key, value in values.items() if value not in (None, "")})
 
 
 def theme_of(request: Request) -> str:

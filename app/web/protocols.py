@@ -23,19 +23,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of an assessment's dossier: `slug` names it, `state` is its word, `tone` the word's colour class."""
+    """One step of an assessment's dossier, in the order of work.
+
+    slug: names it. state: its one fact, in a word or two; tone: the fact's colour class. done: gets a tick. locked: why
+    it cannot be done yet; empty where it can.
+    """
 
     slug: str
     name: str
     url: str
     state: str = ""
     tone: str = ""
+    done: bool = False
+    locked: str = ""
 
 
 class Steps(Protocol):
     """`dossier.service.steps`: where an assessment stands, step by step."""
 
     def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Sequence[Step]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """The one thing to do next. label: verb and object. url: a path."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an assessment stands: the one status of every page and of the API (`standing.rules.decide`).
+
+    state: draft, needs_data, needs_baselines, not_yet, decided, ready_for_review, in_review, changes_requested,
+    approved, training, training_failed, improved, not_better, regressed, inconclusive, archived.
+    label: a few words for a tag. sentence, why: one line each; `why` may be empty.
+    tone: the class of a tag or card: pass, fail, open, info, soft.
+    best: the best prompt's score on the test set, target: what it should be; shares from 0 to 1.
+    """
+
+    state: str
+    label: str
+    sentence: str
+    why: str
+    tone: str
+    action: Action
+    best: float | None
+    target: float | None
+
+
+class StandingOf(Protocol):
+    """`standing.service.standing`: where an assessment stands."""
+
+    def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Standing: ...
 
 
 class Evidence(Protocol):

@@ -70,7 +70,7 @@ def test_an_admin_can_start_the_worked_example(people: People, browser: TestClie
     assert 'action="/demo"' not in browser.get("/").text
 
 
-def test_the_list_shows_the_advice_and_how_far_each_is(browser: TestClient, make: Make) -> None:
+def test_the_list_shows_the_status_and_how_far_each_is(browser: TestClient, make: Make) -> None:
     make.assessment(title="Ticket routing", team="Support")
     make.ready()
 

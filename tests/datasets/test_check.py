@@ -313,7 +313,7 @@ def test_own_test_rows_judge_and_are_not_counted_as_usable(checked: Upload, engi
     row = checked(pairs(50), test=pairs(20, start=45))
 
     with reading(engine) as session:
-        measured = facts.measured(session, row.assessment_id)
+        measured = facts.measured(session, row.assessment_id).to_json()
         tests = store.listed(session, row.id, store.RowFilter(split="test"))
     assert measured.pop("signals")["rows"] == 70
     assert measured == {
@@ -333,12 +333,12 @@ def test_a_small_classifier_counts_where_labels_are_asked_for_word_for_word(
     row = checked((DATA / "intent_banking77" / "train_700.jsonl").read_bytes())
 
     with writing(engine) as session:
-        found = facts.measured(session, assessment.id)
+        found = facts.measured(session, assessment.id).to_json()
         asked = session.get_one(AssessmentRow, assessment.id)
         assert asked.answers["metric"] == "exact_match"
         asked.answers = {**asked.answers, "metric": "chrf"}
         session.flush()
-        without = facts.measured(session, assessment.id)
+        without = facts.measured(session, assessment.id).to_json()
 
     tried = row.report.learnability
     assert tried is not None
@@ -364,7 +364,7 @@ def test_a_classifier_that_only_says_the_commonest_label_is_none(
         store.get(session, row.id).report_json = {**row.report_json, "learnability": measured}
         session.flush()
 
-        assert facts.measured(session, assessment.id).get("arms") == arms
+        assert facts.measured(session, assessment.id).to_json().get("arms") == arms
 
 
 def test_a_split_is_frozen_once_and_counts_from_then(
@@ -372,12 +372,12 @@ def test_a_split_is_frozen_once_and_counts_from_then(
 ) -> None:
     row = checked(pairs(60), checked=True)
     with writing(engine) as session:
-        before = facts.measured(session, assessment.id)
+        before = facts.measured(session, assessment.id).to_json()
 
         uploads_service.freeze(session, row.id, me)
 
         assert "test_rows" not in before
-        assert facts.measured(session, assessment.id) == before | {"test_rows": 18, "test_overlap_rows": 0}
+        assert facts.measured(session, assessment.id).to_json() == before | {"test_rows": 18, "test_overlap_rows": 0}
         assert before["test_human_checked"] is True
         with pytest.raises(Conflict, match="frozen already"):
             uploads_service.freeze(session, row.id, me)
@@ -408,10 +408,10 @@ def test_nothing_is_measured_before_the_check_has_ended(
     upload: Upload, engine: Engine, assessment: AssessmentRow
 ) -> None:
     with reading(engine) as session:
-        assert facts.measured(session, assessment.id) == {}
+        assert facts.measured(session, assessment.id).to_json() == {}
     upload(pairs(60))
     with reading(engine) as session:
-        assert facts.measured(session, assessment.id) == {}
+        assert facts.measured(session, assessment.id).to_json() == {}
 
 
 @pytest.mark.worker

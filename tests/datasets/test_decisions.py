@@ -199,7 +199,7 @@ def test_the_gates_hear_whether_everything_is_decided(
 ) -> None:
     def decided() -> object:
         with reading(engine) as session:
-            return facts.measured(session, assessment.id)["identifiers_decided"]
+            return facts.measured(session, assessment.id).to_json()["identifiers_decided"]
 
     row = checked(DATA)
     assert decided() is False

@@ -51,7 +51,7 @@ def test_versions_follow_from_decisions_on_either_database(either: Settings) -> 
         changed, moved = (
             version_changes.changes_since(session, blobs, store.get(session, row.id)) for row in (masked, newest)
         )
-        measured = facts.measured(session, assessment.id)
+        measured = facts.measured(session, assessment.id).to_json()
     assert changed is not None
     assert [(new.target, old.target) for new, old in changed.rows["changed"] if new and old] == [
         ("Sent to [e-mail address].", "Sent to ada@firma.example.")

@@ -118,7 +118,7 @@ def test_what_was_counted_is_what_the_advice_goes_by(
     assert client.post(f"/document-files/{rows[0].id}/remove").status_code == 303
 
     with reading(engine) as session:
-        assert service.measured(session, assessment.id) == {}
+        assert service.measured(session, assessment.id).to_json() == {}
         acts = session.scalars(select(EntryRow.act)).all()
     assert acts.count("documents.remove") == 1
     assert "taken out of the corpus" in text(client, f"/document-files/{rows[0].id}")
@@ -145,11 +145,11 @@ def test_the_same_by_api(client: TestClient, read: Add, assessment: AssessmentRo
     (row,) = read(("a.md", b"# A\n\none"))
     base = f"/api/v1/assessments/{assessment.id}/documents"
     with reading(engine) as session:
-        assert service.measured(session, assessment.id) == {"corpus_tokens": 4}
+        assert service.measured(session, assessment.id).to_json() == {"corpus_tokens": 4}
 
     added = client.put(f"{base}?filename=more.txt", content=b"more")
     with reading(engine) as session:
-        assert service.measured(session, assessment.id) == {}  # not before all of it is read
+        assert service.measured(session, assessment.id).to_json() == {}  # not before all of it is read
     corpus = client.get(base).json()
     inside = client.get(f"/api/v1/document-files/{row.id}/documents").json()["data"]
     removed = client.delete(f"/api/v1/document-files/{row.id}")

@@ -27,7 +27,7 @@ def client(people: Callable[[UserRow], TestClient], me: UserRow) -> TestClient:
 
 def open_kinds(engine: Engine, assessment: AssessmentRow) -> object:
     with reading(engine) as session:
-        return service.measured(session, assessment.id).get("identifiers_decided")
+        return service.measured(session, assessment.id).to_json().get("identifiers_decided")
 
 
 def documents(engine: Engine, row: DocumentFileRow) -> list[DocumentRow]:

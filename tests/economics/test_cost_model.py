@@ -198,8 +198,8 @@ def test_retraining_and_review_are_counted() -> None:
 
     judging = 300 * 0.00885 + 6 * 60
     assert figures["Writing and checking examples"] == pytest.approx(200 * 3 / 60 * 60)
-    assert figures["Judging the result"] == pytest.approx(judging)
-    assert figures["Making it anew"] == pytest.approx((judging + 100 * 3 / 60 * 60) * 4 / 12)
+    assert figures["Reviewing the result"] == pytest.approx(judging)
+    assert figures["Retraining"] == pytest.approx((judging + 100 * 3 / 60 * 60) * 4 / 12)
 
 
 def test_rows_that_are_still_missing_are_counted_when_nobody_said_how_many() -> None:

@@ -199,7 +199,7 @@ def test_a_volume_below_the_break_even_fails_the_case(
 
     assert "It does not pay: a trained model costs less only from about" in shown
     with reading(engine) as session:
-        assert service.measured(session, row.id)["cost_case"] == "fail"
+        assert as_it_stands.costs(session, row.id)["cost_case"] == "fail"
 
 
 def test_cost_decides_nothing_where_it_is_no_goal(
@@ -208,12 +208,12 @@ def test_cost_decides_nothing_where_it_is_no_goal(
     page.post("/prices/import", data={"text": CSV})
     row = measured(make, engine, author)
     with reading(engine) as session:
-        assert service.measured(session, row.id) == {}
+        assert as_it_stands.costs(session, row.id) == {}
 
     page.post(f"/assessments/{row.id}/costs", data=SAID)
 
     with reading(engine) as session:
-        assert service.measured(session, row.id) == {"cost_case": "not_goal"}
+        assert as_it_stands.costs(session, row.id) == {"cost_case": "not_goal"}
 
 
 def test_a_price_that_rises_is_news_for_the_case(page: TestClient, make: Make, engine: Engine, author: UserRow) -> None:
@@ -224,7 +224,7 @@ def test_a_price_that_rises_is_news_for_the_case(page: TestClient, make: Make, e
     page.post("/prices/import", data={"text": CSV.replace("1.5", "150")})
 
     with reading(engine) as session:
-        assert service.measured(session, row.id)["cost_case"] == "fail"
+        assert as_it_stands.costs(session, row.id)["cost_case"] == "fail"
 
 
 def test_the_cheapest_model_that_was_measured_counts_also_from_an_earlier_measurement(
@@ -255,18 +255,18 @@ def test_a_larger_model_measured_before_is_the_teacher_where_cost_is_the_goal(
         first = baselines.current(session, row.id)
         assert first is not None
         dataset = session.get_one(DatasetRow, first.dataset_id)
-        assert "teacher" not in service.measured(session, row.id)
+        assert "teacher" not in as_it_stands.costs(session, row.id)
     on_model(make, engine, author, row, dataset, "Small", passed=150)
 
     with reading(engine) as session:
-        assert service.measured(session, row.id)["teacher"] == {"passed": 215, "total": 220}
+        assert as_it_stands.costs(session, row.id)["teacher"] == {"passed": 215, "total": 220}
         g6 = next(
             one for one in as_it_stands.advice(session, session.get_one(AssessmentRow, row.id)).gates if one.id == "G6"
         )
         assert g6.state == "pass"
     on_model(make, engine, author, row, dataset, "Larger", passed=218)
     with reading(engine) as session:
-        assert "teacher" not in service.measured(session, row.id)
+        assert "teacher" not in as_it_stands.costs(session, row.id)
 
 
 def test_faulty_figures_come_back_and_nothing_is_saved(

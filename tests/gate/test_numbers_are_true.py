@@ -13,7 +13,6 @@ from app.baselines.arms import Scored
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
-from app.economics import service as economics
 from app.inference.tables import ModelRow
 from app.recipes.tables import RecipeRow
 from app.users.tables import UserRow
@@ -213,8 +212,8 @@ def test_a_larger_model_measured_last_is_context_and_the_teacher(gated: Gated) -
     gated.edit(goals=["style", "efficiency"])
     with reading(gated.engine) as session:
         base = session.get_one(ModelRow, gated.model().id)
-        assert economics.measured(session, gated.id, base)["teacher"] == {"passed": 215, "total": 220}
-        assert economics.measured(session, gated.id) == {}, "nothing is better than the best"
+        assert as_it_stands.costs(session, gated.id, base)["teacher"] == {"passed": 215, "total": 220}
+        assert as_it_stands.costs(session, gated.id) == {}, "nothing is better than the best"
 
 
 def test_what_is_read_says_on_what_the_baselines_ran(gated: Gated) -> None:

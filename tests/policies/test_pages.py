@@ -185,10 +185,10 @@ def test_lists_and_questionnaire_judge_by_the_assessments_own_policy(
 ) -> None:
     author = people(make.creator(ready))
     publish(engine, make)
-    assert "Fine-tune: ready" in author.get("/").text
+    assert "Needs a preflight" in author.get("/").text  # all criteria are met
 
     author.post(f"/assessments/{ready.id}/policy")
-    assert "Fine-tune: ready" not in author.get("/").text
+    assert "Fine-tune: not yet" in author.get("/").text
 
 
 def test_the_preview_names_the_assessments_that_would_be_told_something_else(

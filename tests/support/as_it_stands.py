@@ -8,11 +8,13 @@ from app.advice.verdict import Advice
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.baselines.tables import BaselineRow
+from app.economics import service as economics
 from app.gate import launching, people, reviews
 from app.gate.evidence import gather, judge, judge_today, measured
 from app.gate.launching import Permit
 from app.gate.subject_builder import snapshot
 from app.gate.tables import ReviewRow
+from app.inference.tables import ModelRow
 
 
 def evidence(session: Session, assessment: AssessmentRow) -> dict[str, Any]:
@@ -54,3 +56,8 @@ def reasons_against(session: Session, assessment_id: int) -> list[str]:
 
 def permit(session: Session, assessment_id: int) -> Permit:
     return launching.permit(session, launching.weigh(session, assessment_store.get(session, assessment_id)))
+
+
+def costs(session: Session, assessment_id: int, base: ModelRow | None = None) -> dict[str, Any]:
+    """What its costs say to the criteria, by the names of a case file."""
+    return economics.measured(session, assessment_store.get(session, assessment_id), base).to_json()

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, insert
 
-from app.assessments import routes
 from app.assessments.tables import AssessmentRow
 from app.db import utcnow, writing
+from app.home import routes
 from app.users.tables import UserRow
 from tests.support.factories import Make
 

@@ -1,0 +1,258 @@
+"""The record in words: one sentence for each act, from the entry's own details and the name of what it was done to.
+
+Pure: nothing is looked up here. Whoever draws an entry hands in the name of its object as it is known today
+("train.jsonl v2"); without one the sentence takes what the entry itself kept, or says "data 3". An act that has no
+sentence, of an older version say, reads as it was recorded.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.glossary import known, variant
+from app.wording import joined, percent, plural
+
+LONGEST = 120  # characters of a value that stands inside a sentence
+
+# What an object of each kind is called; the kind is what `audit.record` was told.
+OBJECTS: Mapping[str, str] = {
+    "address": "address",
+    "assessment": "assessment",
+    "baseline": "baselines",
+    "dataset": "data",
+    "documents": "documents",
+    "job": "job",
+    "model": "model",
+    "policy": "policy",
+    "price": "price",
+    "token": "API token",
+    "user": "account",
+}
+
+Detail = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a sentence. kind: `who` acted, `what` it was done to, or `text`."""
+
+    kind: str
+    text: str
+
+
+_SPLITS = {"random": "at random", "time": "by time", "column": "by its column"}
+_ACTIONS = {"mask": "mask", "exclude": "leave out", "attest": "keep"}
+
+
+def _plain(name: str) -> str:
+    return name.replace(".", " ").replace("_", " ")
+
+
+def _count(detail: Detail, key: str, noun: str) -> str:
+    value = detail.get(key)
+    return plural(value if isinstance(value, int) else len(value) if isinstance(value, list | dict) else 0, noun)
+
+
+def _decided(detail: Detail) -> str:
+    chosen = _inner(detail, "decisions")
+    return joined(
+        [f"{_ACTIONS.get(str(action), str(action))} {_plain(kind)}" for kind, action in sorted(chosen.items())]
+    )
+
+
+def _answers(detail: Detail) -> str:
+    """Metric and target by their values, because scores are read against them; of the other answers how many."""
+    told = [f"the {word} to [{key}_now]" for key, word in (("metric", "metric"), ("target", "target score"))
+            if _now(detail, key) is not None]  # fmt: skip
+    if not told:
+        return "{who} edited [edited] of {what}"
+    more = ", and edited [edited]" if _edited(detail) else ""
+    return f"{{who}} set {joined(told)} in {{what}}{more}"
+
+
+def _edited(detail: Detail) -> list[Any]:
+    return [key for key in detail.get("changed", []) if _now(detail, str(key)) is None]
+
+
+def _now(detail: Detail, key: str) -> object:
+    """What metric or target became; None where neither was set."""
+    pair = detail.get(key) if key in {"metric", "target"} else None
+    return pair[1] if isinstance(pair, list) and len(pair) == 2 else None
+
+
+def _share(value: object) -> str:
+    return percent(value) if isinstance(value, int | float) else str(value)
+
+
+def _inner(detail: Detail, key: str) -> Detail:
+    value = detail.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _price(detail: Detail, key: str) -> str:
+    price = _inner(detail, key)
+    return f"{price.get('price', '?')} {price.get('currency', '')} per {price.get('unit', '?')}"
+
+
+# {who} acted on {what}; [name] is one of `VALUES`, or a value of the entry's details as it is.
+TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
+    # Assessments.
+    "assessment.create": lambda d: (
+        "{who} created {what} from the template [starting_point]" if "starting_point" in d else "{who} created {what}"
+    ),
+    "assessment.rename": "{who} renamed [from] to [to]",
+    "assessment.archive": "{who} archived {what}",
+    "assessment.restore": "{who} restored {what} from the archive",
+    "assessment.policy": "{who} moved {what} from policy [from] to policy [to]",
+    "assessment.answers": _answers,
+    "economics.costs": "{who} changed [assumptions] of the costs of {what}",
+    "economics.target": "{who} calculated the target score of {what} from the cost of errors",
+    # Data.
+    "dataset.upload": "{who} uploaded {what}",
+    "dataset.freeze": "{who} froze the split of {what}",
+    "dataset.vouch": lambda d: (
+        "{who} confirmed that people wrote or checked the test answers of {what}"
+        if d.get("human_checked")
+        else "{who} stated that nobody checked the test answers of {what}"
+    ),
+    "dataset.decide": "{who} decided on personal data in {what}: [decided]",
+    "dataset.open_row": "{who} looked at the hidden values in line [line] of {what}",
+    "dataset.split": "{who} split {what} again, [split]",
+    "dataset.share_groups": lambda d: (
+        "{who} left out [rows] of {what} whose group is in the test file"
+        if d.get("left_out")
+        else "{who} kept [rows] of {what} whose group is in the test file"
+    ),
+    "dataset.keep_cluster": "{who} kept [rows] of {what} that are alike as different rows",
+    "dataset.join_cluster": "{who} merged [rows] of {what} that are alike",
+    "dataset.count_tokens": "{who} counted the tokens of {what} for [model]",
+    "documents.add": lambda d: "{who} added [documents]" if d.get("count", 1) != 1 else "{who} added {what}",
+    "documents.remove": "{who} removed {what} from the documents",
+    "documents.decide": "{who} decided on personal data in {what}: [decided]",
+    # Baselines.
+    "baseline.start": lambda d: (
+        "{who} started baselines with [model]: [calls] to [sent_to]"
+        if d.get("sent_to")
+        else "{who} started baselines with [model]: [calls]"
+    ),
+    "baseline.go_on": "{who} resumed {what}",
+    "baseline.revise": "{who} evaluated a revised prompt, [variant]",
+    "baseline.tag": "{who} tagged [failures] of [variant]",
+    "demo.begin": "{who} started the demo",
+    "demo.tag_by_rule": "A rule of the demo tagged [failures] of [variant]",
+    # Review and training.
+    "review.request": "{who} requested review [review] of {what}",
+    "review.approve": "{who} approved review [review] of {what}",
+    "review.request_changes": "{who} requested changes in review [review] of {what}",
+    "review.withdraw": "{who} withdrew review [review] of {what}",
+    "recipe.save": "{who} saved the training config of {what}",
+    "training.launch": "{who} launched training run [training] of {what}, approved in review [review]",
+    "training.resume": "{who} resumed training run [training] of {what}",
+    "gate.denied": "{who} was refused at [path]: [because]",
+    "share.add": "{who} created the share link “[label]” to {what} for [days]",
+    "share.revoke": "{who} revoked the share link “[label]” to {what}",
+    "share.open": "The share link “[label]” to {what} was opened for the first time",
+    # The place itself.
+    "job.cancel": "{who} cancelled the job {what}",
+    "model.add": lambda d: (
+        "{who} added the model {what} at [base_url]" if d.get("base_url") else "{who} added the model {what}"
+    ),
+    "model.change": lambda d: (
+        "{who} changed the model {what} and moved it to [base_url]"
+        if d.get("address_changed")
+        else "{who} changed the model {what}"
+    ),
+    "model.retire": "{who} retired the model {what}",
+    "policy.publish": "{who} published policy [version] with [changes]: [reason]",
+    "price.add": "{who} added the price of [name]: [price] [currency] per [unit]",
+    "price.change": "{who} changed the price of [price_name] from [price_before] to [price_after]",
+    "price.delete": "{who} deleted the price of [name] per [unit]",
+    # People.
+    "token.add": "{who} created the API token [name] with the scope [scope]",
+    "token.revoke": "{who} revoked the API token [name]",
+    "user.set_up": "{who} set up this server as its first administrator",
+    "user.set_up_failed": "Somebody entered a wrong set-up code",
+    "user.join": "{who} chose a password and joined",
+    "user.sign_in": "{who} signed in",
+    "user.sign_in_failed": "A sign-in as {what} failed",
+    "user.sign_out": "{who} signed out",
+    "user.end_sessions": "{who} ended all other sessions of their account",
+    "user.add": "{who} added {what} as [role]",
+    "user.reset_password": "{who} reset the password of {what}",
+    "user.change_role": "{who} changed the role of {what} from [from] to [to]",
+    "user.disable": "{who} disabled the account of {what}",
+    "user.enable": "{who} enabled the account of {what}",
+    "user.change_password": "{who} changed their password",
+    "user.change_password_failed": "{who} entered a wrong current password",
+}
+
+# Values of a sentence that are made of the details, by the name that stands in a template.
+VALUES: Mapping[str, Callable[[Detail], str]] = {
+    "assumptions": lambda d: _count(d, "changed", "assumption"),
+    "calls": lambda d: _count(d, "calls", "call"),
+    "changes": lambda d: _count(d, "changed", "change"),
+    "days": lambda d: _count(d, "days", "day"),
+    "decided": _decided,
+    "documents": lambda d: _count(d, "count", "document"),
+    "edited": lambda d: plural(len(_edited(d)), "answer"),
+    "failures": lambda d: _count(d, "answers", "failure"),
+    "metric_now": lambda d: known("metric", str(_now(d, "metric"))),
+    "price_after": lambda d: _price(d, "to"),
+    "price_before": lambda d: _price(d, "from"),
+    "price_name": lambda d: str(_inner(d, "to").get("name", "?")),
+    "rows": lambda d: _count(d, "rows", "row"),
+    "split": lambda d: _SPLITS.get(str(d.get("by")), "in another way"),
+    "target_now": lambda d: _share(_now(d, "target")),
+    "variant": lambda d: variant(str(d.get("arm", "?"))),
+}
+
+_PIECES = re.compile(r"(\{who\}|\{what\}|\[[a-z_]+\])")
+
+
+def parts(act: str, actor: str, subject: str, subject_id: int | None, detail: Detail, name: str = "") -> list[Part]:
+    """The sentence of an entry in pieces, so that a page can link the object. It has no full stop.
+
+    name: of what it was done to, as it is known today; empty where nobody knows.
+    """
+    template = TEMPLATES.get(act)
+    if template is None:
+        return [Part("who", actor), Part("text", f": {_plain(act)}, "), _what(subject, subject_id, name)]
+    made: list[Part] = []
+    for piece in _PIECES.split(template if isinstance(template, str) else template(detail)):
+        if piece == "{who}":
+            made.append(Part("who", actor))
+        elif piece == "{what}":
+            made.append(_what(subject, subject_id, name or _kept_name(detail)))
+        elif piece.startswith("["):
+            key = piece[1:-1]
+            made.append(Part("text", _short(VALUES[key](detail) if key in VALUES else detail.get(key, "?"))))
+        elif piece:
+            made.append(Part("text", piece))
+    return made
+
+
+def sentence(act: str, actor: str, subject: str, subject_id: int | None, detail: Detail, name: str = "") -> str:
+    """The same as one text: `Ben froze the split of train.jsonl v2`."""
+    return "".join(part.text for part in parts(act, actor, subject, subject_id, detail, name))
+
+
+def object_name(subject: str, subject_id: int | None) -> str:
+    """What to call an object of which no name is known: `data 3`."""
+    word = OBJECTS.get(subject, _plain(subject))
+    return word if subject_id is None else f"{word} {subject_id}"
+
+
+def _what(subject: str, subject_id: int | None, name: str) -> Part:
+    return Part("what", _short(name) if name else object_name(subject, subject_id))
+
+
+def _kept_name(detail: Detail) -> str:
+    """The name that the entry itself kept, of its moment."""
+    kept = next((detail[key] for key in ("title", "file", "name", "email") if isinstance(detail.get(key), str)), "")
+    return f"{kept} v{detail['version']}" if kept and "file" in detail and "version" in detail else kept
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"

@@ -1,0 +1,83 @@
+"""What differs between two frozen subjects, in the words of the pages: labels, never keys, and one line a thing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.gate import labels, subject
+
+NOTHING = "nothing"
+SHORT = 12  # characters of a hash that are enough to see that it is another one
+LONGEST = 300  # characters of a value; the whole of it is in the snapshot
+STATES = {"pass": "met", "fail": "not met", "unknown": "unknown", "not_applicable": "n/a"}
+UNSEEN = ("revision", "questions", "baseline.answers_sha256", "verdict.scores")
+"""What follows from other changes, or says nothing to a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that is different. label: where, in the words of the page; before, after: short texts."""
+
+    label: str
+    before: str
+    after: str
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """Every difference between two subjects as they are stored, those that people made first."""
+    different = subject.differences(before, after)
+    telling = [each for each in different if not each[0].startswith(UNSEEN)] or different
+    listed = [change for path, old, new in telling for change in _changes(path, old, new)]
+    return sorted(listed, key=lambda change: (not change.label.startswith(FIRST), change.label))
+
+
+FIRST = tuple(f"{labels.PARTS[part]}: " for part in ("answers", "training", "policy", "dataset"))
+
+
+def _changes(path: str, old: Any, new: Any) -> Iterator[Change]:
+    if path == "verdict.gates" and isinstance(old, Sequence) and isinstance(new, Sequence):
+        yield from _criteria(old, new)
+    elif isinstance(old, Mapping) or isinstance(new, Mapping):
+        yield Change(labels.place(path), _there(old), _there(new))
+    elif _is_list_of_parts(old) or _is_list_of_parts(new):
+        yield Change(labels.place(path), _number(old), _number(new))
+    else:
+        key = path.removeprefix("answers.") if path.startswith("answers.") else ""
+        yield Change(labels.place(path), _text(key, old), _text(key, new))
+
+
+def _criteria(old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
+    """The criteria whose state is another one; what else is said of one follows from the evidence."""
+    states = {gate["id"]: gate["state"] for gate in old}
+    for gate in new:
+        was = states.get(gate["id"])
+        if was != gate["state"]:
+            label = f"Criterion {gate['id']}: {gate['title']}"
+            yield Change(label, STATES.get(str(was), NOTHING), STATES[gate["state"]])
+
+
+def _there(value: Any) -> str:
+    return NOTHING if value is None else "there"
+
+
+def _is_list_of_parts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value)
+
+
+def _number(value: Any) -> str:
+    return NOTHING if not value else f"{len(value):,}"
+
+
+def _text(answer: str, value: Any) -> str:
+    """A value as people read it. answer: the key of the question, or empty."""
+    given = labels.answered(answer, value) if answer else value
+    if given in (None, "", [], ()):
+        return NOTHING
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, list | tuple):
+        return ", ".join(str(one) for one in given)
+    text = str(given)
+    if len(text) == 64 and all(character in "0123456789abcdef" for character in text):
+        return text[:SHORT]
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"

@@ -1,0 +1,185 @@
+"""What a reviewer looks at before deciding, section by section, drawn from the frozen subject alone.
+
+A tick says "I looked at this". It is stored with the decision and covered by its seal; it unlocks and locks nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.advice.facts import NO_MODEL
+from app.baselines import causes
+from app.baselines.arms import ArmResult
+from app.errors import FieldError
+from app.gate.reviewed import ArmTried, Measurement, Subject, Training
+from app.wording import lower_first, percent, plural, signed_points
+
+NAMES: Mapping[str, str] = {
+    "data": "Data",
+    "prompt": "Prompt",
+    "failures": "Failures",
+    "warnings": "Warnings",
+    "training": "Training",
+}
+"""Every section that can be ticked, in the order of the page. What is stored are the keys."""
+
+
+def stored(ticked: Iterable[str]) -> str:
+    """The sections that were ticked, as one text: sorted, each once.
+
+    Raises:
+        KeyError: there is no such section.
+    """
+    return ",".join(sorted({name for name in ticked if NAMES[name]}))
+
+
+def unknown(ticked: Iterable[str]) -> list[FieldError]:
+    """What is wrong with ticks that somebody sent."""
+    return [
+        FieldError("#/checked", f"There is no section of that name; there are {', '.join(NAMES)}.")
+        for name in ticked
+        if name not in NAMES
+    ][:1]
+
+
+def listed(text: str) -> list[str]:
+    """The sections of a stored text, in the order of the page."""
+    ticked = set(text.split(","))
+    return [name for name in NAMES if name in ticked]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """Two versions of the system prompt. gain: how much more the later one scored on the dev set, as a share; None
+    where one of them has no result."""
+
+    before: str
+    after: str
+    version: int
+    gain: float | None
+    leads: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section. fact: what the subject says of it, in a line."""
+
+    key: str
+    fact: str
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.key]
+
+
+def sections(frozen: Subject, warned: int) -> list[Section]:
+    """The sections that this subject has something for. warned: how many warnings there are."""
+    return list(_sections(frozen, warned))
+
+
+def _sections(frozen: Subject, warned: int) -> Iterator[Section]:
+    if frozen.dataset is not None:
+        rows = frozen.dataset.rows
+        checked = CHECKED[frozen.dataset.human_checked]
+        yield Section("data", f"{plural(rows.usable, 'usable row')}, {plural(rows.test, 'test row')}; {checked}.")
+    if frozen.baseline is not None:
+        yield Section("prompt", _prompt(frozen.baseline))
+        yield Section("failures", _failures(frozen))
+    yield Section("warnings", f"{plural(warned, 'warning')}." if warned else "None.")
+    if frozen.training is not None:
+        yield Section("training", _training(frozen.training, frozen.dataset.rows.train if frozen.dataset else 0))
+
+
+def _prompt(baseline: Measurement) -> str:
+    if (pair := prompts(baseline)) is None:
+        return "The system prompt was never revised."
+    if pair.gain is None:
+        return f"Prompt v{pair.version} was not measured."
+    kept = "is the best" if pair.leads else "is not the best"
+    return f"Prompt v{pair.version} scored {signed_points(pair.gain)} points against v1 on the dev set and {kept}."
+
+
+def prompts(baseline: Measurement) -> Prompts | None:
+    """The first system prompt and its last revision; None where there was none."""
+    revised = [arm for arm in baseline.arms if arm.name.startswith("revised_prompt/")]
+    if not revised:
+        return None
+    last = revised[-1]
+    shots = last.settings.get("shots")
+    prompted = [arm for arm in baseline.arms if not _free(arm)]
+    first = [arm for arm in prompted if arm not in revised and arm.settings.get("shots") == shots]
+    leader = max((arm for arm in prompted if arm.dev), key=_dev, default=None)
+    return Prompts(
+        before=baseline.instructions,
+        after=str(last.settings.get("instructions", "")),
+        version=len(revised) + 1,
+        gain=_dev(last) - max(map(_dev, first)) if last.dev and any(arm.dev for arm in first) else None,
+        leads=leader is last,
+    )
+
+
+def _free(arm: ArmTried) -> bool:
+    return arm.name in ("nearest_answer", "majority_answer", *NO_MODEL)
+
+
+def _dev(arm: ArmTried) -> float:
+    result: ArmResult | None = arm.dev
+    return result.score if result is not None else -1.0
+
+
+def best_arm(baseline: Measurement) -> ArmTried | None:
+    """The variant whose result on the test set stands: of those that have one, the best on the dev set."""
+    tested = [arm for arm in baseline.arms if arm.test is not None and not _free(arm)]
+    return max(tested, key=_dev, default=None)
+
+
+def _failures(frozen: Subject) -> str:
+    tagged = {name: int(number) for name, number in (frozen.evidence.failure_causes or {}).items()}
+    total = sum(tagged.values())
+    if not total:
+        return "No failure was tagged."
+    commonest = max(tagged, key=lambda name: tagged[name])
+    why = lower_first(causes.CAUSES[commonest][0]) if commonest in causes.CAUSES else commonest
+    return f"{plural(total, 'failure')} tagged, {percent(tagged[commonest] / total, 0)} {why}."
+
+
+CHECKED: Mapping[bool | None, str] = {
+    True: "test answers checked by people",
+    False: "test answers not checked by people",
+    None: "nobody said whether the test answers were checked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How much of the training set a run sees. epochs: passes, with a part of one."""
+
+    steps: int
+    rows: int
+    of: int
+    epochs: float
+
+    @property
+    def text(self) -> str:
+        """`16 steps: 128 of 6,692 rows seen (2 % of an epoch)`."""
+        if self.epochs < 1:
+            part = percent(self.epochs, 0 if self.epochs >= 0.01 else 1)
+            return f"{plural(self.steps, 'step')}: {self.rows:,} of {plural(self.of, 'row')} seen ({part} of an epoch)"
+        return f"{plural(self.steps, 'step')}: {plural(self.of, 'row')} seen {self.epochs:.2g} times"
+
+
+def steps(recipe: Mapping[str, Any], train_rows: int) -> Steps | None:
+    """What a training config comes to on so many rows; None while there are none. Numbers may be texts, as approved."""
+    batch = int(float(recipe.get("batch_rows", 16)))
+    epochs, most = float(recipe.get("epochs", 3)), int(float(recipe.get("max_steps", 0)))
+    if train_rows <= 0 or batch <= 0:
+        return None
+    whole = -(-train_rows // batch) * epochs
+    number = int(min(whole, most) if most else whole)
+    seen = min(number * batch, round(train_rows * epochs))
+    return Steps(number, min(seen, train_rows), train_rows, seen / train_rows)
+
+
+def _training(training: Training, train_rows: int) -> str:
+    planned = steps(training.recipe, train_rows)
+    return f"{planned.text}, on {training.model.name}." if planned else f"On {training.model.name}."

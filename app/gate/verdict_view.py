@@ -1,0 +1,67 @@
+"""What a page about the verdict draws, for the page itself and for a shared link: pure, from what was gathered."""
+
+from typing import Any
+
+from app.advice import explanation
+from app.advice.evidence import Evidence
+from app.advice.verdict import Advice
+from app.baselines.tables import BaselineRow
+from app.economics.answer import answer
+from app.economics.costs import Study
+from app.economics.sentences import money
+from app.gate import warnings
+from app.gate.options import options
+from app.gate.warnings import Caution
+
+AFTER = frozenset({"training", "training_failed", "improved", "not_better", "regressed", "inconclusive"})
+"""States of an assessment in which something newer than the verdict stands above it."""
+
+
+def values(
+    advised: Advice,
+    evidence: Evidence,
+    study: Study | None,
+    baseline: BaselineRow | None = None,
+    *,
+    models_named: bool = True,
+) -> dict[str, Any]:
+    """What `gate/_verdict.html` needs that is the same for every reader.
+
+    study: None where costs are not shown. models_named: whether the reader may see what the team's models are called.
+    """
+    said = explanation.sentence(advised)
+    cautions = warnings.cautions(evidence, study=study, robustness=advised.robustness)
+    if not models_named:
+        cautions = warnings.without_names(cautions)
+    return {
+        "advice": advised,
+        "said": said,
+        "headline": headline(advised, said.head, cautions),
+        "cautions": cautions,
+        "why": explanation.reasons(advised),
+        "sure": explanation.confidence(advised),
+        "options": options(advised.scores, evidence, study, _adapter(baseline)),
+        "study": study,
+        "money": money,
+        "worth": answer(study) if study is not None else None,
+    }
+
+
+def headline(advised: Advice, head: str, cautions: tuple[Caution, ...]) -> str:
+    """What to do, in one line. head: the advice in a line. What beats the best prompt without a language model comes
+    before everything else; that training is allowed is never said without the number of warnings."""
+    free = next((one for one in cautions if one.code == "free_ahead"), None)
+    with_warnings = f", with {warnings.counted(cautions)}" if cautions else ""
+    if advised.facts.free_lead is None and free is not None and advised.rule == 5:
+        allowed = "Fine-tune is allowed" if advised.training == "ready" else "Not yet"
+        return f"{warnings.free_name(free)} beats your best prompt. {allowed}{with_warnings}."
+    if advised.training == "ready" and advised.facts.free_lead is None:
+        name = {"hybrid": "Fine-tune with RAG"}.get(advised.approach, "Fine-tune")
+        return f"{name} is allowed{with_warnings}."
+    return head
+
+
+def _adapter(baseline: BaselineRow | None) -> float | None:
+    """The score on the test rows of the newest adapter that was measured beside these prompts."""
+    arms = [arm for arm in baseline.arms if arm.family == "adapter" and arm.test] if baseline else []
+    return arms[-1].test.score if arms and arms[-1].test else None

@@ -1,0 +1,195 @@
+"""What would stop a careful team although every criterion may be met: from what was measured, as codes and numbers.
+
+Verdict, review, training plan, launch, result, shared links and the API all ask here, so that none of them is silent
+about what another one says. A warning locks nothing; what locks is a criterion (`advice/gates`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app import glossary
+from app.advice.evidence import Evidence, Score
+from app.advice.facts import BEYOND, NO_MODEL
+from app.advice.what_if.robustness import STABLE, Robustness
+from app.economics.costs import Study
+from app.economics.sentences import calls, months, paid_back
+from app.wording import Statement, Wording, percent, state
+
+WHERE: Mapping[str, str] = {
+    "free_ahead": "measure",
+    "other_model": "measure",
+    "untrainable_model": "measure",
+    "costs_more": "costs",
+    "never_pays": "costs",
+    "pays_late": "costs",
+    "robustness_low": "verdict",
+    "target_changed": "describe",
+}
+"""The page on which each is looked into, by its code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """One warning. statement: its code and numbers, shares from 0 to 1."""
+
+    statement: Statement
+
+    @property
+    def code(self) -> str:
+        return self.statement.code
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        return self.statement.values
+
+    @property
+    def text(self) -> str:
+        return SENTENCES(self.statement)
+
+    @property
+    def where(self) -> str:
+        """The name of the page on which it is looked into."""
+        return WHERE[self.code]
+
+
+def cautions(
+    evidence: Evidence, *, study: Study | None = None, robustness: Robustness | None = None
+) -> tuple[Caution, ...]:
+    """Every warning, what weighs most first.
+
+    evidence: as it stands or as it was frozen. study: the costs at the prices of today, where they are known.
+    robustness: of the verdict, where it was worked out.
+    """
+    statements = [
+        *_free_ahead(evidence),
+        *_other_model(evidence),
+        *(_costs(study) if study is not None else ()),
+        *_target(evidence),
+        *(_robustness(robustness) if robustness is not None else ()),
+    ]
+    return tuple(Caution(statement) for statement in statements)
+
+
+def without_names(listed: Sequence[Caution]) -> tuple[Caution, ...]:
+    """The same for a reader who may not see what the team's models are called."""
+    kept = []
+    for one in listed:
+        hidden = {name: UNNAMED[name] for name in one.values if name in UNNAMED}
+        kept.append(Caution(Statement(one.code, {**one.values, **hidden})))
+    return tuple(kept)
+
+
+UNNAMED: Mapping[str, str] = {"ran": "one model", "trains": "another", "rival": "the cheapest option so far"}
+
+
+def _free_ahead(evidence: Evidence) -> Iterator[Statement]:
+    """What needs no language model and scores more than the best prompt, on like rows where both answered them."""
+    arms = evidence.arms or {}
+    on_test = share(evidence.baseline)
+    prompts = [share(result) for name, result in arms.items() if name not in (*NO_MODEL, *BEYOND)]
+    on_dev = max((score for score in prompts if score is not None), default=None)
+    for name in NO_MODEL:
+        result = arms.get(name)
+        score, best = share(result), on_dev if result is not None and result.split is None else on_test
+        if result is not None and score is not None and best is not None and score > best:
+            yield state("free_ahead", variant=name, score=score, best=best, split=result.split or "dev")
+
+
+def share(result: Score | None) -> float | None:
+    """A result as a share from 0 to 1; None where there is none."""
+    if result is None:
+        return None
+    if result.passed is not None and result.total:
+        return result.passed / result.total
+    return result.score
+
+
+def _other_model(evidence: Evidence) -> Iterator[Statement]:
+    if evidence.baseline_on_base is not False:
+        return
+    if evidence.trains_on is None:
+        yield state("untrainable_model", ran=evidence.baseline_ran_on or "another model")
+    else:
+        yield state("other_model", ran=evidence.baseline_ran_on or "another model", trains=evidence.trains_on)
+
+
+def _costs(study: Study) -> Iterator[Statement]:
+    comparison, rival = study.comparison, study.compared_with
+    if comparison is None or rival is None:
+        return
+    beside = {"rival": rival.name, "sound": study.sound}
+    if comparison.break_even is None:
+        yield state("never_pays", **beside)
+    elif comparison.calls is not None and (comparison.saved is None or comparison.saved <= 0):
+        yield state("costs_more", break_even=comparison.break_even, expected=comparison.calls, **beside)
+    elif comparison.calls is not None and not comparison.pays:
+        yield state("pays_late", months=comparison.months, limit=study.limit, **beside)
+
+
+def _target(evidence: Evidence) -> Iterator[Statement]:
+    if evidence.target_changes:
+        yield state("target_changed", times=evidence.target_changes)
+
+
+def _robustness(robustness: Robustness) -> Iterator[Statement]:
+    if robustness.share < STABLE:
+        yield state("robustness_low", share=robustness.share, draws=robustness.draws)
+
+
+# ------------------------------------------------------------------------------------------------------ in words
+
+SPLITS = {
+    "test": "on the test set",
+    "dev": "on the dev set",
+    "train": "estimated on training rows that were held out in turn",
+}
+
+
+def _free(variant: str, score: float, best: float, split: str) -> str:
+    name = glossary.label(f"variant.{variant}")
+    return f"{name} scores {percent(score)} {SPLITS[split]}, the best prompt {percent(best)}. Use it, or beat it."
+
+
+def free_name(caution: Caution) -> str:
+    """What beats the best prompt without a language model, by name."""
+    return glossary.label(f"variant.{caution.values['variant']}")
+
+
+def _beside(rival: str, *, sound: bool) -> str:
+    """With what the costs are compared."""
+    return f"Compared with \u201c{rival}\u201d{'' if sound else ', which misses the target'}."
+
+
+def _costs_more(break_even: float, expected: float, rival: str, sound: bool) -> str:
+    return (
+        f"Costs more than it saves below {calls(break_even)} calls a month; you expect {calls(expected)}. "
+        f"{_beside(rival, sound=sound)}"
+    )
+
+
+def _pays_late(months_needed: float | None, limit: float, rival: str, *, sound: bool) -> str:
+    return f"Paid back {paid_back(months_needed)}; at most {months(limit)} are accepted. {_beside(rival, sound=sound)}"
+
+
+SENTENCES = Wording({
+    "free_ahead": _free,
+    "other_model": "Baselines ran on {ran}, training would be on {trains}: the two are not comparable.",
+    "untrainable_model": "Baselines ran on {ran}, which cannot be trained here: the base model has no baseline yet.",
+    "costs_more": _costs_more,
+    "never_pays": lambda rival, sound: (
+        f"Costs more than it saves at every volume, at these prices. {_beside(rival, sound=sound)}"
+    ),
+    "pays_late": lambda months, limit, rival, sound: _pays_late(months, limit, rival, sound=sound),
+    "target_changed": "The metric or the target was changed {times:#time} after results on the test set were known.",
+    "robustness_low": lambda share, draws: (
+        f"Robustness is low: {percent(share, 0)} of {draws} runs with varied weights and thresholds agree."
+    ),
+})  # fmt: skip
+"""By the codes of `WHERE`."""
+
+
+def counted(listed: Sequence[Caution]) -> str:
+    """`1 warning`, `2 warnings`; empty without one."""
+    number = len(listed)
+    return "" if not number else f"{number} {'warning' if number == 1 else 'warnings'}"
