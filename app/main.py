@@ -18,6 +18,7 @@ from app.audit import api as audit_api
 from app.audit import routes as audit_routes
 from app.audit import service as audit
 from app.audit.watch import Chain, Denials
+from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
 from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
@@ -99,6 +100,7 @@ ROUTERS = (
     inference_routes.router,
     inference_api.router,
     baselines_routes.router,
+    baselines_answer_routes.router,
     baselines_api.router,
     economics_routes.router,
     economics_api.router,
