@@ -85,8 +85,9 @@ def decided_before(session: Session, review: ReviewRow) -> ReviewRow | None:
 
 
 def queue(session: Session, states: Sequence[str], limit: int, before: int | None = None) -> Sequence[ReviewRow]:
-    """Reviews in these states, newest first."""
-    query = select(ReviewRow).where(ReviewRow.state.in_(states)).order_by(ReviewRow.id.desc()).limit(limit)
+    """Reviews in these states, newest first; not that of the finished example."""
+    recorded = exists().where(AssessmentRow.id == ReviewRow.assessment_id, AssessmentRow.recorded != "")
+    query = select(ReviewRow).where(ReviewRow.state.in_(states), ~recorded).order_by(ReviewRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(ReviewRow.id < before)
     return session.scalars(query.options(selectinload(ReviewRow.decisions))).all()

@@ -92,7 +92,9 @@ def test_it_is_in_no_list_and_no_count(example: AssessmentRow, make: Make, peopl
     client = people(admin)
 
     assert example.title not in client.get("/").text
-    assert client.get("/api/v1/assessments").json()["data"] == []
+    assert example.title not in client.get("/reviews").text
+    for name in ("assessments", "reviews?state=consumed", "trainings"):
+        assert client.get(f"/api/v1/{name}").json()["data"] == [], name
     with reading(engine) as session:
         assert not assessment_store.anything(session)
         assert service.find(session) is None  # the demo of this installation is another one
