@@ -91,7 +91,7 @@ class _Named:
         failures: Sequence[JobRow],
         undecided: Sequence[store.Undecided],
     ) -> None:
-        ids = {row.assessment_id for row in (*listed, *undecided)}
+        ids = {review.assessment_id for review in listed} | {found.assessment_id for found in undecided}
         ids |= {job.assessment_id for job in failures if job.assessment_id is not None}
         self.assessments = assessment_store.named(session, ids) if ids else {}
         people = {review.requested_by for review in listed} | {found.by for found in undecided}
