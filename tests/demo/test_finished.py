@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.datasets.tables import ExampleRow, KeyRow
+from app.datasets.tables import DatasetRow, ExampleRow, KeyRow
 from app.db import reading, utcnow, writing
 from app.demo import finished, recording, service
 from app.errors import Conflict
@@ -36,7 +36,7 @@ PAGES = (
 def example(make: Make, engine: Engine) -> AssessmentRow:
     """The example as it ships, put into a database with nothing in it."""
     with writing(engine) as session:
-        return finished.show(session, make.author("Nora"))
+        return finished.show(session, make.blobs, make.author("Nora"))
 
 
 def test_it_is_what_was_measured(example: AssessmentRow, engine: Engine) -> None:
@@ -157,6 +157,8 @@ def test_a_recording_says_what_the_database_held(make: Make, engine: Engine, tmp
     with writing(engine) as session:
         row = session.scalars(select(AssessmentRow)).one()
         row.demo = True
+        dataset = session.scalars(select(DatasetRow)).one()
+        dataset.blob_sha256 = make.blobs.put_bytes(b'{"prompt": "a", "completion": "b"}').sha256
         session.add(
             JobRow(
                 kind="check",
@@ -173,12 +175,14 @@ def test_a_recording_says_what_the_database_held(make: Make, engine: Engine, tmp
         )
 
     with reading(engine) as session:
-        made = finished.record(session, 2)
+        made = finished.record(session, make.blobs, 2)
     recording.write(tmp_path / "rows.json.xz", made)
 
     again = recording.read(tmp_path / "rows.json.xz")
     assert again.rows == made.rows
     assert again.about == made.about
+    assert again.blobs == made.blobs
+    assert len(made.blobs) == 2
     assert again.about.sentence.startswith("measured by `make demo` on two CPU cores in ")
     assert not {name for row in again.rows["users"] for name in row} & {"password_hash", "seal"}
     assert len(again.rows["answers"]) == 220 + 6 * 100 + 220
@@ -186,7 +190,7 @@ def test_a_recording_says_what_the_database_held(make: Make, engine: Engine, tmp
 
 def test_an_unfinished_one_is_not_recorded(make: Make, engine: Engine) -> None:
     with reading(engine) as session, pytest.raises(Conflict, match="make demo"):
-        finished.record(session, 2)
+        finished.record(session, make.blobs, 2)
     make.assessment(demo=True)
     with reading(engine) as session, pytest.raises(Conflict, match="not come to a result"):
-        finished.record(session, 2)
+        finished.record(session, make.blobs, 2)
