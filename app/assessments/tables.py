@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+
+RECORDED = text("recorded <> ''")  # word for word what a query has to say to be given the index
 
 
 class AssessmentRow(Base):
@@ -19,9 +21,12 @@ class AssessmentRow(Base):
     policy_id: the published policy it is judged by; None is the built-in one.
     metric_set_at: when metric and target were last changed; `target_changes` counts changes after a result was seen.
     result_seen_at: when the first result of any measurement stood; whatever becomes of that measurement, it was seen.
+    recorded: of the finished example, which was measured elsewhere and came with the app: how and when, a sentence. It
+        is read only. Empty for everything that was made here.
     """
 
     __tablename__ = "assessments"
+    __table_args__ = (Index("ix_assessments_recorded", "id", sqlite_where=RECORDED, postgresql_where=RECORDED),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
@@ -42,6 +47,7 @@ class AssessmentRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(index=True)
     archived_at: Mapped[datetime | None]
+    recorded: Mapped[str] = mapped_column(String(300), default="", server_default="")
 
 
 class LateTargetRow(Base):

@@ -32,6 +32,7 @@ from app.wording import percent as share_text
 
 if TYPE_CHECKING:
     from app.assessments.tables import AssessmentRow
+    from app.users.tables import UserRow
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 EVERYONE = frozenset({"author", "reviewer", "admin"})
@@ -248,6 +249,8 @@ class NavItem:
     count: int = 0
 
 
+MENULESS = re.compile(r"/_|^problems/")
+
 # Name, route, the roles that see it, and the paths that belong to it.
 NAV = (
     ("Assessments", "home", EVERYONE, ("/assessments", "/datasets", "/documents", "/document-files")),
@@ -261,8 +264,11 @@ NAV = (
 )
 
 
-def navigation(request: Request, role: str) -> list[NavItem]:
-    """List what this role can open; a concept that is not part of the app is left out."""
+def navigation(request: Request, role: str, waiting: Mapping[str, int] | None = None) -> list[NavItem]:
+    """List what this role can open; a concept that is not part of the app is left out.
+
+    waiting: how many things wait for this person behind an entry, by its route.
+    """
     path, items = request.url.path, []
     for name, route, roles, below in NAV:
         try:
@@ -271,7 +277,7 @@ def navigation(request: Request, role: str) -> list[NavItem]:
             continue
         if role in roles:
             current = path == url or any(path == address or path.startswith(address + "/") for address in below)
-            items.append(NavItem(name, url, current))
+            items.append(NavItem(name, url, current, (waiting or {}).get(route, 0)))
     return items
 
 
@@ -326,11 +332,20 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
         with reading(context.engine) as session:
             return context.standing(session, assessment)
 
+    def waiting(me: "UserRow") -> dict[str, int]:
+        opened = getattr(request.state, "db", None)
+        if opened is not None and opened.in_transaction():
+            return {"reviews": context.waiting_reviews(opened, me)}
+        with reading(context.engine) as session:
+            return {"reviews": context.waiting_reviews(session, me)}
+
     me = getattr(request.state, "me", None)
+    # A piece of a page has no menu, and a page about a fault does not ask what may be at fault.
+    counts = waiting(me) if me and not (isinstance(template, str) and MENULESS.search(template)) else {}
     names = {
         "request": request,
         "me": me,
-        "nav": navigation(request, str(me.role)) if me else [],
+        "nav": navigation(request, str(me.role), counts) if me else [],
         "theme": theme_of(request),
         "notice": NOTICES.get(request.cookies.get(notice_cookie(request), "")),
         "steps": steps,

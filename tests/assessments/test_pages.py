@@ -77,8 +77,8 @@ def test_the_list_shows_the_status_and_how_far_each_is(browser: TestClient, make
     page = browser.get("/").text
 
     assert "Ticket routing" in page
-    assert "Not yet: prompt" in page
-    assert "Fine-tune: ready" in page
+    assert "Needs a target" in page or "Needs data" in page
+    assert "Needs a preflight" in page
     assert "24 of 24" in page
 
 
