@@ -166,7 +166,7 @@ def _about(number: float) -> str:
 def _data(dataset: DatasetRow | None, base: str) -> Line:
     url = f"{base}/data"
     if dataset is None:
-        return Line("data", "Data", "none", mark="open", mark_words="nothing uploaded", url=url)
+        return Line("data", "Data", "nothing uploaded", mark="open", mark_words="nothing uploaded", url=url)
     if dataset.state != "ready":
         mark: Mark = "fail" if dataset.state == "rejected" else "open"
         return Line("data", "Data", dataset.state, dataset.filename, mark, dataset.state, url=url)
