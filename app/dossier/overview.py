@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.advice.verdict import Advice
+from app.advice.verdict import ORDER, Advice
 from app.assessments.tables import AssessmentRow
 from app.baselines import standing as measurements
 from app.baselines import store as baseline_store
@@ -27,7 +27,7 @@ MOST_EVENTS = 60
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """How the criteria stand. open: id and title of those that lock training, in the order of the policy."""
+    """How the criteria stand. open: id and title of those that lock training, the cheapest to settle first."""
 
     met: int
     counted: int
@@ -70,7 +70,8 @@ def overview(session: Session, assessment: AssessmentRow) -> Overview:
 def _criteria(advice: Advice) -> Criteria:
     states = [finding.state for finding in advice.findings.values()]
     left_out = states.count("not_applicable")
-    still_open = [(gate, advice.policy.gates[gate].title) for gate, finding in advice.findings.items() if finding.locks]
+    locking = sorted((gate for gate, finding in advice.findings.items() if finding.locks), key=ORDER.index)
+    still_open = [(gate, advice.policy.gates[gate].title) for gate in locking]
     return Criteria(states.count("pass"), len(states) - left_out, left_out, still_open)
 
 
