@@ -9,8 +9,8 @@ from sqlalchemy import Engine, delete, update
 
 from app.assessments import store as assessments
 from app.db import reading, writing
-from app.dossier import service
 from app.gate.tables import ReviewRow
+from app.standing import service
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support.factories import Make
