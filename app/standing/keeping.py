@@ -148,6 +148,7 @@ def _put(session: Session, row: StandingRow | None, made: WorkedOut) -> Standing
         "steps": json.dumps([astuple(step) for step in made.steps], ensure_ascii=False),
         "evidence": evidence,
         "evidence_sha256": sha256(evidence.encode()).hexdigest(),
+        "glance": json.dumps(made.glance.to_json(), ensure_ascii=False),
         "revision": assessment.revision,
         "code": rules_version(),
         "valid_until": made.valid_until,

@@ -13,6 +13,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import memo, utcnow
 from app.gate.evidence import read_ahead
+from app.gate.evidence_strip import Glance
 from app.standing import keeping, store
 from app.standing.store import Line
 from app.standing.tables import StandingRow
@@ -30,6 +31,7 @@ class Kept:
     standing: Standing
     steps: Sequence[Step]
     evidence: Mapping[str, Any]
+    glance: Glance
     low: float | None
     high: float | None
 
@@ -45,14 +47,15 @@ def _kept(session: Session, assessment: AssessmentRow) -> Kept:
     row = store.find(session, assessment.id)
     if row is not None and _holds(row, assessment):
         steps = tuple(Step(*fields) for fields in json.loads(row.steps))
-        return Kept(store.of_row(row), steps, json.loads(row.evidence), row.low, row.high)
+        glance = Glance.from_json(json.loads(row.glance))
+        return Kept(store.of_row(row), steps, json.loads(row.evidence), glance, row.low, row.high)
     keeping.remember(session, assessment.id)
     return _of(work_out(session, assessment))
 
 
 def _of(made: WorkedOut) -> Kept:
     low, high = made.interval or (None, None)
-    return Kept(made.standing, made.steps, made.facts.evidence.to_json(), low, high)
+    return Kept(made.standing, made.steps, made.facts.evidence.to_json(), made.glance, low, high)
 
 
 def _holds(row: StandingRow, assessment: AssessmentRow) -> bool:

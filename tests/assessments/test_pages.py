@@ -302,7 +302,7 @@ def test_i_do_not_know_is_an_answer_to_everything(browser: TestClient, make: Mak
 
     after = stored(make, row)
     assert set(after.answers.values()) == {"unknown"}
-    assert "24 of 24 answered" in browser.get(f"/assessments/{row.id}/describe").text
+    assert "All 24 questions are answered." in browser.get(f"/assessments/{row.id}/describe").text
 
 
 def test_two_people_see_both_texts(people: People, make: Make, browser: TestClient) -> None:
@@ -380,7 +380,7 @@ def test_an_autosave_answers_with_pieces_for_places_beside_the_fields(browser: T
 
     assert answer.status_code == 200
     ids = re.findall(r'id="([a-z_-]+)"[^>]*hx-swap-oob="true"', answer.text)
-    assert set(ids) == {"version", "saved", "advice", "sections", "recurrence-error"}
+    assert set(ids) == {"version", "saved", "advice-line", "advice", "sections", "recurrence-error"}
     assert 'name="version" value="2"' in answer.text
     assert "Draft saved" in answer.text
     assert "<html" not in answer.text
@@ -439,7 +439,7 @@ def test_a_target_is_not_changed_by_an_autosave_once_results_are_there(browser: 
             "prompting_tried": "no"}  # fmt: skip
 
     draft = browser.post(f"/assessments/{row.id}/describe/success", data=form, headers=HTMX)
-    assert "Press Save to keep this change" in draft.text
+    assert "Press Continue to keep this change" in draft.text
     assert stored(make, row).answers["target"] == 0.9
 
     saved = browser.post(f"/assessments/{row.id}/describe/success", data=form | {"target": "80", "go": "next"})
