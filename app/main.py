@@ -40,6 +40,7 @@ from app.gate import api as gate_api
 from app.gate import evidence as gate
 from app.gate import routes as gate_routes
 from app.home import routes as home_routes
+from app.inbox import service as inbox
 from app.inference import api as inference_api
 from app.inference import routes as inference_routes
 from app.jobs import api as jobs_api
@@ -156,6 +157,7 @@ def create_app(settings: Settings) -> Web:
         record=audit.record,
         steps=dossier.steps,
         standing=standings.standing,
+        waiting_reviews=inbox.waiting_reviews,
         evidence=gate.measured,
         read_ahead=gate.read_ahead,
         effects=gate.effects,

@@ -47,7 +47,7 @@ from app.web.deps import App, Db
 from app.web.events import Sent as Message
 from app.web.forms import by_field
 from app.web.pages import page, render, see, url_for, wants_fragment
-from app.web.params import LARGEST, Id, Sent, Text
+from app.web.params import LARGEST, Id, OneLine, Sent, Text
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
@@ -56,8 +56,16 @@ UNUSABLE = ("failing", "failed", "retired")  # states of a model that is not off
 
 
 @router.get("/assessments/{assessment_id}/measure", name="measure")
-def show_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
-    return _measure(request, app, db, assessment_id)
+def show_measure(
+    request: Request,
+    assessment_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    model_id: Annotated[OneLine, Query(max_length=20)] = "",
+) -> Response:
+    """model_id: the model that the form begins with, for a link that asks for baselines on that one."""
+    return _measure(request, app, db, assessment_id, typed={"model_id": model_id} if model_id else None)
 
 
 @router.post("/assessments/{assessment_id}/measure", name="start_measure")

@@ -11,14 +11,16 @@ from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import arms, rivals
 from app.baselines import standing as measurements
+from app.baselines import store as baseline_store
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, GateClosed, Invalid
 from app.gate import launching, subject
-from app.gate.evidence import Facts, gather
+from app.gate.evidence import Facts, gather, study
 from app.gate.launching import Weighed
+from app.gate.warnings import Caution, cautions
 from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
@@ -133,7 +135,7 @@ def plan_of(facts: Facts) -> Plan:
     if dataset is None or not dataset.rows_sha256 or not dataset.split_sha256:
         raise Conflict("Upload data and freeze its split first: a preflight counts the rows that would be trained.")
     if not model.files:
-        raise NotPrepared(f"{model.name} is not prepared yet. Open Models and press Prepare.")
+        raise NotPrepared(f"{model.name} is not set up yet. Open Models and press Set up.")
     recipe = recipes.parse(row.settings)
     instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
     part = specs.training_part(recipe, instructions, *models.public_name(model), model.files)
@@ -302,11 +304,13 @@ def note(session: Session, training_id: int, **facts: Any) -> TrainingRow:
 
 @dataclass(frozen=True, slots=True)
 class Prospects:
-    """What the page of the step says before a launch. missing: why there can be no preflight, or empty."""
+    """What the pages of plan and run say before a launch. missing: why there can be no preflight, or empty. reasons:
+    what stands in the way of a launch; cautions: what does not, and should be known all the same."""
 
     checked: bool
     missing: str
     reasons: Sequence[str]
+    cautions: Sequence[Caution]
 
 
 def prospects(session: Session, assessment_id: int) -> Prospects:
@@ -316,4 +320,12 @@ def prospects(session: Session, assessment_id: int) -> Prospects:
         checked, missing = plan_of(weighed.now.facts).checked, ""
     except Conflict as conflict:
         checked, missing = False, conflict.detail
-    return Prospects(checked, missing, reasons_against(weighed))
+    facts, robustness = weighed.now.facts, weighed.now.advised.robustness
+    warned = cautions(facts.evidence, study=study(session, facts), robustness=robustness)
+    return Prospects(checked, missing, reasons_against(weighed), warned)
+
+
+def measured_models(session: Session, assessment_id: int) -> frozenset[int]:
+    """Ids of the models that prompts were measured on for this assessment."""
+    measurements_of = baseline_store.of_assessment(session, assessment_id)
+    return frozenset(row.model_id for row in measurements_of if measurements.results(row))
