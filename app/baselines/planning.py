@@ -204,9 +204,7 @@ def _usable(
     elif against := measured_model.against_sending(assessment, model):
         faults.append(FieldError("#/model_id", against))
     elif model.kind == "endpoint" and not order.consent:
-        faults.append(
-            FieldError("#/consent", f"Confirm that rows may be sent to {host_of(model.base_url)}.")
-        )
+        faults.append(FieldError("#/consent", f"Confirm that rows may be sent to {host_of(model.base_url)}."))
     return model
 
 
