@@ -77,6 +77,7 @@ HEADS = Wording({
     "copy_large": "Train a small model to copy the large one.",
     "fine_tune": "Fine-tune: the best prompt falls measurably short.",
     "do_not_train": _do_not_train,
+    "other_base": "Not yet: run baselines on the model to be trained first.",
     "more_rows": "Not yet: more test rows first.",
     "first": lambda gate: f"Not yet: {FIRST[gate]}.",
     "once_settled": "Fine-tune, once {points:#point is|points are} settled.",
