@@ -18,6 +18,7 @@ from app.audit import api as audit_api
 from app.audit import routes as audit_routes
 from app.audit import service as audit
 from app.audit.watch import Chain, Denials
+from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
 from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
@@ -39,6 +40,7 @@ from app.gate import api as gate_api
 from app.gate import evidence as gate
 from app.gate import routes as gate_routes
 from app.home import routes as home_routes
+from app.inbox import service as inbox
 from app.inference import api as inference_api
 from app.inference import routes as inference_routes
 from app.jobs import api as jobs_api
@@ -98,6 +100,7 @@ ROUTERS = (
     inference_routes.router,
     inference_api.router,
     baselines_routes.router,
+    baselines_answer_routes.router,
     baselines_api.router,
     economics_routes.router,
     economics_api.router,
@@ -154,6 +157,7 @@ def create_app(settings: Settings) -> Web:
         record=audit.record,
         steps=dossier.steps,
         standing=standings.standing,
+        waiting_reviews=inbox.waiting_reviews,
         evidence=gate.measured,
         read_ahead=gate.read_ahead,
         effects=gate.effects,

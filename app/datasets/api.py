@@ -13,8 +13,10 @@ from app.datasets import (
     decisions_service,
     downloads,
     exporting,
+    group_store,
     lengths_service,
     masked_rows,
+    row_search,
     store,
     uploads_service,
     version_changes,
@@ -28,6 +30,7 @@ from app.datasets.api_types import (
     Count,
     Dataset,
     Datasets,
+    Freeze,
     Moved,
     Plan,
     Reading,
@@ -138,8 +141,16 @@ def list_rows(
     after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
-    """Rows in the order of the upload, narrowed by whatever is given."""
+    """Rows in the order of the upload, narrowed by whatever is given.
+
+    With `q` at most 20,000 rows are looked through for one answer; `has_more` is true where that did not reach the end,
+    even where few were found.
+    """
     masker = masked_rows.masker(store.get(db, dataset_id))
+    if words := wanted.q.strip():
+        search = row_search.search(db, dataset_id, wanted.row_filter(), words, masker, after=after, most=limit)
+        found = row_search.page_of(db, search, skip=0, limit=limit)
+        return Rows(data=[Row.of(row) for row in masked_rows.rows(found, masker)], has_more=not search.whole)
     listed = store.listed(db, dataset_id, wanted.row_filter(), after=after, limit=limit + 1)
     return Rows(data=[Row.of(row) for row in masked_rows.rows(listed[:limit], masker)], has_more=len(listed) > limit)
 
@@ -185,9 +196,10 @@ def reread_dataset(dataset_id: Id, how: Reading, response: Response, db: Db, me:
 
 
 @router.post("/datasets/{dataset_id}/freeze")
-def freeze_dataset(dataset_id: Id, db: Db, me: Author) -> Dataset:
-    """Freeze the split, once and for good."""
-    return Dataset.of(uploads_service.freeze(db, dataset_id, me))
+def freeze_dataset(dataset_id: Id, db: Db, me: Author, said: Freeze | None = None) -> Dataset:
+    """Freeze the split, once and for good, and say in the same breath who checked the test answers."""
+    checked = said.human_checked if said else None
+    return Dataset.of(uploads_service.freeze(db, dataset_id, me, human_checked=checked))
 
 
 @router.post("/datasets/{dataset_id}/check", status_code=202)
@@ -220,7 +232,7 @@ def list_clusters(
 ) -> Clusters:
     """Groups of rows that are the same or nearly so, each with its first rows."""
     dataset = store.get(db, dataset_id)
-    groups = store.groups(db, dataset_id, size=None, least=least, skip=skip, limit=limit + 1, rows_each=ALIKE)
+    groups = group_store.groups(db, dataset_id, size=None, least=least, skip=skip, limit=limit + 1, rows_each=ALIKE)
     kept = {decision.cluster for decision in clusters_service.decisions_on_clusters(db, dataset)}
     return Clusters(
         data=[

@@ -134,7 +134,7 @@ def _adapter(outcome: Mapping[str, Any] | None, goal: float | None, base: str) -
     mark: Mark = "fail" if verdict == "regressed" else "open" if verdict != "improved" else "pass"
     if mark == "pass" and goal is not None and after < goal:
         mark = "warn"
-    detail = f"{signed_points(delta)} points: {verdict}"
+    detail = f"{signed_points(delta)} points against the best prompt"
     words = "improved, below the target" if mark == "warn" else verdict
     yield Line("adapter", "Adapter", percent(after), detail, mark, words, "measured", f"{base}/result")
 
@@ -171,7 +171,7 @@ def _data(dataset: DatasetRow | None, base: str) -> Line:
         mark: Mark = "fail" if dataset.state == "rejected" else "open"
         return Line("data", "Data", dataset.state, dataset.filename, mark, dataset.state, url=url)
     frozen = dataset.frozen_at is not None
-    detail = f"{plural(dataset.test_rows, 'test row')}, {'frozen' if frozen else 'not frozen'}"
+    detail = plural(dataset.test_rows, "test row")
     return Line(
         "data", "Data", f"{dataset.usable_rows:,} usable", detail, "pass" if frozen else "open",
         "split frozen" if frozen else "split not frozen", "measured", url,

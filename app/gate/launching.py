@@ -112,7 +112,11 @@ def use(session: Session, granted: Permit) -> None:
 
 def _put_away(facts: Facts) -> Iterator[str]:
     retired = facts.base.name if facts.base is not None and facts.base.retired_at is not None else ""
-    yield from permission.put_away(archived=facts.assessment.archived_at is not None, retired=retired)
+    yield from permission.put_away(
+        archived=facts.assessment.archived_at is not None,
+        retired=retired,
+        recorded=bool(facts.assessment.recorded),
+    )
 
 
 def against_resuming(session: Session, review_id: int, decision_id: int) -> list[str]:

@@ -141,8 +141,11 @@ def against_approval(
         yield f"The approval does not count any more. {BARRIERS[barrier][1]}"
 
 
-def put_away(*, archived: bool, retired: str) -> Iterator[str]:
-    """What was taken out of use and is not trained with, at a launch or a start. retired: a model's name, or empty."""
+def put_away(*, archived: bool, retired: str, recorded: bool = False) -> Iterator[str]:
+    """What was taken out of use and is not trained with, at a launch or a start. retired: a model's name, or empty.
+    recorded: it is the finished example, measured elsewhere."""
+    if recorded:
+        yield "This is the finished example, to be read only. Nothing is trained from it."
     if archived:
         yield "This assessment is archived. Take it out of the archive first."
     if retired:

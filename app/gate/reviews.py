@@ -30,11 +30,16 @@ from app.gate.tables import DecisionRow, ReviewRow
 from app.users.tables import UserRow
 
 
-def request_review(session: Session, assessment_id: int, me: UserRow, note: str = "") -> ReviewRow:
+def request_review(
+    session: Session, assessment_id: int, me: UserRow, note: str = "", asked_of: int | None = None
+) -> ReviewRow:
     """Freeze the subject and put it into the review queue. A living review of an older state is replaced.
+
+    asked_of: the user who is asked to decide it; None where anyone who may. Others who may decide still can.
 
     Raises:
         Conflict: there is nothing to review yet, or exactly this is under review or approved already.
+        Invalid: the one who is asked may not decide it.
     """
     assessment = assessment_store.opened(session, assessment_id)
     if not assessments.answers(assessment):
@@ -42,6 +47,12 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
     facts = gather(session, assessment)
     if facts.baseline is not None and (wrong := list(baselines.misstated(session, facts.baseline))):
         raise Conflict.because(wrong)
+    may, may_not = people.deciders(session, facts)
+    if asked_of is not None and asked_of not in {user.id for user in may}:
+        raise Invalid(
+            "Review was not requested.",
+            [FieldError("#/reviewer", "This person cannot decide it. Choose somebody from the list, or anyone.")],
+        )
     text = subject.canonical(completed(session, facts).subject.to_json())
     digest = subject.digest_of_text(text)
     if (before := store.living(session, assessment_id)) is not None:
@@ -61,9 +72,12 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
         note=note,
         requested_by=me.id,
         requested_at=utcnow(),
+        asked_of=asked_of,
     )
     session.add(review)
     session.flush()
+    worked = people.workers(session, assessment_id)  # looked up for itself: a later hand counts, too
+    store.bar(session, review.id, {user.id for user in may_not} - worked)
     audit.record(session, me, "review.request", "assessment", assessment_id, {"review": review.id, "digest": digest})
     return review
 
@@ -251,7 +265,7 @@ def _refuse_malformed(kind: str, digest: object, comment: str, checked: Sequence
 
 def comment(session: Session, review_id: int, me: UserRow, text: str) -> DecisionRow:
     """Say something about a review without deciding it. Anybody signed in may."""
-    assessment_store.changing(session, store.assessment_of(session, review_id))
+    assessment_store.refuse_recorded(assessment_store.changing(session, store.assessment_of(session, review_id)))
     review = store.get(session, review_id)
     if not text.strip():
         raise Invalid("Write something first.", [FieldError("#/comment", "Write something first.")])

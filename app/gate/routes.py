@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from app.advice import explanation
 from app.advice.questions import SECTIONS
@@ -111,14 +112,33 @@ def _questions(request: Request, assessment_id: int) -> dict[str, str]:
 
 @router.get("/assessments/{assessment_id}/review", name="review_step")
 def show_review_step(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
-    return _review_step(request, assessment_id, db, errors={}, detail="", status=200)
+    return _review_step(request, assessment_id, db, ReviewRequest(), errors={}, detail="", status=200)
+
+
+class ReviewRequest(BaseModel):
+    """`about` is the note: every page has a place of that name for notices already. reviewer: a user's id, or empty."""
+
+    about: Annotated[Text, Field(max_length=4000)] = ""
+    reviewer: Annotated[OneLine, Field(max_length=40)] = ""
+
+    @property
+    def asked_of(self) -> int | None:
+        """Who is asked; 0, who is nobody, where what was sent is no id."""
+        if not self.reviewer:
+            return None
+        return int(self.reviewer) if self.reviewer.isascii() and self.reviewer.isdigit() else 0
 
 
 @router.post("/assessments/{assessment_id}/review", name="request_review")
 def request_review(
-    request: Request, assessment_id: Id, db: Db, me: Me, about: Annotated[Text, Form(max_length=4000)] = ""
+    request: Request, assessment_id: Id, db: Db, me: Me, sent: Annotated[ReviewRequest, Form()]
 ) -> Response:
-    review = reviews.request_review(db, assessment_id, me, about)
+    try:
+        review = reviews.request_review(db, assessment_id, me, sent.about, sent.asked_of)
+    except Invalid as refusal:
+        return _review_step(
+            request, assessment_id, db, sent, errors=by_field(refusal), detail=refusal.detail, status=422
+        )
     return see(request, "review", review_id=review.id)
 
 
@@ -130,7 +150,14 @@ def _changes(review: ReviewRow, now: Snapshot) -> list[Change]:
 
 
 def _review_step(
-    request: Request, assessment_id: int, db: Db, *, errors: dict[str, str], detail: str, status: int
+    request: Request,
+    assessment_id: int,
+    db: Db,
+    sent: ReviewRequest,
+    *,
+    errors: dict[str, str],
+    detail: str,
+    status: int,
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     of_assessment = store.of_assessment(db, assessment_id)
@@ -152,6 +179,8 @@ def _review_step(
         advice=now.advised,
         people=_people(db),
         hands=people.hands(db, now.facts),
+        deciders=people.deciders(db, now.facts)[0],
+        sent=sent,
         void=void,
         voids={living.id} if living and void else set(),
         remarks=shortcomings(now.subject),
@@ -166,21 +195,29 @@ def _review_step(
 def show_reviews(
     request: Request, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None
 ) -> Response:
-    waiting = store.queue(db, ("open",), QUEUE)
+    open_ones = store.queue(db, ("open",), QUEUE)
+    answered = store.answered_for(db, me.id, QUEUE)
     decided = store.queue(
         db, ("approved", "changes_requested", "consumed", "superseded", "withdrawn"), QUEUE + 1, before
     )
-    listed = [*waiting, *decided[:QUEUE]]
+    listed = [*open_ones, *answered, *decided[:QUEUE]]
+    void = _void(db, listed)
+    mine = {
+        review.id for review in open_ones if review.id not in void and not people.may_decide(db, _facts(db, review), me)
+    }
+    yours = [*(review for review in open_ones if review.requested_by == me.id), *answered]
     return page(
         request,
         "gate/reviews.html",
-        waiting=waiting,
-        decided=decided[:QUEUE],
+        for_you=sorted((review for review in open_ones if review.id in mine), key=lambda row: row.asked_of != me.id),
+        yours=yours,
+        others=[review for review in open_ones if review.id not in mine and review.requested_by != me.id],
+        decided=[review for review in decided[:QUEUE] if before or review not in yours],
         next_before=decided[QUEUE - 1].id if len(decided) > QUEUE else None,
         titles=assessment_store.titles(db, {review.assessment_id for review in listed}),
-        mine={review.id for review in waiting if not people.may_decide(db, _facts(db, review), me)},
         people=_people(db),
-        void=_void(db, listed),
+        void=void,
+        now=utcnow(),
     )
 
 

@@ -135,7 +135,7 @@ def plan_of(facts: Facts) -> Plan:
     if dataset is None or not dataset.rows_sha256 or not dataset.split_sha256:
         raise Conflict("Upload data and freeze its split first: a preflight counts the rows that would be trained.")
     if not model.files:
-        raise NotPrepared(f"{model.name} is not prepared yet. Open Models and press Prepare.")
+        raise NotPrepared(f"{model.name} is not set up yet. Open Models and press Set up.")
     recipe = recipes.parse(row.settings)
     instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
     part = specs.training_part(recipe, instructions, *models.public_name(model), model.files)

@@ -194,6 +194,7 @@ class NewPassword(BaseModel):
 def change_password(
     request: Request, app: App, who: Identified, me: Newcomer, data: Annotated[NewPassword, Form()]
 ) -> Response:
+    newcomer = me.must_change_password
     try:
         service.change_password(
             app.engine,
@@ -213,7 +214,7 @@ def change_password(
             answer = _password(request, session, me, status, refusal)
         answer.headers.update({"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else {})
         return answer
-    return see(request, "account", notice="password")
+    return see(request, "home" if newcomer else "account", notice="password")
 
 
 @router.post("/account/sessions/end", name="end_sessions")

@@ -28,12 +28,14 @@ from app.web.protocols import (
     StandingOf,
     Step,
     Steps,
+    WaitingReviews,
 )
 from app.web.thread_limits import Turns
 
 if TYPE_CHECKING:
     from app.advice.policy import Policy
     from app.assessments.tables import AssessmentRow
+    from app.users.tables import UserRow
 
 
 def no_steps(_session: Session, _assessment: "AssessmentRow") -> Sequence[Step]:
@@ -43,6 +45,10 @@ def no_steps(_session: Session, _assessment: "AssessmentRow") -> Sequence[Step]:
 def no_standing(_session: Session, assessment: "AssessmentRow") -> Standing:
     action = Action("Open the assessment", f"/assessments/{assessment.id}")
     return Standing("draft", "Draft", "", "", "soft", action, None, None)
+
+
+def none_waiting(_session: Session, _me: "UserRow") -> int:
+    return 0
 
 
 def nothing_ahead(_session: Session, _assessments: Sequence["AssessmentRow"]) -> None:
@@ -73,8 +79,9 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above the pages that use
-    them: handed in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
+    `steps`, `standing`, `waiting_reviews`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above
+    the pages that use them: handed in, because imports only go down. `uploads` and `model_tests` bound what keeps
+    threads waiting.
     """
 
     settings: Settings
@@ -87,6 +94,7 @@ class AppContext:
     record: Record
     steps: Steps = no_steps
     standing: StandingOf = no_standing
+    waiting_reviews: WaitingReviews = none_waiting
     evidence: Evidence = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects

@@ -244,7 +244,7 @@ def test_from_an_idea_to_a_gate_that_stays_locked(
     with visit(me) as page:
         page.goto("/assessments/new")
         page.get_by_label("Name", exact=True).fill("Code comments in our house style")
-        page.get_by_role("button", name="Begin", exact=True).click()
+        page.get_by_role("button", name="Create", exact=True).click()
         page.get_by_label("Match our tone and style").first.check()
         page.get_by_role("button", name="Continue").click()
         page.get_by_role("link", name="Data").first.click()
@@ -252,7 +252,7 @@ def test_from_an_idea_to_a_gate_that_stays_locked(
         page.get_by_label("File with examples").set_input_files(file)
         page.get_by_label("A person wrote or checked").check()
         page.get_by_role("button", name="Upload", exact=True).click()
-        page.wait_for_url("**notice=uploaded**")
+        expect(page.get_by_role("heading", name="few.jsonl")).to_be_visible()
         with reading(engine) as session:
             row = session.scalars(select(DatasetRow).where(DatasetRow.uploaded_by == me.id)).one()
         claim = claimed(row)
@@ -266,7 +266,7 @@ def test_from_an_idea_to_a_gate_that_stays_locked(
         page.goto(f"{base}/verdict")
         expect(page.locator("#G1")).to_contain_text("fail")
         expect(page.locator("#G1")).to_contain_text(f"{1000 - usable}")
-        page.goto(f"{base}/train")
+        page.goto(f"{base}/run")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.get_by_role("button", name="Launch training")).to_have_count(0)
 

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, insert
 
 from app.assessments.tables import AssessmentRow
-from app.datasets import store
+from app.datasets import group_store, store
 from app.datasets.store import RowFilter
 from app.datasets.tables import ExampleRow
 from app.db import make_engine, reading, writing
@@ -304,7 +304,7 @@ def test_groups_come_largest_first_with_their_first_rows(either: Settings) -> No
     with reading(engine) as session:
 
         def of(size: int | None = None, least: int = 2, skip: int = 0) -> list[tuple[int, int, list[int]]]:
-            found = store.groups(session, dataset_id, size=size, least=least, skip=skip, limit=9, rows_each=2)
+            found = group_store.groups(session, dataset_id, size=size, least=least, skip=skip, limit=9, rows_each=2)
             return [(one.number, one.size, [row.line for row in one.rows]) for one in found]
 
         assert of() == [(6, 3, [7, 8]), (10, 2, [11, 12])]

@@ -65,7 +65,7 @@ def everywhere(gated: Gated, review: int) -> list[bool]:
         VOID in client.get(f"/reviews/{review}").text,
         VOID in client.get(f"/assessments/{gated.id}/review").text,
         bool(client.get(f"/api/v1/reviews/{review}").json()["void_because"]),
-        steps["review"].state in ("invalidated", "out of date"),
+        steps["review"].state in ("invalidated", "outdated"),
     ]
 
 

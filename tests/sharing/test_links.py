@@ -112,7 +112,7 @@ def test_making_opening_and_ending_are_in_the_record(web: TestClient, people: Pe
     web.get(path)
     ended = browser.post(f"/assessments/{assessment.id}/share/1/revoke")
 
-    assert ended.headers["location"].endswith("?notice=link-ended")
+    assert ended.headers["location"].endswith("/share")
     with reading(make.engine) as session:
         acts = [entry.act for entry in session.scalars(select(EntryRow).order_by(EntryRow.id))]
     assert [act for act in acts if act.startswith("share.")] == ["share.add", "share.open", "share.revoke"]

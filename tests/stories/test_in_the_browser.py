@@ -89,10 +89,10 @@ class Walk:
         """Answer the questionnaire section by section; returns the assessment's path."""
         self.open("/assessments/new")
         self.page.get_by_label("Name", exact=True).fill(title)
-        self.press("Begin")
+        self.press("Create")
         found = re.search(r"/assessments/\d+", self.page.url)
         assert found
-        onward = self.page.locator("button[name=go][value=next]")
+        onward = self.page.locator(".btn[name=go][value=next]")
         for _section in range(6):
             onward.wait_for()  # it ends the form, so all questions before it are there
             for key, value in ANSWERS:
@@ -114,7 +114,7 @@ class Walk:
         self.page.get_by_label("File with examples").set_input_files(file)
         self.page.get_by_label("A person wrote or checked").check()
         self.press("Upload")
-        self.page.wait_for_url(re.compile("notice=uploaded"))
+        expect(self.page.get_by_text(file.name).first).to_be_visible()
         self.wait(120)
 
 
@@ -171,7 +171,7 @@ def _stays_locked(walk: Walk, file: Path, usable: int, missing: str) -> None:
     expect(gate).to_contain_text(f"{usable}")
     expect(gate).to_contain_text(missing)
     walk.shot("verdict")
-    walk.open(f"{base}/train")
+    walk.open(f"{base}/run")
     expect(walk.page.get_by_role("button", name="Launch training")).to_have_count(0)
 
 
@@ -218,7 +218,7 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     walk.wait(600)
     walk.shot("07-revised")
 
-    walk.open(f"{base}/train")
+    walk.open(f"{base}/plan")
     page.locator("#epochs").fill("1")
     page.locator("#learning_rate").fill("0.0005")
     page.locator("#batch_rows").fill("8")
@@ -242,7 +242,7 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     page.get_by_label("Approve", exact=True).check()
     walk.press("Submit decision")
     walk.become("Ada")
-    walk.open(f"{base}/train")
+    walk.open(f"{base}/run")
     walk.shot("11-launch")
     walk.press("Launch training")
     page.wait_for_timeout(20_000)

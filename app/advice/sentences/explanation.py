@@ -21,7 +21,7 @@ FIRST = {
     "G4": "a sound test set first",
     "G5": "measure prompting first",
     "G6": "a clear result first",
-    "G7": "set the measure and the target first",
+    "G7": "choose a metric and a target first",
     "G8": "labels that agree first",
     "G9": "read the failures first",
     "G10": "settle the rights first",
