@@ -61,7 +61,7 @@ def request_review(
                 f"Exactly this is {'waiting for a reviewer' if before.state == 'open' else 'approved'} already."
             )
         if before.digest == digest:
-            raise Conflict("A reviewer asked for changes, and nothing has changed since. Change it, then ask again.")
+            raise Conflict("A reviewer requested changes, and nothing has changed since. Change it, then ask again.")
         close(session, before, "superseded", "a newer version was put up for review")
     review = ReviewRow(
         assessment_id=assessment_id,
@@ -89,7 +89,7 @@ def text_of(review: ReviewRow) -> Mapping[str, Any]:
         Conflict: the text no longer has the digest it was stored with.
     """
     if subject.digest_of_text(review.subject.encode()) != review.digest:
-        raise Conflict("The stored subject of this review was changed. Ask for review again and tell the operator.")
+        raise Conflict("The stored subject of this review was changed. Request review again and tell the operator.")
     parsed: dict[str, Any] = json.loads(review.subject)
     return parsed
 
@@ -143,7 +143,7 @@ def void_because(session: Session, review: ReviewRow, now: Snapshot) -> list[str
         return []
     reasons = []
     if changed_since(review, now):
-        reasons.append(f"Something changed since review was asked for: {_named(review, now)}.")
+        reasons.append(f"Something changed since review was requested: {_named(review, now)}.")
     return reasons + fallen(session, review, now.facts)
 
 
@@ -200,7 +200,7 @@ def decide(
 
     Raises:
         DigestMissing, Invalid: no digest, or not the form of one.
-        Stale: the digest is not that of this review, or the assessment has changed since review was asked for.
+        Stale: the digest is not that of this review, or the assessment has changed since review was requested.
         Forbidden: this person may not decide this.
         Conflict: this review is over, or this person has said the same already.
     """
@@ -216,7 +216,7 @@ def decide(
         raise Stale(f"That digest is not the one under review ({review.digest}). Open the review again.")
     if kind == "approve" and changed_since(review, now := completed(session, facts)):
         raise Stale(
-            f"The assessment has changed since review was asked for ({_named(review, now)}). "
+            f"The assessment has changed since review was requested ({_named(review, now)}). "
             "Its author has to ask again."
         )
     at = utcnow()

@@ -37,9 +37,9 @@ ONCE = {
     "G12": "the costs are worked out",
 }
 CONFIDENCE = {
-    "high": "everything the verdict rests on was measured",
-    "medium": "one thing it rests on was said, not measured",
-    "low": "several things it rests on are unknown or only said",
+    "high": "every input was measured",
+    "medium": "one input is self-reported",
+    "low": "several inputs are unknown or self-reported",
 }
 OFTEN = {"daily": "every day", "weekly": "every week", "monthly": "every month"}
 LEANING = {"fine_tune": ", leaning towards fine-tune", "hybrid": ", leaning towards fine-tune on looked-up text"}
