@@ -548,7 +548,7 @@ def test_a_void_approval_says_so_to_people_and_programs(gated: Gated) -> None:
 
     told = client.get(f"/api/v1/reviews/{review['id']}").json()
     assert told["state"] == "approved"
-    assert "answers.owner" in told["void_because"][0]
+    assert "Answers: Owner" in told["void_because"][0]
     assert client.get("/api/v1/reviews?state=approved").json()["data"][0]["void_because"]
     assert ">invalidated<" in client.get("/reviews").text
     assert ">invalidated<" in gated.review_page(review)
