@@ -44,13 +44,24 @@ def holds(row: MaskedRow, words: str) -> bool:
 
 
 def search(
-    session: Session, dataset_id: int, only: RowFilter, words: str, masker: Masker, *, after: int = 0, most: int = MOST
+    session: Session,
+    dataset_id: int,
+    only: RowFilter,
+    words: str,
+    masker: Masker,
+    *,
+    after: int = 0,
+    most: int = MOST,
+    look_at: int = ROWS,
 ) -> Search:
-    """The rows that a filter lets through and that hold these words, after the row with the id `after`."""
+    """The rows that a filter lets through and that hold these words, after the row with the id `after`.
+
+    most: rows that are found at most; look_at: whose text is read at most.
+    """
     ids: list[int] = []
     looked = characters = 0
     for stored in _candidates(session, dataset_id, only, words, after):
-        if looked >= ROWS or characters >= CHARACTERS or len(ids) >= most:
+        if looked >= look_at or characters >= CHARACTERS or len(ids) >= most:
             return Search(ids, looked, whole=False)
         looked += 1
         row = masked_rows.row(stored, masker)
