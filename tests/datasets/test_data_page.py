@@ -189,7 +189,7 @@ def test_a_refused_upload_that_was_read_shows_no_way_to_a_split(client: TestClie
 
     assert row.state == nothing.state == "rejected"
     for shown in (page, empty):
-        assert "This upload can't be used" in shown
+        assert "This upload can&#39;t be used" in shown
         assert "Issues" in shown
         assert 'id="upload-form"' in shown
         for part in ("way-tiles", "Row length", "Detected format", "Learnability", "Freeze split", "tab=split"):

@@ -21,7 +21,7 @@ def client(people: Callable[[UserRow], TestClient], me: UserRow) -> TestClient:
 
 def acts(engine: Engine) -> list[str]:
     with reading(engine) as session:
-        return list(session.scalars(select(EntryRow.act).where(EntryRow.act.like("dataset.%"))))
+        return list(session.scalars(select(EntryRow.act).where(EntryRow.act.like("dataset.%")).order_by(EntryRow.id)))
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from sqlalchemy import Engine, select
 from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.blobs import Blobs
-from app.db import reading
+from app.db import reading, writing
 from app.documents import job, privacy, service, store
 from app.documents.tables import DocumentFileRow, DocumentRow
+from app.jobs import store as job_store
 from app.jobs.claims import Claim
+from app.jobs.tables import Status
 from app.users.tables import UserRow
 from tests.support.samples import Add, zipped
 
@@ -100,6 +102,12 @@ def test_the_api_decides_too(client: TestClient, read: Add, engine: Engine, asse
     assert client.post(address, json={"decisions": {"e-mail address": "mask"}}).status_code == 409
 
 
+def read_again(engine: Engine, claim: Claim) -> None:
+    job.read(claim)
+    with writing(engine) as session:
+        job_store.get(session, claim.job_id).status = Status.DONE
+
+
 def letters(number: int) -> list[tuple[str, bytes]]:
     return [(f"{n}.txt", f"Ask {MAIL} or user{n}@help.example\n".encode()) for n in range(number)]
 
@@ -112,7 +120,7 @@ def test_one_decision_is_made_for_all_files(
     others = read(("late.txt", f"Ask {MAIL}".encode()))
     address = f"/assessments/{assessment.id}/documents"
     client.post(f"/document-files/{rows[0].id}/decide", data={"kind-e-mail address": "mask"})
-    job.read(claimed(first_batch))
+    read_again(engine, claimed(first_batch))
 
     page = client.get(address).text
     assert "a***@secretive-people.de" in page
@@ -141,7 +149,7 @@ def test_one_decision_is_made_for_all_files(
         "reading", "ready", False,
     )  # fmt: skip
     assert (len(said), said[-1].detail["count"], said[-1].detail["files"][0]) == (2, 5, "1.txt")
-    job.read(claimed(first_batch))
+    read_again(engine, claimed(first_batch))
     assert open_kinds(engine, assessment) is None
     assert "Every kind is decided" in client.get(address).text
 
