@@ -96,7 +96,7 @@ def test_what_is_hidden_is_not_found_and_what_is_kept_is(client: TestClient, che
         page = text(client, address + words)
         assert 'id="total">0 rows' in page
         assert "Values that are hidden can't be searched for." in page
-        assert client.get(api + words).json() == {"data": [], "has_more": False}
+        assert client.get(api + words).json() == {"data": [], "has_more": False, "next_after": None}
     found = text(client, address + "OUR+contact")
     assert 'id="total">1 row<' in found
     assert '<mark class="sought">Our contact</mark>' in found
@@ -123,13 +123,13 @@ def test_a_search_is_bounded_and_says_so(client: TestClient, checked: Upload, en
 
     page = text(client, f"/datasets/{row.id}/rows?q=describe&page=40")
     first = client.get(f"{api}&limit=10").json()
-    rest = client.get(f"{api}&limit=50&after={first['data'][-1]['id']}").json()
+    rest = client.get(f"{api}&limit=50&after={first['next_after']}").json()
 
-    assert (len(some.ids), some.looked, some.whole) == (30, 30, False)
+    assert (len(some.ids), some.looked, some.whole, some.last) == (30, 30, False, some.ids[-1])
     assert 'id="total">More than 1,000 rows' in page
     assert "The search stopped at 1,000 rows." in page
     assert "40 of 40" in page
-    assert (len(first["data"]), first["has_more"]) == (10, True)
+    assert (len(first["data"]), first["has_more"], first["next_after"]) == (10, True, first["data"][-1]["id"])
     assert ([one["line"] for one in rest["data"]][:2], len(rest["data"])) == ([11, 12], 50)
     narrowed = text(client, f"/datasets/{row.id}/rows?q=describe&split=test&page=1")
     assert 'id="total">18 rows' in narrowed
