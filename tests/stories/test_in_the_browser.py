@@ -186,11 +186,14 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     walk.upload(base, sets / "phpdoc" / "phpdoc.jsonl")
     walk.shot("02-data")
     # One comment of the set names its author's address; nobody trains on it before somebody has decided.
+    page.get_by_role("link", name="Decide on personal data", exact=True).click()
     page.get_by_label("What to do with each e-mail address").select_option("mask")
-    walk.press("Save the decision")
+    walk.press("Save decisions")
     walk.wait(120)
     expect(page.locator("#personal")).to_contain_text("masked")
-    walk.press("Freeze the split")
+    page.get_by_role("link", name="Overview", exact=True).click()
+    page.get_by_label("Yes", exact=True).check()
+    walk.press("Freeze split")
     walk.shot("03-frozen")
 
     walk.open(f"{base}/measure")
