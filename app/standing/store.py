@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.assessments.store import text_conditions
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.standing.tables import StandingRow
-from app.web.protocols import Action, Standing
+from app.web.protocols import Action, Standing, State
 
 FILTERS: Mapping[str, frozenset[str]] = {
     "in_review": frozenset({"in_review", "changes_requested"}),
@@ -78,7 +78,8 @@ def filter_of(state: str) -> str:
 
 def of_row(row: StandingRow) -> Standing:
     action = Action(row.action_label, row.action_url)
-    return Standing(row.state, row.label, row.sentence, row.why, row.tone, action, row.best, row.target)
+    state: State = row.state  # type: ignore[assignment]
+    return Standing(state, row.label, row.sentence, row.why, row.tone, action, row.best, row.target)
 
 
 def page(session: Session, wanted: Wanted, number: int, size: int) -> Page:
@@ -163,9 +164,15 @@ def of_ids(session: Session, ids: Iterable[int]) -> dict[int, StandingRow]:
     return {row.assessment_id: row for row in rows}
 
 
-def ids_in_states(session: Session, states: Iterable[str], before: int | None, limit: int) -> Sequence[int]:
+def in_states(
+    session: Session, states: Iterable[str], text: str, before: int | None, limit: int
+) -> Sequence[AssessmentRow]:
     """For programs: assessments in these states, the newest first, below that id."""
-    query = select(StandingRow.assessment_id).where(StandingRow.state.in_(sorted(states)))
+    query = (
+        select(AssessmentRow)
+        .join(StandingRow, StandingRow.assessment_id == AssessmentRow.id)
+        .where(StandingRow.state.in_(sorted(states)), *text_conditions(text))
+    )
     if before is not None:
         query = query.where(StandingRow.assessment_id < before)
     return session.scalars(query.order_by(StandingRow.assessment_id.desc()).limit(limit)).all()
