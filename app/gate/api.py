@@ -80,7 +80,7 @@ class Hand(BaseModel):
 class Review(BaseModel):
     """A frozen subject under review. `subject` is exactly what `digest` is the digest of (gate-v1, see the README).
 
-    `void_because`: why an approval does not count any more, or what has changed since review was asked for; empty while
+    `void_because`: why an approval does not count any more, or what has changed since review was requested; empty while
     the review holds, and for one that is over. `remarks`: what is missing in it, so that an approval unlocks nothing.
     `warnings`: what would stop a careful team, at the prices of today while it is open. `hands`: who contributed, so
     cannot decide. `asked_of`: the user who was asked to decide it; null is anyone who may. It is no part of the

@@ -21,7 +21,7 @@ from app.db import utcnow
 from app.errors import Invalid, NotFound
 from app.gate import changes, checks, labels, people, reviews, store, verdict_view, warnings
 from app.gate.changes import Change
-from app.gate.evidence import Facts, gather, judge, judge_today, study
+from app.gate.evidence import Facts, gather, judge, judge_today, models_compared, study
 from app.gate.reviewed import models_named, shortcomings
 from app.gate.subject_builder import Snapshot, completed, preflight_of, snapshot
 from app.gate.tables import ReviewRow
@@ -50,13 +50,21 @@ def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
         verdict_view.values(advised, facts.evidence, study(db, facts), facts.baseline),
         today=judge_today(db, facts, advised),
         base=facts.base.id if facts.base else None,
+        models=models_compared(db, facts),
     )
 
 
 def verdict_page(
-    request: Request, assessment: AssessmentRow, drawn: Mapping[str, Any], *, today: Advice, base: int | None = None
+    request: Request,
+    assessment: AssessmentRow,
+    drawn: Mapping[str, Any],
+    *,
+    today: Advice,
+    base: int | None = None,
+    models: str = "",
 ) -> Response:
-    """drawn: what `verdict_view.values` makes of it. base: the model that would be trained."""
+    """drawn: what `verdict_view.values` makes of it. base: the model that would be trained. models: what was measured
+    and would be trained, as a sentence."""
     where = warnings.places(assessment.id)
     return page(
         request,
@@ -65,6 +73,7 @@ def verdict_page(
         step="verdict",
         **drawn,
         today=today,
+        models=models,
         links=_where(request, assessment.id),
         where=where,
         run=warnings.run_on(assessment.id, base),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from app.assessments import store as assessment_store
-from app.baselines import views
+from app.baselines.results_view import TONES
 from app.evaluation import metrics
 from app.gate import warnings
 from app.gate.checks import Steps, batch_rows, seen
@@ -109,7 +109,7 @@ def _chart(outcome: service.Outcome) -> charts.IntervalChart:
             result.score,
             result.low,
             result.high,
-            tone=views.TONES.get(arm.family, "prompt"),
+            tone=TONES.get(arm.family, "prompt"),
         )
         for arm, result in tested
     ]

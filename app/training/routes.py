@@ -144,8 +144,8 @@ async def training_events(
             new_events = job_store.events_after(session, job.id, after)
             if not new_events and not job.final:
                 return []
-            live = _live(session, row, state, job)
-            html = render(request, "training/_live.html", live=live, chart=loss_chart(session, row), run=row)
+            drawn = {"live": _live(session, row, state, job), "chart": loss_chart(session, row)}
+            html = render(request, "training/_live.html", **drawn, run=row, over=job.final)
             return [Sent(new_events[-1].id if new_events else after, html, last=job.final)]
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):

@@ -84,7 +84,7 @@ def save_recipe(
     if model is None:
         errors.insert(0, FieldError("#/model_id", "Choose a model on this machine."))
     if errors or model is None:
-        raise Invalid("The recipe has settings that cannot be used.", errors)
+        raise Invalid("The training config has settings that cannot be used.", errors)
     settings = asdict(made)
     if row is not None and row.settings == settings and row.model_id == model.id:
         return row
@@ -131,7 +131,7 @@ def plan_of(facts: Facts) -> Plan:
     """The same from what was gathered already. Raises: Conflict: as above."""
     row, dataset, model = facts.recipe, facts.dataset, facts.base
     if row is None or model is None:
-        raise Conflict("Save a recipe first.")
+        raise Conflict("Save a training config first.")
     if dataset is None or not dataset.rows_sha256 or not dataset.split_sha256:
         raise Conflict("Upload data and freeze its split first: a preflight counts the rows that would be trained.")
     if not model.files:
@@ -169,7 +169,7 @@ def reasons_against(weighed: Weighed) -> list[str]:
         known = reasons and not isinstance(missing, NotPrepared)
         return reasons if known else [*reasons, missing.detail]
     if not made.checked:
-        return [*reasons, "Run the preflight for this recipe, data and prompt first."]
+        return [*reasons, "Run the preflight for this config, data and prompt first."]
     return [*reasons, *(made.row.preflight or {}).get("blockers", [])]
 
 
@@ -263,7 +263,7 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
     if against := launching.against_resuming(session, row.review_id, row.decision_id):
         raise Conflict.because(against)
     if not resumable(row, state):
-        raise Conflict("This run cannot go on. Ask for review and launch again; what was learned stays readable.")
+        raise Conflict("This run cannot go on. Request review and launch again; what was learned stays readable.")
     row.state, row.finished_at = "queued", None
     _enqueue(session, row, me, "Train an adapter: resumed")
     audit.record(session, me, "training.resume", "assessment", row.assessment_id, {"training": row.id})

@@ -26,12 +26,13 @@ class Stage:
 @dataclass(frozen=True, slots=True)
 class Live:
     """What is known of a run while it goes on. learning_rate: of the last step. tokens_per_second: over the last ones.
-    Each is None before the first step."""
+    Each is None before the first step. seconds_left: of the stage that counts, as its job estimates it."""
 
     stages: tuple[Stage, ...]
     progress: Steps | None
     learning_rate: float | None
     tokens_per_second: float | None
+    seconds_left: float | None = None
 
 
 def live(
@@ -47,6 +48,7 @@ def live(
         progress=seen(last.step, batch_rows(run.recipe), rows) if last and rows else None,
         learning_rate=last.learning_rate if last else None,
         tokens_per_second=sum(speeds) / len(speeds) if speeds else None,
+        seconds_left=(job or {}).get("seconds_left"),
     )
 
 

@@ -70,16 +70,15 @@ def test_an_admin_can_start_the_worked_example(people: People, browser: TestClie
     assert 'action="/demo"' not in browser.get("/").text
 
 
-def test_the_list_shows_the_status_and_how_far_each_is(browser: TestClient, make: Make) -> None:
+def test_the_list_shows_the_status_of_each(browser: TestClient, make: Make) -> None:
     make.assessment(title="Ticket routing", team="Support")
     make.ready()
 
     page = browser.get("/").text
 
     assert "Ticket routing" in page
-    assert "Needs a target" in page or "Needs data" in page
-    assert "Needs a preflight" in page
-    assert "24 of 24" in page
+    assert ">Needs data</span>" in page
+    assert ">Needs a preflight</span>" in page
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,8 @@ def test_the_list_shows_the_status_and_how_far_each_is(browser: TestClient, make
         ("?q=ticket+comments", set()),
         ("?state=mine", {"Mine"}),
         ("?state=ready", {"Comments"}),
-        ("?state=not_yet", {"Ticket routing", "Mine"}),
+        ("?state=in_review", set()),
+        ("?state=trained", set()),
         ("?state=archived", {"Old"}),
         ("?page=2", set()),
     ],

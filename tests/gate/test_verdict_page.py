@@ -30,7 +30,7 @@ pytestmark = pytest.mark.browser
 
 BY_NUMBER = {golden.number: golden for golden in GOLDEN}
 HEADS = {
-    2: "Fine-tune is allowed, with 1 warning.",
+    2: "Fine-tune is allowed.",
     3: "RAG; do not train.",
     9: "Keep the prompt: it meets the target.",
     18: "Use a prompt with well-chosen examples; do not train.",

@@ -94,7 +94,7 @@ def test_the_form_says_why_each_default_is_what_it_is(people: People, author: Us
 
     assert (page.status_code, launch.status_code) == (200, 200)
     assert "about ten times what training all weights would take" in page.text
-    assert "Run the preflight for this recipe, data and prompt first." in launch.text
+    assert "Run the preflight for this config, data and prompt first." in launch.text
     assert "Launch training" not in page.text
     assert "Launch training" not in launch.text
 
