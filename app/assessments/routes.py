@@ -107,6 +107,7 @@ class AnswerLine:
     question: Question
     answer: str
     fault: str
+    optional: bool
     assumed: bool
     measured: str
 
@@ -130,6 +131,7 @@ def _groups(row: AssessmentRow, informed: Mapping[str, str]) -> list[AnswerGroup
             question,
             answer,
             faults.get(question.key, ""),
+            question.key in typed.OPTIONAL,
             question.key in row.assumed,
             informed.get(question.key, ""),
         )

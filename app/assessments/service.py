@@ -380,6 +380,7 @@ def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what:
     the hand is noted, the revision stays, and no approval is lost by it.
     """
     now = utcnow()
+    revised: dict[str, Any] = {"revision": AssessmentRow.revision + 1, "revised_at": now} if changed else {}
     done = store.contribution(session, assessment.id, user.id)
     if done is None:
         session.add(ContributionRow(assessment_id=assessment.id, user_id=user.id, what=what[:60], at=now))
@@ -389,10 +390,10 @@ def contribute(session: Session, assessment: AssessmentRow, user: UserRow, what:
     session.execute(
         update(AssessmentRow)
         .where(AssessmentRow.id == assessment.id)
-        .values(revision=AssessmentRow.revision + int(changed), updated_at=now)
+        .values(updated_at=now, **revised)
         .execution_options(synchronize_session=False)
     )
-    session.refresh(assessment, ["revision", "updated_at"])
+    session.refresh(assessment, ["revision", "revised_at", "updated_at"])
 
 
 def sections(assessment: AssessmentRow) -> list[tuple[Section, int, int]]:

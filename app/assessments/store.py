@@ -27,6 +27,10 @@ def get(session: Session, assessment_id: int) -> AssessmentRow:
     return row
 
 
+def of_ids(session: Session, ids: Iterable[int]) -> Sequence[AssessmentRow]:
+    return session.scalars(select(AssessmentRow).where(AssessmentRow.id.in_(sorted(ids)))).all()
+
+
 def changing(session: Session, assessment_id: int) -> AssessmentRow:
     """The same row, locked until the end of the transaction: two saves at once come one after the other."""
     row = session.scalar(
@@ -128,11 +132,14 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.whose is not None:
         mine = select(ContributionRow.assessment_id).where(ContributionRow.user_id == wanted.whose)
         conditions.append(AssessmentRow.id.in_(mine))
-    for word in wanted.text.split():
-        pattern = f"%{_escaped(word)}%"
-        columns = (AssessmentRow.title, AssessmentRow.team)
-        conditions.append(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
-    return conditions
+    return [*conditions, *text_conditions(wanted.text)]
+
+
+def text_conditions(text: str) -> list[ColumnElement[bool]]:
+    """That every word is in the title or the team."""
+    columns = (AssessmentRow.title, AssessmentRow.team)
+    patterns = [f"%{_escaped(word)}%" for word in text.split()]
+    return [or_(*(column.ilike(pattern, escape="\\") for column in columns)) for pattern in patterns]
 
 
 def _escaped(word: str) -> str:

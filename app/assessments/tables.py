@@ -18,6 +18,7 @@ class AssessmentRow(Base):
     version: raised by every save of the questionnaire (two people, two tabs); `last_tab` is the page that saved last.
     revision: raised by every edit of any part, data and recipe included; an approval names the one it was given for.
     assumed: keys of answers that a template filled in, and nobody has saved or changed since.
+    revised_at: when `revision` was raised last; None for one that nobody edited since it was begun.
     policy_id: the published policy it is judged by; None is the built-in one.
     metric_set_at: when metric and target were last changed; `target_changes` counts changes after a result was seen.
     result_seen_at: when the first result of any measurement stood; whatever becomes of that measurement, it was seen.
@@ -39,6 +40,7 @@ class AssessmentRow(Base):
     version: Mapped[int] = mapped_column(default=1)
     last_tab: Mapped[str] = mapped_column(String(40), default="")
     revision: Mapped[int] = mapped_column(default=1)
+    revised_at: Mapped[datetime | None]
     metric_set_at: Mapped[datetime | None]
     target_changes: Mapped[int] = mapped_column(default=0)
     result_seen_at: Mapped[datetime | None]

@@ -34,7 +34,7 @@ Label = Annotated[OneLine, Query()]
 class Wanted:
     """Which answers a page is about: the values of its address that it hands on.
 
-    against: the arm that fixed and broke are counted from. expected, output: a label that was wanted, and one that came.
+    against: the arm that fixed and broke are counted from. expected, output: labels, wanted and given.
     """
 
     split: Split | None = None
@@ -184,7 +184,7 @@ def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wante
         causes=causes.CAUSES,
         following=following[0] if following else None,
         preceding=preceding[0] if preceding else None,
-        number=answer_store.number_of(db, selection, up_to=answer.example_id),
+        number=answer_store.place_of(db, selection, answer.example_id),
         total=answer_store.number_of(db, selection),
     )
 

@@ -132,28 +132,26 @@ def _selected(only: Selection) -> Select[AnswerRow]:
     if only.rows is not None:
         query = query.where(AnswerRow.example_id.in_(sorted(only.rows)))
     match only.show:
-        case "right":
-            return query.where(AnswerRow.score >= only.passing)
-        case "wrong":
-            return query.where(AnswerRow.score < only.passing)
         case "error":
-            return query.where(AnswerRow.status == "error")
+            query = query.where(AnswerRow.status == "error")
         case "tagged":
-            return query.where(AnswerRow.cause.is_not(None))
+            query = query.where(AnswerRow.cause.is_not(None))
         case "untagged":
-            return query.where(AnswerRow.score < only.passing, AnswerRow.cause.is_(None))
-        case "fixed":
-            return _changed(query, only).where(_OTHER.score < only.passing, AnswerRow.score >= only.passing)
-        case "broke":
-            return _changed(query, only).where(_OTHER.score >= only.passing, AnswerRow.score < only.passing)
-        case _:
-            return query
+            query = query.where(AnswerRow.score < only.passing, AnswerRow.cause.is_(None))
+        case "fixed" | "broke":
+            other_passed = _OTHER.score >= only.passing
+            query = _beside_other(query, only).where(not_(other_passed) if only.show == "fixed" else other_passed)
+    if only.show in ("right", "fixed"):
+        query = query.where(AnswerRow.score >= only.passing)
+    if only.show in ("wrong", "broke"):
+        query = query.where(AnswerRow.score < only.passing)
+    return query
 
 
 _OTHER = aliased(AnswerRow)
 
 
-def _changed(query: Select[AnswerRow], only: Selection) -> Select[AnswerRow]:
+def _beside_other(query: Select[AnswerRow], only: Selection) -> Select[AnswerRow]:
     """Beside each answer that of the arm it is compared with; none where there is no such arm."""
     same = (_OTHER.example_id == AnswerRow.example_id) & (_OTHER.split == AnswerRow.split)
     return query.join(_OTHER, same & (_OTHER.arm_id == (only.against or 0)))
@@ -177,6 +175,13 @@ def number_of(session: Session, only: Selection, *, up_to: int | None = None) ->
     if up_to is not None:
         query = query.where(AnswerRow.example_id <= up_to)
     return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def place_of(session: Session, only: Selection, row_id: int) -> int:
+    """The number of a row among those selected, from 1; 0 where it is none of them."""
+    alone = frozenset({row_id}) if only.rows is None else only.rows & {row_id}
+    there = number_of(session, replace(only, rows=alone))
+    return number_of(session, only, up_to=row_id) if there else 0
 
 
 def counted(session: Session, only: Selection) -> dict[Show, int]:

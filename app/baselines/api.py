@@ -47,7 +47,8 @@ class NewBaseline(BaseModel):
     """What to measure. Metric and target come from the questionnaire, where they were set before.
 
     `variants`: kinds of prompts to ask the model; the criteria ask for all of them, and what asks no model is always
-    measured. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `consent`: the rows may be sent to the model server.
+    measured. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `consent`: the rows may be sent to the
+    model server.
     """
 
     model_config = ConfigDict(extra="forbid")

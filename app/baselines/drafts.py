@@ -1,4 +1,4 @@
-"""A first system prompt, drafted from the answers in the training rows: labels, JSON keys, or what texts have in common.
+"""A first system prompt, drafted from the training rows' answers: labels, JSON keys, or what texts have in common.
 
 It is a place to begin, never sent before somebody has read it. Pure; texts come in as they may be shown.
 """
@@ -29,8 +29,8 @@ class Draft:
 
 
 def enough(counted: Sequence[tuple[str, int]]) -> Sequence[tuple[str, int]]:
-    """Of the training rows' answers, each with its number of rows, those that a draft looks at: all of a set that may be
-    labels, else a sample."""
+    """Of the training rows' answers, each with its number of rows, those that a draft looks at: all of what may be
+    labels, a sample of others."""
     few = len(counted) * classifier.REPEATS <= sum(number for _, number in counted)
     return counted if few else counted[:SAMPLE]
 
@@ -64,9 +64,7 @@ def _of_labels(answers: Sequence[str]) -> Draft:
     spelled = Counter(answers)
     labels = sorted(spelled)[:MOST_LABELS]
     number = plural(len(labels), "label")
-    text = (
-        f"Answer with one of these {number}, exactly as written. No sentence, no other label.\n\n{_listed(labels)}"
-    )
+    text = f"Answer with one of these {number}, exactly as written. No sentence, no other label.\n\n{_listed(labels)}"
     left_out = len(spelled) - len(labels)
     rest = f"; {left_out:,} rarer ones are left out" if left_out else ""
     return Draft(text, tuple(labels), f"{number} in {plural(len(answers), 'training answer')}{rest}")
@@ -87,7 +85,9 @@ def _of_objects(answers: Sequence[str]) -> Draft | None:
         for key, counted in kinds.items()
     ]
     keys = plural(len(kinds), "key")
-    text = f"Answer with one JSON object and nothing else: no sentence, no code fence. It has {keys}:\n" + "\n".join(lines)
+    text = f"Answer with one JSON object and nothing else: no sentence, no code fence. It has {keys}:\n" + "\n".join(
+        lines
+    )
     return Draft(text, (), f"{keys} in {plural(len(read), 'training answer')}")
 
 
@@ -103,15 +103,24 @@ def _of_texts(answers: Sequence[str]) -> Draft:
     words = sorted(len(answer.split()) for answer in answers)
     middle, most = round(median(words)), words[min(len(words) - 1, int(0.95 * len(words)))]
     one_line = _share(["\n" not in answer for answer in answers])
-    rules = [f"Write about {plural(middle, 'word')}, at most {most:,}." if middle < most else f"Write {plural(most, 'word')}."]
+    rules = [
+        f"Write about {plural(middle, 'word')}, at most {most:,}."
+        if middle < most
+        else f"Write {plural(most, 'word')}."
+    ]
     if one_line >= OFTEN:
         rules.append("Write one line.")
-    first, last = _common([answer.split()[0] for answer in answers]), _common([answer.split()[-1] for answer in answers])
+    first, last = (
+        _common([answer.split()[0] for answer in answers]),
+        _common([answer.split()[-1] for answer in answers]),
+    )
     last = last or _common([answer[-1] for answer in answers])
     rules += [f"{name} with {sign}" for name, sign in (("Begin", first), ("End", last)) if sign]
     fact = f"half of the training answers have at most {plural(middle, 'word')}, 95 % at most {most:,}"
     lines = f"; {percent(one_line, 0)} {inflect(len(answers), 'is', 'are')} one line"
-    return Draft("Give the answer and nothing else: no introduction, no explanation. " + " ".join(rules), (), fact + lines)
+    return Draft(
+        "Give the answer and nothing else: no introduction, no explanation. " + " ".join(rules), (), fact + lines
+    )
 
 
 def _share(flags: Sequence[bool]) -> float:

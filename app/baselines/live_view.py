@@ -9,7 +9,9 @@ from app.baselines.tables import ArmRow, BaselineRow
 
 When = Literal["done", "now", "to come"]
 
-LAST_PART = 0.02  # of the bar, for writing the results down after the last answer: a full bar means that nothing is left
+LAST_PART = (
+    0.02  # of the bar, for writing the results down after the last answer: a full bar means that nothing is left
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,8 @@ def stages(baseline: BaselineRow, progress: Mapping[str, Any], *, running: bool)
             groups[-1][1].append(arm)
         else:
             groups.append((arm.label, [arm]))
-    begun = arm_id is not None
-    first: When = "done" if begun or not running and any(arm.dev for arm in baseline.arms) else "now"
-    listed = [Stage("Start the model", first if running else "to come")]
+    first: When = "to come" if not running else "now" if arm_id is None and not split else "done"
+    listed = [Stage("Start the model", first)]
     for label, group in groups:
         done = sum(arm.dev is not None and not arm.dev.errors for arm in group)
         name = label if len(group) == 1 else f"{label.partition(' (')[0]} ({done} of {len(group)})"

@@ -96,6 +96,8 @@ class Plan:
 def blockers(session: Session, assessment: AssessmentRow) -> list[str]:
     """Everything that has to be done elsewhere before a measurement can start, in the order to do it."""
     missing = []
+    if assessment.recorded:
+        missing.append("This is the finished example, to be read only. Duplicate it to measure something.")
     if assessment.archived_at is not None:
         missing.append("This assessment is archived. Take it out of the archive first.")
     answers = assessments.answers(assessment)
@@ -202,9 +204,7 @@ def _usable(
     elif against := measured_model.against_sending(assessment, model):
         faults.append(FieldError("#/model_id", against))
     elif model.kind == "endpoint" and not order.consent:
-        faults.append(
-            FieldError("#/consent", f"Confirm that rows may be sent to {host_of(model.base_url)}.")
-        )
+        faults.append(FieldError("#/consent", f"Confirm that rows may be sent to {host_of(model.base_url)}."))
     return model
 
 

@@ -1,4 +1,4 @@
-"""The results of a measurement as its page shows them: the headline, and one line a variant with its own small chart."""
+"""The results of a measurement as its page shows them: the headline, and one line a variant with a small chart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -221,10 +221,8 @@ def _cheaper(baseline: BaselineRow, best: ArmRow) -> list[str]:
     if not cheap:
         return []
     arm, result = min(cheap, key=lambda pair: pair[1].tokens_in)
-    return [
-        f"{arm.label} scores {percent(result.score)} on the same test rows with {result.tokens_in:,.0f} prompt tokens "
-        f"instead of {best.test.tokens_in:,.0f}."
-    ]
+    tokens = f"{result.tokens_in:,.0f} prompt tokens instead of {best.test.tokens_in:,.0f}"
+    return [f"{arm.label} scores {percent(result.score)} on the same test rows with {tokens}."]
 
 
 def interval(low: float, high: float) -> str:

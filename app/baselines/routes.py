@@ -311,6 +311,7 @@ def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) ->
     compared = comparisons.comparisons(db, baseline) if compare else {}
     lines = results_view.lines(baseline, standing.leading(baseline), compared, urls)
     return {
+        "id": baseline.id,
         "lines": lines,
         "caption": results_view.caption(lines, baseline),
         "target": baseline.target,
@@ -362,5 +363,7 @@ def _draft(db: Db, dataset: DatasetRow | None) -> drafts.Draft | None:
     if dataset is None or dataset.frozen_at is None:
         return None
     hide = masked_rows.masker_for_measurements(dataset)
-    counted = [(target, number) for target, split, number in dataset_store.label_counts(db, dataset.id) if split == "train"]
+    counted = [
+        (target, number) for target, split, number in dataset_store.label_counts(db, dataset.id) if split == "train"
+    ]
     return drafts.draft([(hide.text(target), number) for target, number in drafts.enough(counted)])

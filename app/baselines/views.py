@@ -11,6 +11,7 @@ from app.evaluation import metrics
 from app.inference import service as models
 from app.wording import percent, plural
 
+
 def reported(arm_rows: Sequence[ArmRow]) -> list[str]:
     """Names that the server gave for the model that answered; more than one means that it changed under the run."""
     return sorted(

@@ -143,16 +143,19 @@ def list_rows(
 ) -> Rows:
     """Rows in the order of the upload, narrowed by whatever is given.
 
-    With `q` at most 20,000 rows are looked through for one answer; `has_more` is true where that did not reach the end,
-    even where few were found.
+    With `q` at most 20,000 rows are looked through for one answer; where that did not reach the end, `has_more` is true
+    and `next_after` goes on from there, even where nothing was found.
     """
     masker = masked_rows.masker(store.get(db, dataset_id))
     if words := wanted.q.strip():
         search = row_search.search(db, dataset_id, wanted.row_filter(), words, masker, after=after, most=limit)
         found = row_search.page_of(db, search, skip=0, limit=limit)
-        return Rows(data=[Row.of(row) for row in masked_rows.rows(found, masker)], has_more=not search.whole)
+        data = [Row.of(row) for row in masked_rows.rows(found, masker)]
+        return Rows(data=data, has_more=not search.whole, next_after=None if search.whole else search.last)
     listed = store.listed(db, dataset_id, wanted.row_filter(), after=after, limit=limit + 1)
-    return Rows(data=[Row.of(row) for row in masked_rows.rows(listed[:limit], masker)], has_more=len(listed) > limit)
+    more, shown = len(listed) > limit, listed[:limit]
+    data = [Row.of(row) for row in masked_rows.rows(shown, masker)]
+    return Rows(data=data, has_more=more, next_after=shown[-1].id if more else None)
 
 
 @router.post("/datasets/{dataset_id}/rows/{line}/open")

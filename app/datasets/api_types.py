@@ -121,6 +121,9 @@ class Row(BaseModel):
 class Rows(BaseModel):
     data: list[Row]
     has_more: bool
+    next_after: int | None = Field(
+        None, description="what to send as `after` for the next rows; null where there are none"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,7 @@ def groups(
     status: only clusters with such a row.
     """
     of = func.count()
-    query = select(ExampleRow.cluster, of).where(
-        ExampleRow.dataset_id == dataset_id, ExampleRow.cluster.is_not(None)
-    )
+    query = select(ExampleRow.cluster, of).where(ExampleRow.dataset_id == dataset_id, ExampleRow.cluster.is_not(None))
     if status:
         some = select(ExampleRow.cluster).where(ExampleRow.dataset_id == dataset_id, ExampleRow.status == status)
         query = query.where(ExampleRow.cluster.in_(some))

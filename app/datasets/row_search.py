@@ -29,12 +29,13 @@ _PIECE = re.compile(r"[A-Za-z0-9 ]{2,}")
 class Search:
     """ids: of the rows that hold the words, in the order of the upload, `MOST` at most. looked: rows that were read.
 
-    whole: every row was looked at; else there may be more.
+    whole: every row was looked at; else there may be more, after the row with the id `last`.
     """
 
     ids: Sequence[int]
     looked: int
     whole: bool
+    last: int
 
 
 def holds(row: MaskedRow, words: str) -> bool:
@@ -44,20 +45,33 @@ def holds(row: MaskedRow, words: str) -> bool:
 
 
 def search(
-    session: Session, dataset_id: int, only: RowFilter, words: str, masker: Masker, *, after: int = 0, most: int = MOST
+    session: Session,
+    dataset_id: int,
+    only: RowFilter,
+    words: str,
+    masker: Masker,
+    *,
+    after: int = 0,
+    most: int = MOST,
+    look_at: int = ROWS,
 ) -> Search:
-    """The rows that a filter lets through and that hold these words, after the row with the id `after`."""
+    """The rows that a filter lets through and that hold these words, after the row with the id `after`.
+
+    most: rows that are found at most; look_at: whose text is read at most.
+    """
     ids: list[int] = []
     looked = characters = 0
+    last = after
     for stored in _candidates(session, dataset_id, only, words, after):
-        if looked >= ROWS or characters >= CHARACTERS or len(ids) >= most:
-            return Search(ids, looked, whole=False)
+        if looked >= look_at or characters >= CHARACTERS or len(ids) >= most:
+            return Search(ids, looked, whole=False, last=last)
         looked += 1
+        last = stored.id
         row = masked_rows.row(stored, masker)
         characters += row.characters
         if holds(row, words):
             ids.append(stored.id)
-    return Search(ids, looked, whole=True)
+    return Search(ids, looked, whole=True, last=last)
 
 
 def page_of(session: Session, search: Search, *, skip: int, limit: int) -> list[ExampleRow]:

@@ -6,7 +6,6 @@ it stands in no list and no count, and its two people cannot sign in.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from importlib import metadata
 from typing import Any
@@ -18,6 +17,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.audit import service as audit
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.blobs import Blobs
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import utcnow
@@ -48,7 +48,7 @@ NOTE = (
 # ------------------------------------------------------------------ looking at it
 
 
-def show(session: Session, by: UserRow) -> AssessmentRow:
+def show(session: Session, blobs: Blobs, by: UserRow) -> AssessmentRow:
     """The finished example; it is put here if it is not, and taken out of the archive.
 
     Raises:
@@ -61,6 +61,8 @@ def show(session: Session, by: UserRow) -> AssessmentRow:
         found = recording.read()
     except (OSError, ValueError) as error:
         raise Conflict("The finished example did not come with this installation.") from error
+    for content in found.blobs.values():
+        blobs.put_bytes(content)
     row = _put(session, found)
     audit.record(session, by, "demo.finished_example", "assessment", row.id, {"as": found.about.sentence})
     return row
@@ -174,7 +176,7 @@ def _lead_arms(placed: Placed, arms: Sequence[Row]) -> None:
 # ------------------------------------------------------------------ recording it
 
 
-def record(session: Session, cores: int) -> Recording:
+def record(session: Session, blobs: Blobs, cores: int) -> Recording:
     """Take the worked example of this installation, which has to be finished, as it is.
 
     Raises:
@@ -193,7 +195,17 @@ def record(session: Session, cores: int) -> Recording:
     about = About(cores, finished.isoformat(timespec="seconds"), (finished - begun).total_seconds(), versions)
     rows = {name: list(of_table) for name, of_table in store.taken(session, assessment.id, dataset.id).items()}
     rows["trainings"] = [{**run, "adapter_sha256": None, "adapter_bytes": None} for run in rows["trainings"]]
-    return replace(Recording(about, rows), rows={name: _ordered(of_table) for name, of_table in rows.items()})
+    files = (dataset.blob_sha256, dataset.rows_sha256, dataset.split_sha256, dataset.report.index_sha256)
+    return Recording(
+        about,
+        {name: _ordered(of_table) for name, of_table in rows.items()},
+        {name: _content(blobs, name) for name in sorted(filter(None, files))},
+    )
+
+
+def _content(blobs: Blobs, name: str) -> bytes:
+    with blobs.open(name) as file:
+        return file.read()
 
 
 def _ordered(rows: list[Row]) -> list[Row]:

@@ -7,6 +7,7 @@ database and writes nothing but the file.
 import argparse
 import sys
 
+from app.blobs import Blobs
 from app.db import engine_for, reading
 from app.demo import finished, recording
 from app.errors import Refusal
@@ -18,10 +19,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m app.demo.record")
     parser.add_argument("--cores", type=int, required=True, help="CPU cores that it was measured on")
     cores: int = parser.parse_args().cores
-    engine = engine_for(Settings())
+    settings = Settings()
+    engine = engine_for(settings)
     try:
         with reading(engine) as session:
-            made = finished.record(session, cores)
+            made = finished.record(session, Blobs(settings.blobs_dir), cores)
     except Refusal as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,9 +1,11 @@
 """The finished worked example as a file: rows of an installation in which it ran to its end, for others to look at.
 
-The file is JSON, compressed with xz: `about` (how and when it was measured), and `rows`, by table. What it holds is
-what the app wrote while it measured; nothing is put in by hand. `finished_example/README.md` says how it is made.
+The file is JSON, compressed with xz: `about` (how and when it was measured), `rows` by table, and `blobs`, the files of
+the data by their hash. What it holds is what the app wrote while it measured; nothing is put in by hand.
+`finished_example/README.md` says how it is made.
 """
 
+import base64
 import json
 import lzma
 from collections.abc import Mapping, Sequence
@@ -42,15 +44,19 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The rows of a finished example by table, with the ids that they had."""
+    """The rows of a finished example by table, with the ids that they had, and the files of its data by their hash."""
 
     about: About
     rows: Rows
+    blobs: Mapping[str, bytes]
 
 
 def write(path: Path, recording: Recording) -> int:
     """Write a recording; returns the size in bytes."""
-    text = json.dumps({"about": asdict(recording.about), "rows": recording.rows}, ensure_ascii=False, sort_keys=True)
+    # Text stays text: the same words stand in the rows, and are compressed with them.
+    blobs = {name: _as_text(content) for name, content in recording.blobs.items()}
+    whole = {"about": asdict(recording.about), "rows": recording.rows, "blobs": blobs}
+    text = json.dumps(whole, ensure_ascii=False, sort_keys=True)
     packed = lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
     path.write_bytes(packed)
     return len(packed)
@@ -62,4 +68,16 @@ def read(path: Path = FILE) -> Recording:
         OSError, ValueError, lzma.LZMAError: there is no such file, or it is damaged.
     """
     stored = json.loads(lzma.decompress(path.read_bytes()))
-    return Recording(About(**stored["about"]), stored["rows"])
+    blobs = {name: _as_bytes(content) for name, content in stored["blobs"].items()}
+    return Recording(About(**stored["about"]), stored["rows"], blobs)
+
+
+def _as_text(content: bytes) -> Mapping[str, str]:
+    try:
+        return {"text": content.decode()}
+    except UnicodeDecodeError:
+        return {"base85": base64.b85encode(content).decode()}
+
+
+def _as_bytes(stored: Mapping[str, str]) -> bytes:
+    return stored["text"].encode() if "text" in stored else base64.b85decode(stored["base85"])

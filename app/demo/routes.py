@@ -13,9 +13,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post("/example", name="show_finished")
-def show_finished(request: Request, db: Db, me: Me) -> Response:
+def show_finished(request: Request, app: App, db: Db, me: Me) -> Response:
     """Go to the finished example, which is put into the database if it is not there."""
-    return see(request, "assessment", assessment_id=finished.show(db, me).id)
+    return see(request, "assessment", assessment_id=finished.show(db, app.blobs, me).id)
 
 
 @router.post("/demo", name="start_demo")

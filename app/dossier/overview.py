@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.advice.verdict import Advice
 from app.assessments.tables import AssessmentRow
 from app.baselines import standing as measurements
 from app.baselines import store as baseline_store
 from app.dossier import activity, store
 from app.dossier.activity import Event
-from app.gate import evidence_strip, people
+from app.gate import people
 from app.gate import store as review_store
-from app.gate.evidence import Facts, gather, judge
+from app.gate.evidence_strip import Criteria, Line
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.standing import service as standings
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.users import store as user_store
@@ -26,21 +26,11 @@ MOST_EVENTS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Criteria:
-    """How the criteria stand. open: id and title of those that lock training, in the order of the policy."""
-
-    met: int
-    counted: int
-    not_applicable: int
-    open: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class Overview:
     """What the page of an assessment says below its status. people: what they are to it, with their names.
     jobs: what is waiting or running."""
 
-    evidence: Sequence[evidence_strip.Line]
+    evidence: Sequence[Line]
     criteria: Criteria
     people: Sequence[tuple[str, str]]
     jobs: Sequence[JobRow]
@@ -48,36 +38,30 @@ class Overview:
 
 
 def overview(session: Session, assessment: AssessmentRow) -> Overview:
-    """Where an assessment stands, at a glance."""
-    facts = gather(session, assessment)
-    runs = trainings.of_assessment(session, assessment.id)
-    outcome = next((run.result for run in runs if run.result), None)
+    """Where an assessment stands, at a glance. Nothing is judged for it: what the status rests on is kept with it."""
+    glance = standings.kept(session, assessment).glance
     open_jobs = [job for job in job_store.newest(session, None, 5, assessment_id=assessment.id) if not job.final]
     return Overview(
-        evidence_strip.strip(session, facts, outcome),
-        _criteria(judge(session, facts)),
-        tuple(_people(session, facts)),
+        glance.lines,
+        glance.criteria,
+        tuple(_people(session, assessment)),
         open_jobs,
         activity.feed(
             assessment.id,
             store.acts(session, assessment.id, MOST_EVENTS),
-            [*_baseline_outcomes(session, assessment.id), *_run_outcomes(runs), *_failures(session, assessment.id)],
+            [
+                *_baseline_outcomes(session, assessment.id),
+                *_run_outcomes(trainings.of_assessment(session, assessment.id)),
+                *_failures(session, assessment.id),
+            ],
             store.file_names(session, assessment.id),
         ),
     )
 
 
-def _criteria(advice: Advice) -> Criteria:
-    states = [finding.state for finding in advice.findings.values()]
-    left_out = states.count("not_applicable")
-    still_open = [(gate, advice.policy.gates[gate].title) for gate, finding in advice.findings.items() if finding.locks]
-    return Criteria(states.count("pass"), len(states) - left_out, left_out, still_open)
-
-
-def _people(session: Session, facts: Facts) -> Iterator[tuple[str, str]]:
+def _people(session: Session, assessment: AssessmentRow) -> Iterator[tuple[str, str]]:
     """The owner, who worked on it, and who decided on it."""
-    assessment = facts.assessment
-    worked = sorted(people.contributors(session, facts) - {assessment.created_by})
+    worked = sorted(people.workers(session, assessment.id) - {assessment.created_by})
     decided = {
         decision.reviewer_id
         for review in review_store.of_assessment(session, assessment.id)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, exists, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, exists, select, text, update
 from sqlalchemy.orm import Session, defer, selectinload
 
 from app.assessments.tables import AssessmentRow, ContributionRow
@@ -85,8 +85,9 @@ def decided_before(session: Session, review: ReviewRow) -> ReviewRow | None:
 
 
 def queue(session: Session, states: Sequence[str], limit: int, before: int | None = None) -> Sequence[ReviewRow]:
-    """Reviews in these states, newest first."""
-    query = select(ReviewRow).where(ReviewRow.state.in_(states)).order_by(ReviewRow.id.desc()).limit(limit)
+    """Reviews in these states, newest first; not that of the finished example."""
+    recorded = exists().where(AssessmentRow.id == ReviewRow.assessment_id, AssessmentRow.recorded != "")
+    query = select(ReviewRow).where(ReviewRow.state.in_(states), ~recorded).order_by(ReviewRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(ReviewRow.id < before)
     return session.scalars(query.options(selectinload(ReviewRow.decisions))).all()
@@ -104,9 +105,20 @@ def waiting_for(session: Session, user_id: int, limit: int) -> Sequence[ReviewRo
     ).all()
 
 
+# The same, counted. As text, since every page asks for it.
+NUMBER_WAITING = """
+select count(*) from reviews r join assessments a on a.id = r.assessment_id
+where r.state in ('open', 'approved', 'changes_requested') and r.state = 'open'
+  and a.revision = r.revision and a.archived_at is null
+  and not exists (select 1 from contributions c where c.assessment_id = r.assessment_id and c.user_id = :me)
+  and not exists (select 1 from review_barred b where b.review_id = r.id and b.user_id = :me)
+"""
+_NUMBER_WAITING = text(NUMBER_WAITING)
+
+
 def number_waiting_for(session: Session, user_id: int) -> int:
     """How many of them there are."""
-    return session.scalar(select(func.count(ReviewRow.id)).where(*_decidable(user_id))) or 0
+    return session.scalar(_NUMBER_WAITING, {"me": user_id}) or 0
 
 
 def _decidable(user_id: int) -> tuple[ColumnElement[bool], ...]:

@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.db import utcnow
+from app.db import memo, prefill, utcnow
 from app.gate import store as reviews
 from app.gate.approvals import approving
 from app.gate.tables import ReviewRow
@@ -50,16 +50,20 @@ class Need:
 
 def waiting_reviews(session: Session, me: UserRow) -> int:
     """How many reviews wait for this person to decide; asked for every page, and of nobody who never decides."""
-    return 0 if me.role == Role.AUTHOR else reviews.number_waiting_for(session, me.id)
+    if me.role == Role.AUTHOR:
+        return 0
+    return memo(session, ("waiting reviews", me.id), lambda: reviews.number_waiting_for(session, me.id))
 
 
 def needs(session: Session, me: UserRow) -> list[Need]:
     """Everything that waits for this person, what blocks other people first."""
-    to_decide = reviews.waiting_for(session, me.id, MOST) if me.role != Role.AUTHOR else []
-    answered = reviews.answered_for(session, me.id, MOST)
-    failures = jobs.failures_of(session, me.id, MOST)
-    data = store.undecided_data(session, me.id, MOST)
-    documents = store.undecided_documents(session, me.id, MOST)
+    there = _rough(session, me)
+    decides = me.role != Role.AUTHOR
+    to_decide = reviews.waiting_for(session, me.id, MOST) if there.reviews and decides else []
+    answered = reviews.answered_for(session, me.id, MOST) if there.answered else []
+    failures = jobs.failures_of(session, me.id, MOST) if there.failed else []
+    data = store.undecided_data(session, me.id, MOST) if there.data else []
+    documents = store.undecided_documents(session, me.id, MOST) if there.documents else []
     about = _Named(session, [*to_decide, *answered], failures, [*data, *documents])
     return [
         *(_to_decide(review, me, about) for review in to_decide),
@@ -68,6 +72,13 @@ def needs(session: Session, me: UserRow) -> list[Need]:
         *(_undecided(found, me, about, "data") for found in data),
         *(_undecided(found, me, about, "documents") for found in documents),
     ]
+
+
+def _rough(session: Session, me: UserRow) -> store.Rough:
+    there = memo(session, ("inbox", me.id), lambda: store.rough(session, me.id))
+    if me.role != Role.AUTHOR:
+        prefill(session, {("waiting reviews", me.id): there.reviews})
+    return there
 
 
 class _Named:
@@ -80,7 +91,7 @@ class _Named:
         failures: Sequence[JobRow],
         undecided: Sequence[store.Undecided],
     ) -> None:
-        ids = {row.assessment_id for row in (*listed, *undecided)}
+        ids = {review.assessment_id for review in listed} | {found.assessment_id for found in undecided}
         ids |= {job.assessment_id for job in failures if job.assessment_id is not None}
         self.assessments = assessment_store.named(session, ids) if ids else {}
         people = {review.requested_by for review in listed} | {found.by for found in undecided}
@@ -171,6 +182,8 @@ def _short(text: str, most: int = 140) -> str:
 
 def running(session: Session, me: UserRow) -> list[tuple[JobRow, str]]:
     """Jobs of this person that wait or run, with the title of their assessment."""
+    if not _rough(session, me).running:
+        return []
     rows = jobs.open_of(session, me.id, MOST)
     ids = {job.assessment_id for job in rows if job.assessment_id is not None}
     titles = assessment_store.titles(session, ids) if ids else {}

@@ -44,8 +44,8 @@ NOTICE_SECONDS = 60
 # neither a link nor a page that is loaded again makes our pages say something.
 NOTICES = {
     "saved": "Saved.",
-    "published": "Published. Assessments that begin from now on are judged by it.",
-    "judged-today": "This assessment is judged by today's policy from now on.",
+    "published": "Published. New assessments are evaluated by it.",
+    "judged-today": "This assessment is evaluated by today's policy from now on.",
     "created": "Created.",
     "created-cut": "Created. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
     "saved-cut": "Saved. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
@@ -54,7 +54,7 @@ NOTICES = {
     "restored": "Restored.",
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
-    "cancelling": "Cancel was asked for; the job stops at its next step.",
+    "cancelling": "Cancelling: the job stops at its next step.",
     "started": "Queued. It keeps running if you close this page.",
     "approved": "Approved.",
     "returned": "Sent back with your comments.",
@@ -63,7 +63,7 @@ NOTICES = {
     "password": "Password changed. Other sessions of this account have ended.",
     "sessions": "All other sessions of this account have ended.",
     "revoked": "Token revoked.",
-    "link-ended": "The link is ended; it opens nothing any more.",
+    "link-ended": "Link revoked.",
     "disabled": "Account disabled and signed out everywhere.",
     "enabled": "Account enabled.",
     "role": "Role changed. The person has to sign in again.",

@@ -217,7 +217,7 @@ def test_on_a_small_screen_steps_and_advice_are_one_line_each(visit: Visits, mak
         advice, sheet = page.locator("#advice-line"), page.locator("#advice")
         expect(advice).to_be_in_viewport()
         expect(sheet).to_be_hidden()
-        page.get_by_label("Follow an output format").first.check()
+        page.get_by_label("Safer refusals, guardrails").first.check()
         expect(page.locator("#saved")).to_have_text("Draft saved")
         advice.click()
         expect(sheet).to_be_visible()

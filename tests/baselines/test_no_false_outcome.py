@@ -191,7 +191,7 @@ def test_trouble_that_stays_is_an_error_of_its_rows_and_never_a_wrong_answer(
     def reply(body: Body) -> str | Raw:
         return trouble() if last_user(body).startswith(f"case {bad}:") else right(body)
 
-    with serving(reply) as server, pytest.raises(Failed, match="No arm can be judged"):
+    with serving(reply) as server, pytest.raises(Failed, match="No variant can be evaluated"):
         job.measure(run.begin(server))
 
     assert {(found.score, found.n, found.errors) for found in run.of_prompts.values()} == {(1.0, 7, 1)}

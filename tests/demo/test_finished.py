@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.datasets.tables import ExampleRow, KeyRow
+from app.datasets.tables import DatasetRow, ExampleRow, KeyRow
 from app.db import reading, utcnow, writing
 from app.demo import finished, recording, service
 from app.errors import Conflict
@@ -36,7 +36,7 @@ PAGES = (
 def example(make: Make, engine: Engine) -> AssessmentRow:
     """The example as it ships, put into a database with nothing in it."""
     with writing(engine) as session:
-        return finished.show(session, make.author("Nora"))
+        return finished.show(session, make.blobs, make.author("Nora"))
 
 
 def test_it_is_what_was_measured(example: AssessmentRow, engine: Engine) -> None:
@@ -92,7 +92,9 @@ def test_it_is_in_no_list_and_no_count(example: AssessmentRow, make: Make, peopl
     client = people(admin)
 
     assert example.title not in client.get("/").text
-    assert client.get("/api/v1/assessments").json()["data"] == []
+    assert example.title not in client.get("/reviews").text
+    for name in ("assessments", "reviews?state=consumed", "trainings"):
+        assert client.get(f"/api/v1/{name}").json()["data"] == [], name
     with reading(engine) as session:
         assert not assessment_store.anything(session)
         assert service.find(session) is None  # the demo of this installation is another one
@@ -108,6 +110,8 @@ def test_nothing_of_it_can_be_changed(example: AssessmentRow, make: Make, people
         admin.patch(api, json={"answers": {"target": 0.5}}),
         admin.put(f"{api}/dataset?filename=a.jsonl", content=b'{"prompt": "a", "completion": "b"}\n'),
         admin.post(f"{api}/reviews", json={}),
+        admin.post(f"{api}/baselines", json={"model_id": make.model().id, "instructions": "Write it."}),
+        admin.post(f"{base}/shares", data={"label": "Ben", "days": "7"}),
         admin.post(f"{api}/trainings", headers={"Idempotency-Key": "mine"}),
         admin.post(f"{base}/details", data={"title": "Mine"}),
     ]
@@ -155,6 +159,8 @@ def test_a_recording_says_what_the_database_held(make: Make, engine: Engine, tmp
     with writing(engine) as session:
         row = session.scalars(select(AssessmentRow)).one()
         row.demo = True
+        dataset = session.scalars(select(DatasetRow)).one()
+        dataset.blob_sha256 = make.blobs.put_bytes(b'{"prompt": "a", "completion": "b"}').sha256
         session.add(
             JobRow(
                 kind="check",
@@ -171,12 +177,14 @@ def test_a_recording_says_what_the_database_held(make: Make, engine: Engine, tmp
         )
 
     with reading(engine) as session:
-        made = finished.record(session, 2)
+        made = finished.record(session, make.blobs, 2)
     recording.write(tmp_path / "rows.json.xz", made)
 
     again = recording.read(tmp_path / "rows.json.xz")
     assert again.rows == made.rows
     assert again.about == made.about
+    assert again.blobs == made.blobs
+    assert len(made.blobs) == 2
     assert again.about.sentence.startswith("measured by `make demo` on two CPU cores in ")
     assert not {name for row in again.rows["users"] for name in row} & {"password_hash", "seal"}
     assert len(again.rows["answers"]) == 220 + 6 * 100 + 220
@@ -184,7 +192,7 @@ def test_a_recording_says_what_the_database_held(make: Make, engine: Engine, tmp
 
 def test_an_unfinished_one_is_not_recorded(make: Make, engine: Engine) -> None:
     with reading(engine) as session, pytest.raises(Conflict, match="make demo"):
-        finished.record(session, 2)
+        finished.record(session, make.blobs, 2)
     make.assessment(demo=True)
     with reading(engine) as session, pytest.raises(Conflict, match="not come to a result"):
-        finished.record(session, 2)
+        finished.record(session, make.blobs, 2)

@@ -93,5 +93,11 @@ def test_what_a_job_came_to_stands_at_its_time() -> None:
     assert [text for _, text, _ in told][1] == "Adapter evaluated: regressed"
 
 
+def test_a_template_has_its_name() -> None:
+    created = Act("assessment.create", {"title": "x", "starting_point": "route-tickets"})
+
+    assert lines(created)[0][1] == "created this assessment from the template “Route tickets to many queues”"
+
+
 def test_who_was_sent_away_is_for_the_record_alone() -> None:
     assert lines(Act("gate.denied", {"path": "/x", "because": "y"})) == []

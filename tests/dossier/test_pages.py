@@ -9,8 +9,8 @@ from sqlalchemy import Engine, delete, update
 
 from app.assessments import store as assessments
 from app.db import reading, writing
-from app.dossier import service
 from app.gate.tables import ReviewRow
+from app.standing import service
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support.factories import Make
@@ -75,6 +75,15 @@ def test_the_first_card_has_one_button_to_what_comes_next(
     status = card(client.get("/assessments/1").text, "Status")
 
     assert re.findall(r'class="btn" href="([^"]*)"', status) == [button]
+
+
+def test_what_is_archived_is_restored_from_its_first_card(client: TestClient) -> None:
+    client.post("/assessments/1/archive")
+    status = card(client.get("/assessments/1").text, "Status")
+    assert 'action="/assessments/1/restore"' in status
+
+    assert client.post("/assessments/1/restore").headers["location"] == "/assessments/1"
+    assert "archive" not in card(client.get("/assessments/1").text, "Status")
 
 
 def test_what_stands_in_the_way_is_named_with_the_way_to_it(client: TestClient, engine: Engine) -> None:

@@ -10,9 +10,9 @@ from app.assessments.tables import AssessmentRow
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
-from app.dossier import service
 from app.gate.tables import DecisionRow, ReviewRow
 from app.recipes.tables import RecipeRow
+from app.standing import service
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from app.web.protocols import Step

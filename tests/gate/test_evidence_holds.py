@@ -575,6 +575,6 @@ def test_a_review_shows_what_came_before_on_the_same_rows(gated: Gated) -> None:
     page = gated.review_page(review)
 
     assert "exact_match 0.9 → exact_match 0.8" in page
-    assert "looked at before this measurement, 1 time" in page
+    assert "used before this run, 1 time" in page
     with reading(gated.engine) as session:
         assert session.get_one(ReviewRow, review["id"]).digest == review["digest"]

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, update
 
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
-from app.db import reading, utcnow, writing
+from app.db import engine_for, reading, utcnow, writing
 from app.documents.tables import DocumentFileRow
 from app.errors import Invalid
 from app.gate import reviews
@@ -17,6 +17,7 @@ from app.gate.tables import DecisionRow, ReviewRow
 from app.inbox import service as inbox
 from app.inference.tables import ModelRow
 from app.jobs.tables import JobRow
+from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.factories import Make
 
@@ -114,6 +115,28 @@ def test_the_count_stands_in_the_menu(make: Make, engine: Engine, people: People
 
     assert '1<span class="hidden"> waiting for you' in people(rob).get("/jobs").text
     assert "waiting for you" not in people(author).get("/jobs").text
+
+
+def test_everything_is_found_on_either_database(either: Settings) -> None:
+    engine = engine_for(either)
+    make = Make(engine, either)
+    author, rob = make.author("Ada"), make.reviewer("Rob")
+    decided, open_one = make.ready(author, title="Decided"), make.ready(author, title="Open")
+    make.dataset(open_one, author, train=2, dev=0, test=0, version=2, state="rejected", undecided=1)
+    other = make.assessment(author, title="Data")
+    make.dataset(other, author, train=2, dev=0, test=0, undecided=1)
+    failed(engine, author, decided.id)
+    review = ask(engine, author, decided.id)
+    with writing(engine) as session:
+        reviews.decide(session, review.id, rob, "request_changes", review.digest, "No.")
+    ask(engine, author, open_one.id, rob)
+
+    found = sorted(waiting(engine, author))
+    asked = waiting(engine, rob)
+    engine.dispose()
+
+    assert found == [("changes", "Decided"), ("failed", "Check a.jsonl, Decided"), ("personal", "Data")]
+    assert asked == [("review", "Open")]
 
 
 # ------------------------------------------------------------------ what came back

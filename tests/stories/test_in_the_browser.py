@@ -186,11 +186,14 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     walk.upload(base, sets / "phpdoc" / "phpdoc.jsonl")
     walk.shot("02-data")
     # One comment of the set names its author's address; nobody trains on it before somebody has decided.
+    page.get_by_role("link", name="Decide on personal data", exact=True).click()
     page.get_by_label("What to do with each e-mail address").select_option("mask")
-    walk.press("Save the decision")
+    walk.press("Save decisions")
     walk.wait(120)
     expect(page.locator("#personal")).to_contain_text("masked")
-    walk.press("Freeze the split")
+    page.get_by_role("link", name="Overview", exact=True).click()
+    page.get_by_label("Yes", exact=True).check()
+    walk.press("Freeze split")
     walk.shot("03-frozen")
 
     walk.open(f"{base}/measure")
@@ -199,8 +202,10 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
         "an empty line before tags, @param only where it adds something, @return and @throws where they apply. "
         "Answer with the block only, from /** to */."
     )
-    page.get_by_label("Dev sample").fill("40")
-    page.get_by_label("Test sample").fill("40")
+    for split in ("dev", "test"):
+        page.locator(f"#{split}_rows-choice").get_by_label("A sample of").check()
+        page.get_by_label(f"Rows of the {split} sample").fill("40")
+    page.get_by_text("Sampling and prices").click()
     page.get_by_label("Max output tokens").fill("110")
     walk.press("Run baselines")
     walk.shot("04-measuring")
@@ -210,7 +215,8 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     page.get_by_role("link", name="Tag failures").click()
     _tag_failures(walk)
     walk.open(f"{base}/measure")
-    page.get_by_label("New instructions").fill(
+    page.get_by_role("link", name="Improve prompt").click()
+    page.get_by_label("New system prompt").fill(
         "Continue exactly in the style of the examples: a PHPDoc block from /** to */, one summary sentence in the "
         "third person that ends in a full stop, then an empty * line before any tag."
     )
@@ -253,15 +259,13 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
 
 
 def _tag_failures(walk: Walk) -> None:
-    """Put down the failures to wrong form, which is what they are here; the list shows those without a cause."""
-    boxes = walk.page.locator('input[name^="cause-"][value="behaviour"]')
-    while count := boxes.count():
-        for index in range(count):
-            boxes.nth(index).check()
+    """Put down the failures to wrong form, which is what they are here, by keyboard; the list shows those to tag."""
+    while count := walk.page.locator("[data-causes]").count():
+        for _ in range(count):
+            walk.page.keyboard.press("1")
+        expect(walk.page.locator('[data-key="1"][aria-pressed="true"]')).to_have_count(count)
         walk.shot("06-failures")
-        walk.press("Save tags")
-        expect(walk.page.get_by_text("Saved.")).to_be_visible()
-        expect(boxes).not_to_have_count(count)
+        walk.page.reload()
 
 
 def _until_judged(walk: Walk, base: str) -> None:

@@ -4,8 +4,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.jobs.claims import Claim
+from app.jobs.claims import EVERY, Claim
 from app.wording import plural
+
+SOON = 0.25  # seconds after the last report from which on a new stage is reported at once
 
 
 class Progress:
@@ -23,6 +25,7 @@ class Progress:
         self.at = 0
         self.since = 0.0
         self.looked = 0.0
+        self._reported = 0.0
 
     def came(self, results: Mapping[str, int | str]) -> None:
         """Results that a reader can see already, by their names; they go out with the next tick."""
@@ -43,8 +46,11 @@ class Progress:
             self.at = self.stages.index(stage)
         if self.stages:
             progress |= {"stages": self.stages, "at": self.at, "so_far": list(self.so_far.items())}
-        # A stage may say nothing between its beginning and its end, so its beginning is never held back.
-        self.claim.report(progress, now=begins)
+        # A stage may be silent from its beginning to its end, so its beginning is not held back for a whole second.
+        at_once = begins and now - self._reported > SOON
+        if at_once or now - self._reported >= EVERY:
+            self._reported = now
+        self.claim.report(progress, now=at_once)
         if now - self.looked > 1:
             self.looked = now
             self.claim.blobs.need_space()

@@ -88,6 +88,7 @@ class Gathering:
     def _read(self, stream: BinaryIO | Upload, file: int) -> None:
         reading = read(stream)
         stage = READING_TEST if file else READING
+        self.tick(stage, len(self.rows), 0)
         for item in itertools.islice(reading, self.items, None):
             self._take(item, file, table=reading.layout == "CSV")
             self.items += 1

@@ -163,6 +163,7 @@ def _judged(inputs: CheckInput, rows: WorkingRows, task: str, tick: Tick, checkp
     )
     judged = Judge(rows, groups, task, inputs.kept_keys).judge()
     if inputs.own_test is not None:
+        tick(LEAKS, 0, len(rows))
         judged.add_leaks(leaks.find(rows, lambda done, total: tick(LEAKS, done, total)))
     return judged
 

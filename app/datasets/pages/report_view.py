@@ -37,18 +37,19 @@ class Tile:
     taken: bool = False
 
 
-# (status, name, tone)
-_DROPPED = (
-    ("fault", "unreadable", "fail"),
-    ("empty", "empty", "fail"),
-    ("private", "left out by you", "unknown"),
-    ("too_long", "too long", "unknown"),
-    ("duplicate", "duplicates", "unknown"),
-    ("near_duplicate", "near-duplicates", "unknown"),
-    ("contradiction", "contradictions", "unknown"),
-    ("leak", "also in the test file", "fail"),
-    ("test_group", "group in the test file", "unknown"),
-)
+# What is said of the rows that a step dropped, where the step's own words are too long for a tile.
+_DROPPED = {
+    "fault": "unreadable",
+    "empty": "empty",
+    "private": "left out by you",
+    "too_long": "too long",
+    "duplicate": "duplicates",
+    "near_duplicate": "near-duplicates",
+    "contradiction": "contradictions",
+    "leak": "also in the test file",
+    "test_group": "group in the test file",
+}
+_GRAVE = {"fault", "empty", "leak"}
 
 
 def tiles(report: Report, rows: str) -> list[Tile]:
@@ -60,10 +61,11 @@ def tiles(report: Report, rows: str) -> list[Tile]:
         return []
     usable, test = report.split.usable, report.split.test
     listed = [Tile("uploaded", report.read_rows, rows_url(rows, file="upload"))]
-    dropped = report.dropped
-    for status, name, tone in _DROPPED:
-        if number := dropped.get(status, 0):
-            listed.append(Tile(name, number, rows_url(rows, status=status, file="upload"), tone, taken=True))
+    for step in report.waterfall[1:-1]:
+        if step.dropped:
+            url = rows_url(rows, status=step.status, file="upload")
+            tone = "fail" if step.status in _GRAVE else "unknown"
+            listed.append(Tile(_DROPPED.get(step.status) or step.label, step.dropped, url, tone, taken=True))
     of_test = Tile("test", test, rows_url(rows, split="test"), "" if test else "fail", taken=not report.split.own_test)
     of_use = Tile("usable", usable, rows_url(rows, split="train-dev"), "pass" if usable else "fail")
     return [*listed, of_use, of_test] if report.split.own_test else [*listed, of_test, of_use]

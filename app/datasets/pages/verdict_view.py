@@ -96,7 +96,7 @@ def _refused(report: Report, now: Situation) -> Verdict:
     if report.format == "unknown" and report.columns and not report.undecodable:
         # The file itself is sound; only its names are not ours. Saying which is which is quicker than a new file.
         names = "columns" if report.layout in {"CSV", "Parquet"} else "keys"
-        step = f"Say which of its {names} holds what is asked and which one holds the answer."
+        step = f"Choose which of its {names} holds the prompt and which one the completion."
         return Verdict("This upload can't be used yet.", why, step, now.reading, f"Choose the {names}", "bad")
     step = "Correct the file and upload it again."
     if report.undecodable:

@@ -69,6 +69,6 @@ document.addEventListener("htmx:finally:request", (event) => {
   setTimeout(() => { if (!saving && next) location.assign(next); });  // one that waited its turn begins right now
 });
 // The answer that the address names, or the first one, is the current one.
-const named = location.hash && document.querySelector(location.hash);
+const named = document.getElementById(location.hash.slice(1));
 if (named?.matches("[data-answer]")) take(named);
 else if (!single && document.querySelector("[data-answers] [data-causes]")) take(answers()[0]);

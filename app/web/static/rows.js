@@ -36,7 +36,7 @@ addEventListener("keydown", (event) => {
   if (key === "/" && form) { event.preventDefault(); return form.querySelector("input[type=search]").focus(); }
   if (key !== "j" && key !== "k") return;
   const listed = [...document.querySelectorAll(LISTED)], step = key === "j" ? 1 : -1;
-  if (!listed.length) return document.querySelector(`a[rel=${step > 0 ? "next" : "prev"}]`)?.click();
+  if (!listed.length) return form ? undefined : document.querySelector(`a[rel=${step > 0 ? "next" : "prev"}]`)?.click();
   const at = listed.findIndex((one) => one === document.activeElement || one.parentElement.contains(document.activeElement) && one.matches("summary"));
   const next = listed[at < 0 ? (step > 0 ? 0 : listed.length - 1) : at + step];
   if (next) { next.focus(); next.scrollIntoView({ block: "nearest" }); }

@@ -1,4 +1,4 @@
-"""The dossier: an assessment's seven steps in the order of work, with one fact for each."""
+"""An assessment's seven steps in the order of work, with one fact for each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,10 @@ from app.baselines import standing as measurements
 from app.baselines.tables import BaselineRow
 from app.datasets.tables import DatasetRow
 from app.gate import reviews
-from app.gate import store as review_store
-from app.gate.evidence import Facts, gather, judge
+from app.gate.evidence import Facts
 from app.gate.tables import ReviewRow
 from app.jobs import store as job_store
 from app.recipes.tables import RecipeRow
-from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.web.protocols import Step
 from app.wording import percent, plural
@@ -26,18 +24,19 @@ from app.wording import percent, plural
 RUN_OVER = frozenset({"cancelled", "failed", "refused"})
 
 
-def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
+def steps(
+    session: Session, facts: Facts, advice: Advice, review: ReviewRow | None, runs: Sequence[TrainingRow]
+) -> Sequence[Step]:
     """The way through, each step with its address, its one fact, that fact's tone, and why it cannot be done yet.
 
     What was done once stays open, whatever changed since: its page is where the reader finds out.
+    review: the newest one; runs: the newest first.
     """
+    assessment = facts.assessment
     base = f"/assessments/{assessment.id}"
     answered, asked = assessments.progress(assessment)
-    facts, answers = gather(session, assessment), assessments.answers(assessment)
-    advice = judge(session, facts)
+    answers = assessments.answers(assessment)
     begun = "goals" in answers or answers.get("recurrence") == "once"  # until then the advice is about nothing
-    review = review_store.latest(session, assessment.id)
-    runs = trainings.of_assessment(session, assessment.id)
     words = (
         (
             "describe",
