@@ -9,8 +9,8 @@ from sqlalchemy import Engine, select
 
 from app.assessments.tables import AssessmentRow
 from app.db import reading, utcnow, writing
-from app.standing import service as dossier
 from app.gate.tables import DecisionRow, ReviewRow
+from app.standing import service as dossier
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support.installed import unguard
