@@ -147,6 +147,40 @@ TERMS: tuple[Term, ...] = (
          "rows"),
     Term("row.expected", "Expected answer", "What your data says the answer should be."),
     Term("row.output", "Model output", "What the model wrote."),
+    # Criteria of the gate; the policy's own titles are part of its hash and stay as they are.
+    Term("gate.G1", "Enough usable examples", "Rows to learn from, counted in the uploaded file."),
+    Term("gate.G2", "The goal is not to add knowledge", "Facts belong into RAG, not into weights."),
+    Term("gate.G3", "Ongoing, not a one-off", "The task keeps running after the first batch."),
+    Term("gate.G4", "Held-out test set", "Rows that nothing learns from and nothing is chosen by."),
+    Term("gate.G5", "Prompting tried first", "Prompt baselines were run and revised after reading failures."),
+    Term("gate.G6", "Best prompt misses the target", "A prompt that reaches the target needs no training."),
+    Term("gate.G7", "Metric and target set first", "Set before the first result was seen."),
+    Term("gate.G8", "The labels agree", "Two people would give the same answer to the same row."),
+    Term("gate.G9", "Failures are format or label errors", "What training mends: format, tone, labels; not missing "
+         "facts."),
+    Term("gate.G10", "Rights and privacy", "You may train on these rows, and personal data in them was decided on."),
+    Term("gate.G11", "Owner assigned", "Somebody re-evaluates when the model or the policy changes."),
+    Term("gate.G12", "Pays back", "What training saves covers what it costs, or quality is worth it."),
+    # Thresholds of the policy that have a name of the field; the others are called as the policy calls them.
+    Term("threshold.examples_few", "Examples: few (below)", "Fewer usable examples than this are few.", "examples"),
+    Term("threshold.examples_pilot", "Examples: pilot (from)", "Enough for a pilot.", "examples"),
+    Term("threshold.examples_plenty", "Examples: plenty (from)", "More than enough to begin.", "examples"),
+    Term("threshold.target_grace", "Tolerance", "How far below the target still counts as reaching it.", "points"),
+    Term("threshold.oracle_gain", "Oracle-retrieval gain", "What the gold passage in the prompt adds to the score.",
+         "points"),
+    Term("threshold.contradiction_rate", "Contradiction rate", "Share of rows whose twins have another answer.", "%"),
+    Term("threshold.kappa", "Inter-annotator agreement (from)", "Cohen's kappa of two people, at least."),
+    Term("threshold.kappa_high", "Inter-annotator agreement: high (from)", "Cohen's kappa that counts as high."),
+    Term("threshold.tagged_failures", "Tagged failures (from)", "Failures that people have read.", "failures"),
+    Term("threshold.behaviour_share", "Format or label errors (from)", "Share of the tagged failures.", "%"),
+    Term("threshold.facts_share", "Missing facts (up to)", "Share of the tagged failures.", "%"),
+    Term("threshold.instructions_share", "Unclear instructions (up to)", "Share of the tagged failures.", "%"),
+    Term("threshold.reference_share", "Wrong reference answers (up to)", "Share of the tagged failures.", "%"),
+    Term("threshold.months_ahead", "Time horizon", "Months that costs are added up over.", "months"),
+    Term("threshold.calls_few", "Calls a month: few (below)", "Fewer calls than this are few.", "calls"),
+    Term("threshold.calls_many", "Calls a month: many (from)", "From here on the volume speaks for training.", "calls"),
+    Term("threshold.calls_huge", "Calls a month: very many (from)", "From here on it speaks for it strongly.", "calls"),
+    Term("threshold.context_window", "Context window", "Tokens that a model reads at once.", "tokens"),
     # What a recommendation rests on.
     Term("approach.prompt", "Prompt", "Better instructions and examples in front of the question."),
     Term("approach.rag", "RAG", "Retrieval-augmented generation: passages from your documents stand in the prompt."),
@@ -179,6 +213,12 @@ def with_unit(key: str) -> str:
     """The label of a field for a number, `Time limit (minutes)`; one that names its unit has it: `Max steps`."""
     one = BY_KEY[key]
     return one.label if one.unit in one.label else f"{one.label} ({one.unit})"
+
+
+def named(key: str, otherwise: str) -> str:
+    """The label of a key that may have none; then what its owner calls it."""
+    one = BY_KEY.get(key)
+    return one.label if one else otherwise
 
 
 def known(kind: str, name: str) -> str:

@@ -72,7 +72,7 @@ def _blockers(now: Snapshot) -> Iterator[str]:
     advised = now.advised
     if advised.training != "ready":
         for gate in advised.blockers:
-            yield f"{gate.id} {gate.title}: {gate.measured} Needed: {gate.needed}"
+            yield f"{gate.id} {gate.label}: {gate.measured} Needed: {gate.needed}"
         if not advised.blockers:
             yield f"The advice is {advised.approach.replace('_', ' ')}; training is not what this case needs."
     if now.facts.recipe is None:

@@ -1,6 +1,6 @@
 """What the web process is made of, put together once by `main.create_app` and read by every request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ from app.web.protocols import (
     Effects,
     Evidence,
     JobQueue,
+    Named,
+    Objects,
     OnRefusal,
     ReadAhead,
     Record,
@@ -43,6 +45,19 @@ def no_steps(_session: Session, _assessment: "AssessmentRow") -> Sequence[Step]:
 def no_standing(_session: Session, assessment: "AssessmentRow") -> Standing:
     action = Action("Open the assessment", f"/assessments/{assessment.id}")
     return Standing("draft", "Draft", "", "", "soft", action, None, None)
+
+
+class NoObjects:
+    """Of an app without assessments: nothing has a name."""
+
+    def names(self, _session: Session, _pairs: Collection[tuple[str, int]], /) -> Mapping[tuple[str, int], Named]:
+        return {}
+
+    def belonging(self, _session: Session, _assessment_ids: Sequence[int], /) -> Mapping[str, Sequence[int]]:
+        return {}
+
+    def assessments_named(self, _session: Session, _text: str, _limit: int, /) -> Sequence[int]:
+        return ()
 
 
 def nothing_ahead(_session: Session, _assessments: Sequence["AssessmentRow"]) -> None:
@@ -73,8 +88,9 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above the pages that use
-    them: handed in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
+    `steps`, `standing`, `evidence`, `read_ahead`, `effects`, `objects` and `record` belong to concepts above the pages
+    that use them: handed in, because imports only go down. `uploads` and `model_tests` bound what keeps threads
+    waiting.
     """
 
     settings: Settings
@@ -90,6 +106,7 @@ class AppContext:
     evidence: Evidence = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects
+    objects: Objects = field(default_factory=NoObjects)
     on_refusal: OnRefusal = no_record
     chain: Chain = field(default_factory=EachTime)
     uploads: Turns = field(default_factory=thread_limits.uploads)

@@ -24,6 +24,7 @@ from app import glossary
 from app.db import reading
 from app.text import name_of, parted
 from app.web import charts
+from app.web.browsers import browser_of
 from app.web.context import AppContext
 from app.web.files import Files
 from app.web.protocols import Standing, Step
@@ -208,6 +209,7 @@ def make_templates(files: Files) -> Environment:
         "moment": moment,
         "ago": ago,
         "visible": visible,
+        "browser": browser_of,
         "term": glossary.label,
         "known": lambda name, kind: glossary.known(kind, name),
         "variant": glossary.variant,

@@ -6,7 +6,7 @@ from alembic import op
 import app.db
 
 revision = "0024"
-down_revision = "0017"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
