@@ -159,9 +159,22 @@ def writing(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as session:
         with session.begin():
             yield session
+            for act in _before_commit.values():
+                act(session)
         acts, scope_of(session).afterwards = scope_of(session).afterwards, {}
         for act in acts.values():
             act()
+
+
+_before_commit: dict[str, Callable[[Session], None]] = {}
+
+
+def before_commit(name: str, act: Callable[[Session], None]) -> None:
+    """Have every writing transaction of this process end with this, while it can still change something.
+
+    The last one of a name counts.
+    """
+    _before_commit[name] = act
 
 
 def afterwards(session: Session, name: str, act: Callable[[], None]) -> None:

@@ -14,10 +14,13 @@ from fastapi import Request
 from app import schema, secret
 from app.assessments import api as assessments_api
 from app.assessments import routes as assessments_routes
+from app.assessments import store as assessment_store
+from app.assessments.store import Wanted
 from app.audit import api as audit_api
 from app.audit import routes as audit_routes
 from app.audit import service as audit
 from app.audit.watch import Chain, Denials
+from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
 from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
@@ -32,7 +35,6 @@ from app.documents import api as documents_api
 from app.documents import routes as documents_routes
 from app.dossier import objects
 from app.dossier import routes as dossier_routes
-from app.dossier import service as dossier
 from app.economics import api as economics_api
 from app.economics import routes as economics_routes
 from app.errors import Forbidden, GateClosed, Refusal
@@ -40,6 +42,7 @@ from app.gate import api as gate_api
 from app.gate import evidence as gate
 from app.gate import routes as gate_routes
 from app.home import routes as home_routes
+from app.inbox import service as inbox
 from app.inference import api as inference_api
 from app.inference import routes as inference_routes
 from app.jobs import api as jobs_api
@@ -53,6 +56,7 @@ from app.results import routes as results_routes
 from app.settings import Settings
 from app.sharing import api as sharing_api
 from app.sharing import routes as sharing_routes
+from app.standing import keeping
 from app.standing import service as standings
 from app.training import api as training_api
 from app.training import routes as training_routes
@@ -66,6 +70,7 @@ from app.web.context import AppContext
 from app.web.events import Hub
 from app.web.security import Web
 from app.web.slow_requests import protocol
+from app.wording import plural
 
 log = logging.getLogger("tunegate.web")
 
@@ -99,6 +104,7 @@ ROUTERS = (
     inference_routes.router,
     inference_api.router,
     baselines_routes.router,
+    baselines_answer_routes.router,
     baselines_api.router,
     economics_routes.router,
     economics_api.router,
@@ -123,6 +129,7 @@ ROUTERS = (
 def create_app(settings: Settings) -> Web:
     """Build the app for these settings. The database is expected to be migrated."""
     engine = engine_for(settings)
+    keeping.install()
     static_files = files.Files(settings.assets)
 
     def newest_event() -> int:
@@ -153,9 +160,10 @@ def create_app(settings: Settings) -> Web:
         files=static_files,
         hub=Hub(newest_event),
         record=audit.record,
-        steps=dossier.steps,
+        steps=standings.steps,
         standing=standings.standing,
-        evidence=gate.measured,
+        waiting_reviews=inbox.waiting_reviews,
+        evidence=standings.measured,
         read_ahead=gate.read_ahead,
         effects=gate.effects,
         objects=objects,
@@ -204,6 +212,7 @@ class _Server(uvicorn.Server):
 def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM."""
     app = create_app(settings)
+    keeping.distrust_older_rules(app.state.context.engine)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -274,6 +283,9 @@ def new_password(settings: Settings, email: str) -> str:
 # ---------------------------------------------------------------- looking after it
 
 
+LOOKED_AT = 100  # of the newest assessments, some 10 ms each
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that the app needs: whether it is there, and what to do if not."""
@@ -300,10 +312,19 @@ def findings(settings: Settings) -> list[Finding]:
         with reading(engine) as session:
             people = user_store.anyone(session)
             broken = audit.broken_at(session)
+            newest = assessment_store.before(session, Wanted(), None, LOOKED_AT)
+            differing = keeping.differing(session, newest)
         engine.dispose()
         checks += [
             Finding("first administrator", people, "there" if people else "run: python -m app setup-code"),
             Finding("audit record", broken is None, "whole" if broken is None else f"broken at entry {broken}"),
+            Finding(
+                "statuses of assessments",
+                not differing,
+                f"as they would be now ({plural(len(newest), 'assessment')} looked at)"
+                if not differing
+                else f"not what they would be now: {', '.join(map(str, differing[:10]))}",
+            ),
         ]
     return checks
 

@@ -26,6 +26,7 @@ from app.jobs import claims, engine, service, store
 from app.jobs.claims import Claim
 from app.jobs.tables import FINAL, Status, WorkerRow
 from app.settings import Settings
+from app.standing import keeping
 
 log = logging.getLogger("tunegate.worker")
 
@@ -56,6 +57,7 @@ class Worker:
         self.name = f"{socket.gethostname()}:{slot}"
         self.queues = tuple(queues)
         self.engine: Engine = engine_for(settings)
+        keeping.install()
         self.blobs = Blobs(settings.blobs_dir)
         self.queue = engine.Client(settings.url)
         self.stopping = threading.Event()
@@ -73,6 +75,7 @@ class Worker:
             signal.signal(number, self._asked_to_stop)
         threading.Thread(target=self._watch_parent, name="lifeline", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        threading.Thread(target=self._keep_statuses, name="statuses", daemon=True).start()
         engine.work(self.settings.url, self.name, self.queues, self.settings.worker_poll, self.do)
         log.info("worker %s serves %s", self.name, ", ".join(self.queues))
         self.stopping.wait()
@@ -127,6 +130,19 @@ class Worker:
                 self._beat_once()
             except Exception:  # a busy or failing database must not end the heart; the next beat tries again
                 log.exception("heartbeat failed")
+
+    def _keep_statuses(self) -> None:
+        """Work out the statuses that something marked stale for many at once, or that time has ended."""
+        try:
+            keeping.distrust_older_rules(self.engine)
+        except Exception:
+            log.exception("statuses of another version could not be marked")
+        while not self.stopping.wait(self.settings.worker_beat):
+            try:
+                while keeping.catch_up(self.engine, 20) and not self.stopping.is_set():
+                    pass
+            except Exception:  # as with the heart: the next round tries again
+                log.exception("statuses could not be worked out")
 
     def _beat_once(self) -> None:
         now = utcnow()

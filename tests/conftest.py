@@ -18,11 +18,13 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from app import schema
+from app.assessments import store as assessments
 from app.blobs import Blobs
-from app.db import engine_for, writing
+from app.db import engine_for, reading, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.settings import Settings
+from app.standing import keeping
 from app.users.tables import UserRow
 from tests.support import depth, tiny
 from tests.support.browser import chromium
@@ -32,6 +34,9 @@ from tests.support.processes import Process, cheap, free_port
 from tests.support.ready import ready
 from tests.support.zygote import address as start_zygote
 from tests.support.zygote import variables
+
+keeping.install()  # as every process of the app does
+LOOKED_AT = 3  # assessments whose kept status is compared after each test
 
 # One browser for the whole run: Playwright can be started once in a process. `depth` sets how many examples hypothesis
 # tries, also where a test module does not ask for a depth itself.
@@ -152,8 +157,12 @@ def either(request: pytest.FixtureRequest, settings: Settings) -> Settings:
 
 @pytest.fixture
 def engine(settings: Settings) -> Iterator[Engine]:
+    """The engine of the test's database. Whatever the test did: the statuses that were kept are as they would be now."""
     made = engine_for(settings)
     yield made
+    with reading(made) as session:
+        newest = assessments.before(session, assessments.Wanted(), None, LOOKED_AT)
+        assert keeping.differing(session, newest) == []
     made.dispose()
 
 

@@ -129,7 +129,12 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "dataset.count_tokens": "{who} counted the tokens of {what} for [model]",
     "documents.add": lambda d: "{who} added [documents]" if d.get("count", 1) != 1 else "{who} added {what}",
     "documents.remove": "{who} removed {what} from the documents",
-    "documents.decide": "{who} decided on personal data in {what}: [decided]",
+    "documents.decide": lambda d: (
+        "{who} decided on personal data in [held_files]: [decided]"
+        if "files" in d
+        else "{who} decided on personal data in {what}: [decided]"
+    ),
+    "documents.open": "{who} looked at the hidden values in [name] of {what}",
     # Baselines.
     "baseline.start": lambda d: (
         "{who} started baselines with [model]: [calls] to [sent_to]"
@@ -140,6 +145,7 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "baseline.revise": "{who} evaluated a revised prompt, [variant]",
     "baseline.tag": "{who} tagged [failures] of [variant]",
     "demo.begin": "{who} started the demo",
+    "demo.finished_example": "{who} opened the finished example, [as]",
     "demo.tag_by_rule": "A rule of the demo tagged [failures] of [variant]",
     # Review and training.
     "review.request": "{who} requested review [review] of {what}",
@@ -196,6 +202,7 @@ VALUES: Mapping[str, Callable[[Detail], str]] = {
     "decided": _decided,
     "documents": lambda d: _count(d, "count", "document"),
     "edited": lambda d: plural(len(_edited(d)), "answer"),
+    "held_files": lambda d: _count(d, "count", "file"),
     "failures": lambda d: _count(d, "answers", "failure"),
     "metric_now": lambda d: known("metric", str(_now(d, "metric"))),
     "price_after": lambda d: _price(d, "to"),

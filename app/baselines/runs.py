@@ -5,7 +5,7 @@ look at the test rows is written down.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -160,6 +160,7 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
         raise Invalid("These causes cannot be stored.", [FieldError("#/causes", f"Use one of: {known}.")])
     changed = 0
     tagged = [answer_store.answer(session, answer_id) for answer_id in tags]
+    before = [answer.cause for answer in tagged]
     if any(answer.split == "test" for answer in tagged):
         looks.note_opening(session, arm.baseline, [arm], by, "tagged")
     for answer, cause in zip(tagged, tags.values(), strict=True):
@@ -169,8 +170,41 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
             answer.cause, answer.tagged_by = cause or None, by.id
             changed += 1
     if changed:
-        _note(session, arm.baseline, by, "baseline.tag", {"arm": arm.name, "answers": changed})
+        detail: dict[str, Any] = {"arm": arm.name, "answers": changed}
+        if len(tagged) == 1:
+            detail |= {"answer": tagged[0].id, "from": before[0], "to": tagged[0].cause}
+        _note(session, arm.baseline, by, "baseline.tag", detail)
     return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """What a tag came to. replaced: the cause that somebody else had given meanwhile and that this one took the place
+    of, empty for none; replaced_by_user: that somebody's id."""
+
+    cause: str
+    replaced: str = ""
+    replaced_by_user: int | None = None
+
+
+def tag_one(session: Session, answer_id: int, cause: str, *, before: str, by: UserRow) -> Tagging:
+    """Write down why one answer failed, as somebody chose it beside the cause `before`, which their page showed.
+
+    Of two people who tag at once the later one counts, and learns what the other had chosen; the record keeps both.
+
+    Raises:
+        Conflict: it did not fail.
+        Invalid: a cause is none of the four.
+    """
+    answer = answer_store.answer(session, answer_id)
+    arm = store.arm(session, answer.arm_id)
+    assessment_store.opened(session, arm.baseline.assessment_id)  # from here on nobody else tags
+    session.refresh(answer)
+    was, whose = answer.cause or "", answer.tagged_by
+    tag(session, arm.id, {answer_id: cause}, by=by)
+    if was in ("", before, cause) or whose == by.id:
+        return Tagging(cause)
+    return Tagging(cause, was, whose)
 
 
 def add_adapter_arm(session: Session, baseline_id: int, *, training_id: int, title: str, instructions: str) -> ArmRow:

@@ -192,7 +192,7 @@ class Endpoint:
             if self._unavailable >= GIVE_UP:
                 raise Unusable(
                     f"The model server could not be had for {GIVE_UP} rows in a row. Last: {reason} "
-                    "Rows that were answered are kept; press Go on when the server is back."
+                    "Rows that were answered are kept; press Resume when the server is back."
                 )
 
     def _asked(self, request: Request) -> tuple[Completion, float]:
@@ -255,7 +255,7 @@ class Endpoint:
         if patience and away >= patience:
             raise Unusable(
                 f"The model server could not be had for {duration(away)}. Last: {busy} "
-                "Rows that were answered are kept; press Go on when the server is back."
+                "Rows that were answered are kept; press Resume when the server is back."
             ) from busy
 
     def _give_up(self, request: Request, busy: Busy, tries: int, started: float) -> None:
@@ -361,7 +361,7 @@ class Endpoint:
     ) -> Unusable | None:
         """What no waiting mends, for any row."""
         status, soon = response.status_code, after is not None and after <= WAIT_LIMIT
-        later = "Rows that were answered are kept; press Go on"
+        later = "Rows that were answered are kept; press Resume"
         if 300 <= status < 400:
             return Unusable(
                 "The model server sent us on to another address, which is never followed. "
@@ -405,7 +405,7 @@ class Endpoint:
             if trouble.sort == "quota":
                 raise Unusable(
                     f"The provider says that quota or credit is used up. {sentence} "
-                    "Rows that were answered are kept; press Go on when there is credit again."
+                    "Rows that were answered are kept; press Resume when there is credit again."
                 ) from None
             if trouble.sort == "row":
                 raise RowFailed(sentence) from None

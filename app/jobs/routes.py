@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db import reading, utcnow
@@ -14,7 +15,7 @@ from app.users.deps import Listening, Me
 from app.web import events
 from app.web.deps import App, Db
 from app.web.events import Sent
-from app.web.pages import page, render, see
+from app.web.pages import page, render, see, url_if_any
 from app.web.params import LARGEST, Id
 
 router = APIRouter(include_in_schema=False)
@@ -52,6 +53,16 @@ def show_job(request: Request, job_id: Id, db: Db, me: Me) -> Response:
 def cancel_job(request: Request, job_id: Id, db: Db, me: Me) -> Response:
     job = service.cancel(db, job_id, me)
     return see(request, "job", job_id=job.id, notice="cancelled" if job.final else "cancelling")
+
+
+@router.post("/jobs/{job_id}/seen", name="see_job")
+def see_job(request: Request, job_id: Id, db: Db, me: Me) -> Response:
+    """Look at a job that failed: for whoever started it, it is no news after that."""
+    job = service.note_seen(db, job_id, me)
+    step = service.STEP_OF.get(job.kind)
+    if job.assessment_id is not None and step and (url := url_if_any(request, step, assessment_id=job.assessment_id)):
+        return RedirectResponse(url, 303)
+    return see(request, "job", job_id=job.id)
 
 
 @router.get("/jobs/{job_id}/events", name="job_events", response_class=EventSourceResponse)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import CursorResult, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from app.errors import NotFound
-from app.jobs.tables import OPEN, JobEventRow, JobRow, Status, WorkerRow
+from app.jobs.tables import IS_NEWS, IS_OPEN, OPEN, JobEventRow, JobRow, Status, WorkerRow
 
 
 def get(session: Session, job_id: int) -> JobRow:
@@ -50,6 +50,20 @@ def newest(session: Session, before: int | None, limit: int, *, assessment_id: i
     if assessment_id is not None:
         query = query.where(JobRow.assessment_id == assessment_id)
     return session.scalars(query).all()
+
+
+def open_of(session: Session, user_id: int, limit: int) -> Sequence[JobRow]:
+    """Jobs of this person that wait or run, in the order in which they were asked for."""
+    query = select(JobRow).where(IS_OPEN, JobRow.created_by == user_id).order_by(JobRow.id).limit(limit)
+    return session.scalars(query).all()
+
+
+def failures_of(session: Session, user_id: int, limit: int) -> Sequence[JobRow]:
+    """Jobs of this person that failed and that they have not looked at, newest first; none that was started again."""
+    later = aliased(JobRow)
+    again = exists().where(later.kind == JobRow.kind, later.subject_id == JobRow.subject_id, later.id > JobRow.id)
+    query = select(JobRow).where(IS_NEWS, JobRow.created_by == user_id, ~again).order_by(JobRow.id.desc())
+    return session.scalars(query.limit(limit)).all()
 
 
 def ahead(session: Session, job: JobRow) -> int:

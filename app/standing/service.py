@@ -1,132 +1,112 @@
-"""Where an assessment stands, gathered from all concepts below (`rules` decides)."""
+"""The status of an assessment as pages, lists and programs read it: what is kept, or worked out where that is stale."""
 
-from datetime import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.advice import explanation
 from app.advice.verdict import Advice
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import standing as measurements
-from app.baselines import store as baseline_store
-from app.datasets.tables import DatasetRow
-from app.errors import Conflict
-from app.gate import reviews
-from app.gate import store as review_store
-from app.gate.evidence import Facts, gather, judge
-from app.gate.tables import ReviewRow
-from app.jobs import store as jobs
-from app.standing import rules
-from app.standing.rules import Outcome, Situation
-from app.training import service as trainings
-from app.training import store as training_store
-from app.training.tables import TrainingRow
-from app.web.protocols import Standing
+from app.db import memo, utcnow
+from app.gate.evidence import read_ahead
+from app.gate.evidence_strip import Glance
+from app.standing import keeping, store
+from app.standing.store import Line
+from app.standing.tables import StandingRow
+from app.standing.working_out import WorkedOut, rules_version, work_out
+from app.web.protocols import Standing, Step
 
 
-def standing(session: Session, assessment: AssessmentRow) -> Standing:
-    """The one status of an assessment."""
-    return rules.decide(situation(session, assessment))
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What pages need to know of an assessment without judging it anew.
+
+    evidence: what was measured, by the names of a case file. low, high: the interval of `standing.best`.
+    """
+
+    standing: Standing
+    steps: Sequence[Step]
+    evidence: Mapping[str, Any]
+    glance: Glance
+    low: float | None
+    high: float | None
 
 
-def situation(session: Session, assessment: AssessmentRow) -> Situation:
-    """Everything that the status depends on, as it is now."""
-    facts = gather(session, assessment)
-    advice = judge(session, facts)
-    answers = advice.case.answers
-    head = explanation.sentence(advice)
-    review = review_store.latest(session, assessment.id)
-    run, judged = training_store.latest(session, assessment.id), training_store.judged(session, assessment.id)
-    run_state: rules.Run = "none" if run is None else trainings.standing(session, run)[0]  # type: ignore[assignment]
-    best = measurements.best(facts.baseline) if facts.baseline else None
-    measured = facts.evidence
-    return Situation(
-        assessment.id,
-        archived=assessment.archived_at is not None,
-        answered=bool(answers.goals) or answers.recurrence == "once",
-        headline=head.head,
-        why=head.why,
-        approach=advice.approach,
-        leaning=advice.leaning,
-        training=advice.training,
-        technique=advice.technique,
-        met=advice.rule == 2 and advice.facts.baseline == "met",
-        blockers=tuple(gate.id for gate in advice.blockers),
-        undecided=measured.identifiers_decided is False,
-        measured_against=answers.metric is not None and answers.target is not None,
-        best=best.test.score if best and best.test else None,
-        target=answers.target,
-        data=_data(facts.dataset),
-        baselines=_baselines(session, facts),
-        plan=_plan(facts),
-        review=_review(session, review, facts, advice),
-        review_id=review.id if review else None,
-        run=run_state,
-        outcome=_outcome(judged),
-        newest=_newest(assessment, review, run),
-        measured_on=(measured.baseline_ran_on or "") if measured.trains_on else "",
-        trains_on=(measured.trains_on or "") if measured.baseline_ran_on else "",
+def kept(session: Session, assessment: AssessmentRow) -> Kept:
+    """Where an assessment stands. One row is read; where that is stale it is worked out, and kept by the next writing
+    transaction."""
+    keeping.settle(session)  # what this very transaction changed so far
+    return memo(session, ("kept", assessment.id), lambda: _kept(session, assessment))
+
+
+def _kept(session: Session, assessment: AssessmentRow) -> Kept:
+    row = store.find(session, assessment.id)
+    if row is not None and _holds(row, assessment):
+        steps = tuple(Step(*fields) for fields in json.loads(row.steps))
+        glance = Glance.from_json(json.loads(row.glance))
+        return Kept(store.of_row(row), steps, json.loads(row.evidence), glance, row.low, row.high)
+    keeping.remember(session, assessment.id)
+    return _of(work_out(session, assessment))
+
+
+def _of(made: WorkedOut) -> Kept:
+    low, high = made.interval or (None, None)
+    return Kept(made.standing, made.steps, made.facts.evidence.to_json(), made.glance, low, high)
+
+
+def _holds(row: StandingRow, assessment: AssessmentRow) -> bool:
+    return (
+        not row.stale
+        and row.revision == assessment.revision
+        and row.code == rules_version()
+        and (row.valid_until is None or row.valid_until > utcnow())
     )
 
 
-def _data(dataset: DatasetRow | None) -> rules.Data:
-    if dataset is None:
-        return "none"
-    if dataset.state == "ready":
-        return "frozen" if dataset.frozen_at else "ready"
-    return "checking" if dataset.state == "checking" else "rejected"
+def standing(session: Session, assessment: AssessmentRow) -> Standing:
+    """The one status (`AppContext.standing`)."""
+    return kept(session, assessment).standing
 
 
-def _baselines(session: Session, facts: Facts) -> rules.Baselines:
-    newest = baseline_store.current(session, facts.assessment.id)
-    job = jobs.latest(session, "measure", newest.id) if newest else None
-    if job is not None and not job.final:
-        return "running"
-    if facts.evidence.baseline is not None and facts.evidence.baseline.best_arm:
-        return "done"
-    if newest is None or facts.dataset is None or newest.dataset_id != facts.dataset.id:
-        return "none"
-    return "failed"
+def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
+    """The seven steps (`AppContext.steps`)."""
+    return kept(session, assessment).steps
 
 
-def _plan(facts: Facts) -> rules.Plan:
-    if facts.recipe is None:
-        return "none"
-    try:
-        plan = trainings.plan_of(facts)
-    except Conflict:
-        return "unchecked"
-    if not plan.checked:
-        return "unchecked"
-    return "blocked" if (plan.row.preflight or {}).get("blockers") else "checked"
+def measured(session: Session, assessment: AssessmentRow) -> Mapping[str, Any]:
+    """The evidence in the words of the case file, for pages below the gate (`AppContext.evidence`)."""
+    return kept(session, assessment).evidence
 
 
-def _review(session: Session, review: ReviewRow | None, facts: Facts, advice: Advice) -> rules.Review:
-    if review is None or not review.living:
-        return "none"
-    if reviews.changed_since_asked(review, facts, advice):
-        return "outdated"
-    if reviews.fallen(session, review, facts):
-        return "expired"
-    state: rules.Review = review.state  # type: ignore[assignment]
-    return state
+def advice(session: Session, assessment: AssessmentRow) -> Advice:
+    """The advice, from the evidence that is kept: a millisecond. What decides about a launch is gathered anew."""
+    just_made = keeping.made_here(session, assessment.id)
+    if just_made is not None:
+        return just_made.advice
+    policy = assessments.policy_of(session, assessment)
+    return assessments.advise(assessment, kept(session, assessment).evidence, policy)
 
 
-def _outcome(run: TrainingRow | None) -> Outcome | None:
-    result = run.result if run else None
-    if not result or result.get("verdict", "").replace(" ", "_") not in rules.WORDS:
-        return None
-    return Outcome(str(result["verdict"]), result.get("before"), result.get("after"), result.get("reaches_target"))
-
-
-def _newest(assessment: AssessmentRow, review: ReviewRow | None, run: TrainingRow | None) -> rules.Newest:
-    """Which was touched last. A run counts from its end on; a review from its last word, until it is over."""
-    times: list[tuple[datetime, rules.Newest]] = []
-    if run is not None:
-        times.append((run.finished_at or run.launched_at, "run"))
-    if review is not None and review.living:
-        said_at = [decision.at for decision in review.decisions if decision.kind != "comment"]
-        times.append((max([review.requested_at, *said_at]), "review"))
-    if run is None or assessment.updated_at > times[0][0]:
-        times.append((assessment.updated_at, "work"))
-    return max(times, key=lambda pair: pair[0])[1]
+def fresh_lines(session: Session, lines: Sequence[Line]) -> list[Line]:
+    """The same lines, those that are stale worked out for this page."""
+    now = utcnow()
+    stale = {
+        line.id
+        for line in lines
+        if line.stale or line.code != rules_version() or (line.valid_until is not None and line.valid_until <= now)
+    }
+    if not stale:
+        return list(lines)
+    rows = {row.id: row for row in assessment_store.of_ids(session, stale)}
+    read_ahead(session, list(rows.values()))
+    fresh: list[Line] = []
+    for line in lines:
+        if line.id in rows:
+            made = kept(session, rows[line.id])
+            line = replace(line, standing=made.standing, low=made.low, high=made.high, stale=False)  # noqa: PLW2901
+        fresh.append(line)
+    return fresh

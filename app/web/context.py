@@ -30,12 +30,14 @@ from app.web.protocols import (
     StandingOf,
     Step,
     Steps,
+    WaitingReviews,
 )
 from app.web.thread_limits import Turns
 
 if TYPE_CHECKING:
     from app.advice.policy import Policy
     from app.assessments.tables import AssessmentRow
+    from app.users.tables import UserRow
 
 
 def no_steps(_session: Session, _assessment: "AssessmentRow") -> Sequence[Step]:
@@ -58,6 +60,10 @@ class NoObjects:
 
     def assessments_named(self, _session: Session, _text: str, _limit: int, /) -> Sequence[int]:
         return ()
+
+
+def none_waiting(_session: Session, _me: "UserRow") -> int:
+    return 0
 
 
 def nothing_ahead(_session: Session, _assessments: Sequence["AssessmentRow"]) -> None:
@@ -88,9 +94,9 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `evidence`, `read_ahead`, `effects`, `objects` and `record` belong to concepts above the pages
-    that use them: handed in, because imports only go down. `uploads` and `model_tests` bound what keeps threads
-    waiting.
+    `steps`, `standing`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `objects` and
+    `record` belong to concepts above the pages that use them: handed in, because imports only go down. `uploads` and
+    `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
@@ -103,6 +109,7 @@ class AppContext:
     record: Record
     steps: Steps = no_steps
     standing: StandingOf = no_standing
+    waiting_reviews: WaitingReviews = none_waiting
     evidence: Evidence = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects

@@ -79,6 +79,12 @@ class StandingOf(Protocol):
     def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Standing: ...
 
 
+class WaitingReviews(Protocol):
+    """`inbox.service.waiting_reviews`: how many reviews wait for this person to decide. Asked for every page."""
+
+    def __call__(self, session: Session, me: "UserRow", /) -> int: ...
+
+
 class Evidence(Protocol):
     """`gate.evidence.measured`: what was measured so far, by the names of a case file."""
 

@@ -190,7 +190,7 @@ def test_going_on_asks_the_errors_again_and_nothing_else(
     case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     server.reply = lambda body: Raw(b"") if number_of(last_user(body)) == FIRST_DEV else clever(body)
-    with pytest.raises(Failed, match="No arm can be judged"):
+    with pytest.raises(Failed, match="No variant can be evaluated"):
         job.measure(claim)
     finish_job(engine, claim)
     server.reply, server.calls = clever, []

@@ -548,7 +548,7 @@ def test_a_void_approval_says_so_to_people_and_programs(gated: Gated) -> None:
 
     told = client.get(f"/api/v1/reviews/{review['id']}").json()
     assert told["state"] == "approved"
-    assert "answers.owner" in told["void_because"][0]
+    assert "Answers: Owner" in told["void_because"][0]
     assert client.get("/api/v1/reviews?state=approved").json()["data"][0]["void_because"]
     assert ">invalidated<" in client.get("/reviews").text
     assert ">invalidated<" in gated.review_page(review)
@@ -575,6 +575,6 @@ def test_a_review_shows_what_came_before_on_the_same_rows(gated: Gated) -> None:
     page = gated.review_page(review)
 
     assert "exact_match 0.9 → exact_match 0.8" in page
-    assert "looked at before this measurement, 1 time" in page
+    assert "used before this run, 1 time" in page
     with reading(gated.engine) as session:
         assert session.get_one(ReviewRow, review["id"]).digest == review["digest"]

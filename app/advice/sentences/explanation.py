@@ -21,7 +21,7 @@ FIRST = {
     "G4": "a sound test set first",
     "G5": "measure prompting first",
     "G6": "a clear result first",
-    "G7": "set the measure and the target first",
+    "G7": "choose a metric and a target first",
     "G8": "labels that agree first",
     "G9": "read the failures first",
     "G10": "settle the rights first",
@@ -37,9 +37,9 @@ ONCE = {
     "G12": "the costs are worked out",
 }
 CONFIDENCE = {
-    "high": "everything the verdict rests on was measured",
-    "medium": "one thing it rests on was said, not measured",
-    "low": "several things it rests on are unknown or only said",
+    "high": "every input was measured",
+    "medium": "one input is self-reported",
+    "low": "several inputs are unknown or self-reported",
 }
 OFTEN = {"daily": "every day", "weekly": "every week", "monthly": "every month"}
 LEANING = {"fine_tune": ", leaning towards fine-tune", "hybrid": ", leaning towards fine-tune on looked-up text"}
@@ -77,6 +77,7 @@ HEADS = Wording({
     "copy_large": "Train a small model to copy the large one.",
     "fine_tune": "Fine-tune: the best prompt falls measurably short.",
     "do_not_train": _do_not_train,
+    "other_base": "Not yet: run baselines on the model to be trained first.",
     "more_rows": "Not yet: more test rows first.",
     "first": lambda gate: f"Not yet: {FIRST[gate]}.",
     "once_settled": "Fine-tune, once {points:#point is|points are} settled.",

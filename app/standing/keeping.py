@@ -1,0 +1,197 @@
+"""Keeps the status of every assessment, in the very transaction in which something changes.
+
+`install` has every writing transaction of the process end with `settle`: what it touched (`touches`) is worked out and
+kept before it commits. Two at once: the rows are locked last of all (`store.held`), and everything is read anew after
+that, past what the session remembers; so whoever comes second sees what the first did. A status that cannot be worked
+out is marked stale and told to the log; it never makes the act fail, and never stays as it was.
+
+What touches many at once marks them stale. They are worked out when somebody looks, and by the workers.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import astuple
+from hashlib import sha256
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.assessments import service as assessments
+from app.assessments import store as assessment_store
+from app.assessments.tables import AssessmentRow
+from app.datasets import store as dataset_store
+from app.db import before_commit, reading, scope_of, utcnow, writing
+from app.standing import store, touches
+from app.standing.tables import StandingRow
+from app.standing.working_out import WorkedOut, rules_version, work_out
+
+log = logging.getLogger("tunegate.standing")
+
+AT_ONCE = 8
+"""So many are worked out within a transaction; those beyond are marked stale."""
+WITH_IT = 2
+"""So many that somebody found stale are worked out at the end of a writing transaction that settles anyway."""
+MOST_REMEMBERED = 1000
+
+_found_stale: dict[str, set[int]] = {}  # by database: what readers of this process had to work out themselves
+
+
+def install() -> None:
+    """Keep statuses in this process from now on."""
+    touches.watch()
+    before_commit("standings", settle)
+
+
+def settle(session: Session) -> None:
+    """Work out and keep the status of everything that was touched so far."""
+    if scope_of(session).worked_out is not None:  # a reading transaction
+        return
+    if session.new or session.dirty or session.deleted:
+        session.flush()
+    taken = touches.take(session)
+    if not taken:
+        return
+    ids, kin = touches.assessments(session, taken)
+    ids |= _kin(session, kin)
+    light = taken.light - ids
+    remembered = _found_stale.get(_database(session), set())
+    more = [remembered.pop() for _ in range(min(WITH_IT, len(remembered)))] if len(ids) < AT_ONCE else []
+    now, later = sorted(ids)[:AT_ONCE], sorted(ids)[AT_ONCE:]
+    made = keep(session, {*now, *more}, light)
+    session.info.setdefault(WorkedOut, {}).update(made)
+    if later:
+        store.mark_stale(session, later)
+
+
+def _kin(session: Session, ids: Iterable[int]) -> set[int]:
+    """Other assessments whose test rows are the same: a result or a later target there is known here, too."""
+    others: set[int] = set()
+    for assessment_id in ids:
+        dataset = dataset_store.current(session, assessment_id)
+        if dataset is not None and dataset.frozen_at is not None:
+            others |= set(dataset_store.of_same_test_rows(session, dataset.id).values())
+    return others
+
+
+def made_here(session: Session, assessment_id: int) -> WorkedOut | None:
+    """What this transaction worked out for an assessment, with everything it has changed so far; None in one that only
+    reads, and where nothing was touched."""
+    settle(session)
+    made: dict[int, WorkedOut] = session.info.get(WorkedOut, {})
+    return made.get(assessment_id)
+
+
+def remember(session: Session, assessment_id: int) -> None:
+    """Somebody found this one stale; the next transaction that settles keeps it."""
+    waiting = _found_stale.setdefault(_database(session), set())
+    if len(waiting) < MOST_REMEMBERED:
+        waiting.add(assessment_id)
+
+
+def _database(session: Session) -> str:
+    return str(session.get_bind().engine.url)
+
+
+def keep(session: Session, ids: Iterable[int], light: Iterable[int] = ()) -> dict[int, WorkedOut]:
+    """Work out these, and copy what lists show of `light`."""
+    wanted, copied = set(ids), set(light)
+    made: dict[int, WorkedOut] = {}
+    # A session of its own in the same transaction: what the other one remembers may be what it was before we waited.
+    with Session(session.connection(), expire_on_commit=False, join_transaction_mode="rollback_only") as fresh:
+        rows = store.held(fresh, wanted | copied)
+        scope_of(fresh).worked_out = {}  # nothing else changes from here to the commit
+        there = {row.id: row for row in assessment_store.of_ids(fresh, wanted | copied)}
+        for assessment_id in sorted(wanted & there.keys()):
+            try:
+                with fresh.begin_nested():
+                    worked_out = work_out(fresh, there[assessment_id])
+                    row = _put(fresh, rows.get(assessment_id), worked_out)
+                    rows[assessment_id] = row
+                    made[assessment_id] = worked_out
+            except Exception:  # the act that changed something is right, whatever the status comes to
+                log.exception("the status of assessment %s could not be worked out", assessment_id)
+                store.mark_stale(fresh, [assessment_id])
+        for assessment_id in sorted(copied & there.keys() & rows.keys()):
+            rows[assessment_id].updated_at = there[assessment_id].updated_at
+        fresh.flush()
+    return made
+
+
+def _put(session: Session, row: StandingRow | None, made: WorkedOut) -> StandingRow:
+    """Write what was worked out; only what is other than before is written."""
+    assessment, now = made.facts.assessment, made.standing
+    answered, asked = assessments.progress(assessment)
+    evidence = json.dumps(made.facts.evidence.to_json(), ensure_ascii=False)
+    low, high = made.interval or (None, None)
+    if row is None:
+        row = StandingRow(assessment_id=assessment.id)
+        session.add(row)
+    values = {
+        "state": now.state,
+        "label": now.label,
+        "sentence": now.sentence,
+        "why": now.why,
+        "tone": now.tone,
+        "action_label": now.action.label,
+        "action_url": now.action.url,
+        "best": now.best,
+        "low": low,
+        "high": high,
+        "target": now.target,
+        "answered": answered,
+        "asked": asked,
+        "list_filter": store.filter_of(now.state),
+        "archived": assessment.archived_at is not None,
+        "owner_id": assessment.created_by,
+        "updated_at": assessment.updated_at,
+        "steps": json.dumps([astuple(step) for step in made.steps], ensure_ascii=False),
+        "evidence": evidence,
+        "evidence_sha256": sha256(evidence.encode()).hexdigest(),
+        "glance": json.dumps(made.glance.to_json(), ensure_ascii=False),
+        "revision": assessment.revision,
+        "code": rules_version(),
+        "valid_until": made.valid_until,
+        "stale": False,
+    }
+    changed = {name: value for name, value in values.items() if getattr(row, name) != value}
+    for name, value in changed.items():
+        setattr(row, name, value)
+    if changed:
+        row.worked_out_at = utcnow()
+    session.flush()
+    return row
+
+
+def catch_up(engine: Engine, most: int) -> int:
+    """Work out what is stale, at most so many, each in a transaction of its own; returns how many."""
+    with reading(engine) as session:
+        ids = store.stale_ids(session, utcnow(), most)
+    for assessment_id in ids:
+        with writing(engine) as session:
+            keep(session, [assessment_id])
+    return len(ids)
+
+
+def distrust_older_rules(engine: Engine) -> None:
+    """Mark stale what another version of the app kept; to be done once when a process starts."""
+    with reading(engine) as session:
+        older = store.of_other_rules(session, rules_version())
+    if older:
+        with writing(engine) as session:
+            store.mark_stale(session, older)
+
+
+def differing(session: Session, rows: Iterable[AssessmentRow]) -> list[int]:
+    """Of these, the ones whose kept status is another than the one worked out now; stale ones are not looked at."""
+    wrong = []
+    for assessment in rows:
+        row = store.find(session, assessment.id)
+        if row is None or row.stale or (row.valid_until is not None and row.valid_until <= utcnow()):
+            continue
+        made = work_out(session, assessment)
+        evidence = json.dumps(made.facts.evidence.to_json(), ensure_ascii=False)
+        steps = json.dumps([astuple(step) for step in made.steps], ensure_ascii=False)
+        if (store.of_row(row), row.evidence, row.steps) != (made.standing, evidence, steps):
+            wrong.append(assessment.id)
+    return wrong

@@ -1,0 +1,221 @@
+"""Queries on what is kept of each status: for lists, their filters and their counts, each by one index.
+
+A page that lists assessments asks `page` and `counts` and nothing else of an assessment. Rows that are `stale` show
+what was true until something changed that reaches many at once; `service.fresh_lines` works them out for the page:
+
+    listed = store.page(db, Wanted("ready", me.id, q), number, size)
+    lines, counts = service.fresh_lines(db, listed.lines), store.counts(db, me.id)
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.orm import Session
+
+from app.assessments.store import text_conditions
+from app.assessments.tables import AssessmentRow, ContributionRow
+from app.standing.tables import StandingRow
+from app.web.protocols import Action, Standing
+
+FILTERS: Mapping[str, frozenset[str]] = {
+    "in_review": frozenset({"in_review", "changes_requested"}),
+    "ready": frozenset({"ready_for_review", "approved"}),
+    "trained": frozenset({"improved", "not_better", "regressed", "inconclusive"}),
+}
+"""Filters of the list and the states that each shows. Besides there are "" (all but the archive), mine, archived."""
+ALL_FILTERS = ("", "mine", *FILTERS, "archived")
+MOST_COUNTED = 1000
+"""Counting goes no further: a reader sees "999+", and no page waits for it."""
+FEW = 2000
+"""Up to so many of one's own, these are looked up and sorted; with more, the list is walked from the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which assessments a list shows. list_filter: one of `ALL_FILTERS`. me: whose are mine. text: in title or team."""
+
+    list_filter: str = ""
+    me: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One assessment in a list. low, high: the interval of `standing.best`.
+    stale, code, valid_until: see `StandingRow`; `service.fresh_lines` looks at them."""
+
+    id: int
+    title: str
+    team: str
+    owner_id: int
+    updated_at: datetime
+    answered: int
+    asked: int
+    low: float | None
+    high: float | None
+    standing: Standing
+    stale: bool
+    code: str
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """lines: of this page. total: how many there are, or `MOST_COUNTED` beyond this page if there are more still."""
+
+    lines: Sequence[Line]
+    total: int
+
+
+def filter_of(state: str) -> str:
+    """The filter that shows a state; empty for those that only the whole list shows."""
+    if state == "archived":
+        return state
+    return next((name for name, states in FILTERS.items() if state in states), "")
+
+
+def of_row(row: StandingRow) -> Standing:
+    action = Action(row.action_label, row.action_url)
+    return Standing(row.state, row.label, row.sentence, row.why, row.tone, action, row.best, row.target)
+
+
+def page(session: Session, wanted: Wanted, number: int, size: int) -> Page:
+    """One page of the list, last changed first."""
+    conditions = _conditions(session, wanted)
+    skipped = (number - 1) * size
+    order = (StandingRow.updated_at.desc(), StandingRow.assessment_id.desc())
+    query = (
+        select(StandingRow, AssessmentRow.title, AssessmentRow.team)
+        .join(AssessmentRow, AssessmentRow.id == StandingRow.assessment_id)
+        .where(*conditions)
+    )
+    rows = session.execute(query.order_by(*order).limit(size).offset(skipped)).all()
+    lines = [
+        Line(
+            row.assessment_id,
+            title,
+            team,
+            row.owner_id,
+            row.updated_at,
+            row.answered,
+            row.asked,
+            row.low,
+            row.high,
+            of_row(row),
+            row.stale,
+            row.code,
+            row.valid_until,
+        )
+        for row, title, team in rows
+    ]
+    if number == 1 and len(lines) < size:
+        return Page(lines, len(lines))
+    return Page(lines, _counted(session, conditions, skipped + MOST_COUNTED, joined=bool(wanted.text)))
+
+
+def counts(session: Session, me: int) -> dict[str, int]:
+    """How many each filter shows, by its name in `ALL_FILTERS`; `MOST_COUNTED` stands for that many or more."""
+    return {
+        name: _counted(session, _conditions(session, Wanted(name, me)), MOST_COUNTED, joined=False)
+        for name in ALL_FILTERS
+    }
+
+
+def _counted(session: Session, conditions: Sequence[ColumnElement[bool]], most: int, *, joined: bool) -> int:
+    query: Select[int] = select(StandingRow.assessment_id).where(*conditions).limit(most)
+    if joined:
+        query = query.join(AssessmentRow, AssessmentRow.id == StandingRow.assessment_id)
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
+    if wanted.list_filter in FILTERS or wanted.list_filter == "archived":
+        chosen = [StandingRow.list_filter == wanted.list_filter]
+    else:
+        chosen = [StandingRow.archived.is_(False)]
+    if wanted.list_filter == "mine":
+        chosen.append(_mine(session, wanted.me))
+    return [*chosen, *text_conditions(wanted.text)]
+
+
+def _mine(session: Session, me: int) -> ColumnElement[bool]:
+    """Those that this person had a hand in."""
+    own = select(ContributionRow.assessment_id).where(ContributionRow.user_id == me)
+    if len(session.scalars(own.limit(FEW)).all()) < FEW:
+        return StandingRow.assessment_id.in_(own)
+    there = select(ContributionRow.user_id).where(
+        ContributionRow.user_id == me, ContributionRow.assessment_id == StandingRow.assessment_id
+    )
+    return there.exists()
+
+
+# ------------------------------------------------------------------ one assessment
+
+
+def find(session: Session, assessment_id: int) -> StandingRow | None:
+    return session.get(StandingRow, assessment_id)
+
+
+def of_ids(session: Session, ids: Iterable[int]) -> dict[int, StandingRow]:
+    rows = session.scalars(select(StandingRow).where(StandingRow.assessment_id.in_(sorted(ids))))
+    return {row.assessment_id: row for row in rows}
+
+
+def ids_in_states(session: Session, states: Iterable[str], before: int | None, limit: int) -> Sequence[int]:
+    """For programs: assessments in these states, the newest first, below that id."""
+    query = select(StandingRow.assessment_id).where(StandingRow.state.in_(sorted(states)))
+    if before is not None:
+        query = query.where(StandingRow.assessment_id < before)
+    return session.scalars(query.order_by(StandingRow.assessment_id.desc()).limit(limit)).all()
+
+
+def held(session: Session, ids: Iterable[int]) -> dict[int, StandingRow]:
+    """The rows of these assessments, locked in the order of their ids until the transaction ends.
+
+    They are locked last of all, and nothing is waited for afterwards: so two transactions that changed one assessment
+    at once come one after the other, and neither waits for the other in a circle.
+    """
+    rows = session.scalars(
+        select(StandingRow)
+        .where(StandingRow.assessment_id.in_(sorted(ids)))
+        .order_by(StandingRow.assessment_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {row.assessment_id: row for row in rows}
+
+
+# ------------------------------------------------------------------ what is to be worked out anew
+
+
+def mark_stale(session: Session, ids: Iterable[int]) -> None:
+    ordered = sorted(ids)
+    for first in range(0, len(ordered), 500):
+        part = ordered[first : first + 500]
+        session.execute(  # locked in order, as everywhere
+            select(StandingRow.assessment_id)
+            .where(StandingRow.assessment_id.in_(part))
+            .order_by(StandingRow.assessment_id)
+            .with_for_update()
+        ).all()
+        session.execute(
+            update(StandingRow)
+            .where(StandingRow.assessment_id.in_(part))
+            .values(stale=True)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def stale_ids(session: Session, now: datetime, limit: int) -> Sequence[int]:
+    """Assessments whose status is to be worked out anew, at most so many."""
+    marked = session.scalars(select(StandingRow.assessment_id).where(StandingRow.stale).limit(limit)).all()
+    over = session.scalars(select(StandingRow.assessment_id).where(StandingRow.valid_until <= now).limit(limit)).all()
+    return sorted({*marked, *over})[:limit]
+
+
+def of_other_rules(session: Session, code: str) -> Sequence[int]:
+    """What other rules worked out (`rules_version`) and nobody has marked yet."""
+    query = select(StandingRow.assessment_id).where(StandingRow.code != code, StandingRow.stale.is_(False))
+    return session.scalars(query).all()

@@ -1,0 +1,247 @@
+"""Which assessments a transaction touched, seen from the rows it changed: nobody has to remember to say so.
+
+Every table stands here, either with the way from its rows to assessments or among those that no status depends on; a
+test holds that. What is changed row by row is seen when it is flushed, what is changed by a statement when that is
+executed, by the same condition.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Delete, Insert, Select, Update, event, inspect, select
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
+
+from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
+from app.audit.tables import EntryRow
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow
+from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow, KeyRow
+from app.db import Base
+from app.documents.tables import DocumentFileRow, DocumentRow
+from app.economics.tables import CostRow, PriceRow
+from app.gate.tables import LIVING, DecisionRow, ReviewRow
+from app.inference.tables import ModelRow
+from app.jobs.tables import JobEventRow, JobRow, WorkerRow
+from app.policies.tables import PolicyRow
+from app.recipes.tables import RecipeRow
+from app.sharing.tables import ShareRow
+from app.standing.tables import StandingRow
+from app.training.tables import CheckpointRow, MetricRow, TrainingRow
+from app.users.tables import FailureRow, PlaceRow, SessionRow, SetupRow, TokenRow, UserRow
+
+Ids = Callable[[Iterable[Any]], "Select[Any]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How rows of a table lead to assessments.
+
+    key: the column to go by. ids: from values of it to the ids of assessments; None where the values are these ids.
+    columns: those that matter when a row is changed; none named means all. added: whether a new row matters.
+    kin: other assessments on the same test rows are touched, too.
+    """
+
+    key: str
+    ids: Ids | None = None
+    columns: frozenset[str] = frozenset()
+    added: bool = True
+    kin: bool = False
+
+
+def _of_arms(ids: Iterable[Any]) -> "Select[Any]":
+    return (
+        select(BaselineRow.assessment_id).join(ArmRow, ArmRow.baseline_id == BaselineRow.id).where(ArmRow.id.in_(ids))
+    )
+
+
+def _of_baselines(ids: Iterable[Any]) -> "Select[Any]":
+    return select(BaselineRow.assessment_id).where(BaselineRow.id.in_(ids))
+
+
+def _of_reviews(ids: Iterable[Any]) -> "Select[Any]":
+    return select(ReviewRow.assessment_id).where(ReviewRow.id.in_(ids))
+
+
+def _of_files(ids: Iterable[Any]) -> "Select[Any]":
+    return select(DocumentFileRow.assessment_id).where(DocumentFileRow.id.in_(ids))
+
+
+def _of_models(ids: Iterable[Any]) -> "Select[Any]":
+    trained = select(RecipeRow.assessment_id).where(RecipeRow.model_id.in_(ids))
+    return trained.union(select(BaselineRow.assessment_id).where(BaselineRow.model_id.in_(ids)))
+
+
+def _with_costs(_: Iterable[Any]) -> "Select[Any]":
+    """Prices are looked up by name and unit, a new one may be the one that was missing."""
+    return select(CostRow.assessment_id)
+
+
+def _approved_by(ids: Iterable[Any]) -> "Select[Any]":
+    """Only whoever approved something that was not launched yet matters to a status."""
+    return (
+        select(ReviewRow.assessment_id)
+        .join(DecisionRow, DecisionRow.review_id == ReviewRow.id)
+        .where(DecisionRow.reviewer_id.in_(ids), ReviewRow.state.in_(LIVING))
+    )
+
+
+def _only(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+WAYS: Mapping[type[Base], Way] = {
+    AssessmentRow: Way("id"),
+    LateTargetRow: Way("assessment_id", kin=True),
+    ContributionRow: Way("assessment_id", columns=_only("user_id")),
+    DatasetRow: Way("assessment_id"),
+    DocumentFileRow: Way("assessment_id"),
+    DocumentRow: Way("file_id", _of_files),
+    BaselineRow: Way("assessment_id", kin=True),
+    ArmRow: Way("baseline_id", _of_baselines, kin=True),
+    AnswerRow: Way("arm_id", _of_arms, columns=_only("cause", "score"), added=False),
+    CostRow: Way("assessment_id"),
+    RecipeRow: Way("assessment_id"),
+    ReviewRow: Way("assessment_id", columns=_only("state", "revision", "subject")),
+    DecisionRow: Way("review_id", _of_reviews),
+    TrainingRow: Way("assessment_id", columns=_only("state", "result", "finished_at", "job_id", "arm_id")),
+    JobRow: Way("assessment_id", columns=_only("status")),
+    ModelRow: Way("id", _of_models, added=False),
+    PriceRow: Way("id", _with_costs),
+    UserRow: Way("id", _approved_by, columns=_only("role", "active", "password_hash"), added=False),
+}
+
+UNTOUCHING: frozenset[type[Base]] = frozenset(
+    {
+        StandingRow,
+        ExampleRow,  # what the check found is in its version's report
+        KeyRow,
+        KeptClusterRow,
+        OpeningRow,
+        EntryRow,
+        PolicyRow,  # an assessment keeps the policy that it began with
+        ShareRow,
+        JobEventRow,
+        WorkerRow,
+        MetricRow,
+        CheckpointRow,
+        SessionRow,
+        TokenRow,
+        FailureRow,
+        PlaceRow,
+        SetupRow,
+    }
+)
+"""Tables that no status depends on."""
+
+# Changes of an assessment that lists show and no rule looks at.
+LIGHT = frozenset({"title", "team", "note", "updated_at", "last_tab", "version", "questions_version"})
+
+
+class Touches:
+    """What one transaction touched: values of the keys by table, and assessments of which only a copy moved."""
+
+    def __init__(self) -> None:
+        self.keys: dict[type[Base], set[Any]] = {}
+        self.light: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.keys or self.light)
+
+    def add(self, table: type[Base], values: Iterable[Any]) -> None:
+        there = {value for value in values if value is not None}
+        if there:
+            self.keys.setdefault(table, set()).update(there)
+
+
+def of(session: Session) -> Touches:
+    """What was touched in this session and not settled yet."""
+    touches: Touches = session.info.setdefault(Touches, Touches())
+    return touches
+
+
+def take(session: Session) -> Touches:
+    """The same; from here on nothing is touched."""
+    taken = of(session)
+    session.info[Touches] = Touches()
+    return taken
+
+
+def watch() -> None:
+    """Look at every session of this process from now on; once is enough."""
+    if not event.contains(Session, "after_flush", _flushed):
+        event.listen(Session, "after_flush", _flushed)
+        event.listen(Session, "do_orm_execute", _executed)
+
+
+def _flushed(session: Session, _context: UOWTransaction) -> None:
+    for row in session.new:
+        way = WAYS.get(type(row))
+        if way is not None and way.added:
+            _note(session, row, way)
+    for row in session.dirty:
+        way = WAYS.get(type(row))
+        if way is not None and (changed := _changed(row)):
+            if isinstance(row, AssessmentRow) and changed <= LIGHT:
+                of(session).light.add(row.id)
+            elif not way.columns or way.columns & changed:
+                _note(session, row, way)
+    for row in session.deleted:
+        if (way := WAYS.get(type(row))) is not None:
+            _note(session, row, way)
+
+
+def _note(session: Session, row: Any, way: Way) -> None:
+    of(session).add(type(row), [getattr(row, way.key)])
+
+
+def _changed(row: Any) -> set[str]:
+    state = inspect(row)
+    return {column.key for column in state.mapper.column_attrs if state.attrs[column.key].history.has_changes()}
+
+
+def _executed(state: ORMExecuteState) -> None:
+    statement = state.statement
+    if not isinstance(statement, Update | Delete | Insert) or state.bind_mapper is None:
+        return
+    table = state.bind_mapper.class_
+    way = WAYS.get(table)
+    if way is None:
+        return
+    if isinstance(statement, Insert):
+        if way.added:
+            given = state.parameters or {}
+            of(state.session).add(table, [one.get(way.key) for one in (given if isinstance(given, list) else [given])])
+        return
+    light = False
+    if isinstance(statement, Update):
+        changed = _assigned(statement)
+        light = table is AssessmentRow and changed <= LIGHT
+        if way.columns and not way.columns & changed:
+            return
+    query = select(getattr(table, way.key)).distinct()
+    if statement.whereclause is not None:
+        query = query.where(statement.whereclause)
+    values = state.session.scalars(query).all()
+    if light:
+        of(state.session).light.update(values)
+    else:
+        of(state.session).add(table, values)
+
+
+def _assigned(statement: Update) -> set[str]:
+    """The columns that a statement assigns; the library has no public word for it."""
+    assigned: Mapping[Any, Any] = statement._values or {}  # noqa: SLF001
+    return {getattr(column, "key", str(column)) for column in assigned}
+
+
+def assessments(session: Session, touches: Touches) -> tuple[set[int], set[int]]:
+    """The assessments that were touched, and those of them of which others on the same test rows are touched, too."""
+    every: set[int] = set()
+    kin: set[int] = set()
+    for table, keys in touches.keys.items():
+        way = WAYS[table]
+        ids = keys if way.ids is None else set(session.scalars(way.ids(sorted(keys))))
+        every |= ids
+        if way.kin:
+            kin |= ids
+    return every, kin

@@ -1,0 +1,182 @@
+"""Works out where an assessment stands, from everything that is stored of it now."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.advice import explanation
+from app.advice.verdict import Advice
+from app.assessments.tables import AssessmentRow
+from app.baselines import standing as measurements
+from app.baselines import store as baseline_store
+from app.datasets.tables import DatasetRow
+from app.errors import Conflict
+from app.gate import approvals, evidence_strip, reviews
+from app.gate import store as review_store
+from app.gate.evidence import Facts, gather, judge
+from app.gate.evidence_strip import Glance
+from app.gate.tables import ReviewRow
+from app.jobs import store as jobs
+from app.standing import rules
+from app.standing.rules import Outcome, Situation
+from app.standing.steps import steps
+from app.training import service as trainings
+from app.training import store as training_store
+from app.training.tables import TrainingRow
+from app.web.protocols import Standing, Step
+
+APP = Path(__file__).parents[1]
+RULES = ("advice", "assessments", "baselines", "datasets", "economics", "evaluation", "gate", "standing", "training",
+         "documents", "glossary.py", "wording.py")  # fmt: skip
+"""Where the code is that a status, its words and its evidence come from."""
+
+
+@cache
+def rules_version() -> str:
+    """A digest of the code that statuses are worked out with: what another version kept is not believed."""
+    digest = hashlib.sha256()
+    for name in RULES:
+        paths = [APP / name] if name.endswith(".py") else sorted((APP / name).rglob("*.py"))
+        for path in [*paths, *sorted((APP / name).rglob("*.toml"))]:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkedOut:
+    """Where an assessment stands, and everything that was gathered for it. valid_until: see `StandingRow`."""
+
+    situation: Situation
+    standing: Standing
+    steps: Sequence[Step]
+    facts: Facts
+    advice: Advice
+    glance: Glance
+    interval: tuple[float, float] | None
+    valid_until: datetime | None
+
+
+def work_out(session: Session, assessment: AssessmentRow) -> WorkedOut:
+    """Gather, judge, decide: some thirty queries."""
+    facts = gather(session, assessment)
+    advice = judge(session, facts)
+    review = review_store.latest(session, assessment.id)
+    runs = training_store.of_assessment(session, assessment.id)
+    now = _situation(session, facts, advice, review, runs)
+    best = measurements.best(facts.baseline) if facts.baseline else None
+    outcome = next((row.result for row in runs if row.result), None)
+    approval = approvals.approving(review) if now.review == "approved" else None
+    return WorkedOut(
+        now,
+        rules.decide(now),
+        steps(session, facts, advice, review, runs),
+        facts,
+        advice,
+        Glance(evidence_strip.strip(session, facts, outcome), evidence_strip.criteria(advice)),
+        (best.test.low, best.test.high) if best and best.test else None,
+        approval.expires_at if approval else None,
+    )
+
+
+def _situation(
+    session: Session, facts: Facts, advice: Advice, review: ReviewRow | None, runs: Sequence[TrainingRow]
+) -> Situation:
+    assessment, answers, measured = facts.assessment, advice.case.answers, facts.evidence
+    head = explanation.sentence(advice)
+    run = runs[0] if runs else None
+    judged = next((row for row in runs if row.result), None)
+    run_state: rules.Run = "none" if run is None else trainings.standing(session, run)[0]  # type: ignore[assignment]
+    best = measurements.best(facts.baseline) if facts.baseline else None
+    return Situation(
+        assessment.id,
+        archived=assessment.archived_at is not None,
+        answered=bool(answers.goals) or answers.recurrence == "once",
+        headline=head.head,
+        why=head.why,
+        approach=advice.approach,
+        leaning=advice.leaning,
+        training=advice.training,
+        technique=advice.technique,
+        met=advice.rule == 2 and advice.facts.baseline == "met",
+        blockers=tuple(gate.id for gate in advice.blockers),
+        undecided=measured.identifiers_decided is False,
+        measured_against=answers.metric is not None and answers.target is not None,
+        best=best.test.score if best and best.test else None,
+        target=answers.target,
+        data=_data(facts.dataset),
+        baselines=_baselines(session, facts),
+        plan=_plan(facts),
+        review=_review(session, review, facts, advice),
+        review_id=review.id if review else None,
+        run=run_state,
+        outcome=_outcome(judged),
+        newest=_newest(assessment, review, run),
+        measured_on=(measured.baseline_ran_on or "") if measured.trains_on else "",
+        trains_on=(measured.trains_on or "") if measured.baseline_ran_on else "",
+    )
+
+
+def _data(dataset: DatasetRow | None) -> rules.Data:
+    if dataset is None:
+        return "none"
+    if dataset.state == "ready":
+        return "frozen" if dataset.frozen_at else "ready"
+    return "checking" if dataset.state == "checking" else "rejected"
+
+
+def _baselines(session: Session, facts: Facts) -> rules.Baselines:
+    newest = baseline_store.current(session, facts.assessment.id)
+    job = jobs.latest(session, "measure", newest.id) if newest else None
+    if job is not None and not job.final:
+        return "running"
+    if facts.evidence.baseline is not None and facts.evidence.baseline.best_arm:
+        return "done"
+    if newest is None or facts.dataset is None or newest.dataset_id != facts.dataset.id:
+        return "none"
+    return "failed"
+
+
+def _plan(facts: Facts) -> rules.Plan:
+    if facts.recipe is None:
+        return "none"
+    try:
+        plan = trainings.plan_of(facts)
+    except Conflict:
+        return "unchecked"
+    if not plan.checked:
+        return "unchecked"
+    return "blocked" if (plan.row.preflight or {}).get("blockers") else "checked"
+
+
+def _review(session: Session, review: ReviewRow | None, facts: Facts, advice: Advice) -> rules.Review:
+    if review is None or not review.living:
+        return "none"
+    if reviews.changed_since_asked(review, facts, advice):
+        return "outdated"
+    if reviews.fallen(session, review, facts):
+        return "expired"
+    state: rules.Review = review.state  # type: ignore[assignment]
+    return state
+
+
+def _outcome(run: TrainingRow | None) -> Outcome | None:
+    result = run.result if run else None
+    if not result or str(result.get("verdict", "")).replace(" ", "_") not in rules.WORDS:
+        return None
+    return Outcome(str(result["verdict"]), result.get("before"), result.get("after"), result.get("reaches_target"))
+
+
+def _newest(assessment: AssessmentRow, review: ReviewRow | None, run: TrainingRow | None) -> rules.Newest:
+    """Which was touched last. A run counts from its end on; a review by its last decision, until it is over."""
+    times: list[tuple[datetime, rules.Newest]] = [(assessment.revised_at or assessment.created_at, "work")]
+    if review is not None and review.living:
+        decided = [decision.at for decision in review.decisions if decision.kind != "comment"]
+        times.append((max([review.requested_at, *decided]), "review"))
+    if run is not None:
+        times.append((run.finished_at or run.launched_at, "run"))
+    return max(times, key=lambda pair: pair[0])[1]  # of two at one moment the first: work before what it makes void
