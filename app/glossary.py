@@ -251,3 +251,55 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
         return f"Few-shot, {examples} nearest"
     one = BY_KEY.get(f"variant.{name}")
     return one.label if one else title or name
+
+
+# Sentences of the policy and of its criteria are part of what was hashed and approved, so they stay as they are stored;
+# pages say them in the words of today. In this order: the longer form first.
+_TODAY = tuple(
+    (re.compile(rf"\b{before}(?!\w)"), after)
+    for before, after in (
+        ("looked-up (?:text|passages)", "retrieved passages"),
+        ("Giving the right passage", "The gold passage"),
+        ("Asking with the right passage", "Oracle retrieval"),
+        ("the right passage given", "oracle retrieval"),
+        ("the right passage", "the gold passage"),
+        ("Look the facts up", "Use RAG for the facts"),
+        ("Look facts up first", "Use RAG first"),
+        ("look things up", "use RAG"),
+        ("looking things up", "RAG"),
+        ("looking up works", "RAG works"),
+        ("have to be looked up", "need RAG"),
+        ("nothing to look up", "nothing to retrieve"),
+        ("is looked up", "needs RAG"),
+        ("was looked up", "was retrieved"),
+        ("written instructions alone", "zero-shot"),
+        ("instructions with random examples", "few-shot, random"),
+        ("instructions with the nearest examples", "few-shot, nearest"),
+        ("answers held to a schema", "constrained decoding"),
+        ("many examples in the prompt", "many-shot"),
+        ("a trivial rule", "the baseline without an LLM"),
+        ("the best arm's answers", "the best variant's outputs"),
+        ("Best arm", "Best prompt"),
+        ("arms", "variants"),
+        ("arm", "variant"),
+        (r"Keep at least ([\d,]+) rows aside", r"Hold out at least \1 rows"),
+        ("(?:kept|set) aside", "held out"),
+        ("rows put aside", "rows held out"),
+        ("You said that", "Self-reported:"),
+        (r"You said(?= \d)", "Self-reported:"),
+        ("You said it runs once, but also", "It runs once, but expects"),
+        (r"(\w+), you said(?=[.;,])", r"\1 (self-reported)"),
+        ("Nobody said yet what", "Not answered yet: what"),
+        ("Nobody said", "Not answered:"),
+        ("nobody said whether people checked them", "not answered whether people checked them"),
+        ("learnt", "learned"),
+    )
+)
+
+
+def todays(text: str) -> str:
+    """A stored sentence of ours in the words of today. Only for sentences of the policy and its criteria: a stranger's
+    text is never changed."""
+    for before, after in _TODAY:
+        text = before.sub(after, text)
+    return text

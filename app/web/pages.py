@@ -227,6 +227,7 @@ def make_templates(files: Files) -> Environment:
         "visible": visible,
         "browser": browser_of,
         "term": glossary.label,
+        "todays": glossary.todays,
         "known": lambda name, kind: glossary.known(kind, name),
         "variant": glossary.variant,
     }
