@@ -217,6 +217,7 @@ def _measure(
         classifier_applies=bool(draft and draft.labels),
         concurrency=app.settings.endpoint_concurrency,
         typed=values,
+        form_open=typed is not None and "revised_instructions" not in typed,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
         estimate=estimate,

@@ -221,7 +221,7 @@ def decide(
         )
     at = utcnow()
     if any(d.reviewer_id == me.id and d.kind == kind and d.voided_at is None for d in review.decisions):
-        raise Conflict("You have already said so.")
+        raise Conflict("You have decided this already.")
     for earlier in review.decisions:  # one voice each: a new decision of the same person replaces the old one
         if earlier.reviewer_id == me.id and earlier.voided_at is None and earlier.kind != "comment":
             earlier.voided_at = at
