@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from app.advice.policy import Policy
@@ -317,7 +316,7 @@ def freeze_dataset(
 @router.post("/datasets/{dataset_id}/check", name="check_dataset")
 def check_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Response:
     job = uploads_service.check_again(db, dataset_id, me)
-    return see(request, "dataset", dataset_id=job.subject_id, notice="started")
+    return see(request, "dataset", dataset_id=job.subject_id)
 
 
 @router.post("/datasets/{dataset_id}/vouch", name="vouch_dataset")
@@ -325,12 +324,7 @@ def vouch_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, human_checked: Annotated[bool, Form()] = False
 ) -> Response:
     row = uploads_service.vouch(db, dataset_id, me, human_checked=human_checked)
-    return _see_part(request, row.id, "split")
-
-
-def _see_part(request: Request, dataset_id: int, tab: str) -> Response:
-    """To the part of the report in which the reader was, which shows what was saved."""
-    return RedirectResponse(f"{url_for(request, 'dataset', dataset_id=dataset_id)}?tab={tab}", 303)
+    return see(request, "dataset", dataset_id=row.id, query={"tab": "split"})
 
 
 @router.get("/datasets/{dataset_id}/manifest", name="dataset_manifest")
@@ -344,7 +338,7 @@ def split_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[OneLine, Form(max_length=20)]
 ) -> Response:
     row = decisions_service.split_by(db, dataset_id, me, by)
-    return see(request, "dataset", dataset_id=row.id, notice="started")
+    return see(request, "dataset", dataset_id=row.id)
 
 
 @router.post("/datasets/{dataset_id}/shared-groups", name="share_groups")
@@ -352,7 +346,7 @@ def share_groups(
     request: Request, dataset_id: Id, db: Db, me: Author, leave_out: Annotated[bool, Form()] = False
 ) -> Response:
     row = decisions_service.share_groups(db, dataset_id, me, leave_out=leave_out)
-    return see(request, "dataset", dataset_id=row.id, notice="started")
+    return see(request, "dataset", dataset_id=row.id)
 
 
 @router.post("/datasets/{dataset_id}/decide", name="decide_dataset")
@@ -363,13 +357,13 @@ def decide_dataset(request: Request, dataset_id: Id, sent: Sent, app: App, db: D
     except Invalid as refusal:
         row = store.get(db, dataset_id)
         return _data(request, app, db, row.assessment_id, row, "personal", Refused(refusal, sent=sent))
-    return _see_part(request, row.id, "personal")
+    return see(request, "dataset", dataset_id=row.id, query={"tab": "personal"})
 
 
 @router.post("/datasets/{dataset_id}/recount", name="recount_dataset")
 def recount_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Response:
     row = clusters_service.recount(db, dataset_id, me)
-    return see(request, "dataset", dataset_id=row.id, notice="started")
+    return see(request, "dataset", dataset_id=row.id)
 
 
 @router.post("/datasets/{dataset_id}/lengths", name="count_lengths")
@@ -377,7 +371,7 @@ def count_lengths(
     request: Request, dataset_id: Id, db: Db, me: Author, model_id: Annotated[int, Form(ge=1, le=LARGEST)]
 ) -> Response:
     job = lengths_service.count_with(db, dataset_id, model_id, me)
-    return see(request, "job", job_id=job.id, notice="started")
+    return see(request, "job", job_id=job.id)
 
 
 @router.get("/datasets/{dataset_id}/export", name="export_dataset")

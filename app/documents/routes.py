@@ -99,7 +99,7 @@ async def add_documents(request: Request, assessment_id: Id, app: App, me: Autho
         await run_in_threadpool(_keep, app, assessment_id, me, files)
     except Invalid as refusal:
         return await run_in_threadpool(_again, request, app, assessment_id, refusal)
-    return see(request, "documents", assessment_id=assessment_id, notice="started")
+    return see(request, "documents", assessment_id=assessment_id)
 
 
 def _stored(app: AppContext, parts: Iterator[Part]) -> list[tuple[Blob, str]]:
@@ -175,7 +175,7 @@ def decide_documents(request: Request, file_id: Id, sent: Sent, app: App, db: Db
 @router.post("/document-files/{file_id}/read", name="read_documents")
 def read_documents(request: Request, file_id: Id, db: Db, me: Author) -> Response:
     service.read_again(db, file_id, me)
-    return see(request, "documents", assessment_id=store.file(db, file_id).assessment_id, notice="started")
+    return see(request, "documents", assessment_id=store.file(db, file_id).assessment_id)
 
 
 @router.get("/documents/{document_id}", name="document")

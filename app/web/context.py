@@ -20,6 +20,7 @@ from app.web.protocols import (
     Chain,
     Effects,
     Evidence,
+    InStates,
     JobQueue,
     Named,
     Objects,
@@ -28,6 +29,7 @@ from app.web.protocols import (
     Record,
     Standing,
     StandingOf,
+    State,
     Step,
     Steps,
     WaitingReviews,
@@ -66,6 +68,12 @@ def none_waiting(_session: Session, _me: "UserRow") -> int:
     return 0
 
 
+def none_in_states(
+    _session: Session, _states: Sequence[State], _text: str, _before: int | None, _limit: int
+) -> Sequence["AssessmentRow"]:
+    return ()
+
+
 def nothing_ahead(_session: Session, _assessments: Sequence["AssessmentRow"]) -> None:
     return None
 
@@ -94,8 +102,8 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `objects` and
-    `record` belong to concepts above the pages that use them: handed in, because imports only go down. `uploads` and
+    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `objects` and `record`
+    belong to concepts above the pages that use them: handed in, because imports only go down. `uploads` and
     `model_tests` bound what keeps threads waiting.
     """
 
@@ -110,6 +118,7 @@ class AppContext:
     steps: Steps = no_steps
     standing: StandingOf = no_standing
     waiting_reviews: WaitingReviews = none_waiting
+    in_states: InStates = none_in_states
     evidence: Evidence = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects

@@ -346,7 +346,8 @@ def test_an_approval_that_the_record_does_not_know_is_none(gated: Gated) -> None
     assert "The record of what was done knows no such approval" in answer.text
 
 
-APPROVED_AT_ONCE = """insert into reviews select 99, assessment_id, revision, subject, digest, 'approved', note,
+APPROVED_AT_ONCE = """insert into reviews (id, assessment_id, revision, subject, digest, state, note, requested_by,
+    requested_at, closed_at, closed_because) select 99, assessment_id, revision, subject, digest, 'approved', note,
     requested_by, requested_at, closed_at, closed_because from reviews"""
 BY_THE_AUTHOR = """insert into decisions (review_id, reviewer_id, kind, digest, comment, at)
     select id, requested_by, 'approve', digest, '', requested_at from reviews"""
