@@ -14,6 +14,7 @@ from app import glossary
 from app.advice.policy_file import POLICY
 from app.advice.questions import ASKED
 from app.advice.schema import ARMS
+from app.assessments.answer_models import Answers, CaseAnswers
 from app.evaluation.metrics import METRICS
 from app.training.recipe import FIELDS
 from app.web import pages
@@ -259,3 +260,11 @@ def test_a_metric_has_one_label_wherever_it_stands() -> None:
 )
 def test_a_variant_is_named_by_what_it_is(name: str, settings: dict[str, int] | None, label: str) -> None:
     assert glossary.variant(name, settings, "As it was called") == label
+
+
+def test_the_api_describes_an_answer_as_pages_ask_for_it() -> None:
+    for model in (Answers, CaseAnswers):
+        described = {name: field.description for name, field in model.model_fields.items()}
+
+        assert described["metric"] == glossary.label("case.metric")
+        assert all((described[key] or "").startswith(question.label) for key, question in ASKED.items())

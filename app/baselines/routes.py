@@ -37,6 +37,7 @@ from app.errors import FieldError, Invalid
 from app.evaluation import metrics
 from app.inference import service as models
 from app.inference import store as model_store
+from app.inference import trials
 from app.inference.deps import WithBundled
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
@@ -353,7 +354,8 @@ def _choice(db: Db, row: ModelRow) -> ModelChoice:
     state, job = models.state(db, row)
     against = ""
     if state in UNUSABLE:
-        reason = str(getattr(row, "failure", None) or (job.failure if job else "") or "")
+        tested = trials.last(row)
+        reason = (tested.error if tested else "") or (job.failure if job else "") or ""
         against = reason or f"It is {state}."
     return ModelChoice(row, state, planning.host_of(row.base_url) if row.kind == "endpoint" else "", against)
 
