@@ -20,6 +20,7 @@ from app.audit import api as audit_api
 from app.audit import routes as audit_routes
 from app.audit import service as audit
 from app.audit.watch import Chain, Denials
+from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
 from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
@@ -32,6 +33,7 @@ from app.demo import api as demo_api
 from app.demo import routes as demo_routes
 from app.documents import api as documents_api
 from app.documents import routes as documents_routes
+from app.dossier import objects
 from app.dossier import routes as dossier_routes
 from app.economics import api as economics_api
 from app.economics import routes as economics_routes
@@ -40,6 +42,7 @@ from app.gate import api as gate_api
 from app.gate import evidence as gate
 from app.gate import routes as gate_routes
 from app.home import routes as home_routes
+from app.inbox import service as inbox
 from app.inference import api as inference_api
 from app.inference import routes as inference_routes
 from app.jobs import api as jobs_api
@@ -101,6 +104,7 @@ ROUTERS = (
     inference_routes.router,
     inference_api.router,
     baselines_routes.router,
+    baselines_answer_routes.router,
     baselines_api.router,
     economics_routes.router,
     economics_api.router,
@@ -158,10 +162,12 @@ def create_app(settings: Settings) -> Web:
         record=audit.record,
         steps=standings.steps,
         standing=standings.standing,
+        waiting_reviews=inbox.waiting_reviews,
         in_states=standings.in_states,
         evidence=standings.measured,
         read_ahead=standings.read_ahead,
         effects=gate.effects,
+        objects=objects,
         on_refusal=on_refusal,
         chain=Chain(),
     )

@@ -104,6 +104,8 @@ def _locked(advice: Advice) -> Statement:
     if advice.facts.baseline == "unclear":
         return state("more_rows")
     blockers = [gate.id for gate in advice.blockers]
+    if blockers[0] == "G5" and advice.case.measured.baseline_on_base is False:
+        return state("other_base")
     if any(gate not in ONCE for gate in blockers):
         return state("first", gate=blockers[0])
     if len(blockers) > FEW_LEFT:

@@ -6,14 +6,15 @@ a person is typing in is ever replaced.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel
 
 from app.advice import explanation
-from app.advice.questions import ASKED, SECTIONS, Section
+from app.advice.questions import ASKED, SECTIONS, Question, Section
 from app.advice.questions import section as find_section
 from app.advice.starting_points import STARTING_POINTS
 from app.advice.verdict import Advice
@@ -79,22 +80,66 @@ def create(request: Request, db: Db, me: Me, data: Annotated[Naming, Form()]) ->
     except Invalid as refusal:
         return _new(request, data, Naming.faults(refusal), refusal.detail, 422)
     notice = "begun" if data.starting_point else ""
-    return see(request, "section", assessment_id=row.id, section=SECTIONS[0].slug, notice=notice)
+    section, question = typed.missing(row.answers)[0]
+    anchor = question.key if data.starting_point else ""
+    return see(request, "section", assessment_id=row.id, section=section.slug, notice=notice, anchor=anchor)
 
 
 @router.get("/assessments/{assessment_id}/describe", name="describe")
 def show_overview(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
     row = store.get(db, assessment_id)
+    measured = app.evidence(db, row) or {}
     return page(
         request,
         "assessments/overview.html",
         assessment=row,
         step="describe",
-        sections=service.sections(row),
+        groups=_groups(row, _informed(measured)),
         missing=typed.missing(row.answers),
-        faults=typed.faults(row.answers, ASKED.values()),
-        target_changes=(app.evidence(db, row) or {}).get("target_changes", 0),
+        target_changes=measured.get("target_changes", 0),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLine:
+    """One answer among all. answer: in words, empty where there is none; measured: what counts in its place."""
+
+    question: Question
+    answer: str
+    fault: str
+    optional: bool
+    assumed: bool
+    measured: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerGroup:
+    """A section with its answers, and how many of them are there."""
+
+    section: Section
+    answered: int
+    asked: int
+    lines: Sequence[AnswerLine]
+
+
+def _groups(row: AssessmentRow, informed: Mapping[str, str]) -> list[AnswerGroup]:
+    faults = typed.faults(row.answers, ASKED.values())
+
+    def line(question: Question) -> AnswerLine:
+        answer = typed.answer_text(question, row.answers) if question.key in row.answers else ""
+        return AnswerLine(
+            question,
+            answer,
+            faults.get(question.key, ""),
+            question.key in typed.OPTIONAL,
+            question.key in row.assumed,
+            informed.get(question.key, ""),
+        )
+
+    return [
+        AnswerGroup(section, answered, asked, [line(question) for question in section.asked])
+        for section, answered, asked in service.sections(row)
+    ]
 
 
 @router.get("/assessments/{assessment_id}/details", name="name_assessment")
@@ -188,7 +233,7 @@ def save_section(
         return _section_page(request, app, db, row, questions, values=row.answers, errors=wrong, status=422)
     slug = _neighbour(questions, str(sent.get("go", "")))
     if slug is None:
-        return see(request, "describe", assessment_id=assessment_id, notice="saved")
+        return see(request, "describe", assessment_id=assessment_id)
     return see(request, "section", assessment_id=assessment_id, section=slug)
 
 

@@ -8,7 +8,7 @@ A target changed after a result was seen is counted, since it may be changed onc
 and target alone once there is a result: half-typed numbers would use the one change up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -116,16 +116,19 @@ def create(
     Raises:
         Invalid: the details or the answers can't be used, or there is no such starting point.
     """
+    assumed: list[str] = []
     if starting_point:
-        point = _starting_point(starting_point)
+        point, own = _starting_point(starting_point), first_answers or {}
         details = Details(details.title.strip() or point.title, details.team, details.note)
-        first_answers = _begun_with(starting_points.usual_answers(point), first_answers or {})
+        first_answers = _begun_with(starting_points.usual_answers(point), own)
+        assumed = sorted(first_answers.keys() - own.keys())
     details, now = details.checked(), utcnow()
     row = AssessmentRow(
         title=details.title,
         team=details.team,
         note=details.note,
         answers=_checked(first_answers or {}),
+        assumed=assumed,
         questions_version=POLICY.sha256,
         policy_id=policies.todays_id(session),
         created_by=me.id,
@@ -174,7 +177,9 @@ def copy(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
     """A new assessment with the same answers and nothing measured."""
     row = store.get(session, assessment_id)
     title = f"Copy of {row.title}"[:LONGEST_TITLE]
-    return create(session, Details(title, row.team, row.note), me, first_answers=answers(row))
+    made = create(session, Details(title, row.team, row.note), me, first_answers=answers(row))
+    made.assumed = [key for key in row.assumed if key in made.answers]
+    return made
 
 
 def archive(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
@@ -203,7 +208,7 @@ def take_todays_policy(session: Session, assessment_id: int, me: UserRow) -> Ass
     row = store.opened(session, assessment_id)
     before, today = policy_of(session, row), policies.todays_id(session)
     if row.policy_id == today:
-        raise Conflict(f"This assessment is judged by today's policy, {before.version}, already.")
+        raise Conflict(f"This assessment is under the current policy, {before.version}, already.")
     row.policy_id = today
     detail = {"from": before.version, "to": policy_of(session, row).version}
     audit.record(session, me, "assessment.policy", "assessment", row.id, detail)
@@ -253,6 +258,8 @@ def save_section(
     kept = {key: value for key, value in row.answers.items() if key not in keys}
     new = kept | {key: value for key, value in sent.items() if key in keys}
     _replace(session, row, new, me, what=f"answers: {section.slug}", has_results=has_results)
+    if not page.draft:  # whoever presses the button has the whole section before them
+        _looked_at(row, keys)
     if row.version != before:
         row.last_tab = page.tab
     return row
@@ -280,6 +287,7 @@ def patch(
         )
     seen = has_results or row.result_seen_at is not None
     _replace(session, row, new, me, what="answers", has_results=seen)
+    _looked_at(row, sent)
     return row
 
 
@@ -320,6 +328,7 @@ def _replace(
         row.questions_version = POLICY.sha256
     _note_target(session, row, old, me, has_results=has_results)
     changed = sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
+    _looked_at(row, changed)
     measured = {key: [old.get(key), new.get(key)] for key in changed if key in MEASURED_AGAINST}
     last = store.contribution(session, row.id, me.id)
     same_sitting = last is not None and last.what == what and utcnow() - last.at < ONE_SITTING
@@ -327,6 +336,12 @@ def _replace(
         detail = {"what": what, "changed": changed, **measured}
         audit.record(session, me, "assessment.answers", "assessment", row.id, detail)
     contribute(session, row, me, what, changed=says_more)
+
+
+def _looked_at(row: AssessmentRow, keys: Iterable[str]) -> None:
+    """Somebody saved these answers or changed them: no template answers for them any more."""
+    if left := set(row.assumed):
+        row.assumed = sorted(left - set(keys))
 
 
 def _note_target(

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
+from app.assessments.tables import RECORDED, AssessmentRow, ContributionRow, LateTargetRow
 from app.errors import Conflict, NotFound
 
 
@@ -50,18 +50,43 @@ def opened(session: Session, assessment_id: int) -> AssessmentRow:
 
     Raises:
         NotFound: there is no such assessment.
-        Conflict: it is archived.
+        Conflict: it is archived, or the finished example.
     """
     row = changing(session, assessment_id)
+    refuse_recorded(row)
     if row.archived_at is not None:
         raise Conflict("This assessment is archived. Take it out of the archive to change it.")
     return row
+
+
+def refuse_recorded(row: AssessmentRow) -> None:
+    """
+    Raises:
+        Conflict: it is the finished example, which nobody changes, decides on or trains from.
+    """
+    if row.recorded:
+        raise Conflict("This is the finished example, to be read only. Duplicate it to try something with it.")
 
 
 def titles(session: Session, ids: Iterable[int]) -> dict[int, str]:
     """Titles by id, for lists that name the assessment of something."""
     query = select(AssessmentRow.id, AssessmentRow.title).where(AssessmentRow.id.in_(sorted(ids)))
     return {row.id: row.title for row in session.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What lists say of an assessment."""
+
+    title: str
+    revision: int
+
+
+def named(session: Session, ids: Iterable[int]) -> dict[int, Named]:
+    """Title and revision by id."""
+    query = select(AssessmentRow.id, AssessmentRow.title, AssessmentRow.revision)
+    rows = session.execute(query.where(AssessmentRow.id.in_(sorted(ids))))
+    return {row.id: Named(row.title, row.revision) for row in rows}
 
 
 def revisions(session: Session, ids: Iterable[int]) -> dict[int, int]:
@@ -88,13 +113,22 @@ def before(session: Session, wanted: Wanted, assessment_id: int | None, limit: i
 
 
 def anything(session: Session) -> bool:
-    """Whether there is an assessment at all; without one the list explains itself."""
-    return session.scalar(select(AssessmentRow.id).limit(1)) is not None
+    """Whether there is an assessment at all, besides the finished example; without one the list explains itself."""
+    query = select(AssessmentRow.id).where(AssessmentRow.recorded == "").limit(1)
+    return session.scalar(query) is not None
+
+
+def recorded(session: Session) -> AssessmentRow | None:
+    """The finished example, if somebody had it put here."""
+    return session.scalar(select(AssessmentRow).where(RECORDED).order_by(AssessmentRow.id.desc()).limit(1))
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     archived = AssessmentRow.archived_at
-    conditions: list[ColumnElement[bool]] = [archived.is_not(None) if wanted.archived else archived.is_(None)]
+    conditions: list[ColumnElement[bool]] = [
+        archived.is_not(None) if wanted.archived else archived.is_(None),
+        AssessmentRow.recorded == "",  # the finished example is nobody's work
+    ]
     if wanted.whose is not None:
         mine = select(ContributionRow.assessment_id).where(ContributionRow.user_id == wanted.whose)
         conditions.append(AssessmentRow.id.in_(mine))

@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+
+RECORDED = text("recorded <> ''")  # word for word what a query has to say to be given the index
 
 
 class AssessmentRow(Base):
@@ -15,19 +17,24 @@ class AssessmentRow(Base):
     answers: as typed (a draft may be wrong or half-done), by question key; `advice.case` reads them.
     version: raised by every save of the questionnaire (two people, two tabs); `last_tab` is the page that saved last.
     revision: raised by every edit of any part, data and recipe included; an approval names the one it was given for.
+    assumed: keys of answers that a template filled in, and nobody has saved or changed since.
     revised_at: when `revision` was raised last; None for one that nobody edited since it was begun.
     policy_id: the published policy it is judged by; None is the built-in one.
     metric_set_at: when metric and target were last changed; `target_changes` counts changes after a result was seen.
     result_seen_at: when the first result of any measurement stood; whatever becomes of that measurement, it was seen.
+    recorded: of the finished example, which was measured elsewhere and came with the app: how and when, a sentence. It
+        is read only. Empty for everything that was made here.
     """
 
     __tablename__ = "assessments"
+    __table_args__ = (Index("ix_assessments_recorded", "id", sqlite_where=RECORDED, postgresql_where=RECORDED),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
     team: Mapped[str] = mapped_column(String(100), default="")
     note: Mapped[str] = mapped_column(Text, default="")
     answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    assumed: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     questions_version: Mapped[str] = mapped_column(String(64), default="")
     policy_id: Mapped[int | None] = mapped_column(ForeignKey("policies.id"))
     version: Mapped[int] = mapped_column(default=1)
@@ -42,6 +49,7 @@ class AssessmentRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(index=True)
     archived_at: Mapped[datetime | None]
+    recorded: Mapped[str] = mapped_column(String(300), default="", server_default="")
 
 
 class LateTargetRow(Base):

@@ -92,7 +92,7 @@ def _inner(detail: Detail, key: str) -> Detail:
 
 def _price(detail: Detail, key: str) -> str:
     price = _inner(detail, key)
-    return f"{price.get('price', '?')} {price.get('currency', '')} per {price.get('unit', '?')}"
+    return f"{price.get('price', '?')} {price.get('currency', '')} per {_plain(str(price.get('unit', '?')))}"
 
 
 # {who} acted on {what}; [name] is one of `VALUES`, or a value of the entry's details as it is.
@@ -129,7 +129,12 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "dataset.count_tokens": "{who} counted the tokens of {what} for [model]",
     "documents.add": lambda d: "{who} added [documents]" if d.get("count", 1) != 1 else "{who} added {what}",
     "documents.remove": "{who} removed {what} from the documents",
-    "documents.decide": "{who} decided on personal data in {what}: [decided]",
+    "documents.decide": lambda d: (
+        "{who} decided on personal data in [held_files]: [decided]"
+        if "files" in d
+        else "{who} decided on personal data in {what}: [decided]"
+    ),
+    "documents.open": "{who} looked at the hidden values in [name] of {what}",
     # Baselines.
     "baseline.start": lambda d: (
         "{who} started baselines with [model]: [calls] to [sent_to]"
@@ -140,6 +145,7 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "baseline.revise": "{who} evaluated a revised prompt, [variant]",
     "baseline.tag": "{who} tagged [failures] of [variant]",
     "demo.begin": "{who} started the demo",
+    "demo.finished_example": "{who} opened the finished example, [as]",
     "demo.tag_by_rule": "A rule of the demo tagged [failures] of [variant]",
     # Review and training.
     "review.request": "{who} requested review [review] of {what}",
@@ -196,6 +202,7 @@ VALUES: Mapping[str, Callable[[Detail], str]] = {
     "decided": _decided,
     "documents": lambda d: _count(d, "count", "document"),
     "edited": lambda d: plural(len(_edited(d)), "answer"),
+    "held_files": lambda d: _count(d, "count", "file"),
     "failures": lambda d: _count(d, "answers", "failure"),
     "metric_now": lambda d: known("metric", str(_now(d, "metric"))),
     "price_after": lambda d: _price(d, "to"),
@@ -204,6 +211,7 @@ VALUES: Mapping[str, Callable[[Detail], str]] = {
     "rows": lambda d: _count(d, "rows", "row"),
     "split": lambda d: _SPLITS.get(str(d.get("by")), "in another way"),
     "target_now": lambda d: _share(_now(d, "target")),
+    "unit": lambda d: _plain(str(d.get("unit", "?"))),
     "variant": lambda d: variant(str(d.get("arm", "?"))),
 }
 
@@ -235,6 +243,22 @@ def parts(act: str, actor: str, subject: str, subject_id: int | None, detail: De
 def sentence(act: str, actor: str, subject: str, subject_id: int | None, detail: Detail, name: str = "") -> str:
     """The same as one text: `Ben froze the split of train.jsonl v2`."""
     return "".join(part.text for part in parts(act, actor, subject, subject_id, detail, name))
+
+
+def facts(detail: Detail) -> list[tuple[str, str]]:
+    """The details of an entry as pairs of a label and a text, for people who want to see all of it."""
+    return [(_plain(key), _flat(value, key)) for key, value in detail.items()]
+
+
+def _flat(value: object, key: str = "") -> str:
+    if isinstance(value, dict):
+        names = {name: known("recipe", name) if key == "settings" else _plain(str(name)) for name in value}
+        return "; ".join(f"{names[name]}: {_flat(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_flat(inner) for inner in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def object_name(subject: str, subject_id: int | None) -> str:

@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
 
 import orjson
-from sqlalchemy import CursorResult, Select, delete, func, select
+from sqlalchemy import ColumnElement, CursorResult, Select, and_, case, delete, func, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from app.baselines import arms
 from app.baselines.tables import AnswerRow, ArmRow
+from app.datasets.tables import ExampleRow
 from app.db import memo
 from app.errors import NotFound
 
@@ -107,50 +108,161 @@ def answer(session: Session, answer_id: int) -> AnswerRow:
     return row
 
 
-def _filtered(arm_id: int, split: str, show: str, passing: float) -> Select[AnswerRow]:
-    query = select(AnswerRow).where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
-    match show:
-        case "right":
-            return query.where(AnswerRow.score >= passing)
-        case "wrong":
-            return query.where(AnswerRow.score < passing)
+Show = Literal["all", "right", "wrong", "error", "tagged", "untagged", "fixed", "broke"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which answers of an arm to one split. passing: the score from which an answer counts as right.
+
+    show: fixed and broke are the rows that are right here and wrong in the arm `against`, and the other way round.
+    rows: ids of the rows to stay within; None for all.
+    """
+
+    arm_id: int
+    split: str
+    passing: float
+    show: Show = "all"
+    against: int | None = None
+    rows: frozenset[int] | None = None
+
+
+def _selected(only: Selection) -> Select[AnswerRow]:
+    query = select(AnswerRow).where(AnswerRow.arm_id == only.arm_id, AnswerRow.split == only.split)
+    if only.rows is not None:
+        query = query.where(AnswerRow.example_id.in_(sorted(only.rows)))
+    match only.show:
         case "error":
-            return query.where(AnswerRow.status == "error")
+            query = query.where(AnswerRow.status == "error")
         case "tagged":
-            return query.where(AnswerRow.cause.is_not(None))
+            query = query.where(AnswerRow.cause.is_not(None))
         case "untagged":
-            return query.where(AnswerRow.score < passing, AnswerRow.cause.is_(None))
-        case _:
-            return query
+            query = query.where(AnswerRow.score < only.passing, AnswerRow.cause.is_(None))
+        case "fixed" | "broke":
+            other_passed = _OTHER.score >= only.passing
+            query = _beside_other(query, only).where(not_(other_passed) if only.show == "fixed" else other_passed)
+    if only.show in ("right", "fixed"):
+        query = query.where(AnswerRow.score >= only.passing)
+    if only.show in ("wrong", "broke"):
+        query = query.where(AnswerRow.score < only.passing)
+    return query
 
 
-def page_of_answers(
-    session: Session, arm_id: int, split: str, *, show: str, passing: float, after: int, limit: int
-) -> Sequence[AnswerRow]:
-    """Answers by row id above `after`; `passing` is the score from which an answer counts as right."""
-    query = _filtered(arm_id, split, show, passing).where(AnswerRow.example_id > after)
+_OTHER = aliased(AnswerRow)
+
+
+def _beside_other(query: Select[AnswerRow], only: Selection) -> Select[AnswerRow]:
+    """Beside each answer that of the arm it is compared with; none where there is no such arm."""
+    same = (_OTHER.example_id == AnswerRow.example_id) & (_OTHER.split == AnswerRow.split)
+    return query.join(_OTHER, same & (_OTHER.arm_id == (only.against or 0)))
+
+
+def page_of_answers(session: Session, only: Selection, *, after: int, limit: int) -> Sequence[AnswerRow]:
+    """Answers by row id above `after`."""
+    query = _selected(only).where(AnswerRow.example_id > after)
     return session.scalars(query.order_by(AnswerRow.example_id).limit(limit)).all()
 
 
-def numbered_page(
-    session: Session, arm_id: int, split: str, *, show: str, passing: float, number: int, size: int
-) -> Sequence[AnswerRow]:
-    query = _filtered(arm_id, split, show, passing).order_by(AnswerRow.example_id)
-    return session.scalars(query.offset((number - 1) * size).limit(size)).all()
+def page_before(session: Session, only: Selection, *, before: int, limit: int) -> Sequence[AnswerRow]:
+    """The last answers below the row id `before`, in the order of the rows."""
+    query = _selected(only).where(AnswerRow.example_id < before)
+    return session.scalars(query.order_by(AnswerRow.example_id.desc()).limit(limit)).all()[::-1]
 
 
-def counted(session: Session, arm_id: int, split: str, passing: float) -> dict[str, int]:
+def number_of(session: Session, only: Selection, *, up_to: int | None = None) -> int:
+    """How many answers are selected; up_to: those whose row has this id or a lower one."""
+    query = _selected(only)
+    if up_to is not None:
+        query = query.where(AnswerRow.example_id <= up_to)
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def place_of(session: Session, only: Selection, row_id: int) -> int:
+    """The number of a row among those selected, from 1; 0 where it is none of them."""
+    alone = frozenset({row_id}) if only.rows is None else only.rows & {row_id}
+    there = number_of(session, replace(only, rows=alone))
+    return number_of(session, only, up_to=row_id) if there else 0
+
+
+def counted(session: Session, only: Selection) -> dict[Show, int]:
     """How many answers each filter would show."""
-    shows = ("all", "right", "wrong", "error", "tagged", "untagged")
-    return {
-        show: session.scalar(select(func.count()).select_from(_filtered(arm_id, split, show, passing).subquery())) or 0
-        for show in shows
-    }
+    shows: tuple[Show, ...] = ("all", "right", "wrong", "error", "tagged", "untagged")
+    return {show: number_of(session, replace(only, show=show)) for show in shows}
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredText:
+    """What was wanted in one row and what came; score None for an error."""
+
+    example_id: int
+    target: str
+    output: str
+    score: float | None
+
+
+def texts(session: Session, arm_id: int, split: str) -> list[AnsweredText]:
+    """Every answer of an arm beside what was wanted, by row, without what was asked."""
+    rows = session.execute(
+        select(AnswerRow.example_id, ExampleRow.target, AnswerRow.output, AnswerRow.score)
+        .join(ExampleRow, ExampleRow.id == AnswerRow.example_id)
+        .where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
+        .order_by(AnswerRow.example_id)
+    )
+    return [AnsweredText(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The rows that two arms both answered: right in both, right only before, right only after, wrong in both.
+
+    gain: mean of what the second scores more.
+    """
+
+    both: int
+    broke: int
+    fixed: int
+    neither: int
+    gain: float
+
+    @property
+    def rows(self) -> int:
+        return self.both + self.broke + self.fixed + self.neither
+
+
+def outcomes(session: Session, before_arm: int, after_arm: int, split: str, passing: float) -> Outcomes:
+    """How two arms answered the same rows. passing: the score from which an answer counts as right."""
+    before, after = aliased(AnswerRow), aliased(AnswerRow)
+    was, now = before.score >= passing, after.score >= passing
+    same = (after.example_id == before.example_id) & (after.split == before.split) & (after.arm_id == after_arm)
+
+    def rows_with(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.coalesce(func.sum(case((and_(*conditions), 1), else_=0)), 0)
+
+    row = session.execute(
+        select(
+            rows_with(was, now),
+            rows_with(was, not_(now)),
+            rows_with(not_(was), now),
+            rows_with(not_(was), not_(now)),
+            func.coalesce(func.avg(after.score - before.score), 0.0),
+        )
+        .join(after, same)
+        .where(before.arm_id == before_arm, before.split == split)
+        .where(before.score.is_not(None), after.score.is_not(None))
+    ).one()
+    return Outcomes(*(int(number) for number in row[:4]), float(row[4]))
+
+
+def newest(session: Session, arm_ids: Collection[int], limit: int) -> Sequence[AnswerRow]:
+    """The answers to dev rows that came last, the newest first. Those to test rows are not among them: whoever sees
+    these has looked at the test rows."""
+    query = select(AnswerRow).where(AnswerRow.arm_id.in_(sorted(arm_ids)), AnswerRow.split == "dev")
+    return session.scalars(query.order_by(AnswerRow.id.desc()).limit(limit)).all()
 
 
 def failed(session: Session, arm_id: int, split: str, passing: float) -> int:
     """How many answers failed."""
-    return session.scalar(select(func.count()).select_from(_filtered(arm_id, split, "wrong", passing).subquery())) or 0
+    return number_of(session, Selection(arm_id=arm_id, split=split, passing=passing, show="wrong"))
 
 
 def failed_rows(session: Session, arm_id: int, passing: float) -> set[int]:

@@ -1,6 +1,6 @@
 """Single answers for reading: beside what was asked, with personal data hidden, and as lines of a file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from app.baselines import answer_store, causes, exports, prompts, standing, store
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
-from app.chat import Message
+from app.chat import Message, messages_from_json
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
+from app.datasets.pages.diff_view import Piece, differences
 from app.datasets.store import Example
 from app.evaluation import metrics, parts
 from app.privacy.masking import Masker
@@ -19,7 +20,7 @@ from app.privacy.masking import Masker
 @dataclass(frozen=True, slots=True)
 class AnswerView:
     """An answer beside what was asked, for reading. compared_*: what the metric really compares. raw: the answer as it
-    came, where thinking was taken off.
+    came, where thinking was taken off. tagged_by: who gave it its cause.
 
     The texts are as they may be shown; `answer` holds them as they are.
     """
@@ -35,6 +36,12 @@ class AnswerView:
     compared_output: str
     right: bool | None
     guess: causes.Guess | None
+    tagged_by: str = ""
+
+    @property
+    def pieces(self) -> tuple[list[Piece], list[Piece]]:
+        """The expected answer and the output, word by word, with what only one of them has marked."""
+        return differences(self.target, self.output)
 
 
 def masking(session: Session, baseline: BaselineRow) -> Masker:
@@ -42,8 +49,14 @@ def masking(session: Session, baseline: BaselineRow) -> Masker:
     return masked_rows.masker_for_measurements(dataset_store.get(session, baseline.dataset_id))
 
 
-def view(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerRow, hide: Masker) -> AnswerView:
-    """Put an answer together with its row."""
+def view(
+    baseline: BaselineRow,
+    examples: Mapping[int, Example],
+    answer: AnswerRow,
+    hide: Masker,
+    names: Mapping[int, str] | None = None,
+) -> AnswerView:
+    """Put an answer together with its row. names: of people, by id, for who tagged it."""
     example = examples[answer.example_id]
     metric = metrics.get(baseline.metric)
     question = prompts.question(example.messages)
@@ -70,23 +83,58 @@ def view(baseline: BaselineRow, examples: Mapping[int, Example], answer: AnswerR
         compared_output=hide.text(metric.view(answer.output, baseline.metric_options)),
         right=right,
         guess=guess,
+        tagged_by=(names or {}).get(answer.tagged_by or 0, "") if answer.cause else "",
     )
 
 
-def parts_of(session: Session, arm: ArmRow, split: str) -> tuple[list[parts.Label], list[parts.FieldScore]]:
-    """An arm's score by label and by field of the wanted JSON, whichever the wanted answers have."""
+@dataclass(frozen=True, slots=True)
+class PartsOf:
+    """Where an arm's score comes from; a list is empty, and `confusions` None, where the wanted answers do not have
+    such parts."""
+
+    labels: list[parts.Label]
+    fields: list[parts.FieldScore]
+    confusions: parts.Confusions | None
+
+
+def parts_of(session: Session, arm: ArmRow, split: str) -> PartsOf:
+    """An arm's score by label and by field of the wanted JSON, and which label it gave for which other one."""
     baseline, hide = arm.baseline, masking(session, arm.baseline)
-    examples = examples_of(session, baseline, split)
     answered = [
-        parts.Answered(hide.text(examples[row.example_id].target), hide.text(row.output), row.score)
-        for row in answer_store.answers(session, arm.id, split)
+        parts.Answered(hide.text(row.target), hide.text(row.output), row.score)
+        for row in answer_store.texts(session, arm.id, split)
     ]
     binary = metrics.get(baseline.metric).binary
-    return parts.by_label(answered, binary=binary), parts.by_field(answered, baseline.metric_options)
+    labels = parts.by_label(answered, binary=binary)
+    pairs = None
+    if labels and binary:
+        every = {hide.text(target).strip() for target, _, _ in dataset_store.label_counts(session, baseline.dataset_id)}
+        pairs = parts.confusions(answered, every)
+    return PartsOf(labels, parts.by_field(answered, baseline.metric_options), pairs)
+
+
+def rows_answered(session: Session, arm: ArmRow, split: str, *, expected: str, output: str) -> frozenset[int] | None:
+    """Ids of the rows that want `expected` and got `output`, as the texts may be shown; None where neither is asked
+    for. Either may be empty, for any text."""
+    if not expected and not output:
+        return None
+    hide = masking(session, arm.baseline)
+    return frozenset(
+        row.example_id
+        for row in answer_store.texts(session, arm.id, split)
+        if (not expected or hide.text(row.target).strip() == expected)
+        and (not output or hide.text(row.output).strip() == output)
+    )
 
 
 def examples_of(session: Session, baseline: BaselineRow, split: str) -> dict[int, Example]:
     return {row.id: row for row in dataset_store.rows(session, baseline.dataset_id, split)}
+
+
+def examples_by_id(session: Session, ids: Collection[int]) -> dict[int, Example]:
+    """The rows with these ids."""
+    rows = dataset_store.by_ids(session, ids).values()
+    return {row.id: Example(row.id, row.line, tuple(messages_from_json(row.messages)), row.target) for row in rows}
 
 
 def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, AnswerView, tuple[Message, ...], bool]:

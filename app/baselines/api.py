@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
 from app.baselines import answer_store, answers_view, facts, looks, measured_model, planning, runs, standing, store
+from app.baselines.answer_store import Selection, Show
 from app.baselines.answers_view import AnswerView
 from app.baselines.api_models import (
+    ConfusionPart,
     Estimated,
     FieldPart,
     LabelPart,
@@ -19,6 +21,7 @@ from app.baselines.api_models import (
     Parts,
     Split,
 )
+from app.baselines.arms import PROMPTED
 from app.baselines.deps import exported, shown_to
 from app.baselines.planning import BaselineRequest
 from app.baselines.tables import ArmRow, BaselineRow
@@ -33,9 +36,6 @@ from app.web.problems import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["measuring"], responses=REFUSALS, dependencies=[WithBundled])
 
-Show = Literal["all", "right", "wrong", "error", "tagged", "untagged"]
-
-
 MOST_LABELS = 500
 # Of either sign: what is too few or too many is said by the service, with the reason.
 Count = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
@@ -46,7 +46,9 @@ Option = Annotated[Text, Field(max_length=10_000)]
 class NewBaseline(BaseModel):
     """What to measure. Metric and target come from the questionnaire, where they were set before.
 
-    `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `consent`: the rows may be sent to the model server.
+    `variants`: kinds of prompts to ask the model; the criteria ask for all of them, and what asks no model is always
+    measured. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `consent`: the rows may be sent to the
+    model server.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -59,6 +61,9 @@ class NewBaseline(BaseModel):
     dev_rows: int = Field(default=0, ge=0, le=10**9)
     test_rows: int = Field(default=0, ge=0, le=10**9)
     metric_options: dict[Name, Option | bool] = Field(default_factory=dict, max_length=20)
+    variants: tuple[Literal["zero_shot", "few_shot_random", "few_shot_nearest"], ...] = Field(
+        default=PROMPTED, max_length=len(PROMPTED)
+    )
     consent: bool = False
     price_in: float | None = None
     price_out: float | None = None
@@ -324,16 +329,22 @@ def list_answers(
     me: Me,
     split: Split = "dev",
     show: Show = "all",
+    against: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> AnswerPage:
-    """Answers of one arm beside their rows. Reading those on test rows is on record as a look."""
+    """Answers of one arm beside their rows. Reading those on test rows is on record as a look.
+
+    `show`: `fixed` and `broke` are the rows that are right here and wrong in the arm `against`, and the other way
+    round; without `against` there are none.
+    """
     arm = _arm(db, baseline_id, arm_id)
     if split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
-    answers = answer_store.page_of_answers(
-        db, arm_id, split, show=show, passing=standing.passing(arm.baseline), after=after, limit=limit + 1
+    selection = Selection(
+        arm_id=arm_id, split=split, passing=standing.passing(arm.baseline), show=show, against=against
     )
+    answers = answer_store.page_of_answers(db, selection, after=after, limit=limit + 1)
     examples = answers_view.examples_of(db, arm.baseline, split)
     masker = answers_view.masking(db, arm.baseline)
     data = [AnswerOf.of(answers_view.view(arm.baseline, examples, answer, masker)) for answer in answers[:limit]]
@@ -346,13 +357,16 @@ def list_parts(baseline_id: Id, arm_id: Id, app: App, db: Db, me: Me, split: Spl
     arm = _arm(db, baseline_id, arm_id)
     if split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
-    labels, fields = answers_view.parts_of(db, arm, split)
+    parts = answers_view.parts_of(db, arm, split)
+    pairs = parts.confusions
     return Parts(
         arm_id=arm.id,
         split=split,
-        labels=[LabelPart.model_validate(part) for part in labels[:MOST_LABELS]],
-        labels_left_out=max(0, len(labels) - MOST_LABELS),
-        fields=[FieldPart.model_validate(part) for part in fields],
+        labels=[LabelPart.model_validate(part) for part in parts.labels[:MOST_LABELS]],
+        labels_left_out=max(0, len(parts.labels) - MOST_LABELS),
+        confusions=[ConfusionPart.model_validate(pair) for pair in pairs.pairs[:MOST_LABELS]] if pairs else [],
+        no_label=pairs.outside if pairs else None,
+        fields=[FieldPart.model_validate(part) for part in parts.fields],
     )
 
 
@@ -385,5 +399,5 @@ def export_csv(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
 def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:
     arm = store.arm(session, arm_id)
     if arm.baseline_id != baseline_id:
-        raise NotFound("There is no such arm.")
+        raise NotFound("There is no such variant.")
     return arm

@@ -42,10 +42,21 @@ class FieldPart(BaseModel):
     high: float | None
 
 
+class ConfusionPart(BaseModel):
+    """So many rows want one label and got another one."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    expected: str
+    output: str
+    rows: int
+
+
 class Parts(BaseModel):
     """Where an arm's score comes from. A list is empty where the wanted answers are no labels, or no JSON objects.
 
-    `labels` are the commonest; `labels_left_out` counts the others.
+    `labels` are the commonest; `labels_left_out` counts the others. `confusions`: one label given for another, the most
+    frequent first; `no_label`: wrong answers that are none of the labels, null where there are no labels.
     """
 
     object: str = "parts"
@@ -53,6 +64,8 @@ class Parts(BaseModel):
     split: Split
     labels: list[LabelPart]
     labels_left_out: int
+    confusions: list[ConfusionPart]
+    no_label: int | None
     fields: list[FieldPart]
 
 

@@ -6,7 +6,7 @@ is reported on would flatter it (decision rules, 4.5).
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, pstdev
 from typing import Any, ClassVar
@@ -28,7 +28,8 @@ FREE = NO_MODEL  # families that ask no language model
 RULES = 2  # how a measurement is judged, kept with it: what was approved under older rules keeps its digest
 RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too: at most five prompts in all
 
-NEEDED = ("zero_shot", "few_shot_random", "few_shot_nearest", "revised_prompt")  # gate G5, in the order to do them
+PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
+NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,25 @@ class Arm:
         return self.family in FREE
 
 
-def plan(k_random: int, k_nearest: int, seed: int, targets: Sequence[str]) -> tuple[Arm, ...]:
-    """The arms of a first run. `targets` are the training rows' answers; they decide which free arms make sense."""
-    arms = [
-        Arm("trivial", "nearest_answer", {"rules": RULES}),
+def plan(
+    k_random: int, k_nearest: int, seed: int, targets: Sequence[str], families: Collection[str] = PROMPTED
+) -> tuple[Arm, ...]:
+    """The arms of a first run. `targets` are the training rows' answers; they decide which free arms make sense.
+
+    families: which of `PROMPTED` to ask. What asks no model costs nothing and is always there: leaving it out would
+    only hide what an adapter has to beat.
+    """
+    prompted = [
         Arm("zero_shot", "zero_shot"),
         *(
             Arm("few_shot_random", f"few_shot_random/{draw}", {"shots": "random", "k": k_random, "seed": seed + draw})
             for draw in range(1, SEEDS + 1)
         ),
         Arm("few_shot_nearest", "few_shot_nearest", {"shots": "nearest", "k": k_nearest}),
+    ]
+    arms = [
+        Arm("trivial", "nearest_answer", {"rules": RULES}),
+        *(arm for arm in prompted if arm.family in families),
     ]
     if label := majority(targets):
         arms.insert(1, Arm("trivial", "majority_answer", {"label": label}))

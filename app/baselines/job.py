@@ -52,14 +52,20 @@ def measure(claim: Claim) -> None:
             if arm.family != "adapter" and _waits(arm.dev):
                 _same_model(claim)  # an answer of the questionnaire may have changed meanwhile
                 answer_arm(claim, arm.id, "dev", generator, meter=meter)
-        for arm, why in _for_test(claim):
+        for_test = _for_test(claim)
+        with claim.read() as session:  # counted until it is known that they are not asked: no bar goes back
+            may_follow = rivals.rivals_at_most(session, store.get(session, claim.subject_id))
+        for number, (arm, why) in enumerate(for_test):
             _same_model(claim)
+            meter.expect((len(for_test) - number + may_follow) * tested)
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
         with claim.read() as session:
             close = rivals.rivals_to_ask(session, store.get(session, claim.subject_id))
-        meter.expect(len(close) * tested)
-        for arm in close:
+        for number, arm in enumerate(close):
+            meter.expect((len(close) - number) * tested)
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=WITHIN_REACH)
+        meter.expect(0)
+        meter.begin("Writing the results down", split="end")
     with claim.write() as session:
         store.get(session, claim.subject_id).concluded_at = utcnow()
 
@@ -108,9 +114,10 @@ def answer_arm(
         _note_look(claim, arm, why or ("adapter" if arm.family == "adapter" else "best on dev"))
     waiting = [example for example in examples if example.id not in done]
     meter = meter or Meter(claim, total=len(waiting))
-    meter.begin(f"{arm.label}: {plural(len(examples), split + ' row')}")
+    meter.begin(f"{arm.label}: {plural(len(examples), split + ' row')}", arm_id, split)
     if free:
         _put_free(claim, arm, split, waiting, pool)
+        meter.count(len(waiting))
     elif waiting:
         _ask(claim, arm, split, waiting, pool, generator, meter)
     claim.check()
@@ -137,15 +144,16 @@ def _pool(session: Session, baseline: BaselineRow) -> list[Shot]:
 
 
 def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
-    """Count what this run asks: the arms without a dev result, and one arm on test. Which others are asked the test
-    rows too shows after that.
+    """Count what this run asks: the arms without a dev result, and on the test rows one prompt and what asks no model.
+    Which others are asked the test rows too shows after that.
 
     What an attempt before this one got answers for is done already.
     """
     sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
-    waiting = [arm for arm in baseline.arms if arm.family not in (*arms.FREE, "adapter") and _waits(arm.dev)]
+    waiting = [arm for arm in baseline.arms if arm.family != "adapter" and _waits(arm.dev)]
+    free = [arm for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
     done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
-    return Meter(claim, total=len(waiting) * sizes["dev"] + sizes["test"], done=done)
+    return Meter(claim, total=len(waiting) * sizes["dev"] + (1 + len(free)) * sizes["test"], done=done)
 
 
 def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
@@ -159,8 +167,8 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
     best = standing.leading(baseline)
     if best is None:
         raise Failed(
-            f"No arm can be judged: each one had errors on more than {percent(arms.ERROR_LIMIT, 0)} of its rows. "
-            "Look at the errors, mend the cause, and press Go on."
+            f"No variant can be evaluated: each one had errors on more than {percent(arms.ERROR_LIMIT, 0)} of its "
+            "rows. Look at the errors, fix the cause, and press Resume."
         )
     revised = best.family == "revised_prompt"
     best_first = [(best, "best on dev after a revision" if revised else "best on dev")] if _waits(best.test) else []
@@ -197,10 +205,15 @@ def _model(claim: Claim, baseline: BaselineRow) -> Iterator[Generator]:
             if isinstance(generator, LocalModel) and dtype == "auto" and (info := generator.info(claim.cancelled)):
                 _keep_dtype(claim, info.dtype)
             yield generator
+            if isinstance(generator, Endpoint) and generator.answered:
+                with claim.write() as session:
+                    inference.note_run(session, model, "")
         finally:
             generator.close()
     except Unusable as error:
         claim.check()
+        with claim.write() as session:
+            inference.note_run(session, model, str(error))
         raise Failed(str(error)) from error
 
 
@@ -374,7 +387,7 @@ def _conclude(
         if len(rows) < len(examples):
             missing = len(examples) - len(rows)
             have = inflect(missing, "has", "have")
-            raise Failed(f"{plural(missing, 'row')} of {arm.label} {have} no answer. Press Go on to ask again.")
+            raise Failed(f"{plural(missing, 'row')} of {arm.label} {have} no answer. Press Resume to ask again.")
         binary = metrics.get(arm.baseline.metric).binary
         nothing = binary and not any(row.score for row in rows)
         wanted = {example.id: example.target for example in examples}

@@ -46,21 +46,24 @@ class Meter:
     stage: str = ""
     in_stage: int = 0
     since: float = 0.0
+    arm_id: int | None = None
+    split: str = ""
 
-    def begin(self, stage: str) -> None:
-        self.stage = stage
+    def begin(self, stage: str, arm_id: int | None = None, split: str = "") -> None:
+        """Go on to another stage. arm_id, split: which arm answers which rows in it; split `end`: nothing is asked any
+        more, results are written down."""
+        self.stage, self.arm_id, self.split = stage, arm_id, split
         self.in_stage = 0
         self.since = time.monotonic()
         self.tell(now=True)
 
     def expect(self, more: int) -> None:
-        """Say how many answers there are to come on top, once that is known."""
-        if more:
-            self.total = self.done + more
+        """Say how many answers are still to come, once that is known better."""
+        self.total = self.done + more
 
-    def count(self) -> None:
-        self.done += 1
-        self.in_stage += 1
+    def count(self, answers: int = 1) -> None:
+        self.done += answers
+        self.in_stage += answers
         self.tell()
 
     def waits(self, why: str) -> None:
@@ -73,6 +76,8 @@ class Meter:
             "done": self.done,
             "total": max(self.total, self.done),
             "unit": "answers",
+            "arm": self.arm_id,
+            "split": self.split,
         }
         if self.in_stage >= 4 and not stage:
             rate = self.in_stage / max(time.monotonic() - self.since, 1e-6)

@@ -6,6 +6,7 @@ Metric and target come first (gate G7), then a frozen split; only then may anyth
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
@@ -37,6 +38,7 @@ ALIKE = 2.0  # calls of up to so many times the tokens measured so far are estim
 class BaselineRequest:
     """What a measurement is asked to be; see `BaselineRow`. dev_rows, test_rows: 0 asks all of them.
 
+    variants: kinds of prompts to ask, of `arms.PROMPTED`; the criteria ask for all of them.
     consent: the word of whoever starts it that the rows may be sent to the model server.
     price_in, price_out: per million tokens, for the estimate only.
     """
@@ -49,6 +51,7 @@ class BaselineRequest:
     dev_rows: int = 0
     test_rows: int = 0
     metric_options: Mapping[str, Any] = field(default_factory=dict)
+    variants: tuple[str, ...] = arms.PROMPTED
     consent: bool = False
     price_in: float | None = None
     price_out: float | None = None
@@ -93,13 +96,15 @@ class Plan:
 def blockers(session: Session, assessment: AssessmentRow) -> list[str]:
     """Everything that has to be done elsewhere before a measurement can start, in the order to do it."""
     missing = []
+    if assessment.recorded:
+        missing.append("This is the finished example, to be read only. Duplicate it to measure something.")
     if assessment.archived_at is not None:
-        missing.append("This assessment was put away. Take it out again first.")
+        missing.append("This assessment is archived. Take it out of the archive first.")
     answers = assessments.answers(assessment)
     if answers.get("metric") not in metrics.METRICS or not isinstance(answers.get("target"), int | float):
         missing.append(
-            "Choose the metric and the target in the questionnaire first. Set before the first result, "
-            "they cannot be bent to fit it."
+            "Choose the metric and the target in the questionnaire first. They are set before the first result, so "
+            "results cannot influence them."
         )
     dataset = dataset_store.current(session, assessment.id)
     if dataset is None:
@@ -136,15 +141,20 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest) -> Plan:
         faults += _pattern_faults(options["pattern"], [example.target for example in examples["dev"]])
     if faults or model is None:
         raise Invalid("The measurement cannot start like this.", faults)
-    planned = arms.plan(order.k_random, order.k_nearest, dataset.seed, [row.target for row in examples["train"]])
+    planned = _arms(order, dataset, examples)
     costs = _estimate(session, order, planned, examples)
     return Plan(assessment, dataset, model, metric, options, target, planned, costs)
+
+
+def _arms(order: BaselineRequest, dataset: DatasetRow, examples: Mapping[str, Sequence[Example]]) -> tuple[Arm, ...]:
+    targets = [row.target for row in examples["train"]]
+    return arms.plan(order.k_random, order.k_nearest, dataset.seed, targets, order.variants)
 
 
 def _faults(order: BaselineRequest) -> list[FieldError]:
     faults = []
     if not order.instructions.strip():
-        faults.append(FieldError("#/instructions", "Write what the model should do; every arm starts with it."))
+        faults.append(FieldError("#/instructions", "Write what the model should do; every variant starts with it."))
     if len(order.instructions) > INSTRUCTIONS_LIMIT:
         faults.append(FieldError("#/instructions", f"At most {INSTRUCTIONS_LIMIT:,} characters are possible."))
     for name, value, most in (
@@ -156,7 +166,9 @@ def _faults(order: BaselineRequest) -> list[FieldError]:
             faults.append(FieldError(f"#/{name}", f"Use a number from 1 to {most:,}."))
     for name, value in (("dev_rows", order.dev_rows), ("test_rows", order.test_rows)):
         if value != 0 and value < ROWS_LEAST:
-            faults.append(FieldError(f"#/{name}", f"Ask at least {ROWS_LEAST} rows, or 0 for all of them."))
+            faults.append(FieldError(f"#/{name}", f"Ask at least {ROWS_LEAST} rows, or all of them."))
+    if not set(order.variants) & set(arms.PROMPTED) or not set(order.variants) <= set(arms.PROMPTED):
+        faults.append(FieldError("#/variants", "Choose at least one prompt variant."))
     for name, price in (("price_in", order.price_in), ("price_out", order.price_out)):
         if price is not None and not 0 <= price <= 1e6:
             faults.append(FieldError(f"#/{name}", "Use a price per million tokens, or leave it empty."))
@@ -178,6 +190,11 @@ def _pattern_faults(pattern: str, targets: Sequence[str]) -> list[FieldError]:
     ]
 
 
+def host_of(base_url: str) -> str:
+    """The part of a server's address that says whose it is, with its port."""
+    return urlsplit(base_url).netloc or base_url
+
+
 def _usable(
     session: Session, assessment: AssessmentRow, order: BaselineRequest, faults: list[FieldError]
 ) -> ModelRow | None:
@@ -187,9 +204,7 @@ def _usable(
     elif against := measured_model.against_sending(assessment, model):
         faults.append(FieldError("#/model_id", against))
     elif model.kind == "endpoint" and not order.consent:
-        faults.append(
-            FieldError("#/consent", f"The rows will be sent to {model.base_url}. Say that they may leave this server.")
-        )
+        faults.append(FieldError("#/consent", f"Confirm that rows may be sent to {host_of(model.base_url)}."))
     return model
 
 
@@ -199,7 +214,7 @@ def estimate(session: Session, assessment_id: int, order: BaselineRequest) -> Es
     if dataset is None:
         return None
     examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
-    planned = arms.plan(order.k_random, order.k_nearest, dataset.seed, [row.target for row in examples["train"]])
+    planned = _arms(order, dataset, examples)
     return _estimate(session, order, planned, examples)
 
 
@@ -210,13 +225,13 @@ def _estimate(
     dev = min(len(examples["dev"]), order.dev_rows or len(examples["dev"]))
     test = min(len(examples["test"]), order.test_rows or len(examples["test"]))
     prompted = [arm for arm in planned if not arm.free]
-    calls = len(prompted) * dev + test
+    calls = len(prompted) * dev + test if prompted else 0
     shots = [int(arm.settings.get("k", 0)) for arm in prompted]
     rows = list(examples["dev"]) or list(examples["train"])
     question = _mean([sum(len(turn.content) for turn in row.messages) for row in rows])
     answer = _mean([len(row.target) for row in rows])
     per_call = [len(order.instructions) + question + k * (question + answer) for k in shots]
-    prompt = (sum(per_call) * dev + max(per_call) * test) / CHARACTERS_PER_TOKEN
+    prompt = (sum(per_call) * dev + max(per_call, default=0) * test) / CHARACTERS_PER_TOKEN
     completion = calls * min(float(order.max_tokens), max(1.0, answer / CHARACTERS_PER_TOKEN))
     seconds, rough = _time(session, order, calls, prompt, completion)
     cost = None
@@ -224,7 +239,7 @@ def _estimate(
         cost = (prompt * order.price_in + completion * order.price_out) / 1e6
     return Estimate(
         calls=calls,
-        most_calls=calls + min(arms.RIVALS_MOST, len(prompted) - 1) * test,
+        most_calls=calls + max(0, min(arms.RIVALS_MOST, len(prompted) - 1)) * test,
         dev_rows=dev,
         test_rows=test,
         prompt_tokens=round(prompt),

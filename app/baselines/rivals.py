@@ -60,6 +60,11 @@ def rivals_to_ask(session: Session, baseline: BaselineRow) -> list[ArmRow]:
     return [rival.arm for rival in near if rival.arm.test is None]
 
 
+def rivals_at_most(session: Session, baseline: BaselineRow) -> int:
+    """How many prompts `rivals_to_ask` may name once the best one has answered the test rows."""
+    return sum(rival.arm.test is None for rival in rivals(session, baseline)[: arms.RIVALS_MOST])
+
+
 def _could_lead(arm: ArmRow, leading: ArmRow) -> bool:
     """A prompt that counts, and that had a fair try where the best one had."""
     if arm.family in (*arms.FREE, "adapter") or arm.dev is None or leading.dev is None:

@@ -1,61 +1,79 @@
-"""Pages for measuring: the form, the arms, every example, and the words on why they fail."""
+"""The page of baselines: the form, the run while it goes on, its results, and a revised prompt."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app import glossary
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.baselines import (
     answer_store,
     answers_view,
     causes,
+    comparisons,
+    drafts,
     facts,
+    form,
+    live_view,
     looks,
     measured_model,
     planning,
+    results_view,
     rivals,
     runs,
     standing,
     store,
     views,
 )
-from app.baselines.deps import exported, shown_to
-from app.baselines.planning import BaselineRequest
 from app.baselines.tables import BaselineRow
+from app.datasets import masked_rows
 from app.datasets import store as dataset_store
+from app.datasets.tables import DatasetRow
 from app.db import reading
-from app.errors import FieldError, Invalid, NotFound
+from app.errors import FieldError, Invalid
 from app.evaluation import metrics
 from app.inference import service as models
 from app.inference import store as model_store
+from app.inference import trials
 from app.inference.deps import WithBundled
+from app.inference.tables import ModelRow
 from app.jobs import store as job_store
-from app.users.deps import Launcher, Me
+from app.jobs.tables import JobRow
+from app.users.deps import Launcher, Listening, Me
+from app.web import events
 from app.web.deps import App, Db
+from app.web.events import Sent as Message
 from app.web.forms import by_field
 from app.web.pages import page, render, see, url_for, wants_fragment
-from app.web.params import Id, Sent, Text
+from app.web.params import LARGEST, Id, OneLine, Sent, Text
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
-PAGE = 20
-Show = Literal["all", "right", "wrong", "error", "tagged", "untagged"]
-Split = Literal["dev", "test"]
-
-FIELDS = ("model_id", "k_random", "k_nearest", "max_tokens", "dev_rows", "test_rows")
+LAST_ANSWERS = 3  # that a running measurement shows
+UNUSABLE = ("failing", "failed", "retired")  # states of a model that is not offered
 
 
 @router.get("/assessments/{assessment_id}/measure", name="measure")
-def show_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
-    return _measure(request, app, db, assessment_id)
+def show_measure(
+    request: Request,
+    assessment_id: Id,
+    app: App,
+    db: Db,
+    me: Me,
+    model_id: Annotated[OneLine, Query(max_length=20)] = "",
+) -> Response:
+    """model_id: the model that the form begins with, for a link that asks for baselines on that one."""
+    return _measure(request, app, db, assessment_id, typed={"model_id": model_id} if model_id else None)
 
 
 @router.post("/assessments/{assessment_id}/measure", name="start_measure")
 def start_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Launcher, typed: Sent) -> Response:
     try:
-        runs.start(db, assessment_id, _order(typed), by=me)
+        runs.start(db, assessment_id, form.order(typed), by=me)
     except Invalid as refusal:
         return _measure(request, app, db, assessment_id, status=422, typed=typed, refusal=refusal)
     return see(request, "measure", assessment_id=assessment_id)
@@ -66,12 +84,25 @@ def estimate_measure(request: Request, assessment_id: Id, app: App, me: Me, type
     """Say what a measurement would cost; starts nothing, so a read-only transaction is enough."""
     with reading(app.engine) as db:
         try:
-            order = _order(typed)
+            order = form.order(typed)
         except Invalid as refusal:
             return _measure(request, app, db, assessment_id, status=422, typed=typed, refusal=refusal)
         if wants_fragment(request):
             estimate = planning.estimate(db, assessment_id, order)
             return Response(render(request, "baselines/_estimate.html", estimate=estimate), media_type="text/html")
+        return _measure(request, app, db, assessment_id, typed=typed)
+
+
+@router.post("/assessments/{assessment_id}/measure/labels", name="insert_labels")
+def insert_labels(request: Request, assessment_id: Id, app: App, me: Me, typed: Sent) -> Response:
+    """Give the form back with the labels of the training rows in its prompt; starts and stores nothing."""
+    with reading(app.engine) as db:
+        draft = _draft(db, dataset_store.current(db, assessment_id))
+        filled = drafts.with_labels(typed.get("instructions", ""), draft.labels if draft else ())
+        typed = {**typed, "instructions": filled}
+        if wants_fragment(request):
+            html = render(request, "baselines/_prompt.html", typed=typed, errors={})
+            return Response(html, media_type="text/html")
         return _measure(request, app, db, assessment_id, typed=typed)
 
 
@@ -109,150 +140,40 @@ def revise(
     return see(request, "measure", assessment_id=baseline.assessment_id)
 
 
-@router.get("/baselines/{baseline_id}/arms/{arm_id}", name="arm")
-def show_arm(
+@router.get("/baselines/{baseline_id}/events", name="measure_events", response_class=EventSourceResponse)
+async def measure_events(
     request: Request,
     baseline_id: Id,
-    arm_id: Id,
     app: App,
-    db: Db,
-    me: Me,
-    split: Split | None = None,
-    show: Show = "all",
-    page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
-) -> Response:
-    arm = store.arm(db, arm_id)
-    if arm.baseline_id != baseline_id:
-        raise NotFound("There is no such arm.")
-    baseline = arm.baseline
-    chosen: Split = split or ("test" if arm.test and not arm.dev else "dev")
-    if chosen == "test":
-        shown_to(app, db, me, baseline, [arm], "read")
-    passing = standing.passing(baseline)
-    counted = answer_store.counted(db, arm_id, chosen, passing)
-    answers = answer_store.numbered_page(db, arm_id, chosen, show=show, passing=passing, number=page_number, size=PAGE)
-    examples = answers_view.examples_of(db, baseline, chosen)
-    masker = answers_view.masking(db, baseline)
-    return page(
-        request,
-        "baselines/arm.html",
-        assessment=assessment_store.get(db, baseline.assessment_id),
-        step="measure",
-        baseline=baseline,
-        arm=arm,
-        term=glossary.term(f"variant.{arm.family}").help,
-        metric=metrics.get(baseline.metric),
-        instructions=standing.instructions_of(baseline, arm),
-        split=chosen,
-        show=show,
-        counted=counted,
-        shown=[answers_view.view(baseline, examples, answer, masker) for answer in answers],
-        causes=causes.CAUSES,
-        number=page_number,
-        pages=-(-counted[show] // PAGE),
-    )
+    listener: Listening,
+    last_event_id: Annotated[int, Header(ge=0, le=LARGEST)] = 0,
+) -> AsyncIterable[ServerSentEvent]:
+    """Send how far a measurement is whenever its job says something, and the table whenever a variant is through; the
+    last message makes the page load itself anew."""
+    sent_table: list[object] = []
 
+    def read(after: int) -> list[Message]:
+        with reading(app.engine) as session:
+            baseline = store.get(session, baseline_id)
+            job = runs.last_job(session, baseline)
+            if job is None:
+                return []
+            news = job_store.events_after(session, job.id, after)
+            if not news and not job.final:
+                return []
+            drawn = live_view.signature(baseline.arms)
+            values = _live(session, baseline, job, live=True)
+            if sent_table and sent_table[-1] != drawn:
+                values |= {"table": _table(request, session, baseline, compare=False), "swap": True}
+            sent_table[:] = [drawn]
+            html = render(request, "baselines/_live.html", baseline=baseline, **values)
+            return [Message(news[-1].id if news else after, html, last=job.final)]
 
-@router.post("/baselines/{baseline_id}/arms/{arm_id}/causes", name="tag_arm")
-def tag_arm(request: Request, baseline_id: Id, arm_id: Id, db: Db, me: Me, typed: Sent) -> Response:
-    """Store the causes of one page of examples; fields are named cause-<answer id>."""
-    tags = {
-        int(name.removeprefix("cause-")): value
-        for name, value in typed.items()
-        if name.startswith("cause-") and name.removeprefix("cause-").isdecimal()
-    }
-    arm = store.arm(db, arm_id)
-    if arm.baseline_id != baseline_id:
-        raise NotFound("There is no such arm.")
-    runs.tag(db, arm_id, tags, by=me)
-    kept = {name: value for name in ("split", "show", "page") if (value := typed.get(name, "")).isalnum()}
-    return see(request, "arm", baseline_id=baseline_id, arm_id=arm_id, notice="saved", query=kept)
-
-
-@router.get("/answers/{answer_id}", name="answer")
-def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me) -> Response:
-    answer, arm, shots, rendered, same = answers_view.prompt_of(db, answer_id)
-    if answer.split == "test":
-        shown_to(app, db, me, arm.baseline, [arm], "read")
-    return page(
-        request,
-        "baselines/answer.html",
-        assessment=assessment_store.get(db, arm.baseline.assessment_id),
-        step="measure",
-        baseline=arm.baseline,
-        arm=arm,
-        answer=answer,
-        shown=shots,
-        rendered=rendered,
-        same=same,
-    )
-
-
-@router.get("/baselines/{baseline_id}/answers.{kind}", name="export_answers")
-def export_answers(baseline_id: Id, kind: Literal["csv", "jsonl"], app: App, db: Db, me: Me) -> Response:
-    return exported(app, db, me, store.get(db, baseline_id), kind)
+    async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
+        yield sent
 
 
 # ---------------------------------------------------------------- inside
-
-
-def _order(typed: dict[str, str]) -> BaselineRequest:
-    """Read the form.
-
-    Raises:
-        Invalid: a field that should hold a number does not.
-    """
-    faults: list[FieldError] = []
-    usual = BaselineRequest(model_id=0, instructions="")
-
-    def whole(name: str) -> int:
-        text = typed.get(name, "").strip()
-        if not text:
-            return int(getattr(usual, name))
-        if not text.isdecimal() or len(text) > 9:
-            faults.append(FieldError(f"#/{name}", "Use a whole number."))
-            return int(getattr(usual, name))
-        return int(text)
-
-    def price(name: str) -> float | None:
-        text = typed.get(name, "").strip()
-        try:
-            return float(text) if text else None
-        except ValueError:
-            faults.append(FieldError(f"#/{name}", "Use a number, like 0.25."))
-            return None
-
-    numbers = {name: whole(name) for name in FIELDS}
-    options = {name.removeprefix("option_"): value for name, value in typed.items() if name.startswith("option_")}
-    order = BaselineRequest(
-        **numbers,
-        instructions=typed.get("instructions", ""),
-        metric_options=options,
-        consent=typed.get("consent") == "on",
-        price_in=price("price_in"),
-        price_out=price("price_out"),
-    )
-    if faults:
-        raise Invalid("Some fields are not numbers.", faults)
-    return order
-
-
-def _typed(baseline: BaselineRow | None) -> dict[str, str]:
-    """What the form begins with: the last measurement's settings, or the usual ones."""
-    if baseline is None:
-        return {}
-    nearest = next((arm.settings["k"] for arm in baseline.arms if arm.family == "few_shot_nearest"), 5)
-    drawn = next((arm.settings["k"] for arm in baseline.arms if arm.family == "few_shot_random"), 3)
-    return {
-        "model_id": str(baseline.model_id),
-        "instructions": baseline.instructions,
-        "k_random": str(drawn),
-        "k_nearest": str(nearest),
-        "max_tokens": str(baseline.max_tokens),
-        "dev_rows": str(baseline.dev_limit),
-        "test_rows": str(baseline.test_limit),
-        **{f"option_{name}": "on" if value is True else str(value) for name, value in baseline.metric_options.items()},
-    }
 
 
 def _measure(
@@ -267,16 +188,20 @@ def _measure(
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     answers = assessments.answers(assessment)
-    baseline = store.current(db, assessment_id)
-    values = {**_typed(baseline), **(typed or {})}
-    usable = model_store.usable(db)
-    values.setdefault("model_id", str(usable[0].id) if usable else "0")
-    try:
-        order = _order(values)
-        estimate = planning.estimate(db, assessment_id, order)
-    except Invalid:
-        estimate = None
+    newest = store.current(db, assessment_id)
     dataset = dataset_store.current(db, assessment_id)
+    draft = _draft(db, dataset)
+    values = {**form.begins_with(newest), **(typed or {})}
+    if newest is None and draft is not None:
+        values.setdefault("instructions", draft.text)
+    usable = [_choice(db, row) for row in model_store.usable(db)]
+    values.setdefault("model_id", next((str(choice.row.id) for choice in usable if not choice.against), "0"))
+    estimate = None
+    if newest is None or typed is not None:  # else the form is folded, and asks for it when it is opened
+        try:
+            estimate = planning.estimate(db, assessment_id, form.order(values))
+        except Invalid:
+            estimate = None
     return page(
         request,
         "baselines/measure.html",
@@ -287,57 +212,79 @@ def _measure(
         dataset=dataset,
         metric=metrics.METRICS.get(str(answers.get("metric"))),
         target=answers.get("target"),
-        models=[(row, models.state(db, row)[0]) for row in usable],
+        models=usable,
+        draft=draft,
+        classifier_applies=bool(draft and draft.labels),
+        concurrency=app.settings.endpoint_concurrency,
         typed=values,
+        form_open=typed is not None and "revised_instructions" not in typed,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
         estimate=estimate,
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
-        **(_results(request, db, baseline) if baseline else {"baseline": None}),
+        earlier=[row for row in store.of_assessment(db, assessment_id) if newest and row.id != newest.id],
+        **(_results(request, db, newest) if newest else {"newest": None, "baseline": None}),
     )
 
 
-def _stands(db: Db, baseline: BaselineRow) -> dict[str, Any] | None:
-    """The earlier result that counts in place of this measurement's: as long as this has none or is not finished, or
-    because it reached surely more."""
-    counts = facts.counting(db, baseline.assessment_id)
-    if counts is not None and standing.best(baseline) and counts.model_id != baseline.model_id:
-        return None  # two models, each with a result of its own
-    best = standing.best(counts) if counts is not None else None
-    if counts is None or best is None or (counts.id == baseline.id and standing.finished(counts)):
-        return None
-    why = "own" if counts.id == baseline.id else "better" if standing.best(baseline) else "only"
-    return {"row": counts, "arm": best, "model": measured_model.model_of(db, counts), "why": why}
+def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
+    """What the page says of results: those of the measurement that counts, and beside it how the newest one goes."""
+    job = runs.last_job(db, newest)
+    over = job is None or job.final
+    baseline = _counts(db, newest)
+    values: dict[str, Any] = {
+        "newest": newest,
+        "over": over,
+        "job": job,
+        "has_errors": any(arm.has_errors for arm in newest.arms if arm.family != "adapter"),
+        "newest_leading": standing.leading(newest),
+        "newest_best": standing.best(newest),
+        "newest_dataset": dataset_store.get(db, newest.dataset_id),
+        "newest_table": None if baseline.id == newest.id and over else _table(request, db, newest, compare=over),
+        "current_instructions": _instructions(newest),
+    }
+    if job is not None and not over:
+        values |= {"live": _live(db, newest, job, live=False)}
+    return values | _of_counting(request, db, baseline)
 
 
-def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
-    job = runs.last_job(db, baseline)
+def _instructions(baseline: BaselineRow) -> str:
     leading = standing.leading(baseline)
-    urls = {arm.id: url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id) for arm in baseline.arms}
+    return standing.instructions_of(baseline, leading) if leading else baseline.instructions
+
+
+def _counts(db: Db, newest: BaselineRow) -> BaselineRow:
+    """The measurement whose results the page is about: the newest one, or an earlier one that counts in its place,
+    because it has no result yet or came to surely less."""
+    counts = facts.counting(db, newest.assessment_id)
+    if counts is None or standing.best(counts) is None or counts.id == newest.id:
+        return newest
+    if standing.best(newest) and counts.model_id != newest.model_id:
+        return newest  # two models, each with a result of its own
+    return counts
+
+
+def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
     dataset = dataset_store.get(db, baseline.dataset_id)
-    metric = metrics.get(baseline.metric)
+    leading, best = standing.leading(baseline), standing.best(baseline)
     model = model_store.get(db, baseline.model_id)
-    tested = baseline.test_limit or dataset.test_rows
     close = rivals.rivals(db, baseline)
     tagged = facts.failure_causes(db, baseline)
-    return {
+    lead = views.free_lead(baseline, best or leading)
+    passing = standing.passing(baseline)
+    values: dict[str, Any] = {
         "baseline": baseline,
-        "measured_metric": metric,
+        "headline": results_view.headline(baseline, best, lead),
+        "table": _table(request, db, baseline, compare=True),
+        "measured_metric": metrics.get(baseline.metric),
         "model": measured_model.model_of(db, baseline),
         "before": looks.before(db, baseline),
         "measured_on": dataset,
-        "job": job,
-        "ahead": job_store.ahead(db, job) if job and not job.final else 0,
-        "test_chart": views.chart(f"{metric.title} on the test rows", baseline.arms, "test", baseline.target, urls),
-        "dev_chart": views.chart(f"{metric.title} on the dev rows", baseline.arms, "dev", baseline.target, urls),
-        "rows": views.rows(baseline.arms, leading),
-        "best": standing.best(baseline),
-        "stands": _stands(db, baseline),
+        "best": best,
         "leading": leading,
         "rivals": close,
         "untested": sum(not rival.tested for rival in close) if baseline.concluded_at else 0,
-        "free_lead": views.free_lead(baseline, leading),
         "reported": views.reported(baseline.arms),
         "notes": views.notes(
             baseline.arms,
@@ -346,11 +293,83 @@ def _results(request: Request, db: Db, baseline: BaselineRow) -> dict[str, Any]:
             metric=baseline.metric,
             max_tokens=baseline.max_tokens,
         ),
-        "outlook": facts.outlook(baseline, min(tested, dataset.test_rows)),
-        "failing": answer_store.counted(db, leading.id, "dev", standing.passing(baseline)) if leading else None,
+        "outlook": facts.outlook(baseline, min(baseline.test_limit or dataset.test_rows, dataset.test_rows)),
+        "failing": None,
         "tagged": tagged,
         "to_tag": max(causes.ENOUGH - sum(tagged.values()), 0),
-        "current_instructions": standing.instructions_of(baseline, leading) if leading else baseline.instructions,
-        "has_errors": any(arm.has_errors for arm in baseline.arms if arm.family != "adapter"),
-        "earlier": [row for row in store.of_assessment(db, baseline.assessment_id) if row.id != baseline.id],
     }
+    if leading is not None:
+        selection = answer_store.Selection(arm_id=leading.id, split="dev", passing=passing)
+        values["failing"] = answer_store.counted(db, selection)
+        parts = answers_view.parts_of(db, store.arm(db, leading.id), "dev")
+        weakest = sorted(parts.labels, key=lambda label: (1.0 if label.score is None else label.score, -label.rows))
+        values |= {"parts": parts, "weakest": weakest}
+    return values
+
+
+def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) -> dict[str, Any]:
+    """The lines of a measurement with a sentence on them. compare: with what each fixed and broke, which takes a look
+    at every answer."""
+    urls = {arm.id: url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id) for arm in baseline.arms}
+    compared = comparisons.comparisons(db, baseline) if compare else {}
+    lines = results_view.lines(baseline, standing.leading(baseline), compared, urls)
+    return {
+        "id": baseline.id,
+        "lines": lines,
+        "caption": results_view.caption(lines, baseline),
+        "target": baseline.target,
+        "urls": urls,
+        "metric": metrics.get(baseline.metric).title,
+    }
+
+
+def _live(db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str, Any]:
+    """How far a measurement is, with the last answers to dev rows."""
+    progress = job.progress or {}
+    answers = answer_store.newest(db, live_view.asked(baseline), LAST_ANSWERS)
+    examples = answers_view.examples_by_id(db, {answer.example_id for answer in answers})
+    masker = answers_view.masking(db, baseline)
+    return {
+        "job": job,
+        "ahead": job_store.ahead(db, job) if not job.final else 0,
+        "progress": progress,
+        "done_share": live_view.share_done(progress),
+        "stages": live_view.stages(baseline, progress, running=job.started_at is not None),
+        "outputs": [answers_view.view(baseline, examples, answer, masker) for answer in answers],
+        "arm_labels": {arm.id: arm.label for arm in baseline.arms},
+        "live": live,
+        "swap": False,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model as the form offers it. host: of its server, empty on this machine. against: why it is not offered, and
+    tested_at, when that was seen."""
+
+    row: ModelRow
+    state: str
+    host: str
+    against: str
+    tested_at: datetime | None
+
+
+def _choice(db: Db, row: ModelRow) -> ModelChoice:
+    state, job = models.state(db, row)
+    against, tested = "", trials.last(row)
+    if state in UNUSABLE:
+        against = tested.error if tested else str(job.failure or "") if job else ""
+        against = against or f"It is {state}."
+    tested_at = tested.at if tested and tested.error else None
+    return ModelChoice(row, state, planning.host_of(row.base_url) if row.kind == "endpoint" else "", against, tested_at)
+
+
+def _draft(db: Db, dataset: DatasetRow | None) -> drafts.Draft | None:
+    """A first system prompt from the training rows; personal data that nobody decided on stays hidden."""
+    if dataset is None or dataset.frozen_at is None:
+        return None
+    hide = masked_rows.masker_for_measurements(dataset)
+    counted = [
+        (target, number) for target, split, number in dataset_store.label_counts(db, dataset.id) if split == "train"
+    ]
+    return drafts.draft([(hide.text(target), number) for target, number in drafts.enough(counted)])

@@ -5,7 +5,7 @@ look at the test rows is written down.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -98,7 +98,9 @@ def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
     if baseline.concluded_at is not None and not incomplete:
         raise Conflict("Everything has been asked and answered.")
     if any(arm.family == "adapter" and arm.test for arm in baseline.arms):
-        raise Conflict("An adapter was judged by these answers; they stay as they are. Start a new measurement.")
+        raise Conflict(
+            "An adapter was evaluated against these answers; they stay as they are. Start a new measurement."
+        )
     _need_model(session, baseline)
     # The results stay until their arms are through again: should this fail, what was known is still known.
     answer_store.forget_errors(session, [arm.id for arm in baseline.arms if arm.family != "adapter"])
@@ -118,7 +120,7 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
     baseline = _open(session, baseline_id)
     best = standing.leading(baseline)
     if best is None or baseline.concluded_at is None:
-        raise Conflict("Let the first run finish: a revision starts from the arm that did best.")
+        raise Conflict("Let the first run finish: a revision starts from the best variant.")
     _need_model(session, baseline)
     text = instructions.strip()
     if not text or len(text) > INSTRUCTIONS_LIMIT:
@@ -129,7 +131,7 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
     if text in {standing.instructions_of(baseline, arm) for arm in baseline.arms if arm.family != "adapter"}:
         raise Invalid(
             "The revision cannot start like this.",
-            [FieldError("#/instructions", "These instructions have been tried already. Change them first.")],
+            [FieldError("#/instructions", "This prompt was evaluated already. Change it first.")],
         )
     number = 1 + standing.revisions(baseline)
     baseline.test_looks = [*baseline.test_looks, *(look.to_json() for look in looks.by_people(session, baseline))]
@@ -160,17 +162,51 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
         raise Invalid("These causes cannot be stored.", [FieldError("#/causes", f"Use one of: {known}.")])
     changed = 0
     tagged = [answer_store.answer(session, answer_id) for answer_id in tags]
+    before = [answer.cause for answer in tagged]
     if any(answer.split == "test" for answer in tagged):
         looks.note_opening(session, arm.baseline, [arm], by, "tagged")
     for answer, cause in zip(tagged, tags.values(), strict=True):
         if answer.arm_id != arm_id or answer.score is None or answer.score >= standing.passing(arm.baseline):
-            raise Conflict("Only failed answers of this arm can be given a cause. Look at the page again.")
+            raise Conflict("Only failed answers of this variant can be tagged. Reload the page.")
         if (answer.cause or "") != cause:
             answer.cause, answer.tagged_by = cause or None, by.id
             changed += 1
     if changed:
-        _note(session, arm.baseline, by, "baseline.tag", {"arm": arm.name, "answers": changed})
+        detail: dict[str, Any] = {"arm": arm.name, "answers": changed}
+        if len(tagged) == 1:
+            detail |= {"answer": tagged[0].id, "from": before[0], "to": tagged[0].cause}
+        _note(session, arm.baseline, by, "baseline.tag", detail)
     return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """What a tag came to. replaced: the cause that somebody else had given meanwhile and that this one took the place
+    of, empty for none; replaced_by_user: that somebody's id."""
+
+    cause: str
+    replaced: str = ""
+    replaced_by_user: int | None = None
+
+
+def tag_one(session: Session, answer_id: int, cause: str, *, before: str, by: UserRow) -> Tagging:
+    """Write down why one answer failed, as somebody chose it beside the cause `before`, which their page showed.
+
+    Of two people who tag at once the later one counts, and learns what the other had chosen; the record keeps both.
+
+    Raises:
+        Conflict: it did not fail.
+        Invalid: a cause is none of the four.
+    """
+    answer = answer_store.answer(session, answer_id)
+    arm = store.arm(session, answer.arm_id)
+    assessment_store.opened(session, arm.baseline.assessment_id)  # from here on nobody else tags
+    session.refresh(answer)
+    was, whose = answer.cause or "", answer.tagged_by
+    tag(session, arm.id, {answer_id: cause}, by=by)
+    if was in ("", before, cause) or whose == by.id:
+        return Tagging(cause)
+    return Tagging(cause, was, whose)
 
 
 def add_adapter_arm(session: Session, baseline_id: int, *, training_id: int, title: str, instructions: str) -> ArmRow:
@@ -195,7 +231,7 @@ def _open(session: Session, baseline_id: int) -> BaselineRow:
     assessment_store.opened(session, store.assessment_of(session, baseline_id))
     baseline = store.get(session, baseline_id)
     if baseline.archived_at is not None:
-        raise Conflict("This measurement was put aside for a newer one.")
+        raise Conflict("A newer measurement replaced this one.")
     _need_rest(session, baseline)
     return baseline
 

@@ -138,3 +138,25 @@ def winning_instructions(baseline: BaselineRow) -> str:
 def revisions(baseline: BaselineRow) -> int:
     """How often its instructions were revised."""
     return sum(arm.family == "revised_prompt" for arm in baseline.arms)
+
+
+def zero_shot(baseline: BaselineRow) -> ArmRow | None:
+    """The plainest prompt, with a result on the dev rows that may be used: what others are compared with."""
+    plain = (arm for arm in baseline.arms if arm.family == "zero_shot")
+    return next((arm for arm in plain if arm.dev is not None and arm.dev.known), None)
+
+
+def compared_with(baseline: BaselineRow, arm: ArmRow) -> ArmRow | None:
+    """What is read beside an arm to see what it fixed and broke: for a revision the arm that it revised, which is the
+    best of those before it with the same examples, else zero-shot."""
+    if arm.family != "revised_prompt":
+        first = zero_shot(baseline)
+        return first if first is not None and first.id != arm.id else None
+    examples = ("shots", "k", "seed")
+    earlier = [
+        row
+        for row in baseline.arms
+        if row.id < arm.id and all(row.settings.get(key) == arm.settings.get(key) for key in examples)
+    ]
+    best_name = arms.best([(value(row), row.dev) for row in earlier if row.dev is not None])
+    return next((row for row in earlier if best_name and row.name == best_name.name), None)

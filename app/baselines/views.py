@@ -1,49 +1,15 @@
-"""What the page about measuring shows, as plain values: results as bars with intervals, and words beside them."""
+"""What a reader has to know beside the numbers of a measurement, in words; `results_view` has the table of them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app import glossary
 from app.baselines import arms
 from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation import metrics
 from app.inference import service as models
-from app.web import charts
-from app.wording import percent
-
-TONES = {"trivial": "soft", "small_classifier": "soft", "adapter": "tune"}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table of arms."""
-
-    arm: ArmRow
-    term: str
-    dev: ArmResult | None
-    test: ArmResult | None
-    unknown: bool
-    leading: bool
-    mostly_cut: bool
-
-
-def rows(arm_rows: Sequence[ArmRow], leading: ArmRow | None) -> list[Row]:
-    """Arms for the table, the best dev score first; those without a result keep their place below."""
-    ordered = sorted(arm_rows, key=lambda arm: -(arm.dev.score if arm.dev else arm.test.score if arm.test else -1))
-    return [
-        Row(
-            arm=arm,
-            term=glossary.term(f"variant.{arm.family}").help,
-            dev=arm.dev,
-            test=arm.test,
-            unknown=any(result is not None and not result.known for result in (arm.dev, arm.test)),
-            leading=leading is not None and arm.id == leading.id,
-            mostly_cut=any(result is not None and not result.fair for result in (arm.dev, arm.test)),
-        )
-        for arm in ordered
-    ]
+from app.wording import percent, plural
 
 
 def reported(arm_rows: Sequence[ArmRow]) -> list[str]:
@@ -65,7 +31,7 @@ def notes(
     if leading is not None and leading.dev is not None and leading.dev.score <= 0:
         sentences.append(
             f"No prompt got a single row right. “{leading.label}” leads only because its answers come nearest to the "
-            "wanted ones."
+            "expected ones."
         )
     results = [
         (arm, result) for arm in arm_rows for result in (arm.dev, arm.test) if result and arm.family not in arms.FREE
@@ -74,7 +40,7 @@ def notes(
         if not result.fair:
             sentences.append(
                 f"“{arm.label}”: {result.cut or 0:,} of {result.n:,} answers were cut at {max_tokens:,} tokens. That "
-                "is no fair try of this prompt: raise the longest answer, or tell the model to be brief."
+                "is no fair try of this prompt: raise max output tokens, or tell the model to be brief."
             )
     sentences += dict.fromkeys(remark for _, result in results for remark in result.remarks or ())
     return [*sentences, *_made_right(results, metric)]
@@ -111,10 +77,38 @@ def _third(counted: tuple[ArmRow, ArmResult, int]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FreeLead:
-    """What does better without a language model than the best prompt, and how sure that is, in a sentence."""
+    """What does better without a language model than the best prompt.
 
-    title: str
-    text: str
+    score, prompt_score: shares on the same rows of `split`. sure: by more than both intervals can explain.
+    """
+
+    arm: ArmRow
+    split: str
+    rows: int
+    score: float
+    prompt_score: float
+    sure: bool
+
+    @property
+    def title(self) -> str:
+        return self.arm.label
+
+    @property
+    def head(self) -> str:
+        """The headline."""
+        numbers = f"{percent(self.score)} against {percent(self.prompt_score)}"
+        verb = "beats" if self.sure else "is ahead of"
+        return f"{self.title} {verb} the best prompt: {numbers}."
+
+    @property
+    def text(self) -> str:
+        """What follows from it."""
+        advice = (
+            "You may not need a language model for this."
+            if self.sure
+            else "These rows can't tell which of the two is better."
+        )
+        return f"Both on {plural(self.rows, self.split + ' row')}. {advice} An adapter has to beat it too."
 
 
 def free_lead(baseline: BaselineRow, leading: ArmRow | None) -> FreeLead | None:
@@ -133,35 +127,4 @@ def free_lead(baseline: BaselineRow, leading: ArmRow | None) -> FreeLead | None:
     if ahead <= 0:
         return None
     sure = ahead > math.hypot(result.score - result.low, theirs.high - theirs.score)
-    score, other = 100 * result.score, 100 * theirs.score
-    seen = f"{score:.1f} % on the {result.n:,} {split} rows, the best prompt {other:.1f} %"
-    advice = (
-        "You may not need a language model for this." if sure else "These rows can't tell which of the two is better."
-    )
-    return FreeLead(first.label, f"It gets {seen}. {advice} An adapter has to beat it too.")
-
-
-def chart(
-    title: str, arm_rows: Sequence[ArmRow], split: str, target: float | None, url: Mapping[int, str]
-) -> charts.IntervalChart | None:
-    """A strip for every arm with a result on this split, the best first; None when there is no result at all."""
-    results = [(arm, arm.dev if split == "dev" else arm.test) for arm in arm_rows]
-    known = [(arm, result) for arm, result in results if result is not None]
-    if not known:
-        return None
-    known.sort(key=lambda pair: -pair[1].score)
-    return charts.intervals(title, [_strip(arm, result, url) for arm, result in known], target=target)
-
-
-def _strip(arm: ArmRow, result: ArmResult, url: Mapping[int, str]) -> charts.Arm:
-    tone = TONES.get(arm.family, "prompt")
-    link = url.get(arm.id, "")
-    if not result.known:
-        return charts.Arm(
-            arm.label,
-            None,
-            tone="open",
-            note=f"unknown: {percent(result.error_rate, 0)} of its rows had errors",
-            url=link,
-        )
-    return charts.Arm(arm.label, result.score, result.low, result.high, tone=tone, url=link)
+    return FreeLead(first, split, result.n, result.score, theirs.score, sure)

@@ -13,8 +13,10 @@ from app.datasets import (
     decisions_service,
     downloads,
     exporting,
+    group_store,
     lengths_service,
     masked_rows,
+    row_search,
     store,
     uploads_service,
     version_changes,
@@ -28,6 +30,7 @@ from app.datasets.api_types import (
     Count,
     Dataset,
     Datasets,
+    Freeze,
     Moved,
     Plan,
     Reading,
@@ -138,10 +141,21 @@ def list_rows(
     after: Annotated[int, Query(ge=0, le=LARGEST, description="id of the last row seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Rows:
-    """Rows in the order of the upload, narrowed by whatever is given."""
+    """Rows in the order of the upload, narrowed by whatever is given.
+
+    With `q` at most 20,000 rows are looked through for one answer; where that did not reach the end, `has_more` is true
+    and `next_after` goes on from there, even where nothing was found.
+    """
     masker = masked_rows.masker(store.get(db, dataset_id))
+    if words := wanted.q.strip():
+        search = row_search.search(db, dataset_id, wanted.row_filter(), words, masker, after=after, most=limit)
+        found = row_search.page_of(db, search, skip=0, limit=limit)
+        data = [Row.of(row) for row in masked_rows.rows(found, masker)]
+        return Rows(data=data, has_more=not search.whole, next_after=None if search.whole else search.last)
     listed = store.listed(db, dataset_id, wanted.row_filter(), after=after, limit=limit + 1)
-    return Rows(data=[Row.of(row) for row in masked_rows.rows(listed[:limit], masker)], has_more=len(listed) > limit)
+    more, shown = len(listed) > limit, listed[:limit]
+    data = [Row.of(row) for row in masked_rows.rows(shown, masker)]
+    return Rows(data=data, has_more=more, next_after=shown[-1].id if more else None)
 
 
 @router.post("/datasets/{dataset_id}/rows/{line}/open")
@@ -185,9 +199,10 @@ def reread_dataset(dataset_id: Id, how: Reading, response: Response, db: Db, me:
 
 
 @router.post("/datasets/{dataset_id}/freeze")
-def freeze_dataset(dataset_id: Id, db: Db, me: Author) -> Dataset:
-    """Freeze the split, once and for good."""
-    return Dataset.of(uploads_service.freeze(db, dataset_id, me))
+def freeze_dataset(dataset_id: Id, db: Db, me: Author, said: Freeze | None = None) -> Dataset:
+    """Freeze the split, once and for good, and say in the same breath who checked the test answers."""
+    checked = said.human_checked if said else None
+    return Dataset.of(uploads_service.freeze(db, dataset_id, me, human_checked=checked))
 
 
 @router.post("/datasets/{dataset_id}/check", status_code=202)
@@ -220,7 +235,7 @@ def list_clusters(
 ) -> Clusters:
     """Groups of rows that are the same or nearly so, each with its first rows."""
     dataset = store.get(db, dataset_id)
-    groups = store.groups(db, dataset_id, size=None, least=least, skip=skip, limit=limit + 1, rows_each=ALIKE)
+    groups = group_store.groups(db, dataset_id, size=None, least=least, skip=skip, limit=limit + 1, rows_each=ALIKE)
     kept = {decision.cluster for decision in clusters_service.decisions_on_clusters(db, dataset)}
     return Clusters(
         data=[

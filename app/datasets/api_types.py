@@ -121,6 +121,9 @@ class Row(BaseModel):
 class Rows(BaseModel):
     data: list[Row]
     has_more: bool
+    next_after: int | None = Field(
+        None, description="what to send as `after` for the next rows; null where there are none"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ class RowQuery:
     size_to: Annotated[int | None, Query(ge=0, le=LARGEST, description="so long or shorter")] = None
     remark: Annotated[str, Query(max_length=40, pattern=REMARKS, description="what is odd about the content")] = ""
     line: Annotated[int | None, Query(ge=1, le=LARGEST, description="of the upload")] = None
+    q: Annotated[OneLine, Query(max_length=200, description="words in question or answer, hidden values left out")] = ""
 
     def row_filter(self) -> store.RowFilter:
         return store.RowFilter(
@@ -207,7 +211,7 @@ class Changes(BaseModel):
 
 class Plan(BaseModel):
     by: Literal["random", "time", "column"] = Field(
-        description="at random; the newest rows judge; or as the file's own column says"
+        description="at random; the newest rows are the test set; or as the file's own column says"
     )
 
 
@@ -242,6 +246,13 @@ class Reading(BaseModel):
 
 class Count(BaseModel):
     model_id: int = Field(ge=1, le=LARGEST, description="a model on this machine, whose tokenizer counts")
+
+
+class Freeze(BaseModel):
+    human_checked: bool | None = Field(
+        None,
+        description="whether people wrote or checked every test answer; null says nothing, and what was said stands",
+    )
 
 
 class Change(BaseModel):

@@ -45,6 +45,7 @@ def decide(session: Session, dataset_id: int, by: UserRow, choices: Mapping[str,
     if changes_rows:
         return check_same_files(session, row, by, decisions=every)
     row.decisions = every
+    row.undecided = len(decisions.undecided(row.report.identifiers, every))
     assessment = assessment_store.get(session, row.assessment_id)
     assessments.contribute(session, assessment, by, f"decision on personal data of data version {row.version}")
     return row

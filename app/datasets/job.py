@@ -19,7 +19,7 @@ from app.datasets.check_job.carried import previous_places, say_what_was_carried
 from app.datasets.check_job.folder import attempt_folder, disk_room, sweep
 from app.datasets.check_job.progress import Progress
 from app.datasets.check_job.request import CheckRequest, request_for
-from app.datasets.check_job.writing import write_outcome, write_sizes
+from app.datasets.check_job.writing import WRITING, write_outcome, write_sizes
 from app.datasets.checks import learnability, lengths, pipeline
 from app.datasets.checks.checkpoint import Checkpoint
 from app.datasets.checks.outcome import Check
@@ -35,7 +35,9 @@ from app.inference import service as inference
 from app.inference import store as model_store
 from app.jobs.claims import Claim, Failed
 from app.privacy.decisions import MASK
+from app.wording import percent
 
+TRYING = "Training a baseline without an LLM"  # a stage
 MAX_MESSAGES = 50  # of each kind in the stored report, which many pages load; the rows themselves are all in the table
 
 
@@ -78,9 +80,12 @@ def _check(claim: Claim, request: CheckRequest, checkpoint: Checkpoint) -> None:
             tokens=_tokens(claim, request.model_id),
             needed=request.needed,
         )
-        outcome = pipeline.check(inputs, rows, tick=progress.tick, checkpoint=checkpoint)
-        progress.tick("Trying what can be learnt without a language model", 0, 0)
-        outcome.report = replace(outcome.report, learnability=_learnability(outcome, request.seed))
+        progress.stages = [*pipeline.stages(inputs), TRYING, WRITING]
+        outcome = pipeline.check(inputs, rows, tick=progress.tick, came=progress.came, checkpoint=checkpoint)
+        tried = _learnability(outcome, request.seed, progress)
+        if tried.baseline:
+            progress.came({"Baseline without an LLM": percent(tried.baseline.score)})
+        outcome.report = replace(outcome.report, learnability=tried)
         say_what_was_carried(claim, request, outcome, progress)
         _judge_again(outcome)
         write_outcome(claim, outcome, checkpoint, progress, request.seed)
@@ -131,8 +136,9 @@ def _readable(claim: Claim) -> Iterator[Sequence[ExampleRow]]:
         yield [row for row in batch if row.messages]
 
 
-def _learnability(outcome: Check, seed: int) -> Learnability:
+def _learnability(outcome: Check, seed: int, progress: Progress) -> Learnability:
     """Tried on the rows that may be learnt from; test rows are not looked at."""
+    progress.tick(TRYING, 0, 0)
     tried = outcome.split.where("train", "dev").tolist()
     if len(tried) > learnability.ROWS:
         tried = random.Random(seed).sample(tried, learnability.ROWS)
@@ -141,6 +147,7 @@ def _learnability(outcome: Check, seed: int) -> Learnability:
         labels=outcome.report.task == "labels",
         seed=seed,
         agreement=outcome.report.label_agreement,
+        tick=lambda done, total: progress.tick(TRYING, done, total),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from app.datasets.store import Group
+from app.datasets.group_store import Group
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.privacy import masking
 from app.privacy.decisions import actions
@@ -84,7 +84,7 @@ def unmasked(stored: ExampleRow) -> MaskedRow:
 
 @dataclass(frozen=True, slots=True)
 class MaskedGroup:
-    """`store.Group` with its rows as they may be read."""
+    """`group_store.Group` with its rows as they may be read."""
 
     number: int
     size: int

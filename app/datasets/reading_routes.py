@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
-from app.assessments import store as assessment_store
 from app.datasets import (
     masked_rows,
     store,
     uploads_service,
 )
 from app.datasets.pages import preview
+from app.datasets.pages.frame import frame
 from app.datasets.reading import encodings
 from app.datasets.reading.read_as import COLUMN_NAMES, ReadAs
 from app.datasets.reading.shapes import COLUMNS, SHAPES
@@ -85,9 +85,7 @@ def _reading(
         request,
         "datasets/reading.html",
         status=422 if faults else 200,
-        assessment=assessment_store.get(db, row.assessment_id),
-        step="data",
-        dataset=row,
+        **frame(request, db, row, "overview"),
         how=how,
         saved=how == row.read_as,
         seen=beginning,

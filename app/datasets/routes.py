@@ -1,4 +1,4 @@
-"""Pages for data: upload, report, split, rows."""
+"""Pages for data: upload, the parts of the report, freezing, decisions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,12 +28,14 @@ from app.datasets.pages import (
     addresses,
     judging_view,
     labels_view,
+    learnability_view,
     report_lists,
     report_view,
     todos_view,
     verdict_view,
     words,
 )
+from app.datasets.pages.frame import PARTS, frame
 from app.datasets.tables import DatasetRow
 from app.datasets.uploads_service import SentFiles, StoredFile
 from app.db import utcnow
@@ -49,22 +51,37 @@ from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see, url_for
 from app.web.params import LARGEST, Id, OneLine, Sent
+from app.web.protocols import Action
 
 router = APIRouter(include_in_schema=False)
-PAIRS = 5  # pairs of each kind on the report; the rows behind the number are a link away
 PASTED = "pasted rows"  # the name of a file that never was one
 GIVEN_BACK = 256 * 1024  # bytes of pasted text that come back with a refused form
 
 
+Tab = Annotated[OneLine, Query(alias="tab", max_length=20)]
+
+
 @router.get("/assessments/{assessment_id}/data", name="data")
-def show_data(request: Request, assessment_id: Id, app: App, db: Db, me: Me) -> Response:
-    return _data(request, app, db, assessment_id, store.newest(db, assessment_id))
+def show_data(request: Request, assessment_id: Id, app: App, db: Db, me: Me, tab: Tab = "") -> Response:
+    return _data(request, app, db, assessment_id, store.newest(db, assessment_id), tab)
 
 
 @router.get("/datasets/{dataset_id}", name="dataset")
-def show_dataset(request: Request, dataset_id: Id, app: App, db: Db, me: Me) -> Response:
+def show_dataset(request: Request, dataset_id: Id, app: App, db: Db, me: Me, tab: Tab = "") -> Response:
     row = store.get(db, dataset_id)
-    return _data(request, app, db, row.assessment_id, row)
+    return _data(request, app, db, row.assessment_id, row, tab)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A form that comes back. upload: whether it is the form of an upload, with the rows that were pasted into it; else
+    it is one further down, and `sent` came with it.
+    """
+
+    refusal: Invalid
+    upload: bool = False
+    pasted: str = ""
+    sent: Mapping[str, str] = field(default_factory=dict)
 
 
 def _data(
@@ -73,39 +90,42 @@ def _data(
     db: Any,
     assessment_id: int,
     dataset: DatasetRow | None,
-    *,
-    refusal: Invalid | None = None,
-    pasted: str = "",
-    refused: Invalid | None = None,
-    sent: Mapping[str, str] | None = None,
+    tab: str = "",
+    back: Refused | None = None,
 ) -> Response:
-    """The page. refusal: of the upload form; refused: of a decision further down, and what was sent with it."""
+    """The page. tab: the part of the report; what is none is the overview."""
     assessment = assessment_store.get(db, assessment_id)
-    job = uploads_service.job_of(db, dataset) if dataset else None
     policy = assessments.policy_of(db, assessment)
+    uploads = back is not None and back.upload
+    around = frame(request, db, dataset, tab if tab in PARTS else "overview") if dataset else {"dataset": None}
     return page(
         request,
         "datasets/data.html",
-        status=422 if refusal or refused else 200,
-        refused=by_field(refused) if refused else {},
-        sent=sent or {},
-        assessment=assessment,
-        step="data",
-        dataset=dataset,
+        status=422 if back else 200,
+        **{"assessment": assessment, "step": "data"} | around,
         **_of_version(request, app, db, assessment, dataset, policy),
+        **_of_check(app, db, dataset),
+        refused=by_field(back.refusal) if back and not uploads else {},
+        sent=back.sent if back else {},
         models=lengths_service.countable(db),
-        job=job,
-        ahead=jobs.ahead(db, job) if job else 0,
-        working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
         needed=policy.count("usable_examples"),
         needed_test=policy.count("test_rows"),
         own_test=assessment.answers.get("holdout") == "own_file",
         limit=app.settings.upload_limit,
-        shown=PAIRS,
-        errors=by_field(refusal) if refusal else {},
-        detail=refusal.detail if refusal else "",
-        pasted=pasted,
+        errors=by_field(back.refusal) if back and uploads else {},
+        detail=back.refusal.detail if back and uploads else "",
+        pasted=back.pasted if back else "",
     )
+
+
+def _of_check(app: AppContext, db: Any, dataset: DatasetRow | None) -> dict[str, Any]:
+    """The job that checks the version shown, while it does."""
+    job = uploads_service.job_of(db, dataset) if dataset and dataset.state == "checking" else None
+    return {
+        "job": job,
+        "ahead": jobs.ahead(db, job) if job else 0,
+        "working": jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)) if job else True,
+    }
 
 
 def _of_version(
@@ -121,9 +141,12 @@ def _of_version(
         "current": current,
         "versions": versions,
         "report": report,
-        "verdict": _verdict(request, dataset, current, report, policy) if dataset else None,
+        "verdict": (
+            _verdict(request, dataset, current, policy, app.standing(db, assessment).action)
+            if dataset and dataset.state != "checking"
+            else None
+        ),
         "seen": _seen(request, dataset, report, policy, versions) if dataset else None,
-        "said": {made.cluster for made in clusters_service.decisions_on_clusters(db, dataset)} if dataset else set(),
         "waiting": clusters_service.waiting_clusters(db, dataset) if dataset else 0,
         "counts_now": dataset is not None and counts_now(db, dataset),
         "names": user_store.names(db, _people(dataset) if dataset else []),
@@ -140,31 +163,38 @@ def _people(dataset: DatasetRow) -> list[int]:
 
 
 def _verdict(
-    request: Request, dataset: DatasetRow, current: DatasetRow | None, report: Report, policy: Policy
+    request: Request, dataset: DatasetRow, current: DatasetRow | None, policy: Policy, to_do: Action
 ) -> verdict_view.Verdict:
+    """to_do: what the assessment's standing asks for next; what it asks of the data stands on this very page."""
+    here = url_for(request, "data", assessment_id=dataset.assessment_id)
+    after = (to_do.label, to_do.url)
+    if to_do.url.split("#")[0] == here:
+        after = ("Run baselines", f"/assessments/{dataset.assessment_id}/measure")
     newer = current if current and current.id != dataset.id else None
     now = verdict_view.Situation(
         state=dataset.state,
         usable=dataset.usable_rows,
         needed=policy.count("usable_examples"),
         decided=dataset.decisions,
+        test=dataset.test_rows,
         frozen=dataset.frozen_at is not None,
-        measure=f"/assessments/{dataset.assessment_id}/measure",
+        after=after,
+        page=url_for(request, "dataset", dataset_id=dataset.id),
         reading=url_for(request, "dataset_reading", dataset_id=dataset.id),
         newer=(newer.version, url_for(request, "dataset", dataset_id=newer.id)) if newer else None,
         newer_waits=newer is not None and newer.state == "checking",
     )
-    return verdict_view.verdict(report, now)
+    return verdict_view.verdict(dataset.report, now)
 
 
 def _seen(
     request: Request, dataset: DatasetRow, report: Report, policy: Policy, versions: Sequence[DatasetRow]
 ) -> dict[str, Any]:
-    """Figures, charts and things to do, each with the address of the rows that it counts. versions: all of them."""
+    """Tiles, charts and things to do, each with the address of the rows that it counts. versions: all of them."""
     rows = url_for(request, "dataset_rows", dataset_id=dataset.id)
     return {
         "rows": rows,
-        "figures": report_view.figures(report, rows),
+        "tiles": report_view.tiles(report, rows),
         "todos": todos_view.todos(
             report,
             rows,
@@ -177,11 +207,10 @@ def _seen(
         "waterfall": report_view.waterfall(report, rows),
         "lengths": report_view.lengths(report, rows),
         "too_long": addresses.too_long(report.lengths, rows),
-        "labels": labels_view.label_balance(report, rows),
-        "clusters": report_view.cluster_sizes(report, url_for(request, "dataset_clusters", dataset_id=dataset.id)),
+        "labels": labels_view.label_balance(report),
         "languages": report_view.languages(report),
+        "learnability": learnability_view.in_short(report.learnability),
         "messages": report_view.messages(report),
-        "pairs": report_lists.pair_lists(report, rows),
         "personal": report_lists.personal(report, dataset, versions),
         "encoding": words.encoding(report),
         "word": words.word,
@@ -259,19 +288,35 @@ def _form_again(request: Request, app: AppContext, assessment_id: int, refusal: 
             text = stored.read().decode("utf-8", "replace")
     with receive.reading_for_page(request, app) as session:
         newest = store.newest(session, assessment_id)
-        return _data(request, app, session, assessment_id, newest, refusal=refusal, pasted=text)
+        return _data(request, app, session, assessment_id, newest, back=Refused(refusal, upload=True, pasted=text))
+
+
+# What the form of freezing says of the test answers: later is a word, too, so that none is given by chance.
+CHECKED = {"yes": True, "no": False, "later": None}
 
 
 @router.post("/datasets/{dataset_id}/freeze", name="freeze_dataset")
-def freeze_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Response:
-    row = uploads_service.freeze(db, dataset_id, me)
-    return see(request, "data", assessment_id=row.assessment_id, notice="saved", anchor="split")
+def freeze_dataset(
+    request: Request,
+    dataset_id: Id,
+    app: App,
+    db: Db,
+    me: Author,
+    human_checked: Annotated[OneLine, Form(max_length=10)] = "",
+) -> Response:
+    if human_checked not in CHECKED:
+        row = store.get(db, dataset_id)
+        fault = FieldError("#/human_checked", "Choose Yes, No or Later.")
+        refused = Refused(Invalid("Nothing was frozen.", [fault]))
+        return _data(request, app, db, row.assessment_id, row, back=refused)
+    uploads_service.freeze(db, dataset_id, me, human_checked=CHECKED[human_checked])
+    return see(request, "dataset", dataset_id=dataset_id)
 
 
 @router.post("/datasets/{dataset_id}/check", name="check_dataset")
 def check_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Response:
     job = uploads_service.check_again(db, dataset_id, me)
-    return see(request, "dataset", dataset_id=job.subject_id, notice="started")
+    return see(request, "dataset", dataset_id=job.subject_id)
 
 
 @router.post("/datasets/{dataset_id}/vouch", name="vouch_dataset")
@@ -279,7 +324,7 @@ def vouch_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, human_checked: Annotated[bool, Form()] = False
 ) -> Response:
     row = uploads_service.vouch(db, dataset_id, me, human_checked=human_checked)
-    return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="split")
+    return see(request, "dataset", dataset_id=row.id, query={"tab": "split"})
 
 
 @router.get("/datasets/{dataset_id}/manifest", name="dataset_manifest")
@@ -293,7 +338,7 @@ def split_dataset(
     request: Request, dataset_id: Id, db: Db, me: Author, by: Annotated[OneLine, Form(max_length=20)]
 ) -> Response:
     row = decisions_service.split_by(db, dataset_id, me, by)
-    return see(request, "dataset", dataset_id=row.id, notice="started")
+    return see(request, "dataset", dataset_id=row.id)
 
 
 @router.post("/datasets/{dataset_id}/shared-groups", name="share_groups")
@@ -301,7 +346,7 @@ def share_groups(
     request: Request, dataset_id: Id, db: Db, me: Author, leave_out: Annotated[bool, Form()] = False
 ) -> Response:
     row = decisions_service.share_groups(db, dataset_id, me, leave_out=leave_out)
-    return see(request, "dataset", dataset_id=row.id, notice="started")
+    return see(request, "dataset", dataset_id=row.id)
 
 
 @router.post("/datasets/{dataset_id}/decide", name="decide_dataset")
@@ -311,14 +356,14 @@ def decide_dataset(request: Request, dataset_id: Id, sent: Sent, app: App, db: D
         row = decisions_service.decide(db, dataset_id, me, choices, sent.get("reason", ""))
     except Invalid as refusal:
         row = store.get(db, dataset_id)
-        return _data(request, app, db, row.assessment_id, row, refused=refusal, sent=sent)
-    return see(request, "dataset", dataset_id=row.id, notice="saved", anchor="personal")
+        return _data(request, app, db, row.assessment_id, row, "personal", Refused(refusal, sent=sent))
+    return see(request, "dataset", dataset_id=row.id, query={"tab": "personal"})
 
 
 @router.post("/datasets/{dataset_id}/recount", name="recount_dataset")
 def recount_dataset(request: Request, dataset_id: Id, db: Db, me: Author) -> Response:
     row = clusters_service.recount(db, dataset_id, me)
-    return see(request, "dataset", dataset_id=row.id, notice="started")
+    return see(request, "dataset", dataset_id=row.id)
 
 
 @router.post("/datasets/{dataset_id}/lengths", name="count_lengths")
@@ -326,7 +371,7 @@ def count_lengths(
     request: Request, dataset_id: Id, db: Db, me: Author, model_id: Annotated[int, Form(ge=1, le=LARGEST)]
 ) -> Response:
     job = lengths_service.count_with(db, dataset_id, model_id, me)
-    return see(request, "job", job_id=job.id, notice="started")
+    return see(request, "job", job_id=job.id)
 
 
 @router.get("/datasets/{dataset_id}/export", name="export_dataset")

@@ -7,18 +7,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.assessments import store as assessment_store
 from app.datasets import (
     clusters_service,
     decisions_service,
+    group_store,
     masked_rows,
+    row_search,
     store,
     version_changes,
     versions,
 )
-from app.datasets.checks.statuses import ROWS_THAT, TAGS
+from app.datasets.checks.statuses import ROWS_THAT, TAGS, RowStatus
 from app.datasets.current_version import counts_now
-from app.datasets.pages import diff_view, labels_view, report_view, words
+from app.datasets.masked_rows import MaskedRow
+from app.datasets.pages import contradictions_view, diff_view, labels_view, report_lists, report_view, row_text, words
+from app.datasets.pages.frame import frame
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.datasets.thresholds import RARE_LABEL
 from app.privacy.masking import Masker
@@ -36,6 +39,10 @@ MOST = 10_001  # rows that are counted where no index counts them; beyond it the
 LABELS = 100  # labels on one page
 COUNTED = 100_000  # rows up to which their labels are counted by part for a page; a million take 11 s
 CLUSTERS = 10  # groups on one page
+ASKED, ANSWERED = 220, 110  # characters of question and answer in the list
+PAIRS = 15  # questions with contradicting answers on one page
+PAIRS_NAMED = 5  # pairs of each kind beside the groups; the rows behind the number are a link away
+MOST_ANSWERS = 20  # rows of such a question that are shown
 ALIKE = 8  # rows of a group that are shown before one asks for all
 
 
@@ -65,9 +72,7 @@ def show_changes(
     return page(
         request,
         "datasets/changes.html",
-        assessment=assessment_store.get(db, dataset.assessment_id),
-        step="data",
-        dataset=dataset,
+        **frame(request, db, dataset, "versions"),
         changes=changes,
         kind=kind,
         rows=[_pair(new, old, masked_rows.masker(dataset)) for new, old in pairs],
@@ -102,6 +107,7 @@ class RowQuery:
     line: Word = ""
     size_from: Word = ""
     size_to: Word = ""
+    q: Annotated[OneLine, Query(max_length=200)] = ""
 
     def row_filter(self, lines: Sequence[int]) -> store.RowFilter:
         """lines: those that the remark is about; for some remarks rows have no mark, and only the report knows."""
@@ -132,16 +138,16 @@ def show_rows(
     counted, lines = (report_view.lines_of(dataset.report, remark) if remark else None) or (0, [])
     row_filter = wanted.row_filter(lines)
     statuses = _statuses(db, dataset)
-    reported = _reported_number(dataset, row_filter, statuses)
-    total = store.number_of(db, dataset_id, row_filter, most=MOST) if reported is None else reported
-    rows = store.page_of(db, dataset_id, row_filter, skip=(number - 1) * ROWS, limit=ROWS)
+    masker = masked_rows.masker(dataset)
+    words_sought = wanted.q.strip()
+    listed = _listed(db, dataset, row_filter, statuses, words_sought, masker, number)
     return page(
         request,
         "datasets/rows.html",
-        assessment=assessment_store.get(db, dataset.assessment_id),
-        step="data",
-        dataset=dataset,
-        rows=masked_rows.rows(rows, masked_rows.masker(dataset)),
+        **frame(request, db, dataset, "rows"),
+        rows=[_as_listed(row, words_sought) for row in masked_rows.rows(listed.rows, masker)],
+        q=words_sought,
+        search=listed.search,
         only=row_filter,
         remark=remark,
         remark_words=words.word(remark) if remark else "",
@@ -151,11 +157,50 @@ def show_rows(
         statuses=statuses,
         words=ROWS_THAT,
         tags=TAGS,
-        total=total,
-        counted_to=MOST - 1 if reported is None and total >= MOST else 0,
+        total=listed.total,
+        counted_to=listed.counted_to,
         number=number,
-        pages=max(1, -(-total // ROWS)),
+        pages=max(1, -(-listed.total // ROWS)),
+        page_size=ROWS,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A page of rows. total: all of this kind, or as many as were counted; counted_to: that number then, else 0."""
+
+    rows: Sequence[ExampleRow]
+    total: int
+    counted_to: int = 0
+    search: row_search.Search | None = None
+
+
+def _listed(
+    db: Any,
+    dataset: DatasetRow,
+    row_filter: store.RowFilter,
+    statuses: dict[str, int],
+    words_sought: str,
+    masker: Masker,
+    number: int,
+) -> _Listed:
+    """The rows of a page, looked for by words or by what they are."""
+    skip = (number - 1) * ROWS
+    if words_sought:
+        search = row_search.search(db, dataset.id, row_filter, words_sought, masker)
+        total = len(search.ids)
+        found = row_search.page_of(db, search, skip=skip, limit=ROWS)
+        return _Listed(found, total, total if total >= row_search.MOST else 0, search)
+    reported = _reported_number(dataset, row_filter, statuses)
+    total = store.number_of(db, dataset.id, row_filter, most=MOST) if reported is None else reported
+    rows = store.page_of(db, dataset.id, row_filter, skip=skip, limit=ROWS)
+    return _Listed(rows, total, MOST - 1 if reported is None and total >= MOST else 0)
+
+
+def _as_listed(row: MaskedRow, words_sought: str) -> tuple[MaskedRow, list[row_text.Piece], list[row_text.Piece]]:
+    """A row, and the beginnings of question and answer with the words that were looked for marked in them."""
+    asked = row.messages[-1]["content"] if row.messages else row.reason
+    return row, row_text.pieces(asked, words_sought, ASKED), row_text.pieces(row.target, words_sought, ANSWERED)
 
 
 def _length(typed: str) -> int | None:
@@ -232,9 +277,7 @@ def _row(request: Request, db: Any, dataset_id: int, line: int, file: str, *, un
     return page(
         request,
         "datasets/row.html",
-        assessment=assessment_store.get(db, dataset.assessment_id),
-        step="data",
-        dataset=dataset,
+        **frame(request, db, dataset, "rows"),
         row=row,
         hides=masked.hides,
         opened=unmasked,
@@ -280,9 +323,7 @@ def show_labels(
     return page(
         request,
         "datasets/labels.html",
-        assessment=assessment_store.get(db, dataset.assessment_id),
-        step="data",
-        dataset=dataset,
+        **frame(request, db, dataset, "labels"),
         labels=on_page,
         bars=labels_view.label_bars(on_page, every),
         different=len(every),
@@ -310,21 +351,44 @@ def show_clusters(
     """Groups of rows that are the same or nearly so, the largest first."""
     dataset = store.get(db, dataset_id)
     # One more than is shown says whether there is a next page.
-    groups = store.groups(
+    groups = group_store.groups(
         db, dataset_id, size=size, least=least, skip=(number - 1) * CLUSTERS, limit=CLUSTERS + 1, rows_each=ALIKE
     )
     return page(
         request,
         "datasets/clusters.html",
-        assessment=assessment_store.get(db, dataset.assessment_id),
-        step="data",
-        dataset=dataset,
+        **frame(request, db, dataset, "clusters"),
         groups=masked_rows.groups(groups[:CLUSTERS], masked_rows.masker(dataset)),
         more=len(groups) > CLUSTERS,
         chart=report_view.cluster_sizes(dataset.report, url_for(request, "dataset_clusters", dataset_id=dataset_id)),
+        pairs=report_lists.pair_lists(dataset.report, url_for(request, "dataset_rows", dataset_id=dataset_id)),
+        shown=PAIRS_NAMED,
         size=size,
         least=least,
         words=ROWS_THAT,
+        number=number,
+        counts_now=counts_now(db, dataset),
+        said={decision.cluster: decision for decision in clusters_service.decisions_on_clusters(db, dataset)},
+        waiting=clusters_service.waiting_clusters(db, dataset),
+    )
+
+
+@router.get("/datasets/{dataset_id}/contradictions", name="dataset_contradictions")
+def show_contradictions(request: Request, dataset_id: Id, db: Db, me: Me, number: PageNumber = 1) -> Response:
+    """Rows that ask the same and are answered differently, question by question, never torn apart by a page."""
+    dataset = store.get(db, dataset_id)
+    status = RowStatus.CONTRADICTION.value
+    groups = group_store.groups(
+        db, dataset_id, skip=(number - 1) * PAIRS, limit=PAIRS + 1, rows_each=MOST_ANSWERS, status=status
+    )
+    shown = masked_rows.groups(groups[:PAIRS], masked_rows.masker(dataset))
+    return page(
+        request,
+        "datasets/contradictions.html",
+        **frame(request, db, dataset, "clusters"),
+        questions=[contradictions_view.question(group) for group in shown],
+        rows=dataset.report.counts.contradiction,
+        more=len(groups) > PAIRS,
         number=number,
         counts_now=counts_now(db, dataset),
         said={decision.cluster: decision for decision in clusters_service.decisions_on_clusters(db, dataset)},

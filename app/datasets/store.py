@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased, defer
 
 from app.chat import Message, messages_from_json
 from app.datasets.checks import same_rows
+from app.datasets.checks.statuses import RowStatus
 from app.datasets.tables import MARKED, SHORT_ENOUGH, DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.datasets.thresholds import LABEL_LENGTH
 from app.db import Base, memo, prefill
@@ -83,6 +84,10 @@ def versions(session: Session, assessment_id: int) -> Sequence[DatasetRow]:
         .options(defer(DatasetRow.report_json, raiseload=True))
         .order_by(DatasetRow.version.desc())
     ).all()
+
+
+def number_of_versions(session: Session, assessment_id: int) -> int:
+    return session.scalar(select(func.count()).where(DatasetRow.assessment_id == assessment_id)) or 0
 
 
 def before(session: Session, row: DatasetRow) -> DatasetRow | None:
@@ -175,7 +180,8 @@ class RowFilter:
         return self.size_from is not None or self.size_to is not None
 
 
-def _narrowed(query: Select[Any], dataset_id: int, only: RowFilter) -> Select[Any]:
+def narrowed(query: Select[Any], dataset_id: int, only: RowFilter) -> Select[Any]:
+    """The query for the rows of one version that a filter lets through."""
     query = query.where(ExampleRow.dataset_id == dataset_id)
     # Few rows have one label, one length or a remark. With an expression in the place of a column SQLite leaves that
     # column's index alone, which would lead through far more rows.
@@ -216,7 +222,7 @@ def listed(
     session: Session, dataset_id: int, only: RowFilter, *, after: int = 0, limit: int = 50
 ) -> Sequence[ExampleRow]:
     """Rows after the id `after`, in the order of the upload: what a program asks for again and again."""
-    query = _narrowed(select(ExampleRow), dataset_id, only).where(ExampleRow.id > after)
+    query = narrowed(select(ExampleRow), dataset_id, only).where(ExampleRow.id > after)
     return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
 
 
@@ -224,14 +230,17 @@ def page_of(session: Session, dataset_id: int, only: RowFilter, *, skip: int, li
     """A page by number, for people; programs follow ids with `listed`.
 
     Rows of one status, split, label or cluster come in the order of their ids, which is that of the upload: the index
-    holds them so, and a page far into a million rows costs no sorting. Rows of some lengths come the shortest first.
+    holds them so, and a page far into a million rows costs no sorting. Rows of some lengths come the shortest first;
+    rows that contradict each other stand together.
     """
-    query = _narrowed(select(ExampleRow), dataset_id, only)
+    query = narrowed(select(ExampleRow), dataset_id, only)
     kind = (
         only.status or (only.split and only.split != "train-dev") or only.cluster is not None or only.label or only.mark
     )
     if only.sized:
         query = query.order_by(ExampleRow.size, ExampleRow.id)
+    elif only.status == RowStatus.CONTRADICTION:
+        query = query.order_by(ExampleRow.cluster, ExampleRow.id)
     else:
         query = query.order_by(ExampleRow.id) if kind else query.order_by(ExampleRow.file, ExampleRow.line)
     return session.scalars(query.offset(skip).limit(limit)).all()
@@ -239,7 +248,7 @@ def page_of(session: Session, dataset_id: int, only: RowFilter, *, skip: int, li
 
 def number_of(session: Session, dataset_id: int, only: RowFilter, *, most: int) -> int:
     """How many rows there are of this kind; `most` where there are that many or more."""
-    some = _narrowed(select(ExampleRow.id), dataset_id, only).limit(most).subquery()
+    some = narrowed(select(ExampleRow.id), dataset_id, only).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 
@@ -291,40 +300,6 @@ def label_counts(session: Session, dataset_id: int) -> list[tuple[str, str, int]
         .group_by(ExampleRow.target, ExampleRow.split)
     )
     return [(target, split, number) for target, split, number in session.execute(query)]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Rows that are the same or nearly so: the cluster's number, how many they are, the first of them."""
-
-    number: int
-    size: int
-    rows: Sequence[ExampleRow]
-
-
-def groups(
-    session: Session, dataset_id: int, *, size: int | None, least: int, skip: int, limit: int, rows_each: int
-) -> list[Group]:
-    """Clusters of at least two rows, the largest first; `rows_each` of each come along."""
-    of = func.count()
-    query = (
-        select(ExampleRow.cluster, of)
-        .where(ExampleRow.dataset_id == dataset_id, ExampleRow.cluster.is_not(None))
-        .group_by(ExampleRow.cluster)
-        .having(of >= max(least, 2) if size is None else of == size)
-        .order_by(of.desc(), ExampleRow.cluster)
-        .offset(skip)
-        .limit(limit)
-    )
-    return [
-        Group(number or 0, count, _members(session, dataset_id, number or 0, rows_each))
-        for number, count in session.execute(query).all()
-    ]
-
-
-def _members(session: Session, dataset_id: int, cluster: int, limit: int) -> Sequence[ExampleRow]:
-    query = select(ExampleRow).where(ExampleRow.dataset_id == dataset_id, ExampleRow.cluster == cluster)
-    return session.scalars(query.order_by(ExampleRow.id).limit(limit)).all()
 
 
 def forget_rows(session: Session, dataset_id: int, *, most: int) -> bool:

@@ -16,6 +16,7 @@ from app.privacy.decisions import Decisions, decisions_from_json, decisions_to_j
 # Word for word what a query has to say to be given the index.
 SHORT_ENOUGH = text(f"length(target) <= {LABEL_LENGTH}")
 MARKED = text("marks <> 0")
+UNDECIDED = text("undecided > 0")
 
 
 class DatasetRow(Base):
@@ -28,7 +29,8 @@ class DatasetRow(Base):
     kept_keys: keys of the clusters whose repeats are used, as they stood when it was uploaded (`KeptClusterRow.key`).
     lengths_model_id: the model whose tokens the report counts, None for the bundled one.
     split_sha256: hash of the manifest (which row is train, dev or test); frozen_at: from when it may not change.
-    decisions: what was decided about personal data, by kind; split_plan: what was said about the split.
+    decisions: what was decided about personal data, by kind; undecided: kinds without a decision.
+    split_plan: what was said about the split.
     read_as: how a person wants the file read, `GUESS` where that is guessed.
     human_checked: the uploader's word that a person wrote or checked every answer of the test rows.
     """
@@ -36,6 +38,7 @@ class DatasetRow(Base):
     __tablename__ = "datasets"
     __table_args__ = (
         UniqueConstraint("assessment_id", "version"),
+        Index("ix_datasets_undecided", "assessment_id", sqlite_where=UNDECIDED, postgresql_where=UNDECIDED),
         CheckConstraint("state in ('checking', 'ready', 'rejected')", name="state"),
     )
 
@@ -58,6 +61,7 @@ class DatasetRow(Base):
     decisions: Mapped[Decisions] = mapped_column(
         JsonOf(decisions_from_json, decisions_to_json), default=dict, server_default="{}"
     )
+    undecided: Mapped[int] = mapped_column(default=0, server_default="0")
     split_plan: Mapped[SplitPlan] = mapped_column(
         JsonOf(SplitPlan.from_json, SplitPlan.to_json), default=SplitPlan(), server_default="{}"
     )

@@ -232,8 +232,11 @@ def _check(session: Session, row: DatasetRow, by: UserRow) -> JobRow:
     return jobs.add(session, "check", row.id, by.id, assessment_id=row.assessment_id, title=title)
 
 
-def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
+def freeze(session: Session, dataset_id: int, by: UserRow, *, human_checked: bool | None = None) -> DatasetRow:
     """Fix which rows judge, for good: measuring starts from here, and nothing unfreezes a split.
+
+    human_checked: whether people wrote or checked the answers of the test rows, kept in the same transaction
+    (`vouch`); None says nothing about it, and what was said before stands.
 
     Raises:
         Conflict: it is not checked, replaced by a newer version, frozen already, or has no rows in a split.
@@ -252,6 +255,8 @@ def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
         reasons.append("The split is frozen already.")
     if reasons:
         raise Conflict.because(reasons)
+    if human_checked is not None:
+        vouch(session, row.id, by, human_checked=human_checked)
     row.frozen_at = utcnow()
     row.frozen_by = by.id
     store.keep_test_keys(session, row.id)
@@ -261,6 +266,7 @@ def freeze(session: Session, dataset_id: int, by: UserRow) -> DatasetRow:
         "version": row.version,
         "rows_sha256": row.rows_sha256,
         "split_sha256": row.split_sha256,
+        "human_checked": row.human_checked,
     }
     audit.record(session, by, "dataset.freeze", "dataset", row.id, detail)
     return row

@@ -1,8 +1,8 @@
 """A real data set made of what is installed here: signature of a function -> docstring in one house style.
 
 torch, transformers, peft and accelerate write Google style docstrings. Their source files lie in the
-environment that runs the worked example, so nothing is downloaded, and nothing of theirs is copied into this
-repository. They are found and parsed, never imported.
+environment that runs the worked example, so nothing is downloaded. They are found and parsed, never imported. What one
+run of it read and measured is kept in `finished_example`, whose README names their licences.
 
 The words are theirs; the form is brought to one short style, the same for every row:
 

@@ -29,10 +29,10 @@ KIND = "demo"
 
 
 def find(session: Session) -> AssessmentRow | None:
-    """The worked example that is there; one that was archived does not count."""
+    """The worked example that is there; one that was archived does not count, nor does the finished one."""
     return session.scalar(
         select(AssessmentRow)
-        .where(AssessmentRow.demo, AssessmentRow.archived_at.is_(None))
+        .where(AssessmentRow.demo, AssessmentRow.archived_at.is_(None), AssessmentRow.recorded == "")
         .order_by(AssessmentRow.id.desc())
         .limit(1)
     )

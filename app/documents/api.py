@@ -80,6 +80,13 @@ class FileDecisions(BaseModel):
     )
 
 
+class DecidedFiles(BaseModel):
+    """The files that a decision for all was about."""
+
+    data: list[DocumentFile]
+    has_more: bool = False
+
+
 class Corpus(BaseModel):
     """The files of an assessment, and what they come to. `estimated_tokens` needs no tokenizer and says about."""
 
@@ -227,6 +234,22 @@ def get_document(document_id: Id, app: App, db: Db, me: Me) -> DocumentText:
     row, file = store.document(db, document_id)
     seen = service.look_at(app.blobs, row, file)
     return DocumentText(**Document.of(row).model_dump(), document_file_id=file.id, text=seen.text, cut=seen.cut)
+
+
+@router.post("/documents/{document_id}/open")
+def open_document(document_id: Id, app: App, db: Db, me: Author) -> DocumentText:
+    """One document with its hidden values. Who looked at them is on record, so it is asked for with POST."""
+    service.note_opened(db, document_id, me)
+    row, file = store.document(db, document_id)
+    seen = service.look_at(app.blobs, row, file, unmasked=True)
+    return DocumentText(**Document.of(row).model_dump(), document_file_id=file.id, text=seen.text, cut=seen.cut)
+
+
+@router.post("/assessments/{assessment_id}/documents/decisions")
+def decide_files(assessment_id: Id, body: FileDecisions, db: Db, me: Author) -> DecidedFiles:
+    """Decide once for all files that hold a kind and on which nobody has decided; where there is none, for all."""
+    decided = service.decide_all(db, assessment_id, me, body.decisions, body.reason)
+    return DecidedFiles(data=[DocumentFile.of(row) for row in decided])
 
 
 @router.get("/document-files/{file_id}")

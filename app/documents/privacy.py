@@ -1,35 +1,48 @@
-"""Personal data and secrets in documents: the same search as in rows, told by line, never by value."""
+"""Personal data and secrets in documents: the same search as in rows, told by line and by hints, never by value."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
+from app.privacy.decisions import KEEP_AS_IS, MASK, Decision
 from app.privacy.detect import find
+from app.privacy.hints import hint
 from app.privacy.kinds import KINDS
 
 LINES = 20  # named for each kind of a document
 PLACES = 5  # documents named for each kind of a file
+HINTS = 6  # different ones shown for each kind, the commonest first; see `hints.hint`
 
 
 def held(text: str) -> list[dict[str, Any]]:
-    """What a text holds: [{kind, count, lines}], lines 1-based and the first of them."""
+    """What a text holds: [{kind, count, lines, hints}]. lines: 1-based, the first of them; hints: [hint, times]."""
     findings = find(text)
     if not findings:
         return []
     ends = [at for at, sign in enumerate(text) if sign == "\n"]
     lines: dict[str, list[int]] = {}
+    shown: dict[str, Counter[str]] = {}
     for finding in findings:
         lines.setdefault(finding.kind, []).append(bisect_left(ends, finding.start) + 1)
+        shown.setdefault(finding.kind, Counter())[hint(finding.kind, text[finding.start : finding.end])] += 1
     return [
-        {"kind": kind, "count": len(lines[kind]), "lines": list(dict.fromkeys(lines[kind]))[:LINES]}
+        {
+            "kind": kind,
+            "count": len(lines[kind]),
+            "lines": list(dict.fromkeys(lines[kind]))[:LINES],
+            "hints": _commonest(shown[kind]),
+        }
         for kind in KINDS
         if kind in lines
     ]
 
 
 def summed(documents: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> list[dict[str, Any]]:
-    """What a file's documents hold together: [{kind, count, documents, places: [[name, lines]]}]."""
+    """What a file's documents hold together: [{kind, count, documents, places: [[name, lines]], hints}]."""
     sums: dict[str, dict[str, Any]] = {}
+    shown: dict[str, Counter[str]] = {}
     for name, kinds in documents:
         for held_kind in kinds:
             total = sums.setdefault(
@@ -39,7 +52,71 @@ def summed(documents: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> list
             total["documents"] += 1
             if len(total["places"]) < PLACES:
                 total["places"].append([name, held_kind["lines"]])
-    return [sums[kind] for kind in KINDS if kind in sums]
+            shown.setdefault(held_kind["kind"], Counter()).update(dict(held_kind["hints"]))
+    return [{**sums[kind], "hints": _commonest(shown[kind])} for kind in KINDS if kind in sums]
+
+
+def _commonest(counted: Counter[str]) -> list[list[Any]]:
+    return [[shown, times] for shown, times in counted.most_common(HINTS)]
+
+
+class File(Protocol):
+    """What is read of a file of documents."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def private(self) -> Any: ...
+    @property
+    def decisions(self) -> Mapping[str, Decision]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKind:
+    """One kind of personal data in all files together.
+
+    count: values; files: that hold it, by id, of them `open` without a decision; masked, kept: files by decision.
+    hints: [hint, times], the commonest first. File ids are of files that have been read.
+    """
+
+    kind: str
+    count: int
+    files: Sequence[int]
+    open: Sequence[int]
+    masked: int
+    kept: int
+    hints: Sequence[Sequence[Any]]
+
+    @property
+    def concerned(self) -> Sequence[int]:
+        """The files that a decision for all is about: those without one; where there is none, all of them."""
+        return self.open or self.files
+
+
+def by_kind(files: Iterable[tuple[int, File]]) -> list[HeldKind]:
+    """What all files hold, by kind; files with their ids. Those that are not read (again) yet are left out."""
+    read = [(file_id, file) for file_id, file in files if file.state == "ready" and file.private]
+    return [one for kind in KINDS if (one := _held_kind(kind, read)).files]
+
+
+def _held_kind(kind: str, read: Sequence[tuple[int, File]]) -> HeldKind:
+    count = 0
+    shown: Counter[str] = Counter()
+    ids: list[int] = []
+    undecided_ids: list[int] = []
+    actions: Counter[str] = Counter()
+    for file_id, file in read:
+        for one in file.private:
+            if one["kind"] != kind:
+                continue
+            count += one["count"]
+            shown.update(dict(one.get("hints", ())))  # older readings have none
+            ids.append(file_id)
+            if kind in file.decisions:
+                actions[file.decisions[kind].action] += 1
+            else:
+                undecided_ids.append(file_id)
+    return HeldKind(kind, count, ids, undecided_ids, actions[MASK], actions[KEEP_AS_IS], _commonest(shown))
 
 
 def undecided(private: Iterable[Mapping[str, Any]] | None, decisions: Mapping[str, Any]) -> list[str]:

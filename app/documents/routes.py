@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from app.assessments import store as assessment_store
 from app.blobs import Blob
 from app.db import utcnow
-from app.documents import service, store
+from app.documents import privacy, service, store
 from app.errors import Invalid
 from app.jobs import store as jobs
 from app.uploads import receive
@@ -41,10 +41,12 @@ def _documents(
     db: Any,
     assessment_id: int,
     refusal: Invalid | None = None,
-    refused: tuple[int, Invalid] | None = None,
+    refused: tuple[int | None, Invalid] | None = None,
     sent: Mapping[str, str] | None = None,
 ) -> Response:
-    """The page. refusal: of the upload form; refused: of a decision on one file, and what was sent with it."""
+    """The page. refusal: of the upload form; refused: of a decision on one file, or on all
+    (None), and what was sent with it.
+    """
     assessment = assessment_store.get(db, assessment_id)
     files = store.files(db, assessment_id)
     by_file = store.totals_by_file(db, assessment_id)
@@ -56,6 +58,7 @@ def _documents(
         assessment=assessment,
         step="data",
         files=files,
+        held=privacy.by_kind((row.id, row) for row in files),
         by_file=by_file,
         none=store.Totals(),
         totals=store.sum_of(by_file.values()),
@@ -96,7 +99,7 @@ async def add_documents(request: Request, assessment_id: Id, app: App, me: Autho
         await run_in_threadpool(_keep, app, assessment_id, me, files)
     except Invalid as refusal:
         return await run_in_threadpool(_again, request, app, assessment_id, refusal)
-    return see(request, "documents", assessment_id=assessment_id, notice="started")
+    return see(request, "documents", assessment_id=assessment_id)
 
 
 def _stored(app: AppContext, parts: Iterator[Part]) -> list[tuple[Blob, str]]:
@@ -146,12 +149,24 @@ def remove_documents(request: Request, file_id: Id, db: Db, me: Author) -> Respo
     return see(request, "documents", assessment_id=row.assessment_id, notice="saved")
 
 
+@router.post("/assessments/{assessment_id}/documents/decide", name="decide_all_documents")
+def decide_all_documents(request: Request, assessment_id: Id, sent: Sent, app: App, db: Db, me: Author) -> Response:
+    try:
+        service.decide_all(db, assessment_id, me, _choices(sent), sent.get("reason", ""))
+    except Invalid as refusal:
+        return _documents(request, app, db, assessment_id, refused=(None, refusal), sent=sent)
+    return see(request, "documents", assessment_id=assessment_id, anchor="personal")
+
+
+def _choices(sent: Mapping[str, str]) -> dict[str, str]:
+    return {name.removeprefix("kind-"): value for name, value in sent.items() if name.startswith("kind-") and value}
+
+
 @router.post("/document-files/{file_id}/decide", name="decide_documents")
 def decide_documents(request: Request, file_id: Id, sent: Sent, app: App, db: Db, me: Author) -> Response:
-    choices = {name.removeprefix("kind-"): value for name, value in sent.items() if name.startswith("kind-") and value}
     row = store.file(db, file_id)
     try:
-        service.decide(db, file_id, me, choices, sent.get("reason", ""))
+        service.decide(db, file_id, me, _choices(sent), sent.get("reason", ""))
     except Invalid as refusal:
         return _documents(request, app, db, row.assessment_id, refused=(file_id, refusal), sent=sent)
     return see(request, "documents", assessment_id=row.assessment_id, notice="saved", anchor="personal")
@@ -160,13 +175,24 @@ def decide_documents(request: Request, file_id: Id, sent: Sent, app: App, db: Db
 @router.post("/document-files/{file_id}/read", name="read_documents")
 def read_documents(request: Request, file_id: Id, db: Db, me: Author) -> Response:
     service.read_again(db, file_id, me)
-    return see(request, "documents", assessment_id=store.file(db, file_id).assessment_id, notice="started")
+    return see(request, "documents", assessment_id=store.file(db, file_id).assessment_id)
 
 
 @router.get("/documents/{document_id}", name="document")
 def show_document(request: Request, document_id: Id, app: App, db: Db, me: Me) -> Response:
+    return _document(request, app, db, document_id)
+
+
+@router.post("/documents/{document_id}/open", name="open_document")
+def open_document(request: Request, document_id: Id, app: App, db: Db, me: Author) -> Response:
+    """The same with its values. Who looked at them is on record, so it takes a click and not an address."""
+    service.note_opened(db, document_id, me)
+    return _document(request, app, db, document_id, unmasked=True)
+
+
+def _document(request: Request, app: AppContext, db: Any, document_id: int, *, unmasked: bool = False) -> Response:
     row, file = store.document(db, document_id)
-    seen = service.look_at(app.blobs, row, file)
+    seen = service.look_at(app.blobs, row, file, unmasked=unmasked)
     return page(
         request,
         "documents/document.html",
@@ -176,6 +202,8 @@ def show_document(request: Request, document_id: Id, app: App, db: Db, me: Me) -
         document=row,
         text=seen.text,
         cut=seen.cut,
+        hides=seen.hides,
+        opened=unmasked,
     )
 
 

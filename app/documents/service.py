@@ -1,7 +1,8 @@
 """What people do with documents: add them, take them out; and what the criteria read of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import orjson
 from sqlalchemy.orm import Session
@@ -143,16 +144,75 @@ def decide(
     if row.state != "ready" or row.removed_at is not None:
         raise Conflict("This file is not read, or no part of the documents any more.")
     reason = " ".join(reason.split())[:500]
-    kinds = {held_kind["kind"] for held_kind in row.private or ()}
+    _see_that_it_can_be_decided(choices, {held_kind["kind"] for held_kind in row.private or ()}, reason, "this file")
+    reread = _decided(row, by, choices, reason)
+    assessment = assessment_store.get(session, row.assessment_id)
+    assessments.contribute(session, assessment, by, f"decision on personal data in {row.filename}")
+    detail = {"assessment": row.assessment_id, "file": row.filename, "decisions": dict(choices)}
+    audit.record(session, by, "documents.decide", "documents", row.id, detail)
+    if reread:
+        session.flush()
+        _read(session, store.file(session, row.batch), by, row.filename)
+    return row
+
+
+def decide_all(
+    session: Session, assessment_id: int, by: UserRow, choices: Mapping[str, str], reason: str = ""
+) -> Sequence[DocumentFileRow]:
+    """Decide once for all files that hold a kind and on which nobody has decided; where there is none, for all.
+
+    So a mask that somebody chose for one file is not undone by what is said about the others. Files that are still
+    being read are left to be decided later.
+
+    Raises:
+        NotFound: there is no such assessment.
+        Conflict: files that came with one of these are still being read.
+        Invalid: nothing was decided, a kind that was not found, an unknown action, or no reason for keeping.
+    """
+    assessment = assessment_store.opened(session, assessment_id)
+    files = {row.id: row for row in store.files(session, assessment_id)}
+    for row in files.values():
+        session.refresh(row)  # somebody may have changed it while we waited for the lock
+    held_kinds = {one.kind: one for one in privacy.by_kind(files.items())}
+    reason = " ".join(reason.split())[:500]
+    _see_that_it_can_be_decided(choices, held_kinds.keys(), reason, "these documents")
+    chosen: dict[int, dict[str, str]] = {}
+    for kind, action in choices.items():
+        for file_id in held_kinds[kind].concerned:
+            chosen.setdefault(file_id, {})[kind] = action
+    changed = [files[file_id] for file_id in sorted(chosen)]
+    unread = [row for row in changed if _decided(row, by, chosen[row.id], reason)]
+    number = f"{len(changed):,} {'file' if len(changed) == 1 else 'files'}"
+    assessments.contribute(session, assessment, by, f"decision on personal data in {number}")
+    detail = {
+        "assessment": assessment_id,
+        "files": [row.filename for row in changed[:50]],
+        "count": len(changed),
+        "decisions": dict(choices),
+    }
+    audit.record(session, by, "documents.decide", "documents", changed[0].id, detail)
+    session.flush()
+    for batch, rows in groupby(sorted(unread, key=lambda row: row.batch), key=lambda row: row.batch):
+        names = [row.filename for row in rows]
+        what = names[0] if len(names) == 1 else f"{len(names):,} files"
+        _read(session, store.file(session, batch), by, what)
+    return changed
+
+
+def _see_that_it_can_be_decided(choices: Mapping[str, str], kinds: Collection[str], reason: str, where: str) -> None:
     if not choices:
         raise Invalid("Nothing was decided.", [FieldError("#/decisions", "Choose what to do with at least one kind.")])
-    if not choices.keys() <= kinds or not set(choices.values()) <= {MASK, KEEP_AS_IS}:
-        text = "Choose to mask or to keep a kind that was found in this file."
+    if not choices.keys() <= set(kinds) or not set(choices.values()) <= {MASK, KEEP_AS_IS}:
+        text = f"Choose to mask or to keep a kind that was found in {where}."
         raise Invalid("This can't be decided like that.", [FieldError("#/decisions", text)])
     if KEEP_AS_IS in choices.values() and not reason:
         raise Invalid(
             "This can't be decided like that.", [FieldError("#/reason", "Say why they may be kept as they are.")]
         )
+
+
+def _decided(row: DocumentFileRow, by: UserRow, choices: Mapping[str, str], reason: str) -> bool:
+    """Note the decisions on the file; whether it has to be read once more for them."""
     at = utcnow().isoformat(timespec="seconds")
     masked_before = decisions.kinds_with(MASK, row.decisions)
     row.decisions = {
@@ -163,15 +223,17 @@ def decide(
         },
     }
     row.undecided = len(privacy.undecided(row.private, row.decisions))
-    assessment = assessment_store.get(session, row.assessment_id)
-    assessments.contribute(session, assessment, by, f"decision on personal data in {row.filename}")
-    detail = {"assessment": row.assessment_id, "file": row.filename, "decisions": dict(choices)}
-    audit.record(session, by, "documents.decide", "documents", row.id, detail)
-    if masked_before != decisions.kinds_with(MASK, row.decisions):
+    reread = masked_before != decisions.kinds_with(MASK, row.decisions)
+    if reread:
         row.state = "reading"
-        session.flush()
-        _read(session, store.file(session, row.batch), by, row.filename)
-    return row
+    return reread
+
+
+def note_opened(session: Session, document_id: int, by: UserRow) -> None:
+    """Put on record that somebody looks at the hidden values of a document. What they are is not."""
+    row, file = store.document(session, document_id)
+    detail = {"assessment": file.assessment_id, "file": file.filename, "document": row.id, "name": row.name}
+    audit.record(session, by, "documents.open", "documents", file.id, detail)
 
 
 def to_export(session: Session, assessment_id: int) -> None:
@@ -207,21 +269,25 @@ EXCERPT_CHARACTERS = 100_000  # characters of a text where one looks at it; the 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """The beginning of a text as it may be read, and whether there is more of it."""
+    """The beginning of a text as it may be read, and whether there is more of it. hides: whether values are hidden."""
 
     text: str
     cut: bool
+    hides: bool = False
 
 
-def look_at(blobs: Blobs, row: DocumentRow, file: DocumentFileRow) -> Excerpt:
-    """A document's text, its values hidden until somebody decides on them."""
+def look_at(blobs: Blobs, row: DocumentRow, file: DocumentFileRow, *, unmasked: bool = False) -> Excerpt:
+    """A document's text, its values hidden until somebody decides on them. unmasked: for whoever is on record."""
     if not row.text_sha256:
         return Excerpt("", cut=False)
     with blobs.open(row.text_sha256) as stored:
         # Hidden before it is cut, with enough behind the cut that a value is whole.
         whole = stored.read(4 * EXCERPT_CHARACTERS + 40_000).decode("utf-8", "ignore")
-    text = masking.masker(decisions.actions(file.decisions)).text(whole)[:EXCERPT_CHARACTERS]
-    return Excerpt(text, cut=len(whole) < row.characters or len(text) == EXCERPT_CHARACTERS)
+    masker = masking.UNMASKED if unmasked else masking.masker(decisions.actions(file.decisions))
+    masked = masker.text(whole)
+    text = masked[:EXCERPT_CHARACTERS]
+    cut = len(whole) < row.characters or len(text) == EXCERPT_CHARACTERS
+    return Excerpt(text, cut, hides=masked != whole)
 
 
 MOST_CHARACTERS = 20_000_000  # of the corpus that is searched for test questions: a few seconds

@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, JsonOf
 from app.privacy.decisions import Decisions, decisions_from_json, decisions_to_json
+
+UNDECIDED = text("undecided > 0")  # word for word what a query has to say to be given the index
 
 
 class DocumentFileRow(Base):
@@ -21,7 +23,10 @@ class DocumentFileRow(Base):
     """
 
     __tablename__ = "document_files"
-    __table_args__ = (CheckConstraint("state in ('reading', 'ready', 'refused')", name="state"),)
+    __table_args__ = (
+        CheckConstraint("state in ('reading', 'ready', 'refused')", name="state"),
+        Index("ix_document_files_undecided", "assessment_id", sqlite_where=UNDECIDED, postgresql_where=UNDECIDED),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"), index=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from app.advice import starting_points
 from app.audit import sentences
 from app.wording import plural, upper_first
 
@@ -101,6 +102,8 @@ def _together(group: Sequence[Entry]) -> dict[str, Any]:
                 detail[key] = before | value
             else:
                 detail[key] = value
+    if point := starting_points.BY_SLUG.get(str(detail.get("starting_point", ""))):
+        detail["starting_point"] = f"“{point.title}”"
     return detail
 
 

@@ -45,14 +45,15 @@ def file_names(session: Session, assessment_id: int) -> dict[int, str]:
     return {id_: f"{name} v{version}" for id_, name, version in rows}
 
 
-def failed_jobs(session: Session, assessment_id: int, limit: int) -> Sequence[Row[tuple[int, str, str, datetime]]]:
-    """Work that ended without success, newest first: id, title, why, when."""
+def failed_jobs(session: Session, assessment_id: int, limit: int) -> Sequence[Row[int, str, datetime | None]]:
+    """Work other than training that ended without success, newest first: id, title, when."""
     return session.execute(
-        select(JobRow.id, JobRow.title, JobRow.failure, JobRow.finished_at)
+        select(JobRow.id, JobRow.title, JobRow.finished_at)
         .where(
             JobRow.assessment_id == assessment_id,
             JobRow.status.in_((Status.FAILED, Status.REFUSED)),
             JobRow.finished_at.is_not(None),
+            JobRow.kind != "train",
         )
         .order_by(JobRow.id.desc())
         .limit(limit)

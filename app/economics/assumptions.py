@@ -127,7 +127,7 @@ GROUPS: tuple[tuple[str, str, tuple[NumberField, ...]], ...] = (
         (
             NumberField("rows_to_write", "Examples that people still write or check",
                   "Empty: as many as the first criterion and the test rows still lack.", "rows", 0, 1e8, whole=True),
-            NumberField("minutes_row", "Minutes for each", "", "minutes", 0, 10_000),
+            NumberField("minutes_row", "Minutes per example", "Writing or checking one.", "minutes", 0, 10_000),
             NumberField("review_hours", "Hours to review one result", "", "hours", 0, 10_000),
             NumberField("retrains_year", "Retrains per year",
                   "When the base model, the labels or the rules change. Never is 0.", "times", 0, 365),
@@ -284,7 +284,7 @@ def read_worth(sent: Mapping[str, Any]) -> Worth:
     if not faults and not (success or any(kind.share * kind.cost for kind in kinds)):
         faults.append(FieldError("#/success", "If nothing is worth or costs anything, no target follows from it."))
     if faults:
-        raise Invalid("The target can't be worked out yet.", faults)
+        raise Invalid("The target can't be calculated yet.", faults)
     return Worth(success or 0.0, kinds)
 
 

@@ -153,7 +153,7 @@ def _words(
     if verdict == "improved":
         return f"Improved: {seen}. Chance alone would hardly show this."
     if verdict == "regressed":
-        return f"Regressed: {seen}. It is worse than what it was compared with."
+        return f"Regressed: {seen}. It is worse than the best prompt."
     if verdict == "not better":
         return f"Not better: {seen}. A gain of {100 * worthwhile:.0f} points or more can be ruled out."
     if clear:

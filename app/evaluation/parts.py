@@ -1,7 +1,7 @@
 """Where a score comes from: by label, and by field where answers are JSON. All pure, worked out from stored answers."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,47 @@ class FieldScore:
     score: float | None
     low: float | None
     high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """So many rows want one label and got another one."""
+
+    expected: str
+    output: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confusions:
+    """Wrong answers of a classifier, split by what they are.
+
+    pairs: one label given for another, the most frequent first. outside: rows whose answer is none of the labels, which
+    is a matter of format rather than of choosing.
+    """
+
+    pairs: tuple[Confusion, ...]
+    outside: int
+
+    @property
+    def rows(self) -> int:
+        """Rows on which one label was given for another."""
+        return sum(pair.rows for pair in self.pairs)
+
+
+def confusions(answers: Sequence[Answered], labels: Collection[str]) -> Confusions:
+    """Which label was given for which other one, over the answers that scored nothing; errors are no evidence.
+
+    labels: every label there is, blanks at the ends taken off.
+    """
+    known = frozenset(labels)
+    wrong = [(answer.target.strip(), answer.output.strip()) for answer in answers if answer.score == 0]
+    counted = Counter(pair for pair in wrong if pair[1] in known and pair[0] != pair[1])
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    return Confusions(
+        tuple(Confusion(expected, output, rows) for (expected, output), rows in ordered),
+        sum(output not in known for _, output in wrong),
+    )
 
 
 def by_label(answers: Sequence[Answered], *, binary: bool) -> list[Label]:

@@ -80,10 +80,11 @@ class Hand(BaseModel):
 class Review(BaseModel):
     """A frozen subject under review. `subject` is exactly what `digest` is the digest of (gate-v1, see the README).
 
-    `void_because`: why an approval does not count any more, or what has changed since review was asked for; empty while
+    `void_because`: why an approval does not count any more, or what has changed since review was requested; empty while
     the review holds, and for one that is over. `remarks`: what is missing in it, so that an approval unlocks nothing.
     `warnings`: what would stop a careful team, at the prices of today while it is open. `hands`: who contributed, so
-    cannot decide.
+    cannot decide. `asked_of`: the user who was asked to decide it; null is anyone who may. It is no part of the
+    subject.
     """
 
     id: int
@@ -95,6 +96,7 @@ class Review(BaseModel):
     note: str
     requested_by: int
     requested_at: datetime
+    asked_of: int | None
     closed_at: datetime | None
     closed_because: str
     void_because: list[str]
@@ -128,6 +130,7 @@ class Review(BaseModel):
             note=row.note,
             requested_by=row.requested_by,
             requested_at=row.requested_at,
+            asked_of=row.asked_of,
             closed_at=row.closed_at,
             closed_because=row.closed_because,
             decisions=[Decision.of(decision) for decision in row.decisions],
@@ -144,6 +147,9 @@ class Ask(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     note: Text = Field("", max_length=4000)
+    reviewer: int | None = Field(
+        None, ge=1, le=LARGEST, description="id of the user who is asked to decide; left out: anyone who may"
+    )
 
 
 class Decide(BaseModel):
@@ -236,7 +242,7 @@ def list_reviews(
 @router.post("/assessments/{assessment_id}/reviews", name="api_request_review", status_code=201)
 def request_review(request: Request, response: Response, assessment_id: Id, body: Ask, db: Db, me: Me) -> Review:
     """Freeze everything as it is now and put it up for review. A living review of an older state is replaced."""
-    review = reviews.request_review(db, assessment_id, me, body.note)
+    review = reviews.request_review(db, assessment_id, me, body.note, body.reviewer)
     response.headers["Location"] = url_for(request, "api_review", review_id=review.id)
     return Review.of(db, store.get(db, review.id))
 

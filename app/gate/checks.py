@@ -165,19 +165,32 @@ class Steps:
         if self.epochs < 1:
             part = percent(self.epochs, 0 if self.epochs >= 0.01 else 1)
             return f"{plural(self.steps, 'step')}: {self.rows:,} of {plural(self.of, 'row')} seen ({part} of an epoch)"
-        return f"{plural(self.steps, 'step')}: {plural(self.of, 'row')} seen {self.epochs:.2g} times"
+        times = f"{self.epochs:.1f}".removesuffix(".0")
+        often = "once" if times == "1" else f"{times} times"
+        return f"{plural(self.steps, 'step')}: all {plural(self.of, 'row')} seen {often}"
 
 
 def steps(recipe: Mapping[str, Any], train_rows: int) -> Steps | None:
     """What a training config comes to on so many rows; None while there are none. Numbers may be texts, as approved."""
-    batch = int(float(recipe.get("batch_rows", 16)))
+    batch = batch_rows(recipe)
     epochs, most = float(recipe.get("epochs", 3)), int(float(recipe.get("max_steps", 0)))
     if train_rows <= 0 or batch <= 0:
         return None
     whole = -(-train_rows // batch) * epochs
-    number = int(min(whole, most) if most else whole)
-    seen = min(number * batch, round(train_rows * epochs))
-    return Steps(number, min(seen, train_rows), train_rows, seen / train_rows)
+    return seen(int(min(whole, most) if most else whole), batch, train_rows)
+
+
+def seen(number: int, batch: int, train_rows: int) -> Steps:
+    """What so many steps have seen of so many rows: the last step of a pass may have fewer than the others."""
+    an_epoch = -(-train_rows // batch)
+    passes, more = divmod(number, an_epoch)
+    rows = passes * train_rows + min(more * batch, train_rows)
+    return Steps(number, min(rows, train_rows), train_rows, rows / train_rows)
+
+
+def batch_rows(recipe: Mapping[str, Any]) -> int:
+    """Rows of one optimizer step; a number may be a text, as approved."""
+    return int(float(recipe.get("batch_rows", 16)))
 
 
 def _training(training: Training, train_rows: int) -> str:

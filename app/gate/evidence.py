@@ -14,6 +14,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.baselines import facts as baselines
+from app.baselines import measured_model
 from app.baselines import store as baseline_store
 from app.baselines.tables import BaselineRow
 from app.datasets import facts as dataset_facts
@@ -24,6 +25,7 @@ from app.documents import service as documents
 from app.economics import service as economics
 from app.economics import store as cost_store
 from app.economics.costs import Study
+from app.gate.reviewed import models_line
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.policies import service as policies
@@ -71,6 +73,15 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
 def study(session: Session, facts: Facts) -> Study:
     """The costs at the prices of today, whether or not cost is a goal."""
     return facts.costs if facts.costs is not None else economics.of(session, facts.assessment)
+
+
+def models_compared(session: Session, facts: Facts) -> str:
+    """On which model the baselines ran, and which would be trained, as a sentence; empty before a measurement."""
+    if facts.baseline is None:
+        return ""
+    ran = measured_model.model_of(session, facts.baseline).name
+    trains = facts.base.name if facts.base is not None else None
+    return models_line(ran, trains, same=facts.evidence.baseline_on_base is not False)
 
 
 def _base(session: Session, model_id: int) -> ModelRow:

@@ -5,12 +5,14 @@ results stand beside test results only.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
 from app import glossary
+from app.advice.gates.judge import ORDER
+from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.baselines import standing
 from app.baselines.arms import ArmResult
@@ -55,6 +57,42 @@ def strip(session: Session, facts: Facts, outcome: Mapping[str, Any] | None = No
         *_costs(costs_of(session, facts), base),
         _data(facts.dataset, base),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """How the criteria stand. open: id and title of those that lock training, the cheapest to settle first."""
+
+    met: int
+    counted: int
+    not_applicable: int
+    open: tuple[tuple[str, str], ...]
+
+
+def criteria(advice: Advice) -> Criteria:
+    """The criteria of an advice, counted."""
+    states = [finding.state for finding in advice.findings.values()]
+    left_out = states.count("not_applicable")
+    locking = sorted((gate for gate, finding in advice.findings.items() if finding.locks), key=ORDER.index)
+    titles = tuple((gate, advice.policy.gates[gate].title) for gate in locking)
+    return Criteria(states.count("pass"), len(states) - left_out, left_out, titles)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The evidence and the criteria of an assessment at a glance, as they are kept beside its status."""
+
+    lines: tuple[Line, ...]
+    criteria: Criteria
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(kept: Mapping[str, Any]) -> "Glance":
+        counted = kept["criteria"]
+        still_open = tuple((gate, title) for gate, title in counted["open"])
+        return Glance(tuple(Line(**line) for line in kept["lines"]), Criteria(**(counted | {"open": still_open})))
 
 
 def costs_of(session: Session, facts: Facts) -> Study | None:
@@ -134,7 +172,7 @@ def _adapter(outcome: Mapping[str, Any] | None, goal: float | None, base: str) -
     mark: Mark = "fail" if verdict == "regressed" else "open" if verdict != "improved" else "pass"
     if mark == "pass" and goal is not None and after < goal:
         mark = "warn"
-    detail = f"{signed_points(delta)} points: {verdict}"
+    detail = f"{signed_points(delta)} points against the best prompt"
     words = "improved, below the target" if mark == "warn" else verdict
     yield Line("adapter", "Adapter", percent(after), detail, mark, words, "measured", f"{base}/result")
 
@@ -166,12 +204,12 @@ def _about(number: float) -> str:
 def _data(dataset: DatasetRow | None, base: str) -> Line:
     url = f"{base}/data"
     if dataset is None:
-        return Line("data", "Data", "none", mark="open", mark_words="nothing uploaded", url=url)
+        return Line("data", "Data", "nothing uploaded", mark="open", mark_words="nothing uploaded", url=url)
     if dataset.state != "ready":
         mark: Mark = "fail" if dataset.state == "rejected" else "open"
         return Line("data", "Data", dataset.state, dataset.filename, mark, dataset.state, url=url)
     frozen = dataset.frozen_at is not None
-    detail = f"{plural(dataset.test_rows, 'test row')}, {'frozen' if frozen else 'not frozen'}"
+    detail = plural(dataset.test_rows, "test row")
     return Line(
         "data", "Data", f"{dataset.usable_rows:,} usable", detail, "pass" if frozen else "open",
         "split frozen" if frozen else "split not frozen", "measured", url,

@@ -21,6 +21,7 @@ from app.gate.evidence import Facts, gather
 from app.gate.reviewed import Subject
 from app.gate.subject_builder import Snapshot, completed, snapshot
 from app.gate.tables import DecisionRow, ReviewRow
+from app.glossary import todays
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,11 @@ def _blockers(now: Snapshot) -> Iterator[str]:
     advised = now.advised
     if advised.training != "ready":
         for gate in advised.blockers:
-            yield f"{gate.id} {gate.title}: {gate.measured} Needed: {gate.needed}"
+            yield f"{gate.id} {gate.label}: {todays(gate.measured)} Needed: {todays(gate.needed)}"
         if not advised.blockers:
             yield f"The advice is {advised.approach.replace('_', ' ')}; training is not what this case needs."
     if now.facts.recipe is None:
-        yield "There is no recipe yet. Save one."
+        yield "There is no training config yet. Save one."
 
 
 def permit(session: Session, weighed: Weighed) -> Permit:
@@ -112,7 +113,11 @@ def use(session: Session, granted: Permit) -> None:
 
 def _put_away(facts: Facts) -> Iterator[str]:
     retired = facts.base.name if facts.base is not None and facts.base.retired_at is not None else ""
-    yield from permission.put_away(archived=facts.assessment.archived_at is not None, retired=retired)
+    yield from permission.put_away(
+        archived=facts.assessment.archived_at is not None,
+        retired=retired,
+        recorded=bool(facts.assessment.recorded),
+    )
 
 
 def against_resuming(session: Session, review_id: int, decision_id: int) -> list[str]:
@@ -154,7 +159,7 @@ def recheck(session: Session, review_id: int, decision_id: int, digest: str, *, 
     else:
         reasons += permission.against_approval(approval, had, worked, None if started else utcnow())
     if not started and not reasons and reviews.changed_since(review, completed(session, facts)):
-        reasons.append("Something changed between the launch and the start. Ask for review again.")
+        reasons.append("Something changed between the launch and the start. Request review again.")
     if reasons:
         raise GateClosed(reasons)
     return reviews.subject_of(review)

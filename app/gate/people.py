@@ -14,6 +14,7 @@ from app.gate.evidence import Facts
 from app.gate.permission import Person
 from app.inference import service as models
 from app.policies import service as policies
+from app.users import store as user_store
 from app.users.tables import Role, UserRow
 
 
@@ -39,7 +40,7 @@ def hands(session: Session, facts: Facts) -> dict[int, list[str]]:
 
 def _publisher(session: Session, assessment: AssessmentRow) -> Iterator[tuple[int, str]]:
     if (published := policies.published(session, assessment.policy_id)) is not None:
-        yield published.published_by, f"published policy {published.number}, which it is judged by"
+        yield published.published_by, f"published policy {published.number}, which decides it"
 
 
 def _price_setters(session: Session, facts: Facts) -> list[tuple[int, str]]:
@@ -108,6 +109,18 @@ def may_decide(session: Session, facts: Facts, me: UserRow) -> list[str]:
     """Why this person may not decide a review of this assessment; an empty list means that they may."""
     worked = workers(session, facts.assessment.id)
     return list(permission.against_deciding(person(session, me), contributors(session, facts), worked))
+
+
+def deciders(session: Session, facts: Facts) -> tuple[list[UserRow], list[UserRow]]:
+    """Everybody with the role of a reviewer, or more, who is active: those who may decide a review of this assessment,
+    and those who may not."""
+    may: list[UserRow] = []
+    may_not: list[UserRow] = []
+    had, worked = contributors(session, facts), workers(session, facts.assessment.id)
+    for user in user_store.reviewers(session):
+        barred = user.id in had or any(permission.barriers(person(session, user), had, worked))
+        (may_not if barred else may).append(user)
+    return may, may_not
 
 
 def person(session: Session, user: UserRow) -> Person:

@@ -112,16 +112,16 @@ def against_launching(
     yield from put_away
     yield from blockers
     if review_state == "consumed":
-        yield "This approval was used for a launch already; ask for review again."
+        yield "This approval was used for a launch already; request review again."
         return
     if review_state == "changes_requested":
-        yield "A reviewer asked for changes. They have to approve the new version first."
+        yield "A reviewer requested changes. They have to approve the new version first."
         return
     if digest_reviewed is None or approval is None or review_state != "approved":
         yield "Nobody has approved this yet. Request review."
         return
     if approval.voided or not hmac.compare_digest(digest_now, digest_reviewed):
-        yield "Something changed after the approval. Ask for review of what it is now."
+        yield "Something changed after the approval. Request review of what it is now."
     if not hmac.compare_digest(approval.digest, digest_reviewed):
         yield "The approval is for something else."
     yield from against_approval(approval, contributors, workers, now)
@@ -132,21 +132,24 @@ def against_approval(
 ) -> Iterator[str]:
     """What is wrong with an approval by itself. now: None where it was in time once, and time counts no more."""
     if now is not None and approval.expires_at is not None and approval.expires_at <= now:
-        yield "The approval has expired. Ask for review again."
+        yield "The approval has expired. Request review again."
     if not approval.sealed:
-        yield "The approval does not carry this installation's seal. Ask for review again and tell the operator."
+        yield "The approval does not carry this installation's seal. Request review again and tell the operator."
     elif not approval.recorded:
-        yield "The record of what was done knows no such approval. Ask for review again and tell the operator."
+        yield "The record of what was done knows no such approval. Request review again and tell the operator."
     for barrier in barriers(approval.approver, contributors, workers):
         yield f"The approval does not count any more. {BARRIERS[barrier][1]}"
 
 
-def put_away(*, archived: bool, retired: str) -> Iterator[str]:
-    """What was taken out of use and is not trained with, at a launch or a start. retired: a model's name, or empty."""
+def put_away(*, archived: bool, retired: str, recorded: bool = False) -> Iterator[str]:
+    """What was taken out of use and is not trained with, at a launch or a start. retired: a model's name, or empty.
+    recorded: it is the finished example, measured elsewhere."""
+    if recorded:
+        yield "This is the finished example, to be read only. Nothing is trained from it."
     if archived:
         yield "This assessment is archived. Take it out of the archive first."
     if retired:
-        yield f"The model {retired} is retired. Choose another one in the recipe, and ask for review of that."
+        yield f"The model {retired} is retired. Choose another one in the training config, and request review of that."
 
 
 def decision_seal(

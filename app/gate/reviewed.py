@@ -50,6 +50,11 @@ class Criterion(Frozen):
     meanwhile: str
 
     @property
+    def label(self) -> str:
+        """What pages call it; the title is part of what is approved."""
+        return glossary.named(f"gate.{self.id}", self.title)
+
+    @property
     def locks(self) -> bool:
         return self.state in ("fail", "unknown")
 
@@ -251,8 +256,12 @@ def models_named(subject: Subject) -> str:
     """On which model the baselines ran, and which would be trained, as a sentence; empty before a measurement."""
     if subject.baseline is None:
         return ""
-    ran = subject.baseline.model.name
-    if subject.training is None:
+    trains = subject.training.model.name if subject.training is not None else None
+    return models_line(subject.baseline.model.name, trains, same=subject.evidence.baseline_on_base is not False)
+
+
+def models_line(ran: str, trains: str | None, *, same: bool) -> str:
+    """The same from the two names; trains: None while no base is chosen."""
+    if trains is None:
         return f"Baselines ran on {ran}; no base is chosen for training."
-    same = subject.evidence.baseline_on_base is not False
-    return f"Baselines ran on {ran}, training on {'the same' if same else subject.training.model.name}."
+    return f"Baselines ran on {ran}, training on {'the same' if same else trains}."

@@ -22,7 +22,7 @@ from app.datasets import store as dataset_store
 from app.datasets.tables import ExampleRow
 from app.db import installation_of, utcnow
 from app.errors import Conflict, DigestMissing, FieldError, Forbidden, Invalid, Stale
-from app.gate import approvals, checks, labels, people, permission, store, subject
+from app.gate import approvals, changes, checks, people, permission, store, subject
 from app.gate.evidence import Facts, gather
 from app.gate.reviewed import Data, Subject
 from app.gate.subject_builder import Snapshot, completed
@@ -30,11 +30,16 @@ from app.gate.tables import DecisionRow, ReviewRow
 from app.users.tables import UserRow
 
 
-def request_review(session: Session, assessment_id: int, me: UserRow, note: str = "") -> ReviewRow:
+def request_review(
+    session: Session, assessment_id: int, me: UserRow, note: str = "", asked_of: int | None = None
+) -> ReviewRow:
     """Freeze the subject and put it into the review queue. A living review of an older state is replaced.
+
+    asked_of: the user who is asked to decide it; None where anyone who may. Others who may decide still can.
 
     Raises:
         Conflict: there is nothing to review yet, or exactly this is under review or approved already.
+        Invalid: the one who is asked may not decide it.
     """
     assessment = assessment_store.opened(session, assessment_id)
     if not assessments.answers(assessment):
@@ -42,6 +47,12 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
     facts = gather(session, assessment)
     if facts.baseline is not None and (wrong := list(baselines.misstated(session, facts.baseline))):
         raise Conflict.because(wrong)
+    may, may_not = people.deciders(session, facts)
+    if asked_of is not None and asked_of not in {user.id for user in may}:
+        raise Invalid(
+            "Review was not requested.",
+            [FieldError("#/reviewer", "This person cannot decide it. Choose somebody from the list, or anyone.")],
+        )
     text = subject.canonical(completed(session, facts).subject.to_json())
     digest = subject.digest_of_text(text)
     if (before := store.living(session, assessment_id)) is not None:
@@ -50,7 +61,7 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
                 f"Exactly this is {'waiting for a reviewer' if before.state == 'open' else 'approved'} already."
             )
         if before.digest == digest:
-            raise Conflict("A reviewer asked for changes, and nothing has changed since. Change it, then ask again.")
+            raise Conflict("A reviewer requested changes, and nothing has changed since. Change it, then ask again.")
         close(session, before, "superseded", "a newer version was put up for review")
     review = ReviewRow(
         assessment_id=assessment_id,
@@ -61,9 +72,12 @@ def request_review(session: Session, assessment_id: int, me: UserRow, note: str 
         note=note,
         requested_by=me.id,
         requested_at=utcnow(),
+        asked_of=asked_of,
     )
     session.add(review)
     session.flush()
+    worked = people.workers(session, assessment_id)  # looked up for itself: a later hand counts, too
+    store.bar(session, review.id, {user.id for user in may_not} - worked)
     audit.record(session, me, "review.request", "assessment", assessment_id, {"review": review.id, "digest": digest})
     return review
 
@@ -75,7 +89,7 @@ def text_of(review: ReviewRow) -> Mapping[str, Any]:
         Conflict: the text no longer has the digest it was stored with.
     """
     if subject.digest_of_text(review.subject.encode()) != review.digest:
-        raise Conflict("The stored subject of this review was changed. Ask for review again and tell the operator.")
+        raise Conflict("The stored subject of this review was changed. Request review again and tell the operator.")
     parsed: dict[str, Any] = json.loads(review.subject)
     return parsed
 
@@ -128,8 +142,8 @@ def void_because(session: Session, review: ReviewRow, now: Snapshot) -> list[str
     if not review.living:
         return []
     reasons = []
-    if changes := changed_since(review, now):
-        reasons.append(f"Something changed since review was asked for: {_named(changes)}.")
+    if changed_since(review, now):
+        reasons.append(f"Something changed since review was requested: {_named(review, now)}.")
     return reasons + fallen(session, review, now.facts)
 
 
@@ -169,9 +183,9 @@ def fallen(session: Session, review: ReviewRow, facts: Facts) -> list[str]:
     return list(permission.against_approval(approval, people.contributors(session, facts), worked, utcnow()))
 
 
-def _named(changes: Sequence[tuple[str, Any, Any]]) -> str:
+def _named(review: ReviewRow, now: Snapshot) -> str:
     """The first few things that changed, by their labels."""
-    return ", ".join(dict.fromkeys(labels.place(path) for path, _, _ in changes[:5]))
+    return ", ".join(one.label for one in changes.changes(text_of(review), now.subject.to_json())[:5])
 
 
 def decide(
@@ -189,7 +203,7 @@ def decide(
 
     Raises:
         DigestMissing, Invalid: no digest, or not the form of one.
-        Stale: the digest is not that of this review, or the assessment has changed since review was asked for.
+        Stale: the digest is not that of this review, or the assessment has changed since review was requested.
         Forbidden: this person may not decide this.
         Conflict: this review is over, or this person has said the same already.
     """
@@ -203,13 +217,14 @@ def decide(
         raise Conflict(f"This review is over: {review.state.replace('_', ' ')}.")
     if digest != review.digest:
         raise Stale(f"That digest is not the one under review ({review.digest}). Open the review again.")
-    if kind == "approve" and (changes := changed_since(review, completed(session, facts))):
+    if kind == "approve" and changed_since(review, now := completed(session, facts)):
         raise Stale(
-            f"The assessment has changed since review was asked for ({_named(changes)}). Its author has to ask again."
+            f"The assessment has changed since review was requested ({_named(review, now)}). "
+            "Its author has to ask again."
         )
     at = utcnow()
     if any(d.reviewer_id == me.id and d.kind == kind and d.voided_at is None for d in review.decisions):
-        raise Conflict("You have already said so.")
+        raise Conflict("You have decided this already.")
     for earlier in review.decisions:  # one voice each: a new decision of the same person replaces the old one
         if earlier.reviewer_id == me.id and earlier.voided_at is None and earlier.kind != "comment":
             earlier.voided_at = at
@@ -253,7 +268,7 @@ def _refuse_malformed(kind: str, digest: object, comment: str, checked: Sequence
 
 def comment(session: Session, review_id: int, me: UserRow, text: str) -> DecisionRow:
     """Say something about a review without deciding it. Anybody signed in may."""
-    assessment_store.changing(session, store.assessment_of(session, review_id))
+    assessment_store.refuse_recorded(assessment_store.changing(session, store.assessment_of(session, review_id)))
     review = store.get(session, review_id)
     if not text.strip():
         raise Invalid("Write something first.", [FieldError("#/comment", "Write something first.")])

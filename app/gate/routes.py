@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from app.advice import explanation
 from app.advice.questions import SECTIONS
@@ -20,7 +21,7 @@ from app.db import utcnow
 from app.errors import Invalid, NotFound
 from app.gate import changes, checks, labels, people, reviews, store, verdict_view, warnings
 from app.gate.changes import Change
-from app.gate.evidence import Facts, gather, judge, judge_today, study
+from app.gate.evidence import Facts, gather, judge, judge_today, models_compared, study
 from app.gate.reviewed import models_named, shortcomings
 from app.gate.subject_builder import Snapshot, completed, preflight_of, snapshot
 from app.gate.tables import ReviewRow
@@ -49,14 +50,22 @@ def show_verdict(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
         verdict_view.values(advised, facts.evidence, study(db, facts), facts.baseline),
         today=judge_today(db, facts, advised),
         base=facts.base.id if facts.base else None,
+        models=models_compared(db, facts),
     )
 
 
 def verdict_page(
-    request: Request, assessment: AssessmentRow, drawn: Mapping[str, Any], *, today: Advice, base: int | None = None
+    request: Request,
+    assessment: AssessmentRow,
+    drawn: Mapping[str, Any],
+    *,
+    today: Advice,
+    base: int | None = None,
+    models: str = "",
 ) -> Response:
-    """drawn: what `verdict_view.values` makes of it. base: the model that would be trained."""
-    where = looked_into(request, assessment.id)
+    """drawn: what `verdict_view.values` makes of it. base: the model that would be trained. models: what was measured
+    and would be trained, as a sentence."""
+    where = warnings.places(assessment.id)
     return page(
         request,
         "gate/verdict.html",
@@ -64,9 +73,10 @@ def verdict_page(
         step="verdict",
         **drawn,
         today=today,
+        models=models,
         links=_where(request, assessment.id),
         where=where,
-        run=run_on(where["measure"], base),
+        run=warnings.run_on(assessment.id, base),
         ask=_questions(request, assessment.id),
         costs=where["costs"],
         measure=where["measure"],
@@ -74,20 +84,6 @@ def verdict_page(
         json=url_if_any(request, "api_standing", assessment_id=assessment.id),
         after=verdict_view.AFTER,
     )
-
-
-def looked_into(request: Request, assessment_id: int) -> dict[str, str]:
-    """Where a warning is looked into, by the names of `warnings.WHERE`."""
-    pages = {"measure": {}, "costs": {}, "verdict": {}, "describe": {"section": "success"}}
-    return {
-        name: url_if_any(request, "section" if more else name, assessment_id=assessment_id, **more)
-        for name, more in pages.items()
-    } | {"verdict": url_for(request, "verdict", assessment_id=assessment_id) + "#why"}
-
-
-def run_on(measure: str, base: int | None) -> str:
-    """The page on which baselines are begun, with that model chosen; empty where there is none to choose."""
-    return f"{measure}?model_id={base}#model_id" if measure and base is not None else ""
 
 
 @router.post("/assessments/{assessment_id}/policy", name="judge_by_today")
@@ -116,14 +112,33 @@ def _questions(request: Request, assessment_id: int) -> dict[str, str]:
 
 @router.get("/assessments/{assessment_id}/review", name="review_step")
 def show_review_step(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
-    return _review_step(request, assessment_id, db, errors={}, detail="", status=200)
+    return _review_step(request, assessment_id, db, ReviewRequest(), errors={}, detail="", status=200)
+
+
+class ReviewRequest(BaseModel):
+    """`about` is the note: every page has a place of that name for notices already. reviewer: a user's id, or empty."""
+
+    about: Annotated[Text, Field(max_length=4000)] = ""
+    reviewer: Annotated[OneLine, Field(max_length=40)] = ""
+
+    @property
+    def asked_of(self) -> int | None:
+        """Who is asked; 0, who is nobody, where what was sent is no id."""
+        if not self.reviewer:
+            return None
+        return int(self.reviewer) if self.reviewer.isascii() and self.reviewer.isdigit() else 0
 
 
 @router.post("/assessments/{assessment_id}/review", name="request_review")
 def request_review(
-    request: Request, assessment_id: Id, db: Db, me: Me, about: Annotated[Text, Form(max_length=4000)] = ""
+    request: Request, assessment_id: Id, db: Db, me: Me, sent: Annotated[ReviewRequest, Form()]
 ) -> Response:
-    review = reviews.request_review(db, assessment_id, me, about)
+    try:
+        review = reviews.request_review(db, assessment_id, me, sent.about, sent.asked_of)
+    except Invalid as refusal:
+        return _review_step(
+            request, assessment_id, db, sent, errors=by_field(refusal), detail=refusal.detail, status=422
+        )
     return see(request, "review", review_id=review.id)
 
 
@@ -135,7 +150,14 @@ def _changes(review: ReviewRow, now: Snapshot) -> list[Change]:
 
 
 def _review_step(
-    request: Request, assessment_id: int, db: Db, *, errors: dict[str, str], detail: str, status: int
+    request: Request,
+    assessment_id: int,
+    db: Db,
+    sent: ReviewRequest,
+    *,
+    errors: dict[str, str],
+    detail: str,
+    status: int,
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     of_assessment = store.of_assessment(db, assessment_id)
@@ -152,13 +174,13 @@ def _review_step(
         living=living,
         changes=_changes(living, now) if living else [],
         cautions=warnings.cautions(now.facts.evidence, study=study(db, now.facts), robustness=now.advised.robustness),
-        where=looked_into(request, assessment.id),
-        run=run_on(url_if_any(request, "measure", assessment_id=assessment.id), now.facts.base.id)
-        if now.facts.base
-        else "",
+        where=warnings.places(assessment.id),
+        run=warnings.run_on(assessment.id, now.facts.base.id if now.facts.base else None),
         advice=now.advised,
         people=_people(db),
         hands=people.hands(db, now.facts),
+        deciders=people.deciders(db, now.facts)[0],
+        sent=sent,
         void=void,
         voids={living.id} if living and void else set(),
         remarks=shortcomings(now.subject),
@@ -173,21 +195,29 @@ def _review_step(
 def show_reviews(
     request: Request, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None
 ) -> Response:
-    waiting = store.queue(db, ("open",), QUEUE)
+    open_ones = store.queue(db, ("open",), QUEUE)
+    answered = store.answered_for(db, me.id, QUEUE)
     decided = store.queue(
         db, ("approved", "changes_requested", "consumed", "superseded", "withdrawn"), QUEUE + 1, before
     )
-    listed = [*waiting, *decided[:QUEUE]]
+    listed = [*open_ones, *answered, *decided[:QUEUE]]
+    void = _void(db, listed)
+    mine = {
+        review.id for review in open_ones if review.id not in void and not people.may_decide(db, _facts(db, review), me)
+    }
+    yours = [*(review for review in open_ones if review.requested_by == me.id), *answered]
     return page(
         request,
         "gate/reviews.html",
-        waiting=waiting,
-        decided=decided[:QUEUE],
+        for_you=sorted((review for review in open_ones if review.id in mine), key=lambda row: row.asked_of != me.id),
+        yours=yours,
+        others=[review for review in open_ones if review.id not in mine and review.requested_by != me.id],
+        decided=[review for review in decided[:QUEUE] if before or review not in yours],
         next_before=decided[QUEUE - 1].id if len(decided) > QUEUE else None,
         titles=assessment_store.titles(db, {review.assessment_id for review in listed}),
-        mine={review.id for review in waiting if not people.may_decide(db, _facts(db, review), me)},
         people=_people(db),
-        void=_void(db, listed),
+        void=void,
+        now=utcnow(),
     )
 
 
@@ -326,18 +356,15 @@ def _review(
         differences=changes.changes(reviews.text_of(before), text) if before else [],
         conversation=reviews.conversation(earlier),
         cautions=cautions,
-        where=looked_into(request, assessment.id),
-        run=run_on(url_if_any(request, "measure", assessment_id=assessment.id), frozen.training.model.id)
-        if frozen.training
-        else "",
+        where=warnings.places(assessment.id),
+        run=warnings.run_on(assessment.id, frozen.training.model.id if frozen.training else None),
         sections=checks.sections(frozen, len(cautions)),
         named=checks.NAMES,
         ticked=checks.listed,
         prompts=prompts,
         prompt_words=diff_view.differences(prompts.before, prompts.after) if prompts else None,
         failures=next((arm.id for arm in baseline.arms if best and arm.name == best.name), None) if baseline else None,
-        plan=url_if_any(request, "plan", assessment_id=assessment.id)
-        or url_if_any(request, "train", assessment_id=assessment.id),
+        plan=url_if_any(request, "plan", assessment_id=assessment.id),
         preflight=preflight_of(frozen, facts.recipe),
         people=_people(db),
         hands=people.hands(db, facts),

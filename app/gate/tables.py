@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.db import Base
 
 LIVING = ("open", "approved", "changes_requested")
+IS_LIVING = text("state in ('open', 'approved', 'changes_requested')")  # as a query has to say it for the index
 
 
 class ReviewRow(Base):
@@ -16,6 +17,7 @@ class ReviewRow(Base):
     subject: the canonical JSON that was frozen when review was asked for; the page is drawn from it and nothing else.
     digest: SHA-256 over it (`gate/subject.py`). revision: the assessment's revision it was made from.
     state: open, approved, changes_requested, withdrawn, superseded (something changed), consumed (a job was launched).
+    asked_of: the user who was asked to review it; None where anyone who may. It stands beside the subject, not in it.
     """
 
     __tablename__ = "reviews"
@@ -32,6 +34,7 @@ class ReviewRow(Base):
             sqlite_where=text("state in ('open', 'approved', 'changes_requested')"),
             postgresql_where=text("state in ('open', 'approved', 'changes_requested')"),
         ),
+        Index("ix_reviews_waiting", "state", "id", sqlite_where=IS_LIVING, postgresql_where=IS_LIVING),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -43,6 +46,7 @@ class ReviewRow(Base):
     note: Mapped[str] = mapped_column(Text, default="")
     requested_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     requested_at: Mapped[datetime]
+    asked_of: Mapped[int | None]
     closed_at: Mapped[datetime | None]
     closed_because: Mapped[str] = mapped_column(String(200), default="")
     decisions: Mapped[list["DecisionRow"]] = relationship(
@@ -89,3 +93,16 @@ class DecisionRow(Base):
     seal: Mapped[str] = mapped_column(String(64), default="", server_default="")
     checked: Mapped[str] = mapped_column(String(200), default="", server_default="")
     review: Mapped[ReviewRow] = relationship(lazy="raise", back_populates="decisions")
+
+
+class BarredRow(Base):
+    """A reviewer who could not decide a review when it was requested, for another reason than working on it.
+
+    A price, a policy or a model of theirs is counted with, or their account was opened by somebody who worked on it.
+    The count in the navigation and the home page look at it; a decision is judged anew.
+    """
+
+    __tablename__ = "review_barred"
+
+    review_id: Mapped[int] = mapped_column(ForeignKey("reviews.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)

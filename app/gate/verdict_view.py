@@ -52,10 +52,11 @@ def headline(advised: Advice, head: str, cautions: tuple[Caution, ...]) -> str:
     before everything else; that training is allowed is never said without the number of warnings."""
     free = next((one for one in cautions if one.code == "free_ahead"), None)
     with_warnings = f", with {warnings.counted(cautions)}" if cautions else ""
-    if advised.facts.free_lead is None and free is not None and advised.rule == 5:
+    if free is not None and advised.rule == 5 and (advised.training == "ready" or advised.facts.free_lead is None):
         allowed = "Fine-tune is allowed" if advised.training == "ready" else "Not yet"
-        return f"{warnings.free_name(free)} beats your best prompt. {allowed}{with_warnings}."
-    if advised.training == "ready" and advised.facts.free_lead is None:
+        beaten = "your best prompt" if advised.facts.free_lead is None else "every prompt"
+        return f"{warnings.free_name(free)} beats {beaten}. {allowed}{with_warnings}."
+    if advised.training == "ready":
         name = {"hybrid": "Fine-tune with RAG"}.get(advised.approach, "Fine-tune")
         return f"{name} is allowed{with_warnings}."
     return head

@@ -5,7 +5,7 @@ about what another one says. A warning locks nothing; what locks is a criterion 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app import glossary
@@ -27,6 +27,22 @@ WHERE: Mapping[str, str] = {
     "target_changed": "describe",
 }
 """The page on which each is looked into, by its code."""
+
+
+def places(assessment_id: int) -> dict[str, str]:
+    """Where each is looked into, by the names of `WHERE`."""
+    base = f"/assessments/{assessment_id}"
+    return {
+        "measure": f"{base}/measure",
+        "costs": f"{base}/costs",
+        "verdict": f"{base}/verdict#why",
+        "describe": f"{base}/describe/success#target",
+    }
+
+
+def run_on(assessment_id: int, base: int | None) -> str:
+    """Where baselines are run on that model: the form, with it chosen; empty where there is none to choose."""
+    return f"/assessments/{assessment_id}/measure?model_id={base}#model_id" if base is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,17 @@ def without_names(listed: Sequence[Caution]) -> tuple[Caution, ...]:
 
 
 UNNAMED: Mapping[str, str] = {"ran": "one model", "trains": "another", "rival": "the cheapest option so far"}
+
+
+def evidence_without_names(evidence: Evidence, *, costs: bool) -> Evidence:
+    """What the criteria are judged by for such a reader: they say the same, and name no model. costs: whether sums of
+    money may be shown."""
+    hidden: dict[str, Any] = {} if costs else {"cost_basis": None}
+    if evidence.baseline_ran_on is not None:
+        hidden["baseline_ran_on"] = UNNAMED["ran"]
+    if evidence.trains_on is not None:
+        hidden["trains_on"] = UNNAMED["trains"]
+    return replace(evidence, **hidden)
 
 
 def _free_ahead(evidence: Evidence) -> Iterator[Statement]:

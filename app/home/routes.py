@@ -1,87 +1,101 @@
-"""The first page: the list of assessments with where each stands."""
+"""The first page: what waits for this person, what of theirs runs, and the assessments with where each stands."""
 
-import itertools
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import AsyncIterable
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.assessments import service, store
-from app.assessments.store import Wanted
-from app.assessments.tables import AssessmentRow
+from app.assessments import store as assessment_store
+from app.db import reading, utcnow
+from app.home import listing, store
+from app.home.listing import Filter
+from app.home.set_up import SetUp, checklist
+from app.inbox import service as inbox
+from app.jobs import store as jobs
 from app.users import store as user_store
-from app.users.deps import Me
-from app.web.context import AppContext
+from app.users.deps import Admin, Listening, Me
+from app.users.tables import Role, UserRow
+from app.web import events
 from app.web.deps import App, Db
-from app.web.pages import page, url_if_any
-from app.web.params import OneLine
-from app.web.protocols import Standing
+from app.web.events import Sent
+from app.web.pages import page, render, see, url_if_any
+from app.web.params import LARGEST, OneLine
 
 router = APIRouter(include_in_schema=False)
-
-State = Literal["", "mine", "ready", "not_yet", "archived"]
-PAGE = 20
-LOOKED_AT = 300
-"""How many assessments are read at once to find those in a state that no column holds."""
-READY = ("ready_for_review", "in_review", "changes_requested", "approved")
-NOT_YET = ("needs_data", "needs_baselines", "not_yet")
-
-
-@dataclass(frozen=True, slots=True)
-class ListedAssessment:
-    """One assessment in the list."""
-
-    row: AssessmentRow
-    standing: Standing
-    answered: int
-    asked: int
 
 
 @router.get("/", name="home")
 def show_home(
     request: Request,
-    app: App,
     db: Db,
     me: Me,
     q: Annotated[OneLine, Query(max_length=100)] = "",
-    state: State = "",
+    state: Filter = "",
     page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
 ) -> Response:
-    wanted = Wanted(q, me.id if state == "mine" else None, archived=state == "archived")
-    if state in ("ready", "not_yet"):
-        lines, total = _in_state(app, db, wanted, state, page_number)
-    else:
-        rows, total = store.page(db, wanted, page_number, PAGE)
-        app.read_ahead(db, rows)
-        lines = [_listed(app, db, row) for row in rows]
+    found = listing.find(db, me, state, q, page_number)
     return page(
         request,
         "home/home.html",
-        lines=lines,
-        total=total,
+        needs=inbox.needs(db, me),
+        running=inbox.running(db, me),
+        over=False,
+        set_up=_set_up(db, me),
+        lines=found.lines,
+        counts=found.counts,
         number=page_number,
-        pages=max(1, -(-total // PAGE)),
+        pages=found.pages,
         q=q,
         state=state,
-        anything=bool(lines) or store.anything(db),
-        names=user_store.names(db, sorted({entry.row.created_by for entry in lines})),
+        anything=bool(found.lines) or assessment_store.anything(db),
+        names=user_store.names(db, sorted({line.owner_id for line in found.lines})),
         demo_url=url_if_any(request, "start_demo"),
+        example_url=url_if_any(request, "show_finished"),
+        now=utcnow(),
     )
 
 
-def _in_state(app: AppContext, db: Db, wanted: Wanted, state: State, number: int) -> tuple[list[ListedAssessment], int]:
-    """One page of those in a state that no column holds, and how many there are. All of them are judged: an answer that
-    looked only at the newest would say that there are none."""
-    states = READY if state == "ready" else NOT_YET
-    lines: list[ListedAssessment] = []
-    for part in itertools.count(1):
-        rows, _ = store.page(db, wanted, part, LOOKED_AT)
-        app.read_ahead(db, rows)
-        lines += [entry for row in rows if (entry := _listed(app, db, row)).standing.state in states]
-        if len(rows) < LOOKED_AT:
-            break
-    return lines[(number - 1) * PAGE : number * PAGE], len(lines)
+def _set_up(db: Db, me: UserRow) -> SetUp | None:
+    """The checklist, for an administrator who has not put it away, while anything of it is open."""
+    if me.role != Role.ADMIN or me.checklist_at is not None:
+        return None
+    made = checklist(store.there(db))
+    return made if made.next else None
 
 
-def _listed(app: AppContext, db: Db, row: AssessmentRow) -> ListedAssessment:
-    return ListedAssessment(row, app.standing(db, row), *service.progress(row))
+@router.post("/checklist/dismiss", name="dismiss_checklist")
+def dismiss_checklist(request: Request, db: Db, me: Admin) -> Response:
+    store.put_checklist_away(db, me.id, utcnow())
+    return see(request, "home")
+
+
+@router.get("/running/events", name="running_events", response_class=EventSourceResponse)
+async def running_events(
+    request: Request,
+    app: App,
+    listener: Listening,
+    last_event_id: Annotated[int, Header(ge=0, le=LARGEST)] = 0,
+) -> AsyncIterable[ServerSentEvent]:
+    """Send what of this person's runs, whenever any of it says something; once one of them has ended, the page loads
+    itself anew, since what it came to may need them."""
+    listed: set[int] = set()
+    before = ""
+
+    def read(after: int) -> list[Sent]:
+        nonlocal before
+        with reading(app.engine) as session:
+            me = user_store.get(session, listener.person)
+            running = inbox.running(session, me)
+            newest = jobs.last_event_id(session)
+            ids = {job.id for job, _ in running}
+            over = not listed <= ids or not ids
+            listed.update(ids)
+            html = render(request, "home/_running.html", running=running, over=over)
+            if html == before and not over:
+                return []
+            before = html
+            return [Sent(max(newest, after), html, last=over)]
+
+    async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
+        yield sent

@@ -1,26 +1,46 @@
 """The REST side of model connections."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.db import reading
-from app.inference import connecting, service, store
+from app.db import reading, writing
+from app.inference import connecting, service, store, trials
 from app.inference.deps import WithBundled
 from app.inference.tables import ModelRow
 from app.jobs.api import Job
 from app.jobs.tables import JobRow
 from app.users.deps import Admin, Me
+from app.users.tables import UserRow
+from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.params import Id, Number, Text
 from app.web.problems import REFUSALS, described
+from app.web.refusals import TooMany
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"], responses=REFUSALS, dependencies=[WithBundled])
 
 
+class Test(BaseModel):
+    """The last test of a model server. `error` is empty where it answered; `offers` are the models that it lists."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    error: str = Field(description="Why it cannot be used and what to do; empty where it answered.")
+    seconds: float = Field(description="Seconds until it answered, measured.")
+    remarks: list[str] = Field(description="What works otherwise than asked for.")
+    offers: list[str] = Field(description="Names of the models that the server lists, 200 at most.")
+    by_run: bool = Field(description="Met by a measurement, not by a test.")
+
+
 class Model(BaseModel):
     """A model that may be asked. The key is never given out; `key_last4` tells which one is stored.
+
+    `state`: of a server untested, ready or failing, as its last test (`tested`) found it; forms for measurements do not
+    offer a failing one. Of a model on this machine: not set up, preparing, ready or failed. Of either: retired.
 
     `own`: why text that must stay on the team's own servers may be sent to it: this machine, private address, or
     declared by an administrator; null where it may not.
@@ -33,6 +53,7 @@ class Model(BaseModel):
     state: str
     base_url: str
     model: str
+    tested: Test | None = Field(description="The last test of a server; null where it was never tested as it is now.")
     key_set: bool
     key_last4: str | None
     context_window: int | None
@@ -55,6 +76,7 @@ class Model(BaseModel):
             state=service.state(session, row)[0],
             base_url=row.base_url,
             model=row.reference,
+            tested=Test.model_validate(trial) if (trial := trials.last(row)) else None,
             key_set=row.key_sealed is not None,
             key_last4=row.key_last4,
             context_window=row.context_window,
@@ -115,6 +137,7 @@ class Tested(BaseModel):
     error: str | None
     seconds: float
     remarks: list[str]
+    offers: list[str] = Field(description="Names of the models that the server lists, 200 at most.")
 
 
 @router.get("", name="api_models")
@@ -124,10 +147,15 @@ def list_models(db: Db, me: Me) -> Models:
 
 
 @router.post("/endpoints", name="api_add_endpoint", status_code=201)
-def add_endpoint(body: NewEndpoint, app: App, db: Db, me: Admin) -> Model:
-    """Connect a server. What people copy along with an address is cut off; `remarks` says what was."""
-    row = connecting.add_endpoint(db, app.settings, by=me, **body.model_dump())
-    return Model.of(db, row, cut=connecting.cut_off(body.base_url))
+def add_endpoint(body: NewEndpoint, app: App, me: Admin) -> Model:
+    """Connect a server and test the connection: `state` says what came of it. One whose test fails is kept, too.
+
+    What people copy along with an address is cut off; `remarks` says what was. Takes up to half a minute. While too
+    many tests run it stays untested.
+    """
+    with writing(app.engine) as session:
+        model_id = connecting.add_endpoint(session, app.settings, by=me, **body.model_dump()).id
+    return _after_test(app, me, model_id, connecting.cut_off(body.base_url))
 
 
 @router.post("/folders", name="api_add_folder", status_code=201)
@@ -144,19 +172,31 @@ def show_model(model_id: Id, db: Db, me: Me) -> Model:
 
 
 @router.patch("/{model_id}", name="api_change_model")
-def change_model(model_id: Id, body: EndpointChange, app: App, db: Db, me: Admin) -> Model:
-    """Change a connection. `remarks` says what was cut off a new address."""
-    row = connecting.change_endpoint(db, app.settings, model_id, by=me, **body.model_dump())
-    return Model.of(db, row, cut=connecting.cut_off(body.base_url))
+def change_model(model_id: Id, body: EndpointChange, app: App, me: Admin) -> Model:
+    """Change a connection; a new address, model or key is tested at once. `remarks`: what was cut off the address."""
+    with writing(app.engine) as session:
+        row = connecting.change_endpoint(session, app.settings, model_id, by=me, **body.model_dump())
+        untested = row.tested is None
+    cut = connecting.cut_off(body.base_url)
+    if untested:
+        return _after_test(app, me, model_id, cut)
+    with reading(app.engine) as session:
+        return Model.of(session, store.get(session, model_id), cut=cut)
+
+
+def _after_test(app: AppContext, me: UserRow, model_id: int, cut: str) -> Model:
+    """The model with the state that its first test gave it; untested where no test could run now."""
+    with suppress(TooMany), app.model_tests.take(me.id):
+        connecting.test(app.engine, app.settings, model_id)
+    with reading(app.engine) as session:
+        return Model.of(session, store.get(session, model_id), cut=cut)
 
 
 @router.post("/{model_id}/test", name="api_test_model", responses=described(429))
 def test_model(model_id: Id, app: App, me: Me) -> Tested:
-    """Ask a server for one word; takes up to twenty seconds."""
-    with reading(app.engine) as session:
-        model = store.get(session, model_id)
+    """Ask a server for one word and for its list of models; takes up to half a minute. The state follows from it."""
     with app.model_tests.take(me.id):
-        tried = service.try_out(app.settings, model)
+        tried = connecting.test(app.engine, app.settings, model_id)
     answer = tried.answer
     return Tested(
         fine=tried.fine,
@@ -164,6 +204,7 @@ def test_model(model_id: Id, app: App, me: Me) -> Tested:
         error=answer.error,
         seconds=answer.seconds,
         remarks=list(tried.remarks),
+        offers=list(tried.offers),
     )
 
 

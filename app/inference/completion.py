@@ -16,6 +16,7 @@ from app.inference.generator import Finish
 EXCERPT = 300  # characters of a stranger's text in one of our sentences
 LONGEST = 200_000  # characters of an answer, and of the thinking before it; whoever scores or shows it has to end
 SAYING = 4_000  # characters of a fault's message that anything is looked for in
+LONGEST_NAME, MOST_NAMES = 200, 200  # characters of a model's name, and names of a list, that are kept
 DEEPEST = 20  # lists in a list of faults
 
 # Why an answer ended, in the words of servers. What is not in one of these is not known, and never means "finished".
@@ -130,6 +131,18 @@ def storable(text: str) -> str:
 def is_page(content: bytes) -> bool:
     """Whether this is a web page, which an address that is not a model server's often gives."""
     return bool(re.match(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body)\b", content[:200], re.IGNORECASE))
+
+
+def listed_models(content: bytes) -> list[str]:
+    """Names in the answer to `GET /models`, sorted: those that could be asked for; nothing where it is no such list."""
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return []
+    entries = body.get("data") if isinstance(body, dict) else body
+    names = [entry.get("id") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    usable = {name for name in names if isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()}
+    return sorted(usable)[:MOST_NAMES]
 
 
 def _json(content: bytes) -> Any:

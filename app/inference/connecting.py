@@ -7,14 +7,15 @@ point a connection somewhere else and have the key sent there.
 from pathlib import Path
 
 from cryptography.fernet import Fernet
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app import secret
 from app.audit import service as audit
-from app.db import utcnow
+from app.db import reading, utcnow, writing
 from app.errors import Conflict, FieldError, Forbidden, Invalid
-from app.inference import addresses, folders, store
-from app.inference.service import HUB_FOLDER, HUB_NAME
+from app.inference import addresses, folders, service, store, trials
+from app.inference.service import HUB_FOLDER, HUB_NAME, Tried
 from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs.tables import JobRow
@@ -92,7 +93,7 @@ def change_endpoint(
     _admins_only(by)
     row = store.get(session, model_id)
     if row.kind != "endpoint":
-        raise Conflict("Only the connection to a model server can be changed; add a folder anew.")
+        raise Conflict("Only the connection to a model server can be changed; add a folder again.")
     if row.retired_at:
         raise Conflict("This model is retired.")
     faults = [*_window_faults(context_window)]
@@ -105,7 +106,7 @@ def change_endpoint(
     address = row.base_url if base_url is None else _address(base_url, faults)
     if faults or address is None:
         raise Invalid("The connection was not changed.", faults)
-    moved = address != row.base_url
+    moved, before = address != row.base_url, (row.reference, row.key_sealed)
     row.name = row.name if name is None else name.strip()
     row.reference = row.reference if model is None else model.strip()
     row.base_url = address
@@ -114,8 +115,34 @@ def change_endpoint(
     row.own = (own or None) if own is not None or moved else row.own
     if key is not None or moved:
         _put_key(settings, row, (key or "").strip())
+    if moved or (row.reference, row.key_sealed) != before:
+        row.tested = None  # it is another connection now
     _record(session, by, "model.change", row, address_changed=moved)
     return row
+
+
+def test(engine: Engine, settings: Settings, model_id: int) -> Tried:
+    """Try a server out, and keep what came of it as the state of the connection.
+
+    No transaction is open meanwhile: it may take half a minute. A connection that was changed in the meantime keeps
+    nothing of it.
+    """
+    with reading(engine) as session:
+        model = store.get(session, model_id)
+    tried = service.try_out(settings, model)
+    if model.kind == "endpoint":
+        trial = trials.now(
+            error=tried.answer.error or "",
+            seconds=tried.answer.seconds,
+            text=tried.answer.text,
+            remarks=tried.remarks,
+            offers=tried.offers,
+        )
+        with writing(engine) as session:
+            row = store.get(session, model_id)
+            if trials.same_connection(row, model):
+                row.tested = trial.to_json()
+    return tried
 
 
 def cut_off(base_url: str | None) -> str:
@@ -167,10 +194,10 @@ def prepare(session: Session, model_id: int, by: UserRow) -> JobRow:
     """
     model = store.get(session, model_id)
     if model.kind == "endpoint":
-        raise Conflict("A model server needs no preparation; test it instead.")
+        raise Conflict("A model server needs no set-up; test the connection instead.")
     if model.retired_at:
         raise Conflict("This model is retired.")
-    return jobs.add(session, "convert", model.id, by.id, title=f"Prepare {model.name}")
+    return jobs.add(session, "convert", model.id, by.id, title=f"Set up {model.name}")
 
 
 def retire(session: Session, model_id: int, by: UserRow) -> ModelRow:

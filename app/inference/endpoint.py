@@ -29,6 +29,7 @@ MAX_EXCUSE = 64 << 10  # bytes of what comes with a status that is no success; w
 SLOW_ATTEMPTS = 2  # of a call that ended at its deadline; a server may go on computing what nobody waits for any more
 NEVER_THERE = 60.0  # the same for one that refused every connection since the start
 GIVE_UP = 10  # rows in a row that ended without an answer because the server could not be had
+LIST_STRETCH = 0.25  # of the time of a call, for the list of models: nobody waits for a list as for an answer
 DRAIN = 10.0  # seconds that calls under way get to bring their answers when another one has ended the run
 
 PROBE = Request("probe", (Message("user", "Reply with the single word: ready"),), 64)
@@ -38,6 +39,7 @@ class Endpoint:
     """A `Generator` that asks a server, up to `concurrency` requests at once.
 
     reported: names the server gave for the model that answered; more than one means it changed under the run.
+    heard: whether it answered at all, with whatever status. answered: whether a question of a run was answered.
     on_wait: told in the calling thread, about once a second, why and how long the server is waited for.
     """
 
@@ -55,6 +57,7 @@ class Endpoint:
     ) -> None:
         self.model = model
         self.reported: set[str] = set()
+        self.heard = self.answered = False
         self.on_wait: Callable[[str], None] | None = None
         self._address = addresses.read(base_url)
         self._key = key or ""
@@ -137,6 +140,24 @@ class Endpoint:
         self._stopped.set()
         self._client.close()
 
+    def offers(self) -> list[str]:
+        """Names of the models that the server lists; none where it does not, or not to us. Takes a quarter of the time
+        of a call at most."""
+        self._stopped = threading.Event()
+        self._client.transport.stretched(LIST_STRETCH)
+        try:
+            response = self._listed()
+        except (RowFailed, Busy, Unusable):
+            return []
+        names = completion.listed_models(response.content) if response.status_code == 200 else []
+        return [name for name in names if self._without_key(name) == name]
+
+    def _listed(self) -> httpx2.Response:
+        try:
+            return self._client.listed()
+        except Exception as error:  # as for a call: whatever it is, there is no status
+            raise failure_of(error) from error
+
     def _halted(self) -> bool:
         return self._stopped.is_set()
 
@@ -153,6 +174,7 @@ class Endpoint:
         except Unusable as error:
             raise Unusable(self._without_key(str(error))) from None
         self._note(unavailable=False, reason="")
+        self.answered = True
         finish = "length" if not reply.finish and reply.completion_tokens >= request.max_tokens else reply.finish
         return Answer(
             id=request.id,
@@ -170,7 +192,7 @@ class Endpoint:
             if self._unavailable >= GIVE_UP:
                 raise Unusable(
                     f"The model server could not be had for {GIVE_UP} rows in a row. Last: {reason} "
-                    "Rows that were answered are kept; press Go on when the server is back."
+                    "Rows that were answered are kept; press Resume when the server is back."
                 )
 
     def _asked(self, request: Request) -> tuple[Completion, float]:
@@ -233,7 +255,7 @@ class Endpoint:
         if patience and away >= patience:
             raise Unusable(
                 f"The model server could not be had for {duration(away)}. Last: {busy} "
-                "Rows that were answered are kept; press Go on when the server is back."
+                "Rows that were answered are kept; press Resume when the server is back."
             ) from busy
 
     def _give_up(self, request: Request, busy: Busy, tries: int, started: float) -> None:
@@ -292,6 +314,7 @@ class Endpoint:
             received = self._client.post(body)
         except Exception as error:  # whatever it is, this call has no status
             raise failure_of(error) from error
+        self.heard = True
         if received.status_code >= 300 and len(received.content) > MAX_EXCUSE:
             # All that is learnt from a refusal is searched for in it, several times over.
             kept = {name: received.headers[name] for name in ("retry-after",) if name in received.headers}
@@ -338,7 +361,7 @@ class Endpoint:
     ) -> Unusable | None:
         """What no waiting mends, for any row."""
         status, soon = response.status_code, after is not None and after <= WAIT_LIMIT
-        later = "Rows that were answered are kept; press Go on"
+        later = "Rows that were answered are kept; press Resume"
         if 300 <= status < 400:
             return Unusable(
                 "The model server sent us on to another address, which is never followed. "
@@ -382,7 +405,7 @@ class Endpoint:
             if trouble.sort == "quota":
                 raise Unusable(
                     f"The provider says that quota or credit is used up. {sentence} "
-                    "Rows that were answered are kept; press Go on when there is credit again."
+                    "Rows that were answered are kept; press Resume when there is credit again."
                 ) from None
             if trouble.sort == "row":
                 raise RowFailed(sentence) from None

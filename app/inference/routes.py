@@ -1,19 +1,24 @@
 """Pages for model connections."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
-from app.db import reading
+from app.db import reading, writing
 from app.errors import Invalid
-from app.inference import connecting, service, store
+from app.inference import connecting, service, store, trials
 from app.inference.deps import WithBundled
 from app.jobs import store as job_store
 from app.users.deps import Admin, Me
+from app.users.tables import UserRow
+from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
-from app.web.pages import page, see
+from app.web.pages import page, see, wants_fragment
 from app.web.params import Id, Text
+from app.web.refusals import TooMany
 
 router = APIRouter(include_in_schema=False, dependencies=[WithBundled])
 
@@ -29,7 +34,6 @@ def show_models(request: Request, app: App, db: Db, me: Me) -> Response:
 def add_endpoint(
     request: Request,
     app: App,
-    db: Db,
     me: Admin,
     name: Typed = "",
     base_url: Typed = "",
@@ -38,23 +42,51 @@ def add_endpoint(
     context_window: Typed = "",
     own: Typed = "",
 ) -> Response:
+    """Save a connection and test it; one whose test fails is saved as well, and says so."""
     typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
     try:
-        window = _number(context_window)
-        row = connecting.add_endpoint(
-            db,
-            app.settings,
-            by=me,
-            name=name,
-            base_url=base_url,
-            model=model,
-            key=key,
-            context_window=window,
-            own=bool(own),
-        )
+        with writing(app.engine) as session:
+            model_id = connecting.add_endpoint(
+                session,
+                app.settings,
+                by=me,
+                name=name,
+                base_url=base_url,
+                model=model,
+                key=key,
+                context_window=_number(context_window),
+                own=bool(own),
+            ).id
     except Invalid as refusal:
-        return _models(request, app, db, status=422, adding="endpoint", typed=typed, refusal=refusal)
-    return see(request, "model", model_id=row.id, notice="created-cut" if connecting.cut_off(base_url) else "created")
+        with reading(app.engine) as session:
+            return _models(request, app, session, status=422, adding="endpoint", typed=typed, refusal=refusal)
+    _test_if_free(app, me, model_id)
+    return see(request, "model", model_id=model_id, notice="created-cut" if connecting.cut_off(base_url) else "created")
+
+
+@router.post("/models/names", name="list_server_models")
+def list_server_models(
+    request: Request,
+    app: App,
+    me: Admin,
+    name: Typed = "",
+    base_url: Typed = "",
+    model: Typed = "",
+    key: Typed = "",
+    context_window: Typed = "",
+    own: Typed = "",
+) -> Response:
+    """Ask the typed address which models it has, and offer them in the form. Nothing is saved."""
+    typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
+    try:
+        with app.model_tests.take(me.id):
+            names, trouble = service.list_models(app.settings, base_url, key), ""
+    except Invalid as refusal:
+        names, trouble = [], by_field(refusal).get("base_url", refusal.detail)
+    if wants_fragment(request):
+        return page(request, "inference/_names.html", names=names, trouble=trouble, asked=True)
+    with reading(app.engine) as session:
+        return _models(request, app, session, adding="endpoint", typed=typed, names=names, trouble=trouble, asked=True)
 
 
 @router.post("/models/folders", name="add_folder")
@@ -77,7 +109,6 @@ def change_model(
     request: Request,
     model_id: Id,
     app: App,
-    db: Db,
     me: Admin,
     name: Typed = "",
     base_url: Typed = "",
@@ -86,22 +117,28 @@ def change_model(
     context_window: Typed = "",
     own: Typed = "",
 ) -> Response:
+    """Save a change; an address, model or key that is new is tested at once."""
     try:
-        connecting.change_endpoint(
-            db,
-            app.settings,
-            model_id,
-            by=me,
-            name=name,
-            base_url=base_url,
-            model=model,
-            key=key or None,  # an empty field keeps the key; there is a button to take it away
-            context_window=_number(context_window),
-            own=bool(own),
-        )
+        with writing(app.engine) as session:
+            row = connecting.change_endpoint(
+                session,
+                app.settings,
+                model_id,
+                by=me,
+                name=name,
+                base_url=base_url,
+                model=model,
+                key=key or None,  # an empty field keeps the key; there is a button to take it away
+                context_window=_number(context_window),
+                own=bool(own),
+            )
+            untested = row.tested is None
     except Invalid as refusal:
         typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
-        return _model(request, db, model_id, status=422, typed=typed, refusal=refusal)
+        with reading(app.engine) as session:
+            return _model(request, session, model_id, status=422, typed=typed, refusal=refusal)
+    if untested:
+        _test_if_free(app, me, model_id)
     return see(request, "model", model_id=model_id, notice="saved-cut" if connecting.cut_off(base_url) else "saved")
 
 
@@ -113,13 +150,23 @@ def drop_model_key(request: Request, model_id: Id, app: App, db: Db, me: Admin) 
 
 @router.post("/models/{model_id}/test", name="test_model")
 def test_model(request: Request, model_id: Id, app: App, me: Me) -> Response:
-    """Ask the server for one word. No transaction is open meanwhile: it may take twenty seconds."""
-    with reading(app.engine) as session:
-        model = store.get(session, model_id)
+    """Ask the server for one word, and keep what came of it. The page shows it as the model's state."""
     with app.model_tests.take(me.id):
-        tried = service.try_out(app.settings, model)
-    with reading(app.engine) as session:
-        return _model(request, session, model_id, tried=tried)
+        connecting.test(app.engine, app.settings, model_id)
+    return see(request, "model", model_id=model_id)
+
+
+@router.post("/models/{model_id}/use", name="use_server_model")
+def use_server_model(request: Request, model_id: Id, app: App, me: Admin, model: Typed = "") -> Response:
+    """Take another of the server's models for this connection, and test it."""
+    try:
+        with writing(app.engine) as session:
+            connecting.change_endpoint(session, app.settings, model_id, by=me, model=model)
+    except Invalid as refusal:
+        with reading(app.engine) as session:
+            return _model(request, session, model_id, status=422, refusal=refusal)
+    _test_if_free(app, me, model_id)
+    return see(request, "model", model_id=model_id, notice="saved")
 
 
 @router.post("/models/{model_id}/prepare", name="prepare_model")
@@ -132,6 +179,12 @@ def prepare_model(request: Request, model_id: Id, db: Db, me: Me) -> Response:
 def retire_model(request: Request, model_id: Id, db: Db, me: Admin) -> Response:
     connecting.retire(db, model_id, me)
     return see(request, "models", notice="saved")
+
+
+def _test_if_free(app: AppContext, me: UserRow, model_id: int) -> None:
+    """Test a connection that was just saved; while too many tests run it stays untested, and its page offers one."""
+    with suppress(TooMany), app.model_tests.take(me.id):
+        connecting.test(app.engine, app.settings, model_id)
 
 
 def _number(text: str) -> int | None:
@@ -150,8 +203,13 @@ def _models(
     adding: str = "",
     typed: dict[str, str] | None = None,
     refusal: Invalid | None = None,
+    names: Sequence[str] = (),
+    trouble: str = "",
+    asked: bool = False,
 ) -> Response:
-    models = [(model, service.state(db, model)[0], service.own(model)) for model in store.everything(db)]
+    models = [
+        (model, service.state(db, model)[0], service.own(model), trials.last(model)) for model in store.everything(db)
+    ]
     faults: dict[str, Any] = by_field(refusal) if refusal else {}
     return page(
         request,
@@ -160,6 +218,9 @@ def _models(
         models=models,
         hub=app.settings.allow_hub,
         adding=adding,
+        names=names,
+        trouble=trouble,
+        asked=asked,
         typed=typed or {},
         errors=faults,
         detail=refusal.detail if refusal else "",
@@ -174,7 +235,6 @@ def _model(
     status: int = 200,
     typed: dict[str, str] | None = None,
     refusal: Invalid | None = None,
-    tried: service.Tried | None = None,
 ) -> Response:
     model = store.get(db, model_id)
     state, job = service.state(db, model)
@@ -197,6 +257,5 @@ def _model(
         typed=typed or kept,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
-        answer=tried.answer if tried else None,
-        remarks=tried.remarks if tried else (),
+        tested=trials.last(model),
     )

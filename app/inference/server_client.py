@@ -109,5 +109,22 @@ class ServerClient:
                 raise error.__cause__ from error
             raise
 
+    def listed(self) -> httpx2.Response:
+        """Ask which models the server has (`GET /models`); the answer whatever its status.
+
+        Raises:
+            Exception: as `post`.
+        """
+        import openai
+
+        try:
+            return self._client.get("/models", cast_to=httpx2.Response, options=self._options)
+        except openai.APIStatusError as error:
+            return error.response
+        except openai.APIConnectionError as error:
+            if isinstance(error.__cause__, Exception):
+                raise error.__cause__ from error
+            raise
+
     def close(self) -> None:
         self._http.close()

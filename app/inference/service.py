@@ -14,7 +14,7 @@ from app import secret
 from app.chat import Message
 from app.db import reading, utcnow, writing
 from app.errors import Invalid
-from app.inference import addresses, answer_text, completion, folders, store, weights
+from app.inference import addresses, answer_text, completion, folders, store, trials, weights
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
@@ -42,7 +42,7 @@ TRIAL = Request(
     256,
 )
 
-State = Literal["ready", "not prepared", "preparing", "failed", "retired"]
+State = Literal["ready", "untested", "failing", "not set up", "preparing", "failed", "retired"]
 
 
 # ---------------------------------------------------------------- what there is
@@ -140,13 +140,31 @@ def state(session: Session, model: ModelRow) -> tuple[State, JobRow | None]:
     if model.retired_at:
         return "retired", None
     if model.kind == "endpoint":
-        return "ready", None
+        tested = trials.last(model)
+        return ("untested" if tested is None else "failing" if tested.error else "ready"), None
     job = job_store.latest(session, "convert", model.id)
     if job and not job.final:
         return "preparing", job
     if model.files:
         return "ready", job
-    return ("failed" if job and job.failure else "not prepared"), job
+    return ("failed" if job and job.failure else "not set up"), job
+
+
+def note_run(session: Session, model: ModelRow, error: str) -> None:
+    """Keep how a run met a server: an empty error where it answered. `model`: the connection as the run took it.
+
+    What the last test found besides (the list of models) stays. A model of this machine has no test.
+    """
+    row = store.get(session, model.id)
+    before = trials.last(row)
+    if row.kind != "endpoint" or row.retired_at or not trials.same_connection(row, model):
+        return
+    if not error and before is not None and not before.error:
+        return  # ready it was, and ready it is
+    kept = before or trials.now()
+    moment = utcnow().replace(microsecond=0)
+    met = trials.Trial(moment, error, remarks=kept.remarks, offers=kept.offers, by_run=True)
+    row.tested = met.to_json()
 
 
 def preparing(session: Session, model: ModelRow) -> JobRow | None:
@@ -170,7 +188,7 @@ def generator(settings: Settings, model: ModelRow, adapter_dir: Path | None = No
             raise Unusable("An adapter can only be used on a model of this machine.")
         return endpoint(settings, model)
     if not model.files:
-        raise Unusable(f"{model.name} has not been prepared yet: open Models and press Prepare.")
+        raise Unusable(f"{model.name} is not set up yet: open Models and press Set up.")
     return LocalModel(
         folder(settings, model), adapter_dir, threads=settings.threads or None, dtype=dtype, files=model.files
     )
@@ -210,10 +228,12 @@ def _client(settings: Settings, base_url: str, name: str, key: str | None, *, pa
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of trying a server out. remarks: what works otherwise than asked for, one sentence each."""
+    """What came of trying a server out. remarks: what works otherwise than asked for, one sentence each. offers: names
+    of the models that the server lists."""
 
     answer: Answer
     remarks: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
 
     @property
     def fine(self) -> bool:
@@ -235,7 +255,8 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
         if answer.error is None and not answer.text.strip():
             answer = _no_answer("The model answered with nothing at all. Check the model's name and its settings.")
         if answer.error is not None:
-            return Tried(_no_answer(f"{answer.error}{_elsewhere(settings, model, answer.error)}"))
+            trouble = _trouble(settings, model, endpoint_asked, answer.error)
+            return Tried(_no_answer(trouble), offers=_offers(endpoint_asked))
         remarks = [*endpoint_asked.remarks, *named_otherwise(model.reference, endpoint_asked.reported)]
         if answer.raw is not None or answer.thinking:
             remarks.append(
@@ -243,17 +264,51 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
             )
         if answer.prompt_tokens == 0:
             remarks.append("The server does not say how many tokens were used: costs will be estimates.")
-        return Tried(answer, tuple(remarks))
+        return Tried(answer, tuple(remarks), _offers(endpoint_asked))
     except Unusable as error:
-        return Tried(_no_answer(f"{error}{_elsewhere(settings, model, str(error))}"))
+        trouble = _trouble(settings, model, endpoint_asked, str(error))
+        return Tried(_no_answer(trouble), offers=_offers(endpoint_asked))
     finally:
         endpoint_asked.close()
+
+
+def list_models(settings: Settings, base_url: str, key: str) -> list[str]:
+    """Names of the models at an address that is not saved yet.
+
+    Raises:
+        Invalid: the address cannot be used, or nothing there lists models for this key.
+    """
+    try:
+        asked = _client(settings, str(addresses.read(base_url)), "", key.strip() or None, patient=False)
+    except Unusable as error:
+        raise Invalid(str(error)) from error
+    try:
+        names = asked.offers()
+    finally:
+        asked.close()
+    if not names:
+        raise Invalid(
+            "The server lists no models at this address with this key. Check both, or enter the model ID by hand."
+        )
+    return names
 
 
 def named_otherwise(wanted: str, reported: Iterable[str]) -> list[str]:
     """A sentence for every name that answered and is not what was asked for; dated and longer forms of it are."""
     others = sorted({name for name in reported if not completion.same_model(wanted, name)})
     return [f"You asked for {completion.shown_name(wanted)}, and {name} answered." for name in others]
+
+
+def _trouble(settings: Settings, model: ModelRow, asked: Endpoint, wrong: str) -> str:
+    """What is wrong, and what to do about it."""
+    if asked.heard or "Check" in wrong:
+        return f"{wrong}{_elsewhere(settings, model, wrong)}"
+    return f"{wrong.rstrip('.')}. Check that the server runs, its address and its port."
+
+
+def _offers(asked: Endpoint) -> tuple[str, ...]:
+    """What a server lists that answers at all; one that is not there is not waited for again."""
+    return tuple(asked.offers()) if asked.heard else ()
 
 
 def _no_answer(error: str) -> Answer:

@@ -17,6 +17,7 @@ class ModelRow(Base):
     key_sealed: the API key, encrypted with the installation's key; it belongs to `base_url` and goes when that changes.
     set_by: who made the connection what it is, None for the bundled model.
     own: an administrator declared that the server at this address is the team's own; it goes when the address changes.
+    tested: the last test of a server, as `trials.Trial` keeps it; None where this connection was never tested.
     files: name -> sha256 of every file of a local model, as hashed when it was added or converted.
     """
 
@@ -32,6 +33,7 @@ class ModelRow(Base):
     key_last4: Mapped[str | None] = mapped_column(String(4))
     context_window: Mapped[int | None]
     own: Mapped[bool | None]
+    tested: Mapped[dict[str, Any] | None]
     files: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     set_by: Mapped[int | None]

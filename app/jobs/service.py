@@ -24,6 +24,28 @@ QUEUE_OF = {
     "demo": "cpu",
 }
 
+# What a kind is called in lists.
+KINDS = {
+    "check": "Check data",
+    "lengths": "Count tokens",
+    "read": "Read documents",
+    "convert": "Set up a model",
+    "measure": "Baselines",
+    "preflight": "Preflight",
+    "train": "Training",
+    "demo": "Demo",
+}
+
+# The page of an assessment on which a kind is watched and its failure explained, by the name of its route.
+STEP_OF = {
+    "check": "data",
+    "lengths": "data",
+    "read": "documents",
+    "measure": "measure",
+    "preflight": "train",
+    "train": "train",
+}
+
 
 def bind(session: Session, queue: Queue) -> None:
     """Tell a session which engine its jobs go to. Whoever opens them does it; the web's `Db` by itself."""
@@ -92,6 +114,15 @@ def cancel(session: Session, job_id: int, by: UserRow) -> JobRow:
     job.cancelled_by = by.id
     say(session, job, "done" if job.final else "status", {"status": job.status})
     audit.record(session, by, "job.cancel", "job", job.id, {"kind": job.kind, "title": job.title})
+    return job
+
+
+def note_seen(session: Session, job_id: int, by: UserRow) -> JobRow:
+    """Whoever started a job that failed has looked at it, or does not want to: it is no news to them any more. Somebody
+    else's look changes nothing."""
+    job = store.held(session, job_id)
+    if job.created_by == by.id and job.final and job.seen_at is None:
+        job.seen_at = utcnow()
     return job
 
 

@@ -31,6 +31,9 @@ class Status(StrEnum):
 
 FINAL = frozenset({Status.CANCELLED, Status.FAILED, Status.REFUSED, Status.DONE})
 OPEN = frozenset(Status) - FINAL
+# Word for word what a query has to say to be given the indexes.
+IS_OPEN = text("status in ('queued', 'running', 'cancelling')")
+IS_NEWS = text("status in ('failed', 'refused') and seen_at is null")
 
 
 class JobRow(Base):
@@ -39,10 +42,13 @@ class JobRow(Base):
     kind: which body a worker runs; subject_id: the row it works on (a dataset, a baseline run, a training run).
     attempt: raised by each claim; a write that carries an older number is refused (the fence).
     progress: what the page shows while it runs; failure: one sentence with the cause and the next step.
+    seen_at: when whoever started it looked at its failure, or dismissed it; it is no news after that.
     """
 
     __tablename__ = "jobs"
     __table_args__ = (
+        Index("ix_jobs_open_by", "created_by", "id", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+        Index("ix_jobs_failed_by", "created_by", "id", sqlite_where=IS_NEWS, postgresql_where=IS_NEWS),
         CheckConstraint(
             "status in ('queued', 'running', 'cancelling', 'cancelled', 'failed', 'refused', 'done')",
             name="status",
@@ -74,6 +80,7 @@ class JobRow(Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
     cancelled_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
     @property
@@ -96,7 +103,11 @@ class JobEventRow(Base):
 
 
 class WorkerRow(Base):
-    """A worker process, alive while `seen_at` moves. `taken_over_by` is who inherited its jobs."""
+    """A worker process, alive while `seen_at` moves. `taken_over_by` is who inherited its jobs.
+
+    load: processes of its machine that ran or wanted to, averaged over the last minute before `seen_at` (getloadavg);
+    cores: of that machine. None where the machine does not say.
+    """
 
     __tablename__ = "workers"
 
@@ -108,3 +119,5 @@ class WorkerRow(Base):
     seen_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
     taken_over_by: Mapped[str | None] = mapped_column(String(100))
+    load: Mapped[float | None]
+    cores: Mapped[int | None]

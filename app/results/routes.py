@@ -6,11 +6,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from app.assessments import store as assessment_store
-from app.baselines import views
+from app.baselines.results_view import TONES
 from app.evaluation import metrics
+from app.gate import warnings
+from app.gate.checks import Steps, batch_rows, seen
 from app.results import service
 from app.results.deps import send
 from app.training import store as trainings
+from app.training.tables import TrainingRow
 from app.users.deps import Me
 from app.web import charts
 from app.web.deps import App, Db
@@ -28,13 +31,14 @@ def show_result(
     assessment_id: Id,
     db: Db,
     me: Me,
-    which: Annotated[Literal["fixed", "broken"], Query()] = "fixed",
+    asked: Annotated[Literal["fixed", "broken"] | None, Query(alias="which")] = None,
     first: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     newest = trainings.latest(db, assessment_id)
     training = trainings.judged(db, assessment_id) or newest
     outcome = service.outcome(db, training.id) if training else None
+    which = asked or _larger(outcome)
     return page(
         request,
         "results/result.html",
@@ -43,6 +47,8 @@ def show_result(
         training=training,
         newer=newest if newest is not None and training is not None and newest.id != training.id else None,
         models=service.models_of(db, outcome) if outcome else None,
+        run_on=warnings.run_on(assessment_id, training.model_id) if training else "",
+        trained=_trained(db, training) if training else None,
         found=outcome,
         metric=metrics.get(outcome.baseline.metric) if outcome else None,
         chart=_chart(outcome) if outcome else None,
@@ -52,6 +58,18 @@ def show_result(
         which=which,
         stretch=_stretch(outcome, which, first) if outcome else None,
     )
+
+
+def _larger(outcome: service.Outcome | None) -> Literal["fixed", "broken"]:
+    """The side that has more rows is the one to be read first."""
+    compared = outcome.compared if outcome else None
+    return "broken" if compared and len(compared.broken) > len(compared.fixed) else "fixed"
+
+
+def _trained(session: Db, run: TrainingRow) -> Steps | None:
+    """How much of the training set a run saw; None for one whose steps or rows nobody noted."""
+    taken, rows = trainings.metrics(session, run.id, "step"), int(run.training_facts.get("train_rows") or 0)
+    return seen(taken[-1].step, batch_rows(run.recipe), rows) if taken and rows else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +109,7 @@ def _chart(outcome: service.Outcome) -> charts.IntervalChart:
             result.score,
             result.low,
             result.high,
-            tone=views.TONES.get(arm.family, "prompt"),
+            tone=TONES.get(arm.family, "prompt"),
         )
         for arm, result in tested
     ]

@@ -1,6 +1,6 @@
 """Pages for read-only links: making and ending them, and what a reader without an account sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Path, Request, Response
@@ -10,6 +10,8 @@ from app.db import utcnow, writing
 from app.errors import Invalid
 from app.gate import verdict_view
 from app.gate.evidence import gather, judge, study
+from app.gate.evidence_strip import strip
+from app.gate.warnings import evidence_without_names
 from app.sharing import service, store
 from app.sharing.tables import ShareRow
 from app.users import store as user_store
@@ -105,18 +107,20 @@ def show_shared(request: Request, secret: Annotated[OneLine, Path(max_length=100
     now = utcnow()
     row, assessment = service.opens(db, secret, app.settings.share_days, now)
     facts = gather(db, assessment)
+    evidence = evidence_without_names(facts.evidence, costs=row.costs)
     answer = page(
         request,
         "sharing/shared.html",
         assessment=assessment,
         share=row,
         **verdict_view.values(
-            judge(db, facts),
-            facts.evidence,
+            judge(db, replace(facts, evidence=evidence)),
+            evidence,
             study(db, facts) if row.costs else None,
             facts.baseline,
             models_named=False,
         ),
+        lines=[line for line in strip(db, facts) if line.key != "data" and (row.costs or line.key != "costs")],
         actions="",
         after=verdict_view.AFTER,
         links={},

@@ -66,6 +66,7 @@ def share(
     if errors:
         raise Invalid("The link was not made.", errors)
     assessment = assessment_store.changing(session, assessment_id)
+    assessment_store.refuse_recorded(assessment)
     if assessment.archived_at is not None:
         raise Conflict("This assessment is archived, and links into the archive do not open.")
     if store.living(session, assessment_id, now) >= MOST:

@@ -82,7 +82,8 @@ class Situation:
 def decide(now: Situation) -> Standing:
     """Where an assessment stands."""
     if now.archived:
-        return _made(now, "archived", "Archived", "This assessment is in the archive.", "soft", ("Restore", "describe"))
+        overview = f"/assessments/{now.assessment_id}"  # where the button is: to restore changes something
+        return _made(now, "archived", "Archived", "This assessment is in the archive.", "soft", ("Restore", overview))
     if now.run in RUNNING:
         return _running(now)
     if now.newest == "run" and now.run in ("failed", "cancelled", "refused"):

@@ -13,6 +13,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import memo, prefill, utcnow
 from app.gate import evidence
+from app.gate.evidence_strip import Glance
 from app.standing import keeping, store
 from app.standing.store import Line
 from app.standing.tables import StandingRow
@@ -30,6 +31,7 @@ class Kept:
     standing: Standing
     steps: Sequence[Step]
     evidence: Mapping[str, Any]
+    glance: Glance
     low: float | None
     high: float | None
 
@@ -51,12 +53,13 @@ def _kept(session: Session, assessment: AssessmentRow) -> Kept:
 
 def _read(row: StandingRow) -> Kept:
     steps = tuple(Step(*fields) for fields in json.loads(row.steps))
-    return Kept(store.of_row(row), steps, json.loads(row.evidence), row.low, row.high)
+    glance = Glance.from_json(json.loads(row.glance))
+    return Kept(store.of_row(row), steps, json.loads(row.evidence), glance, row.low, row.high)
 
 
 def _of(made: WorkedOut) -> Kept:
     low, high = made.interval or (None, None)
-    return Kept(made.standing, made.steps, made.facts.evidence.to_json(), low, high)
+    return Kept(made.standing, made.steps, made.facts.evidence.to_json(), made.glance, low, high)
 
 
 def _holds(row: StandingRow, assessment: AssessmentRow) -> bool:

@@ -35,6 +35,8 @@ def steps(
     assessment = facts.assessment
     base = f"/assessments/{assessment.id}"
     answered, asked = assessments.progress(assessment)
+    answers = assessments.answers(assessment)
+    begun = "goals" in answers or answers.get("recurrence") == "once"  # until then the advice is about nothing
     words = (
         (
             "describe",
@@ -43,9 +45,9 @@ def steps(
         ),
         ("data", "Data", _data(facts.dataset)),
         ("measure", "Baselines", _baselines(facts.dataset, facts.baseline)),
-        ("verdict", "Verdict", _verdict(advice)),
-        ("plan", "Training plan", _plan(session, facts, advice)),
-        ("review", "Review", _review(session, facts, advice, review)),
+        ("verdict", "Verdict", _verdict(advice) if begun else _Word()),
+        ("plan", "Training plan", _plan(session, facts, advice, begun=begun)),
+        ("review", "Review", _review(session, facts, advice, review) if begun else _Word(locked="needs a verdict")),
         ("run", "Run and result", _run(runs, review, assessment)),
     )
     places = {"run": f"{base}/result"} if any(run.result for run in runs) else {}
@@ -96,11 +98,11 @@ def _verdict(advice: Advice) -> _Word:
     return _Word(glossary.known("approach", advice.approach), "", done=True)
 
 
-def _plan(session: Session, facts: Facts, advice: Advice) -> _Word:
+def _plan(session: Session, facts: Facts, advice: Advice, *, begun: bool) -> _Word:
     if facts.recipe is None:
         if advice.training == "ready":
             return _Word("not saved")
-        if advice.leaning is None and advice.approach in {"prompt", "rag"}:
+        if begun and advice.leaning is None and advice.approach in {"prompt", "rag"}:
             return _Word(locked="not needed for this verdict")
         return _Word() if facts.baseline is not None else _Word(locked="needs baselines")
     return _preflight(session, facts.recipe)
@@ -141,15 +143,17 @@ def _before_review(facts: Facts, advice: Advice) -> str:
 
 
 def _run(runs: Sequence[TrainingRow], review: ReviewRow | None, assessment: AssessmentRow) -> _Word:
-    """The newest result speaks, unless a later run is under way: one that failed or was cancelled hides none."""
+    """The newest run speaks; there is a tick once one was judged, whatever became of later ones."""
     if not runs:
         approved = review is not None and review.state == "approved" and review.revision == assessment.revision
         return _Word() if approved else _Word(locked="needs an approval")
     newest, judged = runs[0], next((run for run in runs if run.result), None)
-    if newest.state not in RUN_OVER and newest.state != "done":
-        return _Word(newest.state, "info")
-    if judged is not None and judged.result:
-        verdict = str(judged.result.get("verdict", ""))
-        tones = {"improved": "pass", "regressed": "fail", "inconclusive": "unknown", "not better": "unknown"}
-        return _Word(verdict, tones.get(verdict, ""), done=True)
-    return _Word(newest.state, "fail") if newest.state in RUN_OVER else _Word("trained", "pass", done=True)
+    if newest.state in RUN_OVER:
+        return _Word(newest.state, "fail", done=judged is not None)
+    if newest.state != "done":
+        return _Word(newest.state, "info", done=judged is not None)
+    if not newest.result:
+        return _Word("trained", "pass", done=True)
+    verdict = str(newest.result.get("verdict", ""))
+    tones = {"improved": "pass", "regressed": "fail", "inconclusive": "unknown", "not better": "unknown"}
+    return _Word(verdict, tones.get(verdict, ""), done=True)

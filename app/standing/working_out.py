@@ -16,9 +16,10 @@ from app.baselines import standing as measurements
 from app.baselines import store as baseline_store
 from app.datasets.tables import DatasetRow
 from app.errors import Conflict
-from app.gate import approvals, reviews
+from app.gate import approvals, evidence_strip, reviews
 from app.gate import store as review_store
 from app.gate.evidence import Facts, gather, judge
+from app.gate.evidence_strip import Glance
 from app.gate.tables import ReviewRow
 from app.jobs import store as jobs
 from app.standing import rules
@@ -55,6 +56,7 @@ class WorkedOut:
     steps: Sequence[Step]
     facts: Facts
     advice: Advice
+    glance: Glance
     interval: tuple[float, float] | None
     valid_until: datetime | None
 
@@ -67,6 +69,7 @@ def work_out(session: Session, assessment: AssessmentRow) -> WorkedOut:
     runs = training_store.of_assessment(session, assessment.id)
     now = _situation(session, facts, advice, review, runs)
     best = measurements.best(facts.baseline) if facts.baseline else None
+    outcome = next((row.result for row in runs if row.result), None)
     approval = approvals.approving(review) if now.review == "approved" else None
     return WorkedOut(
         now,
@@ -74,6 +77,7 @@ def work_out(session: Session, assessment: AssessmentRow) -> WorkedOut:
         steps(session, facts, advice, review, runs),
         facts,
         advice,
+        Glance(evidence_strip.strip(session, facts, outcome), evidence_strip.criteria(advice)),
         (best.test.low, best.test.high) if best and best.test else None,
         approval.expires_at if approval else None,
     )

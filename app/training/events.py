@@ -80,6 +80,8 @@ def _started(event: Mapping[str, Any]) -> str:
 
 
 def progress(heard: Heard, step: Mapping[str, Any]) -> dict[str, Any]:
+    if step["step"] >= step["of"]:  # what is left has no steps to count
+        return {"stage": "Last dev evaluation", "loss": step["loss"], "tokens_per_second": step["tokens_per_second"]}
     report = {
         "stage": f"Training: loss {step['loss']:.3f}",
         "done": step["step"],

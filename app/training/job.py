@@ -143,7 +143,7 @@ def _work(claim: Claim, launcher: Launcher, conclude: Callable[[Session, Trainin
     if state == "done":
         return
     if state not in {"queued", "running", "evaluating"}:
-        raise Refused("This run is over. Ask for review and launch again.")
+        raise Refused("This run is over. Request review and launch again.")
     run = claim.settings.runs_dir / f"training-{claim.subject_id}"
     if state != "evaluating":
         _until_done(claim, launcher, run)

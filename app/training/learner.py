@@ -25,7 +25,7 @@ def build(model: Path, rows: Iterable[SourceRow], spec: TrainingSpec, dtype: str
     train, dropped = encoded(loaded, spec, (row for row in source if row.split == "train"))
     dev, _ = encoded(loaded, spec, (row for row in source if row.split == "dev"))
     if not train or not dev:
-        raise ValueError("No training row or no dev row fits the recipe's longest row.")
+        raise ValueError("No training row or no dev row is within the max sequence length.")
     return lora.Learner(loaded, spec.recipe, train, dev_sample(dev, spec.recipe.dev_rows, spec.recipe.seed)), dropped
 
 

@@ -73,7 +73,7 @@ def seconds(recipe: Recipe, measured: Mapping[str, Any], tokens_per_second: floa
 def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Iterator[str]:
     """Every reason why this run should not start. available: bytes of free memory on this machine."""
     if not measured["train"]["rows"]:
-        yield "No training row is short enough for the recipe's longest row."
+        yield "No training row is within the max sequence length."
     if measured["untrained"]:
         rows = ", ".join(measured["untrained"][:5])
         rows_have = plural(len(measured["untrained"]), "row has", "rows have")
@@ -88,6 +88,6 @@ def blockers(recipe: Recipe, measured: Mapping[str, Any], available: int) -> Ite
         )
     if measured.get("seconds", 0) > recipe.max_minutes * 60:
         yield (
-            f"It would take about {measured['seconds'] / 60:.0f} minutes, and the recipe allows {recipe.max_minutes}. "
-            "Raise the limit, or take fewer passes."
+            f"It would take about {measured['seconds'] / 60:.0f} minutes, and the training config allows "
+            f"{recipe.max_minutes}. Raise the limit, or take fewer epochs."
         )

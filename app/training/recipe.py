@@ -187,7 +187,7 @@ def parse(sent: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
         order = list(BY_NAME)
         wrong = sorted(faults(error, FORM), key=lambda fault: fault.kind != "unknown" and order.index(_name(fault)) + 1)
         errors = [FieldError(f"#/{_name(fault)}", fault.expected or "There is no such setting.") for fault in wrong]
-        raise Invalid("The recipe has settings that cannot be used.", errors) from error
+        raise Invalid("The training config has settings that cannot be used.", errors) from error
     return replace(base or Recipe(), **form.model_dump(exclude_unset=True))
 
 

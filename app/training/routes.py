@@ -3,17 +3,23 @@
 import secrets
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.assessments import store as assessment_store
+from app.datasets import store as dataset_store
 from app.db import reading
 from app.errors import Invalid
+from app.gate import reviews, warnings
+from app.gate import store as review_store
+from app.gate.checks import Steps, steps
+from app.inference.tables import ModelRow
 from app.jobs import store as job_store
+from app.jobs.tables import JobRow
 from app.training import recipe as recipes
-from app.training import service, store
+from app.training import service, stages, store
 from app.training.tables import TrainingRow
 from app.users import store as user_store
 from app.users.deps import Launcher, Listening, Me
@@ -42,14 +48,17 @@ def show_train(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
 @router.get("/assessments/{assessment_id}/run", name="run")
 def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
-    row, _ = service.recipe_of(db, assessment_id)
+    row, recipe = service.recipe_of(db, assessment_id)
+    prospects = service.prospects(db, assessment_id)
     return page(
         request,
         "training/launch.html",
         assessment=assessment,
         step="run",
         preflight=row.preflight if row else None,
-        reasons=service.prospects(db, assessment_id).reasons,
+        reasons=prospects.reasons,
+        **_warned(assessment_id, prospects, row.model_id if row else None),
+        planned=_planned(db, assessment_id, recipe),
         runs=[(run, service.standing(db, run)[0]) for run in store.of_assessment(db, assessment_id)],
         key=secrets.token_urlsafe(16),
     )
@@ -97,7 +106,11 @@ def show_training(request: Request, training_id: Id, db: Db, me: Me) -> Response
         state=state,
         job=job,
         ahead=job_store.ahead(db, job) if job else 0,
+        live=_live(db, row, state, job),
         chart=loss_chart(db, row),
+        cautions=warnings.cautions(reviews.subject_of(review_store.get(db, row.review_id)).evidence),
+        where=warnings.places(row.assessment_id),
+        run_on=warnings.run_on(row.assessment_id, row.model_id),
         checkpoints=store.checkpoints(db, training_id),
         log=job_store.log_lines(db, job.id) if job else (),
         resumable=service.resumable(row, state),
@@ -120,22 +133,29 @@ async def training_events(
     listener: Listening,
     last_event_id: Annotated[int, Header(ge=0, le=LARGEST)] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
-    """Send the loss chart anew whenever the run's job has said something, and end with the job."""
+    """Send stages, figures and the loss chart anew whenever the run's job has said something; end with the job."""
 
     def read(after: int) -> list[Sent]:
         with reading(app.engine) as session:
             row = store.get(session, training_id)
-            _, job = service.standing(session, row)
+            state, job = service.standing(session, row)
             if job is None:
                 return [Sent(after, "", last=True)]
             new_events = job_store.events_after(session, job.id, after)
             if not new_events and not job.final:
                 return []
-            html = render(request, "training/_loss.html", chart=loss_chart(session, row))
+            drawn = {"live": _live(session, row, state, job), "chart": loss_chart(session, row)}
+            html = render(request, "training/_live.html", **drawn, run=row, over=job.final)
             return [Sent(new_events[-1].id if new_events else after, html, last=job.final)]
 
     async for sent in events.stream(app.hub, listener, after=last_event_id, read=read):
         yield sent
+
+
+def _live(session: Db, row: TrainingRow, state: str, job: JobRow | None) -> stages.Live:
+    """How far a run is."""
+    steps, dev = store.metrics(session, row.id, "step"), store.metrics(session, row.id, "dev")
+    return stages.live(row, state, steps, dev, job.progress if job else None)
 
 
 def loss_chart(session: Db, row: TrainingRow) -> line_charts.LineChart:
@@ -143,10 +163,10 @@ def loss_chart(session: Db, row: TrainingRow) -> line_charts.LineChart:
     steps = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "step") if m.loss is not None]
     dev = [(float(m.step), m.loss) for m in store.metrics(session, row.id, "dev") if m.loss is not None]
     series = [
-        line_charts.Series("training rows, running mean", smoothed(steps), "tune"),
-        line_charts.Series("dev rows", dev, "good"),
+        line_charts.Series("Training loss, running mean", smoothed(steps), "tune"),
+        line_charts.Series("Dev loss", dev, "good"),
     ]
-    return line_charts.lines("Loss", series, x_title="step", y_title="nats a trained token")
+    return line_charts.lines("Loss", series, x_title="step", y_title="nats/token")
 
 
 def smoothed(points: list[tuple[float, float]], weight: float = 0.9) -> list[tuple[float, float]]:
@@ -170,7 +190,8 @@ def _plan(
     assessment = assessment_store.get(db, assessment_id)
     row, recipe = service.recipe_of(db, assessment_id)
     prospects = service.prospects(db, assessment_id)
-    models = service.trainable(db)
+    measured = service.measured_models(db, assessment_id)
+    models = sorted(service.trainable(db), key=lambda model: (model.id not in measured, model.id))
     job = job_store.get(db, row.preflight_job_id) if row and row.preflight_job_id else None
     return page(
         request,
@@ -183,7 +204,9 @@ def _plan(
         defaults=service.default_recipe(db, assessment_id),
         fields=recipes.FIELDS,
         models=models,
-        bases=[(model.id, model.name if model.files else f"{model.name} (not prepared yet)") for model in models],
+        bases=[(model.id, _base_name(model, measured=model.id in measured)) for model in models],
+        **_warned(assessment_id, prospects, row.model_id if row else None),
+        planned=_planned(db, assessment_id, recipe),
         errors=errors or {},
         preflight=row.preflight if row else None,
         checked=prospects.checked,
@@ -191,6 +214,27 @@ def _plan(
         job=job,
         ahead=job_store.ahead(db, job) if job else 0,
     )
+
+
+def _base_name(model: ModelRow, *, measured: bool) -> str:
+    """A base model in the list to choose from, with what one has to know before."""
+    states = [*([] if model.files else ["not set up yet"]), "baselines ran on it" if measured else "no baselines yet"]
+    return f"{model.name} ({', '.join(states)})"
+
+
+def _planned(db: Db, assessment_id: int, recipe: recipes.Recipe) -> Steps | None:
+    """How much of the training set this config would see."""
+    dataset = dataset_store.current(db, assessment_id)
+    return steps(asdict(recipe), dataset.train_rows if dataset else 0)
+
+
+def _warned(assessment_id: int, prospects: service.Prospects, base: int | None) -> dict[str, Any]:
+    """What `gate/_warnings.html` draws: the warnings, and where each is looked into."""
+    return {
+        "cautions": prospects.cautions,
+        "where": warnings.places(assessment_id),
+        "run_on": warnings.run_on(assessment_id, base),
+    }
 
 
 def _number(text: str) -> int | None:

@@ -11,14 +11,16 @@ from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import arms, rivals
 from app.baselines import standing as measurements
+from app.baselines import store as baseline_store
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, GateClosed, Invalid
 from app.gate import launching, subject
-from app.gate.evidence import Facts, gather
+from app.gate.evidence import Facts, gather, study
 from app.gate.launching import Weighed
+from app.gate.warnings import Caution, cautions
 from app.inference import service as models
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
@@ -82,7 +84,7 @@ def save_recipe(
     if model is None:
         errors.insert(0, FieldError("#/model_id", "Choose a model on this machine."))
     if errors or model is None:
-        raise Invalid("The recipe has settings that cannot be used.", errors)
+        raise Invalid("The training config has settings that cannot be used.", errors)
     settings = asdict(made)
     if row is not None and row.settings == settings and row.model_id == model.id:
         return row
@@ -129,11 +131,11 @@ def plan_of(facts: Facts) -> Plan:
     """The same from what was gathered already. Raises: Conflict: as above."""
     row, dataset, model = facts.recipe, facts.dataset, facts.base
     if row is None or model is None:
-        raise Conflict("Save a recipe first.")
+        raise Conflict("Save a training config first.")
     if dataset is None or not dataset.rows_sha256 or not dataset.split_sha256:
         raise Conflict("Upload data and freeze its split first: a preflight counts the rows that would be trained.")
     if not model.files:
-        raise NotPrepared(f"{model.name} is not prepared yet. Open Models and press Prepare.")
+        raise NotPrepared(f"{model.name} is not set up yet. Open Models and press Set up.")
     recipe = recipes.parse(row.settings)
     instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
     part = specs.training_part(recipe, instructions, *models.public_name(model), model.files)
@@ -167,7 +169,7 @@ def reasons_against(weighed: Weighed) -> list[str]:
         known = reasons and not isinstance(missing, NotPrepared)
         return reasons if known else [*reasons, missing.detail]
     if not made.checked:
-        return [*reasons, "Run the preflight for this recipe, data and prompt first."]
+        return [*reasons, "Run the preflight for this config, data and prompt first."]
     return [*reasons, *(made.row.preflight or {}).get("blockers", [])]
 
 
@@ -261,7 +263,7 @@ def resume(session: Session, training_id: int, me: UserRow) -> TrainingRow:
     if against := launching.against_resuming(session, row.review_id, row.decision_id):
         raise Conflict.because(against)
     if not resumable(row, state):
-        raise Conflict("This run cannot go on. Ask for review and launch again; what was learned stays readable.")
+        raise Conflict("This run cannot go on. Request review and launch again; what was learned stays readable.")
     row.state, row.finished_at = "queued", None
     _enqueue(session, row, me, "Train an adapter: resumed")
     audit.record(session, me, "training.resume", "assessment", row.assessment_id, {"training": row.id})
@@ -302,11 +304,13 @@ def note(session: Session, training_id: int, **facts: Any) -> TrainingRow:
 
 @dataclass(frozen=True, slots=True)
 class Prospects:
-    """What the page of the step says before a launch. missing: why there can be no preflight, or empty."""
+    """What the pages of plan and run say before a launch. missing: why there can be no preflight, or empty. reasons:
+    what stands in the way of a launch; cautions: what does not, and should be known all the same."""
 
     checked: bool
     missing: str
     reasons: Sequence[str]
+    cautions: Sequence[Caution]
 
 
 def prospects(session: Session, assessment_id: int) -> Prospects:
@@ -316,4 +320,12 @@ def prospects(session: Session, assessment_id: int) -> Prospects:
         checked, missing = plan_of(weighed.now.facts).checked, ""
     except Conflict as conflict:
         checked, missing = False, conflict.detail
-    return Prospects(checked, missing, reasons_against(weighed))
+    facts, robustness = weighed.now.facts, weighed.now.advised.robustness
+    warned = cautions(facts.evidence, study=study(session, facts), robustness=robustness)
+    return Prospects(checked, missing, reasons_against(weighed), warned)
+
+
+def measured_models(session: Session, assessment_id: int) -> frozenset[int]:
+    """Ids of the models that prompts were measured on for this assessment."""
+    measurements_of = baseline_store.of_assessment(session, assessment_id)
+    return frozenset(row.model_id for row in measurements_of if measurements.results(row))

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from app.assessments.tables import AssessmentRow
 from app.db import utcnow
 from app.errors import NotFound
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
@@ -46,8 +47,9 @@ def of_assessment(session: Session, assessment_id: int) -> Sequence[TrainingRow]
 
 
 def newest(session: Session, before: int | None, limit: int) -> Sequence[TrainingRow]:
-    """Runs of all assessments from the newest back, below id `before`."""
-    query = select(TrainingRow).order_by(TrainingRow.id.desc()).limit(limit)
+    """Runs of all assessments but the finished example, from the newest back, below id `before`."""
+    recorded = exists().where(AssessmentRow.id == TrainingRow.assessment_id, AssessmentRow.recorded != "")
+    query = select(TrainingRow).where(~recorded).order_by(TrainingRow.id.desc()).limit(limit)
     return session.scalars(query if before is None else query.where(TrainingRow.id < before)).all()
 
 

@@ -20,6 +20,7 @@ from app.web.forms import by_field
 from app.web.pages import page, see
 from app.web.params import Address, Id, OneLine
 from app.web.refusals import TooMany
+from app.web.security import POLICY
 
 router = APIRouter(include_in_schema=False)
 
@@ -159,7 +160,10 @@ def _account(request: Request, db: Db, who: Identified, status: int = 200, **mor
 @router.get("/docs", name="docs")
 def show_docs(request: Request, me: Me) -> Response:
     """The description of the API, to read and to try out as oneself."""
-    return page(request, "docs.html")
+    response = page(request, "docs.html")
+    # The style sheet of Swagger UI holds its icons as data: addresses; nothing else is different on this page.
+    response.headers["Content-Security-Policy"] = POLICY.replace("img-src 'self'", "img-src 'self' data:")
+    return response
 
 
 @router.get("/account", name="account")
@@ -194,6 +198,7 @@ class NewPassword(BaseModel):
 def change_password(
     request: Request, app: App, who: Identified, me: Newcomer, data: Annotated[NewPassword, Form()]
 ) -> Response:
+    newcomer = me.must_change_password
     try:
         service.change_password(
             app.engine,
@@ -213,7 +218,7 @@ def change_password(
             answer = _password(request, session, me, status, refusal)
         answer.headers.update({"Retry-After": str(refusal.seconds)} if isinstance(refusal, TooMany) else {})
         return answer
-    return see(request, "account", notice="password")
+    return see(request, "home" if newcomer else "account", notice="password")
 
 
 @router.post("/account/sessions/end", name="end_sessions")

@@ -30,6 +30,12 @@ def everyone(session: Session) -> Sequence[UserRow]:
     return session.scalars(select(UserRow).order_by(UserRow.active.desc(), UserRow.name)).all()
 
 
+def reviewers(session: Session) -> Sequence[UserRow]:
+    """Active people with the role of a reviewer or more, by name."""
+    query = select(UserRow).where(UserRow.role.in_((Role.REVIEWER, Role.ADMIN)), UserRow.active)
+    return session.scalars(query.order_by(UserRow.name, UserRow.id)).all()
+
+
 def anyone(session: Session) -> bool:
     """Whether there is a user at all; without one the set-up page is open."""
     return session.scalar(select(UserRow.id).limit(1)) is not None

@@ -22,7 +22,10 @@ class Role(StrEnum):
 
 
 class UserRow(Base):
-    """A person. `email` is stored in lower case. An inactive user keeps the name on what they did, and nothing else."""
+    """A person. `email` is stored in lower case. An inactive user keeps the name on what they did, and nothing else.
+
+    checklist_at: when they put the set-up checklist of the home page away.
+    """
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("role in ('author', 'reviewer', 'admin')", name="role"),)
@@ -35,6 +38,7 @@ class UserRow(Base):
     must_change_password: Mapped[bool] = mapped_column(default=False)
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
+    checklist_at: Mapped[datetime | None]
 
 
 class SessionRow(Base):

@@ -1,6 +1,6 @@
 """What the web process is made of, put together once by `main.create_app` and read by every request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,8 @@ from app.web.protocols import (
     Evidence,
     InStates,
     JobQueue,
+    Named,
+    Objects,
     OnRefusal,
     ReadAhead,
     Record,
@@ -30,12 +32,14 @@ from app.web.protocols import (
     State,
     Step,
     Steps,
+    WaitingReviews,
 )
 from app.web.thread_limits import Turns
 
 if TYPE_CHECKING:
     from app.advice.policy import Policy
     from app.assessments.tables import AssessmentRow
+    from app.users.tables import UserRow
 
 
 def no_steps(_session: Session, _assessment: "AssessmentRow") -> Sequence[Step]:
@@ -45,6 +49,23 @@ def no_steps(_session: Session, _assessment: "AssessmentRow") -> Sequence[Step]:
 def no_standing(_session: Session, assessment: "AssessmentRow") -> Standing:
     action = Action("Open the assessment", f"/assessments/{assessment.id}")
     return Standing("draft", "Draft", "", "", "soft", action, None, None)
+
+
+class NoObjects:
+    """Of an app without assessments: nothing has a name."""
+
+    def names(self, _session: Session, _pairs: Collection[tuple[str, int]], /) -> Mapping[tuple[str, int], Named]:
+        return {}
+
+    def belonging(self, _session: Session, _assessment_ids: Sequence[int], /) -> Mapping[str, Sequence[int]]:
+        return {}
+
+    def assessments_named(self, _session: Session, _text: str, _limit: int, /) -> Sequence[int]:
+        return ()
+
+
+def none_waiting(_session: Session, _me: "UserRow") -> int:
+    return 0
 
 
 def none_in_states(
@@ -81,8 +102,9 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `in_states`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above the pages that use
-    them: handed in, because imports only go down. `uploads` and `model_tests` bound what keeps threads waiting.
+    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `objects` and `record`
+    belong to concepts above the pages that use them: handed in, because imports only go down. `uploads` and
+    `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
@@ -95,10 +117,12 @@ class AppContext:
     record: Record
     steps: Steps = no_steps
     standing: StandingOf = no_standing
+    waiting_reviews: WaitingReviews = none_waiting
     in_states: InStates = none_in_states
     evidence: Evidence = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects
+    objects: Objects = field(default_factory=NoObjects)
     on_refusal: OnRefusal = no_record
     chain: Chain = field(default_factory=EachTime)
     uploads: Turns = field(default_factory=thread_limits.uploads)

@@ -24,6 +24,7 @@ from app import glossary
 from app.db import reading
 from app.text import name_of, parted
 from app.web import charts
+from app.web.browsers import browser_of
 from app.web.context import AppContext
 from app.web.files import Files
 from app.web.protocols import Standing, Step
@@ -32,6 +33,7 @@ from app.wording import percent as share_text
 
 if TYPE_CHECKING:
     from app.assessments.tables import AssessmentRow
+    from app.users.tables import UserRow
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 EVERYONE = frozenset({"author", "reviewer", "admin"})
@@ -43,17 +45,17 @@ NOTICE_SECONDS = 60
 # neither a link nor a page that is loaded again makes our pages say something.
 NOTICES = {
     "saved": "Saved.",
-    "published": "Published. Assessments that begin from now on are judged by it.",
-    "judged-today": "This assessment is judged by today's policy from now on.",
+    "published": "Published. New assessments are evaluated by it.",
+    "judged-today": "This assessment is evaluated by today's policy from now on.",
     "created": "Created.",
     "created-cut": "Created. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
     "saved-cut": "Saved. The end of the address, such as /chat/completions, was cut off: the app adds it itself.",
-    "begun": "The usual answers of this situation are filled in. Look through them and change what is different here.",
+    "begun": "The template filled in its usual answers. This is the first question that only you can answer.",
     "archived": "Archived. It is in the list under Archived, and can be restored.",
     "restored": "Restored.",
     "deleted": "Deleted.",
     "cancelled": "Cancelled.",
-    "cancelling": "Cancel was asked for; the job stops at its next step.",
+    "cancelling": "Cancelling: the job stops at its next step.",
     "started": "Queued. It keeps running if you close this page.",
     "approved": "Approved.",
     "returned": "Sent back with your comments.",
@@ -62,7 +64,7 @@ NOTICES = {
     "password": "Password changed. Other sessions of this account have ended.",
     "sessions": "All other sessions of this account have ended.",
     "revoked": "Token revoked.",
-    "link-ended": "The link is ended; it opens nothing any more.",
+    "link-ended": "Link revoked.",
     "disabled": "Account disabled and signed out everywhere.",
     "enabled": "Account enabled.",
     "role": "Role changed. The person has to sign in again.",
@@ -165,6 +167,21 @@ def ago(value: datetime | None, now: datetime | None = None) -> str:
     return "just now"
 
 
+def time_of(value: datetime | None) -> Markup | str:
+    """A moment as a time element: whole and in UTC, which the script of the page turns into the reader's own time."""
+    return NOTHING if value is None else _time(value, moment(value), "whole")
+
+
+def time_since(value: datetime | None, now: datetime | None = None) -> Markup | str:
+    """How long ago a moment was, as a time element that says on hover when it was."""
+    return NOTHING if value is None else _time(value, ago(value, now), "since")
+
+
+def _time(value: datetime, text: str, kind: str) -> Markup:
+    exact = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}" title="{}" data-time="{}">{}</time>').format(exact, moment(value), kind, text)
+
+
 def visible(value: object) -> Markup:
     """Text as a reviewer has to see it: what has no shape, or turns the line around, is named in its place."""
     return Markup("").join(  # each piece is escaped on the way in
@@ -205,10 +222,12 @@ def make_templates(files: Files) -> Environment:
         "bytes": size,
         "duration": duration,
         "lasting": lasting,
-        "moment": moment,
-        "ago": ago,
+        "moment": time_of,
+        "ago": time_since,
         "visible": visible,
+        "browser": browser_of,
         "term": glossary.label,
+        "todays": glossary.todays,
         "known": lambda name, kind: glossary.known(kind, name),
         "variant": glossary.variant,
     }
@@ -233,6 +252,8 @@ class NavItem:
     count: int = 0
 
 
+MENULESS = re.compile(r"/_|^problems/")
+
 # Name, route, the roles that see it, and the paths that belong to it.
 NAV = (
     ("Assessments", "home", EVERYONE, ("/assessments", "/datasets", "/documents", "/document-files")),
@@ -246,8 +267,11 @@ NAV = (
 )
 
 
-def navigation(request: Request, role: str) -> list[NavItem]:
-    """List what this role can open; a concept that is not part of the app is left out."""
+def navigation(request: Request, role: str, waiting: Mapping[str, int] | None = None) -> list[NavItem]:
+    """List what this role can open; a concept that is not part of the app is left out.
+
+    waiting: how many things wait for this person behind an entry, by its route.
+    """
     path, items = request.url.path, []
     for name, route, roles, below in NAV:
         try:
@@ -256,7 +280,7 @@ def navigation(request: Request, role: str) -> list[NavItem]:
             continue
         if role in roles:
             current = path == url or any(path == address or path.startswith(address + "/") for address in below)
-            items.append(NavItem(name, url, current))
+            items.append(NavItem(name, url, current, (waiting or {}).get(route, 0)))
     return items
 
 
@@ -311,11 +335,20 @@ def render(request: Request, template: str | Template, **values: Any) -> str:
         with reading(context.engine) as session:
             return context.standing(session, assessment)
 
+    def waiting(me: "UserRow") -> dict[str, int]:
+        opened = getattr(request.state, "db", None)
+        if opened is not None and opened.in_transaction():
+            return {"reviews": context.waiting_reviews(opened, me)}
+        with reading(context.engine) as session:
+            return {"reviews": context.waiting_reviews(session, me)}
+
     me = getattr(request.state, "me", None)
+    # A piece of a page has no menu, and a page about a fault does not ask what may be at fault.
+    counts = waiting(me) if me and not (isinstance(template, str) and MENULESS.search(template)) else {}
     names = {
         "request": request,
         "me": me,
-        "nav": navigation(request, str(me.role)) if me else [],
+        "nav": navigation(request, str(me.role), counts) if me else [],
         "theme": theme_of(request),
         "notice": NOTICES.get(request.cookies.get(notice_cookie(request), "")),
         "steps": steps,

@@ -4,7 +4,7 @@ The names in quotation marks are never imported when the app runs; the import co
 the web framework is loaded here, so that services can name these types too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -98,6 +98,12 @@ class StandingOf(Protocol):
     def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Standing: ...
 
 
+class WaitingReviews(Protocol):
+    """`inbox.service.waiting_reviews`: how many reviews wait for this person to decide. Asked for every page."""
+
+    def __call__(self, session: Session, me: "UserRow", /) -> int: ...
+
+
 class InStates(Protocol):
     """`standing.service.in_states`: assessments in some states, with words in title or team, the newest first."""
 
@@ -137,6 +143,27 @@ class Record(Protocol):
         detail: dict[str, Any],
         /,
     ) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an object of the record is called today; url: a path to look at it, or empty; assessment: the title of the
+    one it belongs to, empty where it belongs to none."""
+
+    name: str
+    url: str
+    assessment_id: int | None = None
+    assessment: str = ""
+
+
+class Objects(Protocol):
+    """`dossier.objects`: what stands behind the kinds and numbers of the record."""
+
+    def names(self, session: Session, pairs: Collection[tuple[str, int]], /) -> Mapping[tuple[str, int], Named]: ...
+
+    def belonging(self, session: Session, assessment_ids: Sequence[int], /) -> Mapping[str, Sequence[int]]: ...
+
+    def assessments_named(self, session: Session, text: str, limit: int, /) -> Sequence[int]: ...
 
 
 class OnRefusal(Protocol):

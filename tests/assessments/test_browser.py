@@ -9,7 +9,20 @@ from sqlalchemy import Engine, select
 from app.assessments.tables import AssessmentRow
 from app.db import reading
 from app.users.tables import UserRow
-from tests.support.browser import Visits, address, app, axe, engine, good, make, settings, untouched, visit
+from tests.support.browser import (
+    NARROW,
+    WIDE,
+    Visits,
+    address,
+    app,
+    axe,
+    engine,
+    good,
+    make,
+    settings,
+    untouched,
+    visit,
+)
 from tests.support.factories import Make
 
 __all__ = ["address", "app", "engine", "make", "settings", "untouched", "visit"]
@@ -77,7 +90,7 @@ def test_answers_are_saved_while_they_are_given(visit: Visits, make: Make, me: U
         assert answers(engine, row)["calls_per_month"] == 2_000_000
 
         page.get_by_role("button", name="Continue").click()
-        expect(page).to_have_url(f"{visit.address}/assessments/{row.id}/describe/success")
+        expect(page).to_have_url(f"{visit.address}/assessments/{row.id}/describe/upkeep")
 
 
 def test_not_knowing_and_a_number_push_each_other_out(visit: Visits, make: Make, me: UserRow, engine: Engine) -> None:
@@ -105,7 +118,7 @@ def test_save_pressed_while_an_autosave_is_on_its_way_is_no_conflict(
             page.get_by_label("For some months").check()
         page.get_by_role("button", name="Continue").click()
 
-        expect(page).to_have_url(f"{visit.address}/assessments/{row.id}/describe/success")
+        expect(page).to_have_url(f"{visit.address}/assessments/{row.id}/describe/upkeep")
         assert answers(engine, row)["recurrence"] == "months"
 
 
@@ -121,13 +134,13 @@ def test_two_people_are_told(visit: Visits, make: Make, me: UserRow, engine: Eng
         expect(mine.locator("#saved")).to_contain_text("Not saved")
         assert answers(engine, row)["recurrence"] == "months"
 
-        mine.get_by_role("button", name="Save", exact=True).click()
+        mine.get_by_role("button", name="Continue", exact=True).click()
         expect(mine.get_by_role("alert")).to_contain_text("Somebody else saved this section")
         expect(mine.get_by_role("alert")).to_be_focused()
         axe(mine)
         expect(mine.get_by_label("Once, then it is done")).to_be_checked()
-        mine.get_by_role("button", name="Save", exact=True).click()
-        expect(mine.get_by_role("alert")).to_have_count(0)
+        mine.get_by_role("button", name="Continue", exact=True).click()
+        expect(mine).to_have_url(f"{visit.address}/assessments/{row.id}/describe/upkeep")
         assert answers(engine, row)["recurrence"] == "once"
 
 
@@ -135,16 +148,13 @@ def test_the_whole_questionnaire_without_javascript(visit: Visits, me: UserRow, 
     with visit(me, script=False) as page:
         page.goto("/")
         page.get_by_role("link", name="New assessment").click()
-        page.get_by_role("button", name="Begin").click()
+        page.get_by_role("button", name="Create").click()
         expect(page.get_by_role("alert")).to_contain_text("Give it a name")
         page.get_by_label("Name", exact=True).fill("Comments in our house style")
-        page.get_by_role("button", name="Begin").click()
+        page.get_by_role("button", name="Create").click()
 
         page.get_by_label("Match our tone and style").first.check()
-        for name in ("goals", "knowledge", "examples", "use"):
-            if name != "goals":
-                page.locator("input[value=unknown]").evaluate_all("all => all.forEach((one) => { one.checked = true })")
-            page.get_by_role("button", name="Continue").click()
+        page.get_by_role("button", name="Continue").click()
         page.get_by_label("The output is exactly the expected answer").check()
         page.get_by_label("Target score").fill("ninety")
         page.get_by_role("button", name="Continue").click()
@@ -152,10 +162,14 @@ def test_the_whole_questionnaire_without_javascript(visit: Visits, me: UserRow, 
         expect(page.get_by_label("Target score")).to_have_value("ninety")
         page.get_by_label("Target score").fill("90")
         page.get_by_role("button", name="Continue").click()
+        for _name in ("knowledge", "examples", "use"):
+            page.locator("input[value=unknown]").evaluate_all("all => all.forEach((one) => { one.checked = true })")
+            page.get_by_role("button", name="Continue").click()
         page.get_by_label("Nobody yet").check()
-        page.get_by_role("button", name="Save and finish").click()
+        page.get_by_role("button", name="Continue").click()
 
-        expect(page.locator("main")).to_contain_text("without an answer")
+        expect(page.locator("main")).to_contain_text("not answered")
+        expect(page.get_by_role("link", name="Continue")).to_be_visible()
         with reading(engine) as session:
             row = session.scalars(select(AssessmentRow).where(AssessmentRow.created_by == me.id)).one()
         assert row.answers["target"] == 0.9
@@ -184,3 +198,46 @@ def test_a_session_that_ended_is_said(visit: Visits, make: Make, me: UserRow) ->
         page.get_by_label("For some months").check()
 
         expect(page.get_by_text("sign in", exact=False).first).to_be_visible()
+
+
+def test_on_a_small_screen_steps_and_advice_are_one_line_each(visit: Visits, make: Make, me: UserRow) -> None:
+    row = make.assessment(me)
+    with visit(me) as page:
+        page.set_viewport_size(NARROW)
+        page.goto(f"/assessments/{row.id}/describe/goal")
+        line, steps = page.locator(".steps-narrow > summary"), page.locator(".steps-narrow ol")
+        expect(line).to_contain_text("Step 1 of 7: Use case")
+        expect(steps).to_be_hidden()
+        line.press("Enter")
+        expect(steps.get_by_role("link", name="2. Data")).to_be_visible()
+        expect(steps).to_contain_text("needs a frozen split")
+        expect(steps.get_by_role("link", name="3. Baselines")).to_have_count(0)
+        line.press("Enter")
+
+        advice, sheet = page.locator("#advice-line"), page.locator("#advice")
+        expect(advice).to_be_in_viewport()
+        expect(sheet).to_be_hidden()
+        axe(page)
+        page.get_by_label("Safer refusals, guardrails").first.check()
+        expect(page.locator("#saved")).to_have_text("Draft saved")
+        advice.click()
+        expect(sheet).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(sheet).to_be_hidden()
+        page.set_viewport_size(WIDE)
+        expect(sheet).to_be_visible()
+        expect(advice).to_be_hidden()
+
+
+def test_an_assessment_is_renamed_from_its_menu(visit: Visits, make: Make, me: UserRow) -> None:
+    row = make.assessment(me)
+    with visit(me) as page:
+        page.goto(f"/assessments/{row.id}/data")
+        page.locator(".more-menu summary").press("Enter")
+        good(page, dark=False)
+        page.get_by_role("link", name="Rename").click()
+        page.get_by_label("Name", exact=True).fill("Comments in our house style")
+        page.get_by_role("button", name="Save").click()
+
+        expect(page.get_by_role("heading", level=1)).to_have_text("Comments in our house style")
+        expect(page.get_by_role("status").first).to_have_text("Saved.")

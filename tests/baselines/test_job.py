@@ -11,6 +11,8 @@ from sqlalchemy import Engine
 
 from app.baselines import answer_store, facts, job, outbox, runs, standing, store
 from app.db import reading, writing
+from app.inference import service as inference
+from app.inference import store as model_store
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.claims import Cancelled, Claim, Failed, Stopping
@@ -188,7 +190,7 @@ def test_going_on_asks_the_errors_again_and_nothing_else(
     case: Case, claim: Claim, server: ModelServer, engine: Engine, settings: Settings, queue: job_engine.Client
 ) -> None:
     server.reply = lambda body: Raw(b"") if number_of(last_user(body)) == FIRST_DEV else clever(body)
-    with pytest.raises(Failed, match="No arm can be judged"):
+    with pytest.raises(Failed, match="No variant can be evaluated"):
         job.measure(claim)
     finish_job(engine, claim)
     server.reply, server.calls = clever, []
@@ -215,13 +217,26 @@ def test_a_server_that_only_fails_ends_the_run_with_its_cause(claim: Claim, serv
     assert len(server.calls) <= job.HOPELESS + claim.settings.endpoint_concurrency
 
 
-def test_a_wrong_key_ends_the_run_at_once(claim: Claim, server: ModelServer) -> None:
-    server.reply = lambda _: Raw(status=401)
+def test_a_wrong_key_ends_the_run_at_once_and_the_server_is_failing_until_it_answers(
+    claim: Claim, server: ModelServer, engine: Engine
+) -> None:
+    answering, server.reply = server.reply, lambda _: Raw(status=401)
 
     with pytest.raises(Failed, match="does not accept the key"):
         job.measure(claim)
 
     assert len(server.calls) <= claim.settings.endpoint_concurrency
+    assert server_state(engine, claim) == "failing"
+    server.reply = answering
+    job.measure(claim)
+    assert server_state(engine, claim) == "ready"
+
+
+def server_state(engine: Engine, claim: Claim) -> str:
+    """The state of a measurement's server; forms offer none that is failing."""
+    with reading(engine) as session:
+        model = model_store.get(session, store.get(session, claim.subject_id).model_id)
+        return inference.state(session, model)[0]
 
 
 def test_a_revision_is_one_more_arm_and_a_further_look_only_if_it_leads(

@@ -10,8 +10,10 @@ from sqlalchemy import Engine, select
 from app.assessments.tables import AssessmentRow
 from app.blobs import Blobs
 from app.datasets import job, store
+from app.datasets.check_job.progress import Progress
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
+from app.jobs import service as job_service
 from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.jobs.tables import Status
@@ -71,7 +73,12 @@ def many(number: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "paths", [("", "/labels", "/clusters"), ("/rows", "/rows?status=leak", "/rows/4")], ids=["report", "rows"]
+    "paths",
+    [
+        ("", "?tab=split", "/labels", "/clusters"),
+        ("/rows", "/rows?status=leak", "/rows?q=river", "/rows/4", "/contradictions"),
+    ],
+    ids=["report", "rows"],
 )
 def test_report_rows_labels_and_groups_read_well(
     visit: Visits, me: UserRow, checked: Upload, paths: tuple[str, ...]
@@ -86,7 +93,7 @@ def test_report_rows_labels_and_groups_read_well(
 def test_every_page_of_a_version_fits_without_a_script(visit: Visits, me: UserRow, checked: Upload) -> None:
     row = checked(many(160), many(40))
     with visit(me, script=False) as page:
-        for path in ("", "/rows", "/rows?status=leak", "/rows/4", "/labels", "/clusters"):
+        for path in ("", "?tab=learnability", "/rows", "/rows?status=leak", "/rows/4", "/labels", "/clusters"):
             page.goto(f"/datasets/{row.id}{path}")
             fits(page)
 
@@ -95,9 +102,8 @@ def test_every_number_leads_to_the_rows_that_it_counts(visit: Visits, me: UserRo
     row = checked(many(160))
     with visit(me) as page:
         page.goto(f"/datasets/{row.id}")
-        numbers = page.locator("#short dd a, #waterfall tbody tr, #labels tbody tr")
-        assert numbers.count() > 12
-        links = page.locator("#short dd a, #waterfall tbody th a, #labels tbody th a")
+        page.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true; })")
+        links = page.locator(".way-tiles a, #waterfall tbody th a, #lengths tbody td a")
         told: list[tuple[str, str]] = links.evaluate_all(NUMBERS)
         totals = page.evaluate(TOTALS, [url for url, _ in told])
 
@@ -112,10 +118,11 @@ def test_from_a_number_to_one_row_and_its_twin_by_keyboard(visit: Visits, me: Us
     row = checked(many(160))
     with visit(me) as page:
         page.goto(f"/datasets/{row.id}")
-        page.locator("#short dd a[href*='=duplicate']").focus()
+        page.locator(".way-tiles a[href*='=duplicate']").focus()
         page.keyboard.press("Enter")
         expect(page.locator("#total")).to_have_text("2 rows")
-        page.locator("summary.row").first.focus()
+        page.keyboard.press("j")
+        expect(page.locator(".example > summary").first).to_be_focused()
         page.keyboard.press("Enter")
         page.get_by_role("link", name="Open line 161").focus()
         page.keyboard.press("Enter")
@@ -130,11 +137,11 @@ def test_from_a_number_to_one_row_and_its_twin_by_keyboard(visit: Visits, me: Us
 def test_a_link_opens_a_folded_part_and_no_detail_inside_another(visit: Visits, me: UserRow, checked: Upload) -> None:
     row = checked(many(160))
     with visit(me) as page:
-        page.goto(f"/datasets/{row.id}#split")
-        expect(page.locator("#split details.numbers")).to_have_count(1)
-        expect(page.locator("#split details[open]")).to_have_count(0)
-        page.get_by_role("link", name="Upload", exact=True).click()
+        page.goto(f"/datasets/{row.id}")
+        expect(page.locator("#upload > details[open]")).to_have_count(0)
+        page.get_by_role("link", name="Upload more").click()
         expect(page.locator("#upload > details")).to_have_attribute("open", "")
+        expect(page.locator("#upload details[open]")).to_have_count(1)
 
 
 def test_a_dropped_file_is_uploaded(
@@ -244,7 +251,7 @@ def test_from_an_idea_to_a_gate_that_stays_locked(
     with visit(me) as page:
         page.goto("/assessments/new")
         page.get_by_label("Name", exact=True).fill("Code comments in our house style")
-        page.get_by_role("button", name="Begin", exact=True).click()
+        page.get_by_role("button", name="Create", exact=True).click()
         page.get_by_label("Match our tone and style").first.check()
         page.get_by_role("button", name="Continue").click()
         page.get_by_role("link", name="Data").first.click()
@@ -252,7 +259,7 @@ def test_from_an_idea_to_a_gate_that_stays_locked(
         page.get_by_label("File with examples").set_input_files(file)
         page.get_by_label("A person wrote or checked").check()
         page.get_by_role("button", name="Upload", exact=True).click()
-        page.wait_for_url("**notice=uploaded**")
+        expect(page.get_by_role("heading", name="few.jsonl")).to_be_visible()
         with reading(engine) as session:
             row = session.scalars(select(DatasetRow).where(DatasetRow.uploaded_by == me.id)).one()
         claim = claimed(row)
@@ -262,11 +269,11 @@ def test_from_an_idea_to_a_gate_that_stays_locked(
             usable = store.get(session, row.id).usable_rows
 
         page.goto(f"{base}/data")
-        expect(page.get_by_text(f"{usable} usable examples")).to_be_visible()
+        expect(page.get_by_text(f"{usable} usable examples (1,000 needed)")).to_be_visible()
         page.goto(f"{base}/verdict")
         expect(page.locator("#G1")).to_contain_text("fail")
         expect(page.locator("#G1")).to_contain_text(f"{1000 - usable}")
-        page.goto(f"{base}/train")
+        page.goto(f"{base}/run")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.get_by_role("button", name="Launch training")).to_have_count(0)
 
@@ -280,8 +287,73 @@ def test_without_scripts_one_uploads_and_pastes_all_the_same(
         page.get_by_text("Paste rows instead").click()
         page.get_by_label("Rows to paste").fill(pairs(5).decode())
         page.get_by_role("button", name="Upload", exact=True).click()
-        expect(page.get_by_text("Uploaded. The check has started.")).to_be_visible()
+        expect(page.get_by_text("Check pasted rows")).to_be_visible()
 
     row = newest(engine, assessment)
     assert row is not None
     assert row.filename == "pasted rows"
+
+
+def test_a_filter_acts_at_once_and_words_are_found_while_one_types(visit: Visits, me: UserRow, checked: Upload) -> None:
+    row = checked(many(160))
+    with visit(me) as page:
+        page.goto(f"/datasets/{row.id}/rows")
+        expect(page.get_by_role("button", name="Show", exact=True)).to_be_hidden()
+        page.get_by_label("Status").select_option("duplicate")
+        expect(page.locator("#total")).to_have_text("2 rows")
+        expect(page).to_have_url(f"{visit.address}/datasets/{row.id}/rows?status=duplicate")
+        page.get_by_label("Status").select_option("")
+        page.keyboard.press("Escape")
+        page.get_by_label("Search").press_sequentially("river cloud r")
+        expect(page.locator("mark.sought").first).to_have_text("river cloud r")
+        expect(page.get_by_label("Search")).to_be_focused()
+        expect(page.locator("#chosen")).to_contain_text("Only rows with river cloud r")
+        axe(page)
+        page.goto(f"/datasets/{row.id}/rows")
+        page.keyboard.press("/")
+        expect(page.get_by_label("Search")).to_be_focused()
+        page.get_by_label("Go to page").fill("3")
+        page.get_by_role("button", name="Go", exact=True).click()
+        expect(page.get_by_text("3 of 7")).to_be_visible()
+
+
+def test_without_scripts_one_freezes_with_a_word_on_the_test_answers(
+    visit: Visits, me: UserRow, checked: Upload, engine: Engine
+) -> None:
+    row = checked(pairs(60))
+    with visit(me, script=False) as page:
+        page.goto(f"/datasets/{row.id}")
+        page.get_by_label("Yes", exact=True).check()
+        page.get_by_role("button", name="Freeze split").click()
+        expect(page.get_by_text("Frozen: 42 usable examples")).to_be_visible()
+        expect(page.get_by_text("test answers checked by people: yes")).to_be_visible()
+        page.get_by_role("link", name="Split", exact=True).click()
+        expect(page.get_by_label("Yes", exact=True)).to_be_checked()
+
+    with reading(engine) as session:
+        assert store.get(session, row.id).human_checked is True
+
+
+def test_a_check_shows_its_stages_until_the_report_is_there(
+    visit: Visits, me: UserRow, upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine
+) -> None:
+    """Without a reload: the page loads itself anew only when the job is over."""
+    row = upload(pairs(60))
+    with visit(me) as page:
+        page.goto(f"/datasets/{row.id}")
+        claim = claimed(row)
+        progress = Progress(claim, ["Reading the file", "Comparing rows", "Writing the rows"])
+        progress.came({"Rows read": 60})
+        progress.tick("Comparing rows", 30, 60)
+        expect(page.locator(".stages li")).to_have_count(3)
+        expect(page.locator(".stages .done")).to_contain_text("Reading the file")
+        expect(page.locator(".stages .now")).to_contain_text("30 of 60 rows")
+        expect(page.get_by_role("progressbar", name="Comparing rows")).to_have_attribute("value", "30")
+        expect(page.locator(".so-far")).to_contain_text("Rows read 60")
+        axe(page)
+        job.check(claim)
+        with writing(engine) as session:
+            done = job_store.get(session, claim.job_id)
+            done.status = Status.DONE
+            job_service.say(session, done, "done", {"status": done.status})
+        expect(page.get_by_text("Ready to freeze for baselines")).to_be_visible()

@@ -73,14 +73,14 @@ def test_corrected_examples_keep_the_own_test_file_over_the_api(
     assert (third.test_rows, third.report.split.own_test) == (20, True)
     assert carried(third).test == FileOfVersion("judge.jsonl", 2)
     assert messages_on_values(third) == [
-        "The test file 'judge.jsonl' was kept from version 2: its rows judge this version, too."
+        "The test file 'judge.jsonl' was kept from version 2: its rows are the test set of this version, too."
     ]
 
     fourth = check(client.put(f"{address}?drop_test=true", content=pairs(70)).json()["id"])
 
     assert (fourth.test_filename, fourth.report.split.own_test, fourth.human_checked) == ("", False, None)
     assert carried(fourth).test_dropped == FileOfVersion("judge.jsonl", 3)
-    assert "was given up, as you said" in messages_on_values(fourth)[0]
+    assert "was given up; the upload says so" in messages_on_values(fourth)[0]
 
 
 def test_corrected_examples_keep_the_own_test_file_on_the_page(

@@ -190,7 +190,7 @@ def test_a_group_is_undone_in_the_browser(
     assert "Noted as different rows" in page.text
     assert "1 change to the groups not counted yet" in " ".join(page.text.split())
     answer = client.post(f"/datasets/{twins.id}/recount")
-    assert answer.headers["location"].endswith(f"/datasets/{twins.id + 1}?notice=started")
+    assert answer.headers["location"].endswith(f"/datasets/{twins.id + 1}")
 
 
 def test_the_api_does_the_same(

@@ -47,8 +47,8 @@ def test_the_report_says_how_many_are_missing(client: TestClient, checked: Uploa
 
     page = text(client, f"/assessments/{assessment.id}/data")
 
-    assert "70 usable examples besides the test set; training needs 1,000." in page
-    assert "About 930 more" in page or "about 930 more" in page
+    assert "Ready to freeze for baselines: 70 usable examples (1,000 needed), 30 test rows." in page
+    assert "Training needs about 930 more different examples" in page
     assert "The line is not JSON" in page
 
 
@@ -89,13 +89,13 @@ def test_freezing_is_one_way_and_recorded(
 ) -> None:
     row = checked(pairs(60))
 
-    first = client.post(f"/datasets/{row.id}/freeze")
-    second = client.post(f"/datasets/{row.id}/freeze")
+    first, second = (client.post(f"/datasets/{row.id}/freeze", data={"human_checked": "later"}) for _ in range(2))
 
     assert (first.status_code, second.status_code) == (303, 409)
     page = text(client, f"/assessments/{assessment.id}/data")
-    assert "Frozen" in page
-    assert "Freeze the split" not in page
+    assert "Frozen: 42 usable examples (1,000 needed), 18 test rows." in page
+    assert "Freeze split" not in page
+    assert f"by {me.name}" in page
     with reading(engine) as session:
         assert store.get(session, row.id).frozen_by == me.id
         acts = session.scalars(select(EntryRow.act)).all()
@@ -126,7 +126,7 @@ def test_who_touches_the_data_is_a_contributor(
     other = make.reviewer()
     row = checked(pairs(60))
 
-    people(other).post(f"/datasets/{row.id}/freeze")
+    people(other).post(f"/datasets/{row.id}/freeze", data={"human_checked": "no"})
 
     with reading(engine) as session:
         assert session.get(ContributionRow, (assessment.id, other.id)) is not None
@@ -174,8 +174,9 @@ def test_a_rejected_upload_says_why_and_what_counts_instead(client: TestClient, 
 
     assert "The upload replaces nothing: version 1 is still the one that counts." in page
     assert "The file is neither JSON nor a table" in page
-    assert f"/datasets/{good.id}/export" in page
-    assert f"/datasets/{bad.id}/export" not in page  # it has no row to take along
+    assert f'href="/datasets/{bad.id}?tab=versions"' in page
+    assert f"/datasets/{good.id}/export" in text(client, f"/datasets/{bad.id}?tab=versions")
+    assert f"/datasets/{bad.id}/export" not in text(client, f"/datasets/{bad.id}?tab=versions")  # it has no usable row
     assert "prompting can be measured" not in page
     assert f'<a class="btn quiet" href="/datasets/{good.id}">Open version 1</a>' in page
 
@@ -187,11 +188,13 @@ def test_a_refused_upload_that_was_read_shows_no_way_to_a_split(client: TestClie
     page, empty = (text(client, f"/datasets/{one.id}") for one in (row, nothing))
 
     assert row.state == nothing.state == "rejected"
-    assert "#split" not in page
-    assert "1 row, " in page  # of a column of the histogram
-    assert "No two rows ask the same" in page
-    for part in ("rows uploaded", "No two rows ask the same", "In short"):
-        assert part not in empty
+    for shown in (page, empty):
+        assert "This upload can&#39;t be used" in shown
+        assert "Issues" in shown
+        assert 'id="upload-form"' in shown
+        for part in ("way-tiles", "Row length", "Detected format", "Learnability", "Freeze split", "tab=split"):
+            assert part not in shown
+    assert f'href="/datasets/{row.id}/rows"' in page
 
 
 def test_the_api_gives_report_rows_and_export(client: TestClient, checked: Upload) -> None:
@@ -214,6 +217,7 @@ def test_the_api_freezes_vouches_and_says_what_stands_against_it(client: TestCli
     row = checked(pairs(60))
 
     frozen = client.post(f"/api/v1/datasets/{row.id}/freeze").json()
+    assert frozen["human_checked"] is None
     again = client.post(f"/api/v1/datasets/{row.id}/freeze")
     word = client.patch(f"/api/v1/datasets/{row.id}", json={"human_checked": True}).json()
 
@@ -260,7 +264,7 @@ def test_changes_of_a_report_from_before_unused_rows_were_counted_still_show(
         }
         kept.report_json = {**kept.report_json, "changes": known}
 
-    assert "Since version 1: 30 rows added" in text(client, f"/datasets/{row.id}")
+    assert "Since version 1: 30 rows added" in text(client, f"/datasets/{row.id}?tab=versions")
 
 
 def one_of_everything() -> tuple[bytes, bytes]:
@@ -295,7 +299,8 @@ PART = r'<th scope="row"><a href="(?P<url>[^"]+)">(?:train|dev|test)</a></th>\s*
 
 def test_every_number_of_a_full_report_leads_to_as_many_rows(client: TestClient, checked: Upload) -> None:
     row = checked(*one_of_everything())
-    report = re.sub(r">\s+<", "><", client.get(f"/datasets/{row.id}").text)
+    pages = ("", "?tab=split", "?tab=personal", "/labels", "/clusters")
+    report = re.sub(r">\s+<", "><", "".join(client.get(f"/datasets/{row.id}{page}").text for page in pages))
     told = {
         (unescape(found["url"]), found["number"])
         for kind in (BAR, LINK, PART)

@@ -214,7 +214,7 @@ def test_the_gates_hear_whether_everything_is_decided(
 def test_the_page_asks_and_shows_no_value(client: TestClient, checked: Upload, engine: Engine) -> None:
     row = checked(DATA)
 
-    page = client.get(f"/datasets/{row.id}").text
+    page = client.get(f"/datasets/{row.id}?tab=personal").text
     assert "Personal data and secrets" in page
     assert "Training stays locked" in page
     refused = client.post(f"/datasets/{row.id}/decide", data={"kind-key or token": "attest"})

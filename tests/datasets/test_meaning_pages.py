@@ -30,7 +30,8 @@ def test_the_meaning_of_a_file_reads_well(
 ) -> None:
     checked(sample)
     row = checked(sample[len(sample.splitlines(keepends=True)[0]) :] + b"\n" + private)
-    paths = (f"/datasets/{row.id}", f"/datasets/{row.id}/changes")
+    parts = ("", "?tab=learnability", "?tab=split", "?tab=personal", "?tab=export", "?tab=versions", "/changes")
+    paths = [f"/datasets/{row.id}{part}" for part in parts]
     with visit(me) as page:
         for path in paths:
             page.goto(path)
@@ -47,6 +48,7 @@ def test_a_decision_is_made_by_keyboard(
     row = checked(sample + b"\n" + private)
     with visit(me) as page:
         page.goto(f"/datasets/{row.id}")
+        page.get_by_role("link", name="Decide on personal data", exact=True).press("Enter")
         expect(page.locator("#personal")).to_contain_text("Training stays locked")
         page.get_by_label("What to do with each card number").select_option("attest")
         page.get_by_label("Justification for keeping").fill("A test number")

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, insert
 
 from app.assessments.tables import AssessmentRow
-from app.datasets import store
+from app.datasets import group_store, store
 from app.datasets.store import RowFilter
 from app.datasets.tables import ExampleRow
 from app.db import make_engine, reading, writing
@@ -129,7 +129,7 @@ def test_labels_of_a_large_set_are_not_counted_for_the_page(
     page = text(client, f"/datasets/{row.id}/labels")
 
     assert "This set is large" in page
-    assert f'href="/datasets/{row.id}/rows?label=lost+card&amp;split=train">look</a>' in page
+    assert f'href="/datasets/{row.id}/rows?label=lost+card&amp;split=train">rows</a>' in page
 
 
 def test_the_api_narrows_rows_as_the_pages_do(client: TestClient, checked: Upload) -> None:
@@ -161,7 +161,7 @@ def test_a_remark_leads_to_all_its_rows(client: TestClient, checked: Upload) -> 
     report = text(client, f"/datasets/{row.id}")
     found = text(client, f"/datasets/{row.id}/rows?remark=refusal")
 
-    assert "Something is odd about 55 rows: the answer is a refusal." in report
+    assert "55 rows look suspicious: the answer is a refusal." in report
     assert f'href="/datasets/{row.id}/rows?remark=refusal">55</a>' in report
     assert '<p class="soft" id="total">55 rows</p>' in found
     assert "rows with this remark: <b>the answer is a refusal</b>" in found
@@ -201,6 +201,8 @@ ODD = (
     "?file=no-such",
     "?size_from=99999999999999999999&size_to=-1",
     "?size_from=10&size_to=x&label=y",
+    "?q=%25_%5C%22%27&page=3",
+    "?q=%F0%9F%98%80&cluster=1",
     "?label=%F0%9F%98%80&cluster=1&status=usable&split=train&file=upload&remark=error",
 )
 
@@ -304,7 +306,7 @@ def test_groups_come_largest_first_with_their_first_rows(either: Settings) -> No
     with reading(engine) as session:
 
         def of(size: int | None = None, least: int = 2, skip: int = 0) -> list[tuple[int, int, list[int]]]:
-            found = store.groups(session, dataset_id, size=size, least=least, skip=skip, limit=9, rows_each=2)
+            found = group_store.groups(session, dataset_id, size=size, least=least, skip=skip, limit=9, rows_each=2)
             return [(one.number, one.size, [row.line for row in one.rows]) for one in found]
 
         assert of() == [(6, 3, [7, 8]), (10, 2, [11, 12])]

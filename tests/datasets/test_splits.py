@@ -130,7 +130,7 @@ def test_what_cannot_be_done_is_said(
 
 def test_page_and_api(client: TestClient, checked: Upload, engine: Engine) -> None:
     row = checked(pairs(60))
-    page = client.get(f"/datasets/{row.id}").text
+    page = client.get(f"/datasets/{row.id}?tab=split").text
     assert "Split strategy" in page
     assert "How many test rows other gaps need" in page
     assert "points</b>" in page
@@ -210,7 +210,7 @@ def test_rows_whose_group_judges_are_left_out_until_a_person_says_otherwise(
     assert row.report.split.shared == SharedGroups(10, left_out=True, default=True)
     step = row.report.waterfall[-2]
     assert (step.step, step.count, step.dropped, step.status) == ("of_other_groups", 90, 10, "test_group")
-    page = client.get(f"/datasets/{row.id}").text
+    page = client.get(f"/datasets/{row.id}?tab=split").text
     assert "Use these 10 rows all the same" in page
     assert "Its group stands in the test file too." in client.get(f"/datasets/{row.id}/rows?status=test_group").text
     assert client.post(f"/api/v1/datasets/{row.id}/shared-groups", json={"leave_out": True}).status_code == 409
@@ -223,7 +223,7 @@ def test_rows_whose_group_judges_are_left_out_until_a_person_says_otherwise(
         used = store.get(session, waiting.id)
     assert used.report.split.shared == SharedGroups(10, left_out=False, default=False)
     assert (used.usable_rows, used.report.split.group_overlap) == (100, 10)
-    assert "Leave out the 10 rows whose group is in the test file" in client.get(f"/datasets/{used.id}").text
+    assert "Leave out the 10 rows whose group is in the test file" in client.get(f"/datasets/{used.id}?tab=split").text
 
 
 def test_a_group_that_takes_most_rows_is_asked_about_first(checked: Upload) -> None:
@@ -252,7 +252,7 @@ def test_a_group_that_is_the_label_is_told(client: TestClient, checked: Upload) 
     assert row.report.task == "labels"
     assert row.report.split.untaught
     assert row.report.split.untaught.labels > 0
-    page = client.get(f"/datasets/{row.id}").text
+    page = client.get(f"/datasets/{row.id}?tab=split").text
     assert "a label that no row teaches" in page
     assert "If the group column goes with the label" in page
 

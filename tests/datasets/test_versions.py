@@ -106,7 +106,7 @@ def test_the_difference_is_shown_on_the_page_and_by_the_api(client: TestClient, 
     page = client.get(f"/datasets/{second.id}/changes").text
     assert "<del>14</del>" in page
     assert "<ins>something else</ins>" in page
-    assert "Since version 1: 10 rows added" in client.get(f"/datasets/{second.id}").text
+    assert "Since version 1: 10 rows added" in client.get(f"/datasets/{second.id}?tab=versions").text
     told = client.get(f"/api/v1/datasets/{second.id}/changes").json()
     assert told["changed"] == [{"line": 10, "of_line": 15, "target": "It is something else.", "of_target": "It is 14."}]
     assert told["removed"] == [1, 2, 3, 4, 5]

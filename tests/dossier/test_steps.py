@@ -10,8 +10,9 @@ from app.assessments.tables import AssessmentRow
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, utcnow, writing
+from app.gate.tables import DecisionRow, ReviewRow
+from app.recipes.tables import RecipeRow
 from app.standing import service
-from app.gate.tables import ReviewRow
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from app.web.protocols import Step
@@ -19,7 +20,7 @@ from tests.support.factories import Make
 from tests.support.installed import unguard
 from tests.support.trained import approved_run
 
-KEYS = ["describe", "data", "measure", "verdict", "review", "train", "result"]
+KEYS = ["describe", "data", "measure", "verdict", "plan", "review", "run"]
 
 
 def steps(engine: Engine, assessment_id: int = 1) -> dict[str, Step]:
@@ -49,21 +50,28 @@ def test_an_assessment_that_was_just_begun_has_seven_steps_and_nothing_done(engi
     assert list(found) == KEYS
     assert {step.url for step in found.values()} == {f"/assessments/{other.id}/{key}" for key in KEYS}
     assert found["describe"].state == "0 of 24"
-    assert found["train"].state == "locked"
-    assert {key for key in KEYS if found[key].state} == {"describe", "verdict", "train"}
+    assert {key for key in KEYS if found[key].state} == {"describe"}
+    assert {key: step.locked for key, step in found.items() if step.locked} == {
+        "measure": "needs a frozen split",
+        "plan": "needs baselines",
+        "review": "needs a verdict",
+        "run": "needs an approval",
+    }
     assert "pass" not in {step.tone for step in found.values()}
+    assert not any(step.done for step in found.values())
 
 
 def test_at_the_end_every_step_has_its_word(engine: Engine) -> None:
     assert {key: (step.state, step.tone) for key, step in steps(engine).items()} == {
         "describe": ("24 of 24", "pass"),
-        "data": ("1,150 usable", "pass"),
-        "measure": ("7 variants", ""),
-        "verdict": ("ready", "pass"),
+        "data": ("1,150 usable, frozen", "pass"),
+        "measure": ("best prompt 68.2 %", ""),
+        "verdict": ("Fine-tune: allowed", "pass"),
+        "plan": ("config saved", ""),
         "review": ("launched", "pass"),
-        "train": ("trained", "pass"),
-        "result": ("improved", "pass"),
+        "run": ("improved", "pass"),
     }
+    assert not any(step.locked for step in steps(engine).values())
 
 
 @pytest.mark.parametrize(
@@ -72,7 +80,7 @@ def test_at_the_end_every_step_has_its_word(engine: Engine) -> None:
         ({"state": "checking"}, ("checking", "info")),
         ({"state": "rejected"}, ("rejected", "fail")),
         ({"state": "ready", "frozen_at": None}, ("1,150 usable", "")),
-        ({"usable_rows": 0}, ("0 usable", "pass")),
+        ({"usable_rows": 0}, ("0 usable, frozen", "pass")),
     ],
 )
 def test_the_data_says_how_far_its_check_is(engine: Engine, values: dict[str, Any], expected: tuple[str, str]) -> None:
@@ -115,12 +123,12 @@ def test_the_verdict_tells_not_yet_from_not_at_all(engine: Engine, answers: dict
     [
         ({"state": "open"}, ("waiting", "info")),
         ({"state": "approved"}, ("approved", "pass")),
-        ({"state": "changes_requested"}, ("changes", "fail")),
+        ({"state": "changes_requested"}, ("changes requested", "fail")),
         ({"state": "withdrawn"}, ("", "")),
         ({"state": "superseded"}, ("", "")),
         ({"state": "consumed"}, ("launched", "pass")),
-        ({"state": "open", "revision": 0}, ("out of date", "unknown")),
-        ({"state": "approved", "revision": 0}, ("out of date", "unknown")),
+        ({"state": "open", "revision": 0}, ("outdated", "unknown")),
+        ({"state": "approved", "revision": 0}, ("outdated", "unknown")),
         ({"state": "consumed", "revision": 0}, ("launched", "pass")),
     ],
 )
@@ -144,26 +152,86 @@ def test_a_review_counts_for_what_it_was_asked_for(
         ("refused", ("refused", "fail")),
     ],
 )
-def test_a_run_says_its_state_and_only_a_finished_one_has_a_result(
-    engine: Engine, state: str, expected: tuple[str, str]
+def test_a_run_says_its_state_until_it_has_a_result(engine: Engine, state: str, expected: tuple[str, str]) -> None:
+    changed(engine, TrainingRow, state=state, result=None)
+
+    step = steps(engine)["run"]
+
+    assert (step.state, step.tone) == expected
+    assert step.done == (state == "done")
+    assert not step.locked
+
+
+@pytest.mark.parametrize(
+    ("review", "revision", "locked"),
+    [
+        ("approved", None, ""),
+        ("approved", 0, "needs an approval"),
+        ("open", None, "needs an approval"),
+        ("consumed", None, "needs an approval"),
+    ],
+)
+def test_without_a_run_an_approval_opens_the_last_step(
+    engine: Engine, review: str, revision: int | None, locked: str
 ) -> None:
-    changed(engine, TrainingRow, state=state)
-
-    found = steps(engine)
-
-    assert (found["train"].state, found["train"].tone) == expected
-    assert bool(found["result"].state) == (state == "done")
-
-
-@pytest.mark.parametrize(("answers", "word"), [({}, ""), ({"recurrence": "once"}, "locked")])
-def test_without_a_run_training_is_open_or_locked(engine: Engine, answers: dict[str, Any], word: str) -> None:
     with writing(engine) as session:
         session.execute(delete(TrainingRow))
+    changed(engine, ReviewRow, state=review, **({} if revision is None else {"revision": revision}))
+
+    step = steps(engine)["run"]
+
+    assert (step.state, step.tone, step.locked) == ("", "", locked)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "answers", "expected"),
+    [
+        ({"preflight": {"blockers": []}}, {}, ("preflight done", "pass", "")),
+        ({"preflight": {"blockers": ["too big"]}}, {}, ("preflight failed", "fail", "")),
+        ({"preflight": None}, {}, ("config saved", "", "")),
+        (None, {}, ("not saved", "", "")),
+        (None, {"owner": None}, ("", "", "")),
+        (None, {"goals": ["facts"], "main_goal": "facts"}, ("", "", "not needed for this verdict")),
+    ],
+)
+def test_a_training_plan_is_offered_where_there_is_something_to_plan(
+    engine: Engine, recipe: dict[str, Any] | None, answers: dict[str, Any], expected: tuple[str, str, str]
+) -> None:
+    with writing(engine) as session:
+        row = assessments.get(session, 1)
+        row.answers = {**row.answers, **answers}
+        if recipe is None:
+            session.execute(delete(RecipeRow))
+        else:
+            session.execute(update(RecipeRow).values(**recipe))
+
+    step = steps(engine)["plan"]
+
+    assert (step.state, step.tone, step.locked) == expected
+    assert step.done == (step.tone == "pass")
+
+
+@pytest.mark.parametrize(
+    ("answers", "recipe", "locked"),
+    [
+        ({}, True, ""),
+        ({}, False, "needs a training plan"),
+        ({"owner": None}, True, "needs a verdict"),
+        ({"goals": ["facts"], "main_goal": "facts"}, False, ""),
+    ],
+)
+def test_a_first_review_needs_something_to_decide_on(
+    engine: Engine, answers: dict[str, Any], recipe: bool, locked: str
+) -> None:
+    with writing(engine) as session:
+        unguard(session, "reviews")
+        unguard(session, "decisions")
+        for table in (TrainingRow, DecisionRow, ReviewRow, *(() if recipe else (RecipeRow,))):
+            session.execute(delete(table))
         row = assessments.get(session, 1)
         row.answers = {**row.answers, **answers}
 
-    assert state_and_tone(engine, "train") == (word, "")
-    assert state_and_tone(engine, "result") == ("", "")
+    assert steps(engine)["review"].locked == locked
 
 
 @pytest.mark.parametrize(
@@ -173,7 +241,7 @@ def test_without_a_run_training_is_open_or_locked(engine: Engine, answers: dict[
         ({"verdict": "regressed"}, ("regressed", "fail")),
         ({"verdict": "inconclusive"}, ("inconclusive", "unknown")),
         ({"verdict": "not better"}, ("not better", "unknown")),
-        (None, ("", "")),
+        (None, ("trained", "pass")),
     ],
 )
 def test_a_result_has_the_tone_of_its_verdict(
@@ -181,14 +249,14 @@ def test_a_result_has_the_tone_of_its_verdict(
 ) -> None:
     changed(engine, TrainingRow, result=result)
 
-    assert state_and_tone(engine, "result") == expected
+    assert state_and_tone(engine, "run") == expected
 
 
 def test_the_newest_run_speaks(engine: Engine, make: Make) -> None:
-    """A second approval and a second run, which did not get far: the first one's result stands."""
+    """A second approval and a second run, which did not get far: that there is a result already is the tick."""
     with writing(engine) as session:
         people = {name: session.scalars(select(UserRow).where(UserRow.name == name)).one() for name in ("Ada", "Rob")}
         approved_run(session, make, 1, people["Ada"], people["Rob"], state="failed")
 
-    assert state_and_tone(engine, "train") == ("failed", "fail")
-    assert state_and_tone(engine, "result") == ("improved", "pass")
+    assert state_and_tone(engine, "run") == ("failed", "fail")
+    assert steps(engine)["run"].done

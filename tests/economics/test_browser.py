@@ -69,7 +69,7 @@ def test_from_the_question_to_a_target_without_a_script(visit: Visits, make: Mak
     with visit(me, script=False) as page:
         page.goto(f"/assessments/{row.id}/describe/success")
         page.get_by_label("Close to the expected text, by letters").check()
-        page.get_by_role("button", name="Save and calculate the target from error cost").click()
+        page.get_by_role("button", name="Calculate from error cost").click()
         page.get_by_label("One right answer brings").fill("20")
         for number, share, cost in ((1, "95", "40"), (2, "5", "1,000")):
             page.get_by_label(f"Share of kind {number} in percent").fill(share)

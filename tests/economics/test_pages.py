@@ -92,7 +92,7 @@ def test_an_empty_list_says_what_to_enter_and_no_price_is_built_in(page: TestCli
 def test_a_price_is_added_changed_and_deleted_and_the_record_keeps_what_it_was(
     page: TestClient, engine: Engine
 ) -> None:
-    assert page.post("/prices", data=PRICE).headers["location"] == "/prices?notice=saved"
+    assert page.post("/prices", data=PRICE).headers["location"] == "/prices"
     page.post("/prices/1", data={**PRICE, "price": "2.5"})
     page.post("/prices/1", data={**PRICE, "price": "2.5"})  # nothing changed, so nothing is recorded
     assert "2.5 USD" in page.get("/prices").text
@@ -321,7 +321,7 @@ def test_the_question_leads_to_the_helper_and_keeps_what_was_typed(
         f"/assessments/{row.id}/describe/success", data={"metric": "chrf", "target": "", "version": "1", "go": "target"}
     )
 
-    assert f'href="/assessments/{row.id}/target"' in shown
+    assert 'name="go" value="target"' in shown
     assert sent.headers["location"] == f"/assessments/{row.id}/target"
     assert re.search(r'value="chrf"\s+checked', page.get(f"/assessments/{row.id}/describe/success").text)
 
@@ -414,3 +414,66 @@ def test_prices_and_figures_are_kept_on_both_databases(either: Settings) -> None
         assert service.assumed(session, row.id).upkeep_hours == 10
         assert service.of(session, session.get_one(AssessmentRow, row.id)).currency == "USD"
     engine.dispose()
+
+
+def test_five_figures_are_asked_first_and_usual_ones_stand_in_grey(
+    make: Make, page: TestClient, author: UserRow
+) -> None:
+    row = make.ready(author)
+
+    form = page.get(f"/assessments/{row.id}/costs").text.partition('id="assumptions"')[2]
+    first, _, rest = form.partition('id="more-assumptions"')
+
+    assert first.count("<input") == 5
+    assert all(f'name="{name}"' in first for name in ("calls_per_second", "upkeep_hours", "retrains_year"))
+    assert 'name="hours" class="short" inputmode="decimal" autocomplete="off"' in rest
+    assert re.search(r'name="hours"[^>]*value=""[^>]*placeholder="730"', rest)
+    assert "9 with a usual value that counts while empty" in rest
+
+
+def test_a_usual_value_in_grey_is_not_stored(make: Make, engine: Engine, page: TestClient, author: UserRow) -> None:
+    row = make.ready(author)
+
+    page.post(f"/assessments/{row.id}/costs", data={"upkeep_hours": "10", "hours": ""})
+
+    with reading(engine) as session:
+        assert service.assumed(session, row.id).to_json() == {"upkeep_hours": 10}
+
+
+def test_an_error_among_the_folded_figures_unfolds_them(make: Make, page: TestClient, author: UserRow) -> None:
+    row = make.ready(author)
+
+    answer = page.post(f"/assessments/{row.id}/costs", data={"hours": "900", "upkeep_hours": "10"})
+
+    assert answer.status_code == 422
+    assert '<details class="more" id="more-assumptions" open>' in answer.text
+    assert 'value="900"' in answer.text
+
+
+def test_a_thousand_calls_are_priced(make: Make, engine: Engine, page: TestClient, author: UserRow) -> None:
+    row = measured(make, engine, author)
+    with writing(engine) as session:
+        service.import_prices(session, CSV.encode(), author)
+
+    text = page.get(f"/assessments/{row.id}/costs").text
+
+    assert "Per 1,000 calls" in text
+    assert "Per call" not in text
+    with reading(engine) as session:
+        priced = [line for line in service.of(session, row).lines if line.per_call]
+    assert priced
+    assert all(line.per_thousand == pytest.approx(1000 * (line.per_call or 0)) for line in priced)
+
+
+def test_figures_that_no_criterion_rests_on_keep_an_approval(
+    make: Make, engine: Engine, page: TestClient, author: UserRow
+) -> None:
+    """Cost is no goal here: the first figure says that there are some, later ones change nothing that is approved."""
+    row = make.ready(author)
+    page.post(f"/assessments/{row.id}/costs", data={"upkeep_hours": "10"})
+    before = page.get(f"/api/v1/assessments/{row.id}/subject").json()
+
+    page.post(f"/assessments/{row.id}/costs", data={"upkeep_hours": "20", "hours": "100"})
+
+    assert page.get(f"/api/v1/assessments/{row.id}/subject").json() == before
+    assert "An approval stays valid as long as" in page.get(f"/assessments/{row.id}/costs").text

@@ -339,7 +339,7 @@ def test_g58_one_reviewer_asks_for_changes_another_approves(scene: Scene) -> Non
     assert scene.decide(review, kind="request_changes", comment="The target is too low.").status_code == 201
     assert scene.decide(review, second).status_code == 201
 
-    refused(scene, scene.launch(), 409, "asked for changes")
+    refused(scene, scene.launch(), 409, "requested changes")
 
 
 def test_g59_the_same_reviewer_twice(scene: Scene) -> None:

@@ -349,7 +349,8 @@ def test_an_approval_that_the_record_does_not_know_is_none(gated: Gated) -> None
     assert "The record of what was done knows no such approval" in answer.text
 
 
-APPROVED_AT_ONCE = """insert into reviews select 99, assessment_id, revision, subject, digest, 'approved', note,
+APPROVED_AT_ONCE = """insert into reviews (id, assessment_id, revision, subject, digest, state, note, requested_by,
+    requested_at, closed_at, closed_because) select 99, assessment_id, revision, subject, digest, 'approved', note,
     requested_by, requested_at, closed_at, closed_because from reviews"""
 BY_THE_AUTHOR = """insert into decisions (review_id, reviewer_id, kind, digest, comment, at)
     select id, requested_by, 'approve', digest, '', requested_at from reviews"""
@@ -551,7 +552,7 @@ def test_a_void_approval_says_so_to_people_and_programs(gated: Gated) -> None:
 
     told = client.get(f"/api/v1/reviews/{review['id']}").json()
     assert told["state"] == "approved"
-    assert "answers.owner" in told["void_because"][0]
+    assert "Answers: Owner" in told["void_because"][0]
     assert client.get("/api/v1/reviews?state=approved").json()["data"][0]["void_because"]
     assert ">invalidated<" in client.get("/reviews").text
     assert ">invalidated<" in gated.review_page(review)
@@ -578,6 +579,6 @@ def test_a_review_shows_what_came_before_on_the_same_rows(gated: Gated) -> None:
     page = gated.review_page(review)
 
     assert "exact_match 0.9 → exact_match 0.8" in page
-    assert "looked at before this measurement, 1 time" in page
+    assert "used before this run, 1 time" in page
     with reading(gated.engine) as session:
         assert session.get_one(ReviewRow, review["id"]).digest == review["digest"]

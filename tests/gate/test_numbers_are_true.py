@@ -261,7 +261,7 @@ def test_a_rerun_that_got_nowhere_hides_nothing(gated: Gated) -> None:
     assert gated.measured() == before
     assert gated.subject()["verdict"]["training"] == "ready"
     page = gated.people(gated.author).get(f"/assessments/{gated.id}/measure").text
-    assert "This run has no result yet; the one before it stands" in page
+    assert "has no result, so this one stands" in page
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_prompts_that_were_tried_with_less_care_later_are_not_the_ones_to_beat(
     assert found.id == (first.baseline_id if counts == "earlier" else again.id)
     assert gated.measured()["baseline"]["passed"] == (150 if counts == "earlier" else later)
     page = gated.people(gated.author).get(f"/assessments/{gated.id}/measure").text
-    assert ("An earlier run on the same rows reached more, so it counts" in page) == (counts == "earlier")
+    assert ("A later run on the same rows reached less (" in page) == (counts == "earlier")
 
 
 def test_a_target_that_was_met_once_stays_met_whatever_is_measured_later(gated: Gated) -> None:

@@ -42,7 +42,7 @@ def test_nothing_stands_against_what_is_in_order() -> None:
         ({"review_state": "withdrawn"}, "Nobody has approved"),
         ({"review_state": "superseded"}, "Nobody has approved"),
         ({"review_state": "consumed"}, "was used for a launch already"),
-        ({"review_state": "changes_requested"}, "asked for changes"),
+        ({"review_state": "changes_requested"}, "requested changes"),
         ({"digest_now": OTHER}, "Something changed after the approval"),
         ({"approval": Approval(OTHER, REVIEWER, None, voided=False)}, "for something else"),
         ({"approval": Approval(DIGEST, REVIEWER, None, voided=True)}, "Something changed"),

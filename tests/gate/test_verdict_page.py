@@ -9,16 +9,17 @@ from fastapi import Request, Response
 from playwright.sync_api import expect
 
 from app.advice.case import parse
+from app.advice.evidence import Evidence
 from app.advice.verdict import advise
 from app.assessments import store
 from app.economics import service as economics
-from app.economics.answer import answer
+from app.gate import verdict_view
 from app.gate.routes import verdict_page
 from app.users.deps import Me
 from app.users.tables import UserRow
 from app.web.deps import Db
 from app.web.security import Web
-from tests.support.browser import Visits, address, app, engine, good, make, settings, visit
+from tests.support.browser import Visits, address, app, engine, good, make, settings, sheets, visit
 from tests.support.depth import DEEP
 from tests.support.factories import Make
 from tests.support.golden import GOLDEN
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.browser
 
 BY_NUMBER = {golden.number: golden for golden in GOLDEN}
 HEADS = {
-    2: "Fine-tune: the best prompt falls measurably short.",
+    2: "Fine-tune is allowed.",
     3: "RAG; do not train.",
     9: "Keep the prompt: it meets the target.",
     18: "Use a prompt with well-chosen examples; do not train.",
@@ -53,10 +54,12 @@ def golden_pages(app: Web, make: Make, me: UserRow) -> None:
 
     @app.get("/golden/{number}")
     def golden(request: Request, number: int, db: Db, me: Me) -> Response:
-        advice = advise(parse(BY_NUMBER[number].data))
+        data = BY_NUMBER[number].data
+        advice = advise(parse(data))
         assessment = store.get(db, rows[number])
-        worth = answer(economics.of(db, assessment))
-        return verdict_page(request, assessment, advice, today=advice, worth=worth, review=None)
+        evidence = Evidence.from_json(data["measured"])
+        drawn = verdict_view.values(advice, evidence, economics.of(db, assessment))
+        return verdict_page(request, assessment, drawn, today=advice)
 
 
 @pytest.mark.parametrize("number", HEADS)
@@ -64,7 +67,7 @@ def test_five_golden_cases_read_well(visit: Visits, me: UserRow, number: int) ->
     with visit(me) as page:
         page.goto(f"/golden/{number}")
         expect(page.locator(".head-line")).to_have_text(HEADS[number])
-        for folded in page.locator("details.rest, #reasons > details").all():
+        for folded in page.locator("details.rest, details.folded, #reasons > details").all():
             folded.evaluate("one => one.open = true")
         good(page, dark=number == WITH_EVERYTHING or DEEP)
 
@@ -78,4 +81,5 @@ def test_it_prints_without_the_frame(visit: Visits, me: UserRow) -> None:
         expect(page.get_by_role("button", name="Print")).to_be_hidden()
         expect(page.locator(".head-line")).to_be_visible()
         assert page.pdf().startswith(b"%PDF")
+        assert sheets(page) <= 2
         page.emulate_media(media="screen")

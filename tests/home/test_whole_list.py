@@ -7,9 +7,11 @@ from sqlalchemy import Engine, insert
 
 from app.assessments.tables import AssessmentRow
 from app.db import utcnow, writing
-from app.home import routes
+from app.home import listing
 from app.users.tables import UserRow
 from tests.support.factories import Make
+
+LATER = 305
 
 People = Callable[[UserRow], TestClient]
 
@@ -21,7 +23,7 @@ def test_what_is_ready_is_found_behind_many_newer_ones(make: Make, people: Peopl
     with writing(engine) as session:
         session.execute(
             insert(AssessmentRow),
-            [{"title": f"Later {number}", "answers": {}, **same} for number in range(routes.LOOKED_AT + 5)],
+            [{"title": f"Later {number}", "answers": {}, **same} for number in range(LATER)],
         )
 
     page = people(author).get("/", params={"state": "ready"}).text
@@ -32,14 +34,14 @@ def test_what_is_ready_is_found_behind_many_newer_ones(make: Make, people: Peopl
 
 def test_a_filter_has_pages_and_counts_all(make: Make, people: People, engine: Engine) -> None:
     author = make.author()
-    for number in range(routes.PAGE + 1):
+    for number in range(listing.PAGE + 1):
         leaning = make.assessment(
             author, title=f"Leaning {number:02}", answers={"goals": ["style"], "main_goal": "style"}
         )
         assert leaning.id
     client = people(author)
 
-    first, second = (client.get("/", params={"state": "not_yet", "page": page}).text for page in (1, 2))
+    first, second = (client.get("/", params={"state": "mine", "page": page}).text for page in (1, 2))
 
-    assert first.count("Leaning ") == routes.PAGE
+    assert first.count("Leaning ") == listing.PAGE
     assert second.count("Leaning ") == 1

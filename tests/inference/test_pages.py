@@ -1,6 +1,7 @@
 """Model connections through the pages."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from fastapi.testclient import TestClient
@@ -80,10 +81,11 @@ def test_a_key_is_stored_sealed_and_never_shown(
 def test_the_key_goes_to_its_own_server_only(admin: TestClient, engine: Engine, server: ModelServer) -> None:
     row = connected(admin, engine, server)
 
-    answered = admin.post(f"/models/{row.id}/test")
+    page = admin.get(f"/models/{row.id}")
 
-    assert "It answers" in answered.text
-    assert server.calls[0].headers["authorization"] == f"Bearer {KEY}"
+    assert "<b>Ready.</b>" in page.text
+    assert [call.path for call in server.calls] == ["/v1/chat/completions", "/v1/models"]
+    assert {call.headers["authorization"] for call in server.calls} == {f"Bearer {KEY}"}
 
 
 @pytest.mark.parametrize("moved", ["/v1/", "/v2", "/v1/elsewhere", ":1/v1"])
@@ -100,8 +102,9 @@ def test_changing_the_address_in_any_part_drops_the_key(
     kept = moved == "/v1/"  # the same address, written with a slash at its end
     assert (after.key_sealed is not None) is kept
     if not kept:
+        asked = len(server.calls)
         admin.post(f"/models/{row.id}/test")
-        assert all("authorization" not in call.headers for call in server.calls)
+        assert all("authorization" not in call.headers for call in server.calls[asked:])
 
 
 def test_an_empty_key_field_keeps_the_key_and_a_button_drops_it(
@@ -148,8 +151,124 @@ def test_a_test_says_what_is_wrong(admin: TestClient, engine: Engine, server: Mo
 
     answered = admin.post(f"/models/{row.id}/test")
 
-    assert "does not accept the key" in answered.text
-    assert "<b>no such key" not in answered.text
+    assert answered.status_code == 303
+    page = admin.get(answered.headers["location"])
+    assert "does not accept the key" in page.text
+    assert "<b>no such key" not in page.text
+
+
+def state(engine: Engine, model: ModelRow) -> str:
+    with reading(engine) as session:
+        return service.state(session, store.get(session, model.id))[0]
+
+
+def test_saving_tests_the_connection_and_keeps_one_that_fails(
+    admin: TestClient, author: TestClient, engine: Engine, server: ModelServer
+) -> None:
+    fine = connected(admin, engine, server)
+    server.reply = lambda _: Raw(b'{"error": {"message": "no such model"}}', status=404)
+    dead = connected(admin, engine, server, name="Other", model="gone-1")
+
+    assert (state(engine, fine), state(engine, dead)) == ("ready", "failing")
+    listed = author.get("/models").text
+    assert "knows no model “gone-1”" in listed
+    told = author.get(f"/api/v1/models/{dead.id}").json()
+    assert told["state"] == "failing"
+    assert "gone-1" in told["tested"]["error"]
+
+
+def test_the_names_that_a_server_lists_are_offered(admin: TestClient, engine: Engine, server: ModelServer) -> None:
+    server.lists = ["small-1", "large-2", "<b>bold</b>", 7, "x" * 500, KEY]
+    server.reply = lambda body: "ready" if body["model"] == "large-2" else Raw(b"{}", status=404)
+    row = connected(admin, engine, server, model="unknown")
+
+    page = admin.get(f"/models/{row.id}").text
+    assert "The server lists 3 models" in page
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert KEY not in page
+    assert admin.post(f"/models/{row.id}/use", data={"model": "large-2"}).status_code == 303
+    assert state(engine, row) == "ready"
+
+
+def test_names_are_offered_before_anything_is_saved(
+    admin: TestClient, author: TestClient, engine: Engine, server: ModelServer
+) -> None:
+    server.lists = ["small-1", "large-2"]
+    part = admin.post("/models/names", data=form(server, model=""), headers={"HX-Request": "true"})
+    whole = admin.post("/models/names", data=form(server, model=""))
+    refused = admin.post("/models/names", data=form(server, base_url="ftp://nowhere"))
+
+    assert '<option value="large-2">' in part.text
+    assert "<html" not in part.text
+    assert '<option value="large-2">' in whole.text
+    assert f'value="{server.url}"' in whole.text
+    assert KEY not in part.text + whole.text
+    assert "http or https" in refused.text
+    assert author.post("/models/names", data=form(server)).status_code == 403
+    with reading(engine) as session:
+        assert store.find_named(session, "Team server") is None
+
+
+def test_a_changed_connection_is_tested_again_and_a_changed_name_is_not(
+    admin: TestClient, engine: Engine, server: ModelServer
+) -> None:
+    row = connected(admin, engine, server)
+    asked = len(server.calls)
+
+    admin.post(f"/models/{row.id}", data=form(server, key="", name="Renamed"))
+    assert len(server.calls) == asked
+    server.reply = lambda _: Raw(b"{}", status=401)
+    admin.post(f"/models/{row.id}", data=form(server, name="Renamed", key="sk-another-key-0001"))
+
+    assert len(server.calls) > asked
+    assert state(engine, row) == "failing"
+
+
+def test_a_test_of_an_older_connection_is_not_kept(
+    engine: Engine, settings: Settings, make: Make, server: ModelServer
+) -> None:
+    """Somebody changes the model while the server is asked: what it answered was for another name."""
+    row = make.model(kind="endpoint", base_url=server.url, reference="before", files={})
+
+    def changing(_: object) -> str:
+        with writing(engine) as session:
+            store.get(session, row.id).reference = "after"
+        return "ready"
+
+    server.reply = changing
+    tried = connecting.test(engine, settings, row.id)
+
+    assert tried.fine
+    assert state(engine, row) == "untested"
+
+
+def test_while_others_test_a_new_connection_is_saved_untested(
+    admin: TestClient, engine: Engine, server: ModelServer, web: TestClient
+) -> None:
+    turns = web.app.state.context.model_tests  # type: ignore[attr-defined]
+    with ExitStack() as taken:
+        for person in range(turns.together):
+            taken.enter_context(turns.take(1000 + person))
+        row = connected(admin, engine, server)
+
+    assert state(engine, row) == "untested"
+    assert server.calls == []
+    assert "Not tested yet" in admin.get(f"/models/{row.id}").text
+
+
+def test_how_a_run_met_a_server_is_its_state(engine: Engine, make: Make) -> None:
+    row = make.model(kind="endpoint", base_url="https://models.example.org/v1", reference="m", files={})
+    states = []
+    for error in ("The model server could not be had.", "", ""):
+        with writing(engine) as session:
+            service.note_run(session, row, error)
+        states.append(state(engine, row))
+    with writing(engine) as session:
+        store.get(session, row.id).base_url = "https://other.example.org/v1"
+        service.note_run(session, row, "of another address")
+
+    assert states == ["failing", "ready", "ready"]
+    assert state(engine, row) == "ready"
 
 
 def test_a_private_address_is_saved_but_never_called_unless_it_is_listed(

@@ -96,5 +96,5 @@ def test_publishing_and_moving_an_assessment_without_javascript(untouched: tuple
 
         page.goto(f"/assessments/{row.id}/verdict")
         page.get_by_role("button", name="Judge by today's policy").click()
-        expect(page.get_by_text("is judged by today's policy from now on")).to_be_visible()
+        expect(page.get_by_text("is evaluated by today's policy from now on")).to_be_visible()
         expect(page.locator("#today")).to_have_count(0)

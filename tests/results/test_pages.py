@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
-from app.db import reading, writing
+from app.baselines import arms
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.db import reading, utcnow, writing
+from app.inference.tables import ModelRow
 from app.results import service
+from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support.factories import Make
@@ -121,3 +125,58 @@ def test_there_is_a_page_before_the_first_run(client: TestClient, make: Make) ->
 
 def test_what_is_shown_can_be_taken_along(client: TestClient) -> None:
     assert "/trainings/1/adapter.zip" in client.get("/assessments/1/result").text
+
+
+def test_the_larger_side_is_read_first(client: TestClient, engine: Engine) -> None:
+    """The usual run fixes fifty rows and breaks ten."""
+    with reading(engine) as session:
+        found = service.outcome(session, 1)
+    assert found.compared is not None
+    assert len(found.compared.fixed) > len(found.compared.broken)
+
+    assert "Read what it fixed" in client.get("/assessments/1/result").text
+    with writing(engine) as session:
+        broke = session.scalars(select(AnswerRow).join(ArmRow).where(ArmRow.family == "adapter")).all()
+        for answer in broke:
+            answer.score = 0.0
+        arm = session.scalars(select(ArmRow).where(ArmRow.family == "adapter")).one()
+        arm.test = arms.tallied([arms.Scored(0.0)] * len(broke), binary=True, seed=7)
+
+    page = client.get("/assessments/1/result").text
+
+    assert "Read what it broke" in page
+    assert "Worse than the best prompt: 68.2 % → 0.0 %." in page
+
+
+def test_after_a_regression_the_first_button_is_not_the_download(client: TestClient, engine: Engine) -> None:
+    def first_button() -> str:
+        text = client.get("/assessments/1/result").text
+        return text.partition('<a class="btn"')[2].partition("</a>")[0].rpartition(">")[2]
+
+    assert first_button() == "Edit training config"  # improved, and short of the target
+    with writing(engine) as session:
+        session.scalars(select(BaselineRow)).one().target = 0.8
+    assert first_button() == "Download adapter"
+
+
+def test_two_models_are_said_beside_the_scores(client: TestClient, engine: Engine) -> None:
+    assert "not comparable" not in client.get("/assessments/1/result").text
+    with writing(engine) as session:
+        model = session.scalars(select(ModelRow)).one()
+        other = ModelRow(name="Stub small", kind="endpoint", base_url="https://m.example.org", created_at=utcnow())
+        session.add(other)
+        session.flush()
+        session.scalars(select(BaselineRow)).one().model_id = other.id
+
+    page = client.get("/assessments/1/result").text
+
+    assert f"Baselines ran on Stub small, the adapter on {model.name}: the two scores are not comparable." in page
+    assert f"Run baselines on {model.name}" in page
+
+
+def test_how_much_was_seen_is_said(client: TestClient, engine: Engine) -> None:
+    changed(engine, training_facts={"train_rows": 1050, "compared_with": "few_shot_nearest"})
+    with writing(engine) as session:
+        trainings.put_metric(session, 1, 1, "step", {"step": 16, "loss": 1.0})
+
+    assert "Only 256 of 1,050 rows were seen" in " ".join(client.get("/assessments/1/result").text.split())

@@ -9,7 +9,9 @@ from sqlalchemy import select
 
 from app.audit.tables import EntryRow
 from app.db import reading, utcnow, writing
+from app.economics import service as prices
 from app.errors import NotFound
+from app.recipes.tables import RecipeRow
 from app.settings import Settings
 from app.sharing import service
 from app.sharing.tables import ShareRow
@@ -17,6 +19,7 @@ from app.users.tables import UserRow
 from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
+PRICE = {"name": "GPU", "unit": "machine_hour", "price": "2", "currency": "EUR", "dated": "2026-10-01", "source": "x"}
 
 
 def made(browser: TestClient, assessment_id: int, label: str = "The budget round", days: int = 7) -> str:
@@ -109,7 +112,7 @@ def test_making_opening_and_ending_are_in_the_record(web: TestClient, people: Pe
     web.get(path)
     ended = browser.post(f"/assessments/{assessment.id}/share/1/revoke")
 
-    assert ended.headers["location"].endswith("?notice=link-ended")
+    assert ended.headers["location"].endswith("/share")
     with reading(make.engine) as session:
         acts = [entry.act for entry in session.scalars(select(EntryRow).order_by(EntryRow.id))]
     assert [act for act in acts if act.startswith("share.")] == ["share.add", "share.open", "share.revoke"]
@@ -163,3 +166,52 @@ def test_programs_make_list_and_end_links(web: TestClient, people: People, make:
     assert opened == 200
     assert ended.json()["state"] == "revoked"
     assert client.post(at, json={"label": "The board", "days": 365}).status_code == 422
+
+
+def test_costs_are_shown_only_where_the_link_was_made_with_them(web: TestClient, people: People, make: Make) -> None:
+    author = make.author()
+    assessment = make.ready(author)
+    client = people(author)
+    with writing(make.engine) as session:
+        prices.add_price(session, PRICE, author)
+
+    plain = web.get(made(client, assessment.id)).text
+    answer = client.post(f"/assessments/{assessment.id}/share", data={"label": "Finance", "days": 7, "costs": "true"})
+    start = answer.text.index("/shared/")
+    with_costs = web.get(answer.text[start : answer.text.index("<", start)]).text
+
+    assert "Best prompt" in plain
+    assert "Break-even" not in plain
+    assert "Compare options" in plain
+    assert "Per month" not in plain
+    assert "Per month" in with_costs
+    assert [one["costs"] for one in client.get(f"/api/v1/assessments/{assessment.id}/shares").json()["data"]] == [
+        True,
+        False,
+    ]
+    assert "with costs" in client.get(f"/assessments/{assessment.id}/share").text
+
+
+def test_a_form_that_came_back_keeps_what_was_chosen(people: People, make: Make) -> None:
+    author = make.author()
+    assessment = make.assessment(author)
+
+    answer = people(author).post(f"/assessments/{assessment.id}/share", data={"label": "", "days": 30, "costs": "true"})
+
+    assert answer.status_code == 422
+    assert '<option value="30" selected>' in answer.text
+    assert 'name="costs" value="true" checked' in answer.text
+
+
+def test_the_reader_is_told_where_it_stands_and_no_model(web: TestClient, people: People, make: Make) -> None:
+    author = make.author()
+    assessment = make.ready(author)
+    other = make.model(name="Secret model", files={"config.json": "1" * 64})
+    with writing(make.engine) as session:
+        session.scalars(select(RecipeRow)).one().model_id = other.id
+
+    page = web.get(made(people(author), assessment.id)).text
+
+    assert "the two are not comparable" in page
+    assert "Secret model" not in page
+    assert "Model 1" not in page

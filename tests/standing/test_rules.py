@@ -32,7 +32,7 @@ IMPROVED = Outcome("improved", before=0.636, after=0.9, reaches_target=True)
 RUN: dict[str, Any] = {"run": "done", "newest": "run"}
 
 CASES: tuple[tuple[str, str, str, str, Situation], ...] = (
-    ("archived", "Archived", "soft", "/assessments/7/describe", replace(READY, archived=True)),
+    ("archived", "Archived", "soft", "/assessments/7", replace(READY, archived=True)),
     ("draft", "Draft", "soft", "/assessments/7/describe/goal", Situation(7, answered=False)),
     ("draft", "Needs a target", "open", "/assessments/7/describe/success", replace(LEANING, measured_against=False)),
     ("needs_data", "Needs data", "open", "/assessments/7/data", replace(LEANING, data="none", baselines="none")),

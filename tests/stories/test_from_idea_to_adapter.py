@@ -200,7 +200,8 @@ def _every_page_of_it_opens(team: Team, assessment: int, review: int, job: int) 
     base = f"/assessments/{assessment}"
     for path in (
         "/", base, f"{base}/describe", f"{base}/data", f"{base}/measure", f"{base}/verdict", f"{base}/review",
-        f"{base}/train", f"{base}/result", f"{base}/result?which=broken", "/reviews", f"/reviews/{review}", "/jobs",
+        f"{base}/plan", f"{base}/run", f"{base}/train",
+        f"{base}/result", f"{base}/result?which=broken", "/reviews", f"/reviews/{review}", "/jobs",
         f"/jobs/{job}", "/models",
     ):  # fmt: skip
         answer = team.ada.get(path, follow_redirects=True)

@@ -89,10 +89,10 @@ class Walk:
         """Answer the questionnaire section by section; returns the assessment's path."""
         self.open("/assessments/new")
         self.page.get_by_label("Name", exact=True).fill(title)
-        self.press("Begin")
+        self.press("Create")
         found = re.search(r"/assessments/\d+", self.page.url)
         assert found
-        onward = self.page.locator("button[name=go][value=next]")
+        onward = self.page.locator(".btn[name=go][value=next]")
         for _section in range(6):
             onward.wait_for()  # it ends the form, so all questions before it are there
             for key, value in ANSWERS:
@@ -114,7 +114,7 @@ class Walk:
         self.page.get_by_label("File with examples").set_input_files(file)
         self.page.get_by_label("A person wrote or checked").check()
         self.press("Upload")
-        self.page.wait_for_url(re.compile("notice=uploaded"))
+        expect(self.page.get_by_text(file.name).first).to_be_visible()
         self.wait(120)
 
 
@@ -171,7 +171,7 @@ def _stays_locked(walk: Walk, file: Path, usable: int, missing: str) -> None:
     expect(gate).to_contain_text(f"{usable}")
     expect(gate).to_contain_text(missing)
     walk.shot("verdict")
-    walk.open(f"{base}/train")
+    walk.open(f"{base}/run")
     expect(walk.page.get_by_role("button", name="Launch training")).to_have_count(0)
 
 
@@ -186,11 +186,14 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     walk.upload(base, sets / "phpdoc" / "phpdoc.jsonl")
     walk.shot("02-data")
     # One comment of the set names its author's address; nobody trains on it before somebody has decided.
+    page.get_by_role("link", name="Decide on personal data", exact=True).click()
     page.get_by_label("What to do with each e-mail address").select_option("mask")
-    walk.press("Save the decision")
+    walk.press("Save decisions")
     walk.wait(120)
     expect(page.locator("#personal")).to_contain_text("masked")
-    walk.press("Freeze the split")
+    page.get_by_role("link", name="Overview", exact=True).click()
+    page.get_by_label("Yes", exact=True).check()
+    walk.press("Freeze split")
     walk.shot("03-frozen")
 
     walk.open(f"{base}/measure")
@@ -199,8 +202,10 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
         "an empty line before tags, @param only where it adds something, @return and @throws where they apply. "
         "Answer with the block only, from /** to */."
     )
-    page.get_by_label("Dev sample").fill("40")
-    page.get_by_label("Test sample").fill("40")
+    for split in ("dev", "test"):
+        page.locator(f"#{split}_rows-choice").get_by_label("A sample of").check()
+        page.get_by_label(f"Rows of the {split} sample").fill("40")
+    page.get_by_text("Sampling and prices").click()
     page.get_by_label("Max output tokens").fill("110")
     walk.press("Run baselines")
     walk.shot("04-measuring")
@@ -210,7 +215,8 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     page.get_by_role("link", name="Tag failures").click()
     _tag_failures(walk)
     walk.open(f"{base}/measure")
-    page.get_by_label("New instructions").fill(
+    page.get_by_role("link", name="Improve prompt").click()
+    page.get_by_label("New system prompt").fill(
         "Continue exactly in the style of the examples: a PHPDoc block from /** to */, one summary sentence in the "
         "third person that ends in a full stop, then an empty * line before any tag."
     )
@@ -218,7 +224,7 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     walk.wait(600)
     walk.shot("07-revised")
 
-    walk.open(f"{base}/train")
+    walk.open(f"{base}/plan")
     page.locator("#epochs").fill("1")
     page.locator("#learning_rate").fill("0.0005")
     page.locator("#batch_rows").fill("8")
@@ -229,19 +235,20 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
     walk.shot("08-preflight")
     walk.open(f"{base}/verdict")
     walk.shot("09-verdict")
-    expect(page.locator(".answer.ready")).to_be_visible()
+    expect(page.locator(".answer.verdict")).to_contain_text("is allowed")
 
     walk.open(f"{base}/review")
     page.get_by_label("What should the reviewer look at?").fill("The target, please.")
     walk.press("Request review")
     review = page.url
-    expect(page.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
+    expect(page.get_by_label("Approve", exact=True)).to_have_count(0)
     walk.become("Rob")
     page.goto(review)
     walk.shot("10-review")
-    walk.press("Approve")
+    page.get_by_label("Approve", exact=True).check()
+    walk.press("Submit decision")
     walk.become("Ada")
-    walk.open(f"{base}/train")
+    walk.open(f"{base}/run")
     walk.shot("11-launch")
     walk.press("Launch training")
     page.wait_for_timeout(20_000)
@@ -252,15 +259,13 @@ def test_the_founding_example_from_idea_to_adapter(walk: Walk, sets: Path) -> No
 
 
 def _tag_failures(walk: Walk) -> None:
-    """Put down the failures to wrong form, which is what they are here; the list shows those without a cause."""
-    boxes = walk.page.locator('input[name^="cause-"][value="behaviour"]')
-    while count := boxes.count():
-        for index in range(count):
-            boxes.nth(index).check()
+    """Put down the failures to wrong form, which is what they are here, by keyboard; the list shows those to tag."""
+    while count := walk.page.locator("[data-causes]").count():
+        for _ in range(count):
+            walk.page.keyboard.press("1")
+        expect(walk.page.locator('[data-key="1"][aria-pressed="true"]')).to_have_count(count)
         walk.shot("06-failures")
-        walk.press("Save tags")
-        expect(walk.page.get_by_text("Saved.")).to_be_visible()
-        expect(boxes).not_to_have_count(count)
+        walk.page.reload()
 
 
 def _until_judged(walk: Walk, base: str) -> None:

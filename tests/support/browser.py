@@ -7,6 +7,7 @@ there). `good(page)` fails on what people with assistive technology, a small scr
 """
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -233,6 +234,11 @@ def fits(page: Page) -> None:
     page.wait_for_load_state()  # a page that a click has just left for has no element yet
     wide = page.locator("html").evaluate("(page) => page.scrollWidth")
     assert wide <= page.evaluate("innerWidth"), f"{page.url} is {wide} px wide"
+
+
+def sheets(page: Page) -> int:
+    """How many sheets of paper (A4) the page takes, as Chromium prints it."""
+    return len(re.findall(rb"/Type\s*/Page[^s]", page.pdf(prefer_css_page_size=True)))
 
 
 def good(page: Page, *, dark: bool = True) -> None:

@@ -50,6 +50,7 @@ class ModelServer:
         self.reply = reply
         self.delay = delay
         self.model = model
+        self.lists: list[Any] = []  # what it answers to `GET /models`
         self.calls: list[Call] = []
         self.most_at_once = 0
         self._now = 0
@@ -127,8 +128,10 @@ def _handler(owner: ModelServer) -> type[BaseHTTPRequestHandler]:
             self._send(reply if isinstance(reply, Raw) else Raw(completion(reply, model=owner.model)))
 
         def do_GET(self) -> None:
-            owner.calls.append(Call(self.path, dict(self.headers), {"messages": [{"role": "user", "content": "GET"}]}))
-            self._send(Raw(b"{}"))
+            headers = {k.lower(): v for k, v in self.headers.items()}
+            owner.calls.append(Call(self.path, headers, {"messages": [{"role": "user", "content": "GET"}]}))
+            lists = {"object": "list", "data": [{"id": name} for name in owner.lists]}
+            self._send(Raw(json.dumps(lists if owner.lists else {}).encode()))
 
         def _send(self, raw: Raw) -> None:
             if raw.hang_up:

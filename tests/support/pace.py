@@ -2,7 +2,8 @@
 
 A limit in seconds would fail on a busy machine and pass on a fast one. So it is stretched by how slowly this machine
 works: a fixed piece of work is timed before tests, once a second at most, and again after one that seems too slow. The
-slower of the two counts, since what held a test up may be over when it ends.
+slower of the two counts, since what held a test up may be over when it ends. So does the number of processes that share
+a core: a short piece of work is served at once where one that lasts has to wait its turn.
 """
 
 import os
@@ -40,7 +41,7 @@ def work() -> float:
 
 def slowness() -> float:
     """How many times slower than usual this machine is now; never under 1."""
-    return max(1.0, sorted(work() for _ in range(5))[2] / USUAL)
+    return max(1.0, sorted(work() for _ in range(5))[2] / USUAL, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

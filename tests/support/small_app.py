@@ -59,7 +59,7 @@ STEPS = (
     Step("describe", "Describe", "/assessments/1", "24 of 24"),
     Step("data", "Data", "/assessments/1/data", "1,412 usable"),
     Step("verdict", "Verdict", "/assessments/1/verdict", "ready", "pass"),
-    Step("train", "Train", "/assessments/1/train", "locked", "fail"),
+    Step("run", "Run and result", "/assessments/1/train", locked="needs an approval"),
 )
 
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.torch
 def test_from_the_recipe_to_a_scored_adapter(story: Story) -> None:
     with pytest.raises(GateClosed) as closed:
         story.launch()
-    assert "Run the preflight for this recipe, data and prompt first." in closed.value.reasons
+    assert "Run the preflight for this config, data and prompt first." in closed.value.reasons
     assert "Nobody has approved this yet. Request review." in closed.value.reasons
 
     story.preflight()

@@ -81,19 +81,33 @@ def launched(engine: Engine, queue: job_engine.Client, make: Make, author: UserR
 
 
 def test_a_stranger_sees_nothing_and_starts_nothing(web: TestClient, ready: int) -> None:
-    for path in (f"/assessments/{ready}/train", "/trainings/1"):
+    base = f"/assessments/{ready}"
+    for path in (f"{base}/plan", f"{base}/run", f"{base}/train", "/trainings/1"):
         assert web.get(path, headers={"accept": "text/html"}).status_code in {303, 401}
     for path in (f"/assessments/{ready}/launch", f"/assessments/{ready}/recipe", "/trainings/1/resume"):
         assert web.post(path).status_code in {303, 401, 403}
 
 
 def test_the_form_says_why_each_default_is_what_it_is(people: People, author: UserRow, ready: int) -> None:
-    page = people(author).get(f"/assessments/{ready}/train")
+    page = people(author).get(f"/assessments/{ready}/plan")
+    launch = people(author).get(f"/assessments/{ready}/run")
 
-    assert page.status_code == 200
+    assert (page.status_code, launch.status_code) == (200, 200)
     assert "about ten times what training all weights would take" in page.text
-    assert "Run the preflight for this recipe, data and prompt first." in page.text
+    assert "Run the preflight for this config, data and prompt first." in launch.text
     assert "Launch training" not in page.text
+    assert "Launch training" not in launch.text
+
+
+def test_the_old_address_of_the_step_leads_on(
+    people: People, author: UserRow, ready: int, engine: Engine, queue: job_engine.Client, make: Make
+) -> None:
+    client, base = people(author), f"/assessments/{ready}"
+    assert client.get(f"{base}/train").headers["location"] == f"{base}/plan"
+
+    launched(engine, queue, make, author, ready)
+
+    assert client.get(f"{base}/train").headers["location"] == f"{base}/run"
 
 
 def test_wrong_settings_come_back_as_typed_with_the_reason_beside_them(
@@ -143,7 +157,7 @@ def test_the_preflight_shows_exactly_what_is_trained(
     people: People, author: UserRow, ready: int, engine: Engine
 ) -> None:
     note_preflight(engine, ready)
-    page = people(author).get(f"/assessments/{ready}/train")
+    page = people(author).get(f"/assessments/{ready}/plan")
 
     assert "<ins>Says &lt;i&gt;hello&lt;/i&gt;.&lt;|im_end|&gt;</ins>" in page.text
     assert "40,648" in page.text
@@ -222,7 +236,7 @@ def test_a_run_has_a_page_in_every_state(
         if state in service.OVER:
             job_store.get(session, int(stored.job_id or 0)).status = Status.FAILED
     client = people(author)
-    page, listed = client.get(f"/trainings/{row.id}"), client.get(f"/assessments/{ready}/train")
+    page, listed = client.get(f"/trainings/{row.id}"), client.get(f"/assessments/{ready}/run")
     answer = client.get(f"/api/v1/trainings/{row.id}").json()
 
     assert (page.status_code, listed.status_code, answer["status"]) == (200, 200, state)

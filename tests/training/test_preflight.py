@@ -42,7 +42,7 @@ def test_a_limit_of_steps_shortens_the_estimate() -> None:
         (Sizes([RowSize("4", 20, 1)], [RowSize("d", 9, 2)], 512), {}, "nothing to learn after the prompt (lines 4)"),
         (sizes(50, dev=0), {}, "no dev row"),
         (sizes(50), {"memory": {"weights": 9_000_000_000}}, "needs about 9.0 GB of memory and 8.0 GB are free"),
-        (sizes(50), {"seconds": 15_000.0}, "about 250 minutes, and the recipe allows 240"),
+        (sizes(50), {"seconds": 15_000.0}, "about 250 minutes, and the training config allows 240"),
     ],
 )
 def test_a_run_that_cannot_work_is_refused_with_its_numbers(

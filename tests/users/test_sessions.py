@@ -66,7 +66,7 @@ def test_a_new_password_ends_the_other_sessions_and_not_this_one(people: People)
     here, there = people.browser(person), people.browser(person)
     new = {"current": PASSWORD, "password": "five blue dry leaves", "again": "five blue dry leaves"}
 
-    assert here.post("/account/password", data=new).headers["location"] == "/account?notice=password"
+    assert here.post("/account/password", data=new).headers["location"] == "/account"
 
     assert here.get("/account").status_code == 200
     assert there.get("/account").status_code == 303

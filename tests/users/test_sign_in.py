@@ -83,7 +83,7 @@ def test_signing_out_ends_the_session_itself(people: People) -> None:
 
     answer = client.post("/sign-out")
 
-    assert answer.headers["location"] == "/sign-in?notice=signed-out"
+    assert answer.headers["location"] == "/sign-in"
     assert 'tunegate=""' in answer.headers["set-cookie"]
     assert stolen.get("/account").status_code == 303
 

@@ -42,6 +42,7 @@ from app.web.slow_requests import protocol
 from app.web.thread_limits import Turns
 from tests.support.factories import Make, sign_in
 from tests.support.model_server import serving
+from tests.support.pace import slowness
 from tests.support.ready import ready
 
 HEAVY = "a" + "\u0301\u0323" * 40_000  # after one letter 80,000 marks: 2.5 s with the raw normal form, 160 kB
@@ -232,7 +233,7 @@ def test_a_row_full_of_marks_takes_no_longer_to_check_than_one_full_of_letters(t
     checked(tmp_path)
     letters = checked(tmp_path, "\u3042" * 40_000)
 
-    assert checked(tmp_path, "a" + "\u0301\u0323" * 20_000) < 4 * letters + 0.5
+    assert checked(tmp_path, "a" + "\u0301\u0323" * 20_000) < 4 * letters + 0.5 * slowness()
 
 
 @pytest.mark.parametrize("piece", ["\u00e9", "\u00e9(", "a1", "`", "```", "\u0391"])
@@ -242,7 +243,7 @@ def test_one_long_word_takes_no_longer_to_check_than_many_short_ones(tmp_path: P
     usual = checked(tmp_path, "word " * 6_000, answer="word " * 6_000)
     text = piece * (30_000 // len(piece)) + "x"
 
-    assert checked(tmp_path, text, f"{text}(", answer=f"{text}.") < 12 * usual + 1
+    assert checked(tmp_path, text, f"{text}(", answer=f"{text}.") < 12 * usual + slowness()
 
 
 @pytest.mark.parametrize("piece", ["\n", "\n ", " \n\t", "### ", "Human:\n", "[INST]", "<|im_start|>user\n", "\r\n"])
@@ -258,7 +259,7 @@ def test_empty_lines_and_marks_of_turns_take_no_longer_to_read_than_letters(piec
         return time.process_time() - started
 
     letters = seconds(*(json.dumps({"text": "\u3042" * 40_000}) for _ in rows))
-    assert seconds(*rows) < 20 * letters + 0.5
+    assert seconds(*rows) < 20 * letters + 0.5 * slowness()
 
 
 def test_what_is_longer_than_any_document_is_named_and_not_looked_at() -> None:
@@ -335,8 +336,7 @@ def test_only_so_many_wait_for_a_model_server(settings: Settings, engine: Engine
             return made
 
         admin = browser(make.admin())
-        model = {"name": "Silent", "base_url": silent.url, "model": "loopback-1", "key": ""}
-        number = admin.post("/models/endpoints", data=model).headers["location"].rpartition("/")[2].partition("?")[0]
+        number = make.model(kind="endpoint", base_url=silent.url, reference="loopback-1", files={}).id
         together = app.state.context.model_tests.together
         waiting = [browser(make.author()) for _ in range(together)]
         threads = [threading.Thread(target=one.post, args=(f"/models/{number}/test",)) for one in waiting]
@@ -354,7 +354,7 @@ def test_only_so_many_wait_for_a_model_server(settings: Settings, engine: Engine
     assert [again.status_code, other.status_code, program.status_code] == [429] * 3
     assert "You are testing a model already" in again.text
     assert int(other.headers["retry-after"]) > 0
-    assert (page.status_code, after.status_code) == (200, 200)
+    assert (page.status_code, after.status_code) == (200, 303)
 
 
 def test_the_process_says_that_it_lives_while_every_thread_waits(

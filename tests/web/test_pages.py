@@ -93,18 +93,40 @@ def test_a_missing_value_is_an_error_and_not_an_empty_space(app: Web, people: Pe
 def test_a_notice_is_one_of_ours_and_never_from_the_address(people: People) -> None:
     client = people.browser()
 
-    assert "Token revoked." in client.get("/account?notice=revoked").text
-    assert "Send money" not in client.get("/account?notice=Send+money").text
+    assert "Token revoked." not in client.get("/account?notice=revoked").text
+    client.cookies.set("notice", "Send money")
+    assert "Send money" not in client.get("/account").text
+
+
+def test_a_notice_is_shown_once(app: Web, people: People) -> None:
+    @app.post("/revoke")
+    def revoke(request: Request, me: Me) -> Response:
+        return see(request, "account", notice="revoked")
+
+    client = people.browser()
+    client.post("/revoke")
+
+    piece = client.get("/account", headers={"hx-request": "true"})
+    assert "set-cookie" not in piece.headers, "a piece of a page has no place for it"
+    first, again = client.get("/account"), client.get("/account")
+
+    assert "Token revoked." in first.text
+    assert "HttpOnly" in first.headers["set-cookie"]
+    assert "Token revoked." not in again.text
+    assert "set-cookie" not in again.headers
 
 
 def test_a_redirect_names_its_page(app: Web, people: People) -> None:
     @app.post("/act")
     def act(request: Request, me: Me) -> Response:
-        return see(request, "problem", notice="saved", anchor="end", slug="conflict")
+        return see(request, "problem", notice="saved", anchor="end", query={"page": 2, "q": ""}, slug="conflict")
 
     answer = people.browser().post("/act")
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/problems/conflict?notice=saved#end")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/problems/conflict?page=2#end")
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("notice=saved;")
+    assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +159,7 @@ def test_a_theme_is_one_of_ours(people: People) -> None:
 
 def test_the_steps_of_an_assessment_are_links_with_a_word(app: Web, people: People) -> None:
     class Assessment:
-        id, revision, team, title = 17, 4, "", "Comments <b>"
+        id, revision, team, title, recorded = 17, 4, "", "Comments <b>", ""
 
     template = app.state.context.templates.from_string(
         '{% extends "dossier.html" %}{% block title %}x{% endblock %}{% block content %}here{% endblock %}'
@@ -149,9 +171,11 @@ def test_the_steps_of_an_assessment_are_links_with_a_word(app: Web, people: Peop
 
     text = people.browser().get("/dossier").text
 
-    assert 'href="/assessments/1/data" aria-current="page"' in text
+    assert 'href="/assessments/1/data" aria-current="step"' in text
     assert "Comments &lt;b&gt;" in text
-    assert 'class="fail">locked' in text
+    assert 'href="/assessments/1/train"' not in text, "what cannot be done yet is no link"
+    assert "<small>needs an approval</small>" in text
+    assert 'class="tag pill soft"' in text
 
 
 def test_an_address_is_a_path_with_its_values_quoted(app: Web, people: People) -> None:

@@ -21,7 +21,9 @@ from app.datasets.splits import manifest
 from app.datasets.splits.manifest import Entry
 from app.datasets.splits.places import Split
 from app.jobs.claims import Claim
+from app.privacy import decisions
 
+WRITING = "Writing the rows"  # a stage
 BATCH = 1000
 CHUNK = 1 << 20
 
@@ -53,6 +55,7 @@ def write_outcome(claim: Claim, outcome: Check, checkpoint: Checkpoint, progress
         row = store.get(session, claim.subject_id)
         row.report_json = outcome.report.to_json()
         row.decisions = {kind: made for kind, made in row.decisions.items() if kind not in carried.dropped}
+        row.undecided = len(decisions.undecided(outcome.report.identifiers, row.decisions))
         row.format = outcome.report.format
         row.rows_sha256, row.split_sha256 = rows_blob.sha256, split_blob.sha256
         row.train_rows, row.dev_rows, row.test_rows = split.train, split.dev, split.test
@@ -73,7 +76,7 @@ def _write_rows(claim: Claim, outcome: Check, checkpoint: Checkpoint, progress: 
                     content = manifest.content_hash([message.to_json() for message in row.messages], row.target)
                     used.write(row.canonical(row_id, content))
                     manifest_file.write(manifest.line(Entry(row.line, row.split, content)))
-            progress.tick("Writing the rows", len(ids_written), total)
+            progress.tick(WRITING, len(ids_written), total)
     return ids_written
 
 

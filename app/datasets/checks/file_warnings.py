@@ -79,7 +79,7 @@ def _cut(sizes: LengthReport) -> Iterator[FileWarning]:
     if over and of and over >= HALF * of:
         some = "Every row is" if over == of else f"{over:,} of {of:,} rows are"
         text = f"{some} longer than {sizes.limit:,} {sizes.unit} and would be cut:"
-        yield FileWarning("cut", f"{text} what is cut is neither learned nor judged.")
+        yield FileWarning("cut", f"{text} what is cut is neither trained on nor scored.")
 
 
 def _swapped(rows: WorkingRows, task: str) -> Iterator[FileWarning]:

@@ -24,6 +24,9 @@ _LINES_NAMED = 8  # in a sentence
 Tick = Callable[[str, int, int], None]
 
 
+READING, READING_TEST = "Reading the file", "Reading the test file"  # stages
+
+
 def silent(stage: str, done: int, total: int) -> None:
     """Tell nobody how far it is."""
 
@@ -84,7 +87,8 @@ class Gathering:
 
     def _read(self, stream: BinaryIO | Upload, file: int) -> None:
         reading = read(stream)
-        stage = "Reading the test file" if file else "Reading the file"
+        stage = READING_TEST if file else READING
+        self.tick(stage, len(self.rows), 0)
         for item in itertools.islice(reading, self.items, None):
             self._take(item, file, table=reading.layout == "CSV")
             self.items += 1

@@ -51,6 +51,10 @@ Verdict = Literal["learnable", "unlearnable", "too_few"]
 Scores = npt.NDArray[np.float64]
 
 
+def _unheard(done: int, total: int) -> None:
+    """Tell nobody how far it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What the result says about a target.
@@ -73,8 +77,9 @@ def measure(
     seed: int,
     agreement: LabelAgreement | None = None,
     clock: Callable[[], float] = time.monotonic,
+    tick: Callable[[int, int], None] = _unheard,
 ) -> Learnability:
-    """How learnable the rows are.
+    """How learnable the rows are. tick: told how much of the work is done, of how much; may raise to stop.
 
     pairs: question and answer of each row that may be learnt from. agreement: of questions that stand there more than
     once, where the answers are labels.
@@ -89,7 +94,7 @@ def measure(
     questions = [f" {question[:LONGEST]} ." for question, _ in chosen]
     answers = [answer[:LONGEST] for _, answer in chosen]
     trial = _Labels(questions, answers) if labels else _Texts(questions, answers, seed)
-    scores, curve = _curve(trial, len(chosen), seed, lambda: clock() < until)
+    scores, curve = _curve(trial, len(chosen), seed, lambda: clock() < until, tick)
     repeated = (agreement or LabelAgreement()) if labels else None
     ceiling, ceiling_high = (
         ceiling_of(repeated.questions, 1.0 if repeated.agree is None else repeated.agree, float(scores.mean()))
@@ -181,7 +186,11 @@ def outlook(measured: Learnability | None, target: float | None, reached: float 
 
 
 def _curve(
-    trial: "_Labels | _Texts", rows: int, seed: int, more: Callable[[], bool]
+    trial: "_Labels | _Texts",
+    rows: int,
+    seed: int,
+    more: Callable[[], bool],
+    tick: Callable[[int, int], None],
 ) -> tuple[Scores, tuple[CurvePoint, ...]]:
     """Scores of the held-out rows with all others to learn from, and means with a part of them."""
     order = list(range(rows))
@@ -190,6 +199,10 @@ def _curve(
     scores: list[Scores] = []
     means: dict[float, list[float]] = {share: [] for share in SHARES}
     sizes: dict[float, int] = {}
+    # A fit takes as long as it has rows: what is done is counted in shares of the whole.
+    every = CURVE_FOLDS * sum(SHARES) + (FOLDS - CURVE_FOLDS) * SHARES[-1]
+    done = 0.0
+    tick(0, rows)
     for number, test in enumerate(held):
         out = set(test)
         learn = [row for row in order if row not in out]
@@ -198,6 +211,8 @@ def _curve(
             fold_scores = trial.score(part, test)
             means[share].append(float(fold_scores.mean()))
             sizes[share] = len(part)
+            done += share
+            tick(round(rows * done / every), rows)
             if share == 1:
                 scores.append(fold_scores)
         if not more():
@@ -295,5 +310,5 @@ def _text(verdict: Verdict, score: float, trivial: float, *, labels: bool) -> st
         )
     return (
         f"The answer of the most similar other question is {100 * score:.0f} % like the right one; a random answer is"
-        f" {100 * trivial:.0f} % like it. So the rows have something in common that can be learnt."
+        f" {100 * trivial:.0f} % like it. So the rows have something in common that can be learned."
     )

@@ -75,7 +75,7 @@ def leaking(exact: int, near: int) -> str:
     if near:
         whose = "" if exact else " of the test file"
         parts.append(f"{plural(near, 'row')}{whose} {inflect(near, 'is', 'are')} nearly asked there, or in part")
-    return f"{', and '.join(parts)}; what judges is not used for training."
+    return f"{', and '.join(parts)}; test rows are not used for training."
 
 
 def _answers(answers: npt.NDArray[np.uint64], labels: Sequence[LabelCount]) -> Iterable[Fault]:
@@ -87,7 +87,7 @@ def _answers(answers: npt.NDArray[np.uint64], labels: Sequence[LabelCount]) -> I
     total = sum(label.rows for label in labels)
     commonest = labels[0]
     if commonest.rows >= LOPSIDED * total:
-        share = f"always saying that would score {percent(commonest.rows / total, 0)}"
+        share = f"the majority class alone would score {percent(commonest.rows / total, 0)}"
         text = f"{commonest.rows:,} of {total:,} answers are {commonest.label[:60]!r}; {share}."
         yield Fault(None, "", text, "warning")
     rare = [label.label for label in labels if label.rows < RARE_LABEL]
@@ -95,7 +95,7 @@ def _answers(answers: npt.NDArray[np.uint64], labels: Sequence[LabelCount]) -> I
         names = ", ".join(repr(name[:40]) for name in rare[:_LABELS_NAMED])
         names += " and others" if len(rare) > _LABELS_NAMED else ""
         some = plural(len(rare), "label has", "labels have")
-        text = f"{some} fewer than {RARE_LABEL} rows, too few to be judged: {names}."
+        text = f"{some} fewer than {RARE_LABEL} rows, too few to test: {names}."
         yield Fault(None, "", text, "note")
 
 

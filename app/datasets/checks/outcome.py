@@ -70,5 +70,5 @@ class Check:
         if self.rows.keys[index] == self.rows.keys[other]:
             return f"Stands in the test set too: {where}."
         if similarity < 1:
-            return f"Nearly the same as {where} ({100 * similarity:.0f} % alike), which judges."
+            return f"Nearly the same as {where} ({100 * similarity:.0f} % alike), a test row."
         return f"Asks what {where} asks, but for courtesies, or holds it word for word."

@@ -5,14 +5,25 @@
 """
 
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from app.datasets.checks import compared_text, duplicates, judge, leaks, lengths, row_warnings, summary, task_signals
+from app.datasets.checks import (
+    compared_text,
+    duplicates,
+    gathering,
+    judge,
+    leaks,
+    lengths,
+    row_warnings,
+    summary,
+    task_signals,
+)
 from app.datasets.checks.checkpoint import Checkpoint
 from app.datasets.checks.gathering import Gathering, Tick, silent
 from app.datasets.checks.judge import Judge
@@ -28,6 +39,24 @@ from app.datasets.splits.draw import DrawInput, Drawn
 from app.datasets.splits.places import Split
 from app.privacy import masking
 from app.privacy.scan import Scan
+
+# Stages, by the words that a reader sees; those of reading: `gathering`.
+COMPARING, LEAKS, DRAWING = "Comparing rows", "Looking for test questions", "Drawing the split"
+COUNTING, ANSWERS = "Counting tokens", "Reading the answers"
+
+_REPEATS = (
+    ("Duplicates", RowStatus.DUPLICATE),
+    ("Near-duplicates", RowStatus.NEAR_DUPLICATE),
+    ("Contradictions", RowStatus.CONTRADICTION),
+    ("Also in the test file", RowStatus.LEAK),
+)
+
+Came = Callable[[Mapping[str, int | str]], None]
+
+
+def unheard(results: Mapping[str, int | str]) -> None:
+    """Tell nobody what came so far."""
+
 
 MAX_MESSAGES = 500  # messages, pairs and lines kept in a report, unless the caller says otherwise
 
@@ -63,24 +92,51 @@ class CheckInput:
         return [self.upload] if self.own_test is None else [self.upload, self.own_test]
 
 
-def check(inputs: CheckInput, rows: WorkingRows, *, tick: Tick = silent, checkpoint: Checkpoint | None = None) -> Check:
+def stages(inputs: CheckInput) -> list[str]:
+    """The stages of this check, in their order."""
+    own_test = inputs.own_test is not None
+    every = (
+        (gathering.READING, True),
+        (gathering.READING_TEST, own_test),
+        (COMPARING, True),
+        (LEAKS, own_test),
+        (DRAWING, True),
+        (COUNTING, inputs.tokens is not None),
+        (ANSWERS, True),
+    )
+    return [stage for stage, comes in every if comes]
+
+
+def check(
+    inputs: CheckInput,
+    rows: WorkingRows,
+    *,
+    tick: Tick = silent,
+    came: Came = unheard,
+    checkpoint: Checkpoint | None = None,
+) -> Check:
     """Go through an upload (and the uploader's own test file) from bytes to report.
 
     rows: an empty working file, or the one that an attempt with the same `checkpoint` left. tick: told the stage in
-    words, with rows done and in all (0 where that is not known yet); may raise to stop.
+    words, with rows done and in all (0 where that is not known yet); may raise to stop. came: told what came so far.
     """
     masker = masking.masker(inputs.decisions)
     notes = Notes(inputs.max_messages, masker)
     scan = Scan(inputs.decisions)
     facts = Gathering(rows, notes, scan, tick, checkpoint).run(inputs.files)
     rows.masker = masker if scan.any else None
+    came({"Rows read": len(rows), "Unreadable or empty": notes.refused_counts.total()})
     task = judge.task_of(rows)
     judged = _judged(inputs, rows, task, tick, checkpoint)
-    tick("Drawing the split", 0, 0)
+    ends = Counter(judged.status)
+    came({name: ends[status] for name, status in _REPEATS if ends[status]})
+    tick(DRAWING, 0, 0)
     together = judged.together()
     declared = declared_by(rows) if any(rows.declared) else DeclaredColumns({}, {}, {})
     shared = _leave_out(rows, together, judged.status, declared, inputs.shared)
     drawn = _drawn(inputs, rows, judged.status, together, declared, labels=task == "labels")
+    parts = drawn.split.counts()
+    came({"Train": parts["train"], "Dev": parts["dev"], "Test": parts["test"]})
     outcome = Check(rows, judged.status, judged.twin, together, drawn.split, notes.refused)
     # Measurements that read the texts once more stand here, each under its own stage.
     outcome.sizes, measured = _sizes(rows, judged.status, inputs.tokens, tick, checkpoint)
@@ -88,7 +144,7 @@ def check(inputs: CheckInput, rows: WorkingRows, *, tick: Tick = silent, checkpo
         facts, notes, judged, drawn, task, measured, shared, inputs.needed, own_test=inputs.own_test is not None
     )
     report = summary.report_of(outcome, findings)
-    tick("Reading the answers", 0, 0)
+    tick(ANSWERS, 0, 0)
     signals = task_signals.measure(rows, rows.lines, rows.answers)
     outcome.report = replace(report, identifiers=scan.report(), signals=signals)
     return outcome
@@ -96,19 +152,19 @@ def check(inputs: CheckInput, rows: WorkingRows, *, tick: Tick = silent, checkpo
 
 # ---------------------------------------------------------------------- judging
 def _judged(inputs: CheckInput, rows: WorkingRows, task: str, tick: Tick, checkpoint: Checkpoint | None) -> Judge:
-    tick("Comparing rows", 0, 0)
+    tick(COMPARING, 0, 0)
     groups = duplicates.find(
         rows,
         rows.keys,
         labels=task == "labels",
         conflict=lambda one, other: judge.conflict(task, one, other),
-        tick=lambda done, total: tick("Comparing rows", len(rows) * done // max(total, 1), len(rows)),  # work, in rows
+        tick=lambda done, total: tick(COMPARING, len(rows) * done // max(total, 1), len(rows)),  # work, in rows
         checkpoint=checkpoint,
     )
     judged = Judge(rows, groups, task, inputs.kept_keys).judge()
     if inputs.own_test is not None:
-        stage = "Looking for test questions"
-        judged.add_leaks(leaks.find(rows, lambda done, total: tick(stage, done, total)))
+        tick(LEAKS, 0, len(rows))
+        judged.add_leaks(leaks.find(rows, lambda done, total: tick(LEAKS, done, total)))
     return judged
 
 
@@ -190,7 +246,7 @@ def _token_sizes(rows: WorkingRows, tokens: lengths.Counter, tick: Tick, checkpo
         return array("Q", saved["sizes"].tobytes())
     sizes = array("Q")
     for start in range(0, len(rows), lengths.BATCH):
-        tick("Counting tokens", start, len(rows))
+        tick(COUNTING, start, len(rows))
         sizes.extend(tokens.count([rows[index] for index in range(start, min(start + lengths.BATCH, len(rows)))]))
     if checkpoint:
         checkpoint.save_arrays("sizes", sizes=np.asarray(sizes))

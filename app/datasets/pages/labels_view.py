@@ -1,55 +1,28 @@
-"""Labels: the chart of the report, and the page of all of them."""
+"""Labels: how evenly they are spread, and the page of all of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.datasets.checks.report import Report
-from app.datasets.pages.addresses import rows_url
 from app.datasets.thresholds import RARE_LABEL
-from app.web import charts
-
-LABELS = 6  # labels at either end that the chart shows
-NAME = 34  # characters of a label beside its bar
 
 
 @dataclass(frozen=True, slots=True)
-class LabelChart:
-    """The commonest and the rarest labels; `left_out` lie between them. `rare` have too few rows to be judged.
+class LabelBalance:
+    """How many labels there are; `rare` have too few rows to be judged. share: of all rows, the commonest label's."""
 
-    share: of all rows, the commonest label's.
-    """
-
-    chart: charts.BarChart
     different: int
-    left_out: int
     rare: int
     share: float
 
 
-def label_balance(report: Report, rows: str) -> LabelChart | None:
-    """The labels at both ends: those that a model could live on, and those that it hardly sees."""
+def label_balance(report: Report) -> LabelBalance | None:
+    """How evenly the rows are spread over the labels, None where the answers are none."""
     if not report.labels:
         return None
-    by_rows = sorted(report.labels, key=lambda label: -label.rows)
-    drawn = by_rows if len(by_rows) <= 2 * LABELS + 1 else [*by_rows[:LABELS], *by_rows[-LABELS:]]
-    parts = [
-        charts.Part(
-            _short(label.label),
-            label.rows,
-            url=rows_url(rows, label=label.label),
-            tone="open" if label.rows < RARE_LABEL else "accent",
-            note="rare" if label.rows < RARE_LABEL else "",
-        )
-        for label in drawn
-    ]
-    chart = charts.bars("Rows by label", parts, unit="Rows")
-    share = by_rows[0].rows / report.labelled_rows if report.labelled_rows else 0.0
-    return LabelChart(chart, report.different_labels, report.different_labels - len(drawn), report.rare_labels, share)
-
-
-def _short(label: str) -> str:
-    """Long labels of one set often differ at their end, so both ends stay."""
-    return label if len(label) <= NAME else f"{label[: NAME - 13]}\N{HORIZONTAL ELLIPSIS}{label[-12:]}"
+    most = max(label.rows for label in report.labels)
+    share = most / report.labelled_rows if report.labelled_rows else 0.0
+    return LabelBalance(report.different_labels, report.rare_labels, share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,14 +52,14 @@ def pair_lists(report: Report, rows: str) -> list[PairList]:
     every = (
         listed(
             report.contradictions, "contradiction", "Contradictions", "contradictions",
-            "Rows that ask the same and are answered differently. A model learns from them that either is right, so "
-            "neither is used: correct one and upload again.",
+            "Rows that ask the same and are answered differently. Neither is used: correct one and upload "
+            "again.",
             counts.contradictions,
         ),
         listed(
             report.leaks, "leak", f"Test rows that stand in the upload too{nearly}", "leaks",
-            "The first number is the row of the test file. The rows of the upload are taken out: a model must not have "
-            "seen what judges it.",
+            "The first number is the row of the test file. The rows of the upload are taken out: a model must not "
+            "have seen its test set.",
             counts.leaks,
         ),
         listed(

@@ -1,4 +1,4 @@
-"""What the data page makes of a report: figures, charts, messages, and the way from a number to its rows.
+"""What the data page makes of a report: tiles, charts, messages, and the way from a number to its rows.
 
 `rows` is the address of the rows of this version: every number leads to the rows it counts. What an older check did
 not find out is left out; nothing is guessed.
@@ -16,7 +16,6 @@ from app.datasets.pages.addresses import of_lengths, rows_url
 from app.web import charts
 from app.wording import plural
 
-ALWAYS = {"fault", "duplicate", "near_duplicate", "contradiction"}  # told even when there are none: that is good news
 LEVELS = ("error", "warning", "note")  # of messages, the gravest first
 SIZES = 8  # cluster sizes that get a bar of their own; the larger ones share one
 # Kinds of remarks that each row carries itself, so that all of them can be shown and not only those a report names.
@@ -25,45 +24,51 @@ FEW = 0.005  # share of the rows below which languages are told in one line: det
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """One number at the head of the report. `tone`: pass, unknown, fail, or nothing."""
+class Tile:
+    """One number on the way from what was uploaded to what can be used. taken: these rows were left out.
+
+    tone: pass, unknown, fail, or nothing.
+    """
 
     name: str
     value: int
     url: str = ""
     tone: str = ""
+    taken: bool = False
 
 
-# (status, name, tone where there are some)
-_FIGURES = (
-    ("fault", "not read", "fail"),
-    ("empty", "empty", "fail"),
-    ("private", "left out by you", "unknown"),
-    ("too_long", "too long", "unknown"),
-    ("duplicate", "duplicates", "unknown"),
-    ("near_duplicate", "near-duplicates", "unknown"),
-    ("contradiction", "contradictions", "unknown"),
-    ("leak", "also in the test file", "fail"),
-)
+# What is said of the rows that a step dropped, where the step's own words are too long for a tile.
+_DROPPED = {
+    "fault": "unreadable",
+    "empty": "empty",
+    "private": "left out by you",
+    "too_long": "too long",
+    "duplicate": "duplicates",
+    "near_duplicate": "near-duplicates",
+    "contradiction": "contradictions",
+    "leak": "also in the test file",
+    "test_group": "group in the test file",
+}
+_GRAVE = {"fault", "empty", "leak"}
 
 
-def figures(report: Report, rows: str) -> list[Figure]:
-    """The numbers that one reads first."""
+def tiles(report: Report, rows: str) -> list[Tile]:
+    """The way from the rows uploaded to the usable ones, in one line. What took nothing is left out.
+
+    Test rows of an own file are not taken from the upload, so they come last.
+    """
     if not report.read_rows:
         return []
     usable, test = report.split.usable, report.split.test
-    listed = [
-        Figure("rows uploaded", report.read_rows, rows_url(rows, file="upload")),
-        Figure("usable", usable, rows_url(rows, split="train-dev"), "pass" if usable else "fail"),
-        Figure("test rows", test, rows_url(rows, split="test"), "pass" if test else "fail"),
-    ]
-    dropped = report.dropped
-    for status, name, tone in _FIGURES:
-        number = dropped.get(status, 0)
-        if number or status in ALWAYS:
-            url = rows_url(rows, status=status, file="upload")
-            listed.append(Figure(name, number, url, tone if number else ""))
-    return listed
+    listed = [Tile("uploaded", report.read_rows, rows_url(rows, file="upload"))]
+    for step in report.waterfall[1:-1]:
+        if step.dropped:
+            url = rows_url(rows, status=step.status, file="upload")
+            tone = "fail" if step.status in _GRAVE else "unknown"
+            listed.append(Tile(_DROPPED.get(step.status) or step.label, step.dropped, url, tone, taken=True))
+    of_test = Tile("test", test, rows_url(rows, split="test"), "" if test else "fail", taken=not report.split.own_test)
+    of_use = Tile("usable", usable, rows_url(rows, split="train-dev"), "pass" if usable else "fail")
+    return [*listed, of_use, of_test] if report.split.own_test else [*listed, of_test, of_use]
 
 
 def reached(measured: Mapping[str, Any] | None) -> float:
@@ -92,7 +97,7 @@ def waterfall(report: Report, rows: str) -> charts.BarChart | None:
             parts.append(charts.Part(_step(step), step.dropped, removed=True, url=url))
     if last.dropped:
         url = rows_url(rows, split="test")
-        parts.append(charts.Part("kept aside to test", last.dropped, removed=True, url=url))
+        parts.append(charts.Part("held out for test", last.dropped, removed=True, url=url))
     parts.append(charts.Part("usable", last.count, url=rows_url(rows, split="train-dev"), tone="good"))
     return charts.waterfall("Rows from uploaded to usable", parts)
 

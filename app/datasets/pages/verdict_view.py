@@ -11,7 +11,10 @@ from app.wording import inflect, plural
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The report in one sentence, why, and the one thing to do next. `tone`: ready, bad, or nothing."""
+    """The report in one sentence, why, and the one thing to do next. `tone`: ready, bad, info, or nothing.
+
+    freeze: the one thing to do is to freeze the split, so its form stands where the link would.
+    """
 
     text: str
     why: str
@@ -19,23 +22,27 @@ class Verdict:
     url: str
     link: str
     tone: str = ""
+    freeze: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What the verdict depends on besides the report.
 
-    state: of the version; usable: examples; needed: by training; decided: kinds of personal data that somebody decided
-    about; measure: the address of the next step; reading: of the page that says how the file is read. newer: number and
-    address of the version that counts; newer_waits: it will, if its check finds it usable.
+    state: of the version; usable: examples; needed: by training; test: rows; decided: kinds of personal data that
+    somebody decided about; after: name and address of what comes after the data; page: the address of the report;
+    reading: of the page that says how the file is read. newer: number and address of the version that counts;
+    newer_waits: it will, if its check finds it usable.
     """
 
     state: str
     usable: int
     needed: int
+    test: int
     decided: Collection[str]
     frozen: bool
-    measure: str
+    after: tuple[str, str]
+    page: str
     reading: str
     newer: tuple[int, str] | None
     newer_waits: bool = False
@@ -45,26 +52,26 @@ def verdict(report: Report, now: Situation) -> Verdict:
     """What one reads first."""
     if now.state == "rejected":
         return _refused(report, now)
-    text = f"{plural(now.usable, 'usable example')} besides the test set;"
-    text += f" training needs {now.needed:,}."
+    rows = f"{plural(now.usable, 'usable example')} ({now.needed:,} needed), {plural(now.test, 'test row')}."
     why = _why(report, now)
     tone = "ready" if now.usable >= now.needed and not report.unlearnable else ""
     if now.newer:
         number, url = now.newer
-        return Verdict(text, "", "", url, f"Open version {number}", "info")
+        return Verdict(rows, "", "", url, f"Open version {number}", "info")
     if open_rows := report.identifiers.undecided_rows(now.decided) if report.identifiers else 0:
         some = f"{plural(open_rows, 'row')} {inflect(open_rows, 'seems', 'seem')} to hold personal data or a secret"
-        return Verdict(
-            text, why, f"{some}. Training stays locked until you decide about them.", "#personal", "Decide", tone
-        )
+        head = f"{'Frozen' if now.frozen else 'Decide on personal data, then freeze'}: {rows}"
+        step = f"{some}. Training stays locked until you decide about them."
+        return Verdict(head, why, step, f"{now.page}?tab=personal", "Decide on personal data")
     if now.frozen:
-        step = "The split is frozen: prompting can be measured on it."
-        return Verdict(text, why, step, now.measure, "Baselines", tone)
+        link, url = now.after
+        return Verdict(f"Frozen: {rows}", why, "", url, link, tone)
     if report.unlearnable:
-        step = "No link was found between what is asked and what is answered. Look at that before anything is measured."
-        return Verdict(text, why, step, "#learnability", "What was tried", tone)
-    step = "Look at a few rows, then freeze the split: measuring starts from it."
-    return Verdict(text, why, step, "#split", "Go to the split", tone)
+        step = "No link was found between questions and answers. Look at that before anything is measured."
+        url = f"{now.page}?tab=learnability"
+        return Verdict(f"Check before you freeze: {rows}", why, step, url, "See what was tried")
+    head = "Ready to freeze" if now.usable >= now.needed else "Ready to freeze for baselines"
+    return Verdict(f"{head}: {rows}", why, "", f"{now.page}?tab=split", "Freeze split", tone, freeze=True)
 
 
 def _why(report: Report, now: Situation) -> str:
@@ -72,8 +79,8 @@ def _why(report: Report, now: Situation) -> str:
     reasons = list(report.why_besides_rows)
     if now.usable < now.needed:
         reasons.append(
-            f"About {now.needed - now.usable:,} more different examples are missing. With fewer, a tuned model tends to"
-            " memorise. Prompting needs far fewer and can be measured now."
+            f"Training needs about {now.needed - now.usable:,} more different examples: with fewer, a tuned model tends"
+            " to memorise. Prompting can be measured now."
         )
     return " ".join(reasons)
 
@@ -89,13 +96,13 @@ def _refused(report: Report, now: Situation) -> Verdict:
     if report.format == "unknown" and report.columns and not report.undecodable:
         # The file itself is sound; only its names are not ours. Saying which is which is quicker than a new file.
         names = "columns" if report.layout in {"CSV", "Parquet"} else "keys"
-        step = f"Say which of its {names} holds what is asked and which one holds the answer."
+        step = f"Choose which of its {names} holds the prompt and which one the completion."
         return Verdict("This upload can't be used yet.", why, step, now.reading, f"Choose the {names}", "bad")
     step = "Correct the file and upload it again."
     if report.undecodable:
         step = (
             "Save the file as UTF-8 and upload it again. Or is it right as it is, such as a CSV from Excel? Then say "
-            "which encoding it has under Read it another way."
+            "which encoding it has under Change column mapping."
         )
     return Verdict("This upload can't be used.", why, step, "#upload", "Upload a corrected file", "bad")
 
@@ -110,7 +117,7 @@ def _why_refused(report: Report) -> str:
     status = max(ROWS_THAT, key=report.counts.of_status)
     if number := report.counts.of_status(status):
         return f"{number:,} of {plural(report.uploaded, 'row')} {what_rows_do(status, number)}."
-    return "Too few rows are left to learn from, to choose by and to judge by."
+    return "Too few rows are left for a training, a dev and a test set."
 
 
 def _placed(report: Report, fault: ReportMessage) -> str:

@@ -5,12 +5,12 @@ from app.datasets.reading import encodings
 
 # Words for kinds of remarks and of personal data; a kind that is not here is shown as it is, without underscores.
 KINDS = {
-    "error": "faults",
+    "error": "errors",
     "warning": "warnings",
     "note": "notes",
     "refusal": "the answer is a refusal",
     "placeholder": "a placeholder was never filled in",
-    "repeat": "the same words again and again",
+    "repeat": "repetitive (degenerate) text",
     "echo": "the answer repeats the question",
     "cut": "the answer stops in the middle of a sentence",
     "dated": "the answer speaks of a model's last update",

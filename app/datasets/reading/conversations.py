@@ -53,7 +53,7 @@ def into_messages(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], 
     if not any(turn.role == "assistant" for turn in turns):
         raise Unfit(at, "The conversation has no assistant message, so there is no answer to learn or compare with.")
     if turns[-1].role != "assistant":
-        text = f"The conversation ends with the {turns[-1].role}; the last message has to be the answer wanted."
+        text = f"The conversation ends with the {turns[-1].role}; the last message has to be the expected answer."
         raise Unfit(at, text)
     padded = drop_padding(turns, definitions)
     last = next((n for n in range(len(turns) - 1, -1, -1) if turns[n].role == "assistant" and turns[n].trained), None)
@@ -64,7 +64,7 @@ def into_messages(turns: Sequence[Turn], definitions: Sequence[dict[str, Any]], 
         raise Unfit(at, "The last answer is empty.", "empty")
     before = turns[:last]
     if not any(turn.role in ("user", "tool") and turn.text.strip() for turn in before):
-        raise Unfit(at, "Nothing is asked before the last answer: there is no user message with text.", "empty")
+        raise Unfit(at, "There is no question before the last answer: there is no user message with text.", "empty")
     tools_text = explanation(definitions)
     source: dict[str, Any] | None = None
     if definitions or not all(turn.plain for turn in turns):

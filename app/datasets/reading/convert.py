@@ -86,7 +86,7 @@ class Aside:
 
 
 NOTHING = Aside()
-CUT = "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
+CUT = "The last answer has weight 0: the one before it is the expected answer, and the rest is left out."
 
 
 def convert(shape: Shape, record: Mapping[str, Any], line: int, how: ReadAs = GUESS) -> tuple[Record, Aside]:

@@ -131,7 +131,7 @@ class Observations:
             text = f"{self._padded:,} empty {arguments} that only the table added {were} taken out of tool calls"
             yield Fault(None, "tool_calls", f"{text}: the tools that are called do not define them.", "note")
         for name, number in self._joined.most_common():
-            text = f"{name!r} is a part of the question: it is asked with it in {_records(number)}."
+            text = f"{name!r} is part of the question in {_records(number)}."
             yield Fault(None, name, text, "note")
 
     def _names_and_long_texts(self, records: int, shape: Shape | None, how: ReadAs) -> Iterator[Fault]:

@@ -23,59 +23,75 @@ class Shape:
     about: str
 
 
-PROMPT = Shape(
-    "prompt_completion", "Prompt and completion", "The prompt is asked, the completion is the answer wanted."
-)
+PROMPT = Shape("prompt_completion", "Prompt and completion", "Each record has a prompt and its completion.")
 CHAT = Shape(
     "chat",
     "Chat messages",
-    "The last assistant message is the answer wanted; everything before it is asked.",
+    "The last assistant message is the completion; everything before it is the prompt.",
 )
 ALPACA = Shape(
-    "alpaca", "Instruction, input and output", "Instruction and input are asked, output is the answer wanted."
+    "alpaca", "Instruction, input and output", "Instruction and input are the prompt, the output the completion."
 )
 SHAREGPT = Shape(
-    "sharegpt", "Conversations", "The last answer of gpt is the answer wanted; everything before it is asked."
+    "sharegpt", "Conversations", "The last answer of gpt is the completion; everything before it is the prompt."
 )
-COLUMNS = Shape("columns", "Columns of your choice", "One column is asked, another is the answer wanted.")
-LABELLED = Shape("text_label", "Text and label", "The text is asked, the label is the answer wanted.")
+COLUMNS = Shape("columns", "Columns of your choice", "One column is the prompt, another the completion.")
+LABELLED = Shape("text_label", "Text and label", "The text is the prompt, the label the completion.")
 PAIRS = {
     ("question", "answer"): Shape(
-        "question_answer", "Question and answer", "The question is asked, the answer is wanted."
+        "question_answer", "Question and answer", "The question is the prompt, the answer the completion."
     ),
-    ("query", "response"): Shape("query_response", "Query and response", "The query is asked, the response is wanted."),
-    ("input", "output"): Shape("input_output", "Input and output", "The input is asked, the output is wanted."),
+    ("query", "response"): Shape(
+        "query_response", "Query and response", "The query is the prompt, the response the completion."
+    ),
+    ("input", "output"): Shape(
+        "input_output", "Input and output", "The input is the prompt, the output the completion."
+    ),
     ("input", "expectedOutput"): Shape(
-        "input_expected", "Input and expected output", "The input is asked, the expected output is wanted."
+        "input_expected",
+        "Input and expected output",
+        "The input is the prompt, the expected output the completion.",
     ),
     ("instruction", "response"): Shape(
-        "instruction_response", "Instruction and response", "The instruction is asked, the response is wanted."
+        "instruction_response",
+        "Instruction and response",
+        "The instruction is the prompt, the response the completion.",
     ),
     ("text", "label"): LABELLED,
     ("prompt", "response"): Shape(
-        "prompt_response", "Prompt and response", "The prompt is asked, the response is wanted."
+        "prompt_response", "Prompt and response", "The prompt is the prompt, the response the completion."
     ),
     ("question", "response"): Shape(
-        "question_response", "Question and response", "The question is asked, the response is wanted."
+        "question_response", "Question and response", "The question is the prompt, the response the completion."
     ),
     ("question", "ground_truth"): Shape(
-        "question_truth", "Question and ground truth", "The question is asked, the ground truth is wanted."
+        "question_truth",
+        "Question and ground truth",
+        "The question is the prompt, the ground truth the completion.",
     ),
     ("user_input", "reference"): Shape(
-        "input_reference", "User input and reference", "The user's input is asked, the reference is wanted."
+        "input_reference",
+        "User input and reference",
+        "The user's input is the prompt, the reference the completion.",
     ),
     ("input", "expected_output"): Shape(
-        "input_expected_output", "Input and expected output", "The input is asked, the expected output is wanted."
+        "input_expected_output",
+        "Input and expected output",
+        "The input is the prompt, the expected output the completion.",
     ),
-    ("input", "expected"): Shape("input_wanted", "Input and expected", "The input is asked, the expected is wanted."),
+    ("input", "expected"): Shape(
+        "input_wanted", "Input and expected", "The input is the prompt, expected the completion."
+    ),
     ("text_input", "output"): Shape(
-        "text_output", "Text input and output", "The input is asked, the output is wanted."
+        "text_output", "Text input and output", "The input is the prompt, the output the completion."
     ),
 }
 PROMPTFOO = Shape(
-    "promptfoo", "promptfoo test cases", "The variables are asked, the answer that has to be equal is wanted."
+    "promptfoo",
+    "promptfoo test cases",
+    "The variables is the prompt, the answer that has to be equal the completion.",
 )
-MLFLOW = Shape("mlflow", "MLflow test cases", "The inputs are asked, the expected response is wanted.")
+MLFLOW = Shape("mlflow", "MLflow test cases", "The inputs are the prompt, the expected response is the completion.")
 # In the order in which a file is tried for them.
 SHAPES = {shape.name: shape for shape in (CHAT, PROMPT, ALPACA, SHAREGPT, PROMPTFOO, MLFLOW, *PAIRS.values(), COLUMNS)}
 PAIR_OF = {shape.name: pair for pair, shape in PAIRS.items()} | {"prompt_completion": ("prompt", "completion")}
@@ -92,7 +108,7 @@ _BY_KEYS: tuple[tuple[set[str], Shape], ...] = (
 )
 
 # Shapes we can name but not use, by the keys that give them away.
-_CHOOSE = "choose the columns that hold the question and the answer wanted"
+_CHOOSE = "choose the columns that hold the prompt and the completion"
 _FOREIGN = (
     (
         {"prompt", "chosen", "rejected"},

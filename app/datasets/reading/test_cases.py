@@ -18,13 +18,13 @@ def inputs(value: object, at: str) -> Any:
     if isinstance(value, list | str):
         return value
     if not isinstance(value, dict):
-        raise Unfit(at, f"{at} has to be an object with what is asked, not {kind_of(value)}.")
+        raise Unfit(at, f"{at} has to be an object with the question, not {kind_of(value)}.")
     if not value:
         raise Unfit(at, f"{at} is empty.", "empty")
     if len(value) == 1:
         return next(iter(value.values()))
     if not all(isinstance(value, str) for value in value.values()):
-        raise Unfit(at, f"{at} holds several values that are not all text; choose the one that is asked.")
+        raise Unfit(at, f"{at} holds several values that are not all text; choose the one that is the question.")
     return "\n".join(f"{name}: {value}" for name, value in value.items())
 
 
@@ -39,7 +39,7 @@ def asserted(assertions: object) -> Any:
         ", ".join(sorted({str(assertion.get("type"))[:40] for assertion in assertions if isinstance(assertion, dict)}))
         or "nothing"
     )
-    raise Unfit("assert", f"The case asks for {kinds}; only equals names the answer wanted.")
+    raise Unfit("assert", f"The case asks for {kinds}; only equals names the expected answer.")
 
 
 def expected(cell: object) -> Any:
@@ -47,7 +47,7 @@ def expected(cell: object) -> Any:
     if not isinstance(cell, str):
         return cell
     if cell.strip() in _BARE:
-        raise Unfit(EXPECTED, f"The case asks for {cell.strip()!r}; only a text or equals names the answer wanted.")
+        raise Unfit(EXPECTED, f"The case asks for {cell.strip()!r}; only a text or equals names the expected answer.")
     kind, colon, value = cell.partition(":")
     if not colon or " " in kind.strip():
         return cell
@@ -55,7 +55,7 @@ def expected(cell: object) -> Any:
         return value.strip()
     if kind.strip() in _OTHERS or kind.strip().startswith(("not-", "llm-", "is-", "model-")):
         raise Unfit(
-            EXPECTED, f"The case asks for {short(kind.strip())}; only a text or equals names the answer wanted."
+            EXPECTED, f"The case asks for {short(kind.strip())}; only a text or equals names the expected answer."
         )
     return cell
 
@@ -89,7 +89,7 @@ def expectations(value: object) -> Any:
         return value["expected_response"]
     if len(value) == 1:
         return next(iter(value.values()))
-    raise Unfit("expectations", "expectations has no expected_response, so the answer wanted is not clear.")
+    raise Unfit("expectations", "expectations has no expected_response, so the expected answer is not clear.")
 
 
 def variables(record: Mapping[str, Any]) -> dict[str, Any]:

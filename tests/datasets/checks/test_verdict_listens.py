@@ -166,10 +166,10 @@ def test_only_copies_stand_in_the_upload_too() -> None:
 
     outcome = judge(rows, [exact, near, ("Something else entirely?", "yes")])
 
-    (text,) = [one.text for one in outcome.report.messages if "what judges" in one.text]
+    (text,) = [one.text for one in outcome.report.messages if "test rows are not used" in one.text]
     assert text == (
         "1 row of the test file stands in the upload too, and 1 row is nearly asked there, or in part;"
-        " what judges is not used for training."
+        " test rows are not used for training."
     )
     assert (outcome.report.counts.leaks, outcome.report.counts.exact_leaks) == (2, 1)
     assert outcome.reason(3) == "Stands in the test set too: line 1 of the test file."

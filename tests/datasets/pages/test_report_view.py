@@ -14,14 +14,14 @@ WANTED: dict[str, Any] = {"ready": True, "decided": (), "usable": 70, "test": 20
 
 
 def test_a_report_without_any_key_shows_nothing_and_breaks_nothing() -> None:
-    assert report_view.figures(Report(), ROWS) == []
+    assert report_view.tiles(Report(), ROWS) == []
     assert report_view.waterfall(Report(), ROWS) is None
     assert report_view.lengths(Report(), ROWS) is None
-    assert labels_view.label_balance(Report(), ROWS) is None
+    assert labels_view.label_balance(Report()) is None
     assert report_view.cluster_sizes(Report(), "/clusters") is None
     assert report_view.lines_of(Report(), "refusal") is None
     assert report_view.messages_of_row(Report(), 1, 0) == []
-    assert [todo.url for todo in todos_view.todos(Report(), ROWS, **WANTED)] == ["#split"]
+    assert [todo.url for todo in todos_view.todos(Report(), ROWS, **WANTED)] == ["/datasets/1?tab=split"]
     assert report_view.messages(Report()) == []
 
 
@@ -39,22 +39,33 @@ def test_each_key_may_be_missing_or_empty(key: str) -> None:
 def parts_shown(report: Report) -> list[Any]:
     """Everything that the page makes of a report."""
     return [
-        report_view.figures(report, ROWS),
+        report_view.tiles(report, ROWS),
         todos_view.todos(report, ROWS, **WANTED),
         report_view.waterfall(report, ROWS),
         report_view.lengths(report, ROWS),
-        labels_view.label_balance(report, ROWS),
+        labels_view.label_balance(report),
         report_view.cluster_sizes(report, "/clusters"),
         report_view.lines_of(report, "refusal"),
         report_view.messages(report),
     ]
 
 
+def test_the_tiles_go_from_uploaded_to_usable_and_leave_out_what_took_nothing() -> None:
+    told = [(one.name, one.value, one.taken) for one in report_view.tiles(REPORT, ROWS)]
+
+    assert told == [
+        ("uploaded", 100, False), ("unreadable", 2, True), ("a step of a later check", 3, True),
+        ("also in the test file", 5, True), ("test", 20, True), ("usable", 70, False),
+    ]  # fmt: skip
+    own = report_with(**FULL | {"split": FULL["split"] | {"own_test": True}})
+    assert [(one.name, one.taken) for one in report_view.tiles(own, ROWS)][-2:] == [("usable", False), ("test", False)]
+
+
 def test_a_file_of_which_nothing_was_read_has_no_numbers() -> None:
     step = {"step": "uploaded", "label": "rows uploaded", "count": 0, "dropped": 0, "status": ""}
     unread = report_with(waterfall=[step])
 
-    assert report_view.figures(unread, ROWS) == []
+    assert report_view.tiles(unread, ROWS) == []
     assert report_view.waterfall(unread, ROWS) is None
 
 
@@ -87,7 +98,7 @@ def test_the_waterfall_leads_to_the_rows_that_each_bar_counts() -> None:
         "could not be read": (2, f"{ROWS}?status=fault&file=upload"),
         "a step of a later check": (3, f"{ROWS}?status=unheard_of&file=upload"),
         "stand in the test file, or nearly": (5, f"{ROWS}?status=leak&file=upload"),
-        "kept aside to test": (20, f"{ROWS}?split=test"),
+        "held out for test": (20, f"{ROWS}?split=test"),
         "usable": (70, f"{ROWS}?split=train-dev"),
     }
 

@@ -13,13 +13,14 @@ def test_the_gravest_comes_first_and_each_leads_somewhere() -> None:
     todos = todos_view.todos(REPORT, ROWS, **WANTED)
 
     assert [todo.word for todo in todos] == [
-        "correct", "look", "decide", "correct", "look", "look", "collect", "collect",
+        "Fix", "Check", "Decide", "Fix", "Check", "Check", "Add data", "Add data",
     ]  # fmt: skip
     assert todos[0].text == "2 rows could not be read."
     assert todos[0].url == f"{ROWS}?status=fault&file=upload"
     assert todos[2].text == "3 rows seem to hold personal data or a secret."
     assert todos[-1].text == "180 more test rows are needed to tell 80 % from 87 %."
-    assert all(todo.url.startswith(("#", "/datasets/1/")) for todo in todos)
+    assert all(todo.url.startswith(("#", "/datasets/1")) for todo in todos)
+    assert todos[3].url == "/datasets/1/contradictions"
 
 
 def test_a_refused_version_sends_nobody_to_a_part_that_its_report_lacks() -> None:
@@ -33,8 +34,9 @@ def test_a_refused_version_sends_nobody_to_a_part_that_its_report_lacks() -> Non
 
     ready, refused = (todos_view.todos(report, ROWS, **WANTED | {"ready": ready}) for ready in (True, False))
 
-    assert {"#split", "#learnability"} < {todo.url for todo in ready}
-    assert {todo.url for todo in refused}.isdisjoint({"#split", "#learnability"})
+    parts = {"/datasets/1?tab=split", "/datasets/1?tab=learnability"}
+    assert parts < {todo.url for todo in ready}
+    assert {todo.url for todo in refused}.isdisjoint(parts)
 
 
 def test_one_row_is_spoken_of_as_one() -> None:
@@ -56,4 +58,4 @@ def test_test_rows_among_contradictions_are_told_apart() -> None:
 def test_decided_personal_data_is_no_longer_to_do() -> None:
     todos = todos_view.todos(REPORT, ROWS, **WANTED | {"decided": {"e-mail address": "mask"}})
 
-    assert "decide" not in [todo.word for todo in todos]
+    assert "Decide" not in [todo.word for todo in todos]

@@ -10,17 +10,29 @@ from app.datasets.pages.verdict_view import Situation
 from tests.support.reports import REPORT, report_with
 
 STATE: dict[str, Any] = {
-    "state": "ready", "usable": 70, "needed": 1000, "decided": (), "frozen": False, "measure": "/m",
-    "reading": "/r", "newer": None,
+    "state": "ready", "usable": 70, "needed": 1000, "test": 20, "decided": (), "frozen": False,
+    "after": ("Run baselines", "/m"), "page": "/datasets/1", "reading": "/r", "newer": None,
 }  # fmt: skip
+
+DECIDED = {"e-mail address": 1}
 
 
 @pytest.mark.parametrize(
     ("different", "text", "url"),
     [
-        ({}, "70 usable examples besides the test set; training needs 1,000.", "#personal"),
-        ({"usable": 1, "decided": {"e-mail address": 1}}, "1 usable example besides", "#split"),
-        ({"decided": {"e-mail address": 1}, "frozen": True}, "70 usable", "/m"),
+        (
+            {},
+            "Decide on personal data, then freeze: 70 usable examples (1,000 needed), 20 test rows.",
+            "/datasets/1?tab=personal",
+        ),
+        (
+            {"usable": 1, "test": 1, "decided": DECIDED},
+            "Ready to freeze for baselines: 1 usable example (1,000 needed), 1 test row.",
+            "/datasets/1?tab=split",
+        ),
+        ({"usable": 7648, "decided": DECIDED}, "Ready to freeze: 7,648 usable examples", "/datasets/1?tab=split"),
+        ({"decided": DECIDED, "frozen": True}, "Frozen: 70 usable examples", "/m"),
+        ({"frozen": True}, "Frozen: 70 usable examples", "/datasets/1?tab=personal"),
         ({"newer": (3, "/datasets/9")}, "70 usable", "/datasets/9"),
         ({"state": "rejected"}, "This upload can't be used.", "#upload"),
     ],
@@ -30,6 +42,7 @@ def test_the_verdict_names_the_one_thing_to_do_next(different: dict[str, Any], t
 
     assert found.text.startswith(text)
     assert found.url == url
+    assert found.freeze == text.startswith("Ready")
 
 
 def test_a_file_with_names_of_its_own_is_not_to_be_corrected_but_explained() -> None:
@@ -45,8 +58,8 @@ def test_a_file_with_names_of_its_own_is_not_to_be_corrected_but_explained() -> 
 
 
 def test_a_verdict_on_too_few_examples_says_how_many_are_missing() -> None:
-    assert "About 930 more" in verdict_view.verdict(REPORT, Situation(**STATE)).why
-    enough = verdict_view.verdict(REPORT, Situation(**STATE | {"usable": 1000}))
+    assert "about 930 more" in verdict_view.verdict(REPORT, Situation(**STATE)).why
+    enough = verdict_view.verdict(REPORT, Situation(**STATE | {"usable": 1000, "decided": DECIDED}))
     assert (enough.why, enough.tone) == ("", "ready")
 
 
@@ -55,8 +68,8 @@ def test_rows_in_which_nothing_can_be_learnt_are_not_called_ready() -> None:
 
     first = verdict_view.verdict(random, Situation(**STATE | {"usable": 80_000}))
 
-    assert (first.tone, first.url) == ("", "#learnability")
-    assert first.next.startswith("No link was found between what is asked and what is answered.")
+    assert (first.tone, first.url, first.freeze) == ("", "/datasets/1?tab=learnability", False)
+    assert first.next.startswith("No link was found between questions and answers.")
     frozen = Situation(**STATE | {"usable": 80_000, "frozen": True})
     assert verdict_view.verdict(random, frozen).url == "/m"
 
@@ -83,5 +96,5 @@ def test_the_reason_that_too_few_are_usable_is_said_once() -> None:
 
     said = verdict_view.verdict(report_with(why=why), Situation(**STATE)).why
 
-    assert said.startswith("Every row is longer than 10 tokens. About 930 more different examples are missing.")
+    assert said.startswith("Every row is longer than 10 tokens. Training needs about 930 more different examples")
     assert TOO_FEW not in said

@@ -148,7 +148,7 @@ def test_the_answer_wanted_is_the_last_one_that_has_weight() -> None:
     assert isinstance(record, Record)
     assert (turns(record), record.target) == ([("user", "q0"), ("assistant", "a0"), ("user", "q1")], "a1")
     assert [item.text for item in found if isinstance(item, Fault)] == [
-        "The last answer has weight 0: the one before it is the answer wanted, and the rest is left out."
+        "The last answer has weight 0: the one before it is the expected answer, and the rest is left out."
     ]
 
 

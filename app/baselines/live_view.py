@@ -1,0 +1,66 @@
+"""A measurement while it runs: its stages with what is done, now and to come, and how far the whole is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from app.baselines import arms
+from app.baselines.tables import ArmRow, BaselineRow
+
+When = Literal["done", "now", "to come"]
+
+LAST_PART = (
+    0.02  # of the bar, for writing the results down after the last answer: a full bar means that nothing is left
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    name: str
+    when: When
+
+
+def stages(baseline: BaselineRow, progress: Mapping[str, Any], *, running: bool) -> list[Stage]:
+    """The model, each variant on the dev rows (draws of random examples together), the test rows, the end.
+
+    progress: what the job reported last; running: a worker has it.
+    """
+    arm_id, split = progress.get("arm"), progress.get("split")
+    groups: list[tuple[str, list[ArmRow]]] = []
+    for arm in baseline.arms:
+        if arm.family == "adapter":
+            continue
+        if arm.family == "few_shot_random" and groups and groups[-1][1][0].family == arm.family:
+            groups[-1][1].append(arm)
+        else:
+            groups.append((arm.label, [arm]))
+    first: When = "to come" if not running else "now" if arm_id is None and not split else "done"
+    listed = [Stage("Start the model", first)]
+    for label, group in groups:
+        done = sum(arm.dev is not None and not arm.dev.errors for arm in group)
+        name = label if len(group) == 1 else f"{label.partition(' (')[0]} ({done} of {len(group)})"
+        now = running and split == "dev" and any(arm.id == arm_id for arm in group)
+        # An arm with errors that a later run does not ask again is through as well once the test rows are asked.
+        through = done == len(group) or split in ("test", "end")
+        listed.append(Stage(name, "now" if now else "done" if through else "to come"))
+    listed.append(Stage("Test set", "now" if running and split == "test" else "done" if split == "end" else "to come"))
+    listed.append(Stage("Write results", "now" if running and split == "end" else "to come"))
+    return listed
+
+
+def share_done(progress: Mapping[str, Any]) -> float:
+    """How much of the work is done, 0 to 1; never all of it while the job runs."""
+    total = float(progress.get("total") or 0)
+    return (1 - LAST_PART) * min(1.0, float(progress.get("done") or 0) / total) if total else 0.0
+
+
+def signature(arm_rows: Sequence[ArmRow]) -> tuple[tuple[int, str, str], ...]:
+    """Changes whenever the table has something new to show."""
+    return tuple(
+        (arm.id, arm.dev.at or "" if arm.dev else "", arm.test.at or "" if arm.test else "") for arm in arm_rows
+    )
+
+
+def asked(baseline: BaselineRow) -> list[int]:
+    """Ids of the arms whose answers come from the model."""
+    return [arm.id for arm in baseline.arms if arm.family not in (*arms.FREE, "adapter")]

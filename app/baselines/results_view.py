@@ -1,0 +1,243 @@
+"""The results of a measurement as its page shows them: the headline, and one line a variant with a small chart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from app import glossary
+from app.baselines import arms, standing, views
+from app.baselines.arms import ArmResult
+from app.baselines.comparisons import Change, Comparison
+from app.baselines.tables import ArmRow, BaselineRow
+from app.evaluation.statistics import Difference
+from app.web import charts
+from app.wording import percent, plural
+
+TONES = {"trivial": "soft", "small_classifier": "soft", "adapter": "tune"}
+CHEAPER = 0.9  # share of the best prompt's tokens up to which another one is called cheaper
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A score of a line on one split, from 0 to 1: with its 95 % interval, or, for samples that are shown together,
+    their mean with the lowest and the highest of them. dots, start, end: places in percent of the width.
+
+    of: whose score it is, where that is not the whole line. unknown: why there is no score that may be used.
+    """
+
+    score: float
+    low: float
+    high: float
+    dots: tuple[float, ...]
+    start: float
+    end: float
+    url: str
+    of: str = ""
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One arm of a line that shows several."""
+
+    label: str
+    url: str
+    result: ArmResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table: an arm, or several draws of random examples together.
+
+    gain: over zero-shot on the dev rows; its interval only for a single arm. change: what it fixed and broke;
+    change_arm: whose change that is. tokens: mean of a prompt; None where no model is asked or nobody knows.
+    """
+
+    label: str
+    help: str
+    tone: str
+    url: str
+    members: tuple[Member, ...]
+    dev: Cell | None
+    test: Cell | None
+    gain: Difference | None
+    gain_has_interval: bool
+    change: Change | None
+    change_arm: ArmRow | None
+    tokens: float | None
+    tokens_counted: bool
+    pace: float | None
+    errors: int
+    leading: bool
+    mostly_cut: bool
+
+
+def lines(
+    baseline: BaselineRow, leading: ArmRow | None, compared: Mapping[int, Comparison], url: Mapping[int, str]
+) -> list[Line]:
+    """The table, the best dev score first; what has no result yet keeps its place below."""
+    draws = [arm for arm in baseline.arms if arm.family == "few_shot_random"]
+    groups = [[arm] for arm in baseline.arms if arm not in draws or len(draws) == 1]
+    groups += [draws] if len(draws) > 1 else []
+    table = [_line(group, leading, compared, url) for group in groups]
+    return sorted(table, key=lambda line: -_rank(line))
+
+
+def _rank(line: Line) -> float:
+    cell = line.dev or line.test
+    return cell.score if cell and not cell.unknown else -1.0
+
+
+def _line(
+    group: Sequence[ArmRow], leading: ArmRow | None, compared: Mapping[int, Comparison], url: Mapping[int, str]
+) -> Line:
+    measured = [arm for arm in group if arm.dev and arm.dev.known]
+    first = max(measured, key=lambda arm: arm.dev.score if arm.dev else 0.0, default=group[0])
+    if leading is not None and leading in group:
+        first = leading
+    results = [result for arm in group for result in (arm.dev, arm.test) if result]
+    seen = [arm.dev or arm.test for arm in group]
+    known = [result for result in seen if result and result.tokens_in]
+    paces = [result.pace for result in seen if result and result.pace]
+    comparison = compared.get(first.id, Comparison())
+    return Line(
+        label=first.label if len(group) == 1 else _together(first),
+        help=glossary.term(f"variant.{first.family}").help,
+        tone=TONES.get(first.family, "prompt"),
+        url=url.get(first.id, ""),
+        members=tuple(Member(arm.label, url.get(arm.id, ""), arm.dev) for arm in group) if len(group) > 1 else (),
+        dev=_cell(group, "dev", url),
+        test=_cell(group, "test", url),
+        gain=comparison.gain if len(group) == 1 else _mean_gain([compared.get(arm.id) for arm in group]),
+        gain_has_interval=bool(len(group) == 1 and comparison.gain and comparison.gain.high > comparison.gain.low),
+        change=comparison.change,
+        change_arm=first if comparison.change else None,
+        tokens=fmean(result.tokens_in for result in known) if known else None,
+        tokens_counted=all(result.counted for result in known),
+        pace=fmean(paces) if paces else None,
+        errors=sum(result.errors for result in results),
+        leading=leading is not None and leading in group,
+        mostly_cut=any(not result.fair for result in results),
+    )
+
+
+def _together(first: ArmRow) -> str:
+    """What several draws of random examples are called together."""
+    examples = first.settings.get("k")
+    return f"Few-shot, {examples} random" if examples else glossary.label("variant.few_shot_random")
+
+
+def _mean_gain(compared: Sequence[Comparison | None]) -> Difference | None:
+    gains = [each.gain.delta for each in compared if each and each.gain]
+    if not gains or len(gains) < len(compared):
+        return None
+    mean = fmean(gains)
+    return Difference(mean, mean, mean)
+
+
+def _cell(group: Sequence[ArmRow], split: Literal["dev", "test"], url: Mapping[int, str]) -> Cell | None:
+    pairs = [(arm, arm.dev if split == "dev" else arm.test) for arm in group]
+    there = [(arm, result) for arm, result in pairs if result is not None]
+    if not there:
+        return None
+    known = [(arm, result) for arm, result in there if result.known]
+    address = f"{url.get(there[0][0].id, '')}?split={split}"
+    if not known:
+        rate = max(result.error_rate for _, result in there)
+        return Cell(0, 0, 0, (), 0, 0, address, unknown=f"{percent(rate, 0)} of its rows had errors")
+    if len(known) == 1:
+        arm, result = known[0]
+        of = arm.label.rpartition("(")[2].rstrip(")") if len(group) > 1 else ""
+        address = f"{url.get(arm.id, '')}?split={split}"
+        dots = (_at(result.score),)
+        return Cell(result.score, result.low, result.high, dots, _at(result.low), _at(result.high), address, of=of)
+    scores = [result.score for _, result in known]
+    low, high = min(scores), max(scores)
+    of = plural(len(known), "sample")
+    return Cell(fmean(scores), low, high, tuple(map(_at, scores)), _at(low), _at(high), address, of=of)
+
+
+def _at(share: float) -> float:
+    return round(100 * min(max(share, 0.0), 1.0), 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What a measurement came to. tone: a class of `.answer`. why: further sentences, the weightiest first."""
+
+    tone: str
+    title: str
+    why: tuple[str, ...]
+
+
+def headline(baseline: BaselineRow, best: ArmRow | None, lead: views.FreeLead | None) -> Headline:
+    """The first sentence of the page: that something without a model is ahead, else the best prompt and the target."""
+    sentences = [_against_target(baseline, best)]
+    tone = "info"
+    if best is not None and best.test is not None:
+        if baseline.target is not None and best.test.score >= baseline.target:
+            tone = "good"
+        sentences += _cheaper(baseline, best)
+    else:
+        tone = "open"
+    if lead is not None:
+        return Headline("open", lead.head, (lead.text, *sentences))
+    return Headline(tone, sentences[0], tuple(sentences[1:]))
+
+
+def _against_target(baseline: BaselineRow, best: ArmRow | None) -> str:
+    if best is None or best.test is None:
+        first = standing.leading(baseline)
+        if first is None or first.dev is None:
+            return "No result yet."
+        return f"No test result yet. On the dev set {first.label} leads with {percent(first.dev.score)}."
+    result, target = best.test, baseline.target
+    reached = f"Best prompt {percent(result.score)} ({interval(result.low, result.high)})"
+    if target is None:
+        return f"{reached}; no target is set."
+    if result.score >= target:
+        return f"{reached} meets the target of {percent(target)}."
+    short = 100 * (target - result.score)
+    gap = plural(round(short), "point") if round(short) else f"{short:.1f} points"
+    between = "; the target lies inside the interval" if target <= result.high else ""
+    return f"{reached}, target {percent(target)}: short by {gap}{between}."
+
+
+def _cheaper(baseline: BaselineRow, best: ArmRow) -> list[str]:
+    """A prompt that is much shorter than the best one and did no worse on the same test rows."""
+    if best.test is None or not best.test.tokens_in:
+        return []
+    cheap = [
+        (arm, arm.test)
+        for arm in baseline.arms
+        if arm.id != best.id
+        and arm.family not in (*arms.FREE, "adapter")
+        and arm.test is not None
+        and arm.test.known
+        and arm.test.score >= best.test.score
+        and 0 < arm.test.tokens_in <= CHEAPER * best.test.tokens_in
+    ]
+    if not cheap:
+        return []
+    arm, result = min(cheap, key=lambda pair: pair[1].tokens_in)
+    tokens = f"{result.tokens_in:,.0f} prompt tokens instead of {best.test.tokens_in:,.0f}"
+    return [f"{arm.label} scores {percent(result.score)} on the same test rows with {tokens}."]
+
+
+def interval(low: float, high: float) -> str:
+    """57.5-69.3, in percent, with a dash."""
+    return f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}"
+
+
+def caption(table: Sequence[Line], baseline: BaselineRow) -> str:
+    """What the table shows, in a sentence."""
+    first = next((line for line in table if line.leading and line.dev), None)
+    if first is None or first.dev is None:
+        return "No variant has a result on the dev set yet."
+    ahead = ""
+    if first.gain is not None:
+        points = charts.share_text(first.gain.delta, difference=True)
+        ahead = f", {points} points against zero-shot"
+    target = f"; the dashed line is the target, {percent(baseline.target)}" if baseline.target is not None else ""
+    return f"{first.label} leads the prompts on the dev set with {percent(first.dev.score)}{ahead}{target}."

@@ -1,0 +1,70 @@
+"""The set-up checklist of a first administrator: what is to do, and what of it is done, by what is really there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What the installation has. people: accounts that somebody can use. prices: entries of the price list."""
+
+    model: bool
+    people: int
+    prices: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One line of the checklist. button: verb and object, leading to the page of `route`."""
+
+    label: str
+    why: str
+    done: bool
+    button: str = ""
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """The checklist as it stands."""
+
+    tasks: Sequence[Task]
+
+    @property
+    def done(self) -> int:
+        return sum(task.done for task in self.tasks)
+
+    @property
+    def next(self) -> Task | None:
+        """The first task that is open; None when everything is done."""
+        return next((task for task in self.tasks if not task.done), None)
+
+
+def checklist(there: There) -> SetUp:
+    """What is to do before a team can take a use case all the way."""
+    return SetUp(
+        (
+            Task("Create your account", "You are signed in as an administrator.", done=True),
+            Task(
+                "Set up a model",
+                "Connect a model server, or set up the embedded one. Baselines run on it.",
+                there.model,
+                "Open models",
+                "models",
+            ),
+            Task(
+                "Add a second person",
+                "Nobody approves what they contributed to, so a review needs two people.",
+                there.people > 1,
+                "Add a person",
+                "users",
+            ),
+            Task(
+                "Enter prices",
+                "Costs and break-even are calculated from what your team pays.",
+                there.prices,
+                "Enter prices",
+                "prices",
+            ),
+        )
+    )

@@ -1,0 +1,80 @@
+"""How far a run is, to the very end of it: its stages, and what the training has seen so far. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from app.gate.checks import Steps, batch_rows, seen
+from app.training.tables import MetricRow, TrainingRow
+
+Mark = Literal["done", "now", "to come", "stopped"]
+LATEST = 20  # steps that the speed is taken of: enough to be steady, few enough to be of now
+ENDED = frozenset({"failed", "cancelled", "refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage. done, total: in its own unit; total None where there is nothing to count."""
+
+    name: str
+    mark: Mark
+    done: int = 0
+    total: int | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What is known of a run while it goes on. learning_rate: of the last step. tokens_per_second: over the last ones.
+    Each is None before the first step. seconds_left: of the stage that counts, as its job estimates it."""
+
+    stages: tuple[Stage, ...]
+    progress: Steps | None
+    learning_rate: float | None
+    tokens_per_second: float | None
+    seconds_left: float | None = None
+
+
+def live(
+    run: TrainingRow, state: str, steps: Sequence[MetricRow], dev: Sequence[MetricRow], job: Mapping[str, Any] | None
+) -> Live:
+    """steps, dev: measurements in the order of the steps. job: the progress that its job reported last, or None."""
+    facts = run.training_facts
+    last = steps[-1] if steps else None
+    rows = int(facts.get("train_rows") or 0)
+    speeds = [one.tokens_per_second for one in steps[-LATEST:] if one.tokens_per_second]
+    return Live(
+        stages=tuple(_stages(run, state, last.step if last else 0, {one.step for one in dev}, job or {})),
+        progress=seen(last.step, batch_rows(run.recipe), rows) if last and rows else None,
+        learning_rate=last.learning_rate if last else None,
+        tokens_per_second=sum(speeds) / len(speeds) if speeds else None,
+        seconds_left=(job or {}).get("seconds_left"),
+    )
+
+
+def _stages(run: TrainingRow, state: str, step: int, evaluated: set[int], job: Mapping[str, Any]) -> Sequence[Stage]:
+    total = int(run.training_facts.get("steps") or 0) or None
+    trained = run.adapter_sha256 is not None
+    ends = trained or (total is not None and step >= total)
+    over = [
+        ("Queued", state != "queued", 0, None, ""),
+        ("First dev evaluation", bool(evaluated) or step > 0, 0, None, ""),
+        ("Training steps", ends, step, total, "steps"),
+        ("Last dev evaluation", trained or (ends and step in evaluated), 0, None, ""),
+        ("Adapter stored", trained, 0, None, ""),
+        ("Test set answered", state == "done", *_answered(state, job)),
+        ("Compared with the best prompt", run.result is not None, 0, None, ""),
+    ]
+    current = next((place for place, (_, done, *_) in enumerate(over) if not done), len(over))
+    here: Mark = "stopped" if state in ENDED else "now"
+    return [
+        Stage(name, "done" if place < current else here if place == current else "to come", done, of, unit)
+        for place, (name, _, done, of, unit) in enumerate(over)
+    ]
+
+
+def _answered(state: str, job: Mapping[str, Any]) -> tuple[int, int | None, str]:
+    """How many test rows the adapter has answered, as its job says while it does nothing else."""
+    if state != "evaluating" or not job.get("total"):
+        return 0, None, ""
+    return int(job.get("done", 0)), int(job["total"]), str(job.get("unit", ""))
