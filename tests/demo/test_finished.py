@@ -111,7 +111,7 @@ def test_nothing_of_it_can_be_changed(example: AssessmentRow, make: Make, people
         admin.put(f"{api}/dataset?filename=a.jsonl", content=b'{"prompt": "a", "completion": "b"}\n'),
         admin.post(f"{api}/reviews", json={}),
         admin.post(f"{api}/baselines", json={"model_id": make.model().id, "instructions": "Write it."}),
-        admin.post(f"{base}/shares", data={"label": "Ben", "days": "7"}),
+        admin.post(f"{base}/share", data={"label": "Ben", "days": "7"}),
         admin.post(f"{api}/trainings", headers={"Idempotency-Key": "mine"}),
         admin.post(f"{base}/details", data={"title": "Mine"}),
     ]
