@@ -131,7 +131,7 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
     if text in {standing.instructions_of(baseline, arm) for arm in baseline.arms if arm.family != "adapter"}:
         raise Invalid(
             "The revision cannot start like this.",
-            [FieldError("#/instructions", "These instructions have been tried already. Change them first.")],
+            [FieldError("#/instructions", "This prompt was evaluated already. Change it first.")],
         )
     number = 1 + standing.revisions(baseline)
     baseline.test_looks = [*baseline.test_looks, *(look.to_json() for look in looks.by_people(session, baseline))]

@@ -146,9 +146,14 @@ def test_nobody_signs_in_as_its_people(example: AssessmentRow, web: TestClient, 
         assert not person.active
 
 
-def test_without_the_file_it_says_so(make: Make, engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="nothing"):
-        recording.read(tmp_path / "nothing")
+@pytest.mark.parametrize("content", [None, b"", b"not what it should be"])
+def test_a_recording_that_is_not_there_or_damaged_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "rows.json.xz"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises((OSError, ValueError)):
+        recording.read(file)
 
 
 # ------------------------------------------------------------------ recording one
