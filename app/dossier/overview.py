@@ -13,6 +13,7 @@ from app.gate.evidence_strip import Criteria, Line
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
 from app.standing import service as standings
+from app.users import store as user_store
 
 MOST_EVENTS = 60
 """Entries of the record that the overview looks back."""
@@ -51,7 +52,8 @@ def overview(session: Session, assessment: AssessmentRow) -> Overview:
 def _people(session: Session, assessment: AssessmentRow) -> Iterator[tuple[str, str]]:
     """The owner, who else worked on it, and who decided on it."""
     owner, involved = assessment.created_by, store.people(session, assessment.id)
-    yield "Owner", next((name for _, user, name in involved if user == owner), "")
+    known = next((name for _, user, name in involved if user == owner), "")
+    yield "Owner", known or user_store.get(session, owner).name
     for label, what in (("Contributors", "worked"), ("Reviewers", "decided")):
         if names := [name for did, user, name in sorted(involved, key=itemgetter(1)) if did == what and user != owner]:
             yield label, ", ".join(names)
