@@ -127,8 +127,8 @@ def _judged(now: Situation, outcome: Outcome) -> Standing:
     sentence = f"{label}. {_scores(outcome)}" if _scores(outcome) else f"{label}."
     target = f"The target of {now.target * 100:g} % is missed." if short and now.target is not None else ""
     action = (
-        ("Edit the training config", "plan")
-        if outcome.state in ("regressed", "not_better")
+        ("Edit training config", "plan")  # the words of the result page, for what it asks for as well
+        if outcome.state in ("regressed", "not_better") or short
         else ("Get the adapter", "result")
         if outcome.state == "improved"
         else ("See the result", "result")

@@ -347,6 +347,11 @@ class Histogram:
         peak = f"most of them from {short(most.low)} to {short(most.high)}"
         return f"{self.title}: {span}, {peak}{beyond}"
 
+    @property
+    def y_texts(self) -> Sequence[tuple[float, str]]:
+        """What stands beside the plot, with the pixel of each text's middle; the plot is 140 high and begins at 20."""
+        return [(round(20 + 1.4 * tick.at, 1), tick.text) for tick in self.y_ticks]
+
     def words_of(self, column: Column) -> str:
         """Say one column for whoever points at it: 3 rows, 20 to 30 characters a row."""
         unit = self.unit.removesuffix("s") if column.bin.value == 1 else self.unit

@@ -94,9 +94,9 @@ def test_the_texts_of_an_axis_stand_outside_of_the_plot() -> None:
 
 
 def test_captions() -> None:
-    assert charts.sentence(SAMPLES["_charts/lines.html"].label) == (
-        "Loss by step: Training loss ends at 1 and Dev loss ends at 1.2."
-    )
+    lines = SAMPLES["_charts/lines.html"]
+    assert isinstance(lines, line_charts.LineChart)
+    assert charts.sentence(lines.label) == ("Loss by step: Training loss ends at 1 and Dev loss ends at 1.2.")
     bars = SAMPLES["_charts/bars.html"]
     assert isinstance(bars, charts.BarChart)
     assert bars.says == "Rows from uploaded to usable: of 100 uploaded, 10 are taken out and 90 are usable"
