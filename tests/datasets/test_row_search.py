@@ -174,7 +174,8 @@ def test_contradictions_stand_side_by_side_and_no_page_tears_them_apart(client: 
         assert len(lines) == 2
         assert lines[1] == lines[0] + 150
         assert card.count("<pre>") == 2
-        assert "use all" not in card  # both ask the same to the letter and are answered otherwise: no button can help
+        assert "use all" not in card
+        assert "only a corrected file helps" in card
     assert f'href="{address}"' in text(client, f"/datasets/{row.id}")
     assert "No two rows ask the same" in text(client, f"/datasets/{checked(pairs(30)).id}/contradictions")
 
