@@ -147,6 +147,40 @@ TERMS: tuple[Term, ...] = (
          "rows"),
     Term("row.expected", "Expected answer", "What your data says the answer should be."),
     Term("row.output", "Model output", "What the model wrote."),
+    # Criteria of the gate; the policy's own titles are part of its hash and stay as they are.
+    Term("gate.G1", "Enough usable examples", "Rows to learn from, counted in the uploaded file."),
+    Term("gate.G2", "The goal is not to add knowledge", "Facts belong into RAG, not into weights."),
+    Term("gate.G3", "Ongoing, not a one-off", "The task keeps running after the first batch."),
+    Term("gate.G4", "Held-out test set", "Rows that nothing learns from and nothing is chosen by."),
+    Term("gate.G5", "Prompting tried first", "Prompt baselines were run and revised after reading failures."),
+    Term("gate.G6", "Best prompt misses the target", "A prompt that reaches the target needs no training."),
+    Term("gate.G7", "Metric and target set first", "Set before the first result was seen."),
+    Term("gate.G8", "The labels agree", "Two people would give the same answer to the same row."),
+    Term("gate.G9", "Failures are format or label errors", "What training mends: format, tone, labels; not missing "
+         "facts."),
+    Term("gate.G10", "Rights and privacy", "You may train on these rows, and personal data in them was decided on."),
+    Term("gate.G11", "Owner assigned", "Somebody re-evaluates when the model or the policy changes."),
+    Term("gate.G12", "Pays back", "What training saves covers what it costs, or quality is worth it."),
+    # Thresholds of the policy that have a name of the field; the others are called as the policy calls them.
+    Term("threshold.examples_few", "Examples: few (below)", "Fewer usable examples than this are few.", "examples"),
+    Term("threshold.examples_pilot", "Examples: pilot (from)", "Enough for a pilot.", "examples"),
+    Term("threshold.examples_plenty", "Examples: plenty (from)", "More than enough to begin.", "examples"),
+    Term("threshold.target_grace", "Tolerance", "How far below the target still counts as reaching it.", "points"),
+    Term("threshold.oracle_gain", "Oracle-retrieval gain", "What the gold passage in the prompt adds to the score.",
+         "points"),
+    Term("threshold.contradiction_rate", "Contradiction rate", "Share of rows whose twins have another answer.", "%"),
+    Term("threshold.kappa", "Inter-annotator agreement (from)", "Cohen's kappa of two people, at least."),
+    Term("threshold.kappa_high", "Inter-annotator agreement: high (from)", "Cohen's kappa that counts as high."),
+    Term("threshold.tagged_failures", "Tagged failures (from)", "Failures that people have read.", "failures"),
+    Term("threshold.behaviour_share", "Format or label errors (from)", "Share of the tagged failures.", "%"),
+    Term("threshold.facts_share", "Missing facts (up to)", "Share of the tagged failures.", "%"),
+    Term("threshold.instructions_share", "Unclear instructions (up to)", "Share of the tagged failures.", "%"),
+    Term("threshold.reference_share", "Wrong reference answers (up to)", "Share of the tagged failures.", "%"),
+    Term("threshold.months_ahead", "Time horizon", "Months that costs are added up over.", "months"),
+    Term("threshold.calls_few", "Calls a month: few (below)", "Fewer calls than this are few.", "calls"),
+    Term("threshold.calls_many", "Calls a month: many (from)", "From here on the volume speaks for training.", "calls"),
+    Term("threshold.calls_huge", "Calls a month: very many (from)", "From here on it speaks for it strongly.", "calls"),
+    Term("threshold.context_window", "Context window", "Tokens that a model reads at once.", "tokens"),
     # What a recommendation rests on.
     Term("approach.prompt", "Prompt", "Better instructions and examples in front of the question."),
     Term("approach.rag", "RAG", "Retrieval-augmented generation: passages from your documents stand in the prompt."),
@@ -181,6 +215,12 @@ def with_unit(key: str) -> str:
     return one.label if one.unit in one.label else f"{one.label} ({one.unit})"
 
 
+def named(key: str, otherwise: str) -> str:
+    """The label of a key that may have none; then what its owner calls it."""
+    one = BY_KEY.get(key)
+    return one.label if one else otherwise
+
+
 def known(kind: str, name: str) -> str:
     """The label of a stored name of that kind; a name that is not of today is shown as it is stored."""
     one = BY_KEY.get(f"{kind}.{name}")
@@ -211,3 +251,60 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
         return f"Few-shot, {examples} nearest"
     one = BY_KEY.get(f"variant.{name}")
     return one.label if one else title or name
+
+
+# Sentences of the policy and of its criteria are part of what was hashed and approved, so they stay as they are stored;
+# pages say them in the words of today. In this order: the longer form first.
+_TODAY = tuple(
+    (re.compile(rf"\b{before}(?!\w)"), after)
+    for before, after in (
+        ("looked-up (?:text|passages)", "retrieved passages"),
+        ("Giving the right passage", "The gold passage"),
+        ("Asking with the right passage", "Oracle retrieval"),
+        ("the right passage given", "oracle retrieval"),
+        ("the right passage", "the gold passage"),
+        ("Look the facts up", "Use RAG for the facts"),
+        ("Look facts up first", "Use RAG first"),
+        ("look things up", "use RAG"),
+        ("looking things up", "RAG"),
+        ("Looking things up", "RAG"),
+        ("Look things up", "Use RAG"),
+        ("Looked-up passages", "Retrieved passages"),
+        ("answer anew", "answer again"),
+        ("dearer", "more expensive"),
+        ("looking up works", "RAG works"),
+        ("have to be looked up", "need RAG"),
+        ("nothing to look up", "nothing to retrieve"),
+        ("is looked up", "needs RAG"),
+        ("was looked up", "was retrieved"),
+        ("written instructions alone", "zero-shot"),
+        ("instructions with random examples", "few-shot, random"),
+        ("instructions with the nearest examples", "few-shot, nearest"),
+        ("answers held to a schema", "constrained decoding"),
+        ("many examples in the prompt", "many-shot"),
+        ("a trivial rule", "the baseline without an LLM"),
+        ("the best arm's answers", "the best variant's outputs"),
+        ("Best arm", "Best prompt"),
+        ("arms", "variants"),
+        ("arm", "variant"),
+        (r"Keep at least ([\d,]+) rows aside", r"Hold out at least \1 rows"),
+        ("(?:kept|set) aside", "held out"),
+        ("rows put aside", "rows held out"),
+        ("You said that", "Self-reported:"),
+        (r"You said(?= \d)", "Self-reported:"),
+        ("You said it runs once, but also", "It runs once, but expects"),
+        (r"(\w+), you said(?=[.;,])", r"\1 (self-reported)"),
+        ("Nobody said yet what", "Not answered yet: what"),
+        ("Nobody said", "Not answered:"),
+        ("nobody said whether people checked them", "not answered whether people checked them"),
+        ("learnt", "learned"),
+    )
+)
+
+
+def todays(text: str) -> str:
+    """A stored sentence of ours in the words of today. Only for sentences of the policy and its criteria: a stranger's
+    text is never changed."""
+    for before, after in _TODAY:
+        text = before.sub(after, text)
+    return text

@@ -33,6 +33,7 @@ from app.demo import api as demo_api
 from app.demo import routes as demo_routes
 from app.documents import api as documents_api
 from app.documents import routes as documents_routes
+from app.dossier import objects
 from app.dossier import routes as dossier_routes
 from app.economics import api as economics_api
 from app.economics import routes as economics_routes
@@ -162,9 +163,11 @@ def create_app(settings: Settings) -> Web:
         steps=standings.steps,
         standing=standings.standing,
         waiting_reviews=inbox.waiting_reviews,
+        in_states=standings.in_states,
         evidence=standings.measured,
-        read_ahead=gate.read_ahead,
+        read_ahead=standings.read_ahead,
         effects=gate.effects,
+        objects=objects,
         on_refusal=on_refusal,
         chain=Chain(),
     )

@@ -45,6 +45,14 @@ BODIES = {
 }
 
 
+def machine_load() -> tuple[float | None, int | None]:
+    """Processes that ran or wanted to, averaged over the last minute, and the cores there are for them."""
+    try:
+        return round(os.getloadavg()[0], 2), os.cpu_count()
+    except OSError:
+        return None, os.cpu_count()
+
+
 class Worker:
     """One worker of one installation. `slot` keeps several on one host apart; `bodies` finds a kind's work."""
 
@@ -121,6 +129,7 @@ class Worker:
             row.pid = os.getpid()
             row.version = VERSION
             row.started_at = row.seen_at = now
+            row.load, row.cores = machine_load()
             row.gone_at = row.taken_over_by = None
         return None
 
@@ -150,6 +159,7 @@ class Worker:
         with writing(self.engine) as session:
             me = session.get_one(WorkerRow, self.name)
             me.seen_at = now
+            me.load, me.cores = machine_load()
             me.taken_over_by = None
             inherited = [
                 dead.id

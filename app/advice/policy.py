@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from app.glossary import named
+
 LARGEST_POINTS = 3
 MARKS = {
-    "V": "read in the source itself",
-    "S": "read in a text that reports it",
-    "M": "from memory, not checked",
-    "J": "our own judgement",
+    "V": "primary",
+    "S": "secondary",
+    "M": "unverified",
+    "J": "our judgement",
 }
 Mark = Literal["V", "S", "M", "J"]
 Unit = Literal["rows", "calls", "months", "tokens", "failures", "times", "share", "points", "kappa"]
@@ -32,7 +34,7 @@ IN_GENERAL = {
     "asked": "N",
     "calls": "N",
     "failed": "N",
-    "arms": "the arms that fit the case",
+    "arms": "the variants that fit the case",
 }
 
 
@@ -133,6 +135,11 @@ class Threshold:
     high: float = 0
 
     @property
+    def label(self) -> str:
+        """What pages call it; the title is part of the policy's hash."""
+        return named(f"threshold.{self.name}", self.title)
+
+    @property
     def text(self) -> str:
         """The value as a sentence has it: 1,000; 5 %; 10 (points); 0.6."""
         return number_text(self.value, self.unit)
@@ -170,6 +177,11 @@ class GateRule:
     meanwhile: str
     sayings: Mapping[str, str]
     sources: tuple[Source, ...]
+
+    @property
+    def label(self) -> str:
+        """What pages call it; the title is part of the policy's hash."""
+        return named(f"gate.{self.id}", self.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +384,7 @@ UNKNOWN_BECAUSE = "Not known yet, so it counts for nothing; an answer would make
 
 def out_of_bounds(threshold: Threshold, value: object) -> str:
     """Why this value can't be the threshold's; empty if it can."""
-    name, unit = threshold.title, threshold.unit
+    name, unit = threshold.label, threshold.unit
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN alone
         return f"{name} has to be a number."
     if not threshold.low <= value <= threshold.high:

@@ -52,7 +52,7 @@ STARTING_POINTS = (
     _point(
         "route-tickets",
         "Route tickets to many queues",
-        "There are dozens of labels and they are stable; everything needed to decide stands in the ticket.",
+        "There are dozens of labels and they are stable; everything needed to decide is in the ticket.",
         12,
         goals=["classify"],
         metric="exact_match",
@@ -68,8 +68,8 @@ STARTING_POINTS = (
     _point(
         "house-style",
         "Write comments in our house style",
-        "The code in front of the model says all there is to know; only tone and shape are missing. A checker would "
-        "catch some of the wrong shapes.",
+        "The code in front of the model says all there is to know; only tone and format are missing. Schema "
+        "validation would catch some errors.",
         2,
         goals=["format", "style"],
         main_goal="style",
@@ -79,7 +79,7 @@ STARTING_POINTS = (
     _point(
         "policy-questions",
         "Answer questions about rules that change",
-        "The rules change daily, answers have to show their source, and not everybody may read everything.",
+        "The rules change daily, citations are required, and access differs by user.",
         3,
         goals=["facts"],
         fact_change="daily",
@@ -104,8 +104,8 @@ STARTING_POINTS = (
     ),
     _point(
         "summaries",
-        "Summarise public documents",
-        "The text to shorten stands in the question, and any clear summary will do.",
+        "Summarize public documents",
+        "The text to summarize is in the input, and any clear summary will do.",
         1,
         goals=["general"],
         checker_helps="partly",
@@ -113,8 +113,8 @@ STARTING_POINTS = (
     ),
     _point(
         "fill-a-form",
-        "Always answer in one fixed shape",
-        "A program reads the answer. The shape is right already as a rule; what stands in it is sometimes wrong.",
+        "Structured output",
+        "A program reads the answer. The format is usually right already; its content is sometimes wrong.",
         21,
         goals=["format"],
         metric="json_match",
@@ -122,7 +122,7 @@ STARTING_POINTS = (
     _point(
         "query-language",
         "Turn questions into our query language",
-        "The syntax has to be explained in every prompt, and a parser tells at once whether a query is valid.",
+        "The syntax has to be explained in every prompt, and a parser tells whether a query is valid.",
         15,
         goals=["format", "tools"],
         main_goal="tools",
@@ -131,8 +131,8 @@ STARTING_POINTS = (
     ),
     _point(
         "cheaper-at-volume",
-        "Keep the quality, pay less for each call",
-        "A large model does it well today, but it is too dear or too slow for the number of calls.",
+        "Distil a large model to cut cost",
+        "A large model does it well today, but it costs too much or is too slow for the volume.",
         11,
         goals=["classify", "efficiency"],
         main_goal="efficiency",
@@ -141,8 +141,8 @@ STARTING_POINTS = (
     ),
     _point(
         "weak-language",
-        "Correct text in a language models know badly",
-        "Readers notice that the model is weak in this language; the text to correct stands in the question.",
+        "Low-resource language",
+        "Readers notice that the model is weak in this language; the text to correct is in the input.",
         5,
         goals=["style", "terms"],
         language_fit="weak",
@@ -158,8 +158,8 @@ STARTING_POINTS = (
     ),
     _point(
         "made-up-examples",
-        "Learn a style from made-up examples",
-        "A model wrote all the examples, so they are one-sided, and people have not read them yet.",
+        "Style from synthetic data",
+        "A model wrote all the examples, so they are skewed, and nobody has reviewed them yet.",
         22,
         goals=["style"],
         coverage="skewed",

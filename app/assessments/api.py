@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,7 @@ from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.params import LARGEST, Id, OneLine, Text
 from app.web.problems import REFUSALS, described
+from app.web.protocols import Standing, State
 
 router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
@@ -52,6 +53,34 @@ class AssessmentChange(BaseModel):
     answers: Answers | None = None
 
 
+class NextAction(BaseModel):
+    """The one thing to do next. `url` is the path of a page."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    label: str
+    url: str
+
+
+class Status(BaseModel):
+    """Where an assessment stands: the newest event decides.
+
+    `best` is the best prompt's score on the test set, `target` what it should be: shares from 0 to 1. `tone`: pass, fail,
+    open, info or soft.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    state: State
+    label: str
+    sentence: str
+    why: str
+    tone: Literal["pass", "fail", "open", "info", "soft"]
+    action: NextAction
+    best: float | None
+    target: float | None
+
+
 class Assessment(BaseModel):
     """One use case. `answers` are those that can be read; `answered` counts "I don't know" as an answer."""
 
@@ -69,9 +98,10 @@ class Assessment(BaseModel):
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
+    standing: Status
 
     @staticmethod
-    def of(row: AssessmentRow) -> "Assessment":
+    def of(row: AssessmentRow, standing: Standing) -> "Assessment":
         answered, asked = service.progress(row)
         return Assessment(
             id=row.id,
@@ -87,6 +117,7 @@ class Assessment(BaseModel):
             created_at=row.created_at,
             updated_at=row.updated_at,
             archived_at=row.archived_at,
+            standing=Status.model_validate(standing),
         )
 
 
@@ -308,20 +339,31 @@ def list_starting_points(me: Me) -> StartingPoints:
 
 @router.get("/assessments", tags=["assessments"])
 def list_assessments(
+    app: App,
     db: Db,
     me: Me,
     q: Annotated[OneLine, Query(max_length=100, description="Words in the title or the team.")] = "",
     archived: bool = False,
+    state: Annotated[
+        list[State],
+        Query(max_length=len(get_args(State)), description="Only those in these states; `archived` is one of them."),
+    ] = [],  # noqa: B006 - FastAPI reads it, nobody changes it
     before: Annotated[int | None, Query(ge=1, le=LARGEST, description="The last id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Assessments:
     """From the newest back."""
-    rows = store.before(db, Wanted(q, archived=archived), before, limit + 1)
-    return Assessments(data=[Assessment.of(row) for row in rows[:limit]], has_more=len(rows) > limit)
+    if state:
+        rows = app.in_states(db, state, q, before, limit + 1)
+    else:
+        rows = store.before(db, Wanted(q, archived=archived), before, limit + 1)
+    app.read_ahead(db, rows[:limit])
+    return Assessments(
+        data=[Assessment.of(row, app.standing(db, row)) for row in rows[:limit]], has_more=len(rows) > limit
+    )
 
 
 @router.post("/assessments", tags=["assessments"], status_code=201)
-def create_assessment(response: Response, db: Db, me: Me, data: NewAssessment) -> Assessment:
+def create_assessment(response: Response, app: App, db: Db, me: Me, data: NewAssessment) -> Assessment:
     """Begin an assessment, from nothing, from answers, or from a starting point."""
     answers = _sent(data.answers)
     _coherent(answers)
@@ -329,15 +371,15 @@ def create_assessment(response: Response, db: Db, me: Me, data: NewAssessment) -
     row = service.create(db, details, me, first_answers=answers, starting_point=data.starting_point)
     response.headers["Location"] = f"/api/v1/assessments/{row.id}"
     response.headers["ETag"] = _etag(row)
-    return Assessment.of(row)
+    return Assessment.of(row, app.standing(db, row))
 
 
 @router.get("/assessments/{assessment_id}", tags=["assessments"])
-def show_assessment(response: Response, assessment_id: Id, db: Db, me: Me) -> Assessment:
+def show_assessment(response: Response, assessment_id: Id, app: App, db: Db, me: Me) -> Assessment:
     """One assessment with its answers. The `ETag` is for `If-Match`."""
     row = store.get(db, assessment_id)
     response.headers["ETag"] = _etag(row)
-    return Assessment.of(row)
+    return Assessment.of(row, app.standing(db, row))
 
 
 @router.patch(
@@ -365,28 +407,30 @@ def change_assessment(
     if answers := _sent(data.answers):
         row = service.patch(db, assessment_id, answers, me, has_results=_has_results(app, db, row))
     response.headers["ETag"] = _etag(row)
-    return Assessment.of(row)
+    return Assessment.of(row, app.standing(db, row))
 
 
 @router.post("/assessments/{assessment_id}/copy", tags=["assessments"], status_code=201)
-def copy_assessment(response: Response, assessment_id: Id, db: Db, me: Me) -> Assessment:
+def copy_assessment(response: Response, assessment_id: Id, app: App, db: Db, me: Me) -> Assessment:
     """The same answers, and nothing measured."""
     row = service.copy(db, assessment_id, me)
     response.headers["Location"] = f"/api/v1/assessments/{row.id}"
     response.headers["ETag"] = _etag(row)
-    return Assessment.of(row)
+    return Assessment.of(row, app.standing(db, row))
 
 
 @router.post("/assessments/{assessment_id}/archive", tags=["assessments"])
-def archive_assessment(assessment_id: Id, db: Db, me: Me) -> Assessment:
+def archive_assessment(assessment_id: Id, app: App, db: Db, me: Me) -> Assessment:
     """Take it off the list; it can't be changed while it is there."""
-    return Assessment.of(service.archive(db, assessment_id, me))
+    row = service.archive(db, assessment_id, me)
+    return Assessment.of(row, app.standing(db, row))
 
 
 @router.post("/assessments/{assessment_id}/restore", tags=["assessments"])
-def restore_assessment(assessment_id: Id, db: Db, me: Me) -> Assessment:
+def restore_assessment(assessment_id: Id, app: App, db: Db, me: Me) -> Assessment:
     """Take it out of the archive."""
-    return Assessment.of(service.restore(db, assessment_id, me))
+    row = service.restore(db, assessment_id, me)
+    return Assessment.of(row, app.standing(db, row))
 
 
 @router.post("/advice", tags=["advice"], response_model_exclude_unset=True)

@@ -208,7 +208,7 @@ def take_todays_policy(session: Session, assessment_id: int, me: UserRow) -> Ass
     row = store.opened(session, assessment_id)
     before, today = policy_of(session, row), policies.todays_id(session)
     if row.policy_id == today:
-        raise Conflict(f"This assessment is judged by today's policy, {before.version}, already.")
+        raise Conflict(f"This assessment is under the current policy, {before.version}, already.")
     row.policy_id = today
     detail = {"from": before.version, "to": policy_of(session, row).version}
     audit.record(session, me, "assessment.policy", "assessment", row.id, detail)

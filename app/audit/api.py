@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, Field
 
-from app.audit import service, store
+from app.audit import listing, service, store
+from app.audit.filters import ACT, SUBJECT, Day, Filters
 from app.users.deps import Reviewer
 from app.web.deps import App, Db
 from app.web.params import LARGEST
@@ -18,18 +19,34 @@ router = APIRouter(prefix="/api/v1/audit", tags=["audit"], responses=REFUSALS)
 class Entry(BaseModel):
     """One act. `sha256` seals it together with `previous`, the seal of the entry before it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     id: int
     at: datetime
     actor_id: int | None
     actor_name: str
     act: str
+    sentence: str = Field(description="The entry in words, with the name that its object has today.")
     subject: str
     subject_id: int | None
     detail: dict[str, Any]
     previous: str
     sha256: str
+
+    @staticmethod
+    def of(line: listing.Line) -> "Entry":
+        row = line.entry
+        return Entry(
+            id=row.id,
+            at=row.at,
+            actor_id=row.actor_id,
+            actor_name=row.actor_name,
+            act=row.act,
+            sentence=line.sentence,
+            subject=row.subject,
+            subject_id=row.subject_id,
+            detail=row.detail,
+            previous=row.previous,
+            sha256=row.sha256,
+        )
 
 
 class Entries(BaseModel):
@@ -46,14 +63,32 @@ class Chain(BaseModel):
 
 @router.get("")
 def list_entries(
+    app: App,
     db: Db,
     me: Reviewer,
-    before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST, description="id of the last entry seen")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    actor_id: Annotated[
+        int | None, Query(ge=0, le=LARGEST, description="who acted; 0 stands for Tunegate itself")
+    ] = None,
+    act: Annotated[
+        str,
+        Query(max_length=60, pattern=ACT, description="an act, like review.approve, or a kind of acts, like review"),
+    ] = "",
+    subject: Annotated[str, Query(max_length=40, pattern=SUBJECT, description="the kind of object")] = "",
+    subject_id: Annotated[int | None, Query(ge=1, le=LARGEST, description="the object's number")] = None,
+    assessment_id: Annotated[
+        int | None, Query(ge=1, le=LARGEST, description="the assessment that the object is, or belongs to")
+    ] = None,
+    since: Annotated[Day | None, Query(description="first day, in UTC")] = None,
+    until: Annotated[Day | None, Query(description="last day, in UTC")] = None,
 ) -> Entries:
-    """Entries from the newest back; `before` is the last id of the page before."""
-    entries = store.newest(db, before, limit + 1)
-    return Entries(data=[Entry.model_validate(entry) for entry in entries[:limit]], has_more=len(entries) > limit)
+    """Entries from the newest back, those that fit all filters; `before` is the last id of the page before."""
+    within = None if assessment_id is None else app.objects.belonging(db, [assessment_id])
+    filters = Filters(actor_id, act, subject, subject_id, within, since, until)
+    entries = store.matching(db, filters, before, limit + 1)
+    listed = listing.lines(db, app.objects, entries[:limit])
+    return Entries(data=[Entry.of(line) for line in listed], has_more=len(entries) > limit)
 
 
 @router.get("/chain")

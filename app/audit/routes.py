@@ -1,18 +1,31 @@
-"""The page of the record: who did what, and whether anything in it was changed afterwards."""
+"""The page of the record: who did what, by person, act, object and day, and whether it is as it was written."""
 
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
-from app.audit import service, store
+from app.audit import listing, sentences, service, store
+from app.audit.filters import ACT, FIRST, LAST, SUBJECT, Filters
+from app.db import reading
+from app.users import store as user_store
 from app.users.deps import Reviewer
+from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.pages import page
-from app.web.params import LARGEST
+from app.web.params import LARGEST, OneLine
 
 router = APIRouter(include_in_schema=False)
 
-PAGE = 100
+PAGE = 50
+MOST_ASSESSMENTS = 20  # that a name may stand for
+
+Typed = Annotated[OneLine, Query(max_length=200)]
+Act = Annotated[str, Query(max_length=60, pattern=ACT)]
+Subject = Annotated[str, Query(max_length=40, pattern=SUBJECT)]
+Number = Annotated[int | None, Query(ge=1, le=LARGEST)]
 
 
 @router.get("/audit", name="audit")
@@ -21,17 +34,114 @@ def show_audit(
     app: App,
     db: Db,
     me: Reviewer,
-    before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
-    subject: Annotated[str, Query(max_length=40, pattern=r"^[a-z_]*$")] = "",
-    subject_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    before: Number = None,
+    who: Typed = "",
+    act: Act = "",
+    assessment: Typed = "",
+    subject: Subject = "",
+    subject_id: Number = None,
+    since: Typed = "",
+    until: Typed = "",
 ) -> Response:
-    entries = store.newest(db, before, PAGE + 1, subject=subject or None, subject_id=subject_id)
+    typed = _typed(who, act, assessment, subject, subject_id, since, until)
+    filters, faults = _read(app, db, typed)
+    entries = () if faults else store.matching(db, filters, before, PAGE + 1)
+    of = app.objects.names(db, [(subject, subject_id)]) if subject and subject_id else {}
     return page(
         request,
         "audit/audit.html",
-        entries=entries[:PAGE],
+        lines=listing.lines(db, app.objects, entries[:PAGE]),
         next_before=entries[PAGE - 1].id if len(entries) > PAGE else None,
-        subject=subject,
-        subject_id=subject_id,
+        before=before,
+        typed=typed,
+        filtered=any(typed.values()),
+        errors=faults,
+        people=[(str(person.id), person.name) for person in user_store.everyone(db)],
+        kinds=_kinds(),
+        object_name=next((one.name for one in of.values()), "") or sentences.object_name(subject, subject_id),
         broken_at=app.chain.broken_at(lambda: service.broken_at(db)),
     )
+
+
+@router.get("/audit.csv", name="export_audit")
+def export_audit(
+    app: App,
+    db: Db,
+    me: Reviewer,
+    who: Typed = "",
+    act: Act = "",
+    assessment: Typed = "",
+    subject: Subject = "",
+    subject_id: Number = None,
+    since: Typed = "",
+    until: Typed = "",
+) -> Response:
+    """The list as a file, with the same filters; the stream has a session of its own, because the request's ends
+    before it."""
+    filters, faults = _read(app, db, _typed(who, act, assessment, subject, subject_id, since, until))
+
+    def rows() -> Iterator[bytes]:
+        with reading(app.engine) as own:
+            yield from listing.as_csv(own, app.objects, filters)
+
+    headers = {"Content-Disposition": f'attachment; filename="audit-{datetime.now(UTC):%Y-%m-%d}.csv"'}
+    if faults:
+        return Response(" ".join(faults.values()), 422, media_type="text/plain; charset=utf-8")
+    return StreamingResponse(rows(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _typed(
+    who: str, act: str, assessment: str, subject: str, subject_id: int | None, since: str, until: str
+) -> dict[str, str]:
+    return {
+        "who": who,
+        "act": act,
+        "assessment": assessment.strip(),
+        "subject": subject,
+        "subject_id": str(subject_id or ""),
+        "since": since,
+        "until": until,
+    }
+
+
+def _read(app: AppContext, db: Db, typed: Mapping[str, str]) -> tuple[Filters, dict[str, str]]:
+    """The filters of an address, and what is wrong with them by field."""
+    faults: dict[str, str] = {}
+
+    def day(name: str) -> date | None:
+        try:
+            given = date.fromisoformat(typed[name]) if typed[name] else None
+        except ValueError:
+            given = date.min
+        if given is not None and not FIRST <= given <= LAST:
+            faults[name] = "Enter a day as YYYY-MM-DD."
+            return None
+        return given
+
+    since, until = day("since"), day("until")
+    if since and until and since > until:
+        faults["until"] = "The last day is before the first."
+    who = typed["who"]
+    if who and not (who.isascii() and who.isdecimal() and len(who) < 10):
+        faults["who"] = "Choose a person from the list."
+    within = None
+    if name := typed["assessment"]:
+        within = app.objects.belonging(db, app.objects.assessments_named(db, name, MOST_ASSESSMENTS))
+    return Filters(
+        int(who) if who and "who" not in faults else None,
+        typed["act"],
+        typed["subject"],
+        int(typed["subject_id"]) if typed["subject_id"] else None,
+        within,
+        since,
+        until,
+    ), faults
+
+
+def _kinds() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Acts for the filter: for each kind all of them, then one by one."""
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for act in sorted(sentences.TEMPLATES):
+        kind, _, name = act.partition(".")
+        kinds.setdefault(kind, []).append((act, f"{kind}: {name.replace('_', ' ')}"))
+    return list(kinds.items())

@@ -92,7 +92,7 @@ def _inner(detail: Detail, key: str) -> Detail:
 
 def _price(detail: Detail, key: str) -> str:
     price = _inner(detail, key)
-    return f"{price.get('price', '?')} {price.get('currency', '')} per {price.get('unit', '?')}"
+    return f"{price.get('price', '?')} {price.get('currency', '')} per {_plain(str(price.get('unit', '?')))}"
 
 
 # {who} acted on {what}; [name] is one of `VALUES`, or a value of the entry's details as it is.
@@ -211,6 +211,7 @@ VALUES: Mapping[str, Callable[[Detail], str]] = {
     "rows": lambda d: _count(d, "rows", "row"),
     "split": lambda d: _SPLITS.get(str(d.get("by")), "in another way"),
     "target_now": lambda d: _share(_now(d, "target")),
+    "unit": lambda d: _plain(str(d.get("unit", "?"))),
     "variant": lambda d: variant(str(d.get("arm", "?"))),
 }
 
@@ -242,6 +243,22 @@ def parts(act: str, actor: str, subject: str, subject_id: int | None, detail: De
 def sentence(act: str, actor: str, subject: str, subject_id: int | None, detail: Detail, name: str = "") -> str:
     """The same as one text: `Ben froze the split of train.jsonl v2`."""
     return "".join(part.text for part in parts(act, actor, subject, subject_id, detail, name))
+
+
+def facts(detail: Detail) -> list[tuple[str, str]]:
+    """The details of an entry as pairs of a label and a text, for people who want to see all of it."""
+    return [(_plain(key), _flat(value, key)) for key, value in detail.items()]
+
+
+def _flat(value: object, key: str = "") -> str:
+    if isinstance(value, dict):
+        names = {name: known("recipe", name) if key == "settings" else _plain(str(name)) for name in value}
+        return "; ".join(f"{names[name]}: {_flat(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_flat(inner) for inner in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def object_name(subject: str, subject_id: int | None) -> str:

@@ -399,5 +399,5 @@ def export_csv(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
 def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:
     arm = store.arm(session, arm_id)
     if arm.baseline_id != baseline_id:
-        raise NotFound("There is no such arm.")
+        raise NotFound("There is no such variant.")
     return arm

@@ -46,7 +46,7 @@ def _signs(
     """Everything that speaks for a cause, the plainest sign first."""
     wanted, answered = (metrics.get(metric).view(text, options) for text in (target, output))
     if not target.strip():
-        yield Guess("reference", "The wanted answer is empty.")
+        yield Guess("reference", "The expected answer is empty.")
     if finish == "length":
         yield Guess("behaviour", "The answer was cut at the length limit.")
     if not output.strip():
@@ -60,9 +60,9 @@ def _signs(
     facts = [fact for fact in dict.fromkeys(FACT.findall(target)) if _signs_only(fact) in compared]
     if missing := [fact for fact in facts if fact not in known]:
         named = ", ".join(missing[:3])
-        yield Guess("facts", f"The wanted answer has {named}, which the question does not.")
+        yield Guess("facts", f"The expected answer has {named}, which the question does not.")
     if metrics.score("rouge_l", answered, wanted, {}) >= 0.5:
-        yield Guess("behaviour", "It says much of what was wanted, in another form.")
+        yield Guess("behaviour", "It says much of what was expected, in another form.")
 
 
 def _signs_only(text: str) -> str:

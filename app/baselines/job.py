@@ -22,7 +22,7 @@ from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
 from app.evaluation import metrics
-from app.inference import answer_text, trials
+from app.inference import answer_text
 from app.inference import job as inference_job
 from app.inference import service as inference
 from app.inference import store as model_store
@@ -207,13 +207,13 @@ def _model(claim: Claim, baseline: BaselineRow) -> Iterator[Generator]:
             yield generator
             if isinstance(generator, Endpoint) and generator.answered:
                 with claim.write() as session:
-                    trials.note_run(session, model, "")
+                    inference.note_run(session, model, "")
         finally:
             generator.close()
     except Unusable as error:
         claim.check()
         with claim.write() as session:
-            trials.note_run(session, model, str(error))
+            inference.note_run(session, model, str(error))
         raise Failed(str(error)) from error
 
 

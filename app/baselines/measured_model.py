@@ -59,7 +59,7 @@ def against_sending(assessment: AssessmentRow, model: ModelRow) -> str:
     if assessments.answers(assessment).get("data_location") != "own_servers" or models.own(model):
         return ""
     return (
-        f"The text of this assessment may not leave your own servers, you said; {model.name} answers at "
+        f"The text of this assessment may not leave your own servers; {model.name} answers at "
         f"{model.base_url}, which nobody declared to be one of them. Measure with a model on this machine, have an "
         "administrator say under Models that this server is yours, or change that answer."
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
@@ -37,6 +38,7 @@ from app.errors import FieldError, Invalid
 from app.evaluation import metrics
 from app.inference import service as models
 from app.inference import store as model_store
+from app.inference import trials
 from app.inference.deps import WithBundled
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
@@ -215,6 +217,7 @@ def _measure(
         classifier_applies=bool(draft and draft.labels),
         concurrency=app.settings.endpoint_concurrency,
         typed=values,
+        form_open=typed is not None and "revised_instructions" not in typed,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
         estimate=estimate,
@@ -341,21 +344,24 @@ def _live(db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model as the form offers it. host: of its server, empty on this machine. against: why it is not offered."""
+    """A model as the form offers it. host: of its server, empty on this machine. against: why it is not offered, and
+    tested_at, when that was seen."""
 
     row: ModelRow
     state: str
     host: str
     against: str
+    tested_at: datetime | None
 
 
 def _choice(db: Db, row: ModelRow) -> ModelChoice:
     state, job = models.state(db, row)
-    against = ""
+    against, tested = "", trials.last(row)
     if state in UNUSABLE:
-        reason = str(getattr(row, "failure", None) or (job.failure if job else "") or "")
-        against = reason or f"It is {state}."
-    return ModelChoice(row, state, planning.host_of(row.base_url) if row.kind == "endpoint" else "", against)
+        against = tested.error if tested else str(job.failure or "") if job else ""
+        against = against or f"It is {state}."
+    tested_at = tested.at if tested and tested.error else None
+    return ModelChoice(row, state, planning.host_of(row.base_url) if row.kind == "endpoint" else "", against, tested_at)
 
 
 def _draft(db: Db, dataset: DatasetRow | None) -> drafts.Draft | None:

@@ -98,7 +98,9 @@ def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
     if baseline.concluded_at is not None and not incomplete:
         raise Conflict("Everything has been asked and answered.")
     if any(arm.family == "adapter" and arm.test for arm in baseline.arms):
-        raise Conflict("An adapter was judged by these answers; they stay as they are. Start a new measurement.")
+        raise Conflict(
+            "An adapter was evaluated against these answers; they stay as they are. Start a new measurement."
+        )
     _need_model(session, baseline)
     # The results stay until their arms are through again: should this fail, what was known is still known.
     answer_store.forget_errors(session, [arm.id for arm in baseline.arms if arm.family != "adapter"])
@@ -118,7 +120,7 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
     baseline = _open(session, baseline_id)
     best = standing.leading(baseline)
     if best is None or baseline.concluded_at is None:
-        raise Conflict("Let the first run finish: a revision starts from the arm that did best.")
+        raise Conflict("Let the first run finish: a revision starts from the best variant.")
     _need_model(session, baseline)
     text = instructions.strip()
     if not text or len(text) > INSTRUCTIONS_LIMIT:
@@ -129,7 +131,7 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
     if text in {standing.instructions_of(baseline, arm) for arm in baseline.arms if arm.family != "adapter"}:
         raise Invalid(
             "The revision cannot start like this.",
-            [FieldError("#/instructions", "These instructions have been tried already. Change them first.")],
+            [FieldError("#/instructions", "This prompt was evaluated already. Change it first.")],
         )
     number = 1 + standing.revisions(baseline)
     baseline.test_looks = [*baseline.test_looks, *(look.to_json() for look in looks.by_people(session, baseline))]
@@ -165,7 +167,7 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
         looks.note_opening(session, arm.baseline, [arm], by, "tagged")
     for answer, cause in zip(tagged, tags.values(), strict=True):
         if answer.arm_id != arm_id or answer.score is None or answer.score >= standing.passing(arm.baseline):
-            raise Conflict("Only failed answers of this arm can be given a cause. Look at the page again.")
+            raise Conflict("Only failed answers of this variant can be tagged. Reload the page.")
         if (answer.cause or "") != cause:
             answer.cause, answer.tagged_by = cause or None, by.id
             changed += 1
@@ -229,7 +231,7 @@ def _open(session: Session, baseline_id: int) -> BaselineRow:
     assessment_store.opened(session, store.assessment_of(session, baseline_id))
     baseline = store.get(session, baseline_id)
     if baseline.archived_at is not None:
-        raise Conflict("This measurement was put aside for a newer one.")
+        raise Conflict("A newer measurement replaced this one.")
     _need_rest(session, baseline)
     return baseline
 

@@ -101,7 +101,7 @@ def arm(session: Session, arm_id: int) -> ArmRow:
         select(ArmRow).where(ArmRow.id == arm_id).options(selectinload(ArmRow.baseline).selectinload(BaselineRow.arms))
     )
     if row is None:
-        raise NotFound("There is no such arm.")
+        raise NotFound("There is no such variant.")
     return row
 
 

@@ -29,6 +29,7 @@ from app.gate.tables import DecisionRow, ReviewRow
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.recipes.tables import RecipeRow
+from app.standing import keeping
 from app.training import store as trainings
 from app.training.tables import MetricRow, TrainingRow
 from app.users import store as user_store
@@ -65,6 +66,7 @@ def show(session: Session, blobs: Blobs, by: UserRow) -> AssessmentRow:
         blobs.put_bytes(content)
     row = _put(session, found)
     audit.record(session, by, "demo.finished_example", "assessment", row.id, {"as": found.about.sentence})
+    keeping.keep(session, [row.id])  # its status, too; it was put in past everything that notes a change
     return row
 
 

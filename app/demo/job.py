@@ -294,6 +294,6 @@ STEPS: Sequence[tuple[str, Callable[[Walk], None]]] = (
     ("Tag what the best prompt still gets wrong", _tag),
     ("Plan the training", _plan_training),
     ("Ask for review, and approve", _review),
-    ("Train, and judge on the same rows", _train),
+    ("Train, and evaluate on the same rows", _train),
     ("Compare", _conclude),
 )

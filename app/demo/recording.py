@@ -63,11 +63,15 @@ def write(path: Path, recording: Recording) -> int:
 
 
 def read(path: Path = FILE) -> Recording:
-    """
+    """Read a recording.
+
     Raises:
-        OSError, ValueError, lzma.LZMAError: there is no such file, or it is damaged.
+        OSError, ValueError: there is no such file, or it is damaged.
     """
-    stored = json.loads(lzma.decompress(path.read_bytes()))
+    try:
+        stored = json.loads(lzma.decompress(path.read_bytes()))
+    except lzma.LZMAError as error:
+        raise ValueError("not a recording, or a damaged one") from error
     blobs = {name: _as_bytes(content) for name, content in stored["blobs"].items()}
     return Recording(About(**stored["about"]), stored["rows"], blobs)
 

@@ -45,7 +45,7 @@ def file_names(session: Session, assessment_id: int) -> dict[int, str]:
     return {id_: f"{name} v{version}" for id_, name, version in rows}
 
 
-def failed_jobs(session: Session, assessment_id: int, limit: int) -> Sequence[Row[tuple[int, str, datetime | None]]]:
+def failed_jobs(session: Session, assessment_id: int, limit: int) -> Sequence[Row[int, str, datetime | None]]:
     """Work other than training that ended without success, newest first: id, title, when."""
     return session.execute(
         select(JobRow.id, JobRow.title, JobRow.finished_at)

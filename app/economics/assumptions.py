@@ -284,7 +284,7 @@ def read_worth(sent: Mapping[str, Any]) -> Worth:
     if not faults and not (success or any(kind.share * kind.cost for kind in kinds)):
         faults.append(FieldError("#/success", "If nothing is worth or costs anything, no target follows from it."))
     if faults:
-        raise Invalid("The target can't be worked out yet.", faults)
+        raise Invalid("The target can't be calculated yet.", faults)
     return Worth(success or 0.0, kinds)
 
 

@@ -210,7 +210,7 @@ class _Book:
             )
             way, lack = self.way(plain, tokens)
             with_index = way and Way(way.per_call, way.hosting, way.fixed + (assumptions.index_month or 0.0))
-            yield self._priced("rag", "With looked-up passages", "rag", tokens, "estimated", None, with_index, lack)
+            yield self._priced("rag", "With RAG", "rag", tokens, "estimated", None, with_index, lack)
 
     def _plain(self) -> MeasuredWay | None:
         """Instructions and the question alone, on the newest model: what a trained model's prompt would be."""

@@ -18,12 +18,12 @@ from app.errors import FieldError, Invalid
 from app.text import cell, one_line, uncell
 
 UNITS: Mapping[str, str] = {
-    "input_tokens": "a million input tokens",
-    "cached_tokens": "a million cached input tokens",
-    "output_tokens": "a million output tokens",
+    "input_tokens": "1M input tokens",
+    "cached_tokens": "1M cached input tokens",
+    "output_tokens": "1M output tokens",
     "batch_share": "batch discount, share of the price",
-    "machine_hour": "a machine for an hour",
-    "person_hour": "a person for an hour",
+    "machine_hour": "machine hour",
+    "person_hour": "person hour",
 }
 OLD_AFTER = timedelta(days=90)
 COLUMNS = ("name", "unit", "price", "currency", "dated", "source")

@@ -190,7 +190,7 @@ FIGURES = {
 def _declared(singular: str, plural_form: str, unsaid: str) -> Callable[[float | None], str]:
     """A figure that people declare; `unsaid` is what it is called while they have not."""
     return lambda value: (
-        f"{unsaid}: not said" if value is None else f"{value:g} {singular if value == 1 else plural_form}"
+        f"{unsaid}: missing" if value is None else f"{value:g} {singular if value == 1 else plural_form}"
     )
 
 
@@ -206,7 +206,7 @@ NOTES = Wording({
     "rows": lambda rows, how: f"{plural(rows, 'row')} ({how})",
     "minutes": _declared("minute each", "minutes each", "minutes each"),
     "machine_runs": _machine_runs,
-    "machine_unknown": "size and speed not said: not counted",
+    "machine_unknown": "size and speed missing: not counted",
     "rows_judged": "{rows:#row} asked again",
     "people": _declared("hour of people", "hours of people", "hours of people"),
     "times": _declared("time a year", "times a year", "times a year"),

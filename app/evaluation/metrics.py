@@ -368,7 +368,7 @@ METRICS: Mapping[str, Metric] = {
                     name="tolerance",
                     kind="text",
                     title="Tolerance",
-                    help="How far off still counts as right: 0.01, or 1 % of the wanted number. Empty: not at all.",
+                    help="How far off still counts as right: 0.01, or 1 % of the expected number. Empty: not at all.",
                 ),
             ),
         ),

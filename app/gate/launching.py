@@ -21,6 +21,7 @@ from app.gate.evidence import Facts, gather
 from app.gate.reviewed import Subject
 from app.gate.subject_builder import Snapshot, completed, snapshot
 from app.gate.tables import DecisionRow, ReviewRow
+from app.glossary import todays
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _blockers(now: Snapshot) -> Iterator[str]:
     advised = now.advised
     if advised.training != "ready":
         for gate in advised.blockers:
-            yield f"{gate.id} {gate.title}: {gate.measured} Needed: {gate.needed}"
+            yield f"{gate.id} {gate.label}: {todays(gate.measured)} Needed: {todays(gate.needed)}"
         if not advised.blockers:
             yield f"The advice is {advised.approach.replace('_', ' ')}; training is not what this case needs."
     if now.facts.recipe is None:

@@ -50,6 +50,11 @@ class Criterion(Frozen):
     meanwhile: str
 
     @property
+    def label(self) -> str:
+        """What pages call it; the title is part of what is approved."""
+        return glossary.named(f"gate.{self.id}", self.title)
+
+    @property
     def locks(self) -> bool:
         return self.state in ("fail", "unknown")
 

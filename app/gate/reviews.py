@@ -158,7 +158,10 @@ def changed_since_asked(review: ReviewRow, facts: Facts, advised: Advice) -> boo
     """The part of `outdated` that is about what is under review, not about its approval."""
     if review.revision != facts.assessment.revision:
         return True
-    frozen = subject_of(review)
+    try:
+        frozen = subject_of(review)
+    except Conflict:  # whoever opens or decides it is told; here it is enough that nothing rests on it
+        return True
     return (
         subject.exact(frozen.evidence.to_json()) != subject.exact(facts.evidence.to_json())
         or frozen.verdict.training != advised.training
@@ -221,7 +224,7 @@ def decide(
         )
     at = utcnow()
     if any(d.reviewer_id == me.id and d.kind == kind and d.voided_at is None for d in review.decisions):
-        raise Conflict("You have already said so.")
+        raise Conflict("You have decided this already.")
     for earlier in review.decisions:  # one voice each: a new decision of the same person replaces the old one
         if earlier.reviewer_id == me.id and earlier.voided_at is None and earlier.kind != "comment":
             earlier.voided_at = at

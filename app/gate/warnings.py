@@ -102,7 +102,7 @@ UNNAMED: Mapping[str, str] = {"ran": "one model", "trains": "another", "rival": 
 def evidence_without_names(evidence: Evidence, *, costs: bool) -> Evidence:
     """What the criteria are judged by for such a reader: they say the same, and name no model. costs: whether sums of
     money may be shown."""
-    hidden: dict[str, str | None] = {} if costs else {"cost_basis": None}
+    hidden: dict[str, Any] = {} if costs else {"cost_basis": None}
     if evidence.baseline_ran_on is not None:
         hidden["baseline_ran_on"] = UNNAMED["ran"]
     if evidence.trains_on is not None:

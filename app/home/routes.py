@@ -28,14 +28,13 @@ router = APIRouter(include_in_schema=False)
 @router.get("/", name="home")
 def show_home(
     request: Request,
-    app: App,
     db: Db,
     me: Me,
     q: Annotated[OneLine, Query(max_length=100)] = "",
     state: Filter = "",
     page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
 ) -> Response:
-    found = listing.find(app, db, me, state, q, page_number)
+    found = listing.find(db, me, state, q, page_number)
     return page(
         request,
         "home/home.html",

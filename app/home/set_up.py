@@ -61,7 +61,7 @@ def checklist(there: There) -> SetUp:
             ),
             Task(
                 "Enter prices",
-                "Costs and break-even are worked out from what your team pays.",
+                "Costs and break-even are calculated from what your team pays.",
                 there.prices,
                 "Enter prices",
                 "prices",

@@ -93,7 +93,7 @@ def change_endpoint(
     _admins_only(by)
     row = store.get(session, model_id)
     if row.kind != "endpoint":
-        raise Conflict("Only the connection to a model server can be changed; add a folder anew.")
+        raise Conflict("Only the connection to a model server can be changed; add a folder again.")
     if row.retired_at:
         raise Conflict("This model is retired.")
     faults = [*_window_faults(context_window)]

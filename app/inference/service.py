@@ -150,10 +150,21 @@ def state(session: Session, model: ModelRow) -> tuple[State, JobRow | None]:
     return ("failed" if job and job.failure else "not set up"), job
 
 
-def offered(session: Session) -> list[tuple[ModelRow, State]]:
-    """What a form for a new measurement offers, with its state: every model but those whose last test failed."""
-    with_state = [(model, state(session, model)[0]) for model in store.usable(session)]
-    return [(model, state_now) for model, state_now in with_state if state_now != "failing"]
+def note_run(session: Session, model: ModelRow, error: str) -> None:
+    """Keep how a run met a server: an empty error where it answered. `model`: the connection as the run took it.
+
+    What the last test found besides (the list of models) stays. A model of this machine has no test.
+    """
+    row = store.get(session, model.id)
+    before = trials.last(row)
+    if row.kind != "endpoint" or row.retired_at or not trials.same_connection(row, model):
+        return
+    if not error and before is not None and not before.error:
+        return  # ready it was, and ready it is
+    kept = before or trials.now()
+    moment = utcnow().replace(microsecond=0)
+    met = trials.Trial(moment, error, remarks=kept.remarks, offers=kept.offers, by_run=True)
+    row.tested = met.to_json()
 
 
 def preparing(session: Session, model: ModelRow) -> JobRow | None:
@@ -244,8 +255,8 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
         if answer.error is None and not answer.text.strip():
             answer = _no_answer("The model answered with nothing at all. Check the model's name and its settings.")
         if answer.error is not None:
-            error = f"{answer.error}{_elsewhere(settings, model, answer.error)}"
-            return Tried(_no_answer(error), offers=_offers(endpoint_asked))
+            trouble = _trouble(settings, model, endpoint_asked, answer.error)
+            return Tried(_no_answer(trouble), offers=_offers(endpoint_asked))
         remarks = [*endpoint_asked.remarks, *named_otherwise(model.reference, endpoint_asked.reported)]
         if answer.raw is not None or answer.thinking:
             remarks.append(
@@ -255,7 +266,7 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
             remarks.append("The server does not say how many tokens were used: costs will be estimates.")
         return Tried(answer, tuple(remarks), _offers(endpoint_asked))
     except Unusable as error:
-        trouble = f"{error}{_elsewhere(settings, model, str(error))}"
+        trouble = _trouble(settings, model, endpoint_asked, str(error))
         return Tried(_no_answer(trouble), offers=_offers(endpoint_asked))
     finally:
         endpoint_asked.close()
@@ -286,6 +297,13 @@ def named_otherwise(wanted: str, reported: Iterable[str]) -> list[str]:
     """A sentence for every name that answered and is not what was asked for; dated and longer forms of it are."""
     others = sorted({name for name in reported if not completion.same_model(wanted, name)})
     return [f"You asked for {completion.shown_name(wanted)}, and {name} answered." for name in others]
+
+
+def _trouble(settings: Settings, model: ModelRow, asked: Endpoint, wrong: str) -> str:
+    """What is wrong, and what to do about it."""
+    if asked.heard or "Check" in wrong:
+        return f"{wrong}{_elsewhere(settings, model, wrong)}"
+    return f"{wrong.rstrip('.')}. Check that the server runs, its address and its port."
 
 
 def _offers(asked: Endpoint) -> tuple[str, ...]:

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from app.db import utcnow
-from app.inference import store
 from app.inference.tables import ModelRow
 
 EXCERPT = 300  # characters of an answer that are kept
@@ -70,20 +67,3 @@ def now(
 def same_connection(first: ModelRow, second: ModelRow) -> bool:
     """Whether a test of the one says anything of the other: the same address, model and key."""
     return (first.base_url, first.reference, first.key_sealed) == (second.base_url, second.reference, second.key_sealed)
-
-
-def note_run(session: Session, model: ModelRow, error: str) -> None:
-    """Keep how a run met a server: an empty error where it answered. `model`: the connection as the run took it.
-
-    What the last test found besides (the list of models) stays. A model of this machine has no test.
-    """
-    row = store.get(session, model.id)
-    before = last(row)
-    if row.kind != "endpoint" or row.retired_at or not same_connection(row, model):
-        return
-    if not error and before is not None and not before.error:
-        return  # ready it was, and ready it is
-    kept = before or now()
-    row.tested = Trial(
-        utcnow().replace(microsecond=0), error, offers=kept.offers, remarks=kept.remarks, by_run=True
-    ).to_json()

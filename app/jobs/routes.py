@@ -10,6 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db import reading, utcnow
 from app.jobs import service, store
+from app.jobs.tables import OPEN, Status
 from app.users import store as user_store
 from app.users.deps import Listening, Me
 from app.web import events
@@ -21,32 +22,70 @@ from app.web.params import LARGEST, Id
 router = APIRouter(include_in_schema=False)
 
 PAGE = 50
+RECENT = timedelta(days=1)  # a worker that ended before that is no news
+
+
+# What the list can be narrowed to, by the word in the address.
+STATES: dict[str, tuple[str, frozenset[Status]]] = {
+    "open": ("Waiting or running", OPEN),
+    "queued": ("Waiting", frozenset({Status.QUEUED})),
+    "running": ("Running", frozenset({Status.RUNNING, Status.CANCELLING})),
+    "failed": ("Failed", frozenset({Status.FAILED, Status.REFUSED})),
+    "done": ("Done", frozenset({Status.DONE})),
+    "cancelled": ("Cancelled", frozenset({Status.CANCELLED})),
+}
+Word = Annotated[str, Query(max_length=20, pattern=r"^[a-z]*$")]
 
 
 @router.get("/jobs", name="jobs")
 def show_jobs(
-    request: Request, app: App, db: Db, me: Me, before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None
+    request: Request,
+    app: App,
+    db: Db,
+    me: Me,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    state: Word = "",
+    kind: Word = "",
+    mine: Word = "",
 ) -> Response:
-    jobs = store.newest(db, before, PAGE + 1)
+    states = STATES.get(state, ("", frozenset()))[1]
+    jobs = store.newest(db, before, PAGE + 1, states=states, kind=kind, by=me.id if mine else None)
     now = utcnow()
     limit = now - timedelta(seconds=app.settings.worker_lost_after)
-    workers = store.workers(db)
+    workers, on = store.workers(db), store.running_on(db)
+    listed = [*jobs[:PAGE], *(job for jobs_of in on.values() for job in jobs_of)]
     return page(
         request,
         "jobs/jobs.html",
         jobs=jobs[:PAGE],
         next_before=jobs[PAGE - 1].id if len(jobs) > PAGE else None,
+        typed={"state": state, "kind": kind, "mine": mine},
+        states=[(word, label) for word, (label, _) in STATES.items()],
+        kinds=sorted(service.KINDS.items(), key=lambda one: one[1]),
+        places=store.places(db),
+        owners=app.objects.names(db, {("assessment", job.assessment_id) for job in listed if job.assessment_id}),
+        names=user_store.names(db, sorted({job.created_by for job in listed if job.created_by})),
         workers=workers,
         alive={worker.id for worker in workers if worker.gone_at is None and worker.seen_at > limit},
+        recent=now - RECENT,
+        on=on,
         now=now,
     )
 
 
 @router.get("/jobs/{job_id}", name="job")
-def show_job(request: Request, job_id: Id, db: Db, me: Me) -> Response:
+def show_job(request: Request, job_id: Id, app: App, db: Db, me: Me) -> Response:
     job = store.get(db, job_id)
-    by = user_store.get(db, job.created_by) if job.created_by else None
-    return page(request, "jobs/job.html", job=job, ahead=store.ahead(db, job), log=store.log_lines(db, job_id), by=by)
+    owner = ("assessment", job.assessment_id or 0)
+    return page(
+        request,
+        "jobs/job.html",
+        job=job,
+        ahead=store.ahead(db, job),
+        log=store.log_lines(db, job_id),
+        by=user_store.get(db, job.created_by) if job.created_by else None,
+        owner=app.objects.names(db, {owner}).get(owner),
+    )
 
 
 @router.post("/jobs/{job_id}/cancel", name="cancel_job")

@@ -24,6 +24,18 @@ QUEUE_OF = {
     "demo": "cpu",
 }
 
+# What a kind is called in lists.
+KINDS = {
+    "check": "Check data",
+    "lengths": "Count tokens",
+    "read": "Read documents",
+    "convert": "Set up a model",
+    "measure": "Baselines",
+    "preflight": "Preflight",
+    "train": "Training",
+    "demo": "Demo",
+}
+
 # The page of an assessment on which a kind is watched and its failure explained, by the name of its route.
 STEP_OF = {
     "check": "data",

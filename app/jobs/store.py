@@ -1,6 +1,7 @@
 """Queries on jobs, their events, and workers."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -42,13 +43,28 @@ def latest(session: Session, kind: str, subject_id: int) -> JobRow | None:
     )
 
 
-def newest(session: Session, before: int | None, limit: int, *, assessment_id: int | None = None) -> Sequence[JobRow]:
-    """Jobs from the newest back, below id `before`."""
+def newest(
+    session: Session,
+    before: int | None,
+    limit: int,
+    *,
+    assessment_id: int | None = None,
+    states: Collection[str] = (),
+    kind: str = "",
+    by: int | None = None,
+) -> Sequence[JobRow]:
+    """Jobs from the newest back, below id `before`; states, kind, by: only those, where given."""
     query = select(JobRow).order_by(JobRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(JobRow.id < before)
     if assessment_id is not None:
         query = query.where(JobRow.assessment_id == assessment_id)
+    if states:
+        query = query.where(JobRow.status.in_(sorted(states)))
+    if kind:
+        query = query.where(JobRow.kind == kind)
+    if by is not None:
+        query = query.where(JobRow.created_by == by)
     return session.scalars(query).all()
 
 
@@ -64,6 +80,29 @@ def failures_of(session: Session, user_id: int, limit: int) -> Sequence[JobRow]:
     again = exists().where(later.kind == JobRow.kind, later.subject_id == JobRow.subject_id, later.id > JobRow.id)
     query = select(JobRow).where(IS_NEWS, JobRow.created_by == user_id, ~again).order_by(JobRow.id.desc())
     return session.scalars(query.limit(limit)).all()
+
+
+def places(session: Session) -> dict[int, int]:
+    """How many open jobs stand before each waiting one in its queue, by id."""
+    before: Counter[str] = Counter()
+    places = {}
+    rows = session.execute(
+        select(JobRow.id, JobRow.queue, JobRow.status).where(JobRow.status.in_(OPEN)).order_by(JobRow.id)
+    )
+    for job_id, queue, status in rows:
+        if status == Status.QUEUED:
+            places[job_id] = before[queue]
+        before[queue] += 1
+    return places
+
+
+def running_on(session: Session) -> dict[str, list[JobRow]]:
+    """What each worker works on now."""
+    on: dict[str, list[JobRow]] = {}
+    running = select(JobRow).where(JobRow.status.in_((Status.RUNNING, Status.CANCELLING))).order_by(JobRow.id)
+    for job in session.scalars(running):
+        on.setdefault(job.worker or "", []).append(job)
+    return on
 
 
 def ahead(session: Session, job: JobRow) -> int:

@@ -103,7 +103,11 @@ class JobEventRow(Base):
 
 
 class WorkerRow(Base):
-    """A worker process, alive while `seen_at` moves. `taken_over_by` is who inherited its jobs."""
+    """A worker process, alive while `seen_at` moves. `taken_over_by` is who inherited its jobs.
+
+    load: processes of its machine that ran or wanted to, averaged over the last minute before `seen_at` (getloadavg);
+    cores: of that machine. None where the machine does not say.
+    """
 
     __tablename__ = "workers"
 
@@ -115,3 +119,5 @@ class WorkerRow(Base):
     seen_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
     taken_over_by: Mapped[str | None] = mapped_column(String(100))
+    load: Mapped[float | None]
+    cores: Mapped[int | None]

@@ -31,7 +31,7 @@ def differences(before: Policy, after: Policy) -> list[Change]:
     """Every number that differs, thresholds first, in the order of the policy."""
     old = {threshold.name: threshold for threshold in before.thresholds}
     changed = [
-        Change(new.name, new.title, with_unit(old[new.name]), with_unit(new))
+        Change(new.name, new.label, with_unit(old[new.name]), with_unit(new))
         for new in after.thresholds
         if new.name in old and new.value != old[new.name].value
     ]
@@ -97,7 +97,7 @@ def read_form(sent: Mapping[str, Any], policy: Policy) -> tuple[dict[str, Any], 
             try:
                 thresholds[threshold.name] = _number(text, threshold)
             except ValueError:
-                faults.append(FieldError(f"#/{field_of(threshold)}", f"{threshold.title} has to be a number."))
+                faults.append(FieldError(f"#/{field_of(threshold)}", f"{threshold.label} has to be a number."))
     weights: dict[str, list[int]] = {}
     for weight in policy.weights:
         points = list(weight.points)

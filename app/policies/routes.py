@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.advice.policy import MARKS, Factor, Policy, Weight
 from app.advice.policy_file import POLICY
 from app.advice.questions import SECTIONS
 from app.errors import Conflict, Invalid, Stale
+from app.glossary import todays
 from app.policies import changes, service, store
 from app.policies.service import BUILT_IN
 from app.policies.tables import PolicyRow
@@ -20,7 +21,7 @@ from app.web.context import AppContext
 from app.web.deps import App, Db
 from app.web.forms import by_field
 from app.web.pages import page, see
-from app.web.params import LARGEST
+from app.web.params import LARGEST, OneLine
 from app.web.params import Form as SentForm
 
 router = APIRouter(include_in_schema=False)
@@ -41,10 +42,22 @@ class Version:
 # ------------------------------------------------------------------ reading
 
 
+TABS = (
+    ("decision", "Decision"),
+    ("criteria", "Criteria"),
+    ("thresholds", "Thresholds"),
+    ("weights", "Weights"),
+    ("sources", "Sources"),
+    ("versions", "Versions"),
+)
+Tab = Annotated[str, Query(max_length=20, pattern=r"^[a-z]*$")]
+Searched = Annotated[OneLine, Query(max_length=200)]
+
+
 @router.get("/policy", name="policy")
-def show_policy(request: Request, db: Db, me: Me) -> Response:
+def show_policy(request: Request, db: Db, me: Me, tab: Tab = "", q: Searched = "") -> Response:
     newest = store.newest(db)
-    return _policy(request, db, newest.number if newest else BUILT_IN)
+    return _policy(request, db, newest.number if newest else BUILT_IN, tab, q)
 
 
 @router.get("/policy/edit", name="edit_policy")
@@ -53,13 +66,15 @@ def show_form(request: Request, db: Db, me: Admin) -> Response:
 
 
 @router.get("/policy/{number}", name="policy_version")
-def show_version(request: Request, number: Number, db: Db, me: Me) -> Response:
-    return _policy(request, db, number)
+def show_version(request: Request, number: Number, db: Db, me: Me, tab: Tab = "", q: Searched = "") -> Response:
+    return _policy(request, db, number, tab, q)
 
 
-def _policy(request: Request, db: Db, number: int) -> Response:
+def _policy(request: Request, db: Db, number: int, tab: str, q: str) -> Response:
+    """One tab of a policy, or whatever holds the searched text, of all tabs."""
     policy = service.numbered(db, number)
     versions = _versions(db)
+    words = q.casefold().split()
     return page(
         request,
         "policies/policy.html",
@@ -67,7 +82,17 @@ def _policy(request: Request, db: Db, number: int) -> Response:
         shown=next(version for version in versions if version.number == number),
         newest=versions[0],
         versions=versions,
-        sections=_sections(policy),
+        tabs=TABS,
+        tab=tab if tab in dict(TABS) else TABS[0][0],
+        q=q.strip(),
+        rules=[rule for rule in policy.verdict.values() if _holds(words, rule.when, rule.then, rule.because)],
+        gates=[gate for gate in policy.gates.values() if _holds(words, gate.id, gate.label, gate.why, gate.meanwhile)],
+        thresholds=[one for one in policy.thresholds if _holds(words, one.label, one.title, one.because)],
+        sections=_searched(policy, words),
+        sources=sorted(
+            (one for one in policy.sources.values() if one.mark != "J" and _holds(words, one.title, one.year)),
+            key=lambda one: one.title,
+        ),
         marks=MARKS,
         with_unit=changes.with_unit,
         names=user_store.names(db, sorted({version.row.published_by for version in versions if version.row})),
@@ -92,6 +117,27 @@ def _sections(policy: Policy) -> list[tuple[str, list[Factor]]]:
         names = dict.fromkeys(question.factor for question in section.questions)
         sections.append((section.title, [policy.factors[name] for name in names if name in policy.factors]))
     return sections
+
+
+def _searched(policy: Policy, words: Sequence[str]) -> list[tuple[str, list[Factor]]]:
+    """The factors that hold all the words, themselves or in one of their answers; headings without any are left out."""
+    found = [
+        (title, [factor for factor in factors if _factor_holds(policy, factor, words)])
+        for title, factors in _sections(policy)
+    ]
+    return [(title, factors) for title, factors in found if factors]
+
+
+def _factor_holds(policy: Policy, factor: Factor, words: Sequence[str]) -> bool:
+    answers = (text for answer in policy.answers(factor.id) for text in (answer.label, answer.because))
+    return _holds(words, factor.id, factor.title, factor.why, *answers)
+
+
+def _holds(words: Sequence[str], *texts: object) -> bool:
+    """Whether the texts hold all the words, as they are stored or as pages say them."""
+    whole = " ".join(map(str, texts))
+    both = f"{whole} {todays(whole)}".casefold()
+    return all(word in both for word in words)
 
 
 # ------------------------------------------------------------------ publishing

@@ -80,7 +80,7 @@ def publish(session: Session, numbers: Mapping[str, Any], reason: str, based_on:
     errors = field_errors(list(POLICY.faults_of(whole)), POLICY)
     reason = reason.strip()
     if not reason:
-        errors.append(FieldError("#/reason", "Say why; everybody who is judged by it will read this."))
+        errors.append(FieldError("#/reason", "Say why; everybody whose assessment it decides will read this."))
     if len(reason) > LONGEST_REASON:
         errors.append(FieldError("#/reason", f"At most {LONGEST_REASON:,} characters; these are {len(reason):,}."))
     if errors:

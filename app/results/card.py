@@ -105,7 +105,7 @@ def card(facts: CardFacts) -> str:
         *(_option(name, value) for name, value in sorted(facts.metric_options.items())),
         *([f"The prompts were asked of {_inline(facts.measured_on)}."] if facts.measured_on else []),
         "",
-        "| Arm | Score | 95 % interval | Rows | Errors |",
+        "| Variant | Score | 95 % interval | Rows | Errors |",
         "| --- | ---: | --- | ---: | ---: |",
         *(_row(arm) for arm in facts.arms),
         *([_row(facts.adapter)] if facts.adapter else []),
@@ -147,7 +147,7 @@ def card(facts: CardFacts) -> str:
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in facts.recipe.items()),
         *(f"- {name} {version}" for name, version in sorted(facts.libraries.items())),
         "",
-        "`evaluation.json` has every arm that was approved, on the dev and on the test rows;",
+        "`evaluation.json` has every variant that was approved, on the dev and on the test rows;",
         "`decision.json` the approval, `training.json` the run.",
         "",
     ]

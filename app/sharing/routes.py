@@ -10,6 +10,7 @@ from app.db import utcnow, writing
 from app.errors import Invalid
 from app.gate import verdict_view
 from app.gate.evidence import gather, judge, study
+from app.gate.evidence_strip import strip
 from app.gate.warnings import evidence_without_names
 from app.sharing import service, store
 from app.sharing.tables import ShareRow
@@ -119,6 +120,7 @@ def show_shared(request: Request, secret: Annotated[OneLine, Path(max_length=100
             facts.baseline,
             models_named=False,
         ),
+        lines=[line for line in strip(db, facts) if line.key != "data" and (row.costs or line.key != "costs")],
         actions="",
         after=verdict_view.AFTER,
         links={},

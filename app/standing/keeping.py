@@ -141,8 +141,9 @@ def _put(session: Session, row: StandingRow | None, made: WorkedOut) -> Standing
         "target": now.target,
         "answered": answered,
         "asked": asked,
-        "list_filter": store.filter_of(now.state),
-        "archived": assessment.archived_at is not None,
+        # The finished example is in no list: neither among those that are open, nor in the archive.
+        "list_filter": "" if assessment.recorded else store.filter_of(now.state),
+        "archived": assessment.archived_at is not None or bool(assessment.recorded),
         "owner_id": assessment.created_by,
         "updated_at": assessment.updated_at,
         "steps": json.dumps([astuple(step) for step in made.steps], ensure_ascii=False),

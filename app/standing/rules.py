@@ -5,11 +5,11 @@ edit. Where nothing of that kind is newer, the advice says what the next step is
 made things worse nothing is green until another one is better.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from app.web.protocols import Action, Standing
+from app.web.protocols import Action, Standing, State
 from app.wording import joined, lower_first, percent
 
 Data = Literal["none", "checking", "rejected", "ready", "frozen"]
@@ -19,24 +19,7 @@ Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "canc
 Plan = Literal["none", "unchecked", "blocked", "checked"]
 Newest = Literal["work", "review", "run"]
 
-STATES = (
-    "draft",
-    "needs_data",
-    "needs_baselines",
-    "not_yet",
-    "decided",
-    "ready_for_review",
-    "in_review",
-    "changes_requested",
-    "approved",
-    "training",
-    "training_failed",
-    "improved",
-    "not_better",
-    "regressed",
-    "inconclusive",
-    "archived",
-)
+STATES: tuple[State, ...] = get_args(State)
 RUNNING = ("queued", "running", "evaluating")
 
 
@@ -50,8 +33,9 @@ class Outcome:
     reaches_target: bool | None = None
 
     @property
-    def state(self) -> str:
-        return self.verdict.replace(" ", "_")
+    def state(self) -> State:
+        state: State = self.verdict.replace(" ", "_")  # type: ignore[assignment]
+        return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +112,12 @@ def _ended(now: Situation) -> Standing:
     return _made(now, "training_failed", label, sentence, tone, ("See what happened", "run"), why=_earlier(now))
 
 
-WORDS = {"improved": "improved", "not_better": "not better", "regressed": "regressed", "inconclusive": "inconclusive"}
+WORDS: Mapping[State, str] = {
+    "improved": "improved",
+    "not_better": "not better",
+    "regressed": "regressed",
+    "inconclusive": "inconclusive",
+}
 TONES = {"improved": "pass", "not_better": "open", "regressed": "fail", "inconclusive": "open"}
 
 
@@ -305,7 +294,7 @@ def _not_yet(now: Situation) -> Standing:
 
 
 def _made(
-    now: Situation, state: str, label: str, sentence: str, tone: str, action: tuple[str, str], *, why: str = ""
+    now: Situation, state: State, label: str, sentence: str, tone: str, action: tuple[str, str], *, why: str = ""
 ) -> Standing:
     words, where = action
     url = where if where.startswith("/") else f"/assessments/{now.assessment_id}/{where}"

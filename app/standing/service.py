@@ -11,14 +11,14 @@ from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.db import memo, utcnow
-from app.gate.evidence import read_ahead
+from app.db import memo, prefill, utcnow
+from app.gate import evidence
 from app.gate.evidence_strip import Glance
 from app.standing import keeping, store
 from app.standing.store import Line
 from app.standing.tables import StandingRow
 from app.standing.working_out import WorkedOut, rules_version, work_out
-from app.web.protocols import Standing, Step
+from app.web.protocols import Standing, State, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,15 @@ def kept(session: Session, assessment: AssessmentRow) -> Kept:
 def _kept(session: Session, assessment: AssessmentRow) -> Kept:
     row = store.find(session, assessment.id)
     if row is not None and _holds(row, assessment):
-        steps = tuple(Step(*fields) for fields in json.loads(row.steps))
-        glance = Glance.from_json(json.loads(row.glance))
-        return Kept(store.of_row(row), steps, json.loads(row.evidence), glance, row.low, row.high)
+        return _read(row)
     keeping.remember(session, assessment.id)
     return _of(work_out(session, assessment))
+
+
+def _read(row: StandingRow) -> Kept:
+    steps = tuple(Step(*fields) for fields in json.loads(row.steps))
+    glance = Glance.from_json(json.loads(row.glance))
+    return Kept(store.of_row(row), steps, json.loads(row.evidence), glance, row.low, row.high)
 
 
 def _of(made: WorkedOut) -> Kept:
@@ -91,6 +95,22 @@ def advice(session: Session, assessment: AssessmentRow) -> Advice:
     return assessments.advise(assessment, kept(session, assessment).evidence, policy)
 
 
+def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
+    """Read what is kept of a whole list at once; what is stale is gathered in a few queries (`AppContext.read_ahead`)."""
+    rows = store.of_ids(session, [assessment.id for assessment in assessments])
+    held = {row.id: rows[row.id] for row in assessments if row.id in rows and _holds(rows[row.id], row)}
+    prefill(session, {("kept", assessment_id): _read(row) for assessment_id, row in held.items()})
+    if stale := [assessment for assessment in assessments if assessment.id not in held]:
+        evidence.read_ahead(session, stale)
+
+
+def in_states(
+    session: Session, states: Sequence[State], text: str, before: int | None, limit: int
+) -> Sequence[AssessmentRow]:
+    """For programs (`AppContext.in_states`): by what is kept, which the workers bring up to date within seconds."""
+    return store.in_states(session, states, text, before, limit)
+
+
 def fresh_lines(session: Session, lines: Sequence[Line]) -> list[Line]:
     """The same lines, those that are stale worked out for this page."""
     now = utcnow()
@@ -102,7 +122,7 @@ def fresh_lines(session: Session, lines: Sequence[Line]) -> list[Line]:
     if not stale:
         return list(lines)
     rows = {row.id: row for row in assessment_store.of_ids(session, stale)}
-    read_ahead(session, list(rows.values()))
+    evidence.read_ahead(session, list(rows.values()))
     fresh: list[Line] = []
     for line in lines:
         if line.id in rows:

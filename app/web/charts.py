@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from app.wording import plural
+
 Point = tuple[float, float]
 
 HUGE = 1e100  # beyond it, differences and factors of values are no numbers any more
@@ -34,6 +36,26 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
     return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
+
+
+# Outlines of markers around 0, in pixels: what is told by a colour is told by a shape as well.
+SHAPES = (
+    "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z",
+    "M-4.6 -4.6h9.2v9.2h-9.2z",
+    "M0 -6.2L6.2 0 0 6.2 -6.2 0z",
+    "M0 -6L6 4.8H-6z",
+)
+SHAPE_OF = {"prompt": 0, "tune": 1, "rag": 2, "open": 3}  # of a tone in a chart of variants; others are circles
+
+
+def shape_of(tone: str) -> str:
+    """The outline of a marker in a colour class."""
+    return SHAPES[SHAPE_OF.get(tone, 0)]
+
+
+def sentence(text: str) -> str:
+    """A chart's label as its caption."""
+    return text if text.endswith(".") else f"{text}."
 
 
 def drawable(value: float | None) -> bool:
@@ -105,7 +127,7 @@ class IntervalChart:
         best = max(known, key=lambda arm: arm.value or 0.0)
         goal = f"; target {self.target.text}" if self.target else ""
         top = share_text(best.value, self.difference)
-        return f"{self.title}: {len(known)} values, highest {best.name} with {top}{goal}"
+        return f"{self.title}: {plural(len(known), 'value')}, the highest is {best.name} with {top}{goal}"
 
 
 def share_text(value: float | None, difference: bool = False) -> str:
@@ -146,7 +168,7 @@ def intervals(
 
 def _tick_text(mark: float, difference: bool) -> str:
     text = f"{100 * mark:+g}" if difference and mark else f"{100 * mark:g}"
-    return text.replace("-", "\N{MINUS SIGN}") + ("" if difference else "%")
+    return text.replace("-", "\N{MINUS SIGN}") + ("" if difference else " %")
 
 
 # -------------------------------------------------------------------------------------------------------- bars
@@ -185,6 +207,22 @@ class BarChart:
             f"{bar.part.name} {'minus ' if bar.part.removed else ''}{bar.part.value:,.0f}" for bar in self.bars
         )
         return f"{self.title}: {bars}" if bars else f"{self.title}: nothing yet"
+
+    @property
+    def says(self) -> str:
+        """What stands above it: the ends of a waterfall, the largest of plain bars."""
+        drawn = [bar.part for bar in self.bars]
+        if not drawn:
+            return f"{self.title}: nothing yet"
+        removed = sum(part.value for part in drawn if part.removed)
+        if removed:
+            first, last = drawn[0], drawn[-1]
+            return (
+                f"{self.title}: of {first.value:,.0f} {first.name}, {removed:,.0f} are taken out and "
+                f"{last.value:,.0f} are {last.name}"
+            )
+        largest = max(drawn, key=lambda part: abs(part.value))
+        return f"{self.title}: the largest is {largest.name} with {largest.value:,.0f}"
 
 
 def waterfall(title: str, parts: Sequence[Part], *, unit: str = "rows") -> BarChart:
@@ -308,6 +346,11 @@ class Histogram:
         beyond = f"; {over:,.0f} {self.unit} beyond the limit of {self.limit.text}" if self.limit else ""
         peak = f"most of them from {short(most.low)} to {short(most.high)}"
         return f"{self.title}: {span}, {peak}{beyond}"
+
+    @property
+    def y_texts(self) -> Sequence[tuple[float, str]]:
+        """What stands beside the plot, with the pixel of each text's middle; the plot is 140 high and begins at 20."""
+        return [(round(20 + 1.4 * tick.at, 1), tick.text) for tick in self.y_ticks]
 
     def words_of(self, column: Column) -> str:
         """Say one column for whoever points at it: 3 rows, 20 to 30 characters a row."""

@@ -1,6 +1,6 @@
 """What the web process is made of, put together once by `main.create_app` and read by every request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,16 @@ from app.web.protocols import (
     Chain,
     Effects,
     Evidence,
+    InStates,
     JobQueue,
+    Named,
+    Objects,
     OnRefusal,
     ReadAhead,
     Record,
     Standing,
     StandingOf,
+    State,
     Step,
     Steps,
     WaitingReviews,
@@ -47,8 +51,27 @@ def no_standing(_session: Session, assessment: "AssessmentRow") -> Standing:
     return Standing("draft", "Draft", "", "", "soft", action, None, None)
 
 
+class NoObjects:
+    """Of an app without assessments: nothing has a name."""
+
+    def names(self, _session: Session, _pairs: Collection[tuple[str, int]], /) -> Mapping[tuple[str, int], Named]:
+        return {}
+
+    def belonging(self, _session: Session, _assessment_ids: Sequence[int], /) -> Mapping[str, Sequence[int]]:
+        return {}
+
+    def assessments_named(self, _session: Session, _text: str, _limit: int, /) -> Sequence[int]:
+        return ()
+
+
 def none_waiting(_session: Session, _me: "UserRow") -> int:
     return 0
+
+
+def none_in_states(
+    _session: Session, _states: Sequence[State], _text: str, _before: int | None, _limit: int
+) -> Sequence["AssessmentRow"]:
+    return ()
 
 
 def nothing_ahead(_session: Session, _assessments: Sequence["AssessmentRow"]) -> None:
@@ -79,9 +102,9 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `waiting_reviews`, `evidence`, `read_ahead`, `effects` and `record` belong to concepts above
-    the pages that use them: handed in, because imports only go down. `uploads` and `model_tests` bound what keeps
-    threads waiting.
+    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `objects` and `record`
+    belong to concepts above the pages that use them: handed in, because imports only go down. `uploads` and
+    `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
@@ -95,9 +118,11 @@ class AppContext:
     steps: Steps = no_steps
     standing: StandingOf = no_standing
     waiting_reviews: WaitingReviews = none_waiting
+    in_states: InStates = none_in_states
     evidence: Evidence = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects
+    objects: Objects = field(default_factory=NoObjects)
     on_refusal: OnRefusal = no_record
     chain: Chain = field(default_factory=EachTime)
     uploads: Turns = field(default_factory=thread_limits.uploads)

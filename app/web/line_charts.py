@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from app.web.charts import HUGE, Point, Tick, compact, drawable, nice_ticks, share_of, short
+from app.web.charts import HUGE, SHAPES, Point, Tick, compact, drawable, nice_ticks, share_of, short
+from app.wording import joined
 
 BOX = 1000.0  # the line plot's own coordinates, both ways
 PLOT = 196  # pixels from the top of a line plot to its end
@@ -64,7 +65,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A drawn line: `path` in the plot's box, `last` its last value, `dropped` how many values were no numbers."""
+    """A drawn line: `path` in the plot's box, `last` its last value, `dropped` how many values were no numbers;
+    `shape` and `end`: the marker of its last point, in percent of the plot."""
 
     name: str
     tone: str
@@ -74,6 +76,8 @@ class Line:
     last: float | None
     points: Sequence[Point]
     dropped: int
+    shape: str = ""
+    end: Point | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,22 @@ class LineChart:
 
     @property
     def label(self) -> str:
-        """The chart in one sentence, for who cannot see it."""
+        """The chart in one sentence: its caption, and all of it for who cannot see it."""
         known = [line for line in self.lines if line.last is not None]
-        names = ", ".join(f"{line.name} {short(line.last or 0.0)}" if self.numbers else line.name for line in known)
-        summary = f"{'last values ' if self.numbers else ''}{names}" if names else "no values yet"
-        return "; ".join([f"{self.title}: {summary}", *(mark.name for mark in self.marks)])
+        across = f" by {self.x_title}" if self.x_title and self.x_title.lower() not in self.title.lower() else ""
+        if not known:
+            return f"{self.title}{across}: no values yet"
+        if self.numbers:
+            named = joined([f"{line.name} ends at {short(float(f'{line.last or 0.0:.4g}'))}" for line in known])
+        else:
+            named = joined([line.name for line in known])
+        return "; ".join([f"{self.title}{across}: {named}", *(mark.name for mark in self.marks)])
+
+    @property
+    def shared(self) -> bool:
+        """Whether all lines have their values at the same places, so that one table holds them."""
+        first = [x for x, _ in self.lines[0].points] if self.lines else []
+        return all([x for x, _ in line.points] == first for line in self.lines)
 
     @property
     def dropped(self) -> int:
@@ -104,6 +119,11 @@ class LineChart:
     @property
     def plot_top(self) -> int:
         return NAME_LINE * len(self.marks) + 14
+
+    @property
+    def y_texts(self) -> Sequence[tuple[float, str]]:
+        """What stands beside the plot, with the pixel of each text's middle."""
+        return [(round(self.plot_top + PLOT * tick.at / 100, 1), tick.text) for tick in self.y_ticks]
 
     @property
     def plot_end(self) -> int:
@@ -167,7 +187,10 @@ def lines(
         title,
         x_title,
         y_title,
-        [_line(line, points, place) for line, points in zip(series, clean, strict=True)],
+        [
+            _line(line, points, place, SHAPES[number % len(SHAPES)])
+            for number, (line, points) in enumerate(zip(series, clean, strict=True))
+        ],
         [Tick(round(100 * share_of(mark, x_low, x_high), 2), _label(mark, log_x, compactly=log_x)) for mark in x_marks],
         [
             Tick(round(100 * (1 - share_of(mark, y_low, y_high)), 2), _label(mark, log or log_x, compactly=log_x))
@@ -179,7 +202,7 @@ def lines(
     )
 
 
-def _line(series: Series, points: Sequence[Point], place: Callable[[Point], Point]) -> Line:
+def _line(series: Series, points: Sequence[Point], place: Callable[[Point], Point], shape: str) -> Line:
     """A line of those of its points that can be drawn."""
     points_drawn = thin(points)
     spots = [place(point) for point in points_drawn]
@@ -188,7 +211,8 @@ def _line(series: Series, points: Sequence[Point], place: Callable[[Point], Poin
     dots = [(x / 10, y / 10) for x, y in spots] if len(spots) <= 12 else []
     last = points[-1][1] if points else None
     dropped = len(series.points) - len(points)
-    return Line(series.name, series.tone, series.dashed, path, dots, last, points_drawn, dropped)
+    end = (round(spots[-1][0] / 10, 2), round(spots[-1][1] / 10, 2)) if spots else None
+    return Line(series.name, series.tone, series.dashed, path, dots, last, points_drawn, dropped, shape, end)
 
 
 def _label(mark: float, power: bool, *, compactly: bool) -> str:

@@ -24,6 +24,7 @@ from app import glossary
 from app.db import reading
 from app.text import name_of, parted
 from app.web import charts
+from app.web.browsers import browser_of
 from app.web.context import AppContext
 from app.web.files import Files
 from app.web.protocols import Standing, Step
@@ -224,7 +225,9 @@ def make_templates(files: Files) -> Environment:
         "moment": time_of,
         "ago": time_since,
         "visible": visible,
+        "browser": browser_of,
         "term": glossary.label,
+        "todays": glossary.todays,
         "known": lambda name, kind: glossary.known(kind, name),
         "variant": glossary.variant,
     }

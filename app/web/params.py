@@ -84,7 +84,7 @@ def _faults(fields: Iterable[tuple[str, str]]) -> Iterator[FieldError]:
         if len(name) > LONGEST_LINE or len(value) > LONGEST_FIELD:
             yield FieldError(f"#/{name[:80]}", f"Use at most {LONGEST_FIELD:,} characters.")
         elif not (_storable(name) and _storable(value)):
-            yield FieldError(f"#/{name[:80]}", "This holds a character that cannot be stored. Type it anew.")
+            yield FieldError(f"#/{name[:80]}", "This holds a character that cannot be stored. Type it again.")
 
 
 def _storable(text: str) -> bool:

@@ -4,9 +4,9 @@ The names in quotation marks are never imported when the app runs; the import co
 the web framework is loaded here, so that services can name these types too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -39,7 +39,7 @@ class Step:
 
 
 class Steps(Protocol):
-    """`dossier.service.steps`: where an assessment stands, step by step."""
+    """`standing.service.steps`: where an assessment stands, step by step."""
 
     def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Sequence[Step]: ...
 
@@ -52,18 +52,37 @@ class Action:
     url: str
 
 
+State = Literal[
+    "draft",
+    "needs_data",
+    "needs_baselines",
+    "not_yet",
+    "decided",
+    "ready_for_review",
+    "in_review",
+    "changes_requested",
+    "approved",
+    "training",
+    "training_failed",
+    "improved",
+    "not_better",
+    "regressed",
+    "inconclusive",
+    "archived",
+]
+"""Where an assessment can stand, in the order of the way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where an assessment stands: the one status of every page and of the API (`standing.rules.decide`).
 
-    state: draft, needs_data, needs_baselines, not_yet, decided, ready_for_review, in_review, changes_requested,
-    approved, training, training_failed, improved, not_better, regressed, inconclusive, archived.
-    label: a few words for a tag. sentence, why: one line each; `why` may be empty.
+    state: see `State`. label: a few words for a tag. sentence, why: one line each; `why` may be empty.
     tone: the class of a tag or card: pass, fail, open, info, soft.
     best: the best prompt's score on the test set, target: what it should be; shares from 0 to 1.
     """
 
-    state: str
+    state: State
     label: str
     sentence: str
     why: str
@@ -85,14 +104,22 @@ class WaitingReviews(Protocol):
     def __call__(self, session: Session, me: "UserRow", /) -> int: ...
 
 
+class InStates(Protocol):
+    """`standing.service.in_states`: assessments in some states, with words in title or team, the newest first."""
+
+    def __call__(
+        self, session: Session, states: Sequence[State], text: str, before: int | None, limit: int, /
+    ) -> Sequence["AssessmentRow"]: ...
+
+
 class Evidence(Protocol):
-    """`gate.evidence.measured`: what was measured so far, by the names of a case file."""
+    """`standing.service.measured`: what was measured so far, by the names of a case file."""
 
     def __call__(self, session: Session, assessment: "AssessmentRow", /) -> Mapping[str, Any] | None: ...
 
 
 class ReadAhead(Protocol):
-    """`gate.evidence.read_ahead`: finds the evidence of a whole list in a few queries."""
+    """`standing.service.read_ahead`: finds status and evidence of a whole list in a query or a few."""
 
     def __call__(self, session: Session, assessments: Sequence["AssessmentRow"], /) -> None: ...
 
@@ -116,6 +143,27 @@ class Record(Protocol):
         detail: dict[str, Any],
         /,
     ) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an object of the record is called today; url: a path to look at it, or empty; assessment: the title of the
+    one it belongs to, empty where it belongs to none."""
+
+    name: str
+    url: str
+    assessment_id: int | None = None
+    assessment: str = ""
+
+
+class Objects(Protocol):
+    """`dossier.objects`: what stands behind the kinds and numbers of the record."""
+
+    def names(self, session: Session, pairs: Collection[tuple[str, int]], /) -> Mapping[tuple[str, int], Named]: ...
+
+    def belonging(self, session: Session, assessment_ids: Sequence[int], /) -> Mapping[str, Sequence[int]]: ...
+
+    def assessments_named(self, session: Session, text: str, limit: int, /) -> Sequence[int]: ...
 
 
 class OnRefusal(Protocol):

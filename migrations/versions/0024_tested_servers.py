@@ -1,4 +1,4 @@
-"""The last test of a model server"""
+"""The last test of a model server, and how busy a worker's machine is"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,11 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("models", sa.Column("tested", app.db.Json, nullable=True))
+    op.add_column("workers", sa.Column("load", sa.Float(), nullable=True))
+    op.add_column("workers", sa.Column("cores", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("workers", "cores")
+    op.drop_column("workers", "load")
     op.drop_column("models", "tested")

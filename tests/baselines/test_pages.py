@@ -282,7 +282,7 @@ def test_a_revision_has_to_change_something(page: TestClient, case: Case, measur
     new = page.post(f"/baselines/{measured}/revise", data={"revised_instructions": "Give only the label."})
 
     assert same.status_code == 422
-    assert "tried already" in same.text
+    assert "was evaluated already" in same.text
     assert new.status_code == 303
     assert "queued" in page.get(url(case)).text
 

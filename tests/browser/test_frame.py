@@ -137,7 +137,7 @@ def test_a_theme_is_chosen_and_kept(visit: Visits, people: People, address: str)
     with visit(people.add()) as page:
         page.goto("/account")
         before = page.locator("body").evaluate("node => getComputedStyle(node).backgroundColor")
-        page.locator(".menu summary").click()
+        page.locator(".menu.me summary").click()
         page.get_by_role("button", name="Dark").click()
 
         expect(page).to_have_url(f"{address}/account")

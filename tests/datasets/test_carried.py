@@ -80,7 +80,7 @@ def test_corrected_examples_keep_the_own_test_file_over_the_api(
 
     assert (fourth.test_filename, fourth.report.split.own_test, fourth.human_checked) == ("", False, None)
     assert carried(fourth).test_dropped == FileOfVersion("judge.jsonl", 3)
-    assert "was given up, as you said" in messages_on_values(fourth)[0]
+    assert "was given up; the upload says so" in messages_on_values(fourth)[0]
 
 
 def test_corrected_examples_keep_the_own_test_file_on_the_page(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.evaluation.parts import Answered, by_field, by_label
+from app.evaluation.parts import Answered, by_field, by_label, confusions
 
 
 def rows(*groups: tuple[str, str, float | None, int]) -> list[Answered]:
@@ -92,3 +92,24 @@ def test_numbers_count_digit_by_digit() -> None:
     (found,) = by_field([Answered('{"n": 10000000000000001}', '{"n": 10000000000000000}', 0)], {})
 
     assert (found.right, found.other) == (0, 1)
+
+
+def test_confusions_count_one_label_given_for_another() -> None:
+    answers = rows(
+        ("pause", "mute", 0, 3), ("pause", " stop ", 0, 1), ("mute", "pause", 0, 3), ("mute", "mute", 1, 5),
+        ("stop", "Label: stop", 0, 2), ("stop", "", None, 4),
+    )  # fmt: skip
+
+    confused = confusions(answers, {"pause", "mute", "stop"})
+
+    assert [(pair.expected, pair.output, pair.rows) for pair in confused.pairs] == [
+        ("mute", "pause", 3), ("pause", "mute", 3), ("pause", "stop", 1),
+    ]  # fmt: skip
+    assert (confused.rows, confused.outside) == (7, 2)
+
+
+def test_a_label_that_only_other_rows_have_is_a_label_too() -> None:
+    answers = rows(("pause", "play", 0, 2), ("pause", "pause", 1, 2))
+
+    assert confusions(answers, {"pause"}).outside == 2
+    assert confusions(answers, {"pause", "play"}).pairs[0].output == "play"

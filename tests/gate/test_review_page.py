@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from app.baselines.tables import BaselineRow
 from app.db import writing
-from app.gate import reviews
+from app.gate import reviews, store
 from app.training import service as trainings
 from app.users.tables import UserRow
 from tests.support.browser import (
@@ -114,9 +114,19 @@ def test_without_a_script_the_decision_is_open(make: Make, visit: Visits) -> Non
 
 
 def test_the_review_prints_on_two_pages(make: Make, visit: Visits) -> None:
-    review, rob = asked(make, "Is the target right?")
+    """With a review before it, a conversation and a whole config that is different."""
+    first, rob = asked(make, "Is the target right?")
+    with writing(make.engine) as session:
+        reviews.comment(session, first, rob, "Which seed? " * 20)
+        before = store.get(session, first)
+        reviews.decide(session, first, rob, "request_changes", before.digest, "More steps, please. " * 20)
+        ada = session.get_one(UserRow, before.requested_by)
+        model = trainings.trainable(session)[0]
+        trainings.save_recipe(session, before.assessment_id, ada, model.id, {"max_steps": "16", "rank": "8"})
+        review = reviews.request_review(session, before.assessment_id, ada, "Steps raised to 16.").id
 
     with visit(rob) as page:
         page.goto(f"/reviews/{review}")
 
+        expect(page.locator("#differences")).to_contain_text("Max steps")
         assert sheets(page) <= 2

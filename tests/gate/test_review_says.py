@@ -10,8 +10,8 @@ from sqlalchemy import Engine, update
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import reading, utcnow, writing
-from app.standing import service as dossier
 from app.gate.tables import DecisionRow
+from app.standing import service as dossier
 from app.users.tables import UserRow
 from tests.support.factories import Make
 from tests.support.gated import Gated

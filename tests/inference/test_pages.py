@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from app.audit.tables import EntryRow
 from app.db import reading, writing
-from app.inference import connecting, service, store, trials
+from app.inference import connecting, service, store
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.settings import Settings
@@ -170,9 +170,6 @@ def test_saving_tests_the_connection_and_keeps_one_that_fails(
     dead = connected(admin, engine, server, name="Other", model="gone-1")
 
     assert (state(engine, fine), state(engine, dead)) == ("ready", "failing")
-    with reading(engine) as session:
-        assert dead.id not in {row.id for row, _ in service.offered(session)}
-        assert fine.id in {row.id for row, _ in service.offered(session)}
     listed = author.get("/models").text
     assert "knows no model “gone-1”" in listed
     told = author.get(f"/api/v1/models/{dead.id}").json()
@@ -264,11 +261,11 @@ def test_how_a_run_met_a_server_is_its_state(engine: Engine, make: Make) -> None
     states = []
     for error in ("The model server could not be had.", "", ""):
         with writing(engine) as session:
-            trials.note_run(session, row, error)
+            service.note_run(session, row, error)
         states.append(state(engine, row))
     with writing(engine) as session:
         store.get(session, row.id).base_url = "https://other.example.org/v1"
-        trials.note_run(session, row, "of another address")
+        service.note_run(session, row, "of another address")
 
     assert states == ["failing", "ready", "ready"]
     assert state(engine, row) == "ready"

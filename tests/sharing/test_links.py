@@ -180,6 +180,8 @@ def test_costs_are_shown_only_where_the_link_was_made_with_them(web: TestClient,
     start = answer.text.index("/shared/")
     with_costs = web.get(answer.text[start : answer.text.index("<", start)]).text
 
+    assert "Best prompt" in plain
+    assert "Break-even" not in plain
     assert "Compare options" in plain
     assert "Per month" not in plain
     assert "Per month" in with_costs

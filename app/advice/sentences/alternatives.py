@@ -51,8 +51,8 @@ TEXTS = Wording({
     "schema_meets": lambda score: (
         f"With answers held to a schema, prompting reaches {score_text(score)} and meets the target."
     ),
-    "checker_helps": "A checker would catch most wrong answers, you said. A model that can only write what a schema "
-    "allows doesn't make them in the first place.",
+    "checker_helps": "Schema validation would catch most errors. With constrained decoding a model can't make them in "
+    "the first place.",
     "schema_holds": "A schema would hold {share:%0} of your answers. It makes the form right at once; what stands in "
     "the fields is then the only question left.",
     "one_batch": "The job runs once and nobody waits for a single answer: send it as one batch, at the batch price.",

@@ -70,7 +70,7 @@ def condition(changed: Sequence[Sequence[Statement]]) -> str:
 def outcome(approach: str, training: str, training_now: str) -> str:
     """What the advice would be then."""
     if training == "ready":
-        kind = ", with looked-up text in every row" if approach == "hybrid" else ""
+        kind = ", with retrieved passages in every row" if approach == "hybrid" else ""
         return f"training would be unlocked{kind}"
     move = "RAG" if approach == "rag" else "a prompt"
     return f"the advice would be {move}; training {'would lock' if training_now == 'ready' else 'stays locked'}"
@@ -131,7 +131,7 @@ def _kappa(value: float, now: float | None) -> str:
 
 def _gain(value: float, now: float | None) -> str:
     least = "only " if now is not None and value < now else ""
-    return f"the right passage lifted the score by {least}{_points(value)}"
+    return f"the gold passage lifted the score by {least}{_points(value)}"
 
 
 def _points(share: float) -> str:
@@ -199,7 +199,7 @@ CLAUSES = Wording({
         "the target was set before fresh results", "the target was set after the results"
     ),
     "rows_carry_context": _switch(
-        "every training row carried the looked-up text", "training rows lacked the looked-up text"
+        "every training row carried its retrieved passages", "training rows lacked the retrieved passages"
     ),
     "baseline_on_base": _switch("prompting was measured on the base that would be trained"),
     "baseline_unfinished": _switch("", "the newer measurement was finished, with the same result"),
@@ -214,7 +214,7 @@ CLAUSES = Wording({
     "revised": "the instructions were revised once",
     "calls_repeated": "the failed calls were repeated",
     "few_calls_failed": "few calls failed",
-    "passages_best": "looked-up passages were the best arm",
+    "passages_best": "RAG was the best variant",
     "best_of_them": lambda score, rows: f"the best of them reached {percent(score)}{_on(rows)}",
     "best_prompt": lambda score, was, rows: f"the best prompt {_reached(score, was)}{_on(rows)}",
     "score_on_rows": "the score stood on {rows:#test row}",

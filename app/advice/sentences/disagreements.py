@@ -38,7 +38,7 @@ def _goals(goals: Sequence[str]) -> str:
 
 
 def _points(gain: float) -> str:
-    return f"{signed_points(gain)} points with the right passage"
+    return f"{signed_points(gain)} points with the gold passage"
 
 
 DECLARED = Wording({
@@ -52,7 +52,7 @@ DECLARED = Wording({
     "facts_needed": "no outside facts",
     "facts_likely": "no facts missing",
     "prompting": lambda declared, **_: TRIED[declared],
-    "test_rows": "none kept aside",
+    "test_rows": "none held out",
     "other_goals": lambda declared, **_: _goals(declared),
     "sources": "no sources",
     "free_text": "word for word",
@@ -81,13 +81,15 @@ MEASURED = Wording({
 def _examples(declared: int, usable: int, uploaded: int | None) -> str:
     of = f" of the {plural(uploaded, 'row')} uploaded" if uploaded is not None else ""
     are = "is" if usable == 1 else "are"
-    return f"You said {plural(declared, 'example')}; {usable:,}{of} {are} usable, test rows not counted."
+    return (
+        f"Self-reported: {plural(declared, 'example')}. Measured: {usable:,}{of} {are} usable, test rows not counted."
+    )
 
 
 def _labels_kappa(declared: str, kappa: float, agreement: str) -> str:
     return (
-        f"You said that experts agree {AGREEMENT[declared]}; two people who labelled the same rows agree with kappa "
-        f"{kappa:.2f}, which is {AGREEMENT[agreement]}."
+        f"Self-reported: experts agree {AGREEMENT[declared]}. Measured: two people who labelled the same rows "
+        f"agree with kappa {kappa:.2f}, which is {AGREEMENT[agreement]}."
     )
 
 
@@ -99,35 +101,37 @@ def _facts_seen(new: float | None) -> str:
 
 def _prompting(declared: str, score: Score, target: float) -> str:
     return (
-        f"You said that good prompting {PROMPTING[declared]}; the best arm reaches {percent(score.score)} "
-        f"({score.low * 100:.1f}-{percent(score.high)}), the target is {target * 100:g} %."
+        f"Self-reported: good prompting {PROMPTING[declared]}. Measured: the best prompt reaches "
+        f"{percent(score.score)} ({score.low * 100:.1f}-{percent(score.high)}), the target is {target * 100:g} %."
     )
 
 
 TEXTS = Wording({
     "examples": _examples,
-    "corpus": "You said {declared:#token} of reference text; the documents here have {counted:,}.",
+    "corpus": "Self-reported: {declared:#token} of reference text. Measured: the documents here have {counted:,}.",
     "labels_clash": lambda declared, rate: (
-        f"You said that experts agree {AGREEMENT[declared]}; {percent(rate)} of similar rows contradict each other."
+        f"Self-reported: experts agree {AGREEMENT[declared]}. Measured: {percent(rate)} of similar rows contradict "
+        "each other."
     ),
     "labels_kappa": _labels_kappa,
     "failures_miss_facts": "Facts are not among your goals; {share:%0} of the tagged failures are missing facts.",
     "passage_helps": lambda gain: (
-        f"Facts are not among your goals; giving the right passage lifts the score by {gain * 100:.1f} points."
+        f"Facts are not among your goals; the gold passage lifts the score by {gain * 100:.1f} points."
     ),
     "passage_does_not_help": lambda gain: (
-        f"Facts are among your goals; giving the right passage changes the score by {gain * 100:.1f} points only."
+        f"Facts are among your goals; the gold passage changes the score by {gain * 100:.1f} points only."
     ),
-    "facts_needed": lambda new: f"You said that no outside facts are needed; {_facts_seen(new)}.",
+    "facts_needed": lambda new: f"Self-reported: no outside facts are needed. Measured: {_facts_seen(new)}.",
     "facts_likely": lambda new: f"Facts are not among your goals; {_facts_seen(new)}.",
     "prompting": _prompting,
     "test_rows": lambda rows: (
-        f"You said that no rows may be kept aside; {rows:,} {'is' if rows == 1 else 'are'} frozen as test rows."
+        "Self-reported: no test set may be held out. Measured: "
+        f"{rows:,} {'is' if rows == 1 else 'are'} frozen as test rows."
     ),
     "other_goals": lambda declared, seen: (
         f"Your goals are {_goals(declared)}; the rows look more like a task of {_goals(seen)}."
     ),
-    "sources": "You said that answers need no sources; {share:%0} of your examples name one.",
+    "sources": "Self-reported: no citations needed. Measured: {share:%0} of the examples name a source.",
     "free_text": "You count an answer as right only word for word; your answers are free text, {share:%0} of them "
     "different. Two good ones will hardly ever be the same.",
     "unstructured": "You measure the structure of the answer; a schema would hold {share:%0} of your examples.",

@@ -26,7 +26,7 @@ FIRST = {
     "G9": "read the failures first",
     "G10": "settle the rights first",
     "G11": "name an owner first",
-    "G12": "work out the costs first",
+    "G12": "calculate the costs first",
 }
 ONCE = {
     "G4": "the test set is sound",
@@ -34,7 +34,7 @@ ONCE = {
     "G9": "the failures are read",
     "G10": "the rights are settled",
     "G11": "an owner is named",
-    "G12": "the costs are worked out",
+    "G12": "the costs are calculated",
 }
 CONFIDENCE = {
     "high": "every input was measured",
@@ -42,7 +42,7 @@ CONFIDENCE = {
     "low": "several inputs are unknown or self-reported",
 }
 OFTEN = {"daily": "every day", "weekly": "every week", "monthly": "every month"}
-LEANING = {"fine_tune": ", leaning towards fine-tune", "hybrid": ", leaning towards fine-tune on looked-up text"}
+LEANING = {"fine_tune": ", leaning towards fine-tune", "hybrid": ", leaning towards fine-tune with RAG"}
 SINGULAR = {"tokens": "token", "pairs": "pair", "calls": "call"}
 
 
@@ -71,7 +71,7 @@ HEADS = Wording({
     "met": lambda lookup: f"{'Keep RAG' if lookup else 'Keep the prompt'}: it meets the target.",
     "look_up": "RAG; do not train.",
     "whole_text": "Put the whole reference text into the prompt; do not train.",
-    "hybrid_ready": "Fine-tune on looked-up text.",
+    "hybrid_ready": "Fine-tune with RAG.",
     "hybrid_later": "RAG now; training may follow.",
     "use_or_beat": lambda arm: f"{variant(arm)} beats every prompt: use it, or beat it.",
     "copy_large": "Train a small model to copy the large one.",
@@ -135,14 +135,14 @@ def _points(training: int, prompt: int) -> str:
 GROUNDS = Wording({
     "one_run": "a model trained for one run is never used again",
     "missing_facts": _missing_facts,
-    "passage_helps": lambda gain: f"the right passage lifts the score by {gain * 100:.0f} points",
+    "passage_helps": lambda gain: f"the gold passage lifts the score by {gain * 100:.0f} points",
     "facts_change": lambda often: (
-        f"the facts change {OFTEN[often]}, and what a model has learnt cannot be edited"
+        f"the facts change {OFTEN[often]}, and what a model has learned cannot be edited"
     ),
-    "sources": "answers have to show their source, which only looked-up text can",
+    "sources": "answers need citations, which only RAG can give",
     "text_fits": "the {tokens:#token of reference text fits|tokens of reference text fit} in front of the model",
     "knowledge": "what is missing is knowledge, and training mostly makes a model sound surer of what it does not know",
-    "met_you_said": "prompting meets the target, you said, and nothing here has measured it yet",
+    "met_you_said": "prompting meets the target by self-report, and nothing has measured it yet",
     "behaviour": "what should get better is behaviour, which instructions and examples can change",
     "nothing_measured": "nothing has been measured yet",
     "reached_without_target": lambda arm, score, on_rows: (
@@ -151,11 +151,11 @@ GROUNDS = Wording({
     "reached_around_target": _reached_around,
     "rows_to_settle": "about {rows:#more test row|more test rows} would settle it",
     "reached": _reached_target,
-    "training_buys_nothing": "training would cost money and tie you to one model for nothing that you asked for",
+    "training_buys_nothing": "training would cost money and tie you to one model for no gain in quality",
     "teacher": "the large model reaches {score:%1}",
     "behaviour_failures": _behaviour,
     "few_usable": _few("{examples:#example is|examples are} usable"),
-    "few_declared": _few("you have {examples:#example}, you said"),
+    "few_declared": _few("{examples:#example is|examples are} self-reported"),
     "enough_examples": "{examples:#usable example is|usable examples are} enough",
     "rules_change": "the rules change monthly; a prompt follows in minutes, a trained model has to be trained again",
     "no_goal_to_train": "no goal named here is something that RAG or training improves",

@@ -13,6 +13,7 @@ from app.advice.gates.judge import condition
 from app.advice.policy import Policy
 from app.advice.schema import Case
 from app.advice.sentences.scores import ARM_NAMES, listed, score_text
+from app.glossary import named
 from app.wording import Statement, Wording, joined, percent, plural
 
 NOTHING = "Nothing; this criterion is met."
@@ -31,6 +32,11 @@ class Gate:
     needed: str
     change: str
     meanwhile: str
+
+    @property
+    def label(self) -> str:
+        """What pages call it; the title is part of what is approved."""
+        return named(f"gate.{self.id}", self.title)
 
     @property
     def locks(self) -> bool:

@@ -12,9 +12,9 @@ TITLES = {
 TEXTS = Wording({
     "shorter": "For every 100 tokens fewer. Cut what no answer needs, then measure again.",
     "no_cached_price": "Enter what cached tokens cost; many providers sell them at a fraction.",
-    "caching": "About {same:#token is|tokens are} the same in every call. Providers ask for a least length; look "
-    "it up.",
-    "somebody_waits": "Not here: you said that an answer must come within half a second.",
+    "caching": "About {same:#token is|tokens are} the same in every call. Providers ask for a minimum length; check "
+    "theirs.",
+    "somebody_waits": "Not here: an answer must come within half a second.",
     "no_batch_price": "Enter the batch tier's share of the price; it fits where nobody waits.",
     "batch": "If nobody waits for the answer. The answers stay the same, so nothing has to be measured again.",
     "no_smaller": "No cheaper model is in the list of prices.",

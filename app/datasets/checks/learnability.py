@@ -310,5 +310,5 @@ def _text(verdict: Verdict, score: float, trivial: float, *, labels: bool) -> st
         )
     return (
         f"The answer of the most similar other question is {100 * score:.0f} % like the right one; a random answer is"
-        f" {100 * trivial:.0f} % like it. So the rows have something in common that can be learnt."
+        f" {100 * trivial:.0f} % like it. So the rows have something in common that can be learned."
     )

@@ -294,7 +294,7 @@ def _knowledge(sampled: _Sampled) -> _Evidence:
     elif inputs.free and sampled.output not in ("label", "sql"):
         text = f"In the middle, {_percent(inputs.uncovered)} of what an answer says is not in its input."
         if sampled.knowledge == "likely":
-            text += " This looks like facts, and facts are better looked up than trained."
+            text += " This looks like facts, and facts are better retrieved (RAG) than trained."
         yield "uncovered", text, inputs.uncovered, sorted(inputs.free, key=lambda row: -row.uncovered)
 
 

@@ -117,7 +117,7 @@ def _why_refused(report: Report) -> str:
     status = max(ROWS_THAT, key=report.counts.of_status)
     if number := report.counts.of_status(status):
         return f"{number:,} of {plural(report.uploaded, 'row')} {what_rows_do(status, number)}."
-    return "Too few rows are left to learn from, to choose by and to judge by."
+    return "Too few rows are left for a training, a dev and a test set."
 
 
 def _placed(report: Report, fault: ReportMessage) -> str:

@@ -12,9 +12,6 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
 }
-// A job is over: the page around it has more to show now.
-new MutationObserver(() => { if (document.querySelector("[data-reload]")) location.reload(); })
-  .observe(document.body, { childList: true, subtree: true });
 // A menu closes when the reader goes elsewhere.
 addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
@@ -22,37 +19,28 @@ addEventListener("click", (event) => {
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
 });
-// Times are in UTC as they come; here they get the reader's own, and keep UTC for who points at them.
-const ownTime = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
-});
-const tellTime = (root) => {
-  for (const time of root.querySelectorAll("time[data-time]")) {
+// Times come in UTC; here they get the reader's own, and keep UTC for who points at them.
+const ownTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const settle = () => {
+  for (const time of document.querySelectorAll("time[data-time]")) {
     const own = ownTime.format(new Date(time.dateTime));
     if (time.dataset.time === "whole") time.textContent = own;
     else time.title = `${own} (${time.title})`;
     delete time.dataset.time;
   }
+  // A job is over: the page around it has more to show now.
+  if (document.querySelector("[data-reload]")) location.reload();
 };
-tellTime(document);
-new MutationObserver(() => tellTime(document)).observe(document.body, { childList: true, subtree: true });
-// Copying: the clipboard where the browser gives it, else the old way, which plain http has as well.
-const copyText = async (node) => {
-  try {
-    await navigator.clipboard.writeText(node.textContent.trim());
-  } catch {
-    getSelection().selectAllChildren(node);
-    if (!document.execCommand("copy")) return false;
-    getSelection().removeAllRanges();
-  }
-  return true;
-};
+settle();
+new MutationObserver(settle).observe(document.body, { childList: true, subtree: true });
+// Copying: the clipboard where the browser gives it; plain http has the old way alone.
 for (const button of document.querySelectorAll("[data-copy]")) {
-  const node = document.getElementById(button.dataset.copy), words = button.firstChild;
-  if (!node) continue;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    words.textContent = (await copyText(node)) ? "Copied" : "Press Ctrl+C";
-    setTimeout(() => { words.textContent = "Copy"; }, 2000);
+    const node = document.getElementById(button.dataset.copy);
+    getSelection().selectAllChildren(node);
+    const done = await navigator.clipboard?.writeText(node.textContent.trim()).then(() => true, () => false)
+      || document.execCommand("copy");
+    button.firstChild.textContent = done ? "Copied" : "Press Ctrl+C";
   });
 }
