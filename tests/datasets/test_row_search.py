@@ -166,8 +166,8 @@ def test_contradictions_stand_side_by_side_and_no_page_tears_them_apart(client: 
     first, second = text(client, address), text(client, f"{address}?page=2")
 
     assert "40 rows ask the same as another and are answered differently" in first
-    questions = [part for page in (first, second) for part in page.split('<section class="card question"')[1:]]
-    assert (first.count('"card question"'), len(questions)) == (15, 20)
+    questions = [part for page in (first, second) for part in page.split('<section class="card contradiction"')[1:]]
+    assert (first.count('"card contradiction"'), len(questions)) == (15, 20)
     for part in questions:
         card = part.split("</section>")[0]
         lines = [int(found.split('"')[0]) for found in card.split(f'href="/datasets/{row.id}/rows/')[1:]]
