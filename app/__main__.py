@@ -41,13 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     advise.add_argument("--more", action="store_true", help="also contradictions, disagreements and robustness")
     check = commands.add_parser("check-data", help="what a file of examples is worth, without uploading it")
     check.add_argument("file", type=Path, metavar="FILE", help="a dash reads the standard input")
-    check.add_argument("--test", type=Path, metavar="FILE", help="rows of your own that judge: leaks into them count")
+    check.add_argument("--test", type=Path, metavar="FILE", help="test rows of your own: leaks into them count")
     check.add_argument(
         "--encoding", default="", choices=tuple(encodings.CHOICES), help="of the file and the test file; else UTF-8"
     )
     check.add_argument("--json", action="store_true", help="one JSON object instead of words")
     check.add_argument("--strict", action="store_true", help="exit status 1 also where any row could not be read")
-    commands.add_parser("demo", help="the worked example, from packages on this machine to a judged adapter")
+    commands.add_parser("demo", help="the worked example, from packages on this machine to an evaluated adapter")
     commands.add_parser("doctor", help="what is there, what is missing, and what to type")
 
     options = parser.parse_args(arguments)

@@ -1,19 +1,25 @@
 """One label for each key, and no private word in its place on any page."""
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from jinja2 import Environment, nodes
 
 from app import glossary
+from app.advice.policy_file import POLICY
 from app.advice.questions import ASKED
 from app.advice.schema import ARMS
+from app.assessments.answer_models import Answers, CaseAnswers
 from app.evaluation.metrics import METRICS
 from app.training.recipe import FIELDS
 from app.web import pages
+from app.web.pages import percent as share_text
+from app.web.pages import points
 
 # Private words for what has a term; a page that needs one of them names the term instead.
 FORBIDDEN = (
@@ -97,6 +103,124 @@ def test_headings_and_labels_have_no_word_of_the_code() -> None:
     assert private == []
 
 
+# Private words in sentences that Python draws, and who may say them: a word that means something else there, or a
+# sentence that is part of what was approved (`glossary.todays` says those in other words on pages).
+SAID = re.compile(
+    r"\b(?:arms?|judg(?:e|es|ed|ing)|told apart|hand in it|voids?|voided|made anew|anew|take along|"
+    r"look(?:s|ed)? (?:it |them |things )?up|looked-up|looking things up|kept aside|you said|wanted answer|learnt|"
+    r"prioritis\w+|deare(?:r|st)|work(?:ed)? (?:it )?out)\b",
+    re.IGNORECASE,
+)
+KEPT = {
+    "advice/policy_check.py": "for whoever writes a policy file",
+    "advice/sentences/gates.py": "part of what is approved",
+    "advice/sentences/scores.py": "part of what is approved",
+    "economics/prices.py": "prices are looked up in a price list",
+    "glossary.py": "what it replaces",
+    "standing/keeping.py": "for the log",
+    "worker.py": "for the log",
+    "baselines/job.py": "a slip of the code",
+}
+
+
+def drawn(source: str) -> Iterator[str]:
+    """Texts with a blank in Python that are no docstrings: what could be drawn somewhere."""
+    tree = ast.parse(source)
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    } | {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docs
+            and " " in node.value
+        ):
+            yield " ".join(node.value.split())
+
+
+def test_sentences_of_the_code_use_the_terms() -> None:
+    root = pages.TEMPLATES.parent / "app"
+    files = {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*.py"))}
+    private = [
+        f"{name}: {found.group(0)} in {text[:90]}"
+        for name, source in files.items()
+        if name not in KEPT and SAID.search(source)
+        for text in drawn(source)
+        if (found := SAID.search(text))
+    ]
+
+    assert private == []
+    assert set(KEPT) <= set(files)
+
+
+def test_templates_use_the_terms_in_sentences_too() -> None:
+    private = [
+        f"{name}: {found.group(0)} in {text[:90]}"
+        for name, path in TEMPLATES.items()
+        for text in texts(path.read_text())
+        if " " in text and (found := SAID.search(text))
+    ]
+
+    assert private == []
+
+
+def test_no_number_has_a_hyphen_before_it_or_its_percent_sign_too_near() -> None:
+    """Filters know the minus and the one form of a share; a sign beside an expression was typed by hand."""
+    slips = []
+    for name, path in TEMPLATES.items():
+        for output in PARSER.parse(path.read_text()).find_all(nodes.Output):
+            for before, after in pairwise(output.nodes):
+                said = [one.data if isinstance(one, nodes.TemplateData) else None for one in (before, after)]
+                in_tag = said[0] is not None and said[0].rfind("<") > said[0].rfind(">")
+                hyphen = said[1] is None and not in_tag and re.search(r"[\s>(]-$", said[0] or "")
+                percent = said[0] is None and (said[1] or "").startswith("%") and not (said[1] or "").startswith('%"')
+                if hyphen or percent:
+                    slips.append(f"{name}: {said}")
+
+    assert slips == []
+    assert (share_text(-0.5), points(-0.052), share_text(0.741)) == ("\u221250.0 %", "\u22125.2 points", "74.1 %")
+
+
+@pytest.mark.parametrize(
+    ("stored", "today"),
+    [
+        ("No arm has been run here yet.", "No variant has been run here yet."),
+        ("You said 500; only an upload counts.", "Self-reported: 500; only an upload counts."),
+        ("You said that experts would disagree.", "Self-reported: experts would disagree."),
+        ("You may train on these rows, you said.", "You may train on these rows (self-reported)."),
+        ("Keep at least 1,000 rows aside that no prompt sees.", "Hold out at least 1,000 rows that no prompt sees."),
+        ("Every training row carries the looked-up text.", "Every training row carries the retrieved passages."),
+        ("The charm of an army is learned.", "The charm of an army is learned."),
+    ],
+)
+def test_what_was_approved_stays_as_it_is_and_is_said_in_todays_words(stored: str, today: str) -> None:
+    assert glossary.todays(stored) == today
+
+
+def test_no_sentence_of_the_policy_says_a_private_word_on_a_page() -> None:
+    texts_of_policy = [
+        *(gate.why for gate in POLICY.gates.values()),
+        *(gate.meanwhile for gate in POLICY.gates.values()),
+        *(POLICY.in_general(gate.id, name) for gate in POLICY.gates.values() for name in gate.sayings),
+        *(weight.because for weight in POLICY.weights),
+        *(factor.why for factor in POLICY.factors.values()),
+        *(text for rule in POLICY.verdict.values() for text in (rule.when, rule.then, rule.because)),
+        *(threshold.because for threshold in POLICY.thresholds),
+    ]
+
+    assert [text for text in map(glossary.todays, texts_of_policy) if SAID.search(text)] == []
+
+
+def test_the_policy_that_comes_with_the_app_keeps_its_hash() -> None:
+    """Its titles and sentences are labelled beside it, never changed: approvals and published policies rest on them."""
+    assert POLICY.sha256 == "0b0792188bc1897a5ed6dd19fa1b61e1906cfb2a17388ac14ba3c536b171079d"
+
+
 @pytest.mark.parametrize("kind", sorted({term.kind for term in glossary.TERMS}))
 def test_two_keys_of_a_kind_have_two_labels(kind: str) -> None:
     labels = Counter(term.label.casefold() for term in glossary.TERMS if term.kind == kind)
@@ -137,3 +261,11 @@ def test_a_metric_has_one_label_wherever_it_stands() -> None:
 )
 def test_a_variant_is_named_by_what_it_is(name: str, settings: dict[str, int] | None, label: str) -> None:
     assert glossary.variant(name, settings, "As it was called") == label
+
+
+def test_the_api_describes_an_answer_as_pages_ask_for_it() -> None:
+    for model in (Answers, CaseAnswers):
+        described = {name: field.description for name, field in model.model_fields.items()}
+
+        assert described["metric"] == glossary.label("case.metric")
+        assert all((described[key] or "").startswith(question.label) for key, question in ASKED.items())

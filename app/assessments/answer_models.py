@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from app.advice import schema
+from app.advice.questions import ASKED
 from app.evaluation.metrics import METRICS
 from app.strict import annotation, choices
 
@@ -27,7 +28,18 @@ def _field(key: str, kind: Any) -> Any:
 
 _Unknown = Literal["unknown"]
 _line = Annotated[str, Field(max_length=schema.LONGEST_TEXT, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_FIELDS: dict[str, Any] = {key: (_field(key, kind), None) for key, kind in schema.ANSWER_TYPES.items()}
+
+
+def _described(key: str) -> Any:
+    """The field's default, with the label that its question has on pages."""
+    question = ASKED.get(key)
+    if question is None:
+        return None
+    unit = f" ({question.unit})" if question.unit else ""
+    return Field(None, description=f"{question.label}{unit}")
+
+
+_FIELDS: dict[str, Any] = {key: (_field(key, kind), _described(key)) for key, kind in schema.ANSWER_TYPES.items()}
 Answers: type[BaseModel] = create_model(
     "Answers",
     __doc__="What people declared. `unknown`, null and a missing key are the same, but for `owner`: null is nobody.",
@@ -38,5 +50,5 @@ CaseAnswers: type[BaseModel] = create_model(
     "CaseAnswers",
     __doc__="What people declared, in a case file: as in an assessment, but any metric can be named.",
     __config__=ConfigDict(extra="forbid", strict=True),
-    **(_FIELDS | {"metric": (_line | None, None)}),
+    **(_FIELDS | {"metric": (_line | None, _described("metric"))}),
 )

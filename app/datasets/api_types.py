@@ -211,7 +211,7 @@ class Changes(BaseModel):
 
 class Plan(BaseModel):
     by: Literal["random", "time", "column"] = Field(
-        description="at random; the newest rows judge; or as the file's own column says"
+        description="at random; the newest rows are the test set; or as the file's own column says"
     )
 
 

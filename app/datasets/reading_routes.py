@@ -11,8 +11,8 @@ from app.datasets import (
     store,
     uploads_service,
 )
+from app.datasets.page_frame import frame
 from app.datasets.pages import preview
-from app.datasets.pages.frame import frame
 from app.datasets.reading import encodings
 from app.datasets.reading.read_as import COLUMN_NAMES, ReadAs
 from app.datasets.reading.shapes import COLUMNS, SHAPES

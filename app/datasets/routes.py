@@ -24,6 +24,7 @@ from app.datasets import (
 from app.datasets.checks import learnability
 from app.datasets.checks.report import Report
 from app.datasets.current_version import counts_now
+from app.datasets.page_frame import PARTS, frame
 from app.datasets.pages import (
     addresses,
     judging_view,
@@ -35,7 +36,6 @@ from app.datasets.pages import (
     verdict_view,
     words,
 )
-from app.datasets.pages.frame import PARTS, frame
 from app.datasets.tables import DatasetRow
 from app.datasets.uploads_service import SentFiles, StoredFile
 from app.db import utcnow

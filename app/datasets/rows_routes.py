@@ -20,8 +20,8 @@ from app.datasets import (
 from app.datasets.checks.statuses import ROWS_THAT, TAGS, RowStatus
 from app.datasets.current_version import counts_now
 from app.datasets.masked_rows import MaskedRow
+from app.datasets.page_frame import frame
 from app.datasets.pages import contradictions_view, diff_view, labels_view, report_lists, report_view, row_text, words
-from app.datasets.pages.frame import frame
 from app.datasets.tables import DatasetRow, ExampleRow
 from app.datasets.thresholds import RARE_LABEL
 from app.privacy.masking import Masker

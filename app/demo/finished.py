@@ -29,6 +29,7 @@ from app.gate.tables import DecisionRow, ReviewRow
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.recipes.tables import RecipeRow
+from app.standing import keeping
 from app.training import store as trainings
 from app.training.tables import MetricRow, TrainingRow
 from app.users import store as user_store
@@ -65,6 +66,7 @@ def show(session: Session, blobs: Blobs, by: UserRow) -> AssessmentRow:
         blobs.put_bytes(content)
     row = _put(session, found)
     audit.record(session, by, "demo.finished_example", "assessment", row.id, {"as": found.about.sentence})
+    keeping.keep(session, [row.id])  # its status, too; it was put in past everything that notes a change
     return row
 
 
@@ -74,7 +76,7 @@ def _put(session: Session, found: Recording) -> AssessmentRow:
     user_ids = {row["email"]: row["id"] for row in rows["users"]}
     people = _people(session, rows["users"])
     placed.ids["users"] = {user_ids[email]: user.id for email, user in people.items()}
-    placed.put(ModelRow, rows["models"], name=_model_name(rows["models"]), kind="folder", files={})
+    placed.put(ModelRow, rows["models"], name=_model_name(rows["models"]), kind="folder")
     (assessment_id,) = placed.put(
         AssessmentRow, rows["assessments"], title=TITLE, note=NOTE, demo=True, recorded=found.about.sentence
     )

@@ -39,7 +39,7 @@ class About:
         """What the pages say of it."""
         cores = NUMBERS[self.cores] if self.cores < len(NUMBERS) else str(self.cores)
         month = datetime.fromisoformat(self.finished_at).strftime("%B %Y")
-        return f"measured by `make demo` on {cores} CPU core{'' if self.cores == 1 else 's'} in {month}"
+        return f"measured by make demo on {cores} CPU core{'' if self.cores == 1 else 's'} in {month}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,15 @@ def write(path: Path, recording: Recording) -> int:
 
 
 def read(path: Path = FILE) -> Recording:
-    """
+    """Read a recording.
+
     Raises:
-        OSError, ValueError, lzma.LZMAError: there is no such file, or it is damaged.
+        OSError, ValueError: there is no such file, or it is damaged.
     """
-    stored = json.loads(lzma.decompress(path.read_bytes()))
+    try:
+        stored = json.loads(lzma.decompress(path.read_bytes()))
+    except lzma.LZMAError as error:
+        raise ValueError("not a recording, or a damaged one") from error
     blobs = {name: _as_bytes(content) for name, content in stored["blobs"].items()}
     return Recording(About(**stored["about"]), stored["rows"], blobs)
 

@@ -40,7 +40,7 @@ def hands(session: Session, facts: Facts) -> dict[int, list[str]]:
 
 def _publisher(session: Session, assessment: AssessmentRow) -> Iterator[tuple[int, str]]:
     if (published := policies.published(session, assessment.policy_id)) is not None:
-        yield published.published_by, f"published policy {published.number}, which it is judged by"
+        yield published.published_by, f"published policy {published.number}, which decides it"
 
 
 def _price_setters(session: Session, facts: Facts) -> list[tuple[int, str]]:

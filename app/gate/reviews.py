@@ -158,7 +158,10 @@ def changed_since_asked(review: ReviewRow, facts: Facts, advised: Advice) -> boo
     """The part of `outdated` that is about what is under review, not about its approval."""
     if review.revision != facts.assessment.revision:
         return True
-    frozen = subject_of(review)
+    try:
+        frozen = subject_of(review)
+    except Conflict:  # whoever opens or decides it is told; here it is enough that nothing rests on it
+        return True
     return (
         subject.exact(frozen.evidence.to_json()) != subject.exact(facts.evidence.to_json())
         or frozen.verdict.training != advised.training

@@ -95,8 +95,8 @@ def stop_faults(loaded: Loaded) -> Iterator[str]:
     like = (weights == weights[end]).all(dim=1)
     if int(like.sum()) > 1:
         yield (
-            f"The model has never learnt {name}, with which its chat template ends an answer: its embedding is that of "
-            "tokens nobody uses. This looks like a base model: a tuned one would not stop. Use its instruct version."
+            f"The model has never learned {name}, with which its chat template ends an answer: its embedding is that "
+            "of tokens nobody uses. This looks like a base model: a tuned one would not stop. Use its instruct version."
         )
 
 

@@ -150,12 +150,6 @@ def state(session: Session, model: ModelRow) -> tuple[State, JobRow | None]:
     return ("failed" if job and job.failure else "not set up"), job
 
 
-def offered(session: Session) -> list[tuple[ModelRow, State]]:
-    """What a form for a new measurement offers, with its state: every model but those whose last test failed."""
-    with_state = [(model, state(session, model)[0]) for model in store.usable(session)]
-    return [(model, state_now) for model, state_now in with_state if state_now != "failing"]
-
-
 def note_run(session: Session, model: ModelRow, error: str) -> None:
     """Keep how a run met a server: an empty error where it answered. `model`: the connection as the run took it.
 

@@ -11,6 +11,7 @@ from app.advice.policy import MARKS, Factor, Policy, Weight
 from app.advice.policy_file import POLICY
 from app.advice.questions import SECTIONS
 from app.errors import Conflict, Invalid, Stale
+from app.glossary import todays
 from app.policies import changes, service, store
 from app.policies.service import BUILT_IN
 from app.policies.tables import PolicyRow
@@ -133,8 +134,10 @@ def _factor_holds(policy: Policy, factor: Factor, words: Sequence[str]) -> bool:
 
 
 def _holds(words: Sequence[str], *texts: object) -> bool:
-    whole = " ".join(map(str, texts)).casefold()
-    return all(word in whole for word in words)
+    """Whether the texts hold all the words, as they are stored or as pages say them."""
+    whole = " ".join(map(str, texts))
+    both = f"{whole} {todays(whole)}".casefold()
+    return all(word in both for word in words)
 
 
 # ------------------------------------------------------------------ publishing

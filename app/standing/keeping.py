@@ -13,18 +13,20 @@ import logging
 from collections.abc import Iterable
 from dataclasses import astuple
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.datasets import store as dataset_store
 from app.db import before_commit, reading, scope_of, utcnow, writing
 from app.standing import store, touches
+from app.standing.rules_version import rules_version
 from app.standing.tables import StandingRow
-from app.standing.working_out import WorkedOut, rules_version, work_out
+
+if TYPE_CHECKING:
+    from app.standing.working_out import WorkedOut
 
 log = logging.getLogger("tunegate.standing")
 
@@ -33,6 +35,8 @@ AT_ONCE = 8
 WITH_IT = 2
 """So many that somebody found stale are worked out at the end of a writing transaction that settles anyway."""
 MOST_REMEMBERED = 1000
+
+MADE = "statuses worked out in this transaction"
 
 _found_stale: dict[str, set[int]] = {}  # by database: what readers of this process had to work out themselves
 
@@ -59,13 +63,15 @@ def settle(session: Session) -> None:
     more = [remembered.pop() for _ in range(min(WITH_IT, len(remembered)))] if len(ids) < AT_ONCE else []
     now, later = sorted(ids)[:AT_ONCE], sorted(ids)[AT_ONCE:]
     made = keep(session, {*now, *more}, light)
-    session.info.setdefault(WorkedOut, {}).update(made)
+    session.info.setdefault(MADE, {}).update(made)
     if later:
         store.mark_stale(session, later)
 
 
 def _kin(session: Session, ids: Iterable[int]) -> set[int]:
     """Other assessments whose test rows are the same: a result or a later target there is known here, too."""
+    from app.datasets import store as dataset_store
+
     others: set[int] = set()
     for assessment_id in ids:
         dataset = dataset_store.current(session, assessment_id)
@@ -74,11 +80,11 @@ def _kin(session: Session, ids: Iterable[int]) -> set[int]:
     return others
 
 
-def made_here(session: Session, assessment_id: int) -> WorkedOut | None:
+def made_here(session: Session, assessment_id: int) -> "WorkedOut | None":
     """What this transaction worked out for an assessment, with everything it has changed so far; None in one that only
     reads, and where nothing was touched."""
     settle(session)
-    made: dict[int, WorkedOut] = session.info.get(WorkedOut, {})
+    made: dict[int, WorkedOut] = session.info.get(MADE, {})
     return made.get(assessment_id)
 
 
@@ -93,8 +99,10 @@ def _database(session: Session) -> str:
     return str(session.get_bind().engine.url)
 
 
-def keep(session: Session, ids: Iterable[int], light: Iterable[int] = ()) -> dict[int, WorkedOut]:
+def keep(session: Session, ids: Iterable[int], light: Iterable[int] = ()) -> "dict[int, WorkedOut]":
     """Work out these, and copy what lists show of `light`."""
+    from app.standing.working_out import work_out  # with it comes numpy: not for a process that only beats
+
     wanted, copied = set(ids), set(light)
     made: dict[int, WorkedOut] = {}
     # A session of its own in the same transaction: what the other one remembers may be what it was before we waited.
@@ -118,8 +126,10 @@ def keep(session: Session, ids: Iterable[int], light: Iterable[int] = ()) -> dic
     return made
 
 
-def _put(session: Session, row: StandingRow | None, made: WorkedOut) -> StandingRow:
+def _put(session: Session, row: StandingRow | None, made: "WorkedOut") -> StandingRow:
     """Write what was worked out; only what is other than before is written."""
+    from app.assessments import service as assessments
+
     assessment, now = made.facts.assessment, made.standing
     answered, asked = assessments.progress(assessment)
     evidence = json.dumps(made.facts.evidence.to_json(), ensure_ascii=False)
@@ -185,6 +195,8 @@ def distrust_older_rules(engine: Engine) -> None:
 
 def differing(session: Session, rows: Iterable[AssessmentRow]) -> list[int]:
     """Of these, the ones whose kept status is another than the one worked out now; stale ones are not looked at."""
+    from app.standing.working_out import work_out
+
     wrong = []
     for assessment in rows:
         row = store.find(session, assessment.id)

@@ -25,12 +25,16 @@ RUNNING = ("queued", "running", "evaluating")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the newest run that was judged came to. before, after: the scores of the best prompt and of the adapter."""
+    """What the newest run that was judged came to. before, after: the scores of the best prompt and of the adapter.
+
+    adapter: whether its file is here.
+    """
 
     verdict: str
     before: float | None = None
     after: float | None = None
     reaches_target: bool | None = None
+    adapter: bool = True
 
     @property
     def state(self) -> State:
@@ -127,10 +131,10 @@ def _judged(now: Situation, outcome: Outcome) -> Standing:
     sentence = f"{label}. {_scores(outcome)}" if _scores(outcome) else f"{label}."
     target = f"The target of {now.target * 100:g} % is missed." if short and now.target is not None else ""
     action = (
-        ("Edit the training config", "plan")
-        if outcome.state in ("regressed", "not_better")
+        ("Edit training config", "plan")  # the words of the result page, for what it asks for as well
+        if outcome.state in ("regressed", "not_better") or short
         else ("Get the adapter", "result")
-        if outcome.state == "improved"
+        if outcome.state == "improved" and outcome.adapter
         else ("See the result", "result")
     )
     return _made(

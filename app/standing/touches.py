@@ -19,7 +19,7 @@ from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.economics.tables import CostRow, PriceRow
-from app.gate.tables import LIVING, DecisionRow, ReviewRow
+from app.gate.tables import LIVING, BarredRow, DecisionRow, ReviewRow
 from app.inference.tables import ModelRow
 from app.jobs.tables import JobEventRow, JobRow, WorkerRow
 from app.policies.tables import PolicyRow
@@ -117,6 +117,7 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         KeyRow,
         KeptClusterRow,
         OpeningRow,
+        BarredRow,
         EntryRow,
         PolicyRow,  # an assessment keeps the policy that it began with
         ShareRow,

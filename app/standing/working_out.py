@@ -1,11 +1,8 @@
 """Works out where an assessment stands, from everything that is stored of it now."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -29,22 +26,6 @@ from app.training import service as trainings
 from app.training import store as training_store
 from app.training.tables import TrainingRow
 from app.web.protocols import Standing, Step
-
-APP = Path(__file__).parents[1]
-RULES = ("advice", "assessments", "baselines", "datasets", "economics", "evaluation", "gate", "standing", "training",
-         "documents", "glossary.py", "wording.py")  # fmt: skip
-"""Where the code is that a status, its words and its evidence come from."""
-
-
-@cache
-def rules_version() -> str:
-    """A digest of the code that statuses are worked out with: what another version kept is not believed."""
-    digest = hashlib.sha256()
-    for name in RULES:
-        paths = [APP / name] if name.endswith(".py") else sorted((APP / name).rglob("*.py"))
-        for path in [*paths, *sorted((APP / name).rglob("*.toml"))]:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +149,9 @@ def _outcome(run: TrainingRow | None) -> Outcome | None:
     result = run.result if run else None
     if not result or str(result.get("verdict", "")).replace(" ", "_") not in rules.WORDS:
         return None
-    return Outcome(str(result["verdict"]), result.get("before"), result.get("after"), result.get("reaches_target"))
+    scores = result.get("before"), result.get("after")
+    adapter = run is not None and run.adapter_sha256 is not None
+    return Outcome(str(result["verdict"]), *scores, result.get("reaches_target"), adapter)
 
 
 def _newest(assessment: AssessmentRow, review: ReviewRow | None, run: TrainingRow | None) -> rules.Newest:

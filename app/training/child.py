@@ -84,7 +84,8 @@ def _train(
     progress = Progress(**newest.facts) if newest else Progress()
     if newest and checkpoints.of_step(progress.best_step) is None:
         say(
-            "log", line=f"The best checkpoint so far (step {progress.best_step}) is damaged; dev loss is measured anew."
+            "log",
+            line=f"The best checkpoint so far (step {progress.best_step}) is damaged; dev loss is measured again.",
         )
         progress.best_step, progress.best_loss, progress.evaluated = -1, None, progress.step - 1
     try:

@@ -8,8 +8,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.wording import plural
-
 Point = tuple[float, float]
 
 HUGE = 1e100  # beyond it, differences and factors of values are no numbers any more
@@ -127,7 +125,11 @@ class IntervalChart:
         best = max(known, key=lambda arm: arm.value or 0.0)
         goal = f"; target {self.target.text}" if self.target else ""
         top = share_text(best.value, self.difference)
-        return f"{self.title}: {plural(len(known), 'value')}, the highest is {best.name} with {top}{goal}"
+        if len(known) == 1:
+            ends = [share_text(end, self.difference) for end in (best.low, best.high)]
+            between = f", interval {ends[0]} to {ends[1]}" if best.low is not None and best.high is not None else ""
+            return f"{self.title}: {best.name} {top}{between}{goal}"
+        return f"{self.title}: {len(known)} values, the highest is {best.name} with {top}{goal}"
 
 
 def share_text(value: float | None, difference: bool = False) -> str:
@@ -346,6 +348,11 @@ class Histogram:
         beyond = f"; {over:,.0f} {self.unit} beyond the limit of {self.limit.text}" if self.limit else ""
         peak = f"most of them from {short(most.low)} to {short(most.high)}"
         return f"{self.title}: {span}, {peak}{beyond}"
+
+    @property
+    def y_texts(self) -> Sequence[tuple[float, str]]:
+        """What stands beside the plot, with the pixel of each text's middle; the plot is 140 high and begins at 20."""
+        return [(round(20 + 1.4 * tick.at, 1), tick.text) for tick in self.y_ticks]
 
     def words_of(self, column: Column) -> str:
         """Say one column for whoever points at it: 3 rows, 20 to 30 characters a row."""

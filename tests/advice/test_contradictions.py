@@ -94,7 +94,7 @@ def test_the_sentence_asks_in_the_words_of_the_questions() -> None:
     found = advise(parse(case({"recurrence": "once"}))).contradictions
 
     assert found[0].text == (
-        "It runs once, you said, but also 50,000 calls a month. Is it one batch, or does it come again?"
+        "It runs once, but 50,000 calls are expected each month. Is it one batch, or does it come again?"
     )
 
 

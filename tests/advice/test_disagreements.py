@@ -28,7 +28,9 @@ def test_what_was_said_and_what_was_counted_stand_side_by_side() -> None:
     found = only({"examples_declared": 5000}, {"uploaded_examples": 1200, "usable_examples": 720})
 
     assert (found.factor, found.key, found.declared, found.measured) == ("F07", "examples_declared", "5,000", "720")
-    assert found.text == ("You said 5,000 examples; 720 of the 1,200 rows uploaded are usable, test rows not counted.")
+    assert found.text == (
+        "Self-reported: 5,000 examples. Measured: 720 of the 1,200 rows uploaded are usable, test rows not counted."
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_a_cheaper_model_is_judged_by_the_teacher_and_not_by_what_was_tried() ->
 @pytest.mark.parametrize(
     ("answers", "key", "words"),
     [
-        ({}, "fact_change", "You said that no outside facts are needed; in 64 % of your rows"),
+        ({}, "fact_change", "Self-reported: no outside facts are needed. Measured: in 64 % of your rows"),
         (
             {"fact_change": "yearly", "corpus_tokens": 0},
             "goals",

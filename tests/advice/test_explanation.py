@@ -68,7 +68,7 @@ def test_what_people_said_is_not_passed_off_as_measured() -> None:
     )
 
     assert said.head == "Keep the prompt, and measure that it meets the target."
-    assert "you said" in said.why
+    assert "self-report" in said.why
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: str(golden.number))

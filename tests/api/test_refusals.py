@@ -96,6 +96,6 @@ def test_a_gate_that_is_closed_gives_its_reasons_as_a_list(client: TestClient, m
     assert (answer.status_code, body["type"]) == (409, "/problems/gate-closed")
     assert body["detail"] == f"{len(body['reasons'])} things stand in the way."
     assert len(body["reasons"]) == len(set(body["reasons"])) > 5
-    about = [reason for reason in body["reasons"] if "recipe" in reason.lower()]
+    about = [reason for reason in body["reasons"] if "config" in reason.lower()]
     assert about == ["There is no training config yet. Save one."]
     assert body["reasons"] == client.get(f"/api/v1/assessments/{row.id}/recipe").json()["reasons_against"]

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.datasets.tables import DatasetRow, ExampleRow, KeyRow
-from app.db import reading, utcnow, writing
+from app.db import engine_for, reading, utcnow, writing
 from app.demo import finished, recording, service
 from app.errors import Conflict
 from app.gate import launching, store
@@ -19,6 +19,8 @@ from app.gate.subject import digest_of_text
 from app.inbox import service as inbox
 from app.jobs.tables import JobRow
 from app.results import service as results
+from app.settings import Settings
+from app.standing import service as standings
 from app.training import store as trainings
 from app.users.tables import UserRow
 from tests.support import as_it_stands
@@ -63,13 +65,31 @@ def test_it_is_what_was_measured(example: AssessmentRow, engine: Engine) -> None
     assert kept.requested_at == datetime.fromisoformat(review["requested_at"])
 
 
+def test_it_is_put_into_either_database(either: Settings) -> None:
+    engine = engine_for(either)
+    make = Make(engine, either)
+    with writing(engine) as session:
+        row = finished.show(session, make.blobs, make.author())
+
+    with reading(engine) as session:
+        standing = standings.standing(session, assessment_store.get(session, row.id))
+        training = trainings.judged(session, row.id)
+        assert training is not None
+        arm = results.outcome(session, training.id).adapter
+    engine.dispose()
+
+    assert (standing.state, standing.why, standing.action.label) == ("improved", "", "See the result")
+    assert arm is not None
+    assert arm.settings["training"] == training.id
+
+
 def test_every_page_shows_it_and_says_what_it_is(example: AssessmentRow, make: Make, people: People) -> None:
     client = people(make.author())
 
     for path in PAGES:
         page = client.get(f"/assessments/{example.id}{path}", follow_redirects=True)
         assert page.status_code == 200, path
-        assert "<b>Example</b>: measured by `make demo` on two CPU cores in" in page.text, path
+        assert "<b>Example</b>: measured by make demo on two CPU cores in" in page.text, path
         assert "; read only." in page.text, path
 
 
@@ -111,7 +131,7 @@ def test_nothing_of_it_can_be_changed(example: AssessmentRow, make: Make, people
         admin.put(f"{api}/dataset?filename=a.jsonl", content=b'{"prompt": "a", "completion": "b"}\n'),
         admin.post(f"{api}/reviews", json={}),
         admin.post(f"{api}/baselines", json={"model_id": make.model().id, "instructions": "Write it."}),
-        admin.post(f"{base}/shares", data={"label": "Ben", "days": "7"}),
+        admin.post(f"{base}/share", data={"label": "Ben", "days": "7"}),
         admin.post(f"{api}/trainings", headers={"Idempotency-Key": "mine"}),
         admin.post(f"{base}/details", data={"title": "Mine"}),
     ]
@@ -146,9 +166,14 @@ def test_nobody_signs_in_as_its_people(example: AssessmentRow, web: TestClient, 
         assert not person.active
 
 
-def test_without_the_file_it_says_so(make: Make, engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="nothing"):
-        recording.read(tmp_path / "nothing")
+@pytest.mark.parametrize("content", [None, b"", b"not what it should be"])
+def test_a_recording_that_is_not_there_or_damaged_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "rows.json.xz"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises((OSError, ValueError)):
+        recording.read(file)
 
 
 # ------------------------------------------------------------------ recording one
@@ -185,7 +210,7 @@ def test_a_recording_says_what_the_database_held(make: Make, engine: Engine, tmp
     assert again.about == made.about
     assert again.blobs == made.blobs
     assert len(made.blobs) == 2
-    assert again.about.sentence.startswith("measured by `make demo` on two CPU cores in ")
+    assert again.about.sentence.startswith("measured by make demo on two CPU cores in ")
     assert not {name for row in again.rows["users"] for name in row} & {"password_hash", "seal"}
     assert len(again.rows["answers"]) == 220 + 6 * 100 + 220
 

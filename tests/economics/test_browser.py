@@ -74,7 +74,7 @@ def test_from_the_question_to_a_target_without_a_script(visit: Visits, make: Mak
         for number, share, cost in ((1, "95", "40"), (2, "5", "1,000")):
             page.get_by_label(f"Share of kind {number} in percent").fill(share)
             page.get_by_label(f"Cost of kind {number}").fill(cost)
-        page.get_by_role("button", name="Work it out").click()
+        page.get_by_role("button", name="Calculate").click()
         expect(page.get_by_label("The target")).to_contain_text("81.5 % right answers")
         page.get_by_role("button", name="Use 81.5 % as the target").click()
 

@@ -84,7 +84,7 @@ def acts(engine: Engine) -> list[str]:
 
 
 def test_an_empty_list_says_what_to_enter_and_no_price_is_built_in(page: TestClient, engine: Engine) -> None:
-    assert "Nothing is entered yet" in page.get("/prices").text
+    assert "No prices yet" in page.get("/prices").text
     with reading(engine) as session:
         assert store.prices(session) == []
 

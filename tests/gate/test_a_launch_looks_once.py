@@ -27,7 +27,8 @@ def statements(web: TestClient, make: Make, people: People, engine: Engine) -> l
     event.listen(app.state.context.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
 
     assert gated.launch().status_code == 201
-    return asked
+    kept = next(place for place, one in enumerate(asked) if "FROM standings" in one)
+    return asked[:kept]  # what follows works out the status that pages will show
 
 
 def test_each_fact_is_asked_for_once(statements: list[str]) -> None:

@@ -270,6 +270,7 @@ def test_a_frozen_subject_cannot_be_rewritten(scene: Scene) -> None:
         scene.change(ReviewRow, subject="{}")
 
 
+@pytest.mark.past_the_app
 def test_a_rewritten_subject_is_seen_even_so(scene: Scene) -> None:
     scene.approve()
     with writing(scene.engine) as session:

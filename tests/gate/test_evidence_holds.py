@@ -315,6 +315,7 @@ INSERT = (
 )
 
 
+@pytest.mark.past_the_app
 def test_a_decision_put_into_the_database_by_hand_is_none(gated: Gated) -> None:
     review = gated.requested()
     gated.sql(
@@ -328,6 +329,7 @@ def test_a_decision_put_into_the_database_by_hand_is_none(gated: Gated) -> None:
     assert "seal" in answer.text
 
 
+@pytest.mark.past_the_app
 def test_a_seal_is_for_one_decision(gated: Gated) -> None:
     """Copied beside another person's, or another time, it vouches for nothing."""
     gated.approved()
@@ -336,6 +338,7 @@ def test_a_seal_is_for_one_decision(gated: Gated) -> None:
     assert "seal" in gated.launch().text
 
 
+@pytest.mark.past_the_app
 def test_an_approval_that_the_record_does_not_know_is_none(gated: Gated) -> None:
     gated.approved()
     gated.sql("drop trigger audit_no_delete", "delete from audit where act = 'review.approve'")

@@ -9,7 +9,9 @@ from sqlalchemy import Engine
 from app.advice.policy_file import POLICY
 from app.assessments.tables import AssessmentRow
 from app.db import reading, writing
+from app.glossary import todays
 from app.policies import service, store
+from app.policies.routes import TABS
 from app.users.tables import UserRow
 from tests.support.factories import Make
 
@@ -35,20 +37,39 @@ def publish(engine: Engine, make: Make, value: int = 2000) -> None:
 
 
 def test_everybody_signed_in_reads_every_rule_with_its_reason_and_source(amy: TestClient) -> None:
-    text = amy.get("/policy").text
+    tabs = {slug: amy.get(f"/policy?tab={slug}").text for slug, _ in TABS}
 
     for weight in POLICY.weights:
-        assert str(weight.because).replace("'", "&#39;") in text
+        assert todays(str(weight.because)).replace("'", "&#39;") in tabs["weights"]
     for gate in POLICY.gates.values():
-        assert gate.why.replace("'", "&#39;") in text
+        assert todays(gate.why).replace("'", "&#39;") in tabs["criteria"]
+        assert gate.label in tabs["criteria"]
+    for threshold in POLICY.thresholds:
+        assert threshold.label.replace("'", "&#39;") in tabs["thresholds"]
+    for rule in POLICY.verdict.values():
+        assert todays(rule.because).replace("'", "&#39;") in tabs["decision"]
     for source in POLICY.sources.values():
-        assert not source.link or f'href="{source.link}"' in text
-    assert "{" not in text.split("<main")[1].split("</main>")[0]
-    assert "Change numbers" not in text
+        assert not source.link or f'href="{source.link}"' in tabs["sources"]
+    for text in tabs.values():
+        assert "{" not in text.split("<main")[1].split("</main>")[0]
+        assert "Change numbers" not in text
+    assert amy.get("/policy?tab=nonsense").text.count('aria-current="page">Decision') == 1
+
+
+def test_search_finds_in_every_part_of_the_policy(amy: TestClient) -> None:
+    text = amy.get("/policy?q=oracle").text
+    nothing = amy.get("/policy?q=%3Cxyzzy%3E").text
+
+    assert "Oracle-retrieval gain" in text
+    assert 'id="thresholds"' in text
+    assert 'id="sources"' not in text
+    assert "Tolerance" not in text
+    assert "Nothing in this policy holds “&lt;xyzzy&gt;”" in nothing
+    assert 'id="F07"' in amy.get("/policy?q=f07").text
 
 
 def test_every_factor_is_on_the_page_once(amy: TestClient) -> None:
-    text = amy.get("/policy").text
+    text = amy.get("/policy?tab=weights").text
 
     assert all(text.count(f'id="{factor}"') == 1 for factor in POLICY.factors)
 
@@ -87,7 +108,7 @@ def test_numbers_are_changed_looked_at_and_published(ada: TestClient, engine: En
     page = ada.get("/policy").text
     assert "Policy 3.1" in page
     assert "“Two pilots”" in page
-    assert "1,500 usable examples" in page
+    assert "1,500 usable examples" in ada.get("/policy?tab=criteria").text
     with reading(engine) as session:
         assert service.today(session).count("usable_examples") == 1500
 
@@ -99,7 +120,7 @@ def test_a_number_out_of_bounds_comes_back_beside_its_field(ada: TestClient) -> 
     assert 'value="many"' in back.text
 
     back = ada.post("/policy/preview", data={"threshold.kappa": "3", "reason": "kept"})
-    assert "Agreement between two people, at least has to be between 0.4 and 0.9." in back.text
+    assert "Inter-annotator agreement (from) has to be between 0.4 and 0.9." in back.text
     assert 'name="reason" value="kept"' in back.text
 
     forged = ada.post("/policy", data={"threshold.kappa": "3", "reason": "x", "based_on": "0"})
@@ -135,10 +156,10 @@ def test_an_older_version_stays_readable(amy: TestClient, engine: Engine, make: 
     publish(engine, make)
     publish(engine, make, 3000)
 
-    old = amy.get("/policy/1").text
+    old = amy.get("/policy/1?tab=criteria").text
     assert "2,000 usable examples" in old
     assert "This is an earlier version." in old
-    assert "1,000 usable examples" in amy.get("/policy/0").text
+    assert "1,000 usable examples" in amy.get("/policy/0?tab=criteria").text
     assert amy.get("/policy/3").status_code == 404
     assert amy.get("/policy/x").status_code in {404, 422}
 
@@ -156,17 +177,17 @@ def test_the_verdict_says_what_todays_policy_would_be(
 ) -> None:
     author = people(make.creator(ready))
     page = f"/assessments/{ready.id}/verdict"
-    assert "Judge by today" not in author.get(page).text
+    assert "Use the current policy" not in author.get(page).text
 
     publish(engine, make)
     text = author.get(page).text
-    assert "Under today's policy this would be" in text
+    assert "Under the current policy this would be" in text
     assert "2,000 usable examples" in text
 
     moved = author.post(f"/assessments/{ready.id}/policy")
     assert moved.status_code == 303
     after = author.get(page).text
-    assert "Under today" not in after
+    assert "Under the current" not in after
     assert "policy 3.1" in after
     assert author.post(f"/assessments/{ready.id}/policy").status_code == 409
 
@@ -177,7 +198,7 @@ def test_where_nothing_changes_the_verdict_says_that(people: Client, engine: Eng
 
     text = people(make.author()).get(f"/assessments/{row.id}/verdict").text
 
-    assert "Today's policy gives the same advice." in text
+    assert "The current policy gives the same advice." in text
 
 
 def test_lists_and_questionnaire_judge_by_the_assessments_own_policy(

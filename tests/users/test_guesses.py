@@ -238,7 +238,7 @@ def test_whoever_changes_their_password_is_asked_about_their_tokens(people: Peop
     asked = client.get("/account/password").text
     client.post("/account/password", data=form)
 
-    assert "End 1 API token too" in asked
+    assert "Revoke 1 API token too" in asked
     assert lives(people, token) is not ended
 
 

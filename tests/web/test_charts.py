@@ -71,7 +71,7 @@ def test_a_diverged_loss_is_said_and_the_rest_drawn() -> None:
     chart = line_charts.lines("Loss", [Series("train", [(1, 2.0), (2, 1.5), (3, math.nan), (4, math.inf)])])
 
     assert (chart.dropped, chart.empty) == (2, False)
-    assert chart.label == "Loss: last values train 1.5"
+    assert chart.label == "Loss: train ends at 1.5"
 
 
 def test_nothing_yet_is_no_chart() -> None:
@@ -113,7 +113,7 @@ def test_arms_lie_where_their_values_are() -> None:
     assert (first.at, first.start, first.end) == (30, 25, 36)
     assert (later.at, later.start, later.end) == (None, None, None)
     assert chart.target == charts.Tick(90, "90.0 %")
-    assert chart.label == "Arms: 1 values, highest zero-shot with 30.0 %; target 90.0 %"
+    assert chart.label == "Arms: zero-shot 30.0 %, interval 25.0 % to 36.0 %; target 90.0 %"
 
 
 def test_differences_lie_around_nothing() -> None:

@@ -131,7 +131,7 @@ def _kappa(value: float, now: float | None) -> str:
 
 def _gain(value: float, now: float | None) -> str:
     least = "only " if now is not None and value < now else ""
-    return f"the right passage lifted the score by {least}{_points(value)}"
+    return f"the gold passage lifted the score by {least}{_points(value)}"
 
 
 def _points(share: float) -> str:

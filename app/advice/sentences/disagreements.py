@@ -38,7 +38,7 @@ def _goals(goals: Sequence[str]) -> str:
 
 
 def _points(gain: float) -> str:
-    return f"{signed_points(gain)} points with the right passage"
+    return f"{signed_points(gain)} points with the gold passage"
 
 
 DECLARED = Wording({

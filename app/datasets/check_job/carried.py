@@ -58,7 +58,7 @@ def _carried_sentences(carried: Carried) -> Iterator[tuple[Level, str]]:
         text = f"The test file {test.file!r} was kept from version {test.version}"
         yield "note", f"{text}: its rows are the test set of this version, too."
     if dropped := carried.test_dropped:
-        text = f"The test file {dropped.file!r} of version {dropped.version} was given up, as you said"
+        text = f"The test file {dropped.file!r} of version {dropped.version} was given up; the upload says so"
         yield "warning", f"{text}: test rows are drawn from the examples."
     if carried.decisions:
         names = ", ".join(carried.decisions)

@@ -136,8 +136,8 @@ def test_a_hybrid_says_what_its_rows_carry() -> None:
     texts = [flip.text for flip in flips(answers, {"baseline": {"arms": KNOWLEDGE_ARMS}, "oracle_gain": 0.3})]
 
     assert (
-        "If every training row carried the looked-up text: "
-        "training would be unlocked, with looked-up text in every row."
+        "If every training row carried its retrieved passages: "
+        "training would be unlocked, with retrieved passages in every row."
     ) in texts
 
 

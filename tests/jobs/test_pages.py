@@ -1,0 +1,132 @@
+"""The list of jobs: whose they are, where they stand in line, and what the workers do."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from app.db import utcnow, writing
+from app.jobs import store
+from app.jobs.tables import JobRow, Status, WorkerRow
+from app.users.tables import UserRow
+from app.worker import machine_load
+from tests.support.factories import Make
+
+People = Callable[[UserRow], TestClient]
+
+
+@pytest.fixture
+def ben(make: Make) -> UserRow:
+    return make.author("Ben")
+
+
+def add(engine: Engine, by: UserRow, status: Status, **different: Any) -> int:
+    """A job that is in no line of the engine: only pages look at it."""
+    job = JobRow(
+        **{
+            "kind": "measure",
+            "title": "Baselines",
+            "subject_id": 1,
+            "queue": "model",
+            "progress": {},
+            "created_by": by.id,
+            "created_at": utcnow(),
+            **different,
+        },
+        status=status,
+    )
+    with writing(engine) as session:
+        session.add(job)
+        session.flush()
+        return job.id
+
+
+def titles(page: str) -> list[str]:
+    table = page.partition('class="stack rows jobs"')[2].partition("</table>")[0]
+    return re.findall(r'<a href="/jobs/\d+">([^<]+)</a>', table)
+
+
+def text_of(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_filters_by_state_kind_and_owner(people: People, make: Make, engine: Engine, ben: UserRow) -> None:
+    cora = make.author("Cora")
+    add(engine, ben, Status.QUEUED, title="Waits", subject_id=1)
+    add(engine, ben, Status.FAILED, title="Broke", failure="The server is away.", kind="check", queue="cpu")
+    add(engine, cora, Status.DONE, title="Hers", subject_id=2)
+    client = people(ben)
+
+    assert titles(client.get("/jobs").text) == ["Hers", "Broke", "Waits"]
+    assert titles(client.get("/jobs?state=open").text) == ["Waits"]
+    assert titles(client.get("/jobs?state=failed").text) == ["Broke"]
+    assert titles(client.get("/jobs?kind=measure").text) == ["Hers", "Waits"]
+    assert titles(client.get("/jobs?mine=yes&state=failed").text) == ["Broke"]
+    assert "No job fits these filters" in client.get("/jobs?mine=yes&state=done").text
+    assert titles(client.get("/jobs?state=nonsense").text) == ["Hers", "Broke", "Waits"]
+    assert client.get("/jobs?state=%27").status_code == 422
+    assert "The server is away." in client.get("/jobs").text
+
+
+def test_a_job_names_its_assessment_and_who_requested_it(
+    people: People, make: Make, engine: Engine, ben: UserRow
+) -> None:
+    assessment = make.assessment(ben, title="Route <messages>")
+    job = add(engine, ben, Status.QUEUED, assessment_id=assessment.id)
+    page = people(ben).get("/jobs").text
+
+    assert f'<a href="/assessments/{assessment.id}">Route &lt;messages&gt;</a>' in page
+    assert "Ben just now" in text_of(page)
+    assert "Route &lt;messages&gt;" in people(ben).get(f"/jobs/{job}").text
+
+
+def test_places_count_what_is_before_a_job_in_its_own_queue(
+    people: People, engine: Engine, ben: UserRow, make: Make
+) -> None:
+    running = add(engine, ben, Status.RUNNING, subject_id=1, worker="w")
+    first, second = (add(engine, ben, Status.QUEUED, subject_id=number) for number in (2, 3))
+    other = add(engine, ben, Status.QUEUED, subject_id=4, queue="cpu")
+    add(engine, ben, Status.DONE, subject_id=5)
+
+    with writing(engine) as session:
+        assert store.places(session) == {first: 1, second: 2, other: 0}
+        assert [job.id for job in store.running_on(session)["w"]] == [running]
+    page = text_of(people(ben).get("/jobs").text)
+    assert "2 jobs before it in queue model" in page
+    assert "next in queue cpu" in page
+
+
+def test_workers_show_load_current_job_and_heartbeat(people: People, engine: Engine, ben: UserRow) -> None:
+    now = utcnow()
+    with writing(engine) as session:
+        usual: dict[str, Any] = {"queues": "cpu,model", "pid": 1, "version": "1", "started_at": now}
+        session.add(WorkerRow(id="host:busy", seen_at=now, load=1.5, cores=4, **usual))
+        session.add(WorkerRow(id="host:silent", seen_at=now - timedelta(hours=1), **usual))
+        session.add(WorkerRow(id="host:old", seen_at=now - timedelta(days=3), gone_at=now - timedelta(days=3), **usual))
+    add(engine, ben, Status.RUNNING, title="Measure with Big", worker="host:busy")
+    page = people(ben).get("/jobs").text
+    workers = text_of(page.partition('id="workers"')[2])
+
+    assert "host:busy online cpu, model Measure with Big 1.5 of 4 cores just now" in workers
+    assert "host:silent silent" in workers
+    assert "1 worker stopped more than a day ago" in workers
+    assert workers.index("1 worker stopped") < workers.index("host:old")
+
+
+def test_a_page_without_a_worker_says_how_to_start_one(people: People, ben: UserRow) -> None:
+    page = people(ben).get("/jobs").text
+
+    assert "No worker is online" in page
+    assert "No jobs yet" in page
+
+
+def test_this_machine_says_how_busy_it_is() -> None:
+    load, cores = machine_load()
+
+    assert load is None or load >= 0
+    assert cores is not None
+    assert cores >= 1
