@@ -199,9 +199,9 @@ def reread_dataset(dataset_id: Id, how: Reading, response: Response, db: Db, me:
 
 
 @router.post("/datasets/{dataset_id}/freeze")
-def freeze_dataset(dataset_id: Id, db: Db, me: Author, said: Freeze | None = None) -> Dataset:
+def freeze_dataset(dataset_id: Id, db: Db, me: Author, word: Freeze | None = None) -> Dataset:
     """Freeze the split, once and for good, and say in the same breath who checked the test answers."""
-    checked = said.human_checked if said else None
+    checked = word.human_checked if word else None
     return Dataset.of(uploads_service.freeze(db, dataset_id, me, human_checked=checked))
 
 

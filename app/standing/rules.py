@@ -26,12 +26,16 @@ RUNNING = ("queued", "running", "evaluating")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the newest run that was judged came to. before, after: the scores of the best prompt and of the adapter."""
+    """What the newest run that was judged came to. before, after: the scores of the best prompt and of the adapter.
+
+    adapter: whether its file is here.
+    """
 
     verdict: str
     before: float | None = None
     after: float | None = None
     reaches_target: bool | None = None
+    adapter: bool = True
 
     @property
     def state(self) -> State:
@@ -154,7 +158,7 @@ def _judged(now: Situation, outcome: Outcome) -> Standing:
         ("Edit training config", "plan")  # the words of the result page, for what it asks for as well
         if outcome.state in ("regressed", "not_better") or short
         else ("Get the adapter", "result")
-        if outcome.state == "improved"
+        if outcome.state == "improved" and outcome.adapter
         else ("See the result", "result")
     )
     return _made(

@@ -218,7 +218,9 @@ def _outcome(run: TrainingRow | None) -> Outcome | None:
     result = run.result if run else None
     if not result or str(result.get("verdict", "")).replace(" ", "_") not in rules.WORDS:
         return None
-    return Outcome(str(result["verdict"]), result.get("before"), result.get("after"), result.get("reaches_target"))
+    scores = result.get("before"), result.get("after")
+    adapter = run is not None and run.adapter_sha256 is not None
+    return Outcome(str(result["verdict"]), *scores, result.get("reaches_target"), adapter)
 
 
 def _newest(assessment: AssessmentRow, review: ReviewRow | None, run: TrainingRow | None) -> rules.Newest:

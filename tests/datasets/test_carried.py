@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
-from app.datasets import clusters_service, decisions_service, job, store, uploads_service
+from app.datasets import clusters_service, decisions_service, group_store, job, store, uploads_service
 from app.datasets.checks.report_parts import Carried, FileOfVersion
 from app.datasets.reading.read_as import GUESS, ReadAs
 from app.datasets.tables import DatasetRow
@@ -137,7 +137,7 @@ def test_a_split_made_anew_keeps_both(
     assert cluster == 1
     with writing(engine) as session:
         jobs.bind(session, queue)
-        found = store.groups(session, row.id, size=None, least=2, skip=0, limit=5, rows_each=5)[0].number
+        found = group_store.groups(session, row.id, skip=0, limit=5, rows_each=5)[0].number
         clusters_service.keep_cluster(session, row.id, found, me)
         again = clusters_service.recount(session, row.id, me)
 

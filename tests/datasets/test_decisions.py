@@ -228,7 +228,7 @@ def test_the_page_asks_and_shows_no_value(client: TestClient, checked: Upload, e
     )
 
     assert answer.status_code == 303
-    assert "Old" in client.get(f"/datasets/{row.id}").text
+    assert "Old" in client.get(f"/datasets/{row.id}?tab=personal").text
     with reading(engine) as session:
         entries = session.scalars(select(EntryRow).where(EntryRow.act == "dataset.decide")).all()
         assert [entry.detail["decisions"] for entry in entries] == [{"key or token": "attest"}]

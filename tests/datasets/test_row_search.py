@@ -166,15 +166,16 @@ def test_contradictions_stand_side_by_side_and_no_page_tears_them_apart(client: 
     first, second = text(client, address), text(client, f"{address}?page=2")
 
     assert "40 rows ask the same as another and are answered differently" in first
-    questions = [part for page in (first, second) for part in page.split('<section class="card question"')[1:]]
-    assert (first.count('"card question"'), len(questions)) == (15, 20)
+    questions = [part for page in (first, second) for part in page.split('<section class="card contradiction"')[1:]]
+    assert (first.count('"card contradiction"'), len(questions)) == (15, 20)
     for part in questions:
         card = part.split("</section>")[0]
         lines = [int(found.split('"')[0]) for found in card.split(f'href="/datasets/{row.id}/rows/')[1:]]
         assert len(lines) == 2
         assert lines[1] == lines[0] + 150
         assert card.count("<pre>") == 2
-        assert "use all" not in card  # both ask the same to the letter and are answered otherwise: no button can help
+        assert "use all" not in card
+        assert "only a corrected file helps" in card
     assert f'href="{address}"' in text(client, f"/datasets/{row.id}")
     assert "No two rows ask the same" in text(client, f"/datasets/{checked(pairs(30)).id}/contradictions")
 

@@ -253,7 +253,7 @@ def test_a_group_that_is_the_label_is_told(client: TestClient, checked: Upload) 
     assert row.report.split.untaught
     assert row.report.split.untaught.labels > 0
     page = client.get(f"/datasets/{row.id}?tab=split").text
-    assert "a label that no row teaches" in page
+    assert "a label that no training row has" in page
     assert "If the group column goes with the label" in page
 
 

@@ -117,7 +117,7 @@ def test_the_activity_tells_of_everything_that_belongs_to_it(client: TestClient)
 
     assert 'href="/reviews/1">approved review 1' in activity
     assert "Adapter evaluated: improved" in activity
-    assert "Baselines finished: best prompt 68.2 % on the test set" in activity
+    assert 'href="/assessments/1/measure">Baselines finished' in activity
 
 
 def test_a_page_leads_on_to_the_next_step_and_not_to_itself(client: TestClient, engine: Engine) -> None:

@@ -62,7 +62,7 @@ def verdict(report: Report, now: Situation) -> Verdict:
         some = f"{plural(open_rows, 'row')} {inflect(open_rows, 'seems', 'seem')} to hold personal data or a secret"
         head = f"{'Frozen' if now.frozen else 'Decide on personal data, then freeze'}: {rows}"
         step = f"{some}. Training stays locked until you decide about them."
-        return Verdict(head, why, step, f"{now.page}?tab=personal", "Decide on personal data")
+        return Verdict(head, step, why, f"{now.page}?tab=personal", "Decide on personal data")
     if now.frozen:
         link, url = now.after
         return Verdict(f"Frozen: {rows}", why, "", url, link, tone)

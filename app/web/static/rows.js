@@ -29,7 +29,7 @@ if (form) {
   });
 }
 // J and K go through what is listed; on the page of one row they lead to the next one.
-const LISTED = "#rows details.example > summary, .question";
+const LISTED = "#rows details.example > summary, .contradiction";
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
   const key = event.key.toLowerCase();

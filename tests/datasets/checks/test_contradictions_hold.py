@@ -236,14 +236,14 @@ def test_a_pair_is_called_different_on_the_page_and_over_the_api(
     row = checked(b"\n".join(pairs_))
     client = people(me)
 
-    page = client.get(f"/datasets/{row.id}").text
+    page = client.get(f"/datasets/{row.id}/clusters").text
     assert page.count("These are different questions, use both") == 1
     assert page.count("Both ask the same to the letter, so only a corrected file helps.") == 1
     by_line = {one["line"]: one for one in client.get(f"/api/v1/datasets/{row.id}").json()["report"]["contradictions"]}
     assert (by_line[42]["of_text"], by_line[42]["text"]) == ("Where is my money?", "where is my money")
 
     assert client.put(f"/api/v1/datasets/{row.id}/clusters/{by_line[42]['cluster']}").status_code == 204
-    assert "Noted as different questions" in client.get(f"/datasets/{row.id}").text
+    assert "Noted as different questions" in client.get(f"/datasets/{row.id}/clusters").text
     again = client.post(f"/api/v1/datasets/{row.id}/recount").json()
     with reading(engine) as session:
         job.check(claimed(store.get(session, again["id"])))

@@ -136,7 +136,7 @@ def test_a_german_spreadsheet_goes_from_refusal_to_rows(
     made = client.post(address, data=chosen)
 
     assert row.state == "rejected"
-    assert "which encoding it has under Read it another way" in " ".join(report.split())
+    assert "which encoding it has under Change column mapping" in " ".join(report.split())
     assert f'href="{address}"' in report
     assert '<option value="antwort">' in guessed
     assert "größer" not in guessed

@@ -70,7 +70,7 @@ def test_it_is_asked_beside_a_chosen_column_too_unless_it_is_chosen_itself() -> 
     (itself,), _ = read(value, how=ReadAs(shape="columns", question="context", answer="a"))
 
     assert beside.messages[-1].content == f"When?\n\nContext:\n{PASSAGE}"
-    assert said.text == "'context' is a part of the question: it is asked with it in 1 record."
+    assert said.text == "'context' is part of the question in 1 record."
     assert itself.messages[-1].content == PASSAGE
 
 
@@ -89,7 +89,7 @@ def test_the_report_says_which_columns_are_asked() -> None:
     _, faults = read(DOLLY, {**DOLLY, "context": " "}, {**DOLLY, "instruction": "Where?"})
 
     said = [(one.level, one.text) for one in faults if "part of the question" in one.text]
-    assert said == [("note", "'context' is a part of the question: it is asked with it in 3 records.")]
+    assert said == [("note", "'context' is part of the question in 3 records.")]
     assert not [one for one in faults if "context" in one.text and "not used" in one.text]
 
 
