@@ -155,7 +155,13 @@ def scope_of(session: Session) -> Scope:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """A transaction that may write; commits at the end, rolls back on any error."""
+    """A transaction that may write; commits at the end, rolls back on any error.
+
+    Raises:
+        RuntimeError: this process was not told what every such transaction ends with (`before_commit`).
+    """
+    if not _before_commit:
+        raise RuntimeError("a process that writes keeps the statuses of assessments; standing.keeping.install() first")
     with Session(engine, expire_on_commit=False) as session:
         with session.begin():
             yield session

@@ -256,6 +256,7 @@ def greeting(settings: Settings) -> str:
 def new_setup_code(settings: Settings) -> str:
     """A fresh one-time code; empty when there are users already."""
     engine = engine_for(settings)
+    keeping.install()
     try:
         with writing(engine) as session:
             return users.new_setup_code(session, utcnow()) or ""

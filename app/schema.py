@@ -88,7 +88,9 @@ def upgrade(settings: Settings) -> str:
     if before and before < SEALED_FROM:
         from app.db import engine_for, writing  # only this one upgrade needs them
         from app.gate import approvals
+        from app.standing import keeping
 
+        keeping.install()
         made = engine_for(settings)
         with writing(made) as session:
             approvals.seal_earlier(session)

@@ -35,7 +35,6 @@ from tests.support.ready import ready
 from tests.support.zygote import address as start_zygote
 from tests.support.zygote import variables
 
-keeping.install()  # as every process of the app does
 LOOKED_AT = 3  # assessments whose kept status is compared after each test
 
 # One browser for the whole run: Playwright can be started once in a process. `depth` sets how many examples hypothesis
@@ -157,7 +156,7 @@ def either(request: pytest.FixtureRequest, settings: Settings) -> Settings:
 
 @pytest.fixture
 def engine(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """The engine of the test's database. Whatever the test did: the statuses that were kept are as they would be now."""
+    """The engine of the test's database. Whatever the test did, every kept status is what it would be now."""
     made = engine_for(settings)
     yield made
     if request.node.get_closest_marker("past_the_app") is None:

@@ -65,8 +65,7 @@ class NextAction(BaseModel):
 class Status(BaseModel):
     """Where an assessment stands: the newest event decides.
 
-    `best` is the best prompt's score on the test set, `target` what it should be: shares from 0 to 1. `tone`: pass, fail,
-    open, info or soft.
+    `best` is the best prompt's score on the test set, `target` what it should be: shares from 0 to 1.
     """
 
     model_config = ConfigDict(from_attributes=True)

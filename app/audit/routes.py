@@ -20,6 +20,7 @@ from app.web.params import LARGEST, OneLine
 router = APIRouter(include_in_schema=False)
 
 PAGE = 50
+NO_DAY = "Enter a day as YYYY-MM-DD."
 MOST_ASSESSMENTS = 20  # that a name may stand for
 
 Typed = Annotated[OneLine, Query(max_length=200)]
@@ -53,7 +54,8 @@ def show_audit(
         lines=listing.lines(db, app.objects, entries[:PAGE]),
         next_before=entries[PAGE - 1].id if len(entries) > PAGE else None,
         before=before,
-        typed=typed,
+        # A field for a day takes nothing but days, so what is none cannot be kept in it.
+        typed=typed | {name: "" for name in faults if faults[name] == NO_DAY},
         filtered=any(typed.values()),
         errors=faults,
         people=[(str(person.id), person.name) for person in user_store.everyone(db)],
@@ -114,7 +116,7 @@ def _read(app: AppContext, db: Db, typed: Mapping[str, str]) -> tuple[Filters, d
         except ValueError:
             given = date.min
         if given is not None and not FIRST <= given <= LAST:
-            faults[name] = "Enter a day as YYYY-MM-DD."
+            faults[name] = NO_DAY
             return None
         return given
 

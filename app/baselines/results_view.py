@@ -199,7 +199,7 @@ def _against_target(baseline: BaselineRow, best: ArmRow | None) -> str:
     if result.score >= target:
         return f"{reached} meets the target of {percent(target)}."
     short = 100 * (target - result.score)
-    gap = plural(round(short), "point") if round(short) else f"{short:.1f} points"
+    gap = plural(round(short), "point") if short >= 1 else f"{short:.1f} points"
     between = "; the target lies inside the interval" if target <= result.high else ""
     return f"{reached}, target {percent(target)}: short by {gap}{between}."
 

@@ -76,7 +76,7 @@ def _put(session: Session, found: Recording) -> AssessmentRow:
     user_ids = {row["email"]: row["id"] for row in rows["users"]}
     people = _people(session, rows["users"])
     placed.ids["users"] = {user_ids[email]: user.id for email, user in people.items()}
-    placed.put(ModelRow, rows["models"], name=_model_name(rows["models"]), kind="folder", files={})
+    placed.put(ModelRow, rows["models"], name=_model_name(rows["models"]), kind="folder")
     (assessment_id,) = placed.put(
         AssessmentRow, rows["assessments"], title=TITLE, note=NOTE, demo=True, recorded=found.about.sentence
     )

@@ -39,7 +39,7 @@ class About:
         """What the pages say of it."""
         cores = NUMBERS[self.cores] if self.cores < len(NUMBERS) else str(self.cores)
         month = datetime.fromisoformat(self.finished_at).strftime("%B %Y")
-        return f"measured by `make demo` on {cores} CPU core{'' if self.cores == 1 else 's'} in {month}"
+        return f"measured by make demo on {cores} CPU core{'' if self.cores == 1 else 's'} in {month}"
 
 
 @dataclass(frozen=True, slots=True)

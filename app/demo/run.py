@@ -29,6 +29,7 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow, Status
 from app.settings import Settings
+from app.standing import keeping
 from app.users import passwords
 from app.users import service as users
 from app.users import store as user_store
@@ -45,6 +46,7 @@ def main(settings: Settings) -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     print(schema.upgrade(settings), flush=True)
     engine = engine_for(settings)
+    keeping.install()
     queue = job_engine.Client(settings.url)
     try:
         if first := _first_admin(settings, engine):

@@ -13,18 +13,20 @@ import logging
 from collections.abc import Iterable
 from dataclasses import astuple
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.datasets import store as dataset_store
 from app.db import before_commit, reading, scope_of, utcnow, writing
 from app.standing import store, touches
+from app.standing.rules_version import rules_version
 from app.standing.tables import StandingRow
-from app.standing.working_out import WorkedOut, rules_version, work_out
+
+if TYPE_CHECKING:
+    from app.standing.working_out import WorkedOut
 
 log = logging.getLogger("tunegate.standing")
 
@@ -33,6 +35,10 @@ AT_ONCE = 8
 WITH_IT = 2
 """So many that somebody found stale are worked out at the end of a writing transaction that settles anyway."""
 MOST_REMEMBERED = 1000
+
+WEIGHED = frozenset({"goals", "metric", "target"})
+"""Answers that what was measured depends on; with `efficiency` among the goals, costs depend on many more."""
+MADE = "statuses worked out in this transaction"
 
 _found_stale: dict[str, set[int]] = {}  # by database: what readers of this process had to work out themselves
 
@@ -54,18 +60,22 @@ def settle(session: Session) -> None:
         return
     ids, kin = touches.assessments(session, taken)
     ids |= _kin(session, kin)
-    light = taken.light - ids
+    light, answered = taken.light - ids, taken.answered.keys() - ids
+    ids |= {one for one in answered if taken.answered[one] & WEIGHED}
+    answered -= ids
     remembered = _found_stale.get(_database(session), set())
     more = [remembered.pop() for _ in range(min(WITH_IT, len(remembered)))] if len(ids) < AT_ONCE else []
     now, later = sorted(ids)[:AT_ONCE], sorted(ids)[AT_ONCE:]
-    made = keep(session, {*now, *more}, light)
-    session.info.setdefault(WorkedOut, {}).update(made)
+    made = keep(session, {*now, *more}, light - answered, answered)
+    session.info.setdefault(MADE, {}).update(made)
     if later:
         store.mark_stale(session, later)
 
 
 def _kin(session: Session, ids: Iterable[int]) -> set[int]:
     """Other assessments whose test rows are the same: a result or a later target there is known here, too."""
+    from app.datasets import store as dataset_store
+
     others: set[int] = set()
     for assessment_id in ids:
         dataset = dataset_store.current(session, assessment_id)
@@ -74,11 +84,11 @@ def _kin(session: Session, ids: Iterable[int]) -> set[int]:
     return others
 
 
-def made_here(session: Session, assessment_id: int) -> WorkedOut | None:
+def made_here(session: Session, assessment_id: int) -> "WorkedOut | None":
     """What this transaction worked out for an assessment, with everything it has changed so far; None in one that only
     reads, and where nothing was touched."""
     settle(session)
-    made: dict[int, WorkedOut] = session.info.get(WorkedOut, {})
+    made: dict[int, WorkedOut] = session.info.get(MADE, {})
     return made.get(assessment_id)
 
 
@@ -93,9 +103,17 @@ def _database(session: Session) -> str:
     return str(session.get_bind().engine.url)
 
 
-def keep(session: Session, ids: Iterable[int], light: Iterable[int] = ()) -> dict[int, WorkedOut]:
-    """Work out these, and copy what lists show of `light`."""
-    wanted, copied = set(ids), set(light)
+def keep(
+    session: Session, ids: Iterable[int], light: Iterable[int] = (), answered: Iterable[int] = ()
+) -> "dict[int, WorkedOut]":
+    """Work out these, and copy what lists show of `light`. answered: those of which nothing but answers changed."""
+    from app.standing.working_out import (  # with it comes numpy: not for a process that only beats
+        work_out,
+        work_out_answers,
+    )
+
+    quick = set(answered)
+    wanted, copied = {*ids, *quick}, set(light)
     made: dict[int, WorkedOut] = {}
     # A session of its own in the same transaction: what the other one remembers may be what it was before we waited.
     with Session(session.connection(), expire_on_commit=False, join_transaction_mode="rollback_only") as fresh:
@@ -105,8 +123,13 @@ def keep(session: Session, ids: Iterable[int], light: Iterable[int] = ()) -> dic
         for assessment_id in sorted(wanted & there.keys()):
             try:
                 with fresh.begin_nested():
-                    worked_out = work_out(fresh, there[assessment_id])
-                    row = _put(fresh, rows.get(assessment_id), worked_out)
+                    row = rows.get(assessment_id)
+                    worked_out = (
+                        work_out_answers(fresh, there[assessment_id], row)
+                        if row is not None and assessment_id in quick
+                        else None
+                    ) or work_out(fresh, there[assessment_id])
+                    row = _put(fresh, row, worked_out)
                     rows[assessment_id] = row
                     made[assessment_id] = worked_out
             except Exception:  # the act that changed something is right, whatever the status comes to
@@ -118,11 +141,10 @@ def keep(session: Session, ids: Iterable[int], light: Iterable[int] = ()) -> dic
     return made
 
 
-def _put(session: Session, row: StandingRow | None, made: WorkedOut) -> StandingRow:
+def _put(session: Session, row: StandingRow | None, made: "WorkedOut") -> StandingRow:
     """Write what was worked out; only what is other than before is written."""
-    assessment, now = made.facts.assessment, made.standing
-    answered, asked = assessments.progress(assessment)
-    evidence = json.dumps(made.facts.evidence.to_json(), ensure_ascii=False)
+    assessment, now = made.assessment, made.standing
+    evidence = _text(made.evidence)
     low, high = made.interval or (None, None)
     if row is None:
         row = StandingRow(assessment_id=assessment.id)
@@ -139,17 +161,18 @@ def _put(session: Session, row: StandingRow | None, made: WorkedOut) -> Standing
         "low": low,
         "high": high,
         "target": now.target,
-        "answered": answered,
-        "asked": asked,
+        "answered": made.situation.questions_answered,
+        "asked": made.situation.questions,
         # The finished example is in no list: neither among those that are open, nor in the archive.
         "list_filter": "" if assessment.recorded else store.filter_of(now.state),
         "archived": assessment.archived_at is not None or bool(assessment.recorded),
         "owner_id": assessment.created_by,
         "updated_at": assessment.updated_at,
-        "steps": json.dumps([astuple(step) for step in made.steps], ensure_ascii=False),
+        "steps": _text([astuple(step) for step in made.steps]),
+        "situation": _text(made.situation.to_json()),
         "evidence": evidence,
         "evidence_sha256": sha256(evidence.encode()).hexdigest(),
-        "glance": json.dumps(made.glance.to_json(), ensure_ascii=False),
+        "glance": _text(made.glance.to_json()),
         "revision": assessment.revision,
         "code": rules_version(),
         "valid_until": made.valid_until,
@@ -162,6 +185,10 @@ def _put(session: Session, row: StandingRow | None, made: WorkedOut) -> Standing
         row.worked_out_at = utcnow()
     session.flush()
     return row
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def catch_up(engine: Engine, most: int) -> int:
@@ -185,14 +212,18 @@ def distrust_older_rules(engine: Engine) -> None:
 
 def differing(session: Session, rows: Iterable[AssessmentRow]) -> list[int]:
     """Of these, the ones whose kept status is another than the one worked out now; stale ones are not looked at."""
+    from app.standing.working_out import work_out
+
     wrong = []
     for assessment in rows:
         row = store.find(session, assessment.id)
         if row is None or row.stale or (row.valid_until is not None and row.valid_until <= utcnow()):
             continue
         made = work_out(session, assessment)
-        evidence = json.dumps(made.facts.evidence.to_json(), ensure_ascii=False)
-        steps = json.dumps([astuple(step) for step in made.steps], ensure_ascii=False)
-        if (store.of_row(row), row.evidence, row.steps) != (made.standing, evidence, steps):
+        kept = (store.of_row(row), row.evidence, row.steps, row.situation, row.glance, (row.low, row.high))
+        steps = _text([astuple(step) for step in made.steps])
+        interval = made.interval or (None, None)
+        now = (_text(made.situation.to_json()), _text(made.glance.to_json()), interval)
+        if kept != (made.standing, _text(made.evidence), steps, *now):
             wrong.append(assessment.id)
     return wrong

@@ -15,9 +15,10 @@ from app.db import memo, prefill, utcnow
 from app.gate import evidence
 from app.gate.evidence_strip import Glance
 from app.standing import keeping, store
+from app.standing.rules_version import rules_version
 from app.standing.store import Line
 from app.standing.tables import StandingRow
-from app.standing.working_out import WorkedOut, rules_version, work_out
+from app.standing.working_out import WorkedOut, work_out
 from app.web.protocols import Standing, State, Step
 
 
@@ -59,7 +60,7 @@ def _read(row: StandingRow) -> Kept:
 
 def _of(made: WorkedOut) -> Kept:
     low, high = made.interval or (None, None)
-    return Kept(made.standing, made.steps, made.facts.evidence.to_json(), made.glance, low, high)
+    return Kept(made.standing, made.steps, made.evidence, made.glance, low, high)
 
 
 def _holds(row: StandingRow, assessment: AssessmentRow) -> bool:
@@ -96,7 +97,7 @@ def advice(session: Session, assessment: AssessmentRow) -> Advice:
 
 
 def read_ahead(session: Session, assessments: Sequence[AssessmentRow]) -> None:
-    """Read what is kept of a whole list at once; what is stale is gathered in a few queries (`AppContext.read_ahead`)."""
+    """Read what is kept of a whole list at once (`AppContext.read_ahead`); what is stale is gathered in few queries."""
     rows = store.of_ids(session, [assessment.id for assessment in assessments])
     held = {row.id: rows[row.id] for row in assessments if row.id in rows and _holds(rows[row.id], row)}
     prefill(session, {("kept", assessment_id): _read(row) for assessment_id, row in held.items()})

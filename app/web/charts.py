@@ -8,8 +8,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.wording import plural
-
 Point = tuple[float, float]
 
 HUGE = 1e100  # beyond it, differences and factors of values are no numbers any more
@@ -127,7 +125,11 @@ class IntervalChart:
         best = max(known, key=lambda arm: arm.value or 0.0)
         goal = f"; target {self.target.text}" if self.target else ""
         top = share_text(best.value, self.difference)
-        return f"{self.title}: {plural(len(known), 'value')}, the highest is {best.name} with {top}{goal}"
+        if len(known) == 1:
+            ends = [share_text(end, self.difference) for end in (best.low, best.high)]
+            between = f", interval {ends[0]} to {ends[1]}" if best.low is not None and best.high is not None else ""
+            return f"{self.title}: {best.name} {top}{between}{goal}"
+        return f"{self.title}: {len(known)} values, the highest is {best.name} with {top}{goal}"
 
 
 def share_text(value: float | None, difference: bool = False) -> str:

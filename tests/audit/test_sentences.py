@@ -30,7 +30,10 @@ def recorded_acts() -> frozenset[str]:
     """Names of acts in the code: those handed to `record`, and constants of that form in a function that records."""
     acts: set[str] = set()
     for path in APP.rglob("*.py"):
-        for function in ast.walk(ast.parse(path.read_text())):
+        source = path.read_text()
+        if not any(f"{name}(" in source for name in RECORDING):
+            continue
+        for function in ast.walk(ast.parse(source)):
             if not isinstance(function, ast.FunctionDef) or not any(_recording(ast.Module([function], []))):
                 continue
             for node in ast.walk(function):

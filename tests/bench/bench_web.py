@@ -1,10 +1,11 @@
-"""How fast pages are: home, dossier and questionnaire beside an empty FastAPI and Jinja page, in the same run.
+"""How fast pages are: home, overview and questionnaire beside an empty FastAPI and Jinja page, in the same run.
 
-    python tests/bench/bench_web.py [--seconds 8]
+    python tests/bench/bench_web.py [--seconds 8] [--many 100000]
 
-Starts the real web process on a database with a finished assessment, and the empty page in a process of its own.
-Prints one line for each page and number of clients: answers a second, median and 99th percentile in milliseconds. The
-client runs on the same machine; `times` compares medians with the empty page at as many clients.
+Starts the real web process on a database with a finished assessment, a second one with very many of them, and the
+empty page in a process of its own. Prints one line for each page and number of clients: answers a second, median and
+99th percentile in milliseconds. The client runs on the same machine; `times` compares medians with the empty page at as
+many clients.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -28,6 +29,7 @@ from app.db import make_engine, utcnow, writing
 from app.settings import Settings
 from app.users import sessions
 from tests.support.factories import Make
+from tests.support.many import put_in
 from tests.support.processes import Process, cheap, free_port
 
 CLIENTS = (1, 20)
@@ -90,32 +92,45 @@ def measure(page: Page, clients: int, seconds: float) -> list[float]:
 
 
 @contextmanager
-def an_app(folder: Path) -> Iterator[list[Page]]:
+def an_app(folder: Path, many: int = 0) -> Iterator[list[Page]]:
     """The web process with one finished assessment, and an address for each page."""
     port = free_port()
     settings = cheap(folder, port=port, public_url=f"http://127.0.0.1:{port}")
     schema.migrate(settings.url)
-    assessment_id, cookie = _fill(settings)
+    assessment_id, cookie = _fill(settings, many)
     process = Process(settings, "web")
     try:
         _wait(port)
         dossier = f"/assessments/{assessment_id}"
         yield [
             Page("home", port, "/", cookie),
-            Page("dossier", port, dossier, cookie),
+            Page("overview", port, dossier, cookie),
             Page("questionnaire", port, f"{dossier}/describe/{SECTIONS[0].slug}", cookie),
         ]
     finally:
         process.stop()
 
 
-def _fill(settings: Settings) -> tuple[int, str]:
+@contextmanager
+def a_full_app(folder: Path, many: int) -> Iterator[list[Page]]:
+    """The same with very many assessments: the list, and two of its filters."""
+    with an_app(folder, many) as pages:
+        home = pages[0]
+        yield [
+            replace(home, name=f"home, {many:,}"),
+            replace(home, name="  mine", path="/?state=mine"),
+            replace(home, name="  ready", path="/?state=ready"),
+        ]
+
+
+def _fill(settings: Settings, many: int) -> tuple[int, str]:
     engine = make_engine(settings.url)
     make = Make(engine, settings)
     author = make.author()
     assessment = make.ready(author)
     for number in range(20):  # a home page with something on it
         make.assessment(author, title=f"Use case {number}")
+    put_in(engine, author, many)
     with writing(engine) as session:
         secret = sessions.open_session(session, author, "bench", utcnow())
     engine.dispose()
@@ -162,16 +177,23 @@ def row(name: str, clients: int, taken: list[float], seconds: float, beside: flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8.0, help="for each line")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--many", type=int, default=100_000, help="assessments of the second app")
+    given = parser.parse_args()
+    seconds = given.seconds
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f} before the start, {seconds:.0f} s a line")
     print(f"{'page':<15}{'clients':>8}{'answers':>9}{'a second':>11}{'p50 ms':>9}{'p99 ms':>9}{'times':>8}")
-    with tempfile.TemporaryDirectory() as folder, an_app(Path(folder) / "data") as pages, an_empty_page() as empty:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        an_app(Path(folder) / "data") as pages,
+        a_full_app(Path(folder) / "full", given.many) as full,
+        an_empty_page() as empty,
+    ):
         for clients in CLIENTS:
             beside = measure(empty, clients, seconds)
             median = statistics.median(beside)
             print(row(empty.name, clients, beside, seconds, median), flush=True)
-            for page in pages:
+            for page in (*pages, *full):
                 print(row(page.name, clients, measure(page, clients, seconds), seconds, median), flush=True)
 
 

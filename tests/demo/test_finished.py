@@ -78,7 +78,7 @@ def test_it_is_put_into_either_database(either: Settings) -> None:
         arm = results.outcome(session, training.id).adapter
     engine.dispose()
 
-    assert standing.state == "improved"
+    assert (standing.state, standing.why, standing.action.label) == ("improved", "", "See the result")
     assert arm is not None
     assert arm.settings["training"] == training.id
 
@@ -89,7 +89,7 @@ def test_every_page_shows_it_and_says_what_it_is(example: AssessmentRow, make: M
     for path in PAGES:
         page = client.get(f"/assessments/{example.id}{path}", follow_redirects=True)
         assert page.status_code == 200, path
-        assert "<b>Example</b>: measured by `make demo` on two CPU cores in" in page.text, path
+        assert "<b>Example</b>: measured by make demo on two CPU cores in" in page.text, path
         assert "; read only." in page.text, path
 
 
@@ -210,7 +210,7 @@ def test_a_recording_says_what_the_database_held(make: Make, engine: Engine, tmp
     assert again.about == made.about
     assert again.blobs == made.blobs
     assert len(made.blobs) == 2
-    assert again.about.sentence.startswith("measured by `make demo` on two CPU cores in ")
+    assert again.about.sentence.startswith("measured by make demo on two CPU cores in ")
     assert not {name for row in again.rows["users"] for name in row} & {"password_hash", "seal"}
     assert len(again.rows["answers"]) == 220 + 6 * 100 + 220
 

@@ -54,7 +54,7 @@ def test_it_names_who_is_what_to_it_and_nobody_else(client: TestClient, make: Ma
 @pytest.mark.parametrize(
     ("training", "review", "button"),
     [
-        ("done", "consumed", "/assessments/1/result"),
+        ("done", "consumed", "/assessments/1/plan"),
         ("running", "consumed", "/assessments/1/run"),
         (None, "approved", "/assessments/1/run"),
         (None, "open", "/reviews/1"),
@@ -117,7 +117,7 @@ def test_the_activity_tells_of_everything_that_belongs_to_it(client: TestClient)
 
     assert 'href="/reviews/1">approved review 1' in activity
     assert "Adapter evaluated: improved" in activity
-    assert "Baselines finished: best prompt 68.2 % on the test set" in activity
+    assert 'href="/assessments/1/measure">Baselines finished' in activity
 
 
 def test_a_page_leads_on_to_the_next_step_and_not_to_itself(client: TestClient, engine: Engine) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from app.db import reading, writing
 from app.gate import checks, permission, reviews, store
 from app.gate.checks import seen, steps
+from app.gate.evidence import gather
 from app.gate.tables import DecisionRow
 from app.users.tables import UserRow
 from app.wording import MINUS
@@ -98,7 +99,7 @@ def test_ticks_go_with_the_decision(gated: Gated) -> None:
     assert "Checked: Data, Training" in page
     with reading(gated.engine) as session:
         row = store.get(session, review["id"])
-        assert not reviews.fallen(session, row, reviews.gather(session, gated.assessment))
+        assert not reviews.fallen(session, row, gather(session, gated.assessment))
 
 
 def test_a_section_that_is_none_is_refused(gated: Gated) -> None:

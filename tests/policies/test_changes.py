@@ -73,7 +73,7 @@ def test_differences_are_in_words_and_in_the_order_of_the_policy() -> None:
         ("Usable examples, test rows not counted", "", "1,000 rows", "1,500 rows"),
         ("Failed calls", "", "2 %", "5 %"),
         ("Oracle-retrieval gain", "", "10 points", "12 points"),
-        ("Agreement between two people, at least", "", "kappa 0.6", "kappa 0.7"),
+        ("Inter-annotator agreement (from)", "", "kappa 0.6", "kappa 0.7"),
         ("F01 The goal: Match our tone and style", "prompt", "+1", "+0"),
         ("F01 The goal: Match our tone and style", "fine-tune", "+2", "+3"),
     ]

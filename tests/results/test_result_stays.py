@@ -151,4 +151,4 @@ def test_answers_that_an_adapter_was_judged_by_are_not_asked_again(done: Gated) 
     answered = done.post(f"/api/v1/baselines/{baseline.id}/go-on")
 
     assert answered.status_code == 409
-    assert "An adapter was judged by these answers" in answered.text
+    assert "An adapter was evaluated against these answers" in answered.text

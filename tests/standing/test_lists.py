@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, event, insert
+from sqlalchemy import Engine, event
 
-from app.assessments.tables import AssessmentRow, ContributionRow
+from app.assessments.tables import AssessmentRow
 from app.db import reading, utcnow, writing
 from app.standing import service, store
 from app.standing.store import MOST_COUNTED, Wanted
 from app.standing.tables import StandingRow
 from app.users.tables import UserRow
 from tests.support.factories import Make
+from tests.support.many import put_in
 
 People = Callable[[UserRow], TestClient]
 
@@ -81,33 +82,10 @@ def test_a_line_that_is_stale_is_worked_out_for_the_page(engine: Engine, make: M
     assert [(line.standing.label, line.stale) for line in lines] == [("Needs a preflight", False)]
 
 
-def many(engine: Engine, author: UserRow, number: int) -> None:
-    """Straight into the tables: assessments that need data, with their owner as contributor and a kept status."""
-    now = utcnow()
-    same = {"created_by": author.id, "created_at": now, "updated_at": now}
-    with writing(engine) as session:
-        ids = session.scalars(
-            insert(AssessmentRow.__table__).returning(AssessmentRow.__table__.c.id),  # type: ignore[arg-type]
-            [{"title": f"Many {one}", "answers": {}, "team": "", "note": "", "questions_version": "", "version": 1,
-              "last_tab": "", "revision": 1, "target_changes": 0, "demo": False, **same} for one in range(number)],
-        ).all()  # fmt: skip
-        session.execute(
-            insert(ContributionRow.__table__),  # type: ignore[arg-type]
-            [{"assessment_id": one, "user_id": author.id, "what": "created", "at": now} for one in ids],
-        )
-        session.execute(
-            insert(StandingRow.__table__),  # type: ignore[arg-type]
-            [{"assessment_id": one, "state": "draft", "label": "Draft", "sentence": "", "why": "", "tone": "soft",
-              "action_label": "", "action_url": "", "answered": 0, "asked": 24, "list_filter": "", "archived": False,
-              "owner_id": author.id, "updated_at": now, "steps": "[]", "evidence": "{}", "evidence_sha256": "",
-              "revision": 1, "code": "", "stale": False, "worked_out_at": now} for one in ids],
-        )  # fmt: skip
-
-
 @pytest.mark.past_the_app
 def test_nobody_waits_for_a_count_of_very_many(engine: Engine, make: Make) -> None:
     author, other = make.author(), make.author()
-    many(engine, author, 2 * MOST_COUNTED + 500)
+    put_in(engine, author, 2 * MOST_COUNTED + 500)
     asked: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
 

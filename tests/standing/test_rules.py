@@ -72,7 +72,7 @@ CASES: tuple[tuple[str, str, str, str, Situation], ...] = (
     ("training_failed", "Training refused", "fail", "/assessments/7/run",
      replace(READY, run="refused", newest="run")),
     ("improved", "Trained: improved", "pass", "/assessments/7/result", replace(READY, **RUN, outcome=IMPROVED)),
-    ("improved", "Trained: improved, short of target", "open", "/assessments/7/result",
+    ("improved", "Trained: improved, short of target", "open", "/assessments/7/plan",
      replace(READY, **RUN, outcome=replace(IMPROVED, after=0.7, reaches_target=False))),
     ("not_better", "Trained: not better", "open", "/assessments/7/plan",
      replace(READY, **RUN, outcome=Outcome("not better"))),

@@ -28,9 +28,12 @@ from app.db import reading, utcnow, writing
 from app.inference.tables import ModelRow
 from app.recipes.tables import RecipeRow
 from app.settings import Settings
+from app.standing import keeping
 from app.users import sessions
 from app.users.passwords import Passwords
 from app.users.tables import Role, UserRow
+
+keeping.install()  # as every process of the app does; tests and benches that write import this
 
 PASSWORD = "a long enough phrase"
 
