@@ -10,6 +10,7 @@ what was true until something changed that reaches many at once; `service.fresh_
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, text, update
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.assessments.store import text_conditions
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.standing.tables import StandingRow
-from app.web.protocols import Action, Standing, State
+from app.web.protocols import Action, Standing
 
 FILTERS: Mapping[str, frozenset[str]] = {
     "in_review": frozenset({"in_review", "changes_requested"}),
@@ -76,10 +77,37 @@ def filter_of(state: str) -> str:
     return next((name for name, states in FILTERS.items() if state in states), "")
 
 
-def of_row(row: StandingRow) -> Standing:
+def of_row(row: Any) -> Standing:
+    """row: a `StandingRow`, or the columns of one that a list has asked for."""
     action = Action(row.action_label, row.action_url)
-    state: State = row.state  # type: ignore[assignment]
-    return Standing(state, row.label, row.sentence, row.why, row.tone, action, row.best, row.target)
+    return Standing(row.state, row.label, row.sentence, row.why, row.tone, action, row.best, row.target)
+
+
+# What a line shows, in its order, then what `of_row` reads: no row is loaded for a list.
+_LISTED = (
+    StandingRow.assessment_id,
+    AssessmentRow.title,
+    AssessmentRow.team,
+    StandingRow.owner_id,
+    StandingRow.updated_at,
+    StandingRow.answered,
+    StandingRow.asked,
+    StandingRow.low,
+    StandingRow.high,
+    StandingRow.stale,
+    StandingRow.code,
+    StandingRow.valid_until,
+    StandingRow.state,
+    StandingRow.label,
+    StandingRow.sentence,
+    StandingRow.why,
+    StandingRow.tone,
+    StandingRow.action_label,
+    StandingRow.action_url,
+    StandingRow.best,
+    StandingRow.target,
+)
+_OWN = 9  # columns before the status
 
 
 def page(session: Session, wanted: Wanted, number: int, size: int) -> Page:
@@ -87,30 +115,9 @@ def page(session: Session, wanted: Wanted, number: int, size: int) -> Page:
     conditions = _conditions(session, wanted)
     skipped = (number - 1) * size
     order = (StandingRow.updated_at.desc(), StandingRow.assessment_id.desc())
-    query = (
-        select(StandingRow, AssessmentRow.title, AssessmentRow.team)
-        .join(AssessmentRow, AssessmentRow.id == StandingRow.assessment_id)
-        .where(*conditions)
-    )
-    rows = session.execute(query.order_by(*order).limit(size).offset(skipped)).all()
-    lines = [
-        Line(
-            row.assessment_id,
-            title,
-            team,
-            row.owner_id,
-            row.updated_at,
-            row.answered,
-            row.asked,
-            row.low,
-            row.high,
-            of_row(row),
-            row.stale,
-            row.code,
-            row.valid_until,
-        )
-        for row, title, team in rows
-    ]
+    query = select(*_LISTED).join(AssessmentRow, AssessmentRow.id == StandingRow.assessment_id).where(*conditions)
+    rows: Sequence[Any] = session.execute(query.order_by(*order).limit(size).offset(skipped)).all()
+    lines = [Line(*(*row[:_OWN], of_row(row), *row[_OWN : _OWN + 3])) for row in rows]
     if number == 1 and len(lines) < size:
         return Page(lines, len(lines))
     return Page(lines, _counted(session, conditions, skipped + MOST_COUNTED, joined=bool(wanted.text)))

@@ -123,7 +123,7 @@ class Require:
     scope: str = ""
     even_with_old_password: bool = False
 
-    def __call__(self, request: Request, who: Identified) -> UserRow:
+    async def __call__(self, request: Request, who: Identified) -> UserRow:
         scope = self.scope or ("read" if request.method in SAFE else "write")
         if not who.may(scope):
             raise Forbidden(f"This API token does not have the scope '{scope}'.")
