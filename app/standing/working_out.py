@@ -99,6 +99,7 @@ def _situation(
         newest=_newest(assessment, review, run),
         measured_on=(measured.baseline_ran_on or "") if measured.trains_on else "",
         trains_on=(measured.trains_on or "") if measured.baseline_ran_on else "",
+        base=facts.recipe.model_id if facts.recipe else None,
     )
 
 
