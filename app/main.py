@@ -270,6 +270,7 @@ def new_password(settings: Settings, email: str) -> str:
     A disabled account stays disabled: who closed it can open it.
     """
     engine = engine_for(settings)
+    keeping.install()
     try:
         handed = users.hand_over_anew(passwords.with_cost(settings.hash_time, settings.hash_memory))
         with writing(engine) as session:

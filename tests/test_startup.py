@@ -9,7 +9,9 @@ import time
 import httpx2
 import pytest
 
+from app.db import engine_for
 from app.settings import Settings
+from tests.support.factories import Make
 from tests.support.places import ROOT
 from tests.support.processes import environment, free_port, until
 
@@ -116,3 +118,17 @@ def test_a_command_that_is_none_says_which_there_are() -> None:
 
     assert said.returncode == 2
     assert "advise" in said.stderr
+
+
+def test_a_password_that_the_server_gives_opens_the_account(address: tuple[Settings, str]) -> None:
+    """In a process of its own: what the app prepares for its other commands is not there for this one by itself."""
+    settings, _ = address
+    engine = engine_for(settings)
+    user = Make(engine, settings).author()
+    engine.dispose()
+
+    command = [sys.executable, "-m", "app", "reset-password", user.email]
+    said = subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False)
+
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("One-time password: ")

@@ -6,8 +6,8 @@ made things worse nothing is green until another one is better.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from app.web.protocols import Action, Standing, State
 from app.wording import joined, lower_first, percent
@@ -17,6 +17,7 @@ Baselines = Literal["none", "running", "failed", "done"]
 Review = Literal["none", "open", "changes_requested", "approved", "expired", "outdated"]
 Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "cancelled", "refused"]
 Plan = Literal["none", "unchecked", "blocked", "checked"]
+Preflight = Literal["none", "running", "failed", "done"]
 Newest = Literal["work", "review", "run"]
 
 STATES: tuple[State, ...] = get_args(State)
@@ -54,6 +55,10 @@ class Situation:
     changed since it was asked for. run: the newest training run. outcome: of the newest run that was judged.
     newest: which of the three was touched last; `work` stands for answers, data, measurements, costs and the plan.
     measured_on, trains_on: names of the two models, where they are not the same. base: the id of the model to train.
+
+    The rest is for the steps alone. usable_rows: of the data. variants: how many were measured; measured: a measurement
+    was begun. last_review: state of the newest review, over or not; moved_on: the revision is another by now.
+    judged: whether any run was; result: the newest run's verdict. costs: something was said to count with.
     """
 
     assessment_id: int
@@ -82,6 +87,25 @@ class Situation:
     measured_on: str = ""
     trains_on: str = ""
     base: int | None = None
+    questions_answered: int = 0
+    questions: int = 0
+    usable_rows: int = 0
+    variants: int = 0
+    measured: bool = False
+    preflight: Preflight = "none"
+    last_review: str = ""
+    moved_on: bool = False
+    judged: bool = False
+    result: str = ""
+    costs: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> "Situation":
+        outcome = Outcome(**stored["outcome"]) if stored["outcome"] else None
+        return Situation(**{**stored, "outcome": outcome, "blockers": tuple(stored["blockers"])})
 
 
 def decide(now: Situation) -> Standing:
