@@ -49,6 +49,7 @@ class Situation:
     answered: the goals are named. headline, why: the advice in words; approach, leaning, training, technique: as it
     is decided. met: prompting was measured and meets the target. measured_against: metric and target are set.
     blockers: criteria that lock training, the cheapest first. undecided: personal data waits for a decision.
+    elsewhere: what was measured is not the model to be trained.
     data: of the newest version; baselines: of the measurement that counts, `running` while any is.
     plan: the training config and its preflight. review: the newest one that is not over; `outdated` where something
     changed since it was asked for. run: the newest training run. outcome: of the newest run that was judged.
@@ -68,6 +69,7 @@ class Situation:
     met: bool = False
     blockers: Sequence[str] = ()
     undecided: bool = False
+    elsewhere: bool = False
     measured_against: bool = True
     best: float | None = None
     target: float | None = None
@@ -290,6 +292,8 @@ def _not_yet(now: Situation) -> Standing:
         "See the verdict", "verdict")  # fmt: skip
     if now.blockers and now.blockers[0] == "G10" and now.undecided:
         action = ("Decide on personal data", "data")
+    if now.blockers and now.blockers[0] == "G5" and now.elsewhere:
+        action = ("Run baselines", "measure")  # a better prompt for another model would not count
     label = "RAG now, training later" if now.leaning == "hybrid" else "Fine-tune: not yet"
     names = joined(list(now.blockers[:3]))
     more = len(now.blockers) - 3

@@ -86,6 +86,7 @@ def _situation(
         met=advice.rule == 2 and advice.facts.baseline == "met",
         blockers=tuple(gate.id for gate in advice.blockers),
         undecided=measured.identifiers_decided is False,
+        elsewhere=measured.baseline_on_base is False,
         measured_against=answers.metric is not None and answers.target is not None,
         best=best.test.score if best and best.test else None,
         target=answers.target,

@@ -146,3 +146,9 @@ def test_two_models_are_named_wherever_their_scores_would_be_compared() -> None:
 
     for now in (apart, replace(apart, review="approved", review_id=1), replace(apart, **RUN, outcome=IMPROVED)):
         assert expected in decide(now).why
+
+
+def test_what_was_measured_on_another_model_leads_to_a_measurement_and_not_to_a_better_prompt() -> None:
+    assert decide(LEANING).action.label == "Improve the prompt"
+    assert decide(replace(LEANING, elsewhere=True)).action.label == "Run baselines"
+    assert decide(replace(LEANING, elsewhere=True, blockers=("G9",))).action.label == "Tag failures"
