@@ -264,6 +264,46 @@ def test_a_status_that_cannot_be_worked_out_is_marked_and_the_act_stands(
 
 
 @pytest.fixture
+def broken(engine: Engine, make: Make) -> int:
+    """An assessment whose status cannot be worked out."""
+    row, reviewer = make.ready(title="Broken"), make.reviewer()
+    with writing(engine) as session:
+        run = approved_run(session, make, row.id, session.get_one(UserRow, row.created_by), reviewer)
+        run.result = {"verdict": "regressed", "before": "not a number", "after": 0.1}
+    return row.id
+
+
+def test_one_that_cannot_be_worked_out_keeps_no_other_waiting(engine: Engine, make: Make, broken: int) -> None:
+    other = make.ready()
+    with writing(engine) as session:
+        store.mark_stale(session, [other.id])
+    failed: set[int] = set()
+
+    rounds = [keeping.catch_up(engine, 1, failed) for _ in range(3)]
+
+    assert rounds == [0, 1, 0]
+    assert failed == {broken}
+    assert stale(engine) == [broken]
+
+
+def test_a_list_is_there_whatever_is_wrong_with_one_line(
+    engine: Engine, make: Make, people: People, broken: int
+) -> None:
+    make.assessment(title="Sound")
+    client = people(make.author())
+    home = client.get("/")
+
+    assert home.status_code == 200
+    assert {one["title"]: one["standing"]["label"] for one in client.get("/api/v1/assessments").json()["data"]} == {
+        "Broken": "Status unknown", "Sound": "Needs data"}  # fmt: skip
+    assert "Sound" in home.text
+    assert "Status unknown" in home.text
+    with reading(engine) as session:
+        lines = service.fresh_lines(session, store.page(session, store.Wanted(), 1, 20).lines)
+    assert {line.id: line.standing.label for line in lines}[broken] == "Status unknown"
+
+
+@pytest.fixture
 def on_either(either: Settings) -> Iterator[tuple[Engine, Make]]:
     engine = engine_for(either)
     yield engine, Make(engine, either)
