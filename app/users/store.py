@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
@@ -67,12 +67,16 @@ def names(session: Session, ids: Sequence[int]) -> dict[int, str]:
     return {user_id: name for user_id, name in rows}  # noqa: C416 - a Row is not a pair to the type checker
 
 
+# Every page asks this: put together once.
+_SESSION = (
+    select(SessionRow, UserRow)
+    .join(UserRow, UserRow.id == SessionRow.user_id)
+    .where(SessionRow.token_sha256 == bindparam("token"))
+)
+
+
 def find_session(session: Session, token_sha256: str) -> tuple[SessionRow, UserRow] | None:
-    row = session.execute(
-        select(SessionRow, UserRow)
-        .join(UserRow, UserRow.id == SessionRow.user_id)
-        .where(SessionRow.token_sha256 == token_sha256)
-    ).one_or_none()
+    row = session.execute(_SESSION, {"token": token_sha256}).one_or_none()
     return (row[0], row[1]) if row else None
 
 
