@@ -191,14 +191,20 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def catch_up(engine: Engine, most: int) -> int:
-    """Work out what is stale, at most so many, each in a transaction of its own; returns how many."""
+def catch_up(engine: Engine, most: int, failed: set[int] | None = None) -> int:
+    """Work out what is stale, at most so many, each in a transaction of its own; returns how many are kept now.
+
+    failed: those that could not be worked out are added, and those in it are not tried again. So nothing waits behind
+    them, and nobody who calls until there is nothing left goes round for ever.
+    """
+    failed = set() if failed is None else failed
     with reading(engine) as session:
-        ids = store.stale_ids(session, utcnow(), most)
+        ids = store.stale_ids(session, utcnow(), most, failed)
     for assessment_id in ids:
         with writing(engine) as session:
-            keep(session, [assessment_id])
-    return len(ids)
+            if not keep(session, [assessment_id]):
+                failed.add(assessment_id)
+    return len([assessment_id for assessment_id in ids if assessment_id not in failed])
 
 
 def distrust_older_rules(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Update, event, inspect, select
+from sqlalchemy import CompoundSelect, Delete, Insert, Select, Update, event, inspect, select
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
@@ -30,7 +30,7 @@ from app.standing.tables import StandingRow
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 from app.users.tables import FailureRow, PlaceRow, SessionRow, SetupRow, TokenRow, UserRow
 
-Ids = Callable[[Iterable[Any]], "Select[Any]"]
+Ids = Callable[[Iterable[Any]], "Select[Any] | CompoundSelect[Any]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _of_files(ids: Iterable[Any]) -> "Select[Any]":
     return select(DocumentFileRow.assessment_id).where(DocumentFileRow.id.in_(ids))
 
 
-def _of_models(ids: Iterable[Any]) -> "Select[Any]":
+def _of_models(ids: Iterable[Any]) -> "CompoundSelect[Any]":
     trained = select(RecipeRow.assessment_id).where(RecipeRow.model_id.in_(ids))
     return trained.union(select(BaselineRow.assessment_id).where(BaselineRow.model_id.in_(ids)))
 
@@ -233,8 +233,11 @@ def _executed(state: ORMExecuteState) -> None:
         return
     if isinstance(statement, Insert):
         if way.added:
-            given = state.parameters or {}
-            of(state.session).add(table, [one.get(way.key) for one in (given if isinstance(given, list) else [given])])
+            given: Any = state.parameters or {}
+            rows = given if isinstance(given, list) else [given]
+            if way.key == "id":
+                raise RuntimeError(f"add {table.__name__} row by row: a statement does not say which ones it made")
+            of(state.session).add(table, [row.get(way.key) for row in rows])
         return
     changed = _assigned(statement) if isinstance(statement, Update) else frozenset()
     if changed and way.columns and not way.columns & changed:

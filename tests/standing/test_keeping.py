@@ -81,13 +81,21 @@ def test_what_is_changed_by_a_statement_is_seen_as_well(engine: Engine, make: Ma
 
 
 def test_what_is_put_in_by_a_statement_is_seen_as_well(engine: Engine, make: Make) -> None:
-    author = make.author()
-    same = {"created_by": author.id, "created_at": utcnow(), "updated_at": utcnow(), "answers": {}}
+    row, author = make.assessment(), make.author()
     with writing(engine) as session:
-        ids = session.scalars(insert(AssessmentRow).returning(AssessmentRow.id), [{"title": "One", **same}]).all()
+        session.execute(update(StandingRow).values(stale=True))
+        costs = {"assessment_id": row.id, "assumptions": {}, "edited_by": author.id, "edited_at": utcnow()}
+        session.execute(insert(CostRow), [costs])
 
-    assert ids
-    assert read(engine, ids[0]).state == "draft"
+    assert not kept(engine, row.id).stale
+
+
+def test_a_statement_that_does_not_say_what_it_makes_is_refused(engine: Engine, make: Make) -> None:
+    author = make.author()
+    one = {"title": "One", "created_by": author.id, "created_at": utcnow(), "updated_at": utcnow(), "answers": {}}
+
+    with writing(engine) as session, pytest.raises(RuntimeError, match="row by row"):
+        session.execute(insert(AssessmentRow), [one])
 
 
 def test_an_act_that_is_undone_leaves_the_status_as_it_was(engine: Engine, make: Make) -> None:
@@ -253,6 +261,46 @@ def test_a_status_that_cannot_be_worked_out_is_marked_and_the_act_stands(
         assert session.scalars(select(TrainingRow)).one().result
         session.scalars(select(TrainingRow)).one().result = {"verdict": "regressed", "before": 0.5, "after": 0.1}
     assert (kept(engine, row.id).state, kept(engine, row.id).stale) == ("regressed", False)
+
+
+@pytest.fixture
+def broken(engine: Engine, make: Make) -> int:
+    """An assessment whose status cannot be worked out."""
+    row, reviewer = make.ready(title="Broken"), make.reviewer()
+    with writing(engine) as session:
+        run = approved_run(session, make, row.id, session.get_one(UserRow, row.created_by), reviewer)
+        run.result = {"verdict": "regressed", "before": "not a number", "after": 0.1}
+    return row.id
+
+
+def test_one_that_cannot_be_worked_out_keeps_no_other_waiting(engine: Engine, make: Make, broken: int) -> None:
+    other = make.ready()
+    with writing(engine) as session:
+        store.mark_stale(session, [other.id])
+    failed: set[int] = set()
+
+    rounds = [keeping.catch_up(engine, 1, failed) for _ in range(3)]
+
+    assert rounds == [0, 1, 0]
+    assert failed == {broken}
+    assert stale(engine) == [broken]
+
+
+def test_a_list_is_there_whatever_is_wrong_with_one_line(
+    engine: Engine, make: Make, people: People, broken: int
+) -> None:
+    make.assessment(title="Sound")
+    client = people(make.author())
+    home = client.get("/")
+
+    assert home.status_code == 200
+    assert {one["title"]: one["standing"]["label"] for one in client.get("/api/v1/assessments").json()["data"]} == {
+        "Broken": "Status unknown", "Sound": "Needs data"}  # fmt: skip
+    assert "Sound" in home.text
+    assert "Status unknown" in home.text
+    with reading(engine) as session:
+        lines = service.fresh_lines(session, store.page(session, store.Wanted(), 1, 20).lines)
+    assert {line.id: line.standing.label for line in lines}[broken] == "Status unknown"
 
 
 @pytest.fixture
