@@ -210,6 +210,9 @@ def test_nothing_is_launched_beside_a_run_that_goes_on(client: TestClient, engin
 
     assert "The training run is going on." in page
     assert "Before you can start" not in page
+    step = client.get("/assessments/1/review").text
+    assert "<summary><b>Request another review</b>" in step
+    assert "<h2>Request review</h2>" not in step
 
 
 def test_an_archived_assessment_offers_no_review(client: TestClient, engine: Engine) -> None:
