@@ -165,8 +165,8 @@ def writing(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as session:
         with session.begin():
             yield session
-            for act in _before_commit.values():
-                act(session)
+            for last in _before_commit.values():
+                last(session)
         acts, scope_of(session).afterwards = scope_of(session).afterwards, {}
         for act in acts.values():
             act()

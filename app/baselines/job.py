@@ -53,18 +53,17 @@ def measure(claim: Claim) -> None:
                 _same_model(claim)  # an answer of the questionnaire may have changed meanwhile
                 answer_arm(claim, arm.id, "dev", generator, meter=meter)
         for_test = _for_test(claim)
-        with claim.read() as session:  # counted until it is known that they are not asked: no bar goes back
+        with claim.read() as session:
             may_follow = rivals.rivals_at_most(session, store.get(session, claim.subject_id))
         for number, (arm, why) in enumerate(for_test):
             _same_model(claim)
-            meter.expect((len(for_test) - number + may_follow) * tested)
+            meter.expect((len(for_test) - number) * tested, (len(for_test) - number + may_follow) * tested)
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
         with claim.read() as session:
             close = rivals.rivals_to_ask(session, store.get(session, claim.subject_id))
         for number, arm in enumerate(close):
             meter.expect((len(close) - number) * tested)
             answer_arm(claim, arm.id, "test", generator, meter=meter, why=WITHIN_REACH)
-        meter.expect(0)
         meter.begin("Writing the results down", split="end")
     with claim.write() as session:
         store.get(session, claim.subject_id).concluded_at = utcnow()
@@ -144,16 +143,14 @@ def _pool(session: Session, baseline: BaselineRow) -> list[Shot]:
 
 
 def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
-    """Count what this run asks: the arms without a dev result, and on the test rows one prompt and what asks no model.
-    Which others are asked the test rows too shows after that.
-
-    What an attempt before this one got answers for is done already.
-    """
+    """Count what this run asks: the arms without a dev result, and on the test rows one prompt and what asks no model;
+    others follow once they are known. What an attempt before this one got answers for is done already."""
     sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
     waiting = [arm for arm in baseline.arms if arm.family != "adapter" and _waits(arm.dev)]
     free = [arm for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
     done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
-    return Meter(claim, total=len(waiting) * sizes["dev"] + (1 + len(free)) * sizes["test"], done=done)
+    total = len(waiting) * sizes["dev"] + (1 + len(free)) * sizes["test"]
+    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * sizes["test"])
 
 
 def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:

@@ -50,7 +50,7 @@ def stages(baseline: BaselineRow, progress: Mapping[str, Any], *, running: bool)
 
 def share_done(progress: Mapping[str, Any]) -> float:
     """How much of the work is done, 0 to 1; never all of it while the job runs."""
-    total = float(progress.get("total") or 0)
+    total = float(progress.get("most") or progress.get("total") or 0)
     return (1 - LAST_PART) * min(1.0, float(progress.get("done") or 0) / total) if total else 0.0
 
 

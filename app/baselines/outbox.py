@@ -36,6 +36,7 @@ class Outbox:
 class Meter:
     """Counts answers and says how fast they come.
 
+    total: answers that are surely asked for; most: those that may be; a bar is drawn by these, so it never goes back.
     The rate is that of the whole arm so far: answers that come in batches, and the wait for the first of them, count
     as what they are.
     """
@@ -43,6 +44,7 @@ class Meter:
     claim: Claim
     total: int
     done: int = 0
+    most: int = 0
     stage: str = ""
     in_stage: int = 0
     since: float = 0.0
@@ -53,13 +55,16 @@ class Meter:
         """Go on to another stage. arm_id, split: which arm answers which rows in it; split `end`: nothing is asked any
         more, results are written down."""
         self.stage, self.arm_id, self.split = stage, arm_id, split
+        if split == "end":
+            self.expect(0)
         self.in_stage = 0
         self.since = time.monotonic()
         self.tell(now=True)
 
-    def expect(self, more: int) -> None:
-        """Say how many answers are still to come, once that is known better."""
+    def expect(self, more: int, at_most: int | None = None) -> None:
+        """Say how many answers are still to come, and how many that may become, once that is known better."""
         self.total = self.done + more
+        self.most = self.done + (more if at_most is None else at_most)
 
     def count(self, answers: int = 1) -> None:
         self.done += answers
@@ -75,6 +80,7 @@ class Meter:
             "stage": stage or self.stage,
             "done": self.done,
             "total": max(self.total, self.done),
+            "most": max(self.most, self.total, self.done),
             "unit": "answers",
             "arm": self.arm_id,
             "split": self.split,

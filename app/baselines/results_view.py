@@ -72,6 +72,13 @@ class Line:
     leading: bool
     mostly_cut: bool
 
+    @property
+    def latency(self) -> str:
+        """Seconds from one answer to the next, in milliseconds below one; empty where nobody knows."""
+        if not self.pace:
+            return ""
+        return f"{1000 * self.pace:,.0f} ms" if self.pace < 1 else f"{self.pace:,.1f} s"
+
 
 def lines(
     baseline: BaselineRow, leading: ArmRow | None, compared: Mapping[int, Comparison], url: Mapping[int, str]
@@ -199,7 +206,7 @@ def _against_target(baseline: BaselineRow, best: ArmRow | None) -> str:
     if result.score >= target:
         return f"{reached} meets the target of {percent(target)}."
     short = 100 * (target - result.score)
-    gap = plural(round(short), "point") if round(short) else f"{short:.1f} points"
+    gap = plural(round(short), "point") if short >= 1 else f"{short:.1f} points"
     between = "; the target lies inside the interval" if target <= result.high else ""
     return f"{reached}, target {percent(target)}: short by {gap}{between}."
 

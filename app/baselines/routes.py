@@ -163,7 +163,7 @@ async def measure_events(
                 return []
             drawn = live_view.signature(baseline.arms)
             values = _live(session, baseline, job, live=True)
-            if sent_table and sent_table[-1] != drawn:
+            if drawn not in sent_table:  # at first, too: a variant may have come through since the page was drawn
                 values |= {"table": _table(request, session, baseline, compare=False), "swap": True}
             sent_table[:] = [drawn]
             html = render(request, "baselines/_live.html", baseline=baseline, **values)

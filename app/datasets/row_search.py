@@ -62,7 +62,7 @@ def search(
     ids: list[int] = []
     looked = characters = 0
     last = after
-    for stored in _candidates(session, dataset_id, only, words, after):
+    for stored in _candidates(session, dataset_id, only, words, after, look_at + 1):
         if looked >= look_at or characters >= CHARACTERS or len(ids) >= most:
             return Search(ids, looked, whole=False, last=last)
         looked += 1
@@ -80,20 +80,22 @@ def page_of(session: Session, search: Search, *, skip: int, limit: int) -> list[
     return [found[row_id] for row_id in search.ids[skip : skip + limit]]
 
 
-def _candidates(session: Session, dataset_id: int, only: RowFilter, words: str, after: int) -> Iterator[ExampleRow]:
-    """Rows whose stored text may hold the words,"""
-    last = after
+def _candidates(
+    session: Session, dataset_id: int, only: RowFilter, words: str, after: int, most: int
+) -> Iterator[ExampleRow]:
+    """Rows whose stored text may hold the words, `most` of them, in the order of the upload.
+
+    Their ids are looked for in one go: to go on after a batch, the database would go over all texts once more.
+    """
     patterns = [_like(piece) for piece in _pieces(words)]
-    stored = cast(ExampleRow.messages, String)
-    while True:
-        query = store.narrowed(select(ExampleRow), dataset_id, only).where(ExampleRow.id > last)
-        texts = (stored, ExampleRow.target)
-        query = query.where(or_(*(text.ilike(pattern, escape="\\") for pattern in patterns for text in texts)))
-        batch = session.scalars(query.order_by(ExampleRow.id).limit(BATCH)).all()
-        yield from batch
-        if len(batch) < BATCH:
-            return
-        last = batch[-1].id
+    texts = (cast(ExampleRow.messages, String), ExampleRow.target)
+    may_hold = or_(*(text.ilike(pattern, escape="\\") for pattern in patterns for text in texts))
+    query = store.narrowed(select(ExampleRow.id), dataset_id, only).where(ExampleRow.id > after, may_hold)
+    ids = session.scalars(query.order_by(ExampleRow.id).limit(most)).all()
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        rows = store.by_ids(session, batch)
+        yield from (rows[row_id] for row_id in batch)
 
 
 def _pieces(words: str) -> list[str]:

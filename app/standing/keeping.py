@@ -36,6 +36,8 @@ WITH_IT = 2
 """So many that somebody found stale are worked out at the end of a writing transaction that settles anyway."""
 MOST_REMEMBERED = 1000
 
+WEIGHED = frozenset({"goals", "metric", "target"})
+"""Answers that what was measured depends on; with `efficiency` among the goals, costs depend on many more."""
 MADE = "statuses worked out in this transaction"
 
 _found_stale: dict[str, set[int]] = {}  # by database: what readers of this process had to work out themselves
@@ -58,11 +60,13 @@ def settle(session: Session) -> None:
         return
     ids, kin = touches.assessments(session, taken)
     ids |= _kin(session, kin)
-    light = taken.light - ids
+    light, answered = taken.light - ids, taken.answered.keys() - ids
+    ids |= {one for one in answered if taken.answered[one] & WEIGHED}
+    answered -= ids
     remembered = _found_stale.get(_database(session), set())
     more = [remembered.pop() for _ in range(min(WITH_IT, len(remembered)))] if len(ids) < AT_ONCE else []
     now, later = sorted(ids)[:AT_ONCE], sorted(ids)[AT_ONCE:]
-    made = keep(session, {*now, *more}, light)
+    made = keep(session, {*now, *more}, light - answered, answered)
     session.info.setdefault(MADE, {}).update(made)
     if later:
         store.mark_stale(session, later)
@@ -99,11 +103,17 @@ def _database(session: Session) -> str:
     return str(session.get_bind().engine.url)
 
 
-def keep(session: Session, ids: Iterable[int], light: Iterable[int] = ()) -> "dict[int, WorkedOut]":
-    """Work out these, and copy what lists show of `light`."""
-    from app.standing.working_out import work_out  # with it comes numpy: not for a process that only beats
+def keep(
+    session: Session, ids: Iterable[int], light: Iterable[int] = (), answered: Iterable[int] = ()
+) -> "dict[int, WorkedOut]":
+    """Work out these, and copy what lists show of `light`. answered: those of which nothing but answers changed."""
+    from app.standing.working_out import (  # with it comes numpy: not for a process that only beats
+        work_out,
+        work_out_answers,
+    )
 
-    wanted, copied = set(ids), set(light)
+    quick = set(answered)
+    wanted, copied = {*ids, *quick}, set(light)
     made: dict[int, WorkedOut] = {}
     # A session of its own in the same transaction: what the other one remembers may be what it was before we waited.
     with Session(session.connection(), expire_on_commit=False, join_transaction_mode="rollback_only") as fresh:
@@ -113,8 +123,13 @@ def keep(session: Session, ids: Iterable[int], light: Iterable[int] = ()) -> "di
         for assessment_id in sorted(wanted & there.keys()):
             try:
                 with fresh.begin_nested():
-                    worked_out = work_out(fresh, there[assessment_id])
-                    row = _put(fresh, rows.get(assessment_id), worked_out)
+                    row = rows.get(assessment_id)
+                    worked_out = (
+                        work_out_answers(fresh, there[assessment_id], row)
+                        if row is not None and assessment_id in quick
+                        else None
+                    ) or work_out(fresh, there[assessment_id])
+                    row = _put(fresh, row, worked_out)
                     rows[assessment_id] = row
                     made[assessment_id] = worked_out
             except Exception:  # the act that changed something is right, whatever the status comes to
@@ -147,11 +162,8 @@ def _put_unknown(session: Session, row: StandingRow | None, assessment: Assessme
 
 def _put(session: Session, row: StandingRow | None, made: "WorkedOut") -> StandingRow:
     """Write what was worked out; only what is other than before is written."""
-    from app.assessments import service as assessments
-
-    assessment, now = made.facts.assessment, made.standing
-    answered, asked = assessments.progress(assessment)
-    evidence = json.dumps(made.facts.evidence.to_json(), ensure_ascii=False)
+    assessment, now = made.assessment, made.standing
+    evidence = _text(made.evidence)
     low, high = made.interval or (None, None)
     if row is None:
         row = StandingRow(assessment_id=assessment.id)
@@ -168,17 +180,18 @@ def _put(session: Session, row: StandingRow | None, made: "WorkedOut") -> Standi
         "low": low,
         "high": high,
         "target": now.target,
-        "answered": answered,
-        "asked": asked,
+        "answered": made.situation.questions_answered,
+        "asked": made.situation.questions,
         # The finished example is in no list: neither among those that are open, nor in the archive.
         "list_filter": "" if assessment.recorded else store.filter_of(now.state),
         "archived": assessment.archived_at is not None or bool(assessment.recorded),
         "owner_id": assessment.created_by,
         "updated_at": assessment.updated_at,
-        "steps": json.dumps([astuple(step) for step in made.steps], ensure_ascii=False),
+        "steps": _text([astuple(step) for step in made.steps]),
+        "situation": _text(made.situation.to_json()),
         "evidence": evidence,
         "evidence_sha256": sha256(evidence.encode()).hexdigest(),
-        "glance": json.dumps(made.glance.to_json(), ensure_ascii=False),
+        "glance": _text(made.glance.to_json()),
         "revision": assessment.revision,
         "code": rules_version(),
         "valid_until": made.valid_until,
@@ -191,6 +204,10 @@ def _put(session: Session, row: StandingRow | None, made: "WorkedOut") -> Standi
         row.worked_out_at = utcnow()
     session.flush()
     return row
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def catch_up(engine: Engine, most: int, failed: set[int] | None = None) -> int:
@@ -228,8 +245,10 @@ def differing(session: Session, rows: Iterable[AssessmentRow]) -> list[int]:
         if row is None or row.stale or (row.valid_until is not None and row.valid_until <= utcnow()):
             continue
         made = work_out(session, assessment)
-        evidence = json.dumps(made.facts.evidence.to_json(), ensure_ascii=False)
-        steps = json.dumps([astuple(step) for step in made.steps], ensure_ascii=False)
-        if (store.of_row(row), row.evidence, row.steps) != (made.standing, evidence, steps):
+        kept = (store.of_row(row), row.evidence, row.steps, row.situation, row.glance, (row.low, row.high))
+        steps = _text([astuple(step) for step in made.steps])
+        interval = made.interval or (None, None)
+        now = (_text(made.situation.to_json()), _text(made.glance.to_json()), interval)
+        if kept != (made.standing, _text(made.evidence), steps, *now):
             wrong.append(assessment.id)
     return wrong

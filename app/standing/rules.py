@@ -6,8 +6,8 @@ made things worse nothing is green until another one is better.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from app.web.protocols import Action, Standing, State
 from app.wording import joined, lower_first, percent
@@ -17,6 +17,7 @@ Baselines = Literal["none", "running", "failed", "done"]
 Review = Literal["none", "open", "changes_requested", "approved", "expired", "outdated"]
 Run = Literal["none", "queued", "running", "evaluating", "done", "failed", "cancelled", "refused"]
 Plan = Literal["none", "unchecked", "blocked", "checked"]
+Preflight = Literal["none", "running", "failed", "done"]
 Newest = Literal["work", "review", "run"]
 
 STATES: tuple[State, ...] = get_args(State)
@@ -49,12 +50,15 @@ class Situation:
     answered: the goals are named. headline, why: the advice in words; approach, leaning, training, technique: as it
     is decided. met: prompting was measured and meets the target. measured_against: metric and target are set.
     blockers: criteria that lock training, the cheapest first. undecided: personal data waits for a decision.
-    elsewhere: what was measured is not the model to be trained.
     data: of the newest version; baselines: of the measurement that counts, `running` while any is.
     plan: the training config and its preflight. review: the newest one that is not over; `outdated` where something
     changed since it was asked for. run: the newest training run. outcome: of the newest run that was judged.
     newest: which of the three was touched last; `work` stands for answers, data, measurements, costs and the plan.
-    measured_on, trains_on: names of the two models, where they are not the same.
+    measured_on, trains_on: names of the two models, where they are not the same. base: the id of the model to train.
+
+    The rest is for the steps alone. usable_rows: of the data. variants: how many were measured; measured: a measurement
+    was begun. last_review: state of the newest review, over or not; moved_on: the revision is another by now.
+    judged: whether any run was; result: the newest run's verdict. costs: something was said to count with.
     """
 
     assessment_id: int
@@ -69,7 +73,6 @@ class Situation:
     met: bool = False
     blockers: Sequence[str] = ()
     undecided: bool = False
-    elsewhere: bool = False
     measured_against: bool = True
     best: float | None = None
     target: float | None = None
@@ -83,6 +86,26 @@ class Situation:
     newest: Newest = "work"
     measured_on: str = ""
     trains_on: str = ""
+    base: int | None = None
+    questions_answered: int = 0
+    questions: int = 0
+    usable_rows: int = 0
+    variants: int = 0
+    measured: bool = False
+    preflight: Preflight = "none"
+    last_review: str = ""
+    moved_on: bool = False
+    judged: bool = False
+    result: str = ""
+    costs: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> "Situation":
+        outcome = Outcome(**stored["outcome"]) if stored["outcome"] else None
+        return Situation(**{**stored, "outcome": outcome, "blockers": tuple(stored["blockers"])})
 
 
 def decide(now: Situation) -> Standing:
@@ -182,8 +205,8 @@ def _in_review(now: Situation) -> Standing | None:
     page = f"/reviews/{now.review_id}"
     if now.review == "open":
         return _made(
-            now, "in_review", "In review", f"Waiting for a reviewer: {lower_first(now.headline)}", "info",
-            ("Open the review", page), why=_earlier(now),
+            now, "in_review", "In review", "Waiting for a reviewer.", "info",
+            ("Open the review", page), why=_earlier(now) or now.headline,
         )  # fmt: skip
     if now.review == "changes_requested":
         return _made(
@@ -206,6 +229,8 @@ def _by_advice(now: Situation) -> Standing:
     if not now.answered:
         sentence = now.headline or "Say what should get better."
         return _made(now, "draft", "Draft", sentence, "soft", ("Answer the questions", "describe/goal"))
+    if now.baselines == "running" and (going_on := _baselines(now)):
+        return going_on  # whatever the advice is so far, it is about to change
     if now.training == "ready":
         return _ready(now)
     if now.leaning is None:
@@ -240,12 +265,17 @@ INSTEAD = {
 
 
 def _decided(now: Situation) -> Standing:
-    label = INSTEAD.get(now.technique or "", LABELS.get(now.approach, "Decided"))
+    label = LABELS.get(now.approach, "Decided")
+    if now.baselines == "done":  # what does instead is known beside a measured prompt only
+        label = INSTEAD.get(now.technique or "", label)
+    action = ("See the verdict", "verdict")
+    if now.approach == "prompt" and now.data != "none" and (first := _data(now) or _baselines(now)):
+        action = (first.action.label, first.action.url)
     if now.met:
         label = "RAG meets target" if now.approach == "rag" else "Prompt meets target"
     tone = _unspoilt(now, "pass" if now.met else "info")
     why = _earlier(now) or now.why
-    return _made(now, "decided", label, now.headline, tone, ("See the verdict", "verdict"), why=why)
+    return _made(now, "decided", label, now.headline, tone, action, why=why)
 
 
 def _data(now: Situation) -> Standing | None:
@@ -292,13 +322,19 @@ def _not_yet(now: Situation) -> Standing:
         "See the verdict", "verdict")  # fmt: skip
     if now.blockers and now.blockers[0] == "G10" and now.undecided:
         action = ("Decide on personal data", "data")
-    if now.blockers and now.blockers[0] == "G5" and now.elsewhere:
-        action = ("Run baselines", "measure")  # a better prompt for another model would not count
+    why = _earlier(now)
+    if now.blockers and now.blockers[0] == "G5" and (mismatch := _mismatch(now)):
+        action, why = (f"Run baselines on {now.trains_on}", run_on(now)), mismatch
     label = "RAG now, training later" if now.leaning == "hybrid" else "Fine-tune: not yet"
     names = joined(list(now.blockers[:3]))
     more = len(now.blockers) - 3
     open_ones = f"Open: {names}{f' and {more} more' if more > 0 else ''}." if names else ""
-    return _made(now, "not_yet", label, now.headline, "open", action, why=_earlier(now) or now.why or open_ones)
+    return _made(now, "not_yet", label, now.headline, "open", action, why=why or now.why or open_ones)
+
+
+def run_on(now: Situation) -> str:
+    """Where baselines are run on the model that is to be trained: the form, with it chosen."""
+    return "measure" if now.base is None else f"measure?model_id={now.base}#model_id"
 
 
 def _made(

@@ -65,7 +65,7 @@ def _read(row: StandingRow) -> Kept:
 
 def _of(made: WorkedOut) -> Kept:
     low, high = made.interval or (None, None)
-    return Kept(made.standing, made.steps, made.facts.evidence.to_json(), made.glance, low, high)
+    return Kept(made.standing, made.steps, made.evidence, made.glance, low, high)
 
 
 def _holds(row: StandingRow, assessment: AssessmentRow) -> bool:

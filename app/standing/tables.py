@@ -15,8 +15,8 @@ class StandingRow(Base):
 
     state to target: see `protocols.Standing`. low, high: the interval of `best`, shares. answered, asked: questions.
     list_filter: which filter of the list it belongs to (`store.FILTERS`); archived, owner_id, updated_at: copies, so
-    that a list is found by one index. steps, evidence: JSON as text, in its own order; evidence_sha256: of that text.
-    glance: `gate.evidence_strip.Glance`, likewise.
+    that a list is found by one index. steps, situation (`rules.Situation`), evidence: JSON as text, in its own order;
+    evidence_sha256: of that text. glance: `gate.evidence_strip.Glance`, likewise.
     revision: of the assessment that it was worked out for. code: of the rules that worked it out (`rules_version`).
     valid_until: from when it is stale by itself, as an approval ends; None for never. stale: to be worked out anew.
     """
@@ -49,6 +49,7 @@ class StandingRow(Base):
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     updated_at: Mapped[datetime]
     steps: Mapped[str] = mapped_column(Text)
+    situation: Mapped[str] = mapped_column(Text)
     evidence: Mapped[str] = mapped_column(Text)
     evidence_sha256: Mapped[str] = mapped_column(String(64))
     glance: Mapped[str] = mapped_column(Text, default="", server_default="")

@@ -5,11 +5,12 @@ test holds that. What is changed row by row is seen when it is flushed, what is 
 executed, by the same condition.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Update, event, inspect, select
+from sqlalchemy import CompoundSelect, Delete, Insert, Select, Update, event, inspect, select
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
@@ -29,7 +30,7 @@ from app.standing.tables import StandingRow
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
 from app.users.tables import FailureRow, PlaceRow, SessionRow, SetupRow, TokenRow, UserRow
 
-Ids = Callable[[Iterable[Any]], "Select[Any]"]
+Ids = Callable[[Iterable[Any]], "Select[Any] | CompoundSelect[Any]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def _of_files(ids: Iterable[Any]) -> "Select[Any]":
     return select(DocumentFileRow.assessment_id).where(DocumentFileRow.id.in_(ids))
 
 
-def _of_models(ids: Iterable[Any]) -> "Select[Any]":
+def _of_models(ids: Iterable[Any]) -> "CompoundSelect[Any]":
     trained = select(RecipeRow.assessment_id).where(RecipeRow.model_id.in_(ids))
     return trained.union(select(BaselineRow.assessment_id).where(BaselineRow.model_id.in_(ids)))
 
@@ -135,18 +136,25 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
 """Tables that no status depends on."""
 
 # Changes of an assessment that lists show and no rule looks at.
-LIGHT = frozenset({"title", "team", "note", "updated_at", "last_tab", "version", "questions_version"})
+LIGHT = frozenset({"title", "team", "note", "updated_at", "last_tab", "version", "questions_version", "assumed"})
+# Changes that leave what was measured as it is, if the answers are not among those that it depends on.
+ANSWERING = LIGHT | {"answers", "revision", "revised_at"}
 
 
 class Touches:
-    """What one transaction touched: values of the keys by table, and assessments of which only a copy moved."""
+    """What one transaction touched: values of the keys by table; assessments of which only a copy moved, and those of
+    which answers changed, with their names."""
 
     def __init__(self) -> None:
         self.keys: dict[type[Base], set[Any]] = {}
         self.light: set[int] = set()
+        self.answered: dict[int, set[str]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.keys or self.light)
+        return bool(self.keys or self.light or self.answered)
+
+    def add_answers(self, assessment_id: int, names: Iterable[str]) -> None:
+        self.answered.setdefault(assessment_id, set()).update(names)
 
     def add(self, table: type[Base], values: Iterable[Any]) -> None:
         there = {value for value in values if value is not None}
@@ -184,6 +192,8 @@ def _flushed(session: Session, _context: UOWTransaction) -> None:
         if way is not None and (changed := _changed(row)):
             if isinstance(row, AssessmentRow) and changed <= LIGHT:
                 of(session).light.add(row.id)
+            elif isinstance(row, AssessmentRow) and changed <= ANSWERING and (names := _answers(row)) is not None:
+                of(session).add_answers(row.id, names)
             elif not way.columns or way.columns & changed:
                 _note(session, row, way)
     for row in session.deleted:
@@ -200,6 +210,17 @@ def _changed(row: Any) -> set[str]:
     return {column.key for column in state.mapper.column_attrs if state.attrs[column.key].history.has_changes()}
 
 
+def _answers(row: AssessmentRow) -> set[str] | None:
+    """The names of the answers that are other than before; None where it is not known what was before."""
+    history = inspect(row).attrs.answers.history
+    if not history.added:
+        return set()
+    if not history.deleted:
+        return None
+    before, now = history.deleted[0] or {}, history.added[0] or {}
+    return {name for name in before.keys() | now.keys() if before.get(name, ...) != now.get(name, ...)}
+
+
 def _executed(state: ORMExecuteState) -> None:
     statement = state.statement
     if not isinstance(statement, Update | Delete | Insert) or state.bind_mapper is None:
@@ -210,26 +231,32 @@ def _executed(state: ORMExecuteState) -> None:
         return
     if isinstance(statement, Insert):
         if way.added:
-            given = state.parameters or {}
-            of(state.session).add(table, [one.get(way.key) for one in (given if isinstance(given, list) else [given])])
+            given: Any = state.parameters or {}
+            rows = given if isinstance(given, list) else [given]
+            if way.key == "id":
+                raise RuntimeError(f"add {table.__name__} row by row: a statement does not say which ones it made")
+            of(state.session).add(table, [row.get(way.key) for row in rows])
         return
-    light = False
-    if isinstance(statement, Update):
-        changed = _assigned(statement)
-        light = table is AssessmentRow and changed <= LIGHT
-        if way.columns and not way.columns & changed:
-            return
+    changed = _assigned(statement) if isinstance(statement, Update) else frozenset()
+    if changed and way.columns and not way.columns & changed:
+        return
     query = select(getattr(table, way.key)).distinct()
     if statement.whereclause is not None:
         query = query.where(statement.whereclause)
-    values = state.session.scalars(query).all()
-    if light:
-        of(state.session).light.update(values)
+    _note_changed(of(state.session), table, state.session.scalars(query).all(), changed)
+
+
+def _note_changed(touches: Touches, table: type[Base], values: Sequence[Any], changed: AbstractSet[str]) -> None:
+    if table is not AssessmentRow or not changed or not changed <= ANSWERING - {"answers"}:
+        touches.add(table, values)
+    elif changed <= LIGHT:
+        touches.light.update(values)
     else:
-        of(state.session).add(table, values)
+        for assessment_id in values:
+            touches.add_answers(assessment_id, ())
 
 
-def _assigned(statement: Update) -> set[str]:
+def _assigned(statement: Update) -> AbstractSet[str]:
     """The columns that a statement assigns; the library has no public word for it."""
     assigned: Mapping[Any, Any] = statement._values or {}  # noqa: SLF001
     return {getattr(column, "key", str(column)) for column in assigned}

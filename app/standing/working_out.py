@@ -1,17 +1,22 @@
 """Works out where an assessment stands, from everything that is stored of it now."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.advice import explanation
+from app.advice.gates.judge import ORDER
 from app.advice.verdict import Advice
+from app.assessments import service as assessments
 from app.assessments.tables import AssessmentRow
 from app.baselines import standing as measurements
 from app.baselines import store as baseline_store
 from app.datasets.tables import DatasetRow
+from app.economics import store as cost_store
 from app.errors import Conflict
 from app.gate import approvals, evidence_strip, reviews
 from app.gate import store as review_store
@@ -19,9 +24,12 @@ from app.gate.evidence import Facts, gather, judge
 from app.gate.evidence_strip import Glance
 from app.gate.tables import ReviewRow
 from app.jobs import store as jobs
+from app.recipes.tables import RecipeRow
 from app.standing import rules
 from app.standing.rules import Outcome, Situation
+from app.standing.rules_version import rules_version
 from app.standing.steps import steps
+from app.standing.tables import StandingRow
 from app.training import service as trainings
 from app.training import store as training_store
 from app.training.tables import TrainingRow
@@ -30,12 +38,16 @@ from app.web.protocols import Standing, Step
 
 @dataclass(frozen=True, slots=True)
 class WorkedOut:
-    """Where an assessment stands, and everything that was gathered for it. valid_until: see `StandingRow`."""
+    """Where an assessment stands, and what it follows from.
 
+    evidence: by the names of a case file. interval: of the best prompt's score. valid_until: see `StandingRow`.
+    """
+
+    assessment: AssessmentRow
     situation: Situation
     standing: Standing
     steps: Sequence[Step]
-    facts: Facts
+    evidence: Mapping[str, Any]
     advice: Advice
     glance: Glance
     interval: tuple[float, float] | None
@@ -48,15 +60,16 @@ def work_out(session: Session, assessment: AssessmentRow) -> WorkedOut:
     advice = judge(session, facts)
     review = review_store.latest(session, assessment.id)
     runs = training_store.of_assessment(session, assessment.id)
-    now = _situation(session, facts, advice, review, runs)
-    best = measurements.best(facts.baseline) if facts.baseline else None
+    now = replace(_situation(session, facts, advice, review, runs), **_by_answers(assessment, advice))
     outcome = next((row.result for row in runs if row.result), None)
+    best = measurements.best(facts.baseline) if facts.baseline else None
     approval = approvals.approving(review) if now.review == "approved" else None
     return WorkedOut(
+        assessment,
         now,
         rules.decide(now),
-        steps(session, facts, advice, review, runs),
-        facts,
+        steps(now),
+        facts.evidence.to_json(),
         advice,
         Glance(evidence_strip.strip(session, facts, outcome), evidence_strip.criteria(advice)),
         (best.test.low, best.test.high) if best and best.test else None,
@@ -64,11 +77,57 @@ def work_out(session: Session, assessment: AssessmentRow) -> WorkedOut:
     )
 
 
+def work_out_answers(session: Session, assessment: AssessmentRow, row: StandingRow) -> WorkedOut | None:
+    """The same after nothing but answers changed, none of them in `keeping.WEIGHED`: what was measured is as it was
+    kept, and a pause in typing costs a few queries. None where more has to be looked at after all.
+    """
+    if row.stale or row.code != rules_version():
+        return None
+    before = Situation.from_json(json.loads(row.situation))
+    goals = assessments.answers(assessment).get("goals")
+    aimed_at_cost = before.costs or "efficiency" in (goals if isinstance(goals, list) else ())
+    if before.review not in ("none", "outdated") or aimed_at_cost:
+        return None
+    evidence = json.loads(row.evidence)
+    advice = assessments.advise(assessment, evidence, assessments.policy_of(session, assessment))
+    edited: dict[str, Any] = {} if row.revision == assessment.revision else {"newest": "work"}
+    if edited and before.last_review:
+        edited["moved_on"] = True
+    now = replace(before, **edited, **_by_answers(assessment, advice))
+    interval = None if row.low is None or row.high is None else (row.low, row.high)
+    strip = Glance.from_json(json.loads(row.glance)).lines
+    glance = Glance(strip, evidence_strip.criteria(advice))
+    return WorkedOut(
+        assessment, now, rules.decide(now), steps(now), evidence, advice, glance, interval, row.valid_until
+    )
+
+
+def _by_answers(assessment: AssessmentRow, advice: Advice) -> dict[str, Any]:
+    """What of a situation follows from the answers, given what was measured."""
+    answers = advice.case.answers
+    answered, asked = assessments.progress(assessment)
+    head = explanation.sentence(advice)
+    return {
+        "answered": bool(answers.goals) or answers.recurrence == "once",
+        "headline": head.head,
+        "why": head.why,
+        "approach": advice.approach,
+        "leaning": advice.leaning,
+        "training": advice.training,
+        "technique": advice.technique,
+        "met": advice.rule == 2 and advice.facts.baseline == "met",
+        "blockers": tuple(gate for gate in ORDER if advice.findings[gate].locks),
+        "measured_against": answers.metric is not None and answers.target is not None,
+        "target": answers.target,
+        "questions_answered": answered,
+        "questions": asked,
+    }
+
+
 def _situation(
     session: Session, facts: Facts, advice: Advice, review: ReviewRow | None, runs: Sequence[TrainingRow]
 ) -> Situation:
-    assessment, answers, measured = facts.assessment, advice.case.answers, facts.evidence
-    head = explanation.sentence(advice)
+    assessment, measured = facts.assessment, facts.evidence
     run = runs[0] if runs else None
     judged = next((row for row in runs if row.result), None)
     run_state: rules.Run = "none" if run is None else trainings.standing(session, run)[0]  # type: ignore[assignment]
@@ -76,20 +135,8 @@ def _situation(
     return Situation(
         assessment.id,
         archived=assessment.archived_at is not None,
-        answered=bool(answers.goals) or answers.recurrence == "once",
-        headline=head.head,
-        why=head.why,
-        approach=advice.approach,
-        leaning=advice.leaning,
-        training=advice.training,
-        technique=advice.technique,
-        met=advice.rule == 2 and advice.facts.baseline == "met",
-        blockers=tuple(gate.id for gate in advice.blockers),
         undecided=measured.identifiers_decided is False,
-        elsewhere=measured.baseline_on_base is False,
-        measured_against=answers.metric is not None and answers.target is not None,
         best=best.test.score if best and best.test else None,
-        target=answers.target,
         data=_data(facts.dataset),
         baselines=_baselines(session, facts),
         plan=_plan(facts),
@@ -100,6 +147,16 @@ def _situation(
         newest=_newest(assessment, review, run),
         measured_on=(measured.baseline_ran_on or "") if measured.trains_on else "",
         trains_on=(measured.trains_on or "") if measured.baseline_ran_on else "",
+        base=facts.recipe.model_id if facts.recipe else None,
+        usable_rows=facts.dataset.usable_rows if facts.dataset else 0,
+        variants=sum(bool(arm.dev or arm.test) for arm in facts.baseline.arms) if facts.baseline else 0,
+        measured=facts.baseline is not None,
+        preflight=_preflight(session, facts.recipe),
+        last_review=review.state if review else "",
+        moved_on=review is not None and review.revision != assessment.revision,
+        judged=judged is not None,
+        costs=cost_store.find_costs(session, assessment.id) is not None,
+        result=str((run.result or {}).get("verdict", "")) if run else "",
     )
 
 
@@ -133,6 +190,18 @@ def _plan(facts: Facts) -> rules.Plan:
     if not plan.checked:
         return "unchecked"
     return "blocked" if (plan.row.preflight or {}).get("blockers") else "checked"
+
+
+def _preflight(session: Session, recipe: RecipeRow | None) -> rules.Preflight:
+    """What became of the last one; whether it was of exactly this plan is in `_plan`."""
+    job = jobs.get(session, recipe.preflight_job_id) if recipe and recipe.preflight_job_id else None
+    if recipe is None:
+        return "none"
+    if job is not None and not job.final:
+        return "running"
+    if recipe.preflight is None:
+        return "failed" if job is not None and job.failure else "none"
+    return "failed" if recipe.preflight.get("blockers") else "done"
 
 
 def _review(session: Session, review: ReviewRow | None, facts: Facts, advice: Advice) -> rules.Review:

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.Integer(), nullable=False),
         sa.Column("updated_at", Moment(), nullable=False),
         sa.Column("steps", sa.Text(), nullable=False),
+        sa.Column("situation", sa.Text(), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
         sa.Column("evidence_sha256", sa.String(64), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
@@ -59,9 +60,10 @@ def upgrade() -> None:
     op.create_index("ix_standings_valid_until", "standings", ["valid_until"])
     op.execute(
         "insert into standings (assessment_id, state, label, sentence, why, tone, action_label, action_url, answered,"
-        " asked, list_filter, archived, owner_id, updated_at, steps, evidence, evidence_sha256, revision, code, stale,"
-        " worked_out_at) select id, 'draft', '', '', '', 'soft', '', '', 0, 0, '', archived_at is not null,"
-        " created_by, updated_at, '[]', '{}', '', revision, '', true, updated_at from assessments"
+        " asked, list_filter, archived, owner_id, updated_at, steps, situation, evidence, evidence_sha256, revision,"
+        " code, stale, worked_out_at)"
+        " select id, 'draft', '', '', '', 'soft', '', '', 0, 0, '', archived_at is not null,"
+        " created_by, updated_at, '[]', '{}', '{}', '', revision, '', true, updated_at from assessments"
     )
 
 

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("models", sa.Column("tested", app.db.Json, nullable=True))
-    op.add_column("workers", sa.Column("load", sa.Float(), nullable=True))
+    op.add_column("workers", sa.Column("load", sa.Double(), nullable=True))
     op.add_column("workers", sa.Column("cores", sa.Integer(), nullable=True))
 
 

@@ -1,14 +1,17 @@
 """Baselines in real Chromium: the form, a run that fills its table, and failures tagged by keyboard."""
 
+import re
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Engine, select
 
 from app.baselines import answer_store, job, standing, store
 from app.baselines.tables import AnswerRow
+from app.datasets.tables import ExampleRow
 from app.db import reading, writing
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
@@ -110,7 +113,7 @@ def test_a_suggestion_is_accepted_by_one_click_or_by_enter(visit: Visits, failur
 def test_nothing_is_lost_by_going_on_at_once(visit: Visits, failures: Failures) -> None:
     with visit(failures.author) as page:
         page.goto(failures.address)
-        page.route("**/cause*", lambda route: (page.wait_for_timeout(400), route.continue_())[1])
+        page.route("**/cause*", slowly)
         page.keyboard.press("1")
         page.get_by_role("link", name="Next").click()
         page.wait_for_url("**after=**")
@@ -118,6 +121,12 @@ def test_nothing_is_lost_by_going_on_at_once(visit: Visits, failures: Failures) 
         page.unroute("**/cause*")
 
     assert failures.causes()[0] == "behaviour"
+
+
+def slowly(route: Route) -> None:
+    """A server that takes its time."""
+    time.sleep(0.4)
+    route.continue_()
 
 
 def test_a_tag_that_is_not_saved_says_so(visit: Visits, failures: Failures) -> None:
@@ -155,20 +164,53 @@ def test_two_people_who_tag_at_once_see_whose_tag_counts(visit: Visits, make: Ma
     assert failures.causes()[0] == "behaviour"
 
 
-def test_results_answers_and_the_form_read_well(
-    visit: Visits, make: Make, failures: Failures, engine: Engine, server: ModelServer
+@pytest.mark.parametrize("shown", ["results", "failures", "answer"])
+def test_results_and_answers_read_well(visit: Visits, failures: Failures, shown: str) -> None:
+    answer = f"/answers/{failures.wrong[0]}?split=dev"
+    with visit(failures.author) as page:
+        page.goto({"results": failures.page, "failures": failures.address, "answer": answer}[shown])
+        good(page)
+
+
+def test_the_form_reads_well_and_asks_for_consent_by_the_servers_name(
+    visit: Visits, make: Make, engine: Engine, server: ModelServer
 ) -> None:
     case = a_case(make, engine, server)
-    with visit(failures.author) as page:
-        for path in (failures.page, failures.address, f"/answers/{failures.wrong[0]}?split=dev"):
-            page.goto(path)
-            good(page)
     with visit(case.author) as page:
         page.goto(f"/assessments/{case.assessment.id}/measure")
+        expect(page.get_by_label("I may send these rows to 127.0.0.1")).not_to_be_visible()
+        page.get_by_label("Loopback").check()
+        page.get_by_label("I may send these rows to 127.0.0.1").locator("visible=true").check()
         good(page)
-        page.get_by_label("Loopback").last.check()
-        page.get_by_label("I may send these rows to 127.0.0.1").last.check()
-        good(page, dark=False)
+
+
+def test_the_estimate_follows_the_form_and_labels_are_put_into_the_prompt(
+    visit: Visits, make: Make, engine: Engine, server: ModelServer
+) -> None:
+    case = labelled(a_case(make, engine, server, "Labels"), engine)
+    with visit(case.author) as page:
+        page.goto(f"/assessments/{case.assessment.id}/measure")
+        expect(page.locator("#estimate")).to_contain_text("190 calls")
+        page.get_by_label("Few-shot, random (3 samples)").uncheck()
+        expect(page.locator("#estimate")).to_contain_text("100 calls")
+        page.locator("#dev_rows-choice").get_by_label("A sample of").check()
+        page.get_by_label("Rows of the dev sample").fill("20")
+        page.get_by_label("Rows of the dev sample").blur()
+        expect(page.locator("#estimate")).to_contain_text("80 calls")
+        expect(page.get_by_label("System prompt")).to_have_value(
+            re.compile("one of these 3 labels, .*- blue\n- green", re.DOTALL)
+        )
+        page.get_by_label("System prompt").fill("Be brief.")
+        page.get_by_role("button", name="Insert 3 labels").click()
+        expect(page.get_by_label("System prompt")).to_have_value("Be brief.\n\nLabels:\n- blue\n- green\n- red")
+
+
+def labelled(case: Case, engine: Engine) -> Case:
+    """The same case with three labels as its answers."""
+    with writing(engine) as session:
+        for row in session.query(ExampleRow).filter_by(dataset_id=case.dataset.id):
+            row.target = ("red", "green", "blue")[row.line % 3]
+    return case
 
 
 def test_improve_prompt_opens_the_box(visit: Visits, failures: Failures) -> None:
@@ -182,32 +224,37 @@ def test_improve_prompt_opens_the_box(visit: Visits, failures: Failures) -> None
 def test_a_run_fills_its_table_without_a_reload_and_ends_on_its_result(
     visit: Visits, make: Make, engine: Engine, settings: Settings, queue: job_engine.Client, server: ModelServer
 ) -> None:
-    case: Case = a_case(make, engine, server, train=20, dev=20, test=20)
+    case: Case = a_case(make, engine, server, "Slow", train=20, dev=20, test=20)
     held, go_on = threading.Event(), threading.Event()
 
-    def slowly(body: dict[str, object]) -> str:
+    def held_back(body: dict[str, object]) -> str:
         if len(server.calls) > 50 and not go_on.is_set():  # in the middle of the random examples
             held.set()
             go_on.wait(20)
         return clever(body)
 
-    server.reply = slowly
-    baseline = started(engine, queue, case)
+    server.reply = held_back
+    baseline = started(engine, queue, case, variants=("zero_shot", "few_shot_random"))
     claim = claim_of(engine, settings, queue, baseline.id)
-    run = threading.Thread(target=lambda: (job.measure(claim), finished(engine, claim)))
+
+    def to_the_end() -> None:
+        job.measure(claim)
+        finished(engine, claim)
+
+    run = threading.Thread(target=to_the_end)
     with visit(case.author) as page:
         page.goto(f"/assessments/{case.assessment.id}/measure")
         page.evaluate("window.loadedOnce = true")
         run.start()
         table = page.locator(f"#variants-{baseline.id}")
-        expect(table.get_by_role("row").filter(has_text="Zero-shot")).to_contain_text("%")
+        expect(table.locator("tbody tr").filter(has_text="Zero-shot")).to_contain_text("%")
         expect(page.locator(".stages .now")).to_contain_text("Few-shot, 3 random")
         expect(page.locator(".outputs li")).to_have_count(3)
         assert page.evaluate("window.loadedOnce"), "the table filled without a reload"
-        share = float(page.locator("#running progress").get_attribute("value") or 100)
-        assert 0 < share < 99
+        share = float(page.locator("#running progress").get_attribute("value") or 1)
+        assert 0 < share < 0.99
         go_on.set()
-        expect(page.locator("#answer")).to_contain_text("target 90.0 %")
+        expect(page.locator("#answer")).to_contain_text("target of 90.0 %")
         run.join(20)
     server.reply = clever
 

@@ -12,10 +12,13 @@ from app.assessments.tables import AssessmentRow
 from app.audit.tables import EntryRow
 from app.baselines import answer_store, facts, job, runs, standing, store
 from app.baselines.tables import AnswerRow
-from app.datasets.tables import DatasetRow
-from app.db import reading, writing
+from app.datasets.tables import DatasetRow, ExampleRow
+from app.db import reading, utcnow, writing
+from app.inference import trials
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
+from app.jobs import store as job_store
+from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.factories import Make
@@ -204,6 +207,63 @@ def test_the_estimate_alone_comes_as_a_fragment(page: TestClient, case: Case) ->
     assert "140 calls" in answered.text
     assert "at the prices you gave" in answered.text
     assert "<html" not in answered.text
+
+
+def test_labels_go_into_the_prompt_without_scripts_and_nothing_else_is_lost(
+    page: TestClient, case: Case, engine: Engine
+) -> None:
+    with writing(engine) as session:
+        for row in session.query(ExampleRow).filter_by(dataset_id=case.dataset.id):
+            row.target = ("red", "green")[row.line % 2]
+
+    begun = page.get(url(case)).text
+    answered = page.post(f"{url(case)}/labels", data=filled(case, instructions="Be brief.", max_tokens="77"))
+
+    assert "Answer with one of these 2 labels, exactly as written." in begun
+    assert "Drafted from your data (2 labels in 40 training answers)" in begun
+    assert answered.status_code == 200
+    assert "Be brief.\n\nLabels:\n- green\n- red</textarea>" in answered.text
+    assert 'value="77"' in answered.text
+    with reading(engine) as session:
+        assert store.current(session, case.assessment.id) is None
+
+
+def test_a_server_whose_last_test_failed_is_not_offered(page: TestClient, case: Case, engine: Engine) -> None:
+    trial = trials.Trial(utcnow(), error="Nobody answers at this address.")
+    with writing(engine) as session:
+        session.get_one(ModelRow, case.model.id).tested = trial.to_json()
+
+    shown = " ".join(page.get(url(case)).text.split())
+
+    assert re.search(rf'name="model_id" value="{case.model.id}" disabled', shown)
+    assert "Nobody answers at this address." in shown
+    assert f'name="consent-{case.model.id}"' not in shown
+
+
+def test_consent_counts_for_the_model_it_names(page: TestClient, case: Case, make: Make) -> None:
+    other = make.model(kind="endpoint", base_url="http://127.0.0.1:9/v1", reference="other", files={})
+
+    answered = page.post(url(case), data=filled(case, model_id=str(other.id)))
+
+    assert answered.status_code == 422
+    assert "Confirm that rows may be sent to 127.0.0.1:9." in answered.text
+
+
+def test_a_failed_run_leaves_the_good_measurement_on_the_page(
+    page: TestClient, case: Case, measured: int, engine: Engine, queue: job_engine.Client
+) -> None:
+    again = started(engine, queue, case, instructions="Another prompt.")
+    with writing(engine) as session:
+        failed = job_store.latest(session, "measure", again.id)
+        assert failed is not None
+        failed.status, failed.failure = Status.FAILED, "The server is gone."
+
+    shown = " ".join(page.get(url(case)).text.split())
+
+    assert shown.index("short by") < shown.index("The server is gone.") < shown.index("Error analysis")
+    assert f'id="variants-{measured}"' in shown
+    assert "has no result, so this one stands" in shown
+    assert "Resume run" in shown
 
 
 def test_the_page_shows_arms_intervals_target_and_what_rows_can_tell(

@@ -120,7 +120,8 @@ def test_nobody_is_warned_of_what_their_page_showed_or_of_their_own(
     tag(ben, answer, first)
 
     assert "meanwhile" not in tag(cora, answer, second, before=first)
-    assert "meanwhile" not in tag(cora, answer, "reference", before="")  # hers, from an older page of hers
+    whose = ben if second == first else cora
+    assert "meanwhile" not in tag(whose, answer, "reference", before="")  # one's own, from an older page
 
 
 def test_what_cannot_be_tagged_says_so_and_changes_nothing(failures: Failures, people: People, engine: Engine) -> None:

@@ -137,6 +137,11 @@ def main() -> None:
                 "one row": f"/rows/{given.rows // 2}",
                 "all labels": "/labels",
                 "all groups": "/clusters",
+                "contradictions": "/contradictions",
+                "a common word": "/rows?q=river",
+                "a rare word": f"/rows?q=castle+{given.rows // 2 // 10 * 10}",
+                "a word of no row": "/rows?q=nowhere+to+be+seen",
+                "a word of the frame of every row": "/rows?q=content",
             }
             for name, path in paths.items():
                 taken, worked = [], []

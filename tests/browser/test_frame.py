@@ -76,7 +76,7 @@ def test_from_the_code_to_a_second_person(untouched: tuple[Make, Visits]) -> Non
         page.goto("/users")
         page.get_by_label("Name", exact=True).fill("Rob")
         page.get_by_label("E-mail address").fill("rob@example.org")
-        page.get_by_role("button", name="Add", exact=True).click()
+        page.get_by_role("button", name="Add user", exact=True).click()
         given = page.locator(".secret").inner_text()
         good(page)
 
@@ -235,7 +235,7 @@ def test_charts_read_well(visit: Visits, people: People, script: bool) -> None:
         page.goto("/charts")
         judged(page)
         assert page.locator("[role=img]").count() == 3
-        page.get_by_text("The numbers").first.click()
+        page.get_by_text("Numbers", exact=True).first.click()
         expect(page.get_by_role("table").first).to_be_visible()
         judged(page)
 

@@ -121,7 +121,7 @@ def test_what_was_counted_is_what_the_advice_goes_by(
         assert service.measured(session, assessment.id).to_json() == {}
         acts = session.scalars(select(EntryRow.act)).all()
     assert acts.count("documents.remove") == 1
-    assert "taken out of the corpus" in text(client, f"/document-files/{rows[0].id}")
+    assert "removed from the corpus" in text(client, f"/document-files/{rows[0].id}")
 
 
 def test_the_texts_can_be_taken_along_and_brought_back(

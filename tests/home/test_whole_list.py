@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.db import utcnow, writing
@@ -21,10 +21,7 @@ def test_what_is_ready_is_found_behind_many_newer_ones(make: Make, people: Peopl
     make.ready(author, title="The ready one")
     same = {"created_by": author.id, "created_at": utcnow(), "updated_at": utcnow()}
     with writing(engine) as session:
-        session.execute(
-            insert(AssessmentRow),
-            [{"title": f"Later {number}", "answers": {}, **same} for number in range(LATER)],
-        )
+        session.add_all(AssessmentRow(**{"title": f"Later {number}", "answers": {}, **same}) for number in range(LATER))
 
     page = people(author).get("/", params={"state": "ready"}).text
 

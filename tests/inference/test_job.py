@@ -72,7 +72,7 @@ def test_a_folder_is_hashed_before_it_can_be_used(
     engine: Engine, settings: Settings, queue: job_engine.Client, make: Make, place: Path
 ) -> None:
     row = added(engine, settings, queue, make, place)
-    with pytest.raises(Unusable, match="not been prepared"):
+    with pytest.raises(Unusable, match="not set up"):
         service.generator(settings, row)
 
     job.convert(claim_of(engine, settings, queue, row.id))
@@ -236,5 +236,5 @@ def test_a_server_needs_no_preparation(session: Session, make: Make) -> None:
     row = make.model(kind="endpoint", base_url="https://models.example.org/v1", reference="m", files={})
     author = make.author()
 
-    with pytest.raises(Conflict, match="test it instead"):
+    with pytest.raises(Conflict, match="test the connection instead"):
         connecting.prepare(session, row.id, author)

@@ -188,7 +188,7 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_dialled(server: Mode
     call(Policy.read(["127.0.0.1/32"]), f"http://models.example.org:{server.port}/v1", rebinding)
 
     assert looked_up == ["models.example.org"]
-    assert server.calls[0].headers["Host"] == f"models.example.org:{server.port}"
+    assert server.calls[0].headers["host"] == f"models.example.org:{server.port}"
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["8.8.8.8", "127.0.0.1"], ["::ffff:127.0.0.1"]])

@@ -392,7 +392,7 @@ def test_quota_and_credit_end_the_run_at_once_and_what_came_is_kept(ended: Raw) 
 
     assert len(kept) == 20
     assert len(server.calls) <= 20 + 8
-    assert "Go on" in str(end.value)
+    assert "Resume" in str(end.value)
 
 
 def test_a_minute_that_is_used_up_is_waited_for() -> None:
@@ -481,7 +481,7 @@ def test_patience_has_an_end_that_says_what_to_do(status: int) -> None:
         answers(server, *rows(40), patience=0.1)
 
     assert f"status {status}" in str(end.value)
-    assert "Go on" in str(end.value)
+    assert "Resume" in str(end.value)
     assert len(server.calls) < 40
 
 

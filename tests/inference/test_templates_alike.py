@@ -163,7 +163,7 @@ def other_stop(loaded: Any) -> None:
     ("spoil", "sentences"),
     [
         (lambda _: None, []),
-        (spoilt_embedding, ["has never learnt <|im_end|>"]),
+        (spoilt_embedding, ["has never learned <|im_end|>"]),
         (other_stop, ["ends an answer with <|im_end|>, but the model stops at <|endoftext|>"]),
     ],
     ids=["whole", "untrained", "another stop"],

@@ -81,13 +81,21 @@ def test_what_is_changed_by_a_statement_is_seen_as_well(engine: Engine, make: Ma
 
 
 def test_what_is_put_in_by_a_statement_is_seen_as_well(engine: Engine, make: Make) -> None:
-    author = make.author()
-    same = {"created_by": author.id, "created_at": utcnow(), "updated_at": utcnow(), "answers": {}}
+    row, author = make.assessment(), make.author()
     with writing(engine) as session:
-        ids = session.scalars(insert(AssessmentRow).returning(AssessmentRow.id), [{"title": "One", **same}]).all()
+        session.execute(update(StandingRow).values(stale=True))
+        costs = {"assessment_id": row.id, "assumptions": {}, "edited_by": author.id, "edited_at": utcnow()}
+        session.execute(insert(CostRow), [costs])
 
-    assert ids
-    assert read(engine, ids[0]).state == "draft"
+    assert not kept(engine, row.id).stale
+
+
+def test_a_statement_that_does_not_say_what_it_makes_is_refused(engine: Engine, make: Make) -> None:
+    author = make.author()
+    one = {"title": "One", "created_by": author.id, "created_at": utcnow(), "updated_at": utcnow(), "answers": {}}
+
+    with writing(engine) as session, pytest.raises(RuntimeError, match="row by row"):
+        session.execute(insert(AssessmentRow), [one])
 
 
 def test_an_act_that_is_undone_leaves_the_status_as_it_was(engine: Engine, make: Make) -> None:

@@ -29,6 +29,7 @@ def put_in(engine: Engine, author: UserRow, number: int) -> None:
             insert(StandingRow.__table__),  # type: ignore[arg-type]
             [{"assessment_id": one, "state": "draft", "label": "Draft", "sentence": "", "why": "", "tone": "soft",
               "action_label": "", "action_url": "", "answered": 0, "asked": 24, "list_filter": "", "archived": False,
-              "owner_id": author.id, "updated_at": now, "steps": "[]", "evidence": "{}", "evidence_sha256": "",
-              "revision": 1, "code": rules_version(), "stale": False, "worked_out_at": now} for one in ids],
+              "owner_id": author.id, "updated_at": now, "steps": "[]", "situation": "{}", "evidence": "{}",
+              "evidence_sha256": "", "revision": 1, "code": rules_version(), "stale": False,
+              "worked_out_at": now} for one in ids],
         )  # fmt: skip

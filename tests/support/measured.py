@@ -80,7 +80,7 @@ class Case:
         return BaselineRequest(**{**usual, **different})
 
 
-def a_case(make: Make, engine: Engine, server: ModelServer | None, **rows: int) -> Case:
+def a_case(make: Make, engine: Engine, server: ModelServer | None, name: str = "Loopback", **rows: int) -> Case:
     author = make.author()
     assessment = make.assessment(author, answers={"metric": "exact_match", "target": 0.9})
     counts = {"train": 40, "dev": 30, "test": 40, **rows}
@@ -92,7 +92,7 @@ def a_case(make: Make, engine: Engine, server: ModelServer | None, **rows: int) 
     if server is None:
         model = make.model(name="Folder")
     else:
-        model = make.model(name="Loopback", kind="endpoint", base_url=server.url, reference="loopback-1", files={})
+        model = make.model(name=name, kind="endpoint", base_url=server.url, reference="loopback-1", files={})
     return Case(assessment, dataset, model, author)
 
 

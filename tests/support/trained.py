@@ -3,11 +3,13 @@
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from app.assessments.tables import AssessmentRow
 from app.baselines import arms, runs
 from app.baselines.tables import AnswerRow
 from app.datasets.tables import ExampleRow
@@ -72,8 +74,8 @@ def approved_run(
     return run
 
 
-def trained(make: Make) -> None:
-    """A run whose adapter answered the test rows and was compared with the best prompt."""
+def trained(make: Make, after: Sequence[float] = AFTER) -> AssessmentRow:
+    """A run whose adapter answered the test rows and was compared with the best prompt; `after` is its score a row."""
     author, reviewer = make.author("Ada"), make.reviewer("Rob")
     assessment = make.ready(author)
     with writing(make.engine) as session:
@@ -92,9 +94,10 @@ def trained(make: Make) -> None:
                 "score": score,
                 "created_at": utcnow(),
             }
-            for row, score in zip(session.execute(query), AFTER, strict=True)
+            for row, score in zip(session.execute(query), after, strict=True)
         ]
         session.execute(insert(AnswerRow), answers)
-        arm.test = arms.tallied([arms.Scored(score) for score in AFTER], binary=True, seed=7)
+        arm.test = arms.tallied([arms.Scored(score) for score in after], binary=True, seed=7)
         run.arm_id = arm.id
         job.conclude(session, run)
+    return assessment

@@ -58,7 +58,8 @@ def test_a_file_with_names_of_its_own_is_not_to_be_corrected_but_explained() -> 
 
 
 def test_a_verdict_on_too_few_examples_says_how_many_are_missing() -> None:
-    assert "about 930 more" in verdict_view.verdict(REPORT, Situation(**STATE)).why
+    assert "about 930 more" in verdict_view.verdict(REPORT, Situation(**STATE | {"decided": DECIDED})).why
+    assert "about 930 more" in verdict_view.verdict(REPORT, Situation(**STATE)).next
     enough = verdict_view.verdict(REPORT, Situation(**STATE | {"usable": 1000, "decided": DECIDED}))
     assert (enough.why, enough.tone) == ("", "ready")
 
