@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, event, insert, select, update
+from sqlalchemy import Engine, delete, event, insert, select, update
 
 from app import schema
 from app.assessments import service as assessments
@@ -283,6 +283,27 @@ def test_one_that_cannot_be_worked_out_keeps_no_other_waiting(engine: Engine, ma
 
     assert rounds == [0, 1, 0]
     assert failed == {broken}
+    assert stale(engine) == [broken]
+
+
+def test_one_that_cannot_be_worked_out_is_in_the_list_that_it_belongs_to(
+    engine: Engine, make: Make, broken: int
+) -> None:
+    with writing(engine) as session:
+        session.execute(delete(StandingRow))  # as of one that is new
+        session.get_one(AssessmentRow, broken).answers = {}
+    with reading(engine) as session:
+        assert [line.id for line in store.page(session, store.Wanted(), 1, 20).lines] == [broken]
+
+    with writing(engine) as session:
+        session.get_one(AssessmentRow, broken).archived_at = utcnow()
+    assert kept(engine, broken).state == "archived"  # that is said without looking at the run
+    with writing(engine) as session:
+        session.get_one(AssessmentRow, broken).archived_at = None
+
+    with reading(engine) as session:
+        assert [line.id for line in store.page(session, store.Wanted(), 1, 20).lines] == [broken]
+        assert store.page(session, store.Wanted("archived"), 1, 20).lines == []
     assert stale(engine) == [broken]
 
 
