@@ -148,7 +148,7 @@ def _put_unknown(session: Session, row: StandingRow | None, assessment: Assessme
         unknown: dict[str, str] = dict.fromkeys(("label", "sentence", "why", "action_label"), "")
         row = StandingRow(
             assessment_id=assessment.id, state="draft", tone="soft", action_url=f"/assessments/{assessment.id}",
-            answered=0, asked=0, steps="[]", evidence="{}", evidence_sha256="", revision=0, code="",
+            answered=0, asked=0, steps="[]", evidence="{}", situation="", evidence_sha256="", revision=0, code="",
             worked_out_at=utcnow(), **unknown,
         )  # fmt: skip
         session.add(row)
