@@ -126,7 +126,7 @@ TERMS: tuple[Term, ...] = (
     Term("variant.many_shot", "Many-shot", "As many examples as fit stand before the question."),
     Term(
         "variant.trivial",
-        "Baseline without an LLM",
+        "No-LLM baseline",
         "What no language model reaches: an answer is copied from the training set.",
     ),
     Term(
@@ -147,6 +147,10 @@ TERMS: tuple[Term, ...] = (
          "rows"),
     Term("row.expected", "Expected answer", "What your data says the answer should be."),
     Term("row.output", "Model output", "What the model wrote."),
+    # What a contributor worked on, by the names that are kept of it.
+    Term("work.created", "created the assessment", "Created it."),
+    Term("work.measure", "baselines", "Ran baselines."),
+    Term("work.recipe", "training config", "Saved the training config."),
     # Criteria of the gate; the policy's own titles are part of its hash and stay as they are.
     Term("gate.G1", "Enough usable examples", "Rows to learn from, counted in the uploaded file."),
     Term("gate.G2", "The goal is not to add knowledge", "Facts belong into RAG, not into weights."),

@@ -148,7 +148,8 @@ class Worker:
             log.exception("statuses of another version could not be marked")
         while not self.stopping.wait(self.settings.worker_beat):
             try:
-                while keeping.catch_up(self.engine, 20) and not self.stopping.is_set():
+                failed: set[int] = set()  # they are tried again in the next round
+                while keeping.catch_up(self.engine, 20, failed) and not self.stopping.is_set():
                     pass
             except Exception:  # as with the heart: the next round tries again
                 log.exception("statuses could not be worked out")

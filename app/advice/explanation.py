@@ -116,7 +116,8 @@ def _locked(advice: Advice) -> Statement:
 def _training(advice: Advice) -> Statement:
     if advice.training == "ready":
         return state("ready")
-    open_criteria, criteria = len(advice.blockers), len(advice.gates)
+    open_criteria = len(advice.blockers)
+    criteria = sum(finding.state != "not_applicable" for finding in advice.findings.values())
     return state("locked", leaning=advice.leaning, open_criteria=open_criteria, criteria=criteria)
 
 

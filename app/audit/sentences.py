@@ -42,6 +42,12 @@ class Part:
 
 
 _SPLITS = {"random": "at random", "time": "by time", "column": "by its column"}
+UNITS: Mapping[str, str] = {
+    "input_tokens": "1M input tokens",
+    "cached_tokens": "1M cached input tokens",
+    "output_tokens": "1M output tokens",
+}
+"""What a price of tokens is for, as the list of prices says it: a million of them."""
 _ACTIONS = {"mask": "mask", "exclude": "leave out", "attest": "keep"}
 
 
@@ -90,9 +96,13 @@ def _inner(detail: Detail, key: str) -> Detail:
     return value if isinstance(value, dict) else {}
 
 
+def _unit(price: Detail) -> str:
+    return UNITS.get(str(price.get("unit")), _plain(str(price.get("unit", "?"))))
+
+
 def _price(detail: Detail, key: str) -> str:
     price = _inner(detail, key)
-    return f"{price.get('price', '?')} {price.get('currency', '')} per {_plain(str(price.get('unit', '?')))}"
+    return f"{price.get('price', '?')} {price.get('currency', '')} per {_unit(price)}"
 
 
 # {who} acted on {what}; [name] is one of `VALUES`, or a value of the entry's details as it is.
@@ -211,7 +221,7 @@ VALUES: Mapping[str, Callable[[Detail], str]] = {
     "rows": lambda d: _count(d, "rows", "row"),
     "split": lambda d: _SPLITS.get(str(d.get("by")), "in another way"),
     "target_now": lambda d: _share(_now(d, "target")),
-    "unit": lambda d: _plain(str(d.get("unit", "?"))),
+    "unit": _unit,
     "variant": lambda d: variant(str(d.get("arm", "?"))),
 }
 

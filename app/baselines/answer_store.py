@@ -250,7 +250,8 @@ def outcomes(session: Session, before_arm: int, after_arm: int, split: str, pass
         .where(before.arm_id == before_arm, before.split == split)
         .where(before.score.is_not(None), after.score.is_not(None))
     ).one()
-    return Outcomes(*(int(number) for number in row[:4]), float(row[4]))
+    both, broke, fixed, neither, gain = row
+    return Outcomes(int(both), int(broke), int(fixed), int(neither), float(gain))
 
 
 def newest(session: Session, arm_ids: Collection[int], limit: int) -> Sequence[AnswerRow]:

@@ -16,6 +16,8 @@ from app.datasets.store import Example
 from app.evaluation import metrics, parts
 from app.privacy.masking import Masker
 
+COMPARED = 4_000  # characters of an answer that a page shows beside the other one
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
@@ -41,7 +43,7 @@ class AnswerView:
     @property
     def pieces(self) -> tuple[list[Piece], list[Piece]]:
         """The expected answer and the output, word by word, with what only one of them has marked."""
-        return differences(self.target, self.output)
+        return differences(self.target[:COMPARED], self.output[:COMPARED])
 
 
 def masking(session: Session, baseline: BaselineRow) -> Masker:

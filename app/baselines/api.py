@@ -21,7 +21,6 @@ from app.baselines.api_models import (
     Parts,
     Split,
 )
-from app.baselines.arms import PROMPTED
 from app.baselines.deps import exported, shown_to
 from app.baselines.planning import BaselineRequest
 from app.baselines.tables import ArmRow, BaselineRow
@@ -37,6 +36,7 @@ from app.web.problems import REFUSALS
 router = APIRouter(prefix="/api/v1", tags=["measuring"], responses=REFUSALS, dependencies=[WithBundled])
 
 MOST_LABELS = 500
+Variant = Literal["zero_shot", "few_shot_random", "few_shot_nearest"]  # `arms.PROMPTED`
 # Of either sign: what is too few or too many is said by the service, with the reason.
 Count = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Name = Annotated[OneLine, Field(max_length=100)]
@@ -61,9 +61,7 @@ class NewBaseline(BaseModel):
     dev_rows: int = Field(default=0, ge=0, le=10**9)
     test_rows: int = Field(default=0, ge=0, le=10**9)
     metric_options: dict[Name, Option | bool] = Field(default_factory=dict, max_length=20)
-    variants: tuple[Literal["zero_shot", "few_shot_random", "few_shot_nearest"], ...] = Field(
-        default=PROMPTED, max_length=len(PROMPTED)
-    )
+    variants: tuple[Variant, ...] = Field(default=("zero_shot", "few_shot_random", "few_shot_nearest"), max_length=3)
     consent: bool = False
     price_in: float | None = None
     price_out: float | None = None

@@ -99,7 +99,7 @@ def blockers(session: Session, assessment: AssessmentRow) -> list[str]:
     if assessment.recorded:
         missing.append("This is the finished example, to be read only. Duplicate it to measure something.")
     if assessment.archived_at is not None:
-        missing.append("This assessment is archived. Take it out of the archive first.")
+        missing.append("This assessment is archived. Restore it first.")
     answers = assessments.answers(assessment)
     if answers.get("metric") not in metrics.METRICS or not isinstance(answers.get("target"), int | float):
         missing.append(

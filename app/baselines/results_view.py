@@ -72,6 +72,13 @@ class Line:
     leading: bool
     mostly_cut: bool
 
+    @property
+    def latency(self) -> str:
+        """Seconds from one answer to the next, in milliseconds below one; empty where nobody knows."""
+        if not self.pace:
+            return ""
+        return f"{1000 * self.pace:,.0f} ms" if self.pace < 1 else f"{self.pace:,.1f} s"
+
 
 def lines(
     baseline: BaselineRow, leading: ArmRow | None, compared: Mapping[int, Comparison], url: Mapping[int, str]

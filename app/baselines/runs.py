@@ -175,7 +175,8 @@ def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) 
         detail: dict[str, Any] = {"arm": arm.name, "answers": changed}
         if len(tagged) == 1:
             detail |= {"answer": tagged[0].id, "from": before[0], "to": tagged[0].cause}
-        _note(session, arm.baseline, by, "baseline.tag", detail)
+        # The words about an adapter's failures are no evidence: nothing that was decided or approved changes by them.
+        _note(session, arm.baseline, by, "baseline.tag", detail, changed=arm.family != "adapter")
     return changed
 
 
@@ -255,9 +256,11 @@ def _run(session: Session, baseline: BaselineRow, model: ModelRow, by: UserRow) 
     baseline.job_id = job.id
 
 
-def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: dict[str, Any]) -> None:
+def _note(
+    session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: dict[str, Any], *, changed: bool = True
+) -> None:
     assessment = assessment_store.get(session, baseline.assessment_id)
-    assessments.contribute(session, assessment, by, "measure")
+    assessments.contribute(session, assessment, by, "measure", changed=changed)
     audit.record(session, by, act, "baseline", baseline.id, {"assessment": baseline.assessment_id, **detail})
 
 

@@ -84,7 +84,7 @@ def _check(claim: Claim, request: CheckRequest, checkpoint: Checkpoint) -> None:
         outcome = pipeline.check(inputs, rows, tick=progress.tick, came=progress.came, checkpoint=checkpoint)
         tried = _learnability(outcome, request.seed, progress)
         if tried.baseline:
-            progress.came({"Baseline without an LLM": percent(tried.baseline.score)})
+            progress.came({"No-LLM baseline": percent(tried.baseline.score)})
         outcome.report = replace(outcome.report, learnability=tried)
         say_what_was_carried(claim, request, outcome, progress)
         _judge_again(outcome)

@@ -102,9 +102,27 @@ def _together(group: Sequence[Entry]) -> dict[str, Any]:
                 detail[key] = before | value
             else:
                 detail[key] = value
+    if group[0].act == "baseline.tag":
+        detail["answers"] = _tagged(group)
     if point := starting_points.BY_SLUG.get(str(detail.get("starting_point", ""))):
         detail["starting_point"] = f"“{point.title}”"
     return detail
+
+
+def _tagged(group: Iterable[Entry]) -> int:
+    """How many answers were tagged altogether. One that was tagged again counts once, where the record says which it
+    was: of several that were saved at once it keeps their number alone."""
+    one_by_one: set[Any] = set()
+    at_once = 0
+    for entry in group:
+        answers = entry.detail.get("answers")
+        if isinstance(answers, list):
+            one_by_one.update(answer[0] for answer in answers)
+        elif "answer" in entry.detail:
+            one_by_one.add(entry.detail["answer"])
+        else:
+            at_once += int(answers or 0)
+    return len(one_by_one) + at_once
 
 
 def _hashable(value: Any) -> Any:

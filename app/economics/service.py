@@ -335,7 +335,7 @@ def _arms(
             continue
         seen.add(baseline.model_id)
         model = measured_model.model_of(session, baseline)
-        draws = [pair for pair in known if pair[0].family == "few_shot_random"]
+        draws = _on_like_rows([arm for arm, _ in known if arm.family == "few_shot_random"])
         single = [pair for pair in known if pair[0].family != "few_shot_random"]
         for group in [[pair] for pair in single] + ([draws] if draws else []):
             yield _arm(baseline, model, group, target, policy.limit("target_grace"))
@@ -344,6 +344,13 @@ def _arms(
 def _result(arm: ArmRow) -> ArmResult | None:
     """The test result if there is one, else the dev result; None where too many rows got no answer."""
     return next((result for result in (arm.test, arm.dev) if result is not None and result.known), None)
+
+
+def _on_like_rows(draws: Sequence[ArmRow]) -> list[tuple[ArmRow, ArmResult]]:
+    """Draws that are taken together, all by the test rows or all by the dev rows: a mean over both is of neither."""
+    tested = [(arm, arm.test) for arm in draws if arm.test and arm.test.known]
+    on_dev = [(arm, arm.dev) for arm in draws if arm.dev and arm.dev.known]
+    return tested if len(tested) == len(draws) or not on_dev else on_dev
 
 
 def _arm(

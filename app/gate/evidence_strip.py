@@ -21,6 +21,7 @@ from app.datasets.tables import DatasetRow
 from app.economics import service as economics
 from app.economics import store as cost_store
 from app.economics.costs import Study
+from app.economics.sentences import calls
 from app.gate.evidence import Facts
 from app.wording import percent, plural, signed_points
 
@@ -74,7 +75,7 @@ def criteria(advice: Advice) -> Criteria:
     states = [finding.state for finding in advice.findings.values()]
     left_out = states.count("not_applicable")
     locking = sorted((gate for gate, finding in advice.findings.items() if finding.locks), key=ORDER.index)
-    titles = tuple((gate, advice.policy.gates[gate].title) for gate in locking)
+    titles = tuple((gate, glossary.label(f"gate.{gate}")) for gate in locking)
     return Criteria(states.count("pass"), len(states) - left_out, left_out, titles)
 
 
@@ -139,7 +140,7 @@ def _free(facts: Facts, best: ArmRow | None, base: str) -> Iterator[Line]:
         arm = max(of_kind, key=lambda each: each.test.score if each.test else 0.0, default=None)
         if arm is not None and arm.test is not None:
             mark, words = _against_best(arm.test.score, best)
-            label = "No-LLM baseline" if key == "no_llm" else arm.label
+            label = glossary.label("variant.trivial") if key == "no_llm" else arm.label
             detail = f"{_interval(arm.test)} · {arm.label}" if key == "no_llm" else _interval(arm.test)
             yield Line(key, label, percent(arm.test.score), detail, mark, words, "measured", f"{base}/measure")
         elif key == "classifier" and (line := _tried_on_data(facts, base)):
@@ -185,20 +186,12 @@ def _costs(study: Study | None, base: str) -> Iterator[Line]:
     if comparison.break_even is None:
         yield Line("costs", "Break-even", "never", "at these prices", "fail", "does not pay", "estimated", url)
         return
-    value = f"{_about(comparison.break_even)} calls a month"
-    expected = "" if comparison.calls is None else f"{comparison.calls:,.0f} expected"
+    value = f"{calls(comparison.break_even)} calls a month"
+    expected = "" if comparison.calls is None else f"{calls(comparison.calls)} expected"
     pays = comparison.pays
     mark: Mark = "" if pays is None else "pass" if pays else "fail"
     words = {"pass": "pays", "fail": "does not pay"}.get(mark, "")
     yield Line("costs", "Break-even", value, expected, mark, words, "estimated", url)
-
-
-def _about(number: float) -> str:
-    """Two figures that count; no break-even is known to a call."""
-    if number < 100:
-        return f"{number:.0f}"
-    digits = len(str(round(number))) - 2
-    return f"{round(number, -digits):,.0f}"
 
 
 def _data(dataset: DatasetRow | None, base: str) -> Line:

@@ -45,7 +45,7 @@ def options(scores: Points, evidence: Evidence, study: Study | None, adapter: fl
     rag = _best(evidence, lambda name: name == "rag")
     free = _best(evidence, lambda name: name in NO_MODEL)
     tuned = _Scored("adapter", adapter, "test") if adapter is not None else None
-    free_name = "No LLM" if free is None else glossary.label(f"variant.{free.variant}")
+    free_name = glossary.label(f"variant.{'trivial' if free is None else free.variant}")
     return [
         _option("prompt", glossary.label("approach.prompt"), scores.prompt, prompt, study),
         _option("rag", glossary.label("approach.rag"), scores.rag, rag, study),

@@ -117,6 +117,9 @@ def against_launching(
     if review_state == "changes_requested":
         yield "A reviewer requested changes. They have to approve the new version first."
         return
+    if review_state == "open":
+        yield "Nobody has approved this yet: the review waits for its decision."
+        return
     if digest_reviewed is None or approval is None or review_state != "approved":
         yield "Nobody has approved this yet. Request review."
         return
@@ -147,7 +150,7 @@ def put_away(*, archived: bool, retired: str, recorded: bool = False) -> Iterato
     if recorded:
         yield "This is the finished example, to be read only. Nothing is trained from it."
     if archived:
-        yield "This assessment is archived. Take it out of the archive first."
+        yield "This assessment is archived. Restore it first."
     if retired:
         yield f"The model {retired} is retired. Choose another one in the training config, and request review of that."
 

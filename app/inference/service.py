@@ -276,14 +276,16 @@ def list_models(settings: Settings, base_url: str, key: str) -> list[str]:
     """Names of the models at an address that is not saved yet.
 
     Raises:
-        Invalid: the address cannot be used, or nothing there lists models for this key.
+        Invalid: the address cannot be used or asked, or nothing there lists models for this key.
     """
     try:
         asked = _client(settings, str(addresses.read(base_url)), "", key.strip() or None, patient=False)
     except Unusable as error:
         raise Invalid(str(error)) from error
     try:
-        names = asked.offers()
+        names = asked.listed()
+    except Unusable as error:
+        raise Invalid(str(error)) from error
     finally:
         asked.close()
     if not names:

@@ -134,11 +134,30 @@ def keep(
                     made[assessment_id] = worked_out
             except Exception:  # the act that changed something is right, whatever the status comes to
                 log.exception("the status of assessment %s could not be worked out", assessment_id)
-                store.mark_stale(fresh, [assessment_id])
+                rows[assessment_id] = _put_unknown(fresh, rows.get(assessment_id), there[assessment_id])
         for assessment_id in sorted(copied & there.keys() & rows.keys()):
             rows[assessment_id].updated_at = there[assessment_id].updated_at
         fresh.flush()
     return made
+
+
+def _put_unknown(session: Session, row: StandingRow | None, assessment: AssessmentRow) -> StandingRow:
+    """Mark what could not be worked out. A list finds it by what no rule has to say, and in the archive if it is there;
+    so a new one is not lost, and one that was put away is not among those that are open."""
+    if row is None:
+        unknown: dict[str, str] = dict.fromkeys(("label", "sentence", "why", "action_label"), "")
+        row = StandingRow(
+            assessment_id=assessment.id, state="draft", tone="soft", action_url=f"/assessments/{assessment.id}",
+            answered=0, asked=0, steps="[]", evidence="{}", situation="", evidence_sha256="", revision=0, code="",
+            worked_out_at=utcnow(), **unknown,
+        )  # fmt: skip
+        session.add(row)
+    away = assessment.archived_at is not None
+    row.archived = away or bool(assessment.recorded)
+    row.list_filter = "archived" if away and not assessment.recorded else ""
+    row.owner_id, row.updated_at, row.stale = assessment.created_by, assessment.updated_at, True
+    session.flush()
+    return row
 
 
 def _put(session: Session, row: StandingRow | None, made: "WorkedOut") -> StandingRow:
@@ -191,14 +210,20 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def catch_up(engine: Engine, most: int) -> int:
-    """Work out what is stale, at most so many, each in a transaction of its own; returns how many."""
+def catch_up(engine: Engine, most: int, failed: set[int] | None = None) -> int:
+    """Work out what is stale, at most so many, each in a transaction of its own; returns how many are kept now.
+
+    failed: those that could not be worked out are added, and those in it are not tried again. So nothing waits behind
+    them, and nobody who calls until there is nothing left goes round for ever.
+    """
+    failed = set() if failed is None else failed
     with reading(engine) as session:
-        ids = store.stale_ids(session, utcnow(), most)
+        ids = store.stale_ids(session, utcnow(), most, failed)
     for assessment_id in ids:
         with writing(engine) as session:
-            keep(session, [assessment_id])
-    return len(ids)
+            if not keep(session, [assessment_id]):
+                failed.add(assessment_id)
+    return len([assessment_id for assessment_id in ids if assessment_id not in failed])
 
 
 def distrust_older_rules(engine: Engine) -> None:

@@ -54,7 +54,7 @@ class Situation:
     plan: the training config and its preflight. review: the newest one that is not over; `outdated` where something
     changed since it was asked for. run: the newest training run. outcome: of the newest run that was judged.
     newest: which of the three was touched last; `work` stands for answers, data, measurements, costs and the plan.
-    measured_on, trains_on: names of the two models, where they are not the same.
+    measured_on, trains_on: names of the two models, where they are not the same. base: the id of the model to train.
 
     The rest is for the steps alone. usable_rows: of the data. variants: how many were measured; measured: a measurement
     was begun. last_review: state of the newest review, over or not; moved_on: the revision is another by now.
@@ -86,6 +86,7 @@ class Situation:
     newest: Newest = "work"
     measured_on: str = ""
     trains_on: str = ""
+    base: int | None = None
     questions_answered: int = 0
     questions: int = 0
     usable_rows: int = 0
@@ -204,8 +205,8 @@ def _in_review(now: Situation) -> Standing | None:
     page = f"/reviews/{now.review_id}"
     if now.review == "open":
         return _made(
-            now, "in_review", "In review", f"Waiting for a reviewer: {lower_first(now.headline)}", "info",
-            ("Open the review", page), why=_earlier(now),
+            now, "in_review", "In review", "Waiting for a reviewer.", "info",
+            ("Open the review", page), why=_earlier(now) or now.headline,
         )  # fmt: skip
     if now.review == "changes_requested":
         return _made(
@@ -228,6 +229,8 @@ def _by_advice(now: Situation) -> Standing:
     if not now.answered:
         sentence = now.headline or "Say what should get better."
         return _made(now, "draft", "Draft", sentence, "soft", ("Answer the questions", "describe/goal"))
+    if now.baselines == "running" and (going_on := _baselines(now)):
+        return going_on  # whatever the advice is so far, it is about to change
     if now.training == "ready":
         return _ready(now)
     if now.leaning is None:
@@ -262,12 +265,17 @@ INSTEAD = {
 
 
 def _decided(now: Situation) -> Standing:
-    label = INSTEAD.get(now.technique or "", LABELS.get(now.approach, "Decided"))
+    label = LABELS.get(now.approach, "Decided")
+    if now.baselines == "done":  # what does instead is known beside a measured prompt only
+        label = INSTEAD.get(now.technique or "", label)
+    action = ("See the verdict", "verdict")
+    if now.approach == "prompt" and now.data != "none" and (first := _data(now) or _baselines(now)):
+        action = (first.action.label, first.action.url)
     if now.met:
         label = "RAG meets target" if now.approach == "rag" else "Prompt meets target"
     tone = _unspoilt(now, "pass" if now.met else "info")
     why = _earlier(now) or now.why
-    return _made(now, "decided", label, now.headline, tone, ("See the verdict", "verdict"), why=why)
+    return _made(now, "decided", label, now.headline, tone, action, why=why)
 
 
 def _data(now: Situation) -> Standing | None:
@@ -314,11 +322,19 @@ def _not_yet(now: Situation) -> Standing:
         "See the verdict", "verdict")  # fmt: skip
     if now.blockers and now.blockers[0] == "G10" and now.undecided:
         action = ("Decide on personal data", "data")
+    why = _earlier(now)
+    if now.blockers and now.blockers[0] == "G5" and (mismatch := _mismatch(now)):
+        action, why = (f"Run baselines on {now.trains_on}", run_on(now)), mismatch
     label = "RAG now, training later" if now.leaning == "hybrid" else "Fine-tune: not yet"
     names = joined(list(now.blockers[:3]))
     more = len(now.blockers) - 3
     open_ones = f"Open: {names}{f' and {more} more' if more > 0 else ''}." if names else ""
-    return _made(now, "not_yet", label, now.headline, "open", action, why=_earlier(now) or now.why or open_ones)
+    return _made(now, "not_yet", label, now.headline, "open", action, why=why or now.why or open_ones)
+
+
+def run_on(now: Situation) -> str:
+    """Where baselines are run on the model that is to be trained: the form, with it chosen."""
+    return "measure" if now.base is None else f"measure?model_id={now.base}#model_id"
 
 
 def _made(

@@ -1,6 +1,7 @@
 """The status of an assessment as pages, lists and programs read it: what is kept, or worked out where that is stale."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +20,11 @@ from app.standing.rules_version import rules_version
 from app.standing.store import Line
 from app.standing.tables import StandingRow
 from app.standing.working_out import WorkedOut, work_out
-from app.web.protocols import Standing, State, Step
+from app.web.protocols import Action, Standing, State, Step
+
+log = logging.getLogger("tunegate.standing")
+
+UNKNOWN = "The status could not be worked out. The server's log says why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,19 @@ def _holds(row: StandingRow, assessment: AssessmentRow) -> bool:
 
 
 def standing(session: Session, assessment: AssessmentRow) -> Standing:
-    """The one status (`AppContext.standing`)."""
-    return kept(session, assessment).standing
+    """The one status (`AppContext.standing`); where it cannot be worked out, that: a list has other lines as well."""
+    try:
+        return kept(session, assessment).standing
+    except Exception:
+        log.exception("the status of assessment %s could not be worked out", assessment.id)
+        return _unknown(store.find(session, assessment.id), assessment.id)
+
+
+def _unknown(row: StandingRow | None, assessment_id: int) -> Standing:
+    """In the state that was kept last, for programs know no other, and without anything that may not hold any more."""
+    state: State = row.state if row is not None else "draft"  # type: ignore[assignment]
+    overview = Action("Open", f"/assessments/{assessment_id}")
+    return Standing(state, "Status unknown", UNKNOWN, "", "soft", overview, None, None)
 
 
 def steps(session: Session, assessment: AssessmentRow) -> Sequence[Step]:
@@ -124,10 +140,15 @@ def fresh_lines(session: Session, lines: Sequence[Line]) -> list[Line]:
         return list(lines)
     rows = {row.id: row for row in assessment_store.of_ids(session, stale)}
     evidence.read_ahead(session, list(rows.values()))
-    fresh: list[Line] = []
-    for line in lines:
-        if line.id in rows:
-            made = kept(session, rows[line.id])
-            line = replace(line, standing=made.standing, low=made.low, high=made.high, stale=False)  # noqa: PLW2901
-        fresh.append(line)
-    return fresh
+    return [_fresh(session, line, rows[line.id]) if line.id in rows else line for line in lines]
+
+
+def _fresh(session: Session, line: Line, assessment: AssessmentRow) -> Line:
+    """The line, worked out; where that fails it says so, and the rest of the list is there all the same."""
+    try:
+        made = kept(session, assessment)
+    except Exception:
+        log.exception("the status of assessment %s could not be worked out", line.id)
+        unknown = _unknown(store.find(session, line.id), line.id)
+        return replace(line, standing=unknown, low=None, high=None)
+    return replace(line, standing=made.standing, low=made.low, high=made.high, stale=False)

@@ -7,7 +7,7 @@ what was true until something changed that reaches many at once; `service.fresh_
     lines, counts = service.fresh_lines(db, listed.lines), store.counts(db, me.id)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -188,7 +188,11 @@ def in_states(
     query = (
         select(AssessmentRow)
         .join(StandingRow, StandingRow.assessment_id == AssessmentRow.id)
-        .where(StandingRow.state.in_(sorted(states)), *text_conditions(text))
+        .where(
+            StandingRow.state.in_(sorted(states)),
+            AssessmentRow.recorded == "",  # the finished example is in no list
+            *text_conditions(text),
+        )
     )
     if before is not None:
         query = query.where(StandingRow.assessment_id < before)
@@ -232,10 +236,13 @@ def mark_stale(session: Session, ids: Iterable[int]) -> None:
         )
 
 
-def stale_ids(session: Session, now: datetime, limit: int) -> Sequence[int]:
-    """Assessments whose status is to be worked out anew, at most so many."""
-    marked = session.scalars(select(StandingRow.assessment_id).where(StandingRow.stale).limit(limit)).all()
-    over = session.scalars(select(StandingRow.assessment_id).where(StandingRow.valid_until <= now).limit(limit)).all()
+def stale_ids(session: Session, now: datetime, limit: int, without: Collection[int] = ()) -> Sequence[int]:
+    """Assessments whose status is to be worked out anew, at most so many, and none of `without`."""
+    query = select(StandingRow.assessment_id).limit(limit)
+    if without:
+        query = query.where(StandingRow.assessment_id.not_in(sorted(without)))
+    marked = session.scalars(query.where(StandingRow.stale)).all()
+    over = session.scalars(query.where(StandingRow.valid_until <= now)).all()
     return sorted({*marked, *over})[:limit]
 
 

@@ -104,7 +104,9 @@ WAYS: Mapping[type[Base], Way] = {
     RecipeRow: Way("assessment_id"),
     ReviewRow: Way("assessment_id", columns=_only("state", "revision", "subject")),
     DecisionRow: Way("review_id", _of_reviews),
-    TrainingRow: Way("assessment_id", columns=_only("state", "result", "finished_at", "job_id", "arm_id")),
+    TrainingRow: Way(
+        "assessment_id", columns=_only("state", "result", "finished_at", "job_id", "arm_id", "adapter_sha256")
+    ),
     JobRow: Way("assessment_id", columns=_only("status")),
     ModelRow: Way("id", _of_models, added=False),
     PriceRow: Way("id", _with_costs),

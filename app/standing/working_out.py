@@ -147,6 +147,7 @@ def _situation(
         newest=_newest(assessment, review, run),
         measured_on=(measured.baseline_ran_on or "") if measured.trains_on else "",
         trains_on=(measured.trains_on or "") if measured.baseline_ran_on else "",
+        base=facts.recipe.model_id if facts.recipe else None,
         usable_rows=facts.dataset.usable_rows if facts.dataset else 0,
         variants=sum(bool(arm.dev or arm.test) for arm in facts.baseline.arms) if facts.baseline else 0,
         measured=facts.baseline is not None,

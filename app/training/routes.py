@@ -50,6 +50,8 @@ def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessment = assessment_store.get(db, assessment_id)
     row, recipe = service.recipe_of(db, assessment_id)
     prospects = service.prospects(db, assessment_id)
+    runs = [(run, *service.standing(db, run)) for run in store.of_assessment(db, assessment_id)]
+    newest = runs[0][2] if runs else None
     return page(
         request,
         "training/launch.html",
@@ -59,7 +61,8 @@ def show_run(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
         reasons=prospects.reasons,
         **_warned(assessment_id, prospects, row.model_id if row else None),
         planned=_planned(db, assessment_id, recipe),
-        runs=[(run, service.standing(db, run)[0]) for run in store.of_assessment(db, assessment_id)],
+        runs=[(run, state) for run, state, _ in runs],
+        failure=newest.failure if newest else "",
         key=secrets.token_urlsafe(16),
     )
 

@@ -58,7 +58,7 @@ def test_one_open_point_is_named_and_many_are_counted() -> None:
     several = sentence(advise(parse(case({"owner": None, "training_rights": "no"}, {"test_human_checked": False}))))
 
     assert nobody.head == "Fine-tune, once an owner is named."
-    assert nobody.training == "Training is locked, leaning towards fine-tune: 1 of 12 criteria is open."
+    assert nobody.training == "Training is locked, leaning towards fine-tune: 1 of 11 criteria is open."
     assert several.head == "Fine-tune, once 3 points are settled."
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.audit import sentences
+from app.economics import prices
 
 APP = Path(sentences.__file__).parents[1]
 ACT = re.compile(r"[a-z]+\.[a-z_]+")
@@ -99,6 +100,12 @@ def test_a_sentence_stands_without_details(act: str) -> None:
             "",
             "Ben changed the price of gpt from 1.0 EUR per token to 2.0 EUR per token",
         ),
+        (
+            "price.add",
+            {"name": "gpt", "unit": "output_tokens", "price": 15.0, "currency": "EUR"},
+            "",
+            "Ben added the price of gpt: 15.0 EUR per 1M output tokens",
+        ),
         ("baseline.tag", {"arm": "revised_prompt/1", "answers": 1}, "", "Ben tagged 1 failure of Prompt v2"),
         ("test.old_act", {}, "", "Ben: test old act, thing 3"),
     ],
@@ -107,6 +114,10 @@ def test_sentences(act: str, detail: dict[str, object], name: str, said: str) ->
     subject = "thing" if act.startswith("test") else act.partition(".")[0]
 
     assert sentences.sentence(act, "Ben", subject, 3, detail, name) == said
+
+
+def test_a_price_of_tokens_is_for_a_million_as_in_the_list() -> None:
+    assert {unit: prices.UNITS[unit] for unit in sentences.UNITS} == dict(sentences.UNITS)
 
 
 def test_values_of_others_are_no_templates() -> None:

@@ -77,6 +77,13 @@ class Run:
         self.claim = claim_of(self.engine, self.settings, self.queue, self.claim.subject_id)
         return self.claim
 
+    def page(self, people: People) -> str:
+        """The page of the measurement once its job is over."""
+        assert self.case is not None
+        assert self.claim is not None
+        finish_job(self.engine, self.claim)
+        return people(self.case.author).get(f"/assessments/{self.case.assessment.id}/measure").text
+
     @property
     def baseline(self) -> BaselineRow:
         assert self.claim is not None
@@ -316,8 +323,7 @@ def test_another_model_that_answers_is_said_on_the_page(run: Run, people: People
     with serving(lambda body: usage(right(body), model="tiny-1b")) as server:
         job.measure(run.begin(server))
 
-    assert run.case is not None
-    page = people(run.case.author).get(f"/assessments/{run.case.assessment.id}/measure").text
+    page = run.page(people)
     assert "You asked for loopback-1, and tiny-1b answered." in page
 
 
@@ -422,8 +428,7 @@ def test_nothing_right_and_mostly_cut_are_said_on_the_page(run: Run, people: Peo
     leading = standing.leading(run.baseline)
     assert leading is not None
     assert leading.name == "few_shot_nearest"
-    assert run.case is not None
-    page = people(run.case.author).get(f"/assessments/{run.case.assessment.id}/measure").text
+    page = run.page(people)
     assert "No prompt got a single row right." in page
     assert "8 of 8 answers were cut at 256 tokens" in page
     assert "mostly cut" in page

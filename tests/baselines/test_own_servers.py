@@ -98,10 +98,12 @@ def test_the_page_declares_it_and_shows_it(make: Make, people: People, case: Cas
     admin = people(make.admin())
     form = {"name": "Elsewhere", "base_url": ELSEWHERE, "model": "m-1", "own": "yes"}
 
-    assert "nobody said so" in admin.get(f"/models/{case.model.id}").text
+    author, page = people(case.author), f"/models/{case.model.id}"
+
+    assert "no: rows that must stay on your own servers are not sent to it" in author.get(page).text
     assert admin.post(f"/models/{case.model.id}", data=form).status_code == 303
 
-    assert 'yes <span class="how">declared</span>' in admin.get(f"/models/{case.model.id}").text
+    assert "yes, as an administrator declared" in author.get(page).text
 
 
 def test_a_run_that_waits_is_asked_again_before_it_sends_anything(

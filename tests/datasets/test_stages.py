@@ -47,5 +47,5 @@ def test_every_stage_comes_in_the_order_that_was_announced(
     assert came["Rows read"] == 123 + 8 * own_test
     assert came["Duplicates"] == 3
     assert came["Train"] + came["Dev"] + came["Test"] == 120 + 8 * own_test
-    assert came["Baseline without an LLM"].endswith(" %")
+    assert came["No-LLM baseline"].endswith(" %")
     assert "Train" not in dict(told[0]["so_far"])

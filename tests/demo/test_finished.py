@@ -113,7 +113,7 @@ def test_it_is_in_no_list_and_no_count(example: AssessmentRow, make: Make, peopl
 
     assert example.title not in client.get("/").text
     assert example.title not in client.get("/reviews").text
-    for name in ("assessments", "reviews?state=consumed", "trainings"):
+    for name in ("assessments", "assessments?state=improved", "reviews?state=consumed", "trainings"):
         assert client.get(f"/api/v1/{name}").json()["data"] == [], name
     with reading(engine) as session:
         assert not assessment_store.anything(session)

@@ -74,6 +74,17 @@ def test_tags_are_added_up() -> None:
     assert text.startswith("tagged 3 failures of ")
 
 
+def test_tags_that_were_saved_one_by_one_are_counted_by_answer() -> None:
+    tag = {"arm": "few_shot_nearest", "assessment": 7, "answers": 1}
+    acts = [Act("baseline.tag", tag | {"answer": answer, "from": None, "to": "facts"}, "baseline", 4)
+            for answer in (11, 12, 13, 12)]  # fmt: skip
+    acts.append(Act("baseline.tag", tag | {"answers": 5}, "baseline", 4))
+
+    ((_, text, _),) = lines(*acts)
+
+    assert text.startswith("tagged 8 failures of ")
+
+
 def test_files_have_their_names_and_runs_their_pages() -> None:
     freeze = Act("dataset.freeze", {}, "dataset", 3)
     launch = Act("training.launch", {"training": 5, "review": 2})

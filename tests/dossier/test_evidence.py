@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, select, update
 
+from app import glossary
 from app.assessments import store as assessments
 from app.baselines.arms import ArmResult
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets.tables import DatasetRow
 from app.db import reading, writing
 from app.gate import evidence_strip
-from app.gate.evidence import gather
+from app.gate.evidence import gather, judge
 from app.gate.evidence_strip import Line
 
 
@@ -128,6 +129,11 @@ def test_nothing_measured_is_said_and_no_zero(engine: Engine) -> None:
     assert (lines["target"].value, lines["target"].detail) == ("not set", "no metric yet")
 
 
-@pytest.mark.parametrize(("calls", "text"), [(99.4, "99"), (664_812.0, "660,000"), (1234.0, "1,200")])
-def test_a_break_even_has_two_figures(calls: float, text: str) -> None:
-    assert evidence_strip._about(calls) == text
+def test_a_criterion_is_called_here_as_on_the_verdict(engine: Engine) -> None:
+    with writing(engine) as session:
+        session.execute(update(ArmRow).values(dev=None, test=None))
+    with reading(engine) as session:
+        facts = gather(session, assessments.get(session, 1))
+        counted = evidence_strip.criteria(judge(session, facts))
+
+    assert ("G6", glossary.label("gate.G6")) in counted.open

@@ -155,3 +155,22 @@ def test_a_way_without_a_model_costs_nothing_and_one_with_unknown_tokens_is_not_
 
     known = {line.name.split(",")[0]: line.per_call for line in found.lines}
     assert (known["A"], known["B"]) == (None, 0.0)
+
+
+@pytest.mark.parametrize(("tested", "score", "split"), [(0, 0.5, "dev"), (1, 0.5, "dev"), (3, 0.9, "test")])
+def test_draws_are_taken_together_on_like_rows(
+    make: Make, engine: Engine, tested: int, score: float, split: str
+) -> None:
+    assessment_id, _ = counted(make, engine)
+    with writing(engine) as session:
+        draws = session.scalars(select(ArmRow).where(ArmRow.family == "few_shot_random")).all()
+        for arm in draws[:tested]:
+            assert arm.dev
+            arm.test = replace(arm.dev, score=0.9, low=0.85, high=0.95)
+
+    with reading(engine) as session:
+        study = service.of(session, session.get_one(AssessmentRow, assessment_id))
+        drawn = next(line for line in study.every_line if "random" in line.name)
+
+    assert drawn.score == pytest.approx(score)
+    assert drawn.split == split

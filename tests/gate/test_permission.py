@@ -37,7 +37,7 @@ def test_nothing_stands_against_what_is_in_order() -> None:
     ("different", "reason"),
     [
         ({"approval": None}, "Nobody has approved"),
-        ({"review_state": "open"}, "Nobody has approved"),
+        ({"review_state": "open"}, "the review waits for its decision"),
         ({"review_state": None, "digest_reviewed": None}, "Nobody has approved"),
         ({"review_state": "withdrawn"}, "Nobody has approved"),
         ({"review_state": "superseded"}, "Nobody has approved"),

@@ -93,7 +93,7 @@ def test_it_says_both_scores_and_on_which_rows() -> None:
     (one,) = cautions(Evidence(baseline=BEST, arms={"trivial": Score(passed=166, total=220, split="test")}))
 
     assert one.text == (
-        "Baseline without an LLM scores 75.5 % on the test set, the best prompt 63.6 %. Use it, or beat it."
+        "No-LLM baseline scores 75.5 % on the test set, the best prompt 63.6 %. Use it, or beat it."
     )
 
 
@@ -151,7 +151,7 @@ def test_the_headline_never_says_allowed_without_the_number_of_warnings() -> Non
     assert verdict_view.headline(ready, "Fine-tune.", ()) == "Fine-tune is allowed."
     assert verdict_view.headline(ready, "Fine-tune.", two) == "Fine-tune is allowed, with 2 warnings."
     assert verdict_view.headline(ready, "Fine-tune.", free) == (
-        "Baseline without an LLM beats your best prompt. Fine-tune is allowed, with 1 warning."
+        "No-LLM baseline beats your best prompt. Fine-tune is allowed, with 1 warning."
     )
 
 
@@ -190,7 +190,7 @@ def test_the_same_warning_stands_wherever_somebody_decides(gated: Gated, web: Te
     review = gated.requested()
     ada = gated.people(gated.author)
     base = f"/assessments/{gated.id}"
-    expected = "Baseline without an LLM scores"
+    expected = "No-LLM baseline scores"
     shared = ada.post(f"/api/v1{base}/shares", json={"label": "The board"}).json()["url"]
 
     pages = [f"{base}/verdict", f"{base}/review", f"{base}/plan", f"{base}/run", f"/reviews/{review['id']}"]

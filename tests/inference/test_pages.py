@@ -209,6 +209,17 @@ def test_names_are_offered_before_anything_is_saved(
         assert store.find_named(session, "Team server") is None
 
 
+def test_a_server_that_may_not_be_asked_for_names_is_not_said_to_have_none(
+    admin: TestClient, server: ModelServer
+) -> None:
+    part = admin.post("/models/names", data=form(server, base_url="http://10.1.2.3/v1"), headers={"HX-Request": "true"})
+
+    assert "not a public address" in part.text
+    assert "TUNEGATE_ALLOWED_HOSTS=10.1.2.3" in part.text
+    assert "lists no models" not in part.text
+    assert KEY not in part.text
+
+
 def test_a_changed_connection_is_tested_again_and_a_changed_name_is_not(
     admin: TestClient, engine: Engine, server: ModelServer
 ) -> None:

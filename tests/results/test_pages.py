@@ -1,5 +1,6 @@
 """The result as a page and for programs, in every state of a run."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,11 +8,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select, update
 
+from app.assessments.tables import AssessmentRow
 from app.baselines import arms
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.db import reading, utcnow, writing
 from app.inference.tables import ModelRow
+from app.jobs.tables import JobRow
 from app.results import service
+from app.standing import keeping
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
@@ -157,6 +161,68 @@ def test_after_a_regression_the_first_button_is_not_the_download(client: TestCli
     with writing(engine) as session:
         session.scalars(select(BaselineRow)).one().target = 0.8
     assert first_button() == "Download adapter"
+
+
+@pytest.mark.parametrize("path", ["/assessments/1/run", "/trainings/1", "/assessments/1/verdict", "/assessments/1"])
+def test_after_a_regression_no_page_has_a_green_answer(client: TestClient, engine: Engine, path: str) -> None:
+    with writing(engine) as session:
+        run = session.scalars(select(TrainingRow)).one()
+        run.result = {**(run.result or {}), "verdict": "regressed", "after": 0.008}
+        keeping.keep(session, [1])
+
+    page = client.get(path).text
+    first = re.findall(r'<section class="card answer([^"]*)"', page)[0].split()
+
+    assert set(first) & {"fail", "bad"}, first
+    assert "regressed" in page
+
+
+def test_where_the_adapter_is_not_here_the_result_asks_for_no_other_config(client: TestClient, engine: Engine) -> None:
+    with writing(engine) as session:
+        session.scalars(select(BaselineRow)).one().target = 0.8
+    changed(engine, adapter_sha256=None)
+
+    assert "Edit training config" not in client.get("/assessments/1/result").text
+
+
+def test_a_run_that_failed_says_why_where_its_status_leads(client: TestClient, engine: Engine) -> None:
+    with writing(engine) as session:
+        job = JobRow(kind="train", subject_id=1, assessment_id=1, title="Train", queue="model", status="failed",
+                     failure="Out of memory at step 3.", attempt=1, progress={}, created_by=1, created_at=utcnow(),
+                     finished_at=utcnow())  # fmt: skip
+        session.add(job)
+        session.flush()
+        session.execute(update(TrainingRow).values(state="failed", result=None, job_id=job.id))
+        keeping.keep(session, [1])
+
+    page = client.get("/assessments/1/run").text
+
+    assert "Out of memory at step 3." in page
+    assert "Trained" not in page
+
+
+def test_nothing_is_launched_beside_a_run_that_goes_on(client: TestClient, engine: Engine) -> None:
+    with writing(engine) as session:
+        session.execute(update(TrainingRow).values(state="running", result=None, finished_at=None))
+        keeping.keep(session, [1])
+
+    page = client.get("/assessments/1/run").text
+
+    assert "The training run is going on." in page
+    assert "Before you can start" not in page
+    step = client.get("/assessments/1/review").text
+    assert "<summary><b>Request another review</b>" in step
+    assert "<h2>Request review</h2>" not in step
+
+
+def test_an_archived_assessment_offers_no_review(client: TestClient, engine: Engine) -> None:
+    with writing(engine) as session:
+        session.execute(update(AssessmentRow).values(archived_at=utcnow()))
+
+    page = client.get("/assessments/1/review").text
+
+    assert "Restore it" in page
+    assert "<h2>Request review</h2>" not in page
 
 
 def test_two_models_are_said_beside_the_scores(client: TestClient, engine: Engine) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, event, insert, select, update
+from sqlalchemy import Engine, delete, event, insert, select, update
 
 from app import schema
 from app.assessments import service as assessments
@@ -261,6 +261,67 @@ def test_a_status_that_cannot_be_worked_out_is_marked_and_the_act_stands(
         assert session.scalars(select(TrainingRow)).one().result
         session.scalars(select(TrainingRow)).one().result = {"verdict": "regressed", "before": 0.5, "after": 0.1}
     assert (kept(engine, row.id).state, kept(engine, row.id).stale) == ("regressed", False)
+
+
+@pytest.fixture
+def broken(engine: Engine, make: Make) -> int:
+    """An assessment whose status cannot be worked out."""
+    row, reviewer = make.ready(title="Broken"), make.reviewer()
+    with writing(engine) as session:
+        run = approved_run(session, make, row.id, session.get_one(UserRow, row.created_by), reviewer)
+        run.result = {"verdict": "regressed", "before": "not a number", "after": 0.1}
+    return row.id
+
+
+def test_one_that_cannot_be_worked_out_keeps_no_other_waiting(engine: Engine, make: Make, broken: int) -> None:
+    other = make.ready()
+    with writing(engine) as session:
+        store.mark_stale(session, [other.id])
+    failed: set[int] = set()
+
+    rounds = [keeping.catch_up(engine, 1, failed) for _ in range(3)]
+
+    assert rounds == [0, 1, 0]
+    assert failed == {broken}
+    assert stale(engine) == [broken]
+
+
+def test_one_that_cannot_be_worked_out_is_in_the_list_that_it_belongs_to(
+    engine: Engine, make: Make, broken: int
+) -> None:
+    with writing(engine) as session:
+        session.execute(delete(StandingRow))  # as of one that is new
+        session.get_one(AssessmentRow, broken).answers = {}
+    with reading(engine) as session:
+        assert [line.id for line in store.page(session, store.Wanted(), 1, 20).lines] == [broken]
+
+    with writing(engine) as session:
+        session.get_one(AssessmentRow, broken).archived_at = utcnow()
+    assert kept(engine, broken).state == "archived"  # that is said without looking at the run
+    with writing(engine) as session:
+        session.get_one(AssessmentRow, broken).archived_at = None
+
+    with reading(engine) as session:
+        assert [line.id for line in store.page(session, store.Wanted(), 1, 20).lines] == [broken]
+        assert store.page(session, store.Wanted("archived"), 1, 20).lines == []
+    assert stale(engine) == [broken]
+
+
+def test_a_list_is_there_whatever_is_wrong_with_one_line(
+    engine: Engine, make: Make, people: People, broken: int
+) -> None:
+    make.assessment(title="Sound")
+    client = people(make.author())
+    home = client.get("/")
+
+    assert home.status_code == 200
+    assert {one["title"]: one["standing"]["label"] for one in client.get("/api/v1/assessments").json()["data"]} == {
+        "Broken": "Status unknown", "Sound": "Needs data"}  # fmt: skip
+    assert "Sound" in home.text
+    assert "Status unknown" in home.text
+    with reading(engine) as session:
+        lines = service.fresh_lines(session, store.page(session, store.Wanted(), 1, 20).lines)
+    assert {line.id: line.standing.label for line in lines}[broken] == "Status unknown"
 
 
 @pytest.fixture

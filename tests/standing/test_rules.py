@@ -146,3 +146,33 @@ def test_two_models_are_named_wherever_their_scores_would_be_compared() -> None:
 
     for now in (apart, replace(apart, review="approved", review_id=1), replace(apart, **RUN, outcome=IMPROVED)):
         assert expected in decide(now).why
+
+
+def test_another_model_measured_leads_to_a_run_on_the_one_to_train() -> None:
+    found = decide(replace(LEANING, measured_on="Large", trains_on="Small", base=4))
+
+    assert found.action.label == "Run baselines on Small"
+    assert found.action.url == "/assessments/7/measure?model_id=4#model_id"
+    assert found.why == "Baselines ran on Large, training on Small: the scores are not comparable."
+
+
+@pytest.mark.parametrize("settled", [READY, replace(LEANING, leaning=None, technique="small_classifier")])
+def test_while_baselines_run_nothing_is_recommended(settled: Situation) -> None:
+    found = decide(replace(settled, baselines="running"))
+
+    assert (found.label, found.action.label) == ("Running baselines", "Watch the run")
+
+
+def test_a_review_that_waits_names_the_advice_as_it_stands() -> None:
+    found = decide(replace(READY, review="open", review_id=3, newest="review"))
+
+    assert (found.sentence, found.why) == ("Waiting for a reviewer.", READY.headline)
+
+
+def test_a_prompt_that_nobody_measured_is_measured_next() -> None:
+    unmeasured = replace(LEANING, leaning=None, technique="small_classifier", baselines="none")
+
+    found = decide(replace(unmeasured, data="ready"))
+
+    assert (found.label, found.action.label) == ("Prompt recommended", "Freeze the split")
+    assert decide(unmeasured).action.label == "Run baselines"
