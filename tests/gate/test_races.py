@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from app.assessments import store as assessment_store
 from app.db import engine_for, reading, writing
 from app.gate.tables import DecisionRow, ReviewRow
 from app.jobs.tables import JobRow
 from app.settings import Settings
+from app.standing import keeping
 from app.training import service as trainings
 from app.training.tables import TrainingRow
 from tests.support.depth import depth
@@ -47,6 +49,8 @@ class Ring:
     def both(self, one: Act, other: Act) -> tuple[Answer, Answer]:
         first, second = race(*self.racers, one, other)
         assert max(first.status, second.status) < 500, (first, second)
+        with reading(self.engine) as session:
+            assert keeping.differing(session, [assessment_store.get(session, self.id)]) == [], (first, second)
         return first, second
 
     def do(self, act: Act) -> Answer:
