@@ -172,4 +172,5 @@ def test_draws_are_taken_together_on_like_rows(
         study = service.of(session, session.get_one(AssessmentRow, assessment_id))
         drawn = next(line for line in study.every_line if "random" in line.name)
 
-    assert (drawn.score, drawn.split) == (pytest.approx(score), split)
+    assert drawn.score == pytest.approx(score)
+    assert drawn.split == split
