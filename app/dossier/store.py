@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, literal, or_, select, union, union_all
+from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, func, literal, or_, select, union, union_all
 from sqlalchemy.orm import Session
 
 from app.assessments.tables import ContributionRow
@@ -18,7 +18,7 @@ from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 
 # Put together once and asked with other values: on a page of a few milliseconds, putting together is a good part of it.
-_WANTED = bindparam("assessment_id")
+_WANTED: BindParameter[int] = bindparam("assessment_id")
 
 
 def _belongs(subject: str, ids: Any) -> ColumnElement[bool]:

@@ -92,9 +92,7 @@ def test_what_beats_the_best_prompt_without_a_model(arms: dict[str, Score], expe
 def test_it_says_both_scores_and_on_which_rows() -> None:
     (one,) = cautions(Evidence(baseline=BEST, arms={"trivial": Score(passed=166, total=220, split="test")}))
 
-    assert one.text == (
-        "No-LLM baseline scores 75.5 % on the test set, the best prompt 63.6 %. Use it, or beat it."
-    )
+    assert one.text == ("No-LLM baseline scores 75.5 % on the test set, the best prompt 63.6 %. Use it, or beat it.")
 
 
 @pytest.mark.parametrize(

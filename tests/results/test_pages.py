@@ -246,3 +246,13 @@ def test_how_much_was_seen_is_said(client: TestClient, engine: Engine) -> None:
         trainings.put_metric(session, 1, 1, "step", {"step": 16, "loss": 1.0})
 
     assert "Only 256 of 1,050 rows were seen" in " ".join(client.get("/assessments/1/result").text.split())
+
+
+def test_a_target_that_was_changed_since_is_told_from_the_one_that_counted(client: TestClient, engine: Engine) -> None:
+    with writing(engine) as session:
+        row = session.get_one(AssessmentRow, 1)
+        row.answers = {**row.answers, "target": 0.85}
+
+    text = " ".join(client.get("/assessments/1/result").text.split())
+
+    assert "does not reach the target of 90.0 % that was set when the baselines ran; it is 85.0 % now." in text
