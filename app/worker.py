@@ -152,7 +152,7 @@ class Worker:
                 while keeping.catch_up(self.engine, 20, failed) and not self.stopping.is_set():
                     pass
             except Exception:  # as with the heart: the next round tries again
-                log.exception("statuses could not be worked out")
+                log.exception("catching up on statuses failed")
 
     def _beat_once(self) -> None:
         now = utcnow()

@@ -38,7 +38,7 @@ MOST_REMEMBERED = 1000
 
 WEIGHED = frozenset({"goals", "metric", "target"})
 """Answers that what was measured depends on; with `efficiency` among the goals, costs depend on many more."""
-MADE = "statuses worked out in this transaction"
+MADE = "statuses made in this transaction"
 
 _found_stale: dict[str, set[int]] = {}  # by database: what readers of this process had to work out themselves
 
@@ -133,7 +133,7 @@ def keep(
                     rows[assessment_id] = row
                     made[assessment_id] = worked_out
             except Exception:  # the act that changed something is right, whatever the status comes to
-                log.exception("the status of assessment %s could not be worked out", assessment_id)
+                log.exception("assessment %s has no status", assessment_id)
                 rows[assessment_id] = _put_unknown(fresh, rows.get(assessment_id), there[assessment_id])
         for assessment_id in sorted(copied & there.keys() & rows.keys()):
             rows[assessment_id].updated_at = there[assessment_id].updated_at

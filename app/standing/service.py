@@ -24,7 +24,7 @@ from app.web.protocols import Action, Standing, State, Step
 
 log = logging.getLogger("tunegate.standing")
 
-UNKNOWN = "The status could not be worked out. The server's log says why."
+UNKNOWN = "No status can be given. The server's log says why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def standing(session: Session, assessment: AssessmentRow) -> Standing:
     try:
         return kept(session, assessment).standing
     except Exception:
-        log.exception("the status of assessment %s could not be worked out", assessment.id)
+        log.exception("assessment %s has no status", assessment.id)
         return _unknown(store.find(session, assessment.id), assessment.id)
 
 
@@ -148,7 +148,7 @@ def _fresh(session: Session, line: Line, assessment: AssessmentRow) -> Line:
     try:
         made = kept(session, assessment)
     except Exception:
-        log.exception("the status of assessment %s could not be worked out", line.id)
+        log.exception("assessment %s has no status", line.id)
         unknown = _unknown(store.find(session, line.id), line.id)
         return replace(line, standing=unknown, low=None, high=None)
     return replace(line, standing=made.standing, low=made.low, high=made.high, stale=False)

@@ -42,6 +42,7 @@ WORDS = {
     "json_invalid": "This is not JSON.",
     "string_pattern_mismatch": "This does not have the expected form.",
     "list_type": "Use a list.",
+    "tuple_type": "Use a list.",
     "dict_type": "Use an object.",
     "model_type": "Use an object.",
     "model_attributes_type": "Use an object.",

@@ -38,7 +38,7 @@ def test_a_limit_of_steps_shortens_the_estimate() -> None:
 @pytest.mark.parametrize(
     ("row_sizes", "extra", "reason"),
     [
-        (sizes(200, 300), {}, "No training row is short enough"),
+        (sizes(200, 300), {}, "No training row is within the max sequence length"),
         (Sizes([RowSize("4", 20, 1)], [RowSize("d", 9, 2)], 512), {}, "nothing to learn after the prompt (lines 4)"),
         (sizes(50, dev=0), {}, "no dev row"),
         (sizes(50), {"memory": {"weights": 9_000_000_000}}, "needs about 9.0 GB of memory and 8.0 GB are free"),
