@@ -46,6 +46,16 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// htmx takes forms over a moment after the page is there; a tag given in that moment waits for it.
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-causes]") || !window.htmx || form.hasAttribute("data-htmx-powered") || form.waited) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  form.waited = true;
+  setTimeout(() => form.requestSubmit(event.submitter));
+}, true);
+
 // Nothing is left behind: a link waits for what is being saved, and a window that closes asks.
 addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
