@@ -465,7 +465,7 @@ def test_waiting_is_told_with_its_reason_and_its_time() -> None:
         return "refund" if waits else refusal(503, "Loading model")
 
     with serving(reply) as server:
-        model = endpoint(server, clock=clock, patience=1e6)
+        model = endpoint(server, clock=clock, patience=1e6, total_seconds=1e6)  # of the quick clock, too
         model.on_wait = waits.append
         came = answers_of(model, *rows(5))
         model.close()
