@@ -39,7 +39,7 @@ class Outcome:
 
     @property
     def state(self) -> State:
-        state: State = self.verdict.replace(" ", "_")  # type: ignore[assignment]
+        state: State = self.verdict.replace(" ", "_")  # type: ignore[assignment]  # one of four verdicts
         return state
 
 

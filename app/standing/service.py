@@ -88,7 +88,7 @@ def standing(session: Session, assessment: AssessmentRow) -> Standing:
 
 def _unknown(row: StandingRow | None, assessment_id: int) -> Standing:
     """In the state that was kept last, for programs know no other, and without anything that may not hold any more."""
-    state: State = row.state if row is not None else "draft"  # type: ignore[assignment]
+    state: State = row.state if row is not None else "draft"  # type: ignore[assignment]  # as kept
     overview = Action("Open", f"/assessments/{assessment_id}")
     return Standing(state, "Status unknown", UNKNOWN, "", "soft", overview, None, None)
 

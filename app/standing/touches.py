@@ -260,7 +260,7 @@ def _note_changed(touches: Touches, table: type[Base], values: Sequence[Any], ch
 
 def _assigned(statement: Update) -> AbstractSet[str]:
     """The columns that a statement assigns; the library has no public word for it."""
-    assigned: Mapping[Any, Any] = statement._values or {}  # noqa: SLF001
+    assigned: Mapping[Any, Any] = statement._values or {}  # noqa: SLF001 - see above
     return {getattr(column, "key", str(column)) for column in assigned}
 
 
