@@ -248,7 +248,8 @@ def known(kind: str, name: str) -> str:
 
 
 _OWN_NAMES = {"nearest_answer": "Nearest neighbour (no LLM)", "majority_answer": "Majority class (no LLM)"}
-_NUMBERED = re.compile(r"(few_shot_random|revised_prompt|adapter)/(\d+)")
+_NUMBERED = re.compile(r"(few_shot_random|revised_prompt|adapter)/(?:k\d+/)?(\d+)")
+_BY_OTHERS = re.compile(r"stronger_model/\d+/(zero_shot|best)")
 
 
 def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "") -> str:
@@ -269,6 +270,13 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
         return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {number})"
     if name == "few_shot_nearest" and examples:
         return f"Few-shot, {examples} nearest"
+    if name == "few_shot_nearest/embedding":
+        return f"Few-shot, {examples} nearest by embedding"
+    if name == "many_shot":
+        return f"Many-shot, {examples} examples"
+    if found := _BY_OTHERS.fullmatch(name):
+        prompt = "Zero-shot" if found.group(1) == "zero_shot" else "Best prompt"
+        return f"{prompt} on {(settings or {}).get('model_as', {}).get('name', 'another model')}"
     one = BY_KEY.get(f"variant.{name}")
     return one.label if one else title or name
 

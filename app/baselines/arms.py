@@ -312,8 +312,9 @@ def best(results: Iterable[tuple[Arm, ArmResult]]) -> Arm | None:
     """The arm to look at on the test rows: the highest dev score; on a tie the cheaper prompt.
 
     Arms without a model are for comparison and never chosen (there is no prompt in them to build on), and neither is
-    an adapter, an arm that lost the race, nor one with too many errors. One whose answers are mostly cut leads only where all are. Where no
-    arm got a single row right, the cheapest prompt would win by being cheap: then the nearest answers lead.
+    an adapter, what nobody could use as it is, an arm that lost the race, nor one with too many errors. One whose
+    answers are mostly cut leads only where all are. Where no arm got a single row right, the cheapest prompt would win
+    by being cheap: then the nearest answers lead.
     """
     eligible = [(arm, result) for arm, result in results if could_win(arm, result)]
     eligible = [(arm, result) for arm, result in eligible if result.fair] or eligible
@@ -335,15 +336,18 @@ def could_win(arm: Arm, result: ArmResult) -> bool:
 
 
 def done(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:
-    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples.
+    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples
+    of one number.
 
     An arm that was dropped counts: it was asked until the rows showed, at 5 % over the whole race, that another prompt
     is better, so the rows left could not have made it the best one. What the criterion asks is that the best prompt
     was looked for, and it was.
     """
-    counted = Counter(arm.family for arm, result in results if result.known)
+    known = [arm for arm, result in results if result.known]
+    counted = Counter((arm.family, arm.settings.get("k")) for arm in known)
+    most = Counter({family: max(n for (one, _), n in counted.items() if one == family) for family, _ in counted})
     draws = {"few_shot_random": SEEDS}
-    return [family for family in NEEDED if counted[family] >= draws.get(family, 1)]
+    return [family for family in NEEDED if most[family] >= draws.get(family, 1)]
 
 
 def missing(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:
