@@ -8,6 +8,7 @@ from app.baselines import measured_model, other_models, store
 from app.inference import job as inference_job
 from app.inference import service as inference
 from app.inference import store as model_store
+from app.inference.embedding import Vectors
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Generator, Unusable
 from app.inference.local import Dtype, LocalModel
@@ -74,3 +75,38 @@ def _keep_dtype(claim: Claim, model_id: int, dtype: str) -> None:
     with claim.write() as session:
         for arm in other_models.arms_of(store.get(session, claim.subject_id), model_id):
             arm.settings = {**arm.settings, "dtype": dtype}
+
+
+def embed_for(claim: Claim, arm: ArmRow) -> Embed | None:
+    """What turns texts into vectors for an arm that chooses its examples by embedding, and which model that was written
+    down; None for others.
+
+    Raises:
+        Failed: the model can't be used, or is another one than the arm began with.
+    """
+    if not (choice := asking.needs_embedder(arm.settings)):
+        return None
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        try:
+            with closing(embedding.embedder(claim.settings, choice)) as model:
+                vectors = model.embed(texts, kind="query", stop=claim.cancelled)
+                _keep_embedder(claim, arm.id, model.name, model.digest)
+                return vectors
+        except embedding.Interrupted:
+            claim.check()
+            raise
+        except Unusable as error:
+            claim.check()
+            raise Failed(str(error)) from error
+
+    return embed
+
+
+def _keep_embedder(claim: Claim, arm_id: int, name: str, digest: str) -> None:
+    with claim.write() as session:
+        arm = store.arm(session, arm_id)
+        kept = arm.settings["embedder"]
+        if kept.get("sha256", digest) != digest:
+            raise Failed(f"{name} is not the embedding model that {arm.label} began with. Start a new measurement.")
+        arm.settings = {**arm.settings, "embedder": {**kept, "name": name, "sha256": digest}}

@@ -321,7 +321,8 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
         raise ValueError("only an arm without a model needs no generator")
     arm, split = work.arm, work.split
     if work.prepared is None:
-        work.prepared = asking.preparation(arm, work.pool)
+        embed = asked_model.embed_for(claim, arm)
+        work.prepared = asking.preparation(arm, work.pool, work.examples, embed)
     prepared = work.prepared
     by_id = {str(example.id): example for example in waiting}
     asked: dict[str, Asked] = {}
