@@ -1,10 +1,13 @@
 """The model that a run asks: opened, held to what the measurement began with, and its precision written down."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import cast
 
-from app.baselines import measured_model, other_models, store
+from app.baselines import asking, measured_model, other_models, store
+from app.baselines.asking import Embed
+from app.baselines.tables import ArmRow
+from app.inference import embedding
 from app.inference import job as inference_job
 from app.inference import service as inference
 from app.inference import store as model_store
