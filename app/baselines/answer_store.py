@@ -79,8 +79,10 @@ class Tally:
     cut: float
 
 
-def tallies(session: Session, arm_ids: Collection[int], split: str, rows: Collection[int]) -> dict[int, Tally]:
-    """How each of these arms did on these rows so far, by its id."""
+def tallies(
+    session: Session, arm_ids: Collection[int], split: str, rows: Collection[int] | None = None
+) -> dict[int, Tally]:
+    """How each of these arms did on these rows so far (None: on all), by its id."""
     found = session.execute(
         select(AnswerRow.arm_id, AnswerRow.example_id, AnswerRow.score, AnswerRow.finish).where(
             AnswerRow.arm_id.in_(sorted(arm_ids)), AnswerRow.split == split
@@ -88,7 +90,7 @@ def tallies(session: Session, arm_ids: Collection[int], split: str, rows: Collec
     )
     of_arm: dict[int, list[tuple[int, float | None, str]]] = {arm_id: [] for arm_id in arm_ids}
     for arm_id, row, score, finish in found:
-        if row in rows:
+        if rows is None or row in rows:
             of_arm[arm_id].append((row, score, finish))
     return {
         arm_id: Tally(

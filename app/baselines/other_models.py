@@ -113,7 +113,7 @@ def offers(context: Context) -> Iterable[Offer]:
         state, _ = models.state(context.session, row)
         cannot = measured_model.against_sending(context.assessment, row)
         if not cannot and state in ("failing", "failed", "retired"):
-            cannot = f"It is {state}. Test it again under Models."
+            cannot = f"It is {state}: test it again under Models."
         kept = {"model_id": row.id, "model_as": asdict(MeasuredModel.of(row))}
         where = "on this machine" if row.kind != "endpoint" else f"at {row.base_url}"
         why = f"Ran on {row.name}, {where}: what another model reaches with the same prompt. Never what training beats."

@@ -17,7 +17,8 @@ from app.baselines import answer_store, arms, causes, looks, measured_model, sta
 from app.baselines.arms import Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.order import BaselineRequest
-from app.baselines.planning import INSTRUCTIONS_LIMIT, plan
+from app.baselines.outlines import Known
+from app.baselines.planning import INSTRUCTIONS_LIMIT, NOTHING, plan
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
@@ -30,15 +31,17 @@ from app.jobs.tables import JobRow
 from app.users.tables import UserRow
 
 
-def start(session: Session, assessment_id: int, order: BaselineRequest, *, by: UserRow) -> BaselineRow:
-    """Start a measurement; one that stood before is put aside, not deleted.
+def start(
+    session: Session, assessment_id: int, order: BaselineRequest, *, by: UserRow, known: Known = NOTHING
+) -> BaselineRow:
+    """Start a measurement; one that stood before is put aside, not deleted. known: of the installation.
 
     Raises:
         Conflict: something has to be done elsewhere first, or a measurement is running.
         Invalid: the order cannot be used.
     """
     assessment_store.changing(session, assessment_id)  # that it is archived is said by `plan`, with the rest
-    planned = plan(session, assessment_id, order)
+    planned = plan(session, assessment_id, order, known)
     before = store.current(session, assessment_id)
     if before is not None:
         _need_rest(session, before)
