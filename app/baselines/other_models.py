@@ -115,8 +115,8 @@ def offers(context: Context) -> Iterable[Offer]:
         if not cannot and state in ("failing", "failed", "retired"):
             cannot = f"It is {state}: test it again under Models."
         kept = {"model_id": row.id, "model_as": asdict(MeasuredModel.of(row))}
-        where = "on this machine" if row.kind != "endpoint" else f"at {row.base_url}"
-        why = f"Ran on {row.name}, {where}: what another model reaches with the same prompt. Never what training beats."
+        where = "On this machine" if row.kind != "endpoint" else f"{row.reference} at {row.base_url}"
+        why = f"{where}. Shows what could be reached; training never has to beat it."
         for name, more in (("zero_shot", {}), ("best", {FOLLOWS: "best"})):
             arm = Arm(FAMILY, f"{FAMILY}/{row.id}/{name}", {**kept, **more})
-            yield Offer(arm, proposed=False, why=why, against=cannot)
+            yield Offer(arm, proposed=False, why=why, against=cannot, mend="/models" if cannot else "")
