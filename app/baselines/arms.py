@@ -47,6 +47,7 @@ FAMILIES = (
     "optimised_prompt",
     "adapter",
 )
+EXAMPLES = ("shots", "k", "seed", "by", "embedder")  # the settings that say which examples are shown
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
@@ -104,7 +105,7 @@ def plan(
 
 def revised(instructions: str, best: Arm, round_number: int) -> Arm:
     """New instructions with the examples of the best arm so far, so that only one thing changes."""
-    examples = {key: best.settings[key] for key in ("shots", "k", "seed") if key in best.settings}
+    examples = {key: best.settings[key] for key in EXAMPLES if key in best.settings}
     return Arm("revised_prompt", f"revised_prompt/{round_number}", {**examples, "instructions": instructions})
 
 

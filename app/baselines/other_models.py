@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.baselines import measured_model, standing
-from app.baselines.arms import Arm
+from app.baselines.arms import EXAMPLES, Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.offers import Context, Offer
 from app.baselines.tables import ArmRow, BaselineRow
@@ -21,7 +21,7 @@ from app.inference import store as model_store
 FAMILY = "stronger_model"
 CEILING = "another model, which shows what could be reached"
 FOLLOWS = "follows"  # a setting: the prompt is that of the best arm, once there is one
-PROMPT = ("shots", "k", "seed", "by", "embedder", "instructions")  # the settings that such an arm takes over
+PROMPT = (*EXAMPLES, "passages", "instructions")  # the settings that such an arm takes over
 
 
 def own(arm: ArmRow) -> bool:
