@@ -62,7 +62,7 @@ class Race:
 
 def entered(baseline: BaselineRow) -> list[ArmRow]:
     """The arms that race: prompts of the run's own model that may be chosen."""
-    beside = (*arms.FREE, *arms.BEYOND, "adapter")
+    beside = (*arms.FREE, *arms.BESIDE, "adapter")
     return [arm for arm in baseline.arms if arm.family not in beside and other_models.own(arm)]
 
 

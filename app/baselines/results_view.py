@@ -16,9 +16,9 @@ from app.web import charts
 from app.web.protocols import CallPrice
 from app.wording import interval_text, percent, plural, target_text
 
-TONES = {
+TONES: Mapping[str, str] = {
     **dict.fromkeys(arms.FREE, "soft"),
-    **dict.fromkeys(arms.BEYOND, "open"),
+    **dict.fromkeys(arms.BESIDE, "open"),
     "adapter": "tune",
 }
 # Headings of the table, in their order; the first one has none of its own where it is the only one.
@@ -124,7 +124,7 @@ def lines(
 def _heading(arm: ArmRow) -> str:
     if arm.family in arms.FREE:
         return FREE
-    if arm.family in arms.BEYOND:
+    if arm.family in arms.BESIDE:
         return REACHABLE
     return DROPPED if arm.dropped else PROMPTS
 
@@ -288,7 +288,7 @@ def _cheaper(baseline: BaselineRow, best: ArmRow) -> list[str]:
         (arm, arm.test)
         for arm in baseline.arms
         if arm.id != best.id
-        and arm.family not in (*arms.FREE, *arms.BEYOND, "adapter")
+        and arm.family not in (*arms.FREE, *arms.BESIDE, "adapter")
         and arm.test is not None
         and arm.test.known
         and arm.test.score >= best.test.score

@@ -44,8 +44,8 @@ def scores_of(
     ease = np.sqrt(alike) * shared + np.sqrt(1 - alike) * own
     thresholds = np.array([[NormalDist().inv_cdf(rate)] for rate in rates])
     if binary:
-        return (ease < thresholds).astype(float)
-    return np.clip((thresholds - ease) / 6 + 0.5, 0, 1)
+        return np.asarray(ease < thresholds, np.float64)
+    return np.asarray(np.clip((thresholds - ease) / 6 + 0.5, 0, 1), np.float64)
 
 
 def raced(scores: Floats, *, binary: bool) -> dict[int, int]:
@@ -105,9 +105,9 @@ def main() -> None:
             for rows in ROWS:
                 for alike in ALIKE:
                     number = worlds if binary else worlds // 2
-                    spoilt, best, saved = measured(rates, rows, alike, number, binary=binary)
+                    spoilt, best, less = measured(rates, rows, alike, number, binary=binary)
                     shown = f"{spoilt:7.2f}" if name in EQUAL else f"{'':7}"
-                    print(f"{name:34} {rows:4} {alike:5.1f} {shown} {best:9.2f} {saved:6.1f}", flush=True)
+                    print(f"{name:34} {rows:4} {alike:5.1f} {shown} {best:9.2f} {less:6.1f}", flush=True)
 
 
 if __name__ == "__main__":
