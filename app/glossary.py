@@ -161,6 +161,20 @@ TERMS: tuple[Term, ...] = (
     Term("rows.dev", "Dev set", "Rows that choose between prompts and stop a training in time.", "rows"),
     Term("rows.test", "Test set", "Rows for evaluation only; nothing learns from them and nothing is chosen by them.",
          "rows"),
+    # How passages are found, and the numbers that say how well.
+    Term("retrieval.gold", "Gold passage", "The passage that the answer of a row stands in."),
+    Term(
+        "retrieval.recall",
+        "Recall@k",
+        "Share of the rows with a gold passage among the first k that were retrieved.",
+        "%",
+    ),
+    Term(
+        "retrieval.mrr",
+        "MRR@10",
+        "Mean reciprocal rank: 1 where a gold passage comes first, 1/2 where it comes second, 0 where it is not among "
+        "the first ten; the mean of the rows.",
+    ),
     Term("row.expected", "Expected answer", "What your data says the answer should be."),
     Term("row.output", "Model output", "What the model wrote."),
     # What a contributor worked on, by the names that are kept of it.
@@ -249,6 +263,7 @@ def known(kind: str, name: str) -> str:
 
 _OWN_NAMES = {"nearest_answer": "Nearest neighbour (no LLM)", "majority_answer": "Majority class (no LLM)"}
 _NUMBERED = re.compile(r"(few_shot_random|revised_prompt|adapter)/(\d+)")
+_RETRIEVING = re.compile(r"rag/(lexical|embedding|hybrid)(?:/\d+)?")
 
 
 def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "") -> str:
@@ -269,8 +284,15 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
         return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {number})"
     if name == "few_shot_nearest" and examples:
         return f"Few-shot, {examples} nearest"
+    if found := _RETRIEVING.fullmatch(name):
+        name, title = "", _retrieving(found.group(1), settings)
     one = BY_KEY.get(f"variant.{name}")
     return one.label if one else title or name
+
+
+def _retrieving(way: str, settings: Mapping[str, Any] | None) -> str:
+    passages = ((settings or {}).get("passages") or {}).get("k")
+    return f"{label('variant.rag')}, {way}{f', {passages} passages' if passages else ''}"
 
 
 # Sentences of the policy and of its criteria are part of what was hashed and approved, so they stay as they are stored;

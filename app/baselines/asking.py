@@ -11,6 +11,7 @@ from typing import Any
 from app.baselines import prompts, shots, standing
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
+from app.baselines.with_passages import Found
 from app.chat import Message
 from app.datasets.store import Example
 from app.inference.constraints import Constraint
@@ -37,12 +38,15 @@ class Asked:
 class Preparation:
     """All that an arm needs to ask any of the rows that it was prepared for.
 
-    passages: of each row, by its id, the best first, with their scores.
+    passages: of each row, by its id, the best first, with their scores. gold: the right passages of rows where they are
+    known. retrieved: whether passages differ from row to row, and are kept with each answer.
     """
 
     instructions: str
     picker: shots.Picker
     passages: Mapping[int, Sequence[tuple[Passage, float]]] = field(default_factory=dict)
+    gold: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    retrieved: bool = True
     constraint: Constraint | None = None
     choices: tuple[str, ...] = ()
 
@@ -52,13 +56,25 @@ class Preparation:
         scored = self.passages.get(example.id, ())
         passages = [passage for passage, _ in scored]
         messages = prompts.render(self.instructions, picked, example.messages, passages)
-        details = {"passages": [[passage.id, round(score, 6)] for passage, score in scored]} if scored else None
-        return Asked(messages, picked, passages, self.constraint, self.choices, details)
+        details: dict[str, Any] = {}
+        if example.id in self.passages and self.retrieved:
+            details["passages"] = [[passage.id, round(score, 6)] for passage, score in scored]
+        if gold := self.gold.get(example.id):
+            details["gold"] = list(gold)
+        return Asked(messages, picked, passages, self.constraint, self.choices, details or None)
 
 
-def preparation(arm: ArmRow, pool: Sequence[Shot]) -> Preparation:
-    """Prepare an arm. pool: the training rows, the only ones that may be shown as examples."""
-    return Preparation(standing.instructions_of(arm.baseline, arm), _picker(arm.settings, pool), constraint=_held(arm))
+def preparation(arm: ArmRow, pool: Sequence[Shot], found: Found | None = None) -> Preparation:
+    """Prepare an arm. pool: the training rows, the only ones that may be shown as examples. found: its passages."""
+    looked_up = found or Found()
+    return Preparation(
+        standing.instructions_of(arm.baseline, arm),
+        _picker(arm.settings, pool),
+        looked_up.passages,
+        looked_up.gold,
+        retrieved=(arm.settings.get("passages") or {}).get("way") != "all",
+        constraint=_held(arm),
+    )
 
 
 def _picker(settings: Mapping[str, Any], pool: Sequence[Shot]) -> shots.Picker:

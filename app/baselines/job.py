@@ -24,6 +24,7 @@ from app.baselines import (
     shots,
     standing,
     store,
+    with_passages,
 )
 from app.baselines.arms import ArmResult, Scored
 from app.baselines.asking import Asked
@@ -116,7 +117,7 @@ def answer_arm(
     with claim.read() as session:
         arm = store.arm(session, arm_id)
         baseline = arm.baseline
-        examples = _sample(session, baseline, split)
+        examples = with_passages.rows_of(session, arm, _sample(session, baseline, split))
         free = arm.family in arms.FREE
         takes_shots = free or "shots" in arm.settings
         pool = _pool(session, baseline) if takes_shots else []
@@ -161,7 +162,8 @@ def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
     waiting = [arm for arm in baseline.arms if arm.family != "adapter" and _waits(arm.dev)]
     free = [arm for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
     done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
-    total = len(waiting) * sizes["dev"] + (1 + len(free)) * sizes["test"]
+    dev = _sample(session, baseline, "dev")
+    total = sum(len(with_passages.rows_of(session, arm, dev)) for arm in waiting) + (1 + len(free)) * sizes["test"]
     return Meter(claim, total, done, most=total + arms.RIVALS_MOST * sizes["test"])
 
 
@@ -245,7 +247,7 @@ def _ask(
     """Ask for every waiting row and store what comes, errors too."""
     if generator is None:
         raise ValueError("only an arm without a model needs no generator")
-    prepared = asking.preparation(arm, pool)
+    prepared = asking.preparation(arm, pool, with_passages.look_up(claim, arm, waiting))
     by_id = {str(example.id): example for example in waiting}
     asked: dict[str, Asked] = {}
     for name, example in by_id.items():
@@ -315,6 +317,10 @@ def _answer(
     score = None
     if arm.family not in arms.FREE:
         answer = answer_text.settled(answer, request.max_tokens, example.target, unseen=unseen)
+    details = dict(asked.details or {})
+    if asked.passages and answer.error is None:
+        text, kept = with_passages.ending(asked.passages, details.get("gold", ()), answer.text, example.target)
+        answer, details = replace(answer, text=text), details | kept
     if answer.error is None:
         score = metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
     return {
@@ -329,7 +335,7 @@ def _answer(
         "finish": answer.finish,
         "prompt_sha256": prompts.sha256(request.messages),
         "shots": [shot.line for shot in asked.shots],
-        "details": {**(asked.details or {}), **({"chances": dict(answer.chances)} if answer.chances else {})} or None,
+        "details": {**details, **({"chances": dict(answer.chances)} if answer.chances else {})} or None,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
         "seconds": answer.seconds,
@@ -389,6 +395,7 @@ def _conclude(
         wanted = {example.id: example.target for example in examples}
         by_model = arm.family not in arms.FREE
         size = _prompt_characters(arm, examples, pool) if by_model else None
+        size = size + with_passages.characters(session, arm.settings) if size is not None else None
         scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and by_model) for row in rows]
         result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
         result = replace(result, at=utcnow().isoformat())

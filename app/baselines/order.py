@@ -11,8 +11,9 @@ from app.baselines.arms import PROMPTED
 class BaselineRequest:
     """What a measurement is asked to be; see `BaselineRow`. dev_rows, test_rows: 0 asks all of them.
 
-    variants: kinds of prompts to ask, of `arms.PROMPTED`; the criteria ask for all of them. arms: names of the offers
-    to take (`catalogue.offers`); None takes what is proposed.
+    passage_instructions: what is asked besides where passages are given; None asks to cite and to say when it is not
+    there. variants: kinds of prompts to ask, of `arms.PROMPTED`; the criteria ask for all of them. arms: names of the
+    offers to take (`catalogue.offers`); None takes what is proposed.
     consent: the word of whoever starts it that the rows may be sent to the model server.
     price_in, price_out: per million tokens, for the estimate only.
     """
@@ -27,6 +28,7 @@ class BaselineRequest:
     metric_options: Mapping[str, Any] = field(default_factory=dict)
     variants: tuple[str, ...] = PROMPTED
     arms: tuple[str, ...] | None = None
+    passage_instructions: str | None = None
     consent: bool = False
     price_in: float | None = None
     price_out: float | None = None
