@@ -10,7 +10,7 @@ from app.advice.evidence import Evidence, Prompting, Score
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import answer_store, arms, causes, looks, rivals, standing, store
+from app.baselines import answer_store, arms, causes, looks, rivals, standing, store, with_passages
 from app.baselines.arms import ArmResult, Scored
 from app.baselines.measured_model import MeasuredModel, model_of, same_weights
 from app.baselines.standing import Counting
@@ -20,6 +20,7 @@ from app.datasets.tables import DatasetRow
 from app.evaluation import metrics, statistics
 from app.inference.tables import ModelRow
 
+COMPARED_LEAST = 0.9  # of the oracle's rows that another arm has to have answered to be compared with it
 INTERVAL_SLACK = 0.02  # by how much an interval may differ from one worked out today: the way to do it may have changed
 
 
@@ -122,7 +123,45 @@ def evidence(
         arms=_compared(baseline) or None,
         failure_causes=tagged if any(tagged.values()) else None,
         failures=answer_store.failed(session, leading.id, "dev", passing) if leading else None,
+        oracle_gain=gain.delta if (gain := oracle_gain(session, baseline)) else None,
+        rows_carry_context=with_passages.rows_carry_context(session, assessment.id, dataset.id),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OracleGain:
+    """What the right passage adds, on the dev rows on which it is known: the oracle's mean score minus that of the best
+    prompt without passages on the same rows. `without` is that prompt; low, high: the 95 % interval of the paired
+    difference; rows: how many."""
+
+    oracle: ArmRow
+    without: ArmRow
+    delta: float
+    low: float
+    high: float
+    rows: int
+
+
+def oracle_gain(session: Session, baseline: BaselineRow) -> OracleGain | None:
+    """None while there is no oracle result, or none of a prompt without passages."""
+    oracle = next((arm for arm in baseline.arms if arm.family == "oracle" and arm.dev and arm.dev.known), None)
+    if oracle is None:
+        return None
+    with_gold = answer_store.scored(session, oracle.id, "dev")
+    gains = []
+    for arm in baseline.arms:
+        closed = not (arm.settings.get("passages") or arm.settings.get("model_id") or standing.value(arm).free)
+        if not closed or arm.family == "adapter" or arm.dev is None or not arm.dev.known:
+            continue
+        without = answer_store.scored(session, arm.id, "dev")
+        rows = [row for row in with_gold if row in without]
+        if len(rows) < len(with_gold) * COMPARED_LEAST or not rows:
+            continue  # it was dropped early, or had errors just there
+        before, after = [without[row] for row in rows], [with_gold[row] for row in rows]
+        binary = metrics.get(baseline.metric).binary
+        seen = statistics.paired(before, after, binary=binary)
+        gains.append(OracleGain(oracle, arm, seen.delta, seen.low, seen.high, len(rows)))
+    return min(gains, key=lambda gain: (gain.delta, gain.without.id), default=None)
 
 
 def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:

@@ -15,7 +15,7 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.baselines import arms, catalogue, measured_model, store
 from app.baselines.arms import Arm
-from app.baselines.catalogue import Context
+from app.baselines.offering import Context
 from app.baselines.order import BaselineRequest
 from app.datasets import store as dataset_store
 from app.datasets.store import Example

@@ -211,13 +211,26 @@ def tag_one(session: Session, answer_id: int, cause: str, *, before: str, by: Us
     return Tagging(cause, was, whose)
 
 
-def add_adapter_arm(session: Session, baseline_id: int, *, training_id: int, title: str, instructions: str) -> ArmRow:
-    """An arm for a trained adapter: no examples, the winning instructions, the same rows. Again gives the same arm."""
+def add_adapter_arm(
+    session: Session,
+    baseline_id: int,
+    *,
+    training_id: int,
+    title: str,
+    instructions: str,
+    passages: Mapping[str, Any] | None = None,
+) -> ArmRow:
+    """An arm for a trained adapter: no examples, the winning instructions, the same rows. Again gives the same arm.
+
+    passages: what its training rows carried; it is then asked with passages found the same way.
+    """
     baseline = store.get(session, baseline_id)
     name = f"adapter/{training_id}"
     if (already := next((arm for arm in baseline.arms if arm.name == name), None)) is not None:
         return already
     settings = {"instructions": instructions, "training": training_id, **standing.dtype_of(baseline)}
+    if passages:
+        settings["passages"] = {name: passages[name] for name in ("way", "k", "index", "sha256")}
     arm = ArmRow(family="adapter", name=name, title=title, settings=settings)
     baseline.arms.append(arm)
     session.flush()

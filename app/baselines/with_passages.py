@@ -36,6 +36,7 @@ from app.wording import percent, plural
 
 ORACLE_LEAST = 20  # dev rows with a known right passage, below which the oracle says nothing
 OTHER_DEPTHS = (3, 10)  # passages that the best way may hand on instead
+CARRIED_LEAST = 0.95  # of the training rows, from which on they count as bringing their context
 LOOKED_AT = 2000  # training rows that are looked through for how they refuse
 AT_ONCE = 50  # questions between two looks at whether to stop
 WINDOW_LEFT = 0.9  # of a model's window that documents and question may fill: their tokens are estimated
@@ -299,6 +300,13 @@ def characters(session: Session, settings: Mapping[str, Any]) -> float:
 
 
 # ---------------------------------------------------------------------- what came of it
+
+
+def rows_carry_context(session: Session, assessment_id: int, dataset_id: int) -> bool | None:
+    """Whether the training rows bring passages of the documents with their questions; None where nobody looked."""
+    index = retrieval.current(session, assessment_id)
+    check = checks.done(session, assessment_id, index.id, dataset_id) if index else None
+    return check.carried >= CARRIED_LEAST if check else None
 
 
 def ending(asked: Sequence[Passage], gold: Sequence[int], text: str, target: str) -> tuple[str, dict[str, Any]]:

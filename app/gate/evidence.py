@@ -29,6 +29,7 @@ from app.gate.reviewed import models_line
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.policies import service as policies
+from app.recipes import passages as recipe_passages
 from app.recipes import store as recipes
 from app.recipes.tables import RecipeRow
 
@@ -65,6 +66,7 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
             documents.measured(session, assessment.id),
             baselines.evidence(session, assessment, dataset, counted, base),
             costs.evidence,
+            Evidence(rows_carry_context=recipe_passages.carried(recipe, counted.row, dataset) or None),
         ]
     )
     return Facts(assessment, recipe, base, dataset, counted.row, costs.study, evidence)

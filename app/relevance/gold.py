@@ -88,6 +88,8 @@ class _Index:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._answer_runs: dict[int, int] = {}
+        self._question_runs: dict[int, int] = {}
+        self._asked: defaultdict[int, list[int]] = defaultdict(list)
         self._asking: defaultdict[Words, list[int]] = defaultdict(list)
         self._answering: defaultdict[Words, list[int]] = defaultdict(list)
         self._short: defaultdict[str, list[tuple[Words, int]]] = defaultdict(list)  # by the first word
@@ -96,7 +98,9 @@ class _Index:
         self._quoted: defaultdict[int, dict[int, _Quote]] = defaultdict(dict)  # of a row, by passage
         self._of_source: defaultdict[int, list[int]] = defaultdict(list)
         for row in rows:
-            for run in set(runs(words(row.question))):
+            asked = set(runs(words(row.question)))
+            self._question_runs[row.id] = len(asked)
+            for run in asked:
                 self._asking[run].append(row.id)
             answer = words(row.answer)
             if mine := set(runs(answer)):
@@ -116,6 +120,8 @@ class _Index:
         for row, common in in_questions.items():
             if common >= STANDS * len(mine) and len(text) > 2 * RUN:
                 self._in_context[row].append(piece.id)
+            if common >= STANDS * self._question_runs[row]:
+                self._asked[row].append(piece.id)
         in_answers = Counter(row for run in mine & self._answering.keys() for row in self._answering[run])
         for row, common in in_answers.items():
             whole = common >= STANDS * self._answer_runs[row]
@@ -140,6 +146,23 @@ class _Index:
         if row.id in self._answer_runs:
             return Gold(tuple(whole or quoted), "quotation") if quoted else None
         return Gold(tuple(whole), "quotation") if _one_place(quoted) else None
+
+    def given_away(self) -> set[int]:
+        """Passages in which a row's question stands, or its answer of five words and more, whole or in pieces."""
+        asked = {passage for passages in self._asked.values() for passage in passages}
+        return asked | {passage for row in self._answer_runs for passage in self._quoted[row]}
+
+
+def given_away(rows: Sequence[Row], pieces: Iterable[Piece]) -> set[int]:
+    """The passages that give these rows away: their question stands there word for word, or their answer does.
+
+    What a model learns from must not hold them where the rows are to choose or to judge. A short answer counts for
+    nothing here: a name or a year stands in every passage about it.
+    """
+    index = _Index(rows)
+    for piece in pieces:
+        index.look(piece)
+    return index.given_away()
 
 
 def _one_place(quoted: Mapping[int, "_Quote"]) -> bool:

@@ -15,7 +15,6 @@ from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.datasets.tables import DatasetRow
 from app.db import utcnow
-from app.documents import store as document_store
 from app.errors import Conflict
 from app.inference.generator import Unusable
 from app.jobs.claims import Claim, Failed
@@ -23,7 +22,6 @@ from app.relevance import gold, service, sources, store
 from app.relevance.gold import Gold, Piece, Row
 from app.relevance.ranking import DEPTH
 from app.relevance.tables import PassageMarkRow
-from app.retrieval import service as retrieval
 from app.retrieval.settings import Way
 from app.retrieval.tables import IndexRow
 
@@ -104,18 +102,13 @@ class _Pieces:
                 self._marks.setdefault(mark.text_sha256, []).append(mark)
 
     def __iter__(self) -> Iterator[Piece]:
-        documents = {row.id: row for row in document_store.corpus(self._session, self._index.assessment_id)}
-        for start in range(1, self._index.passages + 1, PASSAGES_AT_ONCE):
-            self._claim.check()
-            ids = range(start, min(start + PASSAGES_AT_ONCE, self._index.passages + 1))
-            passages = retrieval.passages(self._session, self._claim.blobs, self._index.id, ids)
-            for passage in passages.values():
-                document = documents.get(passage.document_id)
-                for mark in self._marks.get(str(document.text_sha256) if document else "", ()):
-                    if _same_place(mark, passage.start, passage.end):
-                        self.of_mark.setdefault(mark.id, []).append(passage.id)
-                names = (document.title, document.name) if document else ()
-                yield Piece(passage.id, passage.document_id, passage.text, names)
+        for piece, passage, text_sha256 in service.pieces(self._session, self._claim.blobs, self._index):
+            if passage.id % PASSAGES_AT_ONCE == 0:
+                self._claim.check()
+            for mark in self._marks.get(text_sha256, ()):
+                if _same_place(mark, passage.start, passage.end):
+                    self.of_mark.setdefault(mark.id, []).append(passage.id)
+            yield piece
 
 
 def _same_place(mark: PassageMarkRow, start: int, end: int) -> bool:

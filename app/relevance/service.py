@@ -23,7 +23,7 @@ from app.inference import store as model_store
 from app.jobs import service as jobs
 from app.jobs.tables import JobRow
 from app.relevance import ranking, store
-from app.relevance.gold import Gold
+from app.relevance.gold import Gold, Piece
 from app.relevance.ranking import Choice, Judged, Ranking
 from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
 from app.retrieval import service as retrieval
@@ -35,6 +35,7 @@ from app.settings import Settings
 from app.users.tables import UserRow
 
 TO_MARK = 30  # dev rows that a person is asked to mark: tells 60 % from 85 %, and takes some ten minutes
+PASSAGES_AT_ONCE = 1000  # that are held while all of an index are looked through
 CANDIDATES = 5  # of each way that are put before a person
 
 
@@ -64,6 +65,21 @@ def opened(settings: Settings, session: Session, blobs: Blobs, index: IndexRow) 
         yield retrieval.searcher(settings, blobs, index, embedder)
     finally:
         embedder.close()
+
+
+def pieces(session: Session, blobs: Blobs, index: IndexRow) -> Iterator[tuple[Piece, Passage, str]]:
+    """Every passage of an index with what its document is called, and the hash of the document's text; some at a time.
+
+    The hash is empty where the document is no part of the corpus any more.
+    """
+    documents = {row.id: row for row in document_store.corpus(session, index.assessment_id)}
+    for start in range(1, index.passages + 1, PASSAGES_AT_ONCE):
+        ids = range(start, min(start + PASSAGES_AT_ONCE, index.passages + 1))
+        for passage in retrieval.passages(session, blobs, index.id, ids).values():
+            document = documents.get(passage.document_id)
+            names = (document.title, document.name) if document else ()
+            piece = Piece(passage.id, passage.document_id, passage.text, names)
+            yield piece, passage, str(document.text_sha256) if document else ""
 
 
 def start(session: Session, assessment_id: int, by: UserRow) -> RetrievalCheckRow:
