@@ -127,13 +127,16 @@ class _Index:
             whole = common >= STANDS * self._answer_runs[row]
             if whole or (common >= PIECE and common >= MOSTLY * len(mine)):
                 self._quoted[row][piece.id] = _Quote(piece.document_id, whole)
+        self._look_for_short_answers(piece, text)
+        for key in {key for name in piece.names for key in name_keys(name)}:
+            for row in self._named.get(key, ()):
+                self._of_source[row].append(piece.id)
+
+    def _look_for_short_answers(self, piece: Piece, text: Words) -> None:
         for at, word in enumerate(text):
             for answer, row in self._short.get(word, ()):
                 if text[at : at + len(answer)] == answer:
                     self._quoted[row][piece.id] = _Quote(piece.document_id, whole=True)
-        for key in {key for name in piece.names for key in name_keys(name)}:
-            for row in self._named.get(key, ()):
-                self._of_source[row].append(piece.id)
 
     def gold(self, row: Row) -> Gold | None:
         """What speaks for a row's passages, the surest sign first."""

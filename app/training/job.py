@@ -206,7 +206,7 @@ def _start(claim: Claim) -> dict[str, Any]:
         row = store.get(session, claim.subject_id)
         started = bool(store.metrics(session, row.id, "step"))
         try:
-            approved = launching.recheck(session, row.review_id, row.decision_id, row.digest, started=started)
+            launching.recheck(session, row.review_id, row.decision_id, row.digest, started=started)
         except GateClosed as closed:
             raise Refused(str(closed)) from closed
         attempt = service.begin(session, row.id)

@@ -146,7 +146,7 @@ def plan_of(facts: Facts) -> Plan:
 
 
 def passages_wanted(session: Session, assessment_id: int) -> dict[str, Any] | None:
-    """What the training rows have to carry (`recipes.passages.wanted`); None where the best prompt gives no passages."""
+    """What the training rows have to carry (`recipes.passages.wanted`); None where the best prompt has no passages."""
     facts = gather(session, assessment_store.get(session, assessment_id))
     return recipe_passages.wanted(facts.baseline, facts.dataset)
 
