@@ -51,6 +51,8 @@ from app.jobs import routes as jobs_routes
 from app.jobs import store as job_store
 from app.policies import api as policies_api
 from app.policies import routes as policies_routes
+from app.relevance import api as relevance_api
+from app.relevance import routes as relevance_routes
 from app.results import api as results_api
 from app.results import routes as results_routes
 from app.settings import Settings
@@ -103,6 +105,8 @@ ROUTERS = (
     documents_api.router,
     inference_routes.router,
     inference_api.router,
+    relevance_routes.router,
+    relevance_api.router,
     baselines_routes.router,
     baselines_answer_routes.router,
     baselines_api.router,
