@@ -154,7 +154,10 @@ def missed(session: Session, quality: service.Quality) -> list[Missed]:
     late: Mapping[int, int | None] = {row: place for row, place in ranks.items() if not place or place > PASSAGES}
     masker = masked_rows.masker_for_measurements(dataset_store.get(session, quality.check.dataset_id))
     rows = dataset_store.examples_of(session, late)
-    listed = [Missed(row, rows[row].line, masker.text(_asked(rows[row].messages))[:QUESTION], late[row]) for row in late]
+    listed = [
+        Missed(row, rows[row].line, masker.text(_asked(rows[row].messages))[:QUESTION], place)
+        for row, place in late.items()
+    ]
     return sorted(listed, key=lambda one: (one.rank or 0, one.line))[:MOST_MISSED]
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
+from app import glossary
 from app.assessments import store as assessment_store
 from app.datasets import store as dataset_store
 from app.errors import NotFound
@@ -48,6 +49,8 @@ def show_quality(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
         quality=quality,
         depths=DEPTHS,
         k=PASSAGES,
+        recall=glossary.term("retrieval.recall"),
+        mrr=glossary.term("retrieval.mrr"),
         missed=pages.missed(db, quality) if quality else [],
         to_mark=len(left),
         marked=sum(example.id in quality.known.marked for example in left) if quality else 0,
