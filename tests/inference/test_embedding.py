@@ -170,32 +170,35 @@ def test_what_a_server_refuses_is_asked_in_halves_and_cut() -> None:
 
 
 FAULTS = {
-    "fewer": (lambda rows: answered(rows[:-1]), "2 texts with 1 vectors"),
-    "the same place twice": (lambda rows: Raw(json.dumps({"data": [{"index": 0, "embedding": [1]}] * 2}).encode()), "2"),
-    "lengths": (lambda rows: answered([[1.0], [1.0, 2.0]]), "vectors of 1, 2 numbers"),
-    "zeros": (lambda rows: answered([[0.0, 0.0]] * 2), "no direction"),
-    "not a number": (lambda rows: Raw(b'{"data": [{"embedding": [NaN]}, {"embedding": [1]}]}'), "holds no vectors"),
-    "too large": (lambda rows: Raw(b'{"data": [{"embedding": [1e308,1e308]}, {"embedding": [1,1]}]}'), "no direction"),
-    "words": (lambda rows: answered([["1"], ["2"]]), "holds no vectors"),
-    "no list": (lambda rows: answered([True, None]), "holds no vectors"),
-    "a page": (lambda rows: Raw(b"<html>Welcome</html>"), "holds no vectors"),
-    "a chat": (lambda rows: Raw(b'{"choices": [{"message": {"content": "hello"}}]}'), "holds no vectors"),
+    "fewer": (answered([[1.0]]), "2 texts with 1 vectors"),
+    "the same place twice": (
+        Raw(json.dumps({"data": [{"index": 0, "embedding": [1]}] * 2}).encode()),
+        "2",
+    ),
+    "lengths": (answered([[1.0], [1.0, 2.0]]), "vectors of 1, 2 numbers"),
+    "zeros": (answered([[0.0, 0.0]] * 2), "no direction"),
+    "not a number": (Raw(b'{"data": [{"embedding": [NaN]}, {"embedding": [1]}]}'), "holds no vectors"),
+    "too long": (answered([[1.0] * 20_000] * 2), "vectors of 20000 numbers"),
+    "words": (answered([["1"], ["2"]]), "holds no vectors"),
+    "no list": (answered([True, None]), "holds no vectors"),
+    "a page": (Raw(b"<html>Welcome</html>"), "holds no vectors"),
+    "a chat": (Raw(b'{"choices": [{"message": {"content": "hello"}}]}'), "holds no vectors"),
     "an error that says it is none": (
-        lambda rows: Raw(b'{"error": {"message": "insufficient_quota", "code": "insufficient_quota"}}'),
+        Raw(b'{"error": {"message": "insufficient_quota", "code": "insufficient_quota"}}'),
         "quota or credit is used up",
     ),
-    "a wrong key": (lambda rows: Raw(f'{{"error": "bad {KEY}"}}'.encode(), status=401), "does not accept the key"),
-    "no such model": (lambda rows: Raw(b"{}", status=404), "where /embeddings begins"),
-    "elsewhere": (lambda rows: Raw(status=302, headers={"Location": "http://127.0.0.1:1/"}), "never followed"),
-    "a hang-up": (lambda rows: Raw(hang_up=True), "connection to the model server failed"),
-    "one bad text": (lambda rows: Raw(b'{"error": {"message": "not allowed here"}}', status=400), "not allowed here"),
+    "a wrong key": (Raw(f'{{"error": "bad {KEY}"}}'.encode(), status=401), "does not accept the key"),
+    "no such model": (Raw(b"{}", status=404), "where /embeddings begins"),
+    "elsewhere": (Raw(status=302, headers={"Location": "http://127.0.0.1:1/"}), "never followed"),
+    "a hang-up": (Raw(hang_up=True), "connection to the model server failed"),
+    "one bad text": (Raw(b'{"error": {"message": "not allowed here"}}', status=400), "not allowed here"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_not_surely_vectors_is_none(fault: str) -> None:
-    make, why = FAULTS[fault]
-    with serving(lambda body: make(directions(body))) as server:
+    sent, why = FAULTS[fault]
+    with serving(lambda _: sent) as server:
         model = client(server, attempts=2)
         with pytest.raises(Unusable, match=why) as refused:
             model.embed(["first", "second"], kind="query", stop=never)
