@@ -74,8 +74,7 @@ def read(content: bytes) -> Completion:
 
 def _read(content: bytes) -> Completion:
     body = _streamed(content) if content.lstrip()[:5] == b"data:" else _json(content)
-    if isinstance(body, Mapping) and body.get("error"):
-        raise _fault(content, _first_fault(body))
+    refuse_fault(content, body)
     choice = body["choices"][0]
     message = choice["message"] if "message" in choice else {"content": choice["text"]}
     reason = choice.get("finish_reason")
@@ -308,6 +307,15 @@ def _objects_within(body: object, depth: int = 0) -> Iterator[Mapping[str, Any]]
             yield {**body, "message": inner}
         elif any(name in body for name in ("message", "msg", "code", "type")):
             yield body
+
+
+def refuse_fault(content: bytes, body: object) -> None:
+    """Return for a body that is no error.
+
+    Raises: Trouble: it says that it is one, whatever the status was.
+    """
+    if isinstance(body, Mapping) and body.get("error"):
+        raise _fault(content, _first_fault(body))
 
 
 def _first_fault(body: Mapping[str, Any]) -> Mapping[str, Any]:

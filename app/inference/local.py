@@ -1,20 +1,18 @@
 """A model on this machine, in a process of its own, so that torch never runs where pages or jobs do."""
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from app.chat import Message
 from app.inference.generator import Answer, Request, Unusable
+from app.inference.model_process import ModelProcess
 from app.processes import children
-from app.processes.lines import Event
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 
-POLL = 0.2  # seconds between two looks at `stop`
 CHUNK = 512  # requests handed over at once: enough to sort by length and to share a beginning
 
 
@@ -43,7 +41,7 @@ class Counted:
     error: str | None = None
 
 
-class LocalModel:
+class LocalModel(ModelProcess):
     """A `Generator` over `python -m app.inference.local_child`, started at once and ready when it is first asked.
 
     files: name -> SHA-256 that the model must have; None takes what is there. dtype "auto" times both precisions and
@@ -66,7 +64,7 @@ class LocalModel:
         self._info: Info | None = None
         count = children.threads_for(threads)
         file = log.open("w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
-        self._child = children.start("app.inference.local_child", threads=count, log=file)
+        super().__init__(children.start("app.inference.local_child", threads=count, log=file))
         self._send(
             do="load",
             model=str(model_dir.resolve()),
@@ -75,17 +73,6 @@ class LocalModel:
             threads=count,
             dtype=dtype,
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def pid(self) -> int:
-        """Process id of the child."""
-        return self._child.pid
 
     def info(self, stop: Callable[[], bool] = lambda: False) -> Info | None:
         """Wait until the model is loaded; None when `stop` came first.
@@ -119,52 +106,3 @@ class LocalModel:
         body = [{"id": i, "messages": [asdict(m) for m in messages], "target": t} for i, messages, t in rows]
         for event in self._ask(stop, do="count", rows=body):
             yield Counted(**event["row"])
-
-    def close(self) -> None:
-        """End the child; it has nothing to save."""
-        self._child.close(grace=0.5)
-
-    def _ask(self, stop: Callable[[], bool], **message: object) -> Iterator[Event]:
-        self._send(**message)
-        over = False
-        try:
-            while (event := self._next(stop)) is not None:
-                if event["event"] == "end":
-                    over = True
-                    return
-                yield event
-        finally:
-            if not over and self._child.alive:
-                self._settle()
-
-    def _settle(self) -> None:
-        """Have the child drop what it is at, so that the next question does not get the last one's answers."""
-        self._send(do="stop")
-        deadline = time.monotonic() + 30
-        while (event := self._next(lambda: time.monotonic() > deadline)) is not None:
-            if event["event"] == "end":
-                return
-        self._child.close()
-
-    def _next(self, stop: Callable[[], bool]) -> Event | None:
-        while True:
-            event = self._child.next(POLL)
-            if event is None:
-                if self._child.over:
-                    raise Unusable(self._why())
-                if stop():
-                    return None
-                continue
-            if event["event"] == "failed":
-                raise Unusable(f"The model cannot be used: {event['text']}")
-            if stop() and event["event"] != "end":
-                return None
-            return event
-
-    def _send(self, **message: object) -> None:
-        if not self._child.send(**message):
-            raise Unusable(self._why())
-
-    def _why(self) -> str:
-        self._child.wait(5)
-        return f"The model's process {self._child.how_it_ended()}"

@@ -7,8 +7,6 @@ Measured with five shots on a 135M model: five times the speed of one call after
 """
 
 import copy
-import os
-import queue
 import resource
 import sys
 import threading
@@ -202,16 +200,6 @@ def count(loaded: loading.Loaded, rows: Sequence[dict[str, Any]]) -> Iterator[di
         }
 
 
-def _listen(inbox: "queue.Queue[dict[str, Any]]", stop: threading.Event) -> None:
-    for message in parent.messages():
-        if message["do"] == "stop":
-            stop.set()
-            continue
-        stop.clear()
-        inbox.put(message)
-    os._exit(0)  # the parent closed our input or died: nobody waits for an answer any more
-
-
 def _open(order: dict[str, Any]) -> loading.Loaded:
     loading.compute_with(int(order["threads"]))
     loaded = loading.load(Path(order["model"]), order.get("files"), order["dtype"])
@@ -232,9 +220,8 @@ def _open(order: dict[str, Any]) -> loading.Loaded:
 
 def serve() -> None:
     """Do what comes in until the parent is gone."""
-    inbox: queue.Queue[dict[str, Any]] = queue.Queue()
     stop = threading.Event()
-    threading.Thread(target=_listen, args=(inbox, stop), daemon=True).start()
+    inbox = parent.orders(stop)
     loaded = _open(inbox.get())
     while True:
         order = inbox.get()

@@ -92,8 +92,8 @@ class ServerClient:
             max_retries=0,
         )
 
-    def post(self, body: dict[str, Any]) -> httpx2.Response:
-        """Ask for one completion; the answer whatever its status.
+    def post(self, path: str, body: dict[str, Any]) -> httpx2.Response:
+        """Ask one question at a path behind the address; the answer whatever its status.
 
         Raises:
             Exception: there is no status at all; of which kind is read by `failures.failure_of`.
@@ -101,7 +101,7 @@ class ServerClient:
         import openai
 
         try:
-            return self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=self._options)
+            return self._client.post(path, body=body, cast_to=httpx2.Response, options=self._options)
         except openai.APIStatusError as error:
             return error.response
         except openai.APIConnectionError as error:

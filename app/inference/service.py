@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Engine
@@ -15,6 +15,7 @@ from app.chat import Message
 from app.db import reading, utcnow, writing
 from app.errors import Invalid
 from app.inference import addresses, answer_text, completion, folders, store, trials, weights
+from app.inference.embedding_server import EmbeddingEndpoint
 from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Generator, Request, Unusable
 from app.inference.local import Dtype, LocalModel
@@ -42,6 +43,7 @@ TRIAL = Request(
     256,
 )
 
+Asked = TypeVar("Asked", Endpoint, EmbeddingEndpoint)
 State = Literal["ready", "untested", "failing", "not set up", "preparing", "failed", "retired"]
 
 
@@ -200,16 +202,28 @@ def endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> En
     Raises:
         Unusable: the stored key cannot be read, or the address is one that is no longer accepted.
     """
-    key = None
-    if model.key_sealed:
-        try:
-            key = Fernet(secret.key(settings)).decrypt(model.key_sealed.encode()).decode()
-        except InvalidToken:
-            raise Unusable("The stored key cannot be read with this installation's secret. Enter it again.") from None
-    return _client(settings, model.base_url, model.reference, key, patient=patient)
+    return _client(settings, model.base_url, model.reference, _key(settings, model), patient=patient, kind=Endpoint)
 
 
-def _client(settings: Settings, base_url: str, name: str, key: str | None, *, patient: bool) -> Endpoint:
+def embedding_endpoint(settings: Settings, model: ModelRow, *, patient: bool = True) -> EmbeddingEndpoint:
+    """The client of a server that turns texts into vectors; as `endpoint`."""
+    return _client(
+        settings, model.base_url, model.reference, _key(settings, model), patient=patient, kind=EmbeddingEndpoint
+    )
+
+
+def _key(settings: Settings, model: ModelRow) -> str | None:
+    if not model.key_sealed:
+        return None
+    try:
+        return Fernet(secret.key(settings)).decrypt(model.key_sealed.encode()).decode()
+    except InvalidToken:
+        raise Unusable("The stored key cannot be read with this installation's secret. Enter it again.") from None
+
+
+def _client(
+    settings: Settings, base_url: str, name: str, key: str | None, *, patient: bool, kind: type[Asked]
+) -> Asked:
     policy = addresses.Policy.read(settings.allowed_hosts)
     limits = Limits(
         concurrency=settings.endpoint_concurrency,
@@ -221,7 +235,7 @@ def _client(settings: Settings, base_url: str, name: str, key: str | None, *, pa
         seconds = min(TRY_SECONDS, settings.endpoint_seconds)
         limits = Limits(concurrency=1, attempts=1, total_seconds=seconds, patience=0.0)
     try:
-        return Endpoint(base_url, name, key, policy, limits, ca_file=settings.ca_file)
+        return kind(base_url, name, key, policy, limits, ca_file=settings.ca_file)
     except Invalid as refusal:
         raise Unusable(refusal.detail) from refusal
 
@@ -279,7 +293,7 @@ def list_models(settings: Settings, base_url: str, key: str) -> list[str]:
         Invalid: the address cannot be used or asked, or nothing there lists models for this key.
     """
     try:
-        asked = _client(settings, str(addresses.read(base_url)), "", key.strip() or None, patient=False)
+        asked = _client(settings, str(addresses.read(base_url)), "", key.strip() or None, patient=False, kind=Endpoint)
     except Unusable as error:
         raise Invalid(str(error)) from error
     try:
@@ -324,7 +338,7 @@ def _elsewhere(settings: Settings, model: ModelRow, wrong: str) -> str:
         return ""
     nearby = f"{model.base_url}/v1"
     try:
-        nearby_endpoint = _client(settings, nearby, model.reference, None, patient=False)
+        nearby_endpoint = _client(settings, nearby, model.reference, None, patient=False, kind=Endpoint)
     except Unusable:
         return ""
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import sys
 import threading
 from collections.abc import Iterator
@@ -30,6 +31,27 @@ def messages() -> Iterator[dict[str, Any]]:
     """What the parent sends, until it closes our input or dies."""
     for line in sys.stdin:
         yield json.loads(line)
+
+
+def orders(stop: threading.Event) -> "queue.Queue[dict[str, Any]]":
+    """What the parent asks for, in the order it came, while this process computes.
+
+    `stop` is heard at once: it sets the event, which the next order clears. When the parent is gone this process ends,
+    whatever it is at: nobody waits for an answer any more.
+    """
+    inbox: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def listen() -> None:
+        for message in messages():
+            if message["do"] == "stop":
+                stop.set()
+                continue
+            stop.clear()
+            inbox.put(message)
+        os._exit(0)
+
+    threading.Thread(target=listen, name="orders", daemon=True).start()
+    return inbox
 
 
 def follow_lifeline() -> None:

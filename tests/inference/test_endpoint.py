@@ -12,8 +12,9 @@ import pytest
 from app.chat import Message
 from app.errors import Invalid
 from app.inference import addresses
-from app.inference.endpoint import GIVE_UP, Endpoint
+from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Request, Unusable
+from app.inference.server_calls import GIVE_UP
 from app.inference.server_client import Limits
 from tests.support.model_server import ModelServer, Raw, completion, last_user, serving
 from tests.support.processes import until
