@@ -22,6 +22,7 @@ from app.audit import service as audit
 from app.audit.watch import Chain, Denials
 from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
+from app.baselines import passages_api as baselines_passages_api
 from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
 from app.datasets import api as datasets_api
@@ -110,6 +111,7 @@ ROUTERS = (
     baselines_routes.router,
     baselines_answer_routes.router,
     baselines_api.router,
+    baselines_passages_api.router,
     economics_routes.router,
     economics_api.router,
     gate_routes.router,

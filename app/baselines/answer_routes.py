@@ -8,7 +8,18 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from app import glossary
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, answers_view, causes, comparisons, facts, runs, standing, store
+from app.baselines import (
+    answer_store,
+    answers_view,
+    causes,
+    comparisons,
+    facts,
+    passage_use,
+    passages_view,
+    runs,
+    standing,
+    store,
+)
 from app.baselines.answer_store import Selection, Show
 from app.baselines.deps import exported, shown_to
 from app.baselines.tables import AnswerRow, ArmRow
@@ -28,13 +39,15 @@ Split = Literal["dev", "test"]
 Cause = Literal["", "behaviour", "facts", "instructions", "reference"]
 RowId = Annotated[int | None, Query(ge=0, le=LARGEST)]
 Label = Annotated[OneLine, Query()]
+Failure = Literal["", "missed", "unused", "misused"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which answers a page is about: the values of its address that it hands on.
 
-    against: the arm that fixed and broke are counted from. expected, output: labels, wanted and given.
+    against: the arm that fixed and broke are counted from. expected, output: labels, wanted and given. failure: how
+    wrong answers with passages came about.
     """
 
     split: Split | None = None
@@ -42,6 +55,7 @@ class Wanted:
     against: int | None = None
     expected: str = ""
     output: str = ""
+    failure: Failure = ""
 
     @property
     def kept(self) -> dict[str, str]:
@@ -52,6 +66,7 @@ class Wanted:
             "against": str(self.against or ""),
             "expected": self.expected,
             "output": self.output,
+            "failure": self.failure,
         }
         return {name: value for name, value in values.items() if value}
 
@@ -62,8 +77,9 @@ def _wanted(
     against: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     expected: Label = "",
     output: Label = "",
+    failure: Failure = "",
 ) -> Wanted:
-    return Wanted(split, show, against, expected, output)
+    return Wanted(split, show, against, expected, output, failure)
 
 
 OfAddress = Annotated[Wanted, Depends(_wanted)]
@@ -115,6 +131,8 @@ def show_arm(
         change=compared.change if compared else None,
         counted=answer_store.counted(db, Selection(arm_id=arm.id, split=chosen, passing=selection.passing)),
         shown=[answers_view.view(baseline, examples, answer, masker, _taggers(db, answers)) for answer in answers],
+        passages=passages_view.summary(db, arm, chosen),
+        failures=passage_use.FAILURES,
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
         tagged=sum(facts.failure_causes(db, baseline).values()),
@@ -163,7 +181,7 @@ def tag_answer(
 
 @router.get("/answers/{answer_id}", name="answer")
 def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wanted: OfAddress) -> Response:
-    answer, arm, shots, rendered, same = answers_view.prompt_of(db, answer_id)
+    answer, arm, shots, rendered, same = answers_view.prompt_of(db, app.blobs, answer_id)
     if answer.split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
     selection = _selection(db, arm, answer.split, wanted)
@@ -181,6 +199,8 @@ def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wante
         rendered=rendered,
         same=same,
         kept={**wanted.kept, "split": answer.split},
+        passages=passages_view.given(db, app.blobs, arm, answer) if arm.settings.get("passages") else [],
+        failures=passage_use.FAILURES,
         causes=causes.CAUSES,
         following=following[0] if following else None,
         preceding=preceding[0] if preceding else None,
@@ -202,13 +222,17 @@ def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:
 
 
 def _selection(session: Db, arm: ArmRow, split: str, wanted: Wanted) -> Selection:
+    rows = answers_view.rows_answered(session, arm, split, expected=wanted.expected, output=wanted.output)
+    if wanted.failure:
+        failed = passages_view.rows_failed(session, arm, split, wanted.failure)
+        rows = failed if rows is None else rows & failed
     return Selection(
         arm_id=arm.id,
         split=split,
         passing=standing.passing(arm.baseline),
         show=wanted.show,
         against=wanted.against,
-        rows=answers_view.rows_answered(session, arm, split, expected=wanted.expected, output=wanted.output),
+        rows=rows,
     )
 
 

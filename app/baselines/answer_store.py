@@ -332,6 +332,7 @@ def answers_sha256(session: Session, baseline_id: int) -> str:
             AnswerRow.score,
             AnswerRow.prompt_sha256,
             AnswerRow.cause,
+            AnswerRow.details,
         )
         .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
         .where(ArmRow.baseline_id == baseline_id, ArmRow.family != "adapter")
@@ -339,5 +340,6 @@ def answers_sha256(session: Session, baseline_id: int) -> str:
         .execution_options(yield_per=1000)
     )
     for row in rows:
-        digest.update(orjson.dumps([*row]) + b"\n")
+        parts = [*row] if row.details is not None else [*row][:-1]  # as it was before answers had details
+        digest.update(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS) + b"\n")
     return digest.hexdigest()

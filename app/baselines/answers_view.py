@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, causes, exports, prompts, standing, store
+from app.baselines import answer_store, causes, exports, passage_use, prompts, standing, store, with_passages
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.blobs import Blobs
 from app.chat import Message, messages_from_json
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
@@ -41,6 +42,11 @@ class AnswerView:
     tagged_by: str = ""
 
     @property
+    def failure(self) -> passage_use.Failure | None:
+        """How a wrong answer came about that was given passages; None where nobody knows the right one."""
+        return passage_use.failure(self.answer.details) if self.right is False else None
+
+    @property
     def pieces(self) -> tuple[list[Piece], list[Piece]]:
         """The expected answer and the output, word by word, with what only one of them has marked."""
         return differences(self.target[:COMPARED], self.output[:COMPARED])
@@ -72,6 +78,7 @@ def view(
             finish=answer.finish,
             metric=baseline.metric,
             options=baseline.metric_options,
+            passages=answer.details,
         )
     return AnswerView(
         answer=answer,
@@ -139,7 +146,9 @@ def examples_by_id(session: Session, ids: Collection[int]) -> dict[int, Example]
     return {row.id: Example(row.id, row.line, tuple(messages_from_json(row.messages)), row.target) for row in rows}
 
 
-def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, AnswerView, tuple[Message, ...], bool]:
+def prompt_of(
+    session: Session, blobs: Blobs, answer_id: int
+) -> tuple[AnswerRow, ArmRow, AnswerView, tuple[Message, ...], bool]:
     """The prompt of an answer, rendered again, and whether it is letter by letter the one that was asked."""
     answer = answer_store.answer(session, answer_id)
     arm = store.arm(session, answer.arm_id)
@@ -149,7 +158,9 @@ def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, Answ
         {row.line: row for row in dataset_store.rows(session, baseline.dataset_id, "train")} if answer.shots else {}
     )
     shots = [Shot(row.id, row.line, tuple(row.messages), row.target) for row in map(by_line.__getitem__, answer.shots)]
-    rendered = prompts.render(standing.instructions_of(baseline, arm), shots, examples[answer.example_id].messages)
+    passages = with_passages.given(session, blobs, arm, answer.details)
+    question = examples[answer.example_id].messages
+    rendered = prompts.render(standing.instructions_of(baseline, arm), shots, question, passages)
     same = prompts.sha256(rendered) == answer.prompt_sha256
     hide = masking(session, baseline)
     visible = tuple(Message(turn.role, hide.text(turn.content)) for turn in rendered)

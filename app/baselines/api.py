@@ -23,6 +23,7 @@ from app.baselines.api_models import (
 )
 from app.baselines.deps import exported, shown_to
 from app.baselines.order import BaselineRequest
+from app.baselines.passage_use import Failure
 from app.baselines.tables import ArmRow, BaselineRow
 from app.errors import NotFound
 from app.evaluation.metrics import METRICS
@@ -47,7 +48,8 @@ class NewBaseline(BaseModel):
     """What to measure. Metric and target come from the questionnaire, where they were set before.
 
     `variants`: kinds of prompts to ask the model; the criteria ask for all of them, and what asks no model is always
-    measured. `arms`: names of single variants instead of kinds; none takes what is proposed. `dev_rows`, `test_rows`: a
+    measured. `passage_instructions`: what is asked besides where passages are given; null asks to cite and to say when
+    the answer is not there. `arms`: names of single variants instead of kinds; none takes what is proposed. `dev_rows`, `test_rows`: a
     sample of that many rows, 0 for all. `consent`: the rows may be sent to the model server.
     """
 
@@ -63,6 +65,7 @@ class NewBaseline(BaseModel):
     metric_options: dict[Name, Option | bool] = Field(default_factory=dict, max_length=20)
     variants: tuple[Variant, ...] = Field(default=("zero_shot", "few_shot_random", "few_shot_nearest"), max_length=3)
     arms: tuple[Name, ...] | None = Field(default=None, max_length=100)
+    passage_instructions: Annotated[Text, Field(max_length=planning.INSTRUCTIONS_LIMIT)] | None = None
     consent: bool = False
     price_in: float | None = None
     price_out: float | None = None
@@ -226,6 +229,9 @@ class AnswerOf(BaseModel):
     suggested_cause: str | None
     prompt_sha256: str
     shots: list[int]
+    passages: list[int] | None = Field(description="ids of the passages it was given, in their order; null without any")
+    gold_passages: list[int] = Field(description="ids of the passages that are right for the row, as far as known")
+    passage_failure: Failure | None = Field(description="how a wrong answer with passages came about")
     prompt_tokens: int | None
     completion_tokens: int | None
     latency_ms: int
@@ -234,7 +240,7 @@ class AnswerOf(BaseModel):
 
     @staticmethod
     def of(view: AnswerView) -> "AnswerOf":
-        row = view.answer
+        row, kept = view.answer, view.answer.details or {}
         return AnswerOf(
             id=row.id,
             example_id=row.example_id,
@@ -254,6 +260,9 @@ class AnswerOf(BaseModel):
             suggested_cause=view.guess.cause if view.guess else None,
             prompt_sha256=row.prompt_sha256,
             shots=row.shots,
+            passages=[passage for passage, _ in kept["passages"]] if "passages" in kept else None,
+            gold_passages=kept.get("gold", []),
+            passage_failure=view.failure,
             prompt_tokens=row.prompt_tokens if row.tokens_known else None,
             completion_tokens=row.completion_tokens if row.tokens_known else None,
             latency_ms=round(1000 * row.seconds),
