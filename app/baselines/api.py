@@ -49,8 +49,8 @@ class NewBaseline(BaseModel):
 
     `variants`: kinds of prompts to ask the model; the criteria ask for all of them, and what asks no model is always
     measured. `passage_instructions`: what is asked besides where passages are given; null asks to cite and to say when
-    the answer is not there. `arms`: names of single variants instead of kinds; none takes what is proposed. `dev_rows`, `test_rows`: a
-    sample of that many rows, 0 for all. `consent`: the rows may be sent to the model server.
+    the answer is not there. `arms`: names of single variants instead of kinds; none takes what is proposed.
+    `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `consent`: the rows may be sent to the model server.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -54,6 +54,7 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
             name.removeprefix("option_"): value for name, value in typed.items() if name.startswith("option_")
         },
         variants=chosen if "variants" in typed else usual.variants,
+        passage_instructions=typed.get("passage_instructions"),
         consent=typed.get(f"consent-{typed.get('model_id', '').strip()}") == "on",
         price_in=price("price_in"),
         price_out=price("price_out"),
@@ -76,6 +77,7 @@ def begins_with(baseline: BaselineRow | None) -> dict[str, str]:
         "k_random": str(drawn),
         "k_nearest": str(nearest),
         "max_tokens": str(baseline.max_tokens),
+        **_besides(baseline),
         **_sample("dev_rows", baseline.dev_limit),
         **_sample("test_rows", baseline.test_limit),
         **{f"variant-{name}": "on" for name in arms.PROMPTED if name in families},
@@ -85,3 +87,11 @@ def begins_with(baseline: BaselineRow | None) -> dict[str, str]:
 
 def _sample(name: str, limit: int) -> dict[str, str]:
     return {name: str(limit), f"{name}_all": "sample"} if limit else {f"{name}_all": "all"}
+
+
+def _besides(baseline: BaselineRow) -> dict[str, str]:
+    """What was asked besides where passages were given: the instructions of such an arm below those of the run."""
+    own = baseline.instructions.strip() + "\n\n"
+    arm = next((arm for arm in baseline.arms if arm.family == "rag"), None)
+    asked = str(arm.settings.get("instructions", "")) if arm else ""
+    return {"passage_instructions": asked.removeprefix(own)} if asked.startswith(own) else {}

@@ -1,4 +1,4 @@
-"""The REST side of arms with passages: how their wrong answers came about, and whether they refuse where they should."""
+"""The REST side of arms with passages: how their wrong answers came about, and whether they refuse as they should."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field

@@ -1,5 +1,5 @@
-"""What pages and programs read of an arm with passages: how its failures came about, whether it refuses where it should,
-and the passages of one answer."""
+"""What is read of an arm with passages: how its failures came about, whether it refuses as it should, and the passages
+of one answer."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

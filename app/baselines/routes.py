@@ -28,6 +28,7 @@ from app.baselines import (
     standing,
     store,
     views,
+    with_passages,
 )
 from app.baselines.tables import BaselineRow
 from app.datasets import masked_rows
@@ -194,6 +195,8 @@ def _measure(
     values = {**form.begins_with(newest), **(typed or {})}
     if newest is None and draft is not None:
         values.setdefault("instructions", draft.text)
+    passage_prompt = with_passages.proposed_instructions(db, assessment_id, dataset)
+    values.setdefault("passage_instructions", passage_prompt)
     usable = [_choice(db, row) for row in model_store.usable(db)]
     values.setdefault("model_id", next((str(choice.row.id) for choice in usable if not choice.against), "0"))
     estimate = None
@@ -213,6 +216,7 @@ def _measure(
         metric=metrics.METRICS.get(str(answers.get("metric"))),
         target=answers.get("target"),
         models=usable,
+        passage_prompt=passage_prompt,
         draft=draft,
         classifier_applies=bool(draft and draft.labels),
         concurrency=app.settings.endpoint_concurrency,

@@ -18,7 +18,9 @@ from app.baselines.offering import Context, Offer
 from app.baselines.prompts import Passage, question
 from app.baselines.tables import ArmRow
 from app.blobs import Blobs
+from app.datasets import store as dataset_store
 from app.datasets.store import Example
+from app.datasets.tables import DatasetRow
 from app.documents import store as documents
 from app.documents.tokens import estimate
 from app.errors import Conflict
@@ -53,6 +55,13 @@ def usual_instructions(targets: Iterable[str]) -> str:
     say that there is no answer, the model is asked to say it in their words."""
     own = passage_use.own_refusals(islice(targets, LOOKED_AT))
     return f"{CITE} {REFUSE.format(phrase=own[0] if own else passage_use.NOT_THERE)}"
+
+
+def proposed_instructions(session: Session, assessment_id: int, dataset: DatasetRow | None) -> str:
+    """The same for a form; empty where there are no documents that passages could be from."""
+    if dataset is None or not documents.size(session, assessment_id).documents:
+        return ""
+    return usual_instructions(row.target for row in dataset_store.rows(session, dataset.id, "train"))
 
 
 def instructions(context: Context) -> str:
