@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.baselines import prompts, shots, standing
+from sqlalchemy.orm import Session
+
+from app.baselines import prompts, shots, standing, with_passages
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
 from app.baselines.with_passages import Found
@@ -90,3 +92,16 @@ def _picker(settings: Mapping[str, Any], pool: Sequence[Shot]) -> shots.Picker:
 def _held(arm: ArmRow) -> Constraint | None:
     kept = arm.settings.get("constraint")
     return Constraint(kept["kind"], kept["text"]) if kept else None
+
+
+def prompt_characters(session: Session, arm: ArmRow, examples: Sequence[Example], pool: Sequence[Shot]) -> float:
+    """Characters of a prompt of this arm, on average."""
+    asked = _mean([len(turn.content) for example in examples for turn in example.messages], of=len(examples))
+    shot = _mean([len(turn.content) for shot in pool for turn in shot.messages], of=len(pool))
+    shot += _mean([len(shot.target) for shot in pool], of=len(pool))
+    given = with_passages.characters(session, arm.settings)
+    return len(standing.instructions_of(arm.baseline, arm)) + asked + int(arm.settings.get("k", 0)) * shot + given
+
+
+def _mean(values: Sequence[int], *, of: int) -> float:
+    return sum(values) / of if of else 0.0

@@ -394,8 +394,7 @@ def _conclude(
         nothing = binary and not any(row.score for row in rows)
         wanted = {example.id: example.target for example in examples}
         by_model = arm.family not in arms.FREE
-        size = _prompt_characters(arm, examples, pool) if by_model else None
-        size = size + with_passages.characters(session, arm.settings) if size is not None else None
+        size = asking.prompt_characters(session, arm, examples, pool) if by_model else None
         scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and by_model) for row in rows]
         result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
         result = replace(result, at=utcnow().isoformat())
@@ -434,19 +433,6 @@ def _scored(baseline: BaselineRow, row: AnswerRow, target: str, *, near: bool) -
         near=metrics.score("chrf", row.output, target, {}) if near and answered else 0.0,
         characters=len(row.raw or row.output),
     )
-
-
-def _prompt_characters(arm: ArmRow, examples: Sequence[Example], pool: Sequence[Shot]) -> float:
-    """Characters of a prompt of this arm, on average."""
-    question = _mean([len(turn.content) for example in examples for turn in example.messages], of=len(examples))
-    shots = int(arm.settings.get("k", 0))
-    shot_size = _mean([len(turn.content) for shot in pool for turn in shot.messages], of=len(pool))
-    shot_size += _mean([len(shot.target) for shot in pool], of=len(pool))
-    return len(standing.instructions_of(arm.baseline, arm)) + question + shots * shot_size
-
-
-def _mean(values: Sequence[int], *, of: int) -> float:
-    return sum(values) / of if of else 0.0
 
 
 def _pace(rows: Sequence[AnswerRow], result: ArmResult, generator: Generator | None) -> float | None:

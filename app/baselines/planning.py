@@ -131,11 +131,9 @@ def _faults(order: BaselineRequest) -> list[FieldError]:
     faults = []
     if not order.instructions.strip():
         faults.append(FieldError("#/instructions", "Write what the model should do; every variant starts with it."))
-    if len(order.instructions) > INSTRUCTIONS_LIMIT:
-        faults.append(FieldError("#/instructions", f"At most {INSTRUCTIONS_LIMIT:,} characters are possible."))
-    if len(order.passage_instructions or "") > INSTRUCTIONS_LIMIT:
-        text = f"At most {INSTRUCTIONS_LIMIT:,} characters are possible."
-        faults.append(FieldError("#/passage_instructions", text))
+    written = {"instructions": order.instructions, "passage_instructions": order.passage_instructions or ""}
+    too_long = [name for name, text in written.items() if len(text) > INSTRUCTIONS_LIMIT]
+    faults += [FieldError(f"#/{name}", f"At most {INSTRUCTIONS_LIMIT:,} characters are possible.") for name in too_long]
     for name, value, most in (
         ("k_random", order.k_random, SHOTS_MOST),
         ("k_nearest", order.k_nearest, SHOTS_MOST),
