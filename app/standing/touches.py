@@ -25,6 +25,7 @@ from app.inference.tables import ModelRow
 from app.jobs.tables import JobEventRow, JobRow, WorkerRow
 from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
+from app.retrieval.tables import IndexRow
 from app.sharing.tables import ShareRow
 from app.standing.tables import StandingRow
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
@@ -97,6 +98,7 @@ WAYS: Mapping[type[Base], Way] = {
     DatasetRow: Way("assessment_id"),
     DocumentFileRow: Way("assessment_id"),
     DocumentRow: Way("file_id", _of_files),
+    IndexRow: Way("assessment_id", columns=_only("state")),
     BaselineRow: Way("assessment_id", kin=True),
     ArmRow: Way("baseline_id", _of_baselines, kin=True),
     AnswerRow: Way("arm_id", _of_arms, columns=_only("cause", "score"), added=False),
