@@ -56,6 +56,8 @@ from app.relevance import api as relevance_api
 from app.relevance import routes as relevance_routes
 from app.results import api as results_api
 from app.results import routes as results_routes
+from app.retrieval import api as retrieval_api
+from app.retrieval import routes as retrieval_routes
 from app.settings import Settings
 from app.sharing import api as sharing_api
 from app.sharing import routes as sharing_routes
@@ -104,6 +106,8 @@ ROUTERS = (
     datasets_api.router,
     documents_routes.router,
     documents_api.router,
+    retrieval_routes.router,
+    retrieval_api.router,
     inference_routes.router,
     inference_api.router,
     relevance_routes.router,

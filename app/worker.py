@@ -37,6 +37,7 @@ BODIES = {
     "check": "app.datasets.job:check",
     "lengths": "app.datasets.job:count_lengths",
     "read": "app.documents.job:read",
+    "index": "app.retrieval.job:build",
     "check_retrieval": "app.relevance.job:check",
     "convert": "app.inference.job:convert",
     "measure": "app.baselines.job:measure",

@@ -145,6 +145,11 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
         else "{who} decided on personal data in {what}: [decided]"
     ),
     "documents.open": "{who} looked at the hidden values in [name] of {what}",
+    "retrieval.build": lambda d: (
+        "{who} ordered a retrieval index of {what}, sending the documents to [sent_to]"
+        if d.get("sent_to")
+        else "{who} ordered a retrieval index of {what}"
+    ),
     # Baselines.
     "baseline.start": lambda d: (
         "{who} started baselines with [model]: [calls] to [sent_to]"

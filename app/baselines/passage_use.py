@@ -26,8 +26,9 @@ NOT_THERE = "Not in the passages."  # what a model is asked to write where no pa
 OVERLAP = 0.5  # of an answer's words, from which on it says what a passage says
 LONGEST_REFUSAL = 30  # words; a longer text that says so on the way answers something
 
-# Not right behind a letter or a digit, where it is an index of code, unless the text ends there.
-_CITED = re.compile(r"(?:(?<!\w)|(?<=\w)(?=\[[\d,; ]+\][\s.!]*$))[ \t]*\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
+# Right behind a letter or a digit it may be an index of code, unless it stands alone at the end of the text.
+_CITED = re.compile(r"(?:[ \t]+|(?<!\w))\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
+_CITED_AT_END = re.compile(r"(?<=\w)\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\](?=[\s.!]*$)")
 _REFUSES = re.compile(
     r"\bnot (?:in|among) (?:the|these|any of the) (?:passages?|documents?|corpus|context|text|sources?)\b"
     r"|\b(?:answer|information) (?:is |was )?not (?:found|there|available|given|known)\b"
@@ -52,6 +53,8 @@ def uncited(text: str, most: int) -> tuple[str, tuple[int, ...]]:
         return ""
 
     bare = _CITED.sub(taken, text)
+    if bare.count("[") == 1:
+        bare = _CITED_AT_END.sub(taken, bare)
     return (bare.strip() if numbers else text), tuple(dict.fromkeys(numbers))
 
 

@@ -6,34 +6,18 @@ outperforms Condorcet and individual rank learning methods", SIGIR 2009; 60 is t
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from app.errors import Conflict
+from app.inference.embedding import Embedder
 from app.retrieval.lexical import Lexical
 from app.retrieval.settings import Way
 
 RRF = 60
 FUSED = 100  # of the best of each way that are fused; ranks behind hardly change the first ten
 ROWS_AT_ONCE = 8192  # of the vectors that are brought into memory together
-
-
-class Embedder(Protocol):
-    """What turns texts into vectors; `inference.embedding` has them."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def digest(self) -> str: ...
-    @property
-    def dimensions(self) -> int: ...
-
-    def embed(
-        self, texts: Sequence[str], *, kind: Literal["query", "passage"], stop: Callable[[], bool]
-    ) -> npt.NDArray[Any]: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +68,7 @@ class Searcher:
         """
         depth = max(FUSED, k)
         hits: dict[Way, list[Hit]] = {}
-        lists = {"lexical": next(self._by_words([query], depth))}
+        lists: dict[Way, list[Hit]] = {"lexical": next(self._by_words([query], depth))}
         if len(ways) > 1:
             lists["embedding"] = self._by_meaning([query], depth)[0]
         for way in ways:
@@ -99,7 +83,7 @@ class Searcher:
     def _by_meaning(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         if self._vectors is None or self._embedder is None:
             raise Conflict("This index has no embeddings, or its embedding model is not at hand. Search by words.")
-        wanted = np.ascontiguousarray(self._embedder.embed(queries, kind="query", stop=self._stop), dtype=np.float32)
+        wanted = self._embedder.embed(queries, kind="query", stop=self._stop)
         rows = len(self._vectors)
         k = min(k, rows)
         scores = np.zeros((len(queries), 0), np.float32)

@@ -17,7 +17,8 @@ class IndexRow(Base):
     it is over (`documents.corpus_digest`). documents, passages, tokens (estimated), bytes (of all its files): counts of
     what is in it. sha256: of passages, settings, and the embedder's digest; names the manifest in the content store.
     files: role -> SHA-256 in the content store. embedder: {name, digest, dimensions} of what made its vectors, None for
-    lexical search alone. seconds: what building took, without waiting.
+    lexical search alone. cut: passages that were longer than the embedder reads. seconds: what building took, by the
+    attempt that ended it.
     """
 
     __tablename__ = "retrieval_indexes"
@@ -39,6 +40,7 @@ class IndexRow(Base):
     sha256: Mapped[str | None] = mapped_column(String(64))
     files: Mapped[dict[str, Any]] = mapped_column(default=dict)
     embedder: Mapped[dict[str, Any] | None]
+    cut: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]

@@ -26,6 +26,7 @@ from app.jobs.tables import JobEventRow, JobRow, WorkerRow
 from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
 from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
+from app.retrieval.tables import IndexRow
 from app.sharing.tables import ShareRow
 from app.standing.tables import StandingRow
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
@@ -98,6 +99,7 @@ WAYS: Mapping[type[Base], Way] = {
     DatasetRow: Way("assessment_id"),
     DocumentFileRow: Way("assessment_id"),
     DocumentRow: Way("file_id", _of_files),
+    IndexRow: Way("assessment_id", columns=_only("state")),
     RetrievalCheckRow: Way("assessment_id", columns=frozenset({"done_at"}), added=False),
     PassageMarkRow: Way("assessment_id"),
     BaselineRow: Way("assessment_id", kin=True),
