@@ -19,7 +19,6 @@ from app.db import utcnow
 from app.documents import store as document_store
 from app.errors import Conflict, FieldError, Invalid
 from app.inference import embedding
-from app.inference import store as model_store
 from app.jobs import service as jobs
 from app.jobs.tables import JobRow
 from app.relevance import ranking, store
@@ -53,14 +52,16 @@ def opened(settings: Settings, session: Session, blobs: Blobs, index: IndexRow) 
 
     Raises:
         Unusable: the model cannot be had.
-        Conflict: the index is not ready.
+        Conflict: the index is not ready, or its questions may not be sent to the server that embeds them.
     """
-    if not index.settings.embedder:
+    choice = index.settings.embedder
+    if not choice:
         yield retrieval.searcher(settings, blobs, index)
         return
-    number = embedding.model_id(index.settings.embedder)
-    model = model_store.get(session, number) if number is not None else None
-    embedder = embedding.embedder(settings, index.settings.embedder, model)
+    model = retrieval.endpoint_model(session, choice)
+    if against := retrieval.against_sending(assessment_store.get(session, index.assessment_id), model):
+        raise Conflict(against)
+    embedder = embedding.embedder(settings, choice, model)
     try:
         yield retrieval.searcher(settings, blobs, index, embedder)
     finally:

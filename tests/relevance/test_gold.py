@@ -1,4 +1,4 @@
-"""Right passages by program: what a column names, what a row brings, what an answer quotes; and what gives rows away."""
+"""Right passages by program: what a column names, a row brings, an answer quotes; and what gives rows away."""
 
 import pytest
 
