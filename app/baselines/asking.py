@@ -4,13 +4,14 @@ The one place where an arm's settings become a request. Whatever is worked out f
 passages) is worked out in `preparation`; `ask` only puts one row's prompt together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.orm import Session
+import numpy as np
+from numpy.typing import NDArray
 
-from app.baselines import prompts, shots, standing, with_passages
+from app.baselines import prompts, shots, standing
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
 from app.baselines.with_passages import Found
@@ -66,12 +67,24 @@ class Preparation:
         return Asked(messages, picked, passages, self.constraint, self.choices, details or None)
 
 
-def preparation(arm: ArmRow, pool: Sequence[Shot], found: Found | None = None) -> Preparation:
-    """Prepare an arm. pool: the training rows, the only ones that may be shown as examples. found: its passages."""
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to vectors of length 1, one a row, by the embedding model that an arm's settings name."""
+
+
+def preparation(
+    arm: ArmRow,
+    pool: Sequence[Shot],
+    examples: Sequence[Example] = (),
+    embed: Embed | None = None,
+    found: Found | None = None,
+) -> Preparation:
+    """Prepare an arm. pool: the training rows, the only ones that may be shown as examples. examples: every row that
+    will be asked. embed: needed where examples are chosen by embedding (`needs_embedder`). found: its passages."""
     looked_up = found or Found()
+    picker = _picker(arm.settings, pool, [prompts.question(row.messages) for row in examples], embed)
     return Preparation(
         standing.instructions_of(arm.baseline, arm),
-        _picker(arm.settings, pool),
+        picker,
         looked_up.passages,
         looked_up.gold,
         retrieved=(arm.settings.get("passages") or {}).get("way") != "all",
@@ -79,12 +92,24 @@ def preparation(arm: ArmRow, pool: Sequence[Shot], found: Found | None = None) -
     )
 
 
-def _picker(settings: Mapping[str, Any], pool: Sequence[Shot]) -> shots.Picker:
+def needs_embedder(settings: Mapping[str, Any]) -> str:
+    """The embedding model that an arm's examples are chosen by, as `embedding.Choice.key`; empty where none is."""
+    return str(settings["embedder"]["choice"]) if settings.get("by") == "embedding" else ""
+
+
+def _picker(
+    settings: Mapping[str, Any], pool: Sequence[Shot], texts: Sequence[str], embed: Embed | None
+) -> shots.Picker:
+    k = int(settings.get("k", 0))
     match settings.get("shots"):
-        case "random":
-            return shots.Picker(random=shots.Random(pool, int(settings["k"]), int(settings["seed"])))
+        case "random" | "many":
+            return shots.Picker(random=shots.Random(pool, k, int(settings["seed"])))
+        case "nearest" if needs_embedder(settings):
+            if embed is None:
+                raise ValueError("examples by embedding need an embedding model")
+            return shots.Picker(nearest=shots.NearestByMeaning(pool, texts, embed), k=k)
         case "nearest":
-            return shots.Picker(nearest=shots.Nearest(pool), k=int(settings["k"]))
+            return shots.Picker(nearest=shots.Nearest(pool), k=k)
         case _:
             return shots.Picker()
 
@@ -92,16 +117,3 @@ def _picker(settings: Mapping[str, Any], pool: Sequence[Shot]) -> shots.Picker:
 def _held(arm: ArmRow) -> Constraint | None:
     kept = arm.settings.get("constraint")
     return Constraint(kept["kind"], kept["text"]) if kept else None
-
-
-def prompt_characters(session: Session, arm: ArmRow, examples: Sequence[Example], pool: Sequence[Shot]) -> float:
-    """Characters of a prompt of this arm, on average."""
-    asked = _mean([len(turn.content) for example in examples for turn in example.messages], of=len(examples))
-    shot = _mean([len(turn.content) for shot in pool for turn in shot.messages], of=len(pool))
-    shot += _mean([len(shot.target) for shot in pool], of=len(pool))
-    given = with_passages.characters(session, arm.settings)
-    return len(standing.instructions_of(arm.baseline, arm)) + asked + int(arm.settings.get("k", 0)) * shot + given
-
-
-def _mean(values: Sequence[int], *, of: int) -> float:
-    return sum(values) / of if of else 0.0

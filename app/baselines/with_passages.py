@@ -8,13 +8,13 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
 from app.baselines import arms, passage_use
 from app.baselines.arms import Arm
-from app.baselines.offering import Context, Offer
+from app.baselines.offers import Context, Offer
 from app.baselines.prompts import Passage, question
 from app.baselines.tables import ArmRow
 from app.blobs import Blobs
@@ -75,35 +75,61 @@ def instructions(context: Context) -> str:
 # ---------------------------------------------------------------------- what is offered
 
 
+class Against(NamedTuple):
+    """Why an arm can't be run, and the page where that is mended; both empty where it can."""
+
+    why: str = ""
+    mend: str = ""
+
+
 def offers(context: Context) -> Iterator[Offer]:
     """RAG by each way that the index has, the oracle and the whole corpus; with what stands against them."""
-    size = documents.size(context.session, context.assessment.id)
     index = retrieval.current(context.session, context.assessment.id)
-    against = ""
-    if not size.documents and not size.reading:
-        against = "There are no documents. Add them on the documents page."
-    elif size.reading:
-        against = "Documents are still being read."
-    elif size.undecided:
-        against = "Nobody has decided about the personal data in the documents yet."
-    no_index = against or ("" if index else INDEX_FIRST)
+    against = _against_documents(context)
+    no_index = against
+    if not against.why and index is None:
+        no_index = Against(INDEX_FIRST, f"{_base(context)}/retrieval")
     check = relevance.current(context.session, context.assessment.id) if index else None
     quality = relevance.quality(context.session, check) if check else None
     yield from _rag(context, index, quality, no_index)
     yield _oracle(context, index, quality, no_index)
-    yield _whole(context, size.tokens, against)
+    yield _whole(context, against)
 
 
-def _rag(context: Context, index: IndexRow | None, quality: Quality | None, against: str) -> Iterator[Offer]:
+def _base(context: Context) -> str:
+    return f"/assessments/{context.assessment.id}"
+
+
+def _against_documents(context: Context) -> Against:
+    size = documents.size(context.session, context.assessment.id)
+    page = f"{_base(context)}/documents"
+    if size.reading:
+        return Against("Documents are still being read.", page)
+    if not size.documents:
+        return Against("There are no documents: add them under Data.", page)
+    if size.undecided:
+        return Against("Nobody has decided about the personal data in the documents yet.", page)
+    return Against()
+
+
+def _rag(context: Context, index: IndexRow | None, quality: Quality | None, against: Against) -> Iterator[Offer]:
     ways = index.ways if index else ("lexical",)
     best = quality.best if quality else None
     proposed = best.way if best else ways[-1]
+
+    def offer(way: Way, k: int, why: str, *, propose: bool) -> Offer:
+        arm = _searching(context, index, way, k)
+        size = characters(context.session, arm.settings)
+        return Offer(arm, propose and not against.why, why, against.why, mend=against.mend, characters=size)
+
     for way in sorted(ways, key=lambda way: way != proposed):
         why = _why(way, ways, quality) if index else ""
-        yield Offer(_searching(context, index, way, PASSAGES), proposed=way == proposed, why=why, against=against)
-    for k in OTHER_DEPTHS:
-        why = f"{plural(k, 'passage')} instead of {PASSAGES}: {_recall(quality, proposed, k)}" if quality else ""
-        yield Offer(_searching(context, index, proposed, k), proposed=False, why=why.strip(": "), against=against)
+        yield offer(way, PASSAGES, why, propose=way == proposed)
+    for k in OTHER_DEPTHS if index else ():
+        found = _recall(quality, proposed, k)
+        yield offer(
+            proposed, k, f"{plural(k, 'passage')} instead of {PASSAGES}{found and ': ' + found}.", propose=False
+        )
 
 
 def _searching(context: Context, index: IndexRow | None, way: Way, k: int) -> Arm:
@@ -138,7 +164,7 @@ def _recall(quality: Quality | None, way: Way, k: int) -> str:
     return f"recall@{k} {percent(at.share, 0)} on {plural(at.rows, 'dev row')}"
 
 
-def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, against: str) -> Offer:
+def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, against: Against) -> Offer:
     passages: dict[str, Any] = {"way": "gold"}
     rows = 0
     if index is not None:
@@ -154,29 +180,37 @@ def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, a
             "rows": rows,
             "known_by": {how: number for how, number in signs.items() if number},
         }
-    if not against and quality is None:
-        against = "Check retrieval first: it looks for the gold passage of each dev row."
-    elif not against and rows < ORACLE_LEAST:
+    page = f"{_base(context)}/retrieval/quality"
+    if not against.why and quality is None:
+        against = Against("Check retrieval first: it looks for the gold passage of each dev row.", page)
+    elif not against.why and rows < ORACLE_LEAST:
         missing = plural(ORACLE_LEAST - rows, "more")
-        against = f"The gold passage of {plural(rows, 'dev row is', 'dev rows are')} known. Mark {missing}."
+        known_of = plural(rows, "dev row is", "dev rows are")
+        against = Against(f"The gold passage of {known_of} known. Mark {missing}.", page)
     why = f"On the {plural(rows, 'dev row')} whose gold passage is known: the most that retrieval could reach."
     arm = Arm("oracle", "oracle", {"instructions": instructions(context), "passages": passages})
-    return Offer(arm, proposed=not against, why="" if against else why, against=against)
+    size = characters(context.session, arm.settings)
+    able = not against.why
+    return Offer(arm, able, why if able else "", against.why, mend=against.mend, characters=size)
 
 
-def _whole(context: Context, tokens: int, against: str) -> Offer:
+def _whole(context: Context, against: Against) -> Offer:
     model = next((row for row in models.usable(context.session) if row.id == context.order.model_id), None)
     window = model.context_window if model else None
     longest = max((estimate(question(row.messages)) for row in context.examples["dev"]), default=0)
-    needed = tokens + longest + context.order.max_tokens
-    if not against and model is None:
-        against = "Choose a model first."
-    elif not against and model is not None and window is None:
-        against = f"Nobody said how many tokens {model.name} reads at once. An administrator can, under Models."
-    elif not against and model is not None and window is not None and needed > WINDOW_LEFT * window:
-        against = f"With question and answer about {needed:,} tokens are needed, and {model.name} reads {window:,}."
+    needed = documents.size(context.session, context.assessment.id).tokens + longest + context.order.max_tokens
+    if not against.why and model is None:
+        against = Against("Choose a model first.")
+    elif not against.why and model is not None and window is None:
+        against = Against(
+            f"Nobody said how many tokens {model.name} reads at once. An administrator can, under Models.", "/models"
+        )
+    elif not against.why and model is not None and window is not None and needed > WINDOW_LEFT * window:
+        against = Against(
+            f"With question and answer about {needed:,} tokens are needed, and {model.name} reads {window:,}."
+        )
     passages: dict[str, Any] = {"way": "all"}
-    if not against:
+    if not against.why:
         rows = list(documents.corpus(context.session, context.assessment.id))
         hashes = "\n".join(str(row.text_sha256) for row in rows)
         passages |= {
@@ -184,7 +218,14 @@ def _whole(context: Context, tokens: int, against: str) -> Offer:
             "sha256": hashlib.sha256(hashes.encode()).hexdigest(),
         }
     arm = Arm("whole_corpus", "whole_corpus", {"instructions": instructions(context), "passages": passages})
-    return Offer(arm, proposed=False, why="Nothing has to be found; every call reads all documents.", against=against)
+    return Offer(
+        arm,
+        proposed=False,
+        why="Nothing has to be found; every call reads all documents.",
+        against=against.why,
+        mend=against.mend,
+        characters=characters(context.session, arm.settings),
+    )
 
 
 # ---------------------------------------------------------------------- what is handed on
