@@ -5,20 +5,20 @@ passages) is worked out in `preparation`; `ask` only puts one row's prompt toget
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.baselines import prompts, shots, standing
+from app.baselines import prompts, shots, standing, with_passages
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
 from app.baselines.with_passages import Found
 from app.chat import Message
 from app.datasets.store import Example
 from app.inference.constraints import Constraint
-from app.inference.generator import Request
+from app.inference.generator import Answer, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,17 @@ class Asked:
     def request(self, name: str, max_tokens: int) -> Request:
         """The same as the model's door takes it; `name` comes back with the answer. max_tokens: of the answer."""
         return Request(name, self.messages, max_tokens, self.constraint, self.choices)
+
+    def kept(self, answer: Answer, target: str) -> tuple[Answer, dict[str, Any] | None]:
+        """An answer as it is scored, without the passages that it cites, and what is kept with it. target: the wanted
+        answer."""
+        details = dict(self.details or {})
+        if self.passages and answer.error is None:
+            text, used = with_passages.ending(self.passages, details.get("gold", ()), answer.text, target)
+            answer, details = replace(answer, text=text), details | used
+        if answer.chances:
+            details["chances"] = dict(answer.chances)
+        return answer, details or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the one that did best on the dev rows and by those that the dev rows cannot tell
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -402,10 +402,7 @@ def _answer(
     score = None
     if arm.family not in arms.FREE:
         answer = answer_text.settled(answer, request.max_tokens, example.target, unseen=unseen)
-    details = dict(asked.details or {})
-    if asked.passages and answer.error is None:
-        text, kept = with_passages.ending(asked.passages, details.get("gold", ()), answer.text, example.target)
-        answer, details = replace(answer, text=text), details | kept
+    answer, details = asked.kept(answer, example.target)
     if answer.error is None:
         score = metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
     return {
@@ -420,7 +417,7 @@ def _answer(
         "finish": answer.finish,
         "prompt_sha256": prompts.sha256(request.messages),
         "shots": [shot.line for shot in asked.shots],
-        "details": {**details, **({"chances": dict(answer.chances)} if answer.chances else {})} or None,
+        "details": details,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
         "seconds": answer.seconds,
