@@ -145,6 +145,12 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
         else "{who} decided on personal data in {what}: [decided]"
     ),
     "documents.open": "{who} looked at the hidden values in [name] of {what}",
+    "retrieval.check": "{who} had retrieval checked on the dev rows of {what}",
+    "retrieval.mark": lambda d: (
+        "{who} marked the gold passage of row [line] of {what}"
+        if d.get("passage") is not None
+        else "{who} marked row [line] of {what} as answered in none of the documents"
+    ),
     "retrieval.build": lambda d: (
         "{who} ordered a retrieval index of {what}, sending the documents to [sent_to]"
         if d.get("sent_to")

@@ -264,15 +264,13 @@ def _pool(session: Session, baseline: BaselineRow) -> list[Shot]:
 def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
     """Count what this run asks: the arms without a dev result, and on the test rows one prompt and what asks no model;
     others follow once they are known. What an attempt before this one got answers for is done already."""
-    sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
+    dev, test = (_sample(session, baseline, split) for split in ("dev", "test"))
     waiting = [arm for arm in baseline.arms if arm.family != "adapter" and _waits(arm.dev)]
     free = [arm for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
     done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
-    others = len(other_models.asked(baseline))
-    dev = _sample(session, baseline, "dev")
     on_dev = sum(len(with_passages.rows_of(session, arm, dev)) for arm in waiting)
-    total = on_dev + (1 + len(free) + others) * sizes["test"]
-    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * sizes["test"])
+    total = on_dev + (1 + len(free) + len(other_models.asked(baseline))) * len(test)
+    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * len(test))
 
 
 def _for_others(session: Session, baseline: BaselineRow) -> int:
@@ -324,9 +322,8 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
         raise ValueError("only an arm without a model needs no generator")
     arm, split = work.arm, work.split
     if work.prepared is None:
-        embed = asked_model.embed_for(claim, arm)
         found = with_passages.look_up(claim, arm, work.examples)
-        work.prepared = asking.preparation(arm, work.pool, work.examples, embed, found)
+        work.prepared = asking.preparation(arm, work.pool, work.examples, asked_model.embed_for(claim, arm), found)
     prepared = work.prepared
     by_id = {str(example.id): example for example in waiting}
     asked: dict[str, Asked] = {}
