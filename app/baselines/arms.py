@@ -49,8 +49,6 @@ FAMILIES = (
 )
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
-# What some use cases are asked for besides, by their goals; nobody else lacks it.
-NEEDED_BY_SOME = ("schema", "rag", "oracle", "whole_corpus", "many_shot", "label_scoring", "optimised_prompt")
 
 
 @dataclass(frozen=True, slots=True)
