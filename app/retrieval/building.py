@@ -5,6 +5,7 @@ does not grow with the texts, only with the words that are known and with one nu
 matrix is put together (measured with 100,000 passages of 164 words: 0.6 GB at that moment).
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from app.retrieval.settings import IndexSettings
 from app.retrieval.splitting import split
 
 MOST_PASSAGES = 500_000
-AT_ONCE = 512  # passages that are embedded together; a kill costs at most `Checkpoint.every` seconds of them
+AT_ONCE = 512  # passages that are embedded together, and that a kill costs at most
 
 SPLITTING, WORDS, MEANING, STORING = "Split documents", "Index words", "Embed passages", "Store the index"
 
@@ -140,9 +141,9 @@ def _vectors(
             vectors = embedder.embed(texts, kind="passage", stop=stop)
             file.write(vectors.astype("<f2").tobytes())
             done += len(batch)
-            if checkpoint.due() or done == count:
-                file.flush()
-                checkpoint.save_json("embedded", done)
+            file.flush()
+            os.fsync(file.fileno())  # before it is said to be there
+            checkpoint.save_json("embedded", done)
 
 
 def vectors(path: Path, dimensions: int) -> "np.memmap[Any, np.dtype[np.float16]]":
