@@ -22,6 +22,7 @@ import numpy.typing as npt
 from app.datasets.checks.compared_text import comparable
 
 METHOD, K1, B = "lucene", 1.5, 0.75  # the library's own defaults; 0.9 and 0.4 found less on both sets in tests/bench
+TELLING = 0.1  # of the passages at most that a word stands in, for it to be marked
 TERMS = 1  # version of `terms`; part of an index's hash
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
@@ -124,6 +125,14 @@ class Lexical:
             for name, path in files.items():
                 (Path(folder) / name).symlink_to(path.absolute())
             self._index = bm25s.BM25.load(folder, mmap=True, show_progress=False)
+
+    def telling(self, query: str) -> frozenset[str]:
+        """The terms of a query that are worth marking: those in few passages, else all of them."""
+        starts, count = self._index.scores["indptr"], self._index.scores["num_docs"]
+        vocab, every = self._index.vocab_dict, frozenset(terms(query))
+        places = {term: vocab[term] for term in every if term in vocab}
+        few = {term for term, at in places.items() if starts[at + 1] - starts[at] <= TELLING * count}
+        return frozenset(few) or every
 
     def scores(self, query: str) -> npt.NDArray[np.float32] | None:
         """BM25 of every passage for a query; None where no word of it stands in any."""
