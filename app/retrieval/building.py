@@ -49,10 +49,12 @@ Tick = Callable[[str, int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What lies in the folder. files: role -> its place. tokens: estimated, of all passages."""
+    """What lies in the folder. files: role -> its place. tokens: estimated, of all passages. cut: passages that were
+    longer than the embedder reads."""
 
     passages: int
     tokens: int
+    cut: int
     files: Mapping[str, Path]
 
 
@@ -83,10 +85,11 @@ def build(
         checkpoint.save_json("words", done)
     files = {LINES: lines, OFFSETS: checkpoint.path(OFFSETS)}
     files |= {f"{LEXICAL}{name}": checkpoint.path(LEXICAL) / name for name in done["lexical"]}
+    cut = 0
     if embedder is not None and done["passages"]:
-        _vectors(settings, embedder, checkpoint, done["passages"], tick, stop)
+        cut = _vectors(settings, embedder, checkpoint, done["passages"], tick, stop)
         files[VECTORS] = checkpoint.path(VECTORS)
-    return Built(done["passages"], done["tokens"], files)
+    return Built(done["passages"], done["tokens"], cut, files)
 
 
 def _passages(
@@ -129,9 +132,10 @@ def _vectors(
     count: int,
     tick: Tick,
     stop: Callable[[], bool],
-) -> None:
-    """Embed the passages that have no vector yet. Half precision: a cosine is off by less than 0.001 by it."""
-    done = checkpoint.load_json("embedded") or 0
+) -> int:
+    """Embed the passages that have no vector yet; how many were cut. Half precision: a cosine is off by less than 0.001
+    by it."""
+    done, cut = checkpoint.load_json("embedded") or (0, 0)
     passages = passage_file.every(checkpoint.path(LINES), skip=done)
     with checkpoint.open(VECTORS) as file:
         file.seek(done * embedder.dimensions * 2)
@@ -143,7 +147,8 @@ def _vectors(
             done += len(batch)
             file.flush()
             os.fsync(file.fileno())  # before it is said to be there
-            checkpoint.save_json("embedded", done)
+            checkpoint.save_json("embedded", (done, cut + embedder.cut))
+    return cut + embedder.cut
 
 
 def vectors(path: Path, dimensions: int) -> "np.memmap[Any, np.dtype[np.float16]]":

@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import bm25s
 import numpy as np
 import numpy.typing as npt
 
@@ -25,11 +24,17 @@ METHOD, K1, B = "lucene", 1.5, 0.75  # the library's own defaults; 0.9 and 0.4 f
 TELLING = 0.1  # of the passages at most that a word stands in, for it to be marked
 TERMS = 1  # version of `terms`; part of an index's hash
 
-logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
-
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(f"[{_UNSPACED}]+|[^\\W_{_UNSPACED}]+")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+
+
+def _library() -> Any:
+    """bm25s, imported at the first use: it brings scipy, which no start of the web waits for."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
+    return bm25s
 
 
 def terms(text: str) -> list[str]:
@@ -110,7 +115,7 @@ class _Ids(Sequence[list[int]]):
 
 def build(collected: Collected, folder: Path) -> list[str]:
     """Build the index of what was collected into a folder; the names of its files."""
-    index = bm25s.BM25(k1=K1, b=B, method=METHOD)
+    index = _library().BM25(k1=K1, b=B, method=METHOD)
     index.index(collected, show_progress=False)
     index.save(folder, show_progress=False)
     return sorted(path.name for path in folder.iterdir())
@@ -124,7 +129,7 @@ class Lexical:
         with TemporaryDirectory(prefix="bm25-") as folder:  # the library opens a folder; once mapped, it may go
             for name, path in files.items():
                 (Path(folder) / name).symlink_to(path.absolute())
-            self._index = bm25s.BM25.load(folder, mmap=True, show_progress=False)
+            self._index = _library().BM25.load(folder, mmap=True, show_progress=False)
 
     def telling(self, query: str) -> frozenset[str]:
         """The terms of a query that are worth marking: those in few passages, else all of them."""

@@ -88,7 +88,7 @@ def _page(
         ahead=jobs.ahead(db, now.job) if now.job else 0,
         working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
         choices=[(choice, _host(db, choice.key)) for choice in service.choices(db, app.settings, assessment)],
-        documents=_documents(db, assessment_id, shown),
+        documents=_documents(db, assessment_id, (shown["document"], title)),
         bounds=(LEAST_SIZE, MOST_SIZE),
         typed=shown,
         errors=errors,
@@ -128,12 +128,12 @@ def _host(db: Any, choice: str) -> str:
     return urlsplit(model.base_url).netloc if model else ""
 
 
-def _documents(db: Any, assessment_id: int, typed: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Documents to choose from in the preview: the first ones, and the one that was chosen."""
-    listed: list[tuple[int, str]] = []
-    for row in document_store.corpus(db, assessment_id):
-        if len(listed) < TO_PREVIEW or str(row.id) == typed.get("document"):
-            listed.append((row.id, row.title or row.name))
+def _documents(db: Any, assessment_id: int, chosen: tuple[str, str]) -> list[tuple[int, str]]:
+    """Documents to choose from in the preview: the first ones, and the one that is shown (its id and title)."""
+    listed = store.documents(db, assessment_id, TO_PREVIEW)
+    number, title = chosen
+    if title and number not in {str(one) for one, _ in listed}:
+        listed.append((int(number), title))
     return listed
 
 

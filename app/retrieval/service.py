@@ -309,9 +309,9 @@ def preview(
     if file.assessment_id != assessment_id or row.text_sha256 is None:
         raise NotFound("There is no such document with a text here.")
     source = corpus.source_of(row, masking.masker(decisions.actions(file.decisions)))
-    text = source.text(blobs)
-    pieces = list(islice(splitting.split(text[:PREVIEWED], source.kind, source.title, wanted), most + 1))
-    return pieces[:most], len(pieces) > most or len(text) > PREVIEWED
+    text = source.text(blobs, PREVIEWED)
+    pieces = list(islice(splitting.split(text, source.kind, source.title, wanted), most + 1))
+    return pieces[:most], len(pieces) > most or source.characters > PREVIEWED
 
 
 # ---------------------------------------------------------------------- trying by hand

@@ -195,7 +195,7 @@ def test_vectors_that_are_whole_are_kept_over_a_kill(
         job.build(claim)
     before = len(asked)
     folder = corpus.settings.data / job.FOLDER / str(row.id)
-    done = orjson.loads((folder / "embedded").read_bytes())
+    done, _ = orjson.loads((folder / "embedded").read_bytes())
     embeds.reply = lambda body: (asked.extend(body["input"]), by_words(body))[1]
 
     corpus.do(corpus.claim("index", row.id), job.build)
