@@ -161,6 +161,12 @@ TERMS: tuple[Term, ...] = (
     Term("rows.dev", "Dev set", "Rows that choose between prompts and stop a training in time.", "rows"),
     Term("rows.test", "Test set", "Rows for evaluation only; nothing learns from them and nothing is chosen by them.",
          "rows"),
+    # How documents are searched for passages.
+    Term("retrieval.lexical", "Lexical search", "Passages with the words of the question, weighed by BM25."),
+    Term("retrieval.embedding", "Embedding search", "Passages that mean something alike, by the cosine of embeddings."),
+    Term("retrieval.hybrid", "Hybrid search", "Both rankings made one, by reciprocal rank."),
+    Term("retrieval.size", "Passage size", "How long a passage may be.", "tokens"),
+    Term("retrieval.overlap", "Overlap", "What a passage repeats of the one before it.", "tokens"),
     # How passages are found, and the numbers that say how well.
     Term("retrieval.gold", "Gold passage", "The passage that the answer of a row stands in."),
     Term(

@@ -5,6 +5,7 @@ does not grow with the texts, only with the words that are known and with one nu
 matrix is put together (measured with 100,000 passages of 164 words: 0.6 GB at that moment).
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from app.retrieval.settings import IndexSettings
 from app.retrieval.splitting import split
 
 MOST_PASSAGES = 500_000
-AT_ONCE = 512  # passages that are embedded together; a kill costs at most `Checkpoint.every` seconds of them
+AT_ONCE = 512  # passages that are embedded together, and that a kill costs at most
 
 SPLITTING, WORDS, MEANING, STORING = "Split documents", "Index words", "Embed passages", "Store the index"
 
@@ -48,10 +49,12 @@ Tick = Callable[[str, int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What lies in the folder. files: role -> its place. tokens: estimated, of all passages."""
+    """What lies in the folder. files: role -> its place. tokens: estimated, of all passages. cut: passages that were
+    longer than the embedder reads."""
 
     passages: int
     tokens: int
+    cut: int
     files: Mapping[str, Path]
 
 
@@ -82,10 +85,11 @@ def build(
         checkpoint.save_json("words", done)
     files = {LINES: lines, OFFSETS: checkpoint.path(OFFSETS)}
     files |= {f"{LEXICAL}{name}": checkpoint.path(LEXICAL) / name for name in done["lexical"]}
+    cut = 0
     if embedder is not None and done["passages"]:
-        _vectors(settings, embedder, checkpoint, done["passages"], tick, stop)
+        cut = _vectors(settings, embedder, checkpoint, done["passages"], tick, stop)
         files[VECTORS] = checkpoint.path(VECTORS)
-    return Built(done["passages"], done["tokens"], files)
+    return Built(done["passages"], done["tokens"], cut, files)
 
 
 def _passages(
@@ -128,9 +132,10 @@ def _vectors(
     count: int,
     tick: Tick,
     stop: Callable[[], bool],
-) -> None:
-    """Embed the passages that have no vector yet. Half precision: a cosine is off by less than 0.001 by it."""
-    done = checkpoint.load_json("embedded") or 0
+) -> int:
+    """Embed the passages that have no vector yet; how many were cut. Half precision: a cosine is off by less than 0.001
+    by it."""
+    done, cut = checkpoint.load_json("embedded") or (0, 0)
     passages = passage_file.every(checkpoint.path(LINES), skip=done)
     with checkpoint.open(VECTORS) as file:
         file.seek(done * embedder.dimensions * 2)
@@ -140,9 +145,10 @@ def _vectors(
             vectors = embedder.embed(texts, kind="passage", stop=stop)
             file.write(vectors.astype("<f2").tobytes())
             done += len(batch)
-            if checkpoint.due() or done == count:
-                file.flush()
-                checkpoint.save_json("embedded", done)
+            file.flush()
+            os.fsync(file.fileno())  # before it is said to be there
+            checkpoint.save_json("embedded", (done, cut + embedder.cut))
+    return cut + embedder.cut
 
 
 def vectors(path: Path, dimensions: int) -> "np.memmap[Any, np.dtype[np.float16]]":

@@ -27,14 +27,17 @@ class Source:
     characters: int
     masker: Masker
 
-    def text(self, blobs: Blobs) -> str:
-        """The whole text as it may be read.
+    def text(self, blobs: Blobs, most: int | None = None) -> str:
+        """The text as it may be read; the whole of it, or its first characters.
 
         Raises:
             Damaged: it is missing.
         """
         with blobs.open(self.text_sha256) as file:
-            return self.masker.text(file.read().decode())
+            if most is None:
+                return self.masker.text(file.read().decode())
+            # Hidden before it is cut, with enough behind the cut that a value is whole.
+            return self.masker.text(file.read(4 * most + 40_000).decode("utf-8", "ignore"))[:most]
 
 
 def digest(session: Session, assessment_id: int) -> str | None:

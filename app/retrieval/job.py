@@ -120,7 +120,7 @@ def _store(
         row.files = {role: blob.sha256 for role, blob in blobs.items()}
         row.bytes = sum(blob.size for blob in blobs.values())
         row.documents, row.passages, row.tokens = len(ids), built.passages, built.tokens
-        row.embedder, row.cut, row.seconds = made_by, embedder.cut if embedder else 0, seconds
+        row.embedder, row.cut, row.seconds = made_by, built.cut, seconds
 
 
 def _sweep(claim: Claim, open_ids: set[str]) -> None:

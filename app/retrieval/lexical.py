@@ -15,20 +15,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import bm25s
 import numpy as np
 import numpy.typing as npt
 
 from app.datasets.checks.compared_text import comparable
 
 METHOD, K1, B = "lucene", 1.5, 0.75  # the library's own defaults; 0.9 and 0.4 found less on both sets in tests/bench
+TELLING = 0.1  # of the passages at most that a word stands in, for it to be marked
 TERMS = 1  # version of `terms`; part of an index's hash
-
-logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(f"[{_UNSPACED}]+|[^\\W_{_UNSPACED}]+")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+
+
+def _library() -> Any:
+    """bm25s, imported at the first use: it brings scipy, which no start of the web waits for."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
+    return bm25s
 
 
 def terms(text: str) -> list[str]:
@@ -109,7 +115,7 @@ class _Ids(Sequence[list[int]]):
 
 def build(collected: Collected, folder: Path) -> list[str]:
     """Build the index of what was collected into a folder; the names of its files."""
-    index = bm25s.BM25(k1=K1, b=B, method=METHOD)
+    index = _library().BM25(k1=K1, b=B, method=METHOD)
     index.index(collected, show_progress=False)
     index.save(folder, show_progress=False)
     return sorted(path.name for path in folder.iterdir())
@@ -123,7 +129,15 @@ class Lexical:
         with TemporaryDirectory(prefix="bm25-") as folder:  # the library opens a folder; once mapped, it may go
             for name, path in files.items():
                 (Path(folder) / name).symlink_to(path.absolute())
-            self._index = bm25s.BM25.load(folder, mmap=True, show_progress=False)
+            self._index = _library().BM25.load(folder, mmap=True, show_progress=False)
+
+    def telling(self, query: str) -> frozenset[str]:
+        """The terms of a query that are worth marking: those in few passages, else all of them."""
+        starts, count = self._index.scores["indptr"], self._index.scores["num_docs"]
+        vocab, every = self._index.vocab_dict, frozenset(terms(query))
+        places = {term: vocab[term] for term in every if term in vocab}
+        few = {term for term, at in places.items() if starts[at + 1] - starts[at] <= TELLING * count}
+        return frozenset(few) or every
 
     def scores(self, query: str) -> npt.NDArray[np.float32] | None:
         """BM25 of every passage for a query; None where no word of it stands in any."""

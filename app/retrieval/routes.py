@@ -29,7 +29,7 @@ from app.web.params import LARGEST, Id, Sent
 router = APIRouter(include_in_schema=False)
 
 PAGE = 50  # passages of an index on one page
-PREVIEWED = 20  # passages of a document in the preview
+PREVIEWED = 10  # passages of a document in the preview
 TO_PREVIEW = 200  # documents in the list to choose from
 EARLIER = 10  # indexes that are listed
 DEPTHS = (3, 5, 10)  # passages of each way
@@ -88,7 +88,7 @@ def _page(
         ahead=jobs.ahead(db, now.job) if now.job else 0,
         working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
         choices=[(choice, _host(db, choice.key)) for choice in service.choices(db, app.settings, assessment)],
-        documents=_documents(db, assessment_id, shown),
+        documents=_documents(db, assessment_id, (shown["document"], title)),
         bounds=(LEAST_SIZE, MOST_SIZE),
         typed=shown,
         errors=errors,
@@ -102,7 +102,7 @@ def _page(
         depths=DEPTHS,
         trouble=trouble,
         against=tried.against if tried else "",
-        columns=_columns(tried, query) if tried else [],
+        columns=_columns(tried) if tried else [],
         earlier=_earlier(db, assessment, now),
         names=user_store.names(db, [row.created_by for row in (now.index, now.newest) if row]),
     )
@@ -116,6 +116,7 @@ def _form(now: Overview, typed: Mapping[str, str] | None) -> dict[str, str]:
         "overlap": str(settings.overlap),
         "titles": "on" if settings.titles else "",
         "embedder": settings.embedder,
+        "document": "",
     }
     if typed is not None and "size" in typed:
         usual["titles"] = ""
@@ -127,12 +128,12 @@ def _host(db: Any, choice: str) -> str:
     return urlsplit(model.base_url).netloc if model else ""
 
 
-def _documents(db: Any, assessment_id: int, typed: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Documents to choose from in the preview: the first ones, and the one that was chosen."""
-    listed: list[tuple[int, str]] = []
-    for row in document_store.corpus(db, assessment_id):
-        if len(listed) < TO_PREVIEW or str(row.id) == typed.get("document"):
-            listed.append((row.id, row.title or row.name))
+def _documents(db: Any, assessment_id: int, chosen: tuple[str, str]) -> list[tuple[int, str]]:
+    """Documents to choose from in the preview: the first ones, and the one that is shown (its id and title)."""
+    listed = store.documents(db, assessment_id, TO_PREVIEW)
+    number, title = chosen
+    if title and number not in {str(one) for one, _ in listed}:
+        listed.append((int(number), title))
     return listed
 
 
@@ -159,13 +160,12 @@ def _tried(app: AppContext, db: Any, now: Overview, query: str, k: int) -> tuple
         return None, refusal.detail
 
 
-def _columns(tried: Tried, query: str) -> list[Column]:
-    wanted = frozenset(lexical.terms(query))
+def _columns(tried: Tried) -> list[Column]:
     return [
         Column(
             way,
             [
-                (hit, passage, list(lexical.marked(passage.title, wanted)), list(lexical.marked(passage.text, wanted)))
+                (hit, passage, *(list(lexical.marked(text, tried.marked)) for text in (passage.title, passage.text)))
                 for hit in hits
                 for passage in [tried.passages[hit.passage_id]]
             ],

@@ -60,6 +60,10 @@ class Searcher:
         by_words, by_meaning = self._by_words(queries, depth), self._by_meaning(queries, depth)
         return [fused(both, k) for both in zip(by_words, by_meaning, strict=True)]
 
+    def telling(self, query: str) -> frozenset[str]:
+        """The terms of a query that are worth marking where they stand, see `lexical`."""
+        return self._lexical.telling(query)
+
     def every_way(self, query: str, ways: Sequence[Way], k: int) -> dict[Way, list[Hit]]:
         """One query in several ways; it is embedded once.
 

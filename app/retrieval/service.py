@@ -1,7 +1,7 @@
 """What people do with indexes, and how others ask them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -309,9 +309,9 @@ def preview(
     if file.assessment_id != assessment_id or row.text_sha256 is None:
         raise NotFound("There is no such document with a text here.")
     source = corpus.source_of(row, masking.masker(decisions.actions(file.decisions)))
-    text = source.text(blobs)
-    pieces = list(islice(splitting.split(text[:PREVIEWED], source.kind, source.title, wanted), most + 1))
-    return pieces[:most], len(pieces) > most or len(text) > PREVIEWED
+    text = source.text(blobs, PREVIEWED)
+    pieces = list(islice(splitting.split(text, source.kind, source.title, wanted), most + 1))
+    return pieces[:most], len(pieces) > most or source.characters > PREVIEWED
 
 
 # ---------------------------------------------------------------------- trying by hand
@@ -319,10 +319,14 @@ def preview(
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What each way finds for one question. against: why only words are searched, empty where every way is."""
+    """What each way finds for one question. marked: terms to mark in what was found.
+
+    against: why only words are searched, empty where every way is.
+    """
 
     hits: Mapping[Way, Sequence[Hit]]
     passages: Mapping[int, Passage]
+    marked: frozenset[str]
     against: str = ""
 
 
@@ -342,13 +346,15 @@ def search(
     against = ""
     try:
         with _embedder(session, settings, index, ways) as embedder:
-            hits = searcher(settings, blobs, index, embedder).every_way(query, ways, k)
+            opened = searcher(settings, blobs, index, embedder)
+            hits = opened.every_way(query, ways, k)
     except (Unusable, Conflict) as error:
         _see_that_it_is_ready(index)
         against = str(error)
-        hits = searcher(settings, blobs, index).every_way(query, ["lexical"], k)
+        opened = searcher(settings, blobs, index)
+        hits = opened.every_way(query, ["lexical"], k)
     wanted = {hit.passage_id for listed in hits.values() for hit in listed}
-    return Tried(hits, passages(session, blobs, index.id, sorted(wanted)), against)
+    return Tried(hits, passages(session, blobs, index.id, sorted(wanted)), opened.telling(query), against)
 
 
 @contextmanager
@@ -364,8 +370,5 @@ def _embedder(session: Session, settings: Settings, index: IndexRow, ways: Seque
         with WARM.embedder(choice, lambda: embedding.embedder(settings, choice)) as embedder:
             yield embedder
         return
-    embedder = embedding.embedder(settings, choice, model)
-    try:
+    with closing(models.embedding_endpoint(settings, model, patient=False)) as embedder:  # a page does not wait
         yield embedder
-    finally:
-        embedder.close()

@@ -32,7 +32,7 @@ MOST_BLOCKS = 10_000  # put together at once; only a text without headings has m
 
 def _tokens(text: str) -> int:
     """The estimate, which takes a long run of signs for one token, with what signs there are at most in one."""
-    return max(estimated.estimate(text), len(text) // MOST_SIGNS_A_TOKEN)
+    return max(estimated.estimate(text), -(-len(text) // MOST_SIGNS_A_TOKEN))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.documents.tables import DocumentFileRow, DocumentRow
 from app.errors import NotFound
 from app.jobs.tables import OPEN, JobRow
 from app.retrieval.tables import IndexRow
@@ -38,6 +39,23 @@ def listed(session: Session, assessment_id: int, before: int | None, limit: int)
     if before is not None:
         query = query.where(IndexRow.id < before)
     return session.scalars(query.order_by(IndexRow.id.desc()).limit(limit)).all()
+
+
+def documents(session: Session, assessment_id: int, limit: int) -> list[tuple[int, str]]:
+    """The first documents of the corpus, by id and title."""
+    query = (
+        select(DocumentRow.id, DocumentRow.title, DocumentRow.name)
+        .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
+        .where(
+            DocumentFileRow.assessment_id == assessment_id,
+            DocumentFileRow.removed_at.is_(None),
+            DocumentFileRow.state == "ready",
+            DocumentRow.text_sha256.is_not(None),
+        )
+        .order_by(DocumentRow.file_id, DocumentRow.number)
+        .limit(limit)
+    )
+    return [(number, title or name) for number, title, name in session.execute(query)]
 
 
 def being_built(session: Session) -> Sequence[int]:
