@@ -45,7 +45,6 @@ WINDOW_LEFT = 0.9  # of a model's window that documents and question may fill: t
 
 CITE = "Answer from the numbered passages. Cite the number of each passage that you use in brackets, like [1]."
 REFUSE = "If the passages do not hold the answer, write only: {phrase}"
-NAMES: Mapping[Way, str] = {"lexical": "Lexical search", "embedding": "Embedding search", "hybrid": "Hybrid search"}
 
 INDEX_FIRST = "Build an index over today's documents first, on the retrieval page."
 

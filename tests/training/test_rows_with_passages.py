@@ -17,8 +17,8 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.recipes import passages as recipe_passages
 from app.settings import Settings
-from app.training import spec
 from app.training import service as training
+from app.training import spec
 from tests.support.corpus import TOWNS, Corpus, a_corpus, page, question, reader, reading_server
 from tests.support.factories import Make
 from tests.support.model_server import ModelServer, serving
