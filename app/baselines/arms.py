@@ -50,6 +50,9 @@ FAMILIES = (
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
+# What an arm's prompt and answer are made of beside its instructions.
+MADE_OF = ("shots", "k", "seed", "by", "embedder", "passages", "constraint", "scoring")
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -103,9 +106,9 @@ def plan(
 
 
 def revised(instructions: str, best: Arm, round_number: int) -> Arm:
-    """New instructions with the examples of the best arm so far, so that only one thing changes."""
-    examples = {key: best.settings[key] for key in ("shots", "k", "seed") if key in best.settings}
-    return Arm("revised_prompt", f"revised_prompt/{round_number}", {**examples, "instructions": instructions})
+    """New instructions with all else of the best arm so far, so that only one thing changes."""
+    same = {key: best.settings[key] for key in MADE_OF if key in best.settings}
+    return Arm("revised_prompt", f"revised_prompt/{round_number}", {**same, "instructions": instructions})
 
 
 def majority(targets: Sequence[str]) -> str | None:

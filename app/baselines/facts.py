@@ -19,6 +19,7 @@ from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.evaluation import metrics, statistics
 from app.inference.tables import ModelRow
+from app.retrieval.settings import WAYS
 
 COMPARED_LEAST = 0.9  # of the oracle's rows that another arm has to have answered to be compared with it
 INTERVAL_SLACK = 0.02  # by how much an interval may differ from one worked out today: the way to do it may have changed
@@ -173,7 +174,8 @@ def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
         return Prompting(**known)
     test = best.test
     unfair = standing.rules(baseline) >= arms.RULES and not test.fair
-    known |= {"best_arm": best.family, "error_rate": test.error_rate}
+    retrieves = best.family == "revised_prompt" and (best.settings.get("passages") or {}).get("way") in WAYS
+    known |= {"best_arm": "rag" if retrieves else best.family, "error_rate": test.error_rate}
     known |= {"cut_rate": round(test.cut_share, 4)} if unfair else {}
     if test.passed is not None:
         return Prompting(**known, passed=test.passed, total=test.n)

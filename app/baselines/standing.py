@@ -149,15 +149,14 @@ def zero_shot(baseline: BaselineRow) -> ArmRow | None:
 
 def compared_with(baseline: BaselineRow, arm: ArmRow) -> ArmRow | None:
     """What is read beside an arm to see what it fixed and broke: for a revision the arm that it revised, which is the
-    best of those before it with the same examples, else zero-shot."""
+    best of those before it with all else the same, else zero-shot."""
     if arm.family != "revised_prompt":
         first = zero_shot(baseline)
         return first if first is not None and first.id != arm.id else None
-    examples = ("shots", "k", "seed")
     earlier = [
         row
         for row in baseline.arms
-        if row.id < arm.id and all(row.settings.get(key) == arm.settings.get(key) for key in examples)
+        if row.id < arm.id and all(row.settings.get(key) == arm.settings.get(key) for key in arms.MADE_OF)
     ]
     best_name = arms.best([(value(row), row.dev) for row in earlier if row.dev is not None])
     return next((row for row in earlier if best_name and row.name == best_name.name), None)
