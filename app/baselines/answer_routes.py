@@ -200,6 +200,7 @@ def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wante
         same=same,
         kept={**wanted.kept, "split": answer.split},
         passages=passages_view.given(db, app.blobs, arm, answer) if arm.settings.get("passages") else [],
+        written=answers_view.masking(db, arm.baseline).text((answer.details or {}).get("written", "")),
         failures=passage_use.FAILURES,
         causes=causes.CAUSES,
         following=following[0] if following else None,

@@ -353,9 +353,8 @@ def characters(session: Session, settings: Mapping[str, Any]) -> float:
 
 def rows_carry_context(session: Session, assessment_id: int, dataset_id: int) -> bool | None:
     """Whether the training rows bring passages of the documents with their questions; None where nobody looked."""
-    index = retrieval.current(session, assessment_id)
-    check = checks.done(session, assessment_id, index.id, dataset_id) if index else None
-    return check.carried >= CARRIED_LEAST if check else None
+    carried = checks.carried(session, assessment_id, dataset_id)
+    return None if carried is None else carried >= CARRIED_LEAST
 
 
 def ending(asked: Sequence[Passage], gold: Sequence[int], text: str, target: str) -> tuple[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ Only dev rows come here: which way is best, and how many passages are handed on,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.evaluation import statistics
@@ -51,14 +52,22 @@ class Recall:
 class Ranking:
     """One way on all judged rows.
 
-    mrr: mean of 1 / rank of the first right passage among the first ten, 0 where there is none (Voorhees 1999), with
-    its interval (bootstrap over rows).
+    reciprocals: of each row 1 / rank of the first right passage among the first ten, 0 where there is none.
     """
 
     way: Way
     recalls: tuple[Recall, ...]
-    mrr: float
-    mrr_interval: Interval
+    reciprocals: tuple[float, ...]
+
+    @property
+    def mrr(self) -> float:
+        """The mean of the rows (Voorhees 1999)."""
+        return sum(self.reciprocals) / len(self.reciprocals)
+
+    @property
+    def mrr_interval(self) -> Interval:
+        """Its 95 % interval, by the bootstrap over rows."""
+        return _interval(self.reciprocals)
 
     def at(self, k: int) -> Recall:
         return next(recall for recall in self.recalls if recall.k == k)
@@ -78,16 +87,20 @@ def rank(gold: Sequence[int], hits: Sequence[int]) -> int | None:
     return next((place for place, passage in enumerate(hits, start=1) if passage in right), None)
 
 
-def rankings(rows: Sequence[Judged], seed: int = 0) -> list[Ranking]:
+@lru_cache(maxsize=64)
+def _interval(values: tuple[float, ...]) -> Interval:
+    return statistics.bootstrap_mean(values)
+
+
+def rankings(rows: Sequence[Judged]) -> list[Ranking]:
     """Every way that was searched, in the order of `WAYS`; empty without rows."""
-    return [_ranking(way, rows, seed) for way in WAYS if rows and all(way in row.hits for row in rows)]
+    return [_ranking(way, rows) for way in WAYS if rows and all(way in row.hits for row in rows)]
 
 
-def _ranking(way: Way, rows: Sequence[Judged], seed: int) -> Ranking:
+def _ranking(way: Way, rows: Sequence[Judged]) -> Ranking:
     ranks = [rank(row.gold, row.hits[way][:DEPTH]) for row in rows]
     recalls = tuple(Recall(k, sum(place is not None and place <= k for place in ranks), len(rows)) for k in DEPTHS)
-    scores = [1 / place if place else 0.0 for place in ranks]
-    return Ranking(way, recalls, sum(scores) / len(scores), statistics.bootstrap_mean(scores, seed))
+    return Ranking(way, recalls, tuple(1 / place if place else 0.0 for place in ranks))
 
 
 def best(rows: Sequence[Judged], k: int = PASSAGES) -> Choice | None:

@@ -13,6 +13,7 @@ from app.relevance import pages, service, store
 from app.relevance.ranking import DEPTHS, PASSAGES
 from app.relevance.tables import RetrievalCheckRow
 from app.retrieval import service as retrieval
+from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.web.deps import App, Db
 from app.web.pages import page, render, see, wants_fragment
@@ -52,6 +53,8 @@ def show_quality(request: Request, assessment_id: Id, db: Db, me: Me) -> Respons
         recall=glossary.term("retrieval.recall"),
         mrr=glossary.term("retrieval.mrr"),
         missed=pages.missed(db, quality) if quality else [],
+        markers=(markers := service.markers(db, assessment_id)),
+        people=user_store.names(db, [one.user_id for one in markers]),
         to_mark=len(left),
         marked=sum(example.id in quality.known.marked for example in left) if quality else 0,
     )

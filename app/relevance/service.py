@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -226,6 +227,23 @@ def current(session: Session, assessment_id: int) -> RetrievalCheckRow | None:
     if index is None or dataset is None:
         return None
     return store.done(session, assessment_id, index.id, dataset.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Who marked how many rows that count now, and when the last of them."""
+
+    user_id: int
+    rows: int
+    last: datetime
+
+
+def markers(session: Session, assessment_id: int) -> list[Marker]:
+    """The people whose marks count, those with most rows first."""
+    mine: dict[int, list[datetime]] = {}
+    for one in store.marks(session, assessment_id).values():
+        mine.setdefault(one.marked_by, []).append(one.marked_at)
+    return sorted((Marker(who, len(at), max(at)) for who, at in mine.items()), key=lambda one: -one.rows)
 
 
 # ---------------------------------------------------------------------- marking

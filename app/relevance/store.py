@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from app.db import memo
@@ -55,9 +55,18 @@ def done(session: Session, assessment_id: int, index_id: int, dataset_id: int) -
     )
 
 
-def newest_mark(session: Session, assessment_id: int) -> int:
-    """The id of the last mark; 0 for none."""
-    return session.scalar(select(func.max(PassageMarkRow.id)).where(PassageMarkRow.assessment_id == assessment_id)) or 0
+def carried(session: Session, assessment_id: int, dataset_id: int) -> float | None:
+    """Share of the training rows that bring a passage of the documents, by the newest finished check of this version."""
+    return session.scalar(
+        select(RetrievalCheckRow.carried)
+        .where(
+            RetrievalCheckRow.assessment_id == assessment_id,
+            RetrievalCheckRow.dataset_id == dataset_id,
+            RetrievalCheckRow.done_at.is_not(None),
+        )
+        .order_by(RetrievalCheckRow.id.desc())
+        .limit(1)
+    )
 
 
 def marks(session: Session, assessment_id: int, up_to: int | None = None) -> Mapping[int, PassageMarkRow]:
