@@ -56,7 +56,7 @@ def done(session: Session, assessment_id: int, index_id: int, dataset_id: int) -
 
 
 def carried(session: Session, assessment_id: int, dataset_id: int) -> float | None:
-    """Share of the training rows that bring a passage of the documents, by the newest finished check of this version."""
+    """Share of the training rows that bring a passage of the documents, by the newest finished check of a version."""
     return session.scalar(
         select(RetrievalCheckRow.carried)
         .where(
