@@ -47,6 +47,7 @@ FAMILIES = (
     "optimised_prompt",
     "adapter",
 )
+EXAMPLES = ("shots", "k", "seed", "by", "embedder")  # the settings that say which examples are shown
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
