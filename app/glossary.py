@@ -248,7 +248,9 @@ def known(kind: str, name: str) -> str:
 
 
 _OWN_NAMES = {"nearest_answer": "Nearest neighbour (no LLM)", "majority_answer": "Majority class (no LLM)"}
-_NUMBERED = re.compile(r"(few_shot_random|revised_prompt|adapter)/(\d+)")
+_NUMBERED = re.compile(r"(revised_prompt|adapter)/(\d+)")
+_DRAWN = re.compile(r"few_shot_random/(?:k\d+/)?(\d+)")
+_BY_OTHERS = re.compile(r"stronger_model/\d+/(zero_shot|best)")
 
 
 def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "") -> str:
@@ -257,20 +259,38 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
     A measurement keeps the title that its variants had when it was made, and what was approved holds it; pages work
     the label out from the name, so that old and new ones read alike. title: for a name that is not of today.
     """
-    examples = (settings or {}).get("k")
+    known = settings or {}
     if name in _OWN_NAMES:
         return _OWN_NAMES[name]
+    if special := _with_examples(name, known) or _by_another_model(name, known):
+        return special
     if found := _NUMBERED.fullmatch(name):
         family, number = found.group(1), int(found.group(2))
-        if family == "revised_prompt":
-            return f"Prompt v{number + 1}"
-        if family == "adapter":
-            return f"{label('variant.adapter')}, run {number}"
-        return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {number})"
-    if name == "few_shot_nearest" and examples:
-        return f"Few-shot, {examples} nearest"
+        return f"Prompt v{number + 1}" if family == "revised_prompt" else f"{label('variant.adapter')}, run {number}"
     one = BY_KEY.get(f"variant.{name}")
     return one.label if one else title or name
+
+
+def _with_examples(name: str, settings: Mapping[str, Any]) -> str:
+    """`Few-shot, 3 random (sample 1)`, `Few-shot, 5 nearest`, `Many-shot, 120 examples`; empty for others."""
+    examples = settings.get("k")
+    if found := _DRAWN.fullmatch(name):
+        return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {int(found.group(1))})"
+    if name.startswith("few_shot_nearest/"):
+        return f"Few-shot, {examples} nearest by {settings.get('embedder', {}).get('name') or 'embedding'}"
+    if not examples:
+        return ""
+    return {"few_shot_nearest": f"Few-shot, {examples} nearest", "many_shot": f"Many-shot, {examples} examples"}.get(
+        name, ""
+    )
+
+
+def _by_another_model(name: str, settings: Mapping[str, Any]) -> str:
+    """`Zero-shot on Qwen 72B`; empty for what the run's own model answers."""
+    if not (found := _BY_OTHERS.fullmatch(name)):
+        return ""
+    prompt = label("variant.zero_shot") if found.group(1) == "zero_shot" else "Best prompt"
+    return f"{prompt} on {settings.get('model_as', {}).get('name', 'another model')}"
 
 
 # Sentences of the policy and of its criteria are part of what was hashed and approved, so they stay as they are stored;

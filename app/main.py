@@ -37,6 +37,7 @@ from app.dossier import objects
 from app.dossier import routes as dossier_routes
 from app.economics import api as economics_api
 from app.economics import routes as economics_routes
+from app.economics import service as economics
 from app.errors import Forbidden, GateClosed, Refusal
 from app.gate import api as gate_api
 from app.gate import evidence as gate
@@ -167,6 +168,7 @@ def create_app(settings: Settings) -> Web:
         evidence=standings.measured,
         read_ahead=standings.read_ahead,
         effects=gate.effects,
+        call_prices=economics.call_prices,
         objects=objects,
         on_refusal=on_refusal,
         chain=Chain(),

@@ -1,7 +1,7 @@
 """Queries on single answers and on what people said of them."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -68,6 +68,38 @@ def scores(session: Session, arm_id: int, split: str) -> Sequence[float | None]:
         .where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
         .order_by(AnswerRow.example_id)
     ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """An arm's answers to some rows. scores: by row. errors, cut: shares of the rows asked and answered, 0 to 1."""
+
+    scores: Mapping[int, float]
+    errors: float
+    cut: float
+
+
+def tallies(
+    session: Session, arm_ids: Collection[int], split: str, rows: Collection[int] | None = None
+) -> dict[int, Tally]:
+    """How each of these arms did on these rows so far (None: on all), by its id."""
+    found = session.execute(
+        select(AnswerRow.arm_id, AnswerRow.example_id, AnswerRow.score, AnswerRow.finish).where(
+            AnswerRow.arm_id.in_(sorted(arm_ids)), AnswerRow.split == split
+        )
+    )
+    of_arm: dict[int, list[tuple[int, float | None, str]]] = {arm_id: [] for arm_id in arm_ids}
+    for arm_id, row, score, finish in found:
+        if rows is None or row in rows:
+            of_arm[arm_id].append((row, score, finish))
+    return {
+        arm_id: Tally(
+            {row: score for row, score, _ in answered if score is not None},
+            errors=sum(score is None for _, score, _ in answered) / max(1, len(answered)),
+            cut=sum(finish == "length" for _, _, finish in answered) / max(1, len(answered)),
+        )
+        for arm_id, answered in of_arm.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

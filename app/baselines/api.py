@@ -11,6 +11,8 @@ from app.baselines import answer_store, answers_view, facts, looks, measured_mod
 from app.baselines.answer_store import Selection, Show
 from app.baselines.answers_view import AnswerView
 from app.baselines.api_models import (
+    ArmOffer,
+    ArmOffers,
     ConfusionPart,
     Estimated,
     FieldPart,
@@ -23,8 +25,9 @@ from app.baselines.api_models import (
 )
 from app.baselines.deps import exported, shown_to
 from app.baselines.order import BaselineRequest
+from app.baselines.outlines import Known
 from app.baselines.tables import ArmRow, BaselineRow
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.evaluation.metrics import METRICS
 from app.inference.deps import WithBundled
 from app.jobs.api import Job
@@ -47,8 +50,10 @@ class NewBaseline(BaseModel):
     """What to measure. Metric and target come from the questionnaire, where they were set before.
 
     `variants`: kinds of prompts to ask the model; the criteria ask for all of them, and what asks no model is always
-    measured. `arms`: names of single variants instead of kinds; none takes what is proposed. `dev_rows`, `test_rows`: a
-    sample of that many rows, 0 for all. `consent`: the rows may be sent to the model server.
+    measured. `arms`: keys or names of single variants instead of kinds, as `/baselines/offers` lists them; none takes
+    what is proposed. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `racing`: what surely loses on
+    the dev rows is asked no more. `consent`: the rows may be sent to the model server; `consents`: ids of other
+    models, for variants that they answer.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -63,7 +68,9 @@ class NewBaseline(BaseModel):
     metric_options: dict[Name, Option | bool] = Field(default_factory=dict, max_length=20)
     variants: tuple[Variant, ...] = Field(default=("zero_shot", "few_shot_random", "few_shot_nearest"), max_length=3)
     arms: tuple[Name, ...] | None = Field(default=None, max_length=100)
+    racing: bool = True
     consent: bool = False
+    consents: tuple[Number, ...] = Field(default=(), max_length=100)
     price_in: float | None = None
     price_out: float | None = None
 
@@ -145,6 +152,7 @@ class Baseline(BaseModel):
     max_tokens: int
     dev_rows: int
     test_rows: int
+    racing: bool
     seed: int
     metric_set_at: datetime | None
     created_at: datetime
@@ -174,6 +182,7 @@ class Baseline(BaseModel):
             max_tokens=row.max_tokens,
             dev_rows=row.dev_limit,
             test_rows=row.test_limit,
+            racing=bool(row.racing),
             seed=row.seed,
             metric_set_at=row.metric_set_at,
             created_at=row.created_at,
@@ -277,26 +286,29 @@ def list_baselines(assessment_id: Id, db: Db, me: Me) -> Baselines:
 
 
 @router.post("/assessments/{assessment_id}/baselines", name="api_start_baseline", status_code=201)
-def start_baseline(assessment_id: Id, body: NewBaseline, db: Db, me: Launcher) -> Baseline:
+def start_baseline(assessment_id: Id, body: NewBaseline, app: App, db: Db, me: Launcher) -> Baseline:
     """Start a measurement; its job is in the answer."""
-    return Baseline.of(db, runs.start(db, assessment_id, body.order(), by=me))
+    return Baseline.of(db, runs.start(db, assessment_id, body.order(), by=me, known=_known(app)))
 
 
 @router.post("/assessments/{assessment_id}/baselines/estimate", name="api_estimate_baseline")
-def estimate_baseline(assessment_id: Id, body: NewBaseline, db: Db, me: Author) -> Estimated:
-    """What a measurement would ask for; starts nothing."""
-    costs = planning.plan(db, assessment_id, body.order()).estimate
-    return Estimated(
-        calls=costs.calls,
-        most_calls=costs.most_calls,
-        dev_rows=costs.dev_rows,
-        test_rows=costs.test_rows,
-        prompt_tokens=costs.prompt_tokens,
-        completion_tokens=costs.completion_tokens,
-        seconds=costs.seconds,
-        rough=costs.rough,
-        cost=costs.cost,
-    )
+def estimate_baseline(assessment_id: Id, body: NewBaseline, app: App, db: Db, me: Author) -> Estimated:
+    """What a measurement would ask for; starts nothing. Refused like a start where the order can't be carried out."""
+    return Estimated.model_validate(planning.plan(db, assessment_id, body.order(), _known(app)).estimate)
+
+
+@router.post("/assessments/{assessment_id}/baselines/offers", name="api_offer_baseline")
+def offer_baseline(assessment_id: Id, body: NewBaseline, app: App, db: Db, me: Author) -> ArmOffers:
+    """Every variant that could be measured, why it is proposed or can't be run, and what it would take; starts nothing.
+
+    The order need not be ready to start; what is listed follows its model, texts, numbers and rows.
+    """
+    assessment_store.get(db, assessment_id)
+    outline = planning.outline(db, assessment_id, body.order(), _known(app))
+    if outline is None:
+        raise Conflict("Upload examples first: there is nothing to measure on.")
+    data = [ArmOffer.of(choice) for choice in outline.choices]
+    return ArmOffers(data=data, estimate=Estimated.model_validate(outline.total))
 
 
 @router.get("/baselines/{baseline_id}", name="api_baseline")
@@ -393,6 +405,11 @@ def export_jsonl(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
 def export_csv(baseline_id: Id, app: App, db: Db, me: Me) -> Response:
     """Every answer as CSV; cells that a spreadsheet would run as a formula are marked as text."""
     return exported(app, db, me, store.get(db, baseline_id), "csv")
+
+
+def _known(app: App) -> Known:
+    """What planning is told of this installation."""
+    return Known(app.settings, app.call_prices)
 
 
 def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:

@@ -1,9 +1,10 @@
 """What programs get about metrics, estimates and the parts of a score."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.baselines.outlines import Choice
 from app.evaluation.metrics import METRICS
 
 Split = Literal["dev", "test"]
@@ -102,7 +103,10 @@ class Estimated(BaseModel):
     """An estimate. `seconds`: null for a model that was never asked; `rough`: not from calls like these.
 
     `most_calls`: if other prompts come so close to the best one on the dev rows that they are asked the test rows too.
+    `cost`: in `currency`, null where a model has no price.
     """
+
+    model_config = ConfigDict(from_attributes=True)
 
     calls: int
     most_calls: int
@@ -113,3 +117,70 @@ class Estimated(BaseModel):
     seconds: float | None
     rough: bool
     cost: float | None
+    currency: str
+
+
+class ArmOffer(BaseModel):
+    """One way to answer that could be measured, with what its dev rows would take; `Estimated` says what is null when.
+
+    `key` is what `arms` of a measurement takes; it stands for all of `names`, draws of the same that are chosen
+    together. `chosen`: the order has it; `always`: it costs no call and is never left out. `why`: why it is proposed or
+    left to choose; `against`: why it can't be run, empty where it can, `mend`: the page where that is mended.
+    `model_id`: another model than the order's answers it; its server may need `consents`.
+    """
+
+    key: str
+    object: str = "arm_offer"
+    names: list[str]
+    title: str
+    family: str
+    group: str
+    settings: dict[str, Any]
+    proposed: bool
+    chosen: bool
+    always: bool
+    why: str
+    against: str
+    mend: str
+    model_id: int | None
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float | None
+    rough: bool
+    cost: float | None
+
+    @staticmethod
+    def of(choice: Choice) -> "ArmOffer":
+        offer, cost = choice.offer, choice.cost
+        settings = {name: value for name, value in offer.arm.settings.items() if name != "model_as"}
+        return ArmOffer(
+            key=choice.key,
+            names=list(choice.names),
+            title=choice.label,
+            family=offer.arm.family,
+            group=choice.group,
+            settings=settings,
+            proposed=offer.proposed,
+            chosen=choice.taken,
+            always=offer.always,
+            why=offer.why,
+            against=offer.against,
+            mend=offer.mend,
+            model_id=choice.model_id,
+            calls=cost.calls,
+            prompt_tokens=round(cost.prompt_tokens),
+            completion_tokens=round(cost.completion_tokens),
+            seconds=cost.seconds,
+            rough=cost.rough,
+            cost=cost.cost,
+        )
+
+
+class ArmOffers(BaseModel):
+    """Everything that could be measured, cheap first, in the order in which it would run; `estimate` is of what the
+    order takes, test rows included."""
+
+    data: list[ArmOffer]
+    has_more: bool = False
+    estimate: Estimated

@@ -12,7 +12,7 @@ from statistics import fmean, pstdev
 from typing import Any, ClassVar
 
 from app import glossary
-from app.advice.facts import NO_MODEL
+from app.advice.facts import BEYOND, NO_MODEL
 from app.baselines import classifier
 from app.evaluation import statistics
 from app.frozen import Frozen
@@ -129,6 +129,23 @@ def sample(ids: Sequence[int], limit: int, seed: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped(Frozen):
+    """That an arm lost the race on the dev rows and was asked no more (`evaluation.racing`).
+
+    after: rows that it and the leader had answered, of all the rows there were; against: the leader's name. score,
+    leader_score: means on these rows. e: the e-value that was reached, limit: the one that it takes.
+    """
+
+    after: int
+    of: int
+    against: str
+    score: float
+    leader_score: float
+    e: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmResult(Frozen):
     """What an arm came to on one split, as its row keeps it and a reviewed subject holds it.
 
@@ -137,6 +154,7 @@ class ArmResult(Frozen):
     limit. passed: right ones, spread: standard deviation of graded ones; never both. near: how like the wanted answer
     these are, where none is right. tokens_from: measured or estimated. mean_seconds: of an answer; pace: from one to
     the next. thought, dressed, saved: see `Scored`. at: when it stood. reported: names that the server gave its model.
+    dropped: it lost the race and the rest of its rows was not asked; its score is that of those that were.
     """
 
     version: ClassVar[int] = 1
@@ -161,6 +179,7 @@ class ArmResult(Frozen):
     pace: float | None = None
     reported: tuple[str, ...] | None = None
     remarks: tuple[str, ...] | None = None
+    dropped: Dropped | None = None
 
     @property
     def tokens_in(self) -> float:
@@ -293,10 +312,11 @@ def best(results: Iterable[tuple[Arm, ArmResult]]) -> Arm | None:
     """The arm to look at on the test rows: the highest dev score; on a tie the cheaper prompt.
 
     Arms without a model are for comparison and never chosen (there is no prompt in them to build on), and neither is
-    an adapter, nor an arm with too many errors. One whose answers are mostly cut leads only where all are. Where no
-    arm got a single row right, the cheapest prompt would win by being cheap: then the nearest answers lead.
+    an adapter, what nobody could use as it is, an arm that lost the race, nor one with too many errors. One whose
+    answers are mostly cut leads only where all are. Where no arm got a single row right, the cheapest prompt would win
+    by being cheap: then the nearest answers lead.
     """
-    eligible = [(arm, result) for arm, result in results if result.known and not arm.free and arm.family != "adapter"]
+    eligible = [(arm, result) for arm, result in results if could_win(arm, result)]
     eligible = [(arm, result) for arm, result in eligible if result.fair] or eligible
     if not eligible:
         return None
@@ -309,11 +329,25 @@ def best(results: Iterable[tuple[Arm, ArmResult]]) -> Arm | None:
     return max(eligible, key=rank)[0]
 
 
+def could_win(arm: Arm, result: ArmResult) -> bool:
+    """Whether a prompt's dev result lets it be chosen at all."""
+    beside = arm.free or arm.family in (*BEYOND, "adapter")
+    return result.known and result.dropped is None and not beside
+
+
 def done(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:
-    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples."""
-    counted = Counter(arm.family for arm, result in results if result.known)
+    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples
+    of one number.
+
+    An arm that was dropped counts: it was asked until the rows showed, at 5 % over the whole race, that another prompt
+    is better, so the rows left could not have made it the best one. What the criterion asks is that the best prompt
+    was looked for, and it was.
+    """
+    known = [arm for arm, result in results if result.known]
+    counted = Counter((arm.family, arm.settings.get("k")) for arm in known)
+    most = Counter({family: max(n for (one, _), n in counted.items() if one == family) for family, _ in counted})
     draws = {"few_shot_random": SEEDS}
-    return [family for family in NEEDED if counted[family] >= draws.get(family, 1)]
+    return [family for family in NEEDED if most[family] >= draws.get(family, 1)]
 
 
 def missing(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:

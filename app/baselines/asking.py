@@ -4,9 +4,12 @@ The one place where an arm's settings become a request. Whatever is worked out f
 passages) is worked out in `preparation`; `ask` only puts one row's prompt together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.baselines import prompts, shots, standing
 from app.baselines.prompts import Passage, Shot
@@ -56,17 +59,37 @@ class Preparation:
         return Asked(messages, picked, passages, self.constraint, self.choices, details)
 
 
-def preparation(arm: ArmRow, pool: Sequence[Shot]) -> Preparation:
-    """Prepare an arm. pool: the training rows, the only ones that may be shown as examples."""
-    return Preparation(standing.instructions_of(arm.baseline, arm), _picker(arm.settings, pool), constraint=_held(arm))
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to vectors of length 1, one a row, by the embedding model that an arm's settings name."""
 
 
-def _picker(settings: Mapping[str, Any], pool: Sequence[Shot]) -> shots.Picker:
+def preparation(
+    arm: ArmRow, pool: Sequence[Shot], examples: Sequence[Example] = (), embed: Embed | None = None
+) -> Preparation:
+    """Prepare an arm. pool: the training rows, the only ones that may be shown as examples. examples: every row that
+    will be asked. embed: needed where examples are chosen by embedding (`needs_embedder`)."""
+    picker = _picker(arm.settings, pool, [prompts.question(row.messages) for row in examples], embed)
+    return Preparation(standing.instructions_of(arm.baseline, arm), picker, constraint=_held(arm))
+
+
+def needs_embedder(settings: Mapping[str, Any]) -> str:
+    """The embedding model that an arm's examples are chosen by, as `embedding.Choice.key`; empty where none is."""
+    return str(settings["embedder"]["choice"]) if settings.get("by") == "embedding" else ""
+
+
+def _picker(
+    settings: Mapping[str, Any], pool: Sequence[Shot], texts: Sequence[str], embed: Embed | None
+) -> shots.Picker:
+    k = int(settings.get("k", 0))
     match settings.get("shots"):
-        case "random":
-            return shots.Picker(random=shots.Random(pool, int(settings["k"]), int(settings["seed"])))
+        case "random" | "many":
+            return shots.Picker(random=shots.Random(pool, k, int(settings["seed"])))
+        case "nearest" if needs_embedder(settings):
+            if embed is None:
+                raise ValueError("examples by embedding need an embedding model")
+            return shots.Picker(nearest=shots.NearestByMeaning(pool, texts, embed), k=k)
         case "nearest":
-            return shots.Picker(nearest=shots.Nearest(pool), k=int(settings["k"]))
+            return shots.Picker(nearest=shots.Nearest(pool), k=k)
         case _:
             return shots.Picker()
 

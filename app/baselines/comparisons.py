@@ -26,11 +26,13 @@ class Comparison:
     """An arm beside others. gain: over zero-shot, with its 95 % interval where answers are right or wrong (a graded one
     has none here, low and high are the gain itself); None for zero-shot and where that has no result.
 
-    change: since the arm that it revised, else since zero-shot; None for what asks no model.
+    change: since the arm that it revised, else since zero-shot; None for what asks no model. common: rows of the gain,
+    where one of the two was dropped and they are not all.
     """
 
     gain: Difference | None = None
     change: Change | None = None
+    common: int | None = None
 
 
 def comparisons(session: Session, baseline: BaselineRow) -> dict[int, Comparison]:
@@ -49,13 +51,17 @@ def comparisons(session: Session, baseline: BaselineRow) -> dict[int, Comparison
     for arm in baseline.arms:
         if arm.dev is None or not arm.dev.known or arm.family == "adapter":
             continue
-        gain = _gain(outcomes(first, arm), binary=binary) if first is not None and first.id != arm.id else None
+        gain, common = None, None
+        if first is not None and first.id != arm.id:
+            both = outcomes(first, arm)
+            gain = _gain(both, binary=binary)
+            common = both.rows if first.dropped or arm.dropped else None
         against = None if standing.value(arm).free else standing.compared_with(baseline, arm)
         change = None
         if against is not None:
             counted = outcomes(against, arm)
             change = Change(against, counted.fixed, counted.broke, counted.rows)
-        compared[arm.id] = Comparison(gain, change)
+        compared[arm.id] = Comparison(gain, change, common)
     return compared
 
 

@@ -56,7 +56,8 @@ def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     if best is None or not tags:
         return dict.fromkeys(causes.CAUSES, 0)
     failed = answer_store.failed_rows(session, best.id, standing.passing(baseline))
-    prompted = {arm.id for arm in baseline.arms if not (standing.value(arm).free or arm.family == "adapter")}
+    beside = (*arms.FREE, *arms.BEYOND, "adapter")
+    prompted = {arm.id for arm in baseline.arms if arm.family not in beside}
     word: dict[int, str] = {}
     for tag in sorted(tags, key=lambda tag: tag.arm_id == best.id):
         if tag.arm_id in prompted and tag.example_id in failed:
@@ -201,7 +202,9 @@ class Outlook:
 
 
 def outlook(baseline: BaselineRow, test_rows: int) -> Outlook:
-    draws = [arm.dev.score for arm in baseline.arms if arm.family == "few_shot_random" and arm.dev]
+    first = next((arm.settings.get("k") for arm in baseline.arms if arm.family == "few_shot_random"), None)
+    sampled = [arm for arm in baseline.arms if arm.family == "few_shot_random" and arm.settings.get("k") == first]
+    draws = [arm.dev.score for arm in sampled if arm.dev and not arm.dropped]
     best = standing.best(baseline)
     to_settle = None
     rows = test_rows

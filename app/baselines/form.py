@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.baselines import arms
+from app.baselines.offers import key_of
 from app.baselines.order import BaselineRequest
 from app.baselines.tables import BaselineRow
 from app.errors import FieldError, Invalid
@@ -11,13 +11,16 @@ from app.errors import FieldError, Invalid
 NUMBERS = ("model_id", "k_random", "k_nearest", "max_tokens")
 SAMPLES = ("dev_rows", "test_rows")
 LONGEST_NUMBER = 9  # digits
+ARM, ALSO = "arm-", "also-"
+LATER = ("revised_prompt", "optimised_prompt", "adapter")  # kinds of arms that come to a measurement once it is there
 
 
 def order(typed: Mapping[str, str]) -> BaselineRequest:
     """Read the form.
 
-    A sample counts where `<name>_all` is not chosen; consent is that for the chosen model, `consent-<id>`; variants are
-    boxes, `variant-<family>`, of which all count where the form did not bring them (`variants`).
+    A sample counts where `<name>_all` is not chosen; consent is that for the chosen model, `consent-<id>`, and for
+    other ones `also-<id>`. Arms are boxes, `arm-<key>`; where the form did not bring them (`arms`), what is proposed is
+    meant, and losers are dropped.
 
     Raises:
         Invalid: a field that should hold a number does not.
@@ -45,7 +48,8 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
             faults.append(FieldError(f"#/{name}", "Use a number, like 0.25."))
             return None
 
-    chosen = tuple(family for family in arms.PROMPTED if typed.get(f"variant-{family}") == "on")
+    chosen = tuple(name.removeprefix(ARM) for name, value in typed.items() if name.startswith(ARM) and value == "on")
+    also = [name.removeprefix(ALSO) for name, value in typed.items() if name.startswith(ALSO) and value == "on"]
     numbers: dict[str, Any] = {name: whole(name) for name in NUMBERS} | {name: sample(name) for name in SAMPLES}
     read = BaselineRequest(
         **numbers,
@@ -53,8 +57,10 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
         metric_options={
             name.removeprefix("option_"): value for name, value in typed.items() if name.startswith("option_")
         },
-        variants=chosen if "variants" in typed else usual.variants,
+        arms=chosen if "arms" in typed else None,
+        racing="arms" not in typed or typed.get("racing") == "on",
         consent=typed.get(f"consent-{typed.get('model_id', '').strip()}") == "on",
+        consents=tuple(int(number) for number in also if number.isdecimal() and len(number) <= LONGEST_NUMBER),
         price_in=price("price_in"),
         price_out=price("price_out"),
     )
@@ -64,21 +70,22 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
 
 
 def begins_with(baseline: BaselineRow | None) -> dict[str, str]:
-    """What the form holds at first: the last measurement's settings, or the usual ones."""
+    """What the form holds at first: the last measurement's settings, or the usual ones with what is proposed."""
     if baseline is None:
-        return {"dev_rows_all": "all", "test_rows_all": "all", **{f"variant-{name}": "on" for name in arms.PROMPTED}}
-    nearest = next((arm.settings["k"] for arm in baseline.arms if arm.family == "few_shot_nearest"), 5)
-    drawn = next((arm.settings["k"] for arm in baseline.arms if arm.family == "few_shot_random"), 3)
-    families = {arm.family for arm in baseline.arms}
+        return {"dev_rows_all": "all", "test_rows_all": "all", "racing": "on"}
+    examples = {arm.name: str(arm.settings["k"]) for arm in baseline.arms if "k" in arm.settings}
+    usual = BaselineRequest(model_id=0, instructions="")
     return {
         "model_id": str(baseline.model_id),
         "instructions": baseline.instructions,
-        "k_random": str(drawn),
-        "k_nearest": str(nearest),
+        "k_random": examples.get("few_shot_random/1", str(usual.k_random)),
+        "k_nearest": examples.get("few_shot_nearest", str(usual.k_nearest)),
         "max_tokens": str(baseline.max_tokens),
         **_sample("dev_rows", baseline.dev_limit),
         **_sample("test_rows", baseline.test_limit),
-        **{f"variant-{name}": "on" for name in arms.PROMPTED if name in families},
+        "arms": "chosen",
+        "racing": "" if baseline.racing is False else "on",
+        **{f"{ARM}{key_of(arm.name)}": "on" for arm in baseline.arms if arm.family not in LATER},
         **{f"option_{name}": "on" if value is True else str(value) for name, value in baseline.metric_options.items()},
     }
 

@@ -5,94 +5,150 @@ on after a crash repeats at most the calls that were in flight. The test rows ar
 the one that did best on the dev rows and by those that the dev rows cannot tell from it.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.assessments import store as assessment_store
 from app.baselines import (
     answer_store,
     arms,
+    asked_model,
     asking,
     classifier,
-    measured_model,
+    concluding,
+    other_models,
     prompts,
     rivals,
     shots,
     standing,
     store,
 )
-from app.baselines.arms import ArmResult, Scored
-from app.baselines.asking import Asked
+from app.baselines.arms import ArmResult, Dropped
+from app.baselines.asking import Asked, Preparation
 from app.baselines.outbox import Meter, Outbox
 from app.baselines.prompts import Shot
-from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.baselines.race import Race
+from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.db import utcnow
 from app.evaluation import metrics
 from app.inference import answer_text
-from app.inference import job as inference_job
-from app.inference import service as inference
-from app.inference import store as model_store
 from app.inference.endpoint import Endpoint
-from app.inference.generator import Answer, Generator, Request, Unusable
-from app.inference.local import Dtype, LocalModel
+from app.inference.generator import Answer, Generator, Request
 from app.jobs.claims import Claim, Failed
 from app.privacy import masking
-from app.wording import inflect, percent, plural
+from app.wording import percent, plural
 
 WITHIN_REACH = "within reach on dev"
 HOPELESS = 20  # rows from the start of an arm that all failed: nobody needs the same error 400 times
 
 
 def measure(claim: Claim) -> None:
-    """Bring a measurement to its end: all arms on dev, the best one on test, the result written down."""
+    """Bring a measurement to its end: all arms on dev, the best one on test, other models beside it, the result."""
     with claim.read() as session:
         baseline = store.get(session, claim.subject_id)
-        model = model_store.get(session, baseline.model_id)
         meter = _meter(claim, session, baseline)
-        tested = len(_sample(session, baseline, "test"))
-    if model.kind != "endpoint" and not model.files:
-        inference_job.prepare(claim, model.id)
-    _same_model(claim)
-    with _model(claim, baseline) as generator:
-        for arm in baseline.arms:
-            if arm.family != "adapter" and _waits(arm.dev):
-                _same_model(claim)  # an answer of the questionnaire may have changed meanwhile
-                answer_arm(claim, arm.id, "dev", generator, meter=meter)
-        for_test = _for_test(claim)
-        with claim.read() as session:
-            may_follow = rivals.rivals_at_most(session, store.get(session, claim.subject_id))
-        for number, (arm, why) in enumerate(for_test):
-            _same_model(claim)
-            meter.expect((len(for_test) - number) * tested, (len(for_test) - number + may_follow) * tested)
-            answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
-        with claim.read() as session:
-            close = rivals.rivals_to_ask(session, store.get(session, claim.subject_id))
-        for number, arm in enumerate(close):
-            meter.expect((len(close) - number) * tested)
-            answer_arm(claim, arm.id, "test", generator, meter=meter, why=WITHIN_REACH)
-        meter.begin("Writing the results down", split="end")
+    with asked_model.opened(claim, baseline.model_id) as generator:
+        _on_dev(claim, generator, meter)
+        _on_test(claim, generator, meter)
+    for model_id in other_models.asked(baseline):
+        _beside(claim, model_id, meter)
+    meter.begin("Writing the results down", split="end")
     with claim.write() as session:
         store.get(session, claim.subject_id).concluded_at = utcnow()
 
 
-def _same_model(claim: Claim) -> None:
-    """Ask only what the measurement began with; what a model was not prepared for then is written down now.
+def _on_dev(claim: Claim, generator: Generator, meter: Meter) -> None:
+    """Ask the dev rows in rounds, all arms in each; after a round those that surely lose are asked no more."""
+    with claim.read() as session:
+        baseline = store.get(session, claim.subject_id)
+        of_run = [arm for arm in baseline.arms if other_models.own(arm) and arm.family != "adapter"]
+        work = [_work(session, arm.id, "dev") for arm in of_run if _waits(arm.dev)]
+        race = Race.of(baseline, [row.id for row in _sample(session, baseline, "dev")])
+    for free in [one for one in work if one.free]:
+        _answer_rows(claim, free, None, meter)
+        _conclude(claim, free, None)
+    going = [one for one in work if not one.free]
+    for number, end in enumerate(race.ends, start=1):
+        rounds = f"Round {number} of {len(race.ends)}, " if len(race.ends) > 1 else ""
+        for one in going:
+            asked_model.same_model(claim, baseline.model_id)  # an answer of the questionnaire may have changed
+            _answer_rows(claim, one, generator, meter, rows=set(race.rows[:end]), rounds=rounds)
+            if end == len(race.rows):
+                _conclude(claim, one, generator)
+        if end < len(race.rows) and going:
+            with claim.read() as session:
+                lost = race.losers(session, store.get(session, claim.subject_id), end)
+            for one in [one for one in going if one.arm.id in lost]:
+                _conclude(claim, one, generator, lost[one.arm.id])
+                meter.less(len(race.rows) - end)
+                claim.log(f"{one.arm.label} was dropped after {plural(end, 'dev row')}.")
+            going = [one for one in going if one.arm.id not in lost]
 
-    Raises:
-        Failed: its connection was changed, it was retired, or the rows may not be sent to it any more.
-    """
+
+def _on_test(claim: Claim, generator: Generator, meter: Meter) -> None:
+    """The best arm, those without a language model, and those that the dev rows cannot tell from the best."""
+    for_test = _for_test(claim)
+    with claim.read() as session:
+        baseline = store.get(session, claim.subject_id)
+        may_follow, tested = rivals.rivals_at_most(session, baseline), len(_sample(session, baseline, "test"))
+        beside = _for_others(session, baseline)
+    for number, (arm, why) in enumerate(for_test):
+        asked_model.same_model(claim, baseline.model_id)
+        left = len(for_test) - number
+        meter.expect(left * tested + beside, (left + may_follow) * tested + beside)
+        answer_arm(claim, arm.id, "test", generator, meter=meter, why=why)
+    with claim.read() as session:
+        close = rivals.rivals_to_ask(session, store.get(session, claim.subject_id))
+    for number, arm in enumerate(close):
+        meter.expect((len(close) - number) * tested + beside)
+        answer_arm(claim, arm.id, "test", generator, meter=meter, why=WITHIN_REACH)
+
+
+def _beside(claim: Claim, model_id: int, meter: Meter) -> None:
+    """Ask another model the same prompts on dev, and the better of them on test. Its faults cost its own arms only."""
     with claim.write() as session:
         baseline = store.get(session, claim.subject_id)
-        if baseline.model_as is not None and not baseline.model_as["files"]:
-            baseline.model_as = {**baseline.model_as, "files": dict(model_store.get(session, baseline.model_id).files)}
-        if against := measured_model.against_model(session, baseline):
-            raise Failed(against)
+        on_dev = [arm.id for arm in other_models.settle(session, baseline, model_id) if _waits(arm.dev)]
+        best = other_models.best(baseline, model_id)
+        if not on_dev and (best is None or not _waits(best.test)):
+            return
+    try:
+        with asked_model.opened(claim, model_id) as generator:
+            for arm_id in on_dev:
+                asked_model.same_model(claim, model_id)
+                answer_arm(claim, arm_id, "dev", generator, meter=meter)
+            with claim.read() as session:
+                best = other_models.best(store.get(session, claim.subject_id), model_id)
+            if best is not None and _waits(best.test):
+                asked_model.same_model(claim, model_id)
+                answer_arm(claim, best.id, "test", generator, meter=meter, why=other_models.CEILING)
+    except Failed as failure:
+        claim.check()
+        claim.log(f"Another model could not be asked to the end. {failure}")
+        _not_asked(claim, model_id, f"Not asked: {failure}")
+
+
+def _not_asked(claim: Claim, model_id: int, why: str) -> None:
+    """Give an error to every row that another model left without an answer: Resume asks them again."""
+    with claim.read() as session:
+        baseline = store.get(session, claim.subject_id)
+        mine, best = other_models.arms_of(baseline, model_id), other_models.best(baseline, model_id)
+        left = [_work(session, arm.id, "dev") for arm in mine if arm.dev is None]
+        if not left and best is not None and best.test is None:
+            left = [_work(session, best.id, "test")]
+    for work in left:
+        outbox = Outbox(claim)
+        for example in work.waiting:
+            request = Request(str(example.id), (), 0)
+            nothing = Answer(request.id, "", "", 0, 0, 0.0, error=why)
+            outbox.put(_answer(claim, work.arm, work.split, example, request, Asked(()), nothing))
+        outbox.flush()
+        _conclude(claim, work, None)
 
 
 def answer_arm(
@@ -114,25 +170,75 @@ def answer_arm(
         Cancelled, Fenced, Stopping: pass them on.
     """
     with claim.read() as session:
-        arm = store.arm(session, arm_id)
-        baseline = arm.baseline
-        examples = _sample(session, baseline, split)
-        free = arm.family in arms.FREE
-        takes_shots = free or "shots" in arm.settings
-        pool = _pool(session, baseline) if takes_shots else []
-        done = answer_store.answered(session, arm_id, split)
-    if split == "test" and not free:
-        _note_look(claim, arm, why or ("adapter" if arm.family == "adapter" else "best on dev"))
-    waiting = [example for example in examples if example.id not in done]
-    meter = meter or Meter(claim, total=len(waiting))
-    meter.begin(f"{arm.label}: {plural(len(examples), split + ' row')}", arm_id, split)
-    if free:
-        _put_free(claim, arm, split, waiting, pool)
-        meter.count(len(waiting))
-    elif waiting:
-        _ask(claim, arm, split, waiting, pool, generator, meter)
+        work = _work(session, arm_id, split)
+    if split == "test" and not work.free:
+        _note_look(claim, work.arm, why or ("adapter" if work.arm.family == "adapter" else "best on dev"))
+    meter = meter or Meter(claim, total=len(work.waiting))
+    _answer_rows(claim, work, generator, meter)
+    return _conclude(claim, work, generator)
+
+
+@dataclass
+class Work:
+    """One arm on one split, as a run goes on with it: its rows, and those that have an answer already.
+
+    prepared: from the first round on, since it may take a look at every training row. answers, failed: so far, in this
+    attempt."""
+
+    arm: ArmRow
+    split: str
+    examples: Sequence[Example]
+    pool: Sequence[Shot]
+    done: set[int]
+    prepared: Preparation | None = None
+    answers: int = 0
+    failed: int = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether it asks no language model."""
+        return self.arm.family in arms.FREE
+
+    @property
+    def waiting(self) -> list[Example]:
+        return [example for example in self.examples if example.id not in self.done]
+
+
+def _work(session: Session, arm_id: int, split: str) -> Work:
+    arm = store.arm(session, arm_id)
+    takes_shots = arm.family in arms.FREE or "shots" in arm.settings
+    pool = _pool(session, arm.baseline) if takes_shots else []
+    done = answer_store.answered(session, arm_id, split)
+    return Work(arm, split, _sample(session, arm.baseline, split), pool, done)
+
+
+def _answer_rows(
+    claim: Claim,
+    work: Work,
+    generator: Generator | None,
+    meter: Meter,
+    *,
+    rows: Collection[int] | None = None,
+    rounds: str = "",
+) -> None:
+    """Ask what has no answer of these rows (None: of all). rounds: how far a race is, for the progress."""
+    asked_now = [example for example in work.waiting if rows is None or example.id in rows]
+    number = len(work.examples) if rows is None else len(rows)
+    meter.begin(f"{rounds}{work.arm.label}: {plural(number, work.split + ' row')}", work.arm.id, work.split)
+    if work.free:
+        _put_free(claim, work.arm, work.split, asked_now, work.pool)
+        meter.count(len(asked_now))
+    elif asked_now:
+        _ask(claim, work, asked_now, generator, meter)
+    work.done |= {example.id for example in asked_now}
     claim.check()
-    return _conclude(claim, arm_id, split, examples, pool, generator)
+
+
+def _conclude(claim: Claim, work: Work, generator: Generator | None, dropped: Dropped | None = None) -> ArmResult:
+    """Sum an arm up; a dropped one by the rows that it was asked."""
+    examples = [row for row in work.examples if row.id in work.done] if dropped else work.examples
+    with claim.write() as session:
+        return concluding.conclude(session, work.arm.id, work.split, examples, work.pool, generator, dropped)
 
 
 # ---------------------------------------------------------------- rows
@@ -161,8 +267,16 @@ def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
     waiting = [arm for arm in baseline.arms if arm.family != "adapter" and _waits(arm.dev)]
     free = [arm for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
     done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
-    total = len(waiting) * sizes["dev"] + (1 + len(free)) * sizes["test"]
+    others = len(other_models.asked(baseline))
+    total = len(waiting) * sizes["dev"] + (1 + len(free) + others) * sizes["test"]
     return Meter(claim, total, done, most=total + arms.RIVALS_MOST * sizes["test"])
+
+
+def _for_others(session: Session, baseline: BaselineRow) -> int:
+    """Answers that other models are still asked for, once the run's own is through."""
+    waiting = [arm for arm in baseline.arms if not other_models.own(arm) and _waits(arm.dev)]
+    dev, test = (len(_sample(session, baseline, split)) for split in ("dev", "test"))
+    return len(waiting) * dev + len(other_models.asked(baseline)) * test if waiting else 0
 
 
 def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
@@ -185,8 +299,8 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
 
 
 def _waits(result: ArmResult | None) -> bool:
-    """Whether an arm has no result on a split, or one with errors, which were asked again."""
-    return result is None or bool(result.errors)
+    """Whether an arm has no result on a split, or one with errors, which are asked again; a dropped one has its own."""
+    return result is None or (bool(result.errors) and not result.dropped)
 
 
 def _note_look(claim: Claim, arm: ArmRow, why: str) -> None:
@@ -201,51 +315,15 @@ def _note_look(claim: Claim, arm: ArmRow, why: str) -> None:
 # ---------------------------------------------------------------- asking
 
 
-@contextmanager
-def _model(claim: Claim, baseline: BaselineRow) -> Iterator[Generator]:
-    """The run's model, in the precision that its first answers were given in."""
-    dtype: Dtype = next((arm.settings["dtype"] for arm in baseline.arms if "dtype" in arm.settings), "auto")
-    with claim.read() as session:
-        model = model_store.get(session, baseline.model_id)
-    claim.report({"stage": f"Starting {model.name}"}, now=True)
-    try:
-        generator = inference.generator(claim.settings, model, dtype=dtype)
-        try:
-            if isinstance(generator, LocalModel) and dtype == "auto" and (info := generator.info(claim.cancelled)):
-                _keep_dtype(claim, info.dtype)
-            yield generator
-            if isinstance(generator, Endpoint) and generator.answered:
-                with claim.write() as session:
-                    inference.note_run(session, model, "")
-        finally:
-            generator.close()
-    except Unusable as error:
-        claim.check()
-        with claim.write() as session:
-            inference.note_run(session, model, str(error))
-        raise Failed(str(error)) from error
-
-
-def _keep_dtype(claim: Claim, dtype: str) -> None:
-    """Write down the precision, so that a later attempt, a revision and the adapter are asked in the same."""
-    with claim.write() as session:
-        for arm in store.get(session, claim.subject_id).arms:
-            arm.settings = {**arm.settings, "dtype": dtype}
-
-
-def _ask(
-    claim: Claim,
-    arm: ArmRow,
-    split: str,
-    waiting: Sequence[Example],
-    pool: Sequence[Shot],
-    generator: Generator | None,
-    meter: Meter,
-) -> None:
+def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Generator | None, meter: Meter) -> None:
     """Ask for every waiting row and store what comes, errors too."""
     if generator is None:
         raise ValueError("only an arm without a model needs no generator")
-    prepared = asking.preparation(arm, pool)
+    arm, split = work.arm, work.split
+    if work.prepared is None:
+        embed = asked_model.embed_for(claim, arm)
+        work.prepared = asking.preparation(arm, work.pool, work.examples, embed)
+    prepared = work.prepared
     by_id = {str(example.id): example for example in waiting}
     asked: dict[str, Asked] = {}
     for name, example in by_id.items():
@@ -256,26 +334,31 @@ def _ask(
     if isinstance(generator, Endpoint):
         generator.on_wait = meter.waits
     outbox = Outbox(claim)
-    failed, hopeless = 0, ""
+    hopeless = ""
     try:
         with closing(_iterated(generator.answer(requests, claim.cancelled))) as answers:
-            for number, answer in enumerate(answers, start=1):
+            for answer in answers:
                 request = unanswered.pop(answer.id)
                 unseen = isinstance(generator, Endpoint)
                 row = _answer(claim, arm, split, by_id[answer.id], request, asked[answer.id], answer, unseen=unseen)
                 outbox.put(row)
                 meter.count()
-                failed += row["error"] is not None
-                if failed == number == HOPELESS:
+                work.answers += 1
+                work.failed += row["error"] is not None
+                if work.failed == work.answers == HOPELESS:
                     hopeless = masking.mask(row["error"])
                     break
     finally:
         outbox.flush()  # whatever ends this: answers that came are kept
     if hopeless:
         _give_up(claim, arm, split, f"The first {HOPELESS} rows all failed. The last one: {hopeless}")
-        for left, request in unanswered.items():
-            nothing = Answer(left, "", "", 0, 0, 0.0, error=f"Not asked: the first {HOPELESS} rows all failed.")
-            outbox.put(_answer(claim, arm, split, by_id[left], request, asked[left], nothing))
+        for example in work.waiting:  # also those of later rounds: it is not asked again
+            nothing = Answer(
+                str(example.id), "", "", 0, 0, 0.0, error=f"Not asked: the first {HOPELESS} rows all failed."
+            )
+            request = unanswered.get(nothing.id, Request(nothing.id, (), 0))
+            outbox.put(_answer(claim, arm, split, example, request, asked.get(nothing.id, Asked(())), nothing))
+        work.done = {example.id for example in work.examples}
         outbox.flush()
 
 
@@ -363,87 +446,3 @@ def _free_answers(
         for example, text in zip(waiting, questions, strict=True):
             alike = nearest.alike(text, 1)
             yield example, alike[0].target if alike else "", alike
-
-
-# ---------------------------------------------------------------- the result
-
-
-def _conclude(
-    claim: Claim,
-    arm_id: int,
-    split: str,
-    examples: Sequence[Example],
-    pool: Sequence[Shot],
-    generator: Generator | None,
-) -> ArmResult:
-    """Sum up an arm's answers on a split, once all of its rows have one."""
-    with claim.write() as session:
-        arm = store.arm(session, arm_id)
-        rows = answer_store.answers(session, arm_id, split)
-        if len(rows) < len(examples):
-            missing = len(examples) - len(rows)
-            have = inflect(missing, "has", "have")
-            raise Failed(f"{plural(missing, 'row')} of {arm.label} {have} no answer. Press Resume to ask again.")
-        binary = metrics.get(arm.baseline.metric).binary
-        nothing = binary and not any(row.score for row in rows)
-        wanted = {example.id: example.target for example in examples}
-        by_model = arm.family not in arms.FREE
-        size = _prompt_characters(arm, examples, pool) if by_model else None
-        scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and by_model) for row in rows]
-        result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
-        result = replace(result, at=utcnow().isoformat())
-        assessment_store.note_result(session, arm.baseline.assessment_id, utcnow())
-        if by_model:
-            pace = _pace(rows, result, generator)
-            result = replace(result, pace=pace, null=() if pace else ("pace",))
-        if isinstance(generator, Endpoint):
-            result = replace(result, reported=tuple(sorted(generator.reported)) or None)
-            remarks = list(generator.remarks)
-            if size is not None and arms.counted_short(result, size):
-                remarks.append(
-                    f"The server counted {result.tokens_in:,.0f} tokens for prompts of about {size:,.0f} "
-                    "characters. It may cut prompts off: look at the size of its context."
-                )
-            result = replace(result, remarks=tuple(remarks) or None)
-        if split == "dev":
-            arm.dev = result
-        else:
-            arm.test = result
-        return result
-
-
-def _scored(baseline: BaselineRow, row: AnswerRow, target: str, *, near: bool) -> Scored:
-    name, options = baseline.metric, baseline.metric_options
-    answered = row.score is not None
-    return Scored(
-        row.score,
-        row.prompt_tokens,
-        row.completion_tokens,
-        row.seconds,
-        cut=row.finish == "length",
-        thought=row.raw is not None,
-        dressed=bool(row.score) and metrics.dressed(name, row.output, target, options),
-        saved=metrics.saved(name, row.output, target, options) if answered and not row.score else "",
-        near=metrics.score("chrf", row.output, target, {}) if near and answered else 0.0,
-        characters=len(row.raw or row.output),
-    )
-
-
-def _prompt_characters(arm: ArmRow, examples: Sequence[Example], pool: Sequence[Shot]) -> float:
-    """Characters of a prompt of this arm, on average."""
-    question = _mean([len(turn.content) for example in examples for turn in example.messages], of=len(examples))
-    shots = int(arm.settings.get("k", 0))
-    shot_size = _mean([len(turn.content) for shot in pool for turn in shot.messages], of=len(pool))
-    shot_size += _mean([len(shot.target) for shot in pool], of=len(pool))
-    return len(standing.instructions_of(arm.baseline, arm)) + question + shots * shot_size
-
-
-def _mean(values: Sequence[int], *, of: int) -> float:
-    return sum(values) / of if of else 0.0
-
-
-def _pace(rows: Sequence[AnswerRow], result: ArmResult, generator: Generator | None) -> float | None:
-    """Seconds from one answer to the next: by the clock where several are under way, else what each took."""
-    if isinstance(generator, Endpoint):
-        return arms.pace([(row.attempt, row.created_at.timestamp(), row.seconds) for row in rows])
-    return result.mean_seconds or None

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Literal
 
 from app.baselines import arms
+from app.baselines.answer_store import Tally
+from app.baselines.offers import key_of
 from app.baselines.tables import ArmRow, BaselineRow
+from app.wording import percent, plural
 
 When = Literal["done", "now", "to come"]
 
@@ -16,21 +20,27 @@ LAST_PART = (
 
 @dataclass(frozen=True, slots=True)
 class Stage:
+    """note: what is known of it so far, in a few words."""
+
     name: str
     when: When
+    note: str = ""
 
 
-def stages(baseline: BaselineRow, progress: Mapping[str, Any], *, running: bool) -> list[Stage]:
-    """The model, each variant on the dev rows (draws of random examples together), the test rows, the end.
+def stages(
+    baseline: BaselineRow, progress: Mapping[str, Any], *, running: bool, so_far: Mapping[int, Tally] | None = None
+) -> list[Stage]:
+    """The model, each variant on the dev rows (draws of random examples together), the test rows, other models, the end.
 
-    progress: what the job reported last; running: a worker has it.
+    progress: what the job reported last; running: a worker has it. so_far: answers to dev rows of arms that are not
+    through.
     """
     arm_id, split = progress.get("arm"), progress.get("split")
     groups: list[tuple[str, list[ArmRow]]] = []
     for arm in baseline.arms:
         if arm.family == "adapter":
             continue
-        if arm.family == "few_shot_random" and groups and groups[-1][1][0].family == arm.family:
+        if groups and key_of(groups[-1][1][0].name) == key_of(arm.name):
             groups[-1][1].append(arm)
         else:
             groups.append((arm.label, [arm]))
@@ -41,11 +51,23 @@ def stages(baseline: BaselineRow, progress: Mapping[str, Any], *, running: bool)
         name = label if len(group) == 1 else f"{label.partition(' (')[0]} ({done} of {len(group)})"
         now = running and split == "dev" and any(arm.id == arm_id for arm in group)
         # An arm with errors that a later run does not ask again is through as well once the test rows are asked.
-        through = done == len(group) or split in ("test", "end")
-        listed.append(Stage(name, "now" if now else "done" if through else "to come"))
+        own = all("model_id" not in arm.settings for arm in group)
+        through = done == len(group) or (own and split == "test") or split == "end"
+        note = _note(group, so_far or {})
+        listed.append(Stage(name, "now" if now else "done" if through else "to come", note))
     listed.append(Stage("Test set", "now" if running and split == "test" else "done" if split == "end" else "to come"))
     listed.append(Stage("Write results", "now" if running and split == "end" else "to come"))
     return listed
+
+
+def _note(group: Sequence[ArmRow], so_far: Mapping[int, Tally]) -> str:
+    """Who is out of the race, and what the others have scored so far."""
+    out = [arm.dropped.after for arm in group if arm.dropped]
+    if len(out) == len(group):
+        return f"dropped after {plural(max(out), 'row')}"
+    known = [so_far[arm.id].scores for arm in group if arm.id in so_far and not arm.dropped and so_far[arm.id].scores]
+    going = f"{percent(fmean(fmean(one.values()) for one in known), 0)} of {len(known[0]):,} so far" if known else ""
+    return ", ".join(part for part in (f"{len(out)} dropped" if out else "", going) if part)
 
 
 def share_done(progress: Mapping[str, Any]) -> float:

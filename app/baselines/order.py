@@ -13,8 +13,9 @@ class BaselineRequest:
 
     variants: kinds of prompts to ask, of `arms.PROMPTED`; the criteria ask for all of them. arms: names of the offers
     to take (`catalogue.offers`); None takes what is proposed.
-    consent: the word of whoever starts it that the rows may be sent to the model server.
-    price_in, price_out: per million tokens, for the estimate only.
+    racing: whether arms that surely lose on the dev rows are asked no more. consent: the word of whoever starts it that
+    the rows may be sent to the model server; consents: ids of other models to whose servers they may be sent as well.
+    price_in, price_out: per million tokens of the run's model, for the estimate only.
     """
 
     model_id: int
@@ -27,6 +28,8 @@ class BaselineRequest:
     metric_options: Mapping[str, Any] = field(default_factory=dict)
     variants: tuple[str, ...] = PROMPTED
     arms: tuple[str, ...] | None = None
+    racing: bool = True
     consent: bool = False
+    consents: tuple[int, ...] = ()
     price_in: float | None = None
     price_out: float | None = None

@@ -66,6 +66,10 @@ class Meter:
         self.total = self.done + more
         self.most = self.done + (more if at_most is None else at_most)
 
+    def less(self, fewer: int) -> None:
+        """So many answers will not be asked for after all."""
+        self.total, self.most = self.total - fewer, self.most - fewer
+
     def count(self, answers: int = 1) -> None:
         self.done += answers
         self.in_stage += answers

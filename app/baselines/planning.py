@@ -3,22 +3,21 @@
 Metric and target come first (gate G7), then a frozen split; only then may anything be asked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import arms, catalogue, measured_model, store
+from app.baselines import arms, catalogue, measured_model, outlines
 from app.baselines.arms import Arm
-from app.baselines.catalogue import Context
+from app.baselines.offers import Context
 from app.baselines.order import BaselineRequest
+from app.baselines.outlines import Estimate, Known, Outline, host_of
 from app.datasets import store as dataset_store
-from app.datasets.store import Example
 from app.datasets.tables import DatasetRow
 from app.errors import Conflict, FieldError, Invalid
 from app.evaluation import metrics
@@ -31,31 +30,7 @@ ROWS_LEAST = 20  # a smaller sample says nothing
 SHOTS_MOST = 20
 TOKENS_MOST = 4096
 PATTERN_COVERAGE = 0.9  # least share of wanted answers in which a pattern has to find anything
-BUNDLED_READS, BUNDLED_WRITES = 500.0, 30.0  # tokens a second on one ordinary core, until it has been timed here
-CHARACTERS_PER_TOKEN = arms.CHARACTERS_PER_TOKEN
-ALIKE = 2.0  # calls of up to so many times the tokens measured so far are estimated well, others roughly
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a run will ask for, before it starts.
-
-    seconds: from how long this model took so far for how many tokens; a rough guess for the embedded model before its
-    first answer, None for others. rough: it is from other rows or settings than these, or from no counted tokens.
-    most_calls: if as many prompts as may are within reach of the best one on the dev rows, and so are asked the test
-    rows as well; tokens, time and money are those of `calls`.
-    cost: None without prices.
-    """
-
-    calls: int
-    most_calls: int
-    dev_rows: int
-    test_rows: int
-    prompt_tokens: int
-    completion_tokens: int
-    seconds: float | None
-    rough: bool
-    cost: float | None
+NOTHING = Known()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +68,7 @@ def blockers(session: Session, assessment: AssessmentRow) -> list[str]:
     return missing
 
 
-def plan(session: Session, assessment_id: int, order: BaselineRequest) -> Plan:
+def plan(session: Session, assessment_id: int, order: BaselineRequest, known: Known = NOTHING) -> Plan:
     """Check an order and say what it will cost.
 
     Raises:
@@ -104,8 +79,8 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest) -> Plan:
     if missing := blockers(session, assessment):
         raise Conflict.because(missing)
     answers = assessments.answers(assessment)
-    dataset = dataset_store.current(session, assessment_id)
-    if dataset is None:  # said by `blockers`
+    context = _context(session, assessment, order, known)
+    if context is None:  # said by `blockers`
         raise Conflict("Upload examples first.")
     metric, target = str(answers["metric"]), float(answers["target"])
     faults = list(_faults(order))
@@ -115,16 +90,43 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest) -> Plan:
     except Invalid as refusal:
         faults += refusal.errors
     model = _usable(session, assessment, order, faults)
-    examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
     if "pattern" in options:
-        faults += _pattern_faults(options["pattern"], [example.target for example in examples["dev"]])
-    context = Context(session, assessment, dataset, examples, order)
-    faults += [FieldError("#/arms", refusal) for refusal in catalogue.refused(context)]
+        faults += _pattern_faults(options["pattern"], [example.target for example in context.examples["dev"]])
+    made = catalogue.offers(context)
+    faults += [FieldError("#/arms", refusal) for refusal in catalogue.refused(context, made)]
+    planned = catalogue.chosen(context, made)
+    faults += _faults_of(session, order, planned)
     if faults or model is None:
         raise Invalid("The measurement cannot start like this.", faults)
-    planned = catalogue.chosen(context)
-    costs = _estimate(session, order, planned, examples)
-    return Plan(assessment, dataset, model, metric, options, target, planned, costs)
+    costs = outlines.outline(context, made, known).total
+    return Plan(assessment, context.dataset, model, metric, options, target, planned, costs)
+
+
+def outline(session: Session, assessment_id: int, order: BaselineRequest, known: Known = NOTHING) -> Outline | None:
+    """Every arm that could be measured with what it would cost, and the sum of what the order takes, right or not; None
+    while there is nothing to measure on."""
+    context = _context(session, assessment_store.get(session, assessment_id), order, known)
+    return outlines.outline(context, catalogue.offers(context), known) if context else None
+
+
+def _context(session: Session, assessment: AssessmentRow, order: BaselineRequest, known: Known) -> Context | None:
+    dataset = dataset_store.current(session, assessment.id)
+    if dataset is None:
+        return None
+    examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
+    return Context(session, assessment, dataset, examples, order, known.settings)
+
+
+def _faults_of(session: Session, order: BaselineRequest, planned: Sequence[Arm]) -> Iterator[FieldError]:
+    """Of the arms that were chosen: that there is a prompt to find, and consent for each server that gets the rows."""
+    beside = (*arms.FREE, *arms.BEYOND)
+    if order.arms is not None and all(arm.family in beside for arm in planned):
+        yield FieldError("#/arms", "Choose at least one prompt of the model itself.")
+    others = dict.fromkeys(int(arm.settings["model_id"]) for arm in planned if "model_id" in arm.settings)
+    for model_id in others:
+        row = model_store.get(session, model_id)
+        if row.kind == "endpoint" and model_id not in order.consents:
+            yield FieldError("#/consents", f"Confirm that rows may be sent to {host_of(row.base_url)}.")
 
 
 def _faults(order: BaselineRequest) -> list[FieldError]:
@@ -166,11 +168,6 @@ def _pattern_faults(pattern: str, targets: Sequence[str]) -> list[FieldError]:
     ]
 
 
-def host_of(base_url: str) -> str:
-    """The part of a server's address that says whose it is, with its port."""
-    return urlsplit(base_url).netloc or base_url
-
-
 def _usable(
     session: Session, assessment: AssessmentRow, order: BaselineRequest, faults: list[FieldError]
 ) -> ModelRow | None:
@@ -182,78 +179,3 @@ def _usable(
     elif model.kind == "endpoint" and not order.consent:
         faults.append(FieldError("#/consent", f"Confirm that rows may be sent to {host_of(model.base_url)}."))
     return model
-
-
-def estimate(session: Session, assessment_id: int, order: BaselineRequest) -> Estimate | None:
-    """Calls, tokens, time and money of an order, right or not; None while there is nothing to measure on."""
-    assessment = assessment_store.get(session, assessment_id)
-    dataset = dataset_store.current(session, assessment_id)
-    if dataset is None:
-        return None
-    examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
-    planned = catalogue.chosen(Context(session, assessment, dataset, examples, order))
-    return _estimate(session, order, planned, examples)
-
-
-def _estimate(
-    session: Session, order: BaselineRequest, planned: Sequence[Arm], examples: Mapping[str, Sequence[Example]]
-) -> Estimate:
-    """Calls, tokens, time and money, from the texts and from how long this model took so far."""
-    dev = min(len(examples["dev"]), order.dev_rows or len(examples["dev"]))
-    test = min(len(examples["test"]), order.test_rows or len(examples["test"]))
-    prompted = [arm for arm in planned if not arm.free]
-    calls = len(prompted) * dev + test if prompted else 0
-    shots = [int(arm.settings.get("k", 0)) for arm in prompted]
-    rows = list(examples["dev"]) or list(examples["train"])
-    question = _mean([sum(len(turn.content) for turn in row.messages) for row in rows])
-    answer = _mean([len(row.target) for row in rows])
-    per_call = [len(order.instructions) + question + k * (question + answer) for k in shots]
-    prompt = (sum(per_call) * dev + max(per_call, default=0) * test) / CHARACTERS_PER_TOKEN
-    completion = calls * min(float(order.max_tokens), max(1.0, answer / CHARACTERS_PER_TOKEN))
-    seconds, rough = _time(session, order, calls, prompt, completion)
-    cost = None
-    if order.price_in is not None and order.price_out is not None:
-        cost = (prompt * order.price_in + completion * order.price_out) / 1e6
-    return Estimate(
-        calls=calls,
-        most_calls=calls + max(0, min(arms.RIVALS_MOST, len(prompted) - 1)) * test,
-        dev_rows=dev,
-        test_rows=test,
-        prompt_tokens=round(prompt),
-        completion_tokens=round(completion),
-        seconds=seconds,
-        rough=rough,
-        cost=cost,
-    )
-
-
-def _time(
-    session: Session, order: BaselineRequest, calls: int, prompt: float, completion: float
-) -> tuple[float | None, bool]:
-    """Seconds for that many tokens, by what this model took so far, and whether that is a rough guess.
-
-    Reading a token takes a model a small part of the time that writing one takes; the ratio is that of the embedded
-    model, and close enough for others: what counts is that ten times the tokens are not the same time.
-    """
-
-    def work(read: float, write: float) -> float:
-        return read / BUNDLED_READS + write / BUNDLED_WRITES
-
-    paces = store.paces(session, order.model_id)
-    if not paces:
-        row = model_store.bundled(session)
-        return (work(prompt, completion) if row and row.id == order.model_id else None), True
-    weighed = [pace for pace in paces if work(pace.prompt_tokens, pace.completion_tokens) > 0]
-    if not weighed:
-        return calls * sum(pace.seconds for pace in paces) / len(paces), True
-    spent = sum(pace.seconds for pace in weighed)
-    rate = spent / sum(work(pace.prompt_tokens, pace.completion_tokens) for pace in weighed)
-    seconds = rate * work(prompt, completion)
-    so_far = sum(work(pace.prompt_tokens, pace.completion_tokens) for pace in weighed) / len(weighed)
-    planned = work(prompt, completion) / max(1, calls)
-    alike = max(so_far, planned) <= ALIKE * min(so_far, planned)
-    return seconds, not (alike and all(pace.counted for pace in weighed))
-
-
-def _mean(values: Sequence[int]) -> float:
-    return sum(values) / len(values) if values else 0.0

@@ -6,15 +6,25 @@ from statistics import fmean
 from typing import Literal
 
 from app import glossary
-from app.baselines import arms, standing, views
+from app.baselines import arms, race, standing, views
 from app.baselines.arms import ArmResult
 from app.baselines.comparisons import Change, Comparison
+from app.baselines.offers import key_of
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation.statistics import Difference
 from app.web import charts
+from app.web.protocols import CallPrice
 from app.wording import interval_text, percent, plural, target_text
 
-TONES = {"trivial": "soft", "small_classifier": "soft", "adapter": "tune"}
+TONES = {
+    **dict.fromkeys(arms.FREE, "soft"),
+    **dict.fromkeys(arms.BEYOND, "open"),
+    "adapter": "tune",
+}
+# Headings of the table, in their order; the first one has none of its own where it is the only one.
+PROMPTS, DROPPED, REACHABLE, FREE = "Prompts", "Dropped from the race", "What could be reached", "No LLM"
+ORDER = (PROMPTS, REACHABLE, DROPPED, FREE)
+CALLS = 1000  # that the money of a line is for
 CHEAPER = 0.9  # share of the best prompt's tokens up to which another one is called cheaper
 
 
@@ -51,7 +61,9 @@ class Line:
     """One line of the table: an arm, or several draws of random examples together.
 
     gain: over zero-shot on the dev rows; its interval only for a single arm. change: what it fixed and broke;
-    change_arm: whose change that is. tokens: mean of a prompt; None where no model is asked or nobody knows.
+    change_arm: whose change that is; common: rows that both answered, where they are not all. tokens: mean of a prompt;
+    None where no model is asked or nobody knows. dropped: after how many rows it was asked no more, and why. ran_on:
+    another model than the run's. cost: of a thousand calls, None where the model has no price.
     """
 
     label: str
@@ -71,6 +83,17 @@ class Line:
     errors: int
     leading: bool
     mostly_cut: bool
+    group: str = PROMPTS
+    dropped: str = ""
+    dropped_why: str = ""
+    ran_on: str = ""
+    common: int | None = None
+    cost: float | None = None
+
+    @property
+    def place(self) -> int:
+        """Of its heading."""
+        return ORDER.index(self.group)
 
     @property
     def latency(self) -> str:
@@ -81,14 +104,48 @@ class Line:
 
 
 def lines(
-    baseline: BaselineRow, leading: ArmRow | None, compared: Mapping[int, Comparison], url: Mapping[int, str]
+    baseline: BaselineRow,
+    leading: ArmRow | None,
+    compared: Mapping[int, Comparison],
+    url: Mapping[int, str],
+    prices: Mapping[int, CallPrice] | None = None,
 ) -> list[Line]:
-    """The table, the best dev score first; what has no result yet keeps its place below."""
-    draws = [arm for arm in baseline.arms if arm.family == "few_shot_random"]
-    groups = [[arm] for arm in baseline.arms if arm not in draws or len(draws) == 1]
-    groups += [draws] if len(draws) > 1 else []
-    table = [_line(group, leading, compared, url) for group in groups]
-    return sorted(table, key=lambda line: -_rank(line))
+    """The table, the best dev score first under each heading; what has no result yet keeps its place below.
+
+    prices: of calls of the models, by their id.
+    """
+    together: dict[tuple[str, bool], list[ArmRow]] = {}
+    for arm in baseline.arms:
+        together.setdefault((key_of(arm.name), arm.dropped is not None), []).append(arm)
+    table = [_line(baseline, group, leading, compared, url, prices or {}) for group in together.values()]
+    return sorted(table, key=lambda line: (line.place, -_rank(line)))
+
+
+def _heading(arm: ArmRow) -> str:
+    if arm.family in arms.FREE:
+        return FREE
+    if arm.family in arms.BEYOND:
+        return REACHABLE
+    return DROPPED if arm.dropped else PROMPTS
+
+
+def _dropped(baseline: BaselineRow, arm: ArmRow) -> tuple[str, str]:
+    """After how many rows an arm was dropped, and against whom, with what both had scored by then."""
+    if not (lost := arm.dropped):
+        return "", ""
+    why = (
+        f"{race.leader_of(baseline, lost)} scored {percent(lost.leader_score)} on the same rows, this one "
+        f"{percent(lost.score)} (e-value {lost.e:,.0f}, needed {lost.limit:,.0f})."
+    )
+    return f"dropped after {lost.after:,} of {lost.of:,} dev rows", why
+
+
+def _cost(arm: ArmRow, result: ArmResult | None, prices: Mapping[int, CallPrice], own: int) -> float | None:
+    """Money for `CALLS` calls like these."""
+    price = prices.get(int(arm.settings.get("model_id", own)))
+    if price is None or result is None or not result.tokens_in:
+        return None
+    return CALLS * (result.tokens_in * price.input + result.tokens_out * price.output) / 1e6
 
 
 def _rank(line: Line) -> float:
@@ -97,7 +154,12 @@ def _rank(line: Line) -> float:
 
 
 def _line(
-    group: Sequence[ArmRow], leading: ArmRow | None, compared: Mapping[int, Comparison], url: Mapping[int, str]
+    baseline: BaselineRow,
+    group: Sequence[ArmRow],
+    leading: ArmRow | None,
+    compared: Mapping[int, Comparison],
+    url: Mapping[int, str],
+    prices: Mapping[int, CallPrice],
 ) -> Line:
     measured = [arm for arm in group if arm.dev and arm.dev.known]
     first = max(measured, key=lambda arm: arm.dev.score if arm.dev else 0.0, default=group[0])
@@ -108,6 +170,7 @@ def _line(
     known = [result for result in seen if result and result.tokens_in]
     paces = [result.pace for result in seen if result and result.pace]
     comparison = compared.get(first.id, Comparison())
+    dropped, why = _dropped(baseline, first)
     return Line(
         label=first.label if len(group) == 1 else _together(first),
         help=glossary.term(f"variant.{first.family}").help,
@@ -126,6 +189,12 @@ def _line(
         errors=sum(result.errors for result in results),
         leading=leading is not None and leading in group,
         mostly_cut=any(not result.fair for result in results),
+        group=_heading(first),
+        dropped=dropped,
+        dropped_why=why,
+        ran_on=first.settings["model_as"]["name"] if "model_as" in first.settings else "",
+        common=comparison.common if len(group) == 1 else None,
+        cost=_cost(first, first.dev or first.test, prices, baseline.model_id),
     )
 
 
@@ -219,7 +288,7 @@ def _cheaper(baseline: BaselineRow, best: ArmRow) -> list[str]:
         (arm, arm.test)
         for arm in baseline.arms
         if arm.id != best.id
-        and arm.family not in (*arms.FREE, "adapter")
+        and arm.family not in (*arms.FREE, *arms.BEYOND, "adapter")
         and arm.test is not None
         and arm.test.known
         and arm.test.score >= best.test.score

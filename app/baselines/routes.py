@@ -21,7 +21,9 @@ from app.baselines import (
     live_view,
     looks,
     measured_model,
+    outlines,
     planning,
+    race,
     results_view,
     rivals,
     runs,
@@ -29,6 +31,7 @@ from app.baselines import (
     store,
     views,
 )
+from app.baselines.outlines import Known, Outline
 from app.baselines.tables import BaselineRow
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
@@ -45,7 +48,7 @@ from app.jobs import store as job_store
 from app.jobs.tables import JobRow
 from app.users.deps import Launcher, Listening, Me
 from app.web import events
-from app.web.deps import App, Db
+from app.web.deps import App, Db, context_of
 from app.web.events import Sent as Message
 from app.web.forms import by_field
 from app.web.pages import page, render, see, url_for, wants_fragment
@@ -73,7 +76,7 @@ def show_measure(
 @router.post("/assessments/{assessment_id}/measure", name="start_measure")
 def start_measure(request: Request, assessment_id: Id, app: App, db: Db, me: Launcher, typed: Sent) -> Response:
     try:
-        runs.start(db, assessment_id, form.order(typed), by=me)
+        runs.start(db, assessment_id, form.order(typed), by=me, known=_known(app))
     except Invalid as refusal:
         return _measure(request, app, db, assessment_id, status=422, typed=typed, refusal=refusal)
     return see(request, "measure", assessment_id=assessment_id)
@@ -88,8 +91,11 @@ def estimate_measure(request: Request, assessment_id: Id, app: App, me: Me, type
         except Invalid as refusal:
             return _measure(request, app, db, assessment_id, status=422, typed=typed, refusal=refusal)
         if wants_fragment(request):
-            estimate = planning.estimate(db, assessment_id, order)
-            return Response(render(request, "baselines/_estimate.html", estimate=estimate), media_type="text/html")
+            outline = planning.outline(db, assessment_id, order, _known(app))
+            estimate = outline.total if outline else None
+            drawn = {"estimate": estimate, "outline": outline, "typed": typed, "errors": {}, "swap": True}
+            html = render(request, "baselines/_estimate.html", **drawn)
+            return Response(html, media_type="text/html")
         return _measure(request, app, db, assessment_id, typed=typed)
 
 
@@ -196,12 +202,9 @@ def _measure(
         values.setdefault("instructions", draft.text)
     usable = [_choice(db, row) for row in model_store.usable(db)]
     values.setdefault("model_id", next((str(choice.row.id) for choice in usable if not choice.against), "0"))
-    estimate = None
+    outline = None
     if newest is None or typed is not None:  # else the form is folded, and asks for it when it is opened
-        try:
-            estimate = planning.estimate(db, assessment_id, form.order(values))
-        except Invalid:
-            estimate = None
+        outline = _outline(app, db, assessment_id, values)
     return page(
         request,
         "baselines/measure.html",
@@ -214,18 +217,32 @@ def _measure(
         target=answers.get("target"),
         models=usable,
         draft=draft,
-        classifier_applies=bool(draft and draft.labels),
         concurrency=app.settings.endpoint_concurrency,
         typed=values,
         form_open=typed is not None and "revised_instructions" not in typed,
         errors=by_field(refusal) if refusal else {},
         detail=refusal.detail if refusal else "",
-        estimate=estimate,
+        outline=outline,
+        estimate=outline.total if outline else None,
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
         earlier=[row for row in store.of_assessment(db, assessment_id) if newest and row.id != newest.id],
         **(_results(request, db, newest) if newest else {"newest": None, "baseline": None}),
     )
+
+
+def _known(app: App) -> Known:
+    """What planning is told of this installation."""
+    return Known(app.settings, app.call_prices)
+
+
+def _outline(app: App, db: Db, assessment_id: int, values: dict[str, str]) -> Outline | None:
+    """The plan of what is typed; where that can't be read, of what the form begins with otherwise."""
+    try:
+        order = form.order(values)
+    except Invalid:
+        order = form.order({name: values[name] for name in ("model_id",) if values.get(name, "").isdecimal()})
+    return planning.outline(db, assessment_id, order, _known(app))
 
 
 def _results(request: Request, db: Db, newest: BaselineRow) -> dict[str, Any]:
@@ -312,11 +329,15 @@ def _table(request: Request, db: Db, baseline: BaselineRow, *, compare: bool) ->
     at every answer."""
     urls = {arm.id: url_for(request, "arm", baseline_id=baseline.id, arm_id=arm.id) for arm in baseline.arms}
     compared = comparisons.comparisons(db, baseline) if compare else {}
-    lines = results_view.lines(baseline, standing.leading(baseline), compared, urls)
+    assessment, rows = assessment_store.get(db, baseline.assessment_id), model_store.everything(db)
+    prices = context_of(request).call_prices(db, assessment, rows)
+    lines = results_view.lines(baseline, standing.leading(baseline), compared, urls, prices)
     return {
         "id": baseline.id,
         "lines": lines,
         "caption": results_view.caption(lines, baseline),
+        "currency": next((price.currency for price in prices.values()), ""),
+        "saved": race.saved(baseline),
         "target": baseline.target,
         "urls": urls,
         "metric": metrics.get(baseline.metric).title,
@@ -334,7 +355,12 @@ def _live(db: Db, baseline: BaselineRow, job: JobRow, *, live: bool) -> dict[str
         "ahead": job_store.ahead(db, job) if not job.final else 0,
         "progress": progress,
         "done_share": live_view.share_done(progress),
-        "stages": live_view.stages(baseline, progress, running=job.started_at is not None),
+        "stages": live_view.stages(
+            baseline,
+            progress,
+            running=job.started_at is not None,
+            so_far=answer_store.tallies(db, [arm.id for arm in baseline.arms if arm.dev is None], "dev"),
+        ),
         "outputs": [answers_view.view(baseline, examples, answer, masker) for answer in answers],
         "arm_labels": {arm.id: arm.label for arm in baseline.arms},
         "live": live,
@@ -361,7 +387,7 @@ def _choice(db: Db, row: ModelRow) -> ModelChoice:
         against = tested.error if tested else str(job.failure or "") if job else ""
         against = against or f"It is {state}."
     tested_at = tested.at if tested and tested.error else None
-    return ModelChoice(row, state, planning.host_of(row.base_url) if row.kind == "endpoint" else "", against, tested_at)
+    return ModelChoice(row, state, outlines.host_of(row.base_url) if row.kind == "endpoint" else "", against, tested_at)
 
 
 def _draft(db: Db, dataset: DatasetRow | None) -> drafts.Draft | None:

@@ -4,7 +4,7 @@ The order of events is part of the result: the arms on the dev rows, then the be
 look at the test rows is written down.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,9 +14,11 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import answer_store, arms, causes, looks, measured_model, standing, store
+from app.baselines.arms import Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.order import BaselineRequest
-from app.baselines.planning import INSTRUCTIONS_LIMIT, plan
+from app.baselines.outlines import Known
+from app.baselines.planning import INSTRUCTIONS_LIMIT, NOTHING, plan
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
@@ -29,15 +31,17 @@ from app.jobs.tables import JobRow
 from app.users.tables import UserRow
 
 
-def start(session: Session, assessment_id: int, order: BaselineRequest, *, by: UserRow) -> BaselineRow:
-    """Start a measurement; one that stood before is put aside, not deleted.
+def start(
+    session: Session, assessment_id: int, order: BaselineRequest, *, by: UserRow, known: Known = NOTHING
+) -> BaselineRow:
+    """Start a measurement; one that stood before is put aside, not deleted. known: of the installation.
 
     Raises:
         Conflict: something has to be done elsewhere first, or a measurement is running.
         Invalid: the order cannot be used.
     """
     assessment_store.changing(session, assessment_id)  # that it is archived is said by `plan`, with the rest
-    planned = plan(session, assessment_id, order)
+    planned = plan(session, assessment_id, order, known)
     before = store.current(session, assessment_id)
     if before is not None:
         _need_rest(session, before)
@@ -56,6 +60,7 @@ def start(session: Session, assessment_id: int, order: BaselineRequest, *, by: U
         dev_limit=order.dev_rows,
         test_limit=order.test_rows,
         seed=planned.dataset.seed,
+        racing=order.racing,
         metric_set_at=planned.assessment.metric_set_at,
         test_looks=[],
         created_by=by.id,
@@ -80,12 +85,19 @@ def start(session: Session, assessment_id: int, order: BaselineRequest, *, by: U
             "assessment": assessment_id,
             "model": planned.model.name,
             "sent_to": planned.model.base_url or None,
+            **({"sent_to_others": also} if (also := _also_sent_to(planned.arms)) else {}),
             "calls": planned.estimate.calls,
             "metric": planned.metric,
             "target": planned.target,
         },
     )
     return baseline
+
+
+def _also_sent_to(planned: Sequence[Arm]) -> list[str]:
+    """Addresses of other models that get the rows."""
+    kept = [arm.settings["model_as"]["base_url"] for arm in planned if "model_as" in arm.settings]
+    return list(dict.fromkeys(address for address in kept if address))
 
 
 def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
@@ -104,7 +116,8 @@ def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
         )
     _need_model(session, baseline)
     # The results stay until their arms are through again: should this fail, what was known is still known.
-    answer_store.forget_errors(session, [arm.id for arm in baseline.arms if arm.family != "adapter"])
+    again = [arm.id for arm in baseline.arms if arm.family != "adapter" and not arm.dropped]
+    answer_store.forget_errors(session, again)
     baseline.concluded_at = None
     _run(session, baseline, model_store.get(session, baseline.model_id), by)
     _note(session, baseline, by, "baseline.go_on", {"arms_with_errors": len(incomplete)})

@@ -7,10 +7,10 @@ question itself is never shown: the answer would be copied, not worked out.
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from app.baselines.prompts import Shot, question
 from app.text import normal_form
@@ -73,6 +73,38 @@ class Random:
         return picked
 
 
+class Ranked(Protocol):
+    """A way to find the rows most like a question."""
+
+    def alike(self, text: str, limit: int) -> list[Shot]:
+        """Up to `limit` rows, most alike first, without those that give the question away."""
+        ...
+
+
+def pick_nearest(ranked: Ranked, text: str, k: int) -> list[Shot]:
+    """The k examples for one question, least alike first; each new answer comes before a repeated one."""
+    candidates = ranked.alike(text, REACH * k)
+    rank = {shot.id: place for place, shot in enumerate(candidates)}
+    return sorted(_varied(candidates, k), key=lambda shot: -rank[shot.id])
+
+
+def searched(pool: Sequence[Shot], seed: int = 0) -> list[Shot]:
+    """The training rows that are searched for the nearest: all, or a sample of very many."""
+    return random.Random(seed).sample(list(pool), POOL_LIMIT) if len(pool) > POOL_LIMIT else list(pool)
+
+
+def _most_alike(likeness: Any, pool: Sequence[Shot], text: str, limit: int) -> list[Shot]:
+    """The rows by falling likeness, without those that give the question away."""
+    picked: list[Shot] = []
+    for at in (-likeness).argsort(kind="stable"):
+        shot = pool[int(at)]
+        if not near(question(shot.messages), text):
+            picked.append(shot)
+            if len(picked) == limit:
+                break
+    return picked
+
+
 class Nearest:
     """The rows most like a question: cosine of TF-IDF weighted character n-grams (scikit-learn)."""
 
@@ -80,9 +112,7 @@ class Nearest:
         import numpy as np
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        if len(pool) > POOL_LIMIT:
-            pool = random.Random(seed).sample(list(pool), POOL_LIMIT)
-        self._pool = list(pool)
+        self._pool = searched(pool, seed)
         self._vectorizer: Any = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, max_features=200_000, dtype=np.float32
         )
@@ -91,24 +121,36 @@ class Nearest:
         self._matrix = self._vectorizer.fit_transform([f" {text} ." for text in texts]) if texts else None
 
     def alike(self, text: str, limit: int) -> list[Shot]:
-        """Up to `limit` rows, most alike first, without those that give the question away."""
+        """See `Ranked`."""
         if self._matrix is None:
             return []
         likeness = (self._matrix @ self._vectorizer.transform([f" {text[:TEXT_LIMIT]} ."]).T).toarray()[:, 0]
-        picked: list[Shot] = []
-        for at in (-likeness).argsort(kind="stable"):
-            shot = self._pool[int(at)]
-            if not near(question(shot.messages), text):
-                picked.append(shot)
-                if len(picked) == limit:
-                    break
-        return picked
+        return _most_alike(likeness, self._pool, text, limit)
 
     def pick(self, text: str, k: int) -> list[Shot]:
         """The k examples for one question, least alike first."""
-        candidates = self.alike(text, REACH * k)
-        rank = {shot.id: place for place, shot in enumerate(candidates)}
-        return sorted(_varied(candidates, k), key=lambda shot: -rank[shot.id])
+        return pick_nearest(self, text, k)
+
+
+class NearestByMeaning:
+    """The rows most like a question: cosine of sentence embeddings, which find other words for the same.
+
+    embed: turns texts into vectors of length 1, one a row. texts: every question that will be asked, so that the model
+    is needed once and for all of them together.
+    """
+
+    def __init__(
+        self, pool: Sequence[Shot], texts: Sequence[str], embed: Callable[[Sequence[str]], Any], seed: int = 0
+    ) -> None:
+        self._pool = searched(pool, seed)
+        both = [question(shot.messages)[:TEXT_LIMIT] for shot in self._pool] + [text[:TEXT_LIMIT] for text in texts]
+        vectors = embed(both)
+        self._matrix = vectors[: len(self._pool)]
+        self._of = dict(zip(texts, vectors[len(self._pool) :], strict=True))
+
+    def alike(self, text: str, limit: int) -> list[Shot]:
+        """See `Ranked`; the text is one of those it was made for."""
+        return _most_alike(self._matrix @ self._of[text], self._pool, text, limit) if self._pool else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +158,10 @@ class Picker:
     """Chooses the examples that stand before a question."""
 
     random: Random | None = None
-    nearest: Nearest | None = None
+    nearest: Ranked | None = None
     k: int = 0
 
     def pick(self, text: str) -> list[Shot]:
         if self.random:
             return self.random.pick(text)
-        return self.nearest.pick(text, self.k) if self.nearest else []
+        return pick_nearest(self.nearest, text, self.k) if self.nearest else []

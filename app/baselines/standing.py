@@ -126,7 +126,8 @@ def instructions_of(baseline: BaselineRow, arm: ArmRow) -> str:
 
 def dtype_of(baseline: BaselineRow) -> dict[str, Any]:
     """The precision of a local model, once it is known: every arm of a run uses the same."""
-    return next(({"dtype": arm.settings["dtype"]} for arm in baseline.arms if "dtype" in arm.settings), {})
+    own = (arm for arm in baseline.arms if "dtype" in arm.settings and "model_id" not in arm.settings)
+    return next(({"dtype": arm.settings["dtype"]} for arm in own), {})
 
 
 def winning_instructions(baseline: BaselineRow) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, not_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, selectinload
 
@@ -152,11 +152,19 @@ class Pace:
 
 
 def paces(session: Session, model_id: int) -> list[Pace]:
-    """What was measured last with a model, the newest first; empty when it was never asked."""
+    """What was measured last with a model, as a run's own or beside one, the newest first; empty when it was never
+    asked."""
+    by_others = ArmRow.family == "stronger_model"
     rows = session.scalars(
         select(ArmRow)
         .join(BaselineRow, BaselineRow.id == ArmRow.baseline_id)
-        .where(BaselineRow.model_id == model_id, ArmRow.family.not_in(arms.FREE))
+        .where(
+            or_(
+                and_(BaselineRow.model_id == model_id, not_(by_others)),
+                ArmRow.name.startswith(f"stronger_model/{model_id}/"),
+            ),
+            ArmRow.family.not_in(arms.FREE),
+        )
         .where(ArmRow.dev.is_not(None) | ArmRow.test.is_not(None))
         .order_by(ArmRow.id.desc())
         .limit(6)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from app import glossary
-from app.baselines.arms import ArmResult
+from app.baselines.arms import ArmResult, Dropped
 from app.db import Base, Json
 
 
@@ -32,7 +32,8 @@ class BaselineRow(Base):
     model_as: what the model was when the measurement began (`measured_model.MeasuredModel`); its connection may change.
     test_looks: one entry for every time an arm was run on the test rows, with who, when and why.
     metric_set_at: copied from the assessment at the start, so that the order of events can be shown (gate G7).
-    concluded_at: set when the best arm's test result stands.
+    concluded_at: set when the best arm's test result stands. racing: losing arms are dropped on the dev rows; None in
+    measurements of versions that could not.
     """
 
     __tablename__ = "baselines"
@@ -53,6 +54,7 @@ class BaselineRow(Base):
     seed: Mapped[int] = mapped_column(default=7)
     metric_set_at: Mapped[datetime | None]
     test_looks: Mapped[list[Any]] = mapped_column(default=list)
+    racing: Mapped[bool | None]
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     concluded_at: Mapped[datetime | None]
@@ -88,8 +90,13 @@ class ArmRow(Base):
 
     @property
     def has_errors(self) -> bool:
-        """Whether a row that it was asked got no answer."""
-        return any(result is not None and result.errors > 0 for result in (self.dev, self.test))
+        """Whether a row that it was asked got no answer, and would be asked again: of a dropped arm none is."""
+        return any(result is not None and result.errors > 0 and not result.dropped for result in (self.dev, self.test))
+
+    @property
+    def dropped(self) -> Dropped | None:
+        """That it lost the race on the dev rows, if it did."""
+        return self.dev.dropped if self.dev else None
 
 
 class AnswerRow(Base):

@@ -13,10 +13,10 @@ from app.wording import percent, plural
 
 
 def reported(arm_rows: Sequence[ArmRow]) -> list[str]:
-    """Names that the server gave for the model that answered; more than one means that it changed under the run."""
-    return sorted(
-        {name for arm in arm_rows for result in (arm.dev, arm.test) if result for name in result.reported or ()}
-    )
+    """Names that the server gave for the model that answered; more than one means that it changed under the run. Other
+    models of the run have names of their own."""
+    own = [arm for arm in arm_rows if "model_id" not in arm.settings]
+    return sorted({name for arm in own for result in (arm.dev, arm.test) if result for name in result.reported or ()})
 
 
 def notes(

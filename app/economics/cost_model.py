@@ -93,11 +93,8 @@ class _Book:
     def __init__(self, inputs: CostInput) -> None:
         self.inputs = inputs
         self.assumptions = inputs.assumptions
-        currencies = [price.currency for price in inputs.prices if price.currency]
-        self.currencies = sorted(set(currencies))
-        self.currency = inputs.assumptions.currency or (
-            max(self.currencies, key=currencies.count) if currencies else ""
-        )
+        self.currencies = sorted({price.currency for price in inputs.prices if price.currency})
+        self.currency = price_list.currency_of(inputs.prices, inputs.assumptions.currency)
         self.prices = [price for price in inputs.prices if price.currency in ("", self.currency)]
         self.rates = price_list.rates_of(self.prices)
         self.touched: set[tuple[str, str]] = set()
@@ -115,10 +112,7 @@ class _Book:
 
     def rates_for(self, arm: MeasuredWay) -> Rates | None:
         name = self.assumptions.rates.get(str(arm.model), "")
-        if not name:
-            known = {known.casefold(): known for known in self.rates}
-            name = known.get(arm.model_name.casefold()) or known.get(arm.model_reference.casefold()) or ""
-        return self.named(name)
+        return self.named(name or price_list.named_like(self.rates, arm.model_name, arm.model_reference))
 
     def named(self, name: str) -> Rates | None:
         if name in self.rates:

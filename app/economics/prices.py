@@ -64,6 +64,18 @@ def rates_of(prices: Iterable[Price]) -> dict[str, Rates]:
     }
 
 
+def currency_of(prices: Iterable[Price], declared: str) -> str:
+    """The currency to count in: the declared one, else the one that most prices have; empty where there is none."""
+    currencies = [price.currency for price in prices if price.currency]
+    return declared or (max(sorted(set(currencies)), key=currencies.count) if currencies else "")
+
+
+def named_like(known: Iterable[str], *names: str) -> str:
+    """The name of a price that is one of these, capitals aside, in this order; empty where none is."""
+    folded = {one.casefold(): one for one in known}
+    return next((folded[name.casefold()] for name in names if name.casefold() in folded), "")
+
+
 # ------------------------------------------------------------------------------------------------------ reading
 
 

@@ -19,7 +19,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.audit import service as audit
-from app.baselines import facts, measured_model, standing
+from app.baselines import facts, measured_model, other_models, standing
 from app.baselines import store as baseline_store
 from app.baselines.arms import FREE, ArmResult
 from app.baselines.measured_model import MeasuredModel
@@ -37,6 +37,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
 from app.users.tables import UserRow
+from app.web.protocols import CallPrice
 
 
 def today() -> date:
@@ -236,6 +237,20 @@ def _study(
     )
 
 
+def call_prices(session: Session, assessment: AssessmentRow, rows: Sequence[ModelRow], /) -> Mapping[int, CallPrice]:
+    """What a million tokens of these models cost, by their id, as the costs page would count it; those without a price
+    are not there."""
+    declared, listed = assumed(session, assessment.id), [row.value for row in store.prices(session)]
+    currency = prices.currency_of(listed, declared.currency)
+    rates = prices.rates_of(price for price in listed if price.currency in ("", currency))
+    found = {}
+    for row in rows:
+        name = declared.rates.get(str(row.id)) or prices.named_like(rates, row.name, row.reference)
+        if name in rates:
+            found[row.id] = CallPrice(rates[name].input, rates[name].output, currency)
+    return found
+
+
 def price_setters(session: Session, study: Study) -> list[tuple[int, str]]:
     """Who last set the prices that a cost case rests on: (user id, what they did)."""
     used = {(price.name, price.unit) for price in study.used}
@@ -296,6 +311,8 @@ def _teacher(comparable: Sequence[BaselineRow], counts: BaselineRow | None) -> S
         and (arm := standing.best(baseline)) is not None
         and arm.test is not None
     ]
+    beside = [arm for baseline in comparable for arm in other_models.ceilings(baseline)]
+    results += [arm.test for arm in beside if arm.test and arm.settings["model_id"] != counts.model_id]
     best = max(results, key=lambda result: result.score, default=None)
     if best is None or best.score <= own.test.score:
         return None
@@ -307,7 +324,10 @@ def _teacher(comparable: Sequence[BaselineRow], counts: BaselineRow | None) -> S
 def models(session: Session, assessment: AssessmentRow) -> Sequence[ModelRow]:
     """The models that were measured for an assessment, the newest measurement's first."""
     dataset = dataset_store.current(session, assessment.id)
-    ids = dict.fromkeys(baseline.model_id for baseline in _comparable(session, assessment, dataset))
+    measured_on = _comparable(session, assessment, dataset)
+    ids = dict.fromkeys(
+        model_id for baseline in measured_on for model_id in (baseline.model_id, *other_models.asked(baseline))
+    )
     return [model_store.get(session, model_id) for model_id in ids]
 
 
@@ -335,10 +355,17 @@ def _arms(
             continue
         seen.add(baseline.model_id)
         model = measured_model.model_of(session, baseline)
-        draws = _on_like_rows([arm for arm, _ in known if arm.family == "few_shot_random"])
-        single = [pair for pair in known if pair[0].family != "few_shot_random"]
-        for group in [[pair] for pair in single] + ([draws] if draws else []):
-            yield _arm(baseline, model, group, target, policy.limit("target_grace"))
+        drawn = [arm for arm, _ in known if arm.family == "few_shot_random"]
+        numbers = dict.fromkeys(arm.settings.get("k") for arm in drawn)
+        draws = [_on_like_rows([arm for arm in drawn if arm.settings.get("k") == k]) for k in numbers]
+        single = [[pair] for pair in known if pair[0].family != "few_shot_random" and other_models.own(pair[0])]
+        grace = policy.limit("target_grace")
+        for group in [*single, *draws]:
+            yield _arm(baseline, baseline.model_id, model, group, target, grace)
+        for arm, result in known:
+            if not other_models.own(arm) and all(arm.settings["model_id"] != one.model_id for one in comparable):
+                other = other_models.model_of(arm)
+                yield _arm(baseline, arm.settings["model_id"], other, [(arm, result)], target, grace)
 
 
 def _result(arm: ArmRow) -> ArmResult | None:
@@ -355,6 +382,7 @@ def _on_like_rows(draws: Sequence[ArmRow]) -> list[tuple[ArmRow, ArmResult]]:
 
 def _arm(
     baseline: BaselineRow,
+    model_id: int,
     model: MeasuredModel,
     group: Sequence[tuple[ArmRow, ArmResult]],
     target: float | None,
@@ -372,10 +400,10 @@ def _arm(
     reached = None if target is None else score >= target and low >= target - grace
     shots = int(arm.settings.get("k", 0))
     return MeasuredWay(
-        key=f"{baseline.id}/{arm.family if len(group) > 1 else arm.name}",
+        key=f"{baseline.id}/{arm.name.rpartition('/')[0] if len(group) > 1 else arm.name}",
         family=arm.family,
         title=_title(arm, shots) if len(group) > 1 else arm.title,
-        model=baseline.model_id,
+        model=model_id,
         model_name=model.name,
         model_reference=model.reference,
         local=model.kind != "endpoint",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.advice.facts import NO_MODEL
+from app.advice.facts import BEYOND, NO_MODEL
 from app.baselines import causes
 from app.baselines.arms import ArmResult
 from app.errors import FieldError
@@ -119,7 +119,8 @@ def prompts(baseline: Measurement) -> Prompts | None:
 
 
 def _free(arm: ArmTried) -> bool:
-    return arm.name in ("nearest_answer", "majority_answer", *NO_MODEL)
+    """Whether it is no prompt that could be chosen: it asks no model, or is there to show what could be reached."""
+    return arm.name in ("nearest_answer", "majority_answer", *NO_MODEL) or arm.name.partition("/")[0] in BEYOND
 
 
 def _dev(arm: ArmTried) -> float:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.audit import store as audit_store
-from app.baselines import measured_model
+from app.baselines import measured_model, other_models
 from app.economics import service as economics
 from app.gate import permission
 from app.gate.evidence import Facts
@@ -55,6 +55,9 @@ def _connectors(session: Session, facts: Facts) -> Iterator[tuple[int, str]]:
         measured = measured_model.model_of(session, facts.baseline)
         if measured.set_by is not None:
             yield measured.set_by, f"set up the model {measured.name}"
+        for other in map(other_models.model_of, other_models.ceilings(facts.baseline)):
+            if other.set_by is not None:
+                yield other.set_by, f"set up the model {other.name}"
     if facts.base is not None and (by := models.set_up_by(facts.base)) is not None:
         yield by, f"set up the model {facts.base.name}"
 

@@ -17,6 +17,8 @@ from app.web.events import Hub
 from app.web.files import Files
 from app.web.protocols import (
     Action,
+    CallPrice,
+    CallPrices,
     Chain,
     Effects,
     Evidence,
@@ -39,6 +41,7 @@ from app.web.thread_limits import Turns
 if TYPE_CHECKING:
     from app.advice.policy import Policy
     from app.assessments.tables import AssessmentRow
+    from app.inference.tables import ModelRow
     from app.users.tables import UserRow
 
 
@@ -86,6 +89,12 @@ def no_effects(_session: Session, _policy: "Policy") -> Sequence[object]:
     return ()
 
 
+def no_prices(
+    _session: Session, _assessment: "AssessmentRow", _models: Sequence["ModelRow"], /
+) -> Mapping[int, CallPrice]:
+    return {}
+
+
 def no_record(_request: Request, _refusal: Refusal) -> None:
     return None
 
@@ -102,9 +111,9 @@ class EachTime:
 class AppContext:
     """The parts that routes need.
 
-    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `objects` and `record`
-    belong to concepts above the pages that use them: handed in, because imports only go down. `uploads` and
-    `model_tests` bound what keeps threads waiting.
+    `steps`, `standing`, `in_states`, `waiting_reviews`, `evidence`, `read_ahead`, `effects`, `call_prices`, `objects`
+    and `record` belong to concepts above the pages that use them: handed in, because imports only go down. `uploads`
+    and `model_tests` bound what keeps threads waiting.
     """
 
     settings: Settings
@@ -122,6 +131,7 @@ class AppContext:
     evidence: Evidence = no_evidence
     read_ahead: ReadAhead = nothing_ahead
     effects: Effects = no_effects
+    call_prices: CallPrices = no_prices
     objects: Objects = field(default_factory=NoObjects)
     on_refusal: OnRefusal = no_record
     chain: Chain = field(default_factory=EachTime)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from app.advice.policy import Policy
     from app.assessments.tables import AssessmentRow
+    from app.inference.tables import ModelRow
     from app.users.tables import UserRow
 
 
@@ -128,6 +129,23 @@ class Effects(Protocol):
     """`gate.evidence.effects`: what another policy would make of the newest assessments, for a page to show."""
 
     def __call__(self, session: Session, policy: "Policy", /) -> Sequence[object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallPrice:
+    """What a model's tokens cost, in money of `currency` for a million of them."""
+
+    input: float
+    output: float
+    currency: str = ""
+
+
+class CallPrices(Protocol):
+    """`economics.service.call_prices`: what calls of models cost, by the model's id, where the team keeps a price."""
+
+    def __call__(
+        self, session: Session, assessment: "AssessmentRow", models: Sequence["ModelRow"], /
+    ) -> Mapping[int, CallPrice]: ...
 
 
 class Record(Protocol):

@@ -17,6 +17,7 @@ from app.assessments.tables import AssessmentRow
 from app.baselines import answers_view, arms, job, planning, runs, standing, views
 from app.baselines.arms import Arm, ArmResult, Scored
 from app.baselines.order import BaselineRequest
+from app.baselines.outlines import Estimate
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.db import reading, writing
 from app.economics import service as economics
@@ -449,15 +450,15 @@ def test_an_estimate_goes_by_tokens_and_is_rough_where_the_calls_differ(run: Run
         job.measure(run.begin(server))
         assert run.case is not None
 
-        def estimate(**different: Any) -> planning.Estimate:
+        def estimate(**different: Any) -> Estimate:
             assert run.case is not None
             with reading(run.engine) as session:
                 order = BaselineRequest(
                     model_id=run.case.model.id, instructions="Give the label.", consent=True, **different
                 )
-                found = planning.estimate(session, run.case.assessment.id, order)
+                found = planning.outline(session, run.case.assessment.id, order)
                 assert found is not None
-                return found
+                return found.total
 
         with writing(run.engine) as session:
             for arm in session.query(ArmRow).filter(ArmRow.family != "trivial"):

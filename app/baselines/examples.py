@@ -1,0 +1,92 @@
+"""Which prompts with examples are offered: how many, drawn or nearest, and as many as the model's window holds."""
+
+from collections.abc import Iterator
+
+from app.baselines import arms
+from app.baselines.arms import CHARACTERS_PER_TOKEN, SEEDS, Arm
+from app.baselines.offers import Context, Offer
+from app.inference import embedding
+from app.inference import store as model_store
+
+NUMBERS = (1, 3, 5, 10)  # of random examples
+MANY_LEAST = 20  # examples from which on a prompt is called many-shot
+MANY_MOST = 500
+DENSE = 0.7  # of the window: texts may have more tokens than characters by four, and a prompt has marks between turns
+
+
+def offers(context: Context) -> Iterator[Offer]:
+    """Zero-shot, random and nearest examples; what asks no model as well, which shows what an adapter has to beat."""
+    order, targets = context.order, [row.target for row in context.examples["train"]]
+    for arm in arms.plan(order.k_random, order.k_nearest, context.dataset.seed, targets):
+        yield Offer(arm, arm.free or arm.family in order.variants, why=WHY.get(arm.family, ""), always=arm.free)
+    yield from _by_meaning(context)
+    for number in NUMBERS:
+        if number != order.k_random and number < len(targets):
+            for draw in range(1, SEEDS + 1):
+                settings = {"shots": "random", "k": number, "seed": context.dataset.seed + draw}
+                arm = Arm("few_shot_random", f"few_shot_random/k{number}/{draw}", settings)
+                yield Offer(arm, proposed=False, why="Shows what more or fewer examples bring.")
+    yield _many(context)
+
+
+WHY = {
+    "trivial": "Costs no call; an adapter has to beat it.",
+    "small_classifier": "Costs no call; an adapter has to beat it.",
+    "zero_shot": "The criteria ask for it: the plainest prompt.",
+    "few_shot_random": "The criteria ask for it: three draws show how much the choice of examples matters.",
+    "few_shot_nearest": "The criteria ask for it: often the best prompt where there is much training data.",
+}
+
+
+def _by_meaning(context: Context) -> Iterator[Offer]:
+    """Nearest examples by every embedding model of this machine: nothing leaves it."""
+    choices = embedding.local_choices(context.settings) if context.settings else []
+    for choice in choices:
+        settings = {
+            "shots": "nearest",
+            "k": context.order.k_nearest,
+            "by": "embedding",
+            "embedder": {"choice": choice.key, "name": choice.name},
+        }
+        arm = Arm("few_shot_nearest", f"few_shot_nearest/{choice.key}", settings)
+        why = f"Finds other words for the same, where TF-IDF counts letters. {choice.why}"
+        yield Offer(arm, proposed=False, why=why, against=choice.missing)
+
+
+def _many(context: Context) -> Offer:
+    k, against = _how_many(context)
+    settings = {"shots": "many", "k": k, "seed": context.dataset.seed}
+    return Offer(
+        Arm("many_shot", "many_shot", settings),
+        proposed=False,
+        why="As many examples as the model's window holds; the same ones each time.",
+        against=against,
+        mend="" if k or not against else "/models",
+    )
+
+
+def _how_many(context: Context) -> tuple[int, str]:
+    """How many examples fit beside the longest question and its answer; why that is too few, or not known."""
+    model = next((row for row in model_store.usable(context.session) if row.id == context.order.model_id), None)
+    if model is None:
+        return 0, "Choose a model first."
+    if not model.context_window:
+        if model.kind == "endpoint":
+            return 0, f"Nobody said how many tokens {model.name} reads: enter its context window under Models."
+        return 0, f"{model.name} is not set up yet, so nobody knows how many tokens it reads."
+    asked = [row for split in ("dev", "test") for row in context.examples[split]]
+    longest = max((sum(len(turn.content) for turn in row.messages) for row in asked), default=0)
+    train = context.examples["train"]
+    sizes = [sum(len(turn.content) for turn in row.messages) + len(row.target) for row in train]
+    room = (model.context_window * DENSE - context.order.max_tokens) * CHARACTERS_PER_TOKEN
+    room -= len(context.order.instructions) + longest
+    mean = sum(sizes) / len(sizes) if sizes else 0.0
+    k = min(int(room / mean) if mean and room > 0 else 0, len(train) - 1, MANY_MOST)
+    if k < MANY_LEAST:
+        return max(k, 0), (
+            f"Only {max(k, 0)} examples fit into the {model.context_window:,} tokens that {model.name} reads; "
+            "that is few-shot."
+            if len(train) > MANY_LEAST
+            else "There are too few training rows."
+        )
+    return k, ""

@@ -1,0 +1,122 @@
+"""Arms that another model answers: the same prompts on a stronger one, which show what could be reached.
+
+Such an arm is the ceiling and the teacher of a small model, never what a trained one has to beat: it is not chosen, it
+does not race, and its faults cost nobody else anything.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+
+from sqlalchemy.orm import Session
+
+from app.assessments import store as assessment_store
+from app.baselines import measured_model, standing
+from app.baselines.arms import Arm
+from app.baselines.measured_model import MeasuredModel
+from app.baselines.offers import Context, Offer
+from app.baselines.tables import ArmRow, BaselineRow
+from app.inference import service as models
+from app.inference import store as model_store
+
+FAMILY = "stronger_model"
+CEILING = "another model, which shows what could be reached"
+FOLLOWS = "follows"  # a setting: the prompt is that of the best arm, once there is one
+PROMPT = ("shots", "k", "seed", "by", "embedder", "instructions")  # the settings that such an arm takes over
+
+
+def own(arm: ArmRow) -> bool:
+    """Whether the run's own model answers it, or none does."""
+    return "model_id" not in arm.settings
+
+
+def arms_of(baseline: BaselineRow, model_id: int) -> list[ArmRow]:
+    """The arms that a model answers. Those that ask none are with the run's own."""
+    return [arm for arm in baseline.arms if int(arm.settings.get("model_id", baseline.model_id)) == model_id]
+
+
+def asked(baseline: BaselineRow) -> list[int]:
+    """Ids of the other models of a run, in the order of their arms."""
+    return list(dict.fromkeys(int(arm.settings["model_id"]) for arm in baseline.arms if not own(arm)))
+
+
+def model_of(arm: ArmRow) -> MeasuredModel:
+    """What the other model of an arm was when the measurement began."""
+    return MeasuredModel(**arm.settings["model_as"])
+
+
+def keep_files(baseline: BaselineRow, model_id: int, files: Mapping[str, str]) -> None:
+    """Write down what a model was not prepared for when the measurement began."""
+    for arm in arms_of(baseline, model_id):
+        if not arm.settings["model_as"]["files"]:
+            arm.settings = {**arm.settings, "model_as": {**arm.settings["model_as"], "files": dict(files)}}
+
+
+def against(session: Session, baseline: BaselineRow, model_id: int) -> str:
+    """Why another model can't be asked any more; empty when it can."""
+    row = model_store.get(session, model_id)
+    assessment = assessment_store.get(session, baseline.assessment_id)
+    if sending := measured_model.against_sending(assessment, row):
+        return sending
+    if row.retired_at is not None:
+        return f"{row.name} is retired."
+    if not all(model_of(arm).answers_as(row) for arm in arms_of(baseline, model_id)):
+        return f"The connection of {row.name} was changed since this measurement began."
+    return ""
+
+
+def settle(session: Session, baseline: BaselineRow, model_id: int) -> list[ArmRow]:
+    """Give the arm that asks the best prompt its settings, now that the dev rows have named it. Returns the arms that
+    have to be asked.
+
+    Where zero-shot is the best prompt and is asked anyway, the arm would be the same one again, and is taken away.
+    """
+    mine, leading = arms_of(baseline, model_id), standing.leading(baseline)
+    for arm in [arm for arm in mine if FOLLOWS in arm.settings]:
+        if leading is None:
+            continue
+        prompt = {key: leading.settings[key] for key in PROMPT if key in leading.settings}
+        if not prompt and any(FOLLOWS not in other.settings for other in mine):
+            mine.remove(arm)
+            baseline.arms.remove(arm)
+            session.delete(arm)
+            continue
+        kept = {key: value for key, value in arm.settings.items() if key != FOLLOWS}
+        arm.settings = {**kept, **prompt, "followed": leading.name}
+    session.flush()
+    return [arm for arm in mine if _waits(arm)]
+
+
+def _waits(arm: ArmRow) -> bool:
+    """Whether dev rows, or the test rows of one that was begun there, have to be asked."""
+    return arm.dev is None or bool(arm.dev.errors) or arm.test is None or bool(arm.test.errors)
+
+
+def best(baseline: BaselineRow, model_id: int) -> ArmRow | None:
+    """The arm of another model that looks at the test rows: its better one on dev."""
+    known = [(arm, arm.dev) for arm in arms_of(baseline, model_id) if arm.dev is not None and arm.dev.known]
+    return max(known, key=lambda pair: pair[1].score)[0] if known else None
+
+
+def ceilings(baseline: BaselineRow) -> Iterator[ArmRow]:
+    """Arms of other models whose result on the test rows may be used."""
+    return (arm for arm in baseline.arms if not own(arm) and arm.test is not None and arm.test.known)
+
+
+# ---------------------------------------------------------------- offers
+
+
+def offers(context: Context) -> Iterable[Offer]:
+    """Two arms for every other model that could be asked: the plainest prompt, and the one that turns out best."""
+    for row in model_store.usable(context.session):
+        if row.id == context.order.model_id:
+            continue
+        state, _ = models.state(context.session, row)
+        cannot = measured_model.against_sending(context.assessment, row)
+        if not cannot and state in ("failing", "failed", "retired"):
+            cannot = f"It is {state}: test it again under Models."
+        kept = {"model_id": row.id, "model_as": asdict(MeasuredModel.of(row))}
+        where = "on this machine" if row.kind != "endpoint" else f"at {row.base_url}"
+        why = f"Ran on {row.name}, {where}: what another model reaches with the same prompt. Never what training beats."
+        for name, more in (("zero_shot", {}), ("best", {FOLLOWS: "best"})):
+            arm = Arm(FAMILY, f"{FAMILY}/{row.id}/{name}", {**kept, **more})
+            yield Offer(arm, proposed=False, why=why, against=cannot)

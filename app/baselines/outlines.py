@@ -1,0 +1,238 @@
+"""What a measurement will ask for, line by line, before it starts: calls, tokens, time and money of each arm.
+
+Tokens are estimated from the texts. Time is from how long each model took so far for how many tokens. Money is counted
+where a price is known: given with the order for the run's model, else from the team's list.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from app.baselines import arms, catalogue, other_models, store
+from app.baselines.arms import CHARACTERS_PER_TOKEN
+from app.baselines.offers import Context, Offer, Sizes
+from app.inference import store as model_store
+from app.settings import Settings
+from app.web.protocols import CallPrice, CallPrices
+
+BUNDLED_READS, BUNDLED_WRITES = 500.0, 30.0  # tokens a second on one ordinary core, until it has been timed here
+ALIKE = 2.0  # calls of up to so many times the tokens measured so far are estimated well, others roughly
+FIELDS = {"few_shot_random": "k_random", "few_shot_nearest": "k_nearest"}  # settings of an order, by the line's key
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What planning is told of the installation: where its models are, and what the team's list of prices says."""
+
+    settings: Settings | None = None
+    prices: CallPrices | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a part of a run will take, as an estimate.
+
+    seconds: a rough guess for the embedded model before its first answer, None for others. rough: it is from other rows
+    or settings than these, or from no counted tokens. cost: None where the model has no price.
+    """
+
+    calls: int = 0
+    prompt_tokens: float = 0.0
+    completion_tokens: float = 0.0
+    seconds: float | None = 0.0
+    rough: bool = False
+    cost: float | None = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Both together; time and money are unknown where either's are."""
+        return Cost(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            None if self.seconds is None or other.seconds is None else self.seconds + other.seconds,
+            self.rough or other.rough,
+            None if self.cost is None or other.cost is None else self.cost + other.cost,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of a plan: an offer, or several draws of the same that are chosen together.
+
+    names: of its arms. taken: whether the order has it. cost: of the dev rows, all draws together. model_id: of another
+    model than the run's. field: the setting of the order that is its number of examples.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    label: str
+    group: str
+    taken: bool
+    offer: Offer
+    cost: Cost
+    model_id: int | None = None
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will ask for. most_calls: if as many prompts as may are within reach of the best one on the dev rows,
+    and so are asked the test rows as well. The rest is that of `calls`, with nobody dropped; see `Cost`. currency: of
+    `cost`, empty where nobody said which."""
+
+    calls: int
+    most_calls: int
+    dev_rows: int
+    test_rows: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float | None
+    rough: bool
+    cost: float | None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A plan that may still be changed: every line that could be measured, cheap first, and what the chosen ones come
+    to. tested: what the test rows cost, of the best prompt and of each other model, by the longest prompt."""
+
+    choices: tuple[Choice, ...]
+    tested: Cost
+    total: Estimate
+
+    def groups(self, *, proposed: bool) -> Mapping[str, Sequence[Choice]]:
+        """Lines that can be run, under their headings: those that are proposed, or the others."""
+        able = [choice for choice in self.choices if not choice.offer.against and choice.offer.proposed == proposed]
+        return {group: [one for one in able if one.group == group] for group in dict.fromkeys(c.group for c in able)}
+
+    @property
+    def servers(self) -> Mapping[int, str]:
+        """Servers that lines of other models would send the rows to, by the model's id."""
+        kept = [choice.offer.arm.settings["model_as"] | {"id": choice.model_id} for choice in self._by_others()]
+        return {one["id"]: f"{host_of(one['base_url'])} ({one['name']})" for one in kept if one["base_url"]}
+
+    def _by_others(self) -> Sequence[Choice]:
+        return [one for one in self.choices if one.model_id is not None and not one.offer.against]
+
+    @property
+    def refused(self) -> Sequence[Choice]:
+        """Lines that can't be run, with the reason in their offer."""
+        return [choice for choice in self.choices if choice.offer.against]
+
+
+def outline(context: Context, made: Sequence[Offer], known: Known) -> Outline:
+    """Every line with what it would cost, and the sum of the chosen ones."""
+    sizes, pricing = Sizes.of(context), _Pricing(context, known)
+    dev, test = (_rows(context, split) for split in ("dev", "test"))
+    together: dict[str, list[Offer]] = {}
+    for offer in made:
+        together.setdefault(offer.key, []).append(offer)
+    taken = [group[0] for group in together.values() if catalogue.takes(context, group[0])]
+    own = [offer for offer in taken if not offer.arm.free and "model_id" not in offer.arm.settings]
+    longest = max(map(sizes.prompt, own), default=0.0) / CHARACTERS_PER_TOKEN
+
+    def prompt_of(offer: Offer) -> float:
+        follows = other_models.FOLLOWS in offer.arm.settings  # the best prompt, whichever that will be
+        return longest if follows else sizes.prompt(offer) / CHARACTERS_PER_TOKEN
+
+    choices = [
+        Choice(
+            key=key,
+            names=tuple(one.arm.name for one in group),
+            label=group[0].arm.title.partition(" (sample ")[0],
+            group=group[0].group,
+            taken=group[0] in taken,
+            offer=group[0],
+            cost=pricing.of(group[0], 0 if group[0].arm.free else len(group) * dev, max(map(prompt_of, group))),
+            model_id=group[0].arm.settings.get("model_id"),
+            field=FIELDS.get(key, ""),
+        )
+        for key, group in together.items()
+    ]
+    asked: dict[int | None, Offer] = {}
+    for offer in sorted((offer for offer in taken if not offer.arm.free), key=prompt_of):
+        asked[offer.arm.settings.get("model_id")] = offer
+    tested = sum((pricing.of(offer, test, prompt_of(offer)) for offer in asked.values()), Cost())
+    total = sum((choice.cost for choice in choices if choice.taken), tested)
+    rivals = sum(len(together[offer.key]) for offer in own) - 1
+    return Outline(
+        tuple(choices),
+        tested,
+        Estimate(
+            calls=total.calls,
+            most_calls=total.calls + max(0, min(arms.RIVALS_MOST, rivals)) * test,
+            dev_rows=dev,
+            test_rows=test,
+            prompt_tokens=round(total.prompt_tokens),
+            completion_tokens=round(total.completion_tokens),
+            seconds=total.seconds,
+            rough=total.rough,
+            cost=total.cost,
+            currency=pricing.currency,
+        ),
+    )
+
+
+def _rows(context: Context, split: str) -> int:
+    limit = context.order.dev_rows if split == "dev" else context.order.test_rows
+    return min(len(context.examples[split]), limit or len(context.examples[split]))
+
+
+class _Pricing:
+    """Time and money of calls, by the model that answers them."""
+
+    def __init__(self, context: Context, known: Known) -> None:
+        self._session, self._order = context.session, context.order
+        answer = Sizes.of(context).answer / CHARACTERS_PER_TOKEN
+        self._completion = min(float(context.order.max_tokens), max(1.0, answer))
+        usable = model_store.usable(context.session)
+        prices = dict(known.prices(context.session, context.assessment, usable)) if known.prices else {}
+        self.currency = next((price.currency for price in prices.values()), "")
+        if context.order.price_in is not None and context.order.price_out is not None:
+            given = CallPrice(context.order.price_in, context.order.price_out, self.currency)
+            prices[context.order.model_id] = given
+        self._prices = prices
+        self._paces: dict[int, list[store.Pace]] = {}
+
+    def of(self, offer: Offer, calls: int, prompt: float) -> Cost:
+        """prompt: tokens of one call's prompt."""
+        if not calls:
+            return Cost()
+        model_id = int(offer.arm.settings.get("model_id", self._order.model_id))
+        read, write = calls * prompt, calls * self._completion
+        seconds, rough = self._time(model_id, calls, read, write)
+        price = self._prices.get(model_id)
+        cost = None if price is None else (read * price.input + write * price.output) / 1e6
+        return Cost(calls, read, write, seconds, rough, cost)
+
+    def _time(self, model_id: int, calls: int, prompt: float, completion: float) -> tuple[float | None, bool]:
+        """Seconds for that many tokens, by what this model took so far, and whether that is a rough guess.
+
+        Reading a token takes a model a small part of the time that writing one takes; the ratio is that of the embedded
+        model, and close enough for others: what counts is that ten times the tokens are not the same time.
+        """
+        if model_id not in self._paces:
+            self._paces[model_id] = store.paces(self._session, model_id)
+        paces = self._paces[model_id]
+        if not paces:
+            row = model_store.bundled(self._session)
+            return (_work(prompt, completion) if row and row.id == model_id else None), True
+        weighed = [pace for pace in paces if _work(pace.prompt_tokens, pace.completion_tokens) > 0]
+        if not weighed:
+            return calls * sum(pace.seconds for pace in paces) / len(paces), True
+        spent = sum(pace.seconds for pace in weighed)
+        rate = spent / sum(_work(pace.prompt_tokens, pace.completion_tokens) for pace in weighed)
+        so_far = sum(_work(pace.prompt_tokens, pace.completion_tokens) for pace in weighed) / len(weighed)
+        planned = _work(prompt, completion) / max(1, calls)
+        alike = max(so_far, planned) <= ALIKE * min(so_far, planned)
+        return rate * _work(prompt, completion), not (alike and all(pace.counted for pace in weighed))
+
+
+def host_of(base_url: str) -> str:
+    """The part of a server's address that says whose it is, with its port."""
+    return urlsplit(base_url).netloc or base_url
+
+
+def _work(read: float, write: float) -> float:
+    return read / BUNDLED_READS + write / BUNDLED_WRITES
