@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from app import glossary
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, answers_view, causes, comparisons, facts, runs, standing, store
+from app.baselines import answer_store, answers_view, causes, comparisons, facts, runs, standing, store, sureness
 from app.baselines.answer_store import Selection, Show
 from app.baselines.deps import exported, shown_to
 from app.baselines.tables import AnswerRow, ArmRow
@@ -113,6 +113,7 @@ def show_arm(
         kept={**wanted.kept, "split": chosen},
         against=next((row for row in baseline.arms if row.id == wanted.against), None),
         change=compared.change if compared else None,
+        sure=sureness.of(db, arm, chosen),
         counted=answer_store.counted(db, Selection(arm_id=arm.id, split=chosen, passing=selection.passing)),
         shown=[answers_view.view(baseline, examples, answer, masker, _taggers(db, answers)) for answer in answers],
         causes=causes.CAUSES,
@@ -179,6 +180,7 @@ def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wante
         answer=answer,
         shown=shots,
         rendered=rendered,
+        hide=answers_view.masking(db, arm.baseline),
         same=same,
         kept={**wanted.kept, "split": answer.split},
         causes=causes.CAUSES,

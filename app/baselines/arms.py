@@ -48,6 +48,8 @@ FAMILIES = (
     "adapter",
 )
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
+# Settings of an arm that new instructions leave as they are.
+KEPT_BY_REVISION = ("shots", "k", "seed", "by", "embedder", "scoring", "labels")
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
 
@@ -57,7 +59,8 @@ class Arm:
 
     shots: random, nearest or many examples, with k, seed and `by` (tfidf, embedding). instructions: that differ from
     the run's. passages: {way (lexical, embedding, hybrid, gold, all), k, index, sha256}. constraint: {kind, text,
-    sha256}. scoring: labels. model_id, model_as: another model than the run's. dtype: of a local model.
+    sha256}. scoring: labels; labels: {number, sha256}. learns: logistic. model_id, model_as: another model than the
+    run's. dtype: of a local model.
     """
 
     family: str
@@ -98,13 +101,13 @@ def plan(
     if label := majority(targets):
         arms.insert(1, Arm("trivial", "majority_answer", {"label": label}))
     if classifier.labelled(targets):
-        arms.insert(1, Arm("small_classifier", "small_classifier"))
+        arms.insert(1, Arm("small_classifier", "small_classifier", {"by": "tfidf", "learns": "logistic"}))
     return tuple(arms)
 
 
 def revised(instructions: str, best: Arm, round_number: int) -> Arm:
     """New instructions with the examples of the best arm so far, so that only one thing changes."""
-    examples = {key: best.settings[key] for key in ("shots", "k", "seed") if key in best.settings}
+    examples = {key: best.settings[key] for key in KEPT_BY_REVISION if key in best.settings}
     return Arm("revised_prompt", f"revised_prompt/{round_number}", {**examples, "instructions": instructions})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.baselines import prompts, shots, standing
+from app.baselines import classifier, prompts, shots, standing
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
 from app.chat import Message
@@ -69,7 +69,9 @@ def preparation(
     """Prepare an arm. pool: the training rows, the only ones that may be shown as examples. examples: every row that
     will be asked. embed: needed where examples are chosen by embedding (`needs_embedder`)."""
     picker = _picker(arm.settings, pool, [prompts.question(row.messages) for row in examples], embed)
-    return Preparation(standing.instructions_of(arm.baseline, arm), picker, constraint=_held(arm))
+    return Preparation(
+        standing.instructions_of(arm.baseline, arm), picker, constraint=_held(arm), choices=_choices(arm.settings, pool)
+    )
 
 
 def needs_embedder(settings: Mapping[str, Any]) -> str:
@@ -92,6 +94,19 @@ def _picker(
             return shots.Picker(nearest=shots.Nearest(pool), k=k)
         case _:
             return shots.Picker()
+
+
+def _choices(settings: Mapping[str, Any], pool: Sequence[Shot]) -> tuple[str, ...]:
+    """The labels that are scored in place of writing an answer; none where one is written.
+
+    Raises: ValueError: they are not those that the arm began with.
+    """
+    if settings.get("scoring") != "labels":
+        return ()
+    labels = classifier.label_set([shot.target for shot in pool])
+    if classifier.label_set_sha256(labels) != settings["labels"]["sha256"]:
+        raise ValueError("the labels of the training rows are not those that the arm began with")
+    return labels
 
 
 def _held(arm: ArmRow) -> Constraint | None:

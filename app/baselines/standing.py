@@ -153,7 +153,7 @@ def compared_with(baseline: BaselineRow, arm: ArmRow) -> ArmRow | None:
     if arm.family != "revised_prompt":
         first = zero_shot(baseline)
         return first if first is not None and first.id != arm.id else None
-    examples = ("shots", "k", "seed")
+    examples = arms.KEPT_BY_REVISION
     earlier = [
         row
         for row in baseline.arms
