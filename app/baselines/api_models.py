@@ -130,13 +130,13 @@ class SurenessOf(BaseModel):
     confirmed: SelectiveAnswers | None
 
     @staticmethod
-    def of(arm_id: int, found: Sureness) -> "SurenessOf":
+    def of(arm_id: int, sureness: Sureness) -> "SurenessOf":
         return SurenessOf(
             arm_id=arm_id,
-            split="test" if found.split == "test" else "dev",
-            rows=found.rows,
-            bins=found.bins,
-            calibration_error=found.reliability.error,
+            split="test" if sureness.split == "test" else "dev",
+            rows=sureness.rows,
+            bins=sureness.bins,
+            calibration_error=sureness.reliability.error,
             reliability=[
                 ReliabilityBin(
                     low=part.low,
@@ -147,12 +147,12 @@ class SurenessOf(BaseModel):
                     right_low=part.interval.low,
                     right_high=part.interval.high,
                 )
-                for part in found.reliability.bins
+                for part in sureness.reliability.bins
             ],
-            curve=[SelectiveAnswers.of(point) for point in found.curve],
-            target=found.target,
-            chosen=SelectiveAnswers.of(found.chosen) if found.chosen else None,
-            confirmed=SelectiveAnswers.of(found.confirmed) if found.confirmed else None,
+            curve=[SelectiveAnswers.of(point) for point in sureness.curve],
+            target=sureness.target,
+            chosen=SelectiveAnswers.of(sureness.chosen) if sureness.chosen else None,
+            confirmed=SelectiveAnswers.of(sureness.confirmed) if sureness.confirmed else None,
         )
 
 

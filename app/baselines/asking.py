@@ -105,7 +105,7 @@ def _choices(settings: Mapping[str, Any], pool: Sequence[Shot]) -> tuple[str, ..
         return ()
     labels = classifier.label_set([shot.target for shot in pool])
     if classifier.label_set_sha256(labels) != settings["labels"]["sha256"]:
-        raise ValueError("the labels of the training rows are not those that the arm began with")
+        raise ValueError("the labels of the training rows are not those that it began with")
     return labels
 
 

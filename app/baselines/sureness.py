@@ -41,13 +41,13 @@ class Sureness:
     def chart(self) -> LineChart:
         """Accuracy of what is answered by the share that is answered, in percent."""
         points = [(100 * point.share, 100 * point.right) for point in self.curve if point.right is not None]
-        series = [Series("right of those answered, %", sorted(points))]
+        series = [Series("right", sorted(points))]
         if self.target is not None:
-            series.append(Series("target, %", [(x, 100 * self.target) for x, _ in sorted(points)], "soft", dashed=True))
+            series.append(Series("target", [(x, 100 * self.target) for x, _ in sorted(points)], "soft", dashed=True))
         return line_charts.lines(
-            "Right answers by share answered",
+            "Right answers",
             series,
-            x_title="% of rows answered, the surest first",
+            x_title="% of rows answered, surest first",
             y_title="% right",
             numbers=False,
         )

@@ -140,5 +140,5 @@ def test_other_labels_than_the_arm_began_with_are_not_scored(make: Make, engine:
     arm.baseline = row
 
     assert asking.preparation(arm, shots(["b", "a ", "a", "a"])).choices == ("a", "b")
-    with pytest.raises(ValueError, match="not those that the arm began with"):
+    with pytest.raises(ValueError, match="not those that it began with"):
         asking.preparation(arm, shots(["a", "c"]))
