@@ -143,7 +143,7 @@ TERMS: tuple[Term, ...] = (
     Term(
         "variant.small_classifier",
         "Small classifier (no LLM)",
-        "TF-IDF of characters with a linear SVM, trained on the training set; no language model.",
+        "TF-IDF of characters with logistic regression, trained on the training set; no language model.",
     ),
     Term(
         "variant.embedding_classifier",
@@ -297,6 +297,10 @@ def _with_examples(name: str, settings: Mapping[str, Any]) -> str:
     examples = settings.get("k")
     if found := _DRAWN.fullmatch(name):
         return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {int(found.group(1))})"
+    if name == "label_scoring/nearest":
+        return f"{label('variant.label_scoring')}, {examples} nearest"
+    if name.startswith("embedding_classifier/"):
+        return f"{label('variant.embedding_classifier')}, {settings.get('embedder', {}).get('name') or 'other model'}"
     if name.startswith("few_shot_nearest/"):
         return f"Few-shot, {examples} nearest by {settings.get('embedder', {}).get('name') or 'embedding'}"
     if not examples:

@@ -90,6 +90,8 @@ def _met(advice: Advice) -> Statement:
         return state("met_unmeasured")
     if advice.technique == "small_classifier":
         return state("met_by_classifier")
+    if advice.technique == "embedding_classifier":
+        return state("met_by_embeddings")
     return state("met", lookup=advice.approach == "rag")
 
 

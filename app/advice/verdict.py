@@ -273,12 +273,16 @@ def _whole_corpus_fits(case: Case, policy: Policy) -> bool:
     )
 
 
+WON_BY = ("schema", "many_shot", "label_scoring", "small_classifier", "embedding_classifier")
+"""Best arms that are more than a prompt, and are named with the advice."""
+
+
 def _technique(case: Case, facts: Facts, ruling: Ruling) -> str | None:
     """The cheap move that makes the prompt do: the arm that won, batch mode, or a schema."""
     baseline, patient = case.measured.baseline, case.answers.latency != "tight"
     if ruling.rule == 5 and ruling.leaning is None and facts.free_lead is not None:
         return facts.free_lead
-    if ruling.rule == 2 and baseline is not None and baseline.best_arm in ("schema", "many_shot", "small_classifier"):
+    if ruling.rule == 2 and baseline is not None and baseline.best_arm in WON_BY:
         return baseline.best_arm
     if facts.efficiency and case.measured.cost_case == "fail":
         return "batch_tier" if patient else "prompt_caching"

@@ -19,6 +19,7 @@ from app.baselines import (
     runs,
     standing,
     store,
+    sureness,
 )
 from app.baselines.answer_store import Selection, Show
 from app.baselines.deps import exported, shown_to
@@ -129,6 +130,7 @@ def show_arm(
         kept={**wanted.kept, "split": chosen},
         against=next((row for row in baseline.arms if row.id == wanted.against), None),
         change=compared.change if compared else None,
+        sure=sureness.of(db, arm, chosen),
         counted=answer_store.counted(db, Selection(arm_id=arm.id, split=chosen, passing=selection.passing)),
         shown=[answers_view.view(baseline, examples, answer, masker, _taggers(db, answers)) for answer in answers],
         passages=passages_view.summary(db, arm, chosen),
@@ -197,6 +199,7 @@ def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wante
         answer=answer,
         shown=shots,
         rendered=rendered,
+        hide=answers_view.masking(db, arm.baseline),
         same=same,
         kept={**wanted.kept, "split": answer.split},
         passages=passages_view.given(db, app.blobs, arm, answer) if arm.settings.get("passages") else [],

@@ -102,6 +102,19 @@ def tallies(
     }
 
 
+def chances(session: Session, arm_id: int, split: str) -> list[tuple[float, float]]:
+    """The probability of each label that an arm gave, with its score, by row; those that came with none are left
+    out."""
+    rows = session.execute(
+        select(AnswerRow.details, AnswerRow.score)
+        .where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
+        .where(AnswerRow.details.is_not(None), AnswerRow.score.is_not(None))
+        .order_by(AnswerRow.example_id)
+    )
+    kept = ((details.get("chances") or {}, score) for details, score in rows if details)
+    return [(float(max(known.values())), float(score)) for known, score in kept if known and score is not None]
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
     """What an arm has asked for. uncounted: calls of which the model did not say how many tokens they took."""

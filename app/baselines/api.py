@@ -7,7 +7,18 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, answers_view, facts, looks, measured_model, planning, runs, standing, store
+from app.baselines import (
+    answer_store,
+    answers_view,
+    facts,
+    looks,
+    measured_model,
+    planning,
+    runs,
+    standing,
+    store,
+    sureness,
+)
 from app.baselines.answer_store import Selection, Show
 from app.baselines.answers_view import AnswerView
 from app.baselines.api_models import (
@@ -22,6 +33,7 @@ from app.baselines.api_models import (
     MetricName,
     Parts,
     Split,
+    SurenessOf,
 )
 from app.baselines.deps import exported, shown_to
 from app.baselines.order import BaselineRequest
@@ -388,6 +400,18 @@ def list_parts(baseline_id: Id, arm_id: Id, app: App, db: Db, me: Me, split: Spl
         no_label=pairs.outside if pairs else None,
         fields=[FieldPart.model_validate(part) for part in parts.fields],
     )
+
+
+@router.get("/baselines/{baseline_id}/arms/{arm_id}/sureness", name="api_sureness")
+def show_sureness(baseline_id: Id, arm_id: Id, app: App, db: Db, me: Me, split: Split = "dev") -> SurenessOf:
+    """Calibration of an arm that gives probabilities, and how right it is when unsure rows are passed on. Not found for
+    others. On test rows it is on record as a look, as their answers are."""
+    arm = _arm(db, baseline_id, arm_id)
+    if split == "test":
+        shown_to(app, db, me, arm.baseline, [arm], "read")
+    if (found := sureness.of(db, arm, split)) is None:
+        raise NotFound("The answers of this variant carry no probabilities.")
+    return SurenessOf.of(arm.id, found)
 
 
 @router.get("/metrics", name="api_metrics")

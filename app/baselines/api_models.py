@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.baselines.outlines import Choice
+from app.baselines.sureness import Sureness
+from app.evaluation.calibration import Answered
 from app.evaluation.metrics import METRICS
 
 Split = Literal["dev", "test"]
@@ -68,6 +70,90 @@ class Parts(BaseModel):
     confusions: list[ConfusionPart]
     no_label: int | None
     fields: list[FieldPart]
+
+
+class ReliabilityBin(BaseModel):
+    """Answers given with a probability from `low` to below `high`: their mean probability, and the share of them that
+    was right with its interval (95 %)."""
+
+    low: float
+    high: float
+    rows: int
+    chance: float
+    right: float
+    right_low: float
+    right_high: float
+
+
+class SelectiveAnswers(BaseModel):
+    """What is answered with a probability of at least `threshold`: the share of all rows, how many, and the share of
+    them that was right with its interval (95 %); null where nothing is answered."""
+
+    threshold: float
+    share: float
+    rows: int
+    right: float | None
+    right_low: float
+    right_high: float
+
+    @staticmethod
+    def of(answered: Answered) -> "SelectiveAnswers":
+        low, high = answered.interval
+        return SelectiveAnswers(
+            threshold=answered.threshold,
+            share=answered.share,
+            rows=answered.rows,
+            right=answered.right,
+            right_low=low,
+            right_high=high,
+        )
+
+
+class SurenessOf(BaseModel):
+    """Whether an arm's probabilities hold on a split, and what passing unsure rows on would bring.
+
+    `calibration_error`: the expected calibration error over `bins` bins of equal width. `chosen`: the lowest threshold
+    at which the dev rows reach the target, null where none does; `confirmed`: the same threshold on the test rows, null
+    while there are none.
+    """
+
+    object: str = "sureness"
+    arm_id: int
+    split: Split
+    rows: int
+    bins: int
+    calibration_error: float
+    reliability: list[ReliabilityBin]
+    curve: list[SelectiveAnswers]
+    target: float | None
+    chosen: SelectiveAnswers | None
+    confirmed: SelectiveAnswers | None
+
+    @staticmethod
+    def of(arm_id: int, sureness: Sureness) -> "SurenessOf":
+        return SurenessOf(
+            arm_id=arm_id,
+            split="test" if sureness.split == "test" else "dev",
+            rows=sureness.rows,
+            bins=sureness.bins,
+            calibration_error=sureness.reliability.error,
+            reliability=[
+                ReliabilityBin(
+                    low=part.low,
+                    high=part.high,
+                    rows=part.rows,
+                    chance=part.chance,
+                    right=part.right,
+                    right_low=part.interval.low,
+                    right_high=part.interval.high,
+                )
+                for part in sureness.reliability.bins
+            ],
+            curve=[SelectiveAnswers.of(point) for point in sureness.curve],
+            target=sureness.target,
+            chosen=SelectiveAnswers.of(sureness.chosen) if sureness.chosen else None,
+            confirmed=SelectiveAnswers.of(sureness.confirmed) if sureness.confirmed else None,
+        )
 
 
 class MetricOption(BaseModel):

@@ -52,7 +52,7 @@ PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first 
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
 # What an arm's prompt and answer are made of beside its instructions.
-MADE_OF = ("shots", "k", "seed", "by", "embedder", "passages", "constraint", "scoring")
+MADE_OF = ("shots", "k", "seed", "by", "embedder", "passages", "constraint", "scoring", "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class Arm:
 
     shots: random, nearest or many examples, with k, seed and `by` (tfidf, embedding). instructions: that differ from
     the run's. passages: {way (lexical, embedding, hybrid, gold, all), k, index, sha256}. constraint: {kind, text,
-    sha256}. scoring: labels. model_id, model_as: another model than the run's. dtype: of a local model.
+    sha256}. scoring: labels; labels: {number, sha256}. learns: logistic. model_id, model_as: another model than the
+    run's. dtype: of a local model.
     """
 
     family: str
@@ -102,7 +103,7 @@ def plan(
     if label := majority(targets):
         arms.insert(1, Arm("trivial", "majority_answer", {"label": label}))
     if classifier.labelled(targets):
-        arms.insert(1, Arm("small_classifier", "small_classifier"))
+        arms.insert(1, Arm("small_classifier", "small_classifier", {"by": "tfidf", "learns": "logistic"}))
     return tuple(arms)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.baselines import prompts, shots, standing, with_passages
+from app.baselines import classifier, prompts, shots, standing, with_passages
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
 from app.baselines.with_passages import Found
@@ -44,7 +44,7 @@ class Asked:
             text, used = with_passages.ending(self.passages, details.get("gold", ()), answer.text, target)
             answer, details = replace(answer, text=text), details | used
         if answer.chances:
-            details["chances"] = dict(answer.chances)
+            details["chances"] = classifier.likeliest(answer.chances)
         return answer, details or None
 
 
@@ -100,6 +100,7 @@ def preparation(
         looked_up.gold,
         retrieved=(arm.settings.get("passages") or {}).get("way") != "all",
         constraint=_held(arm),
+        choices=_choices(arm.settings, pool),
     )
 
 
@@ -123,6 +124,19 @@ def _picker(
             return shots.Picker(nearest=shots.Nearest(pool), k=k)
         case _:
             return shots.Picker()
+
+
+def _choices(settings: Mapping[str, Any], pool: Sequence[Shot]) -> tuple[str, ...]:
+    """The labels that are scored in place of writing an answer; none where one is written.
+
+    Raises: ValueError: they are not those that the arm began with.
+    """
+    if settings.get("scoring") != "labels":
+        return ()
+    labels = classifier.label_set([shot.target for shot in pool])
+    if classifier.label_set_sha256(labels) != settings["labels"]["sha256"]:
+        raise ValueError("the labels of the training rows are not those that it began with")
+    return labels
 
 
 def _held(arm: ArmRow) -> Constraint | None:

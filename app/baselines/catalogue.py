@@ -6,7 +6,7 @@ chosen from the cheapest prompt to the longest, and other models last.
 
 from collections.abc import Callable, Iterable, Iterator
 
-from app.baselines import examples, other_models, with_passages
+from app.baselines import examples, label_arms, other_models, with_passages
 from app.baselines.arms import Arm
 from app.baselines.offers import Context, Offer, Sizes
 
@@ -14,6 +14,7 @@ __all__ = ["OFFERS", "Context", "Offer", "chosen", "offers", "refused"]
 
 OFFERS: tuple[Callable[[Context], Iterable[Offer]], ...] = (
     examples.offers,
+    label_arms.offers,
     with_passages.offers,
     other_models.offers,
 )

@@ -18,15 +18,14 @@ from app.baselines import (
     arms,
     asked_model,
     asking,
-    classifier,
     concluding,
     other_models,
     prompts,
     rivals,
-    shots,
     standing,
     store,
     with_passages,
+    without_model,
 )
 from app.baselines.arms import ArmResult, Dropped
 from app.baselines.asking import Asked, Preparation
@@ -213,8 +212,8 @@ def _work(session: Session, arm_id: int, split: str, pool: Sequence[Shot] | None
     """pool: the training rows, where they are at hand."""
     arm = store.arm(session, arm_id)
     if pool is None:
-        takes_shots = arm.family in arms.FREE or "shots" in arm.settings
-        pool = _pool(session, arm.baseline) if takes_shots else []
+        needs_pool = arm.family in arms.FREE or {"shots", "scoring"} & set(arm.settings)
+        pool = _pool(session, arm.baseline) if needs_pool else []
     done = answer_store.answered(session, arm_id, split)
     rows = with_passages.rows_of(session, arm, ahead.sample(session, arm.baseline, split))
     return Work(arm, split, rows, pool, done)
@@ -234,7 +233,7 @@ def _answer_rows(
     number = len(work.examples) if rows is None else len(rows)
     meter.begin(f"{rounds}{work.arm.label}: {plural(number, work.split + ' row')}", work.arm.id, work.split)
     if work.free:
-        _put_free(claim, work.arm, work.split, asked_now, work.pool)
+        _put_free(claim, work, asked_now)
         meter.count(len(asked_now))
     elif asked_now:
         _ask(claim, work, asked_now, generator, meter)
@@ -400,28 +399,19 @@ def _answer(
     }
 
 
-def _put_free(claim: Claim, arm: ArmRow, split: str, waiting: Sequence[Example], pool: Sequence[Shot]) -> None:
-    """Answer without a language model: by a small classifier, with the most similar row's answer, or the commonest."""
-    outbox = Outbox(claim)
-    for example, text, alike in _free_answers(arm, waiting, pool):
-        request, copied = Request(str(example.id), (), 0), Asked((), alike)
-        outbox.put(_answer(claim, arm, split, example, request, copied, Answer(request.id, text, "stop", 0, 0, 0.0)))
+def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
+    """Answer without a language model. One that needs an embedding model which can't be had costs this arm only."""
+    arm, outbox = work.arm, Outbox(claim)
+    try:
+        for free in without_model.answers(arm, waiting, work.pool, asked_model.embed_for(claim, arm)):
+            request, asked = Request(str(free.example.id), (), 0), Asked((), free.copied)
+            answer = Answer(request.id, free.text, "stop", 0, 0, 0.0, chances=free.chances or None)
+            outbox.put(_answer(claim, arm, work.split, free.example, request, asked, answer))
+    except Failed as failure:
+        claim.check()
+        claim.log(f"{arm.label} was given up. {failure}")
+        for example in waiting:
+            request = Request(str(example.id), (), 0)
+            nothing = Answer(request.id, "", "", 0, 0, 0.0, error=f"Not asked: {failure}")
+            outbox.put(_answer(claim, arm, work.split, example, request, Asked(()), nothing))
     outbox.flush()
-
-
-def _free_answers(
-    arm: ArmRow, waiting: Sequence[Example], pool: Sequence[Shot]
-) -> Iterator[tuple[Example, str, list[Shot]]]:
-    """Each row with its answer and the training row that it was copied from, if it was."""
-    questions = [prompts.question(example.messages) for example in waiting]
-    label = arm.settings.get("label")
-    if arm.family == "small_classifier":
-        labels = classifier.Classifier(pool, arm.baseline.seed).answer(questions) if waiting else []
-        yield from ((example, text, []) for example, text in zip(waiting, labels, strict=True))
-    elif label is not None:
-        yield from ((example, str(label), []) for example in waiting)
-    else:
-        nearest = shots.Nearest(pool)
-        for example, text in zip(waiting, questions, strict=True):
-            alike = nearest.alike(text, 1)
-            yield example, alike[0].target if alike else "", alike

@@ -41,7 +41,12 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
 
     def _one(self, request: Request) -> Answer:
         """One row's answer or error. Nothing of our key is in either."""
-        if request.constraint or request.choices:
+        if request.choices:
+            no_scores = (
+                "A model server doesn't tell how likely given answers are; score labels on a model of this machine."
+            )
+            return Answer(request.id, "", "", 0, 0, 0.0, error=no_scores)
+        if request.constraint:
             return Answer(request.id, "", "", 0, 0, 0.0, error="This server can't be held to given answers yet.")
         try:
             try:

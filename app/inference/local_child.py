@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from app.chat import messages_from_json
-from app.inference import folders, loading, tokens
+from app.inference import folders, label_scoring, loading, tokens
 from app.processes import parent
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -49,16 +49,17 @@ def answer(
     loaded: loading.Loaded, requests: Sequence[dict[str, Any]], stop: threading.Event
 ) -> Iterator[dict[str, Any]]:
     """Yield one answer for each request as it is done; ends early, with fewer, once `stop` is set."""
+    yield from _scored(loaded, [request for request in requests if request.get("choices")], stop)
     rows = []
     for request in requests:
+        if request.get("choices"):
+            continue
         row, error = _row(loaded, request)
         if row is None:
             yield _answer(Row(str(request["id"]), [], 0), error=error)
         else:
             rows.append(row)
-    shared = tokens.common_prefix([row.ids for row in rows])
-    if shared < WORTH_SHARING or len(rows) < 2 or not loaded.plain_cache:
-        shared = 0
+    shared = _shared(loaded, rows)
     with torch.inference_mode():
         started = time.monotonic()
         prefix = _prefill(loaded, rows[0].ids[:shared]) if shared else None
@@ -71,12 +72,86 @@ def answer(
             yield from _decode(loaded, batch, shared, prefix, stop)
 
 
-def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
-    """Cut rows into batches of like length, longest first, none with more than `limit` tokens of cache."""
+def _scored(
+    loaded: loading.Loaded, requests: Sequence[dict[str, Any]], stop: threading.Event
+) -> Iterator[dict[str, Any]]:
+    """Answer each request with the likeliest of its choices, and say how likely each one is."""
+    for choices in dict.fromkeys(tuple(request["choices"]) for request in requests):
+        rows = []
+        for request in requests:
+            if tuple(request["choices"]) != choices:
+                continue
+            row, error = _row(loaded, request)
+            if row is None:
+                yield _answer(Row(str(request["id"]), [], 0), error=error)
+                continue
+            messages = messages_from_json(request["messages"])
+            rows.append(row)
+        if not rows:
+            continue
+        try:
+            labels = label_scoring.tree(loaded, messages, choices)
+        except tokens.CannotRender as refusal:
+            yield from (_answer(row, error=str(refusal)) for row in rows)
+        else:
+            yield from _with_chances(loaded, rows, choices, labels, stop)
+
+
+def _with_chances(
+    loaded: loading.Loaded, rows: list[Row], choices: Sequence[str], labels: label_scoring.Tree, stop: threading.Event
+) -> Iterator[dict[str, Any]]:
+    deepest = max(labels.depths, default=0) + 1
+    for row in [row for row in rows if len(row.ids) + deepest > loaded.context]:
+        error = f"The prompt has {len(row.ids)} tokens, and with a label the model reads {loaded.context} at most."
+        yield _answer(row, error=error)
+        rows.remove(row)
+    if not rows:
+        return
+    for row in rows:
+        row.room = len(labels.nodes)
+    shared = _shared(loaded, rows)
+    with torch.inference_mode():
+        fits = label_scoring.tree_fits(loaded, labels, min((row.ids for row in rows), key=len))
+        prefix = _prefill(loaded, rows[0].ids[:shared]) if shared and fits else None
+        limit = _limit(loaded)
+        for batch in batches(rows, limit, min(ROWS, label_scoring.rows_at_once(loaded, labels)) if fits else 1):
+            if stop.is_set():
+                return
+            started = time.monotonic()
+            prompts = [row.ids for row in batch]
+            if fits:
+                found = label_scoring.log_chances(loaded, labels, prompts, shared, _repeated(prefix, len(batch)))
+            else:
+                most = max(1, limit // (len(prompts[0]) + deepest))
+                found = label_scoring.plain(loaded, labels, prompts[0], range(len(choices)), most).unsqueeze(0)
+            for row, chances in zip(batch, found.double().softmax(-1).tolist(), strict=True):
+                best = max(range(len(choices)), key=chances.__getitem__)
+                row.seconds = (time.monotonic() - started) / len(batch)
+                row.generated = [*labels.label(best), labels.ends[0]]
+                yield {**_answer(row, choices[best]), "chances": dict(zip(choices, chances, strict=True))}
+
+
+def _shared(loaded: loading.Loaded, rows: Sequence[Row]) -> int:
+    """Tokens that all prompts begin with, where it is worth while to compute them once, and possible."""
+    shared = tokens.common_prefix([row.ids for row in rows])
+    return 0 if shared < WORTH_SHARING or len(rows) < 2 or not loaded.plain_cache else shared
+
+
+def _repeated(prefix: Any, times: int) -> Any:
+    """A cache of the shared beginning for so many rows."""
+    if prefix is None:
+        return None
+    cache = copy.deepcopy(prefix)
+    cache.batch_repeat_interleave(times)
+    return cache
+
+
+def batches(rows: Sequence[Row], limit: int, most: int = ROWS) -> Iterator[list[Row]]:
+    """Cut rows into batches of like length, longest first: at most `most` rows, and `limit` tokens of cache."""
     batch: list[Row] = []
     for row in sorted(rows, key=lambda row: (-len(row.ids), row.id)):
         widest = max([*(len(r.ids) + r.room for r in batch), len(row.ids) + row.room])
-        if batch and (len(batch) == ROWS or widest * (len(batch) + 1) > limit):
+        if batch and (len(batch) == most or widest * (len(batch) + 1) > limit):
             yield batch
             batch = []
         batch.append(row)
@@ -85,7 +160,7 @@ def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
 
 
 def _row(loaded: loading.Loaded, request: dict[str, Any]) -> tuple[Row | None, str]:
-    if request.get("constraint") or request.get("choices"):
+    if request.get("constraint"):
         return None, "This model can't be held to given answers yet."
     messages = messages_from_json(request["messages"])
     try:
@@ -119,9 +194,7 @@ def _decode(
     loaded: loading.Loaded, rows: list[Row], shared: int, prefix: Any, stop: threading.Event
 ) -> Iterator[dict[str, Any]]:
     started = time.monotonic()
-    cache = DynamicCache(config=loaded.model.config) if prefix is None else copy.deepcopy(prefix)
-    if prefix is not None:
-        cache.batch_repeat_interleave(len(rows))
+    cache = DynamicCache(config=loaded.model.config) if prefix is None else _repeated(prefix, len(rows))
     width = max(len(row.ids) for row in rows) - shared
     inputs = torch.full((len(rows), width), loaded.tokenizer.pad_token_id or 0)  # (rows, tokens)
     seen = torch.zeros((len(rows), shared + width), dtype=torch.long)

@@ -259,6 +259,7 @@ def _ready(now: Situation) -> Standing:
 LABELS = {"prompt": "Prompt recommended", "rag": "RAG recommended"}
 INSTEAD = {
     "small_classifier": "Classifier recommended",
+    "embedding_classifier": "Classifier recommended",
     "trivial": "Lookup recommended",
     "whole_corpus_in_context": "Prompt recommended",
 }
