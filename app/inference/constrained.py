@@ -1,0 +1,135 @@
+"""Constrained decoding: which tokens may come next, for each row of a batch. Only in the child that holds the model.
+
+A row's matcher knows where in its grammar the row is. Before a step it marks the tokens that may follow; every other
+one is made impossible before the most likely is taken. Where the row leaves thinking open, it is free until the mark
+that closes it. An answer that is cut at its limit is cut, not invalid. Rows without a constraint are not touched.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import llguidance.hf
+import llguidance.numpy
+import numpy as np
+import torch
+from llguidance import LLExecutor, LLMatcher
+
+from app.inference import grammars, loading
+from app.inference.constraints import Constraint, Kind
+
+FEW = 4  # rows; below it threads cost more than they save
+
+
+class CannotConstrain(Exception):
+    """Answers cannot be kept to this constraint; the sentence says why."""
+
+
+@dataclass(slots=True)
+class Guide:
+    """Where one row is in its grammar. closes: the mark that ends its thinking, empty once it is answering."""
+
+    matcher: Any
+    closes: str = ""
+    fault: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Nothing more may follow, or nothing that is known."""
+        return bool(self.fault) or (not self.closes and self.matcher.is_stopped())
+
+
+class Constraints:
+    """What one model needs to keep constraints. The vocabulary is read at the first one (about a second), a grammar is
+    built once."""
+
+    def __init__(self, loaded: loading.Loaded) -> None:
+        self._loaded = loaded
+        self._vocabulary: Any = None
+        self._built: dict[Constraint, Any] = {}
+        self._executor: Any = None
+
+    def guide(self, constraint: Constraint, closes: str = "") -> Guide:
+        """A row at the beginning of its grammar.
+
+        Raises:
+            CannotConstrain: the grammar cannot be built, or the model's tokenizer is one that cannot be read.
+        """
+        if constraint not in self._built:
+            self._built[constraint] = self._build(constraint)
+        return Guide(self._built[constraint].deep_copy(), closes)
+
+    def _build(self, constraint: Constraint) -> Any:
+        if self._vocabulary is None:
+            self._vocabulary = self._read()
+        try:
+            matcher = LLMatcher(self._vocabulary, grammars.grammar(constraint), log_level=0)
+        except ValueError as error:
+            raise CannotConstrain(self._sentence(str(error))) from None
+        if matcher.is_error():
+            raise CannotConstrain(self._sentence(matcher.get_error()))
+        return matcher
+
+    @staticmethod
+    def _sentence(reason: str) -> str:
+        return f"Answers cannot be kept to this: {grammars.in_one_line(reason)}"
+
+    def _read(self) -> Any:
+        # Logits may be wider than the tokenizer: what is behind its end is padding, which no answer may hold.
+        width = int(self._loaded.model.get_output_embeddings().weight.shape[0])
+        stops = sorted(self._loaded.stops)
+        try:
+            return llguidance.hf.from_tokenizer(self._loaded.tokenizer, n_vocab=width, eos_token=stops)
+        except (ValueError, RuntimeError) as error:
+            raise CannotConstrain(f"This model's tokenizer cannot be constrained: {str(error)[:200]}") from None
+
+    def mask(self, logits: torch.Tensor, guides: Sequence[Guide | None]) -> None:
+        """Make every token impossible that may not come next. logits: (rows, vocabulary), changed in place."""
+        active = [(number, guide) for number, guide in enumerate(guides) if guide is not None and not guide.closes]
+        if not active:
+            return
+        width = logits.shape[1]
+        marks = np.zeros((len(active), (self._vocabulary.vocab_size + 31) // 32), dtype=np.int32)
+        if len(active) < FEW:
+            for at, (_, guide) in enumerate(active):
+                llguidance.numpy.fill_next_token_bitmask(guide.matcher, marks, at)
+        else:
+            if self._executor is None:
+                self._executor = LLExecutor(num_threads=max(1, torch.get_num_threads()))
+            pairs = [(guide.matcher, at) for at, (_, guide) in enumerate(active)]
+            llguidance.numpy.fill_next_token_bitmask_par(self._executor, pairs, marks)
+        allowed = np.unpackbits(marks.view(np.uint8), axis=1, bitorder="little", count=width)
+        forbidden = torch.from_numpy(allowed == 0)
+        if len(active) == len(guides):
+            logits.masked_fill_(forbidden, float("-inf"))
+        else:
+            for at, (number, _) in enumerate(active):
+                logits[number].masked_fill_(forbidden[at], float("-inf"))
+
+    def took(self, guide: Guide, token: int, generated: Sequence[int]) -> None:
+        """Go on by the token that was taken; `generated` ends with it."""
+        if guide.closes:
+            self._thought(guide, generated)
+        elif not guide.matcher.consume_token(token):
+            guide.fault = self._sentence(guide.matcher.get_error())
+
+    def _thought(self, guide: Guide, generated: Sequence[int]) -> None:
+        """Begin with the grammar once the thinking is closed; what came with the closing mark is its beginning."""
+        said = self._loaded.tokenizer.decode(generated[-16:], skip_special_tokens=False)
+        at = said.lower().rfind(guide.closes.lower())
+        if at < 0:
+            return
+        behind = said[at + len(guide.closes) :].lstrip()
+        guide.closes = ""
+        if behind and not guide.matcher.consume_tokens(self._vocabulary.tokenize_str(behind)):
+            guide.fault = "The answer began together with the end of the thinking, and not as it may begin."
+
+
+def asked(request: Mapping[str, Any]) -> Constraint | None:
+    """The constraint of a request as it came over the pipe."""
+    stored = request.get("constraint")
+    kind: Kind
+    if not stored:
+        return None
+    kind = stored["kind"]
+    return Constraint(kind, stored["text"])
