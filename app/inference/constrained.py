@@ -9,14 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import llguidance.hf
-import llguidance.numpy
 import numpy as np
 import torch
-from llguidance import LLExecutor, LLMatcher
 
-from app.inference import grammars, loading
-from app.inference.constraints import Constraint, Kind
+from app.inference import answer_text, grammars, loading
+from app.inference.constraints import Constraint
 
 FEW = 4  # rows; below it threads cost more than they save
 
@@ -35,8 +32,8 @@ class Guide:
 
     @property
     def over(self) -> bool:
-        """Nothing more may follow, or nothing that is known."""
-        return bool(self.fault) or (not self.closes and self.matcher.is_stopped())
+        """Nothing more may follow."""
+        return not self.closes and bool(self.matcher.is_stopped())
 
 
 class Constraints:
@@ -49,17 +46,24 @@ class Constraints:
         self._built: dict[Constraint, Any] = {}
         self._executor: Any = None
 
-    def guide(self, constraint: Constraint, closes: str = "") -> Guide:
-        """A row at the beginning of its grammar.
+    def asked(self, request: Mapping[str, Any], opened: str = "") -> Guide | None:
+        """A row at the beginning of its grammar; None for a request without a constraint. opened: the mark of thinking
+        that the prompt leaves open.
 
         Raises:
             CannotConstrain: the grammar cannot be built, or the model's tokenizer is one that cannot be read.
         """
+        stored = request.get("constraint")
+        if not stored:
+            return None
+        constraint = Constraint(stored["kind"], stored["text"])
         if constraint not in self._built:
             self._built[constraint] = self._build(constraint)
-        return Guide(self._built[constraint].deep_copy(), closes)
+        return Guide(self._built[constraint].deep_copy(), answer_text.closing(opened) if opened else "")
 
     def _build(self, constraint: Constraint) -> Any:
+        from llguidance import LLMatcher
+
         if self._vocabulary is None:
             self._vocabulary = self._read()
         try:
@@ -75,6 +79,8 @@ class Constraints:
         return f"Answers cannot be kept to this: {grammars.in_one_line(reason)}"
 
     def _read(self) -> Any:
+        import llguidance.hf  # here: it loads transformers, which `loading` makes stay offline first
+
         # Logits may be wider than the tokenizer: what is behind its end is padding, which no answer may hold.
         width = int(self._loaded.model.get_output_embeddings().weight.shape[0])
         stops = sorted(self._loaded.stops)
@@ -88,16 +94,22 @@ class Constraints:
         active = [(number, guide) for number, guide in enumerate(guides) if guide is not None and not guide.closes]
         if not active:
             return
+        from llguidance import LLExecutor
+        from llguidance.numpy import fill_next_token_bitmask, fill_next_token_bitmask_par
+
         width = logits.shape[1]
         marks = np.zeros((len(active), (self._vocabulary.vocab_size + 31) // 32), dtype=np.int32)
         if len(active) < FEW:
             for at, (_, guide) in enumerate(active):
-                llguidance.numpy.fill_next_token_bitmask(guide.matcher, marks, at)
+                fill_next_token_bitmask(guide.matcher, marks, at)
         else:
             if self._executor is None:
                 self._executor = LLExecutor(num_threads=max(1, torch.get_num_threads()))
             pairs = [(guide.matcher, at) for at, (_, guide) in enumerate(active)]
-            llguidance.numpy.fill_next_token_bitmask_par(self._executor, pairs, marks)
+            fill_next_token_bitmask_par(self._executor, pairs, marks)
+        for _, guide in active:
+            if guide.matcher.is_error():  # the grammar went over a limit: what the mask holds then means nothing
+                guide.fault = self._sentence(guide.matcher.get_error())
         allowed = np.unpackbits(marks.view(np.uint8), axis=1, bitorder="little", count=width)
         forbidden = torch.from_numpy(allowed == 0)
         if len(active) == len(guides):
@@ -106,11 +118,11 @@ class Constraints:
             for at, (number, _) in enumerate(active):
                 logits[number].masked_fill_(forbidden[at], float("-inf"))
 
-    def took(self, guide: Guide, token: int, generated: Sequence[int]) -> None:
-        """Go on by the token that was taken; `generated` ends with it."""
+    def took(self, guide: Guide, generated: Sequence[int]) -> None:
+        """Go on by the token that `generated` ends with."""
         if guide.closes:
             self._thought(guide, generated)
-        elif not guide.matcher.consume_token(token):
+        elif not guide.fault and not guide.matcher.consume_token(generated[-1]):
             guide.fault = self._sentence(guide.matcher.get_error())
 
     def _thought(self, guide: Guide, generated: Sequence[int]) -> None:
@@ -123,13 +135,3 @@ class Constraints:
         guide.closes = ""
         if behind and not guide.matcher.consume_tokens(self._vocabulary.tokenize_str(behind)):
             guide.fault = "The answer began together with the end of the thinking, and not as it may begin."
-
-
-def asked(request: Mapping[str, Any]) -> Constraint | None:
-    """The constraint of a request as it came over the pipe."""
-    stored = request.get("constraint")
-    kind: Kind
-    if not stored:
-        return None
-    kind = stored["kind"]
-    return Constraint(kind, stored["text"])

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from app.chat import messages_from_json
-from app.inference import folders, loading, tokens
+from app.inference import constrained, folders, loading, tokens
 from app.processes import parent
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -36,7 +36,7 @@ class Row:
     """A request on its way: `ids` of its whole prompt, the tokens `generated` so far, `room` for how many.
 
     opened: thinking that the prompt leaves open, which is said with the answer. seconds: this row's own share of the
-    time that its batch has taken.
+    time that its batch has taken. guide: keeps the answer to its constraint, None where it has none.
     """
 
     id: str
@@ -45,15 +45,23 @@ class Row:
     opened: str = ""
     generated: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    guide: constrained.Guide | None = None
 
 
 def answer(
-    loaded: loading.Loaded, requests: Sequence[dict[str, Any]], stop: threading.Event
+    loaded: loading.Loaded,
+    requests: Sequence[dict[str, Any]],
+    stop: threading.Event,
+    keeper: constrained.Constraints | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield one answer for each request as it is done; ends early, with fewer, once `stop` is set."""
+    """Yield one answer for each request as it is done; ends early, with fewer, once `stop` is set.
+
+    keeper: what this model needs for constraints, kept from one call to the next.
+    """
     rows = []
+    keeper = keeper or constrained.Constraints(loaded)
     for request in requests:
-        row, error = _row(loaded, request)
+        row, error = _row(loaded, request, keeper)
         if row is None:
             yield _answer(Row(str(request["id"]), [], 0), error=error)
         else:
@@ -70,7 +78,7 @@ def answer(
         for batch in batches(rows, _limit(loaded)):
             if stop.is_set():
                 return
-            yield from _decode(loaded, batch, shared, prefix, stop)
+            yield from _decode(loaded, batch, shared, prefix, stop, keeper)
 
 
 def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
@@ -86,8 +94,8 @@ def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def _row(loaded: loading.Loaded, request: dict[str, Any]) -> tuple[Row | None, str]:
-    if request.get("constraint") or request.get("choices"):
+def _row(loaded: loading.Loaded, request: dict[str, Any], keeper: constrained.Constraints) -> tuple[Row | None, str]:
+    if request.get("choices"):
         return None, "This model can't be held to given answers yet."
     messages = messages_from_json(request["messages"])
     try:
@@ -99,7 +107,12 @@ def _row(loaded: loading.Loaded, request: dict[str, Any]) -> tuple[Row | None, s
         return None, "The prompt is empty."
     if len(ids) >= loaded.context:
         return None, f"The prompt has {len(ids)} tokens, and the model reads {loaded.context} at most."
-    return Row(str(request["id"]), ids, min(int(request["max_tokens"]), loaded.context - len(ids)), opened), ""
+    try:
+        guide = keeper.asked(request, opened)
+    except constrained.CannotConstrain as error:
+        return None, str(error)
+    room = min(int(request["max_tokens"]), loaded.context - len(ids))
+    return Row(str(request["id"]), ids, room, opened, guide=guide), ""
 
 
 def _limit(loaded: loading.Loaded) -> int:
@@ -118,7 +131,12 @@ def _prefill(loaded: loading.Loaded, ids: list[int]) -> Any:
 
 
 def _decode(
-    loaded: loading.Loaded, rows: list[Row], shared: int, prefix: Any, stop: threading.Event
+    loaded: loading.Loaded,
+    rows: list[Row],
+    shared: int,
+    prefix: Any,
+    stop: threading.Event,
+    keeper: constrained.Constraints,
 ) -> Iterator[dict[str, Any]]:
     started = time.monotonic()
     cache = DynamicCache(config=loaded.model.config) if prefix is None else copy.deepcopy(prefix)
@@ -142,19 +160,15 @@ def _decode(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]  # (rows, vocabulary)
+        keeper.mask(logits, [row.guide for row in rows])
         now = time.monotonic()
         for row in under_way:  # a step is one for all of them: each has its share of it
             row.seconds += (now - started) / len(under_way)
         started = now
         kept = []
         for number, token in enumerate(logits.argmax(-1).tolist()):
-            row = rows[number]
-            if token in loaded.stops:
-                yield _done(loaded, row, "stop")
-                continue
-            row.generated.append(token)
-            if len(row.generated) >= row.room:
-                yield _done(loaded, row, "length")
+            if (ended := _taken(loaded, rows[number], token, keeper)) is not None:
+                yield ended
             else:
                 kept.append(number)
         if len(kept) < len(rows):
@@ -165,6 +179,20 @@ def _decode(
         inputs = torch.tensor([[row.generated[-1]] for row in rows])
         seen = torch.cat([seen, torch.ones((len(rows), 1), dtype=torch.long)], 1)
         positions = seen.sum(1, keepdim=True) - 1
+
+
+def _taken(loaded: loading.Loaded, row: Row, token: int, keeper: constrained.Constraints) -> dict[str, Any] | None:
+    """Go on by one token; the row's answer, if it ends with that."""
+    if token in loaded.stops and not (row.guide and row.guide.fault):
+        return _done(loaded, row, "stop")
+    row.generated.append(token)
+    if row.guide is not None:
+        keeper.took(row.guide, row.generated)
+        if row.guide.fault:
+            return _answer(row, error=row.guide.fault)
+        if row.guide.over:
+            return _done(loaded, row, "stop")
+    return _done(loaded, row, "length") if len(row.generated) >= row.room else None
 
 
 def _done(loaded: loading.Loaded, row: Row, finish: str) -> dict[str, Any]:
@@ -236,10 +264,11 @@ def serve() -> None:
     stop = threading.Event()
     threading.Thread(target=_listen, args=(inbox, stop), daemon=True).start()
     loaded = _open(inbox.get())
+    keeper = constrained.Constraints(loaded)
     while True:
         order = inbox.get()
         if order["do"] == "answer":
-            for answered in answer(loaded, order["requests"], stop):
+            for answered in answer(loaded, order["requests"], stop, keeper):
                 parent.say("answer", answer=answered)
         else:
             for counted in count(loaded, order["rows"]):
