@@ -11,19 +11,30 @@ key is taken out of it before anybody sees it.
 import random
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import httpx2
 
 from app.chat import Message
-from app.inference import addresses, completion
+from app.inference import addresses, answer_text, completion
 from app.inference.completion import Completion, Trouble
-from app.inference.failures import Busy, RowFailed, Slow, all_words, duration, failure_of, retry_after, without_key
+from app.inference.failures import (
+    Busy,
+    RowFailed,
+    Slow,
+    all_words,
+    duration,
+    failure_of,
+    not_there,
+    retry_after,
+    without_key,
+)
 from app.inference.generator import Answer, Request, Unusable, folded
 from app.inference.server_client import USUAL, WAIT_LIMIT, Limits, ServerClient
-from app.inference.traffic import LOOK, Traffic
+from app.inference.server_constraints import ServerConstraints, Wired
+from app.inference.traffic import LOOK, Traffic, finished
 
 MAX_EXCUSE = 64 << 10  # bytes of what comes with a status that is no success; what is wrong is said in fewer
 SLOW_ATTEMPTS = 2  # of a call that ended at its deadline; a server may go on computing what nobody waits for any more
@@ -70,6 +81,7 @@ class Endpoint:
         self._learnt: frozenset[str] = frozenset()  # what this server does not take; replaced, never changed
         self._system_works = False
         self._jitter = random.Random(7)
+        self._keeping = ServerConstraints(self._asked)
         self._client = ServerClient(
             self._address, self._key, policy, limits, self._halted, ca_file=ca_file, resolver=resolver
         )
@@ -97,7 +109,7 @@ class Endpoint:
                 if not running:
                     return
                 done, running = wait(running, timeout=LOOK, return_when=FIRST_COMPLETED)
-                ended = yield from _answered(done)
+                ended = yield from finished(done)
                 if ended:
                     yield from self._last_ones(running, stop)
                     raise ended
@@ -134,7 +146,7 @@ class Endpoint:
             "runs.",
             "system": "The server takes no system turn, so the instructions stand in front of the first question.",
         }
-        return [sentences[name] for name in sorted(self._learnt) if name in sentences]
+        return [*(sentences[name] for name in sorted(self._learnt) if name in sentences), *self._keeping.remarks]
 
     def close(self) -> None:
         self._stopped.set()
@@ -176,10 +188,11 @@ class Endpoint:
 
     def _one(self, request: Request) -> Answer:
         """One row's answer or error. Nothing of our key is in either."""
-        if request.constraint or request.choices:
+        if request.choices:
             return Answer(request.id, "", "", 0, 0, 0.0, error="This server can't be held to given answers yet.")
         try:
             try:
+                request, form = self._keeping.wired(request)
                 reply, seconds = self._asked(request)
             except (RowFailed, Busy) as error:
                 self._note(unavailable=isinstance(error, Busy), reason=str(error))
@@ -189,14 +202,18 @@ class Endpoint:
         self._note(unavailable=False, reason="")
         self.answered = True
         finish = "length" if not reply.finish and reply.completion_tokens >= request.max_tokens else reply.finish
+        text = self._without_key(reply.text)
+        parts = answer_text.apart(text)
+        answer = form.read(parts.answer) if form and not parts.unfinished else text
         return Answer(
             id=request.id,
-            text=self._without_key(reply.text),
+            text=answer,
             finish=finish,
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             seconds=seconds,
             thinking=self._without_key(reply.thinking),
+            raw=text if answer != text else None,
         )
 
     def _note(self, *, unavailable: bool, reason: str) -> None:
@@ -319,6 +336,8 @@ class Endpoint:
             "temperature": 0,
             "max_tokens": request.max_tokens,
         }
+        if isinstance(request, Wired):
+            body |= request.wire
         if "max_tokens" in learnt:
             body["max_completion_tokens"] = body.pop("max_tokens")
         if "temperature" in learnt:
@@ -389,25 +408,12 @@ class Endpoint:
         if status == 401 or (status == 403 and not self._only_this(request)):
             return Unusable(f"The model server does not accept the key (status {status}). Check the key. {excerpt}")
         if status in (404, 405) and not self._traffic.ever:
-            return self._not_there(status, response.content, excerpt)
+            return not_there(self._address, self.model, status, response.content, excerpt)
         return None
 
     def _only_this(self, request: Request) -> bool:
         """403 is said of keys, and of single questions that somebody does not like: a harmless one tells which."""
         return self._traffic.ever or (request.id != PROBE.id and self._alive())
-
-    def _not_there(self, status: int, content: bytes, excerpt: str) -> Unusable:
-        if addresses.CLASSIC_AZURE in self._address.path + "/":
-            return Unusable(f"Nothing answers at this address (status {status}). {addresses.AZURE}")
-        if completion.is_page(content):
-            return Unusable(
-                f"There is a web page at this address, not a model server (status {status}). Check the address: it "
-                "usually ends in /v1."
-            )
-        return Unusable(
-            f"The model server knows no model “{self.model}” at this address (status {status}). "
-            f"Check the model's name and that the address ends where /chat/completions begins. {excerpt}"
-        )
 
     def _understood(self, content: bytes, request: Request, learnt: frozenset[str]) -> Completion:
         """Read a chat completion; whatever else it is, it is trouble of this row or of the server."""
@@ -439,14 +445,3 @@ class Endpoint:
         """What a server says is wrong; our key is taken out before it is cut to the length of a sentence."""
         clean = self._without_key(content.decode("latin-1")).encode("latin-1")
         return completion.message(clean)
-
-
-def _answered(done: set[Future[Answer]]) -> Generator[Answer, None, BaseException | None]:
-    """The answers among what is done; gives back what ended the run, if one of them did."""
-    ended: BaseException | None = None
-    for future in done:
-        if (error := future.exception()) is None:
-            yield future.result()
-        else:
-            ended = error
-    return ended
