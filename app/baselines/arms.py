@@ -48,6 +48,7 @@ FAMILIES = (
     "adapter",
 )
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
+EXAMPLES = ("shots", "k", "seed", "by", "constraint")  # settings that a revision of the prompt leaves as they are
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
 
@@ -104,7 +105,7 @@ def plan(
 
 def revised(instructions: str, best: Arm, round_number: int) -> Arm:
     """New instructions with the examples of the best arm so far, so that only one thing changes."""
-    examples = {key: best.settings[key] for key in ("shots", "k", "seed") if key in best.settings}
+    examples = {key: best.settings[key] for key in EXAMPLES if key in best.settings}
     return Arm("revised_prompt", f"revised_prompt/{round_number}", {**examples, "instructions": instructions})
 
 
@@ -137,6 +138,7 @@ class ArmResult(Frozen):
     limit. passed: right ones, spread: standard deviation of graded ones; never both. near: how like the wanted answer
     these are, where none is right. tokens_from: measured or estimated. mean_seconds: of an answer; pace: from one to
     the next. thought, dressed, saved: see `Scored`. at: when it stood. reported: names that the server gave its model.
+    valid: answers that keep to the output constraint of the measurement, where it has one.
     """
 
     version: ClassVar[int] = 1
@@ -161,6 +163,7 @@ class ArmResult(Frozen):
     pace: float | None = None
     reported: tuple[str, ...] | None = None
     remarks: tuple[str, ...] | None = None
+    valid: int | None = None
 
     @property
     def tokens_in(self) -> float:

@@ -3,40 +3,13 @@
 A kind of arm is offered by one function in its own module; `OFFERS` is the list of them, cheap ones first.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 
-from sqlalchemy.orm import Session
-
-from app.assessments.tables import AssessmentRow
-from app.baselines import arms
+from app.baselines import arms, constrained
 from app.baselines.arms import Arm
-from app.baselines.order import BaselineRequest
-from app.datasets.store import Example
-from app.datasets.tables import DatasetRow
+from app.baselines.offers import Context, Offer
 
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What offers are made from. examples: the rows of the frozen split, by its name."""
-
-    session: Session
-    assessment: AssessmentRow
-    dataset: DatasetRow
-    examples: Mapping[str, Sequence[Example]]
-    order: BaselineRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """One arm that could be measured. why: a sentence, why it is proposed or left to choose. against: why it can't be
-    run and where that is mended; empty where it can. always: it costs nothing and is never left out."""
-
-    arm: Arm
-    proposed: bool
-    why: str = ""
-    against: str = ""
-    always: bool = False
+__all__ = ["OFFERS", "Context", "Offer", "chosen", "offers", "refused"]
 
 
 def offers(context: Context) -> list[Offer]:
@@ -72,4 +45,4 @@ def _prompts(context: Context) -> Iterable[Offer]:
         yield Offer(arm, proposed=arm.free or arm.family in order.variants, always=arm.free)
 
 
-OFFERS: tuple[Callable[[Context], Iterable[Offer]], ...] = (_prompts,)
+OFFERS: tuple[Callable[[Context], Iterable[Offer]], ...] = (_prompts, constrained.offers)

@@ -18,6 +18,7 @@ from app.baselines import (
     arms,
     asking,
     classifier,
+    constrained,
     measured_model,
     prompts,
     rivals,
@@ -391,7 +392,7 @@ def _conclude(
         size = _prompt_characters(arm, examples, pool) if by_model else None
         scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and by_model) for row in rows]
         result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
-        result = replace(result, at=utcnow().isoformat())
+        result = replace(result, at=utcnow().isoformat(), valid=constrained.valid(arm, rows))
         assessment_store.note_result(session, arm.baseline.assessment_id, utcnow())
         if by_model:
             pace = _pace(rows, result, generator)

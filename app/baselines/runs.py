@@ -212,12 +212,15 @@ def tag_one(session: Session, answer_id: int, cause: str, *, before: str, by: Us
 
 
 def add_adapter_arm(session: Session, baseline_id: int, *, training_id: int, title: str, instructions: str) -> ArmRow:
-    """An arm for a trained adapter: no examples, the winning instructions, the same rows. Again gives the same arm."""
+    """An arm for a trained adapter: no examples, the winning instructions, the same rows, held to the constraint that
+    the best prompt is held to. Again gives the same arm."""
     baseline = store.get(session, baseline_id)
     name = f"adapter/{training_id}"
     if (already := next((arm for arm in baseline.arms if arm.name == name), None)) is not None:
         return already
-    settings = {"instructions": instructions, "training": training_id, **standing.dtype_of(baseline)}
+    best = standing.best(baseline)
+    held = {key: best.settings[key] for key in ("constraint",) if best is not None and key in best.settings}
+    settings = {"instructions": instructions, "training": training_id, **held, **standing.dtype_of(baseline)}
     arm = ArmRow(family="adapter", name=name, title=title, settings=settings)
     baseline.arms.append(arm)
     session.flush()

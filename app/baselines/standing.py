@@ -152,11 +152,10 @@ def compared_with(baseline: BaselineRow, arm: ArmRow) -> ArmRow | None:
     if arm.family != "revised_prompt":
         first = zero_shot(baseline)
         return first if first is not None and first.id != arm.id else None
-    examples = ("shots", "k", "seed")
     earlier = [
         row
         for row in baseline.arms
-        if row.id < arm.id and all(row.settings.get(key) == arm.settings.get(key) for key in examples)
+        if row.id < arm.id and all(row.settings.get(key) == arm.settings.get(key) for key in arms.EXAMPLES)
     ]
     best_name = arms.best([(value(row), row.dev) for row in earlier if row.dev is not None])
     return next((row for row in earlier if best_name and row.name == best_name.name), None)
