@@ -84,7 +84,8 @@ def preview(session: Session, assessment_id: int, kind: str, text: str) -> Previ
 
 
 def save(session: Session, assessment_id: int, kind: str, text: str, *, by: UserRow) -> ConstraintRow:
-    """Keep a constraint as the next version. The one that is in use already is given back as it is.
+    """Keep a constraint as the next version. The one that is in use for these rows already is given
+    back as it is.
 
     Raises:
         Conflict: there are no rows yet, or the assessment is archived.
@@ -95,9 +96,9 @@ def save(session: Session, assessment_id: int, kind: str, text: str, *, by: User
     if seen.against:
         raise Invalid("This forbids right answers.", [FieldError("#/text", seen.against)])
     before = store.current(session, assessment_id)
-    if before is not None and before.constraint == seen.constraint:
-        return before
     dataset = _dataset(session, assessment_id)
+    if before is not None and before.constraint == seen.constraint and before.dataset_id == dataset.id:
+        return before
     versions = store.versions(session, assessment_id)
     row = ConstraintRow(
         assessment_id=assessment_id,
