@@ -8,7 +8,7 @@ from app.inference.constraints import Constraint
 
 LEAST = 0.95  # share of wanted answers, of each split that is looked at, that has to be allowed
 MOST = 20_000  # rows of a split that are looked at
-LISTED = 20  # answers that are listed
+LISTED = 10  # answers that are listed
 
 
 @dataclass(frozen=True, slots=True)

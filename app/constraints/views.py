@@ -53,9 +53,9 @@ def title(constraint: Constraint) -> str:
 
 
 def fit_sentence(fit: Fit) -> str:
-    """How many expected answers are allowed: `198 of 200 train answers (99.0 %), 50 of 50 dev answers (100.0 %)`."""
+    """How many expected answers are allowed: `198 of 200 train (99.0 %), 50 of 50 dev (100.0 %)`."""
     parts = [
-        f"{allowed:,} of {plural(of, split + ' answer')} ({percent(allowed / of, 1)})"
+        f"{allowed:,} of {of:,} {split} ({percent(allowed / of, 1)})"
         for split, (allowed, of) in fit.counts.items()
         if of
     ]

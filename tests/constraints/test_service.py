@@ -63,7 +63,7 @@ def test_it_is_proposed_looked_at_and_kept_in_versions(
     page = f"/assessments/{dataset.assessment_id}/constraint"
     first = text(client.get(page))
     assert "Inferred from 60 JSON answers of 60 training answers" in first
-    assert "60 of 60 train answers (100.0 %), 20 of 20 dev answers (100.0 %)" in first
+    assert "60 of 60 train (100.0 %), 20 of 20 dev (100.0 %)" in first
     open_list = {"fields": "chosen", "required-intent": "on"}
     again = client.post(f"{page}/infer", data=open_list)
     assert "&#34;enum&#34;" not in again.text
