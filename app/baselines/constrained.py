@@ -93,13 +93,25 @@ def in_use(session: Session, assessment_id: int) -> InUse | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """How many of how many answers are valid."""
+
+    valid: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        return self.valid / self.of
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """Valid answers of an arm. dev, test: how many of how many; None where it was not asked. cut: at the limit."""
+    """Valid answers of an arm; None where it was not asked. cut: at the limit."""
 
     label: str
     held: bool
-    dev: tuple[int, int] | None
-    test: tuple[int, int] | None
+    dev: Share | None
+    test: Share | None
     cut: int
 
 
@@ -129,11 +141,11 @@ def _version(settings: Mapping[str, Any]) -> int | None:
 
 
 def _lines(baseline: BaselineRow) -> Iterator[Line]:
-    def pair(result: ArmResult | None) -> tuple[int, int] | None:
-        return None if result is None or result.valid is None or not result.n else (result.valid, result.n)
+    def share(result: ArmResult | None) -> Share | None:
+        return None if result is None or result.valid is None or not result.n else Share(result.valid, result.n)
 
     for arm in sorted(baseline.arms, key=lambda arm: "constraint" not in arm.settings):
-        dev, test = pair(arm.dev), pair(arm.test)
+        dev, test = share(arm.dev), share(arm.test)
         if (dev or test) and not standing.value(arm).free:
             cut = sum(result.cut or 0 for result in (arm.dev, arm.test) if result)
             yield Line(arm.label, "constraint" in arm.settings, dev, test, cut)
@@ -146,10 +158,10 @@ def _sentence(lines: Sequence[Line]) -> str:
     if not with_it:
         return ""
 
-    def best(pairs: Sequence[tuple[int, int]]) -> str:
-        return percent(max(kept / of_all for kept, of_all in pairs))
+    def best(shares: Sequence[Share]) -> str:
+        return percent(max(share.value for share in shares))
 
-    rows = plural(with_it[0][1], "dev answer")
+    rows = plural(with_it[0].of, "dev answer")
     if not without:
         return f"With the constraint {best(with_it)} of {rows} are valid."
     return f"With the constraint {best(with_it)} of {rows} are valid, without it {best(without)} at most."

@@ -122,6 +122,7 @@ def _page(
         ready=dataset is not None and dataset.state == "ready",
         current=current,
         versions=versions,
+        next_version=1 + (versions[0].version if versions else 0),
         names=user_store.names(db, [row.created_by for row in versions]),
         kinds=views.kinds(),
         typed=typed,

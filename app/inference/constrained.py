@@ -15,8 +15,6 @@ import torch
 from app.inference import answer_text, grammars, loading
 from app.inference.constraints import Constraint
 
-FEW = 4  # rows; below it threads cost more than they save
-
 
 class CannotConstrain(Exception):
     """Answers cannot be kept to this constraint; the sentence says why."""
@@ -44,7 +42,6 @@ class Constraints:
         self._loaded = loaded
         self._vocabulary: Any = None
         self._built: dict[Constraint, Any] = {}
-        self._executor: Any = None
 
     def asked(self, request: Mapping[str, Any], opened: str = "") -> Guide | None:
         """A row at the beginning of its grammar; None for a request without a constraint. opened: the mark of thinking
@@ -94,19 +91,12 @@ class Constraints:
         active = [(number, guide) for number, guide in enumerate(guides) if guide is not None and not guide.closes]
         if not active:
             return
-        from llguidance import LLExecutor
-        from llguidance.numpy import fill_next_token_bitmask, fill_next_token_bitmask_par
+        from llguidance.numpy import fill_next_token_bitmask
 
         width = logits.shape[1]
         marks = np.zeros((len(active), (self._vocabulary.vocab_size + 31) // 32), dtype=np.int32)
-        if len(active) < FEW:
-            for at, (_, guide) in enumerate(active):
-                fill_next_token_bitmask(guide.matcher, marks, at)
-        else:
-            if self._executor is None:
-                self._executor = LLExecutor(num_threads=max(1, torch.get_num_threads()))
-            pairs = [(guide.matcher, at) for at, (_, guide) in enumerate(active)]
-            fill_next_token_bitmask_par(self._executor, pairs, marks)
+        for at, (_, guide) in enumerate(active):  # one after the other: threads were no quicker (tests/bench)
+            fill_next_token_bitmask(guide.matcher, marks, at)
         for _, guide in active:
             if guide.matcher.is_error():  # the grammar went over a limit: what the mask holds then means nothing
                 guide.fault = self._sentence(guide.matcher.get_error())

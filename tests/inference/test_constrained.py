@@ -11,7 +11,7 @@ import pytest
 from app.inference.constraints import Constraint, checked
 from app.inference.generator import Request
 from app.inference.local import LocalModel
-from tests.inference.test_local import TOLD, ask, naive, never
+from tests.support.local_asking import TOLD, ask, naive, never
 
 pytestmark = pytest.mark.torch
 

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from app.chat import Message
+from app.inference import addresses
 from app.inference.constraints import Constraint, checked
+from app.inference.endpoint import Endpoint
 from app.inference.generator import Answer, Request
+from app.inference.server_client import Limits
 from app.inference.server_constraints import PROBES
-from tests.inference.test_endpoint import endpoint
 from tests.support.model_server import Body, Raw, completion, last_user, serving
 
+LOOPBACK = addresses.Policy.read(["127.0.0.0/8"])
 PERSON = checked(
     "json_schema",
     json.dumps(
@@ -44,7 +47,8 @@ def asked(
 ) -> tuple[list[Answer], list[str], list[Body]]:
     """Answers, what the model's remarks are afterwards, and everything that the server was sent."""
     with serving(reply) as server:
-        model = endpoint(server)
+        quick = Limits(concurrency=2, first_wait=0.01, wait_limit=0.05, total_seconds=2.0, patience=0.0)
+        model = Endpoint(server.url, "loopback-1", None, LOOPBACK, quick)
         requests = [Request(str(at), (Message("user", "Who is it?"),), 32, constraint) for at in range(rows)]
         answers = list(model.answer(requests, lambda: False))
         remarks = model.remarks
