@@ -104,13 +104,17 @@ class OutputConstraints(BaseModel):
 
 
 class Checked(BaseModel):
-    """A constraint in its one form, and the expected answers that it allows. `against`: why it would not be kept."""
+    """A constraint in its one form, and the expected answers that it allows. `against`: why it would not be kept.
+
+    `reordered`: allowed answers whose keys stand in another order than the schema's, in which answers are written.
+    """
 
     kind: str
     text: str
     sha256: str
     fit: dict[str, Allowed]
     forbidden: list[ForbiddenAnswer]
+    reordered: int
     against: str
 
 
@@ -176,6 +180,7 @@ def check_constraint(assessment_id: Id, db: Db, me: Author, data: NewConstraint)
         sha256=seen.constraint.sha256,
         fit=_counts(seen.fit),
         forbidden=forbidden,
+        reordered=seen.fit.reordered,
         against=seen.against,
     )
 

@@ -63,8 +63,14 @@ def fit_sentence(fit: Fit) -> str:
 
 
 def cost(fit: Fit) -> str:
-    """What is lost by right answers that are forbidden; empty where none is."""
+    """What is lost by right answers that are forbidden, and what is written otherwise; empty where nothing is."""
+    sentences = []
     share = fit.share("dev")
-    if share is None or share == 1:
-        return ""
-    return f"At most {percent(share, 1)} of the dev set can be answered as expected."
+    if share is not None and share < 1:
+        sentences.append(f"At most {percent(share, 1)} of the dev set can be answered as expected.")
+    if fit.reordered:
+        sentences.append(
+            f"In {percent(fit.reordered_share, 1)} of the allowed answers keys stand in another order; held to it, a "
+            "model writes the schema's."
+        )
+    return " ".join(sentences)

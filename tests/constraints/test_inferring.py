@@ -104,3 +104,22 @@ def test_a_few_answers_that_are_no_json_are_counted_and_many_end_it() -> None:
     assert (seen.counts, seen.enough, seen.left_out) == ({"train": (400, 408)}, True, 8)
     assert {row.why for row in seen.forbidden} == {"not JSON"}
     assert inferring.propose([*answers(), *["sorry"] * 60], str) is None
+
+
+def test_answers_with_keys_in_another_order_are_allowed_and_counted() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {}, "b": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/pair"}]}},
+        "$defs": {"pair": {"type": "array", "items": {"type": "object", "properties": {"x": {}, "y": {}}}}},
+    }
+    rows = [
+        '{"a": 1, "b": null}',
+        '{"b": null, "a": 1}',
+        '{"b": [{"x": 1, "y": 2}, {"y": 2, "x": 1}]}',
+        '{"c": 1, "b": []}',
+    ]
+    seen = fit.of(
+        checked("json_schema", json.dumps(schema)), (fit.Wanted("dev", at, row) for at, row in enumerate(rows))
+    )
+
+    assert (seen.counts, seen.reordered, seen.reordered_share) == ({"dev": (4, 4)}, 2, 0.5)
