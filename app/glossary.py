@@ -126,6 +126,9 @@ TERMS: tuple[Term, ...] = (
         "A system prompt found by an optimizer that reads failures on the training set and chooses on the dev set.",
     ),
     Term("variant.schema", "Constrained decoding", "The model can only write what a schema allows."),
+    Term("constraint.json_schema", "JSON schema", "The answer is JSON with these keys and kinds of values."),
+    Term("constraint.regex", "Regular expression", "The whole answer matches this expression."),
+    Term("constraint.labels", "Label list", "The answer is one of these labels, exactly as written."),
     Term(
         "variant.label_scoring",
         "Label scoring",
@@ -227,6 +230,7 @@ TERMS: tuple[Term, ...] = (
     Term("approach.fine_tune", "Fine-tune", "A LoRA adapter, trained on your examples."),
     Term("case.metric", "Metric", "What turns a model output and the expected answer into a score."),
     Term("case.target", "Target score", "The score from which on the result is good enough.", "%"),
+    Term("case.constraint", "Output constraint", "What an answer may look like; the model can write nothing else."),
     Term("case.variant", "Variant", "One way to answer that is measured: a prompt, a baseline without an LLM, or the "
          "adapter."),
     Term("case.system_prompt", "System prompt", "The instructions that stand before every question."),
@@ -288,6 +292,8 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
     if found := _NUMBERED.fullmatch(name):
         family, number = found.group(1), int(found.group(2))
         return f"Prompt v{number + 1}" if family == "revised_prompt" else f"{label('variant.adapter')}, run {number}"
+    if (examples := known.get("k")) and name.startswith("schema/"):
+        return f"{label('variant.schema')}, {examples} {name.partition('/')[2]}"
     one = BY_KEY.get(f"variant.{name}")
     return one.label if one else title or name
 

@@ -25,6 +25,8 @@ from app.baselines import api as baselines_api
 from app.baselines import passages_api as baselines_passages_api
 from app.baselines import routes as baselines_routes
 from app.blobs import Blobs
+from app.constraints import api as constraints_api
+from app.constraints import routes as constraints_routes
 from app.datasets import api as datasets_api
 from app.datasets import reading_routes as datasets_reading_routes
 from app.datasets import routes as datasets_routes
@@ -113,6 +115,8 @@ ROUTERS = (
     inference_api.router,
     relevance_routes.router,
     relevance_api.router,
+    constraints_routes.router,
+    constraints_api.router,
     baselines_routes.router,
     baselines_answer_routes.router,
     baselines_api.router,

@@ -157,6 +157,8 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
         else "{who} ordered a retrieval index of {what}"
     ),
     # Baselines.
+    "constraint.remove": "{who} took the output constraint of {what} out of use (v[version])",
+    "constraint.save": "{who} set the output constraint of {what} (v[version])",
     "baseline.start": lambda d: (
         "{who} started baselines with [model]: [calls] to [sent_to]"
         if d.get("sent_to")

@@ -15,6 +15,7 @@ from app.baselines import (
     answers_view,
     causes,
     comparisons,
+    constrained,
     drafts,
     facts,
     form,
@@ -228,6 +229,7 @@ def _measure(
         detail=refusal.detail if refusal else "",
         outline=outline,
         estimate=outline.total if outline else None,
+        constrained=constrained.in_use(db, assessment_id),
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
         earlier=[row for row in store.of_assessment(db, assessment_id) if newest and row.id != newest.id],
@@ -305,6 +307,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
         "best": best,
         "leading": leading,
         "rivals": close,
+        "validity": constrained.validity(baseline),
         "untested": sum(not rival.tested for rival in close) if baseline.concluded_at else 0,
         "reported": views.reported(baseline.arms),
         "notes": views.notes(

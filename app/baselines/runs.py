@@ -233,7 +233,8 @@ def add_adapter_arm(
     instructions: str,
     passages: Mapping[str, Any] | None = None,
 ) -> ArmRow:
-    """An arm for a trained adapter: no examples, the winning instructions, the same rows. Again gives the same arm.
+    """An arm for a trained adapter: no examples, the winning instructions, the same rows, held to the constraint that
+    the best prompt is held to. Again gives the same arm.
 
     passages: what its training rows carried; it is then asked with passages found the same way.
     """
@@ -241,7 +242,9 @@ def add_adapter_arm(
     name = f"adapter/{training_id}"
     if (already := next((arm for arm in baseline.arms if arm.name == name), None)) is not None:
         return already
-    settings = {"instructions": instructions, "training": training_id, **standing.dtype_of(baseline)}
+    best = standing.best(baseline)
+    held = {key: best.settings[key] for key in ("constraint",) if best is not None and key in best.settings}
+    settings = {"instructions": instructions, "training": training_id, **held, **standing.dtype_of(baseline)}
     if passages:
         settings["passages"] = {name: passages[name] for name in ("way", "k", "index", "sha256")}
     arm = ArmRow(family="adapter", name=name, title=title, settings=settings)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
 from app.audit.tables import EntryRow
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow
+from app.constraints.tables import ConstraintRow
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base
 from app.documents.tables import DocumentFileRow, DocumentRow
@@ -105,6 +106,7 @@ WAYS: Mapping[type[Base], Way] = {
     BaselineRow: Way("assessment_id", kin=True),
     ArmRow: Way("baseline_id", _of_baselines, kin=True),
     AnswerRow: Way("arm_id", _of_arms, columns=_only("cause", "score"), added=False),
+    ConstraintRow: Way("assessment_id"),
     CostRow: Way("assessment_id"),
     RecipeRow: Way("assessment_id"),
     ReviewRow: Way("assessment_id", columns=_only("state", "revision", "subject")),
