@@ -1,0 +1,99 @@
+"""What changed from one text to another, word by word. Pure.
+
+Lines are matched first and words inside the lines that differ, so that one changed word in a long prompt is one word,
+and a text of thousands of words takes no longer than its changes.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+Kind = Literal["same", "added", "removed"]
+
+_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of text that both have, or only one of them."""
+
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """pieces: the whole of both texts in reading order. added, removed: how many words."""
+
+    pieces: tuple[Piece, ...]
+    added: int
+    removed: int
+
+    @property
+    def same(self) -> bool:
+        return all(piece.kind == "same" for piece in self.pieces)
+
+
+def between(old: str, new: str) -> Difference:
+    """From the old text to the new one."""
+    pieces = tuple(_joined(_by_lines(old.splitlines(keepends=True), new.splitlines(keepends=True))))
+    return Difference(pieces, _words(pieces, "added"), _words(pieces, "removed"))
+
+
+def _words(pieces: Sequence[Piece], kind: Kind) -> int:
+    return sum(len(piece.text.split()) for piece in pieces if piece.kind == kind)
+
+
+def _by_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
+    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        before, after = "".join(old[a:b]), "".join(new[c:d])
+        if tag == "equal":
+            yield Piece("same", before)
+        elif tag == "replace":
+            yield from _by_words(before, after)
+        else:
+            yield Piece("removed", before)
+            yield Piece("added", after)
+
+
+def _by_words(old: str, new: str) -> Iterator[Piece]:
+    before, after = _WORDS.findall(old), _WORDS.findall(new)
+    for tag, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield Piece("same", "".join(before[a:b]))
+        else:
+            yield Piece("removed", "".join(before[a:b]))
+            yield Piece("added", "".join(after[c:d]))
+
+
+def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Without empty ones, neighbours of a kind as one, and a blank that two changes have between them as part of
+    both: `three new words` reads better than three times one."""
+    kept: list[Piece] = []
+    for piece in pieces:
+        if not piece.text:
+            continue
+        if kept and kept[-1].kind == piece.kind:
+            kept[-1] = Piece(piece.kind, kept[-1].text + piece.text)
+        else:
+            kept.append(piece)
+    removed, added = "", ""
+    for at, piece in enumerate(kept):
+        inside = bool(removed or added) and at + 1 < len(kept) and piece.text.strip(" ") == ""
+        if piece.kind == "same" and not inside:
+            yield from _changed(removed, added)
+            removed = added = ""
+            yield piece
+        else:
+            removed += piece.text if piece.kind != "added" else ""
+            added += piece.text if piece.kind != "removed" else ""
+    yield from _changed(removed, added)
+
+
+def _changed(removed: str, added: str) -> Iterator[Piece]:
+    if removed:
+        yield Piece("removed", removed)
+    if added:
+        yield Piece("added", added)
