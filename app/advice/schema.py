@@ -87,12 +87,16 @@ Arm = Literal[
     "few_shot_random",
     "few_shot_nearest",
     "revised_prompt",
+    "optimised_prompt",
     "schema",
+    "label_scoring",
     "rag",
     "oracle",
+    "whole_corpus",
     "many_shot",
     "trivial",
     "small_classifier",
+    "embedding_classifier",
     "stronger_model",
 ]
 CostCase = Literal["pass", "fail", "not_goal"]

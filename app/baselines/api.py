@@ -22,7 +22,7 @@ from app.baselines.api_models import (
     Split,
 )
 from app.baselines.deps import exported, shown_to
-from app.baselines.planning import BaselineRequest
+from app.baselines.order import BaselineRequest
 from app.baselines.tables import ArmRow, BaselineRow
 from app.errors import NotFound
 from app.evaluation.metrics import METRICS
@@ -47,8 +47,8 @@ class NewBaseline(BaseModel):
     """What to measure. Metric and target come from the questionnaire, where they were set before.
 
     `variants`: kinds of prompts to ask the model; the criteria ask for all of them, and what asks no model is always
-    measured. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `consent`: the rows may be sent to the
-    model server.
+    measured. `arms`: names of single variants instead of kinds; none takes what is proposed. `dev_rows`, `test_rows`: a
+    sample of that many rows, 0 for all. `consent`: the rows may be sent to the model server.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -62,6 +62,7 @@ class NewBaseline(BaseModel):
     test_rows: int = Field(default=0, ge=0, le=10**9)
     metric_options: dict[Name, Option | bool] = Field(default_factory=dict, max_length=20)
     variants: tuple[Variant, ...] = Field(default=("zero_shot", "few_shot_random", "few_shot_nearest"), max_length=3)
+    arms: tuple[Name, ...] | None = Field(default=None, max_length=100)
     consent: bool = False
     price_in: float | None = None
     price_out: float | None = None

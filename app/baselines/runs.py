@@ -15,7 +15,8 @@ from app.assessments import store as assessment_store
 from app.audit import service as audit
 from app.baselines import answer_store, arms, causes, looks, measured_model, standing, store
 from app.baselines.measured_model import MeasuredModel
-from app.baselines.planning import INSTRUCTIONS_LIMIT, BaselineRequest, plan
+from app.baselines.order import BaselineRequest
+from app.baselines.planning import INSTRUCTIONS_LIMIT, plan
 from app.baselines.tables import ArmRow, BaselineRow
 from app.datasets import store as dataset_store
 from app.db import utcnow
