@@ -248,7 +248,7 @@ def known(kind: str, name: str) -> str:
 
 
 _OWN_NAMES = {"nearest_answer": "Nearest neighbour (no LLM)", "majority_answer": "Majority class (no LLM)"}
-_NUMBERED = re.compile(r"(few_shot_random|revised_prompt|adapter)/(\d+)")
+_NUMBERED = re.compile(r"(few_shot_random|revised_prompt|optimised_prompt|adapter)/(\d+)")
 
 
 def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "") -> str:
@@ -264,6 +264,8 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
         family, number = found.group(1), int(found.group(2))
         if family == "revised_prompt":
             return f"Prompt v{number + 1}"
+        if family == "optimised_prompt":
+            return f"Prompt v{number + 1} (optimizer)"
         if family == "adapter":
             return f"{label('variant.adapter')}, run {number}"
         return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {number})"

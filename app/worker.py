@@ -39,6 +39,7 @@ BODIES = {
     "read": "app.documents.job:read",
     "convert": "app.inference.job:convert",
     "measure": "app.baselines.job:measure",
+    "optimise": "app.instructions.job:optimise",
     "preflight": "app.training.job:preflight",
     "train": "app.results.job:train",
     "demo": "app.demo.job:demo",

@@ -153,6 +153,7 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     ),
     "baseline.go_on": "{who} resumed {what}",
     "baseline.revise": "{who} evaluated a revised prompt, [variant]",
+    "baseline.optimise": "The optimizer that {who} started wrote a prompt, [variant]",
     "baseline.tag": "{who} tagged [failures] of [variant]",
     "demo.begin": "{who} started the demo",
     "demo.finished_example": "{who} opened the finished example, [as]",

@@ -49,6 +49,9 @@ FAMILIES = (
 )
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
+REVISIONS = ("revised_prompt", "optimised_prompt")  # kinds of arms that are a round of revision, whoever wrote it
+# Settings of an arm that stay as they are when its instructions are revised.
+AROUND = ("shots", "k", "seed", "by", "passages", "constraint", "scoring", "model_id", "model_as")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,21 @@ def plan(
     return tuple(arms)
 
 
-def revised(instructions: str, best: Arm, round_number: int) -> Arm:
-    """New instructions with the examples of the best arm so far, so that only one thing changes."""
-    examples = {key: best.settings[key] for key in ("shots", "k", "seed") if key in best.settings}
-    return Arm("revised_prompt", f"revised_prompt/{round_number}", {**examples, "instructions": instructions})
+def revised(instructions: str, best: Arm, number: int) -> Arm:
+    """New instructions with the examples of the best arm so far, so that only one thing changes. number: of versions
+    of the assessment's instructions before these."""
+    return Arm("revised_prompt", f"revised_prompt/{number}", {**_around(best), "instructions": instructions})
+
+
+def optimised(instructions: str, first: Arm, number: int, how: Mapping[str, Any]) -> Arm:
+    """The same, written by an optimizer. how: what a reviewer has to know of its run."""
+    settings = {**_around(first), "instructions": instructions, "optimiser": dict(how)}
+    return Arm("optimised_prompt", f"optimised_prompt/{number}", settings)
+
+
+def _around(arm: Arm) -> dict[str, Any]:
+    """What of an arm's prompt is not its instructions."""
+    return {key: arm.settings[key] for key in AROUND if key in arm.settings}
 
 
 def majority(targets: Sequence[str]) -> str | None:
@@ -310,8 +324,11 @@ def best(results: Iterable[tuple[Arm, ArmResult]]) -> Arm | None:
 
 
 def done(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:
-    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples."""
-    counted = Counter(arm.family for arm, result in results if result.known)
+    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples. What
+    an optimizer wrote is a revision too."""
+    counted = Counter(
+        "revised_prompt" if arm.family in REVISIONS else arm.family for arm, result in results if result.known
+    )
     draws = {"few_shot_random": SEEDS}
     return [family for family in NEEDED if counted[family] >= draws.get(family, 1)]
 

@@ -15,6 +15,7 @@ class BaselineRequest:
     to take (`catalogue.offers`); None takes what is proposed.
     consent: the word of whoever starts it that the rows may be sent to the model server.
     price_in, price_out: per million tokens, for the estimate only.
+    from_version: number of the version of the prompt that the instructions were made from.
     """
 
     model_id: int
@@ -30,3 +31,4 @@ class BaselineRequest:
     consent: bool = False
     price_in: float | None = None
     price_out: float | None = None
+    from_version: int | None = None

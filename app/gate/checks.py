@@ -9,7 +9,7 @@ from typing import Any
 
 from app.advice.facts import NO_MODEL
 from app.baselines import causes
-from app.baselines.arms import ArmResult
+from app.baselines.arms import REVISIONS, ArmResult
 from app.errors import FieldError
 from app.gate.reviewed import ArmTried, Measurement, Subject, Training
 from app.wording import lower_first, percent, plural, signed_points
@@ -101,7 +101,7 @@ def _prompt(baseline: Measurement) -> str:
 
 def prompts(baseline: Measurement) -> Prompts | None:
     """The first system prompt and its last revision; None where there was none."""
-    revised = [arm for arm in baseline.arms if arm.name.startswith("revised_prompt/")]
+    revised = [arm for arm in baseline.arms if arm.name.partition("/")[0] in REVISIONS]
     if not revised:
         return None
     last = revised[-1]
@@ -112,7 +112,7 @@ def prompts(baseline: Measurement) -> Prompts | None:
     return Prompts(
         before=baseline.instructions,
         after=str(last.settings.get("instructions", "")),
-        version=len(revised) + 1,
+        version=int(last.name.partition("/")[2]) + 1,
         gain=_dev(last) - max(map(_dev, first)) if last.dev and any(arm.dev for arm in first) else None,
         leads=leader is last,
     )

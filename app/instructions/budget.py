@@ -37,6 +37,9 @@ class Prices:
         return ((self.read or 0.0) * read + (self.write or 0.0) * write) / 1e6
 
 
+UNPRICED = Prices()
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What a run may use at most; None is no limit. candidates: drafts of the critic. calls: of both models together.
@@ -47,8 +50,8 @@ class Budget:
     tokens: int | None = None
     minutes: float | None = None
     money: float | None = None
-    task: Prices = Prices()
-    critic: Prices = Prices()
+    task: Prices = UNPRICED
+    critic: Prices = UNPRICED
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -7,11 +7,13 @@ and a text of thousands of words takes no longer than its changes.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Literal
+
+from rapidfuzz.distance import LCSseq
 
 Kind = Literal["same", "added", "removed"]
 
+ALIKE = 0.3  # share of words that two passages have in common before they are compared word by word
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -47,11 +49,14 @@ def _words(pieces: Sequence[Piece], kind: Kind) -> int:
 
 
 def _by_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        before, after = "".join(old[a:b]), "".join(new[c:d])
-        if tag == "equal":
+    for step in LCSseq.opcodes(old, new):
+        before, after = (
+            "".join(old[step.src_start : step.src_end]),
+            "".join(new[step.dest_start : step.dest_end]),
+        )
+        if step.tag == "equal":
             yield Piece("same", before)
-        elif tag == "replace":
+        elif before and after:
             yield from _by_words(before, after)
         else:
             yield Piece("removed", before)
@@ -60,12 +65,20 @@ def _by_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
 
 def _by_words(old: str, new: str) -> Iterator[Piece]:
     before, after = _WORDS.findall(old), _WORDS.findall(new)
-    for tag, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if tag == "equal":
-            yield Piece("same", "".join(before[a:b]))
+    steps = list(LCSseq.opcodes(before, after))
+    kept = sum(
+        not word.isspace() for step in steps if step.tag == "equal" for word in before[step.src_start : step.src_end]
+    )
+    if kept < ALIKE * sum(not word.isspace() for word in max(before, after, key=len)):
+        yield Piece("removed", old)
+        yield Piece("added", new)
+        return
+    for step in steps:
+        if step.tag == "equal":
+            yield Piece("same", "".join(before[step.src_start : step.src_end]))
         else:
-            yield Piece("removed", "".join(before[a:b]))
-            yield Piece("added", "".join(after[c:d]))
+            yield Piece("removed", "".join(before[step.src_start : step.src_end]))
+            yield Piece("added", "".join(after[step.dest_start : step.dest_end]))
 
 
 def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:

@@ -12,19 +12,10 @@ from app.instructions.replies import CLOSED, OPENED
 
 CUT = 2_000  # characters of a question or an answer that the critic reads
 
-TASK = f"""You improve the instructions that a language model is given.
-
-The instructions now:
-<current>
-{{current}}
-</current>
-
-What the model made of them, on some rows:
-
-{{rows}}
-
-Write better instructions. Find out from the rows where the model did something else than was wanted, and say what it
-should do: the form of the answer, what belongs in it and what does not, how to decide between alternatives.
+GIVEN = "You improve the instructions that a language model is given.\n\nThe instructions now:"
+MADE = "What the model made of them, on some rows:"
+TASK = f"""Write better instructions. Find out from the rows where the model did something else than was wanted, and \
+say what it should do: the form of the answer, what belongs in it and what does not, how to decide between alternatives.
 - They have to hold for rows that nobody has seen yet, of the same kind as these.
 - Do not quote or list rows, and do not give their answers. Name a label only if it is one of a fixed set.
 - Keep what works. Be as short as you can.
@@ -45,8 +36,9 @@ class Tried:
 
 def asked(current: str, rows: Sequence[Tried]) -> tuple[Message, ...]:
     """The message for the critic."""
-    listed = "\n\n".join(_row(number, row) for number, row in enumerate(rows, start=1))
-    return (Message("user", TASK.replace("{rows}", listed, 1).replace("{current}", current, 1)),)
+    listed = [_row(number, row) for number, row in enumerate(rows, start=1)]
+    parts = [f"{GIVEN}\n<current>\n{current.strip()}\n</current>", MADE, *listed, TASK]
+    return (Message("user", "\n\n".join(parts)),)
 
 
 def _row(number: int, row: Tried) -> str:

@@ -53,25 +53,28 @@ def longest(seed: str) -> int:
 
 def read(answer: Answer, limit: int) -> str | Refused:
     """The instructions in a reply that came whole; `limit` is in characters."""
-    if answer.finish == "length":
-        return Refused("cut")
-    if not answer.text.strip():
-        return Refused("empty")
-    if _THINKS.search(answer.text):
-        return Refused("thinking")
-    if _is_json(answer.text):
-        return Refused("json")
+    if against := _against(answer):
+        return Refused(against)
     marked = _MARKED.search(answer.text) or _FENCED.search(answer.text.strip())
     if marked is None:
         return Refused("unmarked")
     text = marked.group(1).strip()
-    if not text:
-        return Refused("empty")
-    if _is_json(text):
-        return Refused("json")
+    if not text or _is_json(text):
+        return Refused("json" if text else "empty")
     if len(text) > limit:
         return Refused("too_long", f"It had {len(text):,} characters; {limit:,} are possible.")
     return text
+
+
+def _against(answer: Answer) -> str:
+    """What is wrong with a reply as a whole; empty where nothing is."""
+    if answer.finish == "length":
+        return "cut"
+    if not answer.text.strip():
+        return "empty"
+    if _THINKS.search(answer.text):
+        return "thinking"
+    return "json" if _is_json(answer.text) else ""
 
 
 def _is_json(text: str) -> bool:

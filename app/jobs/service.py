@@ -19,6 +19,7 @@ QUEUE_OF = {
     "read": "cpu",
     "convert": "model",
     "measure": "model",
+    "optimise": "model",
     "preflight": "model",
     "train": "model",
     "demo": "cpu",
@@ -31,6 +32,7 @@ KINDS = {
     "read": "Read documents",
     "convert": "Set up a model",
     "measure": "Baselines",
+    "optimise": "Prompt optimizer",
     "preflight": "Preflight",
     "train": "Training",
     "demo": "Demo",
@@ -42,6 +44,7 @@ STEP_OF = {
     "lengths": "data",
     "read": "documents",
     "measure": "measure",
+    "optimise": "instructions",
     "preflight": "train",
     "train": "train",
 }
