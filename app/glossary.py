@@ -262,10 +262,8 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
         return _OWN_NAMES[name]
     if found := _NUMBERED.fullmatch(name):
         family, number = found.group(1), int(found.group(2))
-        if family == "revised_prompt":
-            return f"Prompt v{number + 1}"
-        if family == "optimised_prompt":
-            return f"Prompt v{number + 1} (optimizer)"
+        if family in ("revised_prompt", "optimised_prompt"):
+            return f"Prompt v{number + 1}{' (optimizer)' if family == 'optimised_prompt' else ''}"
         if family == "adapter":
             return f"{label('variant.adapter')}, run {number}"
         return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {number})"

@@ -72,7 +72,7 @@ class Task:
                 return done
         raise Failed(
             f"{plural(len(waiting), 'row')} got no answer in {TRIES} tries, so no prompt can be scored on them. "
-            f"{masking.mask(trouble)} Fix the cause, then press Resume: the prompts so far are kept."
+            f"{_sentence(trouble)} Fix the cause, then press Resume: the prompts so far are kept."
         )
 
     @property
@@ -107,9 +107,14 @@ class Critic:
                 return answer
             trouble = answer.error
         raise Failed(
-            f"The critic gave no answer in {TRIES} tries. {masking.mask(trouble)} Fix the cause, then press Resume: "
+            f"The critic gave no answer in {TRIES} tries. {_sentence(trouble)} Fix the cause, then press Resume: "
             "the prompts so far are kept."
         )
+
+
+def _sentence(trouble: str) -> str:
+    """What a server said, as a sentence, without personal data."""
+    return f"{masking.mask(trouble).rstrip('. ')}."
 
 
 def _count(spent: Spent, answer: Answer) -> None:

@@ -1,6 +1,6 @@
 """What people do with prompts: keep versions, start the optimizer, go on with it, take what it has so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -205,7 +205,7 @@ def kept(row: OptimisationRow, result: Mapping[str, Any]) -> dict[str, Any]:
     measured = {name: result[name] for name in ("drafts", "scored", "rows", "first", "best", "gain", "apart", "luck")}
     return {
         "run": row.id,
-        "critic": MeasuredModel(**row.critic_as).part(),
+        "critic": critic_of(row).part(),
         "budget": row.budget.to_json(),
         "ending": row.ending,
         **measured,
@@ -219,7 +219,7 @@ def against_critic(session: Session, row: OptimisationRow) -> str:
         return against
     if model.retired_at is not None:
         return f"{model.name} is retired. Start a new run with another critic."
-    if not MeasuredModel(**row.critic_as).answers_as(model):
+    if not critic_of(row).answers_as(model):
         return f"The connection of {model.name} was changed since this run began. Start a new run."
     return ""
 
@@ -234,9 +234,9 @@ def last_job(session: Session, row: OptimisationRow) -> JobRow | None:
     return job_store.latest(session, "optimise", row.id)
 
 
-def job_of_assessment(session: Session, rows: Sequence[OptimisationRow]) -> JobRow | None:
-    """The job of the newest run."""
-    return last_job(session, rows[0]) if rows else None
+def critic_of(row: OptimisationRow) -> MeasuredModel:
+    """What the critic was when the run began."""
+    return MeasuredModel(**row.critic_as)
 
 
 def _run(session: Session, row: OptimisationRow, by: UserRow) -> None:
