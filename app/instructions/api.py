@@ -113,7 +113,7 @@ class DifferenceOf(BaseModel):
 class NewOptimisation(BaseModel):
     """What the optimizer may do. `critic_id`: the model that writes prompts, never the embedded one.
 
-    `candidates`: drafts at most. The rest are limits, none where they are left out: `calls` and `tokens` of both models,
+    `candidates`: drafts at most. The rest are limits, none where left out: `calls` and `tokens` of both models,
     `minutes`, `money` at the prices given. `train_rows`, `dev_rows`: rows to reflect on and to choose by, 0 for all.
     `consent`: train rows may be sent to the critic's server.
     """

@@ -48,13 +48,28 @@ def _words(pieces: Sequence[Piece], kind: Kind) -> int:
     return sum(len(piece.text.split()) for piece in pieces if piece.kind == kind)
 
 
-def _by_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
+def _steps(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[bool, str, str]]:
+    """Runs that both have, and between them what one has in place of the other: whether it is the same, both texts."""
+    before, after = "", ""
     for step in LCSseq.opcodes(old, new):
-        before, after = (
+        removed, added = (
             "".join(old[step.src_start : step.src_end]),
             "".join(new[step.dest_start : step.dest_end]),
         )
-        if step.tag == "equal":
+        if step.tag != "equal":
+            before, after = before + removed, after + added
+            continue
+        if before or after:
+            yield False, before, after
+        before = after = ""
+        yield True, removed, added
+    if before or after:
+        yield False, before, after
+
+
+def _by_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
+    for same, before, after in _steps(old, new):
+        if same:
             yield Piece("same", before)
         elif before and after:
             yield from _by_words(before, after)
@@ -64,21 +79,16 @@ def _by_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
 
 
 def _by_words(old: str, new: str) -> Iterator[Piece]:
-    before, after = _WORDS.findall(old), _WORDS.findall(new)
-    steps = list(LCSseq.opcodes(before, after))
-    kept = sum(
-        not word.isspace() for step in steps if step.tag == "equal" for word in before[step.src_start : step.src_end]
-    )
-    if kept < ALIKE * sum(not word.isspace() for word in max(before, after, key=len)):
+    steps = list(_steps(_WORDS.findall(old), _WORDS.findall(new)))
+    kept = sum(len(before.split()) for same, before, _ in steps if same)
+    if kept < ALIKE * max(len(old.split()), len(new.split())):
         yield Piece("removed", old)
         yield Piece("added", new)
         return
-    for step in steps:
-        if step.tag == "equal":
-            yield Piece("same", "".join(before[step.src_start : step.src_end]))
-        else:
-            yield Piece("removed", "".join(before[step.src_start : step.src_end]))
-            yield Piece("added", "".join(after[step.dest_start : step.dest_end]))
+    for same, before, after in steps:
+        yield Piece("same" if same else "removed", before)
+        if not same:
+            yield Piece("added", after)
 
 
 def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:

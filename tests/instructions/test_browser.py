@@ -62,7 +62,7 @@ def test_a_run_is_started_watched_and_its_winner_read(case: Improvable, visit: V
         page.goto(f"/assessments/{case.case.assessment.id}/instructions")
         expect(page.get_by_text("Version 1 of the system prompt leads")).to_be_visible()
         page.get_by_label("Max drafts").fill("3")
-        page.get_by_label("I may send train rows").check()
+        page.get_by_role("checkbox", name="I may send train rows").check()
         good(page)
         page.get_by_role("button", name="Start optimizer").click()
         expect(page.get_by_text("Waiting for a worker")).to_be_visible()

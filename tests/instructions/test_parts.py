@@ -32,7 +32,7 @@ def test_one_changed_word_is_one_word() -> None:
     )
 
     assert (found.added, found.removed) == (1, 0)
-    assert [piece.text for piece in found.pieces if piece.kind == "added"] == [" short"]
+    assert [piece.text for piece in found.pieces if piece.kind == "added"] == ["short "]
 
 
 def test_lines_with_little_in_common_are_replaced_whole() -> None:
