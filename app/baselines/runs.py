@@ -6,6 +6,7 @@ look at the test rows is written down.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -139,7 +140,7 @@ def revise(
     before = _version(session, baseline.assessment_id, from_version, standing.instructions_of(baseline, best))
     why: versions.Why = "failures" if answer_store.tagged(session, baseline_id) else "hand"
     version = versions.note(session, baseline.assessment_id, text, why, by=by.id, from_id=before)
-    new = arms.revised(text, standing.value(best), version.number - 1)
+    new = arms.revised(text, standing.value(best), _number(baseline, version.number))
     return _add(session, baseline, new, version.number, by, "baseline.revise")
 
 
@@ -171,7 +172,7 @@ def add_optimised(
     first = next(arm for arm in baseline.arms if arm.id == arm_id)
     before = _version(session, baseline.assessment_id, None, standing.instructions_of(baseline, first))
     version = versions.note(session, baseline.assessment_id, instructions, "optimised", by=by.id, from_id=before)
-    new = arms.optimised(instructions, standing.value(first), version.number - 1, how)
+    new = arms.optimised(instructions, standing.value(first), _number(baseline, version.number), how)
     return _add(session, baseline, new, version.number, by, "baseline.optimise")
 
 
@@ -186,6 +187,13 @@ def _add(session: Session, baseline: BaselineRow, new: arms.Arm, version: int, b
     _run(session, baseline, model_store.get(session, baseline.model_id), by)
     _note(session, baseline, by, act, {"arm": row.name})
     return row
+
+
+def _number(baseline: BaselineRow, version: int) -> int:
+    """The number in the name of a revised arm: of versions before it. One that an arm of a measurement from before
+    versions were kept has already is not given twice."""
+    taken = {arm.name.partition("/")[2] for arm in baseline.arms if arm.family in arms.REVISIONS}
+    return next(number for number in count(version - 1) if str(number) not in taken)
 
 
 def _write_down(session: Session, baseline: BaselineRow, from_version: int | None, by: UserRow) -> None:

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.baselines.tables import VersionRow
+from app.baselines.arms import REVISIONS
+from app.baselines.tables import BaselineRow, VersionRow
 from app.db import utcnow
 from app.errors import NotFound
 
@@ -34,6 +36,7 @@ def note(
     by: int | None,
     from_id: int | None = None,
     comment: str = "",
+    at: datetime | None = None,
 ) -> VersionRow:
     """Write a text down, unless it stands there already: then that version is given. The caller holds the assessment,
     so that two texts never get one number."""
@@ -50,11 +53,25 @@ def note(
         note=comment,
         from_id=from_id,
         created_by=by,
-        created_at=utcnow(),
+        created_at=at or utcnow(),
     )
     session.add(row)
     session.flush()
     return row
+
+
+def catch_up(session: Session, baseline: BaselineRow) -> None:
+    """Write down every prompt of a measurement that was put in whole, in the order of its arms."""
+    texts: list[tuple[str, Why]] = [(baseline.instructions, "hand")]
+    texts += [
+        (str(arm.settings["instructions"]), "optimised" if arm.family == "optimised_prompt" else "failures")
+        for arm in baseline.arms
+        if arm.family in REVISIONS
+    ]
+    before: int | None = None
+    for text, why in texts:
+        by, at = baseline.created_by, baseline.created_at
+        before = note(session, baseline.assessment_id, text, why, by=by, from_id=before, at=at).id
 
 
 def of_text(session: Session, assessment_id: int, text: str) -> VersionRow | None:
