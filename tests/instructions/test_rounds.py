@@ -2,20 +2,25 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from app.assessments.tables import AssessmentRow
 from app.baselines import arms, facts, standing, versions
 from app.datasets import store as dataset_store
+from app.datasets.tables import DatasetRow, ExampleRow
 from app.db import reading, writing
+from app.gate import checks, subject_builder
 from app.instructions import job
 from app.instructions.budget import Prices
 from app.instructions.rounds import concluded
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
-from app.jobs.claims import Cancelled, Failed
+from app.jobs.claims import Cancelled, Failed, Stopping
+from app.privacy.identifier_report import IdentifierKind, IdentifierReport
 from app.settings import Settings
 from tests.support.factories import Make
 from tests.support.measured import baseline_of, finish_job, number_of, question, target
@@ -228,3 +233,70 @@ def test_no_gain_ends_it_and_nothing_becomes_of_it(case: Improvable, critic: Mod
     assert len(run.candidates) == 7
     assert run.winner_arm_id is None
     assert concluded(run.candidates) == run.result
+
+
+def test_a_run_that_is_stopped_in_the_middle_scores_what_it_was_scoring(
+    case: Improvable, model: ModelServer, critic: ModelServer
+) -> None:
+    """The draft that did better on its train rows is scored by the next attempt, before anything else is drafted."""
+    script = Script([marked(PLANTED)])
+    critic.reply = script
+    run_id = case.start(candidates=1).id
+    claim = case.claim(run_id)
+
+    def stops_on_dev(body: dict[str, Any]) -> str:
+        if PLANTED in body["messages"][0]["content"] and 31 <= number_of(last_user(body)) <= 54:
+            claim.stopping.set()
+        return task(body)
+
+    model.reply = stops_on_dev
+    with pytest.raises(Stopping):
+        job.optimise(claim)
+    stopped = case.run(run_id)
+    assert [row.state for row in stopped.candidates] == ["first", "scoring"]
+    assert stopped.spent.calls == len(model.calls) - _measured(model)
+
+    claim.stopping.clear()
+    model.reply = task
+    job.optimise(claim)
+
+    run = case.run(run_id)
+    assert [row.state for row in run.candidates] == ["first", "scored"]
+    assert len(script.asked) == 1
+    assert run.winner_arm_id is not None
+
+
+def test_the_critic_sees_what_pages_show_of_personal_data(
+    case: Improvable, model: ModelServer, critic: ModelServer
+) -> None:
+    with writing(case.engine) as session:
+        dataset = session.get_one(DatasetRow, case.case.dataset.id)
+        held = IdentifierReport(rows=30, kinds=(IdentifierKind(kind="e-mail address", rows=30),))
+        dataset.report = replace(dataset.report, identifiers=held)
+        for row in session.query(ExampleRow).filter_by(dataset_id=dataset.id, split="train"):
+            row.target = f"{row.target} for anna{row.line}@firma.de"
+    model.reply = lambda body: f"wrong for bert{number_of(last_user(body))}@firma.de"
+
+    case.optimise(candidates=1)
+
+    assert critic.questions
+    assert "@firma.de" not in " ".join(critic.questions)
+    assert "[e-mail address]" in critic.questions[0]
+
+
+def test_what_a_reviewer_approves_names_the_critic_and_luck(case: Improvable) -> None:
+    case.optimise(candidates=3)
+    case.measure()
+
+    with reading(case.engine) as session:
+        assessment = session.get_one(AssessmentRow, case.case.assessment.id)
+        frozen = subject_builder.snapshot(session, assessment).subject
+    assert frozen.baseline is not None
+    (arm,) = [arm for arm in frozen.baseline.arms if arm.name.startswith("optimised_prompt/")]
+    assert arm.settings["optimiser"]["critic"]["name"] == "Critic"
+    assert arm.settings["version"] == 2
+    (prompt,) = [section.fact for section in checks.sections(frozen, 0) if section.key == "prompt"]
+    assert "An optimizer wrote it with Critic: the best of " in prompt
+    assert "of which luck alone gives" in prompt
+    gates = {gate.id: gate.measured for gate in frozen.verdict.gates}
+    assert "one round of revised instructions, by an optimizer." in gates["G5"]

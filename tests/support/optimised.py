@@ -110,13 +110,15 @@ def improvable(
     settings: Settings,
     queue: job_engine.Client,
     servers: tuple[ModelServer, ModelServer],
+    number: int = 0,
     **rows: int,
 ) -> Improvable:
-    """servers: of the model and of its critic."""
+    """servers: of the model and of its critic. number: tells several in one installation apart."""
     sizes = {"train": 30, "dev": 24, "test": 20, **rows}
-    case = a_case(make, engine, servers[0], **sizes)
+    more = f" {number}" if number else ""
+    case = a_case(make, engine, servers[0], name=f"Loopback{more}", **sizes)
     critic = make.model(
-        name="Critic",
+        name=f"Critic{more}",
         kind="endpoint",
         base_url=servers[1].url,
         reference="critic-1",
