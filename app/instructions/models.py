@@ -97,7 +97,7 @@ class Critic:
         for _ in range(TRIES):
             request = Request("critic", reflection.asked(current, rows), CRITIC_TOKENS)
             with closing(_iterated(self.generator.answer([request], stop))) as answers:
-                answer = next(iter(answers), None)
+                answer: Answer | None = next(iter(answers), None)
             if answer is None or stop():
                 return None
             spent.critic_calls += 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.chat import Message
 from app.instructions.replies import CLOSED, OPENED
 
-CUT = 2_000  # characters of a question or an answer that the critic reads
+CUT = 1_500  # characters of a question or an answer that the critic reads
 
 GIVEN = "You improve the instructions that a language model is given.\n\nThe instructions now:"
 MADE = "What the model made of them, on some rows:"

@@ -119,7 +119,7 @@ class Rounds:
                 self._update(row.number, state="interrupted", reason="The run stopped before it was tried.")
 
     def _optimise(self) -> None:
-        from gepa import optimize  # half a second, and only this job needs it
+        from gepa.api import optimize  # half a second, and only this job needs it
 
         first = next(text for text, number in self.numbers.items() if number == 0)
         if 0 not in self.dev_scores:
@@ -128,11 +128,12 @@ class Rounds:
             return
         best = max(self.dev_scores, key=lambda number: (self.dev_scores[number], -number))
         begins = next(text for text, number in self.numbers.items() if number == best)
+        adapter: Any = self  # its two methods; the library's protocol names more than it asks for
         optimize(
             seed_candidate={PART: begins},
             trainset=list(self.train),
             valset=list(self.dev),
-            adapter=self,
+            adapter=adapter,
             reflection_minibatch_size=min(budgets.BATCH, len(self.train)),
             acceptance_criterion="strict_improvement",
             stop_callbacks=lambda _state: self._stops(),

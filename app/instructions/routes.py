@@ -140,7 +140,9 @@ def _instructions(
         assessment=assessment,
         step="measure",
         lines=lines,
-        best=max((line for line in lines if line.best), key=lambda line: line.best.score, default=None),
+        best=max(
+            (line for line in lines if line.best), key=lambda line: line.best.score if line.best else 0.0, default=None
+        ),
         reasons=versions.REASONS,
         names=user_store.names(db, [row.created_by for row in rows if row.created_by]),
         start=start,

@@ -12,7 +12,7 @@ import hashlib
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
@@ -82,7 +82,7 @@ def run(
     queue: job_engine.Client,
     number: int,
     model: Callable[[dict[str, Any]], str],
-    replies: list[Reply],
+    replies: Sequence[Reply],
 ) -> tuple[Improvable, OptimisationRow]:
     with serving(model) as answers, serving(Script(replies)) as critic:
         servers: tuple[ModelServer, ModelServer] = (answers, critic)

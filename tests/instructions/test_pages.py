@@ -82,12 +82,12 @@ def test_the_optimizer_is_asked_for_consent_and_a_budget_that_can_be_kept(page: 
     for fault in (
         "from 1 to 60",
         "needs the prices of both models",
-        "at least 6 rows",
+        "at least 8 rows",
         "Confirm that train rows may be",
     ):
         assert fault in unsure.text, fault
     assert 'value="99"' in unsure.text
-    assert "39 to 111 calls" in estimate.text
+    assert "51 to 123 calls" in estimate.text
     assert "<html" not in estimate.text
     assert "Waiting for a worker" in run.text
     assert "Cancel run" in run.text
@@ -126,7 +126,7 @@ def test_a_run_by_program(page: TestClient, case: Improvable) -> None:
     changed = page.get(f"{root}/instructions/difference?before=1&after=2").json()
     added = page.post(f"{root}/instructions", json={"text": "Be exact.", "from_version": 2})
 
-    assert (estimate["least"], estimate["most"], estimate["winner"]) == (26, 74, 44)
+    assert (estimate["least"], estimate["most"], estimate["winner"]) == (34, 82, 44)
     assert wrong.status_code == 422
     assert {fault["pointer"] for fault in wrong.json()["errors"]} == {"#/consent", "#/dev_rows"}
     assert started.status_code == 201

@@ -272,7 +272,7 @@ def test_the_critic_sees_what_pages_show_of_personal_data(
     with writing(case.engine) as session:
         dataset = session.get_one(DatasetRow, case.case.dataset.id)
         held = IdentifierReport(rows=30, kinds=(IdentifierKind(kind="e-mail address", rows=30),))
-        dataset.report = replace(dataset.report, identifiers=held)
+        dataset.report_json = replace(dataset.report, identifiers=held).to_json()
         for row in session.query(ExampleRow).filter_by(dataset_id=dataset.id, split="train"):
             row.target = f"{row.target} for anna{row.line}@firma.de"
     model.reply = lambda body: f"wrong for bert{number_of(last_user(body))}@firma.de"

@@ -11,7 +11,7 @@ from app.baselines import job as measuring
 from app.db import reading, writing
 from app.inference.tables import ModelRow
 from app.instructions import job, service, store
-from app.instructions.service import Order
+from app.instructions.order import Order
 from app.instructions.tables import OptimisationRow
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
