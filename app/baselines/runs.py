@@ -141,7 +141,9 @@ def revise(
     why: versions.Why = "failures" if answer_store.tagged(session, baseline_id) else "hand"
     version = versions.note(session, baseline.assessment_id, text, why, by=by.id, from_id=before)
     new = arms.revised(text, standing.value(best), _number(baseline, version.number))
-    return _add(session, baseline, new, version.number, by, "baseline.revise")
+    row = _add(session, baseline, new, version.number, by)
+    _note(session, baseline, by, "baseline.revise", {"arm": row.name})
+    return row
 
 
 def revisable(session: Session, baseline_id: int, *, optimising: bool = False) -> tuple[BaselineRow, ArmRow]:
@@ -173,10 +175,12 @@ def add_optimised(
     before = _version(session, baseline.assessment_id, None, standing.instructions_of(baseline, first))
     version = versions.note(session, baseline.assessment_id, instructions, "optimised", by=by.id, from_id=before)
     new = arms.optimised(instructions, standing.value(first), _number(baseline, version.number), how)
-    return _add(session, baseline, new, version.number, by, "baseline.optimise")
+    row = _add(session, baseline, new, version.number, by)
+    _note(session, baseline, by, "baseline.optimise", {"arm": row.name})
+    return row
 
 
-def _add(session: Session, baseline: BaselineRow, new: arms.Arm, version: int, by: UserRow, act: str) -> ArmRow:
+def _add(session: Session, baseline: BaselineRow, new: arms.Arm, version: int, by: UserRow) -> ArmRow:
     """One more arm, asked by a job of its own. Test answers that were read before it count as looks."""
     baseline.test_looks = [*baseline.test_looks, *(look.to_json() for look in looks.by_people(session, baseline))]
     settings = {**new.settings, "version": version, **standing.dtype_of(baseline)}
@@ -185,7 +189,6 @@ def _add(session: Session, baseline: BaselineRow, new: arms.Arm, version: int, b
     baseline.concluded_at = None
     session.flush()
     _run(session, baseline, model_store.get(session, baseline.model_id), by)
-    _note(session, baseline, by, act, {"arm": row.name})
     return row
 
 

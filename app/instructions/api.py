@@ -260,7 +260,7 @@ class Optimisations(BaseModel):
 
 
 @router.get("/assessments/{assessment_id}/instructions", name="api_instructions")
-def list_versions(assessment_id: Id, db: Db, me: Me) -> Versions:
+def list_prompt_versions(assessment_id: Id, db: Db, me: Me) -> Versions:
     """All versions of the system prompt, the newest first, with the measurements that used them."""
     assessment_store.get(db, assessment_id)
     rows = versions.of_assessment(db, assessment_id)
@@ -269,7 +269,7 @@ def list_versions(assessment_id: Id, db: Db, me: Me) -> Versions:
 
 
 @router.post("/assessments/{assessment_id}/instructions", name="api_add_instructions", status_code=201)
-def add_version(assessment_id: Id, body: NewVersion, db: Db, me: Author) -> Version:
+def add_prompt_version(assessment_id: Id, body: NewVersion, db: Db, me: Author) -> Version:
     """Keep a text as a version."""
     row = service.add_version(db, assessment_id, body.text, by=me, from_version=body.from_version, note=body.note)
     lines = views.version_lines(versions.of_assessment(db, assessment_id), {})
@@ -277,7 +277,7 @@ def add_version(assessment_id: Id, body: NewVersion, db: Db, me: Author) -> Vers
 
 
 @router.get("/assessments/{assessment_id}/instructions/difference", name="api_instructions_difference")
-def show_difference(
+def compare_prompt_versions(
     assessment_id: Id, db: Db, me: Me, before: Annotated[Number, Query()], after: Annotated[Number, Query()]
 ) -> DifferenceOf:
     """What changed between two versions, word by word."""
@@ -321,12 +321,12 @@ def show_optimisation(optimisation_id: Id, db: Db, me: Me) -> Optimisation:
 
 
 @router.post("/optimisations/{optimisation_id}/go-on", name="api_go_on_optimisation", status_code=202)
-def go_on(optimisation_id: Id, db: Db, me: Launcher) -> Optimisation:
+def go_on_optimisation(optimisation_id: Id, db: Db, me: Launcher) -> Optimisation:
     """Go on after a cancel or a failure, from the best prompt so far."""
     return Optimisation.of(db, service.resume(db, optimisation_id, by=me))
 
 
 @router.post("/optimisations/{optimisation_id}/take-over", name="api_take_over_optimisation", status_code=202)
-def take_over(optimisation_id: Id, db: Db, me: Launcher) -> Optimisation:
+def take_over_optimisation(optimisation_id: Id, db: Db, me: Launcher) -> Optimisation:
     """End a run that stopped early, and measure its best draft."""
     return Optimisation.of(db, service.take_over(db, optimisation_id, by=me))

@@ -63,7 +63,6 @@ def test_a_run_is_started_watched_and_its_winner_read(case: Improvable, visit: V
         expect(page.get_by_text("Version 1 of the system prompt leads")).to_be_visible()
         page.get_by_label("Max drafts").fill("3")
         page.get_by_role("checkbox", name="I may send train rows").check()
-        good(page)
         page.get_by_role("button", name="Start optimizer").click()
         expect(page.get_by_text("Waiting for a worker")).to_be_visible()
         run_id = int(page.url.rsplit("/", 1)[1])
@@ -82,8 +81,14 @@ def test_a_run_is_started_watched_and_its_winner_read(case: Improvable, visit: V
         expect(page.get_by_text("Draft 3 scores")).to_be_visible()
         page.locator("#draft-3 summary").click()
         expect(page.locator("#draft-3 ins").first).to_contain_text("Write the word label")
-        good(page)
         page.goto(f"/assessments/{case.case.assessment.id}/instructions")
         page.get_by_role("button", name="Compare versions").click()
         expect(page.get_by_role("heading", name="Version 1 to version 2")).to_be_visible()
+        good(page)
+
+
+def test_the_list_and_its_forms_can_be_used_by_everybody(case: Improvable, visit: Visits) -> None:
+    with visit(case.case.author) as page:
+        page.goto(f"/assessments/{case.case.assessment.id}/instructions?start=1&show=optimize")
+        expect(page.get_by_label("System prompt")).to_have_value("Give the label.")
         good(page)

@@ -254,7 +254,8 @@ def test_a_run_that_is_stopped_in_the_middle_scores_what_it_was_scoring(
         job.optimise(claim)
     stopped = case.run(run_id)
     assert [row.state for row in stopped.candidates] == ["first", "scoring"]
-    assert stopped.spent.calls == len(model.calls) - _measured(model)
+    under_way = len(model.calls) - _measured(model) - stopped.spent.calls
+    assert 0 <= under_way <= claim.settings.endpoint_concurrency
 
     claim.stopping.clear()
     model.reply = task

@@ -28,8 +28,8 @@ Reply = str | Raw
 
 
 def share_right(instructions: str) -> float:
-    """How many rows a prompt gets right: the planted one nearly all, one that is bad hardly any."""
-    return 0.95 if PLANTED in instructions else 0.1 if WORSE in instructions else 0.4
+    """How many rows a prompt gets right: the planted one most, one that is bad hardly any."""
+    return 0.85 if PLANTED in instructions else 0.1 if WORSE in instructions else 0.4
 
 
 def task(body: dict[str, Any]) -> str:
