@@ -44,8 +44,11 @@ class Task:
     options: Mapping[str, Any]
     max_tokens: int
 
-    def outcomes(self, text: str, examples: Sequence[Example], stop: Stop, spent: Spent) -> dict[int, Outcome]:
-        """Answers to these rows with this text as the instructions, by row; fewer once `stop` is true.
+    def answer(
+        self, text: str, examples: Sequence[Example], into: dict[int, Outcome], stop: Stop, spent: Spent
+    ) -> None:
+        """Put the answers to these rows with this text as the instructions into a dictionary by row, each as it comes;
+        not all of them once `stop` is true.
 
         Raises:
             Failed: rows got no answer.
@@ -53,7 +56,6 @@ class Task:
         """
         prepared = replace(self.prepared, instructions=text)
         waiting = {str(example.id): example for example in examples}
-        done: dict[int, Outcome] = {}
         trouble = ""
         for _ in range(TRIES):
             requests = [prepared.ask(example).request(name, self.max_tokens) for name, example in waiting.items()]
@@ -66,10 +68,10 @@ class Task:
                         trouble = settled.error
                         continue
                     score = metrics.score(self.metric, settled.text, example.target, self.options)
-                    done[example.id] = Outcome(score, settled.text)
+                    into[example.id] = Outcome(score, settled.text)
                     del waiting[answer.id]
             if not waiting or stop():
-                return done
+                return
         raise Failed(
             f"{plural(len(waiting), 'row')} got no answer in {TRIES} tries, so no prompt can be scored on them. "
             f"{_sentence(trouble)} Fix the cause, then press Resume: the prompts so far are kept."

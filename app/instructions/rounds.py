@@ -103,8 +103,9 @@ class Rounds:
             self.numbers.setdefault(row.text, row.number)
             self.drafts += row.number > 0
             self.idle += row.number > 0
+            if row.state in ("first", "scored", "scoring"):
+                self.know(row.text, row.of_rows)
             if row.state in ("first", "scored") and row.score is not None:
-                self.outcomes[row.text] = {number: Outcome(score) for number, score in row.of_rows.items()}
                 self.dev_scores[row.number] = row.score
                 if row.score > best:
                     best, self.idle = row.score, 0
@@ -268,13 +269,12 @@ class Rounds:
             return
         self._tell(f"Scoring {f'draft {number}' if number else 'the first prompt'} on {plural(len(batch), 'dev row')}")
         self._ask(text, batch)
-        scores = {example.id: self.outcomes[text][example.id].score for example in batch}
+        scores = self._on_dev(text)
         score = fmean(scores.values())
         if number and score > max(self.dev_scores.values(), default=-1.0):
             self.idle = 0
         self.dev_scores[number] = score
-        kept = {str(row): round(value, 6) for row, value in scores.items()}
-        self._update(number, state="scored" if number else "first", score=score, scores=kept)
+        self._update(number, state="scored" if number else "first", score=score, scores=scores)
 
     def _ask(self, text: str, batch: Sequence[Example]) -> None:
         """Have every row of a batch answered.
@@ -290,9 +290,9 @@ class Rounds:
         if not waiting:
             return
         try:
-            known |= self.task.outcomes(text, waiting, self.claim.cancelled, self.spent)
+            self.task.answer(text, waiting, known, self.claim.cancelled, self.spent)
         finally:
-            self._keep_spent()
+            self._keep_spent(text)
         self.claim.check()
 
     # ------------------------------------------------------------ writing down
@@ -300,10 +300,19 @@ class Rounds:
     def _time(self) -> None:
         self.spent.seconds = self._before + time.monotonic() - self._began
 
-    def _keep_spent(self) -> None:
+    def _keep_spent(self, text: str = "") -> None:
+        """Keep what was used, and of a prompt the dev rows that were answered, also while the run is being stopped."""
         self._time()
         with self.claim.keep() as session:
-            store.get(session, self.run_id).spent = Spent.from_json(self.spent.to_json())
+            row = store.get(session, self.run_id)
+            row.spent = Spent.from_json(self.spent.to_json())
+            for candidate in row.candidates:
+                if candidate.text == text and candidate.state in ("first", "scoring"):
+                    candidate.scores = self._on_dev(text)
+
+    def _on_dev(self, text: str) -> dict[str, float]:
+        known = self.outcomes[text]
+        return {str(example.id): round(known[example.id].score, 6) for example in self.dev if example.id in known}
 
     def _add(self, text: str, parent: str, state: str, reason: str = "") -> int:
         with self.claim.write() as session:
