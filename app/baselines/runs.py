@@ -114,11 +114,18 @@ def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
 
 
 def revise(
-    session: Session, baseline_id: int, instructions: str, *, by: UserRow, from_version: int | None = None
+    session: Session,
+    baseline_id: int,
+    instructions: str,
+    *,
+    by: UserRow,
+    from_version: int | None = None,
+    comment: str = "",
 ) -> ArmRow:
     """Try new instructions with the examples of the best arm so far: one round of revision (gate G5).
 
-    from_version: number of the version that they were made from; that of the best arm where it is not said.
+    from_version: number of the version that they were made from; that of the best arm where it is not said. comment:
+    what is written beside the version.
 
     Raises:
         Conflict: the first run has to be over, with at least one arm that counts.
@@ -139,7 +146,7 @@ def revise(
         )
     before = _version(session, baseline.assessment_id, from_version, standing.instructions_of(baseline, best))
     why: versions.Why = "failures" if answer_store.tagged(session, baseline_id) else "hand"
-    version = versions.note(session, baseline.assessment_id, text, why, by=by.id, from_id=before)
+    version = versions.note(session, baseline.assessment_id, text, why, by=by.id, from_id=before, comment=comment)
     new = arms.revised(text, standing.value(best), _number(baseline, version.number))
     row = _add(session, baseline, new, version.number, by)
     _note(session, baseline, by, "baseline.revise", {"arm": row.name})

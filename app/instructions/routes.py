@@ -77,11 +77,8 @@ def measure_instructions(
     start: Annotated[Number | None, Form()] = None,
 ) -> Response:
     """Evaluate a prompt as a revision of the measurement that stands."""
-    baseline = baseline_store.current(db, assessment_id)
-    if baseline is None:
-        raise Conflict("Run baselines first: a revision starts from the best variant.")
     try:
-        runs.revise(db, baseline.id, instructions, by=me, from_version=start)
+        service.measure_version(db, assessment_id, instructions, by=me, from_version=start, note=note)
     except Invalid as refusal:
         typed = {"instructions": instructions, "note": note}
         return _instructions(request, db, assessment_id, start=start, typed=typed, refusal=refusal)

@@ -28,6 +28,7 @@ from app.jobs.tables import JobRow
 from app.users.tables import UserRow
 
 NOTE_LONGEST = 300
+NOTE_TOO_LONG = FieldError("#/note", f"At most {NOTE_LONGEST} characters are possible.")
 
 
 # ---------------------------------------------------------------- versions
@@ -51,7 +52,7 @@ def add_version(
     elif already := versions.of_text(session, assessment_id, text):
         faults.append(FieldError("#/instructions", f"This is version {already.number}. Change it first."))
     if len(note) > NOTE_LONGEST:
-        faults.append(FieldError("#/note", f"At most {NOTE_LONGEST} characters are possible."))
+        faults.append(NOTE_TOO_LONG)
     if faults:
         raise Invalid("This version cannot be kept.", faults)
     before = versions.numbered(session, assessment_id, from_version).id if from_version is not None else None
@@ -59,6 +60,25 @@ def add_version(
     assessments.contribute(session, assessment, by, "prompt", changed=False)
     audit.record(session, by, "prompt.add", "assessment", assessment_id, {"version": row.number})
     return row
+
+
+def measure_version(
+    session: Session, assessment_id: int, text: str, *, by: UserRow, from_version: int | None = None, note: str = ""
+) -> ArmRow:
+    """Evaluate a text as a revision of the measurement that stands.
+
+    Raises:
+        Conflict: there is none, or it can't be revised now.
+        Invalid: the text is empty, too long, or was evaluated already.
+        NotFound: there is no version to start from of that number.
+    """
+    assessment_store.opened(session, assessment_id)
+    baseline = baseline_store.current(session, assessment_id)
+    if baseline is None:
+        raise Conflict("Run baselines first: a revision starts from the best variant.")
+    if len(note) > NOTE_LONGEST:
+        raise Invalid("The revision cannot start like this.", [NOTE_TOO_LONG])
+    return runs.revise(session, baseline.id, text, by=by, from_version=from_version, comment=note.strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,9 @@ def test_versions_are_written_compared_and_measured(page: TestClient, case: Impr
     shown = page.get(there).text
     changed = page.get(f"{there}/difference?before=1&after=2").text
     begun = page.get(f"{there}?start=2").text
-    measured = page.post(f"{there}/measure", data={"instructions": f"{SEED} No sentence.", "start": "2"})
+    measured = page.post(
+        f"{there}/measure", data={"instructions": f"{SEED} No sentence.", "start": "2", "note": "No chat."}
+    )
 
     assert saved.status_code == 303
     assert again.status_code == 422
@@ -64,6 +66,7 @@ def test_versions_are_written_compared_and_measured(page: TestClient, case: Impr
     assert measured.headers["location"].endswith("/measure")
     shown = page.get(there).text
     assert "from version 2" in shown
+    assert "No chat." in shown
     assert page.get(f"{there}/difference?before=1&after=9").status_code == 404
 
 
