@@ -49,6 +49,8 @@ from app.home import routes as home_routes
 from app.inbox import service as inbox
 from app.inference import api as inference_api
 from app.inference import routes as inference_routes
+from app.instructions import api as instructions_api
+from app.instructions import routes as instructions_routes
 from app.jobs import api as jobs_api
 from app.jobs import engine as job_engine
 from app.jobs import routes as jobs_routes
@@ -121,6 +123,8 @@ ROUTERS = (
     baselines_answer_routes.router,
     baselines_api.router,
     baselines_passages_api.router,
+    instructions_routes.router,
+    instructions_api.router,
     economics_routes.router,
     economics_api.router,
     gate_routes.router,

@@ -166,6 +166,15 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     ),
     "baseline.go_on": "{who} resumed {what}",
     "baseline.revise": "{who} evaluated a revised prompt, [variant]",
+    "baseline.optimise": "The optimizer that {who} started wrote a prompt, [variant]",
+    "prompt.add": "{who} saved version [version] of the system prompt of {what}",
+    "prompt.optimise": lambda d: (
+        "{who} started the prompt optimizer for {what} with [critic]: [calls] at most, to [sent_to]"
+        if d.get("sent_to")
+        else "{who} started the prompt optimizer for {what} with [critic]: [calls] at most"
+    ),
+    "prompt.go_on": "{who} resumed the prompt optimizer for {what}",
+    "prompt.take_over": "{who} took over the optimizer's best prompt so far for {what}",
     "baseline.tag": "{who} tagged [failures] of [variant]",
     "demo.begin": "{who} started the demo",
     "demo.finished_example": "{who} opened the finished example, [as]",

@@ -94,11 +94,14 @@ class NewBaseline(BaseModel):
 
 
 class Revision(BaseModel):
-    """New instructions for one more arm, with the examples of the best arm so far."""
+    """New instructions for one more arm, with the examples of the best arm so far. They are kept as a version of the
+    prompt: `from_version` is the one that they were made from, that of the best arm where it is left out."""
 
     model_config = ConfigDict(extra="forbid")
 
     instructions: Text = Field(max_length=planning.INSTRUCTIONS_LIMIT)
+    from_version: Number | None = None
+    note: OneLine = Field(default="", max_length=300)
 
 
 class Cause(BaseModel):
@@ -347,7 +350,7 @@ def go_on(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
 @router.post("/baselines/{baseline_id}/revisions", name="api_revise_baseline", status_code=202)
 def revise(baseline_id: Id, body: Revision, db: Db, me: Launcher) -> RevisedArm:
     """Measure new instructions with the examples of the best arm so far, as one more arm."""
-    arm = runs.revise(db, baseline_id, body.instructions, by=me)
+    arm = runs.revise(db, baseline_id, body.instructions, by=me, from_version=body.from_version, comment=body.note)
     job = runs.last_job(db, arm.baseline)
     return RevisedArm(**Arm.of(arm).model_dump(), job_id=job.id if job else None)
 

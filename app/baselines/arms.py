@@ -50,6 +50,7 @@ FAMILIES = (
 EXAMPLES = ("shots", "k", "seed", "by", "embedder")  # the settings that say which examples are shown
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
+REVISIONS = ("revised_prompt", "optimised_prompt")  # kinds of arms that are a round of revision, whoever wrote it
 
 # What an arm's prompt and answer are made of beside its instructions.
 MADE_OF = ("shots", "k", "seed", "by", "embedder", "passages", "constraint", "scoring", "labels")
@@ -107,10 +108,21 @@ def plan(
     return tuple(arms)
 
 
-def revised(instructions: str, best: Arm, round_number: int) -> Arm:
-    """New instructions with all else of the best arm so far, so that only one thing changes."""
-    same = {key: best.settings[key] for key in MADE_OF if key in best.settings}
-    return Arm("revised_prompt", f"revised_prompt/{round_number}", {**same, "instructions": instructions})
+def revised(instructions: str, best: Arm, number: int) -> Arm:
+    """New instructions with all else of the best arm so far, so that only one thing changes. number: of versions of the
+    assessment's instructions before these."""
+    return Arm("revised_prompt", f"revised_prompt/{number}", {**_around(best), "instructions": instructions})
+
+
+def optimised(instructions: str, first: Arm, number: int, how: Mapping[str, Any]) -> Arm:
+    """The same, written by an optimizer. how: what a reviewer has to know of its run."""
+    settings = {**_around(first), "instructions": instructions, "optimiser": dict(how)}
+    return Arm("optimised_prompt", f"optimised_prompt/{number}", settings)
+
+
+def _around(arm: Arm) -> dict[str, Any]:
+    """What of an arm's prompt is not its instructions."""
+    return {key: arm.settings[key] for key in MADE_OF if key in arm.settings}
 
 
 def majority(targets: Sequence[str]) -> str | None:
@@ -343,15 +355,17 @@ def could_win(arm: Arm, result: ArmResult) -> bool:
 
 
 def done(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:
-    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples
-    of one number.
+    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples of one
+    number. What an optimizer wrote is a revision too.
 
     An arm that was dropped counts: it was asked until the rows showed, at 5 % over the whole race, that another prompt
     is better, so the rows left could not have made it the best one. What the criterion asks is that the best prompt
     was looked for, and it was.
     """
     known = [arm for arm, result in results if result.known]
-    counted = Counter((arm.family, arm.settings.get("k")) for arm in known)
+    counted = Counter(
+        ("revised_prompt", None) if arm.family in REVISIONS else (arm.family, arm.settings.get("k")) for arm in known
+    )
     most = Counter({family: max(n for (one, _), n in counted.items() if one == family) for family, _ in counted})
     draws = {"few_shot_random": SEEDS}
     return [family for family in NEEDED if most[family] >= draws.get(family, 1)]

@@ -1,6 +1,6 @@
 """What a measurement says: to the criteria, to a reviewer, and about what its rows can tell."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,7 +169,7 @@ def oracle_gain(session: Session, baseline: BaselineRow) -> OracleGain | None:
 def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     """The kinds of arms that count as tried; the best one's result on the test rows, and how far it can be trusted."""
     tried = arms.done(standing.results(baseline))
-    known: dict[str, Any] = {"arms": tuple(tried), "revised": "revised_prompt" in tried}
+    known: dict[str, Any] = {"arms": _named(baseline, tried), "revised": "revised_prompt" in tried}
     if best is None or best.test is None:
         return Prompting(**known)
     test = best.test
@@ -180,6 +180,12 @@ def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     if test.passed is not None:
         return Prompting(**known, passed=test.passed, total=test.n)
     return Prompting(**known, score=test.score, low=test.low, high=test.high, rows=test.n)
+
+
+def _named(baseline: BaselineRow, tried: Sequence[str]) -> tuple[str, ...]:
+    """The same kinds; a revision that only an optimizer made is called so."""
+    by_people = any(arm.family == "revised_prompt" and result.known for arm, result in standing.results(baseline))
+    return tuple("optimised_prompt" if kind == "revised_prompt" and not by_people else kind for kind in tried)
 
 
 def _on_another_base(measured: MeasuredModel, base: ModelRow | None) -> bool:

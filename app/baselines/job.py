@@ -273,7 +273,7 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
             f"No variant can be evaluated: each one had errors on more than {percent(arms.ERROR_LIMIT, 0)} of its "
             "rows. Look at the errors, fix the cause, and press Resume."
         )
-    revised = best.family == "revised_prompt"
+    revised = best.family in arms.REVISIONS
     best_first = (
         [(best, "best on dev after a revision" if revised else "best on dev")] if ahead.waits(best.test) else []
     )

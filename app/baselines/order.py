@@ -17,6 +17,7 @@ class BaselineRequest:
     racing: whether arms that surely lose on the dev rows are asked no more. consent: the word of whoever starts it that
     the rows may be sent to the model server; consents: ids of other models to whose servers they may be sent as well.
     price_in, price_out: per million tokens of the run's model, for the estimate only.
+    from_version: number of the version of the prompt that the instructions were made from.
     """
 
     model_id: int
@@ -35,3 +36,4 @@ class BaselineRequest:
     consents: tuple[int, ...] = ()
     price_in: float | None = None
     price_out: float | None = None
+    from_version: int | None = None

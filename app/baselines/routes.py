@@ -16,6 +16,7 @@ from app.baselines import (
     causes,
     comparisons,
     constrained,
+    drafting,
     drafts,
     facts,
     form,
@@ -35,9 +36,7 @@ from app.baselines import (
 )
 from app.baselines.outlines import Known, Outline
 from app.baselines.tables import BaselineRow
-from app.datasets import masked_rows
 from app.datasets import store as dataset_store
-from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.errors import FieldError, Invalid
 from app.evaluation import metrics
@@ -105,7 +104,7 @@ def estimate_measure(request: Request, assessment_id: Id, app: App, me: Me, type
 def insert_labels(request: Request, assessment_id: Id, app: App, me: Me, typed: Sent) -> Response:
     """Give the form back with the labels of the training rows in its prompt; starts and stores nothing."""
     with reading(app.engine) as db:
-        draft = _draft(db, dataset_store.current(db, assessment_id))
+        draft = drafting.draft_of(db, dataset_store.current(db, assessment_id))
         filled = drafts.with_labels(typed.get("instructions", ""), draft.labels if draft else ())
         typed = {**typed, "instructions": filled}
         if wants_fragment(request):
@@ -198,7 +197,7 @@ def _measure(
     answers = assessments.answers(assessment)
     newest = store.current(db, assessment_id)
     dataset = dataset_store.current(db, assessment_id)
-    draft = _draft(db, dataset)
+    draft = drafting.draft_of(db, dataset)
     values = {**form.begins_with(newest), **(typed or {})}
     if newest is None and draft is not None:
         values.setdefault("instructions", draft.text)
@@ -395,14 +394,3 @@ def _choice(db: Db, row: ModelRow) -> ModelChoice:
         against = against or f"It is {state}."
     tested_at = tested.at if tested and tested.error else None
     return ModelChoice(row, state, outlines.host_of(row.base_url) if row.kind == "endpoint" else "", against, tested_at)
-
-
-def _draft(db: Db, dataset: DatasetRow | None) -> drafts.Draft | None:
-    """A first system prompt from the training rows; personal data that nobody decided on stays hidden."""
-    if dataset is None or dataset.frozen_at is None:
-        return None
-    hide = masked_rows.masker_for_measurements(dataset)
-    counted = [
-        (target, number) for target, split, number in dataset_store.label_counts(db, dataset.id) if split == "train"
-    ]
-    return drafts.draft([(hide.text(target), number) for target, number in drafts.enough(counted)])

@@ -6,6 +6,7 @@ look at the test rows is written down.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import answer_store, arms, causes, looks, measured_model, standing, store
+from app.baselines import answer_store, arms, causes, drafting, looks, measured_model, standing, store, versions
 from app.baselines.arms import Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.order import BaselineRequest
@@ -71,6 +72,7 @@ def start(
         ],
     )
     session.add(baseline)
+    _write_down(session, baseline, order.from_version, by)
     session.flush()
     dataset_store.keep_test_keys(session, planned.dataset.id)
     _run(session, baseline, planned.model, by)
@@ -124,18 +126,26 @@ def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
     return baseline
 
 
-def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow) -> ArmRow:
+def revise(
+    session: Session,
+    baseline_id: int,
+    instructions: str,
+    *,
+    by: UserRow,
+    from_version: int | None = None,
+    comment: str = "",
+) -> ArmRow:
     """Try new instructions with the examples of the best arm so far: one round of revision (gate G5).
+
+    from_version: number of the version that they were made from; that of the best arm where it is not said. comment:
+    what is written beside the version.
 
     Raises:
         Conflict: the first run has to be over, with at least one arm that counts.
         Invalid: there are no new instructions.
+        NotFound: there is no version of that number.
     """
-    baseline = _open(session, baseline_id)
-    best = standing.leading(baseline)
-    if best is None or baseline.concluded_at is None:
-        raise Conflict("Let the first run finish: a revision starts from the best variant.")
-    _need_model(session, baseline)
+    baseline, best = revisable(session, baseline_id)
     text = instructions.strip()
     if not text or len(text) > INSTRUCTIONS_LIMIT:
         raise Invalid(
@@ -147,18 +157,82 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
             "The revision cannot start like this.",
             [FieldError("#/instructions", "This prompt was evaluated already. Change it first.")],
         )
-    number = 1 + standing.revisions(baseline)
+    before = _version(session, baseline.assessment_id, from_version, standing.instructions_of(baseline, best))
+    why: versions.Why = "failures" if answer_store.tagged(session, baseline_id) else "hand"
+    version = versions.note(session, baseline.assessment_id, text, why, by=by.id, from_id=before, comment=comment)
+    new = arms.revised(text, standing.value(best), _number(baseline, version.number))
+    row = _add(session, baseline, new, version.number, by)
+    _note(session, baseline, by, "baseline.revise", {"arm": row.name})
+    return row
+
+
+def revisable(session: Session, baseline_id: int, *, optimising: bool = False) -> tuple[BaselineRow, ArmRow]:
+    """A measurement whose prompt may be revised now, and the arm that a revision begins with. optimising: it is the
+    optimizer itself that asks.
+
+    Raises:
+        Conflict: something is in the way; the sentence says what.
+    """
+    baseline = _open(session, baseline_id, optimising=optimising)
+    best = standing.leading(baseline)
+    if best is None or baseline.concluded_at is None:
+        raise Conflict("Let the first run finish: a revision starts from the best variant.")
+    _need_model(session, baseline)
+    return baseline, best
+
+
+def add_optimised(
+    session: Session, baseline_id: int, arm_id: int, instructions: str, how: Mapping[str, Any], *, by: UserRow
+) -> ArmRow:
+    """Measure what the optimizer wrote like a revision of the arm that it began with: on dev rows, and where it leads
+    or comes close, once on test rows. how: what is kept of the run with the arm.
+
+    Raises:
+        Conflict: something is in the way.
+    """
+    baseline, _ = revisable(session, baseline_id, optimising=True)
+    first = next(arm for arm in baseline.arms if arm.id == arm_id)
+    before = _version(session, baseline.assessment_id, None, standing.instructions_of(baseline, first))
+    version = versions.note(session, baseline.assessment_id, instructions, "optimised", by=by.id, from_id=before)
+    new = arms.optimised(instructions, standing.value(first), _number(baseline, version.number), how)
+    row = _add(session, baseline, new, version.number, by)
+    _note(session, baseline, by, "baseline.optimise", {"arm": row.name})
+    return row
+
+
+def _add(session: Session, baseline: BaselineRow, new: arms.Arm, version: int, by: UserRow) -> ArmRow:
+    """One more arm, asked by a job of its own. Test answers that were read before it count as looks."""
     baseline.test_looks = [*baseline.test_looks, *(look.to_json() for look in looks.by_people(session, baseline))]
-    new = arms.revised(text, standing.value(best), number)
-    row = ArmRow(
-        family=new.family, name=new.name, title=new.title, settings={**new.settings, **standing.dtype_of(baseline)}
-    )
+    settings = {**new.settings, "version": version, **standing.dtype_of(baseline)}
+    row = ArmRow(family=new.family, name=new.name, title=new.title, settings=settings)
     baseline.arms.append(row)
     baseline.concluded_at = None
     session.flush()
     _run(session, baseline, model_store.get(session, baseline.model_id), by)
-    _note(session, baseline, by, "baseline.revise", {"arm": row.name})
     return row
+
+
+def _number(baseline: BaselineRow, version: int) -> int:
+    """The number in the name of a revised arm: of versions before it. One that an arm of a measurement from before
+    versions were kept has already is not given twice."""
+    taken = {arm.name.partition("/")[2] for arm in baseline.arms if arm.family in arms.REVISIONS}
+    return next(number for number in count(version - 1) if str(number) not in taken)
+
+
+def _write_down(session: Session, baseline: BaselineRow, from_version: int | None, by: UserRow) -> None:
+    """Keep the prompt of a new measurement as a version."""
+    draft = drafting.draft_of(session, dataset_store.get(session, baseline.dataset_id))
+    why: versions.Why = "drafted" if draft is not None and draft.text.strip() == baseline.instructions else "hand"
+    before = _version(session, baseline.assessment_id, from_version, "")
+    versions.note(session, baseline.assessment_id, baseline.instructions, why, by=by.id, from_id=before)
+
+
+def _version(session: Session, assessment_id: int, number: int | None, text: str) -> int | None:
+    """The id of a version, by its number or by its text."""
+    if number is not None:
+        return versions.numbered(session, assessment_id, number).id
+    row = versions.of_text(session, assessment_id, text)
+    return row.id if row else None
 
 
 def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) -> int:
@@ -258,18 +332,20 @@ def _need_model(session: Session, baseline: BaselineRow) -> None:
         raise Conflict(against)
 
 
-def _open(session: Session, baseline_id: int) -> BaselineRow:
+def _open(session: Session, baseline_id: int, *, optimising: bool = False) -> BaselineRow:
     assessment_store.opened(session, store.assessment_of(session, baseline_id))
     baseline = store.get(session, baseline_id)
     if baseline.archived_at is not None:
         raise Conflict("A newer measurement replaced this one.")
-    _need_rest(session, baseline)
+    _need_rest(session, baseline, optimising=optimising)
     return baseline
 
 
-def _need_rest(session: Session, baseline: BaselineRow) -> None:
+def _need_rest(session: Session, baseline: BaselineRow, *, optimising: bool = False) -> None:
     if running(session, baseline):
         raise Conflict("A measurement is waiting or running. Cancel it, or wait until it is over.")
+    if not optimising and job_store.open_in(session, "optimise", baseline.assessment_id):
+        raise Conflict("The optimizer is waiting or running. Cancel it, or wait until it is over.")
 
 
 def _run(session: Session, baseline: BaselineRow, model: ModelRow, by: UserRow) -> None:

@@ -137,8 +137,8 @@ def winning_instructions(baseline: BaselineRow) -> str:
 
 
 def revisions(baseline: BaselineRow) -> int:
-    """How often its instructions were revised."""
-    return sum(arm.family == "revised_prompt" for arm in baseline.arms)
+    """How often its instructions were revised, by people or by an optimizer."""
+    return sum(arm.family in arms.REVISIONS for arm in baseline.arms)
 
 
 def zero_shot(baseline: BaselineRow) -> ArmRow | None:
@@ -150,7 +150,7 @@ def zero_shot(baseline: BaselineRow) -> ArmRow | None:
 def compared_with(baseline: BaselineRow, arm: ArmRow) -> ArmRow | None:
     """What is read beside an arm to see what it fixed and broke: for a revision the arm that it revised, which is the
     best of those before it with all else the same, else zero-shot."""
-    if arm.family != "revised_prompt":
+    if arm.family not in arms.REVISIONS:
         first = zero_shot(baseline)
         return first if first is not None and first.id != arm.id else None
     earlier = [

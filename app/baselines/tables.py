@@ -162,3 +162,30 @@ class OpeningRow(Base):
     round: Mapped[int]
     how: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime]
+
+
+class VersionRow(Base):
+    """One text of an assessment's system prompt; the same text is written down once.
+
+    number: from 1, within its assessment. why: drafted (from the training rows), hand, failures (revised after failed
+    answers were tagged), optimised (by the optimizer). from_id: the version that it was made from. created_by: None
+    where a version of the app before this one did not write it down.
+    """
+
+    __tablename__ = "instruction_versions"
+    __table_args__ = (
+        UniqueConstraint("assessment_id", "number"),
+        Index("uq_instruction_versions_text", "assessment_id", "text_sha256", unique=True),
+        CheckConstraint("why in ('drafted', 'hand', 'failures', 'optimised')", name="why"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    text_sha256: Mapped[str] = mapped_column(String(64))
+    why: Mapped[str] = mapped_column(String(16))
+    note: Mapped[str] = mapped_column(String(300), default="")
+    from_id: Mapped[int | None] = mapped_column(ForeignKey("instruction_versions.id", ondelete="SET NULL"))
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]

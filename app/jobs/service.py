@@ -22,6 +22,7 @@ QUEUE_OF = {
     "check_retrieval": "cpu",
     "convert": "model",
     "measure": "model",
+    "optimise": "model",
     "preflight": "model",
     "train": "model",
     "demo": "cpu",
@@ -36,6 +37,7 @@ KINDS = {
     "check_retrieval": "Check retrieval",
     "convert": "Set up a model",
     "measure": "Baselines",
+    "optimise": "Prompt optimizer",
     "preflight": "Preflight",
     "train": "Training",
     "demo": "Demo",
@@ -49,6 +51,7 @@ STEP_OF = {
     "index": "retrieval",
     "check_retrieval": "retrieval_quality",
     "measure": "measure",
+    "optimise": "instructions",
     "preflight": "train",
     "train": "train",
 }

@@ -15,7 +15,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
 from app.audit.tables import EntryRow
-from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow, VersionRow
 from app.constraints.tables import ConstraintRow
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base
@@ -23,6 +23,7 @@ from app.documents.tables import DocumentFileRow, DocumentRow
 from app.economics.tables import CostRow, PriceRow
 from app.gate.tables import LIVING, BarredRow, DecisionRow, ReviewRow
 from app.inference.tables import ModelRow
+from app.instructions.tables import CandidateRow, OptimisationRow
 from app.jobs.tables import JobEventRow, JobRow, WorkerRow
 from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
@@ -127,6 +128,9 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         KeyRow,
         KeptClusterRow,
         OpeningRow,
+        VersionRow,
+        OptimisationRow,  # its winner is an arm, and its job says that it is running
+        CandidateRow,
         BarredRow,
         EntryRow,
         PolicyRow,  # an assessment keeps the policy that it began with

@@ -42,7 +42,9 @@ def prompting_tried(case: Case, facts: Facts, policy: Policy) -> Finding:
         more = action("nothing", arms=arms_needed(case, facts))
         return Finding("fail", "measured", (state("nothing"),), (more,))
     missing = [arm for arm in arms_needed(case, facts) if arm not in baseline.arms]
-    observed = [state("arms_run", arms=len(baseline.arms), revised=baseline.revised)]
+    by_optimizer = "optimised_prompt" in baseline.arms and "revised_prompt" not in baseline.arms
+    whose = {"by_optimizer": True} if by_optimizer else {}
+    observed = [state("arms_run", arms=len(baseline.arms), revised=baseline.revised, **whose)]
     actions = []
     if case.measured.baseline_on_base is False:
         observed.append(_other_base(case))

@@ -125,8 +125,9 @@ CHECKED = {
 }
 
 
-def _arms_run(arms: int, revised: bool) -> str:
-    return f"{plural(arms, 'arm')} run, {'one round' if revised else 'no round'} of revised instructions."
+def _arms_run(arms: int, revised: bool, by_optimizer: bool = False) -> str:
+    by = ", by an optimizer" if by_optimizer else ""
+    return f"{plural(arms, 'arm')} run, {'one round' if revised else 'no round'} of revised instructions{by}."
 
 
 def _ran_on(ran: str | None) -> str:
