@@ -370,7 +370,7 @@ def _review(
         hands=people.hands(db, facts),
         workers=people.workers(db, review.assessment_id),
         keepers={
-            one: people.keepers(db, one) for one in {made.reviewer_id for each in earlier for made in each.decisions}
+            one: accounts.keepers(db, one) for one in {made.reviewer_id for each in earlier for made in each.decisions}
         },
         void=reviews.void_because(db, review, now) if now else [],
         remarks=shortcomings(frozen) if now else [],

@@ -346,4 +346,4 @@ def test_keepers_are_the_last_ones(engine: Engine, make: Make, settings: Setting
         for boss in (first, second):
             users.reset_password(session, users.hand_over_anew(keeper), rob.id, by=boss, record=audit.record)
 
-        assert people.keepers(session, rob.id) == {second.id: ["gave it a new password"]}
+        assert accounts.keepers(session, rob.id) == {second.id: ["gave it a new password"]}
