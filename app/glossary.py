@@ -120,9 +120,20 @@ TERMS: tuple[Term, ...] = (
         "Revised prompt",
         "A new system prompt after a look at the failures, with the examples of the best variant so far.",
     ),
+    Term(
+        "variant.optimised_prompt",
+        "Optimized prompt",
+        "A system prompt found by an optimizer that reads failures on the training set and chooses on the dev set.",
+    ),
     Term("variant.schema", "Constrained decoding", "The model can only write what a schema allows."),
+    Term(
+        "variant.label_scoring",
+        "Label scoring",
+        "The model writes nothing: the probability of each label after the prompt decides.",
+    ),
     Term("variant.rag", "RAG", "Passages retrieved from your documents stand before the question."),
     Term("variant.oracle", "Oracle retrieval", "The gold passage is given: the most that RAG could reach."),
+    Term("variant.whole_corpus", "Whole corpus in the prompt", "All documents stand before the question."),
     Term("variant.many_shot", "Many-shot", "As many examples as fit stand before the question."),
     Term(
         "variant.trivial",
@@ -133,6 +144,11 @@ TERMS: tuple[Term, ...] = (
         "variant.small_classifier",
         "Small classifier (no LLM)",
         "TF-IDF of characters with a linear SVM, trained on the training set; no language model.",
+    ),
+    Term(
+        "variant.embedding_classifier",
+        "Embedding classifier (no LLM)",
+        "Logistic regression on sentence embeddings, trained on the training set; no text is generated.",
     ),
     Term("variant.stronger_model", "Stronger model", "A larger model with the same prompt."),
     Term(

@@ -23,6 +23,8 @@ from app.audit.watch import Chain, Denials
 from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
 from app.baselines import routes as baselines_routes
+from app.baselines import second_api as baselines_second_api
+from app.baselines import second_routes as baselines_second_routes
 from app.blobs import Blobs
 from app.datasets import api as datasets_api
 from app.datasets import reading_routes as datasets_reading_routes
@@ -49,6 +51,8 @@ from app.jobs import api as jobs_api
 from app.jobs import engine as job_engine
 from app.jobs import routes as jobs_routes
 from app.jobs import store as job_store
+from app.labelling import api as labelling_api
+from app.labelling import routes as labelling_routes
 from app.policies import api as policies_api
 from app.policies import routes as policies_routes
 from app.results import api as results_api
@@ -99,6 +103,8 @@ ROUTERS = (
     datasets_rows_routes.router,
     datasets_reading_routes.router,
     datasets_api.router,
+    labelling_routes.router,
+    labelling_api.router,
     documents_routes.router,
     documents_api.router,
     inference_routes.router,
@@ -106,6 +112,8 @@ ROUTERS = (
     baselines_routes.router,
     baselines_answer_routes.router,
     baselines_api.router,
+    baselines_second_routes.router,
+    baselines_second_api.router,
     economics_routes.router,
     economics_api.router,
     gate_routes.router,

@@ -53,6 +53,12 @@ class Evidence(Frozen):
     usable_examples: int | None = None
     contradiction_rate: float | None = None
     similar_questions: int | None = None
+    agreement_kappa: float | None = None
+    agreement_rows: int | None = None
+    references_judged: int | None = None
+    references_wrong: int | None = None
+    oracle_gain: float | None = None
+    rows_carry_context: bool | None = None
     test_rows: int | None = None
     test_overlap_rows: int | None = None
     test_human_checked: bool | None = None
@@ -70,6 +76,8 @@ class Evidence(Frozen):
     arms: Mapping[str, Score] | None = None
     failure_causes: Mapping[str, int] | None = None
     failures: int | None = None
+    tagged_twice: int | None = None
+    tags_kappa: float | None = None
     teacher: Score | None = None
     cost_case: str | None = None
     cost_basis: str | None = None

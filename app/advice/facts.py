@@ -38,7 +38,7 @@ Standing = Literal["met", "short", "unclear"]
 
 BEHAVIOURS = ("format", "style", "terms", "classify", "extract", "tools")
 CAUSES = ("facts", "instructions", "reference", "behaviour")  # on a tie the first counts
-NO_MODEL: tuple[Arm, ...] = ("trivial", "small_classifier")  # arms that ask no language model
+NO_MODEL: tuple[Arm, ...] = ("trivial", "small_classifier", "embedding_classifier")  # arms that ask no language model
 BEYOND = ("oracle", "stronger_model")  # arms that nobody could use as they are
 EPSILON = 1e-9  # 0.8 - 0.7 is not quite 0.1
 

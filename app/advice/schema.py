@@ -87,12 +87,16 @@ Arm = Literal[
     "few_shot_random",
     "few_shot_nearest",
     "revised_prompt",
+    "optimised_prompt",
     "schema",
+    "label_scoring",
     "rag",
     "oracle",
+    "whole_corpus",
     "many_shot",
     "trivial",
     "small_classifier",
+    "embedding_classifier",
     "stronger_model",
 ]
 CostCase = Literal["pass", "fail", "not_goal"]
@@ -300,11 +304,14 @@ class Measured:
     """What the app measured. None is not measured yet.
 
     similar_questions: of which `contradiction_rate` is the share; None where only the share is known.
+    agreement_kappa: of the file's labels and a second person's, given blind, on agreement_rows rows. references_judged:
+    answers of a random sample that a second person judged; references_wrong: those that are wrong.
     target_changes: changes of metric or target after a result on these test rows, by anybody; one is allowed.
     baseline_on_base: whether prompting was measured on the very weights that would be trained; None while no base is
     chosen. baseline_ran_on, trains_on: what to call the two.
     baseline_unfinished: a newer measurement on these rows has begun to answer and has no result yet.
     failures: dev rows on which the best arm failed, tagged or not; failure_causes: what people said of those they read.
+    tagged_twice: failures that two people tagged, neither knowing the other's word; tags_kappa: how far they agree.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -314,6 +321,9 @@ class Measured:
     contradiction_rate: Share | None = None
     similar_questions: Count | None = None
     agreement_kappa: Signed | None = None
+    agreement_rows: Count | None = None
+    references_judged: Count | None = None
+    references_wrong: Count | None = None
     test_rows: Count | None = None
     test_overlap_rows: Count | None = None
     test_human_checked: Flag | None = None
@@ -329,6 +339,8 @@ class Measured:
     rows_carry_context: Flag | None = None
     failure_causes: FailureCauses | None = None
     failures: Count | None = None
+    tagged_twice: Count | None = None
+    tags_kappa: Signed | None = None
     winning_prompt_tokens: Count | None = None
     cost_case: CostCase | None = None
     identifiers_decided: Flag | None = None

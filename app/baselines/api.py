@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, answers_view, facts, looks, measured_model, planning, runs, standing, store
+from app.baselines import answer_store, answers_view, facts, looks, measured_model, planning, runs, standing, store, tag_store, tagging
 from app.baselines.answer_store import Selection, Show
 from app.baselines.answers_view import AnswerView
 from app.baselines.api_models import (
@@ -22,7 +22,7 @@ from app.baselines.api_models import (
     Split,
 )
 from app.baselines.deps import exported, shown_to
-from app.baselines.planning import BaselineRequest
+from app.baselines.order import BaselineRequest
 from app.baselines.tables import ArmRow, BaselineRow
 from app.errors import NotFound
 from app.evaluation.metrics import METRICS
@@ -47,8 +47,8 @@ class NewBaseline(BaseModel):
     """What to measure. Metric and target come from the questionnaire, where they were set before.
 
     `variants`: kinds of prompts to ask the model; the criteria ask for all of them, and what asks no model is always
-    measured. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `consent`: the rows may be sent to the
-    model server.
+    measured. `arms`: names of single variants instead of kinds; none takes what is proposed. `dev_rows`, `test_rows`: a
+    sample of that many rows, 0 for all. `consent`: the rows may be sent to the model server.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -62,6 +62,7 @@ class NewBaseline(BaseModel):
     test_rows: int = Field(default=0, ge=0, le=10**9)
     metric_options: dict[Name, Option | bool] = Field(default_factory=dict, max_length=20)
     variants: tuple[Variant, ...] = Field(default=("zero_shot", "few_shot_random", "few_shot_nearest"), max_length=3)
+    arms: tuple[Name, ...] | None = Field(default=None, max_length=100)
     consent: bool = False
     price_in: float | None = None
     price_out: float | None = None
@@ -249,7 +250,7 @@ class AnswerOf(BaseModel):
             status=row.status,
             error=view.error,
             finish=row.finish,
-            cause=row.cause,
+            cause=view.cause or None,
             suggested_cause=view.guess.cause if view.guess else None,
             prompt_sha256=row.prompt_sha256,
             shots=row.shots,
@@ -345,7 +346,10 @@ def list_answers(
     answers = answer_store.page_of_answers(db, selection, after=after, limit=limit + 1)
     examples = answers_view.examples_of(db, arm.baseline, split)
     masker = answers_view.masking(db, arm.baseline)
-    data = [AnswerOf.of(answers_view.view(arm.baseline, examples, answer, masker)) for answer in answers[:limit]]
+    own = tag_store.own_words(db, baseline_id, me.id)
+    data = [
+        AnswerOf.of(answers_view.view(arm.baseline, examples, answer, masker, own=own)) for answer in answers[:limit]
+    ]
     return AnswerPage(data=data, has_more=len(answers) > limit)
 
 
@@ -379,7 +383,7 @@ def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -
     """Say why answers failed; gate G9 asks for this many: see `failure_causes` of the measurement."""
     _arm(db, baseline_id, arm_id)
     tags = {tagged.answer_id: tagged.cause for tagged in body.causes}
-    return Tagged(changed=runs.tag(db, arm_id, tags, by=me))
+    return Tagged(changed=tagging.tag(db, arm_id, tags, by=me))
 
 
 @router.get("/baselines/{baseline_id}/answers.jsonl", name="api_export_jsonl", response_class=Response)

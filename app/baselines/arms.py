@@ -28,13 +28,37 @@ FREE = NO_MODEL  # families that ask no language model
 RULES = 2  # how a measurement is judged, kept with it: what was approved under older rules keeps its digest
 RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too: at most five prompts in all
 
+# Kinds of ways to answer: what `ArmRow.family` may be. Cheap first; an adapter is measured by a training run.
+FAMILIES = (
+    "trivial",
+    "small_classifier",
+    "embedding_classifier",
+    "label_scoring",
+    "zero_shot",
+    "few_shot_nearest",
+    "few_shot_random",
+    "schema",
+    "rag",
+    "oracle",
+    "many_shot",
+    "whole_corpus",
+    "stronger_model",
+    "revised_prompt",
+    "optimised_prompt",
+    "adapter",
+)
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to answer. settings: shots (none, random, nearest), k, seed, and instructions that differ."""
+    """One way to answer. settings, each only where it applies:
+
+    shots: random, nearest or many examples, with k, seed and `by` (tfidf, embedding). instructions: that differ from
+    the run's. passages: {way (lexical, embedding, hybrid, gold, all), k, index, sha256}. constraint: {kind, text,
+    sha256}. scoring: labels. model_id, model_as: another model than the run's. dtype: of a local model.
+    """
 
     family: str
     name: str

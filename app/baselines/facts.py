@@ -10,7 +10,7 @@ from app.advice.evidence import Evidence, Prompting, Score
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import answer_store, arms, causes, looks, rivals, standing, store
+from app.baselines import answer_store, arms, causes, looks, rivals, standing, store, tagging
 from app.baselines.arms import ArmResult, Scored
 from app.baselines.measured_model import MeasuredModel, model_of, same_weights
 from app.baselines.standing import Counting
@@ -108,6 +108,7 @@ def evidence(
     tagged = failure_causes(session, baseline)
     few_tagged = sum(tagged.values()) < causes.ENOUGH
     leading = standing.leading(baseline) if few_tagged else None
+    twice = tagging.compared(session, baseline).agreement
     passing = standing.passing(baseline)
     return Evidence(
         metric_set_before_baseline=_set_before(assessment, baseline, late),
@@ -122,6 +123,8 @@ def evidence(
         arms=_compared(baseline) or None,
         failure_causes=tagged if any(tagged.values()) else None,
         failures=answer_store.failed(session, leading.id, "dev", passing) if leading else None,
+        tagged_twice=twice.rows or None,
+        tags_kappa=None if twice.kappa is None else round(twice.kappa, 4),
     )
 
 

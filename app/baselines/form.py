@@ -1,9 +1,10 @@
 """The form of a measurement: what it holds as text, read into an order, and what it begins with."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from app.baselines import arms
-from app.baselines.planning import BaselineRequest
+from app.baselines.order import BaselineRequest
 from app.baselines.tables import BaselineRow
 from app.errors import FieldError, Invalid
 
@@ -45,9 +46,9 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
             return None
 
     chosen = tuple(family for family in arms.PROMPTED if typed.get(f"variant-{family}") == "on")
+    numbers: dict[str, Any] = {name: whole(name) for name in NUMBERS} | {name: sample(name) for name in SAMPLES}
     read = BaselineRequest(
-        **{name: whole(name) for name in NUMBERS},
-        **{name: sample(name) for name in SAMPLES},
+        **numbers,
         instructions=typed.get("instructions", ""),
         metric_options={
             name.removeprefix("option_"): value for name, value in typed.items() if name.startswith("option_")

@@ -13,8 +13,20 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, arms, classifier, measured_model, prompts, rivals, shots, standing, store
+from app.baselines import (
+    answer_store,
+    arms,
+    asking,
+    classifier,
+    measured_model,
+    prompts,
+    rivals,
+    shots,
+    standing,
+    store,
+)
 from app.baselines.arms import ArmResult, Scored
+from app.baselines.asking import Asked
 from app.baselines.outbox import Meter, Outbox
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
@@ -221,17 +233,6 @@ def _keep_dtype(claim: Claim, dtype: str) -> None:
             arm.settings = {**arm.settings, "dtype": dtype}
 
 
-def _picker(arm: ArmRow, pool: Sequence[Shot]) -> shots.Picker:
-    settings = arm.settings
-    match settings.get("shots"):
-        case "random":
-            return shots.Picker(random=shots.Random(pool, int(settings["k"]), int(settings["seed"])))
-        case "nearest":
-            return shots.Picker(nearest=shots.Nearest(pool), k=int(settings["k"]))
-        case _:
-            return shots.Picker()
-
-
 def _ask(
     claim: Claim,
     arm: ArmRow,
@@ -244,16 +245,13 @@ def _ask(
     """Ask for every waiting row and store what comes, errors too."""
     if generator is None:
         raise ValueError("only an arm without a model needs no generator")
-    picker = _picker(arm, pool)
-    instructions = standing.instructions_of(arm.baseline, arm)
+    prepared = asking.preparation(arm, pool)
     by_id = {str(example.id): example for example in waiting}
-    shots_of: dict[str, list[Shot]] = {}
-    requests = []
+    asked: dict[str, Asked] = {}
     for name, example in by_id.items():
         claim.check()
-        shots_of[name] = picker.pick(prompts.question(example.messages))
-        messages = prompts.render(instructions, shots_of[name], example.messages)
-        requests.append(Request(name, messages, arm.baseline.max_tokens))
+        asked[name] = prepared.ask(example)
+    requests = [each.request(name, arm.baseline.max_tokens) for name, each in asked.items()]
     unanswered = {request.id: request for request in requests}
     if isinstance(generator, Endpoint):
         generator.on_wait = meter.waits
@@ -264,7 +262,7 @@ def _ask(
             for number, answer in enumerate(answers, start=1):
                 request = unanswered.pop(answer.id)
                 unseen = isinstance(generator, Endpoint)
-                row = _answer(claim, arm, split, by_id[answer.id], request, shots_of[answer.id], answer, unseen=unseen)
+                row = _answer(claim, arm, split, by_id[answer.id], request, asked[answer.id], answer, unseen=unseen)
                 outbox.put(row)
                 meter.count()
                 failed += row["error"] is not None
@@ -277,7 +275,7 @@ def _ask(
         _give_up(claim, arm, split, f"The first {HOPELESS} rows all failed. The last one: {hopeless}")
         for left, request in unanswered.items():
             nothing = Answer(left, "", "", 0, 0, 0.0, error=f"Not asked: the first {HOPELESS} rows all failed.")
-            outbox.put(_answer(claim, arm, split, by_id[left], request, shots_of[left], nothing))
+            outbox.put(_answer(claim, arm, split, by_id[left], request, asked[left], nothing))
         outbox.flush()
 
 
@@ -308,7 +306,7 @@ def _answer(
     split: str,
     example: Example,
     request: Request,
-    picked: Sequence[Shot],
+    asked: Asked,
     answer: Answer,
     *,
     unseen: bool = False,
@@ -330,7 +328,8 @@ def _answer(
         "score": score,
         "finish": answer.finish,
         "prompt_sha256": prompts.sha256(request.messages),
-        "shots": [shot.line for shot in picked],
+        "shots": [shot.line for shot in asked.shots],
+        "details": {**(asked.details or {}), **({"chances": dict(answer.chances)} if answer.chances else {})} or None,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
         "seconds": answer.seconds,
@@ -343,8 +342,8 @@ def _put_free(claim: Claim, arm: ArmRow, split: str, waiting: Sequence[Example],
     """Answer without a language model: by a small classifier, with the most similar row's answer, or the commonest."""
     outbox = Outbox(claim)
     for example, text, alike in _free_answers(arm, waiting, pool):
-        request = Request(str(example.id), (), 0)
-        outbox.put(_answer(claim, arm, split, example, request, alike, Answer(request.id, text, "stop", 0, 0, 0.0)))
+        request, copied = Request(str(example.id), (), 0), Asked((), alike)
+        outbox.put(_answer(claim, arm, split, example, request, copied, Answer(request.id, text, "stop", 0, 0, 0.0)))
     outbox.flush()
 
 

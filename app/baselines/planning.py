@@ -4,7 +4,7 @@ Metric and target come first (gate G7), then a frozen split; only then may anyth
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import arms, measured_model, store
+from app.baselines import arms, catalogue, measured_model, store
 from app.baselines.arms import Arm
+from app.baselines.catalogue import Context
+from app.baselines.order import BaselineRequest
 from app.datasets import store as dataset_store
 from app.datasets.store import Example
 from app.datasets.tables import DatasetRow
@@ -32,29 +34,6 @@ PATTERN_COVERAGE = 0.9  # least share of wanted answers in which a pattern has t
 BUNDLED_READS, BUNDLED_WRITES = 500.0, 30.0  # tokens a second on one ordinary core, until it has been timed here
 CHARACTERS_PER_TOKEN = arms.CHARACTERS_PER_TOKEN
 ALIKE = 2.0  # calls of up to so many times the tokens measured so far are estimated well, others roughly
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineRequest:
-    """What a measurement is asked to be; see `BaselineRow`. dev_rows, test_rows: 0 asks all of them.
-
-    variants: kinds of prompts to ask, of `arms.PROMPTED`; the criteria ask for all of them.
-    consent: the word of whoever starts it that the rows may be sent to the model server.
-    price_in, price_out: per million tokens, for the estimate only.
-    """
-
-    model_id: int
-    instructions: str
-    k_random: int = 3
-    k_nearest: int = 5
-    max_tokens: int = 256
-    dev_rows: int = 0
-    test_rows: int = 0
-    metric_options: Mapping[str, Any] = field(default_factory=dict)
-    variants: tuple[str, ...] = arms.PROMPTED
-    consent: bool = False
-    price_in: float | None = None
-    price_out: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +118,13 @@ def plan(session: Session, assessment_id: int, order: BaselineRequest) -> Plan:
     examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
     if "pattern" in options:
         faults += _pattern_faults(options["pattern"], [example.target for example in examples["dev"]])
+    context = Context(session, assessment, dataset, examples, order)
+    faults += [FieldError("#/arms", refusal) for refusal in catalogue.refused(context)]
     if faults or model is None:
         raise Invalid("The measurement cannot start like this.", faults)
-    planned = _arms(order, dataset, examples)
+    planned = catalogue.chosen(context)
     costs = _estimate(session, order, planned, examples)
     return Plan(assessment, dataset, model, metric, options, target, planned, costs)
-
-
-def _arms(order: BaselineRequest, dataset: DatasetRow, examples: Mapping[str, Sequence[Example]]) -> tuple[Arm, ...]:
-    targets = [row.target for row in examples["train"]]
-    return arms.plan(order.k_random, order.k_nearest, dataset.seed, targets, order.variants)
 
 
 def _faults(order: BaselineRequest) -> list[FieldError]:
@@ -210,11 +186,12 @@ def _usable(
 
 def estimate(session: Session, assessment_id: int, order: BaselineRequest) -> Estimate | None:
     """Calls, tokens, time and money of an order, right or not; None while there is nothing to measure on."""
+    assessment = assessment_store.get(session, assessment_id)
     dataset = dataset_store.current(session, assessment_id)
     if dataset is None:
         return None
     examples = {split: dataset_store.rows(session, dataset.id, split) for split in ("train", "dev", "test")}
-    planned = _arms(order, dataset, examples)
+    planned = catalogue.chosen(Context(session, assessment, dataset, examples, order))
     return _estimate(session, order, planned, examples)
 
 

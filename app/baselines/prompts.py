@@ -24,8 +24,21 @@ class Shot:
     target: str
 
 
-def render(instructions: str, shots: Sequence[Shot], messages: Iterable[Message]) -> tuple[Message, ...]:
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document that stands before a question. `id` names it in its index."""
+
+    id: int
+    title: str
+    text: str
+
+
+def render(
+    instructions: str, shots: Sequence[Shot], messages: Iterable[Message], passages: Sequence[Passage] = ()
+) -> tuple[Message, ...]:
     """What the model is given: instructions first, each example as a finished exchange, then the question.
+
+    Passages stand before the last thing that the user says, numbered from 1 in their order.
 
     A row may bring a system text of its own; it stands below the instructions, and is not said twice when it is the
     same text. Blank instructions and no such text mean no system turn at all. System texts of examples are left out:
@@ -39,8 +52,20 @@ def render(instructions: str, shots: Sequence[Shot], messages: Iterable[Message]
     for shot in shots:
         rendered += [turn for turn in shot.messages if turn.role != "system"]
         rendered.append(Message("assistant", shot.target))
-    rendered += [turn for turn in turns if turn.role != "system"]
+    rendered += _with_passages([turn for turn in turns if turn.role != "system"], passages)
     return tuple(rendered)
+
+
+def _with_passages(turns: list[Message], passages: Sequence[Passage]) -> list[Message]:
+    last = next((at for at in reversed(range(len(turns))) if turns[at].role == "user"), None)
+    if not passages or last is None:
+        return turns
+    numbered = [
+        f"[{number}] {passage.title}\n{passage.text}" if passage.title else f"[{number}] {passage.text}"
+        for number, passage in enumerate(passages, start=1)
+    ]
+    text = "\n\n".join(["Passages:", *numbered, f"Question:\n{turns[last].content}"])
+    return [*turns[:last], Message("user", text), *turns[last + 1 :]]
 
 
 def sha256(messages: Iterable[Message]) -> str:

@@ -63,9 +63,8 @@ class BaselineRow(Base):
 class ArmRow(Base):
     """One way to answer.
 
-    family: zero_shot, few_shot_random, few_shot_nearest, revised_prompt, trivial, small_classifier,
-    adapter; `name` tells seeds apart.
-    settings: what the prompt is made of (k, seed, instructions when they differ from the run's, an adapter's run).
+    family: one of `arms.FAMILIES`; `name` tells those of a family apart.
+    settings: what the prompt is made of, see `arms.Arm`.
     dev, test: what it came to on these rows, once measured.
     """
 
@@ -99,7 +98,8 @@ class AnswerRow(Base):
     status: ok or error; an error (no answer came) is never a wrong answer. score is 0 to 1, None for an error.
     output: what is scored; raw: the text as it came, where thinking was taken off it. finish: stop, length, or empty
     where the server did not say. prompt_tokens: 0 where it did not say how many (`tokens_known`).
-    seconds: time this answer took; shots: lines of the examples shown.
+    seconds: time this answer took; shots: lines of the examples shown. details: what else it was made with or came
+    with, where there is any: {"passages": [[id, score], ...], "chances": {label: probability}}.
     cause: why it failed, in the word that counts: behaviour, facts, instructions, reference. tagged_by: who gave that
     word first. settled_by: who decided between different words (`tagging`); nobody has while it is None.
     """
@@ -125,6 +125,7 @@ class AnswerRow(Base):
     finish: Mapped[str] = mapped_column(String(16), default="")
     prompt_sha256: Mapped[str] = mapped_column(String(64), default="")
     shots: Mapped[list[Any]] = mapped_column(default=list)
+    details: Mapped[dict[str, Any] | None]
     prompt_tokens: Mapped[int] = mapped_column(default=0)
     completion_tokens: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import answer_store, facts, planning, runs, standing
+from app.baselines import answer_store, facts, runs, standing, tagging
 from app.baselines import store as baseline_store
+from app.baselines.order import BaselineRequest
 from app.datasets import decisions_service, uploads_service
 from app.datasets import store as dataset_store
 from app.db import writing
@@ -176,7 +177,7 @@ def _measure(walk: Walk) -> None:
     with walk.as_author() as (session, author):
         baseline = baseline_store.current(session, walk.assessment_id)
         if baseline is None:
-            order = planning.BaselineRequest(
+            order = BaselineRequest(
                 model_id=models.bundled(session).id,
                 instructions=example.INSTRUCTIONS,
                 k_random=example.K_RANDOM,
@@ -210,7 +211,7 @@ def _tag(walk: Walk) -> None:
             for answer in answer_store.answers(session, best.id, "dev")
             if answer.score is not None and answer.score < standing.passing(baseline)
         ]
-        runs.tag(session, best.id, {answer.id: "behaviour" for answer in failed}, by=author)
+        tagging.tag(session, best.id, {answer.id: "behaviour" for answer in failed}, by=author)
         detail = {"arm": best.name, "answers": len(failed), "rule": "fails the check of form, which sees nothing else"}
         audit.record(session, author, "demo.tag_by_rule", "assessment", walk.assessment_id, detail)
 

@@ -28,6 +28,7 @@ from app.economics.costs import Study
 from app.gate.reviewed import models_line
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
+from app.labelling import service as labelling
 from app.policies import service as policies
 from app.recipes import store as recipes
 from app.recipes.tables import RecipeRow
@@ -63,6 +64,7 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
         [
             dataset_facts.measured(session, assessment.id),
             documents.measured(session, assessment.id),
+            labelling.measured(session, assessment.id),
             baselines.evidence(session, assessment, dataset, counted, base),
             costs.evidence,
         ]

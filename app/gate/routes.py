@@ -19,6 +19,7 @@ from app.datasets import store as dataset_store
 from app.datasets.pages import diff_view
 from app.db import utcnow
 from app.errors import Invalid, NotFound
+from app.audit import accounts
 from app.gate import changes, checks, labels, people, reviews, store, verdict_view, warnings
 from app.gate.changes import Change
 from app.gate.evidence import Facts, gather, judge, judge_today, models_compared, study

@@ -176,6 +176,8 @@ class Endpoint:
 
     def _one(self, request: Request) -> Answer:
         """One row's answer or error. Nothing of our key is in either."""
+        if request.constraint or request.choices:
+            return Answer(request.id, "", "", 0, 0, 0.0, error="This server can't be held to given answers yet.")
         try:
             try:
                 reply, seconds = self._asked(request)

@@ -5,11 +5,12 @@ address, a model in a child process and a scripted one in a test are told apart 
 (`service.generator`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from app.chat import Message
+from app.inference.constraints import Constraint
 
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["stop", "length", ""]
@@ -17,11 +18,17 @@ Finish = Literal["stop", "length", ""]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question; `id` comes back with the answer and means something to the caller only."""
+    """One question; `id` comes back with the answer and means something to the caller only.
+
+    constraint: what the answer may be. choices: score these answers instead of writing one; the likeliest counts.
+    A generator that cannot do what is asked answers with an error, and never without it.
+    """
 
     id: str
     messages: tuple[Message, ...]
     max_tokens: int
+    constraint: Constraint | None = None
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Answer:
     Token counts are the model's own; 0 prompt tokens are none that any question can have: it did not say. seconds: of
     this answer alone, without what waited before it or ran beside it. thinking: what the model thought, where it came
     apart from the answer. raw: the text as it came, where something was taken off (`answer_text.settled`).
+    chances: the probability of each of the request's choices, which sum to 1; None where it had none.
     """
 
     id: str
@@ -44,6 +52,7 @@ class Answer:
     error: str | None = None
     thinking: str = ""
     raw: str | None = None
+    chances: Mapping[str, float] | None = None
 
 
 def folded(messages: Sequence[Message]) -> tuple[Message, ...]:

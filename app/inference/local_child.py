@@ -87,6 +87,8 @@ def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
 
 
 def _row(loaded: loading.Loaded, request: dict[str, Any]) -> tuple[Row | None, str]:
+    if request.get("constraint") or request.get("choices"):
+        return None, "This model can't be held to given answers yet."
     messages = messages_from_json(request["messages"])
     try:
         ids = tokens.prompt_ids(loaded.tokenizer, messages)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.assessments.tables import AssessmentRow
 from app.baselines import answers_view, arms, job, planning, runs, standing, views
 from app.baselines.arms import Arm, ArmResult, Scored
-from app.baselines.planning import BaselineRequest
+from app.baselines.order import BaselineRequest
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.db import reading, writing
 from app.economics import service as economics

@@ -25,8 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from sqlalchemy import Engine
 
 from app import schema
-from app.baselines import answer_store, planning, runs
+from app.baselines import answer_store, runs
 from app.baselines import store as baseline_store
+from app.baselines.order import BaselineRequest
 from app.baselines.tables import BaselineRow
 from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow, ExampleRow
@@ -132,7 +133,7 @@ def measure(folder: Path, *, crash: bool) -> None:
         model = place.make.model(
             name="Loopback", kind="endpoint", base_url=server.url, reference="loopback-1", files={}
         )
-        order = planning.BaselineRequest(model_id=model.id, instructions="Answer.", consent=True)
+        order = BaselineRequest(model_id=model.id, instructions="Answer.", consent=True)
         baseline: BaselineRow = place.call(runs.start, assessment.id, order, by=author)
         seen: dict[tuple[int, str, int], Any] = {}
 

@@ -11,13 +11,13 @@ from sqlalchemy import Engine, select, update
 from app import __main__ as command
 from app import main
 from app.assessments.tables import AssessmentRow
+from app.audit import accounts
 from app.audit import service as audit
 from app.audit import store as audit_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.db import reading, utcnow, writing
 from app.economics import service as economics
 from app.economics.tables import PriceRow
-from app.gate import people
 from app.inference.tables import ModelRow
 from app.jobs.tables import JobRow, Status
 from app.policies.tables import PolicyRow

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from app.assessments.tables import AssessmentRow
 from app.baselines import runs
-from app.baselines.planning import BaselineRequest
+from app.baselines.order import BaselineRequest
 from app.baselines.tables import BaselineRow
 from app.blobs import Blobs
 from app.datasets.tables import DatasetRow, ExampleRow

@@ -12,12 +12,16 @@ ARM_NAMES = {
     "few_shot_random": "instructions with random examples",
     "few_shot_nearest": "instructions with the nearest examples",
     "revised_prompt": "revised instructions",
+    "optimised_prompt": "optimised instructions",
     "schema": "answers held to a schema",
+    "label_scoring": "scored labels",
     "rag": "looked-up passages",
     "oracle": "the right passage given",
+    "whole_corpus": "all documents in the prompt",
     "many_shot": "many examples in the prompt",
     "trivial": "a trivial rule",
     "small_classifier": "a small classifier",
+    "embedding_classifier": "a classifier on embeddings",
     "stronger_model": "a stronger model",
 }
 

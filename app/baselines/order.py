@@ -1,0 +1,32 @@
+"""What somebody asks a measurement to be. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.baselines.arms import PROMPTED
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRequest:
+    """What a measurement is asked to be; see `BaselineRow`. dev_rows, test_rows: 0 asks all of them.
+
+    variants: kinds of prompts to ask, of `arms.PROMPTED`; the criteria ask for all of them. arms: names of the offers
+    to take (`catalogue.offers`); None takes what is proposed.
+    consent: the word of whoever starts it that the rows may be sent to the model server.
+    price_in, price_out: per million tokens, for the estimate only.
+    """
+
+    model_id: int
+    instructions: str
+    k_random: int = 3
+    k_nearest: int = 5
+    max_tokens: int = 256
+    dev_rows: int = 0
+    test_rows: int = 0
+    metric_options: Mapping[str, Any] = field(default_factory=dict)
+    variants: tuple[str, ...] = PROMPTED
+    arms: tuple[str, ...] | None = None
+    consent: bool = False
+    price_in: float | None = None
+    price_out: float | None = None
