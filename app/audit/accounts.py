@@ -37,5 +37,7 @@ DONE = {
 
 
 def independent(session: Session, user_id: int, other_id: int) -> bool:
-    """Whether two accounts are two people for sure: not the same one, and neither could be used by the other's owner."""
-    return user_id != other_id and other_id not in keepers(session, user_id) and user_id not in keepers(session, other_id)
+    """Whether two accounts are two people for sure: not one, and neither could be used by the other's owner."""
+    return (
+        user_id != other_id and other_id not in keepers(session, user_id) and user_id not in keepers(session, other_id)
+    )

@@ -150,7 +150,9 @@ def examples_by_id(session: Session, ids: Collection[int]) -> dict[int, Example]
     return {row.id: Example(row.id, row.line, tuple(messages_from_json(row.messages)), row.target) for row in rows}
 
 
-def prompt_of(session: Session, answer_id: int, user_id: int = 0) -> tuple[AnswerRow, ArmRow, AnswerView, tuple[Message, ...], bool]:
+def prompt_of(
+    session: Session, answer_id: int, user_id: int = 0
+) -> tuple[AnswerRow, ArmRow, AnswerView, tuple[Message, ...], bool]:
     """The prompt of an answer, rendered again, and whether it is letter by letter the one that was asked. user_id: who
     looks."""
     answer = answer_store.answer(session, answer_id)

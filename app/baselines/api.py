@@ -7,7 +7,19 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, answers_view, facts, looks, measured_model, planning, runs, standing, store, tag_store, tagging
+from app.baselines import (
+    answer_store,
+    answers_view,
+    facts,
+    looks,
+    measured_model,
+    planning,
+    runs,
+    standing,
+    store,
+    tag_store,
+    tagging,
+)
 from app.baselines.answer_store import Selection, Show
 from app.baselines.answers_view import AnswerView
 from app.baselines.api_models import (

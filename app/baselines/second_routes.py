@@ -49,9 +49,7 @@ def end_second_tags(request: Request, round_id: Id, db: Db, me: Author) -> Respo
 
 
 @router.post("/answers/{answer_id}/settle", name="settle_tag")
-def settle_tag(
-    request: Request, answer_id: Id, db: Db, me: Author, cause: Annotated[Cause, Form()] = ""
-) -> Response:
+def settle_tag(request: Request, answer_id: Id, db: Db, me: Author, cause: Annotated[Cause, Form()] = "") -> Response:
     tagging.settle(db, answer_id, cause, by=me)
     arm = store.arm(db, answer_store.answer(db, answer_id).arm_id)
     return see(request, "second_tags", baseline_id=arm.baseline_id, anchor=f"answer-{answer_id}")

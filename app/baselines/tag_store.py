@@ -38,7 +38,9 @@ def twice(session: Session, baseline_id: int) -> list[Twice]:
 
 def _twice(session: Session, baseline_ids: Iterable[int]) -> dict[int, list[Twice]]:
     rows = session.execute(
-        select(ArmRow.baseline_id, AnswerRow.arm_id, AnswerRow.example_id, TagRow.answer_id, TagRow.user_id, TagRow.blind)
+        select(
+            ArmRow.baseline_id, AnswerRow.arm_id, AnswerRow.example_id, TagRow.answer_id, TagRow.user_id, TagRow.blind
+        )
         .join(AnswerRow, AnswerRow.id == TagRow.answer_id)
         .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
         .where(ArmRow.baseline_id.in_(list(baseline_ids)), AnswerRow.split == "dev", TagRow.blind.is_not(None))

@@ -159,8 +159,8 @@ def tag_one(session: Session, answer_id: int, cause: str, *, before: str, by: Us
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What a second person could tag. answers: ids; against: why there are none. same_person: because whoever asks is no
-    second person for sure."""
+    """What a second person could tag. answers: ids; against: why there are none. same_person: because whoever asks is
+    no second person for sure."""
 
     arm: ArmRow | None
     answers: tuple[int, ...]
@@ -174,7 +174,7 @@ def offered(session: Session, baseline: BaselineRow, me: UserRow) -> Offered:
     arm = standing.leading(baseline)
     if arm is None:
         return Offered(None, (), "No variant has a result on the dev set yet.")
-    answers = {row.id: row for row in answer_store.answers(session, arm.id, "dev") if _failed(arm, row)}
+    answers = {row.id: row for row in answer_store.answers(session, arm.id, "dev") if _failed(baseline, row)}
     said = tag_store.of_answers(session, answers)
     first = {answer_id: _first_tagger(answers[answer_id], said.get(answer_id, [])) for answer_id in answers}
     others = {
@@ -217,7 +217,8 @@ def begin_round(session: Session, baseline_id: int, *, by: UserRow) -> TagRoundR
     )
     session.add(row)
     session.flush()
-    _note(session, offer.arm, by, "baseline.second_begin", {"answers": len(offer.answers)}, changed=False)
+    arm = store.arm(session, offer.arm.id)
+    _note(session, arm, by, "baseline.second_begin", {"answers": len(offer.answers)}, changed=False)
     return row
 
 
@@ -299,12 +300,12 @@ def _first_tagger(answer: AnswerRow, said: Sequence[TagRow]) -> int | None:
     return said[0].user_id if said else answer.tagged_by if answer.cause else None
 
 
-def _failed(arm: ArmRow, answer: AnswerRow) -> bool:
-    return answer.score is not None and answer.score < standing.passing(arm.baseline)
+def _failed(baseline: BaselineRow, answer: AnswerRow) -> bool:
+    return answer.score is not None and answer.score < standing.passing(baseline)
 
 
 def _need_failed(arm: ArmRow, answer: AnswerRow) -> None:
-    if not _failed(arm, answer):
+    if not _failed(arm.baseline, answer):
         raise Conflict("Only failed answers of this variant can be tagged. Reload the page.")
 
 

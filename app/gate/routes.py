@@ -13,13 +13,13 @@ from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
+from app.audit import accounts
 from app.baselines import store as baseline_store
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
 from app.datasets.pages import diff_view
 from app.db import utcnow
 from app.errors import Invalid, NotFound
-from app.audit import accounts
 from app.gate import changes, checks, labels, people, reviews, store, verdict_view, warnings
 from app.gate.changes import Change
 from app.gate.evidence import Facts, gather, judge, judge_today, models_compared, study

@@ -77,8 +77,8 @@ class LabelDifference(BaseModel):
 class LabelAgreement(BaseModel):
     """How far the file's labels and second persons' agree (gate G8), and how many references are wrong.
 
-    `kappa`: Cohen's, with its 95 % interval; null without rows, or where only one label was ever used. `counts`: whether
-    there are enough rows for the criterion.
+    `kappa`: Cohen's, with its 95 % interval; null without rows, or where only one label was ever used. `counts`:
+    whether there are enough rows for the criterion.
     """
 
     object: str = "label_agreement"
@@ -183,7 +183,7 @@ def _agreement(session: Db, dataset_id: int) -> LabelAgreement:
         wrong=found.wrong,
         wrong_low=found.wrong_interval.low if found.wrong_interval else None,
         wrong_high=found.wrong_interval.high if found.wrong_interval else None,
-        counts=service.ENOUGH <= max(agreed.rows, found.judged),
+        counts=max(agreed.rows, found.judged) >= service.ENOUGH,
         differences=[
             LabelDifference.model_validate(
                 {

@@ -187,8 +187,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What rounds that are done and whole came to. pairs: the file's label and the second person's. judged, wrong: references
-    that were looked at, and those of them that are wrong."""
+    """What rounds that are done and whole came to. pairs: the file's label and the second person's. judged, wrong:
+    references that were looked at, and those of them that are wrong."""
 
     pairs: tuple[tuple[str, str], ...]
     judged: int
