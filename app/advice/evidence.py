@@ -62,6 +62,10 @@ class Evidence(Frozen):
     test_rows: int | None = None
     test_overlap_rows: int | None = None
     test_human_checked: bool | None = None
+    own_test_rows: bool | None = None
+    untaught_rows: int | None = None
+    checker_share: float | None = None
+    checker_failures: int | None = None
     identifiers_decided: bool | None = None
     signals: Mapping[str, Any] | None = None
     corpus_tokens: int | None = None

@@ -306,6 +306,9 @@ class Measured:
     similar_questions: of which `contradiction_rate` is the share; None where only the share is known.
     agreement_kappa: of the file's labels and a second person's, given blind, on agreement_rows rows. references_judged:
     answers of a random sample that a second person judged; references_wrong: those that are wrong.
+    own_test_rows: whether the test rows are a file of their own; untaught_rows: those of them whose label no other row
+    has. checker_share: of the checker_failures dev rows on which the same prompt fails without a schema, those that it
+    gets right with one.
     target_changes: changes of metric or target after a result on these test rows, by anybody; one is allowed.
     baseline_on_base: whether prompting was measured on the very weights that would be trained; None while no base is
     chosen. baseline_ran_on, trains_on: what to call the two.
@@ -327,6 +330,8 @@ class Measured:
     test_rows: Count | None = None
     test_overlap_rows: Count | None = None
     test_human_checked: Flag | None = None
+    own_test_rows: Flag | None = None
+    untaught_rows: Count | None = None
     metric_set_before_baseline: Flag | None = None
     target_changes: Count | None = None
     baseline: PromptingResult | None = None
@@ -337,6 +342,8 @@ class Measured:
     teacher: TeacherResult | None = None
     oracle_gain: Signed | None = None
     rows_carry_context: Flag | None = None
+    checker_share: Share | None = None
+    checker_failures: Count | None = None
     failure_causes: FailureCauses | None = None
     failures: Count | None = None
     tagged_twice: Count | None = None
