@@ -20,6 +20,8 @@ from app.datasets.tables import DatasetRow
 from app.evaluation import metrics, statistics
 from app.inference.tables import ModelRow
 
+# Kinds that count as tried beside those of every first run (`arms.NEEDED`), in the order of `arms.FAMILIES`.
+BESIDE = ("label_scoring", "schema", "rag", "oracle", "many_shot", "whole_corpus", "stronger_model")
 INTERVAL_SLACK = 0.02  # by how much an interval may differ from one worked out today: the way to do it may have changed
 
 
@@ -123,6 +125,7 @@ def evidence(
         arms=_compared(baseline) or None,
         failure_causes=tagged if any(tagged.values()) else None,
         failures=answer_store.failed(session, leading.id, "dev", passing) if leading else None,
+        **_prevented(session, baseline),
         tagged_twice=twice.rows or None,
         tags_kappa=None if twice.kappa is None else round(twice.kappa, 4),
     )
@@ -131,6 +134,8 @@ def evidence(
 def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     """The kinds of arms that count as tried; the best one's result on the test rows, and how far it can be trusted."""
     tried = arms.done(standing.results(baseline))
+    also = {arm.family for arm, result in standing.results(baseline) if result.known and arm.family in BESIDE}
+    tried += [family for family in BESIDE if family in also]
     known: dict[str, Any] = {"arms": tuple(tried), "revised": "revised_prompt" in tried}
     if best is None or best.test is None:
         return Prompting(**known)
@@ -141,6 +146,24 @@ def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     if test.passed is not None:
         return Prompting(**known, passed=test.passed, total=test.n)
     return Prompting(**known, score=test.score, low=test.low, high=test.high, rows=test.n)
+
+
+def _prevented(session: Session, baseline: BaselineRow) -> dict[str, Any]:
+    """Of the dev rows on which a prompt fails, the share that the same prompt gets right once a schema holds its
+    answers; nothing where no such pair was measured."""
+    for held in (arm for arm in baseline.arms if arm.family == "schema" and arm.dev and arm.dev.known):
+        without = {key: value for key, value in held.settings.items() if key not in ("constraint", "dtype", "dropped")}
+        same = (
+            arm
+            for arm in baseline.arms
+            if arm.family != "schema" and not standing.value(arm).free and arm.dev is not None and arm.dev.known
+            if {key: value for key, value in arm.settings.items() if key not in ("dtype", "rules")} == without
+        )
+        if (before := next(same, None)) is not None:
+            seen = answer_store.outcomes(session, before.id, held.id, "dev", standing.passing(baseline))
+            failed = seen.fixed + seen.neither
+            return {"checker_share": round(seen.fixed / failed, 4), "checker_failures": failed} if failed else {}
+    return {}
 
 
 def _on_another_base(measured: MeasuredModel, base: ModelRow | None) -> bool:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from app.advice import explanation
 from app.advice.questions import SECTIONS
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
@@ -75,7 +74,7 @@ def verdict_page(
         **drawn,
         today=today,
         models=models,
-        links=_where(request, assessment.id),
+        links=verdict_view.links(assessment.id, drawn["advice"]),
         where=where,
         run=warnings.run_on(assessment.id, base),
         ask=_questions(request, assessment.id),
@@ -91,14 +90,6 @@ def verdict_page(
 def judge_by_today(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessments.take_todays_policy(db, assessment_id, me)
     return see(request, "verdict", assessment_id=assessment_id, notice="judged-today")
-
-
-def _where(request: Request, assessment_id: int) -> dict[str, str]:
-    """Where each criterion is settled."""
-    return {
-        gate: url_if_any(request, name, assessment_id=assessment_id, **({"section": section} if section else {}))
-        for gate, (name, section) in explanation.WHERE.items()
-    }
 
 
 def _questions(request: Request, assessment_id: int) -> dict[str, str]:

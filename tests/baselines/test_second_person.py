@@ -204,4 +204,7 @@ def test_what_was_tagged_before_there_were_two_is_its_persons(failures: Failures
     assert failures.causes()[failures.wrong[0]] == "facts"
     with reading(failures.engine) as session:
         kept = tag_store.of_answers(session, [failures.wrong[0]])[failures.wrong[0]]
-        assert [(tag.user_id, tag.cause) for tag in kept] == [(failures.ben.id, "facts"), (failures.cora.id, "behaviour")]
+        assert [(tag.user_id, tag.cause) for tag in kept] == [
+            (failures.ben.id, "facts"),
+            (failures.cora.id, "behaviour"),
+        ]

@@ -93,9 +93,11 @@ def test_kappa_of_fifty_blind_labels_reaches_the_gate(labelled: Labelled) -> Non
         assert labelled.cora.id in assessment_store.contributor_ids(session, labelled.id)
 
     one = agreed["differences"][0]
-    settled = labelled.people(labelled.ada).put(
-        f"/api/v1/second-labels/{one['id']}/settled", json={"settled": "second"}
-    ).json()
+    settled = (
+        labelled.people(labelled.ada)
+        .put(f"/api/v1/second-labels/{one['id']}/settled", json={"settled": "second"})
+        .json()
+    )
     assert settled["kappa"] == agreed["kappa"]  # settling repairs rows, not numbers
     shown = labelled.people(labelled.ada).get(f"/datasets/{labelled.dataset}/second-labels").text
     assert "The second person is right" in shown

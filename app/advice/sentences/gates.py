@@ -86,8 +86,10 @@ OF_THE_APP = {
     ("G5", "documents"): "Add the documents that the facts stand in: without them nothing can be retrieved.",
     ("G2", "no_documents"): "Add the documents that the facts stand in, then run RAG and oracle retrieval. Where facts "
     "are no goal, {tagged_failures} tagged failures settle it too.",
-    ("G8", "references"): "Repair the wrong answers in the file, upload it again, and have a second person check 50 rows "
-    "anew.",
+    (
+        "G8",
+        "references",
+    ): "Repair the wrong answers in the file, upload it again, and have a second person check 50 rows anew.",
     ("G8", "declared_low_text"): "Have a second person check the answers of 50 rows, settle where they differ, and "
     "answer this question again by what you learned.",
 }
@@ -119,6 +121,19 @@ FOR_ONE = {
 }
 """Sentences of the policy with a number in them, for a number of one."""
 
+
+def changes_in_general(policy: Policy, gate: str) -> list[str]:
+    """What would change a criterion, sentence by sentence and without a case, as the app says it today."""
+    names = (
+        name for name in policy.gates[gate].sayings if not name.startswith("needed") and (gate, name) not in UNSAID
+    )
+    return [
+        policy.filled(TODAYS[gate, name]) if (gate, name) in TODAYS else policy.in_general(gate, name) for name in names
+    ]
+
+
+UNSAID = {("G5", "no_schema"), ("G5", "no_passages")}
+"""Sentences of the policy about arms that could not be run; they stay in its hash, and nothing says them any more."""
 
 # ------------------------------------------------------------------ what was measured
 
@@ -153,7 +168,7 @@ def _free(arm: str, score: Score) -> str:
     return f"{ARM_NAMES[arm]} reaches {score_text(score)} without a language model"
 
 
-def _agreement(  # noqa: PLR0913 - the values of one statement
+def _agreement(
     rate: float | None,
     questions: int | None,
     contradictory: int | None,
