@@ -269,10 +269,8 @@ def _pressure(case: Case, policy: Policy) -> Reading:
 
 # ------------------------------------------------------------------ what an arm can tell
 
-MOST_CAUGHT, SOME_CAUGHT = (
-    0.5,
-    0.1,
-)  # share of failures that a schema prevents, from which they are most, and some (ours)
+# Shares of failures that a schema prevents, from which they are most, and some (ours).
+MOST_CAUGHT, SOME_CAUGHT = 0.5, 0.1
 SCHEMA_HOLDS = 0.8  # share of answers that a schema would hold, from which the output is a form
 
 

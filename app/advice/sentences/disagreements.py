@@ -152,8 +152,8 @@ TEXTS = Wording({
         }[seen]
     ),
     "checker_helps": lambda declared, seen, share: (
-        f"Self-reported: a checker would catch {CAUGHT[declared]}. Measured: a schema prevents {percent(share, 0)} of the "
-        f"failures, which is {CAUGHT[seen]}."
+        f"Self-reported: a checker would catch {CAUGHT[declared]}. Measured: a schema prevents {percent(share, 0)} of "
+        f"the failures, which is {CAUGHT[seen]}."
     ),
     "language_fit": lambda declared, seen: (
         f"Self-reported: the model is {LANGUAGE[declared]}. Measured: a stronger model is "

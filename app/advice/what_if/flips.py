@@ -221,20 +221,13 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
         change["rows_carry_context"] = True
     elif gain is not None:
         change["oracle_gain"] = 0.0
-    if measured.references_wrong:
-        change["references_wrong"] = 0
     causes = measured.failure_causes
     change["failure_causes"] = {"behaviour": max(causes.total if causes else 0, policy.count("tagged_failures"))}
     change["cost_case"] = "pass"
     change["teacher"] = _met(policy, target)
     if answers.training_rights != "yes":
         change["training_rights"] = "yes"
-    if measured.identifiers_decided is False:
-        change["identifiers_decided"] = True
-    if measured.baseline_on_base is False:
-        change["baseline_on_base"] = True
-    if measured.baseline_unfinished:
-        change["baseline_unfinished"] = False
+    change |= _switches_right(case)
     if not answers.owner:
         change["owner"] = SOMEBODY
     if measured.arms and (arms := _arms_right(case, target, policy)):
@@ -244,6 +237,18 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     if rows != measured.test_rows:
         change["test_rows"] = rows
     return change
+
+
+def _switches_right(case: Case) -> Change:
+    """What is there and stands against it."""
+    measured = case.measured
+    switches = {
+        "identifiers_decided": (measured.identifiers_decided is False, True),
+        "baseline_on_base": (measured.baseline_on_base is False, True),
+        "baseline_unfinished": (bool(measured.baseline_unfinished), False),
+        "references_wrong": (bool(measured.references_wrong), 0),
+    }
+    return {key: right for key, (wrong, right) in switches.items() if wrong}
 
 
 def _use_right(case: Case, policy: Policy) -> Change:
