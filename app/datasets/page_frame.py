@@ -55,7 +55,7 @@ def tabs(request: Request, dataset: DatasetRow, versions: int) -> Iterator[Tab]:
             yield Tab("learnability", "Learnability", f"{here}?tab=learnability")
         yield Tab("split", "Split", f"{here}?tab=split")
         if second := url_if_any(request, "second_labels", dataset_id=dataset.id):
-            yield Tab("second", "Second person", second)
+            yield Tab("second", "Agreement", second)
     if report.kinds_found:
         rows = report.identifiers.rows if report.identifiers else 0
         yield Tab("personal", "Personal data", f"{here}?tab=personal", rows)
