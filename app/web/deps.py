@@ -26,10 +26,8 @@ def _db(request: Request) -> Iterator[Session]:
         request.state.db = session
         try:
             yield session
-        except Refusal as refusal:
-            # What is refused leaves nothing behind but the record that it was tried, in a transaction of its own.
-            session.rollback()
-            context.on_refusal(request, refusal)
+        except Refusal:
+            session.rollback()  # what is refused leaves nothing behind but the record of it, see `problems`
             raise
 
 
