@@ -12,7 +12,7 @@ from statistics import fmean, pstdev
 from typing import Any, ClassVar
 
 from app import glossary
-from app.advice.facts import NO_MODEL
+from app.advice.facts import BEYOND, NO_MODEL
 from app.baselines import classifier
 from app.evaluation import statistics
 from app.frozen import Frozen
@@ -296,7 +296,8 @@ def best(results: Iterable[tuple[Arm, ArmResult]]) -> Arm | None:
     an adapter, nor an arm with too many errors. One whose answers are mostly cut leads only where all are. Where no
     arm got a single row right, the cheapest prompt would win by being cheap: then the nearest answers lead.
     """
-    eligible = [(arm, result) for arm, result in results if result.known and not arm.free and arm.family != "adapter"]
+    beside = (*BEYOND, "adapter")  # what nobody could use as it is, and what is judged apart
+    eligible = [(arm, result) for arm, result in results if result.known and not arm.free and arm.family not in beside]
     eligible = [(arm, result) for arm, result in eligible if result.fair] or eligible
     if not eligible:
         return None

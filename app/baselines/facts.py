@@ -58,7 +58,8 @@ def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     if best is None or not tags:
         return dict.fromkeys(causes.CAUSES, 0)
     failed = answer_store.failed_rows(session, best.id, standing.passing(baseline))
-    prompted = {arm.id for arm in baseline.arms if not (standing.value(arm).free or arm.family == "adapter")}
+    beside = (*arms.FREE, *arms.BEYOND, "adapter")
+    prompted = {arm.id for arm in baseline.arms if arm.family not in beside}
     word: dict[int, str] = {}
     for tag in sorted(tags, key=lambda tag: tag.arm_id == best.id):
         if tag.arm_id in prompted and tag.example_id in failed:

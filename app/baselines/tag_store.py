@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.baselines.tables import AnswerRow, ArmRow, TagRoundRow, TagRow
-from app.db import memo
+from app.db import memo, prefill
 from app.errors import NotFound
 
 
@@ -70,8 +70,22 @@ def get_round(session: Session, round_id: int) -> TagRoundRow:
 
 def rounds(session: Session, baseline_id: int) -> Sequence[TagRoundRow]:
     """All rounds of a measurement, the newest first."""
-    query = select(TagRoundRow).where(TagRoundRow.baseline_id == baseline_id)
-    return session.scalars(query.order_by(TagRoundRow.id.desc())).all()
+    return memo(session, ("tag_rounds", baseline_id), lambda: _rounds(session, [baseline_id]).get(baseline_id, []))
+
+
+def _rounds(session: Session, baseline_ids: Sequence[int]) -> dict[int, list[TagRoundRow]]:
+    query = select(TagRoundRow).where(TagRoundRow.baseline_id.in_(baseline_ids)).order_by(TagRoundRow.id.desc())
+    every: dict[int, list[TagRoundRow]] = {}
+    for row in session.scalars(query):
+        every.setdefault(row.baseline_id, []).append(row)
+    return every
+
+
+def read_ahead(session: Session, baseline_ids: Sequence[int]) -> None:
+    """Read what is asked of many measurements one after the other in two queries (`db.prefill`)."""
+    pairs, rounds_of = _twice(session, baseline_ids), _rounds(session, baseline_ids)
+    prefill(session, {("tagged_twice", each): pairs.get(each, []) for each in baseline_ids})
+    prefill(session, {("tag_rounds", each): rounds_of.get(each, []) for each in baseline_ids})
 
 
 def open_round(session: Session, baseline_id: int, user_id: int) -> TagRoundRow | None:

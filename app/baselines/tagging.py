@@ -20,7 +20,7 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import accounts
 from app.audit import service as audit
-from app.baselines import answer_store, causes, looks, standing, store, tag_store
+from app.baselines import answer_store, arms, causes, looks, standing, store, tag_store
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, TagRoundRow, TagRow
 from app.db import utcnow
 from app.errors import Conflict, FieldError, Forbidden, Invalid
@@ -283,7 +283,8 @@ class Compared:
 
 def compared(session: Session, baseline: BaselineRow) -> Compared:
     """How far two people agree on why the model's prompts fail; rounds that are not done are not counted."""
-    prompted = {arm.id for arm in baseline.arms if not (standing.value(arm).free or arm.family == "adapter")}
+    beside = (*arms.FREE, *arms.BEYOND, "adapter")
+    prompted = {arm.id for arm in baseline.arms if arm.family not in beside}
     tagging = tag_store.in_open_rounds(session, baseline.id)
     each = tuple(
         pair

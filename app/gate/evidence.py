@@ -104,6 +104,7 @@ def read_ahead(session: Session, rows: Sequence[AssessmentRow]) -> None:
     baseline_store.read_ahead(session, ids)
     cost_store.read_ahead(session, ids)
     documents.read_ahead(session, ids)
+    labelling.read_ahead(session, ids)
 
 
 def judge(session: Session, facts: Facts) -> Advice:

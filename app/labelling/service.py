@@ -223,6 +223,12 @@ def compared(session: Session, dataset_id: int) -> Compared:
     return Compared(tuple(pairs), judged, wrong, tuple(differences))
 
 
+def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
+    """Read what `measured` looks at for many assessments, whose versions were read already, in one query."""
+    versions = (dataset_store.current(session, assessment_id) for assessment_id in assessment_ids)
+    store.read_ahead(session, [version.id for version in versions if version is not None])
+
+
 def measured(session: Session, assessment_id: int) -> Evidence:
     """What the gates may know of it: nothing before `ENOUGH` rows of the version that counts."""
     dataset = dataset_store.current(session, assessment_id)

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.datasets.tables import ExampleRow
-from app.db import memo
+from app.db import memo, prefill
 from app.errors import NotFound
 from app.labelling.tables import LabelRoundRow, SecondLabelRow
 
@@ -22,6 +22,15 @@ def rounds(session: Session, dataset_id: int) -> Sequence[LabelRoundRow]:
     """All rounds on a version of the data, the oldest first."""
     query = select(LabelRoundRow).where(LabelRoundRow.dataset_id == dataset_id).order_by(LabelRoundRow.id)
     return memo(session, ("label_rounds", dataset_id), lambda: session.scalars(query).all())
+
+
+def read_ahead(session: Session, dataset_ids: Sequence[int]) -> None:
+    """Find the rounds of many versions in one query, for a page that will ask for each (`db.prefill`)."""
+    query = select(LabelRoundRow).where(LabelRoundRow.dataset_id.in_(dataset_ids)).order_by(LabelRoundRow.id)
+    every: dict[int, list[LabelRoundRow]] = {dataset_id: [] for dataset_id in dataset_ids}
+    for row in session.scalars(query):
+        every[row.dataset_id].append(row)
+    prefill(session, {("label_rounds", dataset_id): rows for dataset_id, rows in every.items()})
 
 
 def said(session: Session, round_ids: Collection[int]) -> Sequence[SecondLabelRow]:
