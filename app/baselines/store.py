@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, selectinload
 
-from app.baselines import answer_store, arms, standing
+from app.baselines import answer_store, arms, standing, tag_store
 from app.baselines.tables import ArmRow, BaselineRow, OpeningRow
 from app.datasets import store as dataset_store
 from app.db import memo, prefill

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.advice.case import parse
 from app.advice.acts import BY_REASON, USUAL
+from app.advice.case import parse
 from app.advice.explanation import confidence, reasons, sentence
 from app.advice.questions import SECTIONS
 from app.advice.schema import CHOICES, GOALS
