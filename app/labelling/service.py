@@ -120,7 +120,7 @@ def say(session: Session, round_id: int, example_id: int, label: str, *, by: Use
     known = JUDGED if row.kind == "reference" else (*store.labels_of(session, dataset.id), NO_LABEL)
     if label and label not in known:
         raise Invalid("This cannot be stored.", [FieldError("#/label", "Choose one of the list.")])
-    kept = next((one for one in store.said(session, [round_id]) if one.example_id == example_id), None)
+    kept = next((one for one in store.words_of(session, [round_id]) if one.example_id == example_id), None)
     if not label:
         if kept is not None:
             session.delete(kept)
@@ -145,7 +145,7 @@ def end(session: Session, round_id: int, *, by: UserRow) -> LabelRoundRow:
     if row.done_at is None:
         row.done_at = utcnow()
         session.flush()
-        number = len(store.said(session, [round_id]))
+        number = len(store.words_of(session, [round_id]))
         _note(session, dataset, by, "labels.end", {"rows": number, "kind": row.kind})
     return row
 
@@ -203,7 +203,7 @@ class Compared:
 def compared(session: Session, dataset_id: int) -> Compared:
     """Everything that second persons said of a version of the data."""
     over = {row.id: row for row in store.rounds(session, dataset_id) if row.done_at is not None}
-    every = store.said(session, over) if over else []
+    every = store.words_of(session, over) if over else []
     given = Counter(one.round_id for one in every)
     done = {row.id: row for row in over.values() if given[row.id] == len(row.rows)}
     said = [one for one in every if one.round_id in done]
@@ -273,6 +273,6 @@ def _note(
     audit.record(session, by, act, "dataset", dataset.id, {"assessment": dataset.assessment_id, **detail})
 
 
-def sample_said(said: Sequence[SecondLabelRow]) -> dict[int, str]:
-    """What was said, by row."""
-    return {one.example_id: one.label for one in said}
+def by_row(words: Sequence[SecondLabelRow]) -> dict[int, str]:
+    """The second person's words by the id of the row."""
+    return {one.example_id: one.label for one in words}

@@ -33,7 +33,7 @@ def read_ahead(session: Session, dataset_ids: Sequence[int]) -> None:
     prefill(session, {("label_rounds", dataset_id): rows for dataset_id, rows in every.items()})
 
 
-def said(session: Session, round_ids: Collection[int]) -> Sequence[SecondLabelRow]:
+def words_of(session: Session, round_ids: Collection[int]) -> Sequence[SecondLabelRow]:
     """Everything that was said in these rounds, the oldest first."""
     query = select(SecondLabelRow).where(SecondLabelRow.round_id.in_(sorted(round_ids)))
     return session.scalars(query.order_by(SecondLabelRow.id)).all()

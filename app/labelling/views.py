@@ -60,7 +60,7 @@ class Result:
 
 def rows_of(session: Session, dataset: DatasetRow, row: LabelRoundRow) -> list[ToLabel]:
     """The rows of a round in the order of the file. The answers are there only where they are judged."""
-    said = service.sample_said(store.said(session, [row.id]))
+    said = service.by_row(store.words_of(session, [row.id]))
     masker = masked_rows.masker(dataset)
     examples = dataset_store.by_ids(session, row.rows)
     return [
