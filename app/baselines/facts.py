@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.advice.evidence import Evidence, Prompting, Score
+from app.advice.facts import BEYOND
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
@@ -58,7 +59,7 @@ def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     if best is None or not tags:
         return dict.fromkeys(causes.CAUSES, 0)
     failed = answer_store.failed_rows(session, best.id, standing.passing(baseline))
-    beside = (*arms.FREE, *arms.BEYOND, "adapter")
+    beside = (*arms.FREE, *BEYOND, "adapter")
     prompted = {arm.id for arm in baseline.arms if arm.family not in beside}
     word: dict[int, str] = {}
     for tag in sorted(tags, key=lambda tag: tag.arm_id == best.id):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.advice.facts import BEYOND
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import accounts
@@ -283,7 +284,7 @@ class Compared:
 
 def compared(session: Session, baseline: BaselineRow) -> Compared:
     """How far two people agree on why the model's prompts fail; rounds that are not done are not counted."""
-    beside = (*arms.FREE, *arms.BEYOND, "adapter")
+    beside = (*arms.FREE, *BEYOND, "adapter")
     prompted = {arm.id for arm in baseline.arms if arm.family not in beside}
     tagging = tag_store.in_open_rounds(session, baseline.id)
     each = tuple(

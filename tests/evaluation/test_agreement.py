@@ -23,6 +23,7 @@ def test_it_is_what_scikit_learn_says(pairs: list[tuple[str, str]]) -> None:
     assert ours.kappa == pytest.approx(theirs, abs=1e-12)
     interval = kappa_interval(pairs)
     assert interval is not None
+    assert ours.kappa is not None
     assert interval.low <= ours.kappa + 1e-9
     assert interval.high >= ours.kappa - 1e-9
 

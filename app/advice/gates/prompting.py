@@ -173,7 +173,7 @@ def failures_are_behaviour(case: Case, facts: Facts, policy: Policy) -> Finding:
     if causes is None or causes.total < least:
         return _too_few_tagged(case, facts, policy, state("tagged", tagged=causes.total if causes else 0))
     shares = {name: getattr(causes, name) / causes.total for name in CAUSES}
-    tagged = state("shares", tagged=causes.total, shares=shares)
+    tagged = (state("shares", tagged=causes.total, shares=shares), *_tagged_twice(case))
     actions = []
     if shares["facts"] > policy.limit("facts_share") + EPSILON:
         actions.append(action("facts"))
@@ -184,12 +184,18 @@ def failures_are_behaviour(case: Case, facts: Facts, policy: Policy) -> Finding:
     if shares["behaviour"] < policy.limit("behaviour_share") - EPSILON:
         actions.append(action("behaviour"))
     if actions:
-        return Finding("fail", "measured", (tagged,), tuple(actions))
+        return Finding("fail", "measured", tagged, tuple(actions))
     if not case.answers.goals:
-        return Finding("unknown", "measured", (tagged, state("no_goal")), (action("no_goal"),))
+        return Finding("unknown", "measured", (*tagged, state("no_goal")), (action("no_goal"),))
     if not facts.efficiency and not facts.behaviour:
-        return _no_trainable_goal(tagged)
-    return passed("measured", tagged)
+        return _no_trainable_goal(*tagged)
+    return passed("measured", *tagged)
+
+
+def _tagged_twice(case: Case) -> tuple[Statement, ...]:
+    """How far two people agree on it, where two have tagged the same failures; nothing hangs on it."""
+    rows, kappa = case.measured.tagged_twice, case.measured.tags_kappa
+    return (state("twice", rows=rows, kappa=kappa),) if rows else ()
 
 
 def _too_few_tagged(case: Case, facts: Facts, policy: Policy, tagged: Statement) -> Finding:
@@ -207,5 +213,5 @@ def _too_few_tagged(case: Case, facts: Facts, policy: Policy, tagged: Statement)
     return Finding("unknown", "measured", (tagged,), (action("few"),))
 
 
-def _no_trainable_goal(tagged: Statement) -> Finding:
-    return Finding("fail", "declared", (tagged, state("untrainable")), (action("untrainable"),))
+def _no_trainable_goal(*tagged: Statement) -> Finding:
+    return Finding("fail", "declared", (*tagged, state("untrainable")), (action("untrainable"),))

@@ -311,6 +311,10 @@ OBSERVED = {
     "G9": Wording({
         "tagged": "{tagged:#failure} tagged.",
         "shares": _shares,
+        "twice": lambda rows, kappa: (
+            f"Two people tagged {plural(rows, 'failure')}"
+            + (f", kappa {kappa:.2f}.".replace("-", MINUS) if kappa is not None else ".")
+        ),
         "no_goal": "Nobody said yet what should get better.",
         "met": "Prompting meets the target, so there are few failures to explain.",
         "copying": "The aim is to copy what a large model can already do.",
