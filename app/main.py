@@ -24,6 +24,8 @@ from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
 from app.baselines import passages_api as baselines_passages_api
 from app.baselines import routes as baselines_routes
+from app.baselines import second_api as baselines_second_api
+from app.baselines import second_routes as baselines_second_routes
 from app.blobs import Blobs
 from app.constraints import api as constraints_api
 from app.constraints import routes as constraints_routes
@@ -55,6 +57,8 @@ from app.jobs import api as jobs_api
 from app.jobs import engine as job_engine
 from app.jobs import routes as jobs_routes
 from app.jobs import store as job_store
+from app.labelling import api as labelling_api
+from app.labelling import routes as labelling_routes
 from app.policies import api as policies_api
 from app.policies import routes as policies_routes
 from app.relevance import api as relevance_api
@@ -109,6 +113,8 @@ ROUTERS = (
     datasets_rows_routes.router,
     datasets_reading_routes.router,
     datasets_api.router,
+    labelling_routes.router,
+    labelling_api.router,
     documents_routes.router,
     documents_api.router,
     retrieval_routes.router,
@@ -125,6 +131,8 @@ ROUTERS = (
     baselines_passages_api.router,
     instructions_routes.router,
     instructions_api.router,
+    baselines_second_routes.router,
+    baselines_second_api.router,
     economics_routes.router,
     economics_api.router,
     gate_routes.router,

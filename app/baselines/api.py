@@ -18,6 +18,8 @@ from app.baselines import (
     standing,
     store,
     sureness,
+    tag_store,
+    tagging,
 )
 from app.baselines.answer_store import Selection, Show
 from app.baselines.answers_view import AnswerView
@@ -280,7 +282,7 @@ class AnswerOf(BaseModel):
             status=row.status,
             error=view.error,
             finish=row.finish,
-            cause=row.cause,
+            cause=view.cause or None,
             suggested_cause=view.guess.cause if view.guess else None,
             prompt_sha256=row.prompt_sha256,
             shots=row.shots,
@@ -382,7 +384,10 @@ def list_answers(
     answers = answer_store.page_of_answers(db, selection, after=after, limit=limit + 1)
     examples = answers_view.examples_of(db, arm.baseline, split)
     masker = answers_view.masking(db, arm.baseline)
-    data = [AnswerOf.of(answers_view.view(arm.baseline, examples, answer, masker)) for answer in answers[:limit]]
+    own = tag_store.own_words(db, baseline_id, me.id)
+    data = [
+        AnswerOf.of(answers_view.view(arm.baseline, examples, answer, masker, own=own)) for answer in answers[:limit]
+    ]
     return AnswerPage(data=data, has_more=len(answers) > limit)
 
 
@@ -428,7 +433,7 @@ def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -
     """Say why answers failed; gate G9 asks for this many: see `failure_causes` of the measurement."""
     _arm(db, baseline_id, arm_id)
     tags = {tagged.answer_id: tagged.cause for tagged in body.causes}
-    return Tagged(changed=runs.tag(db, arm_id, tags, by=me))
+    return Tagged(changed=tagging.tag(db, arm_id, tags, by=me))
 
 
 @router.get("/baselines/{baseline_id}/answers.jsonl", name="api_export_jsonl", response_class=Response)

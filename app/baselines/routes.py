@@ -31,6 +31,7 @@ from app.baselines import (
     runs,
     standing,
     store,
+    tagging,
     views,
     with_passages,
 )
@@ -319,6 +320,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
         "outlook": facts.outlook(baseline, min(baseline.test_limit or dataset.test_rows, dataset.test_rows)),
         "failing": None,
         "tagged": tagged,
+        "twice": tagging.compared(db, baseline).agreement,
         "to_tag": max(causes.ENOUGH - sum(tagged.values()), 0),
     }
     if leading is not None:

@@ -1,11 +1,11 @@
-"""The buttons of a measurement: start, go on, revise, tag, and the arm that an adapter answers in.
+"""The buttons of a measurement: start, go on, revise, and the arm that an adapter answers in.
 
 The order of events is part of the result: the arms on the dev rows, then the best of them on the test rows, and every
 look at the test rows is written down.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import count
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import answer_store, arms, causes, drafting, looks, measured_model, standing, store, versions
+from app.baselines import answer_store, arms, drafting, looks, measured_model, standing, store, versions
 from app.baselines.arms import Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.order import BaselineRequest
@@ -235,69 +235,6 @@ def _version(session: Session, assessment_id: int, number: int | None, text: str
     return row.id if row else None
 
 
-def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) -> int:
-    """Write down why answers failed; an empty cause takes the word back. Returns how many changed.
-
-    Raises:
-        Conflict: an answer is of another arm, or did not fail.
-        Invalid: a cause is none of the four.
-    """
-    arm = store.arm(session, arm_id)
-    assessment_store.opened(session, arm.baseline.assessment_id)
-    unknown = sorted({cause for cause in tags.values() if cause and cause not in causes.CAUSES})
-    if unknown:
-        known = ", ".join(causes.CAUSES)
-        raise Invalid("These causes cannot be stored.", [FieldError("#/causes", f"Use one of: {known}.")])
-    changed = 0
-    tagged = [answer_store.answer(session, answer_id) for answer_id in tags]
-    before = [answer.cause for answer in tagged]
-    if any(answer.split == "test" for answer in tagged):
-        looks.note_opening(session, arm.baseline, [arm], by, "tagged")
-    for answer, cause in zip(tagged, tags.values(), strict=True):
-        if answer.arm_id != arm_id or answer.score is None or answer.score >= standing.passing(arm.baseline):
-            raise Conflict("Only failed answers of this variant can be tagged. Reload the page.")
-        if (answer.cause or "") != cause:
-            answer.cause, answer.tagged_by = cause or None, by.id
-            changed += 1
-    if changed:
-        detail: dict[str, Any] = {"arm": arm.name, "answers": changed}
-        if len(tagged) == 1:
-            detail |= {"answer": tagged[0].id, "from": before[0], "to": tagged[0].cause}
-        # The words about an adapter's failures are no evidence: nothing that was decided or approved changes by them.
-        _note(session, arm.baseline, by, "baseline.tag", detail, changed=arm.family != "adapter")
-    return changed
-
-
-@dataclass(frozen=True, slots=True)
-class Tagging:
-    """What a tag came to. replaced: the cause that somebody else had given meanwhile and that this one took the place
-    of, empty for none; replaced_by_user: that somebody's id."""
-
-    cause: str
-    replaced: str = ""
-    replaced_by_user: int | None = None
-
-
-def tag_one(session: Session, answer_id: int, cause: str, *, before: str, by: UserRow) -> Tagging:
-    """Write down why one answer failed, as somebody chose it beside the cause `before`, which their page showed.
-
-    Of two people who tag at once the later one counts, and learns what the other had chosen; the record keeps both.
-
-    Raises:
-        Conflict: it did not fail.
-        Invalid: a cause is none of the four.
-    """
-    answer = answer_store.answer(session, answer_id)
-    arm = store.arm(session, answer.arm_id)
-    assessment_store.opened(session, arm.baseline.assessment_id)  # from here on nobody else tags
-    session.refresh(answer)
-    was, whose = answer.cause or "", answer.tagged_by
-    tag(session, arm.id, {answer_id: cause}, by=by)
-    if was in ("", before, cause) or whose == by.id:
-        return Tagging(cause)
-    return Tagging(cause, was, whose)
-
-
 def add_adapter_arm(
     session: Session,
     baseline_id: int,
@@ -362,11 +299,9 @@ def _run(session: Session, baseline: BaselineRow, model: ModelRow, by: UserRow) 
     baseline.job_id = job.id
 
 
-def _note(
-    session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: dict[str, Any], *, changed: bool = True
-) -> None:
+def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: dict[str, Any]) -> None:
     assessment = assessment_store.get(session, baseline.assessment_id)
-    assessments.contribute(session, assessment, by, "measure", changed=changed)
+    assessments.contribute(session, assessment, by, "measure")
     audit.record(session, by, act, "baseline", baseline.id, {"assessment": baseline.assessment_id, **detail})
 
 

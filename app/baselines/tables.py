@@ -107,7 +107,8 @@ class AnswerRow(Base):
     where the server did not say. prompt_tokens: 0 where it did not say how many (`tokens_known`).
     seconds: time this answer took; shots: lines of the examples shown. details: what else it was made with or came
     with, where there is any: {"passages": [[id, score], ...], "chances": {label: probability}}.
-    cause: a person's word on why it failed: behaviour, facts, instructions, reference.
+    cause: why it failed, in the word that counts: behaviour, facts, instructions, reference. tagged_by: who gave that
+    word first. settled_by: who decided between different words (`tagging`); nobody has while it is None.
     """
 
     __tablename__ = "answers"
@@ -139,11 +140,52 @@ class AnswerRow(Base):
     created_at: Mapped[datetime]
     cause: Mapped[str | None] = mapped_column(String(16))
     tagged_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    settled_by: Mapped[int | None]
 
     @property
     def tokens_known(self) -> bool:
         """Whether the model said how many tokens there were: no question has none."""
         return self.prompt_tokens > 0
+
+
+class TagRow(Base):
+    """Why one answer failed, in one person's word.
+
+    cause: their word as it is now. blind: their word from before they could see anybody else's, which is what agreement
+    is counted from; None where they had seen one.
+    """
+
+    __tablename__ = "answer_tags"
+    __table_args__ = (
+        UniqueConstraint("answer_id", "user_id"),
+        CheckConstraint("cause in ('behaviour', 'facts', 'instructions', 'reference')", name="cause"),
+        CheckConstraint("blind is null or blind in ('behaviour', 'facts', 'instructions', 'reference')", name="blind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    answer_id: Mapped[int] = mapped_column(ForeignKey("answers.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    cause: Mapped[str] = mapped_column(String(16))
+    blind: Mapped[str | None] = mapped_column(String(16))
+    at: Mapped[datetime]
+
+
+class TagRoundRow(Base):
+    """Failures that somebody else tagged, for a second person to tag without seeing how.
+
+    answers: ids of the answers, all of one arm. While done_at is None the person is shown nobody else's tags of them.
+    """
+
+    __tablename__ = "tag_rounds"
+    __table_args__ = (Index("ix_tag_rounds_baseline_id", "baseline_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    baseline_id: Mapped[int] = mapped_column(ForeignKey("baselines.id", ondelete="CASCADE"))
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    answers: Mapped[list[Any]] = mapped_column(default=list)
+    started_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
 
 
 class OpeningRow(Base):

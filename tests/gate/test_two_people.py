@@ -11,13 +11,13 @@ from sqlalchemy import Engine, select, update
 from app import __main__ as command
 from app import main
 from app.assessments.tables import AssessmentRow
+from app.audit import accounts
 from app.audit import service as audit
 from app.audit import store as audit_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.db import reading, utcnow, writing
 from app.economics import service as economics
 from app.economics.tables import PriceRow
-from app.gate import people
 from app.inference.tables import ModelRow
 from app.jobs.tables import JobRow, Status
 from app.policies.tables import PolicyRow
@@ -346,4 +346,4 @@ def test_keepers_are_the_last_ones(engine: Engine, make: Make, settings: Setting
         for boss in (first, second):
             users.reset_password(session, users.hand_over_anew(keeper), rob.id, by=boss, record=audit.record)
 
-        assert people.keepers(session, rob.id) == {second.id: ["gave it a new password"]}
+        assert accounts.keepers(session, rob.id) == {second.id: ["gave it a new password"]}

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from app.advice.facts import NO_MODEL, Facts, score_of, standing
 from app.advice.policy import Policy
 from app.advice.schema import Arm, ArmResult, Case
-from app.advice.scoring import examples
+from app.advice.scoring import SCHEMA_HOLDS, checker, examples
 from app.advice.sentences import alternatives as sentences
 from app.wording import Statement, state
 
 FEW_ANSWERS = 100  # different answers; up to here a classifier can have a class for each
 CLASSIFIER_ROWS = 200  # BUC 2406.08660 [V; 200-500 figure S]: labels from which a small classifier is worth a try
 MUCH_SHORTER = 0.5  # a prompt of at most half the length is worth naming
-SHAPED = 0.8  # share of answers that a schema would hold, from which the output is a form
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def alternatives(case: Case, facts: Facts, policy: Policy) -> list[Alternative]:
     named = [
         *_without_model(case, facts, policy),
         *_shorter(case, policy),
-        *_schema(case, facts),
+        *_schema(case, facts, policy),
         *_scored_labels(case, facts),
         *_later(case, facts),
         *_cache(case, policy),
@@ -113,16 +112,16 @@ def _by_length(case: Case) -> list[tuple[str, ArmResult]]:
     return sorted(prompts, key=lambda pair: pair[1].prompt_tokens or 0)
 
 
-def _schema(case: Case, facts: Facts) -> Iterator[Alternative]:
+def _schema(case: Case, facts: Facts, policy: Policy) -> Iterator[Alternative]:
     baseline, signals = case.measured.baseline, case.measured.signals
     if baseline is not None and "schema" in baseline.arms:
         if facts.baseline == "met" and baseline.best_arm == "schema":
             yield Alternative("schema", state("schema_meets", score=score_of(baseline)), measured=True)
         return
     held = signals.schema_share if signals is not None else None
-    if case.answers.checker_helps == "most":
+    if checker(case, policy)[0] == "most":
         yield Alternative("schema", state("checker_helps"), measured=False)
-    elif held is not None and held >= SHAPED and signals is not None and signals.output_kind == "json":
+    elif held is not None and held >= SCHEMA_HOLDS and signals is not None and signals.output_kind == "json":
         yield Alternative("schema", state("schema_holds", share=held), measured=False)
 
 
