@@ -18,8 +18,10 @@ from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.examples import pairs
 from tests.support.factories import Make
+from tests.support.databases import on_both
 
 
+@on_both
 def test_versions_follow_from_decisions_on_either_database(either: Settings) -> None:
     engine = make_engine(either.url)
     queue = job_engine.Client(either.url)
