@@ -147,7 +147,7 @@ def settings(tmp_path: Path, template: Path) -> Settings:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.deep])])
 def either(request: pytest.FixtureRequest, settings: Settings) -> Settings:
-    """The same settings on SQLite, and in the deep suite on PostgreSQL, too; `tests.support.databases` has marks for more."""
+    """The same settings on SQLite, when deep on PostgreSQL, too; `support/databases.py` has marks for more."""
     if request.param == "sqlite":
         return settings
     url: str = request.getfixturevalue("postgres_url")

@@ -23,6 +23,7 @@ from tests.support.browser import (
     untouched,
     visit,
 )
+from tests.support.depth import sampled
 from tests.support.factories import Make
 
 __all__ = ["address", "app", "engine", "make", "settings", "untouched", "visit"]
@@ -59,7 +60,7 @@ def test_before_anything_is_there_the_list_reads_well(untouched: tuple[Make, Vis
         good(page)
 
 
-@pytest.mark.parametrize("section", ["use", *(pytest.param(name, marks=pytest.mark.deep) for name in ("goal", "success"))])
+@pytest.mark.parametrize("section", sampled(["use", "goal", "success"], every=3))
 def test_every_section_reads_well(visit: Visits, make: Make, me: UserRow, section: str) -> None:
     row = make.assessment(title="A title that goes on and on " * 6, answers={"target": "most"})
     with visit(me) as page:

@@ -18,8 +18,8 @@ from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.settings import Settings
-from tests.support.depth import DEEP
 from tests.support.browser import Visits, address, app, engine, good, make, settings, visit
+from tests.support.depth import DEEP
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, claim_of, clever, finish_job, started
 from tests.support.model_server import ModelServer, serving

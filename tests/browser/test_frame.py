@@ -22,8 +22,8 @@ from app.web.events import Sent
 from app.web.line_charts import Series
 from app.web.pages import page as answer
 from app.web.security import Web
-from tests.support.depth import DEEP, depth
 from tests.support.browser import WIDE, Visits, fits, good
+from tests.support.depth import DEEP, depth
 from tests.support.factories import Make
 from tests.support.processes import until
 from tests.support.small_app import PASSWORD, People, running

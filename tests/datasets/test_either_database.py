@@ -16,9 +16,9 @@ from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support.databases import on_both
 from tests.support.examples import pairs
 from tests.support.factories import Make
-from tests.support.databases import on_both
 
 
 @on_both

@@ -54,7 +54,9 @@ def paths(make: Make, engine: Engine) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", ["prices", "price", "costs", "target", pytest.param("target of shares", marks=pytest.mark.deep)])
+@pytest.mark.parametrize(
+    "name", ["prices", "price", "costs", "target", pytest.param("target of shares", marks=pytest.mark.deep)]
+)
 def test_every_page_reads_well(visit: Visits, me: UserRow, paths: dict[str, str], name: str) -> None:
     with visit(me) as page:
         page.goto(paths[name])

@@ -17,10 +17,10 @@ from app.settings import Settings
 from app.standing import keeping
 from app.training import service as trainings
 from app.training.tables import TrainingRow
+from tests.support.databases import postgres_first
 from tests.support.depth import depth
 from tests.support.factories import Make
 from tests.support.racers import Act, Answer, Racer, race, secret_of
-from tests.support.databases import postgres_first
 
 ROUNDS = depth(3, 100)
 MANY = depth(3, 300)  # of the pairs that were lost before

@@ -9,7 +9,6 @@ from app.db import writing
 from app.gate import reviews, store
 from app.training import service as trainings
 from app.users.tables import UserRow
-from tests.support.depth import DEEP
 from tests.support.browser import (
     NARROW,
     WIDE,
@@ -23,6 +22,7 @@ from tests.support.browser import (
     sheets,
     visit,
 )
+from tests.support.depth import DEEP
 from tests.support.factories import Make
 
 __all__ = ["address", "app", "engine", "make", "settings", "visit"]

@@ -19,8 +19,8 @@ from app.inference.tables import ModelRow
 from app.jobs.tables import JobRow
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.support.factories import Make
 from tests.support.databases import on_both
+from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
 

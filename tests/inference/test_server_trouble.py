@@ -534,6 +534,7 @@ def test_a_call_that_hangs_ends_at_its_deadline_though_others_are_answered() -> 
     assert sum(text == "q0" for text in server.questions) == 2
 
 
+@pytest.mark.deep
 def test_calls_at_once_fall_when_answers_do_not_come() -> None:
     def reply(_: Body) -> str:
         with lock:

@@ -105,6 +105,7 @@ def test_a_job_that_no_look_sees_is_found_all_the_same(queue: Queue) -> None:
 
 
 @pytest.mark.worker
+@pytest.mark.deep
 def test_jobs_of_a_dead_worker_wake_the_one_that_takes_over(queue: Queue) -> None:
     dead = queue.taker("dead", poll=0.05, by_itself=NEVER, hold=True)
     job_id = queue.add()

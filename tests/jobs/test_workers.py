@@ -19,11 +19,10 @@ from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support import processes
+from tests.support.databases import on_both, postgres_first
 from tests.support.depth import depth
 from tests.support.factories import Make
 from tests.support.processes import Started, until
-from tests.support.databases import postgres_first
-from tests.support.databases import on_both
 
 pytestmark = pytest.mark.worker
 

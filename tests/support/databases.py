@@ -1,7 +1,7 @@
 """Which database a test runs on.
 
-A test that asks for `either` runs on SQLite, and in the deep suite on PostgreSQL, too. What depends on the dialect says so
-by one of these marks, and is tried on PostgreSQL in the quick suite as well.
+A test that asks for `either` runs on SQLite, and in the deep suite on PostgreSQL, too. What depends on the dialect says
+so by one of these marks, and is tried on PostgreSQL in the quick suite as well.
 """
 
 import pytest

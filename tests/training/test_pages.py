@@ -18,6 +18,7 @@ from app.training import service, store
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
 from tests.support import as_it_stands
+from tests.support.depth import sampled
 from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
@@ -194,7 +195,9 @@ def test_a_launch_takes_no_settings(people: People, author: UserRow, ready: int,
     assert answer.status_code == 422
 
 
-@pytest.mark.parametrize("wild", [{"trust_remote_code": 1}, {"output_dir": "x"}, {"rank": 0}, {"precision": "int4"}])
+@pytest.mark.parametrize(
+    "wild", sampled([{"trust_remote_code": 1}, {"output_dir": "x"}, {"rank": 0}, {"precision": "int4"}], every=2)
+)
 def test_unknown_and_wild_settings_are_refused(
     people: People, author: UserRow, ready: int, wild: dict[str, Any]
 ) -> None:
@@ -219,7 +222,7 @@ def test_launching_twice_with_one_key_is_one_run(
     assert answer.json()["status"] == "queued"
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", sampled(STATES, every=2))
 def test_a_run_has_a_page_in_every_state(
     people: People, author: UserRow, ready: int, engine: Engine, queue: job_engine.Client, make: Make, state: str
 ) -> None:

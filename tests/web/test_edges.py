@@ -21,11 +21,11 @@ from app.main import create_app
 from app.settings import Settings
 from app.web.params import LARGEST, LONGEST_FIELD
 from app.web.security import Web
+from tests.support.databases import on_both
 from tests.support.depth import DEEP, depth
 from tests.support.factories import Make, sign_in
 from tests.support.ready import ready
 from tests.support.route_table import routes
-from tests.support.databases import on_both
 
 KINDS = ("path_params", "query_params", "header_params", "cookie_params", "body_params")
 STORED_AS_JSON = 10**15  # of a count that stands inside a JSON document, where both databases take it
