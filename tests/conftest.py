@@ -26,7 +26,7 @@ from app.jobs import service as jobs
 from app.settings import Settings
 from app.standing import keeping
 from app.users.tables import UserRow
-from tests.support import depth, tiny
+from tests.support import compiled, depth, tiny
 from tests.support.browser import chromium
 from tests.support.factories import Make, sign_in
 from tests.support.places import SETS
@@ -39,7 +39,7 @@ LOOKED_AT = 3  # assessments whose kept status is compared after each test
 
 # One browser for the whole run: Playwright can be started once in a process. `depth` sets how many examples hypothesis
 # tries, also where a test module does not ask for a depth itself.
-__all__ = ["chromium", "depth"]
+__all__ = ["chromium", "compiled", "depth"]
 
 
 @pytest.fixture(scope="session")
