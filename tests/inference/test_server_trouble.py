@@ -465,7 +465,8 @@ def test_waiting_is_told_with_its_reason_and_its_time() -> None:
         return "refund" if waits else refusal(503, "Loading model")
 
     with serving(reply) as server:
-        model = endpoint(server, clock=clock, patience=1e6, total_seconds=1e6)  # of the quick clock, too
+        # Of the quick clock, too. A row that gave up at the very moment the server came back would be an error.
+        model = endpoint(server, clock=clock, patience=1e6, total_seconds=1e6, attempts=10_000)
         model.on_wait = waits.append
         came = answers_of(model, *rows(5))
         model.close()

@@ -1,8 +1,8 @@
 """Statements are compiled once for all tests, as they are in a process of the app.
 
-An engine keeps what it has compiled, and each test has an engine of its own: a fifth of the time of tests with a database
-went into compiling the same statements again. So the engines of the app on SQLite share what they keep: the dialect, by
-which it is found, and the cache. Everything else (file, pool, transactions, listeners) is each engine's own.
+An engine keeps what it has compiled, and each test has an engine of its own: a third of the time of tests with a
+database went into compiling the same statements again. So the engines of the app on SQLite share what they keep: the
+dialect, by which it is found, and the cache. Everything else (file, pool, listeners) is each engine's own.
 """
 
 from typing import Any
