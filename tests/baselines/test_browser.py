@@ -19,6 +19,7 @@ from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.settings import Settings
 from tests.support.browser import Visits, address, app, engine, good, make, settings, visit
+from tests.support.depth import DEEP
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, claim_of, clever, finish_job, started
 from tests.support.model_server import ModelServer, serving
@@ -151,6 +152,7 @@ def test_without_scripts_every_button_saves(visit: Visits, failures: Failures) -
     assert failures.causes()[:3] == ["instructions", "instructions", None]
 
 
+@pytest.mark.deep
 def test_two_people_who_tag_at_once_see_whose_tag_counts(visit: Visits, make: Make, failures: Failures) -> None:
     other = make.author("Cora")
     with visit(failures.author) as mine, visit(other) as hers:
@@ -169,7 +171,7 @@ def test_results_and_answers_read_well(visit: Visits, failures: Failures, shown:
     answer = f"/answers/{failures.wrong[0]}?split=dev"
     with visit(failures.author) as page:
         page.goto({"results": failures.page, "failures": failures.address, "answer": answer}[shown])
-        good(page)
+        good(page, dark=DEEP or shown == "results")
 
 
 def test_the_form_reads_well_and_asks_for_consent_by_the_servers_name(

@@ -37,7 +37,7 @@ def test_the_meaning_of_a_file_reads_well(
             page.goto(path)
             good(page)
     with visit(me, script=False) as page:
-        for path in paths:
+        for path in depth((), paths):
             page.goto(path)
             fits(page)
 
