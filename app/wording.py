@@ -47,6 +47,16 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{share * 100:.{digits}f} %".replace("-", MINUS)
 
 
+def target_text(share: float) -> str:
+    """A target as people set it, with no more digits than it has: 85 %, 92.5 %. What was measured is a `percent`."""
+    return f"{round(share * 100, 2):g} %"
+
+
+def interval_text(low: float, high: float) -> str:
+    """The interval of a share, the one form of it: 61.8 to 74.0 %."""
+    return f"{low * 100:.1f} to {percent(high)}"
+
+
 def signed_points(difference: float) -> str:
     """The number alone of a difference of two shares, in points, with its sign: 0.052 -> +5.2."""
     return f"{difference * 100:+.1f}".replace("-", MINUS)

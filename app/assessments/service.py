@@ -24,9 +24,9 @@ from app.assessments import store, typed
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
 from app.audit import service as audit
 from app.db import utcnow
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.policies import service as policies
-from app.users.tables import UserRow
+from app.users.tables import Role, UserRow
 
 LONGEST_TITLE = 200
 LONGEST_TEAM = 100
@@ -177,14 +177,21 @@ def copy(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
     """A new assessment with the same answers and nothing measured."""
     row = store.get(session, assessment_id)
     title = f"Copy of {row.title}"[:LONGEST_TITLE]
-    made = create(session, Details(title, row.team, row.note), me, first_answers=answers(row))
+    # What the finished example notes is how it was measured, and nothing of that is true of a copy.
+    note = "" if row.recorded else row.note
+    made = create(session, Details(title, row.team, note), me, first_answers=answers(row))
     made.assumed = [key for key in row.assumed if key in made.answers]
     return made
 
 
 def archive(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
-    """Put it away: it leaves the list and can't be changed until it is taken out again."""
+    """Put it away: it leaves the list and can't be changed until it is taken out again.
+
+    Raises:
+        Forbidden: it is the finished example, which everybody is shown; an administrator may.
+    """
     row = store.changing(session, assessment_id)
+    _keep_for_everybody(row, me)
     if row.archived_at is None:
         row.archived_at = utcnow()
         audit.record(session, me, "assessment.archive", "assessment", row.id, {})
@@ -193,10 +200,16 @@ def archive(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
 
 def restore(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:
     row = store.changing(session, assessment_id)
+    _keep_for_everybody(row, me)
     if row.archived_at is not None:
         row.archived_at = None
         audit.record(session, me, "assessment.restore", "assessment", row.id, {})
     return row
+
+
+def _keep_for_everybody(row: AssessmentRow, me: UserRow) -> None:
+    if row.recorded and me.role != Role.ADMIN:
+        raise Forbidden("Everybody is shown the finished example. An admin can archive or restore it.")
 
 
 def take_todays_policy(session: Session, assessment_id: int, me: UserRow) -> AssessmentRow:

@@ -12,7 +12,7 @@ from app.baselines.comparisons import Change, Comparison
 from app.baselines.tables import ArmRow, BaselineRow
 from app.evaluation.statistics import Difference
 from app.web import charts
-from app.wording import percent, plural
+from app.wording import interval_text, percent, plural, target_text
 
 TONES = {"trivial": "soft", "small_classifier": "soft", "adapter": "tune"}
 CHEAPER = 0.9  # share of the best prompt's tokens up to which another one is called cheaper
@@ -200,15 +200,15 @@ def _against_target(baseline: BaselineRow, best: ArmRow | None) -> str:
             return "No result yet."
         return f"No test result yet. On the dev set {first.label} leads with {percent(first.dev.score)}."
     result, target = best.test, baseline.target
-    reached = f"Best prompt {percent(result.score)} ({interval(result.low, result.high)})"
+    reached = f"Best prompt {percent(result.score)} ({interval_text(result.low, result.high)})"
     if target is None:
         return f"{reached}; no target is set."
     if result.score >= target:
-        return f"{reached} meets the target of {percent(target)}."
+        return f"{reached} meets the target of {target_text(target)}."
     short = 100 * (target - result.score)
     gap = plural(round(short), "point") if short >= 1 else f"{short:.1f} points"
     between = "; the target lies inside the interval" if target <= result.high else ""
-    return f"{reached}, target {percent(target)}: short by {gap}{between}."
+    return f"{reached}, target {target_text(target)}: short by {gap}{between}."
 
 
 def _cheaper(baseline: BaselineRow, best: ArmRow) -> list[str]:
@@ -232,11 +232,6 @@ def _cheaper(baseline: BaselineRow, best: ArmRow) -> list[str]:
     return [f"{arm.label} scores {percent(result.score)} on the same test rows with {tokens}."]
 
 
-def interval(low: float, high: float) -> str:
-    """57.5-69.3, in percent, with a dash."""
-    return f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}"
-
-
 def caption(table: Sequence[Line], baseline: BaselineRow) -> str:
     """What the table shows, in a sentence."""
     first = next((line for line in table if line.leading and line.dev), None)
@@ -246,5 +241,5 @@ def caption(table: Sequence[Line], baseline: BaselineRow) -> str:
     if first.gain is not None:
         points = charts.share_text(first.gain.delta, difference=True)
         ahead = f", {points} points against zero-shot"
-    target = f"; the dashed line is the target, {percent(baseline.target)}" if baseline.target is not None else ""
+    target = f"; the dashed line is the target, {target_text(baseline.target)}" if baseline.target is not None else ""
     return f"{first.label} leads the prompts on the dev set with {percent(first.dev.score)}{ahead}{target}."

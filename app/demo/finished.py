@@ -33,9 +33,8 @@ from app.standing import keeping
 from app.training import store as trainings
 from app.training.tables import MetricRow, TrainingRow
 from app.users import store as user_store
-from app.users.tables import UserRow
+from app.users.tables import NOBODY, UserRow
 
-NOBODY = "!"  # no hash: no password opens the account
 DOMAIN = "finished.invalid"  # nobody has an address there (RFC 2606)
 TITLE = "Docstrings in our house style (finished example)"
 NOTE = (
@@ -107,7 +106,7 @@ def _people(session: Session, rows: Sequence[Row]) -> dict[str, UserRow]:
     for row in rows:
         email = f"{row['email'].partition('@')[0]}@{DOMAIN}"
         user = user_store.find(session, email)
-        if user is None or user.password_hash != NOBODY:  # an account of somebody's is never touched
+        if user is None or not user.nobody:  # an account of somebody's is never touched
             user = UserRow(
                 name=row["name"].replace("(demo)", "(example)"),
                 email=email,

@@ -23,7 +23,7 @@ from app.users import service as users
 from app.users import store as user_store
 from app.users.passwords import Passwords
 from app.users.tables import Role, UserRow
-from app.wording import percent
+from app.wording import interval_text, percent, target_text
 
 KIND = "demo"
 
@@ -99,7 +99,7 @@ def summary(session: Session, assessment_id: int) -> Iterator[str]:
             f"({dataset.train_rows:,} train, {dataset.dev_rows:,} dev)."
         )
     if baseline is not None:
-        yield f"Share of answers with exactly the right form (target {percent(baseline.target or 0, 0)}):"
+        yield f"Share of answers with exactly the right form (target {target_text(baseline.target or 0)}):"
         for arm in baseline.arms:
             yield f"  {arm.label:<36} dev {_result(arm.dev):<26} test {_result(arm.test)}"
     compared = results.outcome(session, training.id).compared if training is not None else None
@@ -113,4 +113,4 @@ def summary(session: Session, assessment_id: int) -> Iterator[str]:
 def _result(result: ArmResult | None) -> str:
     if result is None:
         return "-"
-    return f"{percent(result.score)} ({percent(result.low)} to {percent(result.high)}), n={result.n}"
+    return f"{percent(result.score)} ({interval_text(result.low, result.high)}), n={result.n}"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.advice import verdict
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
-from app.assessments.api import Advice
+from app.assessments.advice_models import Advice
 from app.gate import checks, people, reviews, store
 from app.gate.evidence import gather, judge_today, study
 from app.gate.launching import weigh

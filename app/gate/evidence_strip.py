@@ -23,7 +23,7 @@ from app.economics import store as cost_store
 from app.economics.costs import Study
 from app.economics.sentences import calls
 from app.gate.evidence import Facts
-from app.wording import percent, plural, signed_points
+from app.wording import interval_text, percent, plural, signed_points, target_text
 
 Mark = Literal["", "pass", "fail", "warn", "open"]
 
@@ -111,7 +111,7 @@ def _target(facts: Facts, goal: float | None, base: str) -> Line:
     url = f"{base}/describe/success#target"
     if goal is None:
         return Line("target", "Target", "not set", name, "open", "not set", url=url)
-    return Line("target", "Target", _short(goal), name, how="self-reported", url=url)
+    return Line("target", "Target", target_text(goal), name, how="self-reported", url=url)
 
 
 def _best(best: ArmRow | None, goal: float | None, base: str) -> Line:
@@ -211,10 +211,4 @@ def _data(dataset: DatasetRow | None, base: str) -> Line:
 
 def _interval(result: ArmResult) -> str:
     """The 95 % interval with the rows it rests on."""
-    low, high = f"{result.low * 100:.1f}", f"{result.high * 100:.1f}"
-    return f"{low} to {high} % on {plural(result.n, 'test row')}"
-
-
-def _short(share: float) -> str:
-    """A target as people type it: 85 %, 92.5 %."""
-    return f"{share * 100:g} %"
+    return f"{interval_text(result.low, result.high)} on {plural(result.n, 'test row')}"

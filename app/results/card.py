@@ -11,7 +11,7 @@ from typing import Any
 
 from app.baselines.history import LateTarget
 from app.evaluation.comparison import Comparison, Rival
-from app.wording import plural, signed_points
+from app.wording import plural, signed_points, target_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def card(facts: CardFacts) -> str:
         "## What was measured",
         "",
         f"Metric: {facts.metric.replace('_', ' ')}, on rows that no prompt and no training had seen."
-        + (f" Target: {_percent(facts.target)}." if facts.target is not None else ""),
+        + (f" Target: {target_text(facts.target)}." if facts.target is not None else ""),
         *(_option(name, value) for name, value in sorted(facts.metric_options.items())),
         *([f"The prompts were asked of {_inline(facts.measured_on)}."] if facts.measured_on else []),
         "",
@@ -194,7 +194,7 @@ def _target(facts: CardFacts) -> list[str]:
     if facts.reaches_target is None or facts.target is None:
         return []
     verb = "reaches" if facts.reaches_target else "does not reach"
-    return [f"It {verb} the target of {_percent(facts.target)}."]
+    return [f"It {verb} the target of {target_text(facts.target)}."]
 
 
 def _model_index(facts: CardFacts) -> list[str]:

@@ -213,6 +213,7 @@ def reset_password(session: Session, handed: Handed, user_id: int, *, by: UserRo
     server's command line. That is how a sole administrator gets back in.
     """
     user = store.get(session, user_id)
+    _need_somebody(user)
     user.password_hash, user.must_change_password = handed.hashed, True
     store.end_sessions(session, user.id)
     ended = store.revoke_tokens(session, user.id, utcnow())
@@ -228,6 +229,7 @@ def change_role(session: Session, user_id: int, role: str, *, by: UserRow, recor
     user = store.get(session, user_id)
     if user.role == role:
         return user
+    _need_somebody(user)
     _keep_an_admin(session, user)
     before, user.role = user.role, Role(role)
     store.end_sessions(session, user.id)
@@ -254,9 +256,15 @@ def disable(session: Session, user_id: int, *, by: UserRow, record: Record) -> U
 def enable(session: Session, user_id: int, *, by: UserRow, record: Record) -> UserRow:
     user = store.get(session, user_id)
     if not user.active:
+        _need_somebody(user)
         user.active = True
         record(session, by, "user.enable", "user", user.id, {})
     return user
+
+
+def _need_somebody(user: UserRow) -> None:
+    if user.nobody:
+        raise Conflict("Nobody is behind this account: it only signs what the finished example shows.")
 
 
 def _keep_an_admin(session: Session, user: UserRow) -> None:

@@ -21,6 +21,9 @@ class Role(StrEnum):
         return list(Role).index(self)
 
 
+NOBODY = "!"  # in place of a hash: no password opens the account
+
+
 class UserRow(Base):
     """A person. `email` is stored in lower case. An inactive user keeps the name on what they did, and nothing else.
 
@@ -39,6 +42,11 @@ class UserRow(Base):
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
     checklist_at: Mapped[datetime | None]
+
+    @property
+    def nobody(self) -> bool:
+        """Whether nobody is behind it: such an account only signs what the finished example shows."""
+        return self.password_hash == NOBODY
 
 
 class SessionRow(Base):

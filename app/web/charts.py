@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from app.wording import target_text
+
 Point = tuple[float, float]
 
 HUGE = 1e100  # beyond it, differences and factors of values are no numbers any more
@@ -164,7 +166,9 @@ def intervals(
         strips.append(Strip(arm, at(arm.value), start if whole else None, end if whole else None))
     ticks = [Tick(round(100 * share_of(mark, low, high), 2), _tick_text(mark, difference)) for mark in marks]
     place = at(target)
-    goal = None if place is None else Tick(place, share_text(target, difference))
+    goal = None
+    if place is not None and target is not None:
+        goal = Tick(place, share_text(target, difference) if difference else target_text(target))
     return IntervalChart(title, strips, ticks, goal, at(0.0) if difference else None, difference)
 
 

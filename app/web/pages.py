@@ -28,7 +28,7 @@ from app.web.browsers import browser_of
 from app.web.context import AppContext
 from app.web.files import Files
 from app.web.protocols import Standing, Step
-from app.wording import MINUS, inflect, lower_first, plural, upper_first
+from app.wording import MINUS, inflect, interval_text, lower_first, plural, target_text, upper_first
 from app.wording import percent as share_text
 
 if TYPE_CHECKING:
@@ -76,6 +76,11 @@ def percent(value: float | None, digits: int = 1) -> str:
     if value is None or not math.isfinite(value):
         return NOTHING
     return share_text(value, digits)
+
+
+def goal(value: float | None) -> str:
+    """A target as people set it: 0.85 -> 85 %; none is a dash."""
+    return NOTHING if value is None else target_text(value)
 
 
 def points(value: float | None, digits: int = 1, unit: str = " points") -> str:
@@ -210,6 +215,8 @@ def make_templates(files: Files) -> Environment:
     )
     env.filters |= {
         "percent": percent,
+        "goal": goal,
+        "between": interval_text,
         "points": points,
         "gap": gap,
         "hundredths": hundredths,

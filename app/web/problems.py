@@ -31,6 +31,7 @@ from app.errors import (
     Stale,
 )
 from app.web import pages
+from app.web.deps import context_of
 from app.web.faults import field_errors
 from app.web.params import Slug
 from app.web.refusals import SeeFirst, SignInFirst, TooMany
@@ -278,6 +279,8 @@ def _page(
 
 def _on_refusal(request: Request, error: Exception) -> Response:
     refusal = cast("Refusal", error)
+    # Here and nowhere else, so that a route without a transaction of its own is on record as well.
+    context_of(request).on_refusal(request, refusal)
     if isinstance(refusal, SeeFirst) and not request.url.path.startswith("/api/"):
         return _lead(request, refusal.url)
     slug = slug_of(refusal)

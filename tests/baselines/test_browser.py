@@ -254,7 +254,7 @@ def test_a_run_fills_its_table_without_a_reload_and_ends_on_its_result(
         share = float(page.locator("#running progress").get_attribute("value") or 1)
         assert 0 < share < 0.99
         go_on.set()
-        expect(page.locator("#answer")).to_contain_text("target of 90.0 %")
+        expect(page.locator("#answer")).to_contain_text("target of 90 %")
         run.join(20)
     server.reply = clever
 

@@ -156,11 +156,11 @@ def test_random_draws_are_one_line_with_their_spread(make: Make, engine: Engine)
     [
         (
             {"few_shot_nearest": (126, 200, 353.0)},
-            "Best prompt 63.0 % (56.1\N{EN DASH}69.4), target 80.0 %: short by 17 points.",
+            "Best prompt 63.0 % (56.1 to 69.4 %), target 80 %: short by 17 points.",
             "",
         ),
         ({"few_shot_nearest": (159, 200, 353.0)}, "short by 0.5 points; the target lies inside the interval.", ""),
-        ({"few_shot_nearest": (160, 200, 353.0)}, "meets the target of 80.0 %.", ""),
+        ({"few_shot_nearest": (160, 200, 353.0)}, "meets the target of 80 %.", ""),
         (
             {"few_shot_nearest": (126, 200, 353.0), "zero_shot": (130, 200, 40.0)},
             "short by 17 points.",

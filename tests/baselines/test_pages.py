@@ -99,7 +99,7 @@ def test_the_form_says_what_it_will_cost_before_it_starts(page: TestClient, case
     assert "190 calls" in shown.text
     assert "estimated" in shown.text
     assert f"I may send these rows to 127.0.0.1:{case.model.base_url.split(':')[2].split('/')[0]}" in shown.text
-    assert "90.0 %" in shown.text
+    assert "90 %" in shown.text
 
 
 def test_a_start_is_a_job_in_line_a_contribution_and_a_record(page: TestClient, case: Case, engine: Engine) -> None:
@@ -271,7 +271,7 @@ def test_the_page_shows_arms_intervals_target_and_what_rows_can_tell(
 ) -> None:
     shown = " ".join(page.get(url(case)).text.split())  # where a line of the template ends says nothing
 
-    for words in ("Few-shot, 5 nearest", "target 90.0 %: short by", "Δ vs zero-shot", "95 % intervals", "★"):
+    for words in ("Few-shot, 5 nearest", "target 90 %: short by", "Δ vs zero-shot", "95 % intervals", "★"):
         assert words in shown
     assert "differences of" in shown
     assert "Test set used 4 times" in shown

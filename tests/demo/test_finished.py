@@ -107,6 +107,32 @@ def test_asking_again_gives_the_same_one(example: AssessmentRow, make: Make, peo
         assert only.archived_at is None
 
 
+def test_only_an_admin_puts_it_away_and_a_copy_notes_nothing_of_it(
+    example: AssessmentRow, make: Make, people: People, engine: Engine
+) -> None:
+    author, admin = people(make.author()), people(make.admin())
+
+    assert author.post(f"/assessments/{example.id}/archive").status_code == 403
+    assert "Archive</button>" not in author.get(f"/assessments/{example.id}").text
+    made = author.post(f"/api/v1/assessments/{example.id}/copy").json()
+    assert made["note"] == ""
+    assert admin.post(f"/assessments/{example.id}/archive").status_code == 303
+    assert author.post(f"/assessments/{example.id}/restore").status_code == 403
+
+
+def test_nobody_opens_its_accounts(example: AssessmentRow, make: Make, people: People, engine: Engine) -> None:
+    client = people(make.admin())
+    with reading(engine) as session:
+        accounts = [user.id for user in session.scalars(select(UserRow)) if user.nobody]
+
+    assert len(accounts) == 2
+    for account in accounts:
+        assert client.post(f"/users/{account}/enable").status_code == 409
+        assert client.post(f"/users/{account}/reset-password").status_code == 409
+        assert client.post(f"/users/{account}/role", data={"role": "admin"}).status_code == 409
+    assert "nobody can sign in" in client.get("/users").text
+
+
 def test_it_is_in_no_list_and_no_count(example: AssessmentRow, make: Make, people: People, engine: Engine) -> None:
     admin = make.admin()
     client = people(admin)

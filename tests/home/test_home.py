@@ -95,7 +95,7 @@ def test_each_line_says_status_score_owner_and_when(make: Make, people: People) 
 
     page = people(make.author()).get("/").text
 
-    assert "68.2 % of 90.0 %" in re.sub(r"\s+", " ", page)
+    assert "68.2 % of 90 %" in re.sub(r"\s+", " ", page)
     assert "not measured" in page
     assert "Ada" in page
     assert re.search(r'<time [^>]*title="\d{4}-\d\d-\d\d \d\d:\d\d UTC"[^>]*>just now</time>', page)

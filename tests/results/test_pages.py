@@ -255,4 +255,4 @@ def test_a_target_that_was_changed_since_is_told_from_the_one_that_counted(clien
 
     text = " ".join(client.get("/assessments/1/result").text.split())
 
-    assert "does not reach the target of 90.0 % that was set when the baselines ran; it is 85.0 % now." in text
+    assert "does not reach the target of 90 % that was set when the baselines ran; it is 85 % now." in text

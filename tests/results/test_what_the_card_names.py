@@ -104,9 +104,9 @@ def test_what_the_metric_was_told_is_said() -> None:
 
 @pytest.mark.parametrize(("reaches", "sentence"), [(True, "It reaches"), (False, "It does not reach")])
 def test_a_target_that_was_missed_is_said(reaches: bool, sentence: str) -> None:
-    assert f"{sentence} the target of 75.0 %." in card.card(replace(EMBEDDED, reaches_target=reaches))
+    assert f"{sentence} the target of 75 %." in card.card(replace(EMBEDDED, reaches_target=reaches))
     assert card.evaluation(replace(EMBEDDED, reaches_target=reaches))["configs"]["reaches_target"] is reaches
-    assert "the target of 75.0 %." not in card.card(replace(EMBEDDED, reaches_target=None))
+    assert "the target of 75 %." not in card.card(replace(EMBEDDED, reaches_target=None))
 
 
 def test_every_arm_is_in_the_file_on_both_kinds_of_rows() -> None:
@@ -165,7 +165,7 @@ def test_the_bundle_of_a_run_says_all_of_it(engine: Engine, blobs: Blobs) -> Non
     text, found = files["README.md"].decode(), json.loads(files["evaluation.json"])
     assert "The metric's pattern: `^x$`." in text
     assert "- peft 0.21.0" in text
-    assert "It does not reach the target of 90.0 %." in text
+    assert "It does not reach the target of 90 %." in text
     assert {"zero_shot", "few_shot_random/1", "few_shot_nearest", "revised_prompt/1"} <= set(found["dev_results"])
     assert set(found["results"]) == {"few_shot_nearest", "adapter/1"}
 

@@ -112,8 +112,8 @@ def test_arms_lie_where_their_values_are() -> None:
     first, later = chart.strips
     assert (first.at, first.start, first.end) == (30, 25, 36)
     assert (later.at, later.start, later.end) == (None, None, None)
-    assert chart.target == charts.Tick(90, "90.0 %")
-    assert chart.label == "Arms: zero-shot 30.0 %, interval 25.0 % to 36.0 %; target 90.0 %"
+    assert chart.target == charts.Tick(90, "90 %")
+    assert chart.label == "Arms: zero-shot 30.0 %, interval 25.0 % to 36.0 %; target 90 %"
 
 
 def test_differences_lie_around_nothing() -> None:

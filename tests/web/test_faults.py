@@ -9,7 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.assessments.api import AssessmentChange, Case
+from app.assessments.advice_models import Case
+from app.assessments.api import AssessmentChange
 from app.errors import FieldError, Invalid, pointer
 from app.training.api import RecipeChange
 from app.web.faults import field_errors

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 
+from app.audit.tables import EntryRow
+from app.db import reading
 from app.main import create_app
 from app.settings import Settings
 from app.users.deps import Me
@@ -75,6 +78,19 @@ def test_no_role_reaches_above_itself(app: Web, people: People, role: Role) -> N
         if need and need.role.rank > role.rank:
             assert client.request(method, fill(route.path)).status_code == 403, (method, route.path)
             assert program.request(method, fill(route.path)).status_code == 403, (method, route.path)
+
+
+def test_whoever_is_sent_away_is_on_record_whatever_the_route_opens(app: Web, people: People) -> None:
+    """Routes with a transaction of their own, with the usual one, and without any."""
+    client = people.browser("author")
+    paths = ["/models/endpoints", "/models/1", "/models/1/retire", "/users", "/api/v1/models/endpoints"]
+
+    for path in paths:
+        assert client.post(path).status_code == 403, path
+
+    with reading(app.state.context.engine) as session:
+        entries = session.scalars(select(EntryRow).where(EntryRow.act == "gate.denied")).all()
+        assert [entry.detail["path"] for entry in entries] == paths
 
 
 def test_a_token_that_may_only_read_changes_nothing(app: Web, people: People) -> None:

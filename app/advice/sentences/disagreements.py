@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.advice.facts import Score
-from app.wording import Wording, joined, percent, plural, signed_points
+from app.wording import Wording, interval_text, joined, percent, plural, signed_points, target_text
 
 AGREEMENT = {"high": "nearly always", "medium": "mostly", "low": "often not"}
 TRIED = {
@@ -102,7 +102,7 @@ def _facts_seen(new: float | None) -> str:
 def _prompting(declared: str, score: Score, target: float) -> str:
     return (
         f"Self-reported: good prompting {PROMPTING[declared]}. Measured: the best prompt reaches "
-        f"{percent(score.score)} ({score.low * 100:.1f}-{percent(score.high)}), the target is {target * 100:g} %."
+        f"{percent(score.score)} ({interval_text(score.low, score.high)}), the target is {target_text(target)}."
     )
 
 

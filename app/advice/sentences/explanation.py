@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.advice.facts import Score
 from app.advice.sentences.scores import variant
-from app.wording import MINUS, Wording, percent, plural
+from app.wording import MINUS, Wording, interval_text, percent, plural
 
 TECHNIQUES = {
     "whole_corpus_in_context": "with the whole reference text in it",
@@ -102,7 +102,7 @@ def _reached(arm: str | None, score: Score, on_rows: int | None) -> str:
     """`the best prompt (RAG) reaches 74.0 % (69.5 to 78.1 % on 400 rows)`."""
     best = f" ({variant(arm)})" if arm else ""
     rows = f" on {plural(on_rows, 'row')}" if on_rows else ""
-    reaches = f"{percent(score.score)} ({score.low * 100:.1f} to {percent(score.high)}{rows})"
+    reaches = f"{percent(score.score)} ({interval_text(score.low, score.high)}{rows})"
     return f"the best prompt{best} reaches {reaches}"
 
 
