@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from app.datasets.checks.checkpoint import Checkpoint
 from app.inference.embedding import Embedder
@@ -151,9 +152,9 @@ def _vectors(
     return cut + embedder.cut
 
 
-def vectors(path: Path, dimensions: int) -> "np.memmap[Any, np.dtype[np.float16]]":
+def vectors(path: Path, dimensions: int) -> npt.NDArray[np.float16]:
     """The vectors of a finished index, mapped into memory: (passages, dimensions)."""
-    mapped: np.memmap[Any, np.dtype[np.float16]] = np.memmap(path, dtype="<f2", mode="r")
+    mapped: npt.NDArray[np.float16] = np.memmap(path, dtype="<f2", mode="r")
     return mapped.reshape(-1, dimensions)
 
 

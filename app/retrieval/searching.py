@@ -73,7 +73,7 @@ class Searcher:
         depth = max(FUSED, k)
         hits: dict[Way, list[Hit]] = {}
         lists: dict[Way, list[Hit]] = {"lexical": next(self._by_words([query], depth))}
-        if len(ways) > 1:
+        if any(way != "lexical" for way in ways):
             lists["embedding"] = self._by_meaning([query], depth)[0]
         for way in ways:
             hits[way] = fused(tuple(lists.values()), k) if way == "hybrid" else lists[way][:k]

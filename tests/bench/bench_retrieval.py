@@ -110,11 +110,14 @@ def on_set(name: str, embed: str) -> None:
         row("ours, lexical", *_found(searcher, one, "lexical"))
         if find_spec("rank_bm25"):
             for words, label in ((blanks, "its README's words"), (lexical.terms, "our terms")):
-                search = rank_bm25(one.texts, words)
-                found, seconds = timed(lambda search=search: [search(question) for question in one.questions])
+                found, seconds = timed(_each(rank_bm25(one.texts, words), one.questions))
                 row(f"rank_bm25, {label}", found, one.gold, seconds)
         if embed:
             _with_embeddings(one, index, embed)
+
+
+def _each(search: Callable[[str], list[int]], questions: Sequence[str]) -> Callable[[], list[list[int]]]:
+    return lambda: [search(question) for question in questions]
 
 
 def _found(searcher: Searcher, one: Case, way: Any) -> tuple[list[list[int]], list[set[int]], float]:
