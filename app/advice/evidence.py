@@ -85,8 +85,6 @@ class Evidence(Frozen):
     teacher: Score | None = None
     cost_case: str | None = None
     cost_basis: str | None = None
-    oracle_gain: float | None = None
-    rows_carry_context: bool | None = None
 
     @property
     def best_arm(self) -> str | None:

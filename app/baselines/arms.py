@@ -171,8 +171,8 @@ class ArmResult(Frozen):
     limit. passed: right ones, spread: standard deviation of graded ones; never both. near: how like the wanted answer
     these are, where none is right. tokens_from: measured or estimated. mean_seconds: of an answer; pace: from one to
     the next. thought, dressed, saved: see `Scored`. at: when it stood. reported: names that the server gave its model.
-    dropped: it lost the race and the rest of its rows was not asked; its score is that of those that were. valid: answers
-    that keep to the output constraint of the measurement, where it has one.
+    dropped: it lost the race and the rest of its rows was not asked; its score is that of those that were. valid:
+    answers that keep to the output constraint of the measurement, where it has one.
     """
 
     version: ClassVar[int] = 1

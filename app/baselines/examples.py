@@ -1,6 +1,6 @@
 """Which prompts with examples are offered: how many, drawn or nearest, and as many as the model's window holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from app.baselines import arms
 from app.baselines.arms import CHARACTERS_PER_TOKEN, SEEDS, Arm
@@ -29,7 +29,7 @@ def offers(context: Context) -> Iterator[Offer]:
     yield _many(context)
 
 
-WHY = {
+WHY: Mapping[str, str] = {
     **dict.fromkeys(arms.FREE, "Costs no call; an adapter has to beat it."),
     "zero_shot": "The plainest prompt.",
     "few_shot_random": "Three draws show how much the choice of examples matters.",

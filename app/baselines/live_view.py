@@ -48,7 +48,8 @@ def stages(
     others = {arm.id for arm in baseline.arms if "model_id" in arm.settings}
     beside = arm_id in others or split == "end"  # the run's own model is through
     on_test: When = "done" if beside else "now" if running and split == "test" else "to come"
-    listed, after = [Stage("Start the model", first)], []
+    listed = [Stage("Start the model", first)]
+    after: list[Stage] = []
     for label, group in groups:
         done = sum(arm.dev is not None and not arm.dev.errors for arm in group)
         name = label if len(group) == 1 else f"{label.partition(' (')[0]} ({done} of {len(group)})"

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.advice.facts import BEYOND
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
@@ -119,7 +120,7 @@ def _context(session: Session, assessment: AssessmentRow, order: BaselineRequest
 
 def _faults_of(session: Session, order: BaselineRequest, planned: Sequence[Arm]) -> Iterator[FieldError]:
     """Of the arms that were chosen: that there is a prompt to find, and consent for each server that gets the rows."""
-    beside = (*arms.FREE, *arms.BEYOND)
+    beside = (*arms.FREE, *BEYOND)
     if order.arms is not None and all(arm.family in beside for arm in planned):
         yield FieldError("#/arms", "Choose at least one prompt of the model itself.")
     others = dict.fromkeys(int(arm.settings["model_id"]) for arm in planned if "model_id" in arm.settings)

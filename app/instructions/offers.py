@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import measured_model, planning, runs, standing
+from app.baselines import measured_model, outlines, runs, standing
 from app.baselines import store as baseline_store
 from app.baselines.arms import CHARACTERS_PER_TOKEN
 from app.baselines.tables import ArmRow, BaselineRow
@@ -97,7 +97,7 @@ def _critic(session: Session, assessment: AssessmentRow, row: ModelRow) -> Criti
         tested = trials.last(row)
         against = tested.error if tested else str(job.failure or "") if job else ""
         against = against or f"It is {state}."
-    host = planning.host_of(row.base_url) if row.kind == "endpoint" else ""
+    host = outlines.host_of(row.base_url) if row.kind == "endpoint" else ""
     return CriticChoice(row, host, against, prices_of(session, row))
 
 
