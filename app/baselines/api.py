@@ -24,8 +24,10 @@ from app.baselines import (
 from app.baselines.answer_store import Selection, Show
 from app.baselines.answers_view import AnswerView
 from app.baselines.api_models import (
+    Arm,
     ArmOffer,
     ArmOffers,
+    Causes,
     ConfusionPart,
     Estimated,
     FieldPart,
@@ -36,6 +38,7 @@ from app.baselines.api_models import (
     Parts,
     Split,
     SurenessOf,
+    Tagged,
 )
 from app.baselines.deps import exported, shown_to
 from app.baselines.order import BaselineRequest
@@ -104,52 +107,6 @@ class Revision(BaseModel):
     instructions: Text = Field(max_length=planning.INSTRUCTIONS_LIMIT)
     from_version: Number | None = None
     note: OneLine = Field(default="", max_length=300)
-
-
-class Cause(BaseModel):
-    """Why one answer failed; an empty cause takes the word back."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    answer_id: Number
-    cause: Literal["", "behaviour", "facts", "instructions", "reference"]
-
-
-class Causes(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    causes: list[Cause] = Field(max_length=1000)
-
-
-class Tagged(BaseModel):
-    """How many answers carry another cause than before."""
-
-    changed: int
-
-
-class Arm(BaseModel):
-    """One way to answer. `dev`, `test`: score with its interval, counts and means, once measured."""
-
-    id: int
-    object: str = "arm"
-    family: str
-    name: str
-    title: str
-    settings: dict[str, Any]
-    dev: dict[str, Any] | None
-    test: dict[str, Any] | None
-
-    @staticmethod
-    def of(row: ArmRow) -> "Arm":
-        return Arm(
-            id=row.id,
-            family=row.family,
-            name=row.name,
-            title=row.label,
-            settings=row.settings,
-            dev=row.dev.to_json() if row.dev else None,
-            test=row.test.to_json() if row.test else None,
-        )
 
 
 class Baseline(BaseModel):

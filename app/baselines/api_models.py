@@ -6,8 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.baselines.outlines import Choice
 from app.baselines.sureness import Sureness
+from app.baselines.tables import ArmRow
 from app.evaluation.calibration import Answered
 from app.evaluation.metrics import METRICS
+from app.web.params import Number
 
 Split = Literal["dev", "test"]
 MetricName = Annotated[str, Field(json_schema_extra={"enum": list(METRICS)})]
@@ -270,3 +272,49 @@ class ArmOffers(BaseModel):
     data: list[ArmOffer]
     has_more: bool = False
     estimate: Estimated
+
+
+class Cause(BaseModel):
+    """Why one answer failed; an empty cause takes the word back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer_id: Number
+    cause: Literal["", "behaviour", "facts", "instructions", "reference"]
+
+
+class Causes(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    causes: list[Cause] = Field(max_length=1000)
+
+
+class Tagged(BaseModel):
+    """How many answers carry another cause than before."""
+
+    changed: int
+
+
+class Arm(BaseModel):
+    """One way to answer. `dev`, `test`: score with its interval, counts and means, once measured."""
+
+    id: int
+    object: str = "arm"
+    family: str
+    name: str
+    title: str
+    settings: dict[str, Any]
+    dev: dict[str, Any] | None
+    test: dict[str, Any] | None
+
+    @staticmethod
+    def of(row: ArmRow) -> "Arm":
+        return Arm(
+            id=row.id,
+            family=row.family,
+            name=row.name,
+            title=row.label,
+            settings=row.settings,
+            dev=row.dev.to_json() if row.dev else None,
+            test=row.test.to_json() if row.test else None,
+        )

@@ -106,8 +106,12 @@ def masks(folder: Path, schema: Constraint, threads: int) -> None:
     marks = np.zeros((ROWS, (loaded.model.config.vocab_size + 31) // 32), dtype=np.int32)
     for number in range(STEPS):
         twins = [[(guide.matcher.deep_copy(), at) for at, guide in enumerate(guides)] for _ in range(2)]
-        ways = [lambda: [fill_next_token_bitmask(m, marks, at) for m, at in twins[0]],  # noqa: B023 - called at once
-                lambda: fill_next_token_bitmask_par(executor, twins[1], marks)]  # noqa: B023  # fmt: skip
+
+        def one_by_one() -> None:
+            for matcher, at in twins[0]:  # noqa: B023 - called at once
+                fill_next_token_bitmask(matcher, marks, at)
+
+        ways = (one_by_one, lambda: fill_next_token_bitmask_par(executor, twins[1], marks))  # noqa: B023 - the same
         for way, times in list(zip(ways, (plain, many), strict=True))[:: 1 if number % 2 else -1]:
             times.append(timed(way))
         step = torch.rand((ROWS, loaded.model.config.vocab_size))

@@ -63,7 +63,7 @@ def measured(
 ) -> tuple[float, float, float]:
     """Per cent of worlds in which anything was dropped, in which the best arm was, and per cent of calls saved."""
     generator = np.random.default_rng(1)
-    any_, best, saved = 0, 0, 0
+    any_, best, saved = 0, 0, 0.0
     for _ in range(worlds):
         dropped = raced(scores_of(generator, rates, rows, alike, binary=binary), binary=binary)
         any_ += bool(dropped)
@@ -105,9 +105,9 @@ def main() -> None:
             for row_count in ROWS:
                 for alike in ALIKE:
                     number = worlds if binary else worlds // 2
-                    spoilt, best, saved = measured(rates, row_count, alike, number, binary=binary)
+                    spoilt, best, spared = measured(rates, row_count, alike, number, binary=binary)
                     shown = f"{spoilt:7.2f}" if name in EQUAL else f"{'':7}"
-                    print(f"{name:34} {row_count:4} {alike:5.1f} {shown} {best:9.2f} {saved:6.1f}", flush=True)
+                    print(f"{name:34} {row_count:4} {alike:5.1f} {shown} {best:9.2f} {spared:6.1f}", flush=True)
 
 
 if __name__ == "__main__":
