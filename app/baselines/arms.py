@@ -47,11 +47,12 @@ FAMILIES = (
     "optimised_prompt",
     "adapter",
 )
+EXAMPLES = ("shots", "k", "seed", "by", "embedder")  # the settings that say which examples are shown
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
 # What an arm's prompt and answer are made of beside its instructions.
-MADE_OF = ("shots", "k", "seed", "by", "embedder", "passages", "constraint", "scoring")
+MADE_OF = (*EXAMPLES, "passages", "constraint", "scoring")
 
 
 @dataclass(frozen=True, slots=True)
