@@ -167,7 +167,7 @@ class Passages(BaseModel):
     has_more: bool
 
 
-class Found(BaseModel):
+class RetrievedPassage(BaseModel):
     """A passage that was retrieved. score: BM25, cosine, or the sum of reciprocal ranks, by the way."""
 
     score: float
@@ -180,7 +180,7 @@ class SearchResult(BaseModel):
     index_id: int
     sha256: str
     stale: bool
-    ways: Mapping[Way, list[Found]]
+    ways: Mapping[Way, list[RetrievedPassage]]
     against: str
 
 
@@ -260,7 +260,8 @@ def search_documents(
         stale=now.stale,
         ways={
             way: [
-                Found(score=hit.score, passage=IndexedPassage(**asdict(tried.passages[hit.passage_id]))) for hit in hits
+                RetrievedPassage(score=hit.score, passage=IndexedPassage(**asdict(tried.passages[hit.passage_id])))
+                for hit in hits
             ]
             for way, hits in tried.hits.items()
         },

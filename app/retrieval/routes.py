@@ -36,11 +36,21 @@ DEPTHS = (3, 5, 10)  # passages of each way
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A retrieved passage; its title and text in pieces, each with whether it is a word to mark."""
+
+    hit: Hit
+    passage: Passage
+    title: Sequence[tuple[str, bool]]
+    text: Sequence[tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """What one way retrieved: each passage with its score and its text in pieces, marked where a word is in both."""
+    """What one way retrieved, the best first."""
 
     way: Way
-    rows: Sequence[tuple[Hit, Passage, list[tuple[str, bool]], list[tuple[str, bool]]]]
+    lines: Sequence[Line]
 
 
 @router.get("/assessments/{assessment_id}/retrieval", name="retrieval")
@@ -161,17 +171,13 @@ def _tried(app: AppContext, db: Any, now: Overview, query: str, k: int) -> tuple
 
 
 def _columns(tried: Tried) -> list[Column]:
-    return [
-        Column(
-            way,
-            [
-                (hit, passage, *(list(lexical.marked(text, tried.marked)) for text in (passage.title, passage.text)))
-                for hit in hits
-                for passage in [tried.passages[hit.passage_id]]
-            ],
-        )
-        for way, hits in tried.hits.items()
-    ]
+    return [Column(way, [_line(hit, tried) for hit in hits]) for way, hits in tried.hits.items()]
+
+
+def _line(hit: Hit, tried: Tried) -> Line:
+    passage = tried.passages[hit.passage_id]
+    title, text = (list(lexical.marked(part, tried.marked)) for part in (passage.title, passage.text))
+    return Line(hit, passage, title, text)
 
 
 def _earlier(db: Any, assessment: AssessmentRow, now: Overview) -> list[Any]:

@@ -145,8 +145,8 @@ class _Lines:
         if fence := _FENCE.match(line):
             end = self._until(at + 1, lambda n: self.lines[n].strip().startswith(fence[1]))
             return self._block("code", at, min(end + 1, len(self.lines)))
-        if (end := self._end_of_table(at)) is not None:
-            return self._table(at, end)
+        if (below := self._end_of_table(at)) is not None:
+            return self._table(at, below)
         if _ITEM.match(line):
             return self._block("list", at, self._until(at + 1, self._ends_list))
         if _INDENTED.match(line):

@@ -14,7 +14,7 @@ class IndexRow(Base):
     """One index, over the documents as they were when it was built. A ready one never changes.
 
     state: building until the transaction that names its hash and its files, then ready. corpus_sha256: of the documents
-    it is over (`documents.corpus_digest`). documents, passages, tokens (estimated), bytes (of all its files): counts of
+    it is over (`corpus.digest`). documents, passages, tokens (estimated), bytes (of all its files): counts of
     what is in it. sha256: of passages, settings, and the embedder's digest; names the manifest in the content store.
     files: role -> SHA-256 in the content store. embedder: {name, digest, dimensions} of what made its vectors, None for
     lexical search alone. cut: passages that were longer than the embedder reads. seconds: what building took, by the

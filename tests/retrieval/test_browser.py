@@ -42,7 +42,7 @@ def test_from_documents_to_an_answer(
         indexing.do(indexing.claim("index", row_id), job.build)
         page.goto(f"/assessments/{assessment.id}/retrieval")
         expect(page.get_by_text("2 passages of 1 document can be searched.")).to_be_visible()
-        page.get_by_label("Question").fill("When do I get refunds?")
+        page.get_by_role("searchbox", name="Question").fill("When do I get refunds?")
         page.get_by_role("button", name="Search").click()
         expect(page.get_by_role("heading", name="Lexical search")).to_be_visible()
         expect(page.locator(".hits mark").filter(has_text="refund").first).to_be_visible()

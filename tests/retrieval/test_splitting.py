@@ -11,8 +11,10 @@ from app.retrieval.splitting import Piece, split
 SMALL = IndexSettings(size=40, overlap=0)
 
 
-def pieces(text: str, kind: str = "markdown", title: str = "Manual", **settings: int) -> list[Piece]:
-    return list(split(text, kind, title, IndexSettings(**{"size": 40, "overlap": 0} | settings)))
+def pieces(
+    text: str, kind: str = "markdown", title: str = "Manual", *, size: int = 40, overlap: int = 0
+) -> list[Piece]:
+    return list(split(text, kind, title, IndexSettings(size=size, overlap=overlap)))
 
 
 MARKDOWN = """---
