@@ -53,7 +53,7 @@ NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 REVISIONS = ("revised_prompt", "optimised_prompt")  # kinds of arms that are a round of revision, whoever wrote it
 
 # What an arm's prompt and answer are made of beside its instructions.
-MADE_OF = ("shots", "k", "seed", "by", "embedder", "passages", "constraint", "scoring", "labels")
+MADE_OF = (*EXAMPLES, "passages", "constraint", "scoring", "labels")
 
 
 @dataclass(frozen=True, slots=True)

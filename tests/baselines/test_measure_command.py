@@ -13,13 +13,14 @@ from sqlalchemy import Engine
 from app import measure_command
 from app.baselines import store
 from app.db import reading
+from app.jobs import service as jobs
 from app.settings import Settings
 from tests.support.depth import DEEP
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, clever
 from tests.support.model_server import ModelServer, serving
 from tests.support.places import ROOT
-from tests.support.processes import Process, environment
+from tests.support.processes import Process, environment, until
 
 DEV, TEST = 20, 20
 
@@ -50,6 +51,11 @@ def a_small_case(make: Make, engine: Engine, server: ModelServer) -> Case:
     return a_case(make, engine, server, train=30, dev=DEV, test=TEST)
 
 
+def served(engine: Engine) -> bool:
+    with reading(engine) as session:
+        return {"cpu", "model"} <= jobs.served(session, 5.0)
+
+
 @pytest.mark.worker
 def test_a_plan_is_measured_and_printed_with_intervals_and_the_advice(
     make: Make,
@@ -64,6 +70,7 @@ def test_a_plan_is_measured_and_printed_with_intervals_and_the_advice(
     with serving(clever) as server:
         case = a_small_case(make, engine, server)
         worker(settings)
+        until(lambda: served(engine))
         file = written(tmp_path, case)
         if DEEP:
             done = run(settings, file)

@@ -136,7 +136,7 @@ def _with_embeddings(one: Case, index: Lexical, embed: str) -> None:
         began = time.perf_counter()
         vectors = embedder.embed(one.texts, kind="passage", stop=lambda: False)
         took = time.perf_counter() - began
-        searcher = Searcher(index, vectors.astype(np.float16), embedder)
+        searcher = Searcher(index, vectors, embedder)
         for way in ("embedding", "hybrid"):
             row(f"ours, {way} ({embed})", *_found(searcher, one, way))
 
@@ -220,7 +220,7 @@ def _vectors(folder: Path, count: int) -> Callable[[str], Any]:
     with (folder / "vectors").open("wb") as file:
         for start in range(0, count, 10_000):
             rows = drawn.normal(size=(min(10_000, count - start), DIMENSIONS)).astype(np.float32)
-            file.write((rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype("<f2").tobytes())
+            file.write((rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype("<f4").tobytes())
 
     class Drawn:
         name, digest, dimensions, cut = "random", "", DIMENSIONS, 0

@@ -231,7 +231,7 @@ def test_vectors_that_are_whole_are_kept_over_a_kill(
     assert len(asked) - before == ready.passages - done + 1  # and one question how long vectors are
     vectors = building.vectors(corpus.blobs.path(ready.files["vectors"]), DIMENSIONS)
     assert vectors.shape == (ready.passages, DIMENSIONS)
-    assert np.allclose(np.linalg.norm(vectors.astype(np.float32), axis=1), 1, atol=2e-3)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
 def test_a_cancelled_build_can_be_taken_up(corpus: Indexing) -> None:

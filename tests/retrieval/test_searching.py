@@ -10,7 +10,7 @@ from app.errors import Conflict
 from app.inference.embedding import Kind, Vectors
 from app.retrieval import lexical
 from app.retrieval.lexical import Lexical, marked, terms
-from app.retrieval.searching import Hit, Searcher, fused
+from app.retrieval.searching import SCORES_AT_ONCE, Hit, Searcher, fused
 
 
 class Letters:
@@ -33,7 +33,7 @@ def opened(folder: Path, texts: Sequence[str]) -> Searcher:
         collected.add(text)
     collected.close()
     names = lexical.build(collected, folder / "index")
-    vectors = Letters().embed(texts, kind="passage", stop=lambda: False).astype(np.float16)
+    vectors = Letters().embed(texts, kind="passage", stop=lambda: False)
     return Searcher(Lexical({name: folder / "index" / name for name in names}), vectors, Letters())
 
 
@@ -78,15 +78,17 @@ def test_vectors_in_many_blocks_give_what_one_product_gives(tmp_path: Path) -> N
     random = np.random.default_rng(1)
     rows = random.normal(size=(20_000, 26)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    stored = rows.astype(np.float16)
-    searcher = opened(tmp_path, ["one"])
-    searcher = Searcher(searcher._lexical, stored, Letters())
+    searcher = Searcher(opened(tmp_path, ["one"])._lexical, rows, Letters())
+    questions = [f"some question {letter}" for letter in "abcdefghijklmnopqrstuvwxyz" * 10]
+    assert len(rows) * len(questions) > SCORES_AT_ONCE
 
-    (hits,) = searcher.search(["some question"], "embedding", 10)
+    found = searcher.search(questions, "embedding", 10)
 
-    query = Letters().embed(["some question"], kind="query", stop=lambda: False)[0]
-    exact = stored.astype(np.float32) @ query
-    assert [hit.passage_id - 1 for hit in hits] == np.argsort(-exact, kind="stable")[:10].tolist()
+    exact = Letters().embed(questions, kind="query", stop=lambda: False) @ rows.T
+    scores = np.array([[hit.score for hit in hits] for hits in found])
+    places = np.array([[hit.passage_id - 1 for hit in hits] for hits in found])
+    assert np.allclose(scores, -np.sort(-exact, axis=1)[:, :10], atol=1e-6)
+    assert np.allclose(scores, np.take_along_axis(exact, places, axis=1), atol=1e-6)
 
 
 def test_fusion_is_the_sum_of_reciprocal_ranks() -> None:
