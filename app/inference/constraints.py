@@ -207,4 +207,4 @@ class Check:
         if error is None:
             return ""
         place = "/".join(map(str, error.instance_path))
-        return (f"{place}: " if place else "") + error.message[:REASON]
+        return (f"{place}: " if place else "") + str(error.message)[:REASON]
