@@ -5,17 +5,14 @@ models write it until they are cut. Which of both it is stays the model's choice
 """
 
 import json
-from typing import TYPE_CHECKING
+from typing import Any
 
 from app.inference.constraints import Constraint
 from app.inference.schemas import REASON
 
-if TYPE_CHECKING:
-    from llguidance._lib import JsonCompileOptions
-
 # whitespace_flexible: see above; separators are expressions. coerce_one_of: alternatives of which exactly one should
 # hold are taken as alternatives.
-JSON_STYLE: "JsonCompileOptions" = {
+JSON_STYLE: Any = {  # typed by the library, which is imported where it is used
     "whitespace_flexible": False,
     "item_separator": ", ?",
     "key_separator": ": ?",

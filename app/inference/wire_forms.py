@@ -148,7 +148,7 @@ def _drop(value: Any, schema: Any, root: Any, depth: int) -> bool:
         return False
     if isinstance(reference := schema.get("$ref"), str):
         return _drop(value, schemas.resolved(reference, root), root, depth + 1)
-    dropped = [_drop(value, part, root, depth + 1) for part in schema.get("anyOf", schema.get("oneOf")) or ()]
+    dropped = [_drop(value, part, root, depth + 1) for part in schema.get("anyOf") or schema.get("oneOf") or ()]
     if isinstance(value, dict) and isinstance(known := schema.get("properties"), dict):
         for name, part in known.items():
             if name not in value:

@@ -15,7 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -91,6 +93,10 @@ def masks(folder: Path, schema: Constraint, threads: int) -> None:
 
     from app.inference import constrained, loading
 
+    def fill(matchers: Sequence[tuple[Any, int]], into: Any) -> None:
+        for matcher, at in matchers:
+            fill_next_token_bitmask(matcher, into, at)
+
     loading.compute_with(threads)
     loaded = loading.load(folder, None, "float32")
     spent: dict[str, list[float]] = {
@@ -106,16 +112,14 @@ def masks(folder: Path, schema: Constraint, threads: int) -> None:
     marks = np.zeros((ROWS, (loaded.model.config.vocab_size + 31) // 32), dtype=np.int32)
     for number in range(STEPS):
         twins = [[(guide.matcher.deep_copy(), at) for at, guide in enumerate(guides)] for _ in range(2)]
-
-        def one_by_one() -> None:
-            for matcher, at in twins[0]:  # noqa: B023 - called at once
-                fill_next_token_bitmask(matcher, marks, at)
-
-        ways = (one_by_one, lambda: fill_next_token_bitmask_par(executor, twins[1], marks))  # noqa: B023 - the same
-        for way, times in list(zip(ways, (plain, many), strict=True))[:: 1 if number % 2 else -1]:
+        ways: list[tuple[Callable[[], object], list[float]]] = [
+            (partial(fill, twins[0], marks), plain),
+            (partial(fill_next_token_bitmask_par, executor, twins[1], marks), many),
+        ]
+        for way, times in ways[:: 1 if number % 2 else -1]:
             times.append(timed(way))
         step = torch.rand((ROWS, loaded.model.config.vocab_size))
-        whole.append(timed(lambda: keeper.mask(step, guides)))  # noqa: B023 - the same
+        whole.append(timed(partial(keeper.mask, step, guides)))
         for guide, token in zip(guides, step.argmax(-1).tolist(), strict=True):
             if not guide.over and token not in loaded.stops:
                 keeper.took(guide, [token])
