@@ -37,6 +37,11 @@ class VersionLine:
     best: ArmResult | None
 
     @property
+    def compared_with(self) -> int | None:
+        """Number of the version that its text is compared with: the one it was made from, else the one before it."""
+        return self.before or (self.row.number - 1 or None)
+
+    @property
     def opening(self) -> str:
         """Its first line."""
         return self.row.text.splitlines()[0][:160]

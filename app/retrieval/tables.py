@@ -47,6 +47,11 @@ class IndexRow(Base):
     ready_at: Mapped[datetime | None]
 
     @property
+    def mean_tokens(self) -> int:
+        """Tokens of a passage on average, estimated."""
+        return round(self.tokens / self.passages) if self.passages else 0
+
+    @property
     def ways(self) -> tuple[Way, ...]:
         """What it can be searched by."""
         return self.settings.ways

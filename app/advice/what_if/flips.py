@@ -20,7 +20,7 @@ from itertools import combinations
 from typing import Any
 
 from app.advice.case import NotACase, changed
-from app.advice.facts import BEHAVIOURS, NO_MODEL, Facts, derive_facts, rows_to_settle, standing
+from app.advice.facts import BEHAVIOURS, BEYOND, NO_MODEL, Facts, derive_facts, rows_to_settle, standing
 from app.advice.policy import Policy
 from app.advice.schema import Baseline, Case, Result
 from app.advice.scoring import can_look_up, context_window, corpus
@@ -341,7 +341,8 @@ def _baseline_right(case: Case, policy: Policy) -> Change:
         other |= _more_rows(old, target, policy) or _short(policy, least, target) or {}
     elif (old.answered or 0) < policy.count("test_rows"):
         other |= _on_enough_rows(old, target, policy)
-    return baseline_json(old, {"best_arm": other["arms"][0]} | other if old.best_arm is None else other)
+    nobody_can_use = old.best_arm is None or old.best_arm in BEYOND
+    return baseline_json(old, {"best_arm": other["arms"][0]} | other if nobody_can_use else other)
 
 
 def _on_enough_rows(old: Baseline, target: float, policy: Policy) -> Change:
