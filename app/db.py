@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
@@ -212,7 +213,23 @@ def prefill(session: Session, known: Mapping[tuple[str, int], object]) -> None:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """A consistent view for reading; a write in it is an error of the database."""
-    with Session(engine.execution_options(postgresql_readonly=True), expire_on_commit=False) as session:
-        scope_of(session).worked_out = {}  # nothing can change in here, so what was worked out holds to the end
-        # Closing gives the connection back and undoes nothing in memory: what was read stays readable afterwards.
+    # Closing gives the connection back and undoes nothing in memory: what was read stays readable afterwards.
+    with read_session(engine) as session:
         yield session
+
+
+def read_session(engine: Engine) -> Session:
+    """The same to be closed by whoever takes it. Nothing is asked of the database before the first query."""
+    session = Session(_for_reading(engine), expire_on_commit=False)
+    scope_of(session).worked_out = {}  # nothing can change in here, so what was worked out holds to the end
+    return session
+
+
+_reading_engines: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
+
+
+def _for_reading(engine: Engine) -> Engine:
+    """The same engine with the option set: made once, for making it takes as long as a small query."""
+    if (known := _reading_engines.get(engine)) is None:
+        known = _reading_engines[engine] = engine.execution_options(postgresql_readonly=True)
+    return known

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.audit import listing, sentences, service, store
@@ -29,13 +29,7 @@ Subject = Annotated[str, Query(max_length=40, pattern=SUBJECT)]
 Number = Annotated[int | None, Query(ge=1, le=LARGEST)]
 
 
-@router.get("/audit", name="audit")
-def show_audit(
-    request: Request,
-    app: App,
-    db: Db,
-    me: Reviewer,
-    before: Number = None,
+async def _typed(
     who: Typed = "",
     act: Act = "",
     assessment: Typed = "",
@@ -43,10 +37,34 @@ def show_audit(
     subject_id: Number = None,
     since: Typed = "",
     until: Typed = "",
+) -> dict[str, str]:
+    """The filters of the page and of its file, as they came."""
+    return {
+        "who": who,
+        "act": act,
+        "assessment": assessment.strip(),
+        "subject": subject,
+        "subject_id": str(subject_id or ""),
+        "since": since,
+        "until": until,
+    }
+
+
+Filtered = Annotated[dict[str, str], Depends(_typed)]
+
+
+@router.get("/audit", name="audit")
+def show_audit(
+    request: Request,
+    app: App,
+    db: Db,
+    me: Reviewer,
+    typed: Filtered,
+    before: Number = None,
 ) -> Response:
-    typed = _typed(who, act, assessment, subject, subject_id, since, until)
     filters, faults = _read(app, db, typed)
     entries = () if faults else store.matching(db, filters, before, PAGE + 1)
+    subject, subject_id = typed["subject"], int(typed["subject_id"] or 0)
     of = app.objects.names(db, [(subject, subject_id)]) if subject and subject_id else {}
     return page(
         request,
@@ -60,7 +78,7 @@ def show_audit(
         errors=faults,
         people=[(str(person.id), person.name) for person in user_store.everyone(db)],
         kinds=_kinds(),
-        object_name=next((one.name for one in of.values()), "") or sentences.object_name(subject, subject_id),
+        object_name=next((one.name for one in of.values()), "") or sentences.object_name(subject, subject_id or None),
         broken_at=app.chain.broken_at(lambda: service.broken_at(db)),
     )
 
@@ -70,17 +88,11 @@ def export_audit(
     app: App,
     db: Db,
     me: Reviewer,
-    who: Typed = "",
-    act: Act = "",
-    assessment: Typed = "",
-    subject: Subject = "",
-    subject_id: Number = None,
-    since: Typed = "",
-    until: Typed = "",
+    typed: Filtered,
 ) -> Response:
     """The list as a file, with the same filters; the stream has a session of its own, because the request's ends
     before it."""
-    filters, faults = _read(app, db, _typed(who, act, assessment, subject, subject_id, since, until))
+    filters, faults = _read(app, db, typed)
 
     def rows() -> Iterator[bytes]:
         with reading(app.engine) as own:
@@ -90,20 +102,6 @@ def export_audit(
     if faults:
         return Response(" ".join(faults.values()), 422, media_type="text/plain; charset=utf-8")
     return StreamingResponse(rows(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _typed(
-    who: str, act: str, assessment: str, subject: str, subject_id: int | None, since: str, until: str
-) -> dict[str, str]:
-    return {
-        "who": who,
-        "act": act,
-        "assessment": assessment.strip(),
-        "subject": subject,
-        "subject_id": str(subject_id or ""),
-        "since": since,
-        "until": until,
-    }
 
 
 def _read(app: AppContext, db: Db, typed: Mapping[str, str]) -> tuple[Filters, dict[str, str]]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -91,12 +92,14 @@ def _who(
     _token: Annotated[object, Security(TOKEN)],
     _session: Annotated[object, Security(SESSION)],
 ) -> Who:
-    """Answer who asks, in a transaction of its own, so that a long upload or stream holds none.
+    """Answer who asks, in a transaction of its own, so that a long upload or stream holds none; a page that reads has
+    one already, and is answered in it.
 
     "Last seen" is written on safe methods only: another method's session may already hold the one write transaction.
     """
     secret, token = secret_of(request, app.settings)
-    with reading(app.engine) as session:
+    opened: Session | None = getattr(request.state, "db", None) if request.method in SAFE else None
+    with nullcontext(opened) if opened is not None else reading(app.engine) as session:
         who, due = identify(session, secret, token)
     if due and request.method in SAFE:
         _notice(app.engine, who)

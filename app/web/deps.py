@@ -1,12 +1,14 @@
 """What a route can ask for: the parts of the app and a database session."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from sqlalchemy.orm import Session
 
-from app.db import reading, scope_of, writing
+from app.db import read_session, scope_of, writing
 from app.errors import Refusal
 from app.web.context import AppContext
 
@@ -17,18 +19,45 @@ def context_of(request: Request) -> AppContext:
     return cast("AppContext", request.app.state.context)
 
 
-def _db(request: Request) -> Iterator[Session]:
-    """Open one transaction for the request: read-only where the method promises to change nothing."""
-    transaction = reading if request.method in SAFE else writing
+async def _db(request: Request) -> AsyncIterator[Session]:
+    """Open one transaction for the request: read-only where the method promises to change nothing.
+
+    A session that reads asks nothing of the database until its first query, so it needs no thread to be opened in.
+    """
     context = context_of(request)
-    with transaction(context.engine) as session:
+    if request.method in SAFE:
+        session = read_session(context.engine)
         scope_of(session).queue = context.jobs
         request.state.db = session
+        try:
+            yield session
+        finally:
+            await _closed(session)
+        return
+    async with contextmanager_in_threadpool(_changing(context)) as session:
+        request.state.db = session
+        yield session
+
+
+@contextmanager
+def _changing(context: AppContext) -> Iterator[Session]:
+    """A transaction that may write. It is ended where it was begun, in a thread: whoever holds the one place to write
+    must not wait for a place among threads that all wait for it."""
+    with writing(context.engine) as session:
+        scope_of(session).queue = context.jobs
         try:
             yield session
         except Refusal:
             session.rollback()  # what is refused leaves nothing behind but the record of it, see `problems`
             raise
+
+
+async def _closed(session: Session) -> None:
+    """Give the connection back. In a file that takes no time; a database server is not waited for in the event loop."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.close()
+    else:
+        await run_in_threadpool(session.close)
 
 
 async def _app(request: Request) -> AppContext:

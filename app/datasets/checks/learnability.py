@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app import intervals
+from app.datasets.checks import learning_words
 from app.datasets.checks.report_parts import LabelAgreement
 from app.datasets.checks.report_trials import Baseline, CurvePoint, Learnability, Trivial
 
@@ -89,8 +90,7 @@ def measure(
     if len(chosen) > ROWS:
         chosen = random.Random(seed).sample(chosen, ROWS)
     if len(chosen) < LEAST:
-        text = f"With fewer than {LEAST} rows nothing can be said about how learnable they are."
-        return Learnability("too_few", len(chosen), text=text)
+        return Learnability("too_few", len(chosen), text=learning_words.too_small(LEAST))
     questions = [f" {question[:LONGEST]} ." for question, _ in chosen]
     answers = [answer[:LONGEST] for _, answer in chosen]
     trial = _Labels(questions, answers) if labels else _Texts(questions, answers, seed)
@@ -114,7 +114,7 @@ def measure(
         curve,
         per_doubling(curve),
         of="train",
-        text=_text(verdict, baseline.score, trivial.score, labels=labels),
+        text=learning_words.outcome(verdict, baseline.score, trivial.score, labels=labels),
     )
 
 
@@ -283,32 +283,3 @@ class _Texts:
 
     def _alike(self, one: Any, other: Any) -> Scores:
         return np.asarray(self.answers[one].multiply(self.answers[other]).sum(axis=1), dtype=np.float64).ravel()
-
-
-def _text(verdict: Verdict, score: float, trivial: float, *, labels: bool) -> str:
-    if labels:
-        scores = (
-            f"A small classifier that only counts words and signs gives the right label to {100 * score:.0f} % of the"
-            f" rows it was not shown; always saying the commonest label would give it to {100 * trivial:.0f} %."
-        )
-        if verdict == "unlearnable":
-            return (
-                f"{scores} Chance gives as much: the labels look random, or the text does not hold what decides them."
-            )
-        if verdict == "too_few":
-            return f"{scores} With so few rows of each label that says nothing yet."
-        return scores
-    if verdict == "too_few":
-        return (
-            f"The answer of the most similar other question is {100 * score:.0f} % like the right one; a random one is"
-            f" {100 * trivial:.0f} % like it. With so few rows that may be chance or the beginning of a link."
-        )
-    if verdict == "unlearnable":
-        return (
-            "Similar questions have answers no more alike than any two questions have. What the answers say does not"
-            " follow from the other rows: pairs that slipped, or facts that each row alone holds."
-        )
-    return (
-        f"The answer of the most similar other question is {100 * score:.0f} % like the right one; a random answer is"
-        f" {100 * trivial:.0f} % like it. So the rows have something in common that can be learned."
-    )

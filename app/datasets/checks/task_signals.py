@@ -29,6 +29,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from app.datasets.checks import learning_words
 from app.datasets.checks.answer_items import items_of, plain, words_of
 from app.datasets.checks.answer_kinds import KINDS, could_be_label, kind_of, nothing_but_reading
 from app.datasets.checks.compared_text import Texts
@@ -45,7 +46,6 @@ from app.datasets.checks.knowledge import (
 )
 from app.datasets.checks.report_trials import SignalEvidence, Signals
 from app.datasets.thresholds import LABEL_REPEATS
-from app.wording import plural
 
 SAMPLE = 2000  # rows looked at, evenly spread; shares of so many are right to 2 points
 MOST_SIGNS = 8_000_000  # characters in all of them, so that long rows take no longer than short ones
@@ -247,15 +247,6 @@ def _goals(sampled: _Sampled) -> list[str]:
     )
 
 
-_KIND_WORDS = {
-    "label": "labels: short names that repeat",
-    "json": "JSON",
-    "sql": "SQL",
-    "code": "code or a comment block",
-    "prose": "prose",
-}
-
-
 _Evidence = Iterator[tuple[str, str, float, Sequence[SampledRow]]]
 
 
@@ -264,45 +255,30 @@ def _form(sampled: _Sampled) -> _Evidence:
     if not rows:
         return
     kinds = sorted(((kind, share) for kind, share in sampled.kind_shares.items() if share), key=lambda entry: -entry[1])
-    named = ", ".join(f"{_percent(share)} {_KIND_WORDS[kind]}" for kind, share in kinds)
-    yield "output_kind", f"Answers are {named}.", kinds[0][1], [row for row in rows if row.kind == kinds[0][0]]
+    yield "output_kind", learning_words.kinds(kinds), kinds[0][1], [row for row in rows if row.kind == kinds[0][0]]
     total, distinct = sampled.total, sampled.distinct
     if total >= FEW and sampled.distinct_share <= 1 / LABEL_REPEATS:
-        text = f"{plural(total, 'row has', 'rows have')} {plural(distinct, 'different answer')}"
-        if sampled.output == "label":
-            text += ": a small classifier may be enough."
-        else:
-            text += ": the same few facts, asked in other words." if sampled.inputs.novelty >= NEW else "."
+        text = learning_words.repeats(
+            total, distinct, labels=sampled.output == "label", facts=sampled.inputs.novelty >= NEW
+        )
         yield "distinct_answers", text, sampled.distinct_share, rows
     if schema := sampled.schema:
         share = sampled.share(schema)
-        yield (
-            "schema_share",
-            f"A schema check would hold {_percent(share)} of the answers to their shape.",
-            share,
-            schema,
-        )
+        yield "schema_share", learning_words.shaped(share), share, schema
 
 
 def _knowledge(sampled: _Sampled) -> _Evidence:
     rows, inputs = sampled.rows, sampled.inputs
     if inputs.novelty >= WORTH_SAYING:
-        text = f"{_percent(inputs.novelty)} of the answers hold names, numbers or dates that are neither in their input"
-        yield "novelty", f"{text} nor used by several other answers.", inputs.novelty, [row for row in rows if row.new]
+        new = [row for row in rows if row.new]
+        yield "novelty", learning_words.novel(inputs.novelty), inputs.novelty, new
     if not inputs.one_language:
-        yield "languages", "Questions and answers share hardly a word: they are in two languages.", 1.0, rows
+        yield "languages", learning_words.LANGUAGES, 1.0, rows
     elif inputs.free and sampled.output not in ("label", "sql"):
-        text = f"In the middle, {_percent(inputs.uncovered)} of what an answer says is not in its input."
-        if sampled.knowledge == "likely":
-            text += " This looks like facts, and facts are better retrieved (RAG) than trained."
+        text = learning_words.uncovered(inputs.uncovered, facts=sampled.knowledge == "likely")
         yield "uncovered", text, inputs.uncovered, sorted(inputs.free, key=lambda row: -row.uncovered)
 
 
 def _sources(sampled: _Sampled) -> _Evidence:
     if (share := sampled.share(sampled.cites)) >= WORTH_SAYING:
-        text = f"{_percent(share)} of the answers point to a source: a link, a number in brackets, a section."
-        yield "cites", text, share, sampled.cites
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+        yield "cites", learning_words.cited(share), share, sampled.cites
