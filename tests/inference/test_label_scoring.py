@@ -49,8 +49,8 @@ def reference(loaded: Any, request: Request) -> list[float]:
             steps = torch.log_softmax(loaded.model(input_ids=torch.tensor([ids])).logits[0].double(), -1)
         at = range(len(row.prompt) - 1, len(ids) - 1)
         logs.append(sum(float(steps[place, ids[place + 1]]) for place in at))
-    chances: list[float] = torch.tensor(logs).double().softmax(-1).tolist()
-    return chances
+    shares: list[float] = torch.tensor(logs).double().softmax(-1).tolist()
+    return shares
 
 
 @pytest.fixture(scope="module")
