@@ -130,7 +130,7 @@ def _beside(claim: Claim, model_id: int, meter: Meter) -> None:
                 best = other_models.best(store.get(session, claim.subject_id), model_id)
             if best is not None and ahead.waits(best.test):
                 asked_model.same_model(claim, model_id)
-                answer_arm(claim, best.id, "test", generator, meter=meter, why=other_models.CEILING)
+                answer_arm(claim, best.id, "test", generator, meter=meter, why=other_models.BESIDE)
     except Failed as failure:
         claim.check()
         claim.log(f"Another model could not be asked to the end. {failure}")

@@ -1,7 +1,7 @@
 """Arms that another model answers: the same prompts on a stronger one, which show what could be reached.
 
-Such an arm is the ceiling and the teacher of a small model, never what a trained one has to beat: it is not chosen, it
-does not race, and its faults cost nobody else anything.
+Such an arm is the teacher of a small model and never what a trained one has to beat: it is not chosen, it does not
+race, and its faults cost nobody else anything.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ from app.inference import service as models
 from app.inference import store as model_store
 
 FAMILY = "stronger_model"
-CEILING = "another model, which shows what could be reached"
+BESIDE = "another model, which shows what could be reached"
 FOLLOWS = "follows"  # a setting: the prompt is that of the best arm, once there is one
 PROMPT = (*EXAMPLES, "passages", "instructions")  # the settings that such an arm takes over
 
@@ -97,7 +97,7 @@ def best(baseline: BaselineRow, model_id: int) -> ArmRow | None:
     return max(known, key=lambda pair: pair[1].score)[0] if known else None
 
 
-def ceilings(baseline: BaselineRow) -> Iterator[ArmRow]:
+def tested(baseline: BaselineRow) -> Iterator[ArmRow]:
     """Arms of other models whose result on the test rows may be used."""
     return (arm for arm in baseline.arms if not own(arm) and arm.test is not None and arm.test.known)
 

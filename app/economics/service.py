@@ -311,7 +311,7 @@ def _teacher(comparable: Sequence[BaselineRow], counts: BaselineRow | None) -> S
         and (arm := standing.best(baseline)) is not None
         and arm.test is not None
     ]
-    beside = [arm for baseline in comparable for arm in other_models.ceilings(baseline)]
+    beside = [arm for baseline in comparable for arm in other_models.tested(baseline)]
     results += [arm.test for arm in beside if arm.test and arm.settings["model_id"] != counts.model_id]
     best = max(results, key=lambda result: result.score, default=None)
     if best is None or best.score <= own.test.score:

@@ -55,7 +55,7 @@ def _connectors(session: Session, facts: Facts) -> Iterator[tuple[int, str]]:
         measured = measured_model.model_of(session, facts.baseline)
         if measured.set_by is not None:
             yield measured.set_by, f"set up the model {measured.name}"
-        for other in map(other_models.model_of, other_models.ceilings(facts.baseline)):
+        for other in map(other_models.model_of, other_models.tested(facts.baseline)):
             if other.set_by is not None:
                 yield other.set_by, f"set up the model {other.name}"
     if facts.base is not None and (by := models.set_up_by(facts.base)) is not None:

@@ -140,7 +140,7 @@ def test_nobody_is_dropped_where_that_was_switched_off(
     assert sum(call.body["model"] == "loopback-1" for call in server.calls) == 5 * DEV + TEST
 
 
-def test_another_model_is_the_ceiling_and_the_teacher_and_never_the_winner(
+def test_another_model_is_the_teacher_and_never_the_winner(
     case: Case, server: ModelServer, engine: Engine, settings: Settings, queue: job_engine.Client, large: ModelRow
 ) -> None:
     names = ("zero_shot", "few_shot_nearest", f"stronger_model/{large.id}/zero_shot", f"stronger_model/{large.id}/best")
