@@ -1,6 +1,7 @@
 """What a route can ask for: the parts of the app and a database session."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -33,14 +34,21 @@ async def _db(request: Request) -> AsyncIterator[Session]:
         finally:
             await _closed(session)
         return
-    async with contextmanager_in_threadpool(writing(context.engine)) as session:
-        scope_of(session).queue = context.jobs
+    async with contextmanager_in_threadpool(_changing(context)) as session:
         request.state.db = session
+        yield session
+
+
+@contextmanager
+def _changing(context: AppContext) -> Iterator[Session]:
+    """A transaction that may write. It is ended where it was begun, in a thread: whoever holds the one place to write
+    must not wait for a place among threads that all wait for it."""
+    with writing(context.engine) as session:
+        scope_of(session).queue = context.jobs
         try:
             yield session
         except Refusal:
-            # What is refused leaves nothing behind but the record of it, see `problems`.
-            await run_in_threadpool(session.rollback)
+            session.rollback()  # what is refused leaves nothing behind but the record of it, see `problems`
             raise
 
 
