@@ -15,7 +15,7 @@ from app.datasets import store as dataset_store
 from app.relevance import service as relevance
 from app.relevance import store as checks
 
-SHOWN = 20_000  # characters of a passage on a page
+LONGEST = 20_000  # characters of a passage on a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def given(session: Session, blobs: Blobs, arm: ArmRow, answer: AnswerRow) -> Seq
             number,
             passage.id,
             passage.title,
-            passage.text[:SHOWN],
+            passage.text[:LONGEST],
             scores.get(passage.id),
             passage.id in gold if gold else None,
             number in cited,
@@ -114,6 +114,7 @@ def given(session: Session, blobs: Blobs, arm: ArmRow, answer: AnswerRow) -> Seq
     if left and "index" in arm.settings["passages"]:
         more = with_passages.passages_of(session, blobs, int(arm.settings["passages"]["index"]), left)
         listed += [
-            GivenPassage(0, one.id, one.title, one.text[:SHOWN], None, right=True, cited=False) for one in more.values()
+            GivenPassage(0, one.id, one.title, one.text[:LONGEST], None, right=True, cited=False)
+            for one in more.values()
         ]
     return listed

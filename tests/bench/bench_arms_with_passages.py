@@ -85,7 +85,7 @@ def a_use_case(
             row.messages, row.target = [{"role": "user", "content": mine["prompt"]}], mine["completion"]
         stored = session.get_one(DatasetRow, dataset.id)
         stored.blob_sha256 = blobs.put_bytes(b"\n".join(lines)).sha256
-        columns = [{"name": column, "samples": []} for column in ("prompt", "completion", "doc")]
+        columns: list[dict[str, Any]] = [{"name": column, "samples": []} for column in ("prompt", "completion", "doc")]
         stored.report_json = {**stored.report_json, "layout": "JSON lines", "columns": columns}
     return assessment, author, dataset
 
