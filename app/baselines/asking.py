@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.baselines import classifier, prompts, shots, standing, with_passages
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
-from app.baselines.with_passages import Lookup
+from app.baselines.with_passages import LookedUp
 from app.chat import Message
 from app.datasets.store import Example
 from app.inference.constraints import Constraint
@@ -87,17 +87,18 @@ def preparation(
     pool: Sequence[Shot],
     examples: Sequence[Example] = (),
     embed: Embed | None = None,
-    lookup: Lookup | None = None,
+    looked_up: LookedUp | None = None,
 ) -> Preparation:
     """Prepare an arm. pool: the training rows, the only ones that may be shown as examples. examples: every row that
-    will be asked. embed: needed where examples are chosen by embedding (`needs_embedder`). lookup: its passages."""
-    looked_up = lookup or Lookup()
+    will be asked. embed: needed where examples are chosen by embedding (`needs_embedder`). looked_up: its
+    passages."""
+    given = looked_up or LookedUp()
     picker = _picker(arm.settings, pool, [prompts.question(row.messages) for row in examples], embed)
     return Preparation(
         standing.instructions_of(arm.baseline, arm),
         picker,
-        looked_up.passages,
-        looked_up.gold,
+        given.passages,
+        given.gold,
         retrieved=(arm.settings.get("passages") or {}).get("way") != "all",
         constraint=_held(arm),
         choices=_choices(arm.settings, pool),

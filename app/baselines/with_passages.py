@@ -231,7 +231,7 @@ def _whole(context: Context, against: Against) -> Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class LookedUp:
     """What an arm's rows are asked with. passages: of each row, by its id, the best first, with their scores; gold: the
     right passages of rows where they are known."""
 
@@ -248,7 +248,7 @@ def rows_of(session: Session, arm: ArmRow, examples: Sequence[Example]) -> list[
     return [example for example in examples if example.id in gold]
 
 
-def look_up(claim: Claim, arm: ArmRow, examples: Sequence[Example]) -> Lookup:
+def look_up(claim: Claim, arm: ArmRow, examples: Sequence[Example]) -> LookedUp:
     """What an arm's rows are asked with; nothing for an arm without passages.
 
     Raises:
@@ -257,11 +257,11 @@ def look_up(claim: Claim, arm: ArmRow, examples: Sequence[Example]) -> Lookup:
     """
     settings = arm.settings.get("passages")
     if not settings or not examples:
-        return Lookup()
+        return LookedUp()
     with claim.read() as session:
         if settings["way"] == "all":
             every = _documents(session, claim.blobs, settings)
-            return Lookup({example.id: every for example in examples})
+            return LookedUp({example.id: every for example in examples})
         index = session.get_one(IndexRow, int(settings["index"]))
         if index.sha256 != settings["sha256"]:
             raise Failed("The index is not the one that this variant was planned with. Start a new measurement.")
@@ -273,7 +273,7 @@ def look_up(claim: Claim, arm: ArmRow, examples: Sequence[Example]) -> Lookup:
         ids = {passage for hits in ranked.values() for passage, _ in hits}
         passages = passages_of(session, claim.blobs, index.id, ids)
     found = {row: [(passages[one], score) for one, score in hits] for row, hits in ranked.items()}
-    return Lookup(found, {example.id: gold[example.id] for example in examples if example.id in gold})
+    return LookedUp(found, {example.id: gold[example.id] for example in examples if example.id in gold})
 
 
 def search(

@@ -142,13 +142,13 @@ class PassageMark(BaseModel):
 
 
 @router.post("/assessments/{assessment_id}/retrieval-checks", status_code=202)
-def start_check(assessment_id: Id, db: Db, me: Author) -> RetrievalCheck:
+def start_retrieval_check(assessment_id: Id, db: Db, me: Author) -> RetrievalCheck:
     """Search for the dev rows in every way that the index has, and look for their gold passages."""
     return RetrievalCheck.of(service.start(db, assessment_id, me))
 
 
 @router.get("/assessments/{assessment_id}/retrieval-checks")
-def list_checks(
+def list_retrieval_checks(
     assessment_id: Id,
     db: Db,
     me: Me,
@@ -162,7 +162,7 @@ def list_checks(
 
 
 @router.get("/retrieval-checks/{check_id}")
-def get_check(check_id: Id, db: Db, me: Me) -> RetrievalQuality:
+def get_retrieval_check(check_id: Id, db: Db, me: Me) -> RetrievalQuality:
     """A check with recall and rank of each way."""
     row = store.check(db, check_id)
     quality = service.quality(db, row)
@@ -181,7 +181,7 @@ def get_check(check_id: Id, db: Db, me: Me) -> RetrievalQuality:
 
 
 @router.get("/retrieval-checks/{check_id}/rows")
-def list_rows(
+def list_checked_rows(
     check_id: Id,
     db: Db,
     me: Me,
@@ -212,7 +212,7 @@ def list_rows(
 
 
 @router.put("/retrieval-checks/{check_id}/rows/{row_id}/gold")
-def mark_row(check_id: Id, row_id: Id, body: GoldPassage, app: App, db: Db, me: Author) -> PassageMark:
+def mark_gold_passage(check_id: Id, row_id: Id, body: GoldPassage, app: App, db: Db, me: Author) -> PassageMark:
     """Write down which passage answers a dev row. The newest word counts; earlier ones stay on record."""
     made = service.mark(db, app.blobs, check_id, row_id, body.passage_id, me)
     return PassageMark(

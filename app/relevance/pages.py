@@ -19,7 +19,7 @@ from app.relevance.tables import RetrievalCheckRow
 from app.retrieval import service as retrieval
 from app.users import store as user_store
 
-LONGEST = 700  # characters of a passage before the rest is folded
+READ_AT_ONCE = 700  # characters of a passage before the rest is folded
 MOST_MISSED = 50  # rows listed
 QUESTION = 300  # characters of a question in a list
 
@@ -101,8 +101,8 @@ def _to_mark(
             Candidate(
                 passage.id,
                 passage.title,
-                parts(passage.text[:LONGEST], example.target),
-                passage.text[LONGEST:],
+                parts(passage.text[:READ_AT_ONCE], example.target),
+                passage.text[READ_AT_ONCE:],
                 passage.id in chosen,
             )
             for passage in passages
@@ -121,7 +121,7 @@ def _to_mark(
 def parts(text: str, answer: str) -> list[tuple[str, bool]]:
     """A text cut where the expected answer stands in it, whatever its capitals and blanks are."""
     words = answer.split()
-    if not words or len(answer) > LONGEST:
+    if not words or len(answer) > READ_AT_ONCE:
         return [(text, False)]
     pattern = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
     pieces: list[tuple[str, bool]] = []
