@@ -1,6 +1,6 @@
 """The command line. Each command imports what it needs, so that asking for help costs nothing.
 
-Exit status: 0 fine, 1 bad input, 2 could not run, 3 the gate said no.
+Exit status: 0 fine, 1 bad input, 2 could not run (or, of `measure`, not to the end), 3 the gate said no.
 """
 
 import argparse
@@ -47,6 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     check.add_argument("--json", action="store_true", help="one JSON object instead of words")
     check.add_argument("--strict", action="store_true", help="exit status 1 also where any row could not be read")
+    measure = commands.add_parser("measure", help="baselines from a plan in a file; the result as JSON")
+    measure.add_argument("plan", type=Path, metavar="PLAN.json")
+    measure.add_argument(
+        "--budget",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("AMOUNT", "UNIT"),
+        help="stop once so much is spent; UNIT is calls, tokens or money; several are possible",
+    )
     commands.add_parser("demo", help="the worked example, from packages on this machine to an evaluated adapter")
     commands.add_parser("doctor", help="what is there, what is missing, and what to type")
 
@@ -147,6 +157,12 @@ def _check_data(options: argparse.Namespace, _settings: Settings) -> int:
     return 1 if outcome["verdict"] == "reject" or faulty else 0
 
 
+def _measure(options: argparse.Namespace, settings: Settings) -> int:
+    from app import measure_command
+
+    return measure_command.main(settings, options.plan, options.budget)
+
+
 def _demo(_given: argparse.Namespace, settings: Settings) -> int:
     from app.demo import run
 
@@ -171,11 +187,14 @@ COMMANDS = {
     "reset-password": _reset_password,
     "advise": _advise,
     "check-data": _check_data,
+    "measure": _measure,
     "demo": _demo,
     "doctor": _doctor,
 }
 
-KEEPS_DATA = frozenset({"serve", "web", "worker", "migrate", "setup-code", "demo"})  # the others write nothing
+KEEPS_DATA = frozenset(
+    {"serve", "web", "worker", "migrate", "setup-code", "measure", "demo"}
+)  # the others write nothing
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -116,6 +116,34 @@ def chances(session: Session, arm_id: int, split: str) -> list[tuple[float, floa
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """What an arm has asked for. uncounted: calls of which the model did not say how many tokens they took."""
+
+    arm_id: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    uncounted: int
+
+
+def used(session: Session, arm_ids: Collection[int]) -> list[Used]:
+    """Calls and tokens of these arms so far, of both splits; those of errors that were asked again are forgotten."""
+    silent = case((and_(AnswerRow.prompt_tokens == 0, AnswerRow.status == "ok"), 1), else_=0)
+    rows = session.execute(
+        select(
+            AnswerRow.arm_id,
+            func.count(),
+            func.sum(AnswerRow.prompt_tokens),
+            func.sum(AnswerRow.completion_tokens),
+            func.sum(silent),
+        )
+        .where(AnswerRow.arm_id.in_(sorted(arm_ids)))
+        .group_by(AnswerRow.arm_id)
+    )
+    return [Used(*(int(value or 0) for value in row)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
 class Paired:
     """One row answered by two arms. A score is None where no answer came."""
 

@@ -47,9 +47,9 @@ FAMILIES = (
     "optimised_prompt",
     "adapter",
 )
+EXAMPLES = ("shots", "k", "seed", "by", "embedder")  # the settings that say which examples are shown
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
-# Settings of an arm that new instructions leave as they are.
-KEPT_BY_REVISION = ("shots", "k", "seed", "by", "embedder", "scoring", "labels")
+KEPT_BY_REVISION = (*EXAMPLES, "scoring", "labels")  # the settings that new instructions leave as they are
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
 
 

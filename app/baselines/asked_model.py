@@ -94,7 +94,7 @@ def embed_for(claim: Claim, arm: ArmRow) -> Embed | None:
         try:
             with closing(embedding.embedder(claim.settings, choice)) as model:
                 vectors = model.embed(texts, kind="query", stop=claim.cancelled)
-                _keep_embedder(claim, arm.id, model.name, model.digest)
+                _keep_embedder(claim, arm.id, model.digest)
                 return vectors
         except embedding.Interrupted:
             claim.check()
@@ -106,10 +106,10 @@ def embed_for(claim: Claim, arm: ArmRow) -> Embed | None:
     return embed
 
 
-def _keep_embedder(claim: Claim, arm_id: int, name: str, digest: str) -> None:
+def _keep_embedder(claim: Claim, arm_id: int, digest: str) -> None:
     with claim.write() as session:
         arm = store.arm(session, arm_id)
         kept = arm.settings["embedder"]
         if kept.get("sha256", digest) != digest:
-            raise Failed(f"{name} is not the embedding model that {arm.label} began with. Start a new measurement.")
-        arm.settings = {**arm.settings, "embedder": {**kept, "name": name, "sha256": digest}}
+            raise Failed(f"{arm.label} began with another version of that model. Start a new measurement.")
+        arm.settings = {**arm.settings, "embedder": {**kept, "sha256": digest}}

@@ -16,10 +16,12 @@ OFFERS: tuple[Callable[[Context], Iterable[Offer]], ...] = (examples.offers, lab
 
 
 def offers(context: Context) -> list[Offer]:
-    """All offers, cheap ones first: those without a model, by the length of their prompt, other models."""
+    """All offers, cheap ones first: those without a model, by the length of their prompt, other models, and at the end
+    what can't be run."""
     made = [offer for offering in OFFERS for offer in offering(context)]
     sizes = Sizes.of(context)
-    return sorted(made, key=lambda offer: (offer.arm.family == other_models.FAMILY, sizes.prompt(offer)))
+    by_others = other_models.FAMILY
+    return sorted(made, key=lambda one: (bool(one.against), one.arm.family == by_others, sizes.prompt(one)))
 
 
 def chosen(context: Context, made: Iterable[Offer] | None = None) -> tuple[Arm, ...]:

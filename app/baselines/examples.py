@@ -30,11 +30,10 @@ def offers(context: Context) -> Iterator[Offer]:
 
 
 WHY = {
-    "trivial": "Costs no call; an adapter has to beat it.",
-    "small_classifier": "Costs no call; an adapter has to beat it.",
-    "zero_shot": "The criteria ask for it: the plainest prompt.",
-    "few_shot_random": "The criteria ask for it: three draws show how much the choice of examples matters.",
-    "few_shot_nearest": "The criteria ask for it: often the best prompt where there is much training data.",
+    **dict.fromkeys(arms.FREE, "Costs no call; an adapter has to beat it."),
+    "zero_shot": "The plainest prompt.",
+    "few_shot_random": "Three draws show how much the choice of examples matters.",
+    "few_shot_nearest": "Chosen for each question by TF-IDF; often the best prompt.",
 }
 
 
@@ -46,10 +45,10 @@ def _by_meaning(context: Context) -> Iterator[Offer]:
             "shots": "nearest",
             "k": context.order.k_nearest,
             "by": "embedding",
-            "embedder": {"choice": choice.key, "name": choice.name},
+            "embedder": {"choice": choice.key, "name": choice.name.rpartition("/")[2]},
         }
         arm = Arm("few_shot_nearest", f"few_shot_nearest/{choice.key}", settings)
-        why = f"Finds other words for the same, where TF-IDF counts letters. {choice.why}"
+        why = f"Finds other words for the same. {choice.why}"
         yield Offer(arm, proposed=False, why=why, against=choice.missing)
 
 

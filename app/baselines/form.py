@@ -19,7 +19,7 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
     """Read the form.
 
     A sample counts where `<name>_all` is not chosen; consent is that for the chosen model, `consent-<id>`, and for
-    other ones `also-<id>`. Arms are boxes, `arm-<key>`; where the form did not bring them (`arms`), what is proposed is
+    other ones `also-<id>`. Arms are boxes, `arm-<key>`; where the form did not bring them (`plan`), what is proposed is
     meant, and losers are dropped.
 
     Raises:
@@ -57,8 +57,8 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
         metric_options={
             name.removeprefix("option_"): value for name, value in typed.items() if name.startswith("option_")
         },
-        arms=chosen if "arms" in typed else None,
-        racing="arms" not in typed or typed.get("racing") == "on",
+        arms=chosen if "plan" in typed else None,
+        racing="plan" not in typed or typed.get("racing") == "on",
         consent=typed.get(f"consent-{typed.get('model_id', '').strip()}") == "on",
         consents=tuple(int(number) for number in also if number.isdecimal() and len(number) <= LONGEST_NUMBER),
         price_in=price("price_in"),
@@ -83,7 +83,7 @@ def begins_with(baseline: BaselineRow | None) -> dict[str, str]:
         "max_tokens": str(baseline.max_tokens),
         **_sample("dev_rows", baseline.dev_limit),
         **_sample("test_rows", baseline.test_limit),
-        "arms": "chosen",
+        "plan": "chosen",
         "racing": "" if baseline.racing is False else "on",
         **{f"{ARM}{key_of(arm.name)}": "on" for arm in baseline.arms if arm.family not in LATER},
         **{f"option_{name}": "on" if value is True else str(value) for name, value in baseline.metric_options.items()},

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.baselines import (
+    ahead,
     answer_store,
     arms,
     asked_model,
@@ -51,10 +52,12 @@ def measure(claim: Claim) -> None:
     """Bring a measurement to its end: all arms on dev, the best one on test, other models beside it, the result."""
     with claim.read() as session:
         baseline = store.get(session, claim.subject_id)
-        meter = _meter(claim, session, baseline)
-    with asked_model.opened(claim, baseline.model_id) as generator:
-        _on_dev(claim, generator, meter)
-        _on_test(claim, generator, meter)
+        meter = ahead.meter(claim, session, baseline)
+        waits = ahead.own_waits(session, baseline)
+    if waits:  # else Resume was pressed for another model
+        with asked_model.opened(claim, baseline.model_id) as generator:
+            _on_dev(claim, generator, meter)
+            _on_test(claim, generator, meter)
     for model_id in other_models.asked(baseline):
         _beside(claim, model_id, meter)
     meter.begin("Writing the results down", split="end")
@@ -67,8 +70,9 @@ def _on_dev(claim: Claim, generator: Generator, meter: Meter) -> None:
     with claim.read() as session:
         baseline = store.get(session, claim.subject_id)
         of_run = [arm for arm in baseline.arms if other_models.own(arm) and arm.family != "adapter"]
-        work = [_work(session, arm.id, "dev") for arm in of_run if _waits(arm.dev)]
-        race = Race.of(baseline, [row.id for row in _sample(session, baseline, "dev")])
+        pool = _pool(session, baseline)
+        work = [_work(session, arm.id, "dev", pool) for arm in of_run if ahead.waits(arm.dev)]
+        race = Race.of(baseline, [row.id for row in ahead.sample(session, baseline, "dev")])
     for free in [one for one in work if one.free]:
         _answer_rows(claim, free, None, meter)
         _conclude(claim, free, None)
@@ -95,8 +99,8 @@ def _on_test(claim: Claim, generator: Generator, meter: Meter) -> None:
     for_test = _for_test(claim)
     with claim.read() as session:
         baseline = store.get(session, claim.subject_id)
-        may_follow, tested = rivals.rivals_at_most(session, baseline), len(_sample(session, baseline, "test"))
-        beside = _for_others(session, baseline)
+        may_follow, tested = rivals.rivals_at_most(session, baseline), len(ahead.sample(session, baseline, "test"))
+        beside = ahead.for_others(session, baseline)
     for number, (arm, why) in enumerate(for_test):
         asked_model.same_model(claim, baseline.model_id)
         left = len(for_test) - number
@@ -113,9 +117,9 @@ def _beside(claim: Claim, model_id: int, meter: Meter) -> None:
     """Ask another model the same prompts on dev, and the better of them on test. Its faults cost its own arms only."""
     with claim.write() as session:
         baseline = store.get(session, claim.subject_id)
-        on_dev = [arm.id for arm in other_models.settle(session, baseline, model_id) if _waits(arm.dev)]
+        on_dev = [arm.id for arm in other_models.settle(session, baseline, model_id) if ahead.waits(arm.dev)]
         best = other_models.best(baseline, model_id)
-        if not on_dev and (best is None or not _waits(best.test)):
+        if not on_dev and (best is None or not ahead.waits(best.test)):
             return
     try:
         with asked_model.opened(claim, model_id) as generator:
@@ -124,7 +128,7 @@ def _beside(claim: Claim, model_id: int, meter: Meter) -> None:
                 answer_arm(claim, arm_id, "dev", generator, meter=meter)
             with claim.read() as session:
                 best = other_models.best(store.get(session, claim.subject_id), model_id)
-            if best is not None and _waits(best.test):
+            if best is not None and ahead.waits(best.test):
                 asked_model.same_model(claim, model_id)
                 answer_arm(claim, best.id, "test", generator, meter=meter, why=other_models.CEILING)
     except Failed as failure:
@@ -204,12 +208,14 @@ class Work:
         return [example for example in self.examples if example.id not in self.done]
 
 
-def _work(session: Session, arm_id: int, split: str) -> Work:
+def _work(session: Session, arm_id: int, split: str, pool: Sequence[Shot] | None = None) -> Work:
+    """pool: the training rows, where they are at hand."""
     arm = store.arm(session, arm_id)
-    needs_pool = arm.family in arms.FREE or {"shots", "scoring"} & set(arm.settings)
-    pool = _pool(session, arm.baseline) if needs_pool else []
+    if pool is None:
+        needs_pool = arm.family in arms.FREE or {"shots", "scoring"} & set(arm.settings)
+        pool = _pool(session, arm.baseline) if needs_pool else []
     done = answer_store.answered(session, arm_id, split)
-    return Work(arm, split, _sample(session, arm.baseline, split), pool, done)
+    return Work(arm, split, ahead.sample(session, arm.baseline, split), pool, done)
 
 
 def _answer_rows(
@@ -244,39 +250,12 @@ def _conclude(claim: Claim, work: Work, generator: Generator | None, dropped: Dr
 # ---------------------------------------------------------------- rows
 
 
-def _sample(session: Session, baseline: BaselineRow, split: str) -> list[Example]:
-    """The rows of a split that this measurement asks, the same ones every time."""
-    rows = dataset_store.rows(session, baseline.dataset_id, split)
-    limit = baseline.dev_limit if split == "dev" else baseline.test_limit
-    chosen = set(arms.sample([row.id for row in rows], limit, baseline.seed))
-    return [row for row in rows if row.id in chosen]
-
-
 def _pool(session: Session, baseline: BaselineRow) -> list[Shot]:
     """The training rows, the only ones that may be shown as examples."""
     return [
         Shot(row.id, row.line, tuple(row.messages), row.target)
         for row in dataset_store.rows(session, baseline.dataset_id, "train")
     ]
-
-
-def _meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
-    """Count what this run asks: the arms without a dev result, and on the test rows one prompt and what asks no model;
-    others follow once they are known. What an attempt before this one got answers for is done already."""
-    sizes = {split: len(_sample(session, baseline, split)) for split in ("dev", "test")}
-    waiting = [arm for arm in baseline.arms if arm.family != "adapter" and _waits(arm.dev)]
-    free = [arm for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
-    done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
-    others = len(other_models.asked(baseline))
-    total = len(waiting) * sizes["dev"] + (1 + len(free) + others) * sizes["test"]
-    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * sizes["test"])
-
-
-def _for_others(session: Session, baseline: BaselineRow) -> int:
-    """Answers that other models are still asked for, once the run's own is through."""
-    waiting = [arm for arm in baseline.arms if not other_models.own(arm) and _waits(arm.dev)]
-    dev, test = (len(_sample(session, baseline, split)) for split in ("dev", "test"))
-    return len(waiting) * dev + len(other_models.asked(baseline)) * test if waiting else 0
 
 
 def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
@@ -294,13 +273,10 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
             "rows. Look at the errors, fix the cause, and press Resume."
         )
     revised = best.family == "revised_prompt"
-    best_first = [(best, "best on dev after a revision" if revised else "best on dev")] if _waits(best.test) else []
-    return best_first + [(arm, "") for arm in baseline.arms if arm.family in arms.FREE and _waits(arm.test)]
-
-
-def _waits(result: ArmResult | None) -> bool:
-    """Whether an arm has no result on a split, or one with errors, which are asked again; a dropped one has its own."""
-    return result is None or (bool(result.errors) and not result.dropped)
+    best_first = (
+        [(best, "best on dev after a revision" if revised else "best on dev")] if ahead.waits(best.test) else []
+    )
+    return best_first + [(arm, "") for arm in baseline.arms if arm.family in arms.FREE and ahead.waits(arm.test)]
 
 
 def _note_look(claim: Claim, arm: ArmRow, why: str) -> None:

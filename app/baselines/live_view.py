@@ -30,7 +30,7 @@ class Stage:
 def stages(
     baseline: BaselineRow, progress: Mapping[str, Any], *, running: bool, so_far: Mapping[int, Tally] | None = None
 ) -> list[Stage]:
-    """The model, each variant on the dev rows (draws together), the test rows, other models, the end.
+    """The model, each variant on the dev rows (draws of random examples together), the test rows, the end.
 
     progress: what the job reported last; running: a worker has it. so_far: answers to dev rows of arms that are not
     through.
@@ -45,17 +45,20 @@ def stages(
         else:
             groups.append((arm.label, [arm]))
     first: When = "to come" if not running else "now" if arm_id is None and not split else "done"
-    listed = [Stage("Start the model", first)]
+    others = {arm.id for arm in baseline.arms if "model_id" in arm.settings}
+    beside = arm_id in others or split == "end"  # the run's own model is through
+    on_test: When = "done" if beside else "now" if running and split == "test" else "to come"
+    listed, after = [Stage("Start the model", first)], []
     for label, group in groups:
         done = sum(arm.dev is not None and not arm.dev.errors for arm in group)
         name = label if len(group) == 1 else f"{label.partition(' (')[0]} ({done} of {len(group)})"
-        now = running and split == "dev" and any(arm.id == arm_id for arm in group)
+        now = running and (split == "dev" or arm_id in others) and any(arm.id == arm_id for arm in group)
         # An arm with errors that a later run does not ask again is through as well once the test rows are asked.
-        own = all("model_id" not in arm.settings for arm in group)
-        through = done == len(group) or (own and split == "test") or split == "end"
-        note = _note(group, so_far or {})
-        listed.append(Stage(name, "now" if now else "done" if through else "to come", note))
-    listed.append(Stage("Test set", "now" if running and split == "test" else "done" if split == "end" else "to come"))
+        of_other = group[0].id in others
+        through = done == len(group) or split == "end" or (not of_other and (beside or split == "test"))
+        stage = Stage(name, "now" if now else "done" if through else "to come", _note(group, so_far or {}))
+        (after if of_other else listed).append(stage)
+    listed += [Stage("Test set", on_test), *after]
     listed.append(Stage("Write results", "now" if running and split == "end" else "to come"))
     return listed
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.baselines import measured_model, standing
-from app.baselines.arms import Arm
+from app.baselines.arms import EXAMPLES, Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.offers import Context, Offer
 from app.baselines.tables import ArmRow, BaselineRow
@@ -21,7 +21,7 @@ from app.inference import store as model_store
 FAMILY = "stronger_model"
 CEILING = "another model, which shows what could be reached"
 FOLLOWS = "follows"  # a setting: the prompt is that of the best arm, once there is one
-PROMPT = ("shots", "k", "seed", "by", "embedder", "instructions")  # the settings that such an arm takes over
+PROMPT = (*EXAMPLES, "passages", "instructions")  # the settings that such an arm takes over
 
 
 def own(arm: ArmRow) -> bool:
@@ -115,8 +115,8 @@ def offers(context: Context) -> Iterable[Offer]:
         if not cannot and state in ("failing", "failed", "retired"):
             cannot = f"It is {state}: test it again under Models."
         kept = {"model_id": row.id, "model_as": asdict(MeasuredModel.of(row))}
-        where = "on this machine" if row.kind != "endpoint" else f"at {row.base_url}"
-        why = f"Ran on {row.name}, {where}: what another model reaches with the same prompt. Never what training beats."
+        where = "On this machine" if row.kind != "endpoint" else f"{row.reference} at {row.base_url}"
+        why = f"{where}. Shows what could be reached; training never has to beat it."
         for name, more in (("zero_shot", {}), ("best", {FOLLOWS: "best"})):
             arm = Arm(FAMILY, f"{FAMILY}/{row.id}/{name}", {**kept, **more})
-            yield Offer(arm, proposed=False, why=why, against=cannot)
+            yield Offer(arm, proposed=False, why=why, against=cannot, mend="/models" if cannot else "")

@@ -32,16 +32,22 @@ class Known:
 class Cost:
     """What a part of a run will take, as an estimate.
 
-    seconds: a rough guess for the embedded model before its first answer, None for others. rough: it is from other rows
-    or settings than these, or from no counted tokens. cost: None where the model has no price.
+    seconds: a rough guess for the embedded model before its first answer, None for others. rough_seconds: the part of
+    them that is from other rows or settings than these, or from no counted tokens. cost: None where the model has no
+    price.
     """
 
     calls: int = 0
     prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
     seconds: float | None = 0.0
-    rough: bool = False
+    rough_seconds: float = 0.0
     cost: float | None = 0.0
+
+    @property
+    def rough(self) -> bool:
+        """Whether most of the time is a rough guess."""
+        return self.seconds is None or self.rough_seconds > self.seconds / 2
 
     def __add__(self, other: "Cost") -> "Cost":
         """Both together; time and money are unknown where either's are."""
@@ -50,7 +56,7 @@ class Cost:
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             None if self.seconds is None or other.seconds is None else self.seconds + other.seconds,
-            self.rough or other.rough,
+            self.rough_seconds + other.rough_seconds,
             None if self.cost is None or other.cost is None else self.cost + other.cost,
         )
 
@@ -110,7 +116,7 @@ class Outline:
     def servers(self) -> Mapping[int, str]:
         """Servers that lines of other models would send the rows to, by the model's id."""
         kept = [choice.offer.arm.settings["model_as"] | {"id": choice.model_id} for choice in self._by_others()]
-        return {one["id"]: f"{host_of(one['base_url'])} ({one['name']})" for one in kept if one["base_url"]}
+        return {one["id"]: f"{one['name']} at {host_of(one['base_url'])}" for one in kept if one["base_url"]}
 
     def _by_others(self) -> Sequence[Choice]:
         return [one for one in self.choices if one.model_id is not None and not one.offer.against]
@@ -204,7 +210,7 @@ class _Pricing:
         seconds, rough = self._time(model_id, calls, read, write)
         price = self._prices.get(model_id)
         cost = None if price is None else (read * price.input + write * price.output) / 1e6
-        return Cost(calls, read, write, seconds, rough, cost)
+        return Cost(calls, read, write, seconds, (seconds or 0.0) if rough else 0.0, cost)
 
     def _time(self, model_id: int, calls: int, prompt: float, completion: float) -> tuple[float | None, bool]:
         """Seconds for that many tokens, by what this model took so far, and whether that is a rough guess.

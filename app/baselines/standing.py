@@ -157,7 +157,9 @@ def compared_with(baseline: BaselineRow, arm: ArmRow) -> ArmRow | None:
     earlier = [
         row
         for row in baseline.arms
-        if row.id < arm.id and all(row.settings.get(key) == arm.settings.get(key) for key in examples)
+        if row.id < arm.id
+        and "model_id" not in row.settings
+        and all(row.settings.get(key) == arm.settings.get(key) for key in examples)
     ]
     best_name = arms.best([(value(row), row.dev) for row in earlier if row.dev is not None])
     return next((row for row in earlier if best_name and row.name == best_name.name), None)

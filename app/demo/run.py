@@ -131,15 +131,9 @@ def _web_answers(settings: Settings) -> bool:
 
 
 def _worker_beats(settings: Settings, engine: Any) -> bool:
-    limit = utcnow() - timedelta(seconds=max(settings.worker_lost_after, 2 * settings.worker_beat))
+    """Whether living workers serve both lines; one that was killed a moment ago does not."""
     with reading(engine) as session:
-        alive = [row for row in job_store.workers(session) if row.gone_at is None and row.seen_at > limit]
-    return {"cpu", "model"} <= {queue for row in alive for queue in row.queues.split(",") if _lives(row.id, row.pid)}
-
-
-def _lives(worker: str, pid: int) -> bool:
-    """Whether a worker that was killed a moment ago is not one that still beats; on another host we believe its row."""
-    return not worker.startswith(f"{os.uname().nodename}:") or jobs.process_lives(pid)
+        return {"cpu", "model"} <= jobs.served(session, max(settings.worker_lost_after, 2 * settings.worker_beat))
 
 
 def _first_admin(settings: Settings, engine: Any) -> str:

@@ -3,7 +3,9 @@
 A fixed-n test that is looked at ten times is wrong far more often than it says. An e-value may be looked at after every
 row: where the arm is no worse than the one it is held against, it reaches x at any time in at most one of x runs
 (Ville 1939). With 20 times the number of arms as the limit, however many there are to lead, the truly best arm is
-dropped in at most 5 % of runs; `tests/bench/bench_racing.py` has how often that happens and what it saves.
+dropped in at most 5 % of runs. That any of several equal arms is dropped stays below that too, for as many arms as
+plans usually have, and with a higher limit for more (`USUAL`): `tests/bench/bench_racing.py` has both, and what it
+saves.
 
 Only dev rows are raced on, and only to drop. The score of a dropped arm ended when it looked bad, so it is no estimate
 of what it would have come to; what is reported on test rows stays a result on a number of rows fixed before.
@@ -14,9 +16,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 ODDS = 20.0  # against each arm: 5 %
+USUAL = 8  # arms up to which the odds grow with their number; from there on with the number of pairs, its square
 ROUND_LEAST = 20  # rows between two looks: fewer hardly ever drop anything
 ROUNDS_MOST = 10
-_BETS = 20  # shares of the capital that are put on the leader, evenly spread between none and all of it
+# Shares of the capital that are put on the leader, or on the other one: evenly spread between none and all of it.
+_SHARES = tuple(side * number / 21 for number in range(1, 21) for side in (1, -1))
 
 Scores = Mapping[int, float]
 """Scores from 0 to 1 by the id of their row; rows that got no answer are not there."""
@@ -58,16 +62,17 @@ def _log_beta(a: float, b: float) -> float:
 def bets(differences: Iterable[float]) -> float:
     """The same for graded scores, from how much better the leader is on each row (-1 to 1).
 
-    Somebody bets on the leader row by row, a fixed share of what they have; if it is not better on average, nobody
-    gets rich by that, whatever the share, and not by the mean over many shares either (Waudby-Smith and Ramdas 2024,
-    JRSS B 86:1, section 4.4 and appendix B: the diversified Kelly bet).
+    Somebody bets a fixed share of what they have on the leader, row by row, or on the other one; where neither is
+    better on average nobody gets rich by that, whatever the share, and the mean over many shares for either side
+    doesn't, either (Waudby-Smith and Ramdas 2024, JRSS B 86:1, section 4.4 and appendix B: hedged and diversified
+    bets). As with `wins` it speaks for either side and is used for one.
     """
-    logs = [0.0] * _BETS
+    logs = [0.0] * len(_SHARES)
     for difference in differences:
-        for place in range(_BETS):
-            logs[place] += math.log1p((place + 1) / (_BETS + 1) * difference)
+        for place, share in enumerate(_SHARES):
+            logs[place] += math.log1p(share * difference)
     most = max(logs)
-    return _exp(most + math.log(math.fsum(math.exp(one - most) for one in logs) / _BETS))
+    return _exp(most + math.log(math.fsum(math.exp(one - most) for one in logs) / len(logs)))
 
 
 def _exp(log_e: float) -> float:
@@ -87,7 +92,7 @@ def losers(
     if len(scores) < 2 or not able:
         return []
     leader = max(able, key=lambda arm: math.fsum(scores[arm].values()))
-    limit = ODDS * of
+    limit = ODDS * of * max(1.0, of / USUAL)
     dropped = []
     for arm, theirs in scores.items():
         if arm == leader:
@@ -102,6 +107,7 @@ def losers(
 def _against(pairs: Sequence[tuple[float, float]], *, binary: bool) -> float:
     """How surely the first of two is better; 1 says nothing, and 0 where it has won no more than the other."""
     if not binary:
-        return bets(first - other for first, other in pairs)
+        differences = [first - other for first, other in pairs]
+        return bets(differences) if math.fsum(differences) > 0 else 0.0
     won, lost = sum(first > other for first, other in pairs), sum(first < other for first, other in pairs)
     return wins(won, lost) if won > lost else 0.0

@@ -1,6 +1,7 @@
 """Putting work in line and taking it out again."""
 
 import os
+from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -133,6 +134,18 @@ def may_cancel(job: JobRow, person: UserRow) -> bool:
 
 def say(session: Session, job: JobRow, kind: str, body: dict[str, object]) -> None:
     session.add(JobEventRow(job_id=job.id, attempt=job.attempt, at=utcnow(), kind=kind, body=body))
+
+
+def served(session: Session, seconds: float) -> set[str]:
+    """The queues that a living worker serves: one that was seen in the last so many seconds, and whose process is there
+    where it is on this machine; on another host its row is believed."""
+    since, here = utcnow() - timedelta(seconds=seconds), f"{os.uname().nodename}:"
+    alive = [
+        row
+        for row in store.workers(session)
+        if row.gone_at is None and row.seen_at > since and (not row.id.startswith(here) or process_lives(row.pid))
+    ]
+    return {queue for row in alive for queue in row.queues.split(",")}
 
 
 def process_lives(pid: int) -> bool:

@@ -179,7 +179,7 @@ def test_the_form_reads_well_and_asks_for_consent_by_the_servers_name(
     with visit(case.author) as page:
         page.goto(f"/assessments/{case.assessment.id}/measure")
         expect(page.get_by_label("I may send these rows to 127.0.0.1")).not_to_be_visible()
-        page.get_by_label("Loopback").check()
+        page.get_by_role("radio", name="Loopback").check()
         page.get_by_label("I may send these rows to 127.0.0.1").locator("visible=true").check()
         good(page)
 

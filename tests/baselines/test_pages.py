@@ -138,7 +138,7 @@ def test_a_second_start_waits_for_the_first(page: TestClient, case: Case) -> Non
         ({"max_tokens": "99999"}, "from 1 to 4,096"),
         ({"model_id": "999"}, "Choose one of the models"),
         ({"consent": ""}, "Confirm that rows may be sent to 127.0.0.1:"),
-        ({"arms": "chosen"}, "Choose at least one prompt of the model itself"),
+        ({"plan": "chosen"}, "Choose at least one prompt of the model itself"),
         ({"option_pattern": "x"}, "no option"),
         ({"price_in": "cheap"}, "Use a number"),
     ],

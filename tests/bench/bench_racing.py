@@ -7,6 +7,9 @@ one was. Saved: calls that were not made, of all that a full measurement makes o
 doubt of 0.7 beside 5.
 """
 
+import hashlib
+import json
+import lzma
 import sys
 from pathlib import Path
 from statistics import NormalDist
@@ -15,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from app.advice.facts import NO_MODEL
+from app.demo import recording
 from app.evaluation import racing
 
 ROWS = (100, 200, 400)
 ALIKE = (0.0, 0.5)
-EQUAL = {"2 x 60": (0.6,) * 2, "5 x 60": (0.6,) * 5, "8 x 60": (0.6,) * 8, "8 x 90": (0.9,) * 8}
+EQUAL = {"2 x 60": (0.6,) * 2, "5 x 60": (0.6,) * 5, "8 x 60": (0.6,) * 8, "8 x 90": (0.9,) * 8, "16 x 60": (0.6,) * 16}
 SHAPES = {
     "50, 46, 45, 45, 35": (0.5, 0.46, 0.45, 0.45, 0.35),
     "70, 55, 40, 40, 20": (0.7, 0.55, 0.4, 0.4, 0.2),
@@ -67,7 +72,31 @@ def measured(
     return 100 * any_ / worlds, 100 * best / worlds, 100 * saved / (worlds * rows * len(rates))
 
 
+def replayed(seed: int) -> tuple[dict[str, int], int, int]:
+    """The finished example's own dev answers, raced after the fact: who is dropped after how many rows, calls saved,
+    and all of them. seed: draws the order of the rows, as a measurement does."""
+    rows = json.loads(lzma.decompress(recording.FILE.read_bytes()))["rows"]
+    prompted = {arm["id"]: arm["name"] for arm in rows["arms"] if arm["family"] not in (*NO_MODEL, "adapter")}
+    by_arm: dict[str, dict[int, float]] = {name: {} for name in prompted.values()}
+    for answer in rows["answers"]:
+        if answer["split"] == "dev" and answer["arm_id"] in prompted:
+            by_arm[prompted[answer["arm_id"]]][answer["example_id"]] = answer["score"]
+    ids = sorted({row for scores in by_arm.values() for row in scores})
+    order = sorted(ids, key=lambda row: hashlib.sha256(f"{seed}/{row}".encode()).digest())
+    dropped: dict[str, int] = {}
+    for end in racing.ends(len(order))[:-1]:
+        so_far = {
+            name: {row: scores[row] for row in order[:end]} for name, scores in by_arm.items() if name not in dropped
+        }
+        dropped |= {one.arm: end for one in racing.losers(so_far, binary=True, of=len(by_arm))}
+    return dropped, sum(len(order) - end for end in dropped.values()), len(order) * len(by_arm)
+
+
 def main() -> None:
+    print("The finished example, 100 dev rows, raced after the fact")
+    for seed in range(7, 12):
+        dropped, saved, calls = replayed(seed)
+        print(f"seed {seed}: {saved} of {calls} calls saved; dropped: {dropped}")
     worlds = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     for binary in (True, False):
         print("right and wrong" if binary else "graded")
@@ -75,7 +104,7 @@ def main() -> None:
         for name, rates in (EQUAL | SHAPES).items():
             for rows in ROWS:
                 for alike in ALIKE:
-                    number = worlds if binary else worlds // 5
+                    number = worlds if binary else worlds // 2
                     spoilt, best, saved = measured(rates, rows, alike, number, binary=binary)
                     shown = f"{spoilt:7.2f}" if name in EQUAL else f"{'':7}"
                     print(f"{name:34} {rows:4} {alike:5.1f} {shown} {best:9.2f} {saved:6.1f}", flush=True)

@@ -61,11 +61,11 @@ def test_rows_without_an_answer_are_no_defeats() -> None:
 
 
 @pytest.mark.parametrize("binary", [True, False])
-@pytest.mark.parametrize("alike", [0.0, 0.5])
-def test_equal_arms_are_dropped_in_at_most_five_runs_of_a_hundred(*, binary: bool, alike: float) -> None:
-    """Whichever of five equal arms, at whichever look; rows are hard or easy for all of them alike."""
-    generator, runs = np.random.default_rng(11), depth(120, 2000)
-    spoilt = sum(bool(_raced(generator, [0.6] * 5, alike, binary=binary)) for _ in range(runs))
+@pytest.mark.parametrize(("arms", "alike"), [(5, 0.0), (5, 0.5), (16, 0.0)])
+def test_equal_arms_are_dropped_in_at_most_five_runs_of_a_hundred(*, binary: bool, arms: int, alike: float) -> None:
+    """Whichever of the equal arms, at whichever look; rows are hard or easy for all of them alike."""
+    generator, runs = np.random.default_rng(11), depth(300 // arms, 6000 // arms)
+    spoilt = sum(bool(_raced(generator, [0.6] * arms, alike, binary=binary)) for _ in range(runs))
     assert spoilt <= 0.05 * runs
 
 

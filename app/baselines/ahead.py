@@ -1,0 +1,55 @@
+"""What a measurement still has ahead of it: the rows it asks, and which arms have rows left to answer."""
+
+from sqlalchemy.orm import Session
+
+from app.baselines import answer_store, arms, other_models, rivals, standing
+from app.baselines.arms import ArmResult
+from app.baselines.outbox import Meter
+from app.baselines.tables import BaselineRow
+from app.datasets import store as dataset_store
+from app.datasets.store import Example
+from app.jobs.claims import Claim
+
+
+def sample(session: Session, baseline: BaselineRow, split: str) -> list[Example]:
+    """The rows of a split that this measurement asks, the same ones every time."""
+    rows = dataset_store.rows(session, baseline.dataset_id, split)
+    limit = baseline.dev_limit if split == "dev" else baseline.test_limit
+    chosen = set(arms.sample([row.id for row in rows], limit, baseline.seed))
+    return [row for row in rows if row.id in chosen]
+
+
+def waits(result: ArmResult | None) -> bool:
+    """Whether an arm has no result on a split, or one with errors, which are asked again; a dropped one has its own."""
+    return result is None or (bool(result.errors) and not result.dropped)
+
+
+def own_waits(session: Session, baseline: BaselineRow) -> bool:
+    """Whether the run's own model, or what asks none, has rows left to answer."""
+    of_run = [arm for arm in baseline.arms if other_models.own(arm) and arm.family != "adapter"]
+    leading = standing.leading(baseline)
+    tested = [leading, *(arm for arm in of_run if arm.family in arms.FREE)]
+    return (
+        any(waits(arm.dev) for arm in of_run)
+        or any(arm is None or waits(arm.test) for arm in tested)
+        or bool(rivals.rivals_to_ask(session, baseline))
+    )
+
+
+def for_others(session: Session, baseline: BaselineRow) -> int:
+    """Answers that other models are still asked for, once the run's own is through."""
+    waiting = [arm for arm in baseline.arms if not other_models.own(arm) and waits(arm.dev)]
+    dev, test = (len(sample(session, baseline, split)) for split in ("dev", "test"))
+    return len(waiting) * dev + len(other_models.asked(baseline)) * test if waiting else 0
+
+
+def meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
+    """Count what this run asks: the arms without a dev result, and on the test rows one prompt and what asks no model;
+    others follow once they are known. What an attempt before this one got answers for is done already."""
+    sizes = {split: len(sample(session, baseline, split)) for split in ("dev", "test")}
+    waiting = [arm for arm in baseline.arms if arm.family != "adapter" and waits(arm.dev)]
+    free = [arm for arm in baseline.arms if arm.family in arms.FREE and waits(arm.test)]
+    done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
+    others = len(other_models.asked(baseline))
+    total = len(waiting) * sizes["dev"] + (1 + len(free) + others) * sizes["test"]
+    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * sizes["test"])

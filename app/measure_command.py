@@ -1,0 +1,363 @@
+"""`python -m app measure PLAN.json`: a measurement from a file, through the same services as the page and the API.
+
+The plan names an assessment whose data is frozen. What runs is an ordinary measurement of it: recorded under the name
+of whoever the plan says, watched and resumed on its page, and reviewed like any other. A worker that is there does it;
+where none is, one is started for as long as it takes.
+
+Exit status: 0 measured; 1 it can't be started, with the reasons; 2 it ended before it had a result: the budget was
+reached, it was cancelled, or too many rows had errors.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app import main as web
+from app.assessments import store as assessment_store
+from app.baselines import answer_store, arms, other_models, planning, runs, standing, store
+from app.baselines.order import BaselineRequest
+from app.baselines.outlines import Known, Outline
+from app.baselines.tables import ArmRow, BaselineRow
+from app.db import engine_for, reading, utcnow, writing
+from app.economics import service as economics
+from app.errors import Invalid, Refusal
+from app.gate import evidence
+from app.inference import store as model_store
+from app.inference.tables import ModelRow
+from app.jobs import engine as job_engine
+from app.jobs import service as jobs
+from app.jobs import store as job_store
+from app.jobs.tables import JobRow, Status
+from app.settings import Settings
+from app.standing import keeping
+from app.supervisor import WorkerChild
+from app.text import printable
+from app.users import store as user_store
+from app.users.tables import UserRow
+from app.web.protocols import CallPrice
+from app.wording import plural
+
+POLL = 0.2  # seconds between two looks at the job
+LINE_EVERY = 15.0  # seconds between two lines about how far it is
+Unit = Literal["calls", "tokens", "money"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+
+
+class PlanFile(BaseModel):
+    """What the file may hold: names as in the API. model: a connection's name or id.
+
+    consent: true, or the names or ids of the models to whose servers rows may be sent. by: the e-mail address of
+    whoever measures; whoever made the assessment where it isn't given. instructions: those of the last measurement
+    where there is one.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    assessment: int
+    model: int | str
+    instructions: str | None = None
+    arms: list[str] | None = None
+    rows: dict[Literal["dev", "test"], Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    consent: bool | list[int | str] = False
+    max_tokens: int = 256
+    k_random: int = 3
+    k_nearest: int = 5
+    metric_options: dict[str, str | bool] = Field(default_factory=dict)
+    racing: bool = True
+    by: str | None = None
+
+
+class Unready(Exception):
+    """It can't be started; each argument is one sentence with a reason."""
+
+
+def main(settings: Settings, file: Path, budget: Sequence[tuple[str, str]]) -> int:
+    """Measure what the file says, print the result as JSON, and return the exit status."""
+    try:
+        plan, limits = _plan(file), _limits(budget)
+    except Unready as refusal:
+        return _cannot(refusal.args)
+    if sentence := web.not_ready(settings):
+        return _cannot([sentence])
+    keeping.install()
+    engine, queue = engine_for(settings), job_engine.Client(settings.url)
+    try:
+        run = _begin(settings, engine, queue, plan, limits)
+        with _worker(settings, engine):
+            reason = _watch(engine, run)
+        outcome = _outcome(engine, run, reason)
+    except Unready as refusal:
+        return _cannot(refusal.args)
+    except Invalid as refusal:
+        return _cannot([f"{error.field}: {error.detail}" for error in refusal.errors] or [str(refusal)])
+    except Refusal as refusal:
+        return _cannot(refusal.reasons or [str(refusal)])
+    finally:
+        queue.close()
+        engine.dispose()
+    print(json.dumps(outcome, ensure_ascii=False, indent=2))
+    if outcome["status"] != "done":
+        print(outcome["reason"], file=sys.stderr)
+    return 0 if outcome["status"] == "done" else 2
+
+
+def _cannot(reasons: Sequence[str]) -> int:
+    print("\n".join(printable(reason) for reason in reasons), file=sys.stderr)
+    return 1
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+def _plan(file: Path) -> PlanFile:
+    try:
+        return PlanFile.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise Unready(f"{file} can't be read: {error.strerror}.") from error
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, fault['loc'])) or 'The file'}: {fault['msg']}."
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise Unready(*faults) from error
+
+
+def _limits(budget: Sequence[tuple[str, str]]) -> dict[Unit, float]:
+    limits: dict[Unit, float] = {}
+    for amount, name in budget:
+        unit = next((unit for unit in UNITS if unit == name), None)
+        try:
+            limit = float(amount)
+        except ValueError:
+            limit = -1.0
+        if unit is None or not 0 < limit < 1e15:
+            raise Unready(f"A budget is an amount and one of {', '.join(UNITS)}: --budget 500 calls.")
+        limits[unit] = limit
+    return limits
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A measurement that was started. per_call: tokens of a prompt and of an answer of each arm as estimated, for
+    servers that count none; prices: by the model's id."""
+
+    baseline_id: int
+    job_id: int
+    by: int
+    limits: Mapping[Unit, float]
+    per_call: Mapping[str, tuple[float, float]]
+    prices: Mapping[int, CallPrice]
+
+
+def _begin(
+    settings: Settings, engine: Engine, queue: job_engine.Client, plan: PlanFile, limits: Mapping[Unit, float]
+) -> Run:
+    with writing(engine) as session:
+        jobs.bind(session, queue)
+        assessment = assessment_store.get(session, plan.assessment)
+        by = _who(session, plan, assessment.created_by)
+        order, known = _order(session, plan), Known(settings, economics.call_prices)
+        outline = planning.outline(session, assessment.id, order, known)
+        baseline = runs.start(session, assessment.id, order, by=by, known=known)
+        prices = economics.call_prices(session, assessment, model_store.everything(session))
+        asked = {order.model_id, *other_models.asked(baseline)}
+        if "money" in limits and asked - prices.keys():
+            missing = ", ".join(model_store.get(session, one).name for one in sorted(asked - prices.keys()))
+            raise Unready(f"There is no price for {missing}: enter one on the page Prices, or use another budget.")
+        job = runs.last_job(session, baseline)
+        if job is None or outline is None:  # a start makes both
+            raise Unready("The measurement did not start.")
+        _warn(outline, limits)
+        return Run(baseline.id, job.id, by.id, limits, _per_call(outline), prices)
+
+
+def _who(session: Session, plan: PlanFile, creator: int) -> UserRow:
+    user = user_store.get(session, creator) if plan.by is None else user_store.find(session, plan.by.strip().lower())
+    if user is None or not user.active:
+        raise Unready("Nobody with an open account has the e-mail address in “by”; it says under whose name this runs.")
+    return user
+
+
+def _order(session: Session, plan: PlanFile) -> BaselineRequest:
+    model = _model(session, plan.model)
+    consents = [_model(session, one).id for one in plan.consent] if isinstance(plan.consent, list) else []
+    last = store.current(session, plan.assessment)
+    instructions = plan.instructions if plan.instructions is not None else last.instructions if last else ""
+    return BaselineRequest(
+        model_id=model.id,
+        instructions=instructions,
+        k_random=plan.k_random,
+        k_nearest=plan.k_nearest,
+        max_tokens=plan.max_tokens,
+        dev_rows=plan.rows.get("dev", 0),
+        test_rows=plan.rows.get("test", 0),
+        metric_options=plan.metric_options,
+        arms=None if plan.arms is None else tuple(plan.arms),
+        racing=plan.racing,
+        consent=plan.consent is True or model.id in consents,
+        consents=tuple(consents),
+    )
+
+
+def _model(session: Session, named: int | str) -> ModelRow:
+    for row in model_store.usable(session):
+        if named in (row.id, row.name):
+            return row
+    raise Unready(f"There is no model {named!r} that can be asked.")
+
+
+def _per_call(outline: Outline) -> dict[str, tuple[float, float]]:
+    return {
+        name: (choice.cost.prompt_tokens / choice.cost.calls, choice.cost.completion_tokens / choice.cost.calls)
+        for choice in outline.choices
+        if choice.cost.calls
+        for name in choice.names
+    }
+
+
+def _warn(outline: Outline, limits: Mapping[Unit, float]) -> None:
+    total = outline.total
+    planned = {
+        "calls": total.calls,
+        "tokens": total.prompt_tokens + total.completion_tokens,
+        "money": total.cost or 0.0,
+    }
+    for unit, limit in limits.items():
+        if planned[unit] > limit:
+            text = f"The plan may take {planned[unit]:,.6g} {unit}, more than the budget of {limit:,.6g}."
+            print(text, file=sys.stderr)
+
+
+# ---------------------------------------------------------------- while it runs
+
+
+@contextmanager
+def _worker(settings: Settings, engine: Engine) -> Iterator[None]:
+    """Have a worker serve both lines; one of our own where none does, stopped at the end."""
+    since = max(settings.worker_lost_after, 2 * settings.worker_beat)
+    with reading(engine) as session:
+        served = jobs.served(session, since)
+    if {"cpu", "model"} <= served:
+        yield
+        return
+    ours = WorkerChild(f"measure-{os.getpid()}")
+    ours.start()
+    try:
+        yield
+    finally:
+        ours.stop()
+
+
+def _watch(engine: Engine, run: Run) -> str:
+    """Look at the job until it is over. Returns why it was ended early; empty where it was not."""
+    reason, said = "", 0.0
+    while True:
+        try:
+            time.sleep(POLL)
+        except KeyboardInterrupt:
+            reason = "Cancelled."
+            _cancel(engine, run)
+        with reading(engine) as session:
+            job = job_store.get(session, run.job_id)
+            over = "" if reason or job.final else _over(_spent(session, run), run.limits)
+        if job.final:
+            return reason
+        if over:
+            reason = over
+            _cancel(engine, run)
+        if time.monotonic() - said > LINE_EVERY:
+            said = time.monotonic()
+            print(_how_far(job), file=sys.stderr, flush=True)
+
+
+def _how_far(job: JobRow) -> str:
+    progress = job.progress or {}
+    done, total = progress.get("done", 0), progress.get("total", 0)
+    return f"{progress.get('stage', 'Waiting for a worker')}: {done:,} of {plural(int(total), 'answer')}"
+
+
+def _cancel(engine: Engine, run: Run) -> None:
+    with writing(engine) as session:
+        if not job_store.get(session, run.job_id).final:
+            jobs.cancel(session, run.job_id, user_store.get(session, run.by))
+
+
+def _spent(session: Session, run: Run) -> dict[Unit, float]:
+    """What was asked so far: calls, tokens (as estimated, where a server counts none), and money."""
+    baseline = store.get(session, run.baseline_id)
+    of_arm = {arm.id: arm for arm in baseline.arms if arm.family not in arms.FREE}
+    spent: dict[Unit, float] = dict.fromkeys(UNITS, 0.0)
+    for used in answer_store.used(session, of_arm):
+        arm = of_arm[used.arm_id]
+        read, write = run.per_call.get(arm.name, (0.0, 0.0))
+        tokens_in = used.prompt_tokens + used.uncounted * read
+        tokens_out = used.completion_tokens + used.uncounted * write
+        spent["calls"] += used.calls
+        spent["tokens"] += tokens_in + tokens_out
+        price = run.prices.get(int(arm.settings.get("model_id", baseline.model_id)))
+        if price is not None:
+            spent["money"] += (tokens_in * price.input + tokens_out * price.output) / 1e6
+    return spent
+
+
+def _over(spent: Mapping[Unit, float], limits: Mapping[Unit, float]) -> str:
+    for unit, limit in limits.items():
+        if spent[unit] >= limit:
+            return f"The budget of {limit:,.6g} {unit} was reached after {spent[unit]:,.6g}. What was answered is kept."
+    return ""
+
+
+# ---------------------------------------------------------------- what it came to
+
+
+def _outcome(engine: Engine, run: Run, reason: str) -> dict[str, Any]:
+    with reading(engine) as session:
+        baseline, job = store.get(session, run.baseline_id), job_store.get(session, run.job_id)
+        best = standing.best(baseline)
+        if not reason and job.status != Status.DONE:
+            reason = job.failure or f"The measurement was {job.status}."
+        if not reason and best is None:
+            reason = "Too many rows had errors: no variant has a result that may be used."
+        spent, currency = _spent(session, run), next((price.currency for price in run.prices.values()), "")
+        assessment = assessment_store.get(session, baseline.assessment_id)
+        return {
+            "status": "done" if not reason else "stopped" if job.status == Status.CANCELLED else "failed",
+            "reason": reason,
+            "assessment": baseline.assessment_id,
+            "baseline": baseline.id,
+            "at": utcnow().isoformat(),
+            "model": model_store.get(session, baseline.model_id).name,
+            "metric": baseline.metric,
+            "target": baseline.target,
+            "best_arm": best.name if best else None,
+            "calls": round(spent["calls"]),
+            "tokens": round(spent["tokens"]),
+            "cost": round(spent["money"], 6) if run.prices else None,
+            "currency": currency,
+            "arms": [_arm(baseline, arm) for arm in baseline.arms],
+            "advice": evidence.judge(session, evidence.gather(session, assessment)).to_json(),
+        }
+
+
+def _arm(baseline: BaselineRow, arm: ArmRow) -> dict[str, Any]:
+    dropped = arm.dropped
+    return {
+        "name": arm.name,
+        "title": arm.label,
+        "family": arm.family,
+        "model": other_models.model_of(arm).name if not other_models.own(arm) else None,
+        "dev": arm.dev.to_json() if arm.dev else None,
+        "test": arm.test.to_json() if arm.test else None,
+        "dropped_after": dropped.after if dropped else None,
+        "instructions": standing.instructions_of(baseline, arm),
+    }

@@ -1,0 +1,134 @@
+"""`python -m app measure` as a process: what it prints, and with which status it ends."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from app import measure_command
+from app.baselines import store
+from app.db import reading
+from app.jobs import service as jobs
+from app.settings import Settings
+from tests.support.depth import DEEP
+from tests.support.factories import Make
+from tests.support.measured import Case, a_case, clever
+from tests.support.model_server import ModelServer, serving
+from tests.support.places import ROOT
+from tests.support.processes import Process, environment, until
+
+DEV, TEST = 20, 20
+
+
+def written(folder: Path, case: Case, **different: Any) -> Path:
+    plan = {
+        "assessment": case.assessment.id,
+        "model": case.model.name,
+        "instructions": "Give the label.",
+        "arms": ["zero_shot", "few_shot_nearest"],
+        "consent": True,
+    }
+    file = folder / "plan.json"
+    file.write_text(json.dumps({**plan, **different}), encoding="utf-8")
+    return file
+
+
+def run(settings: Settings, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "app", "measure", *map(str, arguments)]
+    return subprocess.run(command, env=environment(settings), cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def open_to_loopback(settings: Settings) -> Settings:
+    return settings.model_copy(update={"allowed_hosts": ("127.0.0.0/8",), "endpoint_concurrency": 2})
+
+
+def a_small_case(make: Make, engine: Engine, server: ModelServer) -> Case:
+    return a_case(make, engine, server, train=30, dev=DEV, test=TEST)
+
+
+def served(engine: Engine) -> bool:
+    with reading(engine) as session:
+        return {"cpu", "model"} <= jobs.served(session, 5.0)
+
+
+@pytest.mark.worker
+def test_a_plan_is_measured_and_printed_with_intervals_and_the_advice(
+    make: Make,
+    engine: Engine,
+    settings: Settings,
+    tmp_path: Path,
+    worker: Callable[..., Process],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By a worker that is there; in the deep suite the command is a process of its own as well."""
+    settings = open_to_loopback(settings)
+    with serving(clever) as server:
+        case = a_small_case(make, engine, server)
+        worker(settings)
+        until(lambda: served(engine))
+        file = written(tmp_path, case)
+        if DEEP:
+            done = run(settings, file)
+            status, out, error = done.returncode, done.stdout, done.stderr
+        else:
+            status = measure_command.main(settings, file, [])
+            out, error = capsys.readouterr()
+        asked = len(server.calls)
+
+    assert (status, "Traceback" in error) == (0, False), error
+    came = json.loads(out)
+    assert came["status"] == "done"
+    assert came["best_arm"] == "few_shot_nearest"
+    assert came["calls"] == asked == 2 * DEV + TEST
+    best = next(arm for arm in came["arms"] if arm["name"] == "few_shot_nearest")
+    assert best["test"]["low"] < best["test"]["score"] < best["test"]["high"]
+    assert came["advice"]["training"] != "ready"
+
+
+@pytest.mark.deep
+def test_a_budget_ends_it_cleanly_with_a_worker_of_its_own(
+    make: Make, engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    settings = open_to_loopback(settings)
+    with serving(clever, delay=0.1) as server:
+        case = a_small_case(make, engine, server)
+
+        done = run(settings, written(tmp_path, case), "--budget", "10", "calls")
+
+        asked = len(server.calls)
+    assert done.returncode == 2, done.stderr
+    assert "more than the budget of 10" in done.stderr
+    came = json.loads(done.stdout)
+    assert came["status"] == "stopped"
+    assert "budget of 10 calls" in came["reason"]
+    assert 10 <= came["calls"] <= asked < 2 * DEV + TEST
+
+
+def test_what_cannot_start_is_said_on_standard_error(
+    make: Make, engine: Engine, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(clever) as server:
+        case = a_small_case(make, engine, server)
+    cases: list[tuple[dict[str, Any], list[tuple[str, str]], str]] = [
+        ({"colour": "red"}, [], "colour"),
+        ({"model": "No such"}, [], "There is no model 'No such'"),
+        ({"consent": False}, [], "consent: Confirm that rows may be sent to 127.0.0.1"),
+        ({"arms": ["magic"]}, [], "There is no variant 'magic'"),
+        ({"by": "nobody@example.org"}, [], "Nobody with an open account"),
+        ({"assessment": 9_999}, [], "no such assessment"),
+        ({}, [("ten", "calls")], "--budget 500 calls"),
+        ({}, [("2", "money")], "There is no price for Loopback"),
+    ]
+    for different, budget, reason in cases:
+        status = measure_command.main(settings, written(tmp_path, case, **different), budget)
+        out, error = capsys.readouterr()
+        assert (status, out) == (1, "")
+        assert reason.lower() in error.lower()
+    assert measure_command.main(settings, tmp_path / "absent.json", []) == 1
+    with reading(engine) as session:
+        assert store.current(session, case.assessment.id) is None
