@@ -38,7 +38,7 @@ class UseOf(BaseModel):
     test_score: float | None
 
 
-class Version(BaseModel):
+class PromptVersion(BaseModel):
     """One text of the system prompt. `number`: from 1, in its assessment; `from_version`: the one it was made from.
 
     `why`: drafted (from the training rows), hand, failures (revised after failures were tagged), optimised.
@@ -55,9 +55,9 @@ class Version(BaseModel):
     used: list[UseOf]
 
     @staticmethod
-    def of(line: views.VersionLine) -> "Version":
+    def of(line: views.VersionLine) -> "PromptVersion":
         row = line.row
-        return Version(
+        return PromptVersion(
             number=row.number,
             text=row.text,
             why=row.why,
@@ -79,8 +79,8 @@ class Version(BaseModel):
         )
 
 
-class Versions(BaseModel):
-    data: list[Version]
+class PromptVersions(BaseModel):
+    data: list[PromptVersion]
     has_more: bool = False
 
 
@@ -260,20 +260,20 @@ class Optimisations(BaseModel):
 
 
 @router.get("/assessments/{assessment_id}/instructions", name="api_instructions")
-def list_prompt_versions(assessment_id: Id, db: Db, me: Me) -> Versions:
+def list_prompt_versions(assessment_id: Id, db: Db, me: Me) -> PromptVersions:
     """All versions of the system prompt, the newest first, with the measurements that used them."""
     assessment_store.get(db, assessment_id)
     rows = versions.of_assessment(db, assessment_id)
     lines = views.version_lines(rows, service.uses(db, assessment_id))
-    return Versions(data=[Version.of(line) for line in lines])
+    return PromptVersions(data=[PromptVersion.of(line) for line in lines])
 
 
 @router.post("/assessments/{assessment_id}/instructions", name="api_add_instructions", status_code=201)
-def add_prompt_version(assessment_id: Id, body: NewVersion, db: Db, me: Author) -> Version:
+def add_prompt_version(assessment_id: Id, body: NewVersion, db: Db, me: Author) -> PromptVersion:
     """Keep a text as a version."""
     row = service.add_version(db, assessment_id, body.text, by=me, from_version=body.from_version, note=body.note)
     lines = views.version_lines(versions.of_assessment(db, assessment_id), {})
-    return Version.of(next(line for line in lines if line.row.id == row.id))
+    return PromptVersion.of(next(line for line in lines if line.row.id == row.id))
 
 
 @router.get("/assessments/{assessment_id}/instructions/difference", name="api_instructions_difference")

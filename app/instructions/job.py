@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from app.baselines import answer_store, arms, asking, classifier, measured_model, standing
+from app.baselines import answer_store, arms, asked_model, asking, classifier, measured_model, standing, with_passages
 from app.baselines import store as baseline_store
 from app.baselines.prompts import Shot, question
 from app.baselines.tables import ArmRow, BaselineRow
@@ -84,8 +84,16 @@ def _rounds(
         known = answer_store.scored(session, first.id, "dev")
         arm = baseline_store.arm(session, first.id)
         pool = [Shot(row.id, row.line, tuple(row.messages), row.target) for row in rows["train"]]
-        prepared = asking.preparation(arm, pool if "shots" in arm.settings else [])
     dev = _drawn(_drawn(rows["dev"], baseline.dev_limit, baseline.seed), run.dev_rows, baseline.seed)
+    asked = [*_drawn(rows["train"], run.train_rows, run.seed), *dev]
+    needs_pool = {"shots", "scoring"} & set(arm.settings)
+    prepared = asking.preparation(
+        arm,
+        pool if needs_pool else [],
+        asked,
+        asked_model.embed_for(claim, arm),
+        with_passages.look_up(claim, arm, asked),
+    )
     seed = run.candidates[0].text
     rounds = Rounds(
         claim=claim,

@@ -135,7 +135,7 @@ def passages(session: Session, blobs: Blobs, index_id: int, ids: Iterable[int]) 
 def choices(session: Session, settings: Settings, assessment: AssessmentRow) -> list[Choice]:
     """The embedding models that an index can be built with; `missing` says why one cannot be used here."""
     offered = embedding.local_choices(settings)
-    for model in model_store.usable(session):
+    for model in model_store.for_embeddings(session):
         if model.kind == "endpoint":
             where = urlsplit(model.base_url).netloc
             why = f"{model.reference} at {where}: every passage is sent there, and every question."

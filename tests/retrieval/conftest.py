@@ -85,4 +85,11 @@ def embeds() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def model(make: Make, embeds: ModelServer) -> ModelRow:
-    return make.model(name="Our embeddings", kind="endpoint", reference="by-words", base_url=embeds.url, files={})
+    return make.model(
+        name="Our embeddings",
+        kind="endpoint",
+        reference="by-words",
+        base_url=embeds.url,
+        files={},
+        purpose="embeddings",
+    )

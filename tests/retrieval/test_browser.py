@@ -40,7 +40,8 @@ def test_from_documents_to_an_answer(
         with indexing.engine.connect() as connection:
             row_id = connection.exec_driver_sql("select max(id) from retrieval_indexes").scalar_one()
         indexing.do(indexing.claim("index", row_id), job.build)
-        page.goto(f"/assessments/{assessment.id}/retrieval")
+        if not script:  # with one the page follows by itself, and would leave in the middle of our going
+            page.goto(f"/assessments/{assessment.id}/retrieval")
         expect(page.get_by_text("2 passages of 1 document can be searched.")).to_be_visible()
         page.get_by_role("searchbox", name="Question").fill("When do I get refunds?")
         page.get_by_role("button", name="Search").click()

@@ -276,7 +276,8 @@ def test_a_server_gets_nothing_without_consent_or_against_the_answer(
 ) -> None:
     with pytest.raises(Invalid) as refused:
         corpus.order(with_server(model), consent=False)
-    elsewhere = make.model(kind="endpoint", reference="e", base_url="https://api.example.org/v1", files={})
+    away = {"base_url": "https://api.example.org/v1", "purpose": "embeddings"}
+    elsewhere = make.model(kind="endpoint", reference="e", files={}, **away)
     with pytest.raises(Invalid, match="can't be built") as against:
         corpus.order(with_server(elsewhere))
 

@@ -341,8 +341,9 @@ def _baseline_right(case: Case, policy: Policy) -> Change:
         other |= _more_rows(old, target, policy) or _short(policy, least, target) or {}
     elif (old.answered or 0) < policy.count("test_rows"):
         other |= _on_enough_rows(old, target, policy)
-    nobody_can_use = old.best_arm is None or old.best_arm in BEYOND
-    return baseline_json(old, {"best_arm": other["arms"][0]} | other if nobody_can_use else other)
+    if old.best_arm is None or old.best_arm in BEYOND:  # nobody could use that one
+        other |= {"best_arm": next(arm for arm in other["arms"] if arm not in BEYOND)}
+    return baseline_json(old, other)
 
 
 def _on_enough_rows(old: Baseline, target: float, policy: Policy) -> Change:
