@@ -14,6 +14,7 @@ from app.inference import embedding
 from app.inference import store as model_store
 
 FAMILY = "label_scoring"
+PROPOSED = 30  # labels up to which scoring is proposed: with 77 a row takes the embedded model 2 to 4 times as long
 FEWEST, MOST = 2, 500  # labels that can be scored: each row computes with the tokens of all of them
 TOGETHER = 20_000  # characters of all labels
 
@@ -34,7 +35,10 @@ def _scored(context: Context, labels: Sequence[str]) -> Iterable[Offer]:
     }
     against, mend = _against(context, labels)
     why = "The model gives each label a probability, so nothing else can be answered and unsure cases can be passed on."
-    yield Offer(Arm(FAMILY, FAMILY, kept), proposed=not against, why=why, against=against, mend=mend)
+    slow = f" With {len(labels):,} labels a row takes several times as long as writing one."
+    why += slow if len(labels) > PROPOSED else ""
+    proposed = not against and len(labels) <= PROPOSED
+    yield Offer(Arm(FAMILY, FAMILY, kept), proposed=proposed, why=why, against=against, mend=mend)
     k = context.order.k_nearest
     nearest = Arm(FAMILY, f"{FAMILY}/nearest", {**kept, "shots": "nearest", "k": k})
     why = "The same after the examples that are most like the question."

@@ -192,13 +192,13 @@ def test_the_estimate_follows_the_form_and_labels_are_put_into_the_prompt(
     case = labelled(a_case(make, engine, server, "Labels"), engine)
     with visit(case.author) as page:
         page.goto(f"/assessments/{case.assessment.id}/measure")
-        expect(page.locator("#estimate")).to_contain_text("190 calls")
+        expect(page.locator("#estimate")).to_contain_text("220 calls")
         page.get_by_label("Few-shot, random (3 samples)").uncheck()
-        expect(page.locator("#estimate")).to_contain_text("100 calls")
+        expect(page.locator("#estimate")).to_contain_text("130 calls")
         page.locator("#dev_rows-choice").get_by_label("A sample of").check()
         page.get_by_label("Rows of the dev sample").fill("20")
         page.get_by_label("Rows of the dev sample").blur()
-        expect(page.locator("#estimate")).to_contain_text("80 calls")
+        expect(page.locator("#estimate")).to_contain_text("100 calls")
         expect(page.get_by_label("System prompt")).to_have_value(
             re.compile("one of these 3 labels, .*- blue\n- green", re.DOTALL)
         )
