@@ -25,7 +25,6 @@ SHORT_COUNT = 3.0  # a server that counts so many times fewer tokens than a prom
 COMMON_LABEL = 0.05  # the commonest answer is worth an arm of its own when it is at least this common
 
 FREE: tuple[str, ...] = NO_MODEL  # families that ask no language model
-BESIDE: tuple[str, ...] = BEYOND  # families that nobody could use as they are: they show what could be reached
 RULES = 2  # how a measurement is judged, kept with it: what was approved under older rules keeps its digest
 RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too: at most five prompts in all
 
@@ -351,7 +350,7 @@ def best(results: Iterable[tuple[Arm, ArmResult]]) -> Arm | None:
 
 def could_win(arm: Arm, result: ArmResult) -> bool:
     """Whether a prompt's dev result lets it be chosen at all."""
-    beside = arm.free or arm.family in (*BESIDE, "adapter")
+    beside = arm.free or arm.family in (*BEYOND, "adapter")
     return result.known and result.dropped is None and not beside
 
 
