@@ -27,6 +27,9 @@ demo: $(VENV)/.run assets/.done  ## the worked example, from packages on this ma
 	@$(BIN)/python -m app migrate
 	@$(BIN)/python -m app demo
 
+# Tests start many processes of the app, each of which would compile all of it anew where byte code is not kept.
+test suite test-deep test-slow test-gpu: export PYTHONDONTWRITEBYTECODE :=
+
 # The checks need one core for a minute, which the tests have to spare while they wait for processes of theirs.
 test: $(VENV)/.dev assets/.done .system  ## what a change can break, in minutes: style, types, imports, the quick suite
 	@$(MAKE) --no-print-directory --jobs=2 check suite

@@ -126,6 +126,9 @@ TERMS: tuple[Term, ...] = (
         "A system prompt found by an optimizer that reads failures on the training set and chooses on the dev set.",
     ),
     Term("variant.schema", "Constrained decoding", "The model can only write what a schema allows."),
+    Term("constraint.json_schema", "JSON schema", "The answer is JSON with these keys and kinds of values."),
+    Term("constraint.regex", "Regular expression", "The whole answer matches this expression."),
+    Term("constraint.labels", "Label list", "The answer is one of these labels, exactly as written."),
     Term(
         "variant.label_scoring",
         "Label scoring",
@@ -143,7 +146,7 @@ TERMS: tuple[Term, ...] = (
     Term(
         "variant.small_classifier",
         "Small classifier (no LLM)",
-        "TF-IDF of characters with a linear SVM, trained on the training set; no language model.",
+        "TF-IDF of characters with logistic regression, trained on the training set; no language model.",
     ),
     Term(
         "variant.embedding_classifier",
@@ -161,6 +164,26 @@ TERMS: tuple[Term, ...] = (
     Term("rows.dev", "Dev set", "Rows that choose between prompts and stop a training in time.", "rows"),
     Term("rows.test", "Test set", "Rows for evaluation only; nothing learns from them and nothing is chosen by them.",
          "rows"),
+    # How documents are searched for passages.
+    Term("retrieval.lexical", "Lexical search", "Passages with the words of the question, weighed by BM25."),
+    Term("retrieval.embedding", "Embedding search", "Passages that mean something alike, by the cosine of embeddings."),
+    Term("retrieval.hybrid", "Hybrid search", "Both rankings made one, by reciprocal rank."),
+    Term("retrieval.size", "Passage size", "How long a passage may be.", "tokens"),
+    Term("retrieval.overlap", "Overlap", "What a passage repeats of the one before it.", "tokens"),
+    # How passages are found, and the numbers that say how well.
+    Term("retrieval.gold", "Gold passage", "The passage that the answer of a row stands in."),
+    Term(
+        "retrieval.recall",
+        "Recall@k",
+        "Share of the rows with a gold passage among the first k that were retrieved.",
+        "%",
+    ),
+    Term(
+        "retrieval.mrr",
+        "MRR@10",
+        "Mean reciprocal rank: 1 where a gold passage comes first, 1/2 where it comes second, 0 where it is not among "
+        "the first ten; the mean of the rows.",
+    ),
     Term("row.expected", "Expected answer", "What your data says the answer should be."),
     Term("row.output", "Model output", "What the model wrote."),
     # What a contributor worked on, by the names that are kept of it.
@@ -207,6 +230,7 @@ TERMS: tuple[Term, ...] = (
     Term("approach.fine_tune", "Fine-tune", "A LoRA adapter, trained on your examples."),
     Term("case.metric", "Metric", "What turns a model output and the expected answer into a score."),
     Term("case.target", "Target score", "The score from which on the result is good enough.", "%"),
+    Term("case.constraint", "Output constraint", "What an answer may look like; the model can write nothing else."),
     Term("case.variant", "Variant", "One way to answer that is measured: a prompt, a baseline without an LLM, or the "
          "adapter."),
     Term("case.system_prompt", "System prompt", "The instructions that stand before every question."),
@@ -248,9 +272,10 @@ def known(kind: str, name: str) -> str:
 
 
 _OWN_NAMES = {"nearest_answer": "Nearest neighbour (no LLM)", "majority_answer": "Majority class (no LLM)"}
-_NUMBERED = re.compile(r"(revised_prompt|adapter)/(\d+)")
+_NUMBERED = re.compile(r"(revised_prompt|optimised_prompt|adapter)/(\d+)")
 _DRAWN = re.compile(r"few_shot_random/(?:k\d+/)?(\d+)")
 _BY_OTHERS = re.compile(r"stronger_model/\d+/(zero_shot|best)")
+_RETRIEVING = re.compile(r"rag/(lexical|embedding|hybrid)(?:/\d+)?")
 
 
 def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "") -> str:
@@ -262,11 +287,15 @@ def variant(name: str, settings: Mapping[str, Any] | None = None, title: str = "
     known = settings or {}
     if name in _OWN_NAMES:
         return _OWN_NAMES[name]
-    if special := _with_examples(name, known) or _by_another_model(name, known):
+    if special := _with_examples(name, known) or _retrieving(name, known) or _by_another_model(name, known):
         return special
     if found := _NUMBERED.fullmatch(name):
         family, number = found.group(1), int(found.group(2))
-        return f"Prompt v{number + 1}" if family == "revised_prompt" else f"{label('variant.adapter')}, run {number}"
+        if family == "adapter":
+            return f"{label('variant.adapter')}, run {number}"
+        return f"Prompt v{number + 1}{' (optimizer)' if family == 'optimised_prompt' else ''}"
+    if (examples := known.get("k")) and name.startswith("schema/"):
+        return f"{label('variant.schema')}, {examples} {name.partition('/')[2]}"
     one = BY_KEY.get(f"variant.{name}")
     return one.label if one else title or name
 
@@ -276,6 +305,10 @@ def _with_examples(name: str, settings: Mapping[str, Any]) -> str:
     examples = settings.get("k")
     if found := _DRAWN.fullmatch(name):
         return f"Few-shot, {f'{examples} ' if examples else ''}random (sample {int(found.group(1))})"
+    if name == "label_scoring/nearest":
+        return f"{label('variant.label_scoring')}, {examples} nearest"
+    if name.startswith("embedding_classifier/"):
+        return f"{label('variant.embedding_classifier')}, {settings.get('embedder', {}).get('name') or 'other model'}"
     if name.startswith("few_shot_nearest/"):
         return f"Few-shot, {examples} nearest by {settings.get('embedder', {}).get('name') or 'embedding'}"
     if not examples:
@@ -291,6 +324,14 @@ def _by_another_model(name: str, settings: Mapping[str, Any]) -> str:
         return ""
     prompt = label("variant.zero_shot") if found.group(1) == "zero_shot" else "Best prompt"
     return f"{prompt} on {settings.get('model_as', {}).get('name', 'another model')}"
+
+
+def _retrieving(name: str, settings: Mapping[str, Any]) -> str:
+    """`RAG, hybrid, 5 passages`; empty for what retrieves nothing."""
+    if not (found := _RETRIEVING.fullmatch(name)):
+        return ""
+    passages = (settings.get("passages") or {}).get("k")
+    return f"{label('variant.rag')}, {found.group(1)}{f', {passages} passages' if passages else ''}"
 
 
 # Sentences of the policy and of its criteria are part of what was hashed and approved, so they stay as they are stored;

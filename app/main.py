@@ -22,8 +22,13 @@ from app.audit import service as audit
 from app.audit.watch import Chain, Denials
 from app.baselines import answer_routes as baselines_answer_routes
 from app.baselines import api as baselines_api
+from app.baselines import passages_api as baselines_passages_api
 from app.baselines import routes as baselines_routes
+from app.baselines import second_api as baselines_second_api
+from app.baselines import second_routes as baselines_second_routes
 from app.blobs import Blobs
+from app.constraints import api as constraints_api
+from app.constraints import routes as constraints_routes
 from app.datasets import api as datasets_api
 from app.datasets import reading_routes as datasets_reading_routes
 from app.datasets import routes as datasets_routes
@@ -46,14 +51,22 @@ from app.home import routes as home_routes
 from app.inbox import service as inbox
 from app.inference import api as inference_api
 from app.inference import routes as inference_routes
+from app.instructions import api as instructions_api
+from app.instructions import routes as instructions_routes
 from app.jobs import api as jobs_api
 from app.jobs import engine as job_engine
 from app.jobs import routes as jobs_routes
 from app.jobs import store as job_store
+from app.labelling import api as labelling_api
+from app.labelling import routes as labelling_routes
 from app.policies import api as policies_api
 from app.policies import routes as policies_routes
+from app.relevance import api as relevance_api
+from app.relevance import routes as relevance_routes
 from app.results import api as results_api
 from app.results import routes as results_routes
+from app.retrieval import api as retrieval_api
+from app.retrieval import routes as retrieval_routes
 from app.settings import Settings
 from app.sharing import api as sharing_api
 from app.sharing import routes as sharing_routes
@@ -100,13 +113,26 @@ ROUTERS = (
     datasets_rows_routes.router,
     datasets_reading_routes.router,
     datasets_api.router,
+    labelling_routes.router,
+    labelling_api.router,
     documents_routes.router,
     documents_api.router,
+    retrieval_routes.router,
+    retrieval_api.router,
     inference_routes.router,
     inference_api.router,
+    relevance_routes.router,
+    relevance_api.router,
+    constraints_routes.router,
+    constraints_api.router,
     baselines_routes.router,
     baselines_answer_routes.router,
     baselines_api.router,
+    baselines_passages_api.router,
+    instructions_routes.router,
+    instructions_api.router,
+    baselines_second_routes.router,
+    baselines_second_api.router,
     economics_routes.router,
     economics_api.router,
     gate_routes.router,

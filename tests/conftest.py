@@ -26,7 +26,7 @@ from app.jobs import service as jobs
 from app.settings import Settings
 from app.standing import keeping
 from app.users.tables import UserRow
-from tests.support import depth, tiny
+from tests.support import compiled, depth, tiny
 from tests.support.browser import chromium
 from tests.support.factories import Make, sign_in
 from tests.support.places import SETS
@@ -39,7 +39,7 @@ LOOKED_AT = 3  # assessments whose kept status is compared after each test
 
 # One browser for the whole run: Playwright can be started once in a process. `depth` sets how many examples hypothesis
 # tries, also where a test module does not ask for a depth itself.
-__all__ = ["chromium", "depth"]
+__all__ = ["chromium", "compiled", "depth"]
 
 
 @pytest.fixture(scope="session")
@@ -145,9 +145,9 @@ def settings(tmp_path: Path, template: Path) -> Settings:
     return made
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.deep])])
 def either(request: pytest.FixtureRequest, settings: Settings) -> Settings:
-    """The same settings, once on SQLite and once on PostgreSQL."""
+    """The same settings on SQLite, when deep on PostgreSQL, too; `support/databases.py` has marks for more."""
     if request.param == "sqlite":
         return settings
     url: str = request.getfixturevalue("postgres_url")

@@ -9,12 +9,15 @@ from sqlalchemy import create_engine, inspect
 
 from app import schema
 from app.settings import Settings
+from tests.support.databases import on_both
 
 
+@on_both
 def test_the_schema_is_what_the_code_says(either: Settings) -> None:
     command.check(schema.config(either.url))
 
 
+@on_both
 def test_every_step_goes_down_and_up_again(either: Settings) -> None:
     command.downgrade(schema.config(either.url), "base")
     engine = create_engine(either.url)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.advice.facts import EPSILON, Facts, score_of
 from app.advice.policy import Policy
 from app.advice.schema import Case
-from app.advice.scoring import contradicting, labels_agree, readings
+from app.advice.scoring import checker, contradicting, coverage, labels_agree, language, readings
 from app.advice.sentences import disagreements as sentences
 from app.wording import Statement, state
 
@@ -58,6 +58,7 @@ def disagreements(case: Case, facts: Facts, policy: Policy) -> list[Disagreement
         *_about_prompting(case, facts, policy),
         *_about_test_rows(case),
         *_about_rows(case),
+        *_about_arms(case, policy),
     ]
     return sorted(every, key=lambda disagreement: disagreement.factor)
 
@@ -148,3 +149,18 @@ def _about_rows(case: Case) -> Iterator[Disagreement]:
     held = signals.schema_share
     if answers.metric in ("json_valid", "json_match") and held is not None and held < NOT_JSON:
         yield Disagreement("F14", "metric", state("unstructured", share=held))
+
+
+def _about_arms(case: Case, policy: Policy) -> Iterator[Disagreement]:
+    """What arms that were measured tell, against the answers that only people gave before."""
+    for factor, key, (found, measured) in (
+        ("F09", "coverage", coverage(case, policy)),
+        ("F22", "checker_helps", checker(case, policy)),
+        ("F24", "language_fit", language(case, policy)),
+    ):
+        declared = getattr(case.answers, key)
+        if measured and declared is not None and declared != found:
+            values: dict[str, object] = {"declared": declared, "seen": found}
+            if key == "checker_helps":
+                values["share"] = case.measured.checker_share
+            yield Disagreement(factor, key, state(key, **values))

@@ -90,6 +90,8 @@ def _met(advice: Advice) -> Statement:
         return state("met_unmeasured")
     if advice.technique == "small_classifier":
         return state("met_by_classifier")
+    if advice.technique == "embedding_classifier":
+        return state("met_by_embeddings")
     return state("met", lookup=advice.approach == "rag")
 
 
@@ -313,22 +315,3 @@ def answer_words(reason: Reason) -> str:
     if weight.label and reason.answer == weight.answer:
         return f"{weight.label[0].lower()}{weight.label[1:]}"
     return reason.answer.replace("_", " ")
-
-
-# ------------------------------------------------------------------ what to do next
-
-WHERE = {
-    "G1": ("data", ""),
-    "G2": ("section", "goal"),
-    "G3": ("section", "use"),
-    "G4": ("data", ""),
-    "G5": ("measure", ""),
-    "G6": ("measure", ""),
-    "G7": ("section", "success"),
-    "G8": ("data", ""),
-    "G9": ("measure", ""),
-    "G10": ("section", "upkeep"),
-    "G11": ("section", "upkeep"),
-    "G12": ("costs", ""),
-}
-"""Where each criterion is settled: the name of a page of the assessment, and the section of the questionnaire."""

@@ -14,8 +14,9 @@ The words of the policy, read precisely:
 - *Efficiency path*: efficiency is the main goal, or may be and nobody said that cost isn't the reason; or it is one of
   several goals, its cost case passes and the large model meets the target. The baseline is then the small model with
   its best prompt, and the teacher is the large model or the present pipeline.
-- *Standing*: SHORT, MET or UNCLEAR as G6 says. It is unknown without a result, without a target, and where more
-  calls failed than the threshold allows, nobody counted the failed ones, or most answers were cut.
+- *Standing*: SHORT, MET or UNCLEAR as G6 says. It is unknown without a result, without a target, where more calls
+  failed than the threshold allows, nobody counted the failed ones, or most answers were cut, and where the best arm is
+  one that nobody could use as it is: the right passage given, another model.
 - *Facts unsaid*: the rows look as if answering takes facts that aren't in the input, nobody named facts as a goal, and
   neither the arm that gets the right passage nor enough tagged failures have settled it.
 - *Without a model*: an arm that asks no language model (a rule, a small classifier) and meets the target. A language
@@ -68,6 +69,7 @@ def derive_facts(case: Case, policy: Policy) -> Facts:
     teacher = standing(measured.teacher, answers.target, policy)
     trusted = (
         baseline is not None
+        and baseline.best_arm not in BEYOND
         and baseline.error_rate is not None
         and baseline.error_rate <= policy.limit("error_rate")
         and baseline.cut_rate is None
@@ -118,12 +120,13 @@ def _free_lead(case: Case) -> Arm | None:
     ahead = [
         arm
         for arm in NO_MODEL
-        if arm in arms and arms[arm].there and prompts and all(_surely_ahead(arms[arm], prompt) for prompt in prompts)
+        if arm in arms and arms[arm].there and prompts and all(surely_ahead(arms[arm], prompt) for prompt in prompts)
     ]
     return max(ahead, key=lambda arm: interval(arms[arm])[0], default=None)
 
 
-def _surely_ahead(result: Result, other: Result) -> bool:
+def surely_ahead(result: Result, other: Result) -> bool:
+    """Whether the lower end of the difference lies above 0; see *Free lead* above."""
     score, low, _ = interval(result)
     theirs, _, high = interval(other)
     return score - theirs > hypot(score - low, high - theirs)

@@ -304,11 +304,17 @@ class Measured:
     """What the app measured. None is not measured yet.
 
     similar_questions: of which `contradiction_rate` is the share; None where only the share is known.
+    agreement_kappa: of the file's labels and a second person's, given blind, on agreement_rows rows. references_judged:
+    answers of a random sample that a second person judged; references_wrong: those that are wrong.
+    own_test_rows: whether the test rows are a file of their own; untaught_rows: those of them whose label no other row
+    has. checker_share: of the checker_failures dev rows on which the same prompt fails without a schema, those that it
+    gets right with one.
     target_changes: changes of metric or target after a result on these test rows, by anybody; one is allowed.
     baseline_on_base: whether prompting was measured on the very weights that would be trained; None while no base is
     chosen. baseline_ran_on, trains_on: what to call the two.
     baseline_unfinished: a newer measurement on these rows has begun to answer and has no result yet.
     failures: dev rows on which the best arm failed, tagged or not; failure_causes: what people said of those they read.
+    tagged_twice: failures that two people tagged, neither knowing the other's word; tags_kappa: how far they agree.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -318,9 +324,14 @@ class Measured:
     contradiction_rate: Share | None = None
     similar_questions: Count | None = None
     agreement_kappa: Signed | None = None
+    agreement_rows: Count | None = None
+    references_judged: Count | None = None
+    references_wrong: Count | None = None
     test_rows: Count | None = None
     test_overlap_rows: Count | None = None
     test_human_checked: Flag | None = None
+    own_test_rows: Flag | None = None
+    untaught_rows: Count | None = None
     metric_set_before_baseline: Flag | None = None
     target_changes: Count | None = None
     baseline: PromptingResult | None = None
@@ -331,8 +342,12 @@ class Measured:
     teacher: TeacherResult | None = None
     oracle_gain: Signed | None = None
     rows_carry_context: Flag | None = None
+    checker_share: Share | None = None
+    checker_failures: Count | None = None
     failure_causes: FailureCauses | None = None
     failures: Count | None = None
+    tagged_twice: Count | None = None
+    tags_kappa: Signed | None = None
     winning_prompt_tokens: Count | None = None
     cost_case: CostCase | None = None
     identifiers_decided: Flag | None = None

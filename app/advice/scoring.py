@@ -3,21 +3,29 @@
 Measured values stand in for declared ones wherever both exist. Bands begin at their threshold: 10,000 calls are some,
 100,000 are many, and 1,000,000 still are, only more are huge; a corpus that fits the context window exactly still fits.
 
-Two factors have more than one source:
+Five factors have more than one source:
 
 - F08: a measured kappa decides by its cut-offs; a contradiction rate above its threshold is "low" whatever else is
   known, because G8 then fails too; a contradiction rate within bounds says nothing about the answer people gave.
 - F12: on the efficiency path a measured teacher is "what good prompting reached" (the large model, prompted); the small
   model's own score is G6's business. A baseline that can't be judged (no target, failed calls) counts for nothing.
+- F09: where the test rows are a file of their own, they are what the examples are compared with. The best arm reaching
+  surely less on them than on the dev rows, by the gap that counts as large, is "skewed"; a label among them that no
+  example has is "gaps". That neither shows proves nothing, and the answer that people gave stays.
+- F22: what the same prompt gets right once its answers are held to a schema, of the rows on which it fails without:
+  half of them are most, a tenth is some [J]. It takes as many failures as have to be read for G9.
+- F24: another model with the same rows, where it was measured: surely better than every prompt of this one by the gap
+  that counts as large is "weak", surely not better by that much is "fine".
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import hypot
 
 from app import intervals
-from app.advice.facts import EPSILON, Facts, Standing, interval
+from app.advice.facts import BEYOND, EPSILON, NO_MODEL, Facts, Standing, interval, surely_ahead
 from app.advice.policy import Points, Policy, Source, Weight
-from app.advice.schema import NOBODY, UNKNOWN, Case
+from app.advice.schema import NOBODY, UNKNOWN, ArmResult, Case
 
 FACTORS = tuple(f"F{number:02}" for number in range(1, 25))
 MEASURED_ONLY = ("F13", "F17", "F21")
@@ -90,7 +98,7 @@ def readings(case: Case, facts: Facts, policy: Policy) -> Iterator[Reading]:
     yield _declared("F06", answers.rarity)
     yield _examples(case, policy)
     yield _agreement(case, policy)
-    yield _declared("F09", answers.coverage)
+    yield _measured_or_declared("F09", coverage(case, policy))
     yield _declared("F10", answers.recurrence)
     yield _volume(case, policy)
     yield _prompting(case, facts, policy)
@@ -104,13 +112,18 @@ def readings(case: Case, facts: Facts, policy: Policy) -> Iterator[Reading]:
     yield _owner(case)
     yield _declared("F20", answers.definition_changes)
     yield _pressure(case, policy)
-    yield _declared("F22", answers.checker_helps)
+    yield _measured_or_declared("F22", checker(case, policy))
     yield _declared("F23", answers.stakes)
-    yield _declared("F24", answers.language_fit)
+    yield _measured_or_declared("F24", language(case, policy))
 
 
 def _declared(factor: str, answer: str | None) -> Reading:
     return Reading(factor, answer or UNKNOWN, answer or UNKNOWN)
+
+
+def _measured_or_declared(factor: str, answer: tuple[str | None, bool]) -> Reading:
+    row, measured = answer
+    return Reading(factor, row or UNKNOWN, row or UNKNOWN, measured)
 
 
 def context_window(case: Case, policy: Policy) -> int:
@@ -252,3 +265,79 @@ def _pressure(case: Case, policy: Policy) -> Reading:
         return _declared("F21", None)
     heavy = tokens > policy.limit("prompt_tokens") or tokens > context_window(case, policy)
     return Reading("F21", "heavy" if heavy else "fine", str(tokens), measured=True)
+
+
+# ------------------------------------------------------------------ what an arm can tell
+
+# Shares of failures that a schema prevents, from which they are most, and some (ours).
+MOST_CAUGHT, SOME_CAUGHT = 0.5, 0.1
+SCHEMA_HOLDS = 0.8  # share of answers that a schema would hold, from which the output is a form
+
+
+def coverage(case: Case, policy: Policy) -> tuple[str | None, bool]:
+    """How well the examples cover what comes in (broad, gaps, skewed), and whether that was measured."""
+    measured, baseline = case.measured, case.measured.baseline
+    if measured.own_test_rows and baseline is not None and baseline.there and baseline.best_arm is not None:
+        on_dev = (measured.arms or {}).get(baseline.best_arm)
+        if on_dev is not None and on_dev.there and on_dev.split is None:
+            drop = interval(on_dev)[0] - interval(baseline)[0]
+            if drop >= policy.limit("short_gap") - EPSILON and surely_ahead(on_dev, baseline):
+                return "skewed", True
+    if measured.own_test_rows and measured.untaught_rows:
+        return "gaps", True
+    return case.answers.coverage, False
+
+
+def checker(case: Case, policy: Policy) -> tuple[str | None, bool]:
+    """How many wrong answers a checker would prevent (most, partly, no), and whether that was measured."""
+    share, failures = case.measured.checker_share, case.measured.checker_failures
+    if share is None or (failures or 0) < policy.count("tagged_failures"):
+        return case.answers.checker_helps, False
+    return ("most" if share >= MOST_CAUGHT else "partly" if share >= SOME_CAUGHT else "no"), True
+
+
+def language(case: Case, policy: Policy) -> tuple[str | None, bool]:
+    """Whether the model is weak in this language or field (weak, fine), and whether that was measured."""
+    arms = case.measured.arms or {}
+    stronger, gap = arms.get("stronger_model"), policy.limit("short_gap")
+    own = [result for arm, result in arms.items() if arm not in (*NO_MODEL, *BEYOND) and result.there]
+    if stronger is None or not stronger.there or not own:
+        return case.answers.language_fit, False
+    best = max(own, key=lambda result: interval(result)[0])
+    gain = interval(stronger)[0] - interval(best)[0]
+    if gain >= gap - EPSILON and all(surely_ahead(stronger, result) for result in own):
+        return "weak", True
+    if gain + _upward(stronger, best) < gap:
+        return "fine", True
+    return case.answers.language_fit, False
+
+
+def _upward(result: ArmResult, other: ArmResult) -> float:
+    """How far above its estimate the difference of two results may lie (MOVER; see *Free lead* in `facts`)."""
+    score, _, high = interval(result)
+    theirs, low, _ = interval(other)
+    return hypot(high - score, theirs - low)
+
+
+def structured(case: Case, policy: Policy) -> bool:
+    """Whether answers have a form that a schema can hold: the rows show it, or people say that a checker would do."""
+    signals = case.measured.signals
+    if signals is not None and signals.output_kind == "json" and (signals.schema_share or 0) >= SCHEMA_HOLDS:
+        return True
+    return case.answers.main_goal in SHAPED and checker(case, policy)[0] == "most"
+
+
+SHAPED = ("format", "extract")
+"""Main goals whose answers a schema can hold. A query language or a label set has no schema that says it all."""
+
+
+def can_look_up(case: Case) -> bool:
+    """Whether there is anything to retrieve from: documents, or a try of both arms that was brought along."""
+    baseline = case.measured.baseline
+    return (corpus(case)[0] or 0) > 0 or (baseline is not None and {"rag", "oracle"} <= set(baseline.arms))
+
+
+def can_compare_labels(case: Case) -> bool:
+    """Whether two people's labels can be compared word for word: answers are labels, or they were compared already."""
+    signals = case.measured.signals
+    return case.measured.agreement_kappa is not None or (signals is not None and signals.output_kind == "label")

@@ -33,7 +33,7 @@ from app.advice.gates.judge import DECLARED_BY_NATURE, ORDER, findings, locked
 from app.advice.policy import Points, Policy
 from app.advice.policy_file import POLICY
 from app.advice.schema import Arm, Case
-from app.advice.scoring import MEASURED_ONLY, Reason, context_window, corpus, readings, reasons, total
+from app.advice.scoring import MEASURED_ONLY, Reason, checker, context_window, corpus, readings, reasons, total
 from app.advice.sentences.gates import Gate, in_words
 from app.advice.what_if.alternatives import Alternative, alternatives
 from app.advice.what_if.flips import Flip, Outcome, flips
@@ -241,7 +241,7 @@ def _rule(case: Case, facts: Facts, policy: Policy, *, shut: bool, leads: bool) 
         leans = leads and case.answers.definition_changes != "monthly" and not enough
         ruling = Ruling(5, "prompt", leaning="fine_tune" if leans else None)
     if ruling.approach == "prompt" and ruling.technique is None:
-        return replace(ruling, technique=_technique(case, facts, ruling))
+        return replace(ruling, technique=_technique(case, facts, ruling, policy))
     return ruling
 
 
@@ -273,18 +273,22 @@ def _whole_corpus_fits(case: Case, policy: Policy) -> bool:
     )
 
 
-def _technique(case: Case, facts: Facts, ruling: Ruling) -> str | None:
+WON_BY = ("schema", "many_shot", "label_scoring", "small_classifier", "embedding_classifier")
+"""Best arms that are more than a prompt, and are named with the advice."""
+
+
+def _technique(case: Case, facts: Facts, ruling: Ruling, policy: Policy) -> str | None:
     """The cheap move that makes the prompt do: the arm that won, batch mode, or a schema."""
     baseline, patient = case.measured.baseline, case.answers.latency != "tight"
     if ruling.rule == 5 and ruling.leaning is None and facts.free_lead is not None:
         return facts.free_lead
-    if ruling.rule == 2 and baseline is not None and baseline.best_arm in ("schema", "many_shot", "small_classifier"):
+    if ruling.rule == 2 and baseline is not None and baseline.best_arm in WON_BY:
         return baseline.best_arm
     if facts.efficiency and case.measured.cost_case == "fail":
         return "batch_tier" if patient else "prompt_caching"
     if ruling.rule == 1 and patient:
         return "batch_tier"
-    if case.answers.checker_helps == "most":
+    if checker(case, policy)[0] == "most":
         return "schema"
     return None
 

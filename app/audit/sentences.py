@@ -137,6 +137,9 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     "dataset.keep_cluster": "{who} kept [rows] of {what} that are alike as different rows",
     "dataset.join_cluster": "{who} merged [rows] of {what} that are alike",
     "dataset.count_tokens": "{who} counted the tokens of {what} for [model]",
+    "labels.begin": "{who} began a second look at [rows] of {what}",
+    "labels.end": "{who} finished a second look at [rows] of {what}",
+    "labels.settle": "{who} settled a label of {what}",
     "documents.add": lambda d: "{who} added [documents]" if d.get("count", 1) != 1 else "{who} added {what}",
     "documents.remove": "{who} removed {what} from the documents",
     "documents.decide": lambda d: (
@@ -145,7 +148,20 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
         else "{who} decided on personal data in {what}: [decided]"
     ),
     "documents.open": "{who} looked at the hidden values in [name] of {what}",
+    "retrieval.check": "{who} had retrieval checked on the dev rows of {what}",
+    "retrieval.mark": lambda d: (
+        "{who} marked the gold passage of row [line] of {what}"
+        if d.get("passage") is not None
+        else "{who} marked row [line] of {what} as answered in none of the documents"
+    ),
+    "retrieval.build": lambda d: (
+        "{who} ordered a retrieval index of {what}, sending the documents to [sent_to]"
+        if d.get("sent_to")
+        else "{who} ordered a retrieval index of {what}"
+    ),
     # Baselines.
+    "constraint.remove": "{who} took the output constraint of {what} out of use (v[version])",
+    "constraint.save": "{who} set the output constraint of {what} (v[version])",
     "baseline.start": lambda d: (
         "{who} started baselines with [model]: [calls] to [sent_to]"
         if d.get("sent_to")
@@ -153,7 +169,19 @@ TEMPLATES: Mapping[str, str | Callable[[Detail], str]] = {
     ),
     "baseline.go_on": "{who} resumed {what}",
     "baseline.revise": "{who} evaluated a revised prompt, [variant]",
+    "baseline.optimise": "The optimizer that {who} started wrote a prompt, [variant]",
+    "prompt.add": "{who} saved version [version] of the system prompt of {what}",
+    "prompt.optimise": lambda d: (
+        "{who} started the prompt optimizer for {what} with [critic]: [calls] at most, to [sent_to]"
+        if d.get("sent_to")
+        else "{who} started the prompt optimizer for {what} with [critic]: [calls] at most"
+    ),
+    "prompt.go_on": "{who} resumed the prompt optimizer for {what}",
+    "prompt.take_over": "{who} took over the optimizer's best prompt so far for {what}",
     "baseline.tag": "{who} tagged [failures] of [variant]",
+    "baseline.second_begin": "{who} began to tag [failures] as second person",
+    "baseline.second_end": "{who} finished tagging [failures] as second person",
+    "baseline.settle": "{who} settled a tag of [variant]",
     "demo.begin": "{who} started the demo",
     "demo.finished_example": "{who} opened the finished example, [as]",
     "demo.tag_by_rule": "A rule of the demo tagged [failures] of [variant]",

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, arms, other_models, rivals, standing
+from app.baselines import answer_store, arms, other_models, rivals, standing, with_passages
 from app.baselines.arms import ArmResult
 from app.baselines.outbox import Meter
 from app.baselines.tables import BaselineRow
@@ -46,10 +46,10 @@ def for_others(session: Session, baseline: BaselineRow) -> int:
 def meter(claim: Claim, session: Session, baseline: BaselineRow) -> Meter:
     """Count what this run asks: the arms without a dev result, and on the test rows one prompt and what asks no model;
     others follow once they are known. What an attempt before this one got answers for is done already."""
-    sizes = {split: len(sample(session, baseline, split)) for split in ("dev", "test")}
+    dev, test = (sample(session, baseline, split) for split in ("dev", "test"))
     waiting = [arm for arm in baseline.arms if arm.family != "adapter" and waits(arm.dev)]
     free = [arm for arm in baseline.arms if arm.family in arms.FREE and waits(arm.test)]
     done = sum(len(answer_store.answered(session, arm.id, "dev")) for arm in waiting)
-    others = len(other_models.asked(baseline))
-    total = len(waiting) * sizes["dev"] + (1 + len(free) + others) * sizes["test"]
-    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * sizes["test"])
+    on_dev = sum(len(with_passages.rows_of(session, arm, dev)) for arm in waiting)
+    total = on_dev + (1 + len(free) + len(other_models.asked(baseline))) * len(test)
+    return Meter(claim, total, done, most=total + arms.RIVALS_MOST * len(test))

@@ -8,7 +8,20 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from app import glossary
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, answers_view, causes, comparisons, facts, runs, standing, store
+from app.baselines import (
+    answer_store,
+    answers_view,
+    causes,
+    comparisons,
+    facts,
+    passage_use,
+    passages_view,
+    standing,
+    store,
+    sureness,
+    tag_store,
+    tagging,
+)
 from app.baselines.answer_store import Selection, Show
 from app.baselines.deps import exported, shown_to
 from app.baselines.tables import AnswerRow, ArmRow
@@ -17,6 +30,7 @@ from app.evaluation import metrics
 from app.inference.deps import WithBundled
 from app.users import store as user_store
 from app.users.deps import Me
+from app.users.tables import UserRow
 from app.web.deps import App, Db
 from app.web.pages import page, render, see, wants_fragment
 from app.web.params import LARGEST, Id, OneLine
@@ -28,13 +42,15 @@ Split = Literal["dev", "test"]
 Cause = Literal["", "behaviour", "facts", "instructions", "reference"]
 RowId = Annotated[int | None, Query(ge=0, le=LARGEST)]
 Label = Annotated[OneLine, Query()]
+Failure = Literal["", "missed", "unused", "misused"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which answers a page is about: the values of its address that it hands on.
 
-    against: the arm that fixed and broke are counted from. expected, output: labels, wanted and given.
+    against: the arm that fixed and broke are counted from. expected, output: labels, wanted and given. failure: how
+    wrong answers with passages came about.
     """
 
     split: Split | None = None
@@ -42,6 +58,7 @@ class Wanted:
     against: int | None = None
     expected: str = ""
     output: str = ""
+    failure: Failure = ""
 
     @property
     def kept(self) -> dict[str, str]:
@@ -52,6 +69,7 @@ class Wanted:
             "against": str(self.against or ""),
             "expected": self.expected,
             "output": self.output,
+            "failure": self.failure,
         }
         return {name: value for name, value in values.items() if value}
 
@@ -62,8 +80,9 @@ def _wanted(
     against: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     expected: Label = "",
     output: Label = "",
+    failure: Failure = "",
 ) -> Wanted:
-    return Wanted(split, show, against, expected, output)
+    return Wanted(split, show, against, expected, output, failure)
 
 
 OfAddress = Annotated[Wanted, Depends(_wanted)]
@@ -97,6 +116,7 @@ def show_arm(
     first = answer_store.number_of(db, selection, up_to=answers[0].example_id) if answers else 0
     examples = answers_view.examples_by_id(db, {answer.example_id for answer in answers})
     masker = answers_view.masking(db, baseline)
+    names, own = _taggers(db, answers), tag_store.own_words(db, baseline.id, me.id)
     compared = comparisons.comparisons(db, baseline).get(arm.id) if chosen == "dev" else None
     return page(
         request,
@@ -113,8 +133,11 @@ def show_arm(
         kept={**wanted.kept, "split": chosen},
         against=next((row for row in baseline.arms if row.id == wanted.against), None),
         change=compared.change if compared else None,
+        sure=sureness.of(db, arm, chosen),
         counted=answer_store.counted(db, Selection(arm_id=arm.id, split=chosen, passing=selection.passing)),
-        shown=[answers_view.view(baseline, examples, answer, masker, _taggers(db, answers)) for answer in answers],
+        shown=[answers_view.view(baseline, examples, answer, masker, names, own) for answer in answers],
+        passages=passages_view.summary(db, arm, chosen),
+        failures=passage_use.FAILURES,
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
         tagged=sum(facts.failure_causes(db, baseline).values()),
@@ -137,33 +160,37 @@ def tag_answer(
     after: RowId = None,
 ) -> Response:
     """Store why one answer failed. before: the cause that the page showed; after: where its page began."""
-    tagging = runs.tag_one(db, answer_id, cause, before=before, by=me)
+    given = tagging.tag_one(db, answer_id, cause, before=before, by=me)
     answer = answer_store.answer(db, answer_id)
     arm = store.arm(db, answer.arm_id)
     baseline = arm.baseline
+    row = tag_store.open_round(db, baseline.id, me.id)
+    second = row is not None and answer_id in row.answers
+    if not wants_fragment(request) and second:
+        return see(request, "second_tags", baseline_id=baseline.id, anchor=f"answer-{answer_id}")
     if not wants_fragment(request):
         kept = {**wanted.kept, "split": answer.split, "after": after or ""}
         anchor = f"answer-{answer_id}"
         return see(request, "arm", baseline_id=baseline.id, arm_id=arm.id, query=kept, anchor=anchor)
-    other = user_store.get(db, tagging.replaced_by_user) if tagging.replaced_by_user else None
+    other = user_store.get(db, given.replaced_by_user) if given.replaced_by_user else None
     html = render(
         request,
         "baselines/_tagged.html",
-        one=_view(db, arm, answer),
+        one=_view(db, arm, answer, me),
         causes=causes.CAUSES,
         kept=wanted.kept,
         after=after,
-        replaced=causes.CAUSES[tagging.replaced][0] if tagging.replaced else "",
+        replaced=causes.CAUSES[given.replaced][0] if given.replaced else "",
         replaced_by=other.name if other else "",
-        enough=causes.ENOUGH,
-        tagged=sum(facts.failure_causes(db, baseline).values()),
+        enough=len(row.answers) if row and second else causes.ENOUGH,
+        tagged=_own(db, baseline.id, me) if second else sum(facts.failure_causes(db, baseline).values()),
     )
     return Response(html, media_type="text/html")
 
 
 @router.get("/answers/{answer_id}", name="answer")
 def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wanted: OfAddress) -> Response:
-    answer, arm, shots, rendered, same = answers_view.prompt_of(db, answer_id)
+    answer, arm, shots, rendered, same = answers_view.prompt_of(db, app.blobs, answer_id, me.id)
     if answer.split == "test":
         shown_to(app, db, me, arm.baseline, [arm], "read")
     selection = _selection(db, arm, answer.split, wanted)
@@ -179,8 +206,12 @@ def show_answer(request: Request, answer_id: Id, app: App, db: Db, me: Me, wante
         answer=answer,
         shown=shots,
         rendered=rendered,
+        hide=answers_view.masking(db, arm.baseline),
         same=same,
         kept={**wanted.kept, "split": answer.split},
+        passages=passages_view.given(db, app.blobs, arm, answer) if arm.settings.get("passages") else [],
+        written=answers_view.masking(db, arm.baseline).text((answer.details or {}).get("written", "")),
+        failures=passage_use.FAILURES,
         causes=causes.CAUSES,
         following=following[0] if following else None,
         preceding=preceding[0] if preceding else None,
@@ -202,21 +233,32 @@ def _arm(session: Db, baseline_id: int, arm_id: int) -> ArmRow:
 
 
 def _selection(session: Db, arm: ArmRow, split: str, wanted: Wanted) -> Selection:
+    rows = answers_view.rows_answered(session, arm, split, expected=wanted.expected, output=wanted.output)
+    if wanted.failure:
+        failed = passages_view.rows_failed(session, arm, split, wanted.failure)
+        rows = failed if rows is None else rows & failed
     return Selection(
         arm_id=arm.id,
         split=split,
         passing=standing.passing(arm.baseline),
         show=wanted.show,
         against=wanted.against,
-        rows=answers_view.rows_answered(session, arm, split, expected=wanted.expected, output=wanted.output),
+        rows=rows,
     )
 
 
-def _view(session: Db, arm: ArmRow, answer: AnswerRow) -> answers_view.AnswerView:
+def _view(session: Db, arm: ArmRow, answer: AnswerRow, me: UserRow) -> answers_view.AnswerView:
     examples = answers_view.examples_by_id(session, {answer.example_id})
     hide = answers_view.masking(session, arm.baseline)
-    return answers_view.view(arm.baseline, examples, answer, hide, _taggers(session, [answer]))
+    own = tag_store.own_words(session, arm.baseline_id, me.id)
+    return answers_view.view(arm.baseline, examples, answer, hide, _taggers(session, [answer]), own)
+
+
+def _own(session: Db, baseline_id: int, me: UserRow) -> int:
+    """How many failures of a round this person has tagged."""
+    return sum(bool(word) for word in tag_store.own_words(session, baseline_id, me.id).values())
 
 
 def _taggers(session: Db, answers: Sequence[AnswerRow]) -> dict[int, str]:
-    return user_store.names(session, sorted({answer.tagged_by for answer in answers if answer.tagged_by}))
+    people = {by for answer in answers for by in (answer.tagged_by, answer.settled_by) if by}
+    return user_store.names(session, sorted(people))

@@ -102,6 +102,19 @@ def tallies(
     }
 
 
+def chances(session: Session, arm_id: int, split: str) -> list[tuple[float, float]]:
+    """The probability of each label that an arm gave, with its score, by row; those that came with none are left
+    out."""
+    rows = session.execute(
+        select(AnswerRow.details, AnswerRow.score)
+        .where(AnswerRow.arm_id == arm_id, AnswerRow.split == split)
+        .where(AnswerRow.details.is_not(None), AnswerRow.score.is_not(None))
+        .order_by(AnswerRow.example_id)
+    )
+    kept = ((details.get("chances") or {}, score) for details, score in rows if details)
+    return [(float(max(known.values())), float(score)) for known, score in kept if known and score is not None]
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
     """What an arm has asked for. uncounted: calls of which the model did not say how many tokens they took."""
@@ -392,6 +405,7 @@ def answers_sha256(session: Session, baseline_id: int) -> str:
             AnswerRow.score,
             AnswerRow.prompt_sha256,
             AnswerRow.cause,
+            AnswerRow.details,
         )
         .join(ArmRow, ArmRow.id == AnswerRow.arm_id)
         .where(ArmRow.baseline_id == baseline_id, ArmRow.family != "adapter")
@@ -399,5 +413,6 @@ def answers_sha256(session: Session, baseline_id: int) -> str:
         .execution_options(yield_per=1000)
     )
     for row in rows:
-        digest.update(orjson.dumps([*row]) + b"\n")
+        parts = [*row] if row.details is not None else [*row][:-1]  # as it was before answers had details
+        digest.update(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS) + b"\n")
     return digest.hexdigest()

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.baselines import answer_store, causes, exports, prompts, standing, store
+from app.baselines import answer_store, causes, exports, passage_use, prompts, standing, store, tag_store, with_passages
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
+from app.blobs import Blobs
 from app.chat import Message, messages_from_json
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
@@ -22,7 +23,10 @@ COMPARED = 4_000  # characters of an answer that a page shows beside the other o
 @dataclass(frozen=True, slots=True)
 class AnswerView:
     """An answer beside what was asked, for reading. compared_*: what the metric really compares. raw: the answer as it
-    came, where thinking was taken off. tagged_by: who gave it its cause.
+    came, where thinking was taken off. cause: why it failed, in the word that counts, empty for none. tagged_by: who
+    gave it; settled_by: who decided between different words.
+
+    blind: whoever looks is tagging it as second person: `cause` is their own word, and nothing hints at another.
 
     The texts are as they may be shown; `answer` holds them as they are.
     """
@@ -38,7 +42,15 @@ class AnswerView:
     compared_output: str
     right: bool | None
     guess: causes.Guess | None
+    cause: str = ""
     tagged_by: str = ""
+    settled_by: str = ""
+    blind: bool = False
+
+    @property
+    def failure(self) -> passage_use.Failure | None:
+        """How a wrong answer came about that was given passages; None where nobody knows the right one."""
+        return passage_use.failure(self.answer.details) if self.right is False else None
 
     @property
     def pieces(self) -> tuple[list[Piece], list[Piece]]:
@@ -57,14 +69,16 @@ def view(
     answer: AnswerRow,
     hide: Masker,
     names: Mapping[int, str] | None = None,
+    own: Mapping[int, str] | None = None,
 ) -> AnswerView:
-    """Put an answer together with its row. names: of people, by id, for who tagged it."""
+    """Put an answer together with its row. names: of people, by id, for who tagged it. own: the answers that whoever
+    looks is tagging as second person, with their own words (`tag_store.own_words`)."""
     example = examples[answer.example_id]
     metric = metrics.get(baseline.metric)
     question = prompts.question(example.messages)
     right = None if answer.score is None else answer.score >= standing.passing(baseline)
-    guess = None
-    if right is False:
+    guess, blind = None, answer.id in (own or {})
+    if right is False and not blind:
         guess = causes.guess(
             question,
             example.target,
@@ -72,6 +86,7 @@ def view(
             finish=answer.finish,
             metric=baseline.metric,
             options=baseline.metric_options,
+            passages=answer.details,
         )
     return AnswerView(
         answer=answer,
@@ -85,7 +100,10 @@ def view(
         compared_output=hide.text(metric.view(answer.output, baseline.metric_options)),
         right=right,
         guess=guess,
-        tagged_by=(names or {}).get(answer.tagged_by or 0, "") if answer.cause else "",
+        cause=(own or {})[answer.id] if blind else answer.cause or "",
+        tagged_by=(names or {}).get(answer.tagged_by or 0, "") if answer.cause and not blind else "",
+        settled_by="" if blind else (names or {}).get(answer.settled_by or 0, ""),
+        blind=blind,
     )
 
 
@@ -139,8 +157,11 @@ def examples_by_id(session: Session, ids: Collection[int]) -> dict[int, Example]
     return {row.id: Example(row.id, row.line, tuple(messages_from_json(row.messages)), row.target) for row in rows}
 
 
-def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, AnswerView, tuple[Message, ...], bool]:
-    """The prompt of an answer, rendered again, and whether it is letter by letter the one that was asked."""
+def prompt_of(
+    session: Session, blobs: Blobs, answer_id: int, user_id: int = 0
+) -> tuple[AnswerRow, ArmRow, AnswerView, tuple[Message, ...], bool]:
+    """The prompt of an answer, rendered again, and whether it is letter by letter the one that was asked. user_id: who
+    looks."""
     answer = answer_store.answer(session, answer_id)
     arm = store.arm(session, answer.arm_id)
     baseline = arm.baseline
@@ -149,22 +170,26 @@ def prompt_of(session: Session, answer_id: int) -> tuple[AnswerRow, ArmRow, Answ
         {row.line: row for row in dataset_store.rows(session, baseline.dataset_id, "train")} if answer.shots else {}
     )
     shots = [Shot(row.id, row.line, tuple(row.messages), row.target) for row in map(by_line.__getitem__, answer.shots)]
-    rendered = prompts.render(standing.instructions_of(baseline, arm), shots, examples[answer.example_id].messages)
+    passages = with_passages.given(session, blobs, arm, answer.details)
+    question = examples[answer.example_id].messages
+    rendered = prompts.render(standing.instructions_of(baseline, arm), shots, question, passages)
     same = prompts.sha256(rendered) == answer.prompt_sha256
     hide = masking(session, baseline)
     visible = tuple(Message(turn.role, hide.text(turn.content)) for turn in rendered)
-    return answer, arm, view(baseline, examples, answer, hide), visible, same
+    own = tag_store.own_words(session, baseline.id, user_id)
+    return answer, arm, view(baseline, examples, answer, hide, own=own), visible, same
 
 
-def export_lines(session: Session, baseline_id: int) -> Iterator[exports.ExportedAnswer]:
-    """Every answer of a measurement, arm by arm."""
+def export_lines(session: Session, baseline_id: int, user_id: int = 0) -> Iterator[exports.ExportedAnswer]:
+    """Every answer of a measurement, arm by arm. user_id: who downloads them."""
     baseline = store.get(session, baseline_id)
+    own = tag_store.own_words(session, baseline_id, user_id)
     hide = masking(session, baseline)
     for split in ("dev", "test"):
         examples = examples_of(session, baseline, split)
         for arm in baseline.arms:
             for answer in answer_store.answers(session, arm.id, split):
-                row = view(baseline, examples, answer, hide)
+                row = view(baseline, examples, answer, hide, own=own)
                 yield exports.ExportedAnswer(
                     baseline=baseline.id,
                     arm=arm.name,
@@ -183,7 +208,7 @@ def export_lines(session: Session, baseline_id: int) -> Iterator[exports.Exporte
                     status=answer.status,
                     error=row.error,
                     finish=answer.finish,
-                    cause=answer.cause,
+                    cause=row.cause or None,
                     prompt_sha256=answer.prompt_sha256,
                     shots=tuple(answer.shots),
                     prompt_tokens=answer.prompt_tokens if answer.tokens_known else None,

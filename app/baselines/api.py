@@ -7,12 +7,27 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, answers_view, facts, looks, measured_model, planning, runs, standing, store
+from app.baselines import (
+    answer_store,
+    answers_view,
+    facts,
+    looks,
+    measured_model,
+    planning,
+    runs,
+    standing,
+    store,
+    sureness,
+    tag_store,
+    tagging,
+)
 from app.baselines.answer_store import Selection, Show
 from app.baselines.answers_view import AnswerView
 from app.baselines.api_models import (
+    Arm,
     ArmOffer,
     ArmOffers,
+    Causes,
     ConfusionPart,
     Estimated,
     FieldPart,
@@ -22,10 +37,13 @@ from app.baselines.api_models import (
     MetricName,
     Parts,
     Split,
+    SurenessOf,
+    Tagged,
 )
 from app.baselines.deps import exported, shown_to
 from app.baselines.order import BaselineRequest
 from app.baselines.outlines import Known
+from app.baselines.passage_use import Failure
 from app.baselines.tables import ArmRow, BaselineRow
 from app.errors import Conflict, NotFound
 from app.evaluation.metrics import METRICS
@@ -50,10 +68,11 @@ class NewBaseline(BaseModel):
     """What to measure. Metric and target come from the questionnaire, where they were set before.
 
     `variants`: kinds of prompts to ask the model; the criteria ask for all of them, and what asks no model is always
-    measured. `arms`: keys or names of single variants instead of kinds, as `/baselines/offers` lists them; none takes
-    what is proposed. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `racing`: what surely loses on
-    the dev rows is asked no more. `consent`: the rows may be sent to the model server; `consents`: ids of other
-    models, for variants that they answer.
+    measured. `passage_instructions`: what is asked besides where passages are given; null asks to cite and to say when
+    the answer is not there. `arms`: keys or names of single variants instead of kinds, as `/baselines/offers` lists
+    them; none takes what is proposed. `dev_rows`, `test_rows`: a sample of that many rows, 0 for all. `racing`: what
+    surely loses on the dev rows is asked no more. `consent`: the rows may be sent to the model server; `consents`: ids
+    of other models, for variants that they answer.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -68,6 +87,7 @@ class NewBaseline(BaseModel):
     metric_options: dict[Name, Option | bool] = Field(default_factory=dict, max_length=20)
     variants: tuple[Variant, ...] = Field(default=("zero_shot", "few_shot_random", "few_shot_nearest"), max_length=3)
     arms: tuple[Name, ...] | None = Field(default=None, max_length=100)
+    passage_instructions: Annotated[Text, Field(max_length=planning.INSTRUCTIONS_LIMIT)] | None = None
     racing: bool = True
     consent: bool = False
     consents: tuple[Number, ...] = Field(default=(), max_length=100)
@@ -79,57 +99,14 @@ class NewBaseline(BaseModel):
 
 
 class Revision(BaseModel):
-    """New instructions for one more arm, with the examples of the best arm so far."""
+    """New instructions for one more arm, with the examples of the best arm so far. They are kept as a version of the
+    prompt: `from_version` is the one that they were made from, that of the best arm where it is left out."""
 
     model_config = ConfigDict(extra="forbid")
 
     instructions: Text = Field(max_length=planning.INSTRUCTIONS_LIMIT)
-
-
-class Cause(BaseModel):
-    """Why one answer failed; an empty cause takes the word back."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    answer_id: Number
-    cause: Literal["", "behaviour", "facts", "instructions", "reference"]
-
-
-class Causes(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    causes: list[Cause] = Field(max_length=1000)
-
-
-class Tagged(BaseModel):
-    """How many answers carry another cause than before."""
-
-    changed: int
-
-
-class Arm(BaseModel):
-    """One way to answer. `dev`, `test`: score with its interval, counts and means, once measured."""
-
-    id: int
-    object: str = "arm"
-    family: str
-    name: str
-    title: str
-    settings: dict[str, Any]
-    dev: dict[str, Any] | None
-    test: dict[str, Any] | None
-
-    @staticmethod
-    def of(row: ArmRow) -> "Arm":
-        return Arm(
-            id=row.id,
-            family=row.family,
-            name=row.name,
-            title=row.label,
-            settings=row.settings,
-            dev=row.dev.to_json() if row.dev else None,
-            test=row.test.to_json() if row.test else None,
-        )
+    from_version: Number | None = None
+    note: OneLine = Field(default="", max_length=300)
 
 
 class Baseline(BaseModel):
@@ -235,6 +212,9 @@ class AnswerOf(BaseModel):
     suggested_cause: str | None
     prompt_sha256: str
     shots: list[int]
+    passages: list[int] | None = Field(description="ids of the passages it was given, in their order; null without any")
+    gold_passages: list[int] = Field(description="ids of the passages that are right for the row, as far as known")
+    passage_failure: Failure | None = Field(description="how a wrong answer with passages came about")
     prompt_tokens: int | None
     completion_tokens: int | None
     latency_ms: int
@@ -243,7 +223,7 @@ class AnswerOf(BaseModel):
 
     @staticmethod
     def of(view: AnswerView) -> "AnswerOf":
-        row = view.answer
+        row, kept = view.answer, view.answer.details or {}
         return AnswerOf(
             id=row.id,
             example_id=row.example_id,
@@ -259,10 +239,13 @@ class AnswerOf(BaseModel):
             status=row.status,
             error=view.error,
             finish=row.finish,
-            cause=row.cause,
+            cause=view.cause or None,
             suggested_cause=view.guess.cause if view.guess else None,
             prompt_sha256=row.prompt_sha256,
             shots=row.shots,
+            passages=[passage for passage, _ in kept["passages"]] if "passages" in kept else None,
+            gold_passages=kept.get("gold", []),
+            passage_failure=view.failure,
             prompt_tokens=row.prompt_tokens if row.tokens_known else None,
             completion_tokens=row.completion_tokens if row.tokens_known else None,
             latency_ms=round(1000 * row.seconds),
@@ -326,7 +309,7 @@ def go_on(baseline_id: Id, db: Db, me: Launcher) -> Baseline:
 @router.post("/baselines/{baseline_id}/revisions", name="api_revise_baseline", status_code=202)
 def revise(baseline_id: Id, body: Revision, db: Db, me: Launcher) -> RevisedArm:
     """Measure new instructions with the examples of the best arm so far, as one more arm."""
-    arm = runs.revise(db, baseline_id, body.instructions, by=me)
+    arm = runs.revise(db, baseline_id, body.instructions, by=me, from_version=body.from_version, comment=body.note)
     job = runs.last_job(db, arm.baseline)
     return RevisedArm(**Arm.of(arm).model_dump(), job_id=job.id if job else None)
 
@@ -358,7 +341,10 @@ def list_answers(
     answers = answer_store.page_of_answers(db, selection, after=after, limit=limit + 1)
     examples = answers_view.examples_of(db, arm.baseline, split)
     masker = answers_view.masking(db, arm.baseline)
-    data = [AnswerOf.of(answers_view.view(arm.baseline, examples, answer, masker)) for answer in answers[:limit]]
+    own = tag_store.own_words(db, baseline_id, me.id)
+    data = [
+        AnswerOf.of(answers_view.view(arm.baseline, examples, answer, masker, own=own)) for answer in answers[:limit]
+    ]
     return AnswerPage(data=data, has_more=len(answers) > limit)
 
 
@@ -381,6 +367,18 @@ def list_parts(baseline_id: Id, arm_id: Id, app: App, db: Db, me: Me, split: Spl
     )
 
 
+@router.get("/baselines/{baseline_id}/arms/{arm_id}/sureness", name="api_sureness")
+def show_sureness(baseline_id: Id, arm_id: Id, app: App, db: Db, me: Me, split: Split = "dev") -> SurenessOf:
+    """Calibration of an arm that gives probabilities, and how right it is when unsure rows are passed on. Not found for
+    others. On test rows it is on record as a look, as their answers are."""
+    arm = _arm(db, baseline_id, arm_id)
+    if split == "test":
+        shown_to(app, db, me, arm.baseline, [arm], "read")
+    if (found := sureness.of(db, arm, split)) is None:
+        raise NotFound("The answers of this variant carry no probabilities.")
+    return SurenessOf.of(arm.id, found)
+
+
 @router.get("/metrics", name="api_metrics")
 def list_metrics(me: Me) -> MetricKinds:
     """Every metric that an assessment can be measured by, with its options."""
@@ -392,7 +390,7 @@ def tag_answers(baseline_id: Id, arm_id: Id, body: Causes, db: Db, me: Author) -
     """Say why answers failed; gate G9 asks for this many: see `failure_causes` of the measurement."""
     _arm(db, baseline_id, arm_id)
     tags = {tagged.answer_id: tagged.cause for tagged in body.causes}
-    return Tagged(changed=runs.tag(db, arm_id, tags, by=me))
+    return Tagged(changed=tagging.tag(db, arm_id, tags, by=me))
 
 
 @router.get("/baselines/{baseline_id}/answers.jsonl", name="api_export_jsonl", response_class=Response)

@@ -5,7 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.baselines.outlines import Choice
+from app.baselines.sureness import Sureness
+from app.baselines.tables import ArmRow
+from app.evaluation.calibration import Answered
 from app.evaluation.metrics import METRICS
+from app.web.params import Number
 
 Split = Literal["dev", "test"]
 MetricName = Annotated[str, Field(json_schema_extra={"enum": list(METRICS)})]
@@ -68,6 +72,90 @@ class Parts(BaseModel):
     confusions: list[ConfusionPart]
     no_label: int | None
     fields: list[FieldPart]
+
+
+class ReliabilityBin(BaseModel):
+    """Answers given with a probability from `low` to below `high`: their mean probability, and the share of them that
+    was right with its interval (95 %)."""
+
+    low: float
+    high: float
+    rows: int
+    chance: float
+    right: float
+    right_low: float
+    right_high: float
+
+
+class SelectiveAnswers(BaseModel):
+    """What is answered with a probability of at least `threshold`: the share of all rows, how many, and the share of
+    them that was right with its interval (95 %); null where nothing is answered."""
+
+    threshold: float
+    share: float
+    rows: int
+    right: float | None
+    right_low: float
+    right_high: float
+
+    @staticmethod
+    def of(answered: Answered) -> "SelectiveAnswers":
+        low, high = answered.interval
+        return SelectiveAnswers(
+            threshold=answered.threshold,
+            share=answered.share,
+            rows=answered.rows,
+            right=answered.right,
+            right_low=low,
+            right_high=high,
+        )
+
+
+class SurenessOf(BaseModel):
+    """Whether an arm's probabilities hold on a split, and what passing unsure rows on would bring.
+
+    `calibration_error`: the expected calibration error over `bins` bins of equal width. `chosen`: the lowest threshold
+    at which the dev rows reach the target, null where none does; `confirmed`: the same threshold on the test rows, null
+    while there are none.
+    """
+
+    object: str = "sureness"
+    arm_id: int
+    split: Split
+    rows: int
+    bins: int
+    calibration_error: float
+    reliability: list[ReliabilityBin]
+    curve: list[SelectiveAnswers]
+    target: float | None
+    chosen: SelectiveAnswers | None
+    confirmed: SelectiveAnswers | None
+
+    @staticmethod
+    def of(arm_id: int, sureness: Sureness) -> "SurenessOf":
+        return SurenessOf(
+            arm_id=arm_id,
+            split="test" if sureness.split == "test" else "dev",
+            rows=sureness.rows,
+            bins=sureness.bins,
+            calibration_error=sureness.reliability.error,
+            reliability=[
+                ReliabilityBin(
+                    low=part.low,
+                    high=part.high,
+                    rows=part.rows,
+                    chance=part.chance,
+                    right=part.right,
+                    right_low=part.interval.low,
+                    right_high=part.interval.high,
+                )
+                for part in sureness.reliability.bins
+            ],
+            curve=[SelectiveAnswers.of(point) for point in sureness.curve],
+            target=sureness.target,
+            chosen=SelectiveAnswers.of(sureness.chosen) if sureness.chosen else None,
+            confirmed=SelectiveAnswers.of(sureness.confirmed) if sureness.confirmed else None,
+        )
 
 
 class MetricOption(BaseModel):
@@ -184,3 +272,49 @@ class ArmOffers(BaseModel):
     data: list[ArmOffer]
     has_more: bool = False
     estimate: Estimated
+
+
+class Cause(BaseModel):
+    """Why one answer failed; an empty cause takes the word back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer_id: Number
+    cause: Literal["", "behaviour", "facts", "instructions", "reference"]
+
+
+class Causes(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    causes: list[Cause] = Field(max_length=1000)
+
+
+class Tagged(BaseModel):
+    """How many answers carry another cause than before."""
+
+    changed: int
+
+
+class Arm(BaseModel):
+    """One way to answer. `dev`, `test`: score with its interval, counts and means, once measured."""
+
+    id: int
+    object: str = "arm"
+    family: str
+    name: str
+    title: str
+    settings: dict[str, Any]
+    dev: dict[str, Any] | None
+    test: dict[str, Any] | None
+
+    @staticmethod
+    def of(row: ArmRow) -> "Arm":
+        return Arm(
+            id=row.id,
+            family=row.family,
+            name=row.name,
+            title=row.label,
+            settings=row.settings,
+            dev=row.dev.to_json() if row.dev else None,
+            test=row.test.to_json() if row.test else None,
+        )

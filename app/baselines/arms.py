@@ -25,7 +25,6 @@ SHORT_COUNT = 3.0  # a server that counts so many times fewer tokens than a prom
 COMMON_LABEL = 0.05  # the commonest answer is worth an arm of its own when it is at least this common
 
 FREE: tuple[str, ...] = NO_MODEL  # families that ask no language model
-BESIDE: tuple[str, ...] = BEYOND  # families that nobody could use as they are: they show what could be reached
 RULES = 2  # how a measurement is judged, kept with it: what was approved under older rules keeps its digest
 RIVALS_MOST = 4  # prompts beside the best one that are asked the test rows too: at most five prompts in all
 
@@ -51,6 +50,10 @@ FAMILIES = (
 EXAMPLES = ("shots", "k", "seed", "by", "embedder")  # the settings that say which examples are shown
 PROMPTED = ("zero_shot", "few_shot_random", "few_shot_nearest")  # what a first run may ask a model
 NEEDED = (*PROMPTED, "revised_prompt")  # gate G5, in the order to do them
+REVISIONS = ("revised_prompt", "optimised_prompt")  # kinds of arms that are a round of revision, whoever wrote it
+
+# What an arm's prompt and answer are made of beside its instructions.
+MADE_OF = (*EXAMPLES, "passages", "constraint", "scoring", "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Arm:
 
     shots: random, nearest or many examples, with k, seed and `by` (tfidf, embedding). instructions: that differ from
     the run's. passages: {way (lexical, embedding, hybrid, gold, all), k, index, sha256}. constraint: {kind, text,
-    sha256}. scoring: labels. model_id, model_as: another model than the run's. dtype: of a local model.
+    sha256}. scoring: labels; labels: {number, sha256}. learns: logistic. model_id, model_as: another model than the
+    run's. dtype: of a local model.
     """
 
     family: str
@@ -100,14 +104,25 @@ def plan(
     if label := majority(targets):
         arms.insert(1, Arm("trivial", "majority_answer", {"label": label}))
     if classifier.labelled(targets):
-        arms.insert(1, Arm("small_classifier", "small_classifier"))
+        arms.insert(1, Arm("small_classifier", "small_classifier", {"by": "tfidf", "learns": "logistic"}))
     return tuple(arms)
 
 
-def revised(instructions: str, best: Arm, round_number: int) -> Arm:
-    """New instructions with the examples of the best arm so far, so that only one thing changes."""
-    examples = {key: best.settings[key] for key in EXAMPLES if key in best.settings}
-    return Arm("revised_prompt", f"revised_prompt/{round_number}", {**examples, "instructions": instructions})
+def revised(instructions: str, best: Arm, number: int) -> Arm:
+    """New instructions with all else of the best arm so far, so that only one thing changes. number: of versions of the
+    assessment's instructions before these."""
+    return Arm("revised_prompt", f"revised_prompt/{number}", {**_around(best), "instructions": instructions})
+
+
+def optimised(instructions: str, first: Arm, number: int, how: Mapping[str, Any]) -> Arm:
+    """The same, written by an optimizer. how: what a reviewer has to know of its run."""
+    settings = {**_around(first), "instructions": instructions, "optimiser": dict(how)}
+    return Arm("optimised_prompt", f"optimised_prompt/{number}", settings)
+
+
+def _around(arm: Arm) -> dict[str, Any]:
+    """What of an arm's prompt is not its instructions."""
+    return {key: arm.settings[key] for key in MADE_OF if key in arm.settings}
 
 
 def majority(targets: Sequence[str]) -> str | None:
@@ -156,7 +171,8 @@ class ArmResult(Frozen):
     limit. passed: right ones, spread: standard deviation of graded ones; never both. near: how like the wanted answer
     these are, where none is right. tokens_from: measured or estimated. mean_seconds: of an answer; pace: from one to
     the next. thought, dressed, saved: see `Scored`. at: when it stood. reported: names that the server gave its model.
-    dropped: it lost the race and the rest of its rows was not asked; its score is that of those that were.
+    dropped: it lost the race and the rest of its rows was not asked; its score is that of those that were. valid:
+    answers that keep to the output constraint of the measurement, where it has one.
     """
 
     version: ClassVar[int] = 1
@@ -182,6 +198,7 @@ class ArmResult(Frozen):
     reported: tuple[str, ...] | None = None
     remarks: tuple[str, ...] | None = None
     dropped: Dropped | None = None
+    valid: int | None = None
 
     @property
     def tokens_in(self) -> float:
@@ -333,20 +350,22 @@ def best(results: Iterable[tuple[Arm, ArmResult]]) -> Arm | None:
 
 def could_win(arm: Arm, result: ArmResult) -> bool:
     """Whether a prompt's dev result lets it be chosen at all."""
-    beside = arm.free or arm.family in (*BESIDE, "adapter")
+    beside = arm.free or arm.family in (*BEYOND, "adapter")
     return result.known and result.dropped is None and not beside
 
 
 def done(results: Iterable[tuple[Arm, ArmResult]]) -> list[str]:
-    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples
-    of one number.
+    """Families that count as tried, in the order of `NEEDED`: measured, few errors, all draws of random examples of one
+    number. What an optimizer wrote is a revision too.
 
     An arm that was dropped counts: it was asked until the rows showed, at 5 % over the whole race, that another prompt
     is better, so the rows left could not have made it the best one. What the criterion asks is that the best prompt
     was looked for, and it was.
     """
     known = [arm for arm, result in results if result.known]
-    counted = Counter((arm.family, arm.settings.get("k")) for arm in known)
+    counted = Counter(
+        ("revised_prompt", None) if arm.family in REVISIONS else (arm.family, arm.settings.get("k")) for arm in known
+    )
     most = Counter({family: max(n for (one, _), n in counted.items() if one == family) for family, _ in counted})
     draws = {"few_shot_random": SEEDS}
     return [family for family in NEEDED if most[family] >= draws.get(family, 1)]

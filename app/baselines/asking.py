@@ -5,19 +5,20 @@ passages) is worked out in `preparation`; `ask` only puts one row's prompt toget
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.baselines import prompts, shots, standing
+from app.baselines import classifier, prompts, shots, standing, with_passages
 from app.baselines.prompts import Passage, Shot
 from app.baselines.tables import ArmRow
+from app.baselines.with_passages import LookedUp
 from app.chat import Message
 from app.datasets.store import Example
 from app.inference.constraints import Constraint
-from app.inference.generator import Request
+from app.inference.generator import Answer, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,31 @@ class Asked:
         """The same as the model's door takes it; `name` comes back with the answer. max_tokens: of the answer."""
         return Request(name, self.messages, max_tokens, self.constraint, self.choices)
 
+    def kept(self, answer: Answer, target: str) -> tuple[Answer, dict[str, Any] | None]:
+        """An answer as it is scored, without the passages that it cites, and what is kept with it. target: the wanted
+        answer."""
+        details = dict(self.details or {})
+        if self.passages and answer.error is None:
+            text, used = with_passages.ending(self.passages, details.get("gold", ()), answer.text, target)
+            answer, details = replace(answer, text=text), details | used
+        if answer.chances:
+            details["chances"] = classifier.likeliest(answer.chances)
+        return answer, details or None
+
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """All that an arm needs to ask any of the rows that it was prepared for.
 
-    passages: of each row, by its id, the best first, with their scores.
+    passages: of each row, by its id, the best first, with their scores. gold: the right passages of rows where they are
+    known. retrieved: whether passages differ from row to row, and are kept with each answer.
     """
 
     instructions: str
     picker: shots.Picker
     passages: Mapping[int, Sequence[tuple[Passage, float]]] = field(default_factory=dict)
+    gold: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    retrieved: bool = True
     constraint: Constraint | None = None
     choices: tuple[str, ...] = ()
 
@@ -55,8 +70,12 @@ class Preparation:
         scored = self.passages.get(example.id, ())
         passages = [passage for passage, _ in scored]
         messages = prompts.render(self.instructions, picked, example.messages, passages)
-        details = {"passages": [[passage.id, round(score, 6)] for passage, score in scored]} if scored else None
-        return Asked(messages, picked, passages, self.constraint, self.choices, details)
+        details: dict[str, Any] = {}
+        if example.id in self.passages and self.retrieved:
+            details["passages"] = [[passage.id, round(score, 6)] for passage, score in scored]
+        if gold := self.gold.get(example.id):
+            details["gold"] = list(gold)
+        return Asked(messages, picked, passages, self.constraint, self.choices, details or None)
 
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -64,12 +83,26 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 def preparation(
-    arm: ArmRow, pool: Sequence[Shot], examples: Sequence[Example] = (), embed: Embed | None = None
+    arm: ArmRow,
+    pool: Sequence[Shot],
+    examples: Sequence[Example] = (),
+    embed: Embed | None = None,
+    looked_up: LookedUp | None = None,
 ) -> Preparation:
     """Prepare an arm. pool: the training rows, the only ones that may be shown as examples. examples: every row that
-    will be asked. embed: needed where examples are chosen by embedding (`needs_embedder`)."""
+    will be asked. embed: needed where examples are chosen by embedding (`needs_embedder`). looked_up: its
+    passages."""
+    given = looked_up or LookedUp()
     picker = _picker(arm.settings, pool, [prompts.question(row.messages) for row in examples], embed)
-    return Preparation(standing.instructions_of(arm.baseline, arm), picker, constraint=_held(arm))
+    return Preparation(
+        standing.instructions_of(arm.baseline, arm),
+        picker,
+        given.passages,
+        given.gold,
+        retrieved=(arm.settings.get("passages") or {}).get("way") != "all",
+        constraint=_held(arm),
+        choices=_choices(arm.settings, pool),
+    )
 
 
 def needs_embedder(settings: Mapping[str, Any]) -> str:
@@ -92,6 +125,19 @@ def _picker(
             return shots.Picker(nearest=shots.Nearest(pool), k=k)
         case _:
             return shots.Picker()
+
+
+def _choices(settings: Mapping[str, Any], pool: Sequence[Shot]) -> tuple[str, ...]:
+    """The labels that are scored in place of writing an answer; none where one is written.
+
+    Raises: ValueError: they are not those that the arm began with.
+    """
+    if settings.get("scoring") != "labels":
+        return ()
+    labels = classifier.label_set([shot.target for shot in pool])
+    if classifier.label_set_sha256(labels) != settings["labels"]["sha256"]:
+        raise ValueError("the labels of the training rows are not those that it began with")
+    return labels
 
 
 def _held(arm: ArmRow) -> Constraint | None:

@@ -6,13 +6,19 @@ chosen from the cheapest prompt to the longest, and other models last.
 
 from collections.abc import Callable, Iterable, Iterator
 
-from app.baselines import examples, other_models
+from app.baselines import constrained, examples, label_arms, other_models, with_passages
 from app.baselines.arms import Arm
 from app.baselines.offers import Context, Offer, Sizes
 
 __all__ = ["OFFERS", "Context", "Offer", "chosen", "offers", "refused"]
 
-OFFERS: tuple[Callable[[Context], Iterable[Offer]], ...] = (examples.offers, other_models.offers)
+OFFERS: tuple[Callable[[Context], Iterable[Offer]], ...] = (
+    examples.offers,
+    label_arms.offers,
+    constrained.offers,
+    with_passages.offers,
+    other_models.offers,
+)
 
 
 def offers(context: Context) -> list[Offer]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.baselines import passage_use
 from app.evaluation import metrics
+from app.wording import plural
 
 CAUSES: dict[str, tuple[str, str]] = {
     "behaviour": ("Wrong format, tone or label", "Form, tone, label, order; it knew enough and did it wrong."),
@@ -19,6 +21,7 @@ CAUSES: dict[str, tuple[str, str]] = {
 }
 
 FACT = re.compile(r"\d[\d.,:/-]*\d|\d|\b[A-Z][\w-]*[A-Z\d][\w-]*\b")  # numbers, dates, codes such as AB-12 or HTTPError
+CUT, EMPTY = "The answer was cut at the length limit.", "The answer is empty."
 ENOUGH = 30  # tagged failures that gate G9 asks for
 
 
@@ -31,13 +34,37 @@ class Guess:
 
 
 def guess(
-    question: str, target: str, output: str, *, finish: str, metric: str, options: Mapping[str, Any] | None = None
+    question: str,
+    target: str,
+    output: str,
+    *,
+    finish: str,
+    metric: str,
+    options: Mapping[str, Any] | None = None,
+    passages: Mapping[str, Any] | None = None,
 ) -> Guess | None:
-    """What the texts suggest; None when they suggest nothing.
+    """What the texts suggest; None when they suggest nothing. passages: what was kept with the answer of those that it
+    was given (`passage_use.details`).
 
     Only what the metric compares counts: a name that a pattern passes over is no fact that was missing.
     """
-    return next(_signs(question, target, output, finish, metric, options or {}), None)
+    first = next(_signs(question, target, output, finish, metric, options or {}), None)
+    retrieved = _of_passages(passages)
+    plainer = first is not None and first.because in (CUT, EMPTY)
+    return first if retrieved is None or plainer else retrieved
+
+
+def _of_passages(passages: Mapping[str, Any] | None) -> Guess | None:
+    """Whether the right passage was there says more than any likeness of texts."""
+    match passage_use.failure(passages):
+        case "missed":
+            number = plural(len((passages or {})["passages"]), "passage")
+            return Guess("facts", f"No gold passage was among the {number} retrieved.")
+        case "unused":
+            return Guess("behaviour", "A gold passage was there, and the output does not use it.")
+        case "misused":
+            return Guess("behaviour", "It uses a gold passage and is wrong all the same.")
+    return None
 
 
 def _signs(
@@ -48,9 +75,9 @@ def _signs(
     if not target.strip():
         yield Guess("reference", "The expected answer is empty.")
     if finish == "length":
-        yield Guess("behaviour", "The answer was cut at the length limit.")
+        yield Guess("behaviour", CUT)
     if not output.strip():
-        yield Guess("behaviour", "The answer is empty.")
+        yield Guess("behaviour", EMPTY)
     if metric in ("json_valid", "json_match") and not metrics.score("json_valid", output, target, {}):
         yield Guess("behaviour", "The answer is not JSON.")
     if metric != "normalised_match" and wanted and metrics.score("normalised_match", answered, wanted, {}):

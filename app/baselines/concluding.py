@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
-from app.baselines import answer_store, arms, standing, store
+from app.baselines import answer_store, arms, constrained, standing, store, with_passages
 from app.baselines.arms import ArmResult, Dropped, Scored
 from app.baselines.prompts import Shot
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
@@ -45,10 +45,10 @@ def conclude(
     nothing = binary and not any(row.score for row in rows)
     wanted = {example.id: example.target for example in examples}
     by_model = arm.family not in arms.FREE
-    size = _prompt_characters(arm, examples, pool) if by_model else None
+    size = _prompt_characters(session, arm, examples, pool) if by_model else None
     scored = [_scored(arm.baseline, row, wanted.get(row.example_id, ""), near=nothing and by_model) for row in rows]
     result = arms.tallied(scored, binary=binary, seed=arm.baseline.seed, prompt_characters=size)
-    result = replace(result, at=utcnow().isoformat(), dropped=dropped)
+    result = replace(result, at=utcnow().isoformat(), dropped=dropped, valid=constrained.valid(arm, rows))
     assessment_store.note_result(session, arm.baseline.assessment_id, utcnow())
     if by_model:
         pace = _pace(rows, result, generator)
@@ -86,13 +86,14 @@ def _scored(baseline: BaselineRow, row: AnswerRow, target: str, *, near: bool) -
     )
 
 
-def _prompt_characters(arm: ArmRow, examples: Sequence[Example], pool: Sequence[Shot]) -> float:
+def _prompt_characters(session: Session, arm: ArmRow, examples: Sequence[Example], pool: Sequence[Shot]) -> float:
     """Characters of a prompt of this arm, on average."""
     question = _mean([len(turn.content) for example in examples for turn in example.messages], of=len(examples))
     shots = int(arm.settings.get("k", 0))
     shot_size = _mean([len(turn.content) for shot in pool for turn in shot.messages], of=len(pool))
     shot_size += _mean([len(shot.target) for shot in pool], of=len(pool))
-    return len(standing.instructions_of(arm.baseline, arm)) + question + shots * shot_size
+    passages = with_passages.characters(session, arm.settings)
+    return len(standing.instructions_of(arm.baseline, arm)) + question + shots * shot_size + passages
 
 
 def _mean(values: Sequence[int], *, of: int) -> float:

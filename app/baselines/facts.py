@@ -1,16 +1,17 @@
 """What a measurement says: to the criteria, to a reviewer, and about what its rows can tell."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.advice.evidence import Evidence, Prompting, Score
+from app.advice.facts import BEYOND
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
-from app.baselines import answer_store, arms, causes, looks, rivals, standing, store
+from app.baselines import answer_store, arms, causes, looks, rivals, standing, store, tagging, with_passages
 from app.baselines.arms import ArmResult, Scored
 from app.baselines.measured_model import MeasuredModel, model_of, same_weights
 from app.baselines.standing import Counting
@@ -19,7 +20,11 @@ from app.datasets import store as dataset_store
 from app.datasets.tables import DatasetRow
 from app.evaluation import metrics, statistics
 from app.inference.tables import ModelRow
+from app.retrieval.settings import WAYS
 
+COMPARED_LEAST = 0.9  # of the oracle's rows that another arm has to have answered to be compared with it
+# Kinds that count as tried beside those of every first run (`arms.NEEDED`), in the order of `arms.FAMILIES`.
+BESIDE = ("label_scoring", "schema", "rag", "oracle", "many_shot", "whole_corpus", "stronger_model")
 INTERVAL_SLACK = 0.02  # by how much an interval may differ from one worked out today: the way to do it may have changed
 
 
@@ -56,7 +61,7 @@ def failure_causes(session: Session, baseline: BaselineRow) -> dict[str, int]:
     if best is None or not tags:
         return dict.fromkeys(causes.CAUSES, 0)
     failed = answer_store.failed_rows(session, best.id, standing.passing(baseline))
-    beside = (*arms.FREE, *arms.BESIDE, "adapter")
+    beside = (*arms.FREE, *BEYOND, "adapter")
     prompted = {arm.id for arm in baseline.arms if arm.family not in beside}
     word: dict[int, str] = {}
     for tag in sorted(tags, key=lambda tag: tag.arm_id == best.id):
@@ -109,6 +114,7 @@ def evidence(
     tagged = failure_causes(session, baseline)
     few_tagged = sum(tagged.values()) < causes.ENOUGH
     leading = standing.leading(baseline) if few_tagged else None
+    twice = tagging.compared(session, baseline).agreement
     passing = standing.passing(baseline)
     return Evidence(
         metric_set_before_baseline=_set_before(assessment, baseline, late),
@@ -123,22 +129,90 @@ def evidence(
         arms=_compared(baseline) or None,
         failure_causes=tagged if any(tagged.values()) else None,
         failures=answer_store.failed(session, leading.id, "dev", passing) if leading else None,
+        oracle_gain=gain.delta if (gain := oracle_gain(session, baseline)) else None,
+        rows_carry_context=with_passages.rows_carry_context(session, assessment.id, dataset.id),
+        **_prevented(session, baseline),
+        tagged_twice=twice.rows or None,
+        tags_kappa=None if twice.kappa is None else round(twice.kappa, 4),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OracleGain:
+    """What the right passage adds, on the dev rows on which it is known: the oracle's mean score minus that of the best
+    prompt without passages on the same rows. `without` is that prompt; low, high: the 95 % interval of the paired
+    difference; rows: how many."""
+
+    oracle: ArmRow
+    without: ArmRow
+    delta: float
+    low: float
+    high: float
+    rows: int
+
+
+def oracle_gain(session: Session, baseline: BaselineRow) -> OracleGain | None:
+    """None while there is no oracle result, or none of a prompt without passages."""
+    oracle = next((arm for arm in baseline.arms if arm.family == "oracle" and arm.dev and arm.dev.known), None)
+    if oracle is None:
+        return None
+    with_gold = answer_store.scored(session, oracle.id, "dev")
+    gains = []
+    for arm in baseline.arms:
+        closed = not (arm.settings.get("passages") or arm.settings.get("model_id") or standing.value(arm).free)
+        if not closed or arm.family == "adapter" or arm.dev is None or not arm.dev.known:
+            continue
+        without = answer_store.scored(session, arm.id, "dev")
+        rows = [row for row in with_gold if row in without]
+        if len(rows) < len(with_gold) * COMPARED_LEAST or not rows:
+            continue  # it was dropped early, or had errors just there
+        before, after = [without[row] for row in rows], [with_gold[row] for row in rows]
+        binary = metrics.get(baseline.metric).binary
+        seen = statistics.paired(before, after, binary=binary)
+        gains.append(OracleGain(oracle, arm, seen.delta, seen.low, seen.high, len(rows)))
+    return min(gains, key=lambda gain: (gain.delta, gain.without.id), default=None)
 
 
 def _prompting(baseline: BaselineRow, best: ArmRow | None) -> Prompting:
     """The kinds of arms that count as tried; the best one's result on the test rows, and how far it can be trusted."""
     tried = arms.done(standing.results(baseline))
-    known: dict[str, Any] = {"arms": tuple(tried), "revised": "revised_prompt" in tried}
+    also = {arm.family for arm, result in standing.results(baseline) if result.known and arm.family in BESIDE}
+    tried += [family for family in BESIDE if family in also]
+    known: dict[str, Any] = {"arms": _named(baseline, tried), "revised": "revised_prompt" in tried}
     if best is None or best.test is None:
         return Prompting(**known)
     test = best.test
     unfair = standing.rules(baseline) >= arms.RULES and not test.fair
-    known |= {"best_arm": best.family, "error_rate": test.error_rate}
+    retrieves = best.family == "revised_prompt" and (best.settings.get("passages") or {}).get("way") in WAYS
+    known |= {"best_arm": "rag" if retrieves else best.family, "error_rate": test.error_rate}
     known |= {"cut_rate": round(test.cut_share, 4)} if unfair else {}
     if test.passed is not None:
         return Prompting(**known, passed=test.passed, total=test.n)
     return Prompting(**known, score=test.score, low=test.low, high=test.high, rows=test.n)
+
+
+def _named(baseline: BaselineRow, tried: Sequence[str]) -> tuple[str, ...]:
+    """The same kinds; a revision that only an optimizer made is called so."""
+    by_people = any(arm.family == "revised_prompt" and result.known for arm, result in standing.results(baseline))
+    return tuple("optimised_prompt" if kind == "revised_prompt" and not by_people else kind for kind in tried)
+
+
+def _prevented(session: Session, baseline: BaselineRow) -> dict[str, Any]:
+    """Of the dev rows on which a prompt fails, the share that the same prompt gets right once a schema holds its
+    answers; nothing where no such pair was measured."""
+    for held in (arm for arm in baseline.arms if arm.family == "schema" and arm.dev and arm.dev.known):
+        without = {key: value for key, value in held.settings.items() if key not in ("constraint", "dtype", "dropped")}
+        same = (
+            arm
+            for arm in baseline.arms
+            if arm.family != "schema" and not standing.value(arm).free and arm.dev is not None and arm.dev.known
+            if {key: value for key, value in arm.settings.items() if key not in ("dtype", "rules")} == without
+        )
+        if (before := next(same, None)) is not None:
+            seen = answer_store.outcomes(session, before.id, held.id, "dev", standing.passing(baseline))
+            failed = seen.fixed + seen.neither
+            return {"checker_share": round(seen.fixed / failed, 4), "checker_failures": failed} if failed else {}
+    return {}
 
 
 def _on_another_base(measured: MeasuredModel, base: ModelRow | None) -> bool:

@@ -58,6 +58,7 @@ def order(typed: Mapping[str, str]) -> BaselineRequest:
             name.removeprefix("option_"): value for name, value in typed.items() if name.startswith("option_")
         },
         arms=chosen if "plan" in typed else None,
+        passage_instructions=typed.get("passage_instructions"),
         racing="plan" not in typed or typed.get("racing") == "on",
         consent=typed.get(f"consent-{typed.get('model_id', '').strip()}") == "on",
         consents=tuple(int(number) for number in also if number.isdecimal() and len(number) <= LONGEST_NUMBER),
@@ -81,6 +82,7 @@ def begins_with(baseline: BaselineRow | None) -> dict[str, str]:
         "k_random": examples.get("few_shot_random/1", str(usual.k_random)),
         "k_nearest": examples.get("few_shot_nearest", str(usual.k_nearest)),
         "max_tokens": str(baseline.max_tokens),
+        **_besides(baseline),
         **_sample("dev_rows", baseline.dev_limit),
         **_sample("test_rows", baseline.test_limit),
         "plan": "chosen",
@@ -92,3 +94,11 @@ def begins_with(baseline: BaselineRow | None) -> dict[str, str]:
 
 def _sample(name: str, limit: int) -> dict[str, str]:
     return {name: str(limit), f"{name}_all": "sample"} if limit else {f"{name}_all": "all"}
+
+
+def _besides(baseline: BaselineRow) -> dict[str, str]:
+    """What was asked besides where passages were given: the instructions of such an arm below those of the run."""
+    own = baseline.instructions.strip() + "\n\n"
+    arm = next((arm for arm in baseline.arms if arm.family == "rag"), None)
+    asked = str(arm.settings.get("instructions", "")) if arm else ""
+    return {"passage_instructions": asked.removeprefix(own)} if asked.startswith(own) else {}

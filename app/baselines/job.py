@@ -18,14 +18,14 @@ from app.baselines import (
     arms,
     asked_model,
     asking,
-    classifier,
     concluding,
     other_models,
     prompts,
     rivals,
-    shots,
     standing,
     store,
+    with_passages,
+    without_model,
 )
 from app.baselines.arms import ArmResult, Dropped
 from app.baselines.asking import Asked, Preparation
@@ -212,10 +212,11 @@ def _work(session: Session, arm_id: int, split: str, pool: Sequence[Shot] | None
     """pool: the training rows, where they are at hand."""
     arm = store.arm(session, arm_id)
     if pool is None:
-        takes_shots = arm.family in arms.FREE or "shots" in arm.settings
-        pool = _pool(session, arm.baseline) if takes_shots else []
+        needs_pool = arm.family in arms.FREE or {"shots", "scoring"} & set(arm.settings)
+        pool = _pool(session, arm.baseline) if needs_pool else []
     done = answer_store.answered(session, arm_id, split)
-    return Work(arm, split, ahead.sample(session, arm.baseline, split), pool, done)
+    rows = with_passages.rows_of(session, arm, ahead.sample(session, arm.baseline, split))
+    return Work(arm, split, rows, pool, done)
 
 
 def _answer_rows(
@@ -232,7 +233,7 @@ def _answer_rows(
     number = len(work.examples) if rows is None else len(rows)
     meter.begin(f"{rounds}{work.arm.label}: {plural(number, work.split + ' row')}", work.arm.id, work.split)
     if work.free:
-        _put_free(claim, work.arm, work.split, asked_now, work.pool)
+        _put_free(claim, work, asked_now)
         meter.count(len(asked_now))
     elif asked_now:
         _ask(claim, work, asked_now, generator, meter)
@@ -272,7 +273,7 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
             f"No variant can be evaluated: each one had errors on more than {percent(arms.ERROR_LIMIT, 0)} of its "
             "rows. Look at the errors, fix the cause, and press Resume."
         )
-    revised = best.family == "revised_prompt"
+    revised = best.family in arms.REVISIONS
     best_first = (
         [(best, "best on dev after a revision" if revised else "best on dev")] if ahead.waits(best.test) else []
     )
@@ -297,8 +298,8 @@ def _ask(claim: Claim, work: Work, waiting: Sequence[Example], generator: Genera
         raise ValueError("only an arm without a model needs no generator")
     arm, split = work.arm, work.split
     if work.prepared is None:
-        embed = asked_model.embed_for(claim, arm)
-        work.prepared = asking.preparation(arm, work.pool, work.examples, embed)
+        found = with_passages.look_up(claim, arm, work.examples)
+        work.prepared = asking.preparation(arm, work.pool, work.examples, asked_model.embed_for(claim, arm), found)
     prepared = work.prepared
     by_id = {str(example.id): example for example in waiting}
     asked: dict[str, Asked] = {}
@@ -374,6 +375,7 @@ def _answer(
     score = None
     if arm.family not in arms.FREE:
         answer = answer_text.settled(answer, request.max_tokens, example.target, unseen=unseen)
+    answer, details = asked.kept(answer, example.target)
     if answer.error is None:
         score = metrics.score(baseline.metric, answer.text, example.target, baseline.metric_options)
     return {
@@ -388,7 +390,7 @@ def _answer(
         "finish": answer.finish,
         "prompt_sha256": prompts.sha256(request.messages),
         "shots": [shot.line for shot in asked.shots],
-        "details": {**(asked.details or {}), **({"chances": dict(answer.chances)} if answer.chances else {})} or None,
+        "details": details,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
         "seconds": answer.seconds,
@@ -397,28 +399,19 @@ def _answer(
     }
 
 
-def _put_free(claim: Claim, arm: ArmRow, split: str, waiting: Sequence[Example], pool: Sequence[Shot]) -> None:
-    """Answer without a language model: by a small classifier, with the most similar row's answer, or the commonest."""
-    outbox = Outbox(claim)
-    for example, text, alike in _free_answers(arm, waiting, pool):
-        request, copied = Request(str(example.id), (), 0), Asked((), alike)
-        outbox.put(_answer(claim, arm, split, example, request, copied, Answer(request.id, text, "stop", 0, 0, 0.0)))
+def _put_free(claim: Claim, work: Work, waiting: Sequence[Example]) -> None:
+    """Answer without a language model. One that needs an embedding model which can't be had costs this arm only."""
+    arm, outbox = work.arm, Outbox(claim)
+    try:
+        for free in without_model.answers(arm, waiting, work.pool, asked_model.embed_for(claim, arm)):
+            request, asked = Request(str(free.example.id), (), 0), Asked((), free.copied)
+            answer = Answer(request.id, free.text, "stop", 0, 0, 0.0, chances=free.chances or None)
+            outbox.put(_answer(claim, arm, work.split, free.example, request, asked, answer))
+    except Failed as failure:
+        claim.check()
+        claim.log(f"{arm.label} was given up. {failure}")
+        for example in waiting:
+            request = Request(str(example.id), (), 0)
+            nothing = Answer(request.id, "", "", 0, 0, 0.0, error=f"Not asked: {failure}")
+            outbox.put(_answer(claim, arm, work.split, example, request, Asked(()), nothing))
     outbox.flush()
-
-
-def _free_answers(
-    arm: ArmRow, waiting: Sequence[Example], pool: Sequence[Shot]
-) -> Iterator[tuple[Example, str, list[Shot]]]:
-    """Each row with its answer and the training row that it was copied from, if it was."""
-    questions = [prompts.question(example.messages) for example in waiting]
-    label = arm.settings.get("label")
-    if arm.family == "small_classifier":
-        labels = classifier.Classifier(pool, arm.baseline.seed).answer(questions) if waiting else []
-        yield from ((example, text, []) for example, text in zip(waiting, labels, strict=True))
-    elif label is not None:
-        yield from ((example, str(label), []) for example in waiting)
-    else:
-        nearest = shots.Nearest(pool)
-        for example, text in zip(waiting, questions, strict=True):
-            alike = nearest.alike(text, 1)
-            yield example, alike[0].target if alike else "", alike

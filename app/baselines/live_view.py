@@ -30,7 +30,7 @@ class Stage:
 def stages(
     baseline: BaselineRow, progress: Mapping[str, Any], *, running: bool, so_far: Mapping[int, Tally] | None = None
 ) -> list[Stage]:
-    """The model, each variant on the dev rows (draws of random examples together), the test rows, the end.
+    """The model, each variant on the dev rows (draws together), the test rows, other models, the end.
 
     progress: what the job reported last; running: a worker has it. so_far: answers to dev rows of arms that are not
     through.

@@ -11,11 +11,13 @@ from app.baselines.arms import PROMPTED
 class BaselineRequest:
     """What a measurement is asked to be; see `BaselineRow`. dev_rows, test_rows: 0 asks all of them.
 
-    variants: kinds of prompts to ask, of `arms.PROMPTED`; the criteria ask for all of them. arms: names of the offers
-    to take (`catalogue.offers`); None takes what is proposed.
+    passage_instructions: what is asked besides where passages are given; None asks to cite and to say when it is not
+    there. variants: kinds of prompts to ask, of `arms.PROMPTED`; the criteria ask for all of them. arms: names of the
+    offers to take (`catalogue.offers`); None takes what is proposed.
     racing: whether arms that surely lose on the dev rows are asked no more. consent: the word of whoever starts it that
     the rows may be sent to the model server; consents: ids of other models to whose servers they may be sent as well.
     price_in, price_out: per million tokens of the run's model, for the estimate only.
+    from_version: number of the version of the prompt that the instructions were made from.
     """
 
     model_id: int
@@ -28,8 +30,10 @@ class BaselineRequest:
     metric_options: Mapping[str, Any] = field(default_factory=dict)
     variants: tuple[str, ...] = PROMPTED
     arms: tuple[str, ...] | None = None
+    passage_instructions: str | None = None
     racing: bool = True
     consent: bool = False
     consents: tuple[int, ...] = ()
     price_in: float | None = None
     price_out: float | None = None
+    from_version: int | None = None

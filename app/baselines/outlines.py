@@ -45,6 +45,11 @@ class Cost:
     cost: float | None = 0.0
 
     @property
+    def tokens(self) -> int:
+        """Tokens of prompts and answers together."""
+        return round(self.prompt_tokens + self.completion_tokens)
+
+    @property
     def rough(self) -> bool:
         """Whether most of the time is a rough guess."""
         return self.seconds is None or self.rough_seconds > self.seconds / 2
@@ -96,6 +101,11 @@ class Estimate:
     rough: bool
     cost: float | None
     currency: str = ""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of prompts and answers together."""
+        return round(self.prompt_tokens + self.completion_tokens)
 
 
 @dataclass(frozen=True, slots=True)

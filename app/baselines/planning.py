@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.advice.facts import BEYOND
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
@@ -119,7 +120,7 @@ def _context(session: Session, assessment: AssessmentRow, order: BaselineRequest
 
 def _faults_of(session: Session, order: BaselineRequest, planned: Sequence[Arm]) -> Iterator[FieldError]:
     """Of the arms that were chosen: that there is a prompt to find, and consent for each server that gets the rows."""
-    beside = (*arms.FREE, *arms.BESIDE)
+    beside = (*arms.FREE, *BEYOND)
     if order.arms is not None and all(arm.family in beside for arm in planned):
         yield FieldError("#/arms", "Choose at least one prompt of the model itself.")
     others = dict.fromkeys(int(arm.settings["model_id"]) for arm in planned if "model_id" in arm.settings)
@@ -133,8 +134,9 @@ def _faults(order: BaselineRequest) -> list[FieldError]:
     faults = []
     if not order.instructions.strip():
         faults.append(FieldError("#/instructions", "Write what the model should do; every variant starts with it."))
-    if len(order.instructions) > INSTRUCTIONS_LIMIT:
-        faults.append(FieldError("#/instructions", f"At most {INSTRUCTIONS_LIMIT:,} characters are possible."))
+    written = {"instructions": order.instructions, "passage_instructions": order.passage_instructions or ""}
+    too_long = [name for name, text in written.items() if len(text) > INSTRUCTIONS_LIMIT]
+    faults += [FieldError(f"#/{name}", f"At most {INSTRUCTIONS_LIMIT:,} characters are possible.") for name in too_long]
     for name, value, most in (
         ("k_random", order.k_random, SHOTS_MOST),
         ("k_nearest", order.k_nearest, SHOTS_MOST),

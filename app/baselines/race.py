@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from app.advice.facts import BEYOND
 from app.baselines import answer_store, arms, other_models
 from app.baselines.arms import Dropped
 from app.baselines.tables import ArmRow, BaselineRow
@@ -62,7 +63,7 @@ class Race:
 
 def entered(baseline: BaselineRow) -> list[ArmRow]:
     """The arms that race: prompts of the run's own model that may be chosen."""
-    beside = (*arms.FREE, *arms.BESIDE, "adapter")
+    beside = (*arms.FREE, *BEYOND, "adapter")
     return [arm for arm in baseline.arms if arm.family not in beside and other_models.own(arm)]
 
 

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Literal
 
 from app import glossary
+from app.advice.facts import BEYOND
 from app.baselines import arms, race, standing, views
 from app.baselines.arms import ArmResult
 from app.baselines.comparisons import Change, Comparison
@@ -18,7 +19,7 @@ from app.wording import interval_text, percent, plural, target_text
 
 TONES: Mapping[str, str] = {
     **dict.fromkeys(arms.FREE, "soft"),
-    **dict.fromkeys(arms.BESIDE, "open"),
+    **dict.fromkeys(BEYOND, "open"),
     "adapter": "tune",
 }
 # Headings of the table, in their order; the first one has none of its own where it is the only one.
@@ -124,7 +125,7 @@ def lines(
 def _heading(arm: ArmRow) -> str:
     if arm.family in arms.FREE:
         return FREE
-    if arm.family in arms.BESIDE:
+    if arm.family in BEYOND:
         return REACHABLE
     return DROPPED if arm.dropped else PROMPTS
 
@@ -288,7 +289,7 @@ def _cheaper(baseline: BaselineRow, best: ArmRow) -> list[str]:
         (arm, arm.test)
         for arm in baseline.arms
         if arm.id != best.id
-        and arm.family not in (*arms.FREE, *arms.BESIDE, "adapter")
+        and arm.family not in (*arms.FREE, *BEYOND, "adapter")
         and arm.test is not None
         and arm.test.known
         and arm.test.score >= best.test.score

@@ -15,6 +15,8 @@ from app.baselines import (
     answers_view,
     causes,
     comparisons,
+    constrained,
+    drafting,
     drafts,
     facts,
     form,
@@ -29,13 +31,13 @@ from app.baselines import (
     runs,
     standing,
     store,
+    tagging,
     views,
+    with_passages,
 )
 from app.baselines.outlines import Known, Outline
 from app.baselines.tables import BaselineRow
-from app.datasets import masked_rows
 from app.datasets import store as dataset_store
-from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.errors import FieldError, Invalid
 from app.evaluation import metrics
@@ -103,7 +105,7 @@ def estimate_measure(request: Request, assessment_id: Id, app: App, me: Me, type
 def insert_labels(request: Request, assessment_id: Id, app: App, me: Me, typed: Sent) -> Response:
     """Give the form back with the labels of the training rows in its prompt; starts and stores nothing."""
     with reading(app.engine) as db:
-        draft = _draft(db, dataset_store.current(db, assessment_id))
+        draft = drafting.draft_of(db, dataset_store.current(db, assessment_id))
         filled = drafts.with_labels(typed.get("instructions", ""), draft.labels if draft else ())
         typed = {**typed, "instructions": filled}
         if wants_fragment(request):
@@ -196,10 +198,12 @@ def _measure(
     answers = assessments.answers(assessment)
     newest = store.current(db, assessment_id)
     dataset = dataset_store.current(db, assessment_id)
-    draft = _draft(db, dataset)
+    draft = drafting.draft_of(db, dataset)
     values = {**form.begins_with(newest), **(typed or {})}
     if newest is None and draft is not None:
         values.setdefault("instructions", draft.text)
+    passage_prompt = with_passages.proposed_instructions(db, assessment_id, dataset)
+    values.setdefault("passage_instructions", passage_prompt)
     usable = [_choice(db, row) for row in model_store.usable(db)]
     values.setdefault("model_id", next((str(choice.row.id) for choice in usable if not choice.against), "0"))
     outline = None
@@ -216,6 +220,7 @@ def _measure(
         metric=metrics.METRICS.get(str(answers.get("metric"))),
         target=answers.get("target"),
         models=usable,
+        passage_prompt=passage_prompt,
         draft=draft,
         concurrency=app.settings.endpoint_concurrency,
         typed=values,
@@ -224,6 +229,7 @@ def _measure(
         detail=refusal.detail if refusal else "",
         outline=outline,
         estimate=outline.total if outline else None,
+        constrained=constrained.in_use(db, assessment_id),
         causes=causes.CAUSES,
         enough=causes.ENOUGH,
         earlier=[row for row in store.of_assessment(db, assessment_id) if newest and row.id != newest.id],
@@ -301,6 +307,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
         "best": best,
         "leading": leading,
         "rivals": close,
+        "validity": constrained.validity(baseline),
         "untested": sum(not rival.tested for rival in close) if baseline.concluded_at else 0,
         "reported": views.reported(baseline.arms),
         "notes": views.notes(
@@ -313,6 +320,7 @@ def _of_counting(request: Request, db: Db, baseline: BaselineRow) -> dict[str, A
         "outlook": facts.outlook(baseline, min(baseline.test_limit or dataset.test_rows, dataset.test_rows)),
         "failing": None,
         "tagged": tagged,
+        "twice": tagging.compared(db, baseline).agreement,
         "to_tag": max(causes.ENOUGH - sum(tagged.values()), 0),
     }
     if leading is not None:
@@ -388,14 +396,3 @@ def _choice(db: Db, row: ModelRow) -> ModelChoice:
         against = against or f"It is {state}."
     tested_at = tested.at if tested and tested.error else None
     return ModelChoice(row, state, outlines.host_of(row.base_url) if row.kind == "endpoint" else "", against, tested_at)
-
-
-def _draft(db: Db, dataset: DatasetRow | None) -> drafts.Draft | None:
-    """A first system prompt from the training rows; personal data that nobody decided on stays hidden."""
-    if dataset is None or dataset.frozen_at is None:
-        return None
-    hide = masked_rows.masker_for_measurements(dataset)
-    counted = [
-        (target, number) for target, split, number in dataset_store.label_counts(db, dataset.id) if split == "train"
-    ]
-    return drafts.draft([(hide.text(target), number) for target, number in drafts.enough(counted)])

@@ -1,11 +1,12 @@
-"""The buttons of a measurement: start, go on, revise, tag, and the arm that an adapter answers in.
+"""The buttons of a measurement: start, go on, revise, and the arm that an adapter answers in.
 
 The order of events is part of the result: the arms on the dev rows, then the best of them on the test rows, and every
 look at the test rows is written down.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from itertools import count
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import answer_store, arms, causes, looks, measured_model, standing, store
+from app.baselines import answer_store, arms, drafting, looks, measured_model, standing, store, versions
 from app.baselines.arms import Arm
 from app.baselines.measured_model import MeasuredModel
 from app.baselines.order import BaselineRequest
@@ -71,6 +72,7 @@ def start(
         ],
     )
     session.add(baseline)
+    _write_down(session, baseline, order.from_version, by)
     session.flush()
     dataset_store.keep_test_keys(session, planned.dataset.id)
     _run(session, baseline, planned.model, by)
@@ -124,18 +126,26 @@ def resume(session: Session, baseline_id: int, *, by: UserRow) -> BaselineRow:
     return baseline
 
 
-def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow) -> ArmRow:
+def revise(
+    session: Session,
+    baseline_id: int,
+    instructions: str,
+    *,
+    by: UserRow,
+    from_version: int | None = None,
+    comment: str = "",
+) -> ArmRow:
     """Try new instructions with the examples of the best arm so far: one round of revision (gate G5).
+
+    from_version: number of the version that they were made from; that of the best arm where it is not said. comment:
+    what is written beside the version.
 
     Raises:
         Conflict: the first run has to be over, with at least one arm that counts.
         Invalid: there are no new instructions.
+        NotFound: there is no version of that number.
     """
-    baseline = _open(session, baseline_id)
-    best = standing.leading(baseline)
-    if best is None or baseline.concluded_at is None:
-        raise Conflict("Let the first run finish: a revision starts from the best variant.")
-    _need_model(session, baseline)
+    baseline, best = revisable(session, baseline_id)
     text = instructions.strip()
     if not text or len(text) > INSTRUCTIONS_LIMIT:
         raise Invalid(
@@ -147,90 +157,107 @@ def revise(session: Session, baseline_id: int, instructions: str, *, by: UserRow
             "The revision cannot start like this.",
             [FieldError("#/instructions", "This prompt was evaluated already. Change it first.")],
         )
-    number = 1 + standing.revisions(baseline)
-    baseline.test_looks = [*baseline.test_looks, *(look.to_json() for look in looks.by_people(session, baseline))]
-    new = arms.revised(text, standing.value(best), number)
-    row = ArmRow(
-        family=new.family, name=new.name, title=new.title, settings={**new.settings, **standing.dtype_of(baseline)}
-    )
-    baseline.arms.append(row)
-    baseline.concluded_at = None
-    session.flush()
-    _run(session, baseline, model_store.get(session, baseline.model_id), by)
+    before = _version(session, baseline.assessment_id, from_version, standing.instructions_of(baseline, best))
+    why: versions.Why = "failures" if answer_store.tagged(session, baseline_id) else "hand"
+    version = versions.note(session, baseline.assessment_id, text, why, by=by.id, from_id=before, comment=comment)
+    new = arms.revised(text, standing.value(best), _number(baseline, version.number))
+    row = _add(session, baseline, new, version.number, by)
     _note(session, baseline, by, "baseline.revise", {"arm": row.name})
     return row
 
 
-def tag(session: Session, arm_id: int, tags: Mapping[int, str], *, by: UserRow) -> int:
-    """Write down why answers failed; an empty cause takes the word back. Returns how many changed.
+def revisable(session: Session, baseline_id: int, *, optimising: bool = False) -> tuple[BaselineRow, ArmRow]:
+    """A measurement whose prompt may be revised now, and the arm that a revision begins with. optimising: it is the
+    optimizer itself that asks.
 
     Raises:
-        Conflict: an answer is of another arm, or did not fail.
-        Invalid: a cause is none of the four.
+        Conflict: something is in the way; the sentence says what.
     """
-    arm = store.arm(session, arm_id)
-    assessment_store.opened(session, arm.baseline.assessment_id)
-    unknown = sorted({cause for cause in tags.values() if cause and cause not in causes.CAUSES})
-    if unknown:
-        known = ", ".join(causes.CAUSES)
-        raise Invalid("These causes cannot be stored.", [FieldError("#/causes", f"Use one of: {known}.")])
-    changed = 0
-    tagged = [answer_store.answer(session, answer_id) for answer_id in tags]
-    before = [answer.cause for answer in tagged]
-    if any(answer.split == "test" for answer in tagged):
-        looks.note_opening(session, arm.baseline, [arm], by, "tagged")
-    for answer, cause in zip(tagged, tags.values(), strict=True):
-        if answer.arm_id != arm_id or answer.score is None or answer.score >= standing.passing(arm.baseline):
-            raise Conflict("Only failed answers of this variant can be tagged. Reload the page.")
-        if (answer.cause or "") != cause:
-            answer.cause, answer.tagged_by = cause or None, by.id
-            changed += 1
-    if changed:
-        detail: dict[str, Any] = {"arm": arm.name, "answers": changed}
-        if len(tagged) == 1:
-            detail |= {"answer": tagged[0].id, "from": before[0], "to": tagged[0].cause}
-        # The words about an adapter's failures are no evidence: nothing that was decided or approved changes by them.
-        _note(session, arm.baseline, by, "baseline.tag", detail, changed=arm.family != "adapter")
-    return changed
+    baseline = _open(session, baseline_id, optimising=optimising)
+    best = standing.leading(baseline)
+    if best is None or baseline.concluded_at is None:
+        raise Conflict("Let the first run finish: a revision starts from the best variant.")
+    _need_model(session, baseline)
+    return baseline, best
 
 
-@dataclass(frozen=True, slots=True)
-class Tagging:
-    """What a tag came to. replaced: the cause that somebody else had given meanwhile and that this one took the place
-    of, empty for none; replaced_by_user: that somebody's id."""
-
-    cause: str
-    replaced: str = ""
-    replaced_by_user: int | None = None
-
-
-def tag_one(session: Session, answer_id: int, cause: str, *, before: str, by: UserRow) -> Tagging:
-    """Write down why one answer failed, as somebody chose it beside the cause `before`, which their page showed.
-
-    Of two people who tag at once the later one counts, and learns what the other had chosen; the record keeps both.
+def add_optimised(
+    session: Session, baseline_id: int, arm_id: int, instructions: str, how: Mapping[str, Any], *, by: UserRow
+) -> ArmRow:
+    """Measure what the optimizer wrote like a revision of the arm that it began with: on dev rows, and where it leads
+    or comes close, once on test rows. how: what is kept of the run with the arm.
 
     Raises:
-        Conflict: it did not fail.
-        Invalid: a cause is none of the four.
+        Conflict: something is in the way.
     """
-    answer = answer_store.answer(session, answer_id)
-    arm = store.arm(session, answer.arm_id)
-    assessment_store.opened(session, arm.baseline.assessment_id)  # from here on nobody else tags
-    session.refresh(answer)
-    was, whose = answer.cause or "", answer.tagged_by
-    tag(session, arm.id, {answer_id: cause}, by=by)
-    if was in ("", before, cause) or whose == by.id:
-        return Tagging(cause)
-    return Tagging(cause, was, whose)
+    baseline, _ = revisable(session, baseline_id, optimising=True)
+    first = next(arm for arm in baseline.arms if arm.id == arm_id)
+    before = _version(session, baseline.assessment_id, None, standing.instructions_of(baseline, first))
+    version = versions.note(session, baseline.assessment_id, instructions, "optimised", by=by.id, from_id=before)
+    new = arms.optimised(instructions, standing.value(first), _number(baseline, version.number), how)
+    row = _add(session, baseline, new, version.number, by)
+    _note(session, baseline, by, "baseline.optimise", {"arm": row.name})
+    return row
 
 
-def add_adapter_arm(session: Session, baseline_id: int, *, training_id: int, title: str, instructions: str) -> ArmRow:
-    """An arm for a trained adapter: no examples, the winning instructions, the same rows. Again gives the same arm."""
+def _add(session: Session, baseline: BaselineRow, new: arms.Arm, version: int, by: UserRow) -> ArmRow:
+    """One more arm, asked by a job of its own. Test answers that were read before it count as looks."""
+    baseline.test_looks = [*baseline.test_looks, *(look.to_json() for look in looks.by_people(session, baseline))]
+    settings = {**new.settings, "version": version, **standing.dtype_of(baseline)}
+    row = ArmRow(family=new.family, name=new.name, title=new.title, settings=settings)
+    baseline.arms.append(row)
+    baseline.concluded_at = None
+    session.flush()
+    _run(session, baseline, model_store.get(session, baseline.model_id), by)
+    return row
+
+
+def _number(baseline: BaselineRow, version: int) -> int:
+    """The number in the name of a revised arm: of versions before it. One that an arm of a measurement from before
+    versions were kept has already is not given twice."""
+    taken = {arm.name.partition("/")[2] for arm in baseline.arms if arm.family in arms.REVISIONS}
+    return next(number for number in count(version - 1) if str(number) not in taken)
+
+
+def _write_down(session: Session, baseline: BaselineRow, from_version: int | None, by: UserRow) -> None:
+    """Keep the prompt of a new measurement as a version."""
+    draft = drafting.draft_of(session, dataset_store.get(session, baseline.dataset_id))
+    why: versions.Why = "drafted" if draft is not None and draft.text.strip() == baseline.instructions else "hand"
+    before = _version(session, baseline.assessment_id, from_version, "")
+    versions.note(session, baseline.assessment_id, baseline.instructions, why, by=by.id, from_id=before)
+
+
+def _version(session: Session, assessment_id: int, number: int | None, text: str) -> int | None:
+    """The id of a version, by its number or by its text."""
+    if number is not None:
+        return versions.numbered(session, assessment_id, number).id
+    row = versions.of_text(session, assessment_id, text)
+    return row.id if row else None
+
+
+def add_adapter_arm(
+    session: Session,
+    baseline_id: int,
+    *,
+    training_id: int,
+    title: str,
+    instructions: str,
+    passages: Mapping[str, Any] | None = None,
+) -> ArmRow:
+    """An arm for a trained adapter: no examples, the winning instructions, the same rows, held to the constraint that
+    the best prompt is held to. Again gives the same arm.
+
+    passages: what its training rows carried; it is then asked with passages found the same way.
+    """
     baseline = store.get(session, baseline_id)
     name = f"adapter/{training_id}"
     if (already := next((arm for arm in baseline.arms if arm.name == name), None)) is not None:
         return already
-    settings = {"instructions": instructions, "training": training_id, **standing.dtype_of(baseline)}
+    best = standing.best(baseline)
+    held = {key: best.settings[key] for key in ("constraint",) if best is not None and key in best.settings}
+    settings = {"instructions": instructions, "training": training_id, **held, **standing.dtype_of(baseline)}
+    if passages:
+        settings["passages"] = {name: passages[name] for name in ("way", "k", "index", "sha256")}
     arm = ArmRow(family="adapter", name=name, title=title, settings=settings)
     baseline.arms.append(arm)
     session.flush()
@@ -242,18 +269,20 @@ def _need_model(session: Session, baseline: BaselineRow) -> None:
         raise Conflict(against)
 
 
-def _open(session: Session, baseline_id: int) -> BaselineRow:
+def _open(session: Session, baseline_id: int, *, optimising: bool = False) -> BaselineRow:
     assessment_store.opened(session, store.assessment_of(session, baseline_id))
     baseline = store.get(session, baseline_id)
     if baseline.archived_at is not None:
         raise Conflict("A newer measurement replaced this one.")
-    _need_rest(session, baseline)
+    _need_rest(session, baseline, optimising=optimising)
     return baseline
 
 
-def _need_rest(session: Session, baseline: BaselineRow) -> None:
+def _need_rest(session: Session, baseline: BaselineRow, *, optimising: bool = False) -> None:
     if running(session, baseline):
         raise Conflict("A measurement is waiting or running. Cancel it, or wait until it is over.")
+    if not optimising and job_store.open_in(session, "optimise", baseline.assessment_id):
+        raise Conflict("The optimizer is waiting or running. Cancel it, or wait until it is over.")
 
 
 def _run(session: Session, baseline: BaselineRow, model: ModelRow, by: UserRow) -> None:
@@ -270,11 +299,9 @@ def _run(session: Session, baseline: BaselineRow, model: ModelRow, by: UserRow) 
     baseline.job_id = job.id
 
 
-def _note(
-    session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: dict[str, Any], *, changed: bool = True
-) -> None:
+def _note(session: Session, baseline: BaselineRow, by: UserRow, act: str, detail: dict[str, Any]) -> None:
     assessment = assessment_store.get(session, baseline.assessment_id)
-    assessments.contribute(session, assessment, by, "measure", changed=changed)
+    assessments.contribute(session, assessment, by, "measure")
     audit.record(session, by, act, "baseline", baseline.id, {"assessment": baseline.assessment_id, **detail})
 
 

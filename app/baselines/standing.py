@@ -137,8 +137,8 @@ def winning_instructions(baseline: BaselineRow) -> str:
 
 
 def revisions(baseline: BaselineRow) -> int:
-    """How often its instructions were revised."""
-    return sum(arm.family == "revised_prompt" for arm in baseline.arms)
+    """How often its instructions were revised, by people or by an optimizer."""
+    return sum(arm.family in arms.REVISIONS for arm in baseline.arms)
 
 
 def zero_shot(baseline: BaselineRow) -> ArmRow | None:
@@ -149,17 +149,16 @@ def zero_shot(baseline: BaselineRow) -> ArmRow | None:
 
 def compared_with(baseline: BaselineRow, arm: ArmRow) -> ArmRow | None:
     """What is read beside an arm to see what it fixed and broke: for a revision the arm that it revised, which is the
-    best of those before it with the same examples, else zero-shot."""
-    if arm.family != "revised_prompt":
+    best of those before it with all else the same, else zero-shot."""
+    if arm.family not in arms.REVISIONS:
         first = zero_shot(baseline)
         return first if first is not None and first.id != arm.id else None
-    examples = arms.EXAMPLES
     earlier = [
         row
         for row in baseline.arms
         if row.id < arm.id
         and "model_id" not in row.settings
-        and all(row.settings.get(key) == arm.settings.get(key) for key in examples)
+        and all(row.settings.get(key) == arm.settings.get(key) for key in arms.MADE_OF)
     ]
     best_name = arms.best([(value(row), row.dev) for row in earlier if row.dev is not None])
     return next((row for row in earlier if best_name and row.name == best_name.name), None)

@@ -8,7 +8,7 @@ from sqlalchemy import and_, not_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, selectinload
 
-from app.baselines import answer_store, arms, standing
+from app.baselines import answer_store, arms, standing, tag_store
 from app.baselines.tables import ArmRow, BaselineRow, OpeningRow
 from app.datasets import store as dataset_store
 from app.db import memo, prefill
@@ -76,6 +76,7 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
     )
     tags = answer_store.tagged_of(session, [row.id for row in rows])
     prefill(session, {("tagged", row.id): tags.get(row.id, []) for row in rows})
+    tag_store.read_ahead(session, [row.id for row in rows])
     first = [leader.id for row in rows if tags.get(row.id) and (leader := standing.leading(row)) is not None]
     wrong = answer_store.imperfect(session, first)
     prefill(session, {("imperfect", arm_id): wrong.get(arm_id, {}) for arm_id in first})

@@ -107,7 +107,8 @@ class AnswerRow(Base):
     where the server did not say. prompt_tokens: 0 where it did not say how many (`tokens_known`).
     seconds: time this answer took; shots: lines of the examples shown. details: what else it was made with or came
     with, where there is any: {"passages": [[id, score], ...], "chances": {label: probability}}.
-    cause: a person's word on why it failed: behaviour, facts, instructions, reference.
+    cause: why it failed, in the word that counts: behaviour, facts, instructions, reference. tagged_by: who gave that
+    word first. settled_by: who decided between different words (`tagging`); nobody has while it is None.
     """
 
     __tablename__ = "answers"
@@ -139,11 +140,52 @@ class AnswerRow(Base):
     created_at: Mapped[datetime]
     cause: Mapped[str | None] = mapped_column(String(16))
     tagged_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    settled_by: Mapped[int | None]
 
     @property
     def tokens_known(self) -> bool:
         """Whether the model said how many tokens there were: no question has none."""
         return self.prompt_tokens > 0
+
+
+class TagRow(Base):
+    """Why one answer failed, in one person's word.
+
+    cause: their word as it is now. blind: their word from before they could see anybody else's, which is what agreement
+    is counted from; None where they had seen one.
+    """
+
+    __tablename__ = "answer_tags"
+    __table_args__ = (
+        UniqueConstraint("answer_id", "user_id"),
+        CheckConstraint("cause in ('behaviour', 'facts', 'instructions', 'reference')", name="cause"),
+        CheckConstraint("blind is null or blind in ('behaviour', 'facts', 'instructions', 'reference')", name="blind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    answer_id: Mapped[int] = mapped_column(ForeignKey("answers.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    cause: Mapped[str] = mapped_column(String(16))
+    blind: Mapped[str | None] = mapped_column(String(16))
+    at: Mapped[datetime]
+
+
+class TagRoundRow(Base):
+    """Failures that somebody else tagged, for a second person to tag without seeing how.
+
+    answers: ids of the answers, all of one arm. While done_at is None the person is shown nobody else's tags of them.
+    """
+
+    __tablename__ = "tag_rounds"
+    __table_args__ = (Index("ix_tag_rounds_baseline_id", "baseline_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    baseline_id: Mapped[int] = mapped_column(ForeignKey("baselines.id", ondelete="CASCADE"))
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arms.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    answers: Mapped[list[Any]] = mapped_column(default=list)
+    started_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
 
 
 class OpeningRow(Base):
@@ -162,3 +204,30 @@ class OpeningRow(Base):
     round: Mapped[int]
     how: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime]
+
+
+class VersionRow(Base):
+    """One text of an assessment's system prompt; the same text is written down once.
+
+    number: from 1, within its assessment. why: drafted (from the training rows), hand, failures (revised after failed
+    answers were tagged), optimised (by the optimizer). from_id: the version that it was made from. created_by: None
+    where a version of the app before this one did not write it down.
+    """
+
+    __tablename__ = "instruction_versions"
+    __table_args__ = (
+        UniqueConstraint("assessment_id", "number"),
+        Index("uq_instruction_versions_text", "assessment_id", "text_sha256", unique=True),
+        CheckConstraint("why in ('drafted', 'hand', 'failures', 'optimised')", name="why"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    text_sha256: Mapped[str] = mapped_column(String(64))
+    why: Mapped[str] = mapped_column(String(16))
+    note: Mapped[str] = mapped_column(String(300), default="")
+    from_id: Mapped[int | None] = mapped_column(ForeignKey("instruction_versions.id", ondelete="SET NULL"))
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]

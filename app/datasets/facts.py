@@ -31,9 +31,17 @@ def measured(session: Session, assessment_id: int) -> Evidence:
         test_overlap_rows=report.test_overlap_rows if frozen else None,
         test_human_checked=row.human_checked,
         identifiers_decided=decided,
+        own_test_rows=True if frozen and report.split and report.split.own_test else None,
+        untaught_rows=_untaught(row) if frozen else None,
         signals=signals,
         arms=_best_tried(session, row) or None,
     )
+
+
+def _untaught(row: DatasetRow) -> int | None:
+    """Rows of a test file of its own whose label no other row has; None where answers are no labels, or none is."""
+    split = row.report.split
+    return split.untaught.rows or None if split and split.own_test and split.untaught else None
 
 
 def _best_tried(session: Session, row: DatasetRow) -> dict[str, Score]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.assessments import store as assessment_store
 from app.datasets import store
 from app.datasets.tables import DatasetRow
-from app.web.pages import url_for
+from app.web.pages import url_for, url_if_any
 
 # The parts that are the report's own address with `?tab=`; the others have an address of their own.
 PARTS = ("overview", "learnability", "split", "personal", "export", "versions")
@@ -54,6 +54,8 @@ def tabs(request: Request, dataset: DatasetRow, versions: int) -> Iterator[Tab]:
         if report.learnability or (report.signals and report.signals.evidence):
             yield Tab("learnability", "Learnability", f"{here}?tab=learnability")
         yield Tab("split", "Split", f"{here}?tab=split")
+        if second := url_if_any(request, "second_labels", dataset_id=dataset.id):
+            yield Tab("second", "Agreement", second)
     if report.kinds_found:
         rows = report.identifiers.rows if report.identifiers else 0
         yield Tab("personal", "Personal data", f"{here}?tab=personal", rows)

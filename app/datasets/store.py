@@ -132,6 +132,13 @@ def rows(session: Session, dataset_id: int, split: str) -> list[Example]:
     return [Example(row_id, line, messages_from_json(messages), target) for row_id, line, messages, target in stored]
 
 
+def places(session: Session, dataset_id: int) -> dict[int, tuple[int, int]]:
+    """File (0 the upload, 1 the team's own test file) and line of every row that is used, by its id."""
+    query = select(ExampleRow.id, ExampleRow.file, ExampleRow.line)
+    rows = session.execute(query.where(ExampleRow.dataset_id == dataset_id, ExampleRow.split != ""))
+    return {row_id: (file, line) for row_id, file, line in rows}
+
+
 def examples_of(session: Session, ids: Collection[int]) -> dict[int, ExampleRow]:
     """Rows by their ids."""
     return {row.id: row for row in session.scalars(select(ExampleRow).where(ExampleRow.id.in_(sorted(ids))))}

@@ -16,6 +16,8 @@ from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow, ContributionRow
 from app.audit import service as audit
+from app.baselines import store as baseline_store
+from app.baselines import versions
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow
 from app.blobs import Blobs
 from app.datasets import store as dataset_store
@@ -96,6 +98,8 @@ def _put(session: Session, found: Recording) -> AssessmentRow:
     # No keys of its test rows: what was looked at where it was measured is no look at anybody's test rows here.
     session.flush()
     session.expire_all()
+    for baseline in reversed(baseline_store.of_assessment(session, assessment_id)):
+        versions.catch_up(session, baseline)
     return assessment_store.get(session, assessment_id)
 
 

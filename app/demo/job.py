@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.assessments import store as assessment_store
 from app.audit import service as audit
-from app.baselines import answer_store, facts, runs, standing
+from app.baselines import answer_store, facts, runs, standing, tagging
 from app.baselines import store as baseline_store
 from app.baselines.order import BaselineRequest
 from app.datasets import decisions_service, uploads_service
@@ -211,7 +211,7 @@ def _tag(walk: Walk) -> None:
             for answer in answer_store.answers(session, best.id, "dev")
             if answer.score is not None and answer.score < standing.passing(baseline)
         ]
-        runs.tag(session, best.id, {answer.id: "behaviour" for answer in failed}, by=author)
+        tagging.tag(session, best.id, {answer.id: "behaviour" for answer in failed}, by=author)
         detail = {"arm": best.name, "answers": len(failed), "rule": "fails the check of form, which sees nothing else"}
         audit.record(session, author, "demo.tag_by_rule", "assessment", walk.assessment_id, detail)
 

@@ -149,13 +149,14 @@ _BREAKS = {
     *("form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section"),
     *("table", "tr", "ul"),
 }
+_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 _TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{0,2000})", re.IGNORECASE)
 _COMMENT_END = re.compile("-->")
 _CLOSING = {name: re.compile(rf"</{name}[^<>]{{0,200}}>", re.IGNORECASE) for name in _UNSEEN}
 
 
 def _html(text: str, name: str) -> Text:
-    """What a reader would see, a line for each block."""
+    """What a reader would see, a line for each block; headings are marked as in Markdown."""
     lines = (_unpadded(line) for line in "".join(_seen(text)).split("\n"))
     titled = _TITLE.search(text)
     seen = _BLANKS.sub("\n\n", "\n".join(lines)).strip().replace("\0", "")
@@ -176,6 +177,8 @@ def _seen(text: str) -> Iterator[str]:
             kind, opens = tag[2].lower(), not tag[1]
             in_pre = opens if kind == "pre" else in_pre
             yield "\n" if kind in _BREAKS else "\t" if opens and kind in ("td", "th") else ""
+            if opens and kind in _HEADINGS:
+                yield f"{'#' * int(kind[1])} "  # as Markdown has it: where a section begins is worth keeping
             at = _after(text, tag.end(), _CLOSING[kind]) if opens and kind in _UNSEEN else tag.end()
         elif text.startswith("<!--", opening):
             at = _after(text, opening, _COMMENT_END)

@@ -13,8 +13,9 @@ from app.audit import sentences
 from app.wording import plural, upper_first
 
 FOLDED = frozenset({
-    "assessment.answers", "assessment.rename", "baseline.tag", "dataset.decide", "dataset.open_row", "documents.add",
-    "documents.decide", "documents.remove", "economics.costs", "economics.target", "recipe.save", "share.open",
+    "assessment.answers", "assessment.rename", "baseline.tag", "constraint.remove", "constraint.save", "dataset.decide",
+    "dataset.open_row", "documents.add", "documents.decide", "documents.remove", "economics.costs", "economics.target",
+    "recipe.save", "share.open",
 })  # fmt: skip
 """Acts of which only the sum and the last word of a day are news."""
 
@@ -154,7 +155,8 @@ def _url(assessment_id: int, entry: Entry) -> str:
         return f"/{'datasets' if entry.subject == 'dataset' else 'jobs'}/{entry.subject_id}"
     places = {
         "assessment.answers": "/describe", "assessment.policy": "/verdict", "economics.costs": "/costs",
-        "economics.target": "/costs", "recipe.save": "/plan",
+        "constraint.remove": "/constraint", "constraint.save": "/constraint", "economics.target": "/costs",
+        "recipe.save": "/plan",
     }  # fmt: skip
     pages = {"baseline": "/measure", "documents": "/documents", "share": "/share", "demo": ""}
     place = places.get(entry.act, pages.get(concept, ""))

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.advice.facts import BEYOND, NO_MODEL
 from app.baselines import causes
-from app.baselines.arms import ArmResult
+from app.baselines.arms import REVISIONS, ArmResult
 from app.errors import FieldError
 from app.gate.reviewed import ArmTried, Measurement, Subject, Training
 from app.wording import lower_first, percent, plural, signed_points
@@ -51,13 +51,14 @@ def listed(text: str) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class Prompts:
     """Two versions of the system prompt. gain: how much more the later one scored on the dev set, as a share; None
-    where one of them has no result."""
+    where one of them has no result. optimiser: what is kept of the run that wrote it (`ArmTried.settings`)."""
 
     before: str
     after: str
     version: int
     gain: float | None
     leads: bool
+    optimiser: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,26 @@ def _prompt(baseline: Measurement) -> str:
     if pair.gain is None:
         return f"Prompt v{pair.version} was not measured."
     kept = "is the best" if pair.leads else "is not the best"
-    return f"Prompt v{pair.version} scored {signed_points(pair.gain)} points against v1 on the dev set and {kept}."
+    scored = f"Prompt v{pair.version} scored {signed_points(pair.gain)} points against v1 on the dev set and {kept}."
+    return f"{scored} {_optimiser(pair.optimiser)}" if pair.optimiser else scored
+
+
+def _optimiser(how: Mapping[str, Any]) -> str:
+    """Who wrote a prompt that no person wrote, and how much of its gain is that of the best of several.
+
+    Numbers that are not whole stand as text in a subject.
+    """
+    gain, luck = 100 * float(how["gain"]), 100 * float(how["luck"])
+    best = f"the best of {plural(int(how['scored']), 'prompt')} on {plural(int(how['rows']), 'dev row')}"
+    critic = str(how["critic"]["name"])
+    return (
+        f"An optimizer wrote it with {critic}: {best}, {gain:.1f} points there, of which luck alone gives {luck:.1f}."
+    )
 
 
 def prompts(baseline: Measurement) -> Prompts | None:
     """The first system prompt and its last revision; None where there was none."""
-    revised = [arm for arm in baseline.arms if arm.name.startswith("revised_prompt/")]
+    revised = [arm for arm in baseline.arms if arm.name.partition("/")[0] in REVISIONS]
     if not revised:
         return None
     last = revised[-1]
@@ -112,9 +127,10 @@ def prompts(baseline: Measurement) -> Prompts | None:
     return Prompts(
         before=baseline.instructions,
         after=str(last.settings.get("instructions", "")),
-        version=len(revised) + 1,
+        version=int(last.name.partition("/")[2]) + 1,
         gain=_dev(last) - max(map(_dev, first)) if last.dev and any(arm.dev for arm in first) else None,
         leads=leader is last,
+        optimiser=last.settings.get("optimiser"),
     )
 
 

@@ -28,7 +28,9 @@ from app.economics.costs import Study
 from app.gate.reviewed import models_line
 from app.inference import store as model_store
 from app.inference.tables import ModelRow
+from app.labelling import service as labelling
 from app.policies import service as policies
+from app.recipes import passages as recipe_passages
 from app.recipes import store as recipes
 from app.recipes.tables import RecipeRow
 
@@ -63,8 +65,10 @@ def gather(session: Session, assessment: AssessmentRow) -> Facts:
         [
             dataset_facts.measured(session, assessment.id),
             documents.measured(session, assessment.id),
+            labelling.measured(session, assessment.id),
             baselines.evidence(session, assessment, dataset, counted, base),
             costs.evidence,
+            Evidence(rows_carry_context=recipe_passages.carried(recipe, counted.row, dataset) or None),
         ]
     )
     return Facts(assessment, recipe, base, dataset, counted.row, costs.study, evidence)
@@ -102,6 +106,7 @@ def read_ahead(session: Session, rows: Sequence[AssessmentRow]) -> None:
     baseline_store.read_ahead(session, ids)
     cost_store.read_ahead(session, ids)
     documents.read_ahead(session, ids)
+    labelling.read_ahead(session, ids)
 
 
 def judge(session: Session, facts: Facts) -> Advice:

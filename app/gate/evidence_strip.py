@@ -133,10 +133,11 @@ def _against_target(score: float, goal: float | None) -> tuple[Mark, str]:
 
 
 def _free(facts: Facts, best: ArmRow | None, base: str) -> Iterator[Line]:
-    """What needs no language model: the better of the simple rules, and the small classifier."""
+    """What needs no language model: the better of the simple rules, and of the small classifiers."""
     tested = [arm for arm in facts.baseline.arms if arm.test and arm.test.known] if facts.baseline else []
-    for family, key in (("trivial", "no_llm"), ("small_classifier", "classifier")):
-        of_kind = [arm for arm in tested if arm.family == family]
+    kinds = (("no_llm", ("trivial",)), ("classifier", ("small_classifier", "embedding_classifier")))
+    for key, families in kinds:
+        of_kind = [arm for arm in tested if arm.family in families]
         arm = max(of_kind, key=lambda each: each.test.score if each.test else 0.0, default=None)
         if arm is not None and arm.test is not None:
             mark, words = _against_best(arm.test.score, best)

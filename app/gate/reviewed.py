@@ -202,11 +202,13 @@ class Base(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training(Frozen):
-    """What the trainer reads; nothing else reaches it (`training/spec.py`)."""
+    """What the trainer reads; nothing else reaches it (`training/spec.py`). passages: what every row carries, with the
+    index it is from; None where rows carry none."""
 
     recipe: Mapping[str, Any]
     instructions: str
     model: Base
+    passages: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

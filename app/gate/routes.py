@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from app.advice import explanation
 from app.advice.questions import SECTIONS
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
 from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
+from app.audit import accounts
 from app.baselines import store as baseline_store
 from app.datasets import masked_rows
 from app.datasets import store as dataset_store
@@ -74,7 +74,7 @@ def verdict_page(
         **drawn,
         today=today,
         models=models,
-        links=_where(request, assessment.id),
+        links=verdict_view.links(assessment.id, drawn["advice"]),
         where=where,
         run=warnings.run_on(assessment.id, base),
         ask=_questions(request, assessment.id),
@@ -90,14 +90,6 @@ def verdict_page(
 def judge_by_today(request: Request, assessment_id: Id, db: Db, me: Me) -> Response:
     assessments.take_todays_policy(db, assessment_id, me)
     return see(request, "verdict", assessment_id=assessment_id, notice="judged-today")
-
-
-def _where(request: Request, assessment_id: int) -> dict[str, str]:
-    """Where each criterion is settled."""
-    return {
-        gate: url_if_any(request, name, assessment_id=assessment_id, **({"section": section} if section else {}))
-        for gate, (name, section) in explanation.WHERE.items()
-    }
 
 
 def _questions(request: Request, assessment_id: int) -> dict[str, str]:
@@ -370,7 +362,7 @@ def _review(
         hands=people.hands(db, facts),
         workers=people.workers(db, review.assessment_id),
         keepers={
-            one: people.keepers(db, one) for one in {made.reviewer_id for each in earlier for made in each.decisions}
+            one: accounts.keepers(db, one) for one in {made.reviewer_id for each in earlier for made in each.decisions}
         },
         void=reviews.void_because(db, review, now) if now else [],
         remarks=shortcomings(frozen) if now else [],

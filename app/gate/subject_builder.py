@@ -29,6 +29,7 @@ from app.gate.reviewed import (
     Verdict,
 )
 from app.inference import service as models
+from app.recipes import passages as recipe_passages
 from app.recipes.tables import RecipeRow
 
 
@@ -119,6 +120,7 @@ def _training(facts: Facts) -> Training | None:
         recipe=facts.recipe.settings,
         instructions=standing.winning_instructions(facts.baseline),
         model=Base(id=facts.base.id, name=name, revision=revision, files=facts.base.files),
+        passages=recipe_passages.part(facts.recipe, facts.baseline, facts.dataset),
     )
 
 
@@ -135,6 +137,7 @@ def preflight_of(frozen: Subject, recipe: RecipeRow | None) -> Mapping[str, Any]
         "recipe": training.recipe,
         "instructions": training.instructions,
         "model": {"name": model.name, "revision": model.revision, "files": model.files},
+        **({"passages": training.passages} if training.passages else {}),
     }
     valid_for = subject.digest({"training": part, "rows": data.rows_sha256, "split": data.split_sha256})
     return recipe.preflight if recipe.preflight_of == valid_for else None

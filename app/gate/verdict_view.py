@@ -1,8 +1,9 @@
 """What a page about the verdict draws, for the page itself and for a shared link: pure, from what was gathered."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from app.advice import explanation
+from app.advice import acts, explanation
 from app.advice.evidence import Evidence
 from app.advice.verdict import Advice
 from app.baselines.tables import BaselineRow
@@ -44,6 +45,23 @@ def values(
         "study": study,
         "money": money,
         "worth": answer(study) if study is not None else None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a criterion is settled, what to do there and what it takes."""
+
+    url: str
+    words: str
+    effort: str
+
+
+def links(assessment_id: int, advised: Advice) -> dict[str, Link]:
+    """By criterion."""
+    return {
+        gate: Link(f"/assessments/{assessment_id}/{act.path}", act.words, act.effort)
+        for gate, act in acts.acts(advised.findings).items()
     }
 
 

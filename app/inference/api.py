@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.db import reading, writing
 from app.inference import connecting, service, store, trials
 from app.inference.deps import WithBundled
-from app.inference.tables import ModelRow
+from app.inference.tables import ModelRow, Purpose
 from app.jobs.api import Job
 from app.jobs.tables import JobRow
 from app.users.deps import Admin, Me
@@ -58,6 +58,7 @@ class Model(BaseModel):
     key_last4: str | None
     context_window: int | None
     own: str | None
+    purpose: Purpose = Field(description="What it is connected for; one for embeddings answers nothing.")
     trainable: bool
     files: dict[str, str]
     created_at: datetime
@@ -81,6 +82,7 @@ class Model(BaseModel):
             key_last4=row.key_last4,
             context_window=row.context_window,
             own=service.own(row) or None,
+            purpose="embeddings" if row.purpose == "embeddings" else "answers",
             trainable=row.trainable,
             files=row.files,
             created_at=row.created_at,
@@ -103,6 +105,7 @@ class NewEndpoint(BaseModel):
     model: Text = Field(max_length=connecting.PATH_LENGTH)
     key: Text = Field(default="", max_length=connecting.KEY_LENGTH)
     context_window: Number | None = None
+    purpose: Purpose = Field(default="answers", description="What it is asked for: answers, or vectors of texts.")
     own: bool = Field(default=False, description="Declare that the server is your own: nothing sent to it leaves you.")
 
 

@@ -16,7 +16,7 @@ from app.db import reading, utcnow, writing
 from app.errors import Conflict, FieldError, Forbidden, Invalid
 from app.inference import addresses, folders, service, store, trials
 from app.inference.service import HUB_FOLDER, HUB_NAME, Tried
-from app.inference.tables import ModelRow
+from app.inference.tables import ModelRow, Purpose
 from app.jobs import service as jobs
 from app.jobs.tables import JobRow
 from app.settings import Settings
@@ -36,8 +36,9 @@ def add_endpoint(
     key: str = "",
     context_window: int | None = None,
     own: bool = False,
+    purpose: Purpose = "answers",
 ) -> ModelRow:
-    """Connect an OpenAI-compatible server.
+    """Connect an OpenAI-compatible server. purpose: what it is asked for, which stays with the connection.
 
     Raises:
         Forbidden: only an admin connects models.
@@ -55,6 +56,7 @@ def add_endpoint(
         base_url=address,
         context_window=context_window,
         own=own or None,
+        purpose=purpose,
         files={},
         created_by=by.id,
         set_by=by.id,
@@ -234,7 +236,8 @@ def _put_key(settings: Settings, row: ModelRow, key: str) -> None:
 
 def _record(session: Session, by: UserRow, act: str, row: ModelRow, **more: object) -> None:
     facts = {"name": row.name, "kind": row.kind, "base_url": row.base_url, "reference": row.reference}
-    own = {"own": True} if row.own else {}
+    own: dict[str, object] = {"own": True} if row.own else {}
+    own |= {"purpose": row.purpose} if row.purpose != "answers" else {}
     audit.record(session, by, act, "model", row.id, {**facts, **own, "key_set": row.key_sealed is not None, **more})
 
 

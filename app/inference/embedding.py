@@ -119,8 +119,12 @@ def embedder(settings: Settings, choice: str, model: ModelRow | None = None) -> 
             if choice == BUNDLED:
                 return embedding_local.minilm(minilm_folder(settings), threads)
             return embedding_local.multilingual(threads)
-    if model is None or model_id(choice) != model.id:
+    if model is None or model_id(choice) != model.id or model.kind != "endpoint":
         raise Unusable(f"There is no embedding model “{choice}”.")
+    if model.retired_at is not None or model.purpose != "embeddings":
+        raise Unusable(
+            f"{model.name} is not connected for embeddings: an admin adds it under Models with that purpose."
+        )
     return service.embedding_endpoint(settings, model)
 
 

@@ -38,7 +38,7 @@ class LocalEmbedder(ModelProcess):
     ) -> None:
         self.name = name
         self.cut = 0
-        self.digest = hashlib.sha256(f"{folders.digest_of(files)}\n{reads}".encode()).hexdigest()
+        self.digest = digest(files, reads)
         count = children.threads_for(threads)
         log = tempfile.TemporaryFile()  # noqa: SIM115  the child's `close` closes it
         super().__init__(children.start("app.inference.embedding_child", threads=count, log=log))
@@ -63,6 +63,11 @@ class LocalEmbedder(ModelProcess):
             if come < len(part):
                 raise Interrupted
         return vectors
+
+
+def digest(files: Mapping[str, str], reads: str) -> str:
+    """What makes a model's vectors what they are: its files (name -> SHA-256), and what is made of what it computes."""
+    return hashlib.sha256(f"{folders.digest_of(files)}\n{reads}".encode()).hexdigest()
 
 
 def minilm(folder: Path, threads: int | None) -> LocalEmbedder:

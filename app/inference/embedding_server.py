@@ -175,10 +175,10 @@ def read(content: bytes, count: int) -> tuple[Vectors, str]:
         raise _wrong(f"The model server gave vectors of {', '.join(map(str, sorted(lengths)))} numbers.")
     vectors = np.empty((count, max(lengths)), np.float32)
     for place, row in zip(places, rows, strict=True):
-        norm = float(np.linalg.norm(row))
-        if not np.isfinite(norm) or norm == 0.0:
+        peak = float(np.abs(row).max())
+        if not np.isfinite(peak) or peak == 0.0:
             raise _wrong("The model server gave a vector that has no direction (zeros, or not a number).")
-        vectors[place] = row / norm
+        vectors[place] = row / peak / np.linalg.norm(row / peak)  # the square of a large number may be none
     name = body.get("model")
     return vectors, completion.excerpt(name[:200].encode()) if isinstance(name, str) else ""
 

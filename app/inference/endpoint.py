@@ -10,11 +10,12 @@ from typing import Any
 import httpx2
 
 from app.chat import Message
-from app.inference import completion
+from app.inference import answer_text, completion
 from app.inference.completion import Completion, Trouble
 from app.inference.failures import Busy, RowFailed
 from app.inference.generator import Answer, Request, Unusable, folded
 from app.inference.server_calls import ServerCalls
+from app.inference.server_constraints import ServerConstraints, Wired
 
 
 class Endpoint(ServerCalls[Request, Completion, Answer]):
@@ -23,6 +24,10 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
     door = "/chat/completions"
     probe = Request("probe", (Message("user", "Reply with the single word: ready"),), 64)
     _system_works = False
+
+    def __init__(self, *address: Any, **more: Any) -> None:
+        super().__init__(*address, **more)
+        self._keeping = ServerConstraints(self._asked)
 
     def answer(self, requests: Sequence[Request], stop: Callable[[], bool]) -> Iterator[Answer]:
         return self.results(requests, stop)
@@ -35,16 +40,20 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
             "runs.",
             "system": "The server takes no system turn, so the instructions stand in front of the first question.",
         }
-        return [sentences[name] for name in sorted(self._learnt) if name in sentences]
+        return [*(sentences[name] for name in sorted(self._learnt) if name in sentences), *self._keeping.remarks]
 
     # -------------------------------------------------------------- one row
 
     def _one(self, request: Request) -> Answer:
         """One row's answer or error. Nothing of our key is in either."""
-        if request.constraint or request.choices:
-            return Answer(request.id, "", "", 0, 0, 0.0, error="This server can't be held to given answers yet.")
+        if request.choices:
+            no_scores = (
+                "A model server doesn't tell how likely given answers are; score labels on a model of this machine."
+            )
+            return Answer(request.id, "", "", 0, 0, 0.0, error=no_scores)
         try:
             try:
+                request, form = self._keeping.wired(request)
                 reply, seconds = self._asked(request)
             except (RowFailed, Busy) as error:
                 self._note(unavailable=isinstance(error, Busy), reason=str(error))
@@ -54,14 +63,18 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
         self._note(unavailable=False, reason="")
         self.answered = True
         finish = "length" if not reply.finish and reply.completion_tokens >= request.max_tokens else reply.finish
+        text = self._without_key(reply.text)
+        parts = answer_text.apart(text)
+        answer = form.read(parts.answer) if form and not parts.unfinished else text
         return Answer(
             id=request.id,
-            text=self._without_key(reply.text),
+            text=answer,
             finish=finish,
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             seconds=seconds,
             thinking=self._without_key(reply.thinking),
+            raw=text if answer != text else None,
         )
 
     # -------------------------------------------------------------- one call
@@ -74,6 +87,8 @@ class Endpoint(ServerCalls[Request, Completion, Answer]):
             "temperature": 0,
             "max_tokens": request.max_tokens,
         }
+        if isinstance(request, Wired):
+            body |= request.wire
         if "max_tokens" in learnt:
             body["max_completion_tokens"] = body.pop("max_tokens")
         if "temperature" in learnt:

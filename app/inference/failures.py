@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import httpx2
 
-from app.inference import completion, outbound
+from app.inference import addresses, completion, outbound
 from app.inference.generator import Unusable
 
 KEY_PART = 8  # characters of a key that are looked for in what comes back
@@ -55,6 +55,21 @@ def failure_of(cause: BaseException) -> Exception:
             return RowFailed(text)
     text = completion.excerpt(str(cause).encode())
     return Busy(f"The connection to the model server failed: {text}", wide=True, unheard=True)
+
+
+def not_there(address: addresses.Address, model: str, door: str, status: int, content: bytes, excerpt: str) -> Unusable:
+    """What it comes to that nothing of what was asked for is at an address."""
+    if addresses.CLASSIC_AZURE in address.path + "/":
+        return Unusable(f"Nothing answers at this address (status {status}). {addresses.AZURE}")
+    if completion.is_page(content):
+        return Unusable(
+            f"There is a web page at this address, not a model server (status {status}). Check the address: it "
+            "usually ends in /v1."
+        )
+    return Unusable(
+        f"The model server knows no model “{model}” at this address (status {status}). "
+        f"Check the model's name and that the address ends where {door} begins. {excerpt}"
+    )
 
 
 ENDED = {

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from app.chat import messages_from_json
-from app.inference import folders, loading, tokens
+from app.inference import constrained, folders, label_scoring, loading, tokens
 from app.processes import parent
 
 import torch  # isort: skip  (after loading, which makes it stay offline)
@@ -34,7 +34,7 @@ class Row:
     """A request on its way: `ids` of its whole prompt, the tokens `generated` so far, `room` for how many.
 
     opened: thinking that the prompt leaves open, which is said with the answer. seconds: this row's own share of the
-    time that its batch has taken.
+    time that its batch has taken. guide: keeps the answer to its constraint, None where it has none.
     """
 
     id: str
@@ -43,22 +43,31 @@ class Row:
     opened: str = ""
     generated: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    guide: constrained.Guide | None = None
 
 
 def answer(
-    loaded: loading.Loaded, requests: Sequence[dict[str, Any]], stop: threading.Event
+    loaded: loading.Loaded,
+    requests: Sequence[dict[str, Any]],
+    stop: threading.Event,
+    keeper: constrained.Constraints | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield one answer for each request as it is done; ends early, with fewer, once `stop` is set."""
+    """Yield one answer for each request as it is done; ends early, with fewer, once `stop` is set.
+
+    keeper: what this model needs for constraints, kept from one call to the next.
+    """
+    keeper = keeper or constrained.Constraints(loaded)
+    yield from _scored(loaded, [request for request in requests if request.get("choices")], stop, keeper)
     rows = []
     for request in requests:
-        row, error = _row(loaded, request)
+        if request.get("choices"):
+            continue
+        row, error = _row(loaded, request, keeper)
         if row is None:
             yield _answer(Row(str(request["id"]), [], 0), error=error)
         else:
             rows.append(row)
-    shared = tokens.common_prefix([row.ids for row in rows])
-    if shared < WORTH_SHARING or len(rows) < 2 or not loaded.plain_cache:
-        shared = 0
+    shared = _shared(loaded, rows)
     with torch.inference_mode():
         started = time.monotonic()
         prefix = _prefill(loaded, rows[0].ids[:shared]) if shared else None
@@ -68,15 +77,89 @@ def answer(
         for batch in batches(rows, _limit(loaded)):
             if stop.is_set():
                 return
-            yield from _decode(loaded, batch, shared, prefix, stop)
+            yield from _decode(loaded, batch, shared, prefix, stop, keeper)
 
 
-def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
-    """Cut rows into batches of like length, longest first, none with more than `limit` tokens of cache."""
+def _scored(
+    loaded: loading.Loaded, requests: Sequence[dict[str, Any]], stop: threading.Event, keeper: constrained.Constraints
+) -> Iterator[dict[str, Any]]:
+    """Answer each request with the likeliest of its choices, and say how likely each one is."""
+    for choices in dict.fromkeys(tuple(request["choices"]) for request in requests):
+        rows = []
+        for request in requests:
+            if tuple(request["choices"]) != choices:
+                continue
+            row, error = _row(loaded, request, keeper)
+            if row is None:
+                yield _answer(Row(str(request["id"]), [], 0), error=error)
+                continue
+            messages = messages_from_json(request["messages"])
+            rows.append(row)
+        if not rows:
+            continue
+        try:
+            labels = label_scoring.tree(loaded, messages, choices)
+        except tokens.CannotRender as refusal:
+            yield from (_answer(row, error=str(refusal)) for row in rows)
+        else:
+            yield from _with_chances(loaded, rows, choices, labels, stop)
+
+
+def _with_chances(
+    loaded: loading.Loaded, rows: list[Row], choices: Sequence[str], labels: label_scoring.Tree, stop: threading.Event
+) -> Iterator[dict[str, Any]]:
+    deepest = max(labels.depths, default=0) + 1
+    for row in [row for row in rows if len(row.ids) + deepest > loaded.context]:
+        error = f"The prompt has {len(row.ids)} tokens, and with a label the model reads {loaded.context} at most."
+        yield _answer(row, error=error)
+        rows.remove(row)
+    if not rows:
+        return
+    for row in rows:
+        row.room = len(labels.nodes)
+    shared = _shared(loaded, rows)
+    with torch.inference_mode():
+        fits = label_scoring.tree_fits(loaded, labels, min((row.ids for row in rows), key=len))
+        prefix = _prefill(loaded, rows[0].ids[:shared]) if shared and fits else None
+        limit = _limit(loaded)
+        for batch in batches(rows, limit, min(ROWS, label_scoring.rows_at_once(loaded, labels)) if fits else 1):
+            if stop.is_set():
+                return
+            started = time.monotonic()
+            prompts = [row.ids for row in batch]
+            if fits:
+                found = label_scoring.log_chances(loaded, labels, prompts, shared, _repeated(prefix, len(batch)))
+            else:
+                most = max(1, limit // (len(prompts[0]) + deepest))
+                found = label_scoring.plain(loaded, labels, prompts[0], range(len(choices)), most).unsqueeze(0)
+            for row, chances in zip(batch, found.double().softmax(-1).tolist(), strict=True):
+                best = max(range(len(choices)), key=chances.__getitem__)
+                row.seconds = (time.monotonic() - started) / len(batch)
+                row.generated = [*labels.label(best), labels.ends[0]]
+                yield {**_answer(row, choices[best]), "chances": dict(zip(choices, chances, strict=True))}
+
+
+def _shared(loaded: loading.Loaded, rows: Sequence[Row]) -> int:
+    """Tokens that all prompts begin with, where it is worth while to compute them once, and possible."""
+    shared = tokens.common_prefix([row.ids for row in rows])
+    return 0 if shared < WORTH_SHARING or len(rows) < 2 or not loaded.plain_cache else shared
+
+
+def _repeated(prefix: Any, times: int) -> Any:
+    """A cache of the shared beginning for so many rows."""
+    if prefix is None:
+        return None
+    cache = copy.deepcopy(prefix)
+    cache.batch_repeat_interleave(times)
+    return cache
+
+
+def batches(rows: Sequence[Row], limit: int, most: int = ROWS) -> Iterator[list[Row]]:
+    """Cut rows into batches of like length, longest first: at most `most` rows, and `limit` tokens of cache."""
     batch: list[Row] = []
     for row in sorted(rows, key=lambda row: (-len(row.ids), row.id)):
         widest = max([*(len(r.ids) + r.room for r in batch), len(row.ids) + row.room])
-        if batch and (len(batch) == ROWS or widest * (len(batch) + 1) > limit):
+        if batch and (len(batch) == most or widest * (len(batch) + 1) > limit):
             yield batch
             batch = []
         batch.append(row)
@@ -84,9 +167,9 @@ def batches(rows: Sequence[Row], limit: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def _row(loaded: loading.Loaded, request: dict[str, Any]) -> tuple[Row | None, str]:
-    if request.get("constraint") or request.get("choices"):
-        return None, "This model can't be held to given answers yet."
+def _row(loaded: loading.Loaded, request: dict[str, Any], keeper: constrained.Constraints) -> tuple[Row | None, str]:
+    if request.get("choices") and request.get("constraint"):
+        return None, "Given answers are scored, so there is nothing to hold to a constraint."
     messages = messages_from_json(request["messages"])
     try:
         ids = tokens.prompt_ids(loaded.tokenizer, messages)
@@ -97,7 +180,12 @@ def _row(loaded: loading.Loaded, request: dict[str, Any]) -> tuple[Row | None, s
         return None, "The prompt is empty."
     if len(ids) >= loaded.context:
         return None, f"The prompt has {len(ids)} tokens, and the model reads {loaded.context} at most."
-    return Row(str(request["id"]), ids, min(int(request["max_tokens"]), loaded.context - len(ids)), opened), ""
+    try:
+        guide = keeper.asked(request, opened)
+    except constrained.CannotConstrain as error:
+        return None, str(error)
+    room = min(int(request["max_tokens"]), loaded.context - len(ids))
+    return Row(str(request["id"]), ids, room, opened, guide=guide), ""
 
 
 def _limit(loaded: loading.Loaded) -> int:
@@ -116,12 +204,15 @@ def _prefill(loaded: loading.Loaded, ids: list[int]) -> Any:
 
 
 def _decode(
-    loaded: loading.Loaded, rows: list[Row], shared: int, prefix: Any, stop: threading.Event
+    loaded: loading.Loaded,
+    rows: list[Row],
+    shared: int,
+    prefix: Any,
+    stop: threading.Event,
+    keeper: constrained.Constraints,
 ) -> Iterator[dict[str, Any]]:
     started = time.monotonic()
-    cache = DynamicCache(config=loaded.model.config) if prefix is None else copy.deepcopy(prefix)
-    if prefix is not None:
-        cache.batch_repeat_interleave(len(rows))
+    cache = DynamicCache(config=loaded.model.config) if prefix is None else _repeated(prefix, len(rows))
     width = max(len(row.ids) for row in rows) - shared
     inputs = torch.full((len(rows), width), loaded.tokenizer.pad_token_id or 0)  # (rows, tokens)
     seen = torch.zeros((len(rows), shared + width), dtype=torch.long)
@@ -140,19 +231,15 @@ def _decode(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]  # (rows, vocabulary)
+        keeper.mask(logits, [row.guide for row in rows])
         now = time.monotonic()
         for row in under_way:  # a step is one for all of them: each has its share of it
             row.seconds += (now - started) / len(under_way)
         started = now
         kept = []
         for number, token in enumerate(logits.argmax(-1).tolist()):
-            row = rows[number]
-            if token in loaded.stops:
-                yield _done(loaded, row, "stop")
-                continue
-            row.generated.append(token)
-            if len(row.generated) >= row.room:
-                yield _done(loaded, row, "length")
+            if (ended := _taken(loaded, rows[number], token, keeper)) is not None:
+                yield ended
             else:
                 kept.append(number)
         if len(kept) < len(rows):
@@ -163,6 +250,20 @@ def _decode(
         inputs = torch.tensor([[row.generated[-1]] for row in rows])
         seen = torch.cat([seen, torch.ones((len(rows), 1), dtype=torch.long)], 1)
         positions = seen.sum(1, keepdim=True) - 1
+
+
+def _taken(loaded: loading.Loaded, row: Row, token: int, keeper: constrained.Constraints) -> dict[str, Any] | None:
+    """Go on by one token; the row's answer, if it ends with that."""
+    if token in loaded.stops and not (row.guide and row.guide.fault):
+        return _done(loaded, row, "stop")
+    row.generated.append(token)
+    if row.guide is not None:
+        keeper.took(row.guide, row.generated)
+        if row.guide.fault:
+            return _answer(row, error=row.guide.fault)
+        if row.guide.over:
+            return _done(loaded, row, "stop")
+    return _done(loaded, row, "length") if len(row.generated) >= row.room else None
 
 
 def _done(loaded: loading.Loaded, row: Row, finish: str) -> dict[str, Any]:
@@ -223,10 +324,11 @@ def serve() -> None:
     stop = threading.Event()
     inbox = parent.orders(stop)
     loaded = _open(inbox.get())
+    keeper = constrained.Constraints(loaded)
     while True:
         order = inbox.get()
         if order["do"] == "answer":
-            for answered in answer(loaded, order["requests"], stop):
+            for answered in answer(loaded, order["requests"], stop, keeper):
                 parent.say("answer", answer=answered)
         else:
             for counted in count(loaded, order["rows"]):

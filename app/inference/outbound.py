@@ -14,6 +14,8 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import httpcore2
@@ -90,6 +92,12 @@ def trust(ca_file: str = "") -> ssl.SSLContext:
     Raises:
         OSError: the file cannot be read, or holds no certificate.
     """
+    return _trust(ca_file, Path(ca_file).stat().st_mtime_ns if ca_file else 0)
+
+
+@lru_cache(maxsize=4)
+def _trust(ca_file: str, _changed_at: int) -> ssl.SSLContext:
+    """Read once, since that takes 20 ms, and again when the file is another one; clients may share a context."""
     context = httpx2.create_ssl_context(trust_env=False)
     if ca_file:
         context.load_verify_locations(cafile=ca_file)

@@ -10,6 +10,7 @@ from app.db import reading, writing
 from app.errors import Invalid
 from app.inference import connecting, service, store, trials
 from app.inference.deps import WithBundled
+from app.inference.tables import Purpose
 from app.jobs import store as job_store
 from app.users.deps import Admin, Me
 from app.users.tables import UserRow
@@ -41,9 +42,11 @@ def add_endpoint(
     key: Typed = "",
     context_window: Typed = "",
     own: Typed = "",
+    purpose: Annotated[Purpose, Form()] = "answers",
 ) -> Response:
     """Save a connection and test it; one whose test fails is saved as well, and says so."""
     typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
+    typed["purpose"] = purpose
     try:
         with writing(app.engine) as session:
             model_id = connecting.add_endpoint(
@@ -56,6 +59,7 @@ def add_endpoint(
                 key=key,
                 context_window=_number(context_window),
                 own=bool(own),
+                purpose=purpose,
             ).id
     except Invalid as refusal:
         with reading(app.engine) as session:
@@ -75,9 +79,11 @@ def list_server_models(
     key: Typed = "",
     context_window: Typed = "",
     own: Typed = "",
+    purpose: Typed = "",
 ) -> Response:
     """Ask the typed address which models it has, and offer them in the form. Nothing is saved."""
     typed = {"name": name, "base_url": base_url, "model": model, "context_window": context_window, "own": own}
+    typed["purpose"] = purpose
     try:
         with app.model_tests.take(me.id):
             names, trouble = service.list_models(app.settings, base_url, key), ""

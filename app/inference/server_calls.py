@@ -10,17 +10,26 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Generator as Generating
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Generic, Protocol, TypeVar
 
 import httpx2
 
 from app.inference import addresses, completion
-from app.inference.failures import Busy, RowFailed, Slow, all_words, duration, failure_of, retry_after, without_key
+from app.inference.failures import (
+    Busy,
+    RowFailed,
+    Slow,
+    all_words,
+    duration,
+    failure_of,
+    not_there,
+    retry_after,
+    without_key,
+)
 from app.inference.generator import Unusable
 from app.inference.server_client import USUAL, WAIT_LIMIT, Limits, ServerClient
-from app.inference.traffic import LOOK, Traffic
+from app.inference.traffic import LOOK, Traffic, finished
 
 MAX_EXCUSE = 64 << 10  # bytes of what comes with a status that is no success; what is wrong is said in fewer
 SLOW_ATTEMPTS = 2  # of a call that ended at its deadline; a server may go on computing what nobody waits for any more
@@ -113,7 +122,7 @@ class ServerCalls(Generic[Question, Reply, Result]):
                 if not running:
                     return
                 done, running = wait(running, timeout=LOOK, return_when=FIRST_COMPLETED)
-                ended = yield from _answered(done)
+                ended = yield from finished(done)
                 if ended:
                     yield from self._last_ones(running, stop)
                     raise ended
@@ -367,25 +376,12 @@ class ServerCalls(Generic[Question, Reply, Result]):
         if status == 401 or (status == 403 and not self._only_this(question)):
             return Unusable(f"The model server does not accept the key (status {status}). Check the key. {excerpt}")
         if status in (404, 405) and not self._traffic.ever:
-            return self._not_there(status, response.content, excerpt)
+            return not_there(self._address, self.model, self.door, status, response.content, excerpt)
         return None
 
     def _only_this(self, question: Question) -> bool:
         """403 is said of keys, and of single questions that somebody does not like: a harmless one tells which."""
         return self._traffic.ever or (question is not self.probe and self._alive())
-
-    def _not_there(self, status: int, content: bytes, excerpt: str) -> Unusable:
-        if addresses.CLASSIC_AZURE in self._address.path + "/":
-            return Unusable(f"Nothing answers at this address (status {status}). {addresses.AZURE}")
-        if completion.is_page(content):
-            return Unusable(
-                f"There is a web page at this address, not a model server (status {status}). Check the address: it "
-                "usually ends in /v1."
-            )
-        return Unusable(
-            f"The model server knows no model “{self.model}” at this address (status {status}). "
-            f"Check the model's name and that the address ends where {self.door} begins. {excerpt}"
-        )
 
     def _troubled(self, trouble: completion.Trouble) -> Exception:
         """What an answer that is none means: for this question, for all of them, or for later."""
@@ -408,14 +404,3 @@ class ServerCalls(Generic[Question, Reply, Result]):
         """What a server says is wrong; our key is taken out before it is cut to the length of a sentence."""
         clean = self._without_key(content.decode("latin-1")).encode("latin-1")
         return completion.message(clean)
-
-
-def _answered(done: set[Future[Result]]) -> Generating[Result, None, BaseException | None]:
-    """The results among what is done; gives back what ended the run, if one of them did."""
-    ended: BaseException | None = None
-    for future in done:
-        if (error := future.exception()) is None:
-            yield future.result()
-        else:
-            ended = error
-    return ended

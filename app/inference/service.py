@@ -1,6 +1,7 @@
 """Models that are there: what is known of one, and how to get one that answers. `connecting` adds and changes them."""
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ TRIAL = Request(
 )
 
 Asked = TypeVar("Asked", Endpoint, EmbeddingEndpoint)
+EMBEDDING_TRIAL = ("How do I reset my password?", "Steps to set a new password", "Bananas are yellow")
 State = Literal["ready", "untested", "failing", "not set up", "preparing", "failed", "retired"]
 
 
@@ -185,6 +187,8 @@ def generator(settings: Settings, model: ModelRow, adapter_dir: Path | None = No
     Raises:
         Unusable: it cannot be used as it stands; the sentence says what to do.
     """
+    if model.purpose == "embeddings":
+        raise Unusable(f"{model.name} turns texts into vectors and answers nothing. Choose another model.")
     if model.kind == "endpoint":
         if adapter_dir:
             raise Unusable("An adapter can only be used on a model of this machine.")
@@ -259,6 +263,8 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
 
     What goes wrong is in the answer's `error`.
     """
+    if model.purpose == "embeddings":
+        return _try_embedding(settings, model)
     try:
         endpoint_asked = endpoint(settings, model, patient=False)
     except Unusable as error:
@@ -284,6 +290,33 @@ def try_out(settings: Settings, model: ModelRow) -> Tried:
         return Tried(_no_answer(trouble), offers=_offers(endpoint_asked))
     finally:
         endpoint_asked.close()
+
+
+def _try_embedding(settings: Settings, model: ModelRow) -> Tried:
+    """Ask for the vectors of two texts that are alike and of one that is not."""
+    try:
+        asked = embedding_endpoint(settings, model, patient=False)
+    except Unusable as error:
+        return Tried(_no_answer(str(error)))
+    started = time.monotonic()
+    try:
+        first, like, unlike = asked.embed(EMBEDDING_TRIAL, kind="passage", stop=lambda: False)
+        seconds = time.monotonic() - started
+        remarks = named_otherwise(model.reference, asked.reported)
+        if first @ like <= first @ unlike:
+            remarks.append(
+                f"“{EMBEDDING_TRIAL[0]}” is no nearer to “{EMBEDDING_TRIAL[1]}” than to “{EMBEDDING_TRIAL[2]}”: check "
+                "that this is a model for embeddings of texts."
+            )
+        text = f"Vectors of {asked.dimensions:,} numbers."
+        return Tried(Answer("test", text, "stop", 0, 0, seconds), tuple(remarks), _offers(asked))
+    except Unusable as error:
+        trouble = str(error)
+        if not asked.heard and "Check" not in trouble:
+            trouble = f"{trouble.rstrip('.')}. Check that the server runs, its address and its port."
+        return Tried(_no_answer(trouble), offers=_offers(asked))
+    finally:
+        asked.close()
 
 
 def list_models(settings: Settings, base_url: str, key: str) -> list[str]:
@@ -322,7 +355,7 @@ def _trouble(settings: Settings, model: ModelRow, asked: Endpoint, wrong: str) -
     return f"{wrong.rstrip('.')}. Check that the server runs, its address and its port."
 
 
-def _offers(asked: Endpoint) -> tuple[str, ...]:
+def _offers(asked: Endpoint | EmbeddingEndpoint) -> tuple[str, ...]:
     """What a server lists that answers at all; one that is not there is not waited for again."""
     return tuple(asked.offers()) if asked.heard else ()
 

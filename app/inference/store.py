@@ -38,5 +38,10 @@ def everything(session: Session) -> Sequence[ModelRow]:
 
 
 def usable(session: Session) -> Sequence[ModelRow]:
-    """Connections that a new measurement or training may name."""
-    return [model for model in everything(session) if model.retired_at is None]
+    """Connections that a new measurement or training may name: those that answer."""
+    return [model for model in everything(session) if model.retired_at is None and model.purpose == "answers"]
+
+
+def for_embeddings(session: Session) -> Sequence[ModelRow]:
+    """Servers that turn texts into vectors."""
+    return [model for model in everything(session) if model.retired_at is None and model.purpose == "embeddings"]

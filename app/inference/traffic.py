@@ -8,7 +8,11 @@ the number of calls grows back slowly (additive increase, multiplicative decreas
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 LOOK = 0.2  # seconds between looks at "stop"
 PAUSE_MOST = 15.0  # seconds between two calls to a server that is away
@@ -125,3 +129,14 @@ class Traffic:
     @property
     def _held(self) -> bool:
         return self._inside < self._allowed
+
+
+def finished(done: set[Future[Result]]) -> Generator[Result, None, BaseException | None]:
+    """The results among what is done; gives back what ended the run, if one of them did."""
+    ended: BaseException | None = None
+    for future in done:
+        if (error := future.exception()) is None:
+            yield future.result()
+        else:
+            ended = error
+    return ended

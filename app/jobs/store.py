@@ -37,6 +37,15 @@ def find_open(session: Session, kind: str, subject_id: int) -> JobRow | None:
     )
 
 
+def open_in(session: Session, kind: str, assessment_id: int) -> JobRow | None:
+    """A job of this kind that is waiting or running in an assessment, if any."""
+    return session.scalar(
+        select(JobRow)
+        .where(JobRow.kind == kind, JobRow.assessment_id == assessment_id, JobRow.status.in_(OPEN))
+        .limit(1)
+    )
+
+
 def latest(session: Session, kind: str, subject_id: int) -> JobRow | None:
     return session.scalar(
         select(JobRow).where(JobRow.kind == kind, JobRow.subject_id == subject_id).order_by(JobRow.id.desc()).limit(1)

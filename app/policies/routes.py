@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from app.advice.policy import MARKS, Factor, Policy, Weight
 from app.advice.policy_file import POLICY
 from app.advice.questions import SECTIONS
+from app.advice.sentences import gates as gate_sentences
 from app.errors import Conflict, Invalid, Stale
 from app.glossary import todays
 from app.policies import changes, service, store
@@ -94,6 +95,7 @@ def _policy(request: Request, db: Db, number: int, tab: str, q: str) -> Response
             key=lambda one: one.title,
         ),
         marks=MARKS,
+        changes_of=gate_sentences.changes_in_general,
         with_unit=changes.with_unit,
         names=user_store.names(db, sorted({version.row.published_by for version in versions if version.row})),
     )

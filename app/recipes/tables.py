@@ -14,6 +14,7 @@ class RecipeRow(Base):
 
     preflight: what the last preflight of exactly these settings found (rows, tokens, samples, estimates), or None.
     preflight_of: hash of recipe, split, prompt and model that the preflight was made for.
+    passages: what was looked up for the training rows, where they carry passages (`recipes.passages`); else None.
     """
 
     __tablename__ = "recipes"
@@ -24,6 +25,7 @@ class RecipeRow(Base):
     settings: Mapped[dict[str, Any]]
     preflight: Mapped[dict[str, Any] | None]
     preflight_of: Mapped[str] = mapped_column(String(64), default="")
+    passages: Mapped[dict[str, Any] | None]
     preflight_job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
     updated_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     updated_at: Mapped[datetime]

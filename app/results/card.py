@@ -37,7 +37,8 @@ class CardFacts:
     measured_on: what the prompts were asked of; empty where it was these weights. metric_options: what the metric was
     told, a pattern for example. dev: the same arms on the rows on which the best one was chosen. reaches_target: None
     without a target. libraries: versions by name, as the trainer noted them. rivals: what else had to be beaten.
-    late_targets: settings of metric and target after results were known, as the subject has them.
+    late_targets: settings of metric and target after results were known, as the subject has them. passages: what every
+    training row carried, None where rows carried none.
     """
 
     name: str
@@ -66,6 +67,7 @@ class CardFacts:
     libraries: Mapping[str, str] = field(default_factory=dict)
     rivals: Sequence[Rival] = ()
     late_targets: Sequence[LateTarget] = ()
+    passages: Mapping[str, Any] | None = None
 
 
 # Names of metrics that model hubs know, for what ours are (https://hf.co/metrics); the name beside it says ours.
@@ -126,6 +128,7 @@ def card(facts: CardFacts) -> str:
         facts.instructions.strip() or "(none)",
         fence,
         "",
+        *_passage_lines(facts.passages),
         "```",
         f"vllm serve {_served(facts)} --enable-lora --max-lora-rank {rank} --lora-modules adapter=THIS_FOLDER",
         "```",
@@ -188,6 +191,20 @@ def _inline(text: str) -> str:
     marks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     edge = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{marks}{edge}{' '.join(text.splitlines())}{edge}{marks}"
+
+
+def _passage_lines(passages: Mapping[str, Any] | None) -> list[str]:
+    """How passages have to stand before a question, where the adapter learnt with them."""
+    if not passages:
+        return []
+    carried = f"{plural(passages['k'], 'passage')}, found by {passages['way']} search"
+    return [
+        f"Every training row carried {carried} in the index `{passages['sha256']}`.",
+        "Ask it the same way, or what was measured does not hold: the user's turn begins with `Passages:`, then",
+        "each passage as `[1] TITLE` and its text on the next line, a blank line between them, then `Question:` and",
+        "the question on the next line.",
+        "",
+    ]
 
 
 def _target(facts: CardFacts) -> list[str]:
@@ -279,6 +296,7 @@ def evaluation(facts: CardFacts) -> dict[str, Any]:
             "target": facts.target,
             "reaches_target": facts.reaches_target,
             "instructions": facts.instructions,
+            **({"passages": dict(facts.passages)} if facts.passages else {}),
         },
         "model_source": facts.base_model,
         "model_revision": facts.revision,

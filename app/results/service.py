@@ -210,6 +210,7 @@ def facts(session: Session, outcome: Outcome) -> CardFacts:
         metric=baseline.metric,
         target=baseline.target,
         instructions=subject.training.instructions,
+        passages=subject.training.passages,
         arms=[arm for arm in arms if arm],
         adapter=_arm(outcome.adapter) if outcome.adapter else None,
         compared_with=outcome.best.label if outcome.best else "",

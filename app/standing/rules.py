@@ -49,7 +49,8 @@ class Situation:
 
     answered: the goals are named. headline, why: the advice in words; approach, leaning, training, technique: as it
     is decided. met: prompting was measured and meets the target. measured_against: metric and target are set.
-    blockers: criteria that lock training, the cheapest first. undecided: personal data waits for a decision.
+    blockers: criteria that lock training, the cheapest first; act: what to do about the first, in words, and the page
+    below the assessment's own (`advice.acts`). undecided: personal data waits for a decision.
     data: of the newest version; baselines: of the measurement that counts, `running` while any is.
     plan: the training config and its preflight. review: the newest one that is not over; `outdated` where something
     changed since it was asked for. run: the newest training run. outcome: of the newest run that was judged.
@@ -72,6 +73,7 @@ class Situation:
     technique: str | None = None
     met: bool = False
     blockers: Sequence[str] = ()
+    act: tuple[str, str] | None = None
     undecided: bool = False
     measured_against: bool = True
     best: float | None = None
@@ -105,7 +107,8 @@ class Situation:
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> "Situation":
         outcome = Outcome(**stored["outcome"]) if stored["outcome"] else None
-        return Situation(**{**stored, "outcome": outcome, "blockers": tuple(stored["blockers"])})
+        act = tuple(stored["act"]) if stored.get("act") else None
+        return Situation(**{**stored, "outcome": outcome, "blockers": tuple(stored["blockers"]), "act": act})
 
 
 def decide(now: Situation) -> Standing:
@@ -259,6 +262,7 @@ def _ready(now: Situation) -> Standing:
 LABELS = {"prompt": "Prompt recommended", "rag": "RAG recommended"}
 INSTEAD = {
     "small_classifier": "Classifier recommended",
+    "embedding_classifier": "Classifier recommended",
     "trivial": "Lookup recommended",
     "whole_corpus_in_context": "Prompt recommended",
 }
@@ -300,28 +304,8 @@ def _baselines(now: Situation) -> Standing | None:
     return _made(now, "needs_baselines", label, sentence, tone, (action, "measure"), why=_earlier(now))
 
 
-NEXT = {
-    "G1": ("Upload more examples", "data"),
-    "G2": ("Review the goals", "describe/goal"),
-    "G3": ("Check the call volume", "describe/use"),
-    "G4": ("Check the test set", "data"),
-    "G5": ("Improve the prompt", "measure"),
-    "G6": ("Improve the prompt", "measure"),
-    "G7": ("See the criteria", "verdict"),
-    "G8": ("Resolve contradictions", "data"),
-    "G9": ("Tag failures", "measure"),
-    "G10": ("Settle the rights", "describe/upkeep"),
-    "G11": ("Name an owner", "describe/upkeep"),
-    "G12": ("Calculate costs", "costs"),
-}
-"""What settles each criterion, and where."""
-
-
 def _not_yet(now: Situation) -> Standing:
-    action = NEXT.get(now.blockers[0], ("See the criteria", "verdict")) if now.blockers else (
-        "See the verdict", "verdict")  # fmt: skip
-    if now.blockers and now.blockers[0] == "G10" and now.undecided:
-        action = ("Decide on personal data", "data")
+    action = now.act or (("See the criteria" if now.blockers else "See the verdict"), "verdict")
     why = _earlier(now)
     if now.blockers and now.blockers[0] == "G5" and (mismatch := _mismatch(now)):
         action, why = (f"Run baselines on {now.trains_on}", run_on(now)), mismatch

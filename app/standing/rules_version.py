@@ -6,7 +6,7 @@ from pathlib import Path
 
 APP = Path(__file__).parents[1]
 RULES = ("advice", "assessments", "baselines", "datasets", "economics", "evaluation", "gate", "standing", "training",
-         "documents", "glossary.py", "wording.py")  # fmt: skip
+         "documents", "labelling", "glossary.py", "wording.py")  # fmt: skip
 """Where the code is that a status, its words and its evidence come from."""
 
 

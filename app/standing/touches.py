@@ -15,16 +15,21 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from app.assessments.tables import AssessmentRow, ContributionRow, LateTargetRow
 from app.audit.tables import EntryRow
-from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow
+from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, OpeningRow, TagRoundRow, TagRow, VersionRow
+from app.constraints.tables import ConstraintRow
 from app.datasets.tables import DatasetRow, ExampleRow, KeptClusterRow, KeyRow
 from app.db import Base
 from app.documents.tables import DocumentFileRow, DocumentRow
 from app.economics.tables import CostRow, PriceRow
 from app.gate.tables import LIVING, BarredRow, DecisionRow, ReviewRow
 from app.inference.tables import ModelRow
+from app.instructions.tables import CandidateRow, OptimisationRow
 from app.jobs.tables import JobEventRow, JobRow, WorkerRow
+from app.labelling.tables import LabelRoundRow, SecondLabelRow
 from app.policies.tables import PolicyRow
 from app.recipes.tables import RecipeRow
+from app.relevance.tables import PassageMarkRow, RetrievalCheckRow
+from app.retrieval.tables import IndexRow
 from app.sharing.tables import ShareRow
 from app.standing.tables import StandingRow
 from app.training.tables import CheckpointRow, MetricRow, TrainingRow
@@ -55,8 +60,17 @@ def _of_arms(ids: Iterable[Any]) -> "Select[Any]":
     )
 
 
+def _of_answers(ids: Iterable[Any]) -> "Select[Any]":
+    query = select(BaselineRow.assessment_id).join(ArmRow, ArmRow.baseline_id == BaselineRow.id)
+    return query.join(AnswerRow, AnswerRow.arm_id == ArmRow.id).where(AnswerRow.id.in_(ids))
+
+
 def _of_baselines(ids: Iterable[Any]) -> "Select[Any]":
     return select(BaselineRow.assessment_id).where(BaselineRow.id.in_(ids))
+
+
+def _of_datasets(ids: Iterable[Any]) -> "Select[Any]":
+    return select(DatasetRow.assessment_id).where(DatasetRow.id.in_(ids))
 
 
 def _of_reviews(ids: Iterable[Any]) -> "Select[Any]":
@@ -95,11 +109,18 @@ WAYS: Mapping[type[Base], Way] = {
     LateTargetRow: Way("assessment_id", kin=True),
     ContributionRow: Way("assessment_id", columns=_only("user_id")),
     DatasetRow: Way("assessment_id"),
+    LabelRoundRow: Way("dataset_id", _of_datasets, columns=_only("done_at"), added=False),
     DocumentFileRow: Way("assessment_id"),
     DocumentRow: Way("file_id", _of_files),
+    IndexRow: Way("assessment_id", columns=_only("state")),
+    RetrievalCheckRow: Way("assessment_id", columns=frozenset({"done_at"}), added=False),
+    PassageMarkRow: Way("assessment_id"),
     BaselineRow: Way("assessment_id", kin=True),
     ArmRow: Way("baseline_id", _of_baselines, kin=True),
     AnswerRow: Way("arm_id", _of_arms, columns=_only("cause", "score"), added=False),
+    ConstraintRow: Way("assessment_id"),
+    TagRow: Way("answer_id", _of_answers),
+    TagRoundRow: Way("baseline_id", _of_baselines, columns=_only("done_at")),
     CostRow: Way("assessment_id"),
     RecipeRow: Way("assessment_id"),
     ReviewRow: Way("assessment_id", columns=_only("state", "revision", "subject")),
@@ -120,6 +141,10 @@ UNTOUCHING: frozenset[type[Base]] = frozenset(
         KeyRow,
         KeptClusterRow,
         OpeningRow,
+        VersionRow,
+        OptimisationRow,  # its winner is an arm, and its job says that it is running
+        CandidateRow,
+        SecondLabelRow,  # what is said in a round counts once the round is done
         BarredRow,
         EntryRow,
         PolicyRow,  # an assessment keeps the policy that it began with

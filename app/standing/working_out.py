@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.advice import explanation
+from app.advice import acts, explanation
 from app.advice.gates.judge import ORDER
 from app.advice.verdict import Advice
 from app.assessments import service as assessments
@@ -116,12 +116,20 @@ def _by_answers(assessment: AssessmentRow, advice: Advice) -> dict[str, Any]:
         "training": advice.training,
         "technique": advice.technique,
         "met": advice.rule == 2 and advice.facts.baseline == "met",
-        "blockers": tuple(gate for gate in ORDER if advice.findings[gate].locks),
+        "blockers": (blockers := tuple(gate for gate in ORDER if advice.findings[gate].locks)),
+        "act": _first_act(blockers, advice),
         "measured_against": answers.metric is not None and answers.target is not None,
         "target": answers.target,
         "questions_answered": answered,
         "questions": asked,
     }
+
+
+def _first_act(blockers: Sequence[str], advice: Advice) -> tuple[str, str] | None:
+    if not blockers:
+        return None
+    first = acts.act(blockers[0], advice.findings[blockers[0]])
+    return first.words, first.path
 
 
 def _situation(

@@ -25,7 +25,7 @@ from app.jobs.claims import Cancelled, Claim, Failed, Fenced, Refused, Stopping
 from app.processes import children
 from app.recipes.tables import RecipeRow
 from app.training import events as trainer_events
-from app.training import packing, service, store
+from app.training import packing, rows_with_passages, service, store
 from app.training import preflight as preflights
 from app.training import spec as specs
 from app.training.checkpoints import CheckpointStore, Corrupt
@@ -52,10 +52,15 @@ def preflight(claim: Claim) -> None:
     """Count, show and time what the recipe of this job would train."""
     with claim.read() as session:
         row = session.get_one(RecipeRow, claim.subject_id)
-        try:
-            plan = service.plan(session, row.assessment_id)
-        except Conflict as missing:
-            raise Failed(missing.detail) from missing
+        plan = _plan(session, row.assessment_id)
+        asked = service.passages_wanted(session, row.assessment_id)
+    if asked is not None and "rows_sha256" not in plan.part["passages"]:
+        made = rows_with_passages.make(claim, plan.dataset, asked)
+        with claim.write() as session:
+            session.get_one(RecipeRow, claim.subject_id).passages = made
+        with claim.read() as session:
+            plan = _plan(session, row.assessment_id)
+    rows_sha256 = (plan.part.get("passages") or {}).get("rows_sha256") or str(plan.dataset.rows_sha256)
     threads = children.threads_for(claim.settings.threads or None)
     message = {
         "subject": {
@@ -63,7 +68,7 @@ def preflight(claim: Claim) -> None:
             "dataset": {"rows_sha256": plan.dataset.rows_sha256, "split_sha256": plan.dataset.split_sha256},
         },
         "model": str(inference.folder(claim.settings, plan.model).resolve()),
-        "rows": _stored(claim, str(plan.dataset.rows_sha256)),
+        "rows": _stored(claim, rows_sha256),
         "threads": threads,
     }
     report = _probe(claim, message, threads)
@@ -74,6 +79,13 @@ def preflight(claim: Claim) -> None:
     with claim.write() as session:
         stored = session.get_one(RecipeRow, claim.subject_id)
         stored.preflight, stored.preflight_of = report, plan.digest
+
+
+def _plan(session: Session, assessment_id: int) -> service.Plan:
+    try:
+        return service.plan(session, assessment_id)
+    except Conflict as missing:
+        raise Failed(missing.detail) from missing
 
 
 def _probe(claim: Claim, message: Mapping[str, Any], threads: int) -> dict[str, Any]:
@@ -194,11 +206,12 @@ def _start(claim: Claim) -> dict[str, Any]:
         row = store.get(session, claim.subject_id)
         started = bool(store.metrics(session, row.id, "step"))
         try:
-            approved = launching.recheck(session, row.review_id, row.decision_id, row.digest, started=started)
+            launching.recheck(session, row.review_id, row.decision_id, row.digest, started=started)
         except GateClosed as closed:
             raise Refused(str(closed)) from closed
         attempt = service.begin(session, row.id)
-        text = review_store.get(session, row.review_id).subject
+        review = review_store.get(session, row.review_id)
+        text = review.subject
         model = model_store.get(session, row.model_id)
         digest = row.digest
     expires = int(time.time()) + permission.TOKEN_LIFE
@@ -209,7 +222,7 @@ def _start(claim: Claim) -> dict[str, Any]:
         "token": permission.launch_token(key, job_id=claim.job_id, attempt=attempt, digest=digest, expires=expires),
         "digest": digest,
         "subject": text,
-        "rows": _stored(claim, (approved.dataset.rows_sha256 if approved.dataset else None) or ""),
+        "rows": _stored(claim, specs.from_subject(reviews.text_of(review)).rows_sha256),
         "model": str(inference.folder(claim.settings, model).resolve()),
         "threads": children.threads_for(claim.settings.threads or None),
     }
@@ -321,9 +334,15 @@ def _judge(claim: Claim, run: Path) -> None:
     with claim.write() as session:
         row = store.get(session, claim.subject_id)
         model = model_store.get(session, row.model_id)
-        instructions = specs.from_subject(reviews.text_of(review_store.get(session, row.review_id))).instructions
-        title = f"Adapter of run {row.id}"
-        arm = runs.add_adapter_arm(session, row.baseline_id, training_id=row.id, title=title, instructions=instructions)
+        approved = reviews.text_of(review_store.get(session, row.review_id))
+        arm = runs.add_adapter_arm(
+            session,
+            row.baseline_id,
+            training_id=row.id,
+            title=f"Adapter of run {row.id}",
+            instructions=specs.from_subject(approved).instructions,
+            passages=approved["training"].get("passages"),
+        )
         row.arm_id = arm_id = arm.id
         # The precision of the arms when they ran on this model too: a comparison is made in one of them.
         dtype = arm.settings.get("dtype") or row.training_facts.get("dtype", "auto")

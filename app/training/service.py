@@ -27,6 +27,7 @@ from app.inference.tables import ModelRow
 from app.jobs import service as jobs
 from app.jobs import store as job_store
 from app.jobs.tables import JobRow
+from app.recipes import passages as recipe_passages
 from app.recipes import store as recipe_store
 from app.recipes.tables import RecipeRow
 from app.training import recipe as recipes
@@ -138,9 +139,16 @@ def plan_of(facts: Facts) -> Plan:
         raise NotPrepared(f"{model.name} is not set up yet. Open Models and press Set up.")
     recipe = recipes.parse(row.settings)
     instructions = measurements.winning_instructions(facts.baseline) if facts.baseline else ""
-    part = specs.training_part(recipe, instructions, *models.public_name(model), model.files)
+    carried = recipe_passages.part(row, facts.baseline, dataset)
+    part = specs.training_part(recipe, instructions, *models.public_name(model), model.files, passages=carried)
     digest = subject.digest({"training": part, "rows": dataset.rows_sha256, "split": dataset.split_sha256})
     return Plan(row, recipe, dataset, model, part, digest)
+
+
+def passages_wanted(session: Session, assessment_id: int) -> dict[str, Any] | None:
+    """What the training rows have to carry (`recipes.passages.wanted`); None where the best prompt has no passages."""
+    facts = gather(session, assessment_store.get(session, assessment_id))
+    return recipe_passages.wanted(facts.baseline, facts.dataset)
 
 
 def start_preflight(session: Session, assessment_id: int, me: UserRow) -> JobRow:

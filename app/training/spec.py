@@ -7,7 +7,11 @@ The subject's part for training has this shape (floats as text, see `gate/subjec
 
     "dataset":  {"rows_sha256": "...", "split_sha256": "...", ...}
     "training": {"recipe": {...}, "instructions": "...",
-                 "model": {"name": "org/model", "revision": "...", "files": {"config.json": "sha256", ...}}}
+                 "model": {"name": "org/model", "revision": "...", "files": {"config.json": "sha256", ...}},
+                 "passages": {"way": "hybrid", "k": 5, "index": 3, "sha256": "...", "rows_sha256": "..."}}
+
+`passages` is there where every row carries the passages that an index finds for it: its rows then take the place of the
+canonical ones.
 """
 
 import json
@@ -15,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from app.baselines.prompts import Passage
 from app.chat import Message, messages_from_json
 from app.training import recipe as recipes
 from app.training.recipe import Recipe
@@ -24,7 +29,8 @@ from app.training.recipe import Recipe
 class TrainingSpec:
     """The approved facts that a training run needs.
 
-    rows_sha256: of the file with the canonical rows (one JSON object a line, with its split).
+    rows_sha256: of the file with the rows (one JSON object a line, with its split): the canonical ones, or these with
+    their passages.
     instructions: the winning prompt's instructions, rendered before every row.
     files: of the base model, name -> SHA-256.
     """
@@ -49,7 +55,7 @@ def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
         return TrainingSpec(
             recipe=recipes.parse(part["recipe"]),
             instructions=part["instructions"],
-            rows_sha256=data["rows_sha256"],
+            rows_sha256=part["passages"]["rows_sha256"] if part.get("passages") else data["rows_sha256"],
             split_sha256=data["split_sha256"],
             model=part["model"]["name"],
             revision=part["model"]["revision"],
@@ -60,21 +66,29 @@ def from_subject(subject: Mapping[str, Any]) -> TrainingSpec:
 
 
 def training_part(
-    recipe: Recipe, instructions: str, model: str, revision: str, files: Mapping[str, str]
+    recipe: Recipe,
+    instructions: str,
+    model: str,
+    revision: str,
+    files: Mapping[str, str],
+    *,
+    passages: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The `training` part of a subject; `from_subject` reads it back."""
     named = {"name": model, "revision": revision, "files": dict(files)}
-    return {"recipe": asdict(recipe), "instructions": instructions, "model": named}
+    carried = {"passages": dict(passages)} if passages else {}
+    return {"recipe": asdict(recipe), "instructions": instructions, "model": named, **carried}
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One row of the canonical file. line: where it stood in the upload."""
+    """One row of the canonical file. line: where it stood in the upload. passages: that stand before its question."""
 
     line: int
     split: str
     messages: tuple[Message, ...]
     target: str
+    passages: tuple[Passage, ...] = ()
 
 
 def rows(lines: Iterable[bytes]) -> Iterator[SourceRow]:
@@ -82,4 +96,5 @@ def rows(lines: Iterable[bytes]) -> Iterator[SourceRow]:
     for line in lines:
         row = json.loads(line)
         messages = messages_from_json(row["messages"])
-        yield SourceRow(int(row["line"]), row["split"], messages, row["target"])
+        passages = tuple(Passage(*passage) for passage in row.get("passages", ()))
+        yield SourceRow(int(row["line"]), row["split"], messages, row["target"], passages)

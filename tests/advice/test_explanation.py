@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.advice.acts import BY_REASON, USUAL
 from app.advice.case import parse
-from app.advice.explanation import WHERE, confidence, reasons, sentence
+from app.advice.explanation import confidence, reasons, sentence
 from app.advice.questions import SECTIONS
 from app.advice.schema import CHOICES, GOALS
 from app.advice.verdict import advise
@@ -87,8 +88,12 @@ def test_every_point_stands_on_its_side_and_has_a_source(golden: Golden) -> None
 
 
 def test_every_criterion_can_be_gone_to() -> None:
-    assert list(WHERE) == [gate.id for gate in advise(parse({})).gates]
-    assert {section for _, section in WHERE.values()} <= {"", *(section.slug for section in SECTIONS)}
+    assert list(USUAL) == [gate.id for gate in advise(parse({})).gates]
+    paths = {act.path.partition("#")[0] for act in (*USUAL.values(), *BY_REASON.values())}
+    assert {path.removeprefix("describe/") for path in paths if path.startswith("describe/")} <= {
+        section.slug for section in SECTIONS
+    }
+    assert {path for path in paths if "/" not in path} == {"data", "documents", "measure", "costs", "second-labels"}
 
 
 ANSWERS = st.fixed_dictionaries(

@@ -1,4 +1,4 @@
-"""Nothing asks for what the app cannot do yet; what is missing is named with something that can be done instead."""
+"""Nothing asks for what cannot be done for this case; where something has to be brought first, it says what."""
 
 from collections.abc import Iterator
 from random import Random
@@ -8,8 +8,9 @@ import pytest
 
 from app.advice.case import parse
 from app.advice.facts import derive_facts
-from app.advice.gates.prompting import UNAVAILABLE, arms_lacking, arms_needed
+from app.advice.gates.prompting import LOOKED_UP, arms_needed
 from app.advice.policy_file import POLICY
+from app.advice.scoring import can_compare_labels, can_look_up
 from app.advice.sentences.gates import Gate
 from app.advice.verdict import advise
 from tests.support.depth import depth
@@ -19,98 +20,114 @@ from tests.support.random_cases import random_case
 Json = dict[str, Any]
 
 CASES = depth(30, 1500)
-NOT_HERE = ("oracle_gain", "rows_carry_context", "agreement_kappa")  # nothing in the app measures them
-IMPOSSIBLE = (
-    "gold passage lifted", "gold passage given was", "gold passage given were", "looked-up passages",
-    "RAG was the best variant", "Oracle retrieval w",
-    "held to a schema", "two people who label", "carried its retrieved passages", "Run the arm", "Run: answers held",
-    "have two people label the same",
-)  # fmt: skip
+PASSAGES = ("gold passage lifted", "RAG was the best variant", "carried its retrieved passages", "Oracle retrieval w")
+LABELS = ("two people who label",)
 
 
-def as_here(data: Json) -> Json:
-    """The case as this app could have measured it."""
-    measured = data["measured"]
-    for key in NOT_HERE:
-        measured[key] = None
-    for part in [measured.get("baseline") or {}]:
-        part["arms"] = [arm for arm in part.get("arms", ()) if arm not in UNAVAILABLE]
-        if part.get("best_arm") in UNAVAILABLE:
+def without_documents(data: Json) -> Json:
+    """The case where there is nothing to retrieve from, and no label to compare."""
+    data["answers"]["corpus_tokens"] = data["measured"]["corpus_tokens"] = None
+    for key in ("oracle_gain", "rows_carry_context", "agreement_kappa", "signals"):
+        data["measured"][key] = None
+    for part in [data["measured"].get("baseline") or {}]:
+        part["arms"] = [arm for arm in part.get("arms", ()) if arm not in LOOKED_UP]
+        if part.get("best_arm") in LOOKED_UP:
             part["best_arm"] = part["arms"][0] if part["arms"] else None
-    measured["arms"] = {arm: found for arm, found in (measured.get("arms") or {}).items() if arm not in UNAVAILABLE}
     return data
 
 
 def cases() -> Iterator[Json]:
     random = Random(9)
     for _ in range(CASES):
-        yield as_here(random_case(random))
+        yield random_case(random)
 
 
 def gate(data: Json, name: str) -> Gate:
     return next(one for one in advise(parse(data)).gates if one.id == name)
 
 
-def test_no_flip_and_no_criterion_sends_anybody_to_what_is_not_there() -> None:
+def test_no_criterion_says_that_something_is_not_there_yet() -> None:
     for data in cases():
-        advice = advise(parse(data))
-        texts = [flip.text for flip in advice.flips] + [found.change for found in advice.gates]
-        for text in texts:
-            assert not any(words in text for words in IMPOSSIBLE), text
+        for found in advise(parse(data)).gates:
+            for text in (found.measured, found.needed, found.change):
+                assert "available" not in text, text
+                assert "spreadsheet" not in text, text
 
 
-def test_what_would_unlock_is_within_reach() -> None:
-    """No change that is shown names a value that nothing here can measure."""
-    for data in cases():
-        for flip in advise(parse(data)).flips:
-            assert not {*NOT_HERE} & flip.change.keys(), flip.text
+def test_where_there_is_nothing_to_retrieve_from_no_change_needs_a_passage() -> None:
+    for data in map(without_documents, cases()):
+        parsed = parse(data)
+        assert not can_look_up(parsed)
+        assert not can_compare_labels(parsed)
+        for flip in advise(parsed).flips:
+            assert not any(words in flip.text for words in (*PASSAGES, *LABELS)), flip.text
             arms = flip.change.get("baseline", {}).get("arms", ())
-            assert not {*UNAVAILABLE} & {*arms}, flip.text
+            assert not {*LOOKED_UP} & {*arms}, flip.text
 
 
 SHAPED: Json = {"goals": ["format"], "main_goal": "format", "checker_helps": "most"}
 
 
-def test_a_schema_is_named_and_an_honest_answer_gets_past_it() -> None:
-    found = gate(as_here(case(SHAPED)), "G5")
+def test_a_schema_is_asked_for_and_running_it_is_the_way() -> None:
+    data = case(SHAPED)
+    found = gate(data, "G5")
+    assert found.state == "fail"
+    assert "answers held to a schema" in found.change
 
-    assert found.state == "unknown"
-    assert "Not available here yet: answers held to a schema." in found.measured
-    assert "with tools of your own" in found.change
-    assert "answer anew" in found.change
-    tried = advise(parse(as_here(case({**SHAPED, "checker_helps": "partly"}))))
-    assert tried.training == "ready"
+    data["measured"]["baseline"]["arms"].append("schema")
+    assert gate(data, "G5").state == "pass"
+    assert advise(parse(data)).training == "ready"
 
 
-def test_where_a_checker_would_do_training_is_no_readier_than_before() -> None:
-    advice = advise(parse(as_here(case(SHAPED))))
+def test_rows_that_are_json_ask_for_a_schema_whatever_is_said() -> None:
+    data = case()
+    data["measured"]["signals"] = {"output_kind": "json", "schema_share": 0.9}
+    assert "answers held to a schema" in gate(data, "G5").change
 
-    assert (advice.approach, advice.training, advice.technique) == ("prompt", "locked", "schema")
+    data["measured"]["signals"]["schema_share"] = 0.7
+    assert gate(data, "G5").state == "pass"
+
+
+FACTS: Json = {"goals": ["facts", "style"], "main_goal": "style", "fact_change": "monthly", "corpus_tokens": 9**8}
+
+
+def test_facts_ask_for_both_arms_and_the_way_leads_to_hybrid() -> None:
+    data = case(FACTS)
+    data["measured"] |= {"oracle_gain": None, "rows_carry_context": None}
+    advice = advise(parse(data))
+    assert (advice.approach, advice.training, advice.leaning) == ("rag", "locked", "hybrid")
+    assert "looked-up passages" in gate(data, "G5").change
+    ways = [flip for flip in advice.flips if (flip.approach, flip.training) == ("hybrid", "ready")]
+    assert ways
+    assert {"rag", "oracle"} <= set(ways[0].change["baseline"]["arms"])
+
+    data["measured"]["baseline"]["arms"] += ["rag", "oracle"]
+    data["measured"] |= {"oracle_gain": 0.2, "rows_carry_context": True}
+    reached = advise(parse(data))
+    assert (reached.approach, reached.training) == ("hybrid", "ready")
 
 
 @pytest.mark.parametrize("main", ["facts", "style"])
-def test_facts_are_still_looked_up(main: str) -> None:
-    data = as_here(
-        case({"goals": ["facts", "style"], "main_goal": main, "fact_change": "monthly", "corpus_tokens": 9**8})
-    )
+def test_facts_without_documents_say_what_to_bring(main: str) -> None:
+    data = without_documents(case(FACTS | {"main_goal": main}))
     advice = advise(parse(data))
 
     assert (advice.approach, advice.training) == ("rag", "locked")
-    found = gate(data, "G5")
-    assert found.state == "unknown"
-    assert "Look the facts up." in found.change
-    assert "begin an assessment of those rows" in found.change
+    assert "Add the documents that the facts stand in" in gate(data, "G5").change
 
 
 def test_rows_that_carry_their_facts_are_an_honest_way_to_ready() -> None:
-    """What G5 and G2 name: the looked-up text is part of the input, so no outside facts are asked for."""
-    advice = advise(parse(as_here(case({"fact_change": "none", "corpus_tokens": 5000}))))
+    """The looked-up text is part of the input, so no outside facts are asked for."""
+    data = case({"fact_change": "none", "corpus_tokens": 5000})
+    data["measured"]["oracle_gain"] = None
+    advice = advise(parse(data))
 
     assert (advice.approach, advice.training) == ("fine_tune", "ready")
 
 
 def test_tagged_failures_settle_what_the_missing_arm_would() -> None:
-    data = as_here(case({"fact_change": "monthly", "corpus_tokens": 5000}))
+    data = case({"fact_change": "monthly", "corpus_tokens": 5000})
+    data["measured"]["oracle_gain"] = None
     assert gate(data, "G2").state == "pass"
     assert gate(data, "G2").how == "measured"
 
@@ -118,18 +135,32 @@ def test_tagged_failures_settle_what_the_missing_arm_would() -> None:
     assert gate(data, "G2").state == "fail"
 
 
-def test_two_people_are_not_sent_to_label_here() -> None:
-    found = gate(as_here(case({"label_agreement": "low"})), "G8")
+def test_doubtful_labels_are_sent_to_a_second_person() -> None:
+    data = case({"label_agreement": "low"})
+    data["measured"] |= {"agreement_kappa": None, "signals": {"output_kind": "label"}}
+    assert gate(data, "G8").state == "fail"
+    assert "second person label 50 rows" in gate(data, "G8").change
 
-    assert found.state == "fail"
-    assert "not available here yet" in found.change
-    assert "answer this question again" in found.change
-    assert gate(as_here(case({"label_agreement": "medium"})), "G8").state == "pass"
+    data["measured"] |= {"agreement_kappa": 0.72, "agreement_rows": 50}
+    assert gate(data, "G8").state == "pass"
+    assert "kappa 0.72 between two people on 50 rows" in gate(data, "G8").measured
+
+    text = case({"label_agreement": "low"})
+    text["measured"] |= {"agreement_kappa": None, "signals": {"output_kind": "prose"}}
+    assert "check the answers of 50 rows" in gate(text, "G8").change
 
 
-def test_wanting_facts_asks_for_no_arm_that_cannot_be_run() -> None:
-    data = parse(as_here(case({"goals": ["facts", "style"]})))
+@pytest.mark.parametrize(("wrong", "state"), [(5, "pass"), (6, "fail")])
+def test_wrong_references_lock(wrong: int, state: str) -> None:
+    data = case()
+    data["measured"] |= {"references_judged": 50, "references_wrong": wrong}
+    assert gate(data, "G8").state == state
 
-    facts = derive_facts(data, POLICY)
-    assert not {*UNAVAILABLE} & {*arms_needed(data, facts)}
-    assert arms_lacking(data, facts) == ["rag", "oracle"]
+    data["measured"]["references_judged"] = 49
+    assert gate(data, "G8").state == "pass"
+
+
+def test_wanting_facts_asks_for_the_arms_that_tell() -> None:
+    data = parse(case({"goals": ["facts", "style"]}))
+
+    assert {*LOOKED_UP} <= {*arms_needed(data, derive_facts(data, POLICY), POLICY)}

@@ -15,7 +15,7 @@ from app.advice.gates.judge import JUDGES
 from app.advice.policy import MARKS, FaultyPolicy, Points
 from app.advice.policy_check import SAYINGS
 from app.advice.policy_file import FILE, POLICY, load
-from app.advice.sentences.gates import FOR_ONE, OBSERVED, OF_THE_APP
+from app.advice.sentences.gates import FOR_ONE, OBSERVED, OF_THE_APP, UNSAID
 from app.advice.verdict import advise
 from tests.support.golden import case
 
@@ -77,12 +77,12 @@ def codes(maker: str) -> set[tuple[str, str]]:
 
 HELPERS = {
     "_other_base": "G5", "_few_answered": "G6", "_teacher": "G6", "_why_no_standing": "G6", "_agreement": "G8",
-    "_too_few_tagged": "G9", "_no_trainable_goal": "G9",
+    "_too_few_tagged": "G9", "_tagged_twice": "G9", "_no_trainable_goal": "G9",
 }  # fmt: skip
 
 
 def test_gates_say_exactly_what_the_file_has_sentences_for() -> None:
-    named = codes("action") | {(gate, "needed") for gate in SAYINGS} | {("G6", "needed_cheaper")}
+    named = codes("action") | {(gate, "needed") for gate in SAYINGS} | {("G6", "needed_cheaper")} | UNSAID
 
     assert named == {(gate, name) for gate, names in SAYINGS.items() for name in names}
 

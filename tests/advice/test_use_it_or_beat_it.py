@@ -39,6 +39,19 @@ def test_a_classifier_that_may_meet_the_target_is_the_advice_and_nothing_leans_t
     assert "reaches 96.0 % (90.2-98.4 %) on 100 rows without a language model" in g6.measured
 
 
+def test_a_classifier_on_embeddings_and_scored_labels_are_named_where_they_win() -> None:
+    learnt = advice(HOUSE, arms={"small_classifier": arm(80), "embedding_classifier": arm(96)})
+    met = advice({**HOUSE, "target": 0.5}, arms={"embedding_classifier": arm(96)})
+    won = {"passed": 99, "total": 100, "arms": ["zero_shot", "label_scoring"], "best_arm": "label_scoring"}
+    scored = advice(HOUSE, baseline={**won, "error_rate": 0.0})
+
+    assert (learnt.technique, learnt.alternatives[0].technique) == ("embedding_classifier", "embedding_classifier")
+    assert "one small embedding model instead of a language model" in learnt.alternatives[0].text
+    assert sentence(met).head.startswith("Use the classifier on embeddings; it meets the target.")
+    assert scored.technique == "label_scoring"
+    assert [(one.technique, one.measured) for one in scored.alternatives[:1]] == [("label_scoring", True)]
+
+
 @pytest.mark.parametrize("split", [None, "train"])
 def test_what_the_check_of_the_data_estimated_counts_and_is_called_that(split: str | None) -> None:
     """The case of the report: 464 of 500 on training rows, below the target, so it was never named."""

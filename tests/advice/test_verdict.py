@@ -47,6 +47,11 @@ def verdict(advice: Advice) -> tuple[str, str, str | None, str | None]:
             {"baseline": {"arms": ["small_classifier"], "best_arm": "small_classifier", "passed": 390}},
             ("prompt", "locked", None, "small_classifier"),
         ),
+        (
+            {"goals": ["classify"], "main_goal": "classify"},
+            {"baseline": {"arms": ["label_scoring"], "best_arm": "label_scoring", "passed": 390}},
+            ("prompt", "locked", None, "label_scoring"),
+        ),
         ({}, {"baseline": {"passed": None, "total": None, "score": 0.93, "low": 0.91, "high": 0.95}},
          ("prompt", "locked", None, None)),
         (CHEAPER, {"baseline": {"passed": 390}, "cost_case": "fail"}, ("prompt", "locked", None, "batch_tier")),

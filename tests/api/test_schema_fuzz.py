@@ -78,10 +78,10 @@ def on_either(either: Settings) -> Iterator[Installed]:
     yield from installed(either)
 
 
-@pytest.mark.long("makes up and sends a request for every third operation")
+@pytest.mark.long("makes up and sends a request for every ninth operation")
 def test_an_ordinary_request_to_each_operation_is_answered_as_described(here: Installed) -> None:
     fuzz = Fuzz(here.app, here.tokens["admin"], CONFORMS)
-    asked = here.operations[:: depth(3, 1)]
+    asked = here.operations[:: depth(9, 1)]
 
     for operation in asked:
         fuzz.send(operation, GenerationMode.POSITIVE, 1)

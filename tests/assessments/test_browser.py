@@ -23,6 +23,7 @@ from tests.support.browser import (
     untouched,
     visit,
 )
+from tests.support.depth import sampled
 from tests.support.factories import Make
 
 __all__ = ["address", "app", "engine", "make", "settings", "untouched", "visit"]
@@ -59,7 +60,7 @@ def test_before_anything_is_there_the_list_reads_well(untouched: tuple[Make, Vis
         good(page)
 
 
-@pytest.mark.parametrize("section", ["goal", "use", "success"])
+@pytest.mark.parametrize("section", sampled(["use", "goal", "success"], every=3))
 def test_every_section_reads_well(visit: Visits, make: Make, me: UserRow, section: str) -> None:
     row = make.assessment(title="A title that goes on and on " * 6, answers={"target": "most"})
     with visit(me) as page:
@@ -93,6 +94,7 @@ def test_answers_are_saved_while_they_are_given(visit: Visits, make: Make, me: U
         expect(page).to_have_url(f"{visit.address}/assessments/{row.id}/describe/upkeep")
 
 
+@pytest.mark.deep
 def test_not_knowing_and_a_number_push_each_other_out(visit: Visits, make: Make, me: UserRow, engine: Engine) -> None:
     row = make.assessment(me)
     with visit(me) as page:
@@ -122,6 +124,7 @@ def test_save_pressed_while_an_autosave_is_on_its_way_is_no_conflict(
         assert answers(engine, row)["recurrence"] == "months"
 
 
+@pytest.mark.deep
 def test_two_people_are_told(visit: Visits, make: Make, me: UserRow, engine: Engine) -> None:
     row, other = make.assessment(me), make.author("Rob")
     with visit(me) as mine, visit(other) as theirs:
@@ -144,6 +147,7 @@ def test_two_people_are_told(visit: Visits, make: Make, me: UserRow, engine: Eng
         assert answers(engine, row)["recurrence"] == "once"
 
 
+@pytest.mark.deep
 def test_the_whole_questionnaire_without_javascript(visit: Visits, me: UserRow, engine: Engine) -> None:
     with visit(me, script=False) as page:
         page.goto("/")
@@ -234,7 +238,7 @@ def test_an_assessment_is_renamed_from_its_menu(visit: Visits, make: Make, me: U
     with visit(me) as page:
         page.goto(f"/assessments/{row.id}/data")
         page.locator(".more-menu summary").press("Enter")
-        good(page, dark=False)
+        good(page)
         page.get_by_role("link", name="Rename").click()
         page.get_by_label("Name", exact=True).fill("Comments in our house style")
         page.get_by_role("button", name="Save").click()

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from app.audit import service, store
 from app.db import make_engine, reading, writing
 from app.settings import Settings
+from tests.support.databases import on_both
 from tests.support.factories import Make
 
 
@@ -27,6 +28,7 @@ def test_an_untouched_chain_is_whole(either: Settings) -> None:
     engine.dispose()
 
 
+@on_both
 @pytest.mark.parametrize("statement", ["update audit set act = 'other' where id = 2", "delete from audit where id = 2"])
 def test_the_database_refuses_to_change_it(either: Settings, statement: str) -> None:
     engine = make_engine(either.url)

@@ -19,6 +19,7 @@ from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.settings import Settings
 from tests.support.browser import Visits, address, app, engine, good, make, settings, visit
+from tests.support.depth import DEEP
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, claim_of, clever, finish_job, started
 from tests.support.model_server import ModelServer, serving
@@ -151,6 +152,7 @@ def test_without_scripts_every_button_saves(visit: Visits, failures: Failures) -
     assert failures.causes()[:3] == ["instructions", "instructions", None]
 
 
+@pytest.mark.deep
 def test_two_people_who_tag_at_once_see_whose_tag_counts(visit: Visits, make: Make, failures: Failures) -> None:
     other = make.author("Cora")
     with visit(failures.author) as mine, visit(other) as hers:
@@ -169,7 +171,7 @@ def test_results_and_answers_read_well(visit: Visits, failures: Failures, shown:
     answer = f"/answers/{failures.wrong[0]}?split=dev"
     with visit(failures.author) as page:
         page.goto({"results": failures.page, "failures": failures.address, "answer": answer}[shown])
-        good(page)
+        good(page, dark=DEEP or shown == "results")
 
 
 def test_the_form_reads_well_and_asks_for_consent_by_the_servers_name(
@@ -190,13 +192,13 @@ def test_the_estimate_follows_the_form_and_labels_are_put_into_the_prompt(
     case = labelled(a_case(make, engine, server, "Labels"), engine)
     with visit(case.author) as page:
         page.goto(f"/assessments/{case.assessment.id}/measure")
-        expect(page.locator("#estimate")).to_contain_text("190 calls")
+        expect(page.locator("#estimate")).to_contain_text("220 calls")
         page.get_by_label("Few-shot, random (3 samples)").uncheck()
-        expect(page.locator("#estimate")).to_contain_text("100 calls")
+        expect(page.locator("#estimate")).to_contain_text("130 calls")
         page.locator("#dev_rows-choice").get_by_label("A sample of").check()
         page.get_by_label("Rows of the dev sample").fill("20")
         page.get_by_label("Rows of the dev sample").blur()
-        expect(page.locator("#estimate")).to_contain_text("80 calls")
+        expect(page.locator("#estimate")).to_contain_text("100 calls")
         expect(page.get_by_label("System prompt")).to_have_value(
             re.compile("one of these 3 labels, .*- blue\n- green", re.DOTALL)
         )

@@ -1,7 +1,6 @@
 """The small classifier as an arm: on the same frozen rows as the prompts, trained on the training rows only."""
 
 import itertools
-import random
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -14,36 +13,10 @@ from app.datasets.tables import ExampleRow
 from app.db import reading, writing
 from app.jobs import engine as job_engine
 from app.settings import Settings
+from tests.support.commands import ORDERS, command
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, baseline_of, claim_of, started
 from tests.support.model_server import ModelServer, last_user, serving
-
-ROOMS = ("kitchen", "hall", "attic", "cellar", "garage", "garden")
-ORDERS = {"light_on": "switch on the lamp", "light_off": "switch off the lamp", "heat_up": "make it warmer"}
-FILLING = [
-    "please",
-    "now",
-    "quickly",
-    "could",
-    "right",
-    "away",
-    "when",
-    "you",
-    "can",
-    "big",
-    "old",
-    "over",
-    "there",
-    "today",
-]
-
-
-def command(number: int) -> tuple[str, str]:
-    """A command to a house and its label; no two are near-duplicates."""
-    draw = random.Random(number)
-    label = tuple(ORDERS)[number % len(ORDERS)]
-    words = " ".join(draw.sample(FILLING, 7))
-    return f"{words} {ORDERS[label]} in the {draw.choice(ROOMS)} {draw.randrange(100, 999)}", label
 
 
 def shots(count: int, spell: Sequence[str] = ()) -> list[Shot]:
@@ -78,7 +51,7 @@ def test_it_learns_words_and_answers_in_the_order_of_the_questions() -> None:
     made = classifier.Classifier(shots(120))
     asked = [command(number) for number in range(500, 560)]
 
-    said = made.answer([question for question, _ in asked])
+    said = [each.label for each in made.answer([question for question, _ in asked])]
 
     right = sum(one == label for one, (_, label) in zip(said, asked, strict=True))
     assert right >= 55
@@ -88,12 +61,17 @@ def test_it_learns_words_and_answers_in_the_order_of_the_questions() -> None:
 def test_a_label_is_given_in_its_commonest_spelling() -> None:
     made = classifier.Classifier(shots(60, spell=("a  b", "c", "a b", "c", "a b", "c")))
 
-    assert set(made.answer([command(number)[0] for number in range(60)])) == {"a b", "c"}
+    answers = made.answer([command(number)[0] for number in range(60)])
+    assert {each.label for each in answers} == {"a b", "c"}
+    assert all(sum(each.chances.values()) == pytest.approx(1, abs=1e-4) for each in answers)
+    assert all(next(iter(each.chances)) == each.label for each in answers)
 
 
 @pytest.mark.parametrize("pool", [[], shots(5, spell=("only",))])
 def test_with_nothing_to_tell_apart_it_says_what_there_is(pool: list[Shot]) -> None:
-    assert classifier.Classifier(pool).answer(["x", ""]) == (["only"] * 2 if pool else [""] * 2)
+    answers = classifier.Classifier(pool).answer(["x", ""])
+
+    assert [(each.label, dict(each.chances)) for each in answers] == [("only" if pool else "", {})] * 2
 
 
 @pytest.fixture

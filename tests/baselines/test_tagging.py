@@ -101,7 +101,7 @@ def test_the_later_of_two_people_counts_and_learns_what_the_other_had_chosen(
 
     assert "Ben had tagged this “Missing fact” meanwhile; your tag replaced it." in answered
     assert failures.cause(answer) == ("behaviour", failures.other.id)
-    assert "Tagged by Cora." in failures.page(ben)
+    assert "Settled by Cora." in failures.page(ben)
     with reading(engine) as session:
         entries = session.query(EntryRow).filter_by(act="baseline.tag").order_by(EntryRow.id).all()
         assert [(entry.detail["from"], entry.detail["to"]) for entry in entries[-2:]] == [

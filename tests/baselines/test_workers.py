@@ -15,7 +15,6 @@ from app.jobs import engine as job_engine
 from app.jobs import service as jobs
 from app.jobs.tables import Status
 from app.settings import Settings
-from tests.support.databases import postgres_is_deep
 from tests.support.depth import depth
 from tests.support.factories import Make
 from tests.support.measured import Case, a_case, baseline_of, clever, started
@@ -32,7 +31,7 @@ def open_to_loopback(settings: Settings) -> Settings:
     return settings.model_copy(update={"allowed_hosts": ("127.0.0.0/8",), "endpoint_concurrency": 4})
 
 
-@postgres_is_deep
+@pytest.mark.deep
 def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, worker: Callable[..., Process]) -> None:
     settings = open_to_loopback(either)
     own = make_engine(settings.url)
@@ -55,7 +54,7 @@ def test_kill_9_in_the_middle_repeats_only_what_was_in_flight(either: Settings, 
         killed.set()
 
         worker(settings, slot="b")
-        until(lambda: baseline_of(own, baseline_id).concluded_at is not None)
+        until(lambda: _status(own, baseline_id) == Status.DONE)
 
         asked = Counter(server.questions)
     looks = len(baseline_of(own, baseline_id).test_looks)

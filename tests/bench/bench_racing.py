@@ -44,8 +44,8 @@ def scores_of(
     ease = np.sqrt(alike) * shared + np.sqrt(1 - alike) * own
     thresholds = np.array([[NormalDist().inv_cdf(rate)] for rate in rates])
     if binary:
-        return np.asarray(ease < thresholds, np.float64)
-    return np.asarray(np.clip((thresholds - ease) / 6 + 0.5, 0, 1), np.float64)
+        return np.asarray(ease < thresholds, dtype=float)
+    return np.asarray(np.clip((thresholds - ease) / 6 + 0.5, 0, 1), dtype=float)
 
 
 def raced(scores: Floats, *, binary: bool) -> dict[int, int]:
@@ -63,7 +63,7 @@ def measured(
 ) -> tuple[float, float, float]:
     """Per cent of worlds in which anything was dropped, in which the best arm was, and per cent of calls saved."""
     generator = np.random.default_rng(1)
-    any_, best, saved = 0, 0, 0
+    any_, best, saved = 0, 0, 0.0
     for _ in range(worlds):
         dropped = raced(scores_of(generator, rates, rows, alike, binary=binary), binary=binary)
         any_ += bool(dropped)
@@ -102,12 +102,12 @@ def main() -> None:
         print("right and wrong" if binary else "graded")
         print(f"{'arms':34} {'dev':>4} {'alike':>5} {'spoilt':>7} {'best lost':>9} {'saved':>6}")
         for name, rates in (EQUAL | SHAPES).items():
-            for rows in ROWS:
+            for row_count in ROWS:
                 for alike in ALIKE:
                     number = worlds if binary else worlds // 2
-                    spoilt, best, less = measured(rates, rows, alike, number, binary=binary)
+                    spoilt, best, spared = measured(rates, row_count, alike, number, binary=binary)
                     shown = f"{spoilt:7.2f}" if name in EQUAL else f"{'':7}"
-                    print(f"{name:34} {rows:4} {alike:5.1f} {shown} {best:9.2f} {less:6.1f}", flush=True)
+                    print(f"{name:34} {row_count:4} {alike:5.1f} {shown} {best:9.2f} {spared:6.1f}", flush=True)
 
 
 if __name__ == "__main__":

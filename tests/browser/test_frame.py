@@ -23,7 +23,7 @@ from app.web.line_charts import Series
 from app.web.pages import page as answer
 from app.web.security import Web
 from tests.support.browser import WIDE, Visits, fits, good
-from tests.support.depth import depth
+from tests.support.depth import DEEP, depth
 from tests.support.factories import Make
 from tests.support.processes import until
 from tests.support.small_app import PASSWORD, People, running
@@ -47,11 +47,11 @@ WRONG = {
 def test_what_only_one_view_shows_is_found(visit: Visits) -> None:
     with visit(own=True) as page:
         page.set_content(BARE.format(""))
-        good(page)
+        good(page, dark=True, narrow=True)
         for wrong, what in WRONG.items():
             page.set_content(BARE.format(wrong))
             with pytest.raises(AssertionError, match=what):
-                good(page)
+                good(page, dark=True, narrow=True)
             page.emulate_media(color_scheme="light")
             page.set_viewport_size(WIDE)
 
@@ -111,9 +111,10 @@ def test_every_page_reads_well(visit: Visits, admin: UserRow) -> None:
     with visit(admin) as page:
         for path in PAGES:
             page.goto(path)
-            good(page)
+            good(page, dark=DEEP or path == "/users", narrow=DEEP or path == "/users")
 
 
+@pytest.mark.deep
 def test_every_page_fits_without_a_script(visit: Visits, admin: UserRow) -> None:
     with visit(admin, script=False) as page:
         for path in ("/sign-in", *PAGES):
@@ -228,7 +229,7 @@ def drawn(app: Web) -> None:
 
 
 @pytest.mark.usefixtures("drawn")
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+@pytest.mark.parametrize("script", [True, pytest.param(False, marks=pytest.mark.deep)], ids=["script", "no-script"])
 def test_charts_read_well(visit: Visits, people: People, script: bool) -> None:
     judged = good if script else fits
     with visit(people.add(), script=script) as page:

@@ -19,6 +19,7 @@ from app.jobs.claims import Claim
 from app.jobs.tables import Status
 from app.users.tables import UserRow
 from tests.support.browser import Visits, address, app, axe, engine, fits, good, make, settings, visit
+from tests.support.depth import DEEP, depth
 from tests.support.examples import Upload, pairs
 from tests.support.processes import until
 
@@ -75,8 +76,8 @@ def many(number: int) -> bytes:
 @pytest.mark.parametrize(
     "paths",
     [
-        ("", "?tab=split", "/labels", "/clusters"),
-        ("/rows", "/rows?status=leak", "/rows?q=river", "/rows/4", "/contradictions"),
+        ("", "/labels", "/clusters", *depth((), ("?tab=split",))),
+        ("/rows", "/rows/4", "/contradictions", *depth((), ("/rows?status=leak", "/rows?q=river"))),
     ],
     ids=["report", "rows"],
 )
@@ -87,9 +88,10 @@ def test_report_rows_labels_and_groups_read_well(
     with visit(me) as page:
         for path in paths:
             page.goto(f"/datasets/{row.id}{path}")
-            good(page)
+            good(page, dark=DEEP or path == "")
 
 
+@pytest.mark.deep
 def test_every_page_of_a_version_fits_without_a_script(visit: Visits, me: UserRow, checked: Upload) -> None:
     row = checked(many(160), many(40))
     with visit(me, script=False) as page:
@@ -211,6 +213,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent(
         assert "POST" not in asked
 
 
+@pytest.mark.deep
 def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(
     visit: Visits,
     me: UserRow,
@@ -242,10 +245,11 @@ def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(
     assert newest(engine, assessment) is None
 
 
+@pytest.mark.deep
 def test_from_an_idea_to_a_gate_that_stays_locked(
     visit: Visits, me: UserRow, engine: Engine, claimed: Callable[[DatasetRow], Claim], tmp_path: Path
 ) -> None:
-    """In short what `stories/test_in_the_browser.py` walks at length, with a real worker, in the deep suite."""
+    """In short what `stories/test_in_the_browser.py` walks at length, with a real worker."""
     file = tmp_path / "few.jsonl"
     file.write_bytes(pairs(60))
     with visit(me) as page:

@@ -30,7 +30,7 @@ from app.jobs.claims import Cancelled, Claim, Fenced, Stopping
 from app.jobs.tables import Status
 from app.settings import Settings
 from app.users.tables import UserRow
-from tests.support.depth import depth
+from tests.support.depth import depth, sampled
 from tests.support.examples import Upload, pairs
 from tests.support.factories import Make
 from tests.support.places import BAD_FILES, DATA
@@ -136,7 +136,7 @@ def no_file_longer_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("where", ["reading", "writing"])
+@pytest.mark.parametrize("where", ["writing", pytest.param("reading", marks=pytest.mark.deep)])
 def test_a_full_disk_is_said_in_words_and_leaves_nothing(
     where: str, upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings
 ) -> None:
@@ -200,7 +200,7 @@ def test_a_killed_check_is_done_again_without_a_trace(
     assert list((settings.data / "checks").iterdir()) == []
 
 
-@pytest.mark.parametrize("stage", ["Comparing rows", "Drawing the split", "Writing the rows"])
+@pytest.mark.parametrize("stage", sampled(["Comparing rows", "Drawing the split", "Writing the rows"], every=3))
 def test_a_check_goes_on_where_it_was_stopped(
     upload: Upload, claimed: Callable[[DatasetRow], Claim], engine: Engine, settings: Settings, stage: str
 ) -> None:
@@ -350,7 +350,7 @@ def test_a_small_classifier_counts_where_labels_are_asked_for_word_for_word(
 
 
 @pytest.mark.parametrize(("verdict", "arms"), [
-    ("unlearnable", {"trivial": {"passed": 376, "total": 400}}), ("too_few", None)
+    ("unlearnable", {"trivial": {"passed": 376, "total": 400}}), pytest.param("too_few", None, marks=pytest.mark.deep)
 ])  # fmt: skip
 def test_a_classifier_that_only_says_the_commonest_label_is_none(
     checked: Upload, engine: Engine, assessment: AssessmentRow, verdict: str, arms: dict[str, Any] | None
@@ -416,6 +416,7 @@ def test_nothing_is_measured_before_the_check_has_ended(
 
 @pytest.mark.worker
 @pytest.mark.long("two real workers start, one after the other")
+@pytest.mark.deep
 def test_kill_minus_9_loses_nothing(
     upload: Upload, engine: Engine, settings: Settings, worker: Callable[..., Process]
 ) -> None:

@@ -16,10 +16,12 @@ from app.jobs import store as job_store
 from app.jobs.claims import Claim
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support.databases import on_both
 from tests.support.examples import pairs
 from tests.support.factories import Make
 
 
+@on_both
 def test_versions_follow_from_decisions_on_either_database(either: Settings) -> None:
     engine = make_engine(either.url)
     queue = job_engine.Client(either.url)

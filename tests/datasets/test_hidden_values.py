@@ -154,7 +154,7 @@ def test_no_value_reaches_a_page_a_file_or_the_record(
         assert (refused.status_code, "Decide first" in refused.text) == (409, True)
     assert stored(settings, (*uploaded, str(row.rows_sha256)), DatasetRow(id=row.id + 1)) == []
 
-    for act in ("mask", "exclude"):
+    for act in depth(("mask",), ("mask", "exclude")):
         older = str(row.rows_sha256)
         row = decide(engine, queue, me, claimed, row, act)
         assert places_with_values(client, row, PLANTED) == []

@@ -30,14 +30,21 @@ def test_the_meaning_of_a_file_reads_well(
 ) -> None:
     checked(sample)
     row = checked(sample[len(sample.splitlines(keepends=True)[0]) :] + b"\n" + private)
-    parts = ("", "?tab=learnability", "?tab=split", "?tab=personal", "?tab=export", "?tab=versions", "/changes")
+    parts = (
+        "",
+        "?tab=learnability",
+        "?tab=personal",
+        "?tab=versions",
+        "/changes",
+        *depth((), ("?tab=split", "?tab=export")),
+    )
     paths = [f"/datasets/{row.id}{part}" for part in parts]
     with visit(me) as page:
         for path in paths:
             page.goto(path)
             good(page)
     with visit(me, script=False) as page:
-        for path in paths:
+        for path in depth((), paths):
             page.goto(path)
             fits(page)
 

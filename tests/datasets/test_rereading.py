@@ -16,6 +16,7 @@ from app.datasets.tables import DatasetRow
 from app.db import reading
 from app.jobs.claims import Claim
 from app.users.tables import UserRow
+from tests.support.depth import sampled
 from tests.support.examples import Upload, pairs
 from tests.support.places import DATA
 
@@ -153,7 +154,9 @@ def exported(client: TestClient, row: DatasetRow, query: str) -> list[dict[str, 
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
-@pytest.mark.parametrize(("name", "least"), [("openai_tools_40.jsonl", 25), ("alpaca_with_input_120.jsonl", 80)])
+@pytest.mark.parametrize(
+    ("name", "least"), sampled([("openai_tools_40.jsonl", 25), ("alpaca_with_input_120.jsonl", 80)], every=2)
+)
 @pytest.mark.parametrize("form", ["chat", "pairs"])
 def test_what_is_exported_gives_the_same_rows_again(
     client: TestClient, checked: Upload, name: str, least: int, form: str

@@ -141,7 +141,7 @@ def test_rows_are_written_as_the_upload_takes_them() -> None:
 @pytest.mark.parametrize(
     ("packages", "least"),
     [
-        (("peft", "accelerate"), 30),
+        pytest.param(("peft", "accelerate"), 30, marks=pytest.mark.deep),
         # G1 asks for 1,000 besides the test rows, which are a fifth; the rest is room for versions.
         pytest.param(pairs.PACKAGES, 1375, marks=pytest.mark.deep),
     ],

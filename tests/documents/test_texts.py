@@ -34,7 +34,7 @@ def test_html_becomes_what_a_reader_sees() -> None:
     found = only_text(page, "a")
 
     assert (found.kind, found.title) == ("html", "Opening & closing")
-    assert found.text == "Hours\n\nNine to five.\n\n\tMo\t9\n\na\n  b"
+    assert found.text == "# Hours\n\nNine to five.\n\n\tMo\t9\n\na\n  b"
 
 
 def test_json_lines_hold_a_document_each() -> None:

@@ -54,7 +54,9 @@ def paths(make: Make, engine: Engine) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", ["prices", "price", "costs", "target", "target of shares"])
+@pytest.mark.parametrize(
+    "name", ["prices", "price", "costs", "target", pytest.param("target of shares", marks=pytest.mark.deep)]
+)
 def test_every_page_reads_well(visit: Visits, me: UserRow, paths: dict[str, str], name: str) -> None:
     with visit(me) as page:
         page.goto(paths[name])
@@ -63,6 +65,7 @@ def test_every_page_reads_well(visit: Visits, me: UserRow, paths: dict[str, str]
         good(page)
 
 
+@pytest.mark.deep
 def test_from_the_question_to_a_target_without_a_script(visit: Visits, make: Make, me: UserRow) -> None:
     row = make.assessment(me, answers={"target": None})
 

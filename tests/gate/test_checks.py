@@ -17,8 +17,10 @@ from app.gate.tables import DecisionRow
 from app.users.tables import UserRow
 from app.wording import MINUS
 from tests.support.factories import Make
-from tests.support.gated import Gated
+from tests.support.gated import Gated, gated_installation, settings
 from tests.support.installed import unguard
+
+__all__ = ["gated_installation", "settings"]
 
 People = Callable[[UserRow], TestClient]
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)

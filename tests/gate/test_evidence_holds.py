@@ -28,7 +28,9 @@ from app.inference.tables import ModelRow
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support.factories import Make
-from tests.support.gated import Gated
+from tests.support.gated import Gated, gated_installation, settings
+
+__all__ = ["gated_installation", "settings"]
 
 People = Callable[[UserRow], TestClient]
 

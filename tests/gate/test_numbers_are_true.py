@@ -18,7 +18,9 @@ from app.recipes.tables import RecipeRow
 from app.users.tables import UserRow
 from tests.support import as_it_stands
 from tests.support.factories import Make
-from tests.support.gated import Gated
+from tests.support.gated import Gated, gated_installation, settings
+
+__all__ = ["gated_installation", "settings"]
 
 People = Callable[[UserRow], TestClient]
 

@@ -1,6 +1,6 @@
 """Two processes act on one assessment at the same moment, on both databases: nothing is lost, and nothing starts twice.
 
-A quick run tries the three that were lost once, a few times; `make test-deep` all of them, some hundred times.
+A quick run tries two that were lost once, a few times; `make test-deep` all of them, some hundred times.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from app.settings import Settings
 from app.standing import keeping
 from app.training import service as trainings
 from app.training.tables import TrainingRow
+from tests.support.databases import postgres_first
 from tests.support.depth import depth
 from tests.support.factories import Make
 from tests.support.racers import Act, Answer, Racer, race, secret_of
@@ -140,6 +141,7 @@ def test_a_request_for_changes_beside_an_approval_is_never_lost(ring: Ring) -> N
         assert ring.do(ring.launch(f"a{review.id}")).status == 409
 
 
+@pytest.mark.deep
 def test_a_withdrawal_beside_an_approval_holds(ring: Ring) -> None:
     for _ in range(MANY):
         review = ring.requested()
@@ -220,6 +222,7 @@ def test_a_launch_beside_archiving_started_what_was_open_or_nothing(ring: Ring) 
         assert ring.runs(review) == (launched.status == 201)
 
 
+@postgres_first
 def test_the_same_key_at_once_is_one_launch(ring: Ring) -> None:
     for _ in range(ROUNDS):
         review = ring.approved()

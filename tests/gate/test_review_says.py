@@ -14,8 +14,10 @@ from app.gate.tables import DecisionRow
 from app.standing import service as dossier
 from app.users.tables import UserRow
 from tests.support.factories import Make
-from tests.support.gated import Gated
+from tests.support.gated import Gated, gated_installation, settings
 from tests.support.installed import unguard
+
+__all__ = ["gated_installation", "settings"]
 
 People = Callable[[UserRow], TestClient]
 VOID = '<span class="tag fail">invalidated</span>'

@@ -11,13 +11,13 @@ from sqlalchemy import Engine, select, update
 from app import __main__ as command
 from app import main
 from app.assessments.tables import AssessmentRow
+from app.audit import accounts
 from app.audit import service as audit
 from app.audit import store as audit_store
 from app.baselines.tables import ArmRow, BaselineRow
 from app.db import reading, utcnow, writing
 from app.economics import service as economics
 from app.economics.tables import PriceRow
-from app.gate import people
 from app.inference.tables import ModelRow
 from app.jobs.tables import JobRow, Status
 from app.policies.tables import PolicyRow
@@ -27,6 +27,7 @@ from app.users import service as users
 from app.users.passwords import Passwords
 from app.users.tables import Role, UserRow
 from tests.support import as_it_stands
+from tests.support.depth import sampled
 from tests.support.factories import Make
 from tests.support.gated import Gated
 
@@ -267,10 +268,13 @@ def test_a_job_is_cancelled_by_its_owner_or_an_administrator(gated: Gated, boss:
 
 @pytest.mark.parametrize(
     "email",
-    [
-        "\u0430da@example.org", "ada@example.org\u200b", "ada@example.org.", "a\u00adda@example.org",
-        "\uff41da@example.org", "ada@example\u2024org", "ADA@example.org", "ada@example..org", "ada@.example.org",
-    ],
+    sampled(
+        [
+            "\u0430da@example.org", "ada@example.org\u200b", "ada@example.org.", "a\u00adda@example.org",
+            "\uff41da@example.org", "ada@example\u2024org", "ADA@example.org", "ada@example..org", "ada@.example.org",
+        ],
+        every=4,
+    ),
 )  # fmt: skip
 def test_an_address_that_looks_like_anothers_is_refused(own: Gated, engine: Engine, email: str) -> None:
     own.make.user(name="Ada Lovelace", email="ada@example.org")
@@ -302,7 +306,9 @@ def test_a_name_that_looks_like_anothers_is_refused(own: Gated, name: str) -> No
     assert bool(looks) == (name != "\u0410\u0434\u0430 Lovelace"), "a name in its own alphabet is a name"
 
 
-@pytest.mark.parametrize("name", ["Jürgen Müller", "Nguyễn Văn An", "李小龙", "Ольга Петрова", "Γιώργος Παππάς"])
+@pytest.mark.parametrize(
+    "name", sampled(["Jürgen Müller", "Nguyễn Văn An", "李小龙", "Ольга Петрова", "Γιώργος Παππάς"], every=3)
+)
 def test_names_of_people_are_names(own: Gated, name: str) -> None:
     assert own.post("/api/v1/users", json={"name": name, "email": "other@example.org"}).status_code == 201
 
@@ -346,4 +352,4 @@ def test_keepers_are_the_last_ones(engine: Engine, make: Make, settings: Setting
         for boss in (first, second):
             users.reset_password(session, users.hand_over_anew(keeper), rob.id, by=boss, record=audit.record)
 
-        assert people.keepers(session, rob.id) == {second.id: ["gave it a new password"]}
+        assert accounts.keepers(session, rob.id) == {second.id: ["gave it a new password"]}

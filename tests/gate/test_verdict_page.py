@@ -36,6 +36,7 @@ HEADS = {
     18: "Use a prompt with well-chosen examples; do not train.",
     21: "Not yet: more test rows first.",
 }
+SAMPLED = (2, 18)  # one that is trained for and one that is not
 WITH_EVERYTHING = 18  # contradictions, open criteria of both kinds: its colours are looked at in the dark
 
 
@@ -62,7 +63,9 @@ def golden_pages(app: Web, make: Make, me: UserRow) -> None:
         return verdict_page(request, assessment, drawn, today=advice)
 
 
-@pytest.mark.parametrize("number", HEADS)
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=() if number in SAMPLED else pytest.mark.deep) for number in HEADS]
+)
 def test_five_golden_cases_read_well(visit: Visits, me: UserRow, number: int) -> None:
     with visit(me) as page:
         page.goto(f"/golden/{number}")

@@ -24,8 +24,10 @@ from app.gate.warnings import SENTENCES, WHERE, cautions
 from app.recipes.tables import RecipeRow
 from app.users.tables import UserRow
 from tests.support.factories import Make, _tally
-from tests.support.gated import Gated
+from tests.support.gated import Gated, gated_installation, settings
 from tests.support.golden import GOLDEN
+
+__all__ = ["gated_installation", "settings"]
 
 People = Callable[[UserRow], TestClient]
 

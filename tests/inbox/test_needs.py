@@ -19,6 +19,7 @@ from app.inference.tables import ModelRow
 from app.jobs.tables import JobRow
 from app.settings import Settings
 from app.users.tables import UserRow
+from tests.support.databases import on_both
 from tests.support.factories import Make
 
 People = Callable[[UserRow], TestClient]
@@ -117,6 +118,7 @@ def test_the_count_stands_in_the_menu(make: Make, engine: Engine, people: People
     assert "waiting for you" not in people(author).get("/jobs").text
 
 
+@on_both
 def test_everything_is_found_on_either_database(either: Settings) -> None:
     engine = engine_for(either)
     make = Make(engine, either)

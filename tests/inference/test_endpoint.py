@@ -152,6 +152,7 @@ def waited_for(after: str, *, wait_limit: float) -> float:
         return time.monotonic() - started
 
 
+@pytest.mark.deep
 def test_one_slow_down_holds_every_thread() -> None:
     """The first call is told to wait while another one is being answered; from then on nobody asks before the time."""
     moments: list[float] = []

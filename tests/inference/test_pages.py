@@ -1,7 +1,9 @@
 """Model connections through the pages."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,7 +11,8 @@ from sqlalchemy import Engine
 
 from app.audit.tables import EntryRow
 from app.db import reading, writing
-from app.inference import connecting, service, store
+from app.inference import connecting, embedding, service, store
+from app.inference.generator import Unusable
 from app.inference.tables import ModelRow
 from app.jobs import store as job_store
 from app.settings import Settings
@@ -390,3 +393,42 @@ def test_the_api_forbids_fields_it_does_not_know(admin: TestClient, engine: Engi
     assert tested["fine"] is True
     assert "authorization" not in server.calls[-1].headers
     assert gone.json()["state"] == "retired"
+
+
+def test_a_server_for_embeddings_is_tested_as_one_and_answers_nothing(
+    admin: TestClient, engine: Engine, settings: Settings
+) -> None:
+    """It is connected with that purpose, tested with texts, and offered to no measurement."""
+
+    def reply(body: dict[str, Any]) -> Raw:
+        rows = [[1.0, 0.2 * at, float(text.startswith("Bananas"))] for at, text in enumerate(body["input"])]
+        data = [{"index": at, "embedding": row} for at, row in enumerate(rows)]
+        return Raw(json.dumps({"data": data, "model": "embed-1"}).encode())
+
+    with serving(reply) as server:
+        row = connected(admin, engine, server, name="Vectors", model="embed-1", purpose="embeddings")
+        page = admin.get(f"/models/{row.id}").text
+        api = admin.get(f"/api/v1/models/{row.id}").json()
+        paths = [call.path for call in server.calls]
+        model = embedding.embedder(settings, f"endpoint:{row.id}", row)
+        dimensions = model.dimensions
+        model.close()
+    wrong = admin.post("/models/endpoints", data=form(server, name="Neither", purpose="training"))
+    answers = connected(admin, engine, server, name="Gone")
+
+    assert paths == ["/v1/embeddings", "/v1/models"]
+    assert "<b>Ready.</b>" in page
+    assert "Vectors of 3 numbers." in page
+    assert (api["purpose"], api["state"], api["tested"]["remarks"]) == ("embeddings", "ready", [])
+    assert dimensions == 3
+    with reading(engine) as session:
+        assert row.id not in {model.id for model in store.usable(session)}
+        assert [model.id for model in store.for_embeddings(session)] == [row.id]
+        entry = session.query(EntryRow).filter_by(act="model.add").order_by(EntryRow.id).first()
+        assert entry is not None
+        assert entry.detail["purpose"] == "embeddings"
+    with pytest.raises(Unusable, match="answers nothing"):
+        service.generator(settings, row)
+    with pytest.raises(Unusable, match="not connected for embeddings"):
+        embedding.embedder(settings, f"endpoint:{answers.id}", answers)
+    assert wrong.status_code == 422

@@ -465,7 +465,8 @@ def test_waiting_is_told_with_its_reason_and_its_time() -> None:
         return "refund" if waits else refusal(503, "Loading model")
 
     with serving(reply) as server:
-        model = endpoint(server, clock=clock, patience=1e6, total_seconds=1e6)  # of the quick clock, too
+        # Of the quick clock, too. A row that gave up at the very moment the server came back would be an error.
+        model = endpoint(server, clock=clock, patience=1e6, total_seconds=1e6, attempts=10_000)
         model.on_wait = waits.append
         came = answers_of(model, *rows(5))
         model.close()
@@ -534,6 +535,7 @@ def test_a_call_that_hangs_ends_at_its_deadline_though_others_are_answered() -> 
     assert sum(text == "q0" for text in server.questions) == 2
 
 
+@pytest.mark.deep
 def test_calls_at_once_fall_when_answers_do_not_come() -> None:
     def reply(_: Body) -> str:
         with lock:

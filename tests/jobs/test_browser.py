@@ -44,11 +44,14 @@ def zoe(make: Make, engine: Engine) -> UserRow:
     return zoe
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/jobs", "/jobs/1", "/models", "/models/1", "/audit", "/audit?since=x", "/policy?tab=criteria", "/policy?q=rows",
-     "/prices"],
-)  # fmt: skip
+# Other tests look at these pages, too, or at nearly the same.
+AS_WELL = [
+    pytest.param(path, marks=pytest.mark.deep)
+    for path in ("/audit?since=x", "/policy?tab=criteria", "/policy?q=rows", "/prices")
+]
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/1", "/models", "/models/1", "/audit", *AS_WELL])
 def test_a_page_reads_well(visit: Visits, zoe: UserRow, path: str) -> None:
     with visit(zoe) as page:
         page.goto(path)
@@ -67,6 +70,7 @@ def test_details_of_an_entry_open_and_filter(visit: Visits, zoe: UserRow) -> Non
 
 
 @pytest.mark.long("the page looks again every five seconds")
+@pytest.mark.deep
 def test_the_list_follows_without_a_reload(visit: Visits, zoe: UserRow, engine: Engine) -> None:
     with visit(zoe) as page:
         page.goto("/jobs?state=open")

@@ -82,16 +82,6 @@ def queue(either: Settings, tmp_path: Path) -> Iterator[Queue]:
     made.close()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.deep])])
-def sampled(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[Queue]:
-    """A queue on both databases in the deep suite, on SQLite alone in the quick one."""
-    if request.param == "postgres":
-        settings = settings.model_copy(update={"database_url": request.getfixturevalue("postgres_url")})
-    made = Queue(settings, tmp_path)
-    yield made
-    made.close()
-
-
 @pytest.mark.worker
 def test_a_job_wakes_a_worker_that_would_sleep_on(queue: Queue) -> None:
     queue.taker("a", poll=0.05, by_itself=NEVER)
@@ -105,47 +95,49 @@ def test_a_job_wakes_a_worker_that_would_sleep_on(queue: Queue) -> None:
 
 
 @pytest.mark.worker
-def test_a_job_that_no_look_sees_is_found_all_the_same(sampled: Queue) -> None:
-    sampled.taker("a", poll=NEVER, by_itself=0.1)
+def test_a_job_that_no_look_sees_is_found_all_the_same(queue: Queue) -> None:
+    queue.taker("a", poll=NEVER, by_itself=0.1)
 
-    job_id = sampled.add()
-    until(sampled.taken, NEVER / 2)
+    job_id = queue.add()
+    until(queue.taken, NEVER / 2)
 
-    assert sampled.taken() == [f"a {job_id}"]
+    assert queue.taken() == [f"a {job_id}"]
 
 
 @pytest.mark.worker
-def test_jobs_of_a_dead_worker_wake_the_one_that_takes_over(sampled: Queue) -> None:
-    dead = sampled.taker("dead", poll=0.05, by_itself=NEVER, hold=True)
-    job_id = sampled.add()
-    until(sampled.taken, NEVER / 2)
-    heir = sampled.taker("heir", poll=0.05, by_itself=NEVER)
+@pytest.mark.deep
+def test_jobs_of_a_dead_worker_wake_the_one_that_takes_over(queue: Queue) -> None:
+    dead = queue.taker("dead", poll=0.05, by_itself=NEVER, hold=True)
+    job_id = queue.add()
+    until(queue.taken, NEVER / 2)
+    heir = queue.taker("heir", poll=0.05, by_itself=NEVER)
 
     dead.kill()
     dead.wait()
     assert heir.stdin
     heir.stdin.write(b"dead\n")
     heir.stdin.flush()
-    until(lambda: len(sampled.taken()) == 2, NEVER / 2)
+    until(lambda: len(queue.taken()) == 2, NEVER / 2)
 
-    assert sampled.taken() == [f"dead {job_id}", f"heir {job_id}"]
+    assert queue.taken() == [f"dead {job_id}", f"heir {job_id}"]
 
 
 @pytest.mark.worker
-def test_a_worker_that_was_killed_takes_its_job_up_again_at_its_next_start(sampled: Queue) -> None:
-    killed = sampled.taker("a", poll=0.05, by_itself=NEVER, hold=True)
-    job_id = sampled.add()
-    until(sampled.taken, NEVER / 2)
+@pytest.mark.deep
+def test_a_worker_that_was_killed_takes_its_job_up_again_at_its_next_start(queue: Queue) -> None:
+    killed = queue.taker("a", poll=0.05, by_itself=NEVER, hold=True)
+    job_id = queue.add()
+    until(queue.taken, NEVER / 2)
     killed.kill()
     killed.wait()
 
-    again = sampled.taker("a", poll=0.05, by_itself=NEVER)
-    until(lambda: len(sampled.taken()) == 2, NEVER / 2)
+    again = queue.taker("a", poll=0.05, by_itself=NEVER)
+    until(lambda: len(queue.taken()) == 2, NEVER / 2)
     assert again.stdin
     again.stdin.close()
 
     assert again.wait(30) == 0, "and it stops when it is told to"
-    assert sampled.taken() == [f"a {job_id}"] * 2
+    assert queue.taken() == [f"a {job_id}"] * 2
 
 
 # ---------------------------------------------------------------- the look itself

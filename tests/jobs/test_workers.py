@@ -19,7 +19,7 @@ from app.jobs.tables import JobRow, Status
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support import processes
-from tests.support.databases import postgres_is_deep
+from tests.support.databases import on_both, postgres_first
 from tests.support.depth import depth
 from tests.support.factories import Make
 from tests.support.processes import Started, until
@@ -97,7 +97,6 @@ def counting(zygote: None, yard: Yard) -> Iterator[Start]:
         process.wait()
 
 
-@postgres_is_deep
 def test_a_job_runs_to_its_end_and_says_how_far_it_is(yard: Yard, counting: Start) -> None:
     job_id = yard.add()
     counting()
@@ -110,7 +109,6 @@ def test_a_job_runs_to_its_end_and_says_how_far_it_is(yard: Yard, counting: Star
     assert yard.log(job_id) == [f"counted to {TARGET}"]
 
 
-@postgres_is_deep
 def test_a_killed_worker_goes_on_when_it_starts_again(yard: Yard, counting: Start) -> None:
     yard.hold()
     job_id = yard.add()
@@ -148,6 +146,7 @@ def test_killed_at_any_moment_again_and_again_it_ends_with_all_of_it(yard: Yard,
     assert yard.counted() == list(range(TARGET))
 
 
+@postgres_first
 def test_another_worker_inherits_the_jobs_of_a_killed_one(yard: Yard, counting: Start) -> None:
     yard.hold()
     job_id = yard.add()
@@ -165,6 +164,7 @@ def test_another_worker_inherits_the_jobs_of_a_killed_one(yard: Yard, counting: 
     assert (yard.job(job_id).status, str(yard.job(job_id).worker).split(":")[-1]) == (Status.DONE, "b")
 
 
+@pytest.mark.deep
 def test_a_worker_that_slept_finds_the_door_closed(yard: Yard, counting: Start) -> None:
     yard.hold()
     job_id = yard.add()
@@ -184,7 +184,6 @@ def test_a_worker_that_slept_finds_the_door_closed(yard: Yard, counting: Start) 
     assert len(yard.log(job_id)) == 1, "the sleeper wrote nothing after it woke"
 
 
-@postgres_is_deep
 def test_a_stopped_worker_puts_its_job_back_without_failing_it(yard: Yard, counting: Start) -> None:
     yard.hold()
     job_id = yard.add()
@@ -201,7 +200,6 @@ def test_a_stopped_worker_puts_its_job_back_without_failing_it(yard: Yard, count
     assert (yard.job(job_id).status, yard.counted()) == (Status.DONE, list(range(TARGET)))
 
 
-@postgres_is_deep
 def test_cancel_stops_a_running_job_and_a_waiting_one_never_starts(yard: Yard, counting: Start) -> None:
     yard.hold()
     waiting = yard.add(subject=2)
@@ -217,7 +215,6 @@ def test_cancel_stops_a_running_job_and_a_waiting_one_never_starts(yard: Yard, c
     assert (yard.job(waiting).status, yard.job(waiting).attempt) == (Status.CANCELLED, 0)
 
 
-@postgres_is_deep
 def test_a_failure_says_its_cause_and_a_crash_keeps_its_secrets(yard: Yard, counting: Start) -> None:
     failing, crashing = yard.add("preflight"), yard.add("convert")
     counting()
@@ -229,7 +226,6 @@ def test_a_failure_says_its_cause_and_a_crash_keeps_its_secrets(yard: Yard, coun
     assert "secret" not in str(yard.job(crashing).failure)
 
 
-@postgres_is_deep
 def test_a_second_worker_of_the_same_name_is_refused(yard: Yard, counting: Start) -> None:
     counting("a")
     until(lambda: _alive(yard) == 1)
@@ -261,6 +257,7 @@ def test_the_same_work_is_never_in_line_twice(yard: Yard) -> None:
         yard.add()
 
 
+@on_both
 def test_the_database_refuses_a_training_job_without_an_approved_run(yard: Yard) -> None:
     with pytest.raises(DBAPIError, match="needs its approved run"):
         yard.add("train", 99)

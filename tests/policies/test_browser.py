@@ -21,7 +21,6 @@ from tests.support.browser import (
     untouched,
     visit,
 )
-from tests.support.depth import DEEP
 from tests.support.factories import Make
 
 __all__ = ["address", "app", "engine", "make", "settings", "untouched", "visit"]
@@ -41,10 +40,10 @@ def ada(make: Make, engine: Engine) -> UserRow:
 def test_the_policy_reads_well(visit: Visits, ada: UserRow) -> None:
     with visit(ada) as page:
         page.goto("/policy")
-        # Nowhere does axe take longer, and what is here in the dark stands on the page to change numbers as well.
-        good(page, dark=DEEP)
+        good(page)
 
 
+@pytest.mark.deep
 def test_a_verdict_by_an_older_policy_reads_well(visit: Visits, make: Make, ada: UserRow) -> None:
     row = make.ready()
     with visit(ada) as page:
@@ -55,7 +54,7 @@ def test_a_verdict_by_an_older_policy_reads_well(visit: Visits, make: Make, ada:
 def test_the_page_to_change_numbers_reads_well(visit: Visits, ada: UserRow) -> None:
     with visit(ada) as page:
         page.goto("/policy/edit")
-        good(page)
+        good(page, dark=True)
 
 
 def test_faults_and_the_difference_read_well(visit: Visits, ada: UserRow) -> None:
@@ -73,6 +72,7 @@ def test_faults_and_the_difference_read_well(visit: Visits, ada: UserRow) -> Non
         good(page)
 
 
+@pytest.mark.deep
 def test_publishing_and_moving_an_assessment_without_javascript(untouched: tuple[Make, Visits]) -> None:
     make, visit = untouched
     ada, row = make.admin("Ada"), make.ready()

@@ -22,7 +22,6 @@ from app.policies.tables import PolicyRow
 from app.settings import Settings
 from app.users.tables import UserRow
 from tests.support import as_it_stands
-from tests.support.databases import postgres_is_deep
 from tests.support.depth import depth
 from tests.support.factories import ANSWERS, Make
 from tests.support.races import at_once
@@ -35,7 +34,6 @@ def ada(make: Make) -> UserRow:
     return make.admin("Ada")
 
 
-@postgres_is_deep
 def test_a_published_policy_holds_from_now_on(either: Settings) -> None:
     engine = make_engine(either.url)
     make = Make(engine, either)
@@ -77,7 +75,6 @@ def test_nothing_published_is_rewritten(either: Settings) -> None:
     engine.dispose()
 
 
-@postgres_is_deep
 def test_of_two_who_publish_at_the_same_moment_one_is_told_so(either: Settings) -> None:
     engine = make_engine(either.url)
     ada = Make(engine, either).admin()
@@ -98,7 +95,6 @@ def test_of_two_who_publish_at_the_same_moment_one_is_told_so(either: Settings) 
     engine.dispose()
 
 
-@postgres_is_deep
 def test_what_another_has_published_is_not_published_over(either: Settings) -> None:
     engine = make_engine(either.url)
     ada = Make(engine, either).admin()

@@ -19,6 +19,7 @@ from app.standing import keeping
 from app.training import store as trainings
 from app.training.tables import TrainingRow
 from app.users.tables import UserRow
+from tests.support.depth import sampled
 from tests.support.factories import Make
 
 AFTER_THE_SCORE = {"verdict", "words", "delta", "low", "high", "p", "test", "rows", "reaches_target"}
@@ -109,7 +110,9 @@ def test_the_page_turns_over(client: TestClient, query: str, rows: int | None) -
     assert rows is None or page.text.count('<details class="more"') == rows
 
 
-@pytest.mark.parametrize("state", ["queued", "running", "evaluating", "done", "cancelled", "failed", "refused"])
+@pytest.mark.parametrize(
+    "state", sampled(["queued", "running", "evaluating", "done", "cancelled", "failed", "refused"], every=3)
+)
 def test_there_is_a_page_in_every_state_before_a_comparison(client: TestClient, engine: Engine, state: str) -> None:
     changed(engine, arm_id=None, adapter_sha256=None, result=None, state=state)
 

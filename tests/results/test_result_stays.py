@@ -1,9 +1,7 @@
 """A finished result is fixed and kept, whatever is tried on the same measurement afterwards."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,23 +17,14 @@ from app.db import reading, utcnow, writing
 from app.evaluation.statistics import GRADED, mean_interval
 from app.results import card, job
 from app.results import service as results
-from app.settings import Settings
 from app.training import store as trainings
 from app.users.tables import UserRow
 from tests.support.factories import Make
-from tests.support.gated import Gated
-from tests.support.processes import cheap
+from tests.support.gated import Gated, gated_installation, settings
+
+__all__ = ["gated_installation", "settings"]
 
 RIGHT = 190  # of 220 test rows: what the adapter gets right
-
-
-@pytest.fixture
-def settings(tmp_path: Path, template: Path) -> Settings:
-    """Nothing was trained yet."""
-    made = cheap(tmp_path / "data")
-    made.data.mkdir()
-    shutil.copy(template, made.data / "tunegate.db")
-    return made
 
 
 @pytest.fixture

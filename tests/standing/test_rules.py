@@ -26,6 +26,7 @@ LEANING = replace(
     training="locked",
     leaning="fine_tune",
     blockers=("G5", "G6", "G9"),
+    act=("Choose variants to run", "measure"),
 )
 REGRESSED = Outcome("regressed", before=0.636, after=0.008, reaches_target=False)
 IMPROVED = Outcome("improved", before=0.636, after=0.9, reaches_target=True)
@@ -44,10 +45,12 @@ CASES: tuple[tuple[str, str, str, str, Situation], ...] = (
     ("needs_baselines", "Baselines failed", "fail", "/assessments/7/measure", replace(LEANING, baselines="failed")),
     ("not_yet", "Fine-tune: not yet", "open", "/assessments/7/measure", LEANING),
     ("not_yet", "RAG now, training later", "open", "/assessments/7/measure", replace(LEANING, leaning="hybrid")),
-    ("not_yet", "Fine-tune: not yet", "open", "/assessments/7/costs", replace(LEANING, blockers=("G12",))),
+    ("not_yet", "Fine-tune: not yet", "open", "/assessments/7/costs",
+     replace(LEANING, blockers=("G12",), act=("Calculate costs", "costs"))),
     ("not_yet", "Fine-tune: not yet", "open", "/assessments/7/data",
-     replace(LEANING, blockers=("G10",), undecided=True)),
-    ("not_yet", "Fine-tune: not yet", "open", "/assessments/7/describe/upkeep", replace(LEANING, blockers=("G10",))),
+     replace(LEANING, blockers=("G10",), undecided=True, act=("Decide on personal data", "data"))),
+    ("not_yet", "Fine-tune: not yet", "open", "/assessments/7/describe/upkeep",
+     replace(LEANING, blockers=("G10",), act=("Settle the rights", "describe/upkeep"))),
     ("decided", "RAG recommended", "info", "/assessments/7/verdict", replace(LEANING, leaning=None, approach="rag")),
     ("decided", "Prompt meets target", "pass", "/assessments/7/verdict", replace(LEANING, leaning=None, met=True)),
     ("decided", "Classifier recommended", "info", "/assessments/7/verdict",

@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.users import sessions
 from app.users.tables import UserRow
 from app.web.security import Web
+from tests.support.depth import DEEP
 from tests.support.factories import Make
 from tests.support.processes import cheap, until
 from tests.support.ready import ready
@@ -241,11 +242,12 @@ def sheets(page: Page) -> int:
     return len(re.findall(rb"/Type\s*/Page[^s]", page.pdf(prefer_css_page_size=True)))
 
 
-def good(page: Page, *, dark: bool = True) -> None:
+def good(page: Page, *, dark: bool = DEEP, narrow: bool = DEEP) -> None:
     """Fail on whatever keeps somebody from reading what is shown now: axe, a small screen, dark colours.
 
-    Everything is looked at in the usual view, and then what another view changes: in the dark the colours, which take
-    axe most of its time, and on a small screen all but the colours.
+    Everything is looked at in the usual view, and the page has to fit on a small screen. Axe looks at what another view
+    changes, too, in the deep suite always and in the quick one where a test asks for it: in the dark at the colours,
+    which take it most of its time, and on a small screen at all but the colours.
     """
     fits(page)
     axe(page)
@@ -257,5 +259,6 @@ def good(page: Page, *, dark: bool = True) -> None:
     page.set_viewport_size(NARROW)
     until(lambda: page.evaluate("innerWidth") == NARROW["width"])
     fits(page)
-    axe(page, ALL_BUT_COLOURS)
+    if narrow:
+        axe(page, ALL_BUT_COLOURS)
     page.set_viewport_size(WIDE)

@@ -5,8 +5,10 @@ a test that is in both asks here for its size.
 """
 
 import os
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 T = TypeVar("T")
@@ -24,3 +26,11 @@ settings.load_profile("deep" if DEEP else "quick")
 def depth(quick: T, deep: T) -> T:
     """How many rounds, rows or kills: `quick` in the quick suite, `deep` in the deep one."""
     return deep if DEEP else quick
+
+
+def sampled(cases: Iterable[Any], every: int) -> list[Any]:
+    """These cases of a parametrised test: the first of each `every` in the quick suite, all in the deep one."""
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.deep if number % every else ())
+        for number, case in enumerate(cases)
+    ]

@@ -108,10 +108,11 @@ def claim_of(
     queue: job_engine.Client,
     baseline_id: int,
     stopping: threading.Event | None = None,
+    kind: str = "measure",
 ) -> Claim:
-    """Take the measurement's job as a worker would."""
+    """Take the measurement's job as a worker would; kind: that of another subject's."""
     with writing(engine) as session:
-        job = job_store.latest(session, "measure", baseline_id)
+        job = job_store.latest(session, kind, baseline_id)
         assert job is not None
         attempt = job_store.claim(session, job.id, "test", job.created_at)
         assert attempt is not None

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from app.processes import parent
 from app.training.protocol import SPEC, Exit
-from tests.support.depth import depth
+from tests.support.depth import depth, sampled
 from tests.support.trainer import Child, Run, build
 
 pytestmark = pytest.mark.torch
@@ -152,7 +152,7 @@ def test_a_changed_base_model_is_refused(run: Any, tmp_path: Path) -> None:
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_adapter(another: Callable[..., Any]) -> None:
     """Each attempt is killed a few lines after its start, at no particular place: in a step, a dev check, a commit."""
-    epochs, kills = depth(4, 6), depth(3, 12)
+    epochs, kills = depth(3, 6), depth(2, 12)
     whole, cut = another(epochs=epochs), another(epochs=epochs)
     assert whole.train().code == Exit.DONE
     chance = random.Random(11)
@@ -174,7 +174,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_adapter(another: Callable[.
     assert cut.adapter == whole.adapter
 
 
-@pytest.mark.parametrize("how", ["the worker dies", "SIGTERM", "cancel"])
+@pytest.mark.parametrize("how", sampled(["the worker dies", "SIGTERM", "cancel"], every=3))
 def test_asked_to_stop_it_keeps_the_step_it_was_at(another: Callable[..., Any], how: str) -> None:
     made = another(epochs=20)
     made.order()
@@ -199,6 +199,7 @@ def test_asked_to_stop_it_keeps_the_step_it_was_at(another: Callable[..., Any], 
     resumed.wait()
 
 
+@pytest.mark.deep
 def test_dropout_resumes_bit_by_bit_too(another: Callable[..., Any]) -> None:
     whole, cut = another(dropout=0.3), another(dropout=0.3)
     whole.train()
@@ -242,7 +243,8 @@ def damage_step(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [damage_truncate, damage_bit, damage_missing, damage_zero, damage_planted, damage_step]
+    "damage",
+    sampled([damage_truncate, damage_bit, damage_missing, damage_planted, damage_zero, damage_step], every=3),
 )
 def test_a_damaged_checkpoint_is_passed_over(
     tmp_path: Path, killed: Run, undisturbed: str, damage: Callable[[Path], None]

@@ -163,6 +163,7 @@ def at(kind: str, act: Callable[[], object]) -> Callable[[Process, dict[str, Any
     return watch
 
 
+@pytest.mark.deep
 def test_a_trainer_that_keeps_dying_is_given_up_and_can_be_resumed(approved: Story) -> None:
     row = approved.launch()
     data = approved.make.settings.data
@@ -210,6 +211,7 @@ def test_cancelled_is_over_for_good(longer: Story) -> None:
         service.resume(session, row.id, longer.author)
 
 
+@pytest.mark.deep
 def test_a_worker_that_stops_leaves_the_run_to_the_next(longer: Story) -> None:
     row = longer.launch()
     claim = longer.claim(longer.train_job(row))

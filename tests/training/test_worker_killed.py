@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.torch, pytest.mark.worker]
 
 
 @pytest.mark.long("the one real kill of a worker and its trainer")
+@pytest.mark.deep
 def test_killed_with_its_worker_a_run_goes_on_where_it_was(
     story: Story,
     worker: Callable[..., Process],

@@ -44,6 +44,7 @@ def test_an_upload_that_falls_silent_is_ended(web: TestClient, make: Make) -> No
     assert app.uploads.total() == 0
 
 
+@pytest.mark.deep
 def test_silent_uploads_keep_nobody_from_the_pages(web: TestClient) -> None:
     app: AppContext = web.app.state.context  # type: ignore[attr-defined]  # the app under the client
     people = [UserRow(id=number) for number in range(100, 100 + app.uploads.together // app.uploads.each)]

@@ -12,7 +12,6 @@ from app.settings import Settings
 from app.users import service, sessions
 from app.users.tables import FailureRow, TokenRow, UserRow
 from app.web.security import Web
-from tests.support.databases import postgres_is_deep
 from tests.support.depth import depth
 from tests.support.races import at_once
 from tests.support.ready import ready
@@ -211,7 +210,6 @@ def test_a_browser_on_another_site_cannot_do_it_for_somebody(people: People) -> 
     assert people.anonymous().post("/api/v1/join", json=body, headers=cross).status_code == 403
 
 
-@postgres_is_deep
 def test_an_account_is_taken_up_by_one(either: Settings) -> None:
     app = ready(small_app, either)
     people = People(app)

@@ -7,7 +7,6 @@ import pytest
 from app.db import reading, writing
 from app.settings import Settings
 from app.users import store
-from tests.support.databases import postgres_is_deep
 from tests.support.depth import depth
 from tests.support.races import at_once
 from tests.support.ready import ready
@@ -101,7 +100,6 @@ def test_the_last_admin_stays(people: People) -> None:
     assert client.get("/users").status_code == 200
 
 
-@postgres_is_deep
 def test_two_admins_cannot_remove_each_other_at_once(either: Settings) -> None:
     app = ready(small_app, either)
     people = People(app)

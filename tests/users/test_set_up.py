@@ -10,7 +10,6 @@ from app.settings import Settings
 from app.users import service
 from app.users.tables import SetupRow, UserRow
 from app.web.security import Web
-from tests.support.databases import postgres_is_deep
 from tests.support.races import at_once
 from tests.support.ready import ready
 from tests.support.small_app import PASSWORD, People, small_app
@@ -75,7 +74,6 @@ def test_an_older_code_is_dead(app: Web, people: People) -> None:
     assert people.anonymous().post("/setup", data=DANA | {"code": old}).status_code == 422
 
 
-@postgres_is_deep
 def test_of_six_at_once_one_becomes_admin(either: Settings) -> None:
     app = ready(small_app, either)
     people, code = People(app), new_code(app)

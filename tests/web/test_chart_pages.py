@@ -67,12 +67,13 @@ def test_a_chart_has_its_sentence_and_its_numbers(name: str) -> None:
 
 
 def test_a_chart_without_numbers_of_its_own_stands_beside_a_table() -> None:
-    """The only one is of the costs, whose table has other volumes than the curve has points."""
+    """Costs have other volumes in their table than the curve has points; sureness has its thresholds beside them."""
     root = pages.TEMPLATES.parent / "app"
     without = [path for path in root.rglob("*.py") if "numbers=False" in path.read_text()]
 
-    assert [path.name for path in without] == ["views.py"]
+    assert {path.name for path in without} == {"views.py", "sureness.py"}
     assert "<summary>Numbers</summary>" in TEMPLATES["economics/_costs_volume.html"]
+    assert "<summary>Threshold, share answered" in TEMPLATES["baselines/_sureness.html"]
 
 
 def test_tones_and_lines_differ_in_shape_too() -> None:

@@ -21,6 +21,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.web.params import LARGEST, LONGEST_FIELD
 from app.web.security import Web
+from tests.support.databases import on_both
 from tests.support.depth import DEEP, depth
 from tests.support.factories import Make, sign_in
 from tests.support.ready import ready
@@ -236,6 +237,7 @@ def test_what_cannot_be_stored_is_refused_and_named(
     assert answer.status_code == 422, answer.text
 
 
+@on_both
 def test_an_id_that_no_table_can_hold_is_nothing_that_exists(admin: TestClient) -> None:
     for number in (LARGEST, LARGEST + 1, 2**53):
         assert admin.get(f"/assessments/{number}").status_code == 404

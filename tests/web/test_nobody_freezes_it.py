@@ -40,6 +40,7 @@ from app.users.tables import UserRow
 from app.web.refusals import TooMany
 from app.web.slow_requests import protocol
 from app.web.thread_limits import Turns
+from tests.support.depth import sampled
 from tests.support.factories import Make, sign_in
 from tests.support.model_server import serving
 from tests.support.pace import slowness
@@ -236,7 +237,7 @@ def test_a_row_full_of_marks_takes_no_longer_to_check_than_one_full_of_letters(t
     assert checked(tmp_path, "a" + "\u0301\u0323" * 20_000) < 4 * letters + 0.5 * slowness()
 
 
-@pytest.mark.parametrize("piece", ["\u00e9", "\u00e9(", "a1", "`", "```", "\u0391"])
+@pytest.mark.parametrize("piece", sampled(["\u00e9", "\u00e9(", "a1", "`", "```", "\u0391"], every=3))
 def test_one_long_word_takes_no_longer_to_check_than_many_short_ones(tmp_path: Path, piece: str) -> None:
     """A word of 30,000 letters with accents was looked at anew from each of them: 95 s."""
     checked(tmp_path)
@@ -262,6 +263,7 @@ def test_empty_lines_and_marks_of_turns_take_no_longer_to_read_than_letters(piec
     assert seconds(*rows) < 20 * letters + 0.5 * slowness()
 
 
+@pytest.mark.deep
 def test_what_is_longer_than_any_document_is_named_and_not_looked_at() -> None:
     long = json.dumps({"prompt": "x" * MOST_READ, "completion": "yes"}).encode()
     turns = [{"role": role, "content": "a"} for role in ("user", "assistant") * (MOST_READ // 20)]
@@ -448,6 +450,7 @@ def test_half_a_head_is_hung_up_on(hasty: Settings) -> None:
         assert half(port, *[b"X"] * 40) == b""  # a byte now and then is no patience won
 
 
+@pytest.mark.deep
 def test_half_a_body_is_answered_and_hung_up_on(hasty: Settings) -> None:
     with server(hasty) as port:
         came = half(port, FORM + b"Content-Length: 100\r\n\r\nemail=a")

@@ -4,7 +4,7 @@ from app.advice.facts import EPSILON, Facts
 from app.advice.gates.finding import Finding, How, action, passed
 from app.advice.policy import Policy
 from app.advice.schema import Case
-from app.advice.scoring import LEAST_SIMILAR, contradicting
+from app.advice.scoring import LEAST_SIMILAR, can_compare_labels, contradicting
 from app.wording import Statement, state
 
 # ------------------------------------------------------------------ G1: examples
@@ -73,23 +73,50 @@ def held_out(case: Case, facts: Facts, policy: Policy) -> Finding:
 def labels_agree(case: Case, facts: Facts, policy: Policy) -> Finding:
     rate, kappa = case.measured.contradiction_rate, case.measured.agreement_kappa
     declared = case.answers.label_agreement
-    how: How = "declared" if rate is None and kappa is None else "measured"
-    agreement = _agreement(rate, case.measured.similar_questions, kappa)
+    judged = case.measured.references_judged is not None
+    how: How = "declared" if rate is None and kappa is None and not judged else "measured"
+    agreement = _agreement(case)
     if contradicting(case, policy):
         return Finding("fail", "measured", (agreement,), (action("contradictions"),))
+    if kappa is not None and kappa < policy.limit("kappa") - EPSILON:
+        return Finding("fail", "measured", (agreement,), (action("kappa"),))
+    if (wrong := _wrong_references(case)) is not None and wrong > WRONG_REFERENCES + EPSILON:
+        return Finding("fail", "measured", (agreement,), (state("references"),))
     if kappa is not None:
-        if kappa < policy.limit("kappa") - EPSILON:
-            return Finding("fail", "measured", (agreement,), (action("kappa"),))
         return passed("measured", agreement)
     if declared == "low":
-        return Finding("fail", "declared", (agreement, state("disagree")), (action("declared_low"),))
+        more = action("declared_low") if can_compare_labels(case) else state("declared_low_text")
+        return Finding("fail", "declared", (agreement, state("disagree")), (more,))
     if how == "declared" and declared is None:
         return Finding("unknown", "declared", (agreement,), (action("nothing"),))
     return passed(how, agreement) if how == "measured" else passed(how, agreement, state("agree"))
 
 
-def _agreement(rate: float | None, questions: int | None, kappa: float | None) -> Statement:
-    """What was measured of the labels. few: the questions are too few to judge all labels by."""
+WRONG_REFERENCES = 0.10  # share of a random sample's answers that may be wrong (decision rules, G8; ours)
+LEAST_JUDGED = 50  # answers, below which their share says nothing
+
+
+def _wrong_references(case: Case) -> float | None:
+    """The share of wrong answers that a second person found, 0 to 1; None where too few were looked at."""
+    judged, wrong = case.measured.references_judged or 0, case.measured.references_wrong or 0
+    return wrong / judged if judged >= LEAST_JUDGED else None
+
+
+def _agreement(case: Case) -> Statement:
+    """What was measured of the labels. few: the questions are too few to judge all labels by. references: answers that
+    a second person judged, and those of them that are wrong."""
+    measured = case.measured
+    rate, questions = measured.contradiction_rate, measured.similar_questions
     contradictory = None if rate is None or questions is None else round(rate * questions)
     few = bool(contradictory) and (questions or 0) < LEAST_SIMILAR
-    return state("agreement", rate=rate, questions=questions, contradictory=contradictory, few=few, kappa=kappa)
+    references = None if measured.references_judged is None else (measured.references_judged, measured.references_wrong)
+    return state(
+        "agreement",
+        rate=rate,
+        questions=questions,
+        contradictory=contradictory,
+        few=few,
+        kappa=measured.agreement_kappa,
+        rows=measured.agreement_rows,
+        references=references,
+    )

@@ -11,25 +11,26 @@ Readings of the points that the rules leave open:
   G8, G10 and G11, where nothing else is to be had. It never passes G1, G4, G5, G6 or G9.
 - *G2* passes without a measurement only where no outside facts are asked for: `facts` isn't a goal and the facts it
   needs never change or there is no reference text, and where the rows don't look as if it took facts to answer them.
-  Where `facts` isn't a goal, enough tagged failures of which few are missing facts show it too: the arm that gets the
-  right passage can't be run here. Daily facts fail whatever else is said.
+  Where `facts` isn't a goal, enough tagged failures of which few are missing facts show it too. Daily facts fail
+  whatever else is said.
 - *G3* compares the calls of the next six months with ten times the examples, counted up to the floor of G1. Without
   that cap, adding rows would lock what was ready, and throwing rows away would unlock it.
 - *G4* asks for the floor; the number that a certain gap needs is in the text of G6, where that gap is known. Once there
   is a result, the rows that were asked and answered count, whatever the file holds beside them. That people checked the
   test answers is their word, so a pass is `declared`.
 - *G5* fails as long as no baseline was run, whatever people say they tried, and where it ran on other weights than
-  those that would be trained. A schema arm would be part of a fair try where the main goal is a fixed shape or fields
-  and people say that a checker would prevent most failures; retrieval and oracle arms where there is a knowledge need.
-  None of these can be run here yet (`UNAVAILABLE`). The gate does not ask for them; it is unknown, and names what can
-  be done instead: with a schema or a look-up tried elsewhere, the honest answers are others than before.
-- *G6* fails when prompting MET the target, or an arm that asks no language model did, and when it is UNCLEAR; also when
+  those that would be trained. A schema arm is part of a fair try where the rows show answers that a schema holds, or
+  where the main goal is a fixed shape or fields and a checker would prevent most failures; retrieval and the right
+  passage given where there is a knowledge need. Where there is nothing to retrieve from, it says what to bring.
+- *G6* is unknown where the best arm is none that anybody could use: the right passage given, another model. It fails
+  when prompting MET the target, or an arm that asks no language model did, and when it is UNCLEAR; also when
   such an arm beats every prompt on the test rows and whether it reaches the target is UNCLEAR. On the efficiency path
   it passes if the small model is SHORT and the teacher MET. It passes on no fewer answered rows than G4 asks for, the
   teacher's too; a score without the number of its rows is unknown.
 - *G7* fails once a baseline was run while metric or target were missing; before any run, setting both is enough.
 - *G8* by contradictions fails only where they are surely too many (`scoring.contradicting`): ten pairs in a thousand
-  rows are taken out, and say little of the rest.
+  rows are taken out, and say little of the rest. A kappa counts from 50 rows on, and so does the share of wrong
+  references that a second person finds in a random sample, where answers are no labels (decision rules, G8).
 - *G8* takes a declared "low" seriously until a kappa was measured: contradicting twins are only one half of the
   question.
 - *G9* has nothing to judge when prompting met the target, or on the efficiency path (the teacher shows that the
@@ -86,7 +87,7 @@ def condition(gate: str, case: Case, facts: Facts, policy: Policy) -> Statement:
         case "G3":
             return state("needed", calls=task.calls_needed(case, policy))
         case "G5":
-            return state("needed", arms=prompting.arms_needed(case, facts))
+            return state("needed", arms=prompting.arms_needed(case, facts, policy))
         case "G6" if facts.efficiency_path:
             return state("needed_cheaper")
     return state("needed")

@@ -1,54 +1,44 @@
 """G5, G6, G7 and G9: a fair try of prompting, short of a target set before it, by failures of behaviour."""
 
-from app.advice.facts import CAUSES, EPSILON, Facts, rows_to_settle, score_of, standing
+from app.advice.facts import BEYOND, CAUSES, EPSILON, Facts, rows_to_settle, score_of, standing
 from app.advice.gates.finding import Finding, action, passed
 from app.advice.policy import Policy
 from app.advice.schema import Case, Result
+from app.advice.scoring import can_look_up, structured
 from app.wording import Statement, state
-
-SHAPED = ("format", "extract")
-"""Main goals whose answers a schema can hold. A query language or a label set has no schema that says it all."""
-
-UNAVAILABLE = ("schema", "rag", "oracle")
-"""Arms that the app can't run yet: nothing asks for them before it can. What was measured elsewhere may name them."""
-
 
 # ------------------------------------------------------------------ G5: prompting tried
 
 
-def arms_needed(case: Case, facts: Facts) -> list[str]:
-    """The arms that a fair try of prompting has here: of those that can be run."""
-    return [arm for arm in _fair_try(case, facts) if arm not in UNAVAILABLE]
+LOOKED_UP = ("rag", "oracle")
 
 
-def arms_lacking(case: Case, facts: Facts) -> list[str]:
-    """What a fair try would have as well, nobody has run, and the app can't run yet."""
-    run = case.measured.baseline.arms if case.measured.baseline else ()
-    return [arm for arm in _fair_try(case, facts) if arm in UNAVAILABLE and arm not in run]
-
-
-def _fair_try(case: Case, facts: Facts) -> list[str]:
+def arms_needed(case: Case, facts: Facts, policy: Policy) -> list[str]:
+    """The arms that a fair try of prompting has here."""
     arms = ["zero_shot", "few_shot_random", "few_shot_nearest"]
-    if case.answers.checker_helps == "most" and case.answers.main_goal in SHAPED:
+    if structured(case, policy):
         arms.append("schema")
     if facts.knowledge:
-        arms += ["rag", "oracle"]
+        arms += LOOKED_UP
     return arms
 
 
 def prompting_tried(case: Case, facts: Facts, policy: Policy) -> Finding:
     baseline = case.measured.baseline
     if baseline is None:
-        more = action("nothing", arms=arms_needed(case, facts))
-        return Finding("fail", "measured", (state("nothing"),), (more,))
-    missing = [arm for arm in arms_needed(case, facts) if arm not in baseline.arms]
-    observed = [state("arms_run", arms=len(baseline.arms), revised=baseline.revised)]
+        needed = arms_needed(case, facts, policy)
+        more = [action("nothing", arms=needed), *_without_documents(case, needed)]
+        return Finding("fail", "measured", (state("nothing"),), tuple(more))
+    missing = [arm for arm in arms_needed(case, facts, policy) if arm not in baseline.arms]
+    by_optimizer = "optimised_prompt" in baseline.arms and "revised_prompt" not in baseline.arms
+    whose = {"by_optimizer": True} if by_optimizer else {}
+    observed = [state("arms_run", arms=len(baseline.arms), revised=baseline.revised, **whose)]
     actions = []
     if case.measured.baseline_on_base is False:
         observed.append(_other_base(case))
         actions.append(action("other_base"))
     if missing:
-        actions.append(action("missing", arms=missing))
+        actions += [action("missing", arms=missing), *_without_documents(case, missing)]
     if not baseline.revised:
         actions.append(action("revise"))
     if baseline.cut_rate is not None:
@@ -63,11 +53,12 @@ def prompting_tried(case: Case, facts: Facts, policy: Policy) -> Finding:
     if baseline.error_rate > policy.limit("error_rate"):
         errors = state("errors", share=baseline.error_rate)
         return Finding("unknown", "measured", (*observed, errors), (action("errors"),))
-    if lacking := arms_lacking(case, facts):
-        ways = [action("no_schema")] if "schema" in lacking else []
-        ways += [action("no_passages")] if lacking != ["schema"] else []
-        return Finding("unknown", "measured", (*observed, state("not_available", arms=lacking)), tuple(ways))
     return passed("measured", *observed)
+
+
+def _without_documents(case: Case, arms: list[str]) -> list[Statement]:
+    """What to bring where arms look things up and there is nothing to look up."""
+    return [state("documents")] if not can_look_up(case) and set(LOOKED_UP) & set(arms) else []
 
 
 def _other_base(case: Case) -> Statement:
@@ -145,6 +136,8 @@ def _why_no_standing(case: Case, policy: Policy) -> Statement:
     baseline = case.measured.baseline
     if baseline is None or not baseline.there:
         return state("no_score")
+    if baseline.best_arm in BEYOND:
+        return state("beyond", arm=baseline.best_arm)
     if baseline.cut_rate is not None:
         return state("cut", share=baseline.cut_rate)
     if baseline.error_rate is None or baseline.error_rate > policy.limit("error_rate"):
@@ -182,7 +175,7 @@ def failures_are_behaviour(case: Case, facts: Facts, policy: Policy) -> Finding:
     if causes is None or causes.total < least:
         return _too_few_tagged(case, facts, policy, state("tagged", tagged=causes.total if causes else 0))
     shares = {name: getattr(causes, name) / causes.total for name in CAUSES}
-    tagged = state("shares", tagged=causes.total, shares=shares)
+    tagged = (state("shares", tagged=causes.total, shares=shares), *_tagged_twice(case))
     actions = []
     if shares["facts"] > policy.limit("facts_share") + EPSILON:
         actions.append(action("facts"))
@@ -193,12 +186,18 @@ def failures_are_behaviour(case: Case, facts: Facts, policy: Policy) -> Finding:
     if shares["behaviour"] < policy.limit("behaviour_share") - EPSILON:
         actions.append(action("behaviour"))
     if actions:
-        return Finding("fail", "measured", (tagged,), tuple(actions))
+        return Finding("fail", "measured", tagged, tuple(actions))
     if not case.answers.goals:
-        return Finding("unknown", "measured", (tagged, state("no_goal")), (action("no_goal"),))
+        return Finding("unknown", "measured", (*tagged, state("no_goal")), (action("no_goal"),))
     if not facts.efficiency and not facts.behaviour:
-        return _no_trainable_goal(tagged)
-    return passed("measured", tagged)
+        return _no_trainable_goal(*tagged)
+    return passed("measured", *tagged)
+
+
+def _tagged_twice(case: Case) -> tuple[Statement, ...]:
+    """How far two people agree on it, where two have tagged the same failures; nothing hangs on it."""
+    rows, kappa = case.measured.tagged_twice, case.measured.tags_kappa
+    return (state("twice", rows=rows, kappa=kappa),) if rows else ()
 
 
 def _too_few_tagged(case: Case, facts: Facts, policy: Policy, tagged: Statement) -> Finding:
@@ -216,5 +215,5 @@ def _too_few_tagged(case: Case, facts: Facts, policy: Policy, tagged: Statement)
     return Finding("unknown", "measured", (tagged,), (action("few"),))
 
 
-def _no_trainable_goal(tagged: Statement) -> Finding:
-    return Finding("fail", "declared", (tagged, state("untrainable")), (action("untrainable"),))
+def _no_trainable_goal(*tagged: Statement) -> Finding:
+    return Finding("fail", "declared", (*tagged, state("untrainable")), (action("untrainable"),))

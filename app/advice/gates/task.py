@@ -4,7 +4,7 @@ from app.advice.facts import EPSILON, Facts
 from app.advice.gates.finding import Finding, How, action, passed
 from app.advice.policy import Policy
 from app.advice.schema import NOBODY, Case
-from app.advice.scoring import corpus, examples
+from app.advice.scoring import can_look_up, corpus, examples
 from app.wording import state
 
 # ------------------------------------------------------------------ G2: not knowledge
@@ -38,7 +38,8 @@ def not_knowledge(case: Case, facts: Facts, policy: Policy) -> Finding:
         share = causes.facts / causes.total
         if share <= policy.limit("facts_share") + EPSILON:
             return passed("measured", state("few_missing_facts", share=share, tagged=causes.total))
-    return Finding("unknown", "declared", (state("not_measured"),), (action("not_measured"),))
+    more = action("not_measured") if can_look_up(case) else state("no_documents")
+    return Finding("unknown", "declared", (state("not_measured"),), (more,))
 
 
 # ------------------------------------------------------------------ G3: not a one-off

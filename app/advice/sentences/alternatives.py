@@ -7,6 +7,8 @@ from app.wording import Statement, Wording, plural
 TITLES = {
     "trivial": "No language model",
     "small_classifier": "A small classifier",
+    "embedding_classifier": "A classifier on embeddings",
+    "label_scoring": "Scored labels",
     "shorter_prompt": "A shorter prompt",
     "schema": "A schema",
     "batch_tier": "Batch mode",
@@ -16,6 +18,8 @@ TITLES = {
 FREE = {
     "trivial": "Either the job needs no language model, or the metric can't tell a good answer from a copied one.",
     "small_classifier": "It answers in milliseconds, on any machine, and costs next to nothing a call.",
+    "embedding_classifier": "It takes one small embedding model instead of a language model: milliseconds a call on an "
+    "ordinary processor.",
 }
 
 
@@ -50,6 +54,10 @@ TEXTS = Wording({
     ),
     "schema_meets": lambda score: (
         f"With answers held to a schema, prompting reaches {score_text(score)} and meets the target."
+    ),
+    "labels_meet": lambda score: (
+        f"With each label scored instead of an answer written, the model reaches {score_text(score)} and meets the "
+        "target. Nothing but a label can come out, each with its probability, so unsure cases can be passed on."
     ),
     "checker_helps": "Schema validation would catch most errors. With constrained decoding a model can't make them in "
     "the first place.",

@@ -188,6 +188,9 @@ CLAUSES = Wording({
     "contradiction_rate": _contradiction_rate,
     "agreement_kappa": _kappa,
     "oracle_gain": _gain,
+    "references_wrong": lambda value: (
+        "no checked answer was wrong" if not value else f"only {value:,} of the checked answers were wrong"
+    ),
     "tagged": _tagged,
     "tagged_more": _tagged_more,
     "owner": "somebody was named as owner",

@@ -31,6 +31,9 @@ GOALS = {
     "safety": "safety",
     "general": "general help",
 }
+COVERAGE = {"broad": "broad", "gaps": "with gaps", "skewed": "skewed or synthetic"}
+CAUGHT = {"most": "most wrong answers", "partly": "some wrong answers", "no": "no wrong answers"}
+LANGUAGE = {"weak": "weak here", "fine": "fine here"}
 
 
 def _goals(goals: Sequence[str]) -> str:
@@ -57,6 +60,9 @@ DECLARED = Wording({
     "sources": "no sources",
     "free_text": "word for word",
     "unstructured": "structure",
+    "coverage": lambda declared, **_: COVERAGE[declared],
+    "checker_helps": lambda declared, **_: CAUGHT[declared],
+    "language_fit": lambda declared, **_: LANGUAGE[declared],
 })  # fmt: skip
 
 MEASURED = Wording({
@@ -75,6 +81,9 @@ MEASURED = Wording({
     "sources": "{share:%0} name one",
     "free_text": "free text",
     "unstructured": "{share:%0} structured",
+    "coverage": lambda seen, **_: COVERAGE[seen],
+    "checker_helps": "{share:%0} prevented",
+    "language_fit": lambda seen, **_: LANGUAGE[seen],
 })  # fmt: skip
 
 
@@ -135,4 +144,19 @@ TEXTS = Wording({
     "free_text": "You count an answer as right only word for word; your answers are free text, {share:%0} of them "
     "different. Two good ones will hardly ever be the same.",
     "unstructured": "You measure the structure of the answer; a schema would hold {share:%0} of your examples.",
+    "coverage": lambda declared, seen: (
+        f"Self-reported: coverage is {COVERAGE[declared]}. Measured: "
+        + {
+            "skewed": "the best variant reaches surely less on your own test file than on the dev set.",
+            "gaps": "your own test file has labels that no example has.",
+        }[seen]
+    ),
+    "checker_helps": lambda declared, seen, share: (
+        f"Self-reported: a checker would catch {CAUGHT[declared]}. Measured: a schema prevents {percent(share, 0)} of "
+        f"the failures, which is {CAUGHT[seen]}."
+    ),
+    "language_fit": lambda declared, seen: (
+        f"Self-reported: the model is {LANGUAGE[declared]}. Measured: a stronger model is "
+        f"{'surely better by far' if seen == 'weak' else 'not better by much'} on the same rows."
+    ),
 })  # fmt: skip

@@ -12,6 +12,8 @@ TECHNIQUES = {
     "batch_tier": "in batch mode",
     "prompt_caching": "with its fixed part cached",
     "small_classifier": "or rather a small classifier",
+    "embedding_classifier": "or rather a classifier on embeddings",
+    "label_scoring": "with each label scored",
     "many_shot": "with many examples in it",
 }
 FIRST = {
@@ -68,6 +70,7 @@ HEADS = Wording({
     "once": lambda lookup, technique: f"{'RAG' if lookup else _prompt(technique)}: this runs once.",
     "met_unmeasured": "Keep the prompt, and measure that it meets the target.",
     "met_by_classifier": "Use the small classifier; it meets the target.",
+    "met_by_embeddings": "Use the classifier on embeddings; it meets the target.",
     "met": lambda lookup: f"{'Keep RAG' if lookup else 'Keep the prompt'}: it meets the target.",
     "look_up": "RAG; do not train.",
     "whole_text": "Put the whole reference text into the prompt; do not train.",

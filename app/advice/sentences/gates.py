@@ -14,7 +14,7 @@ from app.advice.policy import Policy
 from app.advice.schema import Case
 from app.advice.sentences.scores import ARM_NAMES, listed, score_text
 from app.glossary import named
-from app.wording import Statement, Wording, joined, percent, plural
+from app.wording import MINUS, Statement, Wording, joined, percent, plural
 
 NOTHING = "Nothing; this criterion is met."
 NOTHING_TO_DO = "Nothing to do here."
@@ -59,8 +59,9 @@ def in_words(gate: str, finding: Finding, case: Case, facts: Facts, policy: Poli
 
 def _of_policy(gate: str, statement: Statement, policy: Policy) -> str:
     """One of the gate's sentences in the policy, or beside it, with the numbers of the case."""
-    if (sentence := OF_THE_APP.get((gate, statement.code))) is not None:
-        return sentence
+    key = (gate, statement.code)
+    if (sentence := OF_THE_APP.get(key) or TODAYS.get(key)) is not None:
+        return policy.filled(sentence)
     if 1 in statement.values.values() and (sentence := FOR_ONE.get((gate, statement.code))) is not None:
         return policy.filled(sentence)
     return policy.say(gate, statement.code, **{name: _value(value) for name, value in statement.values.items()})
@@ -82,8 +83,25 @@ def _meanwhile(gate: str, finding: Finding, case: Case, policy: Policy) -> str:
 OF_THE_APP = {
     ("G5", "cut"): "Raise the longest answer, ask for short ones, or take a model that stops by itself; then measure "
     "again.",
+    ("G5", "documents"): "Add the documents that the facts stand in: without them nothing can be retrieved.",
+    ("G2", "no_documents"): "Add the documents that the facts stand in, then run RAG and oracle retrieval. Where facts "
+    "are no goal, {tagged_failures} tagged failures settle it too.",
+    (
+        "G8",
+        "references",
+    ): "Repair the wrong answers in the file, upload it again, and have a second person check 50 rows anew.",
+    ("G8", "declared_low_text"): "Have a second person check the answers of 50 rows, settle where they differ, and "
+    "answer this question again by what you learned.",
 }
 """Actions that the policy has no sentence for."""
+
+TODAYS = {
+    ("G2", "not_measured"): "Run RAG and oracle retrieval: how far the gold passage lifts the score settles it. Where "
+    "facts are no goal, {tagged_failures} tagged failures settle it too.",
+    ("G8", "declared_low"): "Have a second person label 50 rows without seeing the labels: the kappa replaces this "
+    "answer.",
+}
+"""What is said in place of sentences of the policy that name something the app could not do when they were written."""
 
 FOR_ONE = {
     ("G1", "short"): "About 1 more example that differs from those you have.",
@@ -103,6 +121,19 @@ FOR_ONE = {
 }
 """Sentences of the policy with a number in them, for a number of one."""
 
+
+def changes_in_general(policy: Policy, gate: str) -> list[str]:
+    """What would change a criterion, sentence by sentence and without a case, as the app says it today."""
+    names = (
+        name for name in policy.gates[gate].sayings if not name.startswith("needed") and (gate, name) not in UNSAID
+    )
+    return [
+        policy.filled(TODAYS[gate, name]) if (gate, name) in TODAYS else policy.in_general(gate, name) for name in names
+    ]
+
+
+UNSAID = {("G5", "no_schema"), ("G5", "no_passages")}
+"""Sentences of the policy about arms that could not be run; they stay in its hash, and nothing says them any more."""
 
 # ------------------------------------------------------------------ what was measured
 
@@ -125,8 +156,9 @@ CHECKED = {
 }
 
 
-def _arms_run(arms: int, revised: bool) -> str:
-    return f"{plural(arms, 'arm')} run, {'one round' if revised else 'no round'} of revised instructions."
+def _arms_run(arms: int, revised: bool, by_optimizer: bool = False) -> str:
+    by = ", by an optimizer" if by_optimizer else ""
+    return f"{plural(arms, 'arm')} run, {'one round' if revised else 'no round'} of revised instructions{by}."
 
 
 def _ran_on(ran: str | None) -> str:
@@ -138,13 +170,23 @@ def _free(arm: str, score: Score) -> str:
 
 
 def _agreement(
-    rate: float | None, questions: int | None, contradictory: int | None, few: bool, kappa: float | None
+    rate: float | None,
+    questions: int | None,
+    contradictory: int | None,
+    few: bool,
+    kappa: float | None,
+    rows: int | None,
+    references: tuple[int, int | None] | None,
 ) -> str:
     parts = []
     if rate is not None:
         parts.append(_contradicting(rate, questions, contradictory or 0, few))
     if kappa is not None:
-        parts.append(f"kappa {kappa:.2f} between two people")
+        on = f" on {plural(rows, 'row')}" if rows is not None else ""
+        parts.append(f"kappa {kappa:.2f} between two people{on}".replace("-", MINUS))
+    if references is not None:
+        judged, wrong = references
+        parts.append(f"{wrong or 0:,} of {plural(judged, 'answer')} wrong, a second person found")
     return f"{'; '.join(parts) or 'Nothing measured'}."
 
 
@@ -234,7 +276,6 @@ OBSERVED = {
         "unfinished": "A newer run is not finished.",
         "uncounted": "Failed calls were not counted.",
         "errors": "{share:%1} of the calls failed.",
-        "not_available": lambda arms: f"Not available here yet: {listed(arms)}.",
     }),
     "G6": Wording({
         "without_model": lambda arm, score, target: (
@@ -242,6 +283,7 @@ OBSERVED = {
         ),
         "no_score": "No arm has a score on the test rows yet.",
         "cut": "{share:%1} of the answers were cut, so the score can't be trusted.",
+        "beyond": lambda arm: f"The best arm is {ARM_NAMES[arm]}, which nobody could use.",
         "errors": "Too many calls failed, or nobody counted them, so the score can't be trusted.",
         "no_target": lambda score: f"{score_text(score)}, but no target to hold it against.",
         "best": lambda score, target: f"Best arm: {score_text(score)}; target {percent(target)}.",
@@ -270,6 +312,10 @@ OBSERVED = {
     "G9": Wording({
         "tagged": "{tagged:#failure} tagged.",
         "shares": _shares,
+        "twice": lambda rows, kappa: (
+            f"Two people tagged {plural(rows, 'failure')}"
+            + (f", kappa {kappa:.2f}.".replace("-", MINUS) if kappa is not None else ".")
+        ),
         "no_goal": "Nobody said yet what should get better.",
         "met": "Prompting meets the target, so there are few failures to explain.",
         "copying": "The aim is to copy what a large model can already do.",

@@ -1,7 +1,7 @@
 """None of these: what does the job without a larger prompt, an index or a training.
 
-A schema, a rule, a small classifier, batch mode, a shorter prompt, a cache. An alternative that was measured wins on
-numbers; one that wasn't is named only where the answers speak plainly for it, and says what to try.
+A schema, a rule, a small classifier, scored labels, batch mode, a shorter prompt, a cache. An alternative that was
+measured wins on numbers; one that wasn't is named only where the answers speak plainly for it, and says what to try.
 """
 
 from collections.abc import Iterator
@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from app.advice.facts import NO_MODEL, Facts, score_of, standing
 from app.advice.policy import Policy
 from app.advice.schema import Arm, ArmResult, Case
-from app.advice.scoring import examples
+from app.advice.scoring import SCHEMA_HOLDS, checker, examples
 from app.advice.sentences import alternatives as sentences
 from app.wording import Statement, state
 
 FEW_ANSWERS = 100  # different answers; up to here a classifier can have a class for each
 CLASSIFIER_ROWS = 200  # BUC 2406.08660 [V; 200-500 figure S]: labels from which a small classifier is worth a try
 MUCH_SHORTER = 0.5  # a prompt of at most half the length is worth naming
-SHAPED = 0.8  # share of answers that a schema would hold, from which the output is a form
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ def alternatives(case: Case, facts: Facts, policy: Policy) -> list[Alternative]:
     named = [
         *_without_model(case, facts, policy),
         *_shorter(case, policy),
-        *_schema(case, facts),
+        *_schema(case, facts, policy),
+        *_scored_labels(case, facts),
         *_later(case, facts),
         *_cache(case, policy),
     ]
@@ -63,7 +63,13 @@ def _without_model(case: Case, facts: Facts, policy: Policy) -> Iterator[Alterna
     if facts.free_lead is not None and (target is None or standing(arms[facts.free_lead], target, policy) != "met"):
         yield _ahead(case, facts.free_lead)
     rows, _ = examples(case)
-    if "small_classifier" in arms or rows is None or rows < CLASSIFIER_ROWS or facts.knowledge:
+    if (
+        "small_classifier" in arms
+        or "embedding_classifier" in arms
+        or rows is None
+        or rows < CLASSIFIER_ROWS
+        or facts.knowledge
+    ):
         return
     signals = case.measured.signals
     few = signals is not None and signals.output_kind == "label" and (signals.distinct_answers or 0) <= FEW_ANSWERS
@@ -79,7 +85,7 @@ def _ahead(case: Case, arm: Arm) -> Alternative:
         arm=arm,
         score=score_of(result),
         best_prompt=score_of(baseline) if baseline is not None and baseline.there else None,
-        on_train=arm == "small_classifier" and result.split == "train",
+        on_train=result.split == "train",
     )
     return Alternative(arm, ahead, measured=True, meets=False)
 
@@ -106,17 +112,24 @@ def _by_length(case: Case) -> list[tuple[str, ArmResult]]:
     return sorted(prompts, key=lambda pair: pair[1].prompt_tokens or 0)
 
 
-def _schema(case: Case, facts: Facts) -> Iterator[Alternative]:
+def _schema(case: Case, facts: Facts, policy: Policy) -> Iterator[Alternative]:
     baseline, signals = case.measured.baseline, case.measured.signals
     if baseline is not None and "schema" in baseline.arms:
         if facts.baseline == "met" and baseline.best_arm == "schema":
             yield Alternative("schema", state("schema_meets", score=score_of(baseline)), measured=True)
         return
     held = signals.schema_share if signals is not None else None
-    if case.answers.checker_helps == "most":
+    if checker(case, policy)[0] == "most":
         yield Alternative("schema", state("checker_helps"), measured=False)
-    elif held is not None and held >= SHAPED and signals is not None and signals.output_kind == "json":
+    elif held is not None and held >= SCHEMA_HOLDS and signals is not None and signals.output_kind == "json":
         yield Alternative("schema", state("schema_holds", share=held), measured=False)
+
+
+def _scored_labels(case: Case, facts: Facts) -> Iterator[Alternative]:
+    """The model that scores the labels, where that is the best it does and enough."""
+    baseline = case.measured.baseline
+    if baseline is not None and facts.baseline == "met" and baseline.best_arm == "label_scoring":
+        yield Alternative("label_scoring", state("labels_meet", score=score_of(baseline)), measured=True)
 
 
 def _later(case: Case, facts: Facts) -> Iterator[Alternative]:

@@ -12,10 +12,10 @@ from math import ceil, floor
 from typing import Any
 
 from app.advice.facts import BEHAVIOURS, CAUSES, Facts, interval
-from app.advice.gates.prompting import arms_needed
+from app.advice.gates.prompting import LOOKED_UP, arms_needed
 from app.advice.policy import Policy
 from app.advice.schema import CHOICES, COST_CASES, GOALS, Arm, ArmResult, Baseline, Case, FailureCauses, Result
-from app.advice.scoring import corpus
+from app.advice.scoring import can_compare_labels, can_look_up, corpus
 
 RESULT = ("passed", "total", "score", "low", "high", "rows")
 MANY_CALLS = 10**9
@@ -115,10 +115,10 @@ def _numbers(case: Case) -> Iterator[Axis]:
     yield from _count("test_rows", measured.test_rows, MOST_ROWS)
     yield from _share("target", answers.target, 0.01, straight=False)
     yield from _share("contradiction_rate", measured.contradiction_rate, 0.001)
-    # Neither can be measured here yet: what was brought along may be otherwise, and nobody is sent to measure it.
-    if measured.agreement_kappa is not None:
+    # Nobody is sent to measure what can't be: labels that are none, passages where there is nothing to retrieve from.
+    if can_compare_labels(case):
         yield from _share("agreement_kappa", measured.agreement_kappa, 0.01, least=-1.0)
-    if measured.oracle_gain is not None:
+    if measured.oracle_gain is not None or can_look_up(case):
         yield from _share("oracle_gain", measured.oracle_gain, 0.01, least=-1.0)
     if measured.test_overlap_rows != 0:
         yield _single({"test_overlap_rows": 0})
@@ -164,7 +164,7 @@ def _switches(case: Case) -> Iterator[Axis]:
     measured = case.measured
     for key in ("test_human_checked", "metric_set_before_baseline", "rows_carry_context"):
         now = getattr(measured, key)
-        if now is None and key == "rows_carry_context":  # nothing here looks for it
+        if now is None and key == "rows_carry_context" and not can_look_up(case):
             continue
         for value in (True, False) if now is None else (not now,):
             yield _single({key: value})
@@ -253,7 +253,8 @@ def fair_try(case: Case, facts: Facts, policy: Policy) -> Change:
     """What a fair try of prompting still lacks, as changes to the baseline, at the same score."""
     old = case.measured.baseline or Baseline()
     trusted = old.error_rate is not None and old.error_rate <= policy.limit("error_rate")
-    arms = [*old.arms, *(arm for arm in arms_needed(case, facts) if arm not in old.arms)]
+    needed = [arm for arm in arms_needed(case, facts, policy) if can_look_up(case) or arm not in LOOKED_UP]
+    arms = [*old.arms, *(arm for arm in needed if arm not in old.arms)]
     return {"arms": arms, "revised": True, "error_rate": old.error_rate if trusted else 0.0}
 
 

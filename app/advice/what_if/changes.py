@@ -141,7 +141,17 @@ def _contradictions(value: float, case: Case) -> Part:
 
 def _kappa(value: float, case: Case) -> Part:
     now = case.measured.agreement_kappa
-    return _part("days", _distance(now, value), "agreement_kappa", value=value, now=now)
+    return _part("minutes" if now is None else "days", _distance(now, value), "agreement_kappa", value=value, now=now)
+
+
+def _references(value: int, case: Case) -> Part:
+    now = case.measured.references_wrong or 0
+    return _part(_writing(abs(now - value)), _relative(now, value), "references_wrong", value=value)
+
+
+def _context(value: bool, case: Case) -> Part:
+    """Passages are put into rows by the app; the documents have to be there first."""
+    return _part("minutes" if case.measured.corpus_tokens else "days", 0.4, "rows_carry_context", value=value)
 
 
 def _gain(value: float, case: Case) -> Part:
@@ -272,7 +282,8 @@ _PARTS: dict[str, Callable[[Any, Case], Part]] = {
     "oracle_gain": _gain,
     "failure_causes": _causes,
     "metric_set_before_baseline": _switch("metric_set_before_baseline", "minutes"),
-    "rows_carry_context": _switch("rows_carry_context", "days"),
+    "rows_carry_context": _context,
+    "references_wrong": _references,
     "baseline_on_base": _switch("baseline_on_base", "minutes"),
     "baseline_unfinished": _switch("baseline_unfinished", "minutes"),
     "identifiers_decided": _switch("identifiers_decided", "minutes"),

@@ -4,7 +4,8 @@ Three searches, all over `judge`:
 
 - *Single changes*: along every axis (`axes`) in ever larger steps until the outcome is another one, then by bisection
   back to the smallest step that gives it. For each end that is reached the smallest change of each kind counts.
-- *Ways to ready*, where training is locked and no single change unlocks it: put everything right that a gate can ask
+- *Ways to ready*, where training is locked and no single change unlocks it, or none to training on rows with passages
+  where facts are needed and can be looked up: put everything right that a gate can ask
   for, then take things back, what is hardest in real life first, for as long as the case stays ready. What is left is
   needed, each part of it; its numbers are then taken back to the smallest that do.
 - *Pairs*, for an approach that no single change leads to: two of the changes that can decide by themselves.
@@ -19,10 +20,10 @@ from itertools import combinations
 from typing import Any
 
 from app.advice.case import NotACase, changed
-from app.advice.facts import BEHAVIOURS, NO_MODEL, Facts, derive_facts, rows_to_settle, standing
+from app.advice.facts import BEHAVIOURS, BEYOND, NO_MODEL, Facts, derive_facts, rows_to_settle, standing
 from app.advice.policy import Policy
 from app.advice.schema import Baseline, Case, Result
-from app.advice.scoring import context_window, corpus
+from app.advice.scoring import can_look_up, context_window, corpus
 from app.advice.sentences import changes as sentences
 from app.advice.what_if.axes import SOMEBODY, Axis, Change, axes, baseline_json, fair_try
 from app.advice.what_if.changes import EFFORTS, Effort, Part, parts
@@ -85,7 +86,8 @@ def every(case: Case, facts: Facts, now: Outcome, judge: Judge, policy: Policy) 
     """All that were found. facts: of this case under this policy."""
     flips = [_flip(change, case, now, then) for change, then in _singles(case, facts, now, judge, policy)]
     ready = [flip for flip in flips if flip.training == "ready"]
-    if now.training == "locked" and not ready:
+    both = facts.knowledge and can_look_up(case) and all(flip.approach != "hybrid" for flip in ready)
+    if now.training == "locked" and (not ready or both):
         way = way_to_ready(case, facts, judge, policy)
         flips += [_flip(way, case, now, judge(changed(case, way)))] if way else []
     reached = {flip.approach for flip in flips}
@@ -213,10 +215,9 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     answers, measured, target = case.answers, case.measured, _target_right(case, policy)
     change = _use_right(case, policy)
     change |= _rows_right(case, policy)
-    # What can't be measured here is asked for only where it was brought along (`axes`).
     gain = measured.oracle_gain
     facts = "facts" in change.get("goals", answers.goals or ())
-    if facts or (gain is not None and gain >= policy.limit("oracle_gain") and _looked_up(case)):
+    if facts or (gain is not None and gain >= policy.limit("oracle_gain") and can_look_up(case)):
         change["rows_carry_context"] = True
     elif gain is not None:
         change["oracle_gain"] = 0.0
@@ -226,12 +227,7 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     change["teacher"] = _met(policy, target)
     if answers.training_rights != "yes":
         change["training_rights"] = "yes"
-    if measured.identifiers_decided is False:
-        change["identifiers_decided"] = True
-    if measured.baseline_on_base is False:
-        change["baseline_on_base"] = True
-    if measured.baseline_unfinished:
-        change["baseline_unfinished"] = False
+    change |= _switches_right(case)
     if not answers.owner:
         change["owner"] = SOMEBODY
     if measured.arms and (arms := _arms_right(case, target, policy)):
@@ -243,6 +239,18 @@ def _everything_right(case: Case, policy: Policy) -> dict[str, Any]:
     return change
 
 
+def _switches_right(case: Case) -> Change:
+    """What is there and stands against it."""
+    measured = case.measured
+    switches = {
+        "identifiers_decided": (measured.identifiers_decided is False, True),
+        "baseline_on_base": (measured.baseline_on_base is False, True),
+        "baseline_unfinished": (bool(measured.baseline_unfinished), False),
+        "references_wrong": (bool(measured.references_wrong), 0),
+    }
+    return {key: right for key, (wrong, right) in switches.items() if wrong}
+
+
 def _use_right(case: Case, policy: Policy) -> Change:
     """What it is for, and what is good enough."""
     answers = case.answers
@@ -250,8 +258,6 @@ def _use_right(case: Case, policy: Policy) -> Change:
     if answers.recurrence in (None, "once"):
         change["recurrence"] = "ongoing"
     change |= _goals_right(case)
-    if answers.checker_helps == "most":
-        change["checker_helps"] = "partly"
     if answers.fact_change == "daily":
         change["fact_change"] = "weekly"
     target = _target_right(case, policy)
@@ -288,17 +294,11 @@ def _arms_right(case: Case, target: float, policy: Policy) -> Change:
     return arms if lowered else {}
 
 
-def _looked_up(case: Case) -> bool:
-    """Whether looking things up was tried, and rows were looked at for looked-up text. Neither can be done here yet."""
-    arms = case.measured.baseline.arms if case.measured.baseline else ()
-    return case.measured.rows_carry_context is not None and {"rag", "oracle"} <= set(arms)
-
-
 def _goals_right(case: Case) -> dict[str, Any]:
     goals = list(case.answers.goals or ())
     main = case.answers.main_goal or (goals[0] if len(goals) == 1 else None)
     change: dict[str, Any] = {}
-    if "facts" in goals and not _looked_up(case):
+    if "facts" in goals and not can_look_up(case):
         goals.remove("facts")
         change["goals"] = goals
     if not any(goal in (*BEHAVIOURS, "efficiency") for goal in goals):
@@ -341,7 +341,9 @@ def _baseline_right(case: Case, policy: Policy) -> Change:
         other |= _more_rows(old, target, policy) or _short(policy, least, target) or {}
     elif (old.answered or 0) < policy.count("test_rows"):
         other |= _on_enough_rows(old, target, policy)
-    return baseline_json(old, {"best_arm": other["arms"][0]} | other if old.best_arm is None else other)
+    if old.best_arm is None or old.best_arm in BEYOND:  # nobody could use that one
+        other |= {"best_arm": next(arm for arm in other["arms"] if arm not in BEYOND)}
+    return baseline_json(old, other)
 
 
 def _on_enough_rows(old: Baseline, target: float, policy: Policy) -> Change:
@@ -419,12 +421,9 @@ def _deciding(case: Case, facts: Facts, policy: Policy) -> Iterator[Change]:
     window = context_window(case, policy)
     if tokens is None or tokens > window or tokens == 0:
         yield {"corpus_tokens": window}
-    if case.measured.oracle_gain is not None:
-        yield {
-            "oracle_gain": 0.0
-            if case.measured.oracle_gain >= policy.limit("oracle_gain")
-            else policy.limit("oracle_gain")
-        }
+    gain = case.measured.oracle_gain
+    if gain is not None or can_look_up(case):
+        yield {"oracle_gain": 0.0 if (gain or 0) >= policy.limit("oracle_gain") else policy.limit("oracle_gain")}
     causes = case.measured.failure_causes
     if causes is not None and facts.cause is not None:
         yield {"failure_causes": {"behaviour" if facts.cause != "behaviour" else "facts": causes.total}}

@@ -50,13 +50,13 @@ def forget_rows(claim: Claim) -> None:
 
 
 @contextmanager
-def attempt_folder(claim: Claim) -> Iterator[Path]:
-    """The folder of this dataset's check, for this attempt alone.
+def attempt_folder(claim: Claim, within: str = "checks") -> Iterator[Path]:
+    """The folder of this dataset's check (or of other work, under a name of its own), for this attempt alone.
 
     An attempt that was taken over may still be asleep and hold the folder (its lock ends with its process);
     then this one works in a folder of its own, from the start.
     """
-    place = claim.settings.data / "checks"
+    place = claim.settings.data / within
     place.mkdir(parents=True, exist_ok=True)
     lock = place / f"{claim.subject_id}.lock"
     with lock.open("w") as file:
