@@ -183,9 +183,8 @@ def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, a
     if not against.why and quality is None:
         against = Against("Check retrieval first: it looks for the gold passage of each dev row.", page)
     elif not against.why and rows < ORACLE_LEAST:
-        missing = plural(ORACLE_LEAST - rows, "more")
-        known_of = plural(rows, "dev row is", "dev rows are")
-        against = Against(f"The gold passage of {known_of} known. Mark {missing}.", page)
+        missing = plural(ORACLE_LEAST - rows, "more row", "more rows")
+        against = Against(f"The gold passage is known of {plural(rows, 'dev row')}. Mark {missing}.", page)
     why = f"On the {plural(rows, 'dev row')} whose gold passage is known: the most that retrieval could reach."
     arm = Arm("oracle", "oracle", {"instructions": instructions(context), "passages": passages})
     size = characters(context.session, arm.settings)
