@@ -43,7 +43,7 @@ def ready_of(session: Session, corpora: Mapping[int, str]) -> dict[int, str]:
     return {
         assessment_id: sha256
         for assessment_id, corpus_sha256, sha256 in session.execute(query)
-        if corpora[assessment_id] == corpus_sha256
+        if sha256 is not None and corpora[assessment_id] == corpus_sha256
     }
 
 
