@@ -44,9 +44,11 @@ from app.supervisor import WorkerChild
 from app.text import printable
 from app.users import store as user_store
 from app.users.tables import UserRow
+from app.web.params import LARGEST, Number, OneLine, Text
 from app.web.protocols import CallPrice
 from app.wording import plural
 
+MOST_ARMS = 100  # that a plan may name, as by the API
 POLL = 0.2  # seconds between two looks at the job
 LINE_EVERY = 15.0  # seconds between two lines about how far it is
 Unit = Literal["calls", "tokens", "money"]
@@ -63,18 +65,18 @@ class PlanFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    assessment: int
-    model: int | str
-    instructions: str | None = None
-    arms: list[str] | None = None
-    rows: dict[Literal["dev", "test"], Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
-    consent: bool | list[int | str] = False
-    max_tokens: int = 256
-    k_random: int = 3
-    k_nearest: int = 5
-    metric_options: dict[str, str | bool] = Field(default_factory=dict)
+    assessment: Number
+    model: Number | OneLine
+    instructions: Text | None = None
+    arms: Annotated[list[OneLine], Field(max_length=MOST_ARMS)] | None = None
+    rows: dict[Literal["dev", "test"], Annotated[int, Field(ge=0, le=LARGEST)]] = Field(default_factory=dict)
+    consent: bool | list[Number | OneLine] = False
+    max_tokens: Number = 256
+    k_random: Number = 3
+    k_nearest: Number = 5
+    metric_options: dict[OneLine, Text | bool] = Field(default_factory=dict)
     racing: bool = True
-    by: str | None = None
+    by: OneLine | None = None
 
 
 class Unready(Exception):

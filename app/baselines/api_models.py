@@ -296,7 +296,8 @@ class Tagged(BaseModel):
 
 
 class Arm(BaseModel):
-    """One way to answer. `dev`, `test`: score with its interval, counts and means, once measured."""
+    """One way to answer. `dev`, `test`: score with its interval, counts and means, once measured. `outdated`: its
+    passages are from documents or an index that are no longer the current ones, so its results count for nothing."""
 
     id: int
     object: str = "arm"
@@ -306,6 +307,7 @@ class Arm(BaseModel):
     settings: dict[str, Any]
     dev: dict[str, Any] | None
     test: dict[str, Any] | None
+    outdated: bool
 
     @staticmethod
     def of(row: ArmRow) -> "Arm":
@@ -317,4 +319,5 @@ class Arm(BaseModel):
             settings=row.settings,
             dev=row.dev.to_json() if row.dev else None,
             test=row.test.to_json() if row.test else None,
+            outdated=row.outdated,
         )

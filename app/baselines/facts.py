@@ -152,8 +152,9 @@ class OracleGain:
 
 
 def oracle_gain(session: Session, baseline: BaselineRow) -> OracleGain | None:
-    """None while there is no oracle result, or none of a prompt without passages."""
-    oracle = next((arm for arm in baseline.arms if arm.family == "oracle" and arm.dev and arm.dev.known), None)
+    """None while there is no oracle result with passages of today, or none of a prompt without passages."""
+    oracles = (arm for arm in baseline.arms if arm.family == "oracle" and not arm.outdated)
+    oracle = next((arm for arm in oracles if arm.dev and arm.dev.known), None)
     if oracle is None:
         return None
     with_gold = answer_store.scored(session, oracle.id, "dev")
@@ -231,7 +232,7 @@ def _compared(baseline: BaselineRow) -> dict[str, Score]:
     """
     on_dev: dict[str, ArmResult] = {}
     for arm in baseline.arms:
-        if arm.dev is None or arm.family == "adapter" or not arm.dev.known:
+        if arm.dev is None or arm.family == "adapter" or not arm.dev.known or arm.outdated:
             continue
         if arm.family not in on_dev or arm.dev.score > on_dev[arm.family].score:
             on_dev[arm.family] = arm.dev

@@ -268,6 +268,8 @@ def _for_test(claim: Claim) -> list[tuple[ArmRow, str]]:
     with claim.read() as session:
         baseline = store.get(session, claim.subject_id)
     best = standing.leading(baseline)
+    if best is None and any(arm.outdated for arm in baseline.arms):
+        raise Failed("The documents or their index changed under the measurement. Start a new one.")
     if best is None:
         raise Failed(
             f"No variant can be evaluated: each one had errors on more than {percent(arms.ERROR_LIMIT, 0)} of its "

@@ -24,7 +24,8 @@ TONES: Mapping[str, str] = {
 }
 # Headings of the table, in their order; the first one has none of its own where it is the only one.
 PROMPTS, DROPPED, REACHABLE, FREE = "Prompts", "Dropped from the race", "What could be reached", "No LLM"
-ORDER = (PROMPTS, REACHABLE, DROPPED, FREE)
+OUTDATED = "On documents or an index of before"
+ORDER = (PROMPTS, REACHABLE, DROPPED, OUTDATED, FREE)
 CALLS = 1000  # that the money of a line is for
 CHEAPER = 0.9  # share of the best prompt's tokens up to which another one is called cheaper
 
@@ -64,7 +65,8 @@ class Line:
     gain: over zero-shot on the dev rows; its interval only for a single arm. change: what it fixed and broke;
     change_arm: whose change that is; common: rows that both answered, where they are not all. tokens: mean of a prompt;
     None where no model is asked or nobody knows. dropped: after how many rows it was asked no more, and why. ran_on:
-    another model than the run's. cost: of a thousand calls, None where the model has no price.
+    another model than the run's. cost: of a thousand calls, None where the model has no price. outdated: why its result
+    does not count any more.
     """
 
     label: str
@@ -90,6 +92,7 @@ class Line:
     ran_on: str = ""
     common: int | None = None
     cost: float | None = None
+    outdated: str = ""
 
     @property
     def place(self) -> int:
@@ -123,6 +126,8 @@ def lines(
 
 
 def _heading(arm: ArmRow) -> str:
+    if arm.outdated:
+        return OUTDATED
     if arm.family in arms.FREE:
         return FREE
     if arm.family in BEYOND:
@@ -196,7 +201,17 @@ def _line(
         ran_on=first.settings["model_as"]["name"] if "model_as" in first.settings else "",
         common=comparison.common if len(group) == 1 else None,
         cost=_cost(first, first.dev or first.test, prices, baseline.model_id),
+        outdated=outdated(first),
     )
+
+
+def outdated(arm: ArmRow) -> str:
+    """Why the result of an arm with passages does not count any more; empty where it does."""
+    if not arm.outdated:
+        return ""
+    if arm.settings["passages"]["way"] == "all":
+        return "measured on documents that have changed since: measure again"
+    return "measured on an index that is no longer current: measure again"
 
 
 def _together(first: ArmRow) -> str:
@@ -289,6 +304,7 @@ def _cheaper(baseline: BaselineRow, best: ArmRow) -> list[str]:
         (arm, arm.test)
         for arm in baseline.arms
         if arm.id != best.id
+        and not arm.outdated
         and arm.family not in (*arms.FREE, *BEYOND, "adapter")
         and arm.test is not None
         and arm.test.known
@@ -306,7 +322,7 @@ def caption(table: Sequence[Line], baseline: BaselineRow) -> str:
     """What the table shows, in a sentence."""
     first = next((line for line in table if line.leading and line.dev), None)
     if first is None or first.dev is None:
-        return "No variant has a result on the dev set yet."
+        return "No prompt has a result on the dev set yet."
     ahead = ""
     if first.gain is not None:
         points = charts.share_text(first.gain.delta, difference=True)

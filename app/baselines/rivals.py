@@ -67,7 +67,7 @@ def rivals_at_most(session: Session, baseline: BaselineRow) -> int:
 
 def _could_lead(arm: ArmRow, leading: ArmRow) -> bool:
     """A prompt that counts, was not dropped, and that had a fair try where the best one had."""
-    if arm.dev is None or leading.dev is None or not arms.could_win(standing.value(arm), arm.dev):
+    if arm.outdated or arm.dev is None or leading.dev is None or not arms.could_win(standing.value(arm), arm.dev):
         return False
     return arm.dev.fair or not leading.dev.fair
 

@@ -95,8 +95,17 @@ def estimate_measure(request: Request, assessment_id: Id, app: App, me: Me, type
         if wants_fragment(request):
             outline = planning.outline(db, assessment_id, order, _known(app))
             estimate = outline.total if outline else None
-            drawn = {"estimate": estimate, "outline": outline, "typed": typed, "errors": {}, "swap": True}
-            html = render(request, "baselines/_estimate.html", **drawn)
+            html = render(
+                request,
+                "baselines/_estimate.html",
+                estimate=estimate,
+                outline=outline,
+                typed=typed,
+                errors={},
+                swap=True,
+                assessment=assessment_store.get(db, assessment_id),
+                newest=store.current(db, assessment_id),
+            )
             return Response(html, media_type="text/html")
         return _measure(request, app, db, assessment_id, typed=typed)
 
@@ -202,6 +211,7 @@ def _measure(
     values = {**form.begins_with(newest), **(typed or {})}
     if newest is None and draft is not None:
         values.setdefault("instructions", draft.text)
+        values.setdefault("max_tokens", str(draft.max_tokens))
     passage_prompt = with_passages.proposed_instructions(db, assessment_id, dataset)
     values.setdefault("passage_instructions", passage_prompt)
     usable = [_choice(db, row) for row in model_store.usable(db)]

@@ -175,6 +175,8 @@ def revisable(session: Session, baseline_id: int, *, optimising: bool = False) -
     """
     baseline = _open(session, baseline_id, optimising=optimising)
     best = standing.leading(baseline)
+    if best is None and any(arm.outdated for arm in baseline.arms):
+        raise Conflict("Its variants are measured on documents or an index that are no longer current. Measure again.")
     if best is None or baseline.concluded_at is None:
         raise Conflict("Let the first run finish: a revision starts from the best variant.")
     _need_model(session, baseline)

@@ -17,8 +17,8 @@ def value(row: ArmRow) -> Arm:
 
 
 def results(baseline: BaselineRow) -> list[tuple[Arm, ArmResult]]:
-    """Dev results of every arm that has been measured."""
-    return [(value(row), row.dev) for row in baseline.arms if row.dev is not None]
+    """Dev results of every arm that has been measured, with the passages of today where it gives any."""
+    return [(value(row), row.dev) for row in baseline.arms if row.dev is not None and not row.outdated]
 
 
 def leading(baseline: BaselineRow) -> ArmRow | None:
@@ -157,6 +157,7 @@ def compared_with(baseline: BaselineRow, arm: ArmRow) -> ArmRow | None:
         row
         for row in baseline.arms
         if row.id < arm.id
+        and row.outdated == arm.outdated
         and "model_id" not in row.settings
         and all(row.settings.get(key) == arm.settings.get(key) for key in arms.MADE_OF)
     ]

@@ -8,7 +8,7 @@ from sqlalchemy import and_, not_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, selectinload
 
-from app.baselines import answer_store, arms, standing, tag_store
+from app.baselines import answer_store, arms, outdated, standing, tag_store
 from app.baselines.tables import ArmRow, BaselineRow, OpeningRow
 from app.datasets import store as dataset_store
 from app.db import memo, prefill
@@ -22,7 +22,13 @@ def get(session: Session, baseline_id: int) -> BaselineRow:
     )
     if row is None:
         raise NotFound("There is no such measurement.")
-    return row
+    return _marked(session, [row])[0]
+
+
+def _marked(session: Session, rows: Sequence[BaselineRow]) -> Sequence[BaselineRow]:
+    """The same rows, each arm with whether its passages are those of today."""
+    outdated.mark(session, rows)
+    return rows
 
 
 def assessment_of(session: Session, baseline_id: int) -> int:
@@ -38,14 +44,14 @@ def current(session: Session, assessment_id: int) -> BaselineRow | None:
     return memo(
         session,
         ("baseline", assessment_id),
-        lambda: session.scalar(
-            select(BaselineRow)
-            .where(BaselineRow.assessment_id == assessment_id, BaselineRow.archived_at.is_(None))
-            .order_by(BaselineRow.id.desc())
-            .limit(1)
-            .options(selectinload(BaselineRow.arms))
-        ),
+        lambda: next(iter(_marked(session, _newest(session, assessment_id))), None),
     )
+
+
+def _newest(session: Session, assessment_id: int) -> Sequence[BaselineRow]:
+    """The same, or none."""
+    query = select(BaselineRow).where(BaselineRow.assessment_id == assessment_id, BaselineRow.archived_at.is_(None))
+    return session.scalars(query.order_by(BaselineRow.id.desc()).limit(1).options(selectinload(BaselineRow.arms))).all()
 
 
 def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
@@ -56,6 +62,8 @@ def read_ahead(session: Session, assessment_ids: Sequence[int]) -> None:
         .order_by(BaselineRow.id.desc())
         .options(selectinload(BaselineRow.arms))
     ).all()
+    outdated.read_ahead(session, rows)
+    outdated.mark(session, rows)
     every: dict[int, list[BaselineRow]] = {assessment_id: [] for assessment_id in assessment_ids}
     for row in rows:
         every[row.assessment_id].append(row)
@@ -87,13 +95,17 @@ def of_assessment(session: Session, assessment_id: int) -> Sequence[BaselineRow]
     return memo(
         session,
         ("measurements", assessment_id),
-        lambda: session.scalars(
-            select(BaselineRow)
-            .where(BaselineRow.assessment_id == assessment_id)
-            .order_by(BaselineRow.id.desc())
-            .options(selectinload(BaselineRow.arms))
-        ).all(),
+        lambda: _marked(session, _every(session, assessment_id)),
     )
+
+
+def _every(session: Session, assessment_id: int) -> Sequence[BaselineRow]:
+    return session.scalars(
+        select(BaselineRow)
+        .where(BaselineRow.assessment_id == assessment_id)
+        .order_by(BaselineRow.id.desc())
+        .options(selectinload(BaselineRow.arms))
+    ).all()
 
 
 def arm(session: Session, arm_id: int) -> ArmRow:
@@ -103,6 +115,7 @@ def arm(session: Session, arm_id: int) -> ArmRow:
     )
     if row is None:
         raise NotFound("There is no such variant.")
+    outdated.mark(session, [row.baseline])
     return row
 
 

@@ -68,6 +68,8 @@ class ArmRow(Base):
     family: one of `arms.FAMILIES`; `name` tells those of a family apart.
     settings: what the prompt is made of, see `arms.Arm`.
     dev, test: what it came to on these rows, once measured.
+    outdated: its passages are from documents or an index that are no longer the current ones (`outdated.mark`), so that
+    nobody could use it as it was measured: it leads nothing and does not count as tried.
     """
 
     __tablename__ = "arms"
@@ -82,6 +84,7 @@ class ArmRow(Base):
     dev: Mapped[ArmResult | None] = mapped_column(ResultJson)
     test: Mapped[ArmResult | None] = mapped_column(ResultJson)
     baseline: Mapped[BaselineRow] = relationship(lazy="raise", back_populates="arms")
+    outdated = False
 
     @property
     def label(self) -> str:

@@ -4,7 +4,6 @@ Which way of searching the proposed RAG arm takes is chosen by how well each fin
 test rows choose nothing. The arms without passages beside them are the closed book.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -183,9 +182,8 @@ def _oracle(context: Context, index: IndexRow | None, quality: Quality | None, a
     if not against.why and quality is None:
         against = Against("Check retrieval first: it looks for the gold passage of each dev row.", page)
     elif not against.why and rows < ORACLE_LEAST:
-        missing = plural(ORACLE_LEAST - rows, "more")
-        known_of = plural(rows, "dev row is", "dev rows are")
-        against = Against(f"The gold passage of {known_of} known. Mark {missing}.", page)
+        missing = plural(ORACLE_LEAST - rows, "more row", "more rows")
+        against = Against(f"The gold passage is known of {plural(rows, 'dev row')}. Mark {missing}.", page)
     why = f"On the {plural(rows, 'dev row')} whose gold passage is known: the most that retrieval could reach."
     arm = Arm("oracle", "oracle", {"instructions": instructions(context), "passages": passages})
     size = characters(context.session, arm.settings)
@@ -210,11 +208,10 @@ def _whole(context: Context, against: Against) -> Offer:
         )
     passages: dict[str, Any] = {"way": "all"}
     if not against.why:
-        rows = list(documents.corpus(context.session, context.assessment.id))
-        hashes = "\n".join(str(row.text_sha256) for row in rows)
+        number = context.assessment.id
         passages |= {
-            "documents": [row.id for row in rows],
-            "sha256": hashlib.sha256(hashes.encode()).hexdigest(),
+            "documents": [row.id for row in documents.corpus(context.session, number)],
+            "sha256": retrieval.hashes(context.session, [number])[number].corpus,
         }
     arm = Arm("whole_corpus", "whole_corpus", {"instructions": instructions(context), "passages": passages})
     return Offer(
@@ -260,6 +257,8 @@ def look_up(claim: Claim, arm: ArmRow, examples: Sequence[Example]) -> LookedUp:
         return LookedUp()
     with claim.read() as session:
         if settings["way"] == "all":
+            if arm.outdated:
+                raise Failed("The documents have changed since this measurement was planned. Start a new one.")
             every = _documents(session, claim.blobs, settings)
             return LookedUp({example.id: every for example in examples})
         index = session.get_one(IndexRow, int(settings["index"]))
@@ -328,12 +327,8 @@ def _known(session: Session, arm: ArmRow, index: IndexRow) -> dict[int, Sequence
 
 
 def _documents(session: Session, blobs: Blobs, settings: Mapping[str, Any]) -> list[tuple[Passage, float]]:
-    every = []
-    for number in settings["documents"]:
-        row, _ = documents.document(session, int(number))
-        with blobs.open(str(row.text_sha256)) as file:
-            every.append((Passage(row.id, row.title, file.read().decode()), 1.0))
-    return every
+    every = retrieval.texts(session, blobs, map(int, settings["documents"]))
+    return [(Passage(row.id, row.title, text), 1.0) for row, text in every]
 
 
 def characters(session: Session, settings: Mapping[str, Any]) -> float:

@@ -90,19 +90,24 @@ def of(constraint: Constraint, rows: Iterable[Wanted]) -> Fit:
     return Fit(counts, tuple(forbidden), reordered)
 
 
-def in_order(value: Any, schema: Any, root: Any, depth: int = 0) -> bool:
-    """Whether the keys of a value stand in the order in which its schema names them."""
-    if not isinstance(schema, dict) or depth > schemas.DEEPEST:
-        return True
+def in_order(value: Any, schema: Any, root: Any, followed: set[tuple[str, int]] | None = None) -> bool:
+    """Whether the keys of a value stand in the order in which its schema names them. followed: which references were
+    for which part of the value, each once: a few that name each other many times would take for ever."""
+    if not isinstance(schema, dict) or not isinstance(value, dict | list):
+        return True  # what is neither has no keys, whatever alternatives are named for it
+    followed = set() if followed is None else followed
     if isinstance(reference := schema.get("$ref"), str):
-        return in_order(value, schemas.resolved(reference, root), root, depth + 1)
+        if (reference, id(value)) in followed:
+            return True
+        followed.add((reference, id(value)))
+        return in_order(value, schemas.resolved(reference, root), root, followed)
     known = schema.get("properties")
     if isinstance(value, dict) and isinstance(known, dict):
         place = {name: at for at, name in enumerate(known)}
         places = [place[name] for name in value if name in place]
-        inside = (in_order(value[name], known[name], root, depth + 1) for name in value if name in place)
+        inside = (in_order(value[name], known[name], root, followed) for name in value if name in place)
         return places == sorted(places) and all(inside)
     if isinstance(value, list) and "items" in schema:
-        return all(in_order(one, schema["items"], root, depth + 1) for one in value)
+        return all(in_order(one, schema["items"], root, followed) for one in value)
     parts = schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf") or ()
-    return all(in_order(value, part, root, depth + 1) for part in parts)
+    return all(in_order(value, part, root, followed) for part in parts)

@@ -8,6 +8,7 @@ come is about the share of rows whose value was seen once.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ UNSEEN = 0.01  # most that values still to come may be, for a list to be closed
 REPEATED = 10  # rows a value, on average, for a list to be closed
 MOST_VALUES = 50  # of a field
 LONGEST_VALUE = 80  # characters
-MOST_KEYS = 100  # of an object; more are data, not names
+MOST_KEYS = 100  # of an object; more are data, not names, and so are keys that may not be shown
+HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a surrogate pair; one without the other is no character
 ROOT = "answer"  # what the whole is called where fields have paths
 
 
@@ -100,7 +102,8 @@ class _Node:
 def propose(answers: Sequence[str], hide: Callable[[str], str], choices: Choices = Choices()) -> Proposal | None:
     """A constraint for answers like these; None where they are neither JSON nor from a closed list.
 
-    hide: takes out of a text what may not be shown; a value that it changes gets into no list.
+    hide: takes out of a text what may not be shown; a value that it changes gets into no list, and no key has a name
+    that it changes.
     """
     answers = [answer.strip() for answer in answers[:SAMPLE] if answer.strip()]
     if not answers:
@@ -140,9 +143,12 @@ def _schema(answers: Sequence[str], hide: Callable[[str], str], choices: Choices
 
 def _read(answer: str) -> Any:
     try:
-        return json.loads(answer)
+        value = json.loads(answer)
+        if HALF.search(answer):
+            json.dumps(value, ensure_ascii=False).encode()  # nothing could show or store it
     except (ValueError, RecursionError):
         return None
+    return value
 
 
 NAMES: tuple[tuple[type, str], ...] = (  # a truth value is a number to Python, so it is asked first
@@ -182,7 +188,7 @@ def _of(node: _Node, path: str, hide: Callable[[str], str], choices: Choices, fi
 def _object(
     node: _Node, path: str, hide: Callable[[str], str], choices: Choices, fields: list[Field]
 ) -> dict[str, Any]:
-    if len(node.keys) > MOST_KEYS:
+    if len(node.keys) > MOST_KEYS or any(hide(key) != key for key in node.keys):
         merged = _Node()
         for inner in node.keys.values():
             _merge(merged, inner)

@@ -350,7 +350,8 @@ def _arms(
     for baseline in comparable:
         if baseline.model_id in seen:
             continue
-        known = [(arm, result) for arm in baseline.arms if (result := _result(arm)) is not None]
+        of_today = (arm for arm in baseline.arms if not arm.outdated)
+        known = [(arm, result) for arm in of_today if (result := _result(arm)) is not None]
         if not known:
             continue
         seen.add(baseline.model_id)

@@ -121,7 +121,7 @@ def prompts(baseline: Measurement) -> Prompts | None:
         return None
     last = revised[-1]
     shots = last.settings.get("shots")
-    prompted = [arm for arm in baseline.arms if not _free(arm)]
+    prompted = [arm for arm in baseline.arms if not _free(arm) and not arm.outdated]
     first = [arm for arm in prompted if arm not in revised and arm.settings.get("shots") == shots]
     leader = max((arm for arm in prompted if arm.dev), key=_dev, default=None)
     return Prompts(
@@ -146,7 +146,7 @@ def _dev(arm: ArmTried) -> float:
 
 def best_arm(baseline: Measurement) -> ArmTried | None:
     """The variant whose result on the test set stands: of those that have one, the best on the dev set."""
-    tested = [arm for arm in baseline.arms if arm.test is not None and not _free(arm)]
+    tested = [arm for arm in baseline.arms if arm.test is not None and not arm.outdated and not _free(arm)]
     return max(tested, key=_dev, default=None)
 
 

@@ -143,13 +143,15 @@ class RowsAsked(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmTried(Frozen):
-    """One way to answer with its results; None where it was not asked."""
+    """One way to answer with its results; None where it was not asked. outdated: only where its passages are no longer
+    those of today, and its results count for nothing."""
 
     name: str
     title: str
     settings: Mapping[str, Any]
     dev: ArmResult | None
     test: ArmResult | None
+    outdated: bool | None = None
 
     @property
     def label(self) -> str:

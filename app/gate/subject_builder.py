@@ -100,7 +100,14 @@ def _measurement(session: Session, row: BaselineRow) -> Measurement:
         rows_asked=RowsAsked(dev=row.dev_limit, test=row.test_limit, seed=row.seed),
         test_looks=tuple(Look.from_json(look) for look in row.test_looks),
         arms=tuple(
-            ArmTried(name=arm.name, title=arm.title, settings=arm.settings, dev=arm.dev, test=arm.test)
+            ArmTried(
+                name=arm.name,
+                title=arm.title,
+                settings=arm.settings,
+                dev=arm.dev,
+                test=arm.test,
+                outdated=True if arm.outdated else None,
+            )
             for arm in row.arms
             if arm.family != "adapter"
         ),

@@ -23,6 +23,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 LONGEST = 64 << 10  # characters of a constraint
 MOST_LABELS, LONGEST_LABEL = 1_000, 200
+HALF = "It holds half of a surrogate pair (\\ud800 to \\udfff), which is no character. Take it out."
 
 
 class Unusable(ValueError):
@@ -83,6 +84,8 @@ def checked(kind: str, text: str) -> Constraint:
         raise Unusable([f"At most {LONGEST:,} characters are possible; this has {len(text):,}."])
     if "\x00" in text:
         raise Unusable(["Take the zero character out."])
+    if _half_of_a_pair(text):
+        raise Unusable([HALF])
     match kind:
         case "json_schema":
             return _schema(text)
@@ -90,6 +93,15 @@ def checked(kind: str, text: str) -> Constraint:
             return _expression(text)
         case _:
             return _labels(text)
+
+
+def _half_of_a_pair(text: str) -> bool:
+    """Whether a text holds what is no character, which nothing could store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 # ---------------------------------------------------------------- labels
@@ -140,13 +152,19 @@ def _schema(text: str) -> Constraint:
     if faults := list(dict.fromkeys(schemas.faults(schema)))[:20]:
         raise Unusable(faults)
     try:
-        jsonschema_rs.meta.validate(schema)
+        written = json.dumps(schema, ensure_ascii=False, indent=2)
+    except RecursionError:
+        raise Unusable([f"It is nested deeper than {DEEPEST} levels."]) from None
+    if _half_of_a_pair(written):
+        raise Unusable([HALF])
+    try:
+        jsonschema_rs.meta.validate(schema)  # it would ask for a “$schema” that it does not know: none is left here
     except jsonschema_rs.ValidationError as error:
         place = "/".join(map(str, error.instance_path)) or "the schema"
         raise Unusable([f"At {place}: {error.message[:REASON]}"]) from None
     if not schemas.says_a_kind(schema):
         raise Unusable(["Say what an answer is: give the schema a “type”, “enum”, “const”, “anyOf” or “$ref”."])
-    constraint = Constraint("json_schema", json.dumps(schema, ensure_ascii=False, indent=2))
+    constraint = Constraint("json_schema", written)
     try:
         _validator(constraint.schema)
     except (jsonschema_rs.ValidationError, ValueError) as error:

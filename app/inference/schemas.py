@@ -1,12 +1,16 @@
 """Which JSON schemas and expressions can be kept while an answer is written, in words where they can't. Pure."""
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 
 import re2
 
 DEEPEST = 16  # levels of a schema: hosted servers take 5 to 10, and people read fewer
 LONGEST_EXPRESSION = 2_000
+MOST_AT_ONCE = 10_000  # schemas that are tried on one value, with all that they refer to
+LONGEST_CHAIN = 100  # references that lead to references
+LONGEST_NUMBER = 10  # digits of a place in a list
 REASON = 200  # characters of a reason that somebody else's code gives
 
 # What the grammar engine knows (llguidance, docs/json_schema.md); it ignores what it has never heard of, so that a
@@ -16,6 +20,7 @@ ANNOTATIONS = frozenset(
 )
 OF_SCHEMAS = frozenset({"$defs", "definitions", "properties", "patternProperties"})  # names with a schema each
 OF_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+OF_LISTS_AT_ONCE = ("anyOf", "oneOf", "allOf")  # each of these schemas is tried on the same value
 OF_ONE = frozenset({"items", "additionalProperties"})
 PLAIN = frozenset(
     {
@@ -31,6 +36,13 @@ NEVER = frozenset(
         *("dependentRequired", "dependentSchemas", "dependencies", "unevaluatedItems", "unevaluatedProperties"),
         *("additionalItems", "$id", "id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$vocabulary"),
         *("contentEncoding", "contentMediaType", "contentSchema", "x-guidance"),
+    }
+)
+# What a schema may say that it is written in. Any other address would be asked for, by whoever validates the schema.
+DRAFTS = frozenset(
+    {
+        *(f"json-schema.org/draft-0{number}/schema" for number in (4, 6, 7)),
+        *(f"json-schema.org/draft/{year}/schema" for year in ("2019-09", "2020-12")),
     }
 )
 FORMATS = ("date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid")
@@ -73,6 +85,36 @@ def faults(schema: Any) -> Iterator[str]:
             yield from _keyword_faults(part, schema, place or "the schema")
         elif not isinstance(part, bool):
             yield f"At {place or 'the schema'}: this is no schema; a schema is an object, true or false."
+    if isinstance(schema, dict):
+        yield from _too_many(schema)
+
+
+def _too_many(schema: Mapping[str, Any]) -> Iterator[str]:
+    """A schema that leads back to itself on the same value, or multiplies: neither can be checked in time."""
+    known: dict[int, float] = {}
+    for place, part, _ in walk(schema):
+        if isinstance(part, dict) and _at_once(part, schema, known, []) > MOST_AT_ONCE:
+            yield (
+                f"At {place or 'the schema'}: alternatives and references lead to more than {MOST_AT_ONCE:,} schemas "
+                "for one value, or back to this one. Name fewer, and refer to a schema from inside its properties."
+            )
+            return
+
+
+def _at_once(schema: Any, root: Mapping[str, Any], known: dict[int, float], way: list[int]) -> float:
+    """How many schemas are tried on a value that this one is tried on. way: those that led here."""
+    if not isinstance(schema, dict):
+        return 1
+    if id(schema) in way or len(way) > LONGEST_CHAIN:
+        return inf
+    if id(schema) not in known:
+        inner = [part for name in OF_LISTS_AT_ONCE if isinstance(parts := schema.get(name), list) for part in parts]
+        if isinstance(reference := schema.get("$ref"), str):
+            inner.append(resolved(reference, root))
+        way.append(id(schema))
+        known[id(schema)] = 1 + sum(_at_once(part, root, known, way) for part in inner)
+        way.pop()
+    return known[id(schema)]
 
 
 def walk(schema: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, Any, int]]:
@@ -101,12 +143,21 @@ def _keyword_faults(schema: Mapping[str, Any], root: Mapping[str, Any], place: s
             yield f"At {place}: “{name}” cannot be kept while an answer is written. Take it out."
         elif name not in KEYWORDS and not name.startswith("x-"):
             yield f"At {place}: “{name}” is no keyword of JSON Schema. Correct it, or take it out."
+    if (draft := schema.get("$schema")) is not None and not _is_draft(draft):
+        yield f"At {place}: “$schema” names no version of JSON Schema that is known. Take it out."
     if (reference := schema.get("$ref")) is not None and (fault := _reference_fault(reference, root)):
         yield f"At {place}: {fault}"
     if (shape := schema.get("format")) is not None and shape not in FORMATS:
         yield f"At {place}: the format “{shape}” is not known. Use one of {', '.join(FORMATS)}, or a “pattern”."
     yield from (f"At {place}: {fault}" for pattern in _patterns(schema) if (fault := expression_fault(pattern)))
     yield from (f"At {place}: “{name}” is required, and not among the properties." for name in _impossible(schema))
+
+
+def _is_draft(named: object) -> bool:
+    if not isinstance(named, str):
+        return False
+    scheme, _, place = named.removesuffix("#").partition("://")
+    return scheme in ("http", "https") and place in DRAFTS
 
 
 def _patterns(schema: Mapping[str, Any]) -> list[str]:
@@ -121,14 +172,15 @@ def _impossible(schema: Mapping[str, Any]) -> Iterator[str]:
     known, needed = schema.get("properties", {}), schema.get("required")
     closed = schema.get("additionalProperties") is False and "patternProperties" not in schema
     if closed and isinstance(known, dict) and isinstance(needed, list):
-        yield from (name for name in needed if name not in known)
+        yield from (name for name in needed if isinstance(name, str) and name not in known)
 
 
 def _reference_fault(reference: object, root: Mapping[str, Any]) -> str:
     if not isinstance(reference, str) or not reference.startswith("#"):
-        return f"the reference “{reference}” leads out of the schema. Only references like “#/$defs/name” are followed."
+        named = str(reference)[:REASON]
+        return f"the reference “{named}” leads out of the schema. Only references like “#/$defs/name” are followed."
     if reference != "#" and resolved(reference, root) is None:
-        return f"the reference “{reference}” leads nowhere."
+        return f"the reference “{reference[:REASON]}” leads nowhere."
     return ""
 
 
@@ -139,21 +191,26 @@ def resolved(reference: str, root: Any) -> Any:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict) and name in value:
             value = value[name]
-        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+        elif isinstance(value, list) and name.isdecimal() and len(name) < LONGEST_NUMBER and int(name) < len(value):
             value = value[int(name)]
         else:
             return None
     return value if isinstance(value, dict | bool) else None
 
 
-def says_a_kind(schema: Any, root: Any = None, depth: int = 0) -> bool:
-    """Whether a schema says anything of what a value is; one that does not allows every JSON."""
-    if not isinstance(schema, dict) or depth > DEEPEST:
+def says_a_kind(schema: Any, root: Any = None, followed: set[str] | None = None) -> bool:
+    """Whether a schema says anything of what a value is; one that does not allows every JSON. followed: references
+    that were, each once: a few that name each other many times would take for ever."""
+    if not isinstance(schema, dict):
         return False
     if {"type", "enum", "const", "properties"} & schema.keys():
         return True
     root = schema if root is None else root
-    inner = [resolved(schema["$ref"], root)] if "$ref" in schema and schema["$ref"] != "#" else []
-    for name in ("anyOf", "oneOf", "allOf"):
+    followed = set() if followed is None else followed
+    inner = []
+    if (reference := schema.get("$ref", "#")) not in ("#", *followed):
+        followed.add(reference)
+        inner.append(resolved(reference, root))
+    for name in OF_LISTS_AT_ONCE:
         inner += schema.get(name) or []
-    return any(says_a_kind(part, root, depth + 1) for part in inner)
+    return any(says_a_kind(part, root, followed) for part in inner)

@@ -58,7 +58,8 @@ class Task:
         waiting = {str(example.id): example for example in examples}
         trouble = ""
         for _ in range(TRIES):
-            requests = [prepared.ask(example).request(name, self.max_tokens) for name, example in waiting.items()]
+            asked = {name: prepared.ask(example) for name, example in waiting.items()}
+            requests = [each.request(name, self.max_tokens) for name, each in asked.items()]
             with closing(_iterated(self.generator.answer(requests, stop))) as answers:
                 for answer in answers:
                     _count(spent, answer)
@@ -67,6 +68,7 @@ class Task:
                     if settled.error is not None:
                         trouble = settled.error
                         continue
+                    settled, _ = asked[answer.id].kept(settled, example.target)  # scored without what it cites
                     score = metrics.score(self.metric, settled.text, example.target, self.options)
                     into[example.id] = Outcome(score, settled.text)
                     del waiting[answer.id]

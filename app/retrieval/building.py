@@ -23,7 +23,7 @@ from app.retrieval.settings import IndexSettings
 from app.retrieval.splitting import split
 
 MOST_PASSAGES = 500_000
-AT_ONCE = 512  # passages that are embedded together, and that a kill costs at most
+AT_ONCE = 128  # passages that are embedded together, and that a kill costs at most; a slow machine takes half a minute
 
 SPLITTING, WORDS, MEANING, STORING = "Split documents", "Index words", "Embed passages", "Store the index"
 

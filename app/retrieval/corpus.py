@@ -1,8 +1,9 @@
 """The documents of an assessment as retrieval sees them: their texts with values hidden that nobody decided to keep."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import func, select
@@ -45,26 +46,27 @@ def digest(session: Session, assessment_id: int) -> str | None:
 
     None while there is no document with a text.
     """
-    ranges = {
-        file_id: numbers
-        for file_id, *numbers in session.execute(
-            select(DocumentRow.file_id, func.min(DocumentRow.id), func.max(DocumentRow.id), func.count())
-            .join(DocumentFileRow, DocumentFileRow.id == DocumentRow.file_id)
-            .where(
-                DocumentFileRow.assessment_id == assessment_id,
-                DocumentFileRow.removed_at.is_(None),
-                DocumentFileRow.state == "ready",
-                DocumentRow.text_sha256.is_not(None),
-            )
-            .group_by(DocumentRow.file_id)
+    return digests(session, [assessment_id]).get(assessment_id)
+
+
+def digests(session: Session, assessment_ids: Collection[int]) -> dict[int, str]:
+    """The same for several assessments in one query; those without a text are left out."""
+    query = (
+        select(DocumentFileRow, func.min(DocumentRow.id), func.max(DocumentRow.id), func.count())
+        .join(DocumentRow, DocumentRow.file_id == DocumentFileRow.id)
+        .where(
+            DocumentFileRow.assessment_id.in_(sorted(assessment_ids)),
+            DocumentFileRow.removed_at.is_(None),
+            DocumentFileRow.state == "ready",
+            DocumentRow.text_sha256.is_not(None),
         )
-    }
-    files = [
-        [row.id, row.blob_sha256, ranges[row.id], sorted(_kept(row))]
-        for row in store.files(session, assessment_id)
-        if row.id in ranges
-    ]
-    return hashlib.sha256(orjson.dumps(files)).hexdigest() if files else None
+        .group_by(DocumentFileRow.id)
+        .order_by(DocumentFileRow.id)
+    )
+    files: dict[int, list[Any]] = {}
+    for row, *numbers in session.execute(query):
+        files.setdefault(row.assessment_id, []).append([row.id, row.blob_sha256, numbers, sorted(_kept(row))])
+    return {assessment_id: hashlib.sha256(orjson.dumps(each)).hexdigest() for assessment_id, each in files.items()}
 
 
 def _kept(file: DocumentFileRow) -> Iterable[str]:

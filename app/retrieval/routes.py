@@ -12,12 +12,14 @@ from app.assessments import store as assessment_store
 from app.assessments.tables import AssessmentRow
 from app.db import utcnow
 from app.documents import store as document_store
+from app.documents.store import Size
 from app.errors import FieldError, Invalid, Refusal
+from app.inference import embedding
 from app.jobs import store as jobs
 from app.retrieval import lexical, service, store
 from app.retrieval.searching import Hit
 from app.retrieval.service import Overview, Passage, Tried
-from app.retrieval.settings import LEAST_SIZE, MOST_SIZE, IndexSettings, Way, checked
+from app.retrieval.settings import LEAST_SIZE, MOST_SIZE, NO_EMBEDDER, IndexSettings, Way, checked
 from app.users import store as user_store
 from app.users.deps import Author, Me
 from app.web.context import AppContext
@@ -32,6 +34,7 @@ PAGE = 50  # passages of an index on one page
 PREVIEWED = 10  # passages of a document in the preview
 TO_PREVIEW = 200  # documents in the list to choose from
 EARLIER = 10  # indexes that are listed
+QUICKLY_EMBEDDED = 500_000  # tokens of documents; 172,000 took a busy core four minutes
 DEPTHS = (3, 5, 10)  # passages of each way
 
 
@@ -82,7 +85,8 @@ def _page(
     """The page. typed: the form as it was sent, with what was wrong with it; query: what is searched for."""
     assessment = assessment_store.get(db, assessment_id)
     now = service.overview(db, assessment_id)
-    shown, errors = _form(now, typed), by_field(refusal) if isinstance(refusal, Invalid) else {}
+    size, choices = document_store.size(db, assessment_id), service.choices(db, app.settings, assessment)
+    shown, errors = _form(now, typed, _first(choices, size)), by_field(refusal) if isinstance(refusal, Invalid) else {}
     pieces, more, title = _previewed(app, db, assessment_id, shown, errors) if typed else ([], False, "")
     tried, trouble = _tried(app, db, now, query, k)
     status = 422 if errors else 409 if refusal else 200
@@ -93,11 +97,11 @@ def _page(
         assessment=assessment,
         step="measure",
         now=now,
-        size=document_store.size(db, assessment_id),
+        size=size,
         building=now.job is not None and not now.job.final,
         ahead=jobs.ahead(db, now.job) if now.job else 0,
         working=jobs.working(db, utcnow() - timedelta(seconds=app.settings.worker_lost_after)),
-        choices=[(choice, _host(db, choice.key)) for choice in service.choices(db, app.settings, assessment)],
+        choices=[(choice, _host(db, choice.key)) for choice in choices],
         documents=_documents(db, assessment_id, (shown["document"], title)),
         bounds=(LEAST_SIZE, MOST_SIZE),
         typed=shown,
@@ -118,9 +122,15 @@ def _page(
     )
 
 
-def _form(now: Overview, typed: Mapping[str, str] | None) -> dict[str, str]:
-    """The form as it was sent; else as the last index was ordered."""
-    settings = now.newest.settings if now.newest else IndexSettings()
+def _first(choices: Sequence[embedding.Choice], size: Size) -> IndexSettings:
+    """What the form of a first index begins with: all three ways, where that needs nothing but some minutes."""
+    here = any(choice.key == embedding.BUNDLED and not choice.missing for choice in choices)
+    return IndexSettings(embedder=embedding.BUNDLED if here and size.tokens <= QUICKLY_EMBEDDED else NO_EMBEDDER)
+
+
+def _form(now: Overview, typed: Mapping[str, str] | None, first: IndexSettings) -> dict[str, str]:
+    """The form as it was sent; else as the last index was ordered, or with `first` where there is none."""
+    settings = now.newest.settings if now.newest else first
     usual = {
         "size": str(settings.size),
         "overlap": str(settings.overlap),

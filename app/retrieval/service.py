@@ -1,6 +1,6 @@
 """What people do with indexes, and how others ask them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +17,7 @@ from app.audit import service as audit
 from app.blobs import Blobs
 from app.db import utcnow
 from app.documents import store as document_store
+from app.documents.tables import DocumentRow
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.inference import embedding
 from app.inference import service as models
@@ -65,6 +66,22 @@ def current(session: Session, assessment_id: int) -> IndexRow | None:
     """The newest ready index over the documents as they are today; None where there is none, or documents changed."""
     digest = corpus.digest(session, assessment_id)
     return store.ready(session, assessment_id, digest) if digest else None
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """What passages come from now. corpus: of today's documents (`corpus.digest`); index: of the index over them, as
+    `current` names it. None where there is none."""
+
+    corpus: str | None = None
+    index: str | None = None
+
+
+def hashes(session: Session, assessment_ids: Collection[int]) -> dict[int, Hashes]:
+    """The same for each of these assessments, in two queries for all of them."""
+    corpora = corpus.digests(session, assessment_ids)
+    indexes = store.ready_of(session, corpora) if corpora else {}
+    return {one: Hashes(corpora.get(one), indexes.get(one)) for one in assessment_ids}
 
 
 def searcher(
@@ -127,6 +144,18 @@ def passages(session: Session, blobs: Blobs, index_id: int, ids: Iterable[int]) 
             one.id: Passage(one.id, document_ids[one.document - 1], one.title, one.text, one.start, one.end, one.tokens)
             for one in passage_file.read(lines, offsets, ids)
         }
+
+
+def texts(session: Session, blobs: Blobs, document_ids: Iterable[int]) -> Iterator[tuple[DocumentRow, str]]:
+    """Whole documents in this order, with values hidden that nobody decided to keep.
+
+    Raises:
+        NotFound: there is no such document.
+        Damaged: a text is missing.
+    """
+    for number in document_ids:
+        row, file = document_store.document(session, number)
+        yield row, corpus.source_of(row, masking.masker(decisions.actions(file.decisions))).text(blobs)
 
 
 # ---------------------------------------------------------------------- embedding models

@@ -1,6 +1,6 @@
 """Queries on indexes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -31,6 +31,20 @@ def ready(session: Session, assessment_id: int, corpus_sha256: str | None = None
     if corpus_sha256 is not None:
         query = query.where(IndexRow.corpus_sha256 == corpus_sha256)
     return session.scalar(query.order_by(IndexRow.id.desc()).limit(1))
+
+
+def ready_of(session: Session, corpora: Mapping[int, str]) -> dict[int, str]:
+    """The hash of the newest ready index of each assessment over these documents. corpora: digest by assessment."""
+    query = (
+        select(IndexRow.assessment_id, IndexRow.corpus_sha256, IndexRow.sha256)
+        .where(IndexRow.assessment_id.in_(sorted(corpora)), IndexRow.state == "ready")
+        .order_by(IndexRow.id)
+    )
+    return {
+        assessment_id: sha256
+        for assessment_id, corpus_sha256, sha256 in session.execute(query)
+        if sha256 is not None and corpora[assessment_id] == corpus_sha256
+    }
 
 
 def listed(session: Session, assessment_id: int, before: int | None, limit: int) -> Sequence[IndexRow]:

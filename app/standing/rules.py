@@ -260,6 +260,7 @@ def _ready(now: Situation) -> Standing:
 
 
 LABELS = {"prompt": "Prompt recommended", "rag": "RAG recommended"}
+MEASURED = ("prompt", "rag")  # what is recommended here is tried on the rows first
 INSTEAD = {
     "small_classifier": "Classifier recommended",
     "embedding_classifier": "Classifier recommended",
@@ -273,7 +274,7 @@ def _decided(now: Situation) -> Standing:
     if now.baselines == "done":  # what does instead is known beside a measured prompt only
         label = INSTEAD.get(now.technique or "", label)
     action = ("See the verdict", "verdict")
-    if now.approach == "prompt" and now.data != "none" and (first := _data(now) or _baselines(now)):
+    if now.approach in MEASURED and now.data != "none" and (first := _data(now) or _baselines(now)):
         action = (first.action.label, first.action.url)
     if now.met:
         label = "RAG meets target" if now.approach == "rag" else "Prompt meets target"

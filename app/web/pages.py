@@ -149,6 +149,14 @@ def duration(seconds: float | None) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts[:2] if number)
 
 
+def around(seconds: float | None) -> str:
+    """Seconds of an estimate, no more exactly than an estimate is: whole minutes, tens of them beside hours."""
+    if seconds is None or not math.isfinite(seconds) or seconds < 60:
+        return duration(seconds)
+    step = 60 if seconds < 3600 else 600
+    return duration(round(seconds / step) * step)
+
+
 def lasting(start: datetime, end: datetime) -> str:
     """How long it took from one moment to another."""
     return duration((end - start).total_seconds())
@@ -230,6 +238,7 @@ def make_templates(files: Files) -> Environment:
         "lower_first": lower_first,
         "bytes": size,
         "duration": duration,
+        "around": around,
         "lasting": lasting,
         "moment": time_of,
         "ago": time_since,

@@ -121,6 +121,9 @@ def test_what_cannot_start_is_said_on_standard_error(
         ({"arms": ["magic"]}, [], "There is no variant 'magic'"),
         ({"by": "nobody@example.org"}, [], "Nobody with an open account"),
         ({"assessment": 9_999}, [], "no such assessment"),
+        ({"assessment": 10**30}, [], "assessment: Input should be less than"),
+        ({"rows": {"dev": 10**12}}, [], "rows.dev: Input should be less than"),
+        ({"instructions": "Give\x00"}, [], "instructions: String should match"),
         ({}, [("ten", "calls")], "--budget 500 calls"),
         ({}, [("2", "money")], "There is no price for Loopback"),
     ]

@@ -19,6 +19,7 @@ from app.db import reading, writing
 from app.inference.tables import ModelRow
 from app.jobs import engine as job_engine
 from app.jobs import service as jobs
+from app.jobs.claims import Failed
 from app.relevance import service as relevance
 from app.settings import Settings
 from app.users.tables import UserRow
@@ -175,3 +176,22 @@ def test_the_whole_corpus_is_asked_where_it_fits(corpus: Corpus, make: Make, ser
     whole = arm_of(measured(corpus, model_id, "zero_shot", "whole_corpus"), "whole_corpus")
     assert whole.dev is not None
     assert whole.dev.passed == 24
+
+
+def test_documents_that_change_while_a_measurement_waits_are_not_asked(
+    corpus: Corpus, make: Make, server: ModelServer
+) -> None:
+    """What it was planned with is not there any more; nobody approved of anything else."""
+    model_id = reading_server(make, server)
+    with writing(corpus.engine) as session:
+        session.get_one(ModelRow, model_id).context_window = 200_000
+        jobs.bind(session, corpus.queue)
+        order = BaselineRequest(
+            model_id=model_id, instructions="Answer.", arms=("zero_shot", "whole_corpus"), consent=True, racing=False
+        )
+        number = runs.start(session, corpus.assessment.id, order, by=corpus.author).id
+    corpus.add(("more.md", b"# More\n\nA page that came later."))
+
+    with pytest.raises(Failed, match="documents have changed"):
+        corpus.run("measure", number, job.measure)
+    assert not any("A page that came later" in question for question in server.questions)

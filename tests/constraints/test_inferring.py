@@ -7,6 +7,7 @@ import pytest
 from app.constraints import fit, inferring
 from app.constraints.inferring import Choices, Proposal
 from app.inference.constraints import checked
+from app.privacy.masking import mask
 
 INTENTS = ("play", "book", "weather")
 CITIES = [f"city {number}" for number in range(200)]
@@ -123,3 +124,23 @@ def test_answers_with_keys_in_another_order_are_allowed_and_counted() -> None:
     )
 
     assert (seen.counts, seen.reordered, seen.reordered_share) == ({"dev": (4, 4)}, 2, 0.5)
+
+
+def test_keys_that_may_not_be_shown_are_no_names() -> None:
+    """Answers that map e-mail addresses to something: the addresses are data, and the schema goes to servers."""
+    answers = [json.dumps({f"someone{number}@example.com": number}) for number in range(3)] * 20
+    proposal = inferring.propose(answers, mask)
+
+    assert proposal is not None
+    assert "@" not in proposal.text
+    assert json.loads(proposal.text)["additionalProperties"] == {"type": "integer"}
+    assert all("@" not in field.path for field in proposal.fields)
+
+
+def test_an_answer_with_half_of_a_surrogate_pair_gets_into_no_proposal() -> None:
+    whole = [json.dumps({"mood": word}) for word in ("fine", "sad \U0001f600")] * 100
+    proposal = inferring.propose([*whole, '{"mood": "\\ud83d"}'], str)
+
+    assert proposal is not None
+    assert "sad \U0001f600" in proposal.text
+    proposal.text.encode()

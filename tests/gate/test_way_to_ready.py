@@ -1,20 +1,28 @@
 """The way to READY: attempts to get there on less than the criteria ask for, through the doors that everybody has."""
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select, update
+from sqlalchemy.event import listen, remove
 
 from app.audit import service as audit
-from app.baselines import arms, facts, standing
-from app.baselines.arms import Scored
+from app.baselines import arms, facts, standing, store
+from app.baselines.arms import Dropped, Scored
 from app.baselines.tables import AnswerRow, ArmRow, BaselineRow, TagRow
+from app.blobs import Blobs
 from app.datasets.tables import ExampleRow
 from app.db import reading, utcnow, writing
+from app.documents.tables import DocumentFileRow, DocumentRow
 from app.labelling import service as labelling
 from app.labelling.tables import SecondLabelRow
+from app.retrieval import corpus
+from app.retrieval.settings import IndexSettings
+from app.retrieval.tables import IndexRow
 from app.users.tables import UserRow
 from tests.support.factories import Make
 from tests.support.gated import Gated
@@ -240,6 +248,147 @@ def test_an_oracle_is_not_the_prompt_that_an_adapter_has_to_beat(gated: Gated) -
         best = standing.best(counts)
         assert best is not None
         assert best.family == "few_shot_nearest"
+
+
+# ---------------------------------------------------------------- passages
+
+
+def indexed(gated: Gated, blobs: Blobs, name: str = "guide.md", assessment_id: int = 0) -> str:
+    """A file of documents that was read, and a ready index over what is there; its hash."""
+    sha256 = hashlib.sha256(name.encode()).hexdigest()
+    text_sha256 = blobs.put_bytes(b"The bridge was built in 1866.").sha256
+    assessment_id = assessment_id or gated.id
+    with writing(gated.engine) as session:
+        uploaded = {"filename": name, "bytes": 29, "uploaded_by": gated.author.id, "uploaded_at": utcnow()}
+        file = DocumentFileRow(
+            assessment_id=assessment_id, batch=1, blob_sha256=sha256, state="ready", private=[], **uploaded
+        )
+        session.add(file)
+        session.flush()
+        read = {"characters": 29, "tokens": 7, "text_sha256": text_sha256, "private": []}
+        session.add(DocumentRow(file_id=file.id, number=1, name=name, kind="text", **read))
+        session.flush()
+        digest = corpus.digest(session, assessment_id)
+        assert digest is not None
+        row = IndexRow(
+            assessment_id=assessment_id,
+            state="ready",
+            settings=IndexSettings(),
+            corpus_sha256=digest,
+            sha256=digest[::-1],
+            created_by=gated.author.id,
+            created_at=utcnow(),
+        )
+        session.add(row)
+    return digest[::-1]
+
+
+def tried(gated: Gated) -> tuple[list[str], str | None]:
+    """The kinds of variants that count as tried, and the best one's."""
+    baseline = gated.measured()["baseline"]
+    return baseline["arms"], baseline.get("best_arm")
+
+
+def test_an_arm_whose_index_was_built_again_leads_nothing_and_is_not_tried(gated: Gated, blobs: Blobs) -> None:
+    index = indexed(gated, blobs)
+    passages = {"way": "lexical", "k": 5, "index": 1, "sha256": index}
+    arm = another_arm(gated, "rag", 0.9, passages=passages)
+    another_arm(gated, "oracle", 0.95, passages={"way": "gold", "sha256": index})
+    assert tried(gated)[1] == "rag"
+    assert {"rag", "oracle"} <= set(tried(gated)[0])
+    assert gated.measured()["oracle_gain"] == 0.25
+    assert gated.subject()["training"]["passages"]["sha256"] == index
+    before = gated.subject()["baseline"]["arms"]
+
+    indexed(gated, blobs, "more.md")  # another document, and an index over both
+
+    measured = gated.measured()
+    assert tried(gated)[1] == "few_shot_nearest"
+    assert not {"rag", "oracle"} & set(tried(gated)[0])
+    assert "oracle_gain" not in measured
+    assert not {"rag", "oracle"} & set(measured["arms"])
+    subject = gated.subject()
+    assert "passages" not in subject["training"]
+    assert [one.get("outdated") for one in subject["baseline"]["arms"][-2:]] == [True, True]
+    assert all("outdated" not in one for one in before)
+    with reading(gated.engine) as session:
+        baseline = store.arm(session, arm).baseline_id
+    says = "easured on an index that is no longer current: measure again"
+    assert gated.people(gated.author).get(f"/assessments/{gated.id}/measure").text.count(says) == 2
+    assert says in gated.people(gated.author).get(f"/baselines/{baseline}/arms/{arm}").text
+    listed = gated.people(gated.author).get(f"/api/v1/baselines/{baseline}").json()["arms"]
+    assert {one["family"] for one in listed if one["outdated"]} == {"rag", "oracle"}
+
+    with writing(gated.engine) as session:  # taken out again: the documents are those that were measured
+        session.scalars(
+            select(DocumentFileRow).where(DocumentFileRow.filename == "more.md")
+        ).one().removed_at = utcnow()
+    assert tried(gated)[1] == "rag"
+
+
+def test_a_revision_of_an_arm_whose_documents_changed_is_no_revision(gated: Gated, blobs: Blobs) -> None:
+    passages = {"way": "lexical", "k": 5, "index": 1, "sha256": indexed(gated, blobs)}
+    with writing(gated.engine) as session:
+        for arm in session.scalars(select(ArmRow).where(ArmRow.family == "revised_prompt")):
+            arm.settings = {**arm.settings, "passages": passages}
+    assert gate(gated, "G5")["state"] == "pass"
+    indexed(gated, blobs, "more.md")
+
+    assert gate(gated, "G5")["state"] == "fail"
+    assert locked(gated)
+
+
+def test_an_index_of_another_assessment_is_none_of_this_one(gated: Gated, blobs: Blobs) -> None:
+    theirs = indexed(gated, blobs, assessment_id=gated.make.assessment(gated.author).id)
+    another_arm(gated, "rag", 0.9, passages={"way": "lexical", "k": 5, "index": 1, "sha256": theirs})
+    another_arm(gated, "oracle", 0.95, passages={"way": "gold", "sha256": theirs})
+    assert tried(gated)[1] == "few_shot_nearest"
+    indexed(gated, blobs, "ours.md")
+
+    assert tried(gated)[1] == "few_shot_nearest"
+    assert "oracle_gain" not in gated.measured()
+
+
+def test_an_approval_with_passages_is_void_once_the_documents_change(gated: Gated, blobs: Blobs) -> None:
+    passages = {"way": "lexical", "k": 5, "index": 1, "sha256": indexed(gated, blobs)}
+    another_arm(gated, "rag", 0.3, passages=passages)  # it loses, and was tried all the same
+    gated.approved()
+    indexed(gated, blobs, "more.md")
+
+    assert gated.launch().status_code == 409
+
+
+def test_an_arm_that_was_dropped_is_never_the_one_to_beat(gated: Gated) -> None:
+    """Whatever its scores are by now."""
+    arm = another_arm(gated, "schema", 0.99, constraint={"kind": "json_schema", "text": "{}"})
+    lost = Dropped(after=20, of=100, against="zero_shot", score=0.1, leader_score=0.9, e=900.0, limit=100.0)
+    with writing(gated.engine) as session:
+        row = session.get_one(ArmRow, arm)
+        assert row.dev is not None
+        row.dev = replace(row.dev, dropped=lost)
+
+    assert tried(gated)[1] == "few_shot_nearest"
+    assert "schema" not in gated.subject()["training"]["instructions"]
+
+
+def test_nothing_more_is_asked_of_the_database_where_no_arm_gives_passages(gated: Gated) -> None:
+    def asked() -> int:
+        statements: list[str] = []
+
+        def note(*event: Any) -> None:
+            statements.append(event[2])
+
+        with reading(gated.engine) as session:
+            engine = session.get_bind()
+            listen(engine, "before_cursor_execute", note)
+            store.of_assessment(session, gated.id)
+            store.current(session, gated.id)
+            remove(engine, "before_cursor_execute", note)
+        return len(statements)
+
+    before = asked()
+    another_arm(gated, "rag", 0.3, passages={"way": "lexical", "k": 5, "index": 1, "sha256": "a" * 64})
+    assert asked() == before + 1  # once for both; there are no documents, so no index is looked for
 
 
 def test_answers_held_to_a_schema_are_asked_for_where_the_rows_are_json(gated: Gated) -> None:

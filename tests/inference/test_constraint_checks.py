@@ -1,6 +1,7 @@
 """What may be a constraint, in words where it may not; and which texts keep one."""
 
 import json
+import socket
 
 import pytest
 
@@ -29,6 +30,15 @@ def faults(kind: str, text: str) -> str:
         ({"properties": {"a": {"pattern": "(?=x)y"}}}, "Look-around"),
         ({"properties": {"a": {"type": "text"}}}, "At properties/a/type"),
         ({"properties": {"a": [1]}}, "this is no schema"),
+        ({"properties": {"a": {"$ref": f"#/required/{'9' * 5_000}"}}}, "leads nowhere"),
+        ({"required": [{}]}, "At required/0"),
+        ({"$schema": "file:///etc/hostname"}, "names no version of JSON Schema"),
+        ({"title": "\ud800"}, "no character"),
+        (
+            {"anyOf": [{"$ref": "#/$defs/b"}], "$defs": {"b": {"anyOf": [{"$ref": "#/$defs/b"}] * 9}}},
+            "back to this one",
+        ),
+        ({"anyOf": [{"$ref": "#"}]}, "back to this one"),
     ],
 )
 def test_a_schema_that_cannot_be_kept_is_refused_in_words(change: dict[str, object], says: str) -> None:
@@ -45,6 +55,8 @@ def test_a_schema_that_cannot_be_kept_is_refused_in_words(change: dict[str, obje
         ("json_schema", '{"items":' * 30 + "{}" + "}" * 30, "deeper than 16 levels"),
         ("json_schema", "[" * 60_000, "deeper than 16 levels"),
         ("json_schema", "x" * 70_000, "At most 65,536 characters"),
+        ("labels", "a\ud800\nb", "no character"),
+        ("regex", "\ud800", "no character"),
         ("regex", "(", "cannot be read"),
         ("regex", r"(a)\1", "references to groups"),
         ("regex", r"\bword", "edge of a word"),
@@ -113,3 +125,37 @@ def test_the_grammar_engine_takes_what_the_checks_take() -> None:
     assert set(samples) == set(KINDS)
     assert [grammars.fault(checked(kind, text)) for kind, text in samples.items()] == [""] * 3
     assert "Answers cannot be kept to this" in grammars.fault(Constraint("json_schema", '{"contains": {}}'))
+
+
+def test_a_schema_does_not_make_this_server_ask_another_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/schema"
+        for named in (
+            address,
+            f"{address}#",
+            f"{address}/json-schema.org/draft-07/schema",
+            "file://json-schema.org/draft-07/schema",
+        ):
+            assert "names no version" in faults("json_schema", json.dumps(SHAPE | {"$schema": named}))
+        with pytest.raises(BlockingIOError):
+            server.accept()  # nobody is there
+
+
+def test_references_that_multiply_are_refused_before_anything_is_checked_with_them() -> None:
+    """Eight alternatives, each of which names eight others, twelve times: 69,000,000,000 schemas for one value."""
+    steps = {f"d{at}": {"anyOf": [{"$ref": f"#/$defs/d{at + 1}"}] * 8} for at in range(12)}
+    schema = {"$ref": "#/$defs/d0", "$defs": {**steps, "d12": {"type": "string"}}}
+
+    assert "more than 10,000 schemas" in faults("json_schema", json.dumps(schema))
+
+
+def test_a_schema_may_refer_to_itself_from_inside() -> None:
+    tree = {
+        "type": "object",
+        "properties": {"left": {"$ref": "#"}, "right": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+    }
+    kept = checked("json_schema", json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema"} | tree))
+
+    assert kept.check.keeps('{"left": {"right": null}}')
+    assert not kept.check.keeps('{"left": {"right": 1}}')

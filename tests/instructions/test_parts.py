@@ -4,10 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.baselines import shots
+from app.baselines.asking import Preparation
+from app.baselines.prompts import Passage
+from app.chat import Message
+from app.datasets.store import Example
 from app.inference.generator import Answer, Finish
 from app.instructions import copies, difference, replies
+from app.instructions.budget import Spent
 from app.instructions.copies import Copies, RowText
+from app.instructions.models import Outcome, Task
 from app.instructions.replies import Refused
+from tests.support.scripted import Scripted
 
 TEXTS = st.text(alphabet="ab \n.", max_size=60)
 
@@ -101,3 +109,14 @@ def test_what_the_first_prompt_quotes_is_a_persons_doing_and_labels_may_be_named
     assert Copies(ROWS, f"Answer like this: {quoted}", labels=False).inside(f"Be short. {quoted}") == []
     assert Copies(ROWS, "", labels=True).inside("One of Paris 10x, Paris 11x, Paris 12x and Paris 13x.") == []
     assert copies.described(ROWS[:3]) == "It quotes 1 train row and 1 dev row."
+
+
+def test_an_answer_that_cites_its_passages_is_scored_as_the_arm_is() -> None:
+    """Without the numbers that it cites: else every draft would lose to the prompt that it began with."""
+    example = Example(1, 1, (Message("user", "Who built it?"),), "Ann Lee")
+    prepared = Preparation("", shots.Picker(), {1: [(Passage(7, "Bridge", "Built by Ann Lee."), 1.0)]})
+    outcomes: dict[int, Outcome] = {}
+    task = Task(Scripted(lambda _: "Ann Lee [1]."), prepared, "normalised_match", {}, 20)
+    task.answer("Name the builder.", [example], outcomes, lambda: False, Spent())
+
+    assert outcomes == {1: Outcome(1.0, "Ann Lee.")}

@@ -228,7 +228,8 @@ def test_vectors_that_are_whole_are_kept_over_a_kill(
     with reading(corpus.engine) as session:
         ready = store.get(session, row.id)
     assert ready.passages == building.AT_ONCE * 2 + 8
-    assert len(asked) - before == ready.passages - done + 1  # and one question how long vectors are
+    again = set(asked[before:])  # what was under way at the kill may come late, and is among them
+    assert len(again) == ready.passages - done + 1  # and one question how long vectors are
     vectors = building.vectors(corpus.blobs.path(ready.files["vectors"]), DIMENSIONS)
     assert vectors.shape == (ready.passages, DIMENSIONS)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
