@@ -322,7 +322,7 @@ def caption(table: Sequence[Line], baseline: BaselineRow) -> str:
     """What the table shows, in a sentence."""
     first = next((line for line in table if line.leading and line.dev), None)
     if first is None or first.dev is None:
-        return "No variant has a result on the dev set yet."
+        return "No prompt has a result on the dev set yet."
     ahead = ""
     if first.gain is not None:
         points = charts.share_text(first.gain.delta, difference=True)

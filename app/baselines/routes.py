@@ -95,9 +95,17 @@ def estimate_measure(request: Request, assessment_id: Id, app: App, me: Me, type
         if wants_fragment(request):
             outline = planning.outline(db, assessment_id, order, _known(app))
             estimate = outline.total if outline else None
-            drawn = {"estimate": estimate, "outline": outline, "typed": typed, "errors": {}, "swap": True}
-            drawn |= {"assessment": assessment_store.get(db, assessment_id), "newest": store.current(db, assessment_id)}
-            html = render(request, "baselines/_estimate.html", **drawn)
+            html = render(
+                request,
+                "baselines/_estimate.html",
+                estimate=estimate,
+                outline=outline,
+                typed=typed,
+                errors={},
+                swap=True,
+                assessment=assessment_store.get(db, assessment_id),
+                newest=store.current(db, assessment_id),
+            )
             return Response(html, media_type="text/html")
         return _measure(request, app, db, assessment_id, typed=typed)
 
